@@ -1,0 +1,1 @@
+"""Consents: their terms, state and transitions (docs/spec/consents.md). Pure functions only."""

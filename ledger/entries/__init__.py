@@ -1,0 +1,1 @@
+"""What is written and signed: statements, leaves, evidence (docs/spec/statements.md, leaves.md)."""
