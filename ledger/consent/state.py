@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ledger.consent.terms import Terms
+from ledger.entries.terms import Terms
 
 
 class Status(StrEnum):

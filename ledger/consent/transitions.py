@@ -8,11 +8,11 @@ import msgspec
 
 from ledger.canonical import b64u
 from ledger.consent.state import LIVE, Consent, Pending, Status
-from ledger.consent.terms import Terms
+from ledger.entries.terms import Terms
 from ledger.entries.acts import ConsentAmend, ConsentAuthorise, ConsentRequest, ConsentStep
 from ledger.errors import Conflict, IllegalTransition, NotFound, NotPermitted
 from ledger.participants import Registry
-from ledger.policy.catalogue import MAX_GRADE, highest_grade
+from ledger.consent.catalogue import MAX_GRADE, highest_grade
 
 ConsentAct = ConsentRequest | ConsentAuthorise | ConsentStep | ConsentAmend
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.consent.terms import Terms
+from ledger.entries.terms import Terms
 from ledger.entries.fields import (
     Actor,
     Bytes16,

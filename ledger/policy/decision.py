@@ -11,7 +11,7 @@ import msgspec
 from ledger.consent.state import Consent, Status, utc_day
 from ledger.entries.evidence import AccessOutcome, Obligations
 from ledger.participants import Registry
-from ledger.policy.catalogue import GRADES, MAX_GRADE, is_granted
+from ledger.consent.catalogue import GRADES, MAX_GRADE, is_granted
 from ledger.policy.reasons import Reason
 
 RULESET: Final = 1
@@ -98,14 +98,13 @@ def decide(
     registry: Registry, consent: Consent | None, item: Item, *, signer: str, relayed: bool, time: int
 ) -> AccessOutcome:
     """Decide one access at `time` (ms), signed by `signer` (for the recipient by its holder, if `relayed`)."""
-    reasons: list[Reason] = []
-    parties = [signer] if consent is None else [signer, consent.terms.holder, consent.terms.recipient]
-    if any(registry.is_suspended(party) for party in parties):
-        reasons.append(Reason.PARTICIPANT_SUSPENDED)
     if consent is None:
-        return _stranger([*reasons, Reason.CONSENT_UNKNOWN])
+        return _stranger(registry, signer, Reason.CONSENT_UNKNOWN)
     if signer != (consent.terms.holder if relayed else consent.terms.recipient):
-        return _stranger([*reasons, Reason.CONSENT_NOT_YOURS])
+        return _stranger(registry, signer, Reason.CONSENT_NOT_YOURS)
+    reasons: list[Reason] = []
+    if registry.is_suspended(consent.terms.holder) or registry.is_suspended(consent.terms.recipient):
+        reasons.append(Reason.PARTICIPANT_SUSPENDED)
     question = _Question(consent, item, time)
     reasons.extend(reason for rule in _RULES if (reason := rule(question)) is not None)
     return AccessOutcome(
@@ -144,9 +143,10 @@ def after_access(consent: Consent, item: Item, outcome: AccessOutcome, time: int
     return msgspec.structs.replace(consent, used_day=day, used_today=consent.used_on(day) + 1)
 
 
-def _stranger(reasons: list[Reason]) -> AccessOutcome:
+def _stranger(registry: Registry, signer: str, reason: Reason) -> AccessOutcome:
     """The outcome for someone to whom this consent must not be shown: nothing of its state."""
+    suspended = (Reason.PARTICIPANT_SUSPENDED,) if registry.is_suspended(signer) else ()
     return AccessOutcome(
         basis=-1, consent_version=0, decision="deny", obligations=Obligations(), ruleset=RULESET,
-        reasons=tuple(reason.value for reason in reasons), used_today=0,
+        reasons=tuple(reason.value for reason in (*suspended, reason)), used_today=0,
     )  # fmt: skip
