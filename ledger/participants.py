@@ -36,20 +36,20 @@ class _Document(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     v: Literal[1] = 1
 
 
-class LedgerOpened(_Document, tag_field="type", tag="ledger.opened"):
+class LedgerOpened(_Document, kw_only=True, tag_field="type", tag="ledger.opened"):
     """The first leaf: which log this is."""
 
     origin: Origin
     ruleset: Annotated[int, Meta(ge=1)]
 
 
-class RulesetActivated(_Document, tag_field="type", tag="ruleset.activated"):
+class RulesetActivated(_Document, kw_only=True, tag_field="type", tag="ruleset.activated"):
     """Rules for all entries above this one."""
 
     ruleset: Annotated[int, Meta(ge=1)]
 
 
-class ParticipantRegistered(_Document, tag_field="type", tag="participant.registered"):
+class ParticipantRegistered(_Document, kw_only=True, tag_field="type", tag="participant.registered"):
     """A new participant."""
 
     participant: ParticipantId
@@ -60,7 +60,7 @@ class ParticipantRegistered(_Document, tag_field="type", tag="participant.regist
         require_sorted_unique("roles", self.roles)
 
 
-class KeyAdded(_Document, tag_field="type", tag="key.added"):
+class KeyAdded(_Document, kw_only=True, tag_field="type", tag="key.added"):
     """A public key of a participant, for statements or for client authentication; one key, one purpose."""
 
     participant: ParticipantId
@@ -70,7 +70,7 @@ class KeyAdded(_Document, tag_field="type", tag="key.added"):
     jwk: dict[str, str]
 
 
-class KeyRevoked(_Document, tag_field="type", tag="key.revoked"):
+class KeyRevoked(_Document, kw_only=True, tag_field="type", tag="key.revoked"):
     """A key that may sign nothing above this leaf."""
 
     participant: ParticipantId
@@ -78,21 +78,21 @@ class KeyRevoked(_Document, tag_field="type", tag="key.revoked"):
     reason: Code
 
 
-class ParticipantSuspended(_Document, tag_field="type", tag="participant.suspended"):
+class ParticipantSuspended(_Document, kw_only=True, tag_field="type", tag="participant.suspended"):
     """A participant that may only reduce sharing from here on."""
 
     participant: ParticipantId
     reason: Code
 
 
-class ParticipantReinstated(_Document, tag_field="type", tag="participant.reinstated"):
+class ParticipantReinstated(_Document, kw_only=True, tag_field="type", tag="participant.reinstated"):
     """The end of a suspension."""
 
     participant: ParticipantId
     reason: Code
 
 
-class Erasure(_Document, tag_field="type", tag="erasure"):
+class Erasure(_Document, kw_only=True, tag_field="type", tag="erasure"):
     """The data keys of these chains are destroyed; their bodies are unreadable for ever."""
 
     chains: Annotated[tuple[Bytes32, ...], Meta(min_length=1, max_length=8)]

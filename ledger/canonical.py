@@ -1,0 +1,160 @@
+"""CL-JSON, base64 and decimals: one spelling for each value (protocol, Encoding).
+
+Whatever is hashed or signed has exactly one accepted byte form: a reader takes bytes only if encoding what it
+parsed gives the same bytes again. That one comparison refuses duplicate keys, white space, escapes, `1.0`,
+`-0`, trailing bytes and every other second spelling without naming any of them. What it cannot see (a float
+that prints like itself, a key outside the alphabet, a control character) is refused by the profile check.
+
+CL-JSON: RFC 8785 bytes of an object; keys `[a-z_][a-z0-9_]*`; integers of at most 2^53 - 1 in magnitude; no
+floats; no control characters (Unicode category Cc) in strings; at most 8 levels of objects and arrays.
+Inside this profile orjson with sorted keys writes RFC 8785 exactly (tested against another implementation).
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from ledger.errors import BadEncoding
+
+JsonObject: TypeAlias = dict[str, Any]
+"""A decoded CL-JSON object: str, int, bool, None, list and dict only."""
+
+MAX_INTEGER: Final = 2**53 - 1
+MAX_DEPTH: Final = 8
+
+LEAF_LIMIT: Final = 1024
+STATEMENT_LIMIT: Final = 16 * 1024
+EVIDENCE_LIMIT: Final = 48 * 1024
+
+_KEY: Final = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+_RAW_CONTROL: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]")  # what RFC 8785 writes unescaped, in UTF-8
+_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    """The CL-JSON bytes of `value`, checked against the whole profile.
+
+    Tuples are written as arrays. Raises BadEncoding when `value` has no CL-JSON form.
+    """
+    if type(value) is not dict:
+        raise BadEncoding(f"CL-JSON encodes an object, not {type(value).__name__}")
+    _check_members(value, 1, strings=True)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:  # a lone surrogate: the one thing the profile check lets through
+        raise BadEncoding(f"the value cannot be written as UTF-8 JSON: {error}") from None
+
+
+def encode_trusted(value: Mapping[str, Any]) -> bytes:
+    """The CL-JSON bytes of a value this ledger built itself: no profile check, for the hot path."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def decode(data: bytes, *, limit: int) -> JsonObject:
+    """The object whose CL-JSON is exactly `data`, which may be at most `limit` bytes long.
+
+    Raises BadEncoding for anything else, hostile input included.
+    """
+    if len(data) > limit:
+        raise BadEncoding(f"{len(data)} bytes where at most {limit} are accepted")
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise BadEncoding(f"not JSON: {error}") from None
+    if type(value) is not dict:
+        raise BadEncoding("CL-JSON is an object at its top level")
+    # Canonical bytes escape only `"`, `\` and control characters: without a backslash no string needs a look.
+    _check_members(value, 1, strings=b"\\" in data or _RAW_CONTROL.search(data) is not None)
+    if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != data:
+        raise BadEncoding("not in canonical form: encoding the parsed value gives other bytes")
+    return value
+
+
+def _check_members(members: dict[Any, Any], depth: int, *, strings: bool) -> None:
+    for key, value in members.items():
+        _check_key(key)
+        kind = type(value)
+        if kind is str and not strings:
+            continue
+        _check_value(value, depth, strings=strings)
+
+
+def _check_value(value: Any, depth: int, *, strings: bool) -> None:
+    kind = type(value)
+    if kind is str:
+        if strings and _CONTROL.search(value):
+            raise BadEncoding("a string holds a control character")
+    elif kind is int:
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise BadEncoding(f"an integer lies outside ±{MAX_INTEGER}")
+    elif kind is dict or kind is list or kind is tuple:
+        if depth == MAX_DEPTH:
+            raise BadEncoding(f"more than {MAX_DEPTH} levels of objects and arrays")
+        if kind is dict:
+            _check_members(value, depth + 1, strings=strings)
+        else:
+            for item in value:
+                _check_value(item, depth + 1, strings=strings)
+    elif kind is not bool and value is not None:
+        raise BadEncoding(f"CL-JSON has no {kind.__name__}")
+
+
+@lru_cache(maxsize=1024)
+def _check_key(key: str) -> None:
+    if type(key) is not str or not _KEY.fullmatch(key):
+        raise BadEncoding("a key is not of the form [a-z_][a-z0-9_]*")
+
+
+def b64u(data: bytes) -> str:
+    """Base64url without padding (RFC 4648 §5)."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def unb64u(text: str, *, size: int | None = None) -> bytes:
+    """The bytes whose `b64u` is exactly `text`; `size` is their required number. Raises BadEncoding."""
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise BadEncoding("not base64url") from None
+    if b64u(data) != text:
+        raise BadEncoding("not the canonical base64url spelling (no padding, no stray bits)")
+    return _sized(data, size)
+
+
+def b64(data: bytes) -> str:
+    """Standard base64 with padding (RFC 4648 §4), as C2SP formats use it."""
+    return b64encode(data).decode("ascii")
+
+
+def unb64(text: str, *, size: int | None = None) -> bytes:
+    """The bytes whose `b64` is exactly `text`; `size` is their required number. Raises BadEncoding."""
+    try:
+        data = b64decode(text)
+    except ValueError:
+        raise BadEncoding("not base64") from None
+    if b64(data) != text:
+        raise BadEncoding("not the canonical base64 spelling (padded, no stray bits)")
+    return _sized(data, size)
+
+
+def _sized(data: bytes, size: int | None) -> bytes:
+    if size is not None and len(data) != size:
+        raise BadEncoding(f"{len(data)} bytes where {size} are required")
+    return data
+
+
+def decimal(text: str) -> int:
+    """The number whose decimal form is exactly `text`: ASCII digits, no sign, no leading zero, at most 19 digits.
+
+    Raises BadEncoding.
+    """
+    if not _DECIMAL.fullmatch(text):
+        raise BadEncoding("not a canonical decimal number of at most 19 digits")
+    return int(text)

@@ -1,0 +1,163 @@
+"""Inclusion and consistency proofs (RFC 6962 §2.1.1 and §2.1.2; RFC 9162 §2.1.3 and §2.1.4).
+
+Which hashes a proof needs is arithmetic on indexes alone, so it is kept apart from where hashes are stored: a
+proof is planned as a list of *spans*, each span as the complete subtrees it is folded from, and one
+`read_hashes` call fetches them all. Only a span at the right edge of the tree has more than one subtree.
+
+Sizes are not authenticated by a proof: the same hashes verify under several sizes. Take size and root from a
+verified checkpoint, and compare the index with the one inside the leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from ledger.errors import InvalidInput
+from ledger.merkle.hashing import Hash, Node, check_hashes, check_size, fold, node_hash
+
+ReadHashes: TypeAlias = Callable[[list[Node]], list[Hash]]
+"""Gives the hashes of complete subtrees, in the order asked."""
+
+
+def inclusion_nodes(index: int, size: int) -> list[list[Node]]:
+    """What the proof for leaf `index` in the tree of `size` leaves is made of, the leaf's sibling first.
+
+    Each item is one hash of the proof, as the complete subtrees to fold (left to right). Raises InvalidInput.
+    """
+    check_size(size)
+    if not 0 <= index < size:
+        raise InvalidInput(f"leaf {index} is not in a tree of {size} leaves")
+    begin, end = 0, size
+    spans: list[list[Node]] = []
+    while end - begin > 1:
+        middle = begin + _split(end - begin)
+        if index < middle:
+            spans.append(_subtrees(middle, end))
+            end = middle
+        else:
+            spans.append(_subtrees(begin, middle))
+            begin = middle
+    spans.reverse()
+    return spans
+
+
+def consistency_nodes(old: int, new: int) -> list[list[Node]]:
+    """What the proof that the tree of `new` leaves extends its first `old` leaves is made of.
+
+    The shape is that of `inclusion_nodes`. Raises InvalidInput unless 1 <= old <= new: nothing needs proving
+    about the empty tree.
+    """
+    check_size(new)
+    if not 1 <= old <= new:
+        raise InvalidInput(f"no consistency proof leads from size {old} to size {new}")
+    begin, end = 0, new
+    spans: list[list[Node]] = []
+    while end != old:
+        middle = begin + _split(end - begin)
+        if old <= middle:
+            spans.append(_subtrees(middle, end))
+            end = middle
+        else:
+            spans.append(_subtrees(begin, middle))
+            begin = middle
+    if begin != 0:  # else the last subtree is the whole old tree, whose root the verifier has
+        spans.append(_subtrees(begin, end))
+    spans.reverse()
+    return spans
+
+
+def prove_inclusion(index: int, size: int, read_hashes: ReadHashes) -> list[Hash]:
+    """The inclusion proof of leaf `index` in the tree of `size` leaves. Raises InvalidInput."""
+    return _read(inclusion_nodes(index, size), read_hashes)
+
+
+def prove_consistency(old: int, new: int, read_hashes: ReadHashes) -> list[Hash]:
+    """The consistency proof from size `old` to size `new`. Raises InvalidInput unless 1 <= old <= new."""
+    return _read(consistency_nodes(old, new), read_hashes)
+
+
+def verify_inclusion(index: int, size: int, leaf_hash: Hash, proof: Sequence[Hash], root: Hash) -> None:
+    """Raises InvalidInput unless `proof` leads from `leaf_hash` at `index` to `root` (RFC 9162 §2.1.3.2)."""
+    check_size(size)
+    if not 0 <= index < size:
+        raise InvalidInput(f"leaf {index} is not in a tree of {size} leaves")
+    check_hashes((leaf_hash, root, *proof))
+    node, last, folded = index, size - 1, leaf_hash
+    for sibling in proof:
+        if last == 0:
+            raise InvalidInput("the inclusion proof is too long for this index and size")
+        if node & 1 or node == last:
+            folded = node_hash(sibling, folded)
+            while not node & 1 and node:
+                node >>= 1
+                last >>= 1
+        else:
+            folded = node_hash(folded, sibling)
+        node >>= 1
+        last >>= 1
+    if last != 0:
+        raise InvalidInput("the inclusion proof is too short for this index and size")
+    if folded != root:
+        raise InvalidInput("the inclusion proof leads to another root")
+
+
+def verify_consistency(old: int, new: int, proof: Sequence[Hash], old_root: Hash, new_root: Hash) -> None:
+    """Raises InvalidInput unless `proof` shows that `new_root` extends `old_root` (RFC 9162 §2.1.4.2)."""
+    check_size(new)
+    if not 1 <= old <= new:
+        raise InvalidInput(f"no consistency proof leads from size {old} to size {new}")
+    check_hashes((old_root, new_root, *proof))
+    if old == new:
+        if proof:
+            raise InvalidInput("between equal sizes the consistency proof is empty")
+        if old_root != new_root:
+            raise InvalidInput("two different roots for one size: the log shows two histories")
+        return
+    if not proof:
+        raise InvalidInput("the consistency proof is empty although the sizes differ")
+    path = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
+    node, last = old - 1, new - 1
+    while node & 1:
+        node >>= 1
+        last >>= 1
+    old_folded = new_folded = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            raise InvalidInput("the consistency proof is too long for these sizes")
+        if node & 1 or node == last:
+            old_folded = node_hash(sibling, old_folded)
+            new_folded = node_hash(sibling, new_folded)
+            while not node & 1 and node:
+                node >>= 1
+                last >>= 1
+        else:
+            new_folded = node_hash(new_folded, sibling)
+        node >>= 1
+        last >>= 1
+    if last != 0:
+        raise InvalidInput("the consistency proof is too short for these sizes")
+    if old_folded != old_root:
+        raise InvalidInput("the consistency proof does not contain the old root")
+    if new_folded != new_root:
+        raise InvalidInput("the consistency proof leads to another new root")
+
+
+def _split(width: int) -> int:
+    """The largest power of two below `width`, which is at least 2 (RFC 6962 §2.1)."""
+    return 1 << ((width - 1).bit_length() - 1)
+
+
+def _subtrees(begin: int, end: int) -> list[Node]:
+    """Leaves [begin, end) as complete subtrees, largest first; `begin` is aligned to the largest."""
+    nodes: list[Node] = []
+    while begin < end:
+        level = (end - begin).bit_length() - 1
+        nodes.append((level, begin >> level))
+        begin += 1 << level
+    return nodes
+
+
+def _read(spans: list[list[Node]], read_hashes: ReadHashes) -> list[Hash]:
+    hashes = iter(read_hashes([node for span in spans for node in span]))
+    return [fold([next(hashes) for _ in span]) for span in spans]
