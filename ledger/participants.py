@@ -7,7 +7,7 @@ sequencer can throw away the registry of a transaction that did not commit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, assert_never
 
@@ -168,10 +168,10 @@ class Registry:
     origin: str = ""
     ruleset: int = 0
     size: int = 0
-    participants: Mapping[str, Participant] = MappingProxyType({})
-    keys: Mapping[str, Key] = MappingProxyType({})
+    participants: Mapping[str, Participant] = field(default_factory=dict)
+    keys: Mapping[str, Key] = field(default_factory=dict)
     erased: frozenset[str] = frozenset()
-    headers: Mapping[str, Key] = MappingProxyType({})
+    headers: Mapping[str, Key] = field(default_factory=dict)
     """Active statement keys by the text of the one header they may have."""
 
     def check_signature(self, header: str, message: bytes, signature: bytes) -> str:
