@@ -1,4 +1,4 @@
-"""CL-JSON, base64 and decimals: one spelling for each value (protocol, Encoding).
+"""CL-JSON, base64 and decimals: one spelling for each value (docs/spec/encoding.md).
 
 Whatever is hashed or signed has exactly one accepted byte form: a reader takes bytes only if encoding what it
 parsed gives the same bytes again. That one comparison refuses duplicate keys, white space, escapes, `1.0`,
@@ -30,6 +30,7 @@ MAX_DEPTH: Final = 8
 
 LEAF_LIMIT: Final = 1024
 STATEMENT_LIMIT: Final = 16 * 1024
+ITEM_LIMIT: Final = 8 * 1024
 EVIDENCE_LIMIT: Final = 48 * 1024
 
 _KEY: Final = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
@@ -80,21 +81,21 @@ def decode(data: bytes, *, limit: int) -> JsonObject:
 def _check_members(members: dict[Any, Any], depth: int, *, strings: bool) -> None:
     for key, value in members.items():
         _check_key(key)
-        kind = type(value)
-        if kind is str and not strings:
-            continue
-        _check_value(value, depth, strings=strings)
+        if strings or type(value) is not str:
+            _check_value(value, depth, strings=strings)
 
 
 def _check_value(value: Any, depth: int, *, strings: bool) -> None:
-    kind = type(value)
+    kind = type(
+        value
+    )  # the exact type: a bool is no int here, and subclasses may write themselves differently
     if kind is str:
         if strings and _CONTROL.search(value):
             raise BadEncoding("a string holds a control character")
     elif kind is int:
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
             raise BadEncoding(f"an integer lies outside ±{MAX_INTEGER}")
-    elif kind is dict or kind is list or kind is tuple:
+    elif kind in {dict, list, tuple}:
         if depth == MAX_DEPTH:
             raise BadEncoding(f"more than {MAX_DEPTH} levels of objects and arrays")
         if kind is dict:

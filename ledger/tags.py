@@ -1,4 +1,4 @@
-"""Every domain tag of the protocol, in one table.
+"""Every domain tag, in one table (docs/spec/encoding.md, Domain tags).
 
 A tag begins each hash or MAC whose meaning could otherwise be taken for another's. All are ASCII, start with
 `consent-ledger/v1/` and end in a NUL byte, and none is a prefix of another (tested): that is what makes
@@ -12,21 +12,33 @@ from typing import Final
 PREFIX: Final = b"consent-ledger/v1/"
 
 TERMS: Final = b"consent-ledger/v1/terms\0"
-"""`terms_hash = H(TERMS ‖ CL-JSON of the terms)` (protocol, Terms of a consent)."""
+"""`terms_hash = H(TERMS ‖ CL-JSON of the terms)` (docs/spec/consents.md)."""
 
 CHAIN: Final = b"consent-ledger/v1/chain\0"
-"""`chain = H(CHAIN ‖ UTF-8 of the consent id, subject reference or operator chain name)` (protocol, Leaves)."""
+"""`chain = H(CHAIN ‖ UTF-8 of the consent id, subject reference or operator chain name)` (docs/spec/leaves.md)."""
+
+ACCOUNTS: Final = b"consent-ledger/v1/accounts\0"
+"""`accounts_hash = H(ACCOUNTS ‖ CL-JSON of {"accounts":[…]})`."""
 
 COMMITMENT: Final = b"consent-ledger/v1/commitment\0"
-"""`commitment = HMAC(opening, COMMITMENT ‖ H(evidence))` (protocol, Leaves)."""
+"""`commitment = HMAC(opening, COMMITMENT ‖ H(evidence))` (docs/spec/leaves.md)."""
 
 CHALLENGE: Final = b"consent-ledger/v1/challenge\0"
-"""`challenge = H(CHALLENGE ‖ nonce ‖ CL-JSON of what is agreed to)` (protocol, The customer's own signature)."""
+"""`challenge = H(CHALLENGE ‖ nonce ‖ CL-JSON of what is agreed to)` (docs/spec/consents.md)."""
+
+PACK_LEAF: Final = b"consent-ledger/v1/pack-leaf\0"
+"""A leaf of an evidence pack, which is a tree of its own beside the log."""
+
+PACK_ROOT: Final = b"consent-ledger/v1/pack-root\0"
+"""The root of an evidence pack."""
 
 TAGS: Final[dict[str, bytes]] = {
     "terms": TERMS,
     "chain": CHAIN,
     "commitment": COMMITMENT,
+    "accounts": ACCOUNTS,
     "challenge": CHALLENGE,
+    "pack-leaf": PACK_LEAF,
+    "pack-root": PACK_ROOT,
 }
 """Name to tag: the table the specification prints and the tests walk."""

@@ -15,7 +15,16 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ledger.errors import Corrupt
-from ledger.merkle.hashing import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, Hash, check_hashes, check_size, node_hash, parents
+from ledger.merkle.hashing import (
+    EMPTY_ROOT,
+    HASH_SIZE,
+    MAX_SIZE,
+    Hash,
+    check_hashes,
+    check_size,
+    node_hash,
+    parents,
+)
 from ledger.merkle.tiles import TILE_HEIGHT, TILE_WIDTH, FetchTile, split_tile, tile_widths
 
 _VERSION: Final = b"\x01"
@@ -30,33 +39,36 @@ class FullTile(NamedTuple):
     content: bytes
 
 
+class EdgeState(NamedTuple):
+    """What an Edge holds. `rows[l]`: the complete nodes of node level l in the partial tile above or at l."""
+
+    size: int
+    root: Hash
+    rows: list[list[Hash]]  # replaced as a whole, never changed: states may share them
+
+
 class Edge:
     """The right edge of a tree; `Edge()` is that of the empty tree.
 
-    An Edge is replaced as a whole by `extend`; `grow` leaves it untouched, for a batch that may yet be undone.
+    `extend` moves it forward; `grow` leaves it untouched, for a batch that may yet be undone.
     """
 
-    __slots__ = ("_root", "_rows", "_size")
+    __slots__ = ("_state",)
 
-    def __init__(self) -> None:
-        self._size = 0
-        self._root = EMPTY_ROOT
-        # _rows[l]: the complete nodes of node level l inside the partial tile of tile level l // 8, left to right
-        self._rows: list[list[Hash]] = []
+    def __init__(self, state: EdgeState | None = None) -> None:
+        self._state = state or EdgeState(0, EMPTY_ROOT, [])
 
     @classmethod
     def from_tiles(cls, size: int, fetch: FetchTile) -> Edge:
         """The edge of the tree of `size` leaves, from its partial tiles. Raises InvalidInput, Corrupt."""
-        edge = cls()
+        rows: list[list[Hash]] = []
         for level, full, partial in tile_widths(size):
             row = split_tile(fetch(level, full, partial), partial) if partial else []
             for _ in range(TILE_HEIGHT):
-                edge._rows.append(row)
+                rows.append(row)
                 row = parents(row)
-        del edge._rows[size.bit_length() :]
-        edge._size = size
-        edge._root = Growth(edge, ()).root
-        return edge
+        del rows[size.bit_length() :]
+        return cls(EdgeState(size, Growth(EdgeState(size, EMPTY_ROOT, rows), ()).root, rows))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Edge:
@@ -72,53 +84,52 @@ class Edge:
             partials[level], hashes = hashes[: partial * HASH_SIZE], hashes[partial * HASH_SIZE :]
         if hashes:
             raise Corrupt(f"the stored tree edge has more hashes than size {size} calls for")
-        edge = cls.from_tiles(size, lambda level, number, width: partials[level])
-        if edge._root != data[9:_HEADER_BYTES]:
+        edge = cls.from_tiles(size, lambda level, _number, _width: partials[level])
+        if edge.root() != data[9:_HEADER_BYTES]:
             raise Corrupt(f"the stored tree edge of size {size} does not hash to its own root")
         return edge
 
     def to_bytes(self) -> bytes:
         """The byte form described above: 41 bytes and 32 for each hash of a partial tile."""
-        rows = self._rows[::TILE_HEIGHT]
-        return b"".join((_VERSION, self._size.to_bytes(8, "big"), self._root, *(h for row in rows for h in row)))
+        size, root, rows = self._state
+        partials = (value for row in rows[::TILE_HEIGHT] for value in row)
+        return b"".join((_VERSION, size.to_bytes(8, "big"), root, *partials))
 
     @property
     def size(self) -> int:
         """How many leaves the tree has."""
-        return self._size
+        return self._state.size
 
     def root(self) -> Hash:
         """The root of the tree."""
-        return self._root
+        return self._state.root
 
     def partial(self, level: int) -> bytes:
         """The partial tile of tile level `level`: 0 to 255 hashes."""
-        at = level * TILE_HEIGHT
-        return b"".join(self._rows[at]) if 0 <= at < len(self._rows) else b""
+        rows, at = self._state.rows, level * TILE_HEIGHT
+        return b"".join(rows[at]) if 0 <= at < len(rows) else b""
 
     def tile(self, level: int, number: int) -> bytes | None:
         """Tile (level, number) if it is the partial one of its level and not empty, else None."""
-        if number != self._size >> (TILE_HEIGHT * (level + 1)):
+        if level < 0 or number != self._state.size >> (TILE_HEIGHT * (level + 1)):
             return None
         return self.partial(level) or None
 
     def grow(self, leaf_hashes: Sequence[Hash]) -> Growth:
         """What appending `leaf_hashes` would make; this edge stays as it is. Raises InvalidInput."""
-        check_size(self._size + len(leaf_hashes))
+        check_size(self._state.size + len(leaf_hashes))
         check_hashes(leaf_hashes)
-        return Growth(self, leaf_hashes)
+        return Growth(self._state, leaf_hashes)
 
     def extend(self, leaf_hashes: Sequence[Hash]) -> list[FullTile]:
         """Append `leaf_hashes`; the tiles that became full, lowest level first. Raises InvalidInput."""
         growth = self.grow(leaf_hashes)
-        self._size, self._root, self._rows = growth.size, growth.root, growth.rows_after()
+        self._state = growth.state()
         return growth.full_tiles()
 
     def copy(self) -> Edge:
         """An edge of the same tree that grows on its own."""
-        twin = Edge()
-        twin._size, twin._root, twin._rows = self._size, self._root, self._rows  # rows are replaced, never changed
-        return twin
+        return Edge(self._state)
 
 
 class Growth:
@@ -131,8 +142,8 @@ class Growth:
 
     __slots__ = ("_before", "_count", "_rows", "_starts", "root", "size")
 
-    def __init__(self, before: Edge, leaf_hashes: Sequence[Hash]) -> None:
-        """Hash the new nodes; use `Edge.grow`, which checks its input."""
+    def __init__(self, before: EdgeState, leaf_hashes: Sequence[Hash]) -> None:
+        """Hash the new nodes. Called by `Edge.grow`, which checks the input."""
         self._before = before
         self._count = len(leaf_hashes)
         self.size: int = before.size + self._count
@@ -143,7 +154,7 @@ class Growth:
             self._hash(leaf_hashes)
 
     def _hash(self, leaf_hashes: Sequence[Hash]) -> None:
-        old_size, old_rows = self._before.size, self._before._rows
+        old_size, _, old_rows = self._before
         fresh = list(leaf_hashes)  # the complete nodes of this level that did not exist before
         ragged: Hash | None = None
         level = 0
@@ -198,17 +209,17 @@ class Growth:
 
     def edge(self) -> Edge:
         """The edge of the grown tree."""
-        edge = Edge()
-        edge._size, edge._root, edge._rows = self.size, self.root, self.rows_after()
-        return edge
+        return Edge(self.state())
 
-    def rows_after(self) -> list[list[Hash]]:
-        """The complete nodes inside the partial tiles of the grown tree, by node level."""
+    def state(self) -> EdgeState:
+        """The edge of the grown tree, as its parts: of each node level what lies in the partial tile."""
         rows: list[list[Hash]] = []
         for level in range(self.size.bit_length()):
             start = self._starts[level]
-            rows.append(self._rows[level][_tile_start(self.size, level) - start : (self.size >> level) - start])
-        return rows
+            rows.append(
+                self._rows[level][_tile_start(self.size, level) - start : (self.size >> level) - start]
+            )
+        return EdgeState(self.size, self.root, rows)
 
 
 def prove_appended(edge_before: Edge, leaf_hashes: Sequence[Hash]) -> list[list[Hash]]:

@@ -10,7 +10,7 @@ verified checkpoint, and compare the index with the one inside the leaf.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from ledger.errors import InvalidInput
@@ -83,21 +83,9 @@ def verify_inclusion(index: int, size: int, leaf_hash: Hash, proof: Sequence[Has
     if not 0 <= index < size:
         raise InvalidInput(f"leaf {index} is not in a tree of {size} leaves")
     check_hashes((leaf_hash, root, *proof))
-    node, last, folded = index, size - 1, leaf_hash
-    for sibling in proof:
-        if last == 0:
-            raise InvalidInput("the inclusion proof is too long for this index and size")
-        if node & 1 or node == last:
-            folded = node_hash(sibling, folded)
-            while not node & 1 and node:
-                node >>= 1
-                last >>= 1
-        else:
-            folded = node_hash(folded, sibling)
-        node >>= 1
-        last >>= 1
-    if last != 0:
-        raise InvalidInput("the inclusion proof is too short for this index and size")
+    folded = leaf_hash
+    for sibling, on_the_left in _climb(index, size - 1, proof):
+        folded = node_hash(sibling, folded) if on_the_left else node_hash(folded, sibling)
     if folded != root:
         raise InvalidInput("the inclusion proof leads to another root")
 
@@ -118,29 +106,40 @@ def verify_consistency(old: int, new: int, proof: Sequence[Hash], old_root: Hash
         raise InvalidInput("the consistency proof is empty although the sizes differ")
     path = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
     node, last = old - 1, new - 1
-    while node & 1:
+    while node & 1:  # start at the largest subtree that ends where the old tree ends
         node >>= 1
         last >>= 1
     old_folded = new_folded = path[0]
-    for sibling in path[1:]:
-        if last == 0:
-            raise InvalidInput("the consistency proof is too long for these sizes")
-        if node & 1 or node == last:
+    for sibling, on_the_left in _climb(node, last, path[1:]):
+        if on_the_left:
             old_folded = node_hash(sibling, old_folded)
             new_folded = node_hash(sibling, new_folded)
-            while not node & 1 and node:
-                node >>= 1
-                last >>= 1
         else:
             new_folded = node_hash(new_folded, sibling)
-        node >>= 1
-        last >>= 1
-    if last != 0:
-        raise InvalidInput("the consistency proof is too short for these sizes")
     if old_folded != old_root:
         raise InvalidInput("the consistency proof does not contain the old root")
     if new_folded != new_root:
         raise InvalidInput("the consistency proof leads to another new root")
+
+
+def _climb(node: int, last: int, proof: Sequence[Hash]) -> Iterator[tuple[Hash, bool]]:
+    """Each hash of `proof` and whether it stands to the left, on the way from `node` to the root.
+
+    `last` is the last node of the same level. Raises InvalidInput when the proof ends above or below the root.
+    """
+    for sibling in proof:
+        if last == 0:
+            raise InvalidInput("the proof is too long for this tree")
+        on_the_left = node & 1 == 1 or node == last
+        yield sibling, on_the_left
+        if on_the_left:
+            while not node & 1 and node:  # a last node without a partner rises unchanged
+                node >>= 1
+                last >>= 1
+        node >>= 1
+        last >>= 1
+    if last != 0:
+        raise InvalidInput("the proof is too short for this tree")
 
 
 def _split(width: int) -> int:

@@ -23,7 +23,8 @@ ENTRIES: Final = -1
 """The `level` of a path that names an entry bundle instead of a hash tile."""
 
 _PATH: Final = re.compile(
-    r"tile/(?P<level>entries|[0-9]{1,2})/(?P<number>(?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?", re.ASCII
+    r"tile/(?P<level>entries|[0-9]{1,2})/(?P<number>(?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?",
+    re.ASCII,
 )
 
 
@@ -48,7 +49,9 @@ def format_path(tile: TilePath) -> str:
 
     Raises InvalidInput when there is no such tile.
     """
-    if not (ENTRIES <= tile.level <= MAX_LEVEL and 0 <= tile.number <= MAX_SIZE and 1 <= tile.width <= TILE_WIDTH):
+    if not (
+        ENTRIES <= tile.level <= MAX_LEVEL and 0 <= tile.number <= MAX_SIZE and 1 <= tile.width <= TILE_WIDTH
+    ):
         raise InvalidInput(f"no tile has level {tile.level}, number {tile.number} and width {tile.width}")
     number, low = divmod(tile.number, 1000)
     groups = [f"{low:03d}"]
@@ -155,7 +158,9 @@ class TileReader:
         """The hashes of complete subtrees of this tree. Raises InvalidInput for others, Corrupt for bad tiles."""
         for level, index in nodes:
             if level < 0 or index < 0 or (index + 1) << level > self._size:
-                raise InvalidInput(f"node ({level}, {index}) is not complete in a tree of {self._size} leaves")
+                raise InvalidInput(
+                    f"node ({level}, {index}) is not complete in a tree of {self._size} leaves"
+                )
         return [self._node(level, index) for level, index in nodes]
 
     def _node(self, level: int, index: int) -> Hash:
