@@ -1,0 +1,33 @@
+# Every step here is one that scripts/setup runs on any other machine. The image runs as nobody in particular and
+# needs nothing writable but /var/lib/consent-ledger:
+#   docker run --read-only --tmpfs /tmp -v consent-ledger:/var/lib/consent-ledger -p 8000:8000 consent-ledger
+FROM python:3.11-slim AS build
+WORKDIR /opt/consent-ledger
+# What is installed changes less often than the code: its layer is kept while only code changes.
+COPY pyproject.toml LICENSE README.md ./
+COPY verifier/pyproject.toml verifier/LICENSE verifier/
+COPY requirements requirements
+COPY scripts/setup scripts/setup
+RUN scripts/setup runtime
+COPY ledger ledger
+COPY api api
+COPY migrations migrations
+COPY verifier verifier
+RUN .venv/bin/python -m compileall -q ledger api migrations verifier
+
+FROM python:3.11-slim
+COPY --from=build /opt/consent-ledger /opt/consent-ledger
+RUN install -d -o 10001 -g 10001 -m 0750 /var/lib/consent-ledger
+ENV PATH=/opt/consent-ledger/.venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /var/lib/consent-ledger
+VOLUME /var/lib/consent-ledger
+# A number, so that an orchestrator can see that it is not root.
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+    CMD ["consent-ledger", "health", "--url", "http://127.0.0.1:8000"]
+ENTRYPOINT ["consent-ledger"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]
