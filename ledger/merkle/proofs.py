@@ -97,10 +97,7 @@ def verify_consistency(old: int, new: int, proof: Sequence[Hash], old_root: Hash
         raise InvalidInput(f"no consistency proof leads from size {old} to size {new}")
     check_hashes((old_root, new_root, *proof))
     if old == new:
-        if proof:
-            raise InvalidInput("between equal sizes the consistency proof is empty")
-        if old_root != new_root:
-            raise InvalidInput("two different roots for one size: the log shows two histories")
+        _verify_equal(proof, old_root, new_root)
         return
     if not proof:
         raise InvalidInput("the consistency proof is empty although the sizes differ")
@@ -120,6 +117,13 @@ def verify_consistency(old: int, new: int, proof: Sequence[Hash], old_root: Hash
         raise InvalidInput("the consistency proof does not contain the old root")
     if new_folded != new_root:
         raise InvalidInput("the consistency proof leads to another new root")
+
+
+def _verify_equal(proof: Sequence[Hash], old_root: Hash, new_root: Hash) -> None:
+    if proof:
+        raise InvalidInput("between equal sizes the consistency proof is empty")
+    if old_root != new_root:
+        raise InvalidInput("two different roots for one size: the log shows two histories")
 
 
 def _climb(node: int, last: int, proof: Sequence[Hash]) -> Iterator[tuple[Hash, bool]]:

@@ -1,0 +1,49 @@
+"""Cosignatures: a witness's dated word for a checkpoint (C2SP tlog-cosignature v1.0.1, type 0x04).
+
+A cosignature says «this is the largest consistent tree I have seen for this origin, at that time». The signed
+message names neither key nor witness, so a cosigning key belongs to one name and signs nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ledger.errors import BadEncoding, InvalidInput
+
+SIGNATURE_BYTES: Final = 64
+BLOB_BYTES: Final = 8 + SIGNATURE_BYTES
+MAX_TIME: Final = 2**63 - 1
+
+
+class CosignatureBlob(NamedTuple):
+    """What follows the key id in a cosignature line: POSIX seconds and the Ed25519 signature (64 bytes)."""
+
+    time: int
+    signature: bytes
+
+
+def cosigned_message(text: bytes, time: int) -> bytes:
+    """The bytes a witness signs: `text` is the checkpoint's whole text, extension lines and last newline included.
+
+    Raises InvalidInput unless `time` is 0 to 2^63 - 1 (POSIX seconds).
+    """
+    if not 0 <= time <= MAX_TIME:
+        raise InvalidInput("a cosignature's time is 0 to 2^63 - 1 seconds")
+    return b"cosignature/v1\ntime %d\n" % time + text
+
+
+def format_blob(time: int, signature: bytes) -> bytes:
+    """be64(time) ‖ signature. Raises InvalidInput."""
+    if not 0 <= time <= MAX_TIME or len(signature) != SIGNATURE_BYTES:
+        raise InvalidInput("a cosignature is a time of 0 to 2^63 - 1 seconds and 64 bytes of signature")
+    return time.to_bytes(8, "big") + signature
+
+
+def parse_blob(blob: bytes) -> CosignatureBlob:
+    """The time and signature of a cosignature line. Raises BadEncoding."""
+    if len(blob) != BLOB_BYTES:
+        raise BadEncoding(f"a cosignature has {BLOB_BYTES} bytes, not {len(blob)}")
+    time = int.from_bytes(blob[:8], "big")
+    if time > MAX_TIME:
+        raise BadEncoding("a cosignature's time lies beyond 2^63 - 1 seconds")
+    return CosignatureBlob(time, blob[8:])
