@@ -35,7 +35,6 @@ EVIDENCE_LIMIT: Final = 48 * 1024
 
 _KEY: Final = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
-_RAW_CONTROL: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]")  # what RFC 8785 writes unescaped, in UTF-8
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -46,11 +45,13 @@ def encode(value: Mapping[str, Any]) -> bytes:
     """
     if type(value) is not dict:
         raise BadEncoding(f"CL-JSON encodes an object, not {type(value).__name__}")
-    _check_members(value, 1, strings=True)
+    _check_shape(value, 1)
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError as error:  # a lone surrogate: the one thing the profile check lets through
+        data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:  # a lone surrogate: the one thing the shape does not show
         raise BadEncoding(f"the value cannot be written as UTF-8 JSON: {error}") from None
+    _check_strings(value, data)
+    return data
 
 
 def encode_trusted(value: Mapping[str, Any]) -> bytes:
@@ -71,40 +72,61 @@ def decode(data: bytes, *, limit: int) -> JsonObject:
         raise BadEncoding(f"not JSON: {error}") from None
     if type(value) is not dict:
         raise BadEncoding("CL-JSON is an object at its top level")
-    # Canonical bytes escape only `"`, `\` and control characters: without a backslash no string needs a look.
-    _check_members(value, 1, strings=b"\\" in data or _RAW_CONTROL.search(data) is not None)
+    _check_shape(value, 1)
     if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != data:
         raise BadEncoding("not in canonical form: encoding the parsed value gives other bytes")
+    _check_strings(value, data)
     return value
 
 
-def _check_members(members: dict[Any, Any], depth: int, *, strings: bool) -> None:
+def _check_shape(members: dict[Any, Any], depth: int) -> None:
+    """Keys, numbers, types and depth; what strings hold is left to `_check_strings`."""
     for key, value in members.items():
         _check_key(key)
-        if strings or type(value) is not str:
-            _check_value(value, depth, strings=strings)
+        if type(value) is not str:
+            _check_value(value, depth)
 
 
-def _check_value(value: Any, depth: int, *, strings: bool) -> None:
+def _check_value(value: Any, depth: int) -> None:
     kind = type(
         value
     )  # the exact type: a bool is no int here, and subclasses may write themselves differently
-    if kind is str:
-        if strings and _CONTROL.search(value):
-            raise BadEncoding("a string holds a control character")
-    elif kind is int:
+    if kind is int:
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
             raise BadEncoding(f"an integer lies outside ±{MAX_INTEGER}")
-    elif kind in {dict, list, tuple}:
+    elif kind is dict or kind is list or kind is tuple:
         if depth == MAX_DEPTH:
             raise BadEncoding(f"more than {MAX_DEPTH} levels of objects and arrays")
         if kind is dict:
-            _check_members(value, depth + 1, strings=strings)
+            _check_shape(value, depth + 1)
         else:
             for item in value:
-                _check_value(item, depth + 1, strings=strings)
+                if type(item) is not str:
+                    _check_value(item, depth + 1)
     elif kind is not bool and value is not None:
         raise BadEncoding(f"CL-JSON has no {kind.__name__}")
+
+
+def _check_strings(value: Any, data: bytes) -> None:
+    """No control character in any string of `value`, whose canonical bytes are `data`.
+
+    Those bytes show controls below U+0020 by a backslash, U+007F as itself, the others by the lead byte C2. When
+    none of the three occurs, and in most leaves none does, no string needs a look.
+    """
+    if b"\\" in data or b"\x7f" in data or b"\xc2" in data:
+        _check_text(value)
+
+
+def _check_text(value: Any) -> None:
+    if type(value) is str:
+        if _CONTROL.search(value):
+            raise BadEncoding("a string holds a control character")
+    elif type(value) is dict:
+        for member in value.values():
+            _check_text(member)
+    elif type(value) is list or type(value) is tuple:
+        for item in value:
+            _check_text(item)
 
 
 @lru_cache(maxsize=1024)
