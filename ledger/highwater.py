@@ -1,0 +1,80 @@
+"""The high-water file: the highest checkpoint this node has signed, kept outside the database (docs/spec/log.md).
+
+A database restored from a backup would let the log sign a second history. The file is written after the commit and before
+any receipt leaves, so that it never runs ahead of the database. It is replaced by rename and not forced to disk for each
+batch: after a power cut it may be a little behind, which is harmless; it matters when the database goes back by more.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ledger.errors import BadEncoding, Corrupt, InvalidInput, Rollback
+from ledger.notes.checkpoint import Checkpoint, open_checkpoint
+from ledger.notes.keys import VerifierKey
+
+
+class HighWater:
+    """One node's high-water file."""
+
+    def __init__(self, path: Path, vkey: VerifierKey) -> None:
+        """`vkey` is the log's key: a file with another log's checkpoint is refused."""
+        self._path = path
+        self._partial = path.with_name(path.name + ".new")
+        self._vkey = vkey
+
+    def read(self) -> tuple[Checkpoint, str] | None:
+        """The recorded checkpoint and its note; None on a node that has never signed. Raises Corrupt."""
+        try:
+            note = self._path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        try:
+            return open_checkpoint(note, self._vkey), note
+        except (BadEncoding, InvalidInput) as error:
+            raise Corrupt(
+                f"the high-water file {self._path} is damaged or belongs to another log ({error.detail}). Restore it from "
+                "its backup; if there is none, compare the ledger's checkpoint with one held by a participant, then "
+                "remove the file and start again"
+            ) from None
+
+    def record(self, note: str) -> None:
+        """Replace the recorded checkpoint."""
+        self._partial.write_text(note, encoding="utf-8")
+        os.replace(self._partial, self._path)
+
+    def sync(self) -> None:
+        """Force the file and its directory entry to disk; called on an orderly stop."""
+        for path, flags in ((self._path, os.O_RDONLY), (self._path.parent, os.O_RDONLY | os.O_DIRECTORY)):
+            try:
+                handle = os.open(path, flags)
+            except FileNotFoundError:
+                continue
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    def check(self, size: int, note_at: str | None) -> None:
+        """Refuse a database that does not continue what this node has signed.
+
+        `size` is the database's; `note_at` its checkpoint at the recorded size, if it has one. Raises Rollback, Corrupt.
+        """
+        recorded = self.read()
+        if recorded is None:
+            return
+        checkpoint, _ = recorded
+        advice = (
+            "Refusing to sign: a second history would be provable misbehaviour. Bring back the newest database (a replica, "
+            "or the missing entries from participants' receipts). If that is impossible, this log is at its end: open a new "
+            f"one under another origin. See docs/operating.md, «Rollback». High-water file: {self._path}"
+        )
+        if size < checkpoint.size:
+            raise Rollback(
+                f"the database holds {size} entries, but this node has signed a checkpoint of {checkpoint.size}. {advice}"
+            )
+        if note_at is None or open_checkpoint(note_at, self._vkey).root != checkpoint.root:
+            raise Rollback(
+                f"the database's history differs from the one this node signed at size {checkpoint.size}. {advice}"
+            )

@@ -1,0 +1,1 @@
+"""The sequencer: many submitters, one order. It alone decides, numbers, chains and signs."""

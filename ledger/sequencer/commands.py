@@ -1,0 +1,80 @@
+"""What can be submitted, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.entries.acts import AccessItem
+from ledger.entries.evidence import Outcome
+from ledger.entries.leaf import Kind
+from ledger.entries.statement import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One item of an `access.batch`: its CL-JSON text, what it says, and its path to `items_root`."""
+
+    body: str
+    says: AccessItem
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitStatement:
+    """A verified statement, with the items of a batch or the companion of an authorisation."""
+
+    statement: Statement
+    items: tuple[BatchItem, ...] = ()
+    """For `access.batch`: its items, in their order."""
+    companion: Statement | None = None
+    """For `consent.authorise`: the `subject.consent` that goes with it."""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """(iss, jti): unique for ever."""
+        return self.statement.payload.iss, self.statement.payload.jti
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDocuments:
+    """Operator documents, recorded all or none, in this order."""
+
+    documents: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireConsent:
+    """Make visible in the log that a consent has expired."""
+
+    consent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordIndexHead:
+    """Commit the completeness map over all leaves so far."""
+
+
+Command = SubmitStatement | RecordDocuments | ExpireConsent | RecordIndexHead
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One entry as its submitter may see it: durable, included, signed."""
+
+    index: int
+    time: int
+    kind: Kind
+    leaf: bytes
+    evidence: bytes | None
+    opening: bytes | None
+    act: str
+    consent_id: str | None
+    outcome: Outcome | None
+    proof: tuple[bytes, ...]
+    """Sibling hashes, the leaf's first, in the tree of `checkpoint`."""
+    checkpoint: str
+    """The signed checkpoint, a note."""
+    repeated: bool = False
+    """True when this answers a statement that was recorded before."""

@@ -1,0 +1,372 @@
+"""Planning a batch: from a head and commands to the entries that follow (docs/spec/log.md, Order of a commit).
+
+Pure: no clock, no randomness, no storage; what it needs comes in, and the plan can be thrown away. Decisions are taken
+here, in log order, so that a revocation with a lower index always counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from msgspec import UNSET, structs
+
+from ledger.canonical import b64u
+from ledger.consent.state import Consent
+from ledger.consent.transitions import REDUCES_SHARING, apply, expire, party_role, unknown_consent
+from ledger.entries.acts import (
+    AccessBatch,
+    AccessLeg,
+    AccessRequest,
+    ConsentAmend,
+    ConsentAuthorise,
+    ConsentRequest,
+    ConsentStep,
+    SubjectConsent,
+    SubjectEnrol,
+    SubjectUnenrol,
+)
+from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence, Outcome, encode_evidence
+from ledger.entries.leaf import (
+    NO_HASH,
+    Kind,
+    commitment,
+    consent_chain,
+    encode_commitment_leaf,
+    encode_index_head,
+    encode_operator_leaf,
+    subject_chain,
+)
+from ledger.entries.statement import Statement
+from ledger.errors import BadStatement, IllegalTransition, JtiReused, LedgerError, NotPermitted
+from ledger.merkle.hashing import leaf_hash
+from ledger.participants import Registry, document_chain, parse_document
+from ledger.policy.decision import Item, after_access, decide
+from ledger.sequencer.commands import (
+    BatchItem,
+    Command,
+    ExpireConsent,
+    RecordDocuments,
+    RecordIndexHead,
+    SubmitStatement,
+)
+
+IAT_SKEW_MS = 300_000
+"""How far a statement's `iat` may lie from the ledger's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """Where a chain continues: the next `seq`, and the leaf hash of its last leaf."""
+
+    seq: int = 0
+    last_hash: bytes = NO_HASH
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A statement that is in the log already."""
+
+    payload_hash: bytes
+    indexes: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class World:
+    """What the planner may know: the state that all lower indexes produce, for the things this batch touches."""
+
+    size: int
+    time: int
+    last_hash: bytes
+    registry: Registry
+    seen: dict[tuple[str, str], Seen]
+    consents: dict[str, Consent]
+    chains: dict[bytes, ChainHead]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry to be written."""
+
+    index: int
+    time: int
+    kind: Kind
+    chain: bytes | None
+    seq: int | None
+    leaf: bytes
+    leaf_hash: bytes
+    evidence: bytes | None = None
+    opening: bytes | None = None
+    act: str = ""
+    consent_id: str | None = None
+    outcome: Outcome | None = None
+    iss: str | None = None
+    jti: str | None = None
+    position: int | None = None
+    payload_hash: bytes | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a batch leads to. `results` has one item per command: indexes of entries, or why it was refused."""
+
+    entries: list[Entry] = field(default_factory=list)
+    results: list[tuple[int, ...] | LedgerError] = field(default_factory=list)
+    repeated: list[bool] = field(default_factory=list)
+    """Whether the command of the same place was recorded before this batch (or earlier in it)."""
+    changed: dict[str, Consent] = field(default_factory=dict)
+    """Consents whose state differs after the batch."""
+
+
+def plan_batch(
+    world: World, commands: Sequence[Command], openings: Iterator[bytes], map_root: bytes | None = None
+) -> Plan:
+    """Plan all commands in their order. `world` is advanced; a refused command leaves no trace in it.
+
+    `openings` yields fresh 32-byte random values. `map_root` is needed for RecordIndexHead.
+    """
+    planner = _Planner(world, openings, map_root)
+    for command in commands:
+        planner.run(command)
+    return planner.plan
+
+
+class _Planner:
+    def __init__(self, world: World, openings: Iterator[bytes], map_root: bytes | None) -> None:
+        self.world = world
+        self.openings = openings
+        self.map_root = map_root
+        self.plan = Plan()
+
+    def run(self, command: Command) -> None:
+        start = len(self.plan.entries)
+        try:
+            indexes = self._repeat(command) if isinstance(command, SubmitStatement) else None
+            self.plan.repeated.append(indexes is not None)
+            if indexes is None:
+                self._record(command)
+                indexes = tuple(entry.index for entry in self.plan.entries[start:])
+                if isinstance(command, SubmitStatement):
+                    seen = Seen(command.statement.payload_hash, indexes)
+                    self.world.seen[command.identity] = seen
+            self.plan.results.append(indexes)
+        except LedgerError as error:
+            if len(self.plan.repeated) == len(self.plan.results):
+                self.plan.repeated.append(False)
+            self.plan.results.append(error)
+
+    def _repeat(self, command: SubmitStatement) -> tuple[int, ...] | None:
+        seen = self.world.seen.get(command.identity)
+        if seen is None:
+            return None
+        if seen.payload_hash != command.statement.payload_hash:
+            raise JtiReused("this jti was used by this issuer for another statement; a new statement needs a new jti")
+        return seen.indexes
+
+    def _record(self, command: Command) -> None:
+        match command:
+            case SubmitStatement():
+                self._statement(command)
+            case RecordDocuments():
+                self._documents(command.documents)
+            case ExpireConsent():
+                consent = self.world.consents.get(command.consent_id)
+                if consent is None:
+                    raise unknown_consent()
+                after = expire(consent, index=self.world.size, time=self.world.time)
+                self._consent_event("consent.expire", after, None)
+            case RecordIndexHead():
+                self._index_head()
+            case _:
+                assert_never(command)
+
+    def _statement(self, command: SubmitStatement) -> None:
+        statement = command.statement
+        payload = statement.payload
+        self._check_signer(statement)
+        match payload:
+            case ConsentRequest() | ConsentStep() | ConsentAmend():
+                self._consent_act(payload, statement)
+            case ConsentAuthorise():
+                self._authorise(payload, statement, command.companion)
+            case AccessRequest():
+                relayed = payload.relayed is not UNSET
+                self._access(payload.consent_id, payload, statement, relayed=relayed)
+            case AccessBatch():
+                self._batch(payload, statement, command.items)
+            case AccessLeg():
+                self._leg(payload, statement)
+            case SubjectConsent():
+                raise BadStatement("subject.consent is recorded together with the consent.authorise it belongs to")
+            case SubjectEnrol() | SubjectUnenrol():
+                chain = subject_chain(payload.iss, payload.subject)
+                self._append(Kind.SUBJECT, chain, Evidence(act=payload.act, statements=(statement.text,)), statement)
+            case _:
+                assert_never(payload)
+
+    def _check_signer(self, statement: Statement) -> None:
+        """The rules on who may sign what, as of this place in the log (docs/spec/statements.md, Signer rules)."""
+        payload, registry = statement.payload, self.world.registry
+        if payload.aud != registry.origin:
+            raise BadStatement(f"aud must be this log's origin, {registry.origin!r}", member="aud")
+        if abs(payload.iat * 1000 - self.world.time) > IAT_SKEW_MS:
+            raise BadStatement("iat must lie within 300 s of the ledger's time; sign again with the present time", member="iat")
+        key = registry.keys.get(statement.kid)
+        if key is None or key.revoked_at is not None or key.use != "statement":
+            raise NotPermitted(f"the key {statement.kid!r} is not registered for statements, or was revoked")
+        if key.participant != payload.iss:
+            raise NotPermitted(f"the key {statement.kid!r} does not belong to iss {payload.iss!r}", member="iss")
+        role = _role_needed(payload)
+        if role is not None and not registry.has_role(payload.iss, role):
+            raise NotPermitted(f"{payload.act} needs the role «{role}», which {payload.iss!r} does not have")
+        tolerated = payload.act in REDUCES_SHARING or payload.act in ("access.request", "access.batch")
+        if registry.is_suspended(payload.iss) and not tolerated:
+            raise NotPermitted(f"{payload.iss!r} is suspended and may only reduce sharing")
+
+    def _consent_act(self, payload: ConsentRequest | ConsentStep | ConsentAmend, statement: Statement) -> None:
+        before = self.world.consents.get(payload.consent_id)
+        after = apply(before, payload, self.world.registry, index=self.world.size, time=self.world.time)
+        self._consent_event(payload.act, after, statement)
+
+    def _authorise(self, payload: ConsentAuthorise, statement: Statement, companion: Statement | None) -> None:
+        if companion is None or not isinstance(companion.payload, SubjectConsent):
+            raise BadStatement("consent.authorise must be accompanied by a subject.consent statement")
+        self._check_signer(companion)
+        link = companion.payload
+        if (link.iss, link.consent_id) != (payload.iss, payload.consent_id):
+            raise BadStatement("the subject.consent must be of the same holder and for the same consent")
+        if (link.iss, link.jti) in self.world.seen or link.jti == payload.jti:
+            raise JtiReused("the jti of the subject.consent was used by this issuer before")
+        before = self.world.consents.get(payload.consent_id)
+        after = apply(before, payload, self.world.registry, index=self.world.size, time=self.world.time)
+        chain = subject_chain(link.iss, link.subject)
+        if after.subject_chain not in (b"", chain):
+            raise IllegalTransition("the consent belongs to another subject's chain", member="subject")
+        self._consent_event(payload.act, structs.replace(after, subject_chain=chain), statement)
+        evidence = Evidence(act=link.act, statements=(companion.text,))
+        entry = self._append(Kind.SUBJECT, chain, evidence, companion, consent_id=payload.consent_id)
+        self.world.seen[link.iss, link.jti] = Seen(companion.payload_hash, (entry.index,))
+
+    def _consent_event(self, act: str, after: Consent, statement: Statement | None) -> None:
+        outcome = ConsentOutcome(
+            consent_version=after.version, ruleset=self.world.registry.ruleset, status=after.status.value
+        )
+        evidence = Evidence(act=act, outcome=outcome, statements=(statement.text,) if statement else ())
+        chain = consent_chain(after.consent_id)
+        self._append(Kind.CONSENT, chain, evidence, statement, consent_id=after.consent_id)
+        self._change(after)
+
+    def _access(
+        self, consent_id: str, item: Item, statement: Statement, *, relayed: bool, place: BatchPlace | None = None
+    ) -> None:
+        consent = self.world.consents.get(consent_id)
+        outcome = decide(
+            self.world.registry, consent, item, signer=statement.payload.iss, relayed=relayed, time=self.world.time
+        )
+        evidence = Evidence(
+            act="access.request", item=UNSET if place is None else place, outcome=outcome, statements=(statement.text,)
+        )
+        position = 0 if place is None else place.position
+        chain = consent_chain(consent_id)
+        self._append(Kind.CONSENT, chain, evidence, statement, consent_id=consent_id, position=position)
+        if consent is not None:
+            after = after_access(consent, item, outcome, self.world.time)
+            if after is not consent:
+                self._change(after)
+
+    def _batch(self, payload: AccessBatch, statement: Statement, items: Sequence[BatchItem]) -> None:
+        relayed = payload.relayed is not UNSET
+        for position, item in enumerate(items):
+            place = BatchPlace(body=item.body, path=tuple(map(b64u, item.path)), position=position)
+            self._access(item.says.consent_id, item.says, statement, relayed=relayed, place=place)
+
+    def _leg(self, payload: AccessLeg, statement: Statement) -> None:
+        consent = self.world.consents.get(payload.consent_id)
+        if consent is None:
+            raise unknown_consent()
+        role = party_role(consent, payload.iss)
+        if role != ("holder" if payload.act == "access.release" else "recipient"):
+            raise NotPermitted(f"{payload.act} is not for the {role} of the consent")
+        if payload.basis >= self.world.size:
+            raise IllegalTransition("basis must be the index of the decision this rests on", member="basis")
+        evidence = Evidence(act=payload.act, statements=(statement.text,))
+        chain = consent_chain(payload.consent_id)
+        self._append(Kind.CONSENT, chain, evidence, statement, consent_id=payload.consent_id)
+
+    def _documents(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        parsed = [(parse_document(document), document) for document in documents]
+        registry = self.world.registry
+        for offset, (document, _) in enumerate(parsed):  # all are acceptable before the first is recorded
+            registry = registry.after(document, self.world.size + offset)
+        for document, raw in parsed:
+            self._append_operator(document_chain(document), raw, str(raw["type"]))
+        self.world.registry = registry
+
+    def _append_operator(self, chain: bytes, document: Mapping[str, Any], act: str) -> None:
+        world, head = self.world, self.world.chains.get(chain, ChainHead())
+        leaf = encode_operator_leaf(
+            document, chain=chain, index=world.size, prev=world.last_hash,
+            prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
+        )  # fmt: skip
+        self._take(Entry(world.size, world.time, Kind.OPERATOR, chain, head.seq, leaf, leaf_hash(leaf), act=act))
+
+    def _index_head(self) -> None:
+        if self.map_root is None or self.plan.entries:
+            raise IllegalTransition("an index-head is recorded alone in its batch, over all leaves before it")
+        world = self.world
+        leaf = encode_index_head(index=world.size, map_root=self.map_root, prev=world.last_hash, time=world.time)
+        self._take(Entry(world.size, world.time, Kind.INDEX_HEAD, None, None, leaf, leaf_hash(leaf), act="index-head"))
+
+    def _append(
+        self,
+        kind: Kind,
+        chain: bytes,
+        evidence: Evidence,
+        statement: Statement | None,
+        *,
+        consent_id: str | None = None,
+        position: int = 0,
+    ) -> Entry:
+        world, head = self.world, self.world.chains.get(chain, ChainHead())
+        body, opening = encode_evidence(evidence), next(self.openings)
+        leaf = encode_commitment_leaf(
+            kind, chain=chain, committed=commitment(body, opening), index=world.size, prev=world.last_hash,
+            prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
+        )  # fmt: skip
+        signed = statement is not None
+        entry = Entry(
+            world.size, world.time, kind, chain, head.seq, leaf, leaf_hash(leaf), body, opening, evidence.act, consent_id,
+            None if evidence.outcome is UNSET else evidence.outcome,
+            iss=statement.payload.iss if signed else None,
+            jti=statement.payload.jti if signed else None,
+            position=position if signed else None,
+            payload_hash=statement.payload_hash if signed else None,
+        )  # fmt: skip
+        self._take(entry)
+        return entry
+
+    def _take(self, entry: Entry) -> None:
+        world = self.world
+        self.plan.entries.append(entry)
+        if entry.chain is not None and entry.seq is not None:
+            world.chains[entry.chain] = ChainHead(entry.seq + 1, entry.leaf_hash)
+        world.size, world.last_hash = entry.index + 1, entry.leaf_hash
+
+    def _change(self, consent: Consent) -> None:
+        self.world.consents[consent.consent_id] = consent
+        self.plan.changed[consent.consent_id] = consent
+
+
+def _role_needed(payload: object) -> str | None:
+    match payload:
+        case ConsentRequest() | ConsentAmend():
+            return "recipient"
+        case ConsentAuthorise() | SubjectConsent() | SubjectEnrol() | SubjectUnenrol():
+            return "holder"
+        case AccessRequest() | AccessBatch():
+            return "recipient" if payload.relayed is UNSET else "holder"
+        case AccessLeg():
+            return "holder" if payload.act == "access.release" else "recipient"
+        case _:
+            return None  # the parties of the consent decide

@@ -1,0 +1,167 @@
+"""Engines: the only place that knows which database this is (docs/adr, storage).
+
+A writer takes the log's lock when its transaction begins: on SQLite by BEGIN IMMEDIATE, on PostgreSQL by locking the head
+row. A commit must be durable before it is acknowledged: SQLite in WAL mode with synchronous=FULL, PostgreSQL with
+synchronous_commit=on, which each session sets itself and checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+
+from ledger.errors import InvalidInput
+
+BUSY_TIMEOUT_MS = 15_000
+
+ENTRY_COLUMNS = (
+    "idx", "kind", "chain", "seq", "leaf", "leaf_hash", "sealed", "iss", "jti", "position", "payload_hash",
+)  # fmt: skip
+ENTRY_TYPES = ("int8", "varchar", "bytea", "int8", "bytea", "bytea", "bytea", "varchar", "bytea", "int4", "bytea")
+
+
+class Driver(Protocol):
+    """What is done differently on each engine, for speed."""
+
+    def insert_entries(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert rows of ENTRY_COLUMNS."""
+
+    def find_statements(self, connection: Connection, keys: Sequence[tuple[str, bytes]]) -> Iterable[Any]:
+        """Rows (iss, jti, position, idx, payload_hash) of the statements with these (iss, jti)."""
+
+    def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
+        """Rows (chain, seq, leaf_hash) of the last entry of each of these chains that has one."""
+
+
+class SqliteDriver:
+    """SQLite through the standard library's driver."""
+
+    _insert = f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"
+
+    def insert_entries(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        connection.exec_driver_sql(self._insert, list(rows))
+
+    def find_statements(self, connection: Connection, keys: Sequence[tuple[str, bytes]]) -> Iterable[Any]:
+        for at in range(0, len(keys), 400):
+            part = keys[at : at + 400]
+            sql = (
+                f"WITH asked(iss, jti) AS (VALUES {', '.join(['(?, ?)'] * len(part))}) SELECT e.iss, e.jti, e.position, "
+                "e.idx, e.payload_hash FROM asked JOIN entries e ON e.iss = asked.iss AND e.jti = asked.jti"
+            )
+            yield from connection.exec_driver_sql(sql, tuple(value for key in part for value in key))
+
+    def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
+        for at in range(0, len(chains), 800):
+            part = chains[at : at + 800]
+            sql = (
+                f"WITH asked(chain) AS (VALUES {', '.join(['(?)'] * len(part))}) SELECT e.chain, e.seq, e.leaf_hash "
+                "FROM asked JOIN entries e ON e.chain = asked.chain "
+                "AND e.seq = (SELECT max(seq) FROM entries WHERE entries.chain = asked.chain)"
+            )
+            yield from connection.exec_driver_sql(sql, tuple(part))
+
+
+class PostgresDriver:
+    """PostgreSQL through psycopg: binary COPY in, arrays out."""
+
+    _copy = f"COPY entries ({', '.join(ENTRY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+
+    def insert_entries(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        driver = connection.connection.driver_connection
+        if driver is None:
+            raise InvalidInput("the database connection is closed")
+        with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+            copy.set_types(ENTRY_TYPES)
+            for row in rows:
+                copy.write_row(row)
+
+    def find_statements(self, connection: Connection, keys: Sequence[tuple[str, bytes]]) -> Iterable[Any]:
+        sql = (
+            "SELECT e.iss, e.jti, e.position, e.idx, e.payload_hash FROM unnest(%s::varchar[], %s::bytea[]) AS asked(iss, jti) "
+            "JOIN entries e ON e.iss = asked.iss AND e.jti = asked.jti"
+        )
+        return connection.exec_driver_sql(sql, ([iss for iss, _ in keys], [jti for _, jti in keys]))
+
+    def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
+        sql = (
+            "SELECT asked.chain, e.seq, e.leaf_hash FROM unnest(%s::bytea[]) AS asked(chain) CROSS JOIN LATERAL "
+            "(SELECT seq, leaf_hash FROM entries WHERE entries.chain = asked.chain ORDER BY seq DESC LIMIT 1) AS e"
+        )
+        return connection.exec_driver_sql(sql, (list(chains),))
+
+
+def driver_for(engine: Engine) -> Driver:
+    """The driver of an engine. Raises InvalidInput for an engine that is neither SQLite nor PostgreSQL."""
+    match engine.dialect.name:
+        case "sqlite":
+            return SqliteDriver()
+        case "postgresql":
+            return PostgresDriver()
+        case other:
+            raise InvalidInput(f"{other!r} is not a supported engine: use sqlite or postgresql+psycopg")
+
+
+def writer_engine(url: str) -> Engine:
+    """An engine for the one connection that writes."""
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = _sqlite(url, pool_size=1, max_overflow=2)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        return engine
+    return _postgres(url, pool_size=1, max_overflow=2)
+
+
+def reader_engine(url: str, *, pool_size: int = 8) -> Engine:
+    """An engine for readers: it cannot write."""
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = _sqlite(url, pool_size=pool_size, max_overflow=pool_size)
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only=ON").close())
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        return engine
+    engine = _postgres(url, pool_size=pool_size, max_overflow=pool_size)
+    return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+
+
+def keystore_engine(url: str) -> Engine:
+    """An engine for the key store; on SQLite deleted keys are overwritten."""
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = _sqlite(url, pool_size=4, max_overflow=8)
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA secure_delete=ON").close())
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        return engine
+    return _postgres(url, pool_size=4, max_overflow=8)
+
+
+def _sqlite(url: str, **pool: int) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **pool)
+
+    def configure(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # transactions begin where the listeners say, not where the driver guesses
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "recursive_triggers=ON",  # else INSERT OR REPLACE deletes a row without firing its trigger
+            "trusted_schema=OFF",
+            "wal_autocheckpoint=0",  # the housekeeper does it, outside the commits (docs/adr)
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    event.listen(engine, "connect", configure)
+    return engine
+
+
+def _postgres(url: str, **pool: int) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", **pool)
+
+    def configure(connection: Any, _: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = on")
+            cursor.execute("SET lock_timeout = '15s'")
+            cursor.execute("SET statement_timeout = '60s'")
+            cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+        connection.commit()
+
+    event.listen(engine, "connect", configure)
+    return engine

@@ -1,0 +1,205 @@
+"""The log in the database: one transaction per batch, snapshots for readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from ledger.canonical import b64u, unb64u
+from ledger.consent.state import Consent
+from ledger.entries.leaf import Kind, consent_chain
+from ledger.errors import Corrupt, Unavailable
+from ledger.merkle.edge import FullTile
+from ledger.participants import Registry, parse_document
+from ledger.sequencer.plan import ChainHead, Entry, Seen
+from ledger.storage.engines import driver_for
+from ledger.storage.rows import consent_row, entry_row, read_consent
+from ledger.storage.tables import checkpoints, consents, entries, log_head, tiles
+from ledger.vault.keystore import KeyStore
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a sequencer continues from."""
+
+    size: int
+    time: int
+    last_hash: bytes
+    edge: bytes
+    checkpoint: str
+
+
+class BatchTransaction:
+    """One batch's transaction, holding the log's lock from `head` to the commit."""
+
+    def __init__(self, connection: Connection, keystore: KeyStore) -> None:
+        self._connection = connection
+        self._driver = driver_for(connection.engine)
+        self._keystore = keystore
+
+    def head(self) -> Head:
+        """The head row, locked against all other writers. Raises Unavailable on a database without a log."""
+        row = self._connection.execute(select(log_head).with_for_update()).one_or_none()
+        if row is None:
+            raise Unavailable("there is no log in this database yet: run «consent-ledger init»")
+        return Head(row.size, row.time, row.last_hash, row.edge, row.checkpoint)
+
+    def seen(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        """Which of these (iss, jti) are in the log, with the indexes of their entries in order of position."""
+        wanted = [(iss, unb64u(jti, size=16)) for iss, jti in set(keys)]
+        found: dict[tuple[str, str], list[tuple[int, int, bytes]]] = {}
+        if wanted:
+            for iss, jti, position, index, payload_hash in self._driver.find_statements(self._connection, wanted):
+                found.setdefault((iss, b64u(bytes(jti))), []).append((position, index, bytes(payload_hash)))
+        return {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in found.items()}
+
+    def consents(self, consent_ids: Iterable[str]) -> dict[str, Consent]:
+        """The present states of those of these consents that exist."""
+        chains = {consent_chain(consent_id): consent_id for consent_id in consent_ids}
+        found: dict[str, Consent] = {}
+        for row in select_in(self._connection, select(consents), consents.c.chain, list(chains)):
+            consent_id = chains[row.chain]
+            found[consent_id] = read_consent(row, self._keystore.cipher(row.chain))
+        return found
+
+    def chains(self, chains: Iterable[bytes]) -> dict[bytes, ChainHead]:
+        """Where these chains continue; chains without a leaf are absent."""
+        wanted = list(set(chains))
+        if not wanted:
+            return {}
+        rows = self._driver.chain_heads(self._connection, wanted)
+        return {bytes(chain): ChainHead(seq + 1, bytes(last)) for chain, seq, last in rows}
+
+    def documents_from(self, index: int) -> list[tuple[int, dict[str, Any]]]:
+        """Operator documents at `index` and above, in order."""
+        return operator_documents(self._connection, index)
+
+    def append(
+        self,
+        old_size: int,
+        planned: Sequence[Entry],
+        changed: Mapping[str, Consent],
+        full_tiles: Sequence[FullTile],
+        head: Head,
+    ) -> None:
+        """Write a whole plan. Raises Corrupt when the head is not at `old_size` any more."""
+        sealed = [entry.chain for entry in planned if entry.evidence is not None and entry.chain is not None]
+        ciphers = self._keystore.ciphers({*sealed, *map(consent_chain, changed)})
+        rows = [entry_row(entry, ciphers.get(entry.chain or b"")) for entry in planned]
+        self._driver.insert_entries(self._connection, rows)
+        self._write_consents(planned, changed, ciphers)
+        if full_tiles:
+            self._connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
+        self._connection.execute(insert(checkpoints).values(size=head.size, note=head.checkpoint))
+        moved = self._connection.execute(
+            update(log_head)
+            .where(log_head.c.id == 1, log_head.c.size == old_size)
+            .values(size=head.size, time=head.time, last_hash=head.last_hash, edge=head.edge, checkpoint=head.checkpoint)
+        )
+        if moved.rowcount != 1:
+            raise Corrupt(f"the head moved away from size {old_size} under its own lock")
+
+    def _write_consents(
+        self, planned: Sequence[Entry], changed: Mapping[str, Consent], ciphers: Mapping[bytes, Any]
+    ) -> None:
+        if not changed:
+            return
+        opened = {entry.consent_id: entry.index for entry in planned if entry.act == "consent.request"}
+        new, old = [], []
+        for consent_id, consent in changed.items():
+            row = consent_row(consent, opened.get(consent_id, 0), ciphers[consent_chain(consent_id)])
+            if consent_id in opened:
+                new.append(row)
+            else:
+                del row["opened_at"]
+                old.append({("key" if name == "chain" else name): value for name, value in row.items()})
+        if new:
+            self._connection.execute(insert(consents), new)
+        if old:
+            self._connection.execute(update(consents).where(consents.c.chain == bindparam("key")), old)
+
+
+class LogStore:
+    """Opens transactions and snapshots on the log's database."""
+
+    def __init__(self, writer: Engine, reader: Engine, keystore: KeyStore) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._keystore = keystore
+
+    @property
+    def engine_name(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._writer.dialect.name
+
+    @contextmanager
+    def batch(self) -> Iterator[BatchTransaction]:
+        """One batch's transaction, committed at the end of the block.
+
+        Raises Unavailable when the database does not answer; if that happens in the commit, its outcome is unknown.
+        """
+        try:
+            with self._writer.begin() as connection:
+                yield BatchTransaction(connection, self._keystore)
+        except DBAPIError as error:
+            raise Unavailable(f"the database refused or lost a transaction: {type(error.orig).__name__}") from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that cannot write and sees one state of the log."""
+        with self._reader.begin() as connection:
+            yield connection
+
+    def create_head(self, head: Head) -> None:
+        """Make the head row of a new, empty log."""
+        with self._writer.begin() as connection:
+            connection.execute(
+                insert(log_head).values(
+                    id=1, size=head.size, time=head.time, last_hash=head.last_hash, edge=head.edge, checkpoint=head.checkpoint
+                )
+            )
+
+    def checkpoint_wal(self) -> None:
+        """On SQLite: move committed pages from the write-ahead log into the database, without blocking writers."""
+        if self.engine_name == "sqlite":
+            with self._reader.connect() as connection:
+                driver = connection.connection.driver_connection
+                if driver is not None:
+                    driver.execute("PRAGMA query_only=OFF").close()
+                    driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+                    driver.execute("PRAGMA query_only=ON").close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:
+    """Operator documents at `index` and above as (index, document), in order."""
+    query = select(entries.c.idx, entries.c.leaf).where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= index)
+    return [(row.idx, msgspec.json.decode(row.leaf)["document"]) for row in connection.execute(query.order_by(entries.c.idx))]
+
+
+def advance_registry(registry: Registry, documents: Iterable[tuple[int, dict[str, Any]]], size: int) -> Registry:
+    """The registry after these documents, as of `size` leaves."""
+    for index, document in documents:
+        registry = registry.after(parse_document(document), index)
+    return replace(registry, size=size)
+
+
+def select_in(connection: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:
+    """Rows of `query` whose `column` is one of `values`, asked in portions that every engine takes."""
+    for at in range(0, len(values), 500):
+        yield from connection.execute(query.where(column.in_(values[at : at + 500])))
+
+
+def log_size(connection: Connection) -> int:
+    """How many entries are committed in this connection's snapshot."""
+    return connection.execute(select(func.coalesce(func.max(entries.c.idx) + 1, 0))).scalar_one()

@@ -1,0 +1,92 @@
+"""Between rows and the core's types: sealing and opening what is encrypted at rest."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from ledger.canonical import unb64u
+from ledger.consent.state import Consent, Pending, Status
+from ledger.entries.leaf import OPENING_SIZE, consent_chain
+from ledger.entries.terms import Terms
+from ledger.sequencer.plan import Entry
+from ledger.vault.cipher import Cipher, consent_place, evidence_place
+
+
+class _SealedConsent(Struct, frozen=True, array_like=True):
+    """What of a consent's state is encrypted: all that may tell something about a person."""
+
+    consent_id: str
+    version: int
+    terms: Terms
+    pending: Pending | None
+    authorisers: tuple[str, ...]
+    accounts: tuple[str, ...]
+    subject: str
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decoder: Final = msgspec.msgpack.Decoder(_SealedConsent)
+
+
+def entry_row(entry: Entry, cipher: Cipher | None) -> tuple[Any, ...]:
+    """The row of a planned entry, in the order of ENTRY_COLUMNS."""
+    sealed = None
+    if cipher is not None and entry.evidence is not None and entry.opening is not None:
+        sealed = cipher.seal(entry.opening + entry.evidence, evidence_place(entry.index))
+    jti = None if entry.jti is None else unb64u(entry.jti, size=16)
+    return (
+        entry.index, entry.kind.value, entry.chain, entry.seq, entry.leaf, entry.leaf_hash, sealed, entry.iss, jti,
+        entry.position, entry.payload_hash,
+    )  # fmt: skip
+
+
+def open_evidence(index: int, sealed: bytes, cipher: Cipher) -> tuple[bytes, bytes]:
+    """(evidence, opening) of a stored entry. Raises Corrupt."""
+    plain = cipher.open(sealed, evidence_place(index))
+    return plain[OPENING_SIZE:], plain[:OPENING_SIZE]
+
+
+def consent_row(consent: Consent, opened_at: int, cipher: Cipher) -> dict[str, Any]:
+    """The row of a consent's state; `opened_at` is the index of its request."""
+    chain = consent_chain(consent.consent_id)
+    body = _SealedConsent(
+        consent.consent_id, consent.version, consent.terms, consent.pending, consent.authorisers, consent.accounts,
+        consent.subject,
+    )  # fmt: skip
+    return {
+        "chain": chain,
+        "recipient": consent.terms.recipient,
+        "holder": consent.terms.holder,
+        "subject_chain": consent.subject_chain or None,
+        "status": consent.status.value,
+        "expires_at": consent.terms.expires_at,
+        "opened_at": opened_at,
+        "basis": consent.basis,
+        "used_day": consent.used_day,
+        "used_today": consent.used_today,
+        "sealed": cipher.seal(_encode(body), consent_place(chain)),
+    }
+
+
+def read_consent(row: Any, cipher: Cipher) -> Consent:
+    """The consent of a row of `consents`. Raises Corrupt."""
+    body = _decoder.decode(cipher.open(row.sealed, consent_place(row.chain)))
+    return Consent(
+        consent_id=body.consent_id,
+        version=body.version,
+        status=Status(row.status),
+        terms=body.terms,
+        pending=body.pending,
+        authorisers=body.authorisers,
+        accounts=body.accounts,
+        subject=body.subject,
+        subject_chain=row.subject_chain or b"",
+        basis=row.basis,
+        used_day=row.used_day,
+        used_today=row.used_today,
+    )
+
+

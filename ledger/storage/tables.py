@@ -1,0 +1,105 @@
+"""The tables (migrations/versions hold their history; a test compares the two).
+
+Truth: `entries`, `checkpoints`. Rebuildable from them: `log_head`, `tiles`, `consents`. Short-lived: `seen_tokens`.
+`entries`, `checkpoints` and `tiles` refuse UPDATE and DELETE by triggers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+metadata: Final = MetaData()
+_Big = BigInteger().with_variant(Integer(), "sqlite")
+
+log_head: Final = Table(
+    "log_head",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("size", _Big, nullable=False),
+    Column("time", _Big, nullable=False),
+    Column("last_hash", LargeBinary(32), nullable=False),
+    Column("edge", LargeBinary, nullable=False),
+    Column("checkpoint", String, nullable=False),
+    CheckConstraint("id = 1", name="log_head_one_row"),
+)
+"""One row: the state a sequencer continues from. Its lock is what orders all writers."""
+
+entries: Final = Table(
+    "entries",
+    metadata,
+    Column("idx", _Big, primary_key=True, autoincrement=False),
+    Column("kind", String(10), nullable=False),
+    Column("chain", LargeBinary(32), nullable=True),
+    Column("seq", _Big, nullable=True),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=True),
+    Column("iss", String(63), nullable=True),
+    Column("jti", LargeBinary(16), nullable=True),
+    Column("position", Integer, nullable=True),
+    Column("payload_hash", LargeBinary(32), nullable=True),
+    UniqueConstraint("chain", "seq", name="entries_chain_seq"),
+    UniqueConstraint("iss", "jti", "position", name="entries_statement"),
+    Index("entries_operator", "idx", sqlite_where=text("kind = 'operator'"), postgresql_where=text("kind = 'operator'")),
+)
+"""One row per leaf; `sealed` is evidence ‖ opening under the chain's data key, NULL for leaves in clear."""
+
+tiles: Final = Table(
+    "tiles",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", _Big, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""Full hash tiles (8,192 bytes). The partial ones are in `log_head.edge`."""
+
+checkpoints: Final = Table(
+    "checkpoints",
+    metadata,
+    Column("size", _Big, primary_key=True, autoincrement=False),
+    Column("note", String, nullable=False),
+)
+"""Every signed checkpoint, one per committed batch."""
+
+consents: Final = Table(
+    "consents",
+    metadata,
+    Column("chain", LargeBinary(32), primary_key=True),
+    Column("recipient", String(63), nullable=False),
+    Column("holder", String(63), nullable=False),
+    Column("subject_chain", LargeBinary(32), nullable=True),
+    Column("status", String(16), nullable=False),
+    Column("expires_at", _Big, nullable=False),
+    Column("opened_at", _Big, nullable=False),
+    Column("basis", _Big, nullable=False),
+    Column("used_day", Integer, nullable=False),
+    Column("used_today", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("consents_recipient", "recipient", "opened_at"),
+    Index("consents_holder", "holder", "opened_at"),
+    Index("consents_subject", "subject_chain", "opened_at"),
+)
+"""The present state of each consent; `opened_at` is the index of its `consent.request`, unique and a page key."""
+
+seen_tokens: Final = Table(
+    "seen_tokens",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("expires_at", _Big, nullable=False, index=True),
+)
+"""Digests of one-time tokens (client assertions, DPoP proofs) that must not be used twice before they expire."""

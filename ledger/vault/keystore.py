@@ -1,0 +1,162 @@
+"""The key store: one data key per consent and per subject, wrapped, in a database of its own.
+
+It is never in the ledger's dump and has credentials and backups of its own: whoever holds only the ledger's database holds
+ciphertext. Data keys are wrapped by a key-encryption key (KEK) with AES-256-GCM, bound to their chain and the KEK's epoch.
+Erasing a chain destroys its data key; `rewrap` under a new KEK, after which the old KEK is destroyed, makes every older
+backup of this store unreadable too.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ledger.clock import Clock, SystemClock
+from ledger.errors import Corrupt, NotFound
+from ledger.vault.cipher import KEY_SIZE, Cipher
+
+metadata: Final = MetaData()
+data_keys: Final = Table(
+    "data_keys",
+    metadata,
+    Column("chain", LargeBinary(32), primary_key=True),
+    Column("kek_epoch", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=True),
+    Column("created_at", Integer().with_variant(postgresql.BIGINT(), "postgresql"), nullable=False),
+    Column("destroyed_at", Integer().with_variant(postgresql.BIGINT(), "postgresql"), nullable=True),
+)
+"""`wrapped` is NULL once the key is destroyed; the row stays, so that the chain never gets a second key."""
+
+_CACHE_SIZE: Final = 65_536
+
+
+class KeyStore:
+    """Data keys by chain, cached in memory as ciphers. Thread-safe."""
+
+    def __init__(self, engine: Engine, kek: bytes, *, kek_epoch: int = 1, clock: Clock | None = None) -> None:
+        """`kek` is the 32-byte key-encryption key of `kek_epoch`. The tables are made if they do not exist."""
+        self._engine = engine
+        self._kek = Cipher(kek)
+        self._epoch = kek_epoch
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._cache: OrderedDict[bytes, Cipher] = OrderedDict()
+        metadata.create_all(engine)
+
+    def ciphers(self, chains: Iterable[bytes]) -> dict[bytes, Cipher]:
+        """The ciphers of these chains; keys that do not exist are made and are durable when this returns.
+
+        Raises NotFound for a chain whose key was destroyed.
+        """
+        wanted = set(chains)
+        with self._lock:
+            found = {chain: self._cache[chain] for chain in wanted if chain in self._cache}
+        missing = wanted - found.keys()
+        if missing:
+            found |= self._load(missing, make=True)
+        return found
+
+    def cipher(self, chain: bytes) -> Cipher:
+        """The cipher of one existing chain. Raises NotFound when its key was destroyed or never made."""
+        with self._lock:
+            known = self._cache.get(chain)
+        return known if known is not None else self._load({chain}, make=False)[chain]
+
+    def existing(self, chains: Iterable[bytes]) -> dict[bytes, Cipher]:
+        """The ciphers of those of these chains whose keys exist."""
+        wanted = set(chains)
+        with self._lock:
+            found = {chain: self._cache[chain] for chain in wanted if chain in self._cache}
+        rows = self._select(wanted - found.keys())
+        return found | self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items() if row[1]})
+
+    def destroy(self, chains: Iterable[bytes]) -> int:
+        """Destroy the data keys of these chains; how many existed. What they encrypted is unreadable from here on."""
+        doomed = list(chains)
+        with self._engine.begin() as connection:
+            done = connection.execute(
+                update(data_keys)
+                .where(data_keys.c.chain.in_(doomed), data_keys.c.wrapped.is_not(None))
+                .values(wrapped=None, destroyed_at=self._clock.now())
+            ).rowcount
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._lock:
+            for chain in doomed:
+                self._cache.pop(chain, None)
+        return done
+
+    def rewrap(self, kek: bytes, epoch: int) -> int:
+        """Wrap all live data keys under a new KEK; how many. Destroy the old KEK afterwards to erase old backups."""
+        new = Cipher(kek)
+        with self._engine.begin() as connection:
+            rows = connection.execute(select(data_keys).where(data_keys.c.wrapped.is_not(None))).all()
+            for row in rows:
+                key = self._kek.open(row.wrapped, _place(row.chain, row.kek_epoch))
+                connection.execute(
+                    update(data_keys)
+                    .where(data_keys.c.chain == row.chain)
+                    .values(wrapped=new.seal(key, _place(row.chain, epoch)), kek_epoch=epoch)
+                )
+        self._kek, self._epoch = new, epoch
+        return len(rows)
+
+    def _select(self, chains: set[bytes]) -> dict[bytes, tuple[int, bytes | None]]:
+        rows: dict[bytes, tuple[int, bytes | None]] = {}
+        ordered = list(chains)
+        with self._engine.connect() as connection:
+            for at in range(0, len(ordered), 500):  # SQLite bounds the number of parameters
+                query = select(data_keys.c.chain, data_keys.c.kek_epoch, data_keys.c.wrapped)
+                for row in connection.execute(query.where(data_keys.c.chain.in_(ordered[at : at + 500]))):
+                    rows[row.chain] = (row.kek_epoch, row.wrapped)
+        return rows
+
+    def _load(self, chains: set[bytes], *, make: bool) -> dict[bytes, Cipher]:
+        rows = self._select(chains)
+        absent = chains - rows.keys()
+        if absent and make:
+            self._make(absent)
+            rows |= self._select(absent)  # another process may have been first: its key is the one
+        elif absent:
+            raise NotFound("there is no data key for this chain")
+        if any(wrapped is None for _, wrapped in rows.values()):
+            raise NotFound("the data key of this chain was destroyed: its bodies are erased")
+        return self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items()})
+
+    def _make(self, chains: set[bytes]) -> None:
+        now = self._clock.now()
+        values = [
+            {
+                "chain": chain,
+                "kek_epoch": self._epoch,
+                "wrapped": self._kek.seal(os.urandom(KEY_SIZE), _place(chain, self._epoch)),
+                "created_at": now,
+                "destroyed_at": None,
+            }
+            for chain in chains
+        ]
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        with self._engine.begin() as connection:
+            connection.execute(insert(data_keys).on_conflict_do_nothing(), values)
+
+    def _unwrap(self, chain: bytes, epoch: int, wrapped: bytes | None) -> Cipher:
+        if wrapped is None or epoch != self._epoch:
+            raise Corrupt(f"a data key is wrapped under KEK epoch {epoch}, and this node holds epoch {self._epoch}")
+        return Cipher(self._kek.open(wrapped, _place(chain, epoch)))
+
+    def _remember(self, ciphers: dict[bytes, Cipher]) -> dict[bytes, Cipher]:
+        with self._lock:
+            self._cache.update(ciphers)
+            while len(self._cache) > _CACHE_SIZE:
+                self._cache.popitem(last=False)
+        return ciphers
+
+
+def _place(chain: bytes, epoch: int) -> bytes:
+    return f"consent-ledger/data_keys/wrapped/{chain.hex()}/{epoch}".encode()
