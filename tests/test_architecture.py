@@ -1,0 +1,156 @@
+"""The architecture as tests: what `lint-imports` (pyproject.toml) cannot say, and what only a running program shows."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("ledger", "api", "verifier")
+SQL = {"sqlalchemy", "sqlite3", "psycopg", "alembic"}
+
+
+@pytest.fixture(scope="module")
+def imports() -> grimp.ImportGraph:
+    """Who imports whom, in our packages and beyond."""
+    return grimp.build_graph(*PACKAGES, include_external_packages=True, cache_dir=None)
+
+
+def _sources(*packages: str) -> Iterator[tuple[Path, ast.Module]]:
+    for package in packages:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield path.relative_to(ROOT), ast.parse(path.read_text())
+
+
+def _within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+PROBE = """
+import importlib, json, pkgutil, sys
+before = set(sys.modules)
+sys.path.insert(0, sys.argv[1])
+import verifier
+for module in pkgutil.walk_packages(verifier.__path__, "verifier."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "libraries"),
+    [
+        pytest.param(["-I", "-S"], set(), id="with the standard library alone"),
+        pytest.param(
+            ["-I"], {"nacl", "cryptography", "_cffi_backend", "cffi"}, id="beside everything installed"
+        ),
+    ],
+)
+def test_the_verifier_runs_by_itself(tmp_path: Path, flags: list[str], libraries: set[str]) -> None:
+    # A copy: nothing of ours lies beside it that could be imported by accident.
+    shutil.copytree(ROOT / "verifier", tmp_path / "verifier")
+    command = [sys.executable, *flags, "-c", PROBE, str(tmp_path)]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    loaded = set(json.loads(answer.stdout))
+    assert "verifier" in loaded
+    assert loaded - set(sys.stdlib_module_names) - {"verifier"} <= libraries
+
+
+def test_routes_and_pages_reach_storage_and_sequencer_only_through_the_ledger(
+    imports: grimp.ImportGraph,
+) -> None:
+    doors = [
+        f"{importer} imports {imported}"
+        for importer in imports.modules
+        if any(_within(importer, package) for package in ("api.routes", "api.web", "api.schemas"))
+        for imported in imports.find_modules_directly_imported_by(importer)
+        if _within(imported, "ledger.storage") or _within(imported, "ledger.sequencer")
+    ]
+    assert doors == []
+
+
+def test_sql_is_spoken_by_storage_and_vault_only(imports: grimp.ImportGraph) -> None:
+    speakers = {
+        importer
+        for library in SQL & imports.modules
+        for importer in imports.find_modules_that_directly_import(library)
+        if _within(importer, "ledger")
+    }
+    elsewhere = {
+        name for name in speakers if not (_within(name, "ledger.storage") or _within(name, "ledger.vault"))
+    }
+    assert elsewhere == set()
+
+
+def test_the_core_and_the_verifier_have_no_module_in_common(imports: grimp.ImportGraph) -> None:
+    crossings = [
+        (importer, imported)
+        for importer in imports.modules
+        for imported in imports.find_modules_directly_imported_by(importer)
+        if {importer.partition(".")[0], imported.partition(".")[0]}
+        in ({"ledger", "verifier"}, {"api", "verifier"})
+    ]
+    assert crossings == []
+
+
+def test_private_names_stay_in_their_module() -> None:
+    borrowed = [
+        f"{path}:{node.lineno} takes {alias.name} from {node.module}"
+        for path, tree in _sources(*PACKAGES, "tests")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in PACKAGES
+        for alias in node.names
+        if alias.name.startswith("_") and not alias.name.startswith("__")
+    ]
+    assert borrowed == []
+
+
+def test_what_verifies_raises_and_never_answers_with_a_bool() -> None:
+    answering = [
+        f"{path}:{node.lineno} {node.name}"
+        for path, tree in _sources(*PACKAGES)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith(("verify", "check", "_verify", "_check"))
+        and isinstance(node.returns, ast.Name)
+        and node.returns.id == "bool"
+    ]
+    assert answering == []
+
+
+NOW = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+ENVIRONMENT = {"os.environ", "os.getenv"}
+
+
+def test_the_core_asks_only_its_clock_for_the_time_and_never_the_environment() -> None:
+    asking = [
+        f"{path}:{node.lineno} {name}"
+        for path, tree in _sources("ledger")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and (name := ".".join(ast.unparse(node).split(".")[-2:])) in NOW | ENVIRONMENT
+        and not (path == Path("ledger/clock.py") and name in NOW)
+    ]
+    assert asking == []
+
+
+def test_no_test_replaces_our_own_code_by_a_mock() -> None:
+    mocks = [
+        f"{path}:{node.lineno}"
+        for path, tree in _sources("tests")
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Import) and any(alias.name.endswith("mock") for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").endswith("mock"))
+        or (isinstance(node, ast.ImportFrom) and any(alias.name == "mock" for alias in node.names))
+    ]
+    assert mocks == []
