@@ -18,6 +18,7 @@ from ledger.entries.fields import (
     Algorithm,
     Bytes32,
     Code,
+    Count,
     KeyId,
     KeyUse,
     Origin,
@@ -97,11 +98,20 @@ class Erasure(_Document, kw_only=True, tag_field="type", tag="erasure"):
 
     chains: Annotated[tuple[Bytes32, ...], Meta(min_length=1, max_length=8)]
     basis: Code
-    approved_by: Annotated[tuple[Code, Code], Meta()]
+    approved_by: tuple[Code, Code]
 
     def __post_init__(self) -> None:
         require_sorted_unique("chains", self.chains)
         require_sorted_unique("approved_by", self.approved_by)
+
+
+class Disclosure(_Document, kw_only=True, tag_field="type", tag="disclosure"):
+    """Evidence of the entries `from_index` … `to_index` (both included) was opened to a participant for a case."""
+
+    participant: ParticipantId
+    case: Code
+    from_index: Count
+    to_index: Count
 
 
 Document = (
@@ -113,6 +123,7 @@ Document = (
     | ParticipantSuspended
     | ParticipantReinstated
     | Erasure
+    | Disclosure
 )
 
 RULESETS: Final = (1,)
@@ -130,7 +141,7 @@ def parse_document(document: Mapping[str, Any]) -> Document:
 def document_chain(document: Document) -> bytes:
     """The operator chain (32 bytes) that a document belongs to."""
     match document:
-        case LedgerOpened() | RulesetActivated() | Erasure():
+        case LedgerOpened() | RulesetActivated() | Erasure() | Disclosure():
             return ledger_chain()
         case _:
             return participant_chain(document.participant)
@@ -231,6 +242,11 @@ class Registry:
                 return changed._with(replace(participant, suspended=suspend))
             case Erasure():
                 return replace(changed, erased=self.erased | frozenset(document.chains))
+            case Disclosure():
+                self.participant(document.participant)
+                if document.to_index < document.from_index or document.to_index >= index:
+                    raise InvalidInput("a disclosure covers entries that exist, in order", member="to_index")
+                return changed
             case _:
                 assert_never(document)
 

@@ -17,7 +17,7 @@ from ledger.entries.leaf import Kind, consent_chain
 from ledger.errors import Corrupt, Unavailable
 from ledger.merkle.edge import FullTile
 from ledger.participants import Registry, parse_document
-from ledger.sequencer.plan import ChainHead, Entry, Seen
+from ledger.planning.plan import ChainHead, Entry, Seen
 from ledger.storage.engines import driver_for
 from ledger.storage.rows import consent_row, entry_row, read_consent
 from ledger.storage.tables import checkpoints, consents, entries, log_head, tiles
@@ -79,6 +79,11 @@ class BatchTransaction:
     def documents_from(self, index: int) -> list[tuple[int, dict[str, Any]]]:
         """Operator documents at `index` and above, in order."""
         return operator_documents(self._connection, index)
+
+    def note_at(self, size: int) -> str | None:
+        """The signed checkpoint of exactly this size, if the log had one."""
+        query = select(checkpoints.c.note).where(checkpoints.c.size == size)
+        return self._connection.execute(query).scalar_one_or_none()
 
     def append(
         self,

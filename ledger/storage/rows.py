@@ -11,7 +11,7 @@ from ledger.canonical import unb64u
 from ledger.consent.state import Consent, Pending, Status
 from ledger.entries.leaf import OPENING_SIZE, consent_chain
 from ledger.entries.terms import Terms
-from ledger.sequencer.plan import Entry
+from ledger.planning.plan import Entry
 from ledger.vault.cipher import Cipher, consent_place, evidence_place
 
 

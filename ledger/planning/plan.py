@@ -43,7 +43,7 @@ from ledger.errors import BadStatement, IllegalTransition, JtiReused, LedgerErro
 from ledger.merkle.hashing import leaf_hash
 from ledger.participants import Registry, document_chain, parse_document
 from ledger.policy.decision import Item, after_access, decide
-from ledger.sequencer.commands import (
+from ledger.planning.commands import (
     BatchItem,
     Command,
     ExpireConsent,

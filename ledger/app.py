@@ -1,0 +1,154 @@
+"""The ledger: the one door for writing, and the questions that can be asked.
+
+Flow of one submission: `prepare` (any thread: parse, check the signature) → `submit` (queue) → sequencer → `settle`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from ledger.canonical import b64u
+from ledger.entries.acts import AccessBatch, ConsentAuthorise
+from ledger.entries.statement import Statement, parse_item, parse_statement
+from ledger.errors import BadStatement, Unavailable
+from ledger.merkle.edge import Edge
+from ledger.merkle.hashing import leaf_hash
+from ledger.notes.keys import VerifierKey
+from ledger.participants import Registry
+from ledger.planning.commands import BatchItem, Command, ExpireConsent, RecordDocuments, Recorded, SubmitStatement
+from ledger.queries.records import RecordQueries
+from ledger.queries.tree import TreeQueries
+from ledger.sequencer.loop import Answer, Repeated, Sequencer
+from ledger.storage.log import LogStore
+from ledger.vault.keystore import KeyStore
+
+WAIT_SECONDS = 60.0
+HOUSEKEEPING_SECONDS = 1.0
+
+
+class Ledger:
+    """A running node of one log."""
+
+    def __init__(self, store: LogStore, keystore: KeyStore, sequencer: Sequencer, vkey: VerifierKey) -> None:
+        self._store = store
+        self.keystore = keystore
+        self._sequencer = sequencer
+        self.vkey = vkey
+        self.origin = vkey.name
+        self.tree = TreeQueries(store)
+        self.records = RecordQueries(store, keystore)
+        self.figures = sequencer.figures
+        self._end = threading.Event()
+        self._housekeeper: threading.Thread | None = None
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to write. Raises Rollback, Corrupt or Unavailable, each with what to do."""
+        self._sequencer.start()
+        self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
+        self._housekeeper.start()
+
+    def stop(self) -> None:
+        """Finish what was submitted, then close."""
+        self._sequencer.stop()
+        self._end.set()
+        if self._housekeeper is not None:
+            self._housekeeper.join()
+        self._store.close()
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why this node does not write; None while it does."""
+        return self._sequencer.stopped_because
+
+    @property
+    def engine_name(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._store.engine_name
+
+    @property
+    def store(self) -> LogStore:
+        """The log's storage, for exports and checks."""
+        return self._store
+
+    def _keep_house(self) -> None:
+        """Once a second: move SQLite's write-ahead log into the database, learn of keys that other nodes recorded."""
+        while not self._end.wait(HOUSEKEEPING_SECONDS):
+            self._sequencer.refresh()
+            self._store.checkpoint_wal()
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    @property
+    def registry(self) -> Registry:
+        """Participants and keys as this node knows them."""
+        return self._sequencer.registry
+
+    def prepare(
+        self, statement: str, *, items: Sequence[str] | None = None, companion: str | None = None
+    ) -> SubmitStatement:
+        """Read and verify a statement and what goes beside it. Any thread; about the cost of one signature check.
+
+        Raises BadEncoding, BadSignature, BadStatement.
+        """
+        registry = self.registry
+        read = parse_statement(statement, registry.check_signature)
+        beside: Statement | None = None
+        if companion is not None:
+            if not isinstance(read.payload, ConsentAuthorise):
+                raise BadStatement("only consent.authorise has a companion", member="companion")
+            beside = parse_statement(companion, registry.check_signature)
+        if isinstance(read.payload, AccessBatch):
+            return SubmitStatement(read, _batch_items(read.payload, items or ()))
+        if items is not None:
+            raise BadStatement("only access.batch has items", member="items")
+        return SubmitStatement(read, companion=beside)
+
+    def submit(self, command: Command) -> Future[Answer]:
+        """Hand a command to the sequencer. Raises QueueFull, SequencerStopped."""
+        return self._sequencer.submit(command)
+
+    def settle(self, answer: Answer) -> tuple[Recorded, ...]:
+        """The entries of an answer; for a repeated statement its first receipts are read again (blocking)."""
+        if isinstance(answer, Repeated):
+            return self.records.recorded(answer.indexes, repeated=True)
+        return answer
+
+    def submit_and_wait(self, command: Command) -> tuple[Recorded, ...]:
+        """Submit and wait for the commit. Raises what the rules say, or Unavailable after a minute."""
+        try:
+            return self.settle(self.submit(command).result(WAIT_SECONDS))
+        except TimeoutError:
+            raise Unavailable("no answer within a minute; submitting the same statement again is safe") from None
+
+    def record(
+        self, statement: str, *, items: Sequence[str] | None = None, companion: str | None = None
+    ) -> tuple[Recorded, ...]:
+        """`prepare` and `submit_and_wait` in one call."""
+        return self.submit_and_wait(self.prepare(statement, items=items, companion=companion))
+
+    def record_documents(self, *documents: Mapping[str, Any]) -> tuple[Recorded, ...]:
+        """Record operator documents, all or none."""
+        return self.submit_and_wait(RecordDocuments(documents))
+
+    def record_expiry(self, consent_id: str) -> Recorded:
+        """Make visible that a consent has expired."""
+        return self.submit_and_wait(ExpireConsent(consent_id))[0]
+
+
+def _batch_items(payload: AccessBatch, items: Sequence[str]) -> tuple[BatchItem, ...]:
+    if len(items) != payload.items_count:
+        raise BadStatement(f"items_count is {payload.items_count}, and {len(items)} items came", member="items_count")
+    bodies = [item.encode("utf-8", "surrogatepass") for item in items]
+    growth = Edge().grow([leaf_hash(body) for body in bodies])
+    if b64u(growth.root) != payload.items_root:
+        raise BadStatement("items_root is not the RFC 6962 root over the items as sent", member="items_root")
+    read = [parse_item(body) for body in bodies]
+    paths = growth.proofs()
+    return tuple(
+        BatchItem(body, says, tuple(path)) for body, says, path in zip(items, read, paths, strict=True)
+    )

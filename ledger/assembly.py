@@ -1,0 +1,138 @@
+"""Putting a node together from a configuration: files, databases, keys."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ledger.app import Ledger
+from ledger.clock import Clock, SystemClock
+from ledger.entries.leaf import NO_HASH
+from ledger.errors import BadEncoding, Conflict, Corrupt, InvalidInput, NotFound
+from ledger.highwater import HighWater
+from ledger.merkle.edge import Edge
+from ledger.notes.checkpoint import sign_checkpoint
+from ledger.notes.keys import Ed25519NoteSigner, format_secret_key, parse_secret_key
+from ledger.participants import RULESETS
+from ledger.queries.tree import head_of
+from ledger.sequencer.loop import Sequencer
+from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
+from ledger.storage.log import Head, LogStore
+from ledger.vault.cipher import KEY_SIZE
+from ledger.vault.keystore import KeyStore
+
+SECRET_MODE: Final = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """Where a node finds its parts. Secrets are files, never values."""
+
+    database_url: str
+    """SQLAlchemy URL of the log: `sqlite:///…` or `postgresql+psycopg://…`."""
+    keystore_url: str
+    """SQLAlchemy URL of the key store: another database, with credentials and backups of its own."""
+    log_key_file: Path
+    """The log's note key, text, mode 0600."""
+    kek_file: Path
+    """The key-encryption key, 32 bytes, mode 0600."""
+    highwater_file: Path
+    """Outside the database and its backups."""
+    kek_epoch: int = 1
+    max_waiting: int = 4096
+    max_batch: int = 512
+
+
+def make_keys(config: NodeConfig, origin: str) -> None:
+    """Make the log key and the key-encryption key. Raises Conflict when a file exists already."""
+    write_secret(config.log_key_file, (format_secret_key(origin, os.urandom(32)) + "\n").encode())
+    write_secret(config.kek_file, os.urandom(KEY_SIZE))
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Write a new file that only its owner can read. Raises Conflict when it exists."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
+    except FileExistsError:
+        raise Conflict(f"{path} exists already; a key is never overwritten") from None
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_secret(path: Path) -> bytes:
+    """Read a secret file. Raises NotFound, and InvalidInput when others than the owner could read or change it."""
+    try:
+        mode = path.stat().st_mode
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"the key file {path} does not exist; «consent-ledger init» makes the keys of a new log") from None
+    except PermissionError:
+        raise InvalidInput(f"the key file {path} may not be read by this user") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise InvalidInput(f"the key file {path} is open to others: set its mode to 0600")
+    return data
+
+
+def read_signer(path: Path) -> Ed25519NoteSigner:
+    """The log's signing key. Raises NotFound, InvalidInput."""
+    try:
+        return parse_secret_key(read_secret(path).decode().strip())
+    except (BadEncoding, UnicodeDecodeError):
+        raise InvalidInput(f"the log key file {path} does not hold a note key") from None
+
+
+def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
+    """Build a node; `start` makes it write. Raises NotFound or InvalidInput for missing or unfit key files."""
+    signer = read_signer(config.log_key_file)
+    kek = read_secret(config.kek_file)
+    if len(kek) != KEY_SIZE:
+        raise InvalidInput(f"the key-encryption key in {config.kek_file} must have {KEY_SIZE} bytes, not {len(kek)}")
+    clock = clock or SystemClock()
+    keystore = KeyStore(keystore_engine(config.keystore_url), kek, kek_epoch=config.kek_epoch, clock=clock)
+    store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
+    sequencer = Sequencer(
+        store,
+        signer,
+        HighWater(config.highwater_file, signer.vkey),
+        clock,
+        max_waiting=config.max_waiting,
+        max_batch=config.max_batch,
+    )
+    return Ledger(store, keystore, sequencer, signer.vkey)
+
+
+def create_log(config: NodeConfig, *, clock: Clock | None = None) -> None:
+    """Open a new log in a migrated, empty database: the head of size 0, then «ledger.opened» as entry 0.
+
+    Raises Conflict when the database holds a log, Corrupt when this node has signed for it before.
+    """
+    signer = read_signer(config.log_key_file)
+    if config.highwater_file.exists():
+        raise Corrupt(
+            f"{config.highwater_file} says that this node has signed for this log before: a new database would be a second "
+            "history. Bring the old database back, or choose another origin and other files"
+        )
+    ledger = open_ledger(config, clock=clock)
+    with ledger.store.read() as connection:
+        try:
+            size, _ = head_of(connection)
+        except NotFound:
+            pass
+        else:
+            raise Conflict(f"this database holds a log of {size} entries already")
+    edge = Edge()
+    note = sign_checkpoint(signer.vkey.name, 0, edge.root(), signer)
+    ledger.store.create_head(Head(0, 0, NO_HASH, edge.to_bytes(), note))
+    ledger.start()
+    try:
+        ledger.record_documents(
+            {"type": "ledger.opened", "v": 1, "origin": signer.vkey.name, "ruleset": RULESETS[-1]}
+        )
+    finally:
+        ledger.stop()

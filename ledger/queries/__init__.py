@@ -1,0 +1,1 @@
+"""Read-only questions about the log, each answered from one snapshot."""

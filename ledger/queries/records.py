@@ -1,0 +1,164 @@
+"""Entries and consents as their parties may see them.
+
+Every question names its viewer; what is not the viewer's does not exist for it (NotFound, never «forbidden»).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, or_, select
+
+from ledger.canonical import unb64u
+from ledger.consent.state import Consent
+from ledger.consent.transitions import unknown_consent
+from ledger.entries.evidence import decode_evidence
+from ledger.entries.leaf import Kind, consent_chain
+from ledger.entries.statement import parse_item, parse_payload
+from ledger.errors import NotFound
+from ledger.planning.commands import Recorded
+from ledger.queries.tree import Prover, first_checkpoint_with
+from ledger.storage.log import LogStore, select_in
+from ledger.storage.rows import open_evidence, read_consent
+from ledger.storage.tables import consents, entries
+from ledger.vault.keystore import KeyStore
+
+PAGE_LIMIT = 500
+
+
+class RecordQueries:
+    """Questions about entries and consents."""
+
+    def __init__(self, store: LogStore, keystore: KeyStore) -> None:
+        self._store = store
+        self._keystore = keystore
+
+    def recorded(self, indexes: Sequence[int], *, repeated: bool = False) -> tuple[Recorded, ...]:
+        """Entries with their first receipts, whoever asks: for submitters, who have proved what they signed.
+
+        The proof is that of the entry's own batch, so a receipt given again is the same bytes.
+        """
+        with self._store.read() as connection:
+            rows = {row.idx: row for row in select_in(connection, select(entries), entries.c.idx, list(indexes))}
+            missing = [index for index in indexes if index not in rows]
+            if missing:
+                raise NotFound(f"there is no entry {missing[0]}", member="index")
+            return tuple(self._recorded(connection, [rows[index] for index in indexes], repeated=repeated))
+
+    def receipt_for(self, viewer: str, index: int) -> Recorded:
+        """One entry for a participant who signed it or is a party of its consent. Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(select(entries).where(entries.c.idx == index)).one_or_none()
+            if row is None or not self._may_see(connection, row, viewer):
+                raise NotFound(f"there is no entry {index} for this participant", member="index")
+            return self._recorded(connection, [row])[0]
+
+    def consent(self, viewer: str, consent_id: str) -> Consent:
+        """A consent's state for its holder or recipient. Raises NotFound for anyone else."""
+        with self._store.read() as connection:
+            row = self._consent_row(connection, viewer, consent_chain(consent_id))
+            return read_consent(row, self._keystore.cipher(row.chain))
+
+    def consents(
+        self,
+        viewer: str,
+        *,
+        status: str | None = None,
+        subject_chain: bytes | None = None,
+        after: int = -1,
+        limit: int = 50,
+    ) -> list[tuple[int, Consent]]:
+        """A participant's own consents as (opened_at, consent), oldest first, from above `after`. Erased ones are left out."""
+        query = select(consents).where(or_(consents.c.recipient == viewer, consents.c.holder == viewer))
+        if status is not None:
+            query = query.where(consents.c.status == status)
+        return self._page(query, subject_chain, after, limit)
+
+    def consents_of_subject(self, subject_chain: bytes, *, after: int = -1, limit: int = 50) -> list[tuple[int, Consent]]:
+        """The consents in a customer's subject chain, oldest first: for the customer."""
+        return self._page(select(consents), subject_chain, after, limit)
+
+    def history(self, viewer: str, consent_id: str, *, after: int = -1, limit: int = 50) -> tuple[Recorded, ...]:
+        """A consent's events from above `seq` = `after`, for its holder or recipient. Raises NotFound for anyone else.
+
+        A recipient does not see what strangers tried on the consent; the holder (and the customer through it) does.
+        """
+        chain = consent_chain(consent_id)
+        with self._store.read() as connection:
+            consent = self._consent_row(connection, viewer, chain)
+            query = select(entries).where(entries.c.chain == chain, entries.c.seq > after)
+            if viewer != consent.holder:
+                parties = (consent.holder, consent.recipient)
+                query = query.where(or_(entries.c.iss.in_(parties), entries.c.iss.is_(None)))
+            rows = connection.execute(query.order_by(entries.c.seq).limit(min(limit, PAGE_LIMIT))).all()
+            return tuple(self._recorded(connection, rows))
+
+    def history_of_chain(self, chain: bytes, *, after: int = -1, limit: int = 50) -> tuple[Recorded, ...]:
+        """All events of a consent or subject chain, oldest first: for the customer it belongs to."""
+        with self._store.read() as connection:
+            query = select(entries).where(entries.c.chain == chain, entries.c.seq > after).order_by(entries.c.seq)
+            return tuple(self._recorded(connection, connection.execute(query.limit(min(limit, PAGE_LIMIT))).all()))
+
+    def _page(self, query: Any, subject_chain: bytes | None, after: int, limit: int) -> list[tuple[int, Consent]]:
+        if subject_chain is not None:
+            query = query.where(consents.c.subject_chain == subject_chain)
+        query = query.where(consents.c.opened_at > after).order_by(consents.c.opened_at).limit(min(limit, PAGE_LIMIT))
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        ciphers = self._keystore.existing(row.chain for row in rows)
+        return [(row.opened_at, read_consent(row, ciphers[row.chain])) for row in rows if row.chain in ciphers]
+
+    def _consent_row(self, connection: Connection, viewer: str, chain: bytes) -> Any:
+        row = connection.execute(select(consents).where(consents.c.chain == chain)).one_or_none()
+        if row is None or viewer not in (row.holder, row.recipient):
+            raise unknown_consent()
+        return row
+
+    def _may_see(self, connection: Connection, row: Any, viewer: str) -> bool:
+        if row.kind in (Kind.OPERATOR, Kind.INDEX_HEAD) or (row.iss is not None and row.iss == viewer):
+            return True
+        if row.kind != Kind.CONSENT:
+            return False
+        consent = connection.execute(select(consents).where(consents.c.chain == row.chain)).one_or_none()
+        if consent is None:
+            return False
+        parties: tuple[str | None, ...] = (consent.holder, consent.recipient, None)
+        return bool(viewer == consent.holder or (viewer == consent.recipient and row.iss in parties))
+
+    def _recorded(self, connection: Connection, rows: Sequence[Any], *, repeated: bool = False) -> list[Recorded]:
+        ciphers = self._keystore.existing(row.chain for row in rows if row.sealed is not None)
+        provers: dict[int, Prover] = {}
+        found: list[Recorded] = []
+        for row in rows:
+            size, note = first_checkpoint_with(connection, row.idx)
+            prover = provers.setdefault(size, Prover(connection, size))
+            evidence = opening = None
+            act, consent_id, outcome = row.kind, None, None
+            if row.sealed is not None and row.chain in ciphers:
+                evidence, opening = open_evidence(row.idx, row.sealed, ciphers[row.chain])
+                says = decode_evidence(evidence)
+                act, outcome = says.act, says.outcome or None
+                consent_id = consent_id_of(says.statements, says.item.body if says.item else None)
+            elif row.kind == Kind.OPERATOR:
+                act = msgspec.json.decode(row.leaf)["document"]["type"]
+            time = msgspec.json.decode(row.leaf)["time"]
+            found.append(
+                Recorded(
+                    row.idx, time, Kind(row.kind), row.leaf, evidence, opening, act, consent_id, outcome,
+                    tuple(prover.inclusion(row.idx)), note, repeated,
+                )
+            )  # fmt: skip
+        return found
+
+
+def consent_id_of(statements: Iterable[str], item: str | None) -> str | None:
+    """The consent that an entry's evidence is about; None for entries about none, and for an expiry."""
+    if item is not None:
+        return parse_item(item.encode()).consent_id
+    for text in statements:
+        payload = parse_payload(unb64u(text.split(".")[1]))
+        return getattr(payload, "consent_id", None)
+    return None
+

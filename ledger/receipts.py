@@ -1,0 +1,85 @@
+"""Receipts: one entry with its proof, in one file (docs/spec/receipts.md). The one place where receipt bytes are made."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from ledger.canonical import b64u, unb64u
+from ledger.entries.leaf import CommitmentLeaf, Leaf, open_commitment, parse_leaf
+from ledger.errors import BadEncoding, BadSignature
+from ledger.merkle.hashing import leaf_hash
+from ledger.merkle.proofs import verify_inclusion
+from ledger.notes.checkpoint import open_checkpoint
+from ledger.notes.keys import VerifierKey
+from ledger.notes.proof_file import format_proof, parse_proof
+from ledger.planning.commands import Recorded
+
+RECEIPT_LIMIT: Final = 128 * 1024
+MEDIA_TYPE: Final = "application/vnd.consent-ledger.receipt+json"
+
+
+class Receipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The members of a receipt file."""
+
+    v: Literal[1]
+    leaf: str
+    evidence: str | UnsetType = UNSET
+    opening: str | UnsetType = UNSET
+    proof: str
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Receipt)
+
+
+def proof_text(recorded: Recorded) -> str:
+    """The `.tlog-proof` of an entry."""
+    return format_proof(recorded.index, recorded.proof, recorded.checkpoint)
+
+
+def receipt(recorded: Recorded, *, disclose: bool = True) -> Receipt:
+    """The receipt of an entry, with evidence and opening unless `disclose` is false."""
+    disclosed = disclose and recorded.evidence is not None and recorded.opening is not None
+    return Receipt(
+        v=1,
+        leaf=recorded.leaf.decode(),
+        evidence=recorded.evidence.decode() if disclosed and recorded.evidence is not None else UNSET,
+        opening=b64u(recorded.opening) if disclosed and recorded.opening is not None else UNSET,
+        proof=proof_text(recorded),
+    )
+
+
+def receipt_bytes(recorded: Recorded, *, disclose: bool = True) -> bytes:
+    """The receipt file of an entry."""
+    return _encoder.encode(receipt(recorded, disclose=disclose))
+
+
+def check_receipt(data: bytes, vkey: VerifierKey) -> tuple[Receipt, Leaf]:
+    """Check what a partner must know before it relies on a receipt: commitment, leaf, inclusion, signature of the log.
+
+    Statements inside the evidence are not verified here; the independent verifier does that too. Raises BadEncoding,
+    BadSignature, Corrupt, or what `verify_inclusion` raises.
+    """
+    if len(data) > RECEIPT_LIMIT:
+        raise BadEncoding(f"a receipt has at most {RECEIPT_LIMIT} bytes")
+    try:
+        read = _decoder.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BadEncoding(f"not a receipt: {error}") from None
+    proof = parse_proof(read.proof)
+    checkpoint = open_checkpoint(proof.checkpoint, vkey)
+    leaf_bytes = read.leaf.encode()
+    leaf = parse_leaf(leaf_bytes)
+    if leaf.index != proof.index:
+        raise BadSignature(f"the receipt's leaf has index {leaf.index}, its proof is about {proof.index}")
+    verify_inclusion(proof.index, checkpoint.size, leaf_hash(leaf_bytes), proof.hashes, checkpoint.root)
+    if (read.evidence is UNSET) != (read.opening is UNSET):
+        raise BadEncoding("a receipt discloses evidence and opening together, or neither")
+    if read.evidence is not UNSET and read.opening is not UNSET:
+        if not isinstance(leaf, CommitmentLeaf):
+            raise BadEncoding("a leaf in clear has no evidence")
+        open_commitment(leaf, read.evidence.encode(), unb64u(read.opening, size=32))
+    return read, leaf
