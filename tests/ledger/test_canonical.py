@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -76,10 +77,8 @@ def test_no_changed_byte_is_read_as_the_same_value(value: dict[str, Any], data: 
     changed = bytearray(encode(value))
     at = data.draw(st.integers(0, len(changed) - 1))
     changed[at] ^= data.draw(st.integers(1, 255))
-    try:
+    with suppress(BadEncoding):
         assert decode(bytes(changed), limit=len(changed)) != value
-    except BadEncoding:
-        pass
 
 
 @pytest.mark.parametrize(
@@ -152,7 +151,8 @@ def test_the_edges_of_the_profile_are_accepted(value: Any) -> None:
 
 def test_eight_levels_are_accepted_and_nine_refused() -> None:
     assert decode(encode(_nested(8)), limit=1000) == _nested(8)
-    for nine in (_nested(9), {"a": [[[[[[[[]]]]]]]]}):
+    too_deep: list[dict[str, Any]] = [_nested(9), {"a": [[[[[[[[]]]]]]]]}]
+    for nine in too_deep:
         with pytest.raises(BadEncoding):
             encode(nine)
         with pytest.raises(BadEncoding):
@@ -207,7 +207,22 @@ def test_base64_comes_back_in_both_alphabets(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["QR", "QQ==", "Q", "+A", "/w", "QQ\n", " QQ", "Q Q", "QUI\u200b", "ＱＱ", "\ud800", "QUJD=", "=", "*"],
+    [
+        "QR",
+        "QQ==",
+        "Q",
+        "+A",
+        "/w",
+        "QQ\n",
+        " QQ",
+        "Q Q",
+        "QUI\u200b",
+        "\uff31\uff31",
+        "\ud800",
+        "QUJD=",
+        "=",
+        "*",
+    ],
 )
 def test_only_the_canonical_base64url_is_accepted(text: str) -> None:
     with pytest.raises(BadEncoding):
@@ -226,7 +241,7 @@ def test_only_the_canonical_base64url_is_accepted(text: str) -> None:
         "QQ==\n",
         "Q Q==",
         "QQ==QQ==",
-        "ＱＱ==",
+        "\uff31\uff31==",
         "\ud800",
         "=",
         "QUJDRB==",
@@ -254,8 +269,8 @@ def test_decimals_come_back(number: int) -> None:
         "1_0",
         "05",
         "00",
-        "٣",
-        "５",
+        "\u0663",
+        "\uff15",
         "²",
         "0x1",
         "1e3",

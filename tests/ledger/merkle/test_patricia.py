@@ -108,10 +108,14 @@ def test_no_single_change_of_a_map_proof_verifies(
             proof
         }:
             with pytest.raises(InvalidInput):
-                if value is None:
-                    verify_absent(tree.root(), wanted, changed)
-                else:
-                    verify_present(tree.root(), wanted, value, changed)
+                _verify(tree.root(), wanted, value, changed)
+
+
+def _verify(root: bytes, key: bytes, value: bytes | None, proof: bytes) -> None:
+    if value is None:
+        verify_absent(root, key, proof)
+    else:
+        verify_present(root, key, value, proof)
 
 
 def test_bits_of_a_proof_must_fall_strictly() -> None:
@@ -206,10 +210,7 @@ def test_published_lookup_proofs_have_their_verdicts() -> None:
             continue
         root, key, proof = (_unhex(state[name]) for name in ("snap", "key", "proof"))
         try:
-            if state["val"] == ["-"]:
-                verify_absent(root, key, proof)
-            else:
-                verify_present(root, key, _unhex(state["val"]), proof)
+            _verify(root, key, None if state["val"] == ["-"] else _unhex(state["val"]), proof)
             verdict = "true"
         except InvalidInput:
             verdict = "false"
