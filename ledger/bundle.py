@@ -1,0 +1,191 @@
+"""Bundles: what an auditor takes home (docs/spec/bundles.md). Written in one pass, memory bounded by one shard."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from ledger.canonical import b64u, encode
+from ledger.clock import SystemClock
+from ledger.errors import Conflict, InvalidInput
+from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, tile_widths
+from ledger.notes.keys import VerifierKey
+from ledger.queries.tree import TileSource, bundle_of, first_checkpoint_with, head_of
+from ledger.storage.log import LogStore
+from ledger.storage.rows import open_evidence
+from ledger.storage.tables import entries
+from ledger.vault.keystore import KeyStore
+
+SHARD: Final = 65_536
+"""Entries whose evidence shares one file."""
+_ROWS: Final = 2_048
+
+Progress = Callable[[int, int], None]
+"""Takes entries done and entries in all."""
+
+
+class Target(Protocol):
+    """Where a bundle is written to."""
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write one file. Paths are relative, with forward slashes."""
+
+    def close(self) -> None:
+        """Finish the bundle."""
+
+
+class DirectoryTarget:
+    """A new directory."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises Conflict when the directory exists and is not empty."""
+        if root.exists() and any(root.iterdir()):
+            raise Conflict(f"{root} exists and is not empty; a bundle is written to a new place")
+        self._root = root
+
+    def write(self, path: str, content: bytes) -> None:
+        place = self._root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+    def close(self) -> None:
+        """Nothing to finish."""
+
+
+class ZipTarget:
+    """A zip file or stream. Times are fixed, so the same log gives the same bytes (but for `created`)."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._zip = zipfile.ZipFile(stream, "w", compression=zipfile.ZIP_DEFLATED, compresslevel=6)
+
+    def write(self, path: str, content: bytes) -> None:
+        info = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
+        info.external_attr = 0o644 << 16
+        stored = path.endswith(".gz") or path.startswith("tile/") and not path.startswith("tile/entries/")
+        info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+        self._zip.writestr(info, content)
+
+    def close(self) -> None:
+        self._zip.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Disclose:
+    """Which evidence a bundle opens: all of it, none, or what `select` says by index and chain."""
+
+    level: str
+    select: Callable[[int, bytes], bool]
+
+    @classmethod
+    def full(cls) -> Disclose:
+        """All evidence whose data keys exist."""
+        return cls("full", lambda index, chain: True)
+
+    @classmethod
+    def none(cls) -> Disclose:
+        """No evidence: leaves, tiles and checkpoint only."""
+        return cls("none", lambda index, chain: False)
+
+    @classmethod
+    def between(cls, first: int, last: int) -> Disclose:
+        """Evidence of the entries `first` … `last`, both included."""
+        return cls("partial", lambda index, chain: first <= index <= last)
+
+    @classmethod
+    def of_chains(cls, chains: frozenset[bytes]) -> Disclose:
+        """Evidence of these chains only."""
+        return cls("partial", lambda index, chain: chain in chains)
+
+
+def export_bundle(
+    store: LogStore,
+    keystore: KeyStore,
+    vkey: VerifierKey,
+    target: Target,
+    *,
+    disclose: Disclose,
+    policy: str | None = None,
+    size: int | None = None,
+    created: int | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Write a bundle of the log as of a committed `size` (default: the newest); how many entries it has.
+
+    `policy` is the tlog-policy text to enclose, by default the log's key without witnesses. Raises InvalidInput for a size
+    that the log never signed.
+    """
+    with store.read() as connection:
+        newest, _ = head_of(connection)
+        size = newest if size is None else size
+        if not 1 <= size <= newest:
+            raise InvalidInput(f"size must lie between 1 and the log's {newest}", member="size")
+        signed, note = first_checkpoint_with(connection, size - 1)
+        if signed != size:
+            raise InvalidInput(f"no checkpoint of size {size} was signed; the next one has {signed}", member="size")
+        manifest = {
+            "created": SystemClock().now() if created is None else created,
+            "evidence": disclose.level,
+            "format": "consent-ledger-bundle/1",
+            "origin": vkey.name,
+            "size": size,
+            "v": 1,
+        }
+        target.write("manifest.json", encode(manifest))
+        target.write("checkpoint", note.encode())
+        target.write("policy", (policy or f"log {vkey.format()}\nquorum none\n").encode())
+        for path, content in _tree_files(connection, size):
+            target.write(path, content)
+        if disclose.level != "none":
+            for path, content in _evidence_files(connection, keystore, size, disclose, progress):
+                target.write(path, content)
+    target.close()
+    return size
+
+
+def _tree_files(connection: Connection, size: int) -> Iterator[tuple[str, bytes]]:
+    source = TileSource(connection)
+    for level, full, partial in tile_widths(size):
+        for number in range(full + bool(partial)):
+            width = TILE_WIDTH if number < full else partial
+            yield format_path(TilePath(level, number, width)), source.tile(level, number, width)
+    for first in range(0, size, TILE_WIDTH):
+        width = min(TILE_WIDTH, size - first)
+        path = format_path(TilePath(ENTRIES, first // TILE_WIDTH, width))
+        yield path, bundle_of(connection, first, width)
+
+
+def _evidence_files(
+    connection: Connection, keystore: KeyStore, size: int, disclose: Disclose, progress: Progress | None
+) -> Iterator[tuple[str, bytes]]:
+    for shard in range((size + SHARD - 1) // SHARD):
+        lines = bytearray()
+        for first in range(shard * SHARD, min(size, (shard + 1) * SHARD), _ROWS):
+            rows = _sealed_rows(connection, first, min(size, first + _ROWS))
+            wanted = [row for row in rows if disclose.select(row.idx, row.chain)]
+            ciphers = keystore.existing(row.chain for row in wanted)
+            for row in wanted:
+                if row.chain in ciphers:
+                    lines += _line(row.idx, *open_evidence(row.idx, row.sealed, ciphers[row.chain]))
+            if progress is not None:
+                progress(min(size, first + _ROWS), size)
+        if lines:
+            name = format_path(TilePath(0, shard)).removeprefix("tile/0/")
+            yield f"evidence/{name}.jsonl.gz", gzip.compress(bytes(lines), 6, mtime=0)
+
+
+def _sealed_rows(connection: Connection, first: int, end: int) -> list[Any]:
+    query = select(entries.c.idx, entries.c.chain, entries.c.sealed).where(
+        entries.c.idx >= first, entries.c.idx < end, entries.c.sealed.is_not(None)
+    )
+    return list(connection.execute(query.order_by(entries.c.idx)))
+
+
+def _line(index: int, evidence: bytes, opening: bytes) -> bytes:
+    return msgspec.json.encode({"evidence": evidence.decode(), "index": index, "opening": b64u(opening)}) + b"\n"
