@@ -85,11 +85,20 @@ def test_no_proof_of_another_key_shows_a_present_key_as_absent() -> None:
     content = {draw.randbytes(32): draw.randbytes(40) for _ in range(60)}
     tree = PatriciaMap(content.items())
     for key in content:
-        for other, value in content.items():
-            if other != key:  # the leaf of `other` folds to the root, but does not lie on the path of `key`
-                forged = b"\x20" + other + b"\x28" + value + tree.prove(other)
-                with pytest.raises(InvalidInput):
-                    verify_absent(tree.root(), key, forged)
+        for other, value in content.items():  # another's leaf folds to the root, but not on the path of `key`
+            forged = b"\x20" + other + b"\x28" + value + tree.prove(other)
+            with pytest.raises(InvalidInput):
+                verify_absent(tree.root(), key, forged)
+
+
+def test_absence_is_refused_when_a_misbuilt_map_holds_the_shown_leaf_on_the_wrong_side() -> None:
+    searched, shown, sibling = bytes(32), b"\x80" + bytes(31), sha256(b"s").digest()
+    leaf = b"\x20" + shown + b"\x01v"
+    root = sha256(
+        b"\x01\x00" + _naive_root({shown: b"v"}) + sibling
+    ).digest()  # bit 0 is set, yet on the left
+    with pytest.raises(InvalidInput, match="leaves the searched key's path"):
+        verify_absent(root, searched, leaf + b"\x00" + sibling)
 
 
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=20), KEYS, st.data())
@@ -135,11 +144,20 @@ def test_bits_of_a_proof_must_fall_strictly() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [b"\x80\x00", b"\x83\x00", b"\xff\xff\x01", b"\x80\x80\x80\x80\x80", b"\x80", b"\x88\x02"]
+    ("number", "meant"),
+    [
+        (b"\x80\x00", b"\x00"),
+        (b"\x83\x00", b"\x03"),
+        (b"\x83\x80\x00", b"\x03"),
+        (b"\x80\x80\x80\x80\x80", b"\x00"),
+        (b"\x80", b"\x00"),
+        (b"\x88\x02", b"\x88\x02"),
+        (b"\xff\xff\x01", b"\xff\xff\x01"),
+    ],
 )
-def test_numbers_not_in_their_shortest_form_or_out_of_bounds_are_refused(number: bytes) -> None:
+def test_numbers_not_in_their_shortest_form_or_out_of_bounds_are_refused(number: bytes, meant: bytes) -> None:
     key, value, sibling = bytes(32), b"v", sha256(b"s").digest()
-    root = sha256(b"\x01" + number + _naive_root({key: value}) + sibling).digest()
+    root = sha256(b"\x01" + meant + _naive_root({key: value}) + sibling).digest()
     with pytest.raises(InvalidInput):
         verify_present(root, key, value, number + sibling)
 

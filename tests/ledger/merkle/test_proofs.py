@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ledger.errors import InvalidInput
 from ledger.merkle.frontier import Frontier, tree_root
-from ledger.merkle.hashing import EMPTY_ROOT, leaf_hash
+from ledger.merkle.hashing import EMPTY_ROOT, leaf_hash, node_hash
 from ledger.merkle.proofs import (
     consistency_nodes,
     inclusion_nodes,
@@ -132,6 +132,19 @@ def test_no_single_change_of_a_consistency_proof_verifies(case: tuple[int, int])
     for path, first, second in changed:
         with pytest.raises(InvalidInput):
             verify_consistency(old, new, path, first, second)
+
+
+def test_a_proof_that_climbs_above_the_root_of_its_size_is_refused() -> None:
+    extra = TREE.leaves[599]
+    for size in range(1, 33):
+        above = node_hash(extra, TREE.root(size))
+        for index in range(size):
+            with pytest.raises(InvalidInput):
+                verify_inclusion(index, size, TREE.leaves[index], [*TREE.path(index, size), extra], above)
+        for old in range(1, size):
+            old_above = node_hash(extra, TREE.root(old))
+            with pytest.raises(InvalidInput):
+                verify_consistency(old, size, [*TREE.consistency(old, size), extra], old_above, above)
 
 
 def test_consistency_from_the_empty_tree_or_backwards_is_refused() -> None:
