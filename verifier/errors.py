@@ -80,7 +80,7 @@ class Defect:
         return f"{self.code}: {self.place}: {self.sentence}{comparison}"
 
 
-class Refuted(Exception):  # noqa: N818 - a finding, said in the words of the verdicts
+class Refuted(Exception):
     """The evidence is wrong. Carries the defect."""
 
     def __init__(self, defect: Defect) -> None:
@@ -88,7 +88,7 @@ class Refuted(Exception):  # noqa: N818 - a finding, said in the words of the ve
         self.defect = defect
 
 
-class CannotCheck(Exception):  # noqa: N818 - as above
+class CannotCheck(Exception):
     """The question could not be answered, for the reason given in one sentence."""
 
     def __init__(self, sentence: str) -> None:

@@ -1,7 +1,7 @@
 """Merkle trees by their definition (RFC 6962 section 2.1), and the checks of proofs about them.
 
 The first half is the RFC's recursion, word for word: slow, obvious, the yardstick of the tests and of small trees.
-The second half checks proofs without recursion (RFC 9162 section 2.1; for subtrees draft-ietf-plants-merkle-tree-certs).
+The second half checks proofs without recursion (RFC 9162 section 2.1; subtrees: draft-ietf-plants-merkle-tree-certs).
 A proof does not authenticate the sizes it was made for: take size and root from a verified checkpoint only.
 """
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import urllib.error
-import urllib.parse
-import urllib.request
-import zlib
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
-from verifier.errors import CannotCheck, NotFound
-
-TIMEOUT_SECONDS = 20.0
+from verifier.errors import CannotCheck, Code, NotFound, refuted
 
 
 class Source(Protocol):
-    """`read` gives the bytes of a relative path of the log, at most `limit`. Raises NotFound, CannotCheck."""
+    """`read` gives the bytes of a relative path of the log, at most `limit`. Raises NotFound, CannotCheck, and
+    Refuted(BAD_ENCODING) for a longer file."""
 
     name: str
 
@@ -35,66 +29,18 @@ class Directory:
         """See Source."""
         try:
             with (self.root / path).open("rb") as file:
-                return _bounded(file.read(limit + 1), limit, path)
+                return bounded(file.read(limit + 1), limit, path)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"{path} is not in {self.name}") from None
         except OSError as error:
             raise CannotCheck(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
 
 
-class _SameHost(urllib.request.HTTPRedirectHandler):
-    """A redirect to another host or scheme would let the log send us to a place the auditor did not name."""
-
-    def redirect_request(  # type: ignore[explicit-override]  # typing.override is 3.12
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
-        if (old.scheme, old.netloc) != (new.scheme, new.netloc):
-            raise CannotCheck(f"{old.netloc} redirects to another place ({new.scheme}://{new.netloc})")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-class Remote:
-    """A log's files below an http(s) URL. `timeout` in seconds per network operation."""
-
-    def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-            raise CannotCheck(f"not the URL of a log: {url!r}")
-        self.name = url.rstrip("/")
-        self._timeout = timeout
-        self._opener = urllib.request.build_opener(_SameHost)
-
-    def read(self, path: str, limit: int) -> bytes:
-        """See Source."""
-        request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
-            f"{self.name}/{path}",
-            headers={"Accept-Encoding": "gzip, identity", "User-Agent": "consent-verify"},
-        )
-        try:
-            with self._opener.open(request, timeout=self._timeout) as answer:
-                data = _bounded(answer.read(limit + 1), limit, path)
-                if answer.headers.get("Content-Encoding", "identity").lower() == "gzip":
-                    data = _gunzip(data, limit, path)
-                return data
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code in (404, 410):
-                raise NotFound(f"{self.name} has no {path}") from None
-            raise CannotCheck(f"{self.name} answered {error.code} for {path}") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise CannotCheck(f"{self.name} could not be read: {error}") from None
-
-
 def open_source(place: str) -> Source:
     """A directory or an http(s) URL. Raises CannotCheck."""
     if "://" in place:
+        from verifier.remote import Remote  # noqa: PLC0415 - offline checks need not load a network client
+
         return Remote(place)
     root = Path(place)
     if not root.is_dir():
@@ -102,18 +48,8 @@ def open_source(place: str) -> Source:
     return Directory(root)
 
 
-def _bounded(data: bytes, limit: int, path: str) -> bytes:
+def bounded(data: bytes, limit: int, path: str) -> bytes:
+    """`data`, or Refuted(BAD_ENCODING) if it is longer than `limit` bytes: no honest file of a log is."""
     if len(data) > limit:
-        raise CannotCheck(f"{path} is longer than {limit} bytes")
+        raise refuted(Code.BAD_ENCODING, "the file is too long", expected=f"at most {limit} bytes", file=path)
     return data
-
-
-def _gunzip(data: bytes, limit: int, path: str) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        plain = _bounded(stream.decompress(data, limit + 1), limit, path)
-    except zlib.error:
-        raise CannotCheck(f"{path} is not the gzip stream it claims to be") from None
-    if not stream.eof or stream.unused_data:
-        raise CannotCheck(f"{path} is cut short or has bytes behind its gzip stream")
-    return plain

@@ -1,0 +1,108 @@
+"""The completeness map: present and absent are proved, and no false absence passes."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.verifier.making import accepts, refusal
+from verifier import patricia
+from verifier.errors import Code
+
+keys32 = st.binary(min_size=32, max_size=32)
+
+
+class Prover:
+    """The map by its definition: split at the first bit in which the sorted keys differ."""
+
+    def __init__(self, pairs: dict[bytes, bytes]) -> None:
+        self.pairs = pairs
+
+    def root(self, keys: list[bytes]) -> bytes:
+        if not keys:
+            return patricia.EMPTY
+        if len(keys) == 1:
+            return patricia.hash_leaf(keys[0], self.pairs[keys[0]])
+        bit, left, right = self.split(keys)
+        return patricia.hash_inner(bit, self.root(left), self.root(right))
+
+    @staticmethod
+    def split(keys: list[bytes]) -> tuple[int, list[bytes], list[bytes]]:
+        bit = next(b for b in range(256) if len({patricia.bit_of(key, b) for key in keys}) == 2)
+        left = [key for key in keys if not patricia.bit_of(key, bit)]
+        return bit, left, [key for key in keys if patricia.bit_of(key, bit)]
+
+    def walk(self, key: bytes, keys: list[bytes]) -> tuple[bytes, bytes]:
+        """The key at which a search ends, and the steps from there to the root."""
+        if len(keys) == 1:
+            return keys[0], b""
+        bit, left, right = self.split(keys)
+        ours, theirs = (right, left) if patricia.bit_of(key, bit) else (left, right)
+        end, steps = self.walk(key, ours)
+        return end, steps + patricia.uvarint(bit) + self.root(theirs)
+
+    def absence(self, key: bytes, end: bytes, steps: bytes) -> bytes:
+        value = self.pairs[end]
+        return patricia.uvarint(len(end)) + end + patricia.uvarint(len(value)) + value + steps
+
+
+@given(st.dictionaries(keys32, st.binary(max_size=40), max_size=30), keys32)
+def test_the_replayed_map_is_that_of_the_definition_and_its_proofs_verify(pairs: dict[bytes, bytes], other: bytes) -> None:
+    prover, tree, keys = Prover(pairs), patricia.Map(), list(pairs)
+    for key, value in pairs.items():
+        tree.put(key, b"older")
+        tree.root()
+        tree.put(key, value)
+    root = prover.root(keys)
+    assert tree.root() == root
+    for key in keys:
+        end, steps = prover.walk(key, keys)
+        assert end == key
+        patricia.verify_present(root, key, pairs[key], steps)
+        with refusal(Code.INCOMPLETE):
+            patricia.verify_present(root, key, pairs[key] + b"x", steps)
+    if other not in pairs:
+        proof = prover.absence(other, *prover.walk(other, keys)) if keys else b""
+        patricia.verify_absent(root, other, proof)
+        with refusal(Code.INCOMPLETE):
+            patricia.verify_absent(root, other, proof + b"\0")
+
+
+def test_no_present_key_can_be_called_absent_by_any_leaf_of_the_map() -> None:
+    """The trap: a walk that does not follow every branching of the key reaches the root all the same."""
+    seeded = random.Random(1)
+    pairs = {seeded.randbytes(32): seeded.randbytes(40) for _ in range(60)}
+    prover, keys = Prover(pairs), list(pairs)
+    root = prover.root(keys)
+    for key in keys:
+        for end in keys:
+            proof = prover.absence(key, *prover.walk(end, keys))
+            assert not accepts(lambda k=key, p=proof: patricia.verify_absent(root, k, p))
+        assert not accepts(lambda k=key: patricia.verify_absent(root, k, b""))
+
+
+@given(st.binary(max_size=120), st.integers(0, 10_000))
+def test_a_changed_proof_is_refused(junk: bytes, where: int) -> None:
+    seeded = random.Random(2)
+    pairs = {seeded.randbytes(32): seeded.randbytes(40) for _ in range(20)}
+    prover, keys = Prover(pairs), list(pairs)
+    key = keys[where % 20]
+    _, steps = prover.walk(key, keys)
+    changed = bytearray(steps)
+    changed[where % len(steps)] ^= 1 << where % 8
+    root = prover.root(keys)
+    for proof in (bytes(changed), steps + junk, steps[: where % len(steps)], junk):
+        if proof != steps:
+            assert not accepts(lambda p=proof: patricia.verify_present(root, key, pairs[key], p))
+            assert not accepts(lambda p=proof: patricia.verify_absent(root, key, p))
+
+
+def test_c05_numbers_in_a_proof_are_minimal_and_within_the_key() -> None:
+    key, sibling = b"\0" * 32, b"\1" * 32
+    for bit in (b"\x80\x00", b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", b"\x80\x02", b"\xff\xff\x03", b"\x80"):
+        with refusal(Code.INCOMPLETE):
+            patricia.verify_present(b"\0" * 32, key, b"v", bit + sibling)
+    with refusal(Code.INCOMPLETE):  # bits must fall from the leaf to the root
+        patricia.verify_present(b"\0" * 32, key, b"v", b"\x01" + sibling + b"\x01" + sibling)

@@ -1,0 +1,208 @@
+"""Statements have one form, and a passkey's assertion is checked to the last byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.verifier.making import BACKEND, accepts, refusal
+from verifier import passkey
+from verifier.crypto.backend import select
+from verifier.crypto.keys import Ed25519Key, P256Key, PublicKey, RsaKey
+from verifier.crypto.p256 import raw_from_der
+from verifier.encoding import encode_base64url, encode_canonical
+from verifier.errors import Code
+from verifier.statement import Statement, parse_envelope, verify_statement
+
+LOG = "ledger.example/test"
+ED = Ed25519PrivateKey.from_private_bytes(b"e" * 32)
+EC = ec.derive_private_key(4242, ec.SECP256R1())
+RSA = rsa.generate_private_key(65537, 2048)
+SHA = hashes.SHA256()
+KEYS: dict[str, PublicKey] = {
+    "EdDSA": Ed25519Key(ED.public_key().public_bytes_raw()),
+    "ES256": P256Key(EC.public_key().public_numbers().x, EC.public_key().public_numbers().y),
+    "PS256": RsaKey(RSA.public_key().public_numbers().n, 65537),
+}
+SIGN: dict[str, Callable[[bytes], bytes]] = {
+    "EdDSA": ED.sign,
+    "ES256": lambda message: raw_from_der(EC.sign(message, ec.ECDSA(SHA))),
+    "PS256": lambda message: RSA.sign(message, padding.PSS(padding.MGF1(SHA), 32), SHA),
+}
+PAYLOAD: dict[str, Any] = {
+    "act": "consent.revoke", "aud": LOG, "by": "customer", "consent_id": "x", "iat": 1_767_225_600,
+    "iss": "bank-a", "jti": encode_base64url(b"j" * 16), "reason": "customer", "v": 1,
+}
+
+
+def header(alg: str, **other: Any) -> bytes:
+    return encode_canonical({"alg": alg, "kid": "key-1", "typ": "consent-statement+jwt", **other})
+
+
+def jws(alg: str = "EdDSA", head: bytes | None = None, payload: bytes | None = None, signer: str | None = None) -> str:
+    parts = [header(alg) if head is None else head, encode_canonical(PAYLOAD) if payload is None else payload]
+    signed = ".".join(map(encode_base64url, parts))
+    return f"{signed}.{encode_base64url(SIGN[signer or alg](signed.encode()))}"
+
+
+def check(text: str | bytes, alg: str = "EdDSA") -> Statement:
+    return verify_statement(text, KEYS[alg], LOG, BACKEND)
+
+
+@pytest.mark.parametrize("alg", ["EdDSA", "ES256", "PS256"])
+def test_a_statement_verifies_under_its_registered_key_and_no_other(alg: str) -> None:
+    for backend in (BACKEND, select("pure")):
+        statement = verify_statement(jws(alg), KEYS[alg], LOG, backend)
+        assert (statement.iss, statement.act, statement.kid) == ("bank-a", "consent.revoke", "key-1")
+    for other in KEYS.keys() - {alg}:
+        with refusal(Code.BAD_SIGNATURE):  # S06: the algorithm registered for the key decides
+            check(jws(alg), other)
+        with refusal(Code.BAD_SIGNATURE):
+            check(jws(alg, signer=other), alg)
+
+
+@pytest.mark.parametrize(("case", "head"), [
+    ("S01", header("none")), ("S02", header("HS256")), ("S03 jwk", header("EdDSA", jwk={"kty": "OKP"})),
+    ("S03 jku", header("EdDSA", jku="https://x.example")), ("S03 x5u", header("EdDSA", x5u="https://x.example")),
+    ("S04 crit", header("EdDSA", crit=["b64"], b64=False)), ("S11", header("EdDSA", typ="JWT")),
+    ("no kid", encode_canonical({"alg": "EdDSA", "typ": "consent-statement+jwt"})), ("kid", header("EdDSA", kid="a/b")),
+    ("kid type", header("EdDSA", kid=1)), ("alias", header("Ed25519")),
+])  # fmt: skip
+def test_headers_other_than_ours_are_bad_signatures(case: str, head: bytes) -> None:
+    with refusal(Code.BAD_SIGNATURE):
+        check(jws(head=head))
+
+
+@pytest.mark.parametrize("head", [
+    header("EdDSA").replace(b'{"alg":', b'{"alg":"none","alg":'), header("EdDSA").replace(b",", b", "),
+    b'{"kid":"key-1","alg":"EdDSA","typ":"consent-statement+jwt"}', b"[]", b"", b"\xff",
+])  # fmt: skip
+def test_headers_in_another_spelling_are_bad_encoding(head: bytes) -> None:
+    with refusal(Code.BAD_ENCODING):
+        check(jws(head=head))
+
+
+def test_e06_e09_sizes_and_base64_are_exact() -> None:
+    good = jws()
+    for bad in (good + "=", good + "\n", " " + good, good + ".x", good.replace(".", "..", 1), good[: good.rindex(".")],
+                good.replace(".", ".A", 1), "é" + good, "x" * 16_385, "." * 3, ""):
+        with refusal(Code.BAD_ENCODING):
+            check(bad)
+    filler = encode_canonical({**PAYLOAD, "x": "y" * 13_000})
+    with refusal(Code.BAD_ENCODING):
+        check(jws(payload=filler))
+
+
+@given(st.integers(0, 10_000), st.sampled_from("ABab01-_.=\n é"))
+def test_s07_one_changed_character_is_refused(where: int, to: str) -> None:
+    good = jws()
+    at = where % len(good)
+    changed = good[:at] + to + good[at + 1 :]
+    assert accepts(lambda: check(changed)) is (changed == good)
+
+
+@pytest.mark.parametrize(("change", "code"), [
+    ({"aud": "ledger.example/other"}, Code.BAD_SIGNATURE), ({"v": 2}, Code.BAD_ENCODING), ({"v": True}, Code.BAD_ENCODING),
+    ({"jti": encode_base64url(b"j" * 15)}, Code.BAD_ENCODING), ({"jti": "?"}, Code.BAD_ENCODING),
+    ({"iss": "Bank A"}, Code.BAD_ENCODING), ({"iat": -1}, Code.BAD_ENCODING), ({"iat": "1"}, Code.BAD_ENCODING),
+    ({"act": ""}, Code.BAD_ENCODING),
+])  # fmt: skip
+def test_s10_common_members_are_checked(change: dict[str, Any], code: Code) -> None:
+    with refusal(code):
+        check(jws(payload=encode_canonical({**PAYLOAD, **change})))
+
+
+def test_the_payload_is_not_read_before_the_signature_verified() -> None:
+    with refusal(Code.BAD_SIGNATURE):
+        check(jws(payload=b"not json at all", signer="EdDSA")[:-4] + "AAAA")
+    with refusal(Code.BAD_ENCODING):
+        check(jws(payload=b"not json at all"))
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_junk_is_refused_as_a_statement(junk: bytes | str) -> None:
+    assert not accepts(lambda: parse_envelope(junk))
+
+
+# --- passkeys -------------------------------------------------------------------------------------------------
+
+RP, ORIGIN = "bank.example", "https://bank.example"
+SIGNED = {
+    "accounts_hash": "a", "act": "consent.authorise", "consent_id": "c", "locale": "zh-CN", "terms_hash": "t",
+    "text_hash": "x",
+}
+COSE_EC = (bytes.fromhex("a5010203262001215820") + EC.public_key().public_numbers().x.to_bytes(32)
+           + b"\x22\x58\x20" + EC.public_key().public_numbers().y.to_bytes(32))
+COSE_ED = bytes.fromhex("a4010103272006215820") + ED.public_key().public_bytes_raw()
+
+
+def assertion(
+    *, flags: int = 0x05, client: dict[str, Any] | bytes | None = None, tail: bytes = b"", key: bytes = COSE_EC,
+    rp: str = RP, signed: dict[str, Any] | None = None,
+) -> passkey.Assertion:
+    made = passkey.Assertion(b"c" * 16, key, b"", b"", b"", b"n" * 32, signed or SIGNED, RP, ORIGIN)  # type: ignore[arg-type]
+    told = {"type": "webauthn.get", "challenge": encode_base64url(made.challenge), "origin": ORIGIN, "crossOrigin": False}
+    data = client if isinstance(client, bytes) else json.dumps({**told, **(client or {})}).encode()
+    authenticator = hashlib.sha256(rp.encode()).digest() + bytes([flags]) + (7).to_bytes(4) + tail
+    message = authenticator + hashlib.sha256(data).digest()
+    signature = ED.sign(message) if key == COSE_ED else EC.sign(message, ec.ECDSA(SHA))
+    return replace(made, client_data=data, authenticator_data=authenticator, signature=signature)
+
+
+def verify(made: passkey.Assertion) -> None:
+    passkey.verify_assertion(made, {RP}, {ORIGIN}, BACKEND)
+
+
+@pytest.mark.parametrize("made", [
+    assertion(), assertion(key=COSE_ED), assertion(flags=0x1D), assertion(flags=0x0D),
+    assertion(flags=0x85, tail=b"\xa0"), assertion(flags=0x85, tail=b"\xa1\x63uvm\x81\x83\x02\x04\x02"),
+    assertion(client={"other_keys_can_be_added_here": "do not compare"}),
+])  # fmt: skip
+def test_a_verified_gesture_over_these_terms_is_accepted(made: passkey.Assertion) -> None:
+    verify(made)
+    assert made.counter == 7
+    record = {
+        "authenticator_data": encode_base64url(made.authenticator_data), "client_data": encode_base64url(made.client_data),
+        "credential_id": encode_base64url(made.credential_id), "nonce": encode_base64url(made.nonce),
+        "origin": ORIGIN, "public_key": encode_base64url(made.public_key), "rp_id": RP,
+        "signature": encode_base64url(made.signature), "signed": SIGNED,
+    }
+    assert passkey.parse_assertion(record) == made  # type: ignore[arg-type]
+    with refusal(Code.BAD_ENCODING):
+        passkey.parse_assertion({**record, "more": 1})  # type: ignore[arg-type]
+
+
+DOUBLED = assertion().client_data.replace(b'{"type"', b'{"origin": "https://evil.example", "type"')
+
+
+@pytest.mark.parametrize(("case", "made"), [
+    ("W01 no UV", assertion(flags=0x01)), ("no UP", assertion(flags=0x04)), ("BS without BE", assertion(flags=0x15)),
+    ("AT", assertion(flags=0x45)), ("W02 rpId", assertion(rp="evil.example")),
+    ("W02 origin", assertion(client={"origin": "https://evil.example"})),
+    ("W02 http", assertion(client={"origin": "http://bank.example"})),
+    ("W03 other terms", replace(assertion(), signed={**SIGNED, "terms_hash": "u"})),
+    ("other nonce", replace(assertion(), nonce=b"m" * 32)),
+    ("padded challenge", assertion(client={"challenge": encode_base64url(assertion().challenge) + "="})),
+    ("W05 create", assertion(client={"type": "webauthn.create"})), ("W06 duplicate", assertion(client=DOUBLED)),
+    ("crossOrigin", assertion(client={"crossOrigin": True})), ("crossOrigin text", assertion(client={"crossOrigin": "no"})),
+    ("topOrigin", assertion(client={"topOrigin": ORIGIN})), ("tail", assertion(tail=b"\0")),
+    ("no extensions", assertion(flags=0x85)), ("tail behind", assertion(flags=0x85, tail=b"\xa0\0")),
+    ("not a map", assertion(flags=0x85, tail=b"\x01")), ("not json", assertion(client=b"{")),
+    ("short", replace(assertion(), authenticator_data=b"x" * 36)),
+    ("other key", replace(assertion(), public_key=COSE_ED)), ("raw", replace(assertion(), signature=b"s" * 64)),
+    ("rp not allowed", replace(assertion(), rp_id="evil.example")),
+    ("origin not allowed", replace(assertion(), origin="https://evil.example")),
+])  # fmt: skip
+def test_any_other_gesture_does_not_show_the_customers_consent(case: str, made: passkey.Assertion) -> None:
+    with refusal(Code.CONSENT_INVALID):
+        verify(made)
