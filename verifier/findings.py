@@ -1,0 +1,80 @@
+"""What an audit finds: defects, notices, what was and what was not checked, and counts for the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from verifier.errors import Code, Defect, Refuted
+
+MAX_KEPT = 10_000
+DAY_MS = 86_400_000
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects; the first MAX_KEPT defects are kept whole, all are counted.
+
+    `first_bad` is the lowest index that a defect names. `checked` counts what was verified by kind of check,
+    `unchecked` what could not be, with the reason in the key. `notices` are no grounds to doubt the log."""
+
+    defects: list[Defect] = field(default_factory=list)
+    notices: list[Defect] = field(default_factory=list)
+    by_code: Counter[str] = field(default_factory=Counter)
+    notices_by_code: Counter[str] = field(default_factory=Counter)
+    first_bad: int | None = None
+    checked: Counter[str] = field(default_factory=Counter)
+    unchecked: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    acts: Counter[str] = field(default_factory=Counter)
+    decisions: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    days: Counter[int] = field(default_factory=Counter)  # entries per UTC day (days since 1970)
+    denials: Counter[int] = field(default_factory=Counter)
+    first_time: int | None = None
+    last_time: int | None = None
+
+    def add(self, defect: Defect) -> None:
+        """One defect."""
+        self.by_code[str(defect.code)] += 1
+        index = defect.place.index
+        if index is not None and (self.first_bad is None or index < self.first_bad):
+            self.first_bad = index
+        if len(self.defects) < MAX_KEPT:
+            self.defects.append(defect)
+
+    def refuse(
+        self, refusal: Refuted, *, index: int | None = None, file: str | None = None, line: int | None = None
+    ) -> None:
+        """The defect of a refusal, at the place known to the caller where it does not name one itself."""
+        known = refusal.defect.place
+        place = replace(
+            known,
+            index=index if known.index is None else known.index,
+            file=file if known.file is None else known.file,
+            line=line if known.line is None else known.line,
+        )
+        self.add(replace(refusal.defect, place=place))
+
+    def notice(self, defect: Defect) -> None:
+        """Something worth telling that does not refute the log."""
+        self.notices_by_code[str(defect.code)] += 1
+        if len(self.notices) < MAX_KEPT:
+            self.notices.append(defect)
+
+    @property
+    def count(self) -> int:
+        """How many defects in all."""
+        return self.by_code.total()
+
+    def verdict(self, witnessed: bool) -> Code:
+        """The code that comes first: that of the first defect, else VALID or VALID_UNWITNESSED."""
+        if self.count:
+            return Code(min(self.defects, key=_rank).code)
+        return Code.VALID if witnessed else Code.VALID_UNWITNESSED
+
+
+def _rank(defect: Defect) -> tuple[int, int]:
+    """The lowest index first: what is broken later may follow from it."""
+    index = defect.place.index
+    return (0, index) if index is not None else (1, 0)

@@ -1,0 +1,173 @@
+"""The order of the log, leaf by leaf: index, hash chain, chain links, time, tree hash, completeness map.
+
+After a defect the walk takes up again what the leaf itself says, so that one root cause is one defect and the next
+independent one is still found. A leaf has up to two acceptable hashes: the one of its bytes, and the one that the
+(published) tile names, if its bytes were damaged: either continues the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from verifier.errors import Code, Defect, Place, Refuted, printable
+from verifier.findings import DAY_MS, Findings
+from verifier.leaf import ZERO, Leaf, hash_text, parse_leaf, raw_of, text_of
+from verifier.patricia import Map
+from verifier.shelf import Chain, Shelf
+
+
+class Links:
+    """Feed every entry in order to `add`."""
+
+    def __init__(self, findings: Findings, shelf: Shelf) -> None:
+        self.findings, self.shelf = findings, shelf
+        self.previous: tuple[bytes, ...] = (ZERO,)
+        self.time = 0
+        self._shift = 0
+        self._suspected = 0
+        self._second_names: dict[bytes, bytes] = {}  # hash of damaged bytes -> hash the tile names
+        self._unreadable: dict[bytes, int] = {}
+        self.map = Map()
+        self._touched: dict[bytes, bytes] = {}
+        self._map_fits = True
+
+    def add(self, position: int, entry: bytes, in_tile: bytes | None) -> tuple[Leaf | None, bytes]:
+        """Check the entry at `position`; `in_tile` is the (raw) hash that its tile names, if there is one.
+        The leaf, None if unreadable, and the raw leaf hash."""
+        text = hash_text(entry)
+        raw = raw_of(text)
+        names: tuple[bytes, ...] = (text,)
+        if in_tile is not None and in_tile != raw:
+            names = (text, text_of(in_tile))
+            self._second_names[text] = names[1]
+            self._bad(position, Code.BAD_PROOF, "the entry is not the one of the tree", "", names[1], text)
+        try:
+            leaf = parse_leaf(entry)
+        except Refuted as refusal:
+            self.findings.refuse(refusal, index=position)
+            self._unreadable.update(dict.fromkeys(names, position))
+            self.previous = names
+            return None, raw
+        self._check_order(position, leaf)
+        self.previous = names
+        if leaf.kind == "index-head":
+            self._check_map(position, leaf)
+        else:
+            self._check_chain(position, leaf, text)
+        self.findings.kinds[leaf.kind] += 1
+        self.findings.days[leaf.time // DAY_MS] += 1
+        return leaf, raw
+
+    def _check_order(self, position: int, leaf: Leaf) -> None:
+        if leaf.number != position + self._shift:
+            shift = leaf.number - position
+            if shift == self._suspected:  # the whole rest of the log is shifted: said once
+                self._shift = shift
+            else:
+                self._bad(
+                    position,
+                    Code.BAD_CHAIN,
+                    "the leaf has another index than its place",
+                    "index",
+                    position + self._shift,
+                    leaf.number,
+                )
+            self._suspected = shift
+        if leaf.prev not in self.previous:
+            self._bad(
+                position,
+                Code.BAD_CHAIN,
+                "the leaf does not name the hash of the one before it",
+                "prev",
+                self.previous[0],
+                leaf.prev,
+            )
+        if leaf.time < self.time:
+            self._bad(
+                position,
+                Code.TIME_INVALID,
+                "the time runs backwards",
+                "time",
+                f"at least {self.time}",
+                leaf.time,
+            )
+        self.time = leaf.time
+
+    def _check_chain(self, position: int, leaf: Leaf, text: bytes) -> None:
+        chain = self.shelf.get(leaf.chain)
+        if chain is None:
+            seq, head = 0, ZERO
+        else:
+            seq, head = chain.seq + 1, chain.head
+        if leaf.seq != seq or leaf.prev_in_chain != head:
+            fits = leaf.seq == seq and leaf.prev_in_chain == self._second_names.get(head)
+            if leaf.prev_in_chain in self._unreadable:
+                # The link leads to a leaf that could not be read: reported there, and its act is unknown.
+                fits = True
+                if chain is not None:
+                    chain.known = False
+            if not fits and leaf.seq != seq:
+                self._bad(
+                    position, Code.BAD_CHAIN, "the chain has a gap or a repetition", "seq", seq, leaf.seq
+                )
+            elif not fits:
+                self._bad(
+                    position,
+                    Code.BAD_CHAIN,
+                    "the leaf does not name the hash of its chain's last leaf",
+                    "prev_in_chain",
+                    head,
+                    leaf.prev_in_chain,
+                )
+        if chain is None:
+            # A chain whose first leaf is not number 0 has a beginning that nobody can replay.
+            self.shelf.put(leaf.chain, Chain(leaf.seq, text, known=leaf.seq == 0))
+        else:
+            chain.seq, chain.head = leaf.seq, text
+        self._touched[leaf.chain] = (leaf.seq + 1).to_bytes(8) + raw_of(text)
+
+    def _check_map(self, position: int, leaf: Leaf) -> None:
+        if leaf.map_size != leaf.number:
+            self._bad(
+                position,
+                Code.INCOMPLETE,
+                "the index-head does not cover all leaves before it",
+                "map_size",
+                leaf.number,
+                leaf.map_size,
+            )
+        for key, value in self._touched.items():
+            self.map.put(raw_of(key), value)
+        self._touched.clear()
+        root = text_of(self.map.root())
+        if root == leaf.map_root:
+            self._map_fits = True
+            self.findings.checked["completeness maps"] += 1
+        elif self._map_fits:  # said once, until a map fits again
+            self._map_fits = False
+            self._bad(
+                position,
+                Code.BAD_PROOF,
+                "the completeness map is not that of the leaves before it",
+                "map_root",
+                root,
+                leaf.map_root,
+            )
+        else:
+            self.findings.unchecked["index-heads after one whose map does not fit"] += 1
+
+    def restore_map(self, chains: Iterable[tuple[bytes, Chain]]) -> None:
+        """Build the map from the chains of an earlier run."""
+        for name, chain in chains:
+            self.map.put(raw_of(name), (chain.seq + 1).to_bytes(8) + raw_of(chain.head))
+
+    def _bad(
+        self, index: int, code: Code, sentence: str, field: str, expected: object, found: object
+    ) -> None:
+        self.findings.add(
+            Defect(code, sentence, Place(index, field=field or None), _text(expected), _text(found))
+        )
+
+
+def _text(value: object) -> str:
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else printable(value)

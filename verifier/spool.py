@@ -1,0 +1,61 @@
+"""Facts that can only be judged when the whole log was read, kept on disk so that memory stays flat.
+
+Records of one fixed width go to one of 256 buckets in a temporary file; records that must be compared with each other
+share a bucket. At the end one bucket at a time is read back: exact answers, a few hundred kilobytes of memory.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+
+BUCKETS = 256
+FLUSH = 16_384
+
+
+class Spool:
+    """Append records of `width` bytes with `put`; read them back bucket by bucket with `buckets`."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self._file = tempfile.TemporaryFile(prefix="consent-verify-")  # noqa: SIM115 - closed by `close`
+        self._waiting: list[bytearray] = [bytearray() for _ in range(BUCKETS)]
+        self._blocks: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]
+        self._end = 0
+
+    def put(self, bucket: int, record: bytes) -> None:
+        """Keep a record; `bucket` 0 to 255."""
+        waiting = self._waiting[bucket]
+        waiting += record
+        if len(waiting) >= FLUSH:
+            self._flush(bucket)
+
+    def _flush(self, bucket: int) -> None:
+        waiting = self._waiting[bucket]
+        self._file.seek(self._end)
+        self._file.write(waiting)
+        self._blocks[bucket].append((self._end, len(waiting)))
+        self._end += len(waiting)
+        self._waiting[bucket] = bytearray()
+
+    def read(self, bucket: int) -> bytes:
+        """All records of a bucket, in the order they were put."""
+        parts = []
+        for start, length in self._blocks[bucket]:
+            self._file.seek(start)
+            parts.append(self._file.read(length))
+        return b"".join([*parts, self._waiting[bucket]])
+
+    def buckets(self) -> Iterator[list[bytes]]:
+        """The records of each bucket, in the order they were put."""
+        for bucket in range(BUCKETS):
+            raw = self.read(bucket)
+            yield [raw[at : at + self.width] for at in range(0, len(raw), self.width)]
+
+    def load(self, bucket: int, raw: bytes) -> None:
+        """Put back what `read` gave in an earlier run."""
+        self._waiting[bucket] += raw
+
+    def close(self) -> None:
+        """Give the temporary file back."""
+        self._file.close()
