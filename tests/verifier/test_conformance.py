@@ -49,7 +49,9 @@ def cases(pattern: str, *members: str) -> list[dict[str, Any]]:
         whole = json.loads(path.read_text())
         for part in [whole, *(whole.values() if isinstance(whole, dict) else [])]:
             if isinstance(part, list):
-                found += [{**c, "_path": path} for c in part if isinstance(c, dict) and c.keys() >= set(members)]
+                found += [
+                    {**c, "_path": path} for c in part if isinstance(c, dict) and c.keys() >= set(members)
+                ]
     assert found, f"no case with {members} in {pattern}"
     return found
 
@@ -76,7 +78,14 @@ def test_every_merkle_proof_case_has_its_verdict() -> None:
             arguments = (case["size1"], case["size2"], proof, raw(case["root1"]), raw(case["root2"]))
             accepted = accepts(lambda a=arguments: merkle.verify_consistency(*a))
         elif "size" in case:
-            arguments = (case["start"], case["end"], case["size"], proof, raw(case["root1"]), raw(case["root2"]))
+            arguments = (
+                case["start"],
+                case["end"],
+                case["size"],
+                proof,
+                raw(case["root1"]),
+                raw(case["root2"]),
+            )
             accepted = accepts(lambda a=arguments: merkle.verify_subtree_consistency(*a))
         elif "start" in case:
             leaf, root = raw(case["leafHash"]), raw(case["root"])
@@ -115,7 +124,9 @@ def test_the_definitions_give_the_accumulated_hashes_of_all_small_trees() -> Non
         leaves = [merkle.hash_leaf(bytes([number])) for number in range(130)]
         subtrees, inclusion, consistency = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
         for end in range(131):
-            for start in [s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))]:
+            for start in [
+                s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))
+            ]:
                 part = leaves[start:end]
                 subtrees.update(f"[{start}, {end}) {merkle.root_of(part).hex()}\n".encode())
                 for index in range(start, end):
@@ -123,7 +134,9 @@ def test_the_definitions_give_the_accumulated_hashes_of_all_small_trees() -> Non
                     inclusion.update(f"{index} [{start}, {end}){spaced(proof)}\n".encode())
         for n in range(131):
             for end in range(n + 1):
-                for start in [s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))]:
+                for start in [
+                    s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))
+                ]:
                     proof = merkle.subtree_path(start, end, leaves[:n])
                     consistency.update(f"[{start}, {end}) {n}{spaced(proof)}\n".encode())
         assert subtrees.hexdigest() == expected["subtree_hashes"]["sha256"]
@@ -190,7 +203,9 @@ def test_every_good_proof_verifies_and_for_no_other_entry() -> None:
         entry = next(p for p in (path.with_suffix(".entry"), path.with_suffix(".entry.json")) if p.exists())
         policies = [parse_policy(p.read_bytes()) for p in files("vectors/tlog-proof/*.policy")]
         proof = parse_proof(path.read_bytes())
-        fitting = [p for p in policies if accepts(lambda p=p: verify_proof(proof, entry.read_bytes(), p, BACKEND))]
+        fitting = [
+            p for p in policies if accepts(lambda p=p: verify_proof(proof, entry.read_bytes(), p, BACKEND))
+        ]
         assert len(fitting) == 1
         assert verify_proof(proof, entry.read_bytes(), fitting[0], BACKEND).level is Code.VALID
         with refusal(Code.BAD_PROOF):
@@ -201,7 +216,9 @@ def test_every_bad_proof_is_refused() -> None:
     for case in cases("vectors/tlog-proof/*.json", "proof", "policy", "expect"):
         policy = parse_policy((case["_path"].parent / case["policy"]).read_bytes())
         entry = case["entry"].encode()
-        accepted = accepts(lambda c=case, p=policy, e=entry: verify_proof(parse_proof(c["proof"].encode()), e, p, BACKEND))
+        accepted = accepts(
+            lambda c=case, p=policy, e=entry: verify_proof(parse_proof(c["proof"].encode()), e, p, BACKEND)
+        )
         assert accepted is case["expect"], case["name"]
 
 
@@ -315,7 +332,9 @@ def test_a_witness_answers_every_request_as_the_script_says() -> None:
         state: Head | None = None
         for request in script["requests"]:
             answer = decide(known, state, request["request_body"].encode(), BACKEND)
-            assert answer.status in {request["status"], *request.get("also_acceptable_status", [])}, request["name"]
+            assert answer.status in {request["status"], *request.get("also_acceptable_status", [])}, request[
+                "name"
+            ]
             if answer.status == 409:
                 assert answer.body == request["response_contains"]
             state = answer.head or state
@@ -330,7 +349,11 @@ def unhex(word: str) -> bytes:
 
 def script_lines(path: Path) -> list[list[str]]:
     text = path.read_text().replace("\\\n", " ")
-    return [words for line in text.split("\n") if (words := shlex.split(line.replace("''", '"\'\'"'), comments=True))]
+    return [
+        words
+        for line in text.split("\n")
+        if (words := shlex.split(line.replace("''", "\"''\""), comments=True))
+    ]
 
 
 def test_the_map_has_the_hashes_of_the_script_in_every_order_of_insertion() -> None:

@@ -29,8 +29,14 @@ text = st.text(st.characters(blacklist_categories=("Cs", "Cc")))
 names = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 scalars = st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | text
 documents = st.dictionaries(
-    names, st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
-                        max_leaves=12).filter(lambda v: depth(v) < 8), max_size=6)
+    names,
+    st.recursive(
+        scalars,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
+        max_leaves=12,
+    ).filter(lambda v: depth(v) < 8),
+    max_size=6,
+)
 
 
 def depth(value: object) -> int:
@@ -78,7 +84,14 @@ def test_whatever_is_accepted_encodes_to_itself(data: bytes) -> None:
 
 def test_plain_json_may_be_spelled_freely_but_not_ambiguously() -> None:
     assert decode_json(b' {"B": "\\u0041\\n", "a": [1]} ', 100) == {"B": "A\n", "a": [1]}
-    for data in (b'{"a":1,"a":1}', b'{"a":1.5}', b'{"a":NaN}', b"[]", b'{"a":{"b":1,"b":2}}', b'\xef\xbb\xbf{}'):
+    for data in (
+        b'{"a":1,"a":1}',
+        b'{"a":1.5}',
+        b'{"a":NaN}',
+        b"[]",
+        b'{"a":{"b":1,"b":2}}',
+        b"\xef\xbb\xbf{}",
+    ):
         with refusal(Code.BAD_ENCODING):
             decode_json(data, 100)
 
@@ -87,7 +100,14 @@ def test_plain_json_may_be_spelled_freely_but_not_ambiguously() -> None:
 def test_base64url_has_one_spelling(raw: bytes) -> None:
     spelled = encode_base64url(raw)
     assert decode_base64url(spelled) == raw
-    for other in (spelled + "=", spelled + "A", spelled + "\n", " " + spelled, spelled[:-1] + "٣", spelled + "=="):
+    for other in (
+        spelled + "=",
+        spelled + "A",
+        spelled + "\n",
+        " " + spelled,
+        spelled[:-1] + "٣",
+        spelled + "==",
+    ):
         if other != spelled:
             try:
                 assert encode_base64url(decode_base64url(other)) == other
@@ -101,13 +121,18 @@ def test_e09_other_base64url_is_refused(spelled: str) -> None:
         decode_base64url(spelled)
 
 
-@pytest.mark.parametrize("spelled", ["QR==", "QQ", "QQ=", "QQ===", "QQ==\n", "Q-==", "Q_==", "Q Q=", "QQ==QQ=="])
+@pytest.mark.parametrize(
+    "spelled", ["QR==", "QQ", "QQ=", "QQ===", "QQ==\n", "Q-==", "Q_==", "Q Q=", "QQ==QQ=="]
+)
 def test_other_base64_is_refused(spelled: str) -> None:
     with refusal(Code.BAD_ENCODING):
         decode_base64(spelled)
 
 
-@pytest.mark.parametrize("spelled", ["", "+5", "-5", " 5", "5 ", "1_0", "05", "00", "٣", "²", "5\n", "1e3", "0x1", "9" * 5000, str(2**63)])
+@pytest.mark.parametrize(
+    "spelled",
+    ["", "+5", "-5", " 5", "5 ", "1_0", "05", "00", "٣", "²", "5\n", "1e3", "0x1", "9" * 5000, str(2**63)],
+)
 def test_m04_other_decimals_are_refused(spelled: str) -> None:
     with refusal(Code.BAD_ENCODING):
         decode_decimal(spelled)
@@ -131,8 +156,12 @@ def test_e10_no_tag_is_a_prefix_of_another_and_all_end_in_one_nul() -> None:
 def test_a_commitment_opens_with_its_own_evidence_and_a_32_byte_opening_only() -> None:
     commitment = commit(b"o" * 32, b"evidence")
     check_commitment(commitment, b"o" * 32, b"evidence")
-    for opening, evidence in ((b"p" * 32, b"evidence"), (b"o" * 32, b"evidencf"), (b"o" * 31, b"evidence"),
-                              (b"o" * 32 + b"\0", b"evidence")):
+    for opening, evidence in (
+        (b"p" * 32, b"evidence"),
+        (b"o" * 32, b"evidencf"),
+        (b"o" * 31, b"evidence"),
+        (b"o" * 32 + b"\0", b"evidence"),
+    ):
         with refusal(Code.BAD_COMMITMENT):
             check_commitment(commitment, opening, evidence)
     assert len({chain_of("x"), terms_hash({"x": 1}), accounts_hash(["x"]), commitment}) == 4

@@ -40,7 +40,10 @@ def test_all_modules_load_no_code_of_ours_and_no_library_and_take_under_150_ms()
     print(f"all modules: {best:.1f} ms")
     assert best < 150
     assert loaded.isdisjoint({"ledger", "api", "migrations", "tests"})
-    assert {name for name in loaded if name not in sys.stdlib_module_names} <= {"verifier", "__main__"} | site_hooks()
+    assert {name for name in loaded if name not in sys.stdlib_module_names} <= {
+        "verifier",
+        "__main__",
+    } | site_hooks()
 
 
 def site_hooks() -> set[str]:

@@ -13,7 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.verifier.making import BACKEND, Signer, accepts, checkpoint_note, entries_of, put, refusal, write_log
+from tests.verifier.making import (
+    BACKEND,
+    Signer,
+    accepts,
+    checkpoint_note,
+    entries_of,
+    put,
+    refusal,
+    write_log,
+)
 from verifier import merkle
 from verifier.errors import CannotCheck, Code, NotFound
 from verifier.evidence import FORK, check_evidence, encode_evidence, judge
@@ -45,7 +54,9 @@ def test_entries_and_proofs_of_a_log_on_disk_are_those_of_the_definition(tmp_pat
     for old in {1, 2, 3, 128, 256, 300, size - 1} & set(range(1, size)):
         assert seedless(old, reader.consistency(old)) == merkle.consistency_path(old, leaves)
         assert merkle.consistency_roots(old, size, reader.consistency(old)) == (
-            merkle.root_of(leaves[:old]), merkle.root_of(leaves))
+            merkle.root_of(leaves[:old]),
+            merkle.root_of(leaves),
+        )
     for outside in (-1, size, size + 1):
         with refusal(Code.BAD_PROOF):
             reader.entry(outside)
@@ -55,8 +66,17 @@ def test_a_forged_hash_or_entry_in_any_file_is_refused_with_the_name_of_the_file
     size = 65_536 + 256 + 44
     write_log(tmp_path, LOG, entries_of(size))
     root = merkle.root_of(leaves_of(size))
-    interesting = ["tile/0/000", "tile/0/255", "tile/0/256", "tile/0/257.p/44", "tile/1/000", "tile/1/001.p/1",
-                   "tile/2/000.p/1", "tile/entries/000", "tile/entries/257.p/44"]
+    interesting = [
+        "tile/0/000",
+        "tile/0/255",
+        "tile/0/256",
+        "tile/0/257.p/44",
+        "tile/1/000",
+        "tile/1/001.p/1",
+        "tile/2/000.p/1",
+        "tile/entries/000",
+        "tile/entries/257.p/44",
+    ]
     for path in interesting:
         _, n, _ = parse_tile_path(path)
         level = path.split("/")[1]
@@ -103,7 +123,11 @@ def test_tile_paths_read_back(level: int | str, n: int, width: int) -> None:
 
 def test_tile_paths_of_the_specification() -> None:
     assert [tile_path(0, n) for n in (0, 999, 1000, 1234067)] == [
-        "tile/0/000", "tile/0/999", "tile/0/x001/000", "tile/0/x001/x234/067"]
+        "tile/0/000",
+        "tile/0/999",
+        "tile/0/x001/000",
+        "tile/0/x001/x234/067",
+    ]
     assert tile_path("entries", 273, 112) == "tile/entries/273.p/112"
 
 
@@ -222,7 +246,7 @@ def test_a_state_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_GET(self) -> None:
@@ -269,7 +293,13 @@ def test_redirects_elsewhere_and_compressed_floods_are_refused(served: tuple[Pat
     for place, told in (("away", "redirects"), ("cut", "cut short")):
         with pytest.raises(CannotCheck, match=told):
             open_source(f"{url}/{place}").read("checkpoint", 1_000_000)
-    for place in ("ftp://x.example/", "http:///x", "http://x.example/?a=b", "file:///etc", "/no/such/directory"):
+    for place in (
+        "ftp://x.example/",
+        "http:///x",
+        "http://x.example/?a=b",
+        "file:///etc",
+        "/no/such/directory",
+    ):
         with pytest.raises(CannotCheck):
             open_source(place)
     with pytest.raises(CannotCheck, match="could not be read"):

@@ -49,7 +49,9 @@ class Prover:
 
 
 @given(st.dictionaries(keys32, st.binary(max_size=40), max_size=30), keys32)
-def test_the_replayed_map_is_that_of_the_definition_and_its_proofs_verify(pairs: dict[bytes, bytes], other: bytes) -> None:
+def test_the_replayed_map_is_that_of_the_definition_and_its_proofs_verify(
+    pairs: dict[bytes, bytes], other: bytes
+) -> None:
     prover, tree, keys = Prover(pairs), patricia.Map(), list(pairs)
     for key, value in pairs.items():
         tree.put(key, b"older")
@@ -101,7 +103,13 @@ def test_a_changed_proof_is_refused(junk: bytes, where: int) -> None:
 
 def test_c05_numbers_in_a_proof_are_minimal_and_within_the_key() -> None:
     key, sibling = b"\0" * 32, b"\1" * 32
-    for bit in (b"\x80\x00", b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", b"\x80\x02", b"\xff\xff\x03", b"\x80"):
+    for bit in (
+        b"\x80\x00",
+        b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
+        b"\x80\x02",
+        b"\xff\xff\x03",
+        b"\x80",
+    ):
         with refusal(Code.INCOMPLETE):
             patricia.verify_present(b"\0" * 32, key, b"v", bit + sibling)
     with refusal(Code.INCOMPLETE):  # bits must fall from the leaf to the root

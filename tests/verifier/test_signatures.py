@@ -59,7 +59,9 @@ def test_the_small_order_list_is_exactly_the_encodings_that_decode_to_small_orde
 
 
 def test_no_small_order_or_unreduced_point_is_accepted_as_key_or_as_r() -> None:
-    unreduced = [(y | sign << 255).to_bytes(32, "little") for y in range(ed25519.P, 2**255) for sign in (0, 1)]
+    unreduced = [
+        (y | sign << 255).to_bytes(32, "little") for y in range(ed25519.P, 2**255) for sign in (0, 1)
+    ]
     honest = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
     key, signature = honest.public_key().public_bytes_raw(), honest.sign(b"m")
     for point in {*ed25519.SMALL_ORDER, *unreduced}:
@@ -97,7 +99,9 @@ def test_ed25519_signatures_are_not_malleable_and_lengths_are_exact() -> None:
 
 
 def test_a_key_of_mixed_order_verifies_but_cannot_be_registered() -> None:
-    honest = ed25519._decode(Ed25519PrivateKey.from_private_bytes(b"k" * 32).public_key().public_bytes_raw(), "")
+    honest = ed25519._decode(
+        Ed25519PrivateKey.from_private_bytes(b"k" * 32).public_key().public_bytes_raw(), ""
+    )
     ed25519_key(ed25519._encode(honest))
     for point in ed25519.SMALL_ORDER:
         if accepts(lambda p=point: ed25519._decode(p, "")):
@@ -109,7 +113,9 @@ def test_a_key_of_mixed_order_verifies_but_cannot_be_registered() -> None:
 
 @settings(max_examples=40)
 @given(st.binary(max_size=200), st.integers(0, 511), st.booleans())
-def test_one_flipped_bit_of_an_ed25519_signature_is_refused_by_all(message: bytes, bit: int, flip: bool) -> None:
+def test_one_flipped_bit_of_an_ed25519_signature_is_refused_by_all(
+    message: bytes, bit: int, flip: bool
+) -> None:
     private = Ed25519PrivateKey.from_private_bytes(b"p" * 32)
     signature = bytearray(private.sign(message))
     if flip:
@@ -141,8 +147,14 @@ def test_der_signatures_have_one_spelling() -> None:
     for number in range(64):
         der = private.sign(bytes([number]), ec.ECDSA(hashes.SHA256()))
         assert len(p256.raw_from_der(der)) == 64
-        for changed in (der + b"\0", der[:-1], b"\x31" + der[1:], der[:1] + b"\x81" + der[1:],
-                        der[:2] + b"\x02" + bytes([der[3] + 1, 0]) + der[4:], der[:4] + bytes([der[4] | 0x80]) + der[5:]):
+        for changed in (
+            der + b"\0",
+            der[:-1],
+            b"\x31" + der[1:],
+            der[:1] + b"\x81" + der[1:],
+            der[:2] + b"\x02" + bytes([der[3] + 1, 0]) + der[4:],
+            der[:4] + bytes([der[4] | 0x80]) + der[5:],
+        ):
             if changed != der:
                 with refusal(Code.BAD_SIGNATURE):
                     raw = p256.raw_from_der(changed)
@@ -167,10 +179,19 @@ def test_ps256_edges_have_one_verdict(bits: int) -> None:
     good = sign(32, sha256, sha256)
     assert verdict(key, b"m", good)
     assert not verdict(key, b"n", good)
-    for other in (sign(0, sha256, sha256), sign(20, sha256, sha256), sign(33, sha256, sha256), sign(32, sha1, sha256),
-                  sign(32, sha256, hashes.SHA384()), private.sign(b"m", padding.PKCS1v15(), sha256),
-                  good[:-1], b"\0" + good, good[:-1] + bytes([good[-1] ^ 1]), bytes(len(good)),
-                  (int.from_bytes(good) + key.n).to_bytes(len(good) + 1)):
+    for other in (
+        sign(0, sha256, sha256),
+        sign(20, sha256, sha256),
+        sign(33, sha256, sha256),
+        sign(32, sha1, sha256),
+        sign(32, sha256, hashes.SHA384()),
+        private.sign(b"m", padding.PKCS1v15(), sha256),
+        good[:-1],
+        b"\0" + good,
+        good[:-1] + bytes([good[-1] ^ 1]),
+        bytes(len(good)),
+        (int.from_bytes(good) + key.n).to_bytes(len(good) + 1),
+    ):
         assert not verdict(key, b"m", other)
     assert not verdict(RsaKey(key.n, 3), b"m", good)
     assert not verdict(RsaKey(key.n + 1, key.e), b"m", good)
@@ -210,15 +231,28 @@ def test_keys_are_read_in_one_spelling_only() -> None:
     ]
     assert [parse_jwk(jwk).alg for jwk in good] == ["ES256", "EdDSA", "PS256"]  # type: ignore[arg-type]
     bad = [
-        {**good[0], "y": b64u(y ^ 1, 32)}, {**good[0], "x": b64u(x, 33)}, {**good[0], "d": "AA"},
-        {**good[0], "crv": "P-384"}, {**good[1], "x": encode_base64url(okp) + "="}, {**good[1], "alg": "EdDSA"},
-        {**good[1], "x": encode_base64url(bytes(32))}, {**good[2], "n": b64u(n, 257)}, {**good[2], "e": "Aw"},
-        {**good[2], "n": b64u(n + 1, 256)}, {"kty": "oct", "k": "AA"}, {},
+        {**good[0], "y": b64u(y ^ 1, 32)},
+        {**good[0], "x": b64u(x, 33)},
+        {**good[0], "d": "AA"},
+        {**good[0], "crv": "P-384"},
+        {**good[1], "x": encode_base64url(okp) + "="},
+        {**good[1], "alg": "EdDSA"},
+        {**good[1], "x": encode_base64url(bytes(32))},
+        {**good[2], "n": b64u(n, 257)},
+        {**good[2], "e": "Aw"},
+        {**good[2], "n": b64u(n + 1, 256)},
+        {"kty": "oct", "k": "AA"},
+        {},
     ]
     for jwk in bad:
         with refusal(Code.BAD_ENCODING, Code.BAD_SIGNATURE):
             parse_jwk(jwk)  # type: ignore[arg-type]
-    cose = bytes.fromhex("a50102032620012158 20".replace(" ", "")) + x.to_bytes(32) + b"\x22\x58\x20" + y.to_bytes(32)
+    cose = (
+        bytes.fromhex("a50102032620012158 20".replace(" ", ""))
+        + x.to_bytes(32)
+        + b"\x22\x58\x20"
+        + y.to_bytes(32)
+    )
     assert parse_cose_key(cose) == P256Key(x, y)
     with refusal(Code.BAD_ENCODING):
         parse_cose_key(cose.replace(b"\x03\x26", b"\x03\x27"))

@@ -40,8 +40,15 @@ SIGN: dict[str, Callable[[bytes], bytes]] = {
     "PS256": lambda message: RSA.sign(message, padding.PSS(padding.MGF1(SHA), 32), SHA),
 }
 PAYLOAD: dict[str, Any] = {
-    "act": "consent.revoke", "aud": LOG, "by": "customer", "consent_id": "x", "iat": 1_767_225_600,
-    "iss": "bank-a", "jti": encode_base64url(b"j" * 16), "reason": "customer", "v": 1,
+    "act": "consent.revoke",
+    "aud": LOG,
+    "by": "customer",
+    "consent_id": "x",
+    "iat": 1_767_225_600,
+    "iss": "bank-a",
+    "jti": encode_base64url(b"j" * 16),
+    "reason": "customer",
+    "v": 1,
 }
 
 
@@ -49,7 +56,9 @@ def header(alg: str, **other: Any) -> bytes:
     return encode_canonical({"alg": alg, "kid": "key-1", "typ": "consent-statement+jwt", **other})
 
 
-def jws(alg: str = "EdDSA", head: bytes | None = None, payload: bytes | None = None, signer: str | None = None) -> str:
+def jws(
+    alg: str = "EdDSA", head: bytes | None = None, payload: bytes | None = None, signer: str | None = None
+) -> str:
     parts = [header(alg) if head is None else head, encode_canonical(PAYLOAD) if payload is None else payload]
     signed = ".".join(map(encode_base64url, parts))
     return f"{signed}.{encode_base64url(SIGN[signer or alg](signed.encode()))}"
@@ -94,8 +103,19 @@ def test_headers_in_another_spelling_are_bad_encoding(head: bytes) -> None:
 
 def test_e06_e09_sizes_and_base64_are_exact() -> None:
     good = jws()
-    for bad in (good + "=", good + "\n", " " + good, good + ".x", good.replace(".", "..", 1), good[: good.rindex(".")],
-                good.replace(".", ".A", 1), "é" + good, "x" * 16_385, "." * 3, ""):
+    for bad in (
+        good + "=",
+        good + "\n",
+        " " + good,
+        good + ".x",
+        good.replace(".", "..", 1),
+        good[: good.rindex(".")],
+        good.replace(".", ".A", 1),
+        "é" + good,
+        "x" * 16_385,
+        "." * 3,
+        "",
+    ):
         with refusal(Code.BAD_ENCODING):
             check(bad)
     filler = encode_canonical({**PAYLOAD, "x": "y" * 13_000})
@@ -138,20 +158,38 @@ def test_junk_is_refused_as_a_statement(junk: bytes | str) -> None:
 
 RP, ORIGIN = "bank.example", "https://bank.example"
 SIGNED = {
-    "accounts_hash": "a", "act": "consent.authorise", "consent_id": "c", "locale": "zh-CN", "terms_hash": "t",
+    "accounts_hash": "a",
+    "act": "consent.authorise",
+    "consent_id": "c",
+    "locale": "zh-CN",
+    "terms_hash": "t",
     "text_hash": "x",
 }
-COSE_EC = (bytes.fromhex("a5010203262001215820") + EC.public_key().public_numbers().x.to_bytes(32)
-           + b"\x22\x58\x20" + EC.public_key().public_numbers().y.to_bytes(32))
+COSE_EC = (
+    bytes.fromhex("a5010203262001215820")
+    + EC.public_key().public_numbers().x.to_bytes(32)
+    + b"\x22\x58\x20"
+    + EC.public_key().public_numbers().y.to_bytes(32)
+)
 COSE_ED = bytes.fromhex("a4010103272006215820") + ED.public_key().public_bytes_raw()
 
 
 def assertion(
-    *, flags: int = 0x05, client: dict[str, Any] | bytes | None = None, tail: bytes = b"", key: bytes = COSE_EC,
-    rp: str = RP, signed: dict[str, Any] | None = None,
+    *,
+    flags: int = 0x05,
+    client: dict[str, Any] | bytes | None = None,
+    tail: bytes = b"",
+    key: bytes = COSE_EC,
+    rp: str = RP,
+    signed: dict[str, Any] | None = None,
 ) -> passkey.Assertion:
     made = passkey.Assertion(b"c" * 16, key, b"", b"", b"", b"n" * 32, signed or SIGNED, RP, ORIGIN)  # type: ignore[arg-type]
-    told = {"type": "webauthn.get", "challenge": encode_base64url(made.challenge), "origin": ORIGIN, "crossOrigin": False}
+    told = {
+        "type": "webauthn.get",
+        "challenge": encode_base64url(made.challenge),
+        "origin": ORIGIN,
+        "crossOrigin": False,
+    }
     data = client if isinstance(client, bytes) else json.dumps({**told, **(client or {})}).encode()
     authenticator = hashlib.sha256(rp.encode()).digest() + bytes([flags]) + (7).to_bytes(4) + tail
     message = authenticator + hashlib.sha256(data).digest()
@@ -172,10 +210,15 @@ def test_a_verified_gesture_over_these_terms_is_accepted(made: passkey.Assertion
     verify(made)
     assert made.counter == 7
     record = {
-        "authenticator_data": encode_base64url(made.authenticator_data), "client_data": encode_base64url(made.client_data),
-        "credential_id": encode_base64url(made.credential_id), "nonce": encode_base64url(made.nonce),
-        "origin": ORIGIN, "public_key": encode_base64url(made.public_key), "rp_id": RP,
-        "signature": encode_base64url(made.signature), "signed": SIGNED,
+        "authenticator_data": encode_base64url(made.authenticator_data),
+        "client_data": encode_base64url(made.client_data),
+        "credential_id": encode_base64url(made.credential_id),
+        "nonce": encode_base64url(made.nonce),
+        "origin": ORIGIN,
+        "public_key": encode_base64url(made.public_key),
+        "rp_id": RP,
+        "signature": encode_base64url(made.signature),
+        "signed": SIGNED,
     }
     assert passkey.parse_assertion(record) == made  # type: ignore[arg-type]
     with refusal(Code.BAD_ENCODING):
