@@ -12,6 +12,7 @@ from typing import Any
 
 from ledger.canonical import b64u
 from ledger.entries.acts import AccessBatch, ConsentAuthorise
+from ledger.entries.assertion import parse_assertion
 from ledger.entries.statement import Statement, parse_item, parse_statement
 from ledger.errors import BadStatement, Unavailable
 from ledger.merkle.edge import Edge
@@ -89,7 +90,12 @@ class Ledger:
         return self._sequencer.registry
 
     def prepare(
-        self, statement: str, *, items: Sequence[str] | None = None, companion: str | None = None
+        self,
+        statement: str,
+        *,
+        items: Sequence[str] | None = None,
+        companion: str | None = None,
+        assertion: str | None = None,
     ) -> SubmitStatement:
         """Read and verify a statement and what goes beside it. Any thread; about the cost of one signature check.
 
@@ -106,7 +112,12 @@ class Ledger:
             return SubmitStatement(read, _batch_items(read.payload, items or ()))
         if items is not None:
             raise BadStatement("only access.batch has items", member="items")
-        return SubmitStatement(read, companion=beside)
+        signed_by_customer = None
+        if assertion is not None:
+            if not isinstance(read.payload, ConsentAuthorise):
+                raise BadStatement("only consent.authorise carries the customer's assertion", member="assertion")
+            signed_by_customer = parse_assertion(assertion)
+        return SubmitStatement(read, companion=beside, assertion=signed_by_customer)
 
     def submit(self, command: Command) -> Future[Answer]:
         """Hand a command to the sequencer. Raises QueueFull, SequencerStopped."""
@@ -126,10 +137,16 @@ class Ledger:
             raise Unavailable("no answer within a minute; submitting the same statement again is safe") from None
 
     def record(
-        self, statement: str, *, items: Sequence[str] | None = None, companion: str | None = None
+        self,
+        statement: str,
+        *,
+        items: Sequence[str] | None = None,
+        companion: str | None = None,
+        assertion: str | None = None,
     ) -> tuple[Recorded, ...]:
         """`prepare` and `submit_and_wait` in one call."""
-        return self.submit_and_wait(self.prepare(statement, items=items, companion=companion))
+        prepared = self.prepare(statement, items=items, companion=companion, assertion=assertion)
+        return self.submit_and_wait(prepared)
 
     def record_documents(self, *documents: Mapping[str, Any]) -> tuple[Recorded, ...]:
         """Record operator documents, all or none."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from ledger.entries.assertion import Assertion
 from ledger.entries.leaf import EVIDENCE_LIMIT
 from ledger.errors import BadEncoding
 
@@ -55,7 +56,7 @@ class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole evidence of one entry."""
 
     act: str
-    assertion: dict[str, Any] | UnsetType = UNSET
+    assertion: Assertion | UnsetType = UNSET
     item: BatchPlace | UnsetType = UNSET
     outcome: AccessOutcome | ConsentOutcome | UnsetType = UNSET
     statements: tuple[str, ...]
@@ -64,7 +65,7 @@ class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class _ReadEvidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     act: str
-    assertion: dict[str, Any] | UnsetType = UNSET
+    assertion: Assertion | UnsetType = UNSET
     item: BatchPlace | UnsetType = UNSET
     outcome: dict[str, Any] | UnsetType = UNSET
     statements: tuple[str, ...]

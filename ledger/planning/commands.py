@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.entries.acts import AccessItem
+from ledger.entries.assertion import Assertion
 from ledger.entries.evidence import Outcome
 from ledger.entries.leaf import Kind
 from ledger.entries.statement import Statement
@@ -30,6 +31,8 @@ class SubmitStatement:
     """For `access.batch`: its items, in their order."""
     companion: Statement | None = None
     """For `consent.authorise`: the `subject.consent` that goes with it."""
+    assertion: Assertion | None = None
+    """For `consent.authorise`: the customer's own passkey record."""
 
     @property
     def identity(self) -> tuple[str, str]:

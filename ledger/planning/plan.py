@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 from msgspec import UNSET, structs
 
-from ledger.canonical import b64u
+from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
 from ledger.consent.transitions import REDUCES_SHARING, apply, expire, party_role, unknown_consent
 from ledger.entries.acts import (
@@ -27,6 +27,7 @@ from ledger.entries.acts import (
     SubjectEnrol,
     SubjectUnenrol,
 )
+from ledger.entries.assertion import Assertion, Credential, check_ceremony, check_credential, cose_verifier
 from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence, Outcome, encode_evidence
 from ledger.entries.leaf import (
     NO_HASH,
@@ -39,7 +40,16 @@ from ledger.entries.leaf import (
     subject_chain,
 )
 from ledger.entries.statement import Statement
-from ledger.errors import BadStatement, IllegalTransition, JtiReused, LedgerError, NotPermitted
+from ledger.errors import (
+    BadSignature,
+    BadStatement,
+    Conflict,
+    IllegalTransition,
+    JtiReused,
+    LedgerError,
+    NotFound,
+    NotPermitted,
+)
 from ledger.merkle.hashing import leaf_hash
 from ledger.participants import Registry, document_chain, parse_document
 from ledger.policy.decision import Item, after_access, decide
@@ -83,6 +93,10 @@ class World:
     seen: dict[tuple[str, str], Seen]
     consents: dict[str, Consent]
     chains: dict[bytes, ChainHead]
+    credentials: dict[str, Credential] = field(default_factory=dict)
+    """Passkeys by credential id."""
+    challenges: set[str] = field(default_factory=set)
+    """Challenges (b64u) that entries of the log have used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,10 @@ class Plan:
     """Whether the command of the same place was recorded before this batch (or earlier in it)."""
     changed: dict[str, Consent] = field(default_factory=dict)
     """Consents whose state differs after the batch."""
+    credentials: dict[str, Credential] = field(default_factory=dict)
+    """Passkeys that were enrolled or unenrolled."""
+    challenges: dict[str, int] = field(default_factory=dict)
+    """Challenges used in this batch, with the index of their entry."""
 
 
 def plan_batch(
@@ -189,7 +207,7 @@ class _Planner:
             case ConsentRequest() | ConsentStep() | ConsentAmend():
                 self._consent_act(payload, statement)
             case ConsentAuthorise():
-                self._authorise(payload, statement, command.companion)
+                self._authorise(payload, command)
             case AccessRequest():
                 relayed = payload.relayed is not UNSET
                 self._access(payload.consent_id, payload, statement, relayed=relayed)
@@ -200,8 +218,7 @@ class _Planner:
             case SubjectConsent():
                 raise BadStatement("subject.consent is recorded together with the consent.authorise it belongs to")
             case SubjectEnrol() | SubjectUnenrol():
-                chain = subject_chain(payload.iss, payload.subject)
-                self._append(Kind.SUBJECT, chain, Evidence(act=payload.act, statements=(statement.text,)), statement)
+                self._enrolment(payload, statement)
             case _:
                 assert_never(payload)
 
@@ -229,7 +246,36 @@ class _Planner:
         after = apply(before, payload, self.world.registry, index=self.world.size, time=self.world.time)
         self._consent_event(payload.act, after, statement)
 
-    def _authorise(self, payload: ConsentAuthorise, statement: Statement, companion: Statement | None) -> None:
+    def _enrolment(self, payload: SubjectEnrol | SubjectUnenrol, statement: Statement) -> None:
+        chain = subject_chain(payload.iss, payload.subject)
+        known = self.world.credentials.get(payload.credential_id)
+        if isinstance(payload, SubjectEnrol):
+            if known is not None:
+                raise Conflict("this passkey was enrolled before; a credential is enrolled once", member="credential_id")
+            cose = unb64u(payload.public_key)
+            cose_verifier(cose)
+            credential = Credential(
+                credential_id=payload.credential_id, subject_chain=chain, public_key=cose, rp_id=payload.rp_id,
+                enrolled_at=self.world.size,
+            )  # fmt: skip
+        elif known is None or known.subject_chain != chain or known.unenrolled_at is not None:
+            raise NotFound("this customer has no such passkey", member="credential_id")
+        else:
+            credential = structs.replace(known, unenrolled_at=self.world.size)
+        self._append(Kind.SUBJECT, chain, Evidence(act=payload.act, statements=(statement.text,)), statement)
+        self.world.credentials[payload.credential_id] = self.plan.credentials[payload.credential_id] = credential
+
+    def _check_assertion(self, assertion: Assertion, statement: ConsentAuthorise, chain: bytes) -> str:
+        """The customer's own signature (docs/spec/passkeys.md); its challenge. Raises BadSignature."""
+        check_ceremony(assertion, statement)
+        check_credential(assertion, self.world.credentials.get(assertion.credential_id), chain)
+        challenge = b64u(assertion.challenge())
+        if challenge in self.world.challenges:
+            raise BadSignature("the customer's assertion is refused: its challenge was used before", member="assertion")
+        return challenge
+
+    def _authorise(self, payload: ConsentAuthorise, command: SubmitStatement) -> None:
+        statement, companion, assertion = command.statement, command.companion, command.assertion
         if companion is None or not isinstance(companion.payload, SubjectConsent):
             raise BadStatement("consent.authorise must be accompanied by a subject.consent statement")
         self._check_signer(companion)
@@ -243,16 +289,25 @@ class _Planner:
         chain = subject_chain(link.iss, link.subject)
         if after.subject_chain not in (b"", chain):
             raise IllegalTransition("the consent belongs to another subject's chain", member="subject")
-        self._consent_event(payload.act, structs.replace(after, subject_chain=chain), statement)
+        if assertion is not None:
+            challenge = self._check_assertion(assertion, payload, chain)
+            self.world.challenges.add(challenge)
+            self.plan.challenges[challenge] = self.world.size
+        self._consent_event(payload.act, structs.replace(after, subject_chain=chain), statement, assertion)
         evidence = Evidence(act=link.act, statements=(companion.text,))
         entry = self._append(Kind.SUBJECT, chain, evidence, companion, consent_id=payload.consent_id)
         self.world.seen[link.iss, link.jti] = Seen(companion.payload_hash, (entry.index,))
 
-    def _consent_event(self, act: str, after: Consent, statement: Statement | None) -> None:
+    def _consent_event(
+        self, act: str, after: Consent, statement: Statement | None, assertion: Assertion | None = None
+    ) -> None:
         outcome = ConsentOutcome(
             consent_version=after.version, ruleset=self.world.registry.ruleset, status=after.status.value
         )
-        evidence = Evidence(act=act, outcome=outcome, statements=(statement.text,) if statement else ())
+        evidence = Evidence(
+            act=act, assertion=UNSET if assertion is None else assertion, outcome=outcome,
+            statements=(statement.text,) if statement else (),
+        )  # fmt: skip
         chain = consent_chain(after.consent_id)
         self._append(Kind.CONSENT, chain, evidence, statement, consent_id=after.consent_id)
         self._change(after)

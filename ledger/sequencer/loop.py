@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ledger.canonical import b64u
 from ledger.clock import Clock
 from ledger.consent.state import Consent
 from ledger.entries.acts import AccessBatch, SubjectEnrol, SubjectUnenrol
@@ -220,7 +221,7 @@ class Sequencer:
             note = sign_checkpoint(self._origin, growth.size, growth.root, self._signer)
             edge = growth.edge()
             after = Head(growth.size, world.time, world.last_hash, edge.to_bytes(), note)
-            transaction.append(head.size, plan.entries, plan.changed, growth.full_tiles(), after)
+            transaction.append(head.size, plan, growth.full_tiles(), after)
         # committed: only now may the memory move on
         memory.head, memory.edge, memory.registry = after, edge, world.registry
         _remember(memory.consents, world.consents)
@@ -258,6 +259,7 @@ class Sequencer:
     def _world(self, transaction: BatchTransaction, memory: _Memory, commands: Sequence[Command]) -> World:
         """Load what this batch touches and the memory does not hold."""
         identities, consent_ids, chains = _touched(commands)
+        credential_ids, challenges = _passkeys(commands)
         now = self._clock.now()
         self.figures.clock_behind_ms = max(0, memory.head.time - now)
         return World(
@@ -269,6 +271,8 @@ class Sequencer:
             consents=_known(memory.consents, consent_ids)
             | transaction.consents(consent_ids - memory.consents.keys()),
             chains=_known(memory.chains, chains) | transaction.chains(chains - memory.chains.keys()),
+            credentials=transaction.credentials(credential_ids) if credential_ids else {},
+            challenges=transaction.challenges(challenges) if challenges else set(),
         )
 
 
@@ -307,6 +311,20 @@ def _touched(commands: Iterable[Command]) -> tuple[set[tuple[str, str]], set[str
                 chains.update(document_chain(parse_document(document)) for document in command.documents)
     chains.update(map(consent_chain, consent_ids))
     return identities, consent_ids, chains
+
+
+def _passkeys(commands: Iterable[Command]) -> tuple[set[str], set[str]]:
+    """The credential ids and challenges that these commands name."""
+    credential_ids: set[str] = set()
+    challenges: set[str] = set()
+    for command in commands:
+        if isinstance(command, SubmitStatement):
+            if isinstance(command.statement.payload, SubjectEnrol | SubjectUnenrol):
+                credential_ids.add(command.statement.payload.credential_id)
+            if command.assertion is not None:
+                credential_ids.add(command.assertion.credential_id)
+                challenges.add(b64u(command.assertion.challenge()))
+    return credential_ids, challenges
 
 
 def _known(memory: dict[K, V], keys: set[K]) -> dict[K, V]:

@@ -13,14 +13,22 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
+from ledger.entries.assertion import Credential
 from ledger.entries.leaf import Kind, consent_chain
 from ledger.errors import Corrupt, Unavailable
 from ledger.merkle.edge import FullTile
 from ledger.participants import Registry, parse_document
-from ledger.planning.plan import ChainHead, Entry, Seen
+from ledger.planning.plan import ChainHead, Entry, Plan, Seen
 from ledger.storage.engines import driver_for
-from ledger.storage.rows import consent_row, entry_row, read_consent
-from ledger.storage.tables import checkpoints, consents, entries, log_head, tiles
+from ledger.storage.rows import (
+    consent_row,
+    credential_digest,
+    credential_row,
+    entry_row,
+    read_consent,
+    read_credential,
+)
+from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
 from ledger.vault.keystore import KeyStore
 
 
@@ -76,6 +84,20 @@ class BatchTransaction:
         rows = self._driver.chain_heads(self._connection, wanted)
         return {bytes(chain): ChainHead(seq + 1, bytes(last)) for chain, seq, last in rows}
 
+    def credentials(self, credential_ids: Iterable[str]) -> dict[str, Credential]:
+        """Those of these passkeys that were ever enrolled; erased ones stay taken but open to nobody."""
+        digests = {credential_digest(credential_id): credential_id for credential_id in credential_ids}
+        found: dict[str, Credential] = {}
+        for row in select_in(self._connection, select(credentials), credentials.c.digest, list(digests)):
+            found[digests[row.digest]] = read_credential(row, self._keystore.cipher(row.subject_chain))
+        return found
+
+    def challenges(self, challenges: Iterable[str]) -> set[str]:
+        """Those of these challenges (b64u) that an entry has used."""
+        raw = {unb64u(challenge, size=32): challenge for challenge in challenges}
+        rows = select_in(self._connection, select(used_challenges), used_challenges.c.challenge, list(raw))
+        return {raw[row.challenge] for row in rows}
+
     def documents_from(self, index: int) -> list[tuple[int, dict[str, Any]]]:
         """Operator documents at `index` and above, in order."""
         return operator_documents(self._connection, index)
@@ -88,17 +110,18 @@ class BatchTransaction:
     def append(
         self,
         old_size: int,
-        planned: Sequence[Entry],
-        changed: Mapping[str, Consent],
+        plan: Plan,
         full_tiles: Sequence[FullTile],
         head: Head,
     ) -> None:
         """Write a whole plan. Raises Corrupt when the head is not at `old_size` any more."""
+        planned, changed = plan.entries, plan.changed
         sealed = [entry.chain for entry in planned if entry.evidence is not None and entry.chain is not None]
         ciphers = self._keystore.ciphers({*sealed, *map(consent_chain, changed)})
         rows = [entry_row(entry, ciphers.get(entry.chain or b"")) for entry in planned]
         self._driver.insert_entries(self._connection, rows)
         self._write_consents(planned, changed, ciphers)
+        self._write_passkeys(plan)
         if full_tiles:
             self._connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
         self._connection.execute(insert(checkpoints).values(size=head.size, note=head.checkpoint))
@@ -128,6 +151,19 @@ class BatchTransaction:
             self._connection.execute(insert(consents), new)
         if old:
             self._connection.execute(update(consents).where(consents.c.chain == bindparam("key")), old)
+
+
+    def _write_passkeys(self, plan: Plan) -> None:
+        for credential in plan.credentials.values():
+            row = credential_row(credential, self._keystore.cipher(credential.subject_chain))
+            if credential.unenrolled_at is None:
+                self._connection.execute(insert(credentials).values(row))
+            else:
+                key = credentials.c.digest == row["digest"]
+                self._connection.execute(update(credentials).where(key).values(unenrolled_at=credential.unenrolled_at))
+        if plan.challenges:
+            used = [{"challenge": unb64u(text, size=32), "idx": index} for text, index in plan.challenges.items()]
+            self._connection.execute(insert(used_challenges), used)
 
 
 class LogStore:

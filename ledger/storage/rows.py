@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final
 
 import msgspec
@@ -9,10 +10,11 @@ from msgspec import Struct
 
 from ledger.canonical import unb64u
 from ledger.consent.state import Consent, Pending, Status
+from ledger.entries.assertion import Credential
 from ledger.entries.leaf import OPENING_SIZE, consent_chain
 from ledger.entries.terms import Terms
 from ledger.planning.plan import Entry
-from ledger.vault.cipher import Cipher, consent_place, evidence_place
+from ledger.vault.cipher import Cipher, consent_place, credential_place, evidence_place
 
 
 class _SealedConsent(Struct, frozen=True, array_like=True):
@@ -29,6 +31,7 @@ class _SealedConsent(Struct, frozen=True, array_like=True):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(_SealedConsent)
+_credential_decoder: Final = msgspec.msgpack.Decoder(tuple[str, bytes, str])
 
 
 def entry_row(entry: Entry, cipher: Cipher | None) -> tuple[Any, ...]:
@@ -47,6 +50,33 @@ def open_evidence(index: int, sealed: bytes, cipher: Cipher) -> tuple[bytes, byt
     """(evidence, opening) of a stored entry. Raises Corrupt."""
     plain = cipher.open(sealed, evidence_place(index))
     return plain[OPENING_SIZE:], plain[:OPENING_SIZE]
+
+
+def credential_digest(credential_id: str) -> bytes:
+    """The key of a passkey's row."""
+    return hashlib.sha256(credential_id.encode()).digest()
+
+
+def credential_row(credential: Credential, cipher: Cipher) -> dict[str, Any]:
+    """The row of a passkey."""
+    digest = credential_digest(credential.credential_id)
+    body = _encode((credential.credential_id, credential.public_key, credential.rp_id))
+    return {
+        "digest": digest,
+        "subject_chain": credential.subject_chain,
+        "enrolled_at": credential.enrolled_at,
+        "unenrolled_at": credential.unenrolled_at,
+        "sealed": cipher.seal(body, credential_place(digest)),
+    }
+
+
+def read_credential(row: Any, cipher: Cipher) -> Credential:
+    """The passkey of a row of `credentials`. Raises Corrupt."""
+    credential_id, public_key, rp_id = _credential_decoder.decode(cipher.open(row.sealed, credential_place(row.digest)))
+    return Credential(
+        credential_id=credential_id, subject_chain=row.subject_chain, public_key=public_key, rp_id=rp_id,
+        enrolled_at=row.enrolled_at, unenrolled_at=row.unenrolled_at,
+    )  # fmt: skip
 
 
 def consent_row(consent: Consent, opened_at: int, cipher: Cipher) -> dict[str, Any]:

@@ -96,6 +96,25 @@ consents: Final = Table(
 )
 """The present state of each consent; `opened_at` is the index of its `consent.request`, unique and a page key."""
 
+credentials: Final = Table(
+    "credentials",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("subject_chain", LargeBinary(32), nullable=False, index=True),
+    Column("enrolled_at", _Big, nullable=False),
+    Column("unenrolled_at", _Big, nullable=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""Customers' passkeys by the SHA-256 of their credential id; the rest is encrypted under the subject's data key."""
+
+used_challenges: Final = Table(
+    "used_challenges",
+    metadata,
+    Column("challenge", LargeBinary(32), primary_key=True),
+    Column("idx", _Big, nullable=False),
+)
+"""Challenges that passkeys have signed, each with the entry that used it."""
+
 seen_tokens: Final = Table(
     "seen_tokens",
     metadata,

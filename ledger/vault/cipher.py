@@ -44,6 +44,11 @@ def evidence_place(index: int) -> bytes:
     return f"consent-ledger/entries/sealed/{index}".encode()
 
 
+def credential_place(digest: bytes) -> bytes:
+    """The associated data of a passkey."""
+    return b"consent-ledger/credentials/sealed/" + digest.hex().encode()
+
+
 def consent_place(chain: bytes) -> bytes:
     """The associated data of a consent's state."""
     return b"consent-ledger/consents/sealed/" + chain.hex().encode()

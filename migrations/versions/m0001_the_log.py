@@ -30,7 +30,7 @@ def downgrade() -> None:
     """Remove everything, unless the log holds an entry: a log is never thrown away by a migration."""
     if op.get_bind().execute(sa.text("SELECT count(*) FROM entries")).scalar_one():
         raise RuntimeError("the log holds entries: this migration cannot be undone")
-    for table in ("seen_tokens", "consents", "checkpoints", "tiles", "entries", "log_head"):
+    for table in ("seen_tokens", "used_challenges", "credentials", "consents", "checkpoints", "tiles", "entries", "log_head"):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION consent_ledger_append_only()")
@@ -93,6 +93,20 @@ def _tables() -> None:
     for name in ("recipient", "holder"):
         op.create_index(f"consents_{name}", "consents", [name, "opened_at"])
     op.create_index("consents_subject", "consents", ["subject_chain", "opened_at"])
+    op.create_table(
+        "credentials",
+        sa.Column("digest", sa.LargeBinary(32), primary_key=True),
+        sa.Column("subject_chain", sa.LargeBinary(32), nullable=False),
+        sa.Column("enrolled_at", _BIG, nullable=False),
+        sa.Column("unenrolled_at", _BIG, nullable=True),
+        sa.Column("sealed", sa.LargeBinary, nullable=False),
+    )
+    op.create_index("ix_credentials_subject_chain", "credentials", ["subject_chain"])
+    op.create_table(
+        "used_challenges",
+        sa.Column("challenge", sa.LargeBinary(32), primary_key=True),
+        sa.Column("idx", _BIG, nullable=False),
+    )
     op.create_table(
         "seen_tokens",
         sa.Column("digest", sa.LargeBinary(32), primary_key=True),

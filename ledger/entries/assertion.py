@@ -1,0 +1,203 @@
+"""The customer's own signature: a passkey assertion under an authorisation (docs/spec/passkeys.md).
+
+The checks are written out here rather than left to a WebAuthn library: a log's evidence is judged again, years later, by a
+second implementation, and both must refuse the same records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+import cbor2
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from msgspec import Meta, Struct
+
+from ledger.canonical import b64u, encode, unb64u
+from ledger.entries.acts import ConsentAuthorise, CredentialId, Domain
+from ledger.entries.fields import Bytes32, ConsentId, Language
+from ledger.entries.keys import Verify, ed25519_verifier
+from ledger.errors import BadEncoding, BadSignature, BadStatement, InvalidInput
+from ledger.tags import ACCOUNTS, CHALLENGE
+
+ASSERTION_LIMIT: Final = 8_192
+_FLAG_UP, _FLAG_UV, _FLAG_BE, _FLAG_BS, _FLAG_AT, _FLAG_ED = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
+
+
+class SignedTerms(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the challenge is the hash of: exactly what was agreed to and how it was shown."""
+
+    accounts_hash: Bytes32
+    act: Literal["consent.authorise"]
+    consent_id: ConsentId
+    locale: Language
+    terms_hash: Bytes32
+    text_hash: Bytes32
+
+
+class Assertion(Struct, frozen=True, forbid_unknown_fields=True):
+    """The record of one passkey ceremony."""
+
+    authenticator_data: Annotated[str, Meta(max_length=1024)]
+    client_data: Annotated[str, Meta(max_length=4096)]
+    credential_id: CredentialId
+    nonce: Bytes32
+    origin: Annotated[str, Meta(max_length=255)]
+    rp_id: Domain
+    signature: Annotated[str, Meta(max_length=256)]
+    signed: SignedTerms
+
+    def challenge(self) -> bytes:
+        """The 32-byte challenge that the authenticator signed over."""
+        return hashlib.sha256(CHALLENGE + unb64u(self.nonce, size=32) + _encode(self.signed)).digest()
+
+
+class Credential(Struct, frozen=True, kw_only=True):
+    """A passkey that a holder has enrolled for one of its customers."""
+
+    credential_id: str
+    subject_chain: bytes
+    public_key: bytes
+    """The COSE key."""
+    rp_id: str
+    enrolled_at: int
+    unenrolled_at: int | None = None
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decoder: Final = msgspec.json.Decoder(Assertion)
+
+
+def accounts_hash(accounts: tuple[str, ...]) -> str:
+    """`accounts_hash` of a list of account references."""
+    return b64u(hashlib.sha256(ACCOUNTS + encode({"accounts": list(accounts)})).digest())
+
+
+def parse_assertion(text: str) -> Assertion:
+    """Read a passkey record (CL-JSON) strictly. Raises BadEncoding or BadStatement."""
+    if len(text) > ASSERTION_LIMIT:
+        raise BadEncoding(f"an assertion has at most {ASSERTION_LIMIT} characters", member="assertion")
+    data = text.encode("utf-8", "surrogatepass")
+    try:
+        assertion = _decoder.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BadStatement(f"the assertion is not acceptable: {error}", member="assertion") from None
+    if _encode(assertion) != data:
+        raise BadStatement("the assertion is not canonical JSON (RFC 8785)", member="assertion")
+    return assertion
+
+
+def check_ceremony(assertion: Assertion, statement: ConsentAuthorise) -> None:
+    """Checks 1, 2 and 4: what the browser and the authenticator said, and that it is about this statement.
+
+    Raises BadSignature.
+    """
+    _check_client_data(assertion)
+    data = unb64u(assertion.authenticator_data)
+    if len(data) != 37:
+        raise _refused(f"authenticatorData must have exactly 37 bytes, not {len(data)}")
+    if not hmac.compare_digest(data[:32], hashlib.sha256(assertion.rp_id.encode()).digest()):
+        raise _refused("authenticatorData is for another relying party")
+    flags = data[32]
+    if not flags & _FLAG_UP or not flags & _FLAG_UV:
+        raise _refused("the customer's presence or verification (UP, UV) is missing")
+    if flags & _FLAG_BS and not flags & _FLAG_BE:
+        raise _refused("the backup flags contradict each other")
+    if flags & (_FLAG_AT | _FLAG_ED):
+        raise _refused("authenticatorData announces data that is not there")
+    signed = assertion.signed
+    agreed = (statement.consent_id, statement.terms_hash, accounts_hash(statement.accounts))
+    if (signed.consent_id, signed.terms_hash, signed.accounts_hash) != agreed:
+        raise _refused("what the customer signed is not what the holder's statement says")
+
+
+def check_credential(assertion: Assertion, credential: Credential | None, subject_chain: bytes) -> None:
+    """Checks 3 and 5: the passkey is enrolled for this customer, and its signature verifies. Raises BadSignature."""
+    if credential is None or credential.unenrolled_at is not None or credential.subject_chain != subject_chain:
+        raise _refused("the passkey is not enrolled for this customer by this holder")
+    if credential.rp_id != assertion.rp_id:
+        raise _refused("the passkey is enrolled for another relying party")
+    message = unb64u(assertion.authenticator_data) + hashlib.sha256(unb64u(assertion.client_data)).digest()
+    cose_verifier(credential.public_key)(message, unb64u(assertion.signature))
+
+
+def cose_verifier(cose: bytes) -> Verify:
+    """A verifier for a COSE public key: ES256 (signatures in DER) or EdDSA. Raises InvalidInput."""
+    try:
+        key = cbor2.loads(cose)
+        if not isinstance(key, dict) or cbor2.dumps(key) != cose:
+            raise InvalidInput("the passkey's public key is not one canonical CBOR map", member="public_key")
+    except (cbor2.CBORDecodeError, ValueError, RecursionError, OverflowError):
+        raise InvalidInput("the passkey's public key is not CBOR", member="public_key") from None
+    x, y = key.get(-2), key.get(-3)
+    if set(key) == {1, 3, -1, -2} and (key[1], key[3], key[-1]) == (1, -8, 6) and isinstance(x, bytes):
+        return ed25519_verifier(x)
+    well_formed = set(key) == {1, 3, -1, -2, -3} and (key[1], key[3], key[-1]) == (2, -7, 1)
+    if well_formed and isinstance(x, bytes) and isinstance(y, bytes) and len(x) == len(y) == 32:
+        numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), ec.SECP256R1())
+        try:
+            return _es256_der(numbers.public_key())
+        except ValueError:
+            raise InvalidInput("the passkey's public key is not a point on P-256", member="public_key") from None
+    raise InvalidInput("a passkey's public key is ES256 on P-256 or EdDSA on Ed25519", member="public_key")
+
+
+def _es256_der(key: ec.EllipticCurvePublicKey) -> Verify:
+    scheme = ec.ECDSA(SHA256())
+
+    def verify(message: bytes, signature: bytes) -> None:
+        try:
+            if encode_dss_signature(*decode_dss_signature(signature)) != signature:
+                raise _refused("the signature is not in its one DER spelling")
+            key.verify(signature, message, scheme)
+        except (InvalidSignature, ValueError):
+            raise _refused("the passkey's signature does not verify") from None
+
+    return verify
+
+
+def _check_client_data(assertion: Assertion) -> None:
+    try:
+        client = json.loads(unb64u(assertion.client_data).decode(), object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError):
+        raise _refused("clientDataJSON is not a JSON object with unique names") from None
+    if not isinstance(client, dict) or client.get("type") != "webauthn.get":
+        raise _refused("clientDataJSON is not of type webauthn.get")
+    if client.get("challenge") != b64u(assertion.challenge()):
+        raise _refused("the challenge is not the hash of the terms that were signed")
+    if client.get("origin") != assertion.origin:
+        raise _refused("the origin in clientDataJSON is not the one recorded")
+    if client.get("crossOrigin", False) is not False or "topOrigin" in client:
+        raise _refused("the ceremony ran inside a page of another origin")
+    _check_origin(assertion.origin, assertion.rp_id)
+
+
+def _check_origin(origin: str, rp_id: str) -> None:
+    try:
+        parts = urlsplit(origin)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise _refused("the origin is not a URL origin") from None
+    if origin != f"{parts.scheme}://{host}" + (f":{port}" if port is not None else ""):
+        raise _refused("the origin is not spelled as a URL origin")
+    local = parts.scheme == "http" and host == "localhost"
+    if not (parts.scheme == "https" or local) or not (host == rp_id or host.endswith("." + rp_id)):
+        raise _refused("the origin does not belong to the relying party")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate names")
+    return members
+
+
+def _refused(why: str) -> BadSignature:
+    return BadSignature(f"the customer's assertion is refused: {why}", member="assertion")
