@@ -48,8 +48,9 @@ def decode_canonical(data: bytes, limit: int) -> Object:
     """Read CL-JSON of at most `limit` bytes: accepted only if encoding the value gives the same bytes again."""
     value = decode_json(data, limit)
     _check_canonical(value, 1)
-    if encode_canonical(value) != data:
-        _bad("the bytes are not the canonical spelling", expected=encode_canonical(value), found=data)
+    spelling = encode_canonical(value)
+    if spelling != data:
+        _bad("the bytes are not the canonical spelling", expected=spelling, found=data)
     return value
 
 
@@ -77,16 +78,9 @@ def decode_json(data: bytes, limit: int) -> Object:
     if len(data) > limit:
         _bad("too long", expected=f"at most {limit} bytes", found=f"{len(data)} bytes")
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_int=_small_integer,
-            parse_float=_no_float,
-            parse_constant=_no_float,
-        )
-        json.dumps(value, ensure_ascii=False).encode(
-            "utf-8"
-        )  # a lone surrogate written as an escape has no UTF-8
+        value = _decoder.decode(data.decode("utf-8"))
+        if b"\\u" in data:  # a lone surrogate can only come from an escape
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeError:
         _bad("not UTF-8")
     except RecursionError:
@@ -113,6 +107,11 @@ def _small_integer(digits: str) -> int:
 
 def _no_float(digits: str) -> NoReturn:
     _bad("a number is not an integer", found=digits)
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_small_integer, parse_float=_no_float, parse_constant=_no_float
+)
 
 
 # --- members of an object -------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,10 +33,10 @@ def refusal(*codes: Code) -> Iterator[None]:
     assert "\n" not in str(caught.value.defect)
 
 
-def accepts(check: Callable[[], object]) -> bool:
-    """Whether a check accepts; only its two ways of refusing are allowed, anything else is a failure."""
+def accepts(check: Callable[..., object], *arguments: Any) -> bool:
+    """Whether a check accepts these arguments; anything but its two ways of refusing is a failure."""
     try:
-        check()
+        check(*arguments)
     except (Refuted, CannotCheck):
         return False
     return True

@@ -76,7 +76,7 @@ def test_every_merkle_proof_case_has_its_verdict() -> None:
         proof = hashes(case["proof"])
         if "size1" in case:
             arguments = (case["size1"], case["size2"], proof, raw(case["root1"]), raw(case["root2"]))
-            accepted = accepts(lambda a=arguments: merkle.verify_consistency(*a))
+            accepted = accepts(merkle.verify_consistency, *arguments)
         elif "size" in case:
             arguments = (
                 case["start"],
@@ -86,15 +86,15 @@ def test_every_merkle_proof_case_has_its_verdict() -> None:
                 raw(case["root1"]),
                 raw(case["root2"]),
             )
-            accepted = accepts(lambda a=arguments: merkle.verify_subtree_consistency(*a))
+            accepted = accepts(merkle.verify_subtree_consistency, *arguments)
         elif "start" in case:
             leaf, root = raw(case["leafHash"]), raw(case["root"])
             arguments = (case["leafIdx"], case["start"], case["end"], leaf, proof, root)
-            accepted = accepts(lambda a=arguments: merkle.verify_subtree_inclusion(*a))
+            accepted = accepts(merkle.verify_subtree_inclusion, *arguments)
         else:
             leaf, root = raw(case["leafHash"]), raw(case["root"])
             arguments = (case["leafIdx"], case["treeSize"], leaf, proof, root)
-            accepted = accepts(lambda a=arguments: merkle.verify_inclusion(*a))
+            accepted = accepts(merkle.verify_inclusion, *arguments)
         if "note" not in case:
             assert accepted is not case["wantErr"], case
             checked += 1
@@ -203,9 +203,7 @@ def test_every_good_proof_verifies_and_for_no_other_entry() -> None:
         entry = next(p for p in (path.with_suffix(".entry"), path.with_suffix(".entry.json")) if p.exists())
         policies = [parse_policy(p.read_bytes()) for p in files("vectors/tlog-proof/*.policy")]
         proof = parse_proof(path.read_bytes())
-        fitting = [
-            p for p in policies if accepts(lambda p=p: verify_proof(proof, entry.read_bytes(), p, BACKEND))
-        ]
+        fitting = [p for p in policies if accepts(verify_proof, proof, entry.read_bytes(), p, BACKEND)]
         assert len(fitting) == 1
         assert verify_proof(proof, entry.read_bytes(), fitting[0], BACKEND).level is Code.VALID
         with refusal(Code.BAD_PROOF):
@@ -373,6 +371,15 @@ def test_the_map_has_the_hashes_of_the_script_in_every_order_of_insertion() -> N
             pairs = []
 
 
+def check_map(command: str, root: bytes, proof: bytes, state: dict[str, list[str]]) -> None:
+    if command == "verifyprefix":
+        patricia.verify_prefix(root, unhex(state["prefix"][0]), unhex(state["hash"][0]), proof)
+    elif state["val"] == ["-"]:
+        patricia.verify_absent(root, unhex(state["key"][0]), proof)
+    else:
+        patricia.verify_present(root, unhex(state["key"][0]), unhex(state["val"][0]), proof)
+
+
 def test_every_map_proof_has_its_verdict() -> None:
     checked = 0
     for path in files("vectors/mpt/*.txt", shape=lambda p: "\nverify " in p.read_text()):
@@ -383,15 +390,7 @@ def test_every_map_proof_has_its_verdict() -> None:
                 continue
             root, proof = unhex(state["snap"][0]), b"".join(map(unhex, state["proof"]))
 
-            def check(command: str = command, root: bytes = root, proof: bytes = proof) -> None:
-                if command == "verifyprefix":
-                    patricia.verify_prefix(root, unhex(state["prefix"][0]), unhex(state["hash"][0]), proof)
-                elif state["val"] == ["-"]:
-                    patricia.verify_absent(root, unhex(state["key"][0]), proof)
-                else:
-                    patricia.verify_present(root, unhex(state["key"][0]), unhex(state["val"][0]), proof)
-
-            assert accepts(check) is (words[0] == "true"), state
+            assert accepts(check_map, command, root, proof, state) is (words[0] == "true"), state
             checked += 1
     assert checked >= 10
 

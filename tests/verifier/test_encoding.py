@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.verifier.making import refusal
+from tests.verifier.making import accepts, refusal
 from verifier import tags
 from verifier.commitment import accounts_hash, chain_of, check_commitment, commit, terms_hash
 from verifier.encoding import (
@@ -74,12 +74,8 @@ def test_seven_levels_inside_the_object_are_allowed() -> None:
 
 @given(st.binary(max_size=60) | documents.map(lambda d: json.dumps(d).encode()))
 def test_whatever_is_accepted_encodes_to_itself(data: bytes) -> None:
-    try:
-        value = decode_canonical(data, 1_000)
-    except Exception as error:  # noqa: BLE001 - the class is what is asserted
-        assert type(error).__name__ == "Refuted"
-    else:
-        assert encode_canonical(value) == data
+    if accepts(decode_canonical, data, 1_000):
+        assert encode_canonical(decode_canonical(data, 1_000)) == data
 
 
 def test_plain_json_may_be_spelled_freely_but_not_ambiguously() -> None:
@@ -108,11 +104,8 @@ def test_base64url_has_one_spelling(raw: bytes) -> None:
         spelled[:-1] + "٣",
         spelled + "==",
     ):
-        if other != spelled:
-            try:
-                assert encode_base64url(decode_base64url(other)) == other
-            except Exception as error:  # noqa: BLE001
-                assert type(error).__name__ == "Refuted"
+        if other != spelled and accepts(decode_base64url, other):
+            assert encode_base64url(decode_base64url(other)) == other
 
 
 @pytest.mark.parametrize("spelled", ["QR", "Q", "QQ==", "Q Q", "Q+", "Q/", "QQ\n", "Qé"])

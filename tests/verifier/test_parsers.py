@@ -55,17 +55,39 @@ def receipt() -> bytes:
 
 EVIDENCE, RECEIPT = evidence(), receipt()
 PARSERS: dict[str, Callable[[bytes], object]] = {
-    "note": parse_note, "checkpoint": parse_checkpoint, "policy": parse_policy, "trust": parse_trust,
-    "proof": parse_proof, "cbor": cbor.decode_cbor, "receipt": cose.parse_receipt, "ct": lambda d: ct.split_leaves(d, 256),
-    "ct leaf": ct.hash_tile_leaf, "bundle": split_entries, "statement": parse_envelope, "cose key": parse_cose_key,
-    "spki": parse_spki, "request": parse_request, "json": lambda d: decode_json(d, 10_000),
+    "note": parse_note,
+    "checkpoint": parse_checkpoint,
+    "policy": parse_policy,
+    "trust": parse_trust,
+    "proof": parse_proof,
+    "cbor": cbor.decode_cbor,
+    "receipt": cose.parse_receipt,
+    "ct": lambda d: ct.split_leaves(d, 256),
+    "ct leaf": ct.hash_tile_leaf,
+    "bundle": split_entries,
+    "statement": parse_envelope,
+    "cose key": parse_cose_key,
+    "spki": parse_spki,
+    "request": parse_request,
+    "json": lambda d: decode_json(d, 10_000),
     "evidence": lambda d: check_evidence(d, BACKEND, [LOG.key]),
-    "vkey": lambda d: parse_vkey(d.decode("latin-1")), "path": lambda d: parse_tile_path(d.decode("latin-1")),
+    "vkey": lambda d: parse_vkey(d.decode("latin-1")),
+    "path": lambda d: parse_tile_path(d.decode("latin-1")),
     "map": lambda d: patricia.verify_absent(b"\0" * 32, b"\1" * 32, d),
     "witness": lambda d: decide({LOG.name: LOG.key}, None, d, BACKEND),
-}  # fmt: skip
-GENUINE = [NOTE, NOTE.partition(b"\n\n")[0] + b"\n", POLICY_TEXT, PROOF, EVIDENCE, RECEIPT, LOG.vkey.encode(),
-           b"old 0\n\n" + NOTE, b"tile/0/x001/067.p/7", b'{"a":[1,"b"]}']  # fmt: skip
+}
+GENUINE = [
+    NOTE,
+    NOTE.partition(b"\n\n")[0] + b"\n",
+    POLICY_TEXT,
+    PROOF,
+    EVIDENCE,
+    RECEIPT,
+    LOG.vkey.encode(),
+    b"old 0\n\n" + NOTE,
+    b"tile/0/x001/067.p/7",
+    b'{"a":[1,"b"]}',
+]
 pieces = st.sampled_from(
     [b"", b"\n", b"\n\n", b" ", b"\0", b"=", b"0", b"-", b"\xff", "—".encode(), "٣".encode(), b"\xe2"]
 )
@@ -126,11 +148,36 @@ def test_the_genuine_inputs_are_accepted() -> None:
     assert decide({LOG.name: LOG.key}, None, b"old 0\n\n" + NOTE, BACKEND).status == 200
 
 
-@pytest.mark.parametrize("data", [
-    "9fff", "bf6161 01ff", "5f4101ff", "7f6161ff", "1800", "190001", "1a00000001", "1b0000000000000001", "f97e00", "f7",
-    "f820", "a201010102", "a1f501", "a1418001", "61ff", "8101" "01", "58ff01", "9affffffff", "bbffffffffffffffff", "1c", "",
-    "81" * 20 + "01", "d2", "ff", "f814",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        "9fff",
+        "bf6161 01ff",
+        "5f4101ff",
+        "7f6161ff",
+        "1800",
+        "190001",
+        "1a00000001",
+        "1b0000000000000001",
+        "f97e00",
+        "f7",
+        "f820",
+        "a201010102",
+        "a1f501",
+        "a1418001",
+        "61ff",
+        "810101",
+        "58ff01",
+        "9affffffff",
+        "bbffffffffffffffff",
+        "1c",
+        "",
+        "81" * 20 + "01",
+        "d2",
+        "ff",
+        "f814",
+    ],
+)
 def test_cbor_has_one_spelling(data: str) -> None:
     assert not accepts(lambda: cbor.decode_cbor(bytes.fromhex(data)))
 

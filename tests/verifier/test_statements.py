@@ -80,22 +80,38 @@ def test_a_statement_verifies_under_its_registered_key_and_no_other(alg: str) ->
             check(jws(alg, signer=other), alg)
 
 
-@pytest.mark.parametrize(("case", "head"), [
-    ("S01", header("none")), ("S02", header("HS256")), ("S03 jwk", header("EdDSA", jwk={"kty": "OKP"})),
-    ("S03 jku", header("EdDSA", jku="https://x.example")), ("S03 x5u", header("EdDSA", x5u="https://x.example")),
-    ("S04 crit", header("EdDSA", crit=["b64"], b64=False)), ("S11", header("EdDSA", typ="JWT")),
-    ("no kid", encode_canonical({"alg": "EdDSA", "typ": "consent-statement+jwt"})), ("kid", header("EdDSA", kid="a/b")),
-    ("kid type", header("EdDSA", kid=1)), ("alias", header("Ed25519")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("case", "head"),
+    [
+        ("S01", header("none")),
+        ("S02", header("HS256")),
+        ("S03 jwk", header("EdDSA", jwk={"kty": "OKP"})),
+        ("S03 jku", header("EdDSA", jku="https://x.example")),
+        ("S03 x5u", header("EdDSA", x5u="https://x.example")),
+        ("S04 crit", header("EdDSA", crit=["b64"], b64=False)),
+        ("S11", header("EdDSA", typ="JWT")),
+        ("no kid", encode_canonical({"alg": "EdDSA", "typ": "consent-statement+jwt"})),
+        ("kid", header("EdDSA", kid="a/b")),
+        ("kid type", header("EdDSA", kid=1)),
+        ("alias", header("Ed25519")),
+    ],
+)
 def test_headers_other_than_ours_are_bad_signatures(case: str, head: bytes) -> None:
     with refusal(Code.BAD_SIGNATURE):
         check(jws(head=head))
 
 
-@pytest.mark.parametrize("head", [
-    header("EdDSA").replace(b'{"alg":', b'{"alg":"none","alg":'), header("EdDSA").replace(b",", b", "),
-    b'{"kid":"key-1","alg":"EdDSA","typ":"consent-statement+jwt"}', b"[]", b"", b"\xff",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "head",
+    [
+        header("EdDSA").replace(b'{"alg":', b'{"alg":"none","alg":'),
+        header("EdDSA").replace(b",", b", "),
+        b'{"kid":"key-1","alg":"EdDSA","typ":"consent-statement+jwt"}',
+        b"[]",
+        b"",
+        b"\xff",
+    ],
+)
 def test_headers_in_another_spelling_are_bad_encoding(head: bytes) -> None:
     with refusal(Code.BAD_ENCODING):
         check(jws(head=head))
@@ -131,12 +147,20 @@ def test_s07_one_changed_character_is_refused(where: int, to: str) -> None:
     assert accepts(lambda: check(changed)) is (changed == good)
 
 
-@pytest.mark.parametrize(("change", "code"), [
-    ({"aud": "ledger.example/other"}, Code.BAD_SIGNATURE), ({"v": 2}, Code.BAD_ENCODING), ({"v": True}, Code.BAD_ENCODING),
-    ({"jti": encode_base64url(b"j" * 15)}, Code.BAD_ENCODING), ({"jti": "?"}, Code.BAD_ENCODING),
-    ({"iss": "Bank A"}, Code.BAD_ENCODING), ({"iat": -1}, Code.BAD_ENCODING), ({"iat": "1"}, Code.BAD_ENCODING),
-    ({"act": ""}, Code.BAD_ENCODING),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"aud": "ledger.example/other"}, Code.BAD_SIGNATURE),
+        ({"v": 2}, Code.BAD_ENCODING),
+        ({"v": True}, Code.BAD_ENCODING),
+        ({"jti": encode_base64url(b"j" * 15)}, Code.BAD_ENCODING),
+        ({"jti": "?"}, Code.BAD_ENCODING),
+        ({"iss": "Bank A"}, Code.BAD_ENCODING),
+        ({"iat": -1}, Code.BAD_ENCODING),
+        ({"iat": "1"}, Code.BAD_ENCODING),
+        ({"act": ""}, Code.BAD_ENCODING),
+    ],
+)
 def test_s10_common_members_are_checked(change: dict[str, Any], code: Code) -> None:
     with refusal(code):
         check(jws(payload=encode_canonical({**PAYLOAD, **change})))
@@ -201,11 +225,18 @@ def verify(made: passkey.Assertion) -> None:
     passkey.verify_assertion(made, {RP}, {ORIGIN}, BACKEND)
 
 
-@pytest.mark.parametrize("made", [
-    assertion(), assertion(key=COSE_ED), assertion(flags=0x1D), assertion(flags=0x0D),
-    assertion(flags=0x85, tail=b"\xa0"), assertion(flags=0x85, tail=b"\xa1\x63uvm\x81\x83\x02\x04\x02"),
-    assertion(client={"other_keys_can_be_added_here": "do not compare"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "made",
+    [
+        assertion(),
+        assertion(key=COSE_ED),
+        assertion(flags=0x1D),
+        assertion(flags=0x0D),
+        assertion(flags=0x85, tail=b"\xa0"),
+        assertion(flags=0x85, tail=b"\xa1\x63uvm\x81\x83\x02\x04\x02"),
+        assertion(client={"other_keys_can_be_added_here": "do not compare"}),
+    ],
+)
 def test_a_verified_gesture_over_these_terms_is_accepted(made: passkey.Assertion) -> None:
     verify(made)
     assert made.counter == 7
@@ -228,24 +259,36 @@ def test_a_verified_gesture_over_these_terms_is_accepted(made: passkey.Assertion
 DOUBLED = assertion().client_data.replace(b'{"type"', b'{"origin": "https://evil.example", "type"')
 
 
-@pytest.mark.parametrize(("case", "made"), [
-    ("W01 no UV", assertion(flags=0x01)), ("no UP", assertion(flags=0x04)), ("BS without BE", assertion(flags=0x15)),
-    ("AT", assertion(flags=0x45)), ("W02 rpId", assertion(rp="evil.example")),
-    ("W02 origin", assertion(client={"origin": "https://evil.example"})),
-    ("W02 http", assertion(client={"origin": "http://bank.example"})),
-    ("W03 other terms", replace(assertion(), signed={**SIGNED, "terms_hash": "u"})),
-    ("other nonce", replace(assertion(), nonce=b"m" * 32)),
-    ("padded challenge", assertion(client={"challenge": encode_base64url(assertion().challenge) + "="})),
-    ("W05 create", assertion(client={"type": "webauthn.create"})), ("W06 duplicate", assertion(client=DOUBLED)),
-    ("crossOrigin", assertion(client={"crossOrigin": True})), ("crossOrigin text", assertion(client={"crossOrigin": "no"})),
-    ("topOrigin", assertion(client={"topOrigin": ORIGIN})), ("tail", assertion(tail=b"\0")),
-    ("no extensions", assertion(flags=0x85)), ("tail behind", assertion(flags=0x85, tail=b"\xa0\0")),
-    ("not a map", assertion(flags=0x85, tail=b"\x01")), ("not json", assertion(client=b"{")),
-    ("short", replace(assertion(), authenticator_data=b"x" * 36)),
-    ("other key", replace(assertion(), public_key=COSE_ED)), ("raw", replace(assertion(), signature=b"s" * 64)),
-    ("rp not allowed", replace(assertion(), rp_id="evil.example")),
-    ("origin not allowed", replace(assertion(), origin="https://evil.example")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("case", "made"),
+    [
+        ("W01 no UV", assertion(flags=0x01)),
+        ("no UP", assertion(flags=0x04)),
+        ("BS without BE", assertion(flags=0x15)),
+        ("AT", assertion(flags=0x45)),
+        ("W02 rpId", assertion(rp="evil.example")),
+        ("W02 origin", assertion(client={"origin": "https://evil.example"})),
+        ("W02 http", assertion(client={"origin": "http://bank.example"})),
+        ("W03 other terms", replace(assertion(), signed={**SIGNED, "terms_hash": "u"})),
+        ("other nonce", replace(assertion(), nonce=b"m" * 32)),
+        ("padded challenge", assertion(client={"challenge": encode_base64url(assertion().challenge) + "="})),
+        ("W05 create", assertion(client={"type": "webauthn.create"})),
+        ("W06 duplicate", assertion(client=DOUBLED)),
+        ("crossOrigin", assertion(client={"crossOrigin": True})),
+        ("crossOrigin text", assertion(client={"crossOrigin": "no"})),
+        ("topOrigin", assertion(client={"topOrigin": ORIGIN})),
+        ("tail", assertion(tail=b"\0")),
+        ("no extensions", assertion(flags=0x85)),
+        ("tail behind", assertion(flags=0x85, tail=b"\xa0\0")),
+        ("not a map", assertion(flags=0x85, tail=b"\x01")),
+        ("not json", assertion(client=b"{")),
+        ("short", replace(assertion(), authenticator_data=b"x" * 36)),
+        ("other key", replace(assertion(), public_key=COSE_ED)),
+        ("raw", replace(assertion(), signature=b"s" * 64)),
+        ("rp not allowed", replace(assertion(), rp_id="evil.example")),
+        ("origin not allowed", replace(assertion(), origin="https://evil.example")),
+    ],
+)
 def test_any_other_gesture_does_not_show_the_customers_consent(case: str, made: passkey.Assertion) -> None:
     with refusal(Code.CONSENT_INVALID):
         verify(made)
