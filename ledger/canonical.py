@@ -13,7 +13,8 @@ Inside this profile orjson with sorted keys writes RFC 8785 exactly (tested agai
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -135,15 +136,19 @@ def _check_key(key: str) -> None:
         raise BadEncoding("a key is not of the form [a-z_][a-z0-9_]*")
 
 
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+
+
 def b64u(data: bytes) -> str:
     """Base64url without padding (RFC 4648 §5)."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
 
 
 def unb64u(text: str, *, size: int | None = None) -> bytes:
     """The bytes whose `b64u` is exactly `text`; `size` is their required number. Raises BadEncoding."""
     try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        data = a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4))
     except ValueError:
         raise BadEncoding("not base64url") from None
     if b64u(data) != text:

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from verifier.acts import ITEM, SKEW_SECONDS, check_item, read_content
-from verifier.commitment import accounts_hash, check_commitment
+from verifier.commitment import check_commitment
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import PublicKey
 from verifier.encoding import (
@@ -27,7 +27,6 @@ from verifier.encoding import (
     check_members,
     decode_base64url,
     decode_canonical,
-    encode_base64url,
     encode_canonical,
     get_bytes,
     get_integer,
@@ -38,7 +37,6 @@ from verifier.encoding import (
 from verifier.errors import Code, Refuted, refuted
 from verifier.leaf import raw_of, text_of
 from verifier.merkle import HASH, hash_leaf, verify_inclusion
-from verifier.passkey import parse_assertion, verify_assertion
 from verifier.statement import Envelope, parse_envelope, verify_envelope
 from verifier.tags import CHAIN
 from verifier.terms import PARTICIPANT
@@ -49,15 +47,8 @@ DECISION_MEMBERS = frozenset(
     {"basis", "consent_version", "decision", "obligations", "reasons", "ruleset", "used_today"}
 )
 
-Places = tuple[tuple[str, ...], tuple[str, ...]]
-"""The rpIds and origins at which customers may confirm; empty = any."""
-
 DefectRow = tuple[str, str, str, str, str]
 """Code, sentence, field, expected, found."""
-
-
-Gesture = tuple[str, str, str, bytes, str]
-"""A passkey assertion that verified: credential id, public key (base64url), rpId, challenge, terms hash."""
 
 
 class Facts(NamedTuple):
@@ -74,7 +65,7 @@ class Facts(NamedTuple):
     relayed: bool
     content: Object
     outcome: Object | None
-    gesture: Gesture | None
+    assertion: Object | None
 
 
 class Found(NamedTuple):
@@ -159,15 +150,8 @@ class Reader:
         backend: Backend,
         keys: Mapping[str, PublicKey],
         signatures: bool = True,
-        places: Places = ((), ()),
     ) -> None:
-        self.origin, self.backend, self.keys, self.signatures, self.places = (
-            origin,
-            backend,
-            keys,
-            signatures,
-            places,
-        )
+        self.origin, self.backend, self.keys, self.signatures = origin, backend, keys, signatures
         self._batch: tuple[str, Envelope, Object, list[DefectRow]] | None = None
         self._header = lru_cache(maxsize=4096)(_read_header)
 
@@ -234,12 +218,6 @@ class Reader:
             )
         iss = str(payload["iss"])
         _check_chain(kind, chain, act, iss, content)
-        gesture = None
-        if "assertion" in members:
-            try:
-                gesture = self._gesture(get_object(members, "assertion"), act, content)
-            except Refuted as refusal:
-                defects.append(row_of(refusal))
         encoded = f"{iss}\0{payload['jti']}".encode()
         return Facts(
             act,
@@ -252,7 +230,7 @@ class Reader:
             "relayed" in payload,
             content,
             outcome,
-            gesture,
+            get_object(members, "assertion") if "assertion" in members else None,
         )
 
     def _statement(self, jws: str, defects: list[DefectRow]) -> tuple[Object, str]:
@@ -296,36 +274,6 @@ class Reader:
         self._payload_key = sha256(envelope.payload).digest()[:16]
         self._batch = (jws, envelope, content, mine)
         return content, envelope.kid
-
-    def _gesture(self, record: Object, act: str, content: Object) -> Gesture:
-        """A passkey assertion over this very act. Where the trust file names no passkey places, the place the
-        assertion names is taken; the audit then says that places were not checked."""
-        assertion = parse_assertion(record)
-        rp_ids, origins = self.places
-        verify_assertion(
-            assertion, rp_ids or (assertion.rp_id,), origins or (assertion.origin,), self.backend
-        )
-        wanted: dict[str, Json] = {"act": act, "consent_id": content.get("consent_id")}
-        if "terms_hash" in content:
-            wanted["terms_hash"] = content["terms_hash"]
-        if "accounts" in content:
-            wanted["accounts_hash"] = encode_base64url(accounts_hash(get_texts(content, "accounts", 0, 100)))
-        for name, value in wanted.items():
-            if assertion.signed[name] != value:
-                raise refuted(
-                    Code.CONSENT_INVALID,
-                    "the customer confirmed something else",
-                    field=f"assertion.{name}",
-                    expected=value,
-                    found=assertion.signed[name],
-                )
-        return (
-            str(record["credential_id"]),
-            str(record["public_key"]),
-            assertion.rp_id,
-            assertion.challenge,
-            str(assertion.signed["terms_hash"]),
-        )
 
     def _envelope(self, jws: str) -> Envelope:
         """As `statement.parse_envelope`; headers repeat, so each is read once."""
