@@ -14,7 +14,7 @@ from ledger.canonical import b64u
 from ledger.entries.acts import AccessBatch, ConsentAuthorise
 from ledger.entries.assertion import parse_assertion
 from ledger.entries.statement import Statement, parse_item, parse_statement
-from ledger.errors import BadStatement, Unavailable
+from ledger.errors import BadStatement, LedgerError, Unavailable
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.notes.keys import VerifierKey
@@ -22,7 +22,7 @@ from ledger.participants import Registry
 from ledger.planning.commands import BatchItem, Command, ExpireConsent, RecordDocuments, Recorded, SubmitStatement
 from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
-from ledger.sequencer.loop import Answer, Repeated, Sequencer
+from ledger.sequencer.loop import Answer, Deliver, Repeated, Sequencer
 from ledger.storage.log import LogStore
 from ledger.vault.keystore import KeyStore
 
@@ -119,9 +119,22 @@ class Ledger:
             signed_by_customer = parse_assertion(assertion)
         return SubmitStatement(read, companion=beside, assertion=signed_by_customer)
 
-    def submit(self, command: Command) -> Future[Answer]:
-        """Hand a command to the sequencer. Raises QueueFull, SequencerStopped."""
-        return self._sequencer.submit(command)
+    def submit(self, command: Command, deliver: Deliver) -> None:
+        """Hand a command to the sequencer, which calls `deliver` on its thread. Raises QueueFull, SequencerStopped."""
+        self._sequencer.submit(command, deliver)
+
+    def submit_soon(self, command: Command) -> Future[Answer]:
+        """Hand a command to the sequencer; the future has the answer or the error. Raises QueueFull, SequencerStopped."""
+        future: Future[Answer] = Future()
+
+        def deliver(answer: Answer | LedgerError) -> None:
+            if isinstance(answer, LedgerError):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+        self._sequencer.submit(command, deliver)
+        return future
 
     def settle(self, answer: Answer) -> tuple[Recorded, ...]:
         """The entries of an answer; for a repeated statement its first receipts are read again (blocking)."""
@@ -132,7 +145,7 @@ class Ledger:
     def submit_and_wait(self, command: Command) -> tuple[Recorded, ...]:
         """Submit and wait for the commit. Raises what the rules say, or Unavailable after a minute."""
         try:
-            return self.settle(self.submit(command).result(WAIT_SECONDS))
+            return self.settle(self.submit_soon(command).result(WAIT_SECONDS))
         except TimeoutError:
             raise Unavailable("no answer within a minute; submitting the same statement again is safe") from None
 

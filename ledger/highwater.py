@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ledger.errors import BadEncoding, Corrupt, InvalidInput, Rollback
+from ledger.errors import Corrupt, InvalidInput, Rollback
 from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 from ledger.notes.keys import VerifierKey
 
@@ -27,21 +27,22 @@ class HighWater:
     def read(self) -> tuple[Checkpoint, str] | None:
         """The recorded checkpoint and its note; None on a node that has never signed. Raises Corrupt."""
         try:
-            note = self._path.read_text(encoding="utf-8")
+            written = self._path.read_bytes()
         except FileNotFoundError:
             return None
         try:
+            note = written.decode()
             return open_checkpoint(note, self._vkey), note
-        except (BadEncoding, InvalidInput) as error:
+        except (InvalidInput, UnicodeDecodeError) as error:
             raise Corrupt(
-                f"the high-water file {self._path} is damaged or belongs to another log ({error.detail}). Restore it from "
+                f"the high-water file {self._path} is damaged or belongs to another log ({error}). Restore it from "
                 "its backup; if there is none, compare the ledger's checkpoint with one held by a participant, then "
                 "remove the file and start again"
             ) from None
 
     def record(self, note: str) -> None:
         """Replace the recorded checkpoint."""
-        self._partial.write_text(note, encoding="utf-8")
+        self._partial.write_bytes(note.encode())
         os.replace(self._partial, self._path)
 
     def sync(self) -> None:

@@ -34,23 +34,23 @@ from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 
 
 class _Document(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    v: Literal[1] = 1
+    v: Literal[1]
 
 
-class LedgerOpened(_Document, kw_only=True, tag_field="type", tag="ledger.opened"):
+class LedgerOpened(_Document, frozen=True, kw_only=True, tag_field="type", tag="ledger.opened"):
     """The first leaf: which log this is."""
 
     origin: Origin
     ruleset: Annotated[int, Meta(ge=1)]
 
 
-class RulesetActivated(_Document, kw_only=True, tag_field="type", tag="ruleset.activated"):
+class RulesetActivated(_Document, frozen=True, kw_only=True, tag_field="type", tag="ruleset.activated"):
     """Rules for all entries above this one."""
 
     ruleset: Annotated[int, Meta(ge=1)]
 
 
-class ParticipantRegistered(_Document, kw_only=True, tag_field="type", tag="participant.registered"):
+class ParticipantRegistered(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.registered"):
     """A new participant."""
 
     participant: ParticipantId
@@ -61,7 +61,7 @@ class ParticipantRegistered(_Document, kw_only=True, tag_field="type", tag="part
         require_sorted_unique("roles", self.roles)
 
 
-class KeyAdded(_Document, kw_only=True, tag_field="type", tag="key.added"):
+class KeyAdded(_Document, frozen=True, kw_only=True, tag_field="type", tag="key.added"):
     """A public key of a participant, for statements or for client authentication; one key, one purpose."""
 
     participant: ParticipantId
@@ -71,7 +71,7 @@ class KeyAdded(_Document, kw_only=True, tag_field="type", tag="key.added"):
     jwk: dict[str, str]
 
 
-class KeyRevoked(_Document, kw_only=True, tag_field="type", tag="key.revoked"):
+class KeyRevoked(_Document, frozen=True, kw_only=True, tag_field="type", tag="key.revoked"):
     """A key that may sign nothing above this leaf."""
 
     participant: ParticipantId
@@ -79,21 +79,21 @@ class KeyRevoked(_Document, kw_only=True, tag_field="type", tag="key.revoked"):
     reason: Code
 
 
-class ParticipantSuspended(_Document, kw_only=True, tag_field="type", tag="participant.suspended"):
+class ParticipantSuspended(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.suspended"):
     """A participant that may only reduce sharing from here on."""
 
     participant: ParticipantId
     reason: Code
 
 
-class ParticipantReinstated(_Document, kw_only=True, tag_field="type", tag="participant.reinstated"):
+class ParticipantReinstated(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.reinstated"):
     """The end of a suspension."""
 
     participant: ParticipantId
     reason: Code
 
 
-class Erasure(_Document, kw_only=True, tag_field="type", tag="erasure"):
+class Erasure(_Document, frozen=True, kw_only=True, tag_field="type", tag="erasure"):
     """The data keys of these chains are destroyed; their bodies are unreadable for ever."""
 
     chains: Annotated[tuple[Bytes32, ...], Meta(min_length=1, max_length=8)]
@@ -105,7 +105,7 @@ class Erasure(_Document, kw_only=True, tag_field="type", tag="erasure"):
         require_sorted_unique("approved_by", self.approved_by)
 
 
-class Disclosure(_Document, kw_only=True, tag_field="type", tag="disclosure"):
+class Disclosure(_Document, frozen=True, kw_only=True, tag_field="type", tag="disclosure"):
     """Evidence of the entries `from_index` … `to_index` (both included) was opened to a participant for a case."""
 
     participant: ParticipantId
@@ -127,14 +127,14 @@ Document = (
 )
 
 RULESETS: Final = (1,)
-_decoder = msgspec.json.Decoder(Document)
+_decoder: Final[msgspec.json.Decoder[Document]] = msgspec.json.Decoder(Document)
 
 
 def parse_document(document: Mapping[str, Any]) -> Document:
     """Read an operator document strictly. Raises InvalidInput."""
     try:
         return _decoder.decode(msgspec.json.encode(document))
-    except (msgspec.DecodeError, msgspec.EncodeError) as error:
+    except (msgspec.DecodeError, msgspec.EncodeError, TypeError, UnicodeEncodeError) as error:
         raise InvalidInput(f"the operator document is not acceptable: {error}") from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 MAX_GRADE: Final = 3
@@ -34,6 +34,6 @@ def highest_grade(permissions: Iterable[str]) -> int | None:
     return None if None in grades else max(grade for grade in grades if grade is not None)
 
 
-def is_granted(permission: str, granted: Iterable[str]) -> bool:
+def is_granted(permission: str, granted: Collection[str]) -> bool:
     """Whether a permission is among the granted ones or implied by one of them."""
-    return permission in granted or IMPLIED_BY.get(permission) in granted
+    return permission in granted or IMPLIED_BY.get(permission, permission) in granted

@@ -43,7 +43,7 @@ class Sca(Struct, frozen=True, forbid_unknown_fields=True):
     at: Seconds
 
 
-class ConsentRequest(Payload, kw_only=True):
+class ConsentRequest(Payload, frozen=True, kw_only=True):
     """A recipient asks for a consent under these terms."""
 
     act: Literal["consent.request"]
@@ -56,7 +56,7 @@ class ConsentRequest(Payload, kw_only=True):
     v: ProtocolVersion
 
 
-class ConsentAuthorise(Payload, kw_only=True):
+class ConsentAuthorise(Payload, frozen=True, kw_only=True):
     """A holder says that a customer, strongly authenticated, agreed to one version's terms for these accounts."""
 
     accounts: Annotated[tuple[Reference, ...], Meta(min_length=1, max_length=100)]
@@ -77,7 +77,7 @@ class ConsentAuthorise(Payload, kw_only=True):
         require_sorted_unique("accounts", self.accounts)
 
 
-class ConsentStep(Payload, kw_only=True):
+class ConsentStep(Payload, frozen=True, kw_only=True):
     """Any of the steps that carry only who wanted it and why."""
 
     act: Literal[
@@ -93,7 +93,7 @@ class ConsentStep(Payload, kw_only=True):
     v: ProtocolVersion
 
 
-class ConsentAmend(Payload, kw_only=True):
+class ConsentAmend(Payload, frozen=True, kw_only=True):
     """A recipient proposes new terms for an existing consent."""
 
     act: Literal["consent.amend"]
@@ -125,7 +125,7 @@ class AccessItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
         require_sorted_unique("permissions", self.permissions)
 
 
-class AccessRequest(Payload, kw_only=True, rename={"from_": "from"}):
+class AccessRequest(Payload, frozen=True, kw_only=True, rename={"from_": "from"}):
     """A recipient (or the holder for it, `relayed`) asks to read data now."""
 
     accounts: Accounts
@@ -150,7 +150,7 @@ class AccessRequest(Payload, kw_only=True, rename={"from_": "from"}):
         require_sorted_unique("permissions", self.permissions)
 
 
-class AccessBatch(Payload, kw_only=True):
+class AccessBatch(Payload, frozen=True, kw_only=True):
     """One signature over many access items, which travel beside the statement."""
 
     act: Literal["access.batch"]
@@ -164,7 +164,7 @@ class AccessBatch(Payload, kw_only=True):
     v: ProtocolVersion
 
 
-class AccessLeg(Payload, kw_only=True):
+class AccessLeg(Payload, frozen=True, kw_only=True):
     """What a holder released, or a recipient received, under one decision. `bytes` and `rows` are counts."""
 
     act: Literal["access.receive", "access.release"]
@@ -181,7 +181,7 @@ class AccessLeg(Payload, kw_only=True):
     v: ProtocolVersion
 
 
-class SubjectConsent(Payload, kw_only=True):
+class SubjectConsent(Payload, frozen=True, kw_only=True):
     """A holder links a consent to its own reference for the customer; it accompanies an authorisation."""
 
     act: Literal["subject.consent"]
@@ -198,7 +198,7 @@ CredentialId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{22,1364}\Z", max_len
 Domain = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z", max_length=253)]
 
 
-class SubjectEnrol(Payload, kw_only=True):
+class SubjectEnrol(Payload, frozen=True, kw_only=True):
     """A holder binds a customer's passkey to the customer, after strong authentication."""
 
     act: Literal["subject.enrol"]
@@ -214,7 +214,7 @@ class SubjectEnrol(Payload, kw_only=True):
     v: ProtocolVersion
 
 
-class SubjectUnenrol(Payload, kw_only=True):
+class SubjectUnenrol(Payload, frozen=True, kw_only=True):
     """A holder takes a passkey out of use."""
 
     act: Literal["subject.unenrol"]

@@ -89,6 +89,6 @@ def decode_evidence(data: bytes) -> Evidence:
     raw = _decoder.decode(data)
     outcome: Outcome | UnsetType = UNSET
     if raw.outcome is not UNSET:
-        target = AccessOutcome if "decision" in raw.outcome else ConsentOutcome
-        outcome = msgspec.convert(raw.outcome, target)
+        is_access = "decision" in raw.outcome
+        outcome = msgspec.convert(raw.outcome, AccessOutcome) if is_access else msgspec.convert(raw.outcome, ConsentOutcome)
     return Evidence(act=raw.act, assertion=raw.assertion, item=raw.item, outcome=outcome, statements=raw.statements)

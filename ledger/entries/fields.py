@@ -10,6 +10,9 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from ledger.canonical import unb64u
+from ledger.errors import BadEncoding
+
 SAFE_INTEGER: Final = 2**53 - 1
 
 ORIGIN: Final = re.compile(r"[^\s+\x00-\x1f\x7f-\x9f]{1,255}\Z")
@@ -43,6 +46,19 @@ Actor = Literal["court", "customer", "guardian", "holder", "recipient", "system"
 Role = Literal["auditor", "holder", "recipient", "regulator", "technology-provider"]
 Algorithm = Literal["ES256", "EdDSA", "PS256"]
 KeyUse = Literal["client", "statement"]
+
+
+def require_base64url(name: str, text: str, least: int, most: int) -> None:
+    """Refuse a text that is not the canonical base64url of `least` to `most` bytes.
+
+    Raises ValueError, which the decoder reports as a validation error of the statement.
+    """
+    try:
+        size = len(unb64u(text))
+    except BadEncoding as error:
+        raise ValueError(f"{name}: {error.detail}") from None
+    if not least <= size <= most:
+        raise ValueError(f"{name} must have {least} to {most} bytes, not {size}")
 
 
 def require_sorted_unique(name: str, values: tuple[str, ...]) -> None:

@@ -125,9 +125,13 @@ def verifier_of(alg: str, jwk: Mapping[str, object]) -> Verify:
             return _es256_verifier(ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key())
         if alg == "PS256":
             _require(jwk, "e,kty,n", kty="RSA", e="AQAB")
-            modulus = int.from_bytes(_member(jwk, "n"))
-            if not 2048 <= modulus.bit_length() <= 3072 or modulus.bit_length() % 8:
+            encoded = _member(jwk, "n")
+            modulus = int.from_bytes(encoded)
+            if not 2048 <= modulus.bit_length() <= 3072:
                 raise InvalidInput(f"an RSA key must have 2048 to 3072 bits, not {modulus.bit_length()}", member="n")
+            if modulus.bit_length() != 8 * len(encoded) or not modulus & 1:
+                # one key, one spelling (RFC 7518 §6.3.1.1): leading zeros would let a key be registered twice
+                raise InvalidInput("an RSA modulus is odd, fills whole bytes and has no leading zeros", member="n")
             return _ps256_verifier(rsa.RSAPublicNumbers(65537, modulus).public_key())
     except ValueError:
         raise InvalidInput("the JWK is not a valid public key") from None

@@ -74,7 +74,7 @@ class IndexHeadLeaf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 Leaf = CommitmentLeaf | OperatorLeaf | IndexHeadLeaf
 
-_decoders: Final = {
+_decoders: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     "consent": msgspec.json.Decoder(CommitmentLeaf),
     "subject": msgspec.json.Decoder(CommitmentLeaf),
     "operator": msgspec.json.Decoder(OperatorLeaf),
@@ -163,9 +163,10 @@ def parse_leaf(data: bytes) -> Leaf:
     if decoder is None:
         raise BadEncoding(f"the leaf's kind {str(kind)[:32]!r} is not known", member="kind")
     try:
-        return decoder.decode(data)
+        leaf: Leaf = decoder.decode(data)
     except msgspec.DecodeError as error:
         raise BadEncoding(f"not a leaf: {error}") from None
+    return leaf
 
 
 def open_commitment(leaf: CommitmentLeaf, evidence: bytes, opening: bytes) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -27,8 +26,7 @@ def header_text(alg: str, kid: str) -> str:
     return b64u(encode({"alg": alg, "kid": kid, "typ": TYP}))
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """A statement whose signature has verified and whose payload has been read."""
 
     text: str
@@ -37,6 +35,8 @@ class Statement:
     payload: Act
     payload_hash: bytes
     """SHA-256 of the payload bytes: what makes a repeat the same statement."""
+    jti: bytes
+    """The 16 bytes of the payload's `jti`."""
 
 
 class _Peek(msgspec.Struct, frozen=True):
@@ -66,7 +66,8 @@ def parse_statement(text: str, check_signature: CheckSignature) -> Statement:
         raise BadEncoding(f"a statement is a compact JWS of three parts, not {len(parts)}")
     payload, signature = unb64u(parts[1]), unb64u(parts[2])
     kid = check_signature(parts[0], text[: len(parts[0]) + 1 + len(parts[1])].encode(), signature)
-    return Statement(text, kid, parse_payload(payload), hashlib.sha256(payload).digest())
+    read = parse_payload(payload)
+    return Statement(text, kid, read, hashlib.sha256(payload).digest(), unb64u(read.jti, size=16))
 
 
 def parse_payload(payload: bytes) -> Act:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from ledger.entries.acts import AccessItem
 from ledger.entries.assertion import Assertion
 from ledger.entries.evidence import Outcome
@@ -35,9 +37,9 @@ class SubmitStatement:
     """For `consent.authorise`: the customer's own passkey record."""
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> tuple[str, bytes]:
         """(iss, jti): unique for ever."""
-        return self.statement.payload.iss, self.statement.payload.jti
+        return self.statement.payload.iss, self.statement.jti
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,7 @@ class RecordIndexHead:
 Command = SubmitStatement | RecordDocuments | ExpireConsent | RecordIndexHead
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """One entry as its submitter may see it: durable, included, signed."""
 
     index: int

@@ -7,7 +7,6 @@ here, in log order, so that a revocation with a lower index always counts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from msgspec import UNSET, structs
@@ -28,9 +27,8 @@ from ledger.entries.acts import (
     SubjectUnenrol,
 )
 from ledger.entries.assertion import Assertion, Credential, check_ceremony, check_credential, cose_verifier
-from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence, Outcome, encode_evidence
+from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence, encode_evidence
 from ledger.entries.leaf import (
-    NO_HASH,
     Kind,
     commitment,
     consent_chain,
@@ -61,80 +59,10 @@ from ledger.planning.commands import (
     RecordIndexHead,
     SubmitStatement,
 )
+from ledger.planning.world import ChainHead, Entry, Plan, Seen, World
 
 IAT_SKEW_MS = 300_000
 """How far a statement's `iat` may lie from the ledger's time."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChainHead:
-    """Where a chain continues: the next `seq`, and the leaf hash of its last leaf."""
-
-    seq: int = 0
-    last_hash: bytes = NO_HASH
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A statement that is in the log already."""
-
-    payload_hash: bytes
-    indexes: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class World:
-    """What the planner may know: the state that all lower indexes produce, for the things this batch touches."""
-
-    size: int
-    time: int
-    last_hash: bytes
-    registry: Registry
-    seen: dict[tuple[str, str], Seen]
-    consents: dict[str, Consent]
-    chains: dict[bytes, ChainHead]
-    credentials: dict[str, Credential] = field(default_factory=dict)
-    """Passkeys by credential id."""
-    challenges: set[str] = field(default_factory=set)
-    """Challenges (b64u) that entries of the log have used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry to be written."""
-
-    index: int
-    time: int
-    kind: Kind
-    chain: bytes | None
-    seq: int | None
-    leaf: bytes
-    leaf_hash: bytes
-    evidence: bytes | None = None
-    opening: bytes | None = None
-    act: str = ""
-    consent_id: str | None = None
-    outcome: Outcome | None = None
-    iss: str | None = None
-    jti: str | None = None
-    position: int | None = None
-    payload_hash: bytes | None = None
-
-
-@dataclass(slots=True)
-class Plan:
-    """What a batch leads to. `results` has one item per command: indexes of entries, or why it was refused."""
-
-    entries: list[Entry] = field(default_factory=list)
-    results: list[tuple[int, ...] | LedgerError] = field(default_factory=list)
-    repeated: list[bool] = field(default_factory=list)
-    """Whether the command of the same place was recorded before this batch (or earlier in it)."""
-    changed: dict[str, Consent] = field(default_factory=dict)
-    """Consents whose state differs after the batch."""
-    credentials: dict[str, Credential] = field(default_factory=dict)
-    """Passkeys that were enrolled or unenrolled."""
-    challenges: dict[str, int] = field(default_factory=dict)
-    """Challenges used in this batch, with the index of their entry."""
 
 
 def plan_batch(
@@ -282,7 +210,7 @@ class _Planner:
         link = companion.payload
         if (link.iss, link.consent_id) != (payload.iss, payload.consent_id):
             raise BadStatement("the subject.consent must be of the same holder and for the same consent")
-        if (link.iss, link.jti) in self.world.seen or link.jti == payload.jti:
+        if (link.iss, companion.jti) in self.world.seen or link.jti == payload.jti:
             raise JtiReused("the jti of the subject.consent was used by this issuer before")
         before = self.world.consents.get(payload.consent_id)
         after = apply(before, payload, self.world.registry, index=self.world.size, time=self.world.time)
@@ -296,7 +224,7 @@ class _Planner:
         self._consent_event(payload.act, structs.replace(after, subject_chain=chain), statement, assertion)
         evidence = Evidence(act=link.act, statements=(companion.text,))
         entry = self._append(Kind.SUBJECT, chain, evidence, companion, consent_id=payload.consent_id)
-        self.world.seen[link.iss, link.jti] = Seen(companion.payload_hash, (entry.index,))
+        self.world.seen[link.iss, companion.jti] = Seen(companion.payload_hash, (entry.index,))
 
     def _consent_event(
         self, act: str, after: Consent, statement: Statement | None, assertion: Assertion | None = None
@@ -389,15 +317,15 @@ class _Planner:
             kind, chain=chain, committed=commitment(body, opening), index=world.size, prev=world.last_hash,
             prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
         )  # fmt: skip
-        signed = statement is not None
+        outcome = None if evidence.outcome is UNSET else evidence.outcome
         entry = Entry(
             world.size, world.time, kind, chain, head.seq, leaf, leaf_hash(leaf), body, opening, evidence.act, consent_id,
-            None if evidence.outcome is UNSET else evidence.outcome,
-            iss=statement.payload.iss if signed else None,
-            jti=statement.payload.jti if signed else None,
-            position=position if signed else None,
-            payload_hash=statement.payload_hash if signed else None,
+            outcome,
         )  # fmt: skip
+        if statement is not None:
+            entry = structs.replace(
+                entry, iss=statement.payload.iss, jti=statement.jti, position=position, payload_hash=statement.payload_hash
+            )
         self._take(entry)
         return entry
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
@@ -15,6 +14,8 @@ from ledger.consent.catalogue import GRADES, MAX_GRADE, is_granted
 from ledger.policy.reasons import Reason
 
 RULESET: Final = 1
+
+_DIRECTIONS: Final = (("ReadTransactionsCredits", "credit"), ("ReadTransactionsDebits", "debit"))
 
 
 class Item(Protocol):
@@ -34,55 +35,58 @@ class Item(Protocol):
     def to(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    consent: Consent
-    item: Item
-    time: int
+Rule = Callable[[Consent, Item, int], Reason | None]
+"""One check: the consent, what is asked, the time (ms)."""
 
 
-def _not_active(q: _Question) -> Reason | None:
-    status = q.consent.status_at(q.time)
+def _not_active(consent: Consent, item: Item, time: int) -> Reason | None:
+    status = consent.status_at(time)
     return None if status is Status.ACTIVE else Reason(f"CONSENT_{status}")
 
 
-def _not_started(q: _Question) -> Reason | None:
-    return Reason.CONSENT_NOT_STARTED if q.time < q.consent.terms.starts_at * 1000 else None
+def _not_started(consent: Consent, item: Item, time: int) -> Reason | None:
+    return Reason.CONSENT_NOT_STARTED if time < consent.terms.starts_at * 1000 else None
 
 
-def _purpose(q: _Question) -> Reason | None:
-    return Reason.PURPOSE_MISMATCH if q.item.purpose != q.consent.terms.purpose.code else None
+def _purpose(consent: Consent, item: Item, time: int) -> Reason | None:
+    return Reason.PURPOSE_MISMATCH if item.purpose != consent.terms.purpose.code else None
 
 
-def _account(q: _Question) -> Reason | None:
-    inside = all(account in q.consent.accounts for account in q.item.accounts)
-    return None if inside else Reason.ACCOUNT_NOT_IN_CONSENT
+def _account(consent: Consent, item: Item, time: int) -> Reason | None:
+    for account in item.accounts:
+        if account not in consent.accounts:
+            return Reason.ACCOUNT_NOT_IN_CONSENT
+    return None
 
 
-def _permission(q: _Question) -> Reason | None:
-    granted = all(is_granted(permission, q.consent.terms.permissions) for permission in q.item.permissions)
-    return None if granted else Reason.PERMISSION_MISSING
+def _permission(consent: Consent, item: Item, time: int) -> Reason | None:
+    for permission in item.permissions:
+        if not is_granted(permission, consent.terms.permissions):
+            return Reason.PERMISSION_MISSING
+    return None
 
 
-def _grade(q: _Question) -> Reason | None:
-    limit = min(q.consent.terms.grade, MAX_GRADE)
-    within = all(GRADES.get(permission, MAX_GRADE + 1) <= limit for permission in q.item.permissions)
-    return None if within else Reason.GRADE_EXCEEDED
+def _grade(consent: Consent, item: Item, time: int) -> Reason | None:
+    limit = min(consent.terms.grade, MAX_GRADE)
+    for permission in item.permissions:
+        if GRADES.get(permission, MAX_GRADE + 1) > limit:
+            return Reason.GRADE_EXCEEDED
+    return None
 
 
-def _window(q: _Question) -> Reason | None:
-    start, end = narrowed_window(q.item, q.consent)
-    backwards = q.item.to and q.item.to < q.item.from_
+def _window(consent: Consent, item: Item, time: int) -> Reason | None:
+    start, end = narrowed_window(item, consent)
+    backwards = item.to and item.to < item.from_
     return Reason.WINDOW_EXCEEDED if backwards or (end and start > end) else None
 
 
-def _frequency(q: _Question) -> Reason | None:
-    limit = q.consent.terms.frequency_per_day
-    exceeded = not q.item.customer_present and limit and q.consent.used_on(utc_day(q.time)) >= limit
+def _frequency(consent: Consent, item: Item, time: int) -> Reason | None:
+    limit = consent.terms.frequency_per_day
+    exceeded = not item.customer_present and limit and consent.used_on(utc_day(time)) >= limit
     return Reason.FREQUENCY_EXCEEDED if exceeded else None
 
 
-_RULES: Final[tuple[Callable[[_Question], Reason | None], ...]] = (
+_RULES: Final[tuple[Rule, ...]] = (
     _not_active, _not_started, _purpose, _account, _permission, _grade, _window, _frequency,
 )  # fmt: skip
 """The checks on a consent that is the signer's own, in their order."""
@@ -90,8 +94,9 @@ _RULES: Final[tuple[Callable[[_Question], Reason | None], ...]] = (
 
 def narrowed_window(item: Item, consent: Consent) -> tuple[int, int]:
     """The part of the asked window that lies inside the consent's history window; seconds, 0 = open."""
-    ends = [end for end in (item.to, consent.terms.history_to) if end]
-    return max(item.from_, consent.terms.history_from), min(ends, default=0)
+    asked, allowed = item.to, consent.terms.history_to
+    end = min(asked, allowed) if asked and allowed else asked or allowed
+    return max(item.from_, consent.terms.history_from), end
 
 
 def decide(
@@ -105,8 +110,10 @@ def decide(
     reasons: list[Reason] = []
     if registry.is_suspended(consent.terms.holder) or registry.is_suspended(consent.terms.recipient):
         reasons.append(Reason.PARTICIPANT_SUSPENDED)
-    question = _Question(consent, item, time)
-    reasons.extend(reason for rule in _RULES if (reason := rule(question)) is not None)
+    for rule in _RULES:
+        reason = rule(consent, item, time)
+        if reason is not None:
+            reasons.append(reason)
     return AccessOutcome(
         basis=consent.basis,
         consent_version=consent.version,
@@ -121,10 +128,9 @@ def decide(
 def obligations(item: Item, consent: Consent) -> Obligations:
     """What the holder must apply when it answers an allowed access."""
     granted = consent.terms.permissions
-    directions = {"ReadTransactionsCredits": "credit", "ReadTransactionsDebits": "debit"}
     start, end = narrowed_window(item, consent)
     return Obligations(
-        directions=tuple(word for code, word in directions.items() if code in granted),
+        directions=tuple(word for code, word in _DIRECTIONS if code in granted),
         from_=start,
         masks=() if "ReadPAN" in granted else ("pan",),
         to=end,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import JtiReused, LedgerError
-from ledger.planning.plan import Plan
+from ledger.planning.world import Plan
 
 
 @dataclass(slots=True)

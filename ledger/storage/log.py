@@ -11,14 +11,14 @@ import msgspec
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from ledger.canonical import b64u, unb64u
+from ledger.canonical import unb64u
 from ledger.consent.state import Consent
 from ledger.entries.assertion import Credential
 from ledger.entries.leaf import Kind, consent_chain
 from ledger.errors import Corrupt, Unavailable
 from ledger.merkle.edge import FullTile
 from ledger.participants import Registry, parse_document
-from ledger.planning.plan import ChainHead, Entry, Plan, Seen
+from ledger.planning.world import ChainHead, Entry, Plan, Seen
 from ledger.storage.engines import driver_for
 from ledger.storage.rows import (
     consent_row,
@@ -58,13 +58,13 @@ class BatchTransaction:
             raise Unavailable("there is no log in this database yet: run «consent-ledger init»")
         return Head(row.size, row.time, row.last_hash, row.edge, row.checkpoint)
 
-    def seen(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+    def seen(self, keys: Iterable[tuple[str, bytes]]) -> dict[tuple[str, bytes], Seen]:
         """Which of these (iss, jti) are in the log, with the indexes of their entries in order of position."""
-        wanted = [(iss, unb64u(jti, size=16)) for iss, jti in set(keys)]
-        found: dict[tuple[str, str], list[tuple[int, int, bytes]]] = {}
+        wanted = list(keys)
+        found: dict[tuple[str, bytes], list[tuple[int, int, bytes]]] = {}
         if wanted:
             for iss, jti, position, index, payload_hash in self._driver.find_statements(self._connection, wanted):
-                found.setdefault((iss, b64u(bytes(jti))), []).append((position, index, bytes(payload_hash)))
+                found.setdefault((iss, bytes(jti)), []).append((position, index, bytes(payload_hash)))
         return {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in found.items()}
 
     def consents(self, consent_ids: Iterable[str]) -> dict[str, Consent]:
@@ -243,4 +243,5 @@ def select_in(connection: Connection, query: Any, column: Any, values: Sequence[
 
 def log_size(connection: Connection) -> int:
     """How many entries are committed in this connection's snapshot."""
-    return connection.execute(select(func.coalesce(func.max(entries.c.idx) + 1, 0))).scalar_one()
+    size: int = connection.execute(select(func.coalesce(func.max(entries.c.idx) + 1, 0))).scalar_one()
+    return size

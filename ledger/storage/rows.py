@@ -8,12 +8,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from ledger.canonical import unb64u
 from ledger.consent.state import Consent, Pending, Status
 from ledger.entries.assertion import Credential
 from ledger.entries.leaf import OPENING_SIZE, consent_chain
 from ledger.entries.terms import Terms
-from ledger.planning.plan import Entry
+from ledger.planning.world import Entry
 from ledger.vault.cipher import Cipher, consent_place, credential_place, evidence_place
 
 
@@ -39,9 +38,8 @@ def entry_row(entry: Entry, cipher: Cipher | None) -> tuple[Any, ...]:
     sealed = None
     if cipher is not None and entry.evidence is not None and entry.opening is not None:
         sealed = cipher.seal(entry.opening + entry.evidence, evidence_place(entry.index))
-    jti = None if entry.jti is None else unb64u(entry.jti, size=16)
     return (
-        entry.index, entry.kind.value, entry.chain, entry.seq, entry.leaf, entry.leaf_hash, sealed, entry.iss, jti,
+        entry.index, entry.kind.value, entry.chain, entry.seq, entry.leaf, entry.leaf_hash, sealed, entry.iss, entry.jti,
         entry.position, entry.payload_hash,
     )  # fmt: skip
 

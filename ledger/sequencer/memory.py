@@ -1,0 +1,116 @@
+"""What a sequencer keeps between batches, and how it loads the rest.
+
+The memory is valid as long as no other node has written since: the head row tells. Otherwise it is thrown away and what a
+batch touches is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from ledger.canonical import b64u
+from ledger.consent.state import Consent
+from ledger.entries.acts import AccessBatch, SubjectConsent, SubjectEnrol, SubjectUnenrol
+from ledger.entries.leaf import consent_chain, subject_chain
+from ledger.merkle.edge import Edge
+from ledger.participants import Registry, document_chain, parse_document
+from ledger.planning.commands import Command, ExpireConsent, RecordDocuments, RecordIndexHead, SubmitStatement
+from ledger.planning.world import ChainHead, World
+from ledger.storage.log import BatchTransaction, Head
+
+CACHED_ITEMS: Final = 200_000
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class Memory:
+    """The state after the last batch this node has seen."""
+
+    head: Head
+    edge: Edge
+    registry: Registry
+    consents: dict[str, Consent] = field(default_factory=dict)
+    chains: dict[bytes, ChainHead] = field(default_factory=dict)
+
+    def load(self, transaction: BatchTransaction, commands: Sequence[Command], now: int) -> World:
+        """The world for these commands at `now` (ms): from memory, the rest from the database."""
+        touched = _Touched.by(commands)
+        chains = {*touched.chains, *map(consent_chain, touched.consents)}
+        return World(
+            size=self.head.size,
+            time=max(now, self.head.time),
+            last_hash=self.head.last_hash,
+            registry=self.registry,
+            seen=transaction.seen(touched.identities),
+            consents=_known(self.consents, touched.consents)
+            | transaction.consents(touched.consents - self.consents.keys()),
+            chains=_known(self.chains, chains) | transaction.chains(chains - self.chains.keys()),
+            credentials=transaction.credentials(touched.credentials),
+            challenges=transaction.challenges(touched.challenges),
+        )
+
+    def advance(self, head: Head, edge: Edge, world: World) -> None:
+        """Take over the state after a committed batch."""
+        self.head, self.edge, self.registry = head, edge, world.registry
+        _remember(self.consents, world.consents)
+        _remember(self.chains, world.chains)
+
+
+@dataclass(slots=True)
+class _Touched:
+    """What a batch of commands may need to know about."""
+
+    identities: set[tuple[str, bytes]] = field(default_factory=set)
+    consents: set[str] = field(default_factory=set)
+    chains: set[bytes] = field(default_factory=set)
+    """Chains other than those of the consents."""
+    credentials: set[str] = field(default_factory=set)
+    challenges: set[str] = field(default_factory=set)
+
+    @classmethod
+    def by(cls, commands: Iterable[Command]) -> _Touched:
+        touched = cls()
+        for command in commands:
+            match command:
+                case SubmitStatement():
+                    touched.add(command)
+                case ExpireConsent():
+                    touched.consents.add(command.consent_id)
+                case RecordDocuments():
+                    documents = map(parse_document, command.documents)
+                    touched.chains.update(map(document_chain, documents))
+                case RecordIndexHead():
+                    pass
+        return touched
+
+    def add(self, command: SubmitStatement) -> None:
+        self.identities.add(command.identity)
+        payload = command.statement.payload
+        if isinstance(payload, AccessBatch):
+            self.consents.update(item.says.consent_id for item in command.items)
+        elif isinstance(payload, SubjectEnrol | SubjectUnenrol):
+            self.chains.add(subject_chain(payload.iss, payload.subject))
+            self.credentials.add(payload.credential_id)
+        else:
+            self.consents.add(payload.consent_id)
+        if command.companion is not None and isinstance(command.companion.payload, SubjectConsent):
+            link = command.companion.payload
+            self.identities.add((link.iss, command.companion.jti))
+            self.chains.add(subject_chain(link.iss, link.subject))
+        if command.assertion is not None:
+            self.credentials.add(command.assertion.credential_id)
+            self.challenges.add(b64u(command.assertion.challenge()))
+
+
+def _known(memory: dict[K, V], keys: set[K]) -> dict[K, V]:
+    return {key: memory[key] for key in keys if key in memory}
+
+
+def _remember(memory: dict[K, V], news: dict[K, V]) -> None:
+    if len(memory) > CACHED_ITEMS:
+        memory.clear()
+    memory.update(news)
