@@ -152,6 +152,24 @@ def test_a_resumed_tree_grows_like_one_that_never_stopped(first: int, more: int)
     assert list(resumed.partial_tiles()) == list(whole.partial_tiles())
 
 
+def test_every_subtree_of_small_trees_is_proved_and_only_with_its_own_root() -> None:
+    leaves = leaves_of(19)
+    for size in range(1, 20):
+        root = merkle.root_of(leaves[:size])
+        for start in range(size):
+            for end in range(start + 1, size + 1):
+                part, proof = (
+                    merkle.root_of(leaves[start:end]),
+                    merkle.subtree_path(start, end, leaves[:size]),
+                )
+                if accepts(merkle.check_subtree, start, end, size):
+                    merkle.verify_subtree_consistency(start, end, size, proof, part, root)
+                    with refusal(Code.BAD_PROOF):
+                        merkle.verify_subtree_consistency(start, end, size, proof, leaves[-1][::-1], root)
+                    with refusal(Code.BAD_PROOF):
+                        merkle.verify_subtree_consistency(start, end, size, [*proof, root], part, root)
+
+
 # --- following ------------------------------------------------------------------------------------------------
 
 

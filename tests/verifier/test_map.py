@@ -101,16 +101,27 @@ def test_a_changed_proof_is_refused(junk: bytes, where: int) -> None:
             assert not accepts(lambda p=proof: patricia.verify_absent(root, key, p))
 
 
-def test_c05_numbers_in_a_proof_are_minimal_and_within_the_key() -> None:
-    key, sibling = b"\0" * 32, b"\1" * 32
-    for bit in (
-        b"\x80\x00",
-        b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
-        b"\x80\x02",
-        b"\xff\xff\x03",
-        b"\x80",
+def folded(key: bytes, value: bytes, *steps: tuple[int, bytes]) -> bytes:
+    """The root that these steps lead to, so that nothing but the form of a proof can be wrong."""
+    node = patricia.hash_leaf(key, value)
+    for bit, sibling in steps:
+        node = patricia.hash_inner(bit, *((sibling, node) if patricia.bit_of(key, bit) else (node, sibling)))
+    return node
+
+
+def test_c05_numbers_in_a_proof_are_minimal_and_fall_within_the_key() -> None:
+    key, sibling, other = b"\0" * 32, b"\1" * 32, b"\2" * 32
+    patricia.verify_present(
+        folded(key, b"v", (9, sibling), (2, other)), key, b"v", b"\x09" + sibling + b"\x02" + other
+    )
+    patricia.verify_present(folded(key, b"v", (255, sibling)), key, b"v", b"\xff\x01" + sibling)
+    for bits, spelled in (
+        ((2, 9), (b"\x02", b"\x09")),
+        ((2, 2), (b"\x02", b"\x02")),
+        ((9, 2), (b"\x89\x00", b"\x02")),
+        ((256, 2), (b"\x80\x02", b"\x02")),
+        ((9, 2), (b"\x89" + b"\x80" * 9 + b"\x00", b"\x02")),
     ):
+        root = folded(key, b"v", (bits[0], sibling), (bits[1], other))
         with refusal(Code.INCOMPLETE):
-            patricia.verify_present(b"\0" * 32, key, b"v", bit + sibling)
-    with refusal(Code.INCOMPLETE):  # bits must fall from the leaf to the root
-        patricia.verify_present(b"\0" * 32, key, b"v", b"\x01" + sibling + b"\x01" + sibling)
+            patricia.verify_present(root, key, b"v", spelled[0] + sibling + spelled[1] + other)

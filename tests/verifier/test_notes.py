@@ -193,6 +193,13 @@ def test_a_policy_that_is_not_one_cannot_be_used(change: Any) -> None:
         parse_policy(change(POLICY).encode())
 
 
+def test_one_public_key_under_two_key_names_is_no_second_witness() -> None:
+    again = Signer(W1.name, 4)
+    again.name = "w9.example"
+    with pytest.raises(CannotCheck, match="same public key"):
+        parse_policy(POLICY.replace(W2.vkey, rename(again)).encode())
+
+
 def test_many_nested_groups_are_evaluated_without_recursion() -> None:
     lines = [f"log {LOG.vkey}", f"witness w0 {W1.vkey}"] + [
         f"group w{n} all w{n - 1}" for n in range(1, 3_000)
