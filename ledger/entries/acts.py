@@ -10,7 +10,6 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.entries.terms import Terms
 from ledger.entries.fields import (
     Actor,
     Bytes16,
@@ -25,6 +24,7 @@ from ledger.entries.fields import (
     Seconds,
     require_sorted_unique,
 )
+from ledger.entries.terms import Terms
 
 Version = Annotated[int, Meta(ge=1, le=1_000_000)]
 ProtocolVersion = Literal[1]

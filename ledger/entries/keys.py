@@ -141,4 +141,3 @@ def verifier_of(alg: str, jwk: Mapping[str, object]) -> Verify:
 def jwk_of_ed25519(public: bytes) -> dict[str, str]:
     """The public JWK of a raw Ed25519 key."""
     return {"crv": "Ed25519", "kty": "OKP", "x": b64u(public)}
-
