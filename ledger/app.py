@@ -179,6 +179,4 @@ def _batch_items(payload: AccessBatch, items: Sequence[str]) -> tuple[BatchItem,
         raise BadStatement("items_root is not the RFC 6962 root over the items as sent", member="items_root")
     read = [parse_item(body) for body in bodies]
     paths = growth.proofs()
-    return tuple(
-        BatchItem(body, says, tuple(path)) for body, says, path in zip(items, read, paths, strict=True)
-    )
+    return tuple(BatchItem(body, says, tuple(path)) for body, says, path in zip(items, read, paths, strict=True))

@@ -71,7 +71,9 @@ def read_secret(path: Path) -> bytes:
         mode = path.stat().st_mode
         data = path.read_bytes()
     except FileNotFoundError:
-        raise NotFound(f"the key file {path} does not exist; «consent-ledger init» makes the keys of a new log") from None
+        raise NotFound(
+            f"the key file {path} does not exist; «consent-ledger init» makes the keys of a new log"
+        ) from None
     except PermissionError:
         raise InvalidInput(f"the key file {path} may not be read by this user") from None
     if stat.S_IMODE(mode) & 0o077:
@@ -131,8 +133,6 @@ def create_log(config: NodeConfig, *, clock: Clock | None = None) -> None:
     ledger.store.create_head(Head(0, 0, NO_HASH, edge.to_bytes(), note))
     ledger.start()
     try:
-        ledger.record_documents(
-            {"type": "ledger.opened", "v": 1, "origin": signer.vkey.name, "ruleset": RULESETS[-1]}
-        )
+        ledger.record_documents({"type": "ledger.opened", "v": 1, "origin": signer.vkey.name, "ruleset": RULESETS[-1]})
     finally:
         ledger.stop()

@@ -68,7 +68,7 @@ class ZipTarget:
     def write(self, path: str, content: bytes) -> None:
         info = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
         info.external_attr = 0o644 << 16
-        stored = path.endswith(".gz") or path.startswith("tile/") and not path.startswith("tile/entries/")
+        stored = path.endswith(".gz") or (path.startswith("tile/") and not path.startswith("tile/entries/"))
         info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
         self._zip.writestr(info, content)
 
@@ -86,22 +86,22 @@ class Disclose:
     @classmethod
     def full(cls) -> Disclose:
         """All evidence whose data keys exist."""
-        return cls("full", lambda index, chain: True)
+        return cls("full", lambda _index, _chain: True)
 
     @classmethod
     def none(cls) -> Disclose:
         """No evidence: leaves, tiles and checkpoint only."""
-        return cls("none", lambda index, chain: False)
+        return cls("none", lambda _index, _chain: False)
 
     @classmethod
     def between(cls, first: int, last: int) -> Disclose:
         """Evidence of the entries `first` … `last`, both included."""
-        return cls("partial", lambda index, chain: first <= index <= last)
+        return cls("partial", lambda index, _chain: first <= index <= last)
 
     @classmethod
     def of_chains(cls, chains: frozenset[bytes]) -> Disclose:
         """Evidence of these chains only."""
-        return cls("partial", lambda index, chain: chain in chains)
+        return cls("partial", lambda _index, chain: chain in chains)
 
 
 def export_bundle(

@@ -43,7 +43,7 @@ class HighWater:
     def record(self, note: str) -> None:
         """Replace the recorded checkpoint."""
         self._partial.write_bytes(note.encode())
-        os.replace(self._partial, self._path)
+        self._partial.replace(self._path)
 
     def sync(self) -> None:
         """Force the file and its directory entry to disk; called on an orderly stop."""

@@ -210,7 +210,7 @@ class Registry:
         found = self.participants.get(participant)
         return found is not None and found.suspended
 
-    def after(self, document: Document, index: int) -> Registry:
+    def after(self, document: Document, index: int) -> Registry:  # noqa: C901, PLR0912 - one case a document
         """The registry that this document, recorded at `index`, leads to.
 
         Raises Conflict (id or kid in use), NotFound, IllegalTransition, InvalidInput (unacceptable key).

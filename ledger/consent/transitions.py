@@ -7,12 +7,12 @@ from typing import Final, assert_never
 import msgspec
 
 from ledger.canonical import b64u
+from ledger.consent.catalogue import MAX_GRADE, highest_grade
 from ledger.consent.state import LIVE, Consent, Pending, Status
-from ledger.entries.terms import Terms
 from ledger.entries.acts import ConsentAmend, ConsentAuthorise, ConsentRequest, ConsentStep
+from ledger.entries.terms import Terms
 from ledger.errors import Conflict, IllegalTransition, NotFound, NotPermitted
 from ledger.participants import Registry
-from ledger.consent.catalogue import MAX_GRADE, highest_grade
 
 ConsentAct = ConsentRequest | ConsentAuthorise | ConsentStep | ConsentAmend
 
@@ -105,9 +105,7 @@ def check_terms(terms: Terms, signer: str, registry: Registry, time: int) -> Non
     if terms.holder == terms.recipient:
         raise IllegalTransition("holder and recipient must differ", member="terms.holder")
     if not registry.has_role(terms.holder, "holder") or registry.is_suspended(terms.holder):
-        raise IllegalTransition(
-            f"{terms.holder!r} is not a registered holder in good standing", member="terms.holder"
-        )
+        raise IllegalTransition(f"{terms.holder!r} is not a registered holder in good standing", member="terms.holder")
     grade = highest_grade(terms.permissions)
     if grade is None:
         raise IllegalTransition("a permission is not in the catalogue of this ruleset", member="terms.permissions")
@@ -126,9 +124,7 @@ def _require_role(role: str, wanted: str, act: str) -> None:
         raise NotPermitted(f"{act} is for the {wanted} of the consent")
 
 
-def _request(
-    consent: Consent | None, act: ConsentRequest, registry: Registry, *, index: int, time: int
-) -> Consent:
+def _request(consent: Consent | None, act: ConsentRequest, registry: Registry, *, index: int, time: int) -> Consent:
     if consent is not None:
         raise Conflict("the consent id is in use; choose another random one", member="consent_id")
     if not registry.has_role(act.iss, "recipient"):
@@ -140,8 +136,9 @@ def _request(
 def _authorise(consent: Consent, act: ConsentAuthorise, *, index: int, time: int) -> Consent:
     status = consent.status_at(time)
     if status in _BEFORE:
-        version, pending = consent.version, Pending(
-            terms=consent.terms, authorisers=consent.authorisers, accounts=consent.accounts
+        version, pending = (
+            consent.version,
+            Pending(terms=consent.terms, authorisers=consent.authorisers, accounts=consent.accounts),
         )
     elif status in _IN_FORCE and consent.pending is not None:
         version, pending = consent.version + 1, consent.pending

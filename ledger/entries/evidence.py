@@ -90,5 +90,7 @@ def decode_evidence(data: bytes) -> Evidence:
     outcome: Outcome | UnsetType = UNSET
     if raw.outcome is not UNSET:
         is_access = "decision" in raw.outcome
-        outcome = msgspec.convert(raw.outcome, AccessOutcome) if is_access else msgspec.convert(raw.outcome, ConsentOutcome)
+        outcome = (
+            msgspec.convert(raw.outcome, AccessOutcome) if is_access else msgspec.convert(raw.outcome, ConsentOutcome)
+        )
     return Evidence(act=raw.act, assertion=raw.assertion, item=raw.item, outcome=outcome, statements=raw.statements)

@@ -6,6 +6,7 @@ Patterns end in ``\\Z``: ``$`` would also match before a final newline.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
@@ -66,6 +67,6 @@ def require_sorted_unique(name: str, values: tuple[str, ...]) -> None:
 
     Raises ValueError, which the decoder reports as a validation error of the statement.
     """
-    for previous, value in zip(values, values[1:], strict=False):
+    for previous, value in pairwise(values):
         if previous >= value:
             raise ValueError(f"{name} must be sorted and hold no value twice")

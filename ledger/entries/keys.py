@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.bindings import crypto_sign_open as _sign_open
+from nacl.exceptions import BadSignatureError
 
 from ledger.canonical import b64u, unb64u
 from ledger.errors import BadEncoding, BadSignature, InvalidInput
@@ -61,7 +62,7 @@ def ed25519_verifier(key: bytes) -> Verify:
             raise BadSignature("the S half of the Ed25519 signature is not below the group order")
         try:
             _sign_open(signature + message, key)
-        except Exception:  # libsodium reports a wrong signature as BadSignatureError, wrong lengths as ValueError
+        except (BadSignatureError, ValueError):  # libsodium reports wrong lengths as ValueError
             raise BadSignature("the Ed25519 signature does not verify") from None
 
     return verify

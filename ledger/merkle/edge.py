@@ -216,9 +216,7 @@ class Growth:
         rows: list[list[Hash]] = []
         for level in range(self.size.bit_length()):
             start = self._starts[level]
-            rows.append(
-                self._rows[level][_tile_start(self.size, level) - start : (self.size >> level) - start]
-            )
+            rows.append(self._rows[level][_tile_start(self.size, level) - start : (self.size >> level) - start])
         return EdgeState(self.size, self.root, rows)
 
 

@@ -22,9 +22,7 @@ class Frontier:
         check_size(size)
         check_hashes(roots)
         if len(roots) != size.bit_count():
-            raise InvalidInput(
-                f"a tree of {size} leaves has {size.bit_count()} complete subtrees, not {len(roots)}"
-            )
+            raise InvalidInput(f"a tree of {size} leaves has {size.bit_count()} complete subtrees, not {len(roots)}")
         self._size = size
         self._roots = list(roots)
 

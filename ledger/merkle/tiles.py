@@ -49,9 +49,7 @@ def format_path(tile: TilePath) -> str:
 
     Raises InvalidInput when there is no such tile.
     """
-    if not (
-        ENTRIES <= tile.level <= MAX_LEVEL and 0 <= tile.number <= MAX_SIZE and 1 <= tile.width <= TILE_WIDTH
-    ):
+    if not (ENTRIES <= tile.level <= MAX_LEVEL and 0 <= tile.number <= MAX_SIZE and 1 <= tile.width <= TILE_WIDTH):
         raise InvalidInput(f"no tile has level {tile.level}, number {tile.number} and width {tile.width}")
     number, low = divmod(tile.number, 1000)
     groups = [f"{low:03d}"]
@@ -158,9 +156,7 @@ class TileReader:
         """The hashes of complete subtrees of this tree. Raises InvalidInput for others, Corrupt for bad tiles."""
         for level, index in nodes:
             if level < 0 or index < 0 or (index + 1) << level > self._size:
-                raise InvalidInput(
-                    f"node ({level}, {index}) is not complete in a tree of {self._size} leaves"
-                )
+                raise InvalidInput(f"node ({level}, {index}) is not complete in a tree of {self._size} leaves")
         return [self._node(level, index) for level, index in nodes]
 
     def _node(self, level: int, index: int) -> Hash:

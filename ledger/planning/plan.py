@@ -49,8 +49,7 @@ from ledger.errors import (
     NotPermitted,
 )
 from ledger.merkle.hashing import leaf_hash
-from ledger.participants import Registry, document_chain, parse_document
-from ledger.policy.decision import Item, after_access, decide
+from ledger.participants import document_chain, parse_document
 from ledger.planning.commands import (
     BatchItem,
     Command,
@@ -60,6 +59,7 @@ from ledger.planning.commands import (
     SubmitStatement,
 )
 from ledger.planning.world import ChainHead, Entry, Plan, Seen, World
+from ledger.policy.decision import Item, after_access, decide
 
 IAT_SKEW_MS = 300_000
 """How far a statement's `iat` may lie from the ledger's time."""
@@ -156,7 +156,9 @@ class _Planner:
         if payload.aud != registry.origin:
             raise BadStatement(f"aud must be this log's origin, {registry.origin!r}", member="aud")
         if abs(payload.iat * 1000 - self.world.time) > IAT_SKEW_MS:
-            raise BadStatement("iat must lie within 300 s of the ledger's time; sign again with the present time", member="iat")
+            raise BadStatement(
+                "iat must lie within 300 s of the ledger's time; sign again with the present time", member="iat"
+            )
         key = registry.keys.get(statement.kid)
         if key is None or key.revoked_at is not None or key.use != "statement":
             raise NotPermitted(f"the key {statement.kid!r} is not registered for statements, or was revoked")
@@ -179,7 +181,9 @@ class _Planner:
         known = self.world.credentials.get(payload.credential_id)
         if isinstance(payload, SubjectEnrol):
             if known is not None:
-                raise Conflict("this passkey was enrolled before; a credential is enrolled once", member="credential_id")
+                raise Conflict(
+                    "this passkey was enrolled before; a credential is enrolled once", member="credential_id"
+                )
             cose = unb64u(payload.public_key)
             cose_verifier(cose)
             credential = Credential(
@@ -324,7 +328,11 @@ class _Planner:
         )  # fmt: skip
         if statement is not None:
             entry = structs.replace(
-                entry, iss=statement.payload.iss, jti=statement.jti, position=position, payload_hash=statement.payload_hash
+                entry,
+                iss=statement.payload.iss,
+                jti=statement.jti,
+                position=position,
+                payload_hash=statement.payload_hash,
             )
         self._take(entry)
         return entry

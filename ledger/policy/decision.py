@@ -7,10 +7,10 @@ from typing import Final, Protocol
 
 import msgspec
 
+from ledger.consent.catalogue import GRADES, MAX_GRADE, is_granted
 from ledger.consent.state import Consent, Status, utc_day
 from ledger.entries.evidence import AccessOutcome, Obligations
 from ledger.participants import Registry
-from ledger.consent.catalogue import GRADES, MAX_GRADE, is_granted
 from ledger.policy.reasons import Reason
 
 RULESET: Final = 1

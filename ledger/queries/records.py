@@ -76,7 +76,9 @@ class RecordQueries:
             query = query.where(consents.c.status == status)
         return self._page(query, subject_chain, after, limit)
 
-    def consents_of_subject(self, subject_chain: bytes, *, after: int = -1, limit: int = 50) -> list[tuple[int, Consent]]:
+    def consents_of_subject(
+        self, subject_chain: bytes, *, after: int = -1, limit: int = 50
+    ) -> list[tuple[int, Consent]]:
         """The consents in a customer's subject chain, oldest first: for the customer."""
         return self._page(select(consents), subject_chain, after, limit)
 
@@ -161,4 +163,3 @@ def consent_id_of(statements: Iterable[str], item: str | None) -> str | None:
         payload = parse_payload(unb64u(text.split(".")[1]))
         return getattr(payload, "consent_id", None)
     return None
-

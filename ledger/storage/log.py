@@ -128,7 +128,9 @@ class BatchTransaction:
         moved = self._connection.execute(
             update(log_head)
             .where(log_head.c.id == 1, log_head.c.size == old_size)
-            .values(size=head.size, time=head.time, last_hash=head.last_hash, edge=head.edge, checkpoint=head.checkpoint)
+            .values(
+                size=head.size, time=head.time, last_hash=head.last_hash, edge=head.edge, checkpoint=head.checkpoint
+            )
         )
         if moved.rowcount != 1:
             raise Corrupt(f"the head moved away from size {old_size} under its own lock")
@@ -151,7 +153,6 @@ class BatchTransaction:
             self._connection.execute(insert(consents), new)
         if old:
             self._connection.execute(update(consents).where(consents.c.chain == bindparam("key")), old)
-
 
     def _write_passkeys(self, plan: Plan) -> None:
         for credential in plan.credentials.values():
@@ -202,7 +203,12 @@ class LogStore:
         with self._writer.begin() as connection:
             connection.execute(
                 insert(log_head).values(
-                    id=1, size=head.size, time=head.time, last_hash=head.last_hash, edge=head.edge, checkpoint=head.checkpoint
+                    id=1,
+                    size=head.size,
+                    time=head.time,
+                    last_hash=head.last_hash,
+                    edge=head.edge,
+                    checkpoint=head.checkpoint,
                 )
             )
 
@@ -225,7 +231,10 @@ class LogStore:
 def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:
     """Operator documents at `index` and above as (index, document), in order."""
     query = select(entries.c.idx, entries.c.leaf).where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= index)
-    return [(row.idx, msgspec.json.decode(row.leaf)["document"]) for row in connection.execute(query.order_by(entries.c.idx))]
+    return [
+        (row.idx, msgspec.json.decode(row.leaf)["document"])
+        for row in connection.execute(query.order_by(entries.c.idx))
+    ]
 
 
 def advance_registry(registry: Registry, documents: Iterable[tuple[int, dict[str, Any]]], size: int) -> Registry:

@@ -116,5 +116,3 @@ def read_consent(row: Any, cipher: Cipher) -> Consent:
         used_day=row.used_day,
         used_today=row.used_today,
     )
-
-

@@ -55,7 +55,9 @@ entries: Final = Table(
     Column("payload_hash", LargeBinary(32), nullable=True),
     UniqueConstraint("chain", "seq", name="entries_chain_seq"),
     UniqueConstraint("iss", "jti", "position", name="entries_statement"),
-    Index("entries_operator", "idx", sqlite_where=text("kind = 'operator'"), postgresql_where=text("kind = 'operator'")),
+    Index(
+        "entries_operator", "idx", sqlite_where=text("kind = 'operator'"), postgresql_where=text("kind = 'operator'")
+    ),
 )
 """One row per leaf; `sealed` is evidence ‖ opening under the chain's data key, NULL for leaves in clear."""
 

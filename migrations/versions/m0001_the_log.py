@@ -30,7 +30,16 @@ def downgrade() -> None:
     """Remove everything, unless the log holds an entry: a log is never thrown away by a migration."""
     if op.get_bind().execute(sa.text("SELECT count(*) FROM entries")).scalar_one():
         raise RuntimeError("the log holds entries: this migration cannot be undone")
-    for table in ("seen_tokens", "used_challenges", "credentials", "consents", "checkpoints", "tiles", "entries", "log_head"):
+    for table in (
+        "seen_tokens",
+        "used_challenges",
+        "credentials",
+        "consents",
+        "checkpoints",
+        "tiles",
+        "entries",
+        "log_head",
+    ):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION consent_ledger_append_only()")
