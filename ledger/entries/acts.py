@@ -22,6 +22,7 @@ from ledger.entries.fields import (
     ParticipantId,
     Reference,
     Seconds,
+    require_base64url,
     require_sorted_unique,
 )
 from ledger.entries.terms import Terms
@@ -29,6 +30,7 @@ from ledger.entries.terms import Terms
 Version = Annotated[int, Meta(ge=1, le=1_000_000)]
 ProtocolVersion = Literal[1]
 Accounts = Annotated[tuple[Reference, ...], Meta(max_length=100)]
+SCA_SKEW_SECONDS: Final = 300
 
 
 class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,6 +43,11 @@ class Sca(Struct, frozen=True, forbid_unknown_fields=True):
     acr: Code
     amr: Annotated[tuple[Code, ...], Meta(max_length=8)]
     at: Seconds
+
+    def require_before(self, iat: int) -> None:
+        """Refuse an authentication that comes after the statement about it. Raises ValueError."""
+        if self.at > iat + SCA_SKEW_SECONDS:
+            raise ValueError(f"sca.at may lie at most {SCA_SKEW_SECONDS} s after iat")
 
 
 class ConsentRequest(Payload, frozen=True, kw_only=True):
@@ -75,6 +82,7 @@ class ConsentAuthorise(Payload, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         require_sorted_unique("accounts", self.accounts)
+        self.sca.require_before(self.iat)
 
 
 class ConsentStep(Payload, frozen=True, kw_only=True):
@@ -207,11 +215,16 @@ class SubjectEnrol(Payload, frozen=True, kw_only=True):
     iat: Seconds
     iss: ParticipantId
     jti: Bytes16
-    public_key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{40,2000}\Z", max_length=2000)]
+    public_key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43,1366}\Z", max_length=1366)]
     rp_id: Domain
     sca: Sca
     subject: Reference
     v: ProtocolVersion
+
+    def __post_init__(self) -> None:
+        _require_credential_id(self.credential_id)
+        require_base64url("public_key", self.public_key, 32, 1_024)
+        self.sca.require_before(self.iat)
 
 
 class SubjectUnenrol(Payload, frozen=True, kw_only=True):
@@ -226,6 +239,13 @@ class SubjectUnenrol(Payload, frozen=True, kw_only=True):
     reason: Code
     subject: Reference
     v: ProtocolVersion
+
+    def __post_init__(self) -> None:
+        _require_credential_id(self.credential_id)
+
+
+def _require_credential_id(text: str) -> None:
+    require_base64url("credential_id", text, 16, 1_023)
 
 
 Act = (

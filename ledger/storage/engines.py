@@ -8,6 +8,7 @@ synchronous_commit=on, which each session sets itself and checks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -127,10 +128,16 @@ def keystore_engine(url: str) -> Engine:
     """An engine for the key store; on SQLite deleted keys are overwritten."""
     if make_url(url).get_backend_name() == "sqlite":
         engine = _sqlite(url, pool_size=4, max_overflow=8)
-        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA secure_delete=ON").close())
+        # nobody keeps house here: SQLite itself moves its write-ahead log into the file
+        for pragma in ("secure_delete=ON", "wal_autocheckpoint=1000"):
+            event.listen(engine, "connect", partial(_set_pragma, pragma))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
     return _postgres(url, pool_size=4, max_overflow=8)
+
+
+def _set_pragma(pragma: str, connection: Any, _: object) -> None:
+    connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _sqlite(url: str, **pool: int) -> Engine:

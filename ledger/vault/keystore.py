@@ -18,7 +18,7 @@ from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, se
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.clock import Clock, SystemClock
-from ledger.errors import Corrupt, NotFound
+from ledger.errors import Corrupt, NotFound, Unavailable
 from ledger.vault.cipher import KEY_SIZE, Cipher
 
 metadata: Final = MetaData()
@@ -77,7 +77,10 @@ class KeyStore:
         return found | self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items() if row[1]})
 
     def destroy(self, chains: Iterable[bytes]) -> int:
-        """Destroy the data keys of these chains; how many existed. What they encrypted is unreadable from here on."""
+        """Destroy the data keys of these chains; how many existed. What they encrypted is unreadable from here on.
+
+        Raises Unavailable when a reader kept SQLite from overwriting the old bytes; doing it again is safe.
+        """
         doomed = list(chains)
         with self._engine.begin() as connection:
             done = connection.execute(
@@ -85,12 +88,19 @@ class KeyStore:
                 .where(data_keys.c.chain.in_(doomed), data_keys.c.wrapped.is_not(None))
                 .values(wrapped=None, destroyed_at=self._clock.now())
             ).rowcount
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        with self._lock:
-            for chain in doomed:
-                self._cache.pop(chain, None)
+        self.forget(doomed)
+        self._truncate_wal()
         return done
+
+    def forget(self, chains: Iterable[bytes]) -> None:
+        """Drop these chains from the memory of this process: after an erasure by another one."""
+        with self._lock:
+            for chain in chains:
+                self._cache.pop(chain, None)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
 
     def rewrap(self, kek: bytes, epoch: int) -> int:
         """Wrap all live data keys under a new KEK; how many. Destroy the old KEK afterwards to erase old backups."""
@@ -105,7 +115,18 @@ class KeyStore:
                     .values(wrapped=new.seal(key, _place(row.chain, epoch)), kek_epoch=epoch)
                 )
         self._kek, self._epoch = new, epoch
+        self._truncate_wal()
         return len(rows)
+
+    def _truncate_wal(self) -> None:
+        """On SQLite: leave no old page behind in the write-ahead log. Not possible inside a transaction."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            busy = driver is not None and driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise Unavailable("the keys are destroyed, but a reader keeps their old bytes in a file; destroy them again")
 
     def _select(self, chains: set[bytes]) -> dict[bytes, tuple[int, bytes | None]]:
         rows: dict[bytes, tuple[int, bytes | None]] = {}
