@@ -58,6 +58,12 @@ class Links:
         self.findings.days[leaf.time // DAY_MS] += 1
         return leaf, raw
 
+    def skip(self, position: int, in_tile: bytes | None) -> None:
+        """The entry at `position` is missing (reported for its file); what names it is believed to link to it."""
+        names = () if in_tile is None else (text_of(in_tile),)
+        self._unreadable.update(dict.fromkeys(names, position))
+        self.previous = names
+
     def _check_order(self, position: int, leaf: Leaf) -> None:
         if leaf.number != position + self._shift:
             shift = leaf.number - position
@@ -73,7 +79,7 @@ class Links:
                     leaf.number,
                 )
             self._suspected = shift
-        if leaf.prev not in self.previous:
+        if self.previous and leaf.prev not in self.previous:
             self._bad(
                 position,
                 Code.BAD_CHAIN,

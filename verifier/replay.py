@@ -12,16 +12,19 @@ from verifier.acts import HOLDER_ACTS, RECIPIENT_ACTS, REDUCING
 from verifier.catalogue import RULESET
 from verifier.commitment import chain_of
 from verifier.consents import STATUSES, Consent, transition
+from verifier.crypto.backend import Backend
 from verifier.decisions import Item, after_allow, decide
-from verifier.disclosure import DefectRow, Facts, Found, Gesture
+from verifier.disclosure import DefectRow, Facts, Found
 from verifier.encoding import Json, Object, encode_canonical
 from verifier.errors import Code, Defect, Place, Refuted, printable
 from verifier.findings import DAY_MS, Findings
+from verifier.gestures import Gestures
 from verifier.leaf import Leaf, text_of
 from verifier.matching import Matching
 from verifier.participants import Registry, chain_name
 from verifier.shelf import Chain, Shelf
 from verifier.terms import parse_terms
+from verifier.trust import Trust
 
 UNKNOWN_STATE = "entries of consents whose state is unknown since an entry was withheld, erased or unreadable"
 OTHER_RULES = "entries under a ruleset this verifier does not know"
@@ -30,14 +33,15 @@ OTHER_RULES = "entries under a ruleset this verifier does not know"
 class Replay:
     """Feed every leaf in order to `add`, with what its evidence said; then `finish`."""
 
-    def __init__(self, origin: str, findings: Findings, shelf: Shelf, full: bool) -> None:
+    def __init__(
+        self, origin: str, findings: Findings, shelf: Shelf, full: bool, trust: Trust, backend: Backend
+    ) -> None:
         self.origin, self.findings, self.shelf, self.full = origin, findings, shelf, full
+        self.gestures = Gestures(trust, backend)
         self.registry = Registry()
         self.matching = Matching()
-        self.awaiting: dict[bytes, list[int]] = {}  # consent chain -> authorisations without their companion
-        self.enrolled: dict[
-            str, tuple[str, str, str, int]
-        ] = {}  # credential -> subject chain, key, rpId, index
+        # consent chain -> authorisations without their companion: index, and the subject chain a passkey demands
+        self.awaiting: dict[bytes, list[tuple[int, str]]] = {}
         self.time = 0
         self._index = 0
         self._flagged = False
@@ -112,8 +116,11 @@ class Replay:
             chain.known = False
             self.findings.unchecked[OTHER_RULES] += 1
             return
-        if facts.gesture is not None:
-            self._check_gesture(facts, facts.gesture, chain)
+        subject = ""
+        if facts.assertion is not None:
+            subject = self._confirm(facts, facts.assertion)
+        if facts.act == "consent.authorise":
+            self.awaiting.setdefault(leaf.chain, []).append((self._index, subject))
         if facts.act == "access.request":
             self._access(leaf, chain, facts)
         elif facts.act.startswith("consent."):
@@ -170,40 +177,26 @@ class Replay:
             return "holder"
         return "recipient" if facts.act in RECIPIENT_ACTS or facts.act == "access.request" else ""
 
-    def _check_gesture(self, facts: Facts, gesture: Gesture, chain: Chain) -> None:
-        """The credential was enrolled by this holder and still is; the challenge is new; the terms are these."""
-        credential, public_key, rp_id, challenge, terms_hash = gesture
-        known = self.enrolled.get(credential)
-        if known is None or known[1:3] != (public_key, rp_id):
-            self._bad(
-                Code.CONSENT_INVALID,
-                "the passkey is not enrolled at a lower index",
-                "assertion.credential_id",
-                "a subject.enrol of this credential",
-                credential,
-            )
-        consent = chain.consent
-        if (
-            consent is not None
-            and facts.act not in ("consent.authorise", "consent.amend", "consent.request")
-            and (terms_hash != consent.terms_hash)
-        ):
-            self._bad(
-                Code.CONSENT_INVALID,
-                "the customer confirmed other terms",
-                "assertion.terms_hash",
-                consent.terms_hash,
-                terms_hash,
-            )
-        self.matching.put_challenge(challenge, self._index)
+    def _confirm(self, facts: Facts, record: Object) -> str:
+        """The customer's own signature; the subject chain its passkey was enrolled in."""
+        if self.matching.missing["subject"] and record.get("credential_id") not in self.gestures.enrolled:
+            self.findings.unchecked["passkey confirmations whose enrolment may be withheld"] += 1
+            return ""
+        try:
+            assertion, enrolment = self.gestures.confirm(record, facts.act, facts.iss, facts.content)
+        except Refuted as refusal:
+            self.findings.refuse(refusal, index=self._index)
+            return ""
+        self.matching.put_challenge(assertion.challenge, self._index)
         self.findings.checked["passkey confirmations"] += 1
+        if not self.gestures.trust.origins:
+            self.findings.unchecked["places of passkey confirmations (your policy names none)"] += 1
+        return enrolment.chain
 
     # --- consents and accesses ------------------------------------------------------------------------------
 
     def _consent(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         outcome = facts.outcome or {}
-        if facts.act == "consent.authorise":
-            self.awaiting.setdefault(leaf.chain, []).append(self._index)
         if not chain.known:
             self.findings.unchecked[UNKNOWN_STATE] += 1
             return
@@ -264,40 +257,42 @@ class Replay:
             )
 
     def _subject(self, leaf: Leaf, facts: Facts) -> None:
-        content = facts.content
-        if facts.act == "subject.consent":
-            name = text_of(chain_of(str(content["consent_id"])))
-            waiting = self.awaiting.get(name)
-            if waiting:
-                waiting.pop(0)
-                if not waiting:
-                    del self.awaiting[name]
-            elif (chain := self.shelf.get(name)) is None or chain.known:
+        try:
+            if facts.act == "subject.consent":
+                self._companion(leaf, str(facts.content["consent_id"]))
+            elif facts.act == "subject.enrol":
+                self.gestures.enrol(leaf.chain, facts.iss, facts.content)
+            elif self._all_known():
+                self.gestures.unenrol(leaf.chain, facts.content)
+        except Refuted as refusal:
+            self.findings.refuse(refusal, index=self._index)
+
+    def _companion(self, leaf: Leaf, consent_id: str) -> None:
+        name = text_of(chain_of(consent_id))
+        waiting = self.awaiting.get(name)
+        if not waiting:
+            chain = self.shelf.get(name)
+            if chain is None or chain.known:
                 self._bad(
                     Code.CONSENT_INVALID,
                     "no authorisation of this consent goes before",
                     "consent_id",
                     "a consent.authorise",
-                    content["consent_id"],
+                    consent_id,
                 )
-            self.findings.checked["companions of authorisations"] += 1
             return
-        credential = str(content["credential_id"])
-        if facts.act == "subject.enrol":
-            self.enrolled[credential] = (
-                leaf.chain.decode(),
-                str(content["public_key"]),
-                str(content["rp_id"]),
-                self._index,
-            )
-        elif self.enrolled.pop(credential, ("",))[0] != leaf.chain.decode() and self._all_known():
+        index, subject = waiting.pop(0)
+        if not waiting:
+            del self.awaiting[name]
+        if subject and subject != leaf.chain.decode():
             self._bad(
                 Code.CONSENT_INVALID,
-                "the credential is not enrolled for this subject",
-                "credential_id",
-                "an enrolled credential",
-                credential,
+                f"the passkey of entry {index} is another customer's",
+                "chain",
+                subject,
+                leaf.chain,
             )
+        self.findings.checked["companions of authorisations"] += 1
 
     def _all_known(self) -> bool:
         return not self.matching.missing["subject"]
@@ -312,7 +307,7 @@ class Replay:
             )
         else:
             for indexes in self.awaiting.values():
-                for self._index in indexes:
+                for self._index, _ in indexes:
                     self._bad(
                         Code.INCOMPLETE,
                         "the authorisation stands in no subject chain",
@@ -341,15 +336,11 @@ class Replay:
 
 
 def _item(content: Object) -> Item:
-    accounts, permissions = content["accounts"], content["permissions"]
-    return Item(
-        tuple(accounts),
-        content["customer_present"],
-        content["from"],
-        content["to"],  # type: ignore[arg-type]
-        tuple(permissions),
-        content["purpose"],
-    )  # type: ignore[arg-type]
+    """The members the decision looks at; `acts.check_item` has checked their forms."""
+    accounts, present, since, until, permissions, purpose = (
+        content[name] for name in ("accounts", "customer_present", "from", "to", "permissions", "purpose")
+    )
+    return Item(tuple(accounts), present, since, until, tuple(permissions), purpose)  # type: ignore[arg-type]
 
 
 def _claimed(consent: Consent | None, facts: Facts, outcome: Object, index: int) -> Consent | None:
