@@ -116,7 +116,9 @@ class Party:
         payload = {name: value for name, value in (common | members).items() if value is not None}
         return self.key.jws({"kid": self.key.kid, "typ": TYP}, encode(payload))
 
-    def request(self, holder: Party, *, consent_id: str | None = None, **terms: Any) -> tuple[ConsentInWorld, Submission]:
+    def request(
+        self, holder: Party, *, consent_id: str | None = None, **terms: Any
+    ) -> tuple[ConsentInWorld, Submission]:
         """Ask `holder` for a consent; keyword arguments replace terms."""
         consent = ConsentInWorld(consent_id or str(uuid.uuid4()), self.world.terms(self, holder, **terms))
         statement = self.sign("consent.request", consent_id=consent.consent_id, terms=consent.terms)
@@ -144,7 +146,13 @@ class Party:
         )
 
     def step(
-        self, step: str, consent: ConsentInWorld, *, by: str = "customer", reason: str = "customer-request", **members: Any
+        self,
+        step: str,
+        consent: ConsentInWorld,
+        *,
+        by: str = "customer",
+        reason: str = "customer-request",
+        **members: Any,
     ) -> Submission:
         """`reject`, `suspend`, `resume`, `pause`, `revoke` or `terminate`."""
         statement = self.sign(f"consent.{step}", consent_id=consent.consent_id, by=by, reason=reason, **members)

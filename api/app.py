@@ -1,0 +1,100 @@
+"""The application: framework routes, fast routes in front of them, one layer around both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import Doorkeeper
+from api.bootstrap import Node
+from api.hot import HotRoutes
+from api.limiting import RateLimits
+from api.metrics import Metrics
+from api.observing import Observed, note_security_event
+from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
+from api.routes import log, operations, receipts, submissions
+from api.tokens.guard import TokenGuard
+from api.wire import App, problem_reply, visit_of
+from ledger.errors import LedgerError
+
+ROUTERS = (submissions.router, receipts.router, log.router, operations.router)
+
+
+def create_app(node: Node) -> App:
+    """The ASGI application of a node. Its lifespan starts and stops the node; without one, the caller does."""
+    return assemble(node, create_framework(node))
+
+
+def assemble(node: Node, framework: FastAPI) -> App:
+    """Fast routes and the observing layer around the framework's application."""
+    settings = node.settings
+    hot = HotRoutes(node, framework.state.doorkeeper, framework)
+    return Observed(hot, framework.state.metrics.http, base_url=settings.base_url, max_requests=settings.max_requests)
+
+
+def create_framework(node: Node) -> FastAPI:
+    """The framework's application: every route, documented."""
+    settings = node.settings
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        node.start()
+        yield
+        node.stop()
+
+    app = FastAPI(
+        title="Consent ledger", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False,
+        telemetry=None,
+    )  # fmt: skip
+    app.state.node = node
+    app.state.metrics = Metrics(node.ledger)
+    limits = RateLimits(
+        tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
+    )
+    app.state.doorkeeper = Doorkeeper(TokenGuard(), limits)
+    for router in ROUTERS:
+        app.include_router(router)
+
+    def refuse(request: Request, error: LedgerError) -> Response:
+        visit = visit_of(request.scope)
+        note_security_event(error, visit)
+        return problem_reply(error, visit, settings.base_url).response()
+
+    async def on_refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, LedgerError)  # noqa: S101  (registered for this class)
+        return refuse(request, error)
+
+    async def on_bad_parameters(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for this class)
+        return refuse(request, _bad_parameters(error))
+
+    async def on_framework_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  (registered for this class)
+        return refuse(request, _framework_error(error))
+
+    app.add_exception_handler(LedgerError, on_refusal)
+    app.add_exception_handler(RequestValidationError, on_bad_parameters)
+    app.add_exception_handler(HTTPException, on_framework_error)
+    return app
+
+
+def _bad_parameters(error: RequestValidationError) -> LedgerError:
+    """The first thing that is wrong, without the value that was sent."""
+    first: Any = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    return BadRequest(f"{' '.join(place)}: {first['msg']}", member=place[-1])
+
+
+def _framework_error(error: HTTPException) -> LedgerError:
+    if error.status_code == 404:
+        return NoSuchRoute("nothing is served at this address")
+    if error.status_code == 405:
+        return MethodNotAllowed("not under this method", headers=error.headers)
+    return BadRequest(str(error.detail))

@@ -1,0 +1,282 @@
+"""A participant's client: signs, submits, and returns nothing that it has not verified (docs/client.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from msgspec import Raw, Struct
+
+from api.client.errors import ReceiptRefused
+from api.client.memory import CheckpointMemory, CheckpointWatch, InMemory
+from api.client.pseudonyms import Pseudonyms
+from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
+from api.client.signing import StatementSigner
+from api.client.statements import Question, StatementMaker
+from api.client.tokens import TokenSource
+from api.client.transport import Answer, Headers, Patience, Transport
+from ledger.canonical import b64u, unb64u
+from ledger.clock import Clock, SystemClock
+from ledger.entries.acts import AccessItem
+from ledger.entries.terms import Terms
+from ledger.errors import LedgerError
+from ledger.notes.checkpoint import Checkpoint, open_checkpoint
+
+STEPS: Final = frozenset({"pause", "reject", "resume", "revoke", "suspend", "terminate"})
+
+
+class _Entry(Struct, frozen=True):
+    receipt: Raw
+
+
+class _Entries(Struct, frozen=True):
+    entries: tuple[_Entry, ...]
+
+
+_entries: Final = msgspec.json.Decoder(_Entries)
+
+
+class LedgerClient:
+    """One participant's way to one ledger.
+
+    Every method raises RefusedByLedger, LedgerUnavailable, ReceiptRefused and Equivocation (api/client/errors.py). A method
+    that raised LedgerUnavailable may have been recorded: `ask` the same Question again to be sure.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        participant: str,
+        signer: StatementSigner,
+        trust: Trust,
+        *,
+        client_key: StatementSigner | None = None,
+        memory: CheckpointMemory | None = None,
+        evidence: Path | None = None,
+        patience: Patience | None = None,
+        clock: Clock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        timeout: float = 65.0,
+    ) -> None:
+        """`client_key`: registered for `client` use; needed for reads only. `memory`: where the newest checkpoint is kept.
+        `evidence`: a folder for checkpoints that contradict each other. `timeout`: seconds for one try; the ledger itself
+        answers within 60."""
+        base = base_url.rstrip("/")
+        clock = clock or SystemClock()
+        self.participant = participant
+        self.trust = trust
+        self.statements = StatementMaker(participant, trust.vkey.name, signer, clock)
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+        self._http = httpx.AsyncClient(base_url=base, timeout=timeout, transport=transport, limits=limits)
+        self._base = base
+        self._transport = Transport(self._http, patience or Patience(), sleep=sleep)
+        self._tokens = None if client_key is None else TokenSource(self._http, participant, client_key, base, clock)
+        self.watch = CheckpointWatch(trust, memory or InMemory(), self._consistency, evidence=evidence)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    async def ask(self, path: str, question: Question) -> list[VerifiedReceipt]:
+        """Submit a signed question; its receipts, each verified and compared with what was asked.
+
+        Safe to call again with the same question: it is recorded once.
+        """
+        answer = await self._transport.ask("POST", path, body=question.body)
+        receipts = await self._open_all(answer)
+        check_answer(question, receipts)
+        return receipts
+
+    async def request_consent(self, consent_id: str, terms: Terms) -> VerifiedReceipt:
+        """As recipient: ask for a consent under these terms."""
+        return await self._one("/consents", "consent.request", consent_id=consent_id, terms=msgspec.to_builtins(terms))
+
+    async def amend(self, consent_id: str, terms: Terms, *, previous_version: int) -> VerifiedReceipt:
+        """As recipient: propose new terms for an existing consent."""
+        members = {"previous_version": previous_version, "terms": msgspec.to_builtins(terms)}
+        return await self._one(_consent(consent_id, "amend"), "consent.amend", consent_id=consent_id, **members)
+
+    async def authorise(
+        self,
+        consent_id: str,
+        terms: Terms,
+        *,
+        customer: str,
+        accounts: Iterable[str],
+        pseudonyms: Pseudonyms,
+        sca: Mapping[str, Any],
+        version: int = 1,
+        assertion: str | None = None,
+        owner: str | None = None,
+    ) -> tuple[VerifiedReceipt, VerifiedReceipt]:
+        """As holder: say that `customer` agreed to these terms for these accounts, and link the consent to the customer.
+
+        `customer`, `owner` and `accounts` are the holder's own names for them and never leave this process: the ledger gets
+        references of `pseudonyms`. `owner`: whose consent it is, when the customer is a further authoriser. `sca`: `acr`,
+        `amr` and `at` (seconds) of the strong authentication. `assertion`: the customer's passkey assertion, as CL-JSON.
+        Returns the receipts of the authorisation and of its companion.
+        """
+        whose = owner or customer
+        said = self.statements.make(
+            "consent.authorise",
+            accounts=sorted({pseudonyms.account(account, consent_id) for account in accounts}),
+            authoriser=pseudonyms.authoriser(customer, consent_id),
+            consent_id=consent_id,
+            sca=dict(sca),
+            subject=pseudonyms.customer_for(whose, terms.recipient),
+            terms_hash=b64u(terms.hash()),
+            version=version,
+        )
+        beside = self.statements.make("subject.consent", consent_id=consent_id, subject=pseudonyms.customer(whose))
+        question = Question(said.text, said.payload, companion=beside, assertion=assertion)
+        first, second = await self.ask(_consent(consent_id, "authorise"), question)
+        return first, second
+
+    async def step(self, step: str, consent_id: str, *, by: str, reason: str) -> VerifiedReceipt:
+        """`pause`, `reject`, `resume`, `revoke`, `suspend` or `terminate` a consent; `by` is who wanted it."""
+        if step not in STEPS:
+            raise ValueError(f"{step!r} is not one of {', '.join(sorted(STEPS))}")
+        return await self._one(
+            _consent(consent_id, step), f"consent.{step}", consent_id=consent_id, by=by, reason=reason
+        )
+
+    async def revoke(
+        self, consent_id: str, *, by: str = "customer", reason: str = "customer-request"
+    ) -> VerifiedReceipt:
+        """End a consent for ever: no access is allowed at any higher index."""
+        return await self.step("revoke", consent_id, by=by, reason=reason)
+
+    async def access(self, item: AccessItem) -> VerifiedReceipt:
+        """As recipient: ask to read data now; the decision, allowed or denied, is in the receipt."""
+        return (await self.ask("/accesses", self.statements.access(item)))[0]
+
+    async def access_many(self, items: Sequence[AccessItem]) -> list[VerifiedReceipt]:
+        """As recipient: up to 1,000 accesses under one signature; a decision and a receipt for each, in their order."""
+        return await self.ask("/accesses/batch", self.statements.batch(items))
+
+    async def submit_access(self, question: Question) -> VerifiedReceipt:
+        """As holder: submit the `access.request` that a recipient has signed and handed over."""
+        return (await self.ask("/accesses", question))[0]
+
+    async def release(self, access: VerifiedReceipt, *, rows: int, content: bytes, digest: bytes) -> VerifiedReceipt:
+        """As holder: record what was given out under a decision. `digest`: SHA-256 of `content`."""
+        return await self._leg("release", access, rows, len(content), digest)
+
+    async def receive(self, access: VerifiedReceipt, *, rows: int, content: bytes, digest: bytes) -> VerifiedReceipt:
+        """As recipient: record what arrived under a decision."""
+        return await self._leg("receive", access, rows, len(content), digest)
+
+    async def _leg(self, leg: str, access: VerifiedReceipt, rows: int, size: int, digest: bytes) -> VerifiedReceipt:
+        if access.item is None:
+            raise ReceiptRefused(f"entry {access.index} is {access.act}: nothing can be delivered under it")
+        return await self._one(
+            f"/accesses/{leg}", f"access.{leg}", basis=access.index, bytes=size, consent_id=access.item.consent_id,
+            digest=b64u(digest), interaction_id=access.item.interaction_id, rows=rows,
+        )  # fmt: skip
+
+    async def _one(self, path: str, act: str, **members: object) -> VerifiedReceipt:
+        return (await self.ask(path, self.statements.make(act, **members)))[0]
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    async def checkpoint(self) -> Checkpoint:
+        """The log's newest checkpoint, consistent with all seen before. Raises RolledBack when it is smaller than those."""
+        before = self.watch.newest
+        note = (await self._transport.ask("GET", "/checkpoint")).body.decode("utf-8", "replace")
+        try:
+            checkpoint = open_checkpoint(note, self.trust.vkey)
+        except LedgerError as error:
+            raise ReceiptRefused(f"the checkpoint is refused: {error.detail}") from error
+        self.watch.check_not_smaller(checkpoint, note, before)
+        await self.watch.observe(checkpoint, note)
+        return checkpoint
+
+    async def receipt(self, index: int) -> VerifiedReceipt:
+        """The receipt of an entry that this participant signed or is a party of, verified."""
+        answer = await self._read(f"/receipts/{index}")
+        receipt = await self._open(answer.body)
+        if receipt.index != index:
+            raise ReceiptRefused(f"entry {index} was asked for, and the receipt of {receipt.index} came")
+        return receipt
+
+    async def consent(self, consent_id: str) -> Mapping[str, Any]:
+        """A consent's present state as the ledger tells it; what is proved of it is in `history`."""
+        state = (await self._read(_consent(consent_id))).json()
+        if not isinstance(state, dict) or state.get("consent_id") != consent_id:
+            raise ReceiptRefused("another consent was asked for than the one that came")
+        return state
+
+    async def history(self, consent_id: str) -> list[VerifiedReceipt]:
+        """The events of a consent that this participant may see, oldest first, each verified."""
+        receipts: list[VerifiedReceipt] = []
+        path: str | None = _consent(consent_id, "history")
+        after = -1
+        while path is not None:
+            answer = await self._read(path, {"after": after, "limit": 100} if after >= 0 else {"limit": 100})
+            page = await self._open_all(answer)
+            receipts += page
+            seqs = [seq for receipt in page if (seq := getattr(receipt.leaf, "seq", None)) is not None]
+            if not page or min(seqs, default=-1) <= after:
+                break
+            after = max(seqs)
+        return receipts
+
+    async def read(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        """Any other GET of the native API, as JSON. Nothing in it is verified."""
+        return (await self._read(path, query)).json()
+
+    async def _read(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
+        address = path if not query else f"{path}?{httpx.QueryParams(dict(query))}"
+        return await self._transport.ask("GET", address, headers=self._authorise(path))
+
+    def _authorise(self, path: str) -> Headers | None:
+        tokens = self._tokens
+        if tokens is None:
+            return None
+
+        async def headers() -> Mapping[str, str]:
+            return await tokens.headers("GET", self._base + path)
+
+        return headers
+
+    async def _open_all(self, answer: Answer) -> list[VerifiedReceipt]:
+        try:
+            entries = _entries.decode(answer.body).entries
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise ReceiptRefused(f"the answer holds no receipts: {error}") from None
+        return [await self._open(bytes(entry.receipt)) for entry in entries]
+
+    async def _open(self, file: bytes) -> VerifiedReceipt:
+        receipt = open_receipt(file, self.trust)
+        await self.watch.observe(receipt.checkpoint, receipt.note)
+        return receipt
+
+    async def _consistency(self, old: int, new: int) -> list[bytes]:
+        answer = (await self._transport.ask("GET", f"/proofs/consistency?old={old}&new={new}")).json()
+        try:
+            return [unb64u(value, size=32) for value in answer["proof"]]
+        except (KeyError, TypeError, LedgerError):
+            raise ReceiptRefused("the consistency proof is not a list of hashes") from None
+
+
+def _consent(consent_id: str, step: str = "") -> str:
+    """The address of a consent, or of a step of it."""
+    path = f"/consents/{quote(consent_id, safe='')}"
+    return f"{path}/{step}" if step else path

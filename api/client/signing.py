@@ -1,0 +1,134 @@
+"""Signing as a participant: one key, one algorithm, one purpose (docs/spec/statements.md).
+
+Keys in files are for services and trials; a key in hardware is anything that fits `StatementSigner`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from ledger.assembly import read_secret, write_secret
+from ledger.canonical import b64u
+from ledger.entries.keys import jwk_of_ed25519, verifier_of
+from ledger.entries.statement import header_text
+
+Algorithm = Literal["EdDSA", "ES256", "PS256"]
+PrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+_PSS: Final = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
+
+
+class StatementSigner(Protocol):
+    """Signs for one registered key, wherever the key is kept."""
+
+    @property
+    def kid(self) -> str:
+        """The key id under which the public key is registered."""
+        ...
+
+    @property
+    def alg(self) -> Algorithm:
+        """The one algorithm registered for the key."""
+        ...
+
+    @property
+    def jwk(self) -> Mapping[str, str]:
+        """The public key: the members a registration takes, and no others."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The raw signature of JWS (RFC 7518 §3, RFC 8037 §3.1): for ES256, 64 bytes r ‖ s."""
+        ...
+
+
+class LocalSigner:
+    """A signer whose private key is in this process."""
+
+    __slots__ = ("_key", "alg", "jwk", "kid")
+
+    def __init__(self, kid: str, key: PrivateKey) -> None:
+        """Raises InvalidInput for a key that the ledger would not register: another curve, a small RSA modulus."""
+        self.kid: str = kid
+        self._key = key
+        self.alg: Algorithm
+        self.jwk: Mapping[str, str]
+        match key:
+            case Ed25519PrivateKey():
+                self.alg = "EdDSA"
+                self.jwk = jwk_of_ed25519(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+            case ec.EllipticCurvePrivateKey():
+                self.alg = "ES256"
+                point = key.public_key().public_numbers()
+                x, y = (b64u(value.to_bytes((key.key_size + 7) // 8)) for value in (point.x, point.y))
+                self.jwk = {"crv": "P-256", "kty": "EC", "x": x, "y": y}
+            case rsa.RSAPrivateKey():
+                self.alg = "PS256"
+                modulus = key.public_key().public_numbers().n
+                self.jwk = {"e": "AQAB", "kty": "RSA", "n": b64u(modulus.to_bytes((modulus.bit_length() + 7) // 8))}
+        # The ledger's own rules for keys, and one signature that proves this key fits them.
+        verifier_of(self.alg, self.jwk)(b"fits", self.sign(b"fits"))
+
+    @classmethod
+    def generate(cls, kid: str, alg: Algorithm = "EdDSA") -> LocalSigner:
+        """A new key."""
+        match alg:
+            case "EdDSA":
+                return cls(kid, Ed25519PrivateKey.generate())
+            case "ES256":
+                return cls(kid, ec.generate_private_key(ec.SECP256R1()))
+            case "PS256":
+                return cls(kid, rsa.generate_private_key(public_exponent=65537, key_size=2048))
+
+    @classmethod
+    def load(cls, kid: str, path: Path, *, password: bytes | None = None) -> LocalSigner:
+        """The key in a PKCS #8 PEM file of mode 0600. Raises NotFound, InvalidInput, and ValueError for another kind of key."""
+        key = load_pem_private_key(read_secret(path), password)
+        if not isinstance(key, Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+            raise ValueError(f"{path} holds a key that is neither Ed25519 nor P-256 nor RSA")  # noqa: TRY004
+        return cls(kid, key)
+
+    def save(self, path: Path, *, password: bytes | None = None) -> None:
+        """Write the private key to a new PEM file of mode 0600. Raises Conflict when it exists."""
+        lock: KeySerializationEncryption = BestAvailableEncryption(password) if password else NoEncryption()
+        write_secret(path, self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))
+
+    def sign(self, message: bytes) -> bytes:
+        """See StatementSigner."""
+        match self._key:
+            case Ed25519PrivateKey():
+                return self._key.sign(message)
+            case ec.EllipticCurvePrivateKey():
+                r, s = decode_dss_signature(self._key.sign(message, ec.ECDSA(SHA256())))
+                return r.to_bytes(32) + s.to_bytes(32)
+            case rsa.RSAPrivateKey():
+                return self._key.sign(message, _PSS, SHA256())
+
+
+def sign_statement(signer: StatementSigner, payload: bytes) -> str:
+    """The compact JWS of a statement: its payload is signed as given, so it must be CL-JSON already."""
+    signed = f"{header_text(signer.alg, signer.kid)}.{b64u(payload)}"
+    return f"{signed}.{b64u(signer.sign(signed.encode()))}"
+
+
+def sign_jwt(signer: StatementSigner, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+    """A compact JWS for everything that is not a statement: client assertions (RFC 7523), DPoP proofs (RFC 9449)."""
+    parts = ({"alg": signer.alg, **header}, dict(claims))
+    signed = ".".join(b64u(orjson.dumps(part)) for part in parts)
+    return f"{signed}.{b64u(signer.sign(signed.encode()))}"

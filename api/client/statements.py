@@ -1,0 +1,188 @@
+"""What a participant says: terms, payloads, signed questions (docs/spec/statements.md, consents.md)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from api.client.signing import StatementSigner, sign_statement
+from ledger.canonical import b64u
+from ledger.clock import Clock
+from ledger.consent.catalogue import highest_grade
+from ledger.entries.acts import AccessItem, AccessRequest, Act
+from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.terms import Purpose, Terms
+from ledger.merkle.edge import Edge
+from ledger.merkle.hashing import leaf_hash
+
+MAX_ITEMS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A signed statement with what travels beside it: what the answer is compared with. Sending it twice is safe."""
+
+    text: str
+    """The compact JWS."""
+    payload: Act
+    items: tuple[str, ...] = ()
+    """The CL-JSON of a batch's items, in their order."""
+    companion: Question | None = None
+    """The `subject.consent` of an authorisation."""
+    assertion: str | None = None
+    """The customer's passkey assertion for an authorisation, as CL-JSON."""
+
+    @property
+    def body(self) -> bytes:
+        """The JSON body of the POST that submits it: the same bytes every time."""
+        envelope: dict[str, object] = {"statement": self.text}
+        if self.items:
+            envelope["items"] = self.items
+        if self.companion is not None:
+            envelope["companion"] = self.companion.text
+        if self.assertion is not None:
+            envelope["assertion"] = self.assertion
+        return msgspec.json.encode(envelope)
+
+
+def make_terms(
+    *,
+    holder: str,
+    recipient: str,
+    permissions: Iterable[str],
+    purpose: str,
+    purpose_text: str,
+    notice: bytes,
+    expires_at: int = 0,
+    starts_at: int = 0,
+    history_from: int = 0,
+    history_to: int = 0,
+    frequency_per_day: int = 4,
+    once: bool = False,
+    retention_days: int = 90,
+    authorisers_required: int = 1,
+    separate_consents: Iterable[str] = (),
+    language: str = "en",
+    standard: str = "own",
+    standard_version: str = "1",
+) -> Terms:
+    """Terms with sorted lists, the grade that follows from the permissions, and the hash of the notice shown.
+
+    Times are seconds, 0 for none. Raises ValueError for a permission outside the catalogue, and what msgspec's validation
+    raises for a value out of bounds.
+    """
+    wanted = sorted(set(permissions))
+    grade = highest_grade(wanted)
+    if grade is None:
+        raise ValueError("a permission is not in the catalogue (docs/spec/decisions.md)")
+    built = Terms(
+        authorisers_required=authorisers_required,
+        expires_at=expires_at,
+        frequency_per_day=frequency_per_day,
+        grade=grade,
+        history_from=history_from,
+        history_to=history_to,
+        holder=holder,
+        language=language,
+        notice_hash=b64u(sha256(notice).digest()),
+        once=once,
+        permissions=tuple(wanted),
+        purpose=Purpose(purpose, purpose_text),
+        recipient=recipient,
+        retention_days=retention_days,
+        separate_consents=tuple(sorted(set(separate_consents))),
+        standard=standard,
+        standard_version=standard_version,
+        starts_at=starts_at,
+    )
+    return msgspec.json.decode(msgspec.json.encode(built), type=Terms)
+
+
+def make_item(
+    *,
+    consent_id: str,
+    accounts: Iterable[str],
+    permissions: Iterable[str],
+    purpose: str,
+    request_digest: str,
+    interaction_id: str,
+    customer_present: bool = False,
+    from_: int = 0,
+    to: int = 0,
+) -> AccessItem:
+    """What one access asks for. Times are seconds, 0 = open; no accounts = all accounts of the consent."""
+    return AccessItem(
+        accounts=tuple(sorted(set(accounts))),
+        consent_id=consent_id,
+        customer_present=customer_present,
+        from_=from_,
+        interaction_id=interaction_id,
+        permissions=tuple(sorted(set(permissions))),
+        purpose=purpose,
+        request_digest=request_digest,
+        to=to,
+    )
+
+
+class StatementMaker:
+    """Signs as one participant for one log."""
+
+    def __init__(self, participant: str, origin: str, signer: StatementSigner, clock: Clock) -> None:
+        self.participant = participant
+        self.origin = origin
+        self._signer = signer
+        self._clock = clock
+
+    def make(self, act: str, **members: object) -> Question:
+        """Sign a statement of `act`. Raises BadStatement for members the ledger would refuse, before anything is sent."""
+        said = {
+            "act": act,
+            "aud": self.origin,
+            "iat": self._clock.now() // 1000,
+            "iss": self.participant,
+            "jti": fresh_jti(),
+            "v": 1,
+            **members,
+        }
+        payload = msgspec.json.encode(said, order="sorted")
+        return Question(sign_statement(self._signer, payload), parse_payload(payload))
+
+    def access(self, item: AccessItem) -> Question:
+        """Sign an `access.request`."""
+        return self.make("access.request", **msgspec.to_builtins(item))
+
+    def batch(self, items: Sequence[AccessItem]) -> Question:
+        """Sign an `access.batch` over 1 to 1,000 items. Raises ValueError, BadStatement."""
+        if not 1 <= len(items) <= MAX_ITEMS:
+            raise ValueError(f"a batch has 1 to {MAX_ITEMS} items, not {len(items)}")
+        bodies = [msgspec.json.encode(item) for item in items]
+        for body in bodies:
+            parse_item(body)
+        root = Edge().grow([leaf_hash(body) for body in bodies]).root
+        signed = self.make("access.batch", items_count=len(items), items_root=b64u(root))
+        return Question(signed.text, signed.payload, tuple(body.decode() for body in bodies))
+
+
+def fresh_jti() -> str:
+    """16 random bytes: unique for ever."""
+    return b64u(os.urandom(16))
+
+
+def item_of(payload: AccessRequest) -> AccessItem:
+    """The item inside an `access.request`."""
+    return AccessItem(
+        accounts=payload.accounts,
+        consent_id=payload.consent_id,
+        customer_present=payload.customer_present,
+        from_=payload.from_,
+        interaction_id=payload.interaction_id,
+        permissions=payload.permissions,
+        purpose=payload.purpose,
+        request_digest=payload.request_digest,
+        to=payload.to,
+    )

@@ -1,0 +1,92 @@
+"""Figures of the HTTP layer and of the sequencer, as Prometheus reads them. No ids and no personal data as labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ledger.app import Ledger
+
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+METHODS: Final = frozenset({"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"})
+
+
+class HttpFigures:
+    """Requests by method, route template and status."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.in_work = 0
+        self._requests = Counter(
+            "consent_ledger_http_requests", "Answered requests", ("method", "route", "status"), registry=registry
+        )
+        self._seconds = Histogram(
+            "consent_ledger_http_seconds", "Time to answer", ("method", "route"), buckets=BUCKETS, registry=registry
+        )
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answer. An unknown method is counted as `other`: a label's values are bounded."""
+        method = method if method in METHODS else "other"
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+
+class LedgerFigures(Collector):
+    """The sequencer's figures (ledger/sequencer/figures.py) at the time of the scrape."""
+
+    def __init__(self, ledger: Ledger, http: HttpFigures) -> None:
+        self._ledger = ledger
+        self._http = http
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        figures = self._ledger.figures
+        stopped = self._ledger.stopped_because is not None
+        for name, help_text, value in (
+            ("up", "1 while this node writes", float(not stopped)),
+            ("waiting", "Submissions that wait for the sequencer", figures.waiting()),
+            (
+                "clock_behind_seconds",
+                "How far this machine's clock is behind the log's time",
+                figures.clock_behind_ms / 1000,
+            ),
+            ("last_batch_entries", "Entries of the last commit", figures.last_batch_entries),
+            ("last_batch_seconds", "Time of the last commit", figures.last_batch_seconds),
+            ("http_in_work", "Requests in work", self._http.in_work),
+        ):
+            yield GaugeMetricFamily(f"consent_ledger_{name}", help_text, value=value)
+        for name, help_text, value in (
+            ("batches", "Commits", figures.batches),
+            ("entries", "Entries recorded by this node", figures.entries),
+            ("repeats", "Statements that came again and got their first receipts", figures.repeats),
+            ("refusals", "Submissions refused by the rules", figures.refusals),
+            ("jti_reused", "Security events: a jti that came again with another payload", figures.jti_reused),
+            ("pushed_back", "Submissions refused because too many waited", figures.pushed_back),
+            ("commit_failures", "Commits that failed or whose outcome was unknown", figures.commit_failures),
+            ("busy_seconds", "Time spent sequencing", figures.busy_seconds),
+        ):
+            yield CounterMetricFamily(f"consent_ledger_{name}", help_text, value=value)
+        for name, label, counts in (
+            ("acts", "act", figures.acts), ("decisions", "decision", figures.decisions), ("reasons", "reason", figures.reasons)
+        ):  # fmt: skip
+            family = CounterMetricFamily(f"consent_ledger_{name}", f"Entries by {label}", labels=[label])
+            for value, count in sorted(counts.copy().items()):
+                family.add_metric([value], count)
+            yield family
+
+
+class Metrics:
+    """One process's metrics."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._registry = CollectorRegistry()
+        self.http = HttpFigures(self._registry)
+        self._registry.register(LedgerFigures(ledger, self.http))
+
+    def text(self) -> bytes:
+        """The exposition text."""
+        return generate_latest(self._registry)

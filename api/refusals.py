@@ -1,0 +1,84 @@
+"""What the HTTP layer itself refuses, beside the core's errors (ledger/errors.py).
+
+LedgerError
+├── HttpRefusal
+│   ├── BadRequest          query, path or body are not of the documented shape
+│   ├── PathMismatch        the statement says something else than the address it was posted to
+│   ├── NoSuchRoute         nothing is served at this address
+│   ├── MethodNotAllowed    something is, under other methods
+│   ├── NotAcceptable       only in media types that the caller does not want
+│   ├── TooLarge            more bytes than this route reads
+│   ├── UnsupportedMedia    the body is not declared as the media type this route reads
+│   ├── Unauthenticated     no token, or none that holds
+│   ├── InsufficientScope   the token is good and not for this
+│   ├── InvalidClient       a token request whose client is not who it says it is
+│   └── RateLimited         more requests than the client may make
+├── Overloaded (Unavailable) more requests are in work than this process takes
+└── InternalError           a defect of ours
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ledger.errors import LedgerError, Unavailable
+
+
+class HttpRefusal(LedgerError):
+    """Refused before the core was asked. `headers` go with the answer."""
+
+    def __init__(self, detail: str, *, member: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, member=member)
+        self.headers = dict(headers or {})
+
+
+class BadRequest(HttpRefusal):
+    """The request is not of the documented shape."""
+
+
+class PathMismatch(HttpRefusal):
+    """The statement's act or consent is not that of the address."""
+
+
+class NoSuchRoute(HttpRefusal):
+    """There is nothing at this address."""
+
+
+class MethodNotAllowed(HttpRefusal):
+    """The address exists under other methods."""
+
+
+class NotAcceptable(HttpRefusal):
+    """The resource has no representation that the caller accepts."""
+
+
+class TooLarge(HttpRefusal):
+    """The body is larger than this route reads."""
+
+
+class UnsupportedMedia(HttpRefusal):
+    """The body's declared media type is not the one this route reads."""
+
+
+class Unauthenticated(HttpRefusal):
+    """There is no access token, or it does not hold (RFC 6750 §3.1, RFC 9449 §7.1)."""
+
+
+class InsufficientScope(HttpRefusal):
+    """The access token does not cover this."""
+
+
+class InvalidClient(HttpRefusal):
+    """The client of a token request did not authenticate (RFC 6749 §5.2)."""
+
+
+class RateLimited(HttpRefusal):
+    """The caller has made more requests than it may."""
+
+
+class Overloaded(Unavailable):
+    """As many requests as this process takes are in work already."""
+
+
+class InternalError(LedgerError):
+    """Something happened that nobody foresaw. The log of this node tells more; the answer does not."""

@@ -1,0 +1,60 @@
+"""For those who run the ledger: health, figures, pages about problems."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.access import PUBLIC, NodeHere, serve, token
+from api.documents import TEXT, answer
+from api.metrics import MEDIA_TYPE, Metrics
+from api.problems import BY_SLUG
+from api.refusals import NoSuchRoute
+from api.wire import Reply
+from ledger.errors import SequencerStopped
+
+router = APIRouter()
+
+
+@serve(
+    router, "GET", "/health/live", access=PUBLIC, tag="operations", summary="Whether the process answers",
+    answers={200: answer("It does", example={"status": "live"})},
+)  # fmt: skip
+async def get_live() -> Response:
+    """For supervisors: if this fails, start the process anew."""
+    return Reply(200, b'{"status":"live"}').response()
+
+
+@serve(
+    router, "GET", "/health/ready", access=PUBLIC, tag="operations", summary="Whether the node records",
+    answers={200: answer("It does", example={"status": "ready"})}, problems=("sequencer-stopped",),
+)  # fmt: skip
+async def get_ready(node: NodeHere) -> Response:
+    """For load balancers: 503 with the reason when the sequencer has stopped."""
+    reason = node.ledger.stopped_because
+    if reason is not None:
+        raise SequencerStopped(reason)
+    return Reply(200, b'{"status":"ready"}').response()
+
+
+@serve(
+    router, "GET", "/metrics", access=token("metrics:read"), tag="operations", summary="Figures for Prometheus",
+    answers={200: answer("Prometheus text exposition", TEXT)},
+)  # fmt: skip
+def get_metrics(request: Request) -> Response:
+    """Of the process that answers. No ids and no personal data."""
+    metrics = request.app.state.metrics
+    assert isinstance(metrics, Metrics)  # noqa: S101  (put there by create_app)
+    return Response(metrics.text(), media_type=MEDIA_TYPE)
+
+
+@serve(
+    router, "GET", "/errors/{slug}", access=PUBLIC, tag="operations", summary="What a type of problem means",
+    answers={200: answer("A page in Markdown", "text/markdown")}, problems=("no-such-route",),
+)  # fmt: skip
+async def get_error_page(slug: str) -> Response:
+    """Where the `type` of a problem leads."""
+    problem = BY_SLUG.get(slug)
+    if problem is None:
+        raise NoSuchRoute("there is no such type of problem")
+    return Response(problem.page(), media_type="text/markdown; charset=utf-8")

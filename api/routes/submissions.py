@@ -1,0 +1,98 @@
+"""Statements: one route per act. The statement authenticates itself, so none of these routes needs a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.access import STATEMENT, NodeHere, serve
+from api.documents import answer, body
+from api.submission import BATCH_LIMIT, SINGLE_LIMIT, Address, submit
+from api.wire import read_body, visit_of
+
+router = APIRouter()
+
+PROBLEMS: Final = (
+    "bad-request", "bad-encoding", "bad-statement", "bad-signature", "path-mismatch", "not-permitted", "conflict",
+    "jti-reused", "too-large", "unsupported-media-type", "queue-full", "sequencer-stopped", "unavailable", "overloaded",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ActRoute:
+    """Where one act is posted, and what the documentation says about it."""
+
+    act: str
+    path: str
+    tag: str
+    summary: str
+    description: str
+    limit: int = SINGLE_LIMIT
+    problems: tuple[str, ...] = ("illegal-transition", "not-found")
+
+
+def _step(step: str, summary: str, description: str) -> ActRoute:
+    return ActRoute(f"consent.{step}", f"/consents/{{consent_id:path}}/{step}", "consents", summary, description)
+
+
+ACT_ROUTES: Final = (
+    ActRoute("consent.request", "/consents", "consents", "Ask for a consent",
+             "A recipient states the terms it asks for. The consent then awaits its customer at the holder.",
+             problems=("invalid-input",)),
+    _step("authorise", "Record that the customer agreed",
+          "The holder says that the strongly authenticated customer agreed to exactly these terms, for these accounts. The "
+          "holder's `subject.consent` comes with it as `companion`: it puts the consent into the customer's own chain, which "
+          "the recipient never sees. Two entries are recorded, the authorisation first."),
+    _step("reject", "Record that the customer declined", "By the holder, or by the recipient that asked."),
+    _step("suspend", "Suspend a consent", "By the holder. Accesses are denied until it is resumed."),
+    _step("resume", "Resume a consent", "By the holder, from suspension or pause."),
+    _step("pause", "Pause a consent", "The customer's own pause, by the holder."),
+    _step("revoke", "Revoke a consent",
+          "For ever. No access above this entry's index is allowed, whatever clocks and races do."),
+    _step("terminate", "End a consent without its customer", "By the holder or the recipient, for example at a contract's end."),
+    _step("amend", "Propose new terms",
+          "By the recipient. The version in force goes on until the customer has agreed to the new one."),
+    ActRoute("access.request", "/accesses", "accesses", "Ask for one access",
+             "The decision is taken in log order and recorded. A denied access is answered with 201 as well: `outcome` has the "
+             "decision, all reasons that apply, and what the holder must apply to an allowed one.", problems=()),
+    ActRoute("access.batch", "/accesses/batch", "accesses", "Ask for up to 1,000 accesses",
+             "One signature over the Merkle root of the items; each becomes an entry with its own decision and receipt.",
+             limit=BATCH_LIMIT, problems=()),
+    ActRoute("access.release", "/accesses/release", "accesses", "Record what was released",
+             "The holder says what it gave out under a decision: counts and a digest, never the data."),
+    ActRoute("access.receive", "/accesses/receive", "accesses", "Record what was received",
+             "The recipient says what it got under a decision."),
+    ActRoute("subject.enrol", "/subjects/enrol", "subjects", "Bind a passkey to a customer",
+             "The holder says that the strongly authenticated customer owns this passkey."),
+    ActRoute("subject.unenrol", "/subjects/unenrol", "subjects", "Take a passkey out of use", "By the holder."),
+)  # fmt: skip
+
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    201: answer(
+        "Recorded: durable, included in the tree, signed. `Location` is the first entry's receipt", schema="Submission"
+    ),
+    200: answer("This statement was recorded before; here are its first receipts, byte for byte", schema="Submission"),
+}
+
+
+def _register(route: ActRoute) -> None:
+    async def post(request: Request, node: NodeHere, consent_id: str | None = None) -> Response:
+        data = await read_body(request.scope, request.receive, route.limit)
+        address = Address(route.act, consent_id, route.limit)
+        return (await submit(node.ledger, address, data, visit_of(request.scope))).response()
+
+    async def post_without_id(request: Request, node: NodeHere) -> Response:
+        return await post(request, node)
+
+    serve(
+        router, "POST", route.path, access=STATEMENT, tag=route.tag, summary=route.summary, description=route.description,
+        operation_id=route.act.replace(".", "_"), answers=_ANSWERS, problems=PROBLEMS + route.problems,
+        request_body=body("Envelope"),
+    )(post if "consent_id" in route.path else post_without_id)  # fmt: skip
+
+
+for _route in ACT_ROUTES:
+    _register(_route)

@@ -1,0 +1,77 @@
+"""Running the application: one process, or several on one socket."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from api.app import create_app
+from api.bootstrap import build_node, short_lived
+from api.logs import configure_logging
+from api.settings import Settings
+from api.wire import App
+
+log = structlog.get_logger("api.serving")
+
+
+@dataclass(frozen=True)
+class AppFactory:
+    """Builds the node and its application in the process that serves it."""
+
+    settings: Settings
+
+    def __call__(self) -> App:
+        configure_logging(self.settings.log_level)
+        return create_app(build_node(self.settings))
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A listening socket. Raises OSError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((settings.host, settings.port))
+    listening.listen(2048)
+    listening.set_inheritable(True)
+    return listening
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop. Raises what starting a node raises, and OSError when the address is taken."""
+    with short_lived(settings):  # what stands against starting is said once, here, and not by every worker again
+        pass
+    listening = listen(settings)
+    if settings.port == 0:
+        settings = settings.model_copy(update={"port": listening.getsockname()[1]})
+    configure_logging(settings.log_level)
+    log.info("serving", address=settings.base_url, workers=settings.workers)
+    config = uvicorn.Config(**_options(settings))
+    if settings.workers == 1:
+        uvicorn.Server(config).run(sockets=[listening])
+    else:
+        Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listening]).run()
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "app": AppFactory(settings),
+        "factory": True,
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "none",
+        "lifespan": "on",
+        "workers": settings.workers,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": settings.behind_tls_proxy,
+        "forwarded_allow_ips": settings.trusted_proxies,
+        "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": 20,
+        "h11_max_incomplete_event_size": 32 * 1024,
+    }

@@ -1,0 +1,154 @@
+"""What an operator can set: environment variables `CONSENT_LEDGER_…`, read once by the command line (docs/operating.md)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+
+from ledger.assembly import NodeConfig
+
+INSTALLED_STATE = Path("/var/lib/consent-ledger")
+
+
+def default_state_dir() -> Path:
+    """`/var/lib/consent-ledger` where it exists and may be written, else `./var`."""
+    return INSTALLED_STATE if os.access(INSTALLED_STATE, os.W_OK) else Path("var")
+
+
+def _base_url(value: str) -> str:
+    url = TypeAdapter(HttpUrl).validate_python(value)
+    if url.query or url.fragment or url.username or (url.path or "/") != "/":
+        raise ValueError("a base address is scheme and authority only, such as https://ledger.example")
+    if url.scheme == "http" and not is_loopback(url.host or ""):
+        raise ValueError("plain http is for loopback only; elsewhere an address begins with https://")
+    return str(url).rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class Settings(BaseSettings):
+    """All settings of a node. Secrets are files, never values."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CONSENT_LEDGER_", frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+    state_dir: Path = Field(default_factory=default_state_dir)
+    """Folder of everything that has no path of its own below."""
+
+    database_url: str = ""
+    """The log's database, `sqlite:///…` or `postgresql+psycopg://…`. Default: `ledger.sqlite` in the state folder."""
+    keystore_url: str = ""
+    """The key store's database, with credentials and backups of its own. Default: `keys.sqlite` in the state folder."""
+    token_store_url: str = ""
+    """Where used one-time tokens are remembered. Default: the log's database on PostgreSQL; on SQLite, whose writers wait
+    for each other, the file `tokens.sqlite` in the state folder."""
+
+    log_key_file: Path = Path()
+    """The log's signing key (mode 0600). Default: `log.key` in the state folder."""
+    kek_file: Path = Path()
+    """The key-encryption key, 32 bytes (mode 0600). Default: `kek` in the state folder."""
+    token_key_file: Path = Path()
+    """The key that signs access tokens, a private JWK (mode 0600). Default: `token.key` in the state folder."""
+    operator_jwks_file: Path = Path()
+    """Public keys of the operator's clients, a JWK set. Default: `operator.jwks.json` in the state folder."""
+    highwater_dir: Path = Path()
+    """Folder of the high-water files; keep it out of the database's backups. Default: `highwater` in the state folder."""
+    policy_file: Path | None = None
+    """The tlog-policy enclosed in bundles. Default: this log's key, without witnesses."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """TCP port to listen on; 0 lets the system choose."""
+    public_url: BaseUrl | None = None
+    """Scheme and authority under which clients reach this ledger: issuer of tokens and base of DPoP addresses.
+    Default: `http://host:port` of the address listened on."""
+    behind_tls_proxy: bool = False
+    """Set when a proxy in front ends TLS: required to listen on anything but loopback."""
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses, comma-separated, whose `X-Forwarded-For` is believed."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Number of processes, each with a sequencer of its own."""
+
+    max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
+    """Submissions that may wait in one process, before 503."""
+    max_batch: Annotated[int, Field(ge=1, le=10_000)] = 512
+    """Submissions that may share one commit."""
+    max_requests: Annotated[int, Field(ge=1, le=100_000)] = 1024
+    """Requests in work at the same time in one process, before 503."""
+    token_requests_per_minute: Annotated[int, Field(ge=1)] = 120
+    """Token requests of one network address in one minute, before 429."""
+    reads_per_minute: Annotated[int, Field(ge=1)] = 6000
+    """Reads of one client (public reads: of one network address) in one minute, before 429."""
+
+    access_token_seconds: Annotated[int, Field(ge=30, le=600)] = 300
+    """Lifetime of an access token in seconds."""
+    external_issuers: tuple[BaseUrl, ...] = ()
+    """Issuers, a JSON list, whose access tokens are accepted too; their keys are found by OIDC discovery."""
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    """Least severity of what is logged: `debug`, `info`, `warning` or `error`."""
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Self:
+        state = self.state_dir
+        blank = Path()
+        fill: dict[str, object] = {
+            "log_key_file": state / "log.key",
+            "kek_file": state / "kek",
+            "token_key_file": state / "token.key",
+            "operator_jwks_file": state / "operator.jwks.json",
+            "highwater_dir": state / "highwater",
+        }
+        for name, value in fill.items():
+            if getattr(self, name) == blank:
+                object.__setattr__(self, name, value)
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{state / 'ledger.sqlite'}")
+        if not self.keystore_url:
+            object.__setattr__(self, "keystore_url", f"sqlite:///{state / 'keys.sqlite'}")
+        if not self.token_store_url:
+            sqlite = make_url(self.database_url).get_backend_name() == "sqlite"
+            url = f"sqlite:///{state / 'tokens.sqlite'}" if sqlite else self.database_url
+            object.__setattr__(self, "token_store_url", url)
+        if not self.behind_tls_proxy and not is_loopback(self.host):
+            raise ValueError(
+                f"refusing to listen on {self.host} without TLS: put a proxy that ends TLS in front and set "
+                "CONSENT_LEDGER_BEHIND_TLS_PROXY=true, or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """`public_url`, or the address listened on."""
+        if self.public_url is not None:
+            return self.public_url
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def node_config(self, highwater_file: Path) -> NodeConfig:
+        """The core's part of these settings."""
+        return NodeConfig(
+            database_url=self.database_url,
+            keystore_url=self.keystore_url,
+            log_key_file=self.log_key_file,
+            kek_file=self.kek_file,
+            highwater_file=highwater_file,
+            max_waiting=self.max_waiting,
+            max_batch=self.max_batch,
+        )
