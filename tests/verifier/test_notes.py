@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.verifier.making import BACKEND, TIME, Signer, checkpoint_note, refusal
 from verifier import merkle
@@ -57,8 +61,6 @@ def impostor() -> Any:
 
 def rename(signer: Signer) -> str:
     """The vkey of this key under this name."""
-    import hashlib
-
     data = bytes([signer.kind]) + signer.private.public_key().public_bytes_raw()
     signer.key_id = hashlib.sha256(signer.name.encode() + b"\n" + data).digest()[:4]
     return f"{signer.name}+{signer.key_id.hex()}+{encode_base64(data)}"
@@ -77,10 +79,7 @@ def test_m06_m11_one_bad_line_of_a_known_key_refuses_the_whole_note() -> None:
             with refusal(Code.BAD_SIGNATURE, Code.BAD_ENCODING):
                 open_head(data, [LOG.key], BACKEND, witnesses=[W1.key, W2.key])
     stranger = Signer("stranger.example", 4)
-    assert (
-        open_head(note() + stranger.line(other_root), [LOG.key], BACKEND, witnesses=[W1.key]).cosignatures
-        == ()
-    )
+    assert open_head(note() + stranger.line(other_root), [LOG.key], BACKEND, witnesses=[W1.key]).cosignatures == ()
 
 
 def test_a_log_key_is_no_witness_and_the_origin_is_the_keys_name() -> None:
@@ -137,6 +136,30 @@ def test_m13_the_empty_log_has_the_empty_root() -> None:
     assert parse_checkpoint(empty.body()) == empty
     with refusal(Code.BAD_PROOF):
         parse_checkpoint(Checkpoint("x", 0, bytes(32)).body())
+
+
+def test_an_rfc_6962_signature_covers_neither_another_origin_nor_extension_lines() -> None:
+    private = ec.derive_private_key(77, ec.SECP256R1())
+    spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    name, stamp = "ct.example/2026", (1_767_225_600_000).to_bytes(8)
+    identity = name.encode() + b"\n\x05" + hashlib.sha256(spki).digest()
+    key_id = hashlib.sha256(identity).digest()[:4]
+    key = parse_vkey(f"{name}+{key_id.hex()}+{encode_base64(bytes([5]) + spki)}")
+    root = merkle.root_of(LEAVES)
+    der = private.sign(b"\0\1" + stamp + (7).to_bytes(8) + root, ec.ECDSA(hashes.SHA256()))
+    blob = encode_base64(key_id + stamp + b"\4\3" + len(der).to_bytes(2) + der)
+
+    def data(checkpoint: Checkpoint) -> bytes:
+        return checkpoint.body() + f"\n— {name} {blob}\n".encode()
+
+    assert open_head(data(Checkpoint(name, 7, root)), [key], BACKEND).size == 7
+    for other in (
+        Checkpoint(name, 7, root, ("more",)),
+        Checkpoint("ct.example/2027", 7, root),
+        Checkpoint(name, 8, root),
+    ):
+        with refusal(Code.BAD_SIGNATURE):
+            open_head(data(other), [key], BACKEND, origin=other.origin)
 
 
 # --- policies -------------------------------------------------------------------------------------------------
@@ -201,9 +224,7 @@ def test_one_public_key_under_two_key_names_is_no_second_witness() -> None:
 
 
 def test_many_nested_groups_are_evaluated_without_recursion() -> None:
-    lines = [f"log {LOG.vkey}", f"witness w0 {W1.vkey}"] + [
-        f"group w{n} all w{n - 1}" for n in range(1, 3_000)
-    ]
+    lines = [f"log {LOG.vkey}", f"witness w0 {W1.vkey}"] + [f"group w{n} all w{n - 1}" for n in range(1, 3_000)]
     policy = parse_policy("\n".join([*lines, "quorum w2999", ""]).encode())
     assert policy.is_satisfied(["w0"])
     assert not policy.is_satisfied([])

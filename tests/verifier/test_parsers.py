@@ -39,18 +39,18 @@ def evidence() -> bytes:
     return encode_evidence(judge(a, b), 1, ["here"])
 
 
-def receipt() -> bytes:
+def receipt(protected: str = "a2012719018b01") -> bytes:
     """A COSE receipt of our own making: EdDSA, index 3 of 7."""
 
     def bstr(raw: bytes) -> bytes:
         return cbor.encode_head(2, len(raw)) + raw
 
-    protected = bytes.fromhex("a2012719018b01")
+    header = bytes.fromhex(protected)
     path = inclusion_path(3, LEAVES)
     inner = b"\x83\x07\x03" + cbor.encode_head(4, len(path)) + b"".join(map(bstr, path))
-    signed = b"\x84\x6aSignature1" + bstr(protected) + b"\x40" + bstr(merkle.root_of(LEAVES))
+    signed = b"\x84\x6aSignature1" + bstr(header) + b"\x40" + bstr(merkle.root_of(LEAVES))
     unprotected = b"\xa1\x19\x01\x8c\xa1\x20\x81" + bstr(inner)
-    return b"\xd2\x84" + bstr(protected) + unprotected + b"\xf6" + bstr(LOG.private.sign(signed))
+    return b"\xd2\x84" + bstr(header) + unprotected + b"\xf6" + bstr(LOG.private.sign(signed))
 
 
 EVIDENCE, RECEIPT = evidence(), receipt()
@@ -139,11 +139,29 @@ def test_a_changed_cose_receipt_shows_no_other_root(data: bytes) -> None:
         assert data == RECEIPT or cose.parse_receipt(data).signature == cose.parse_receipt(RECEIPT).signature
 
 
+@pytest.mark.parametrize(
+    ("header", "accepted"),
+    [
+        ("a2012719018b01", True),
+        ("a2013219018b01", True),  # EdDSA, and its fully specified spelling
+        ("a2012619018b01", False),
+        ("a2012819018b01", False),  # the algorithms of other keys
+        ("a3012702810119018b01", True),
+        ("a3012702811863 19018b01", False),
+        ("a30127028019018b01", False),
+        ("a2012719018b02", False),
+        ("a119018b01", False),
+        ("a10127", False),
+    ],
+)
+def test_a_cose_receipt_is_read_under_the_algorithm_and_headers_it_protects(header: str, accepted: bool) -> None:
+    data, key = receipt(header), LOG.key.key
+    assert accepts(lambda: cose.parse_receipt(data).verify_inclusion(b"\x03", key, BACKEND)) is accepted
+
+
 def test_the_genuine_inputs_are_accepted() -> None:
     verify_proof(parse_proof(PROOF), b"\x03", POLICY, BACKEND)
-    assert cose.parse_receipt(RECEIPT).verify_inclusion(b"\x03", LOG.key.key, BACKEND) == merkle.root_of(
-        LEAVES
-    )
+    assert cose.parse_receipt(RECEIPT).verify_inclusion(b"\x03", LOG.key.key, BACKEND) == merkle.root_of(LEAVES)
     assert check_evidence(EVIDENCE, BACKEND, [LOG.key]).proven
     assert decide({LOG.name: LOG.key}, None, b"old 0\n\n" + NOTE, BACKEND).status == 200
 
@@ -156,6 +174,7 @@ def test_the_genuine_inputs_are_accepted() -> None:
         "5f4101ff",
         "7f6161ff",
         "1800",
+        "1817",
         "190001",
         "1a00000001",
         "1b0000000000000001",
@@ -184,8 +203,6 @@ def test_cbor_has_one_spelling(data: str) -> None:
 
 def test_cbor_reads_what_receipts_and_passkeys_need() -> None:
     data = bytes.fromhex("d2 87 00 20 3903e7 43010203 62c3bc a2 20f4 6161f6 f5")
-    assert cbor.decode_cbor(data) == cbor.Tagged(
-        18, [0, -1, -1000, b"\1\2\3", "ü", {-1: False, "a": None}, True]
-    )
+    assert cbor.decode_cbor(data) == cbor.Tagged(18, [0, -1, -1000, b"\1\2\3", "ü", {-1: False, "a": None}, True])
     for number in (0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**64 - 1):
         assert cbor.decode_cbor(cbor.encode_head(0, number)) == number

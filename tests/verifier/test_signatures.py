@@ -59,9 +59,7 @@ def test_the_small_order_list_is_exactly_the_encodings_that_decode_to_small_orde
 
 
 def test_no_small_order_or_unreduced_point_is_accepted_as_key_or_as_r() -> None:
-    unreduced = [
-        (y | sign << 255).to_bytes(32, "little") for y in range(ed25519.P, 2**255) for sign in (0, 1)
-    ]
+    unreduced = [(y | sign << 255).to_bytes(32, "little") for y in range(ed25519.P, 2**255) for sign in (0, 1)]
     honest = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
     key, signature = honest.public_key().public_bytes_raw(), honest.sign(b"m")
     for point in {*ed25519.SMALL_ORDER, *unreduced}:
@@ -98,10 +96,16 @@ def test_ed25519_signatures_are_not_malleable_and_lengths_are_exact() -> None:
         assert not verdict(Ed25519Key(short), b"m", signature)
 
 
+def test_the_gate_refuses_the_first_unreduced_s() -> None:
+    private = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+    key, r = private.public_key().public_bytes_raw(), private.sign(b"m")[:32]
+    ed25519.check_gate(key, r + (L - 1).to_bytes(32, "little"))
+    with refusal(Code.BAD_SIGNATURE):
+        ed25519.check_gate(key, r + L.to_bytes(32, "little"))
+
+
 def test_a_key_of_mixed_order_verifies_but_cannot_be_registered() -> None:
-    honest = ed25519._decode(
-        Ed25519PrivateKey.from_private_bytes(b"k" * 32).public_key().public_bytes_raw(), ""
-    )
+    honest = ed25519._decode(Ed25519PrivateKey.from_private_bytes(b"k" * 32).public_key().public_bytes_raw(), "")
     ed25519_key(ed25519._encode(honest))
     for point in ed25519.SMALL_ORDER:
         if accepts(lambda p=point: ed25519._decode(p, "")):
@@ -113,9 +117,7 @@ def test_a_key_of_mixed_order_verifies_but_cannot_be_registered() -> None:
 
 @settings(max_examples=40)
 @given(st.binary(max_size=200), st.integers(0, 511), st.booleans())
-def test_one_flipped_bit_of_an_ed25519_signature_is_refused_by_all(
-    message: bytes, bit: int, flip: bool
-) -> None:
+def test_one_flipped_bit_of_an_ed25519_signature_is_refused_by_all(message: bytes, bit: int, flip: bool) -> None:
     private = Ed25519PrivateKey.from_private_bytes(b"p" * 32)
     signature = bytearray(private.sign(message))
     if flip:
@@ -247,12 +249,7 @@ def test_keys_are_read_in_one_spelling_only() -> None:
     for jwk in bad:
         with refusal(Code.BAD_ENCODING, Code.BAD_SIGNATURE):
             parse_jwk(jwk)  # type: ignore[arg-type]
-    cose = (
-        bytes.fromhex("a50102032620012158 20".replace(" ", ""))
-        + x.to_bytes(32)
-        + b"\x22\x58\x20"
-        + y.to_bytes(32)
-    )
+    cose = bytes.fromhex("a50102032620012158 20".replace(" ", "")) + x.to_bytes(32) + b"\x22\x58\x20" + y.to_bytes(32)
     assert parse_cose_key(cose) == P256Key(x, y)
     with refusal(Code.BAD_ENCODING):
         parse_cose_key(cose.replace(b"\x03\x26", b"\x03\x27"))
