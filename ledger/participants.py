@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ledger.entries.fields import (
+    SAFE_INTEGER,
     Algorithm,
     Bytes32,
     Code,
@@ -114,6 +115,14 @@ class Disclosure(_Document, frozen=True, kw_only=True, tag_field="type", tag="di
     to_index: Count
 
 
+class PackIssued(_Document, frozen=True, kw_only=True, tag_field="type", tag="pack.issued"):
+    """An evidence pack was made; its commitment binds all its items (docs/spec/packs.md)."""
+
+    commitment: Bytes32
+    items_count: Annotated[int, Meta(ge=1, le=SAFE_INTEGER)]
+    scope: Code
+
+
 Document = (
     LedgerOpened
     | RulesetActivated
@@ -124,6 +133,7 @@ Document = (
     | ParticipantReinstated
     | Erasure
     | Disclosure
+    | PackIssued
 )
 
 RULESETS: Final = (1,)
@@ -141,7 +151,7 @@ def parse_document(document: Mapping[str, Any]) -> Document:
 def document_chain(document: Document) -> bytes:
     """The operator chain (32 bytes) that a document belongs to."""
     match document:
-        case LedgerOpened() | RulesetActivated() | Erasure() | Disclosure():
+        case LedgerOpened() | RulesetActivated() | Erasure() | Disclosure() | PackIssued():
             return ledger_chain()
         case _:
             return participant_chain(document.participant)
@@ -242,6 +252,8 @@ class Registry:
                 return changed._with(replace(participant, suspended=suspend))
             case Erasure():
                 return replace(changed, erased=self.erased | frozenset(document.chains))
+            case PackIssued():
+                return changed
             case Disclosure():
                 self.participant(document.participant)
                 if document.to_index < document.from_index or document.to_index >= index:
