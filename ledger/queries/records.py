@@ -103,6 +103,13 @@ class RecordQueries:
             query = select(entries).where(entries.c.chain == chain, entries.c.seq > after).order_by(entries.c.seq)
             return tuple(self._recorded(connection, connection.execute(query.limit(min(limit, PAGE_LIMIT))).all()))
 
+    def chain_length(self, chain: bytes) -> int:
+        """How many events a chain has: its next `seq`. Cost does not depend on the length."""
+        with self._store.read() as connection:
+            query = select(entries.c.seq).where(entries.c.chain == chain).order_by(entries.c.seq.desc()).limit(1)
+            last = connection.execute(query).scalar_one_or_none()
+            return 0 if last is None else int(last) + 1
+
     def _page(self, query: Any, subject_chain: bytes | None, after: int, limit: int) -> list[tuple[int, Consent]]:
         if subject_chain is not None:
             query = query.where(consents.c.subject_chain == subject_chain)
