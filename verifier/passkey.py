@@ -57,7 +57,8 @@ USER_PRESENT, USER_VERIFIED, BACKUP_ELIGIBLE, BACKED_UP, ATTESTED, EXTENSIONS = 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """A passkey record with the COSE key of its enrolment (never of the record itself), `signature` as the authenticator gave it (ES256: DER)."""
+    """A passkey record. `public_key` is the COSE key of the enrolment, never of the record; `signature` is as the
+    authenticator gave it (ES256: DER)."""
 
     credential_id: bytes
     public_key: bytes
