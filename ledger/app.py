@@ -5,12 +5,13 @@ Flow of one submission: `prepare` (any thread: parse, check the signature) → `
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from ledger.canonical import b64u
+from ledger.canonical import b64u, unb64u
 from ledger.entries.acts import AccessBatch, ConsentAuthorise
 from ledger.entries.assertion import parse_assertion
 from ledger.entries.statement import Statement, parse_item, parse_statement
@@ -25,6 +26,8 @@ from ledger.queries.tree import TreeQueries
 from ledger.sequencer.loop import Answer, Deliver, Repeated, Sequencer
 from ledger.storage.log import LogStore
 from ledger.vault.keystore import KeyStore
+
+log = logging.getLogger("ledger.app")
 
 WAIT_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 1.0
@@ -44,6 +47,7 @@ class Ledger:
         self.figures = sequencer.figures
         self._end = threading.Event()
         self._housekeeper: threading.Thread | None = None
+        self._erased = 0
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -60,6 +64,7 @@ class Ledger:
         if self._housekeeper is not None:
             self._housekeeper.join()
         self._store.close()
+        self.keystore.close()
 
     @property
     def stopped_because(self) -> str | None:
@@ -79,8 +84,18 @@ class Ledger:
     def _keep_house(self) -> None:
         """Once a second: move SQLite's write-ahead log into the database, learn of keys that other nodes recorded."""
         while not self._end.wait(HOUSEKEEPING_SECONDS):
-            self._sequencer.refresh()
-            self._store.checkpoint_wal()
+            self._sequencer.refresh().add_done_callback(self._forget_erased)
+            try:
+                self._store.checkpoint_wal()
+            except Unavailable as error:  # the next second is another chance
+                log.warning("keeping house: %s", error.detail)
+
+    def _forget_erased(self, _: Future[None]) -> None:
+        """Another node may have destroyed data keys: this one must not go on reading with its copies."""
+        erased = self.registry.erased
+        if len(erased) != self._erased:
+            self.keystore.forget(unb64u(chain) for chain in erased)
+            self._erased = len(erased)
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -128,6 +143,8 @@ class Ledger:
         future: Future[Answer] = Future()
 
         def deliver(answer: Answer | LedgerError) -> None:
+            if not future.set_running_or_notify_cancel():
+                return  # nobody waits any more; the entry stands
             if isinstance(answer, LedgerError):
                 future.set_exception(answer)
             else:

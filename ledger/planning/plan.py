@@ -43,6 +43,7 @@ from ledger.errors import (
     BadStatement,
     Conflict,
     IllegalTransition,
+    InvalidInput,
     JtiReused,
     LedgerError,
     NotFound,
@@ -86,31 +87,40 @@ class _Planner:
         self.plan = Plan()
 
     def run(self, command: Command) -> None:
-        start = len(self.plan.entries)
+        start, repeated = len(self.plan.entries), False
+        result: tuple[int, ...] | LedgerError | None
         try:
-            indexes = self._repeat(command) if isinstance(command, SubmitStatement) else None
-            self.plan.repeated.append(indexes is not None)
-            if indexes is None:
+            result = self._repeat(command) if isinstance(command, SubmitStatement) else None
+            repeated = result is not None
+            if result is None:
                 self._record(command)
-                indexes = tuple(entry.index for entry in self.plan.entries[start:])
+                result = tuple(entry.index for entry in self.plan.entries[start:])
                 if isinstance(command, SubmitStatement):
-                    seen = Seen(command.statement.payload_hash, indexes)
-                    self.world.seen[command.identity] = seen
-            self.plan.results.append(indexes)
+                    self.world.seen[command.identity] = Seen(command.statement.payload_hash, result)
         except LedgerError as error:
-            if len(self.plan.repeated) == len(self.plan.results):
-                self.plan.repeated.append(False)
-            self.plan.results.append(error)
+            result = error
+        self.plan.repeated.append(repeated)
+        self.plan.results.append(result)
 
     def _repeat(self, command: SubmitStatement) -> tuple[int, ...] | None:
+        """The entries of a statement that was recorded before, its companion's too; None for a new one."""
+        statement = command.statement
         seen = self.world.seen.get(command.identity)
         if seen is None:
             return None
-        if seen.payload_hash != command.statement.payload_hash:
+        self._check_owner(statement)  # before all else: a stranger must not learn what others have signed
+        if seen.payload_hash != statement.payload_hash:
             raise JtiReused("this jti was used by this issuer for another statement; a new statement needs a new jti")
-        return seen.indexes
+        if not isinstance(statement.payload, ConsentAuthorise):
+            return seen.indexes
+        if command.companion is not None:
+            link = self.world.seen.get((command.companion.payload.iss, command.companion.jti))
+            if link is None or link.payload_hash != command.companion.payload_hash:
+                raise JtiReused("this authorisation was recorded with another subject.consent beside it")
+        return seen.indexes[0], seen.indexes[0] + 1  # the companion stands right after it
 
     def _record(self, command: Command) -> None:
+        self._refuse_erased(command)
         match command:
             case SubmitStatement():
                 self._statement(command)
@@ -126,6 +136,17 @@ class _Planner:
                 self._index_head()
             case _:
                 assert_never(command)
+
+    def _refuse_erased(self, command: Command) -> None:
+        """Nothing is added to an erased chain: the key that would encrypt it is gone (docs/spec/leaves.md)."""
+        erased = self.world.registry.erased
+        if erased and any(b64u(chain) in erased for chain in _chains(command)):
+            raise NotFound("the records of this consent or customer were erased: nothing more is recorded about them")
+
+    def _check_owner(self, statement: Statement) -> None:
+        key = self.world.registry.keys.get(statement.kid)
+        if key is None or key.participant != statement.payload.iss:
+            raise BadSignature(f"the key {statement.kid!r} does not belong to the statement's iss", member="iss")
 
     def _statement(self, command: SubmitStatement) -> None:
         statement = command.statement
@@ -159,11 +180,10 @@ class _Planner:
             raise BadStatement(
                 "iat must lie within 300 s of the ledger's time; sign again with the present time", member="iat"
             )
-        key = registry.keys.get(statement.kid)
-        if key is None or key.revoked_at is not None or key.use != "statement":
+        self._check_owner(statement)
+        key = registry.keys[statement.kid]
+        if key.revoked_at is not None or key.use != "statement":
             raise NotPermitted(f"the key {statement.kid!r} is not registered for statements, or was revoked")
-        if key.participant != payload.iss:
-            raise NotPermitted(f"the key {statement.kid!r} does not belong to iss {payload.iss!r}", member="iss")
         role = _role_needed(payload)
         if role is not None and not registry.has_role(payload.iss, role):
             raise NotPermitted(f"{payload.act} needs the role «{role}», which {payload.iss!r} does not have")
@@ -283,12 +303,20 @@ class _Planner:
 
     def _documents(self, documents: Sequence[Mapping[str, Any]]) -> None:
         parsed = [(parse_document(document), document) for document in documents]
-        registry = self.world.registry
+        if not parsed:
+            raise InvalidInput("there is no document to record")
+        world, registry = self.world, self.world.registry
         for offset, (document, _) in enumerate(parsed):  # all are acceptable before the first is recorded
-            registry = registry.after(document, self.world.size + offset)
-        for document, raw in parsed:
-            self._append_operator(document_chain(document), raw, str(raw["type"]))
-        self.world.registry = registry
+            registry = registry.after(document, world.size + offset)
+        before = world.size, world.last_hash, dict(world.chains), len(self.plan.entries)
+        try:
+            for document, raw in parsed:
+                self._append_operator(document_chain(document), raw, str(raw["type"]))
+        except LedgerError:  # one makes too large a leaf: none is recorded
+            world.size, world.last_hash, world.chains, count = before
+            del self.plan.entries[count:]
+            raise
+        world.registry = registry
 
     def _append_operator(self, chain: bytes, document: Mapping[str, Any], act: str) -> None:
         world, head = self.world, self.world.chains.get(chain, ChainHead())
@@ -347,6 +375,25 @@ class _Planner:
     def _change(self, consent: Consent) -> None:
         self.world.consents[consent.consent_id] = consent
         self.plan.changed[consent.consent_id] = consent
+
+
+def _chains(command: Command) -> Iterator[bytes]:
+    """The chains of consents and subjects that a command would add to."""
+    match command:
+        case ExpireConsent():
+            yield consent_chain(command.consent_id)
+        case SubmitStatement():
+            payload, companion = command.statement.payload, command.companion
+            if isinstance(payload, AccessBatch):
+                yield from (consent_chain(item.says.consent_id) for item in command.items)
+            elif isinstance(payload, SubjectEnrol | SubjectUnenrol):
+                yield subject_chain(payload.iss, payload.subject)
+            else:
+                yield consent_chain(payload.consent_id)
+            if companion is not None and isinstance(companion.payload, SubjectConsent):
+                yield subject_chain(companion.payload.iss, companion.payload.subject)
+        case _:
+            return
 
 
 def _role_needed(payload: object) -> str | None:

@@ -82,7 +82,8 @@ class Sequencer:
         self._max_batch = max_batch
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(max_waiting)
         self._memory: Memory | None = None
-        self._signed = 0
+        self._signed, self._note = 0, ""
+        self._door = threading.Lock()  # between the look at `_stopped` and the queue nothing may come
         self._stopped: SequencerStopped | None = SequencerStopped("the sequencer has not been started")
         self._thread: threading.Thread | None = None
         self.figures = Figures(waiting=self._queue.qsize)
@@ -99,12 +100,16 @@ class Sequencer:
         """Participants and keys as of the last batch this node has seen."""
         return Registry() if self._memory is None else self._memory.registry
 
-    def submit(self, command: Command, deliver: Deliver) -> None:
-        """Queue a command; `deliver` is called after its commit. Raises QueueFull, SequencerStopped."""
-        if self._stopped is not None:
-            raise SequencerStopped(self._stopped.detail)
+    def submit(self, command: Command | None, deliver: Deliver) -> None:
+        """Queue a command (None: only look at the head); `deliver` is called after its commit.
+
+        Raises QueueFull, SequencerStopped.
+        """
         try:
-            self._queue.put_nowait(_Waiting(command, deliver))
+            with self._door:
+                if self._stopped is not None:
+                    raise SequencerStopped(self._stopped.detail)
+                self._queue.put_nowait(_Waiting(command, deliver))
         except queue.Full:
             self.figures.pushed_back += 1
             raise QueueFull(
@@ -121,7 +126,8 @@ class Sequencer:
 
     def stop(self) -> None:
         """Finish what waits, then end. Commands that come later are refused."""
-        self._stopped = self._stopped or SequencerStopped("this node is shutting down; another one will answer")
+        with self._door:
+            self._stopped = self._stopped or SequencerStopped("this node is shutting down; another one will answer")
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
@@ -131,9 +137,9 @@ class Sequencer:
     def refresh(self) -> Future[None]:
         """Take note of what other nodes have recorded (new participants and keys); done when the future is."""
         done: Future[None] = Future()
-        if self._stopped is None:
-            self._queue.put(_Waiting(None, lambda _: done.set_result(None)))
-        else:
+        try:
+            self.submit(None, lambda _: done.set_result(None))
+        except Unavailable:  # stopped, or so busy that it looks at the head all the time
             done.set_result(None)
         return done
 
@@ -146,7 +152,8 @@ class Sequencer:
                 break
             broken = self._try(batch)
             if broken is not None:
-                self._stopped = broken
+                with self._door:
+                    self._stopped = broken
                 break
         self._drain()
 
@@ -201,36 +208,41 @@ class Sequencer:
         except Unavailable as error:
             _fail(batch, Unavailable(f"{error.detail}. Submitting the same statement again is safe"))
             return
-        if committed.growth is not None:
+        if committed.head.size > self._signed:  # also by another node, or in a commit whose answer was lost
             self._highwater.record(committed.head.checkpoint)  # before any receipt leaves, after the commit
-            self._signed = committed.head.size
+            self._signed, self._note = committed.head.size, committed.head.checkpoint
         self.figures.batch_done(committed.plan, time.perf_counter() - begun)
         _answer(batch, committed)
 
     def _commit_surely(self, commands: Sequence[Command]) -> _Committed:
-        """Commit; if the outcome is unknown, run the batch again: what is in is found by its identity.
+        """Commit; if the outcome is unknown, look for the checkpoint it would have left, and else run the batch again.
 
         Raises Unavailable after some tries.
         """
+        doubtful: list[_Committed] = []
         for attempt in range(COMMIT_TRIES - 1):
             try:
-                return self._commit(commands)
+                return self._commit(commands, doubtful)
             except Unavailable as error:
                 self._forget()
                 self.figures.commit_failures += 1
                 log.warning("a commit failed (try %d of %d): %s", attempt + 1, COMMIT_TRIES, error.detail)
                 time.sleep(0.05 * 4**attempt)
         try:
-            return self._commit(commands)
+            return self._commit(commands, doubtful)
         except Unavailable:
             self._forget()
             self.figures.commit_failures += 1
             raise
 
-    def _commit(self, commands: Sequence[Command]) -> _Committed:
+    def _commit(self, commands: Sequence[Command], doubtful: list[_Committed]) -> _Committed:
+        """One try. `doubtful` holds what earlier tries may have committed; this one is added before its commit."""
         with self._store.batch() as transaction:
             head = transaction.head()
             memory = self._recall(transaction, head)
+            for earlier in doubtful:
+                if transaction.note_at(earlier.head.size) == earlier.head.checkpoint:
+                    return earlier
             now = self._clock.now()
             self.figures.clock_behind_ms = max(0, head.time - now)
             world = memory.load(transaction, commands, now)
@@ -241,9 +253,11 @@ class Sequencer:
             note = sign_checkpoint(self._origin, growth.size, growth.root, self._signer)
             edge = growth.edge()
             after = Head(growth.size, world.time, world.last_hash, edge.to_bytes(), note)
+            committed = _Committed(plan, growth, after)
+            doubtful.append(committed)
             transaction.append(head.size, plan, growth.full_tiles(), after)
         memory.advance(after, edge, world)  # committed: only now may the memory move on
-        return _Committed(plan, growth, after)
+        return committed
 
     def _recall(self, transaction: BatchTransaction, head: Head) -> Memory:
         """The memory, if no other node has written since; else a fresh one. Refuses a database that went back."""
@@ -258,6 +272,13 @@ class Sequencer:
         if self._signed == 0:
             recorded = self._highwater.read()
             self._highwater.check(head.size, transaction.note_at(recorded[0].size) if recorded else None)
+            if recorded is not None:
+                self._signed, self._note = recorded[0].size, recorded[1]
+        elif transaction.note_at(self._signed) != self._note:
+            raise Rollback(
+                f"the database was exchanged under a running node: it has another history at size {self._signed}, which "
+                "this node has signed. This node signs no more; see docs/operating.md, «Rollback»"
+            )
         edge = Edge.from_bytes(head.edge)
         signed = open_checkpoint(head.checkpoint, self._signer.vkey)
         if (edge.size, signed.size, edge.root()) != (head.size, head.size, signed.root):

@@ -7,6 +7,7 @@ batch touches is read again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -14,6 +15,7 @@ from ledger.canonical import b64u
 from ledger.consent.state import Consent
 from ledger.entries.acts import AccessBatch, SubjectConsent, SubjectEnrol, SubjectUnenrol
 from ledger.entries.leaf import consent_chain, subject_chain
+from ledger.errors import InvalidInput
 from ledger.merkle.edge import Edge
 from ledger.participants import Registry, document_chain, parse_document
 from ledger.planning.commands import Command, ExpireConsent, RecordDocuments, RecordIndexHead, SubmitStatement
@@ -81,8 +83,9 @@ class _Touched:
                 case ExpireConsent():
                     touched.consents.add(command.consent_id)
                 case RecordDocuments():
-                    documents = map(parse_document, command.documents)
-                    touched.chains.update(map(document_chain, documents))
+                    for document in command.documents:
+                        with suppress(InvalidInput):  # the planner says so to whoever submitted it
+                            touched.chains.add(document_chain(parse_document(document)))
                 case RecordIndexHead():
                     pass
         return touched

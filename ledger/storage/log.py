@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.canonical import unb64u
 from ledger.consent.state import Consent
@@ -25,6 +26,7 @@ from ledger.storage.rows import (
     credential_digest,
     credential_row,
     entry_row,
+    erased_credential,
     read_consent,
     read_credential,
 )
@@ -68,13 +70,11 @@ class BatchTransaction:
         return {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in found.items()}
 
     def consents(self, consent_ids: Iterable[str]) -> dict[str, Consent]:
-        """The present states of those of these consents that exist."""
+        """The present states of those of these consents that exist and were not erased."""
         chains = {consent_chain(consent_id): consent_id for consent_id in consent_ids}
-        found: dict[str, Consent] = {}
-        for row in select_in(self._connection, select(consents), consents.c.chain, list(chains)):
-            consent_id = chains[row.chain]
-            found[consent_id] = read_consent(row, self._keystore.cipher(row.chain))
-        return found
+        found = list(select_in(self._connection, select(consents), consents.c.chain, list(chains)))
+        ciphers = self._keystore.existing(row.chain for row in found)
+        return {chains[row.chain]: read_consent(row, ciphers[row.chain]) for row in found if row.chain in ciphers}
 
     def chains(self, chains: Iterable[bytes]) -> dict[bytes, ChainHead]:
         """Where these chains continue; chains without a leaf are absent."""
@@ -89,7 +89,10 @@ class BatchTransaction:
         digests = {credential_digest(credential_id): credential_id for credential_id in credential_ids}
         found: dict[str, Credential] = {}
         for row in select_in(self._connection, select(credentials), credentials.c.digest, list(digests)):
-            found[digests[row.digest]] = read_credential(row, self._keystore.cipher(row.subject_chain))
+            cipher = self._keystore.existing([row.subject_chain]).get(row.subject_chain)
+            found[digests[row.digest]] = (
+                erased_credential(row, digests[row.digest]) if cipher is None else read_credential(row, cipher)
+            )
         return found
 
     def challenges(self, challenges: Iterable[str]) -> set[str]:
@@ -174,6 +177,8 @@ class LogStore:
         self._writer = writer
         self._reader = reader
         self._keystore = keystore
+        # COPY and PRAGMA go to the driver itself, whose errors SQLAlchemy does not see
+        self._failures = (DBAPIError, PoolTimeout, writer.dialect.loaded_dbapi.Error)
 
     @property
     def engine_name(self) -> str:
@@ -189,14 +194,17 @@ class LogStore:
         try:
             with self._writer.begin() as connection:
                 yield BatchTransaction(connection, self._keystore)
-        except DBAPIError as error:
-            raise Unavailable(f"the database refused or lost a transaction: {type(error.orig).__name__}") from error
+        except self._failures as error:
+            raise _unavailable(error) from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that cannot write and sees one state of the log."""
-        with self._reader.begin() as connection:
-            yield connection
+        """A connection that cannot write and sees one state of the log. Raises Unavailable."""
+        try:
+            with self._reader.begin() as connection:
+                yield connection
+        except self._failures as error:
+            raise _unavailable(error) from error
 
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""
@@ -213,19 +221,34 @@ class LogStore:
             )
 
     def checkpoint_wal(self) -> None:
-        """On SQLite: move committed pages from the write-ahead log into the database, without blocking writers."""
-        if self.engine_name == "sqlite":
+        """On SQLite: move committed pages from the write-ahead log into the database, without blocking writers.
+
+        Raises Unavailable when it cannot (a full disk, say); what is committed stays safe in the write-ahead log.
+        """
+        if self.engine_name != "sqlite":
+            return
+        try:
             with self._reader.connect() as connection:
                 driver = connection.connection.driver_connection
                 if driver is not None:
                     driver.execute("PRAGMA query_only=OFF").close()
-                    driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
-                    driver.execute("PRAGMA query_only=ON").close()
+                    try:
+                        driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+                    finally:
+                        driver.execute("PRAGMA query_only=ON").close()
+        except self._failures as error:
+            raise _unavailable(error) from error
 
     def close(self) -> None:
         """Close all connections."""
         self._writer.dispose()
         self._reader.dispose()
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    """What a caller may know of a database's failure: its kind, never its text, which can quote values."""
+    kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
+    return Unavailable(f"the database refused or lost a transaction: {kind}")
 
 
 def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:

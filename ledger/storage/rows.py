@@ -77,6 +77,14 @@ def read_credential(row: Any, cipher: Cipher) -> Credential:
     )  # fmt: skip
 
 
+def erased_credential(row: Any, credential_id: str) -> Credential:
+    """A passkey whose customer was erased: its id stays taken, and it opens to nobody."""
+    return Credential(
+        credential_id=credential_id, subject_chain=row.subject_chain, public_key=b"", rp_id="",
+        enrolled_at=row.enrolled_at, unenrolled_at=row.enrolled_at,
+    )  # fmt: skip
+
+
 def consent_row(consent: Consent, opened_at: int, cipher: Cipher) -> dict[str, Any]:
     """The row of a consent's state; `opened_at` is the index of its request."""
     chain = consent_chain(consent.consent_id)
