@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -28,6 +28,7 @@ from ledger.entries.terms import Terms
 from ledger.errors import LedgerError
 from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 
+PAGE: Final = 100
 STEPS: Final = frozenset({"pause", "reject", "resume", "revoke", "suspend", "terminate"})
 
 
@@ -226,17 +227,30 @@ class LedgerClient:
     async def history(self, consent_id: str) -> list[VerifiedReceipt]:
         """The events of a consent that this participant may see, oldest first, each verified."""
         receipts: list[VerifiedReceipt] = []
-        path: str | None = _consent(consent_id, "history")
+        path = _consent(consent_id, "history")
         after = -1
-        while path is not None:
-            answer = await self._read(path, {"after": after, "limit": 100} if after >= 0 else {"limit": 100})
+        while True:
+            answer = await self._read(path, {"after": after, "limit": PAGE} if after >= 0 else {"limit": PAGE})
             page = await self._open_all(answer)
             receipts += page
             seqs = [seq for receipt in page if (seq := getattr(receipt.leaf, "seq", None)) is not None]
             if not page or min(seqs, default=-1) <= after:
-                break
+                return receipts
             after = max(seqs)
-        return receipts
+
+    async def participants(self) -> AsyncIterator[Mapping[str, Any]]:
+        """The ledger's list of participants, page by page. Nothing in it is verified: Directory does that."""
+        page = await self.read("/participants", {"limit": PAGE})
+        while True:
+            try:
+                for one in page["participants"]:
+                    yield one
+                after = page.get("next")
+            except (KeyError, TypeError, AttributeError):
+                raise ReceiptRefused("the list of participants has another shape than this client knows") from None
+            if after is None:
+                return
+            page = await self.read("/participants", {"after": after, "limit": PAGE})
 
     async def read(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """Any other GET of the native API, as JSON. Nothing in it is verified."""
@@ -271,7 +285,7 @@ class LedgerClient:
     async def _consistency(self, old: int, new: int) -> list[bytes]:
         answer = (await self._transport.ask("GET", f"/proofs/consistency?old={old}&new={new}")).json()
         try:
-            return [unb64u(value, size=32) for value in answer["proof"]]
+            return [unb64u(value, size=32) for value in answer["hashes"]]
         except (KeyError, TypeError, LedgerError):
             raise ReceiptRefused("the consistency proof is not a list of hashes") from None
 

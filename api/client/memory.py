@@ -7,7 +7,6 @@ fit. Whoever remembers finds out; whoever exchanges checkpoints with others find
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -69,7 +68,7 @@ class InFile:
         """See CheckpointMemory."""
         partial = self._path.with_name(self._path.name + ".new")
         partial.write_text(note, encoding="utf-8")
-        os.replace(partial, self._path)
+        partial.replace(self._path)
 
 
 class CheckpointWatch:
@@ -130,7 +129,7 @@ class CheckpointWatch:
         return True
 
     async def _compare(self, newest: tuple[Checkpoint, str], other: tuple[Checkpoint, str]) -> None:
-        (small, small_note), (large, large_note) = sorted((newest, other), key=lambda seen: seen[0].size)
+        small, large = sorted((newest[0], other[0]), key=lambda seen: seen.size)
         if small.size == 0:
             return
         proof = [] if small.size == large.size else await self._fetch(small.size, large.size)

@@ -1,0 +1,172 @@
+"""Who the participants are, as the log itself proves it: for partners who check statements without asking the ledger.
+
+Every key and role is taken from the operator document in the log, whose receipt is verified under the pinned log key; the
+ledger's own list only says where those documents are. What the list says against somebody (a revoked key, a suspension) is
+believed without proof, for it can only deny. Not covered: a ledger that keeps silent about a revocation; how old the
+directory may become (`usable`) bounds that for an honest one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from api.client.client import LedgerClient
+from api.client.errors import LedgerUnavailable, ReceiptRefused
+from api.client.receipts import VerifiedReceipt
+from api.client.transport import monotonic
+from ledger.entries.keys import Verify, verifier_of
+from ledger.entries.statement import Statement, header_text, parse_statement, unknown_key
+from ledger.errors import LedgerError
+from ledger.participants import KeyAdded, ParticipantRegistered, parse_document
+
+AT_MOST_EVERY: Final = 5.0
+"""Seconds between two looks for a key that is not known: strangers must not make a bank ask the ledger all the time."""
+
+
+class StatementRefused(Exception):
+    """The statement is not one that a known participant has signed."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    kid: str
+    participant: str
+    verify: Verify
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """One state of the directory; replaced as a whole."""
+
+    at: float
+    keys: Mapping[str, _Key] = field(default_factory=dict)
+    """Active statement keys by the text of the one header they may have."""
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    suspended: frozenset[str] = frozenset()
+
+    def check_signature(self, header: str, message: bytes, signature: bytes) -> str:
+        key = self.keys.get(header)
+        if key is None:
+            raise unknown_key(header)
+        key.verify(message, signature)
+        return key.kid
+
+
+class Directory:
+    """Participants and their statement keys. Safe to use from many tasks of one event loop."""
+
+    def __init__(
+        self, client: LedgerClient, *, usable: float = 900.0, monotonic: Callable[[], float] = monotonic
+    ) -> None:
+        """`client` needs a client key: the list is read with a token. `usable`: seconds after which a directory that could
+        not be renewed is no longer relied on."""
+        self._client = client
+        self._usable = usable
+        self._monotonic = monotonic
+        self._lock = asyncio.Lock()
+        self._documents: dict[int, VerifiedReceipt] = {}
+        self._now = _Snapshot(float("-inf"))
+
+    async def refresh(self) -> None:
+        """Read the list, and verify the documents that are new. Raises what LedgerClient raises."""
+        async with self._lock:
+            await self._refresh()
+
+    async def keep_fresh(self, every: float = 60.0) -> None:
+        """Refresh for ever; failures are left to `usable`. Run as a task for the life of the application."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self.refresh()
+            except (LedgerUnavailable, ReceiptRefused):
+                continue
+
+    async def check_statement(self, text: str) -> Statement:
+        """The statement inside `text`, signed by the participant it names.
+
+        Raises StatementRefused; LedgerUnavailable when the directory is too old to tell.
+        """
+        snapshot = await self._usable_snapshot()
+        header = text.split(".", 1)[0]
+        if header not in snapshot.keys and self._monotonic() - snapshot.at >= AT_MOST_EVERY:
+            snapshot = await self._renewed(snapshot)  # perhaps a key that was registered since
+        try:
+            statement = parse_statement(text, snapshot.check_signature)
+        except LedgerError as error:
+            raise StatementRefused(error.detail) from None
+        if snapshot.keys[header].participant != statement.payload.iss:
+            raise StatementRefused("the statement is signed with another participant's key")
+        if statement.payload.aud != self._client.trust.vkey.name:
+            raise StatementRefused("the statement was made for another ledger")
+        return statement
+
+    def is_recipient(self, participant: str) -> bool:
+        """Whether the participant has the role `recipient` and is not suspended, as far as is known."""
+        return "recipient" in self._now.roles.get(participant, ()) and participant not in self._now.suspended
+
+    async def _usable_snapshot(self) -> _Snapshot:
+        snapshot = self._now
+        if self._monotonic() - snapshot.at > self._usable:
+            snapshot = await self._renewed(snapshot)
+        return snapshot
+
+    async def _renewed(self, old: _Snapshot) -> _Snapshot:
+        async with self._lock:
+            if self._now is old:
+                await self._refresh()
+            return self._now
+
+    async def _refresh(self) -> None:
+        at = self._monotonic()
+        listed = [one async for one in self._client.participants()]
+        wanted = [index for one in listed for index in _indexes(one)]
+        await asyncio.gather(*(self._document(index) for index in wanted if index not in self._documents))
+        try:
+            self._now = self._read(at, listed)
+        except LedgerError as error:
+            raise ReceiptRefused(f"a document about a participant is refused: {error.detail}") from error
+
+    def _read(self, at: float, listed: list[Mapping[str, Any]]) -> _Snapshot:
+        keys: dict[str, _Key] = {}
+        roles: dict[str, tuple[str, ...]] = {}
+        suspended: set[str] = set()
+        for one in listed:
+            registered = self._proved(one["registered_at"], ParticipantRegistered)
+            roles[registered.participant] = registered.roles
+            if one.get("suspended") is not False:
+                suspended.add(registered.participant)
+            for entry in one["keys"]:
+                added = self._proved(entry["added_at"], KeyAdded)
+                if added.use == "statement" and entry.get("revoked_at") is None:
+                    verify = verifier_of(added.alg, added.jwk)
+                    keys[header_text(added.alg, added.kid)] = _Key(added.kid, added.participant, verify)
+        return _Snapshot(at, keys, roles, frozenset(suspended))
+
+    async def _document(self, index: int) -> None:
+        self._documents[index] = await self._client.receipt(index)
+
+    def _proved(self, index: int, kind: type[Any]) -> Any:
+        """The operator document of entry `index`, which must be of a kind. Raises ReceiptRefused."""
+        document = self._documents[index].document
+        read = None if document is None else parse_document(document)
+        if not isinstance(read, kind):
+            raise ReceiptRefused(f"entry {index} is not the document that the ledger's list says it is")
+        return read
+
+
+def _indexes(one: Mapping[str, Any]) -> list[int]:
+    """Where the documents about a participant are. Raises ReceiptRefused for another shape."""
+    try:
+        found = [one["registered_at"], *(entry["added_at"] for entry in one["keys"])]
+    except (KeyError, TypeError):
+        raise ReceiptRefused("the list of participants does not say where their documents are") from None
+    if not all(type(index) is int and index >= 0 for index in found):
+        raise ReceiptRefused("the list of participants names a place that is no index")
+    return found

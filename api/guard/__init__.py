@@ -1,0 +1,22 @@
+"""The guard of a bank's own application (docs/guard.md)."""
+
+from api.guard.access import GuardedAccess, mask_pan
+from api.guard.guard import RECEIPT_HEADER, STATEMENT_HEADER, ConsentBook, ConsentGuard, receipt_header
+from api.guard.refusals import REFUSALS, Refused
+from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
+
+__all__ = [
+    "RECEIPT_HEADER",
+    "REFUSALS",
+    "STATEMENT_HEADER",
+    "AlreadyUsed",
+    "ConsentBook",
+    "ConsentGuard",
+    "GuardedAccess",
+    "NoRoom",
+    "Refused",
+    "UsedDecisions",
+    "UsedInMemory",
+    "mask_pan",
+    "receipt_header",
+]

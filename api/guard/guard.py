@@ -1,0 +1,278 @@
+"""The guard of a bank's own application: no data leaves a route without a recorded decision that allows it.
+
+    guard = ConsentGuard(client, directory, book)
+    guard.install(app)
+
+    @app.get("/accounts/{account}/transactions")
+    async def transactions(access: Annotated[GuardedAccess, Depends(guard("ReadTransactionsDetail", account="account"))]):
+        rows = access.transactions(load(access.account), when=..., direction=...)
+
+Two ways lead to a decision. Online: the recipient sends its signed `access.request` in `Consent-Statement`, and the guard has
+it decided by the ledger. Offline: the recipient had it decided itself and sends the fresh receipt in `Consent-Receipt`; the
+guard relies on the log's signature and asks nobody. Both end in the same checks, and both fail closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.client.client import LedgerClient
+from api.client.digest import request_digest
+from api.client.directory import Directory, StatementRefused
+from api.client.errors import ClientError, LedgerUnavailable, ReceiptRefused, RefusedByLedger
+from api.client.receipts import VerifiedReceipt, open_receipt
+from api.client.statements import Question, item_of
+from api.guard.access import GuardedAccess, guarded
+from api.guard.refusals import Refused, answer
+from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
+from ledger.canonical import b64u, unb64u
+from ledger.clock import Clock, SystemClock
+from ledger.entries.acts import AccessItem, AccessRequest
+from ledger.entries.statement import Statement
+from ledger.errors import BadEncoding, LedgerError
+from ledger.receipts import RECEIPT_LIMIT
+
+log = logging.getLogger("consent_ledger.guard")
+
+STATEMENT_HEADER: Final = "Consent-Statement"
+RECEIPT_HEADER: Final = "Consent-Receipt"
+FUTURE_MS: Final = 5_000
+"""How far the ledger's clock may be ahead of the bank's."""
+BODY_LIMIT: Final = 64 * 1024
+_NOTE: Final = "consent_guard"
+"""Scope member in which a dependency leaves the receipt for the layer around the application."""
+
+NOT_RECORDED: Final = {
+    "bad-signature": "SIGNATURE_INVALID",
+    "jti-reused": "REPLAYED",
+    "not-permitted": "ROLE_NOT_PERMITTED",
+}
+"""Types of the ledger's problems, and what the recipient is told."""
+
+Guarded = Callable[[Request], Awaitable[GuardedAccess]]
+
+
+class ConsentBook(Protocol):
+    """What the bank knows of the consents that it holds."""
+
+    async def accounts(self, consent_id: str) -> Mapping[str, str] | None:
+        """Reference → the bank's own account id, for a consent this bank has authorised; None for any other."""
+        ...
+
+
+class ConsentGuard:
+    """Makes dependencies for routes. One per application; safe for many requests at once."""
+
+    def __init__(
+        self,
+        client: LedgerClient,
+        directory: Directory,
+        book: ConsentBook,
+        *,
+        max_age: float = 30.0,
+        timeout: float = 10.0,
+        used: UsedDecisions | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """`client`: the bank's own. `max_age`: seconds for which a decision lets data out. `timeout`: seconds to wait for the
+        ledger before the answer is 503."""
+        self._client = client
+        self._directory = directory
+        self._book = book
+        self._max_age_ms = int(max_age * 1000)
+        self._timeout = timeout
+        self._used = used or UsedInMemory()
+        self._clock = clock or SystemClock()
+
+    def install(self, app: Starlette) -> None:
+        """Answer refusals as RFC 9457 problems, and send the receipt with every answer of a guarded route."""
+        app.add_exception_handler(Refused, answer)
+        app.add_middleware(_ReceiptHeader)
+
+    def __call__(self, *permissions: str, account: str | None = None) -> Guarded:
+        """A dependency for a route that gives out data under exactly these permissions.
+
+        `account`: the path parameter that names one account by its reference; without it the route is about all accounts of
+        the statement. The dependency raises Refused.
+        """
+        if not permissions:
+            raise ValueError("a guarded route declares the permissions it needs")
+        wanted = tuple(sorted(set(permissions)))
+
+        async def dependency(request: Request) -> GuardedAccess:
+            return await self.check(request, wanted, account=account)
+
+        return dependency
+
+    async def check(
+        self, request: Request, permissions: tuple[str, ...], *, account: str | None = None
+    ) -> GuardedAccess:
+        """The same for applications without dependencies. Raises Refused."""
+        statement = _single(request, STATEMENT_HEADER)
+        file = _single(request, RECEIPT_HEADER)
+        if (statement is None) == (file is None):
+            raise Refused("HEADER_MISSING", f"send one of the headers {STATEMENT_HEADER} and {RECEIPT_HEADER}")
+        receipt = None if file is None else self._receipt(file)
+        text = statement if receipt is None else receipt.statement
+        signed = await self._signed(text or "")
+        if receipt is None:
+            accounts = await self._match(request, _alone(signed), permissions, account)
+            receipt = await self._decide(signed)
+        else:
+            accounts = await self._match(request, _proved(receipt), permissions, account)
+        await self._accept(receipt)
+        request.scope.get(_NOTE, {})["receipt"] = b64u(receipt.file)
+        return guarded(receipt, signed.payload.iss, accounts)
+
+    def _receipt(self, value: str) -> VerifiedReceipt:
+        """The receipt in the header: proved to be in the log, and fresh. Its statement's signature is checked next."""
+        try:
+            if len(value) > RECEIPT_LIMIT * 4 // 3 + 4:
+                raise BadEncoding("the receipt is too large")
+            receipt = open_receipt(unb64u(value), self._client.trust)
+        except (LedgerError, ReceiptRefused) as error:
+            raise Refused("RECEIPT_INVALID", error.detail) from None
+        _proved(receipt)
+        return receipt
+
+    async def _signed(self, text: str) -> Statement:
+        """The statement, signed by a recipient that this bank knows."""
+        try:
+            statement = await self._directory.check_statement(text)
+        except StatementRefused as error:
+            raise Refused("SIGNATURE_INVALID", error.detail) from None
+        except ClientError as error:
+            raise Refused("LEDGER_UNAVAILABLE", "the participants cannot be looked up at present") from error
+        payload = statement.payload
+        if not self._directory.is_recipient(payload.iss) or getattr(payload, "relayed", False) is True:
+            raise Refused("ROLE_NOT_PERMITTED", "a recipient asks for data with a statement of its own")
+        return statement
+
+    async def _match(
+        self, request: Request, item: AccessItem, permissions: tuple[str, ...], account: str | None
+    ) -> Mapping[str, str]:
+        """The statement is about this very request, and about accounts of a consent that this bank holds."""
+        try:
+            digest = request_digest(
+                self._client.participant, request.method, request.url.path, request.query_params.multi_items(),
+                await _body(request),
+            )  # fmt: skip
+        except BadEncoding as error:
+            raise Refused("REQUEST_MALFORMED", error.detail) from None
+        if digest != item.request_digest:
+            raise Refused("REQUEST_MISMATCH", "request_digest is not the digest of this request")
+        if item.permissions != permissions:
+            raise Refused("REQUEST_MISMATCH", f"this route needs a statement for exactly {', '.join(permissions)}")
+        held = await self._book.accounts(item.consent_id)
+        if held is None:
+            raise Refused("CONSENT_UNKNOWN")
+        asked = item.accounts or tuple(sorted(held))
+        if account is not None:
+            named = str(request.path_params[account])
+            if named not in asked:
+                raise Refused("REQUEST_MISMATCH", "the statement is about another account than the address")
+            asked = (named,)
+        if any(reference not in held for reference in asked):
+            raise Refused("ACCOUNT_NOT_IN_CONSENT")
+        return {reference: held[reference] for reference in asked}
+
+    async def _decide(self, statement: Statement) -> VerifiedReceipt:
+        """Have the ledger decide. Whatever is not a verified decision is a refusal."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._client.submit_access(Question(statement.text, statement.payload))
+        except (LedgerUnavailable, TimeoutError) as error:
+            raise Refused("LEDGER_UNAVAILABLE") from error
+        except RefusedByLedger as error:
+            raise _refusal_of(error) from None
+        except ClientError as error:
+            log.exception("the ledger's answer was refused")
+            raise Refused("LEDGER_UNAVAILABLE", "the ledger's answer could not be verified") from error
+
+    async def _accept(self, receipt: VerifiedReceipt) -> None:
+        """Allowed, fresh, and for the first time. A repeated statement gets its first receipt, so age counts online too."""
+        decision = receipt.decision
+        if decision.decision != "allow":
+            first = decision.reasons[0] if decision.reasons else "ACCESS_DENIED"
+            raise Refused(first, receipt=b64u(receipt.file))
+        now = self._clock.now()
+        if not now - self._max_age_ms <= receipt.time <= now + FUTURE_MS:
+            raise Refused("RECEIPT_STALE", f"a decision lets data out for {self._max_age_ms // 1000} s")
+        try:
+            await self._used.use(receipt.index, now=now, until=receipt.time + self._max_age_ms + FUTURE_MS)
+        except AlreadyUsed:
+            raise Refused("REPLAYED") from None
+        except NoRoom as error:
+            raise Refused("LEDGER_UNAVAILABLE", "too many decisions are in use at this bank") from error
+
+
+class _ReceiptHeader:
+    """Adds the receipt to the answer, whatever kind of response the route returns."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        note: dict[str, str] = {}
+        scope[_NOTE] = note  # a dictionary, for frameworks hand on copies of the scope
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and (value := note.get("receipt")) is not None:
+                headers = MutableHeaders(scope=message)
+                headers[RECEIPT_HEADER] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+def _refusal_of(error: RefusedByLedger) -> Refused:
+    """The ledger did not record the statement: why, in the guard's words."""
+    kind = str(error.problem.get("type", "")).rpartition("/")[2]
+    return Refused(
+        NOT_RECORDED.get(kind, "REQUEST_MALFORMED"), f"the ledger does not take the statement: {error.detail}"
+    )
+
+
+def _alone(statement: Statement) -> AccessItem:
+    """What an `access.request` asks for."""
+    if not isinstance(statement.payload, AccessRequest):
+        raise Refused("REQUEST_MALFORMED", "the statement in the header is no access.request")
+    return item_of(statement.payload)
+
+
+def _proved(receipt: VerifiedReceipt) -> AccessItem:
+    """What the access of a receipt asks for, alone or in a batch."""
+    if receipt.item is None:
+        raise Refused("RECEIPT_INVALID", "the receipt is not one of an access")
+    return receipt.item
+
+
+def _single(request: Request, name: str) -> str | None:
+    values = request.headers.getlist(name)
+    if len(values) > 1:
+        raise Refused("REQUEST_MALFORMED", f"the header {name} came more than once")
+    return values[0] if values else None
+
+
+async def _body(request: Request) -> bytes:
+    """The body, which the digest covers; its length must be declared and small."""
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or not (length.isascii() and length.isdigit()) or len(length) > 6:
+        raise Refused("REQUEST_MALFORMED", "the body of a guarded request declares its length")
+    if int(length) > BODY_LIMIT:
+        raise Refused("REQUEST_MALFORMED", f"the body of a guarded request has at most {BODY_LIMIT} bytes")
+    return await request.body() if int(length) else b""
+
+
+def receipt_header(receipt: VerifiedReceipt) -> dict[str, str]:
+    """The header that a recipient sends for the offline path."""
+    return {RECEIPT_HEADER: b64u(receipt.file)}

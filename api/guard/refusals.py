@@ -1,0 +1,106 @@
+"""How a bank says no: RFC 9457 problems with one reason each (docs/guard.md, «Refusals»).
+
+Only the first reason is told, and a consent that is someone else's looks like one that does not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One way to say no."""
+
+    status: int
+    title: str
+
+
+REFUSALS: Final[dict[str, Refusal]] = {
+    # The ledger's decisions (docs/spec/decisions.md); CONSENT_NOT_YOURS is told as CONSENT_UNKNOWN.
+    "PARTICIPANT_SUSPENDED": Refusal(403, "The participant is suspended"),
+    "CONSENT_UNKNOWN": Refusal(403, "No such consent for this caller"),
+    "CONSENT_AWAITING": Refusal(403, "The customer has not authorised the consent yet"),
+    "CONSENT_PARTIAL": Refusal(403, "Not everybody who must has authorised the consent"),
+    "CONSENT_REJECTED": Refusal(403, "The consent was rejected"),
+    "CONSENT_PAUSED": Refusal(403, "The customer has paused the consent"),
+    "CONSENT_SUSPENDED": Refusal(403, "The consent is suspended"),
+    "CONSENT_EXPIRED": Refusal(403, "The consent has expired"),
+    "CONSENT_REVOKED": Refusal(403, "The consent was revoked"),
+    "CONSENT_TERMINATED": Refusal(403, "The consent was terminated"),
+    "CONSENT_CONSUMED": Refusal(403, "The consent was for one access, which has been made"),
+    "CONSENT_NOT_STARTED": Refusal(403, "The consent has not begun yet"),
+    "PURPOSE_MISMATCH": Refusal(403, "The purpose is not the one consented to"),
+    "ACCOUNT_NOT_IN_CONSENT": Refusal(403, "The account is not in the consent"),
+    "PERMISSION_MISSING": Refusal(403, "The consent does not hold this permission"),
+    "GRADE_EXCEEDED": Refusal(403, "Data of this grade is not shared under this consent"),
+    "WINDOW_EXCEEDED": Refusal(400, "The period asked for lies outside the one consented to"),
+    "FREQUENCY_EXCEEDED": Refusal(429, "No more accesses today without the customer present"),
+    # The guard's own.
+    "HEADER_MISSING": Refusal(401, "No consent statement or receipt came with the request"),
+    "REQUEST_MALFORMED": Refusal(400, "The request is not one that can be checked"),
+    "REQUEST_MISMATCH": Refusal(403, "The statement is about another request than this one"),
+    "SIGNATURE_INVALID": Refusal(401, "The statement is not signed by a registered recipient"),
+    "ROLE_NOT_PERMITTED": Refusal(403, "The signer may not ask for data"),
+    "RECEIPT_INVALID": Refusal(401, "The receipt does not prove an allowed access"),
+    "RECEIPT_STALE": Refusal(401, "The decision is too old, or from the future"),
+    "REPLAYED": Refusal(409, "The decision was used before"),
+    "LEDGER_UNAVAILABLE": Refusal(503, "The ledger cannot be asked at present"),
+}
+TOLD_AS: Final = {"CONSENT_NOT_YOURS": "CONSENT_UNKNOWN"}
+
+
+class Refused(HTTPException):
+    """The answer to a request that may not have its data.
+
+    An HTTPException, so that an application that has not installed the guard's handler still answers with the status.
+    """
+
+    def __init__(self, reason: str, detail: str = "", *, receipt: str | None = None) -> None:
+        """`receipt`: the header value of the denial's receipt, for its signer."""
+        self.reason = TOLD_AS.get(reason, reason)
+        refusal = REFUSALS.get(self.reason, Refusal(403, "The access was denied"))
+        headers = {"Cache-Control": "no-store"}
+        if receipt is not None and self.reason != "CONSENT_UNKNOWN":
+            headers["Consent-Receipt"] = receipt
+        if refusal.status == 429:
+            headers["Retry-After"] = str(_seconds_to_midnight())
+        elif refusal.status == 503:
+            headers["Retry-After"] = "2"
+        super().__init__(refusal.status, detail or refusal.title, headers)
+        self.title = refusal.title
+
+    def body(self) -> bytes:
+        """The problem document."""
+        return orjson.dumps(
+            {
+                "type": f"urn:consent-ledger:refusal:{self.reason.lower().replace('_', '-')}",
+                "title": self.title,
+                "status": self.status_code,
+                "detail": self.detail,
+                "reason": self.reason,
+            }
+        )
+
+
+async def answer(_request: Request, error: Exception) -> Response:
+    """The exception handler that `ConsentGuard.install` registers."""
+    if not isinstance(error, Refused):
+        raise error
+    return Response(error.body(), error.status_code, error.headers, media_type=MEDIA_TYPE)
+
+
+def _seconds_to_midnight() -> int:
+    """The frequency is counted per UTC day."""
+    now = datetime.now(UTC)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int((midnight - now).total_seconds()) + 1

@@ -1,0 +1,159 @@
+"""A ledger on a real socket, and clients of its participants: what the tests of client, guard and demo stand on."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from api.app import create_app
+from api.bootstrap import Node, build_node, initialise
+from api.client import LedgerClient, LocalSigner, Patience, Pseudonyms, Trust, make_item, make_terms, request_digest
+from api.settings import Settings
+from ledger.clock import SystemClock
+from ledger.entries.terms import Terms
+from tests.world import ORIGIN
+
+NOTICE = b"We show you your spending by category."
+IN_A_HURRY = Patience(tries=3, first_pause=0.001, longest_pause=0.002)
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """Any ASGI application on a loopback socket of its own; its base address."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(128)
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="auto", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+
+
+@dataclass
+class Member:
+    """A registered participant with what it needs to make clients."""
+
+    id: str
+    signer: LocalSigner
+    client_key: LocalSigner
+
+
+@dataclass
+class Service:
+    """A running ledger with its participants."""
+
+    node: Node
+    url: str
+    members: dict[str, Member] = field(default_factory=dict)
+
+    @property
+    def trust(self) -> Trust:
+        return Trust(self.node.ledger.vkey)
+
+    def join(self, participant: str, *roles: str, alg: Any = "EdDSA") -> Member:
+        member = Member(
+            participant, LocalSigner.generate(f"{participant}-1", alg), LocalSigner.generate(f"{participant}-c", "ES256")
+        )
+        self.node.ledger.record_documents(
+            {"type": "participant.registered", "v": 1, "participant": participant, "name": participant, "roles": sorted(roles)},
+            key_added(participant, member.signer, "statement"),
+            key_added(participant, member.client_key, "client"),
+        )
+        self.members[participant] = member
+        return member
+
+    def client(self, participant: str, *, url: str | None = None, **options: Any) -> LedgerClient:
+        member = self.members[participant]
+        options.setdefault("patience", IN_A_HURRY)
+        options.setdefault("trust", self.trust)
+        return LedgerClient(url or self.url, participant, member.signer, client_key=member.client_key, **options)
+
+
+def key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
+    return {
+        "type": "key.added", "v": 1, "participant": participant, "kid": signer.kid, "alg": signer.alg, "use": use,
+        "jwk": dict(signer.jwk),
+    }  # fmt: skip
+
+
+@contextmanager
+def running_service(database_url: str, folder: Path, **settings: Any) -> Iterator[Service]:
+    """A new log behind the real application, with one bank and two recipients."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    chosen = Settings(state_dir=folder, database_url=database_url, port=port, **settings)
+    initialise(chosen, ORIGIN)
+    node = build_node(chosen)
+    config = uvicorn.Config(create_app(node), port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    started = threading.Event()
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
+    listening.listen(128)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    node.start()
+    thread.start()
+    started.set()
+    try:
+        service = Service(node, url)
+        service.join("bank-a", "holder")
+        service.join("app-1", "recipient")
+        service.join("app-2", "recipient")
+        yield service
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listening.close()
+
+
+def terms_for(recipient: str = "app-1", holder: str = "bank-a", **replaced: Any) -> Terms:
+    """Acceptable terms; keyword arguments replace members."""
+    members: dict[str, Any] = {
+        "holder": holder, "recipient": recipient,
+        "permissions": ["ReadAccountsBasic", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail"],
+        "purpose": "budgeting", "purpose_text": "Budget planning", "notice": NOTICE,
+        "expires_at": SystemClock().now() // 1000 + 90 * 86_400,
+    }  # fmt: skip
+    return make_terms(**(members | replaced))
+
+
+def sca() -> dict[str, Any]:
+    return {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": SystemClock().now() // 1000}
+
+
+async def active_consent(
+    bank: LedgerClient, app: LedgerClient, consent_id: str, pseudonyms: Pseudonyms, **terms: Any
+) -> str:
+    """A consent of one customer for one account; the account's reference."""
+    agreed = terms_for(app.participant, bank.participant, **terms)
+    await app.request_consent(consent_id, agreed)
+    await bank.authorise(
+        consent_id, agreed, customer="customer-1", accounts=["account-1"], pseudonyms=pseudonyms, sca=sca()
+    )
+    return pseudonyms.account("account-1", consent_id)
+
+
+def balance_item(consent_id: str, account: str, interaction: str = "interaction-1", **replaced: Any) -> Any:
+    """An access to one account's balance."""
+    path = f"/accounts/{account}/balances"
+    members: dict[str, Any] = {
+        "consent_id": consent_id, "accounts": [account], "permissions": ["ReadBalances"], "purpose": "budgeting",
+        "request_digest": request_digest("bank-a", "GET", path), "interaction_id": interaction, "customer_present": True,
+    }  # fmt: skip
+    return make_item(**(members | replaced))
