@@ -1,0 +1,158 @@
+"""consent-verify: the command line. Exit statuses: 0 verified, 1 refuted, 2 could not check, 3 below the quorum."""
+
+# ruff: noqa: PLC0415 - each command loads what it needs, so that a short one starts fast
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from verifier import commands, jsonlines, terminal
+from verifier.errors import CannotCheck, Code, ExitStatus
+from verifier.messages import LANGUAGES, default_language
+from verifier.neutral import neutral
+from verifier.result import Result
+
+VERSION = "0.1.0"
+
+
+class _Parser(argparse.ArgumentParser):
+    # typing.override is 3.12
+    def error(self, message: str) -> NoReturn:  # type: ignore[explicit-override]
+        self.print_usage(sys.stderr)
+        self.exit(int(ExitStatus.COULD_NOT_CHECK), f"{self.prog}: {neutral(message)}\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The argument parser."""
+    common = _Parser(add_help=False)
+    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object per line")
+    common.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help="default: from the locale")
+    common.add_argument(
+        "--report", metavar="OUT.html", default=argparse.SUPPRESS, help="also write a self-contained HTML report"
+    )
+    common.add_argument("--pdf", metavar="OUT.pdf", default=argparse.SUPPRESS, help="also write a PDF (needs fpdf2)")
+    policy = _Parser(add_help=False, parents=[common])
+    policy.add_argument(
+        "--policy",
+        "--trust",
+        metavar="FILE",
+        dest="policy",
+        help="C2SP tlog-policy or trust file with the keys you trust",
+    )
+    audit = _Parser(add_help=False, parents=[policy])
+    audit.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="worker processes; default: one per core")
+    audit.add_argument("--since", metavar="STATE", help="go on from the state an earlier run kept")
+    audit.add_argument("--keep", metavar="STATE", help="keep the state of this run, if it finds no defect")
+    audit.add_argument("--no-signatures", action="store_true", help="leave out statement signatures, and say so")
+    audit.add_argument("--no-evidence", action="store_true", help="check leaves and tree only, and say so")
+
+    parser = _Parser(prog="consent-verify", description=__doc__, parents=[common])
+    parser.add_argument("--version", action="version", version=f"consent-verify {VERSION}")
+    add = parser.add_subparsers(dest="command", required=True, parser_class=_Parser).add_parser
+    one = add("receipt", parents=[policy], help="check a receipt")
+    one.add_argument("path", metavar="FILE", help="- for standard input")
+    one.add_argument("--bundle", metavar="PATH", help="a bundle of the log, to learn the participants' keys from")
+    one = add("proof", parents=[policy], help="check a C2SP .tlog-proof")
+    one.add_argument("path", metavar="FILE")
+    one.add_argument("--entry", required=True, metavar="FILE", help="the entry's bytes")
+    one.add_argument("--static-ct", action="store_true", help="the entry is a TileLeaf of a static CT log")
+    one = add("bundle", parents=[audit], help="audit a bundle: everything")
+    one.add_argument("path", metavar="PATH", help="directory or zip")
+    one = add("consent", parents=[audit], help="one consent's story out of a bundle")
+    one.add_argument("consent_id", metavar="ID")
+    one.add_argument("--bundle", required=True, dest="path", metavar="PATH")
+    one = add("log", parents=[policy], help="follow a log and keep trusted state")
+    one.add_argument("place", metavar="URL|DIR")
+    one.add_argument(
+        "--state", required=True, metavar="DIR", help="where trusted checkpoints and fork evidence are kept"
+    )
+    one.add_argument("--origin", help="the origin demanded, where it is not the log key's name")
+    one.add_argument("--static-ct", action="store_true", help="a Certificate Transparency log with static tiles")
+    one = add("evidence", parents=[policy], help="check a saved proof of misbehaviour")
+    one.add_argument("path", metavar="FILE")
+    one = add("explain", parents=[common], help="explain a verdict code")
+    one.add_argument("code", metavar="CODE")
+    return parser
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) > 0):
+        raise argparse.ArgumentTypeError("a number from 1 to 999")
+    return int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status. No exception leaves it."""
+    arguments = build_parser().parse_args(argv)
+    for name, value in (("json", False), ("lang", default_language()), ("report", None), ("pdf", None)):
+        if not hasattr(arguments, name):
+            setattr(arguments, name, value)
+    result = commands.fresh(arguments.command)
+    try:
+        result = getattr(commands, arguments.command)(arguments, result)
+        _write_reports(arguments, result)
+    except CannotCheck as error:
+        _give_up(result, error.sentence)
+    except KeyboardInterrupt:
+        _give_up(result, "interrupted")
+    except MemoryError:
+        _give_up(result, "out of memory")
+    except Exception as error:  # noqa: BLE001 - a verifier that crashes has verified nothing
+        _give_up(result, f"internal error, please report: {type(error).__name__}: {error}{_where(error)}")
+    return _tell(arguments, result)
+
+
+def _give_up(result: Result, reason: str) -> None:
+    """A question left open is never a success; defects found before stay told."""
+    result.reason = reason
+    result.code = None
+    if result.findings.count:
+        result.code = Code(result.findings.verdict(witnessed=False))
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"
+
+
+def _write_reports(arguments: argparse.Namespace, result: Result) -> None:
+    if arguments.report is not None:
+        from verifier.report import render
+
+        _write(arguments.report, render(result, arguments.lang).encode("utf-8"))
+    if arguments.pdf is not None:
+        from verifier.pdf import render_pdf
+
+        _write(arguments.pdf, render_pdf(result, arguments.lang))
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        Path(path).write_bytes(data)
+    except OSError as error:
+        raise CannotCheck(f"the report cannot be written to {path}: {error.strerror}") from None
+
+
+def _tell(arguments: argparse.Namespace, result: Result) -> int:
+    try:
+        if arguments.json:
+            lines = jsonlines.lines(result)
+        else:
+            lines = terminal.lines(result, arguments.lang, terminal.wants_colour(sys.stdout))
+        for line in lines:
+            terminal.emit(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone; Python would complain again while closing the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(result.status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""The report for a file or a court: one self-contained HTML page, offline, light and dark, fit to print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from verifier.charts import bars, timeline
+from verifier.errors import Defect, ExitStatus
+from verifier.messages import advice, code_sentence, sentence, word
+from verifier.neutral import page
+from verifier.result import Result
+
+MAX_ROWS = 1_000
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1c2330;--paper:#fff;--soft:#5a6372;--line:#d8dce3;--bar:#2f6fb0;--bad:#b3261e;
+--good:#17693a;--warn:#8a5a00}
+@media(prefers-color-scheme:dark){:root{--ink:#e8ebf0;--paper:#14181f;--soft:#a3adbb;--line:#333b47;--bar:#6ea8e0;
+--bad:#ff8a80;--good:#7bd49b;--warn:#f0c060}}
+*{box-sizing:border-box}body{margin:0 auto;padding:2rem 1.25rem;max-width:62rem;background:var(--paper);color:var(--ink);
+font:1rem/1.5 system-ui,"Noto Sans","Noto Sans CJK SC","Microsoft YaHei","PingFang SC",sans-serif}
+h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}
+.verdict{border:3px solid;border-radius:.5rem;padding:1rem 1.25rem}.verdict b{font-size:1.75rem;display:block}
+.s0{color:var(--good)}.s1{color:var(--bad)}.s2,.s3{color:var(--warn)}.verdict p{color:var(--ink);margin:.25rem 0 0}
+table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;vertical-align:top;padding:.35rem .5rem;
+border-bottom:1px solid var(--line)}td{overflow-wrap:anywhere}td.n{text-align:right;font-variant-numeric:tabular-nums}
+code{font:.85em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}.soft{color:var(--soft)}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1rem}figure{margin:0}
+svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:12px}svg .bar{fill:var(--bar)}svg .deny{fill:var(--bad)}
+@media print{body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}tr,figure{break-inside:avoid}
+:root{--ink:#000;--paper:#fff;--soft:#444;--line:#bbb;--bar:#2f6fb0;--bad:#b3261e;--good:#17693a;--warn:#8a5a00}}
+"""
+_HEADS = {
+    ExitStatus.VERIFIED: "VERIFIED",
+    ExitStatus.REFUTED: "REFUTED",
+    ExitStatus.COULD_NOT_CHECK: "COULD NOT CHECK",
+    ExitStatus.UNWITNESSED: "UNWITNESSED",
+}
+
+
+def render(result: Result, language: str) -> str:
+    """The whole page. Everything that came from the input is escaped and stripped of what cannot be seen."""
+    status, found = result.status, result.findings
+    title = word("title", language)
+    code = "" if result.code is None else str(result.code)
+    told = page(result.reason) if result.code is None else page(code_sentence(code, language))
+    parts = [
+        "<!doctype html>",
+        f'<html lang="{"zh-CN" if language == "zh" else "en"}"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width,initial-scale=1">',
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline'\">",
+        f"<title>{page(title)}: {page(code)}</title><style>{_STYLE}</style></head><body><main><h1>{page(title)}</h1>",
+        f'<section class="verdict s{int(status)}"><b>{page(word(_HEADS[status], language))}</b>',
+        f"<code>{page(code)}</code><p>{told}</p>",
+    ]
+    if found.count:
+        first = "–" if found.first_bad is None else str(found.first_bad)
+        parts.append(f"<p>{page(word('first', language))}: <b>{first}</b></p>")
+        parts.append(f"<p>{page(word('advice', language))}: {page(advice(code, language))}</p>")
+    parts += ["</section>", _pairs(result.facts)]
+    if result.lines:
+        parts.append("<pre>" + "\n".join(page(line) for line in result.lines) + "</pre>")
+    parts += _coverage(result, language)
+    parts += _defects(word("defects", language), found.defects, found.count, language)
+    parts += _defects(word("notices", language), found.notices, found.notices_by_code.total(), language)
+    parts += _charts(result, language)
+    parts.append(f"<h2>{page(word('inputs', language))} (SHA-256)</h2>")
+    parts.append(_pairs((path, digest) for path, digest in result.inputs))
+    parts.append("</main></body></html>\n")
+    return "\n".join(parts)
+
+
+def _pairs(rows: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(
+        f'<tr><th scope="row">{page(name)}</th><td><code>{page(value)}</code></td></tr>' for name, value in rows
+    )
+    return f"<table>{cells}</table>"
+
+
+def _coverage(result: Result, language: str) -> list[str]:
+    found = result.findings
+    parts = [
+        f"<h2>{page(word('checked', language))}</h2>",
+        _counted(found.checked),
+        f"<h2>{page(word('unchecked', language))}</h2>",
+    ]
+    parts.append(_counted(found.unchecked) if found.unchecked else f"<p>{page(word('nothing', language))}</p>")
+    return parts
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    cells = "".join(
+        f'<tr><th scope="row">{page(what)}</th><td class="n">{count:,}</td></tr>'
+        for what, count in sorted(counts.items())
+    )
+    return f"<table>{cells}</table>"
+
+
+def _defects(title: str, defects: list[Defect], count: int, language: str) -> list[str]:
+    if not count:
+        return []
+    names = [word(name, language) for name in ("place", "code", "what", "expected", "found")]
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{page(cell)}</td>"
+            for cell in (defect.place, defect.code, sentence(defect.sentence, language), defect.expected, defect.found)
+        )
+        + "</tr>"
+        for defect in sorted(defects, key=lambda d: (d.place.index is None, d.place.index or 0))[:MAX_ROWS]
+    )
+    head = "".join(f'<th scope="col">{page(name)}</th>' for name in names)
+    more = f'<p class="soft">… {count - MAX_ROWS:,} {page(word("more", language))}</p>' if count > MAX_ROWS else ""
+    return [
+        f"<h2>{page(title)}: {count:,}</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+    ]
+
+
+def _charts(result: Result, language: str) -> list[str]:
+    found = result.findings
+    if not found.days:
+        return []
+    figures = [timeline(word("events", language), found.days, found.denials, word("denied", language))]
+    for name, counts in (
+        ("kinds", found.kinds),
+        ("acts", found.acts),
+        ("decisions", found.decisions),
+        ("reasons", found.reasons),
+    ):
+        if counts:
+            figures.append(bars(word(name, language), counts))
+    return [f'<h2>{page(word("period", language))}</h2><div class="charts">', *figures, "</div>"]
