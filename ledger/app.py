@@ -11,19 +11,17 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from ledger.canonical import b64u, unb64u
+from ledger.canonical import unb64u
 from ledger.entries.acts import AccessBatch, ConsentAuthorise
 from ledger.entries.assertion import parse_assertion
-from ledger.entries.statement import Statement, parse_item, parse_statement
+from ledger.entries.statement import Statement, parse_statement
 from ledger.errors import BadStatement, LedgerError, Unavailable
-from ledger.merkle.edge import Edge
-from ledger.merkle.hashing import leaf_hash
 from ledger.notes.keys import VerifierKey
 from ledger.participants import Registry
-from ledger.planning.commands import BatchItem, Command, ExpireConsent, RecordDocuments, Recorded, SubmitStatement
+from ledger.planning.commands import Command, ExpireConsent, RecordDocuments, Recorded, SubmitStatement, batch_items
 from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
-from ledger.sequencer.loop import Answer, Deliver, Repeated, Sequencer
+from ledger.sequencer.answers import Answer, Deliver, Repeated, SequencerLike
 from ledger.storage.log import LogStore
 from ledger.vault.keystore import KeyStore
 
@@ -36,7 +34,7 @@ HOUSEKEEPING_SECONDS = 1.0
 class Ledger:
     """A running node of one log."""
 
-    def __init__(self, store: LogStore, keystore: KeyStore, sequencer: Sequencer, vkey: VerifierKey) -> None:
+    def __init__(self, store: LogStore, keystore: KeyStore, sequencer: SequencerLike, vkey: VerifierKey) -> None:
         self._store = store
         self.keystore = keystore
         self._sequencer = sequencer
@@ -124,7 +122,7 @@ class Ledger:
                 raise BadStatement("only consent.authorise has a companion", member="companion")
             beside = parse_statement(companion, registry.check_signature)
         if isinstance(read.payload, AccessBatch):
-            return SubmitStatement(read, _batch_items(read.payload, items or ()))
+            return SubmitStatement(read, batch_items(read.payload, items or ()))
         if items is not None:
             raise BadStatement("only access.batch has items", member="items")
         signed_by_customer = None
@@ -185,15 +183,3 @@ class Ledger:
     def record_expiry(self, consent_id: str) -> Recorded:
         """Make visible that a consent has expired."""
         return self.submit_and_wait(ExpireConsent(consent_id))[0]
-
-
-def _batch_items(payload: AccessBatch, items: Sequence[str]) -> tuple[BatchItem, ...]:
-    if len(items) != payload.items_count:
-        raise BadStatement(f"items_count is {payload.items_count}, and {len(items)} items came", member="items_count")
-    bodies = [item.encode("utf-8", "surrogatepass") for item in items]
-    growth = Edge().grow([leaf_hash(body) for body in bodies])
-    if b64u(growth.root) != payload.items_root:
-        raise BadStatement("items_root is not the RFC 6962 root over the items as sent", member="items_root")
-    read = [parse_item(body) for body in bodies]
-    paths = growth.proofs()
-    return tuple(BatchItem(body, says, tuple(path)) for body, says, path in zip(items, read, paths, strict=True))

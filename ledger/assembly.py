@@ -18,7 +18,9 @@ from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import Ed25519NoteSigner, format_secret_key, parse_secret_key
 from ledger.participants import RULESETS
 from ledger.queries.tree import head_of
+from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
+from ledger.sequencer.remote import RemoteSequencer
 from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
 from ledger.storage.log import Head, LogStore
 from ledger.vault.cipher import KEY_SIZE
@@ -92,11 +94,10 @@ def read_signer(path: Path) -> Ed25519NoteSigner:
 def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
     """Build a node; `start` makes it write. Raises NotFound or InvalidInput for missing or unfit key files."""
     signer = read_signer(config.log_key_file)
-    kek = read_secret(config.kek_file)
-    if len(kek) != KEY_SIZE:
-        raise InvalidInput(f"the key-encryption key in {config.kek_file} must have {KEY_SIZE} bytes, not {len(kek)}")
     clock = clock or SystemClock()
-    keystore = KeyStore(keystore_engine(config.keystore_url), kek, kek_epoch=config.kek_epoch, clock=clock)
+    keystore = KeyStore(
+        keystore_engine(config.keystore_url), _read_kek(config), kek_epoch=config.kek_epoch, clock=clock
+    )
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
     sequencer = Sequencer(
         store,
@@ -107,6 +108,24 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
         max_batch=config.max_batch,
     )
     return Ledger(store, keystore, sequencer, signer.vkey)
+
+
+def open_front(config: NodeConfig, desk: Path) -> Ledger:
+    """A node's front: it reads, checks signatures and hands commands to the sequencing process at `desk`.
+
+    It has no signing key. Raises what `open_ledger` raises.
+    """
+    vkey = read_signer(config.log_key_file).vkey
+    keystore = KeyStore(keystore_engine(config.keystore_url), _read_kek(config), kek_epoch=config.kek_epoch)
+    store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
+    return Ledger(store, keystore, RemoteSequencer(desk, Follower(store), max_waiting=config.max_waiting), vkey)
+
+
+def _read_kek(config: NodeConfig) -> bytes:
+    kek = read_secret(config.kek_file)
+    if len(kek) != KEY_SIZE:
+        raise InvalidInput(f"the key-encryption key in {config.kek_file} must have {KEY_SIZE} bytes, not {len(kek)}")
+    return kek
 
 
 def create_log(config: NodeConfig, *, clock: Clock | None = None) -> None:

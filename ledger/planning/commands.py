@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct
 
-from ledger.entries.acts import AccessItem
+from ledger.canonical import b64u
+from ledger.entries.acts import AccessBatch, AccessItem
 from ledger.entries.assertion import Assertion
 from ledger.entries.evidence import Outcome
 from ledger.entries.leaf import Kind
-from ledger.entries.statement import Statement
+from ledger.entries.statement import Statement, parse_item
+from ledger.errors import BadStatement
+from ledger.merkle.edge import Edge
+from ledger.merkle.hashing import leaf_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +86,16 @@ class Recorded(Struct, frozen=True):
     """The signed checkpoint, a note."""
     repeated: bool = False
     """True when this answers a statement that was recorded before."""
+
+
+def batch_items(payload: AccessBatch, items: Sequence[str]) -> tuple[BatchItem, ...]:
+    """The items of a batch with their paths. Raises BadStatement when they are not what `items_root` binds."""
+    if len(items) != payload.items_count:
+        raise BadStatement(f"items_count is {payload.items_count}, and {len(items)} items came", member="items_count")
+    bodies = [item.encode("utf-8", "surrogatepass") for item in items]
+    growth = Edge().grow([leaf_hash(body) for body in bodies])
+    if b64u(growth.root) != payload.items_root:
+        raise BadStatement("items_root is not the RFC 6962 root over the items as sent", member="items_root")
+    read = [parse_item(body) for body in bodies]
+    paths = growth.proofs()
+    return tuple(BatchItem(body, says, tuple(path)) for body, says, path in zip(items, read, paths, strict=True))

@@ -11,11 +11,9 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Final, NamedTuple
-
-from msgspec import Struct
 
 from ledger.clock import Clock
 from ledger.errors import Corrupt, LedgerError, QueueFull, Rollback, SequencerStopped, Unavailable
@@ -27,6 +25,7 @@ from ledger.participants import Registry
 from ledger.planning.commands import Command, Recorded
 from ledger.planning.plan import plan_batch
 from ledger.planning.world import Plan
+from ledger.sequencer.answers import Deliver, Repeated
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.memory import Memory
 from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registry
@@ -34,17 +33,6 @@ from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registr
 log = logging.getLogger("ledger.sequencer")
 
 COMMIT_TRIES: Final = 4
-
-
-class Repeated(Struct, frozen=True):
-    """The answer to a statement that is in the log already: where."""
-
-    indexes: tuple[int, ...]
-
-
-Answer = tuple[Recorded, ...] | Repeated
-Deliver = Callable[[Answer | LedgerError], None]
-"""Called once, on the sequencer's thread, with the answer or the error. It must be quick and must not raise."""
 
 
 class _Waiting(NamedTuple):

@@ -1,0 +1,149 @@
+"""The desk: where the front processes of a node hand their commands to its one sequencing process.
+
+A Unix socket that only the node's own user can reach. One thread reads from each front; the sequencer's thread writes
+answers into buffers, and one thread sends them, so that a slow front never holds up a commit.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import socket
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from ledger.errors import Corrupt, LedgerError
+from ledger.sequencer.answers import Answer, SequencerLike
+from ledger.sequencer.wire import Unframer, decode_command, encode_answer, encode_figures
+
+log = logging.getLogger("ledger.desk")
+
+READ_BYTES: Final = 256 * 1024
+FIGURES_SECONDS: Final = 1.0
+UNSENT_LIMIT: Final = 256 * 1024 * 1024
+"""Answers a front may leave unread before it is cut off."""
+
+
+class Desk:
+    """Listens on a Unix socket and serves fronts until closed."""
+
+    def __init__(self, sequencer: SequencerLike, path: Path) -> None:
+        """`path` is replaced if it exists: a dead process's socket."""
+        self._sequencer = sequencer
+        self._path = path
+        self._lines: set[_Line] = set()
+        self._lock = threading.Lock()
+        self._wake, self._woken = socket.socketpair()
+        self._closed = False
+        path.unlink(missing_ok=True)
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mask = os.umask(0o177)
+        try:
+            self._listening.bind(str(path))
+        finally:
+            os.umask(mask)
+        self._listening.listen(64)
+        for target in (self._accept, self._send):
+            threading.Thread(target=target, name=f"desk{target.__name__}", daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more fronts; lines that stand are cut."""
+        self._closed = True
+        self._path.unlink(missing_ok=True)
+        self._listening.close()
+        self._wake.send(b"x")
+
+    def _accept(self) -> None:
+        while not self._closed:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            line = _Line(connection, self._wake)
+            with self._lock:
+                self._lines.add(line)
+            threading.Thread(target=self._read, args=(line,), name="desk-line", daemon=True).start()
+
+    def _read(self, line: _Line) -> None:
+        frames = Unframer()
+        try:
+            while data := line.socket.recv(READ_BYTES):
+                for body in frames.feed(data):
+                    self._take(line, body)
+        except (OSError, Corrupt) as error:
+            log.warning("a front process was cut off: %s", error)
+        with self._lock:
+            self._lines.discard(line)
+        line.socket.close()
+
+    def _take(self, line: _Line, body: bytes) -> None:
+        request, command = decode_command(body)
+
+        def deliver(answer: Answer | LedgerError) -> None:
+            line.put(encode_answer(request, answer))
+
+        try:
+            self._sequencer.submit(command, deliver)
+        except LedgerError as error:
+            deliver(error)
+
+    def _send(self) -> None:
+        """Send what was put; once a second tell all fronts the figures."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            while not self._closed:
+                if selector.select(FIGURES_SECONDS):
+                    self._woken.recv(4096)
+                    figures = None
+                else:
+                    figures = encode_figures(self._sequencer.stopped_because, _figures(self._sequencer))
+                with self._lock:
+                    lines = list(self._lines)
+                for line in lines:
+                    if figures is not None:
+                        line.put(figures, wake=False)
+                    line.flush()
+
+
+class _Line:
+    """One front process: its socket, and answers on their way to it."""
+
+    def __init__(self, connection: socket.socket, wake: socket.socket) -> None:
+        self.socket = connection
+        self._wake = wake
+        self._unsent = bytearray()
+        self._lock = threading.Lock()
+
+    def put(self, data: bytes, *, wake: bool = True) -> None:
+        """Add an answer. Many puts in a row wake the sender once."""
+        with self._lock:
+            was_empty = not self._unsent
+            self._unsent += data
+        if was_empty and wake:
+            self._wake.send(b"x")
+
+    def flush(self) -> None:
+        """Send all that was put; a front that does not read is cut off."""
+        with self._lock:
+            data, self._unsent = self._unsent, bytearray()
+        if not data:
+            return
+        try:
+            self.socket.settimeout(10.0)
+            self.socket.sendall(data)
+            self.socket.settimeout(None)
+        except OSError as error:
+            log.warning("a front process does not take its answers: %s", error)
+            self.socket.close()
+
+
+def _figures(sequencer: SequencerLike) -> dict[str, Any]:
+    figures = sequencer.figures
+    waiting, figures_only = figures.waiting(), {}
+    for name, value in asdict(figures).items():
+        if name != "waiting":
+            figures_only[name] = dict(value) if isinstance(value, dict) else value
+    return {"waiting": waiting, **figures_only}

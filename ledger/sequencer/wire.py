@@ -1,0 +1,243 @@
+"""Frames between a front process and the sequencing process of one node.
+
+A frame is be32 length ‖ MessagePack array. Both ends are processes of one user on one machine, so signatures are not
+checked twice; shapes are, because a decoder that guesses is a defect wherever it stands.
+
+    front → desk:   [request, statement, companion | nil, items | nil, assertion | nil]      statement = [text, kid]
+                    [request, documents]                                                      operator documents, JSON
+                    [request, consent_id]                                                     record an expiry
+    desk → front:   [request, entries] · [request, indexes] (a repeat) · [request, error name, detail, member | nil]
+                    [0, figures]  once a second
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from ledger import errors
+from ledger.canonical import unb64u
+from ledger.entries.acts import AccessBatch
+from ledger.entries.assertion import parse_assertion
+from ledger.entries.evidence import AccessOutcome, ConsentOutcome
+from ledger.entries.leaf import Kind
+from ledger.entries.statement import Statement, parse_payload
+from ledger.errors import Corrupt, LedgerError
+from ledger.planning.commands import (
+    Command,
+    ExpireConsent,
+    RecordDocuments,
+    Recorded,
+    RecordIndexHead,
+    SubmitStatement,
+    batch_items,
+)
+from ledger.sequencer.answers import Answer, Repeated
+
+FRAME_LIMIT: Final = 64 * 1024 * 1024
+FIGURES: Final = 0
+"""The request number of frames that answer no request."""
+
+
+class _Submit(Struct, frozen=True, array_like=True, tag="s"):
+    request: int
+    statement: tuple[str, str]
+    companion: tuple[str, str] | None
+    items: tuple[str, ...] | None
+    assertion: str | None
+
+
+class _Documents(Struct, frozen=True, array_like=True, tag="d"):
+    request: int
+    documents: tuple[dict[str, Any], ...]
+
+
+class _Expire(Struct, frozen=True, array_like=True, tag="e"):
+    request: int
+    consent_id: str
+
+
+class _Entry(Struct, frozen=True, array_like=True):
+    index: int
+    time: int
+    kind: str
+    leaf: bytes
+    evidence: bytes | None
+    opening: bytes | None
+    act: str
+    consent_id: str | None
+    outcome: bytes | None
+    proof: tuple[bytes, ...]
+
+
+class _Entries(Struct, frozen=True, array_like=True, tag="r"):
+    request: int
+    entries: tuple[_Entry, ...]
+    checkpoint: str
+
+
+class _Indexes(Struct, frozen=True, array_like=True, tag="i"):
+    request: int
+    indexes: tuple[int, ...]
+
+
+class _Refusal(Struct, frozen=True, array_like=True, tag="x"):
+    request: int
+    name: str
+    detail: str
+    member: str | None
+
+
+class FiguresFrame(Struct, frozen=True, array_like=True, tag="f"):
+    """What the sequencing process tells its fronts about itself once a second."""
+
+    request: int
+    stopped_because: str | None
+    figures: dict[str, Any]
+
+
+_to_desk: Final[msgspec.msgpack.Decoder[_Submit | _Documents | _Expire]] = msgspec.msgpack.Decoder(
+    _Submit | _Documents | _Expire
+)
+_to_front: Final[msgspec.msgpack.Decoder[_Entries | _Indexes | _Refusal | FiguresFrame]] = msgspec.msgpack.Decoder(
+    _Entries | _Indexes | _Refusal | FiguresFrame
+)
+_encode: Final = msgspec.msgpack.Encoder().encode
+_json: Final = msgspec.json.Encoder().encode
+_access: Final = msgspec.json.Decoder(AccessOutcome)
+_consent: Final = msgspec.json.Decoder(ConsentOutcome)
+
+
+def frame(body: bytes) -> bytes:
+    """A body with its length before it."""
+    return len(body).to_bytes(4, "big") + body
+
+
+class Unframer:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The bodies that are complete with this data. Raises Corrupt for a frame above the bound."""
+        self._rest += data
+        at = 0
+        while len(self._rest) - at >= 4:
+            length = int.from_bytes(self._rest[at : at + 4], "big")
+            if length > FRAME_LIMIT:
+                raise Corrupt(f"a frame of {length} bytes came over the node's socket")
+            if len(self._rest) - at - 4 < length:
+                break
+            yield bytes(self._rest[at + 4 : at + 4 + length])
+            at += 4 + length
+        del self._rest[:at]
+
+
+def encode_command(request: int, command: Command) -> bytes:
+    """The frame that asks for a command."""
+    match command:
+        case SubmitStatement():
+            items = tuple(item.body for item in command.items) if command.items else None
+            assertion = None if command.assertion is None else _json(command.assertion).decode()
+            beside = None if command.companion is None else _signed(command.companion)
+            return frame(_encode(_Submit(request, _signed(command.statement), beside, items, assertion)))
+        case RecordDocuments():
+            return frame(_encode(_Documents(request, tuple(dict(document) for document in command.documents))))
+        case ExpireConsent():
+            return frame(_encode(_Expire(request, command.consent_id)))
+        case RecordIndexHead():
+            raise Corrupt("an index-head is recorded by the sequencing process itself")
+
+
+def decode_command(body: bytes) -> tuple[int, Command]:
+    """(request, command). Raises Corrupt, or LedgerError for what the front should have refused."""
+    try:
+        read = _to_desk.decode(body)
+    except msgspec.DecodeError as error:
+        raise Corrupt(f"a frame of a front process is not readable: {error}") from None
+    if isinstance(read, _Documents):
+        return read.request, RecordDocuments(read.documents)
+    if isinstance(read, _Expire):
+        return read.request, ExpireConsent(read.consent_id)
+    statement = _statement(read.statement)
+    items = ()
+    if isinstance(statement.payload, AccessBatch):
+        items = batch_items(statement.payload, read.items or ())
+    return read.request, SubmitStatement(
+        statement,
+        items,
+        None if read.companion is None else _statement(read.companion),
+        None if read.assertion is None else parse_assertion(read.assertion),
+    )
+
+
+def encode_answer(request: int, answer: Answer | LedgerError) -> bytes:
+    """The frame that answers a request."""
+    if isinstance(answer, LedgerError):
+        return frame(_encode(_Refusal(request, type(answer).__name__, answer.detail, answer.member)))
+    if isinstance(answer, Repeated):
+        return frame(_encode(_Indexes(request, answer.indexes)))
+    entries = tuple(
+        _Entry(
+            entry.index, entry.time, entry.kind.value, entry.leaf, entry.evidence, entry.opening, entry.act,
+            entry.consent_id, None if entry.outcome is None else _json(entry.outcome), entry.proof,
+        )
+        for entry in answer
+    )  # fmt: skip
+    return frame(_encode(_Entries(request, entries, answer[0].checkpoint if answer else "")))
+
+
+def encode_figures(stopped_because: str | None, figures: dict[str, Any]) -> bytes:
+    """The frame with the sequencing process's figures."""
+    return frame(_encode(FiguresFrame(FIGURES, stopped_because, figures)))
+
+
+def decode_answer(body: bytes) -> tuple[int, Answer | LedgerError | FiguresFrame]:
+    """(request, answer). Raises Corrupt."""
+    try:
+        read = _to_front.decode(body)
+    except msgspec.DecodeError as error:
+        raise Corrupt(f"a frame of the sequencing process is not readable: {error}") from None
+    match read:
+        case _Indexes():
+            return read.request, Repeated(read.indexes)
+        case _Refusal():
+            return read.request, _error(read)
+        case FiguresFrame():
+            return read.request, read
+        case _Entries():
+            return read.request, tuple(_recorded(entry, read.checkpoint) for entry in read.entries)
+
+
+def _signed(statement: Statement) -> tuple[str, str]:
+    return statement.text, statement.kid
+
+
+def _statement(signed: tuple[str, str]) -> Statement:
+    """A statement whose signature a front process has checked."""
+    text, kid = signed
+    payload = unb64u(text.split(".")[1])
+    read = parse_payload(payload)
+    return Statement(text, kid, read, hashlib.sha256(payload).digest(), unb64u(read.jti, size=16))
+
+
+def _recorded(entry: _Entry, checkpoint: str) -> Recorded:
+    outcome = None
+    if entry.outcome is not None:
+        outcome = _access.decode(entry.outcome) if entry.act == "access.request" else _consent.decode(entry.outcome)
+    return Recorded(
+        entry.index, entry.time, Kind(entry.kind), entry.leaf, entry.evidence, entry.opening, entry.act,
+        entry.consent_id, outcome, entry.proof, checkpoint,
+    )  # fmt: skip
+
+
+def _error(refusal: _Refusal) -> LedgerError:
+    kind = getattr(errors, refusal.name, None)
+    if not (isinstance(kind, type) and issubclass(kind, LedgerError)):
+        return Corrupt(f"the sequencing process answered with an unknown error {refusal.name!r}")
+    return kind(refusal.detail, member=refusal.member)
