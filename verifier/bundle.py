@@ -105,9 +105,7 @@ class Auditor:
         except Refuted as refusal:
             self.findings.refuse(refusal, file="checkpoint")
         except NotFound:
-            self._file(
-                Code.BAD_PROOF, "the checkpoint is missing", "checkpoint", "a signed checkpoint", "none"
-            )
+            self._file(Code.BAD_PROOF, "the checkpoint is missing", "checkpoint", "a signed checkpoint", "none")
         except Unreadable as error:
             self._file(Code.BAD_ENCODING, str(error), "checkpoint", "", "")
         else:
@@ -170,9 +168,7 @@ class Auditor:
             lines = self.archive.read("checkpoint", MAX_NOTE).decode("utf-8", "replace").split("\n")
         except (NotFound, Unreadable):
             raise CannotCheck("neither manifest nor checkpoint can be read") from None
-        if len(lines) < 2 or not (
-            lines[1].isascii() and lines[1].isdigit() and len(lines[1]) < 16 and int(lines[1])
-        ):
+        if len(lines) < 2 or not (lines[1].isascii() and lines[1].isdigit() and len(lines[1]) < 16 and int(lines[1])):
             raise CannotCheck("neither manifest nor checkpoint can be read")
         return {"origin": lines[0][:255], "size": int(lines[1]), "evidence": "full", "created": 0}
 
@@ -180,9 +176,7 @@ class Auditor:
         try:
             theirs = self.archive.read("policy", MAX_POLICY)
         except NotFound:
-            self._file(
-                Code.BAD_ENCODING, "a file of the bundle is missing", "policy", "a tlog-policy", "none"
-            )
+            self._file(Code.BAD_ENCODING, "a file of the bundle is missing", "policy", "a tlog-policy", "none")
             return
         except Unreadable as error:
             self._file(Code.BAD_ENCODING, str(error), "policy", "", "")
@@ -230,17 +224,18 @@ class Auditor:
     def _pass(self, workers: Workers) -> None:
         evidence = _Evidence(self.archive, self.findings, self.size, self.start, self.options.evidence)
         told: set[str] = set()
-        group: list[tuple[int, Leaf]] = []
+        group: list[tuple[int, Leaf | None]] = []
         rows: list[Row] = []
         bundles = 0
         for position, leaf in self._leaves():
             line = evidence.line_of(position, leaf.kind if leaf is not None else "")
-            if leaf is None:
-                continue
-            if leaf.kind == "operator":
-                _tell(workers, leaf, told)
             group.append((position, leaf))
-            rows.append((leaf.kind, leaf.chain, leaf.commitment, leaf.time, line))
+            if leaf is None:
+                rows.append(("", b"", b"", 0, None))
+            else:
+                if leaf.kind == "operator":
+                    _tell(workers, leaf, told)
+                rows.append((leaf.kind, leaf.chain, leaf.commitment, leaf.time, line))
             if position % WIDTH == WIDTH - 1:
                 bundles += 1
                 if bundles % GROUP == 0:
@@ -255,6 +250,9 @@ class Auditor:
         for group, results in workers.results(keep):
             position = -1
             for (position, leaf), found in zip(group, results, strict=True):
+                if leaf is None:
+                    self.replay.lost += 1
+                    continue
                 if self.options.evidence:
                     self.replay.add(position, leaf, found)
                 elif leaf.kind == "operator":
@@ -403,9 +401,7 @@ class Auditor:
         index: int | None = None,
     ) -> None:
         self.findings.add(
-            Defect(
-                code, sentence, Place(index, file=file, field=field), printable(expected), printable(found)
-            )
+            Defect(code, sentence, Place(index, file=file, field=field), printable(expected), printable(found))
         )
 
     def close(self) -> None:
@@ -423,12 +419,7 @@ def _tell(workers: Workers, leaf: Leaf, told: set[str]) -> None:
     """Hand a key to the workers as soon as its entry is read; when it was in force is judged by the replay."""
     document = leaf.document or {}
     kid, jwk = document.get("kid"), document.get("jwk")
-    if (
-        document.get("type") == "key.added"
-        and isinstance(kid, str)
-        and isinstance(jwk, dict)
-        and kid not in told
-    ):
+    if document.get("type") == "key.added" and isinstance(kid, str) and isinstance(jwk, dict) and kid not in told:
         told.add(kid)
         workers.tell_key(kid, jwk)
 
@@ -489,11 +480,7 @@ class _Evidence:
             except NotFound:
                 continue
             except Unreadable as error:
-                self._findings.add(
-                    Defect(Code.BAD_ENCODING, str(error), Place(max(last + 1, low), file=path))
-                )
+                self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(max(last + 1, low), file=path)))
 
     def _bad(self, row: tuple[int, bytes, str, int], sentence: str, expected: str, found: str) -> None:
-        self._findings.add(
-            Defect(Code.BAD_ENCODING, sentence, Place(row[0], row[2], row[3]), expected, found)
-        )
+        self._findings.add(Defect(Code.BAD_ENCODING, sentence, Place(row[0], row[2], row[3]), expected, found))

@@ -61,10 +61,14 @@ def _head_facts(result: Result, head: PolicyHead, trust: Trust, language: str) -
         (word("checkpoint", language), f"{checkpoint.size:,} / {checkpoint.root.hex()}"),
         (
             word("witnesses", language),
-            f"{', '.join(head.witnesses) or word('none', language)} "
-             f"({word('quorum' if head.witnessed else 'below', language)}: {trust.policy.quorum})",
+            _names(head, trust, language),
         ),
     ]
+
+
+def _names(head: PolicyHead, trust: Trust, language: str) -> str:
+    names = ", ".join(head.witnesses) or word("none", language)
+    return f"{names} ({word('quorum' if head.witnessed else 'below', language)}: {trust.policy.quorum})"
 
 
 def _conclude(result: Result, witnessed: bool) -> Result:

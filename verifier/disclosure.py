@@ -209,7 +209,7 @@ class Reader:
         if abs(iat * 1000 - time) > SKEW_SECONDS * 1000:
             defects.append(
                 (
-                    Code.TIME_INVALID,
+                    str(Code.TIME_INVALID),
                     "the statement was not made within 300 s of the entry",
                     "iat",
                     f"{time // 1000} ± {SKEW_SECONDS}",

@@ -7,7 +7,7 @@ independent one is still found. A leaf has up to two acceptable hashes: the one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from verifier.errors import Code, Defect, Place, Refuted, printable
 from verifier.findings import DAY_MS, Findings
@@ -23,6 +23,7 @@ class Links:
         self.findings, self.shelf = findings, shelf
         self.previous: tuple[bytes, ...] = (ZERO,)
         self.time = 0
+        self.lost = 0  # entries that could not be read
         self._shift = 0
         self._suspected = 0
         self._second_names: dict[bytes, bytes] = {}  # hash of damaged bytes -> hash the tile names
@@ -45,32 +46,42 @@ class Links:
             leaf = parse_leaf(entry)
         except Refuted as refusal:
             self.findings.refuse(refusal, index=position)
-            self._unreadable.update(dict.fromkeys(names, position))
-            self.previous = names
+            self._lose(position, names)
             return None, raw
-        self._check_order(position, leaf)
+        wrong = [*self._check_order(position, leaf), *(self._check_chain(position, leaf))]
+        if wrong and len(names) == 2:
+            # Neither the tree nor its neighbours know this leaf: it is not the log's, and nothing in it counts.
+            self._lose(position, names)
+            return None, raw
+        for defect in wrong:
+            self.findings.add(defect)
         self.previous = names
+        self.time = leaf.time
         if leaf.kind == "index-head":
             self._check_map(position, leaf)
         else:
-            self._check_chain(position, leaf, text)
+            self._take(leaf, text)
         self.findings.kinds[leaf.kind] += 1
         self.findings.days[leaf.time // DAY_MS] += 1
         return leaf, raw
 
-    def skip(self, position: int, in_tile: bytes | None) -> None:
-        """The entry at `position` is missing (reported for its file); what names it is believed to link to it."""
-        names = () if in_tile is None else (text_of(in_tile),)
+    def _lose(self, position: int, names: tuple[bytes, ...]) -> None:
+        """An entry that is not there or cannot be read: what names it is believed to link to it."""
+        self.lost += 1
         self._unreadable.update(dict.fromkeys(names, position))
         self.previous = names
 
-    def _check_order(self, position: int, leaf: Leaf) -> None:
+    def skip(self, position: int, in_tile: bytes | None) -> None:
+        """The entry at `position` is missing (reported for its file); what names it is believed to link to it."""
+        self._lose(position, () if in_tile is None else (text_of(in_tile),))
+
+    def _check_order(self, position: int, leaf: Leaf) -> Iterator[Defect]:
         if leaf.number != position + self._shift:
             shift = leaf.number - position
             if shift == self._suspected:  # the whole rest of the log is shifted: said once
                 self._shift = shift
             else:
-                self._bad(
+                yield _defect(
                     position,
                     Code.BAD_CHAIN,
                     "the leaf has another index than its place",
@@ -80,7 +91,7 @@ class Links:
                 )
             self._suspected = shift
         if self.previous and leaf.prev not in self.previous:
-            self._bad(
+            yield _defect(
                 position,
                 Code.BAD_CHAIN,
                 "the leaf does not name the hash of the one before it",
@@ -89,42 +100,35 @@ class Links:
                 leaf.prev,
             )
         if leaf.time < self.time:
-            self._bad(
-                position,
-                Code.TIME_INVALID,
-                "the time runs backwards",
-                "time",
-                f"at least {self.time}",
-                leaf.time,
+            yield _defect(
+                position, Code.TIME_INVALID, "the time runs backwards", "time", f"at least {self.time}", leaf.time
             )
-        self.time = leaf.time
 
-    def _check_chain(self, position: int, leaf: Leaf, text: bytes) -> None:
+    def _check_chain(self, position: int, leaf: Leaf) -> Iterator[Defect]:
+        if leaf.kind == "index-head":
+            return
         chain = self.shelf.get(leaf.chain)
-        if chain is None:
-            seq, head = 0, ZERO
+        seq, head = (0, ZERO) if chain is None else (chain.seq + 1, chain.head)
+        if leaf.seq == seq and leaf.prev_in_chain in (head, self._second_names.get(head)):
+            return
+        if leaf.prev_in_chain in self._unreadable:
+            # The link leads to a leaf that could not be read: reported there, and its act is unknown.
+            if chain is not None:
+                chain.known = False
+        elif leaf.seq != seq:
+            yield _defect(position, Code.BAD_CHAIN, "the chain has a gap or a repetition", "seq", seq, leaf.seq)
         else:
-            seq, head = chain.seq + 1, chain.head
-        if leaf.seq != seq or leaf.prev_in_chain != head:
-            fits = leaf.seq == seq and leaf.prev_in_chain == self._second_names.get(head)
-            if leaf.prev_in_chain in self._unreadable:
-                # The link leads to a leaf that could not be read: reported there, and its act is unknown.
-                fits = True
-                if chain is not None:
-                    chain.known = False
-            if not fits and leaf.seq != seq:
-                self._bad(
-                    position, Code.BAD_CHAIN, "the chain has a gap or a repetition", "seq", seq, leaf.seq
-                )
-            elif not fits:
-                self._bad(
-                    position,
-                    Code.BAD_CHAIN,
-                    "the leaf does not name the hash of its chain's last leaf",
-                    "prev_in_chain",
-                    head,
-                    leaf.prev_in_chain,
-                )
+            yield _defect(
+                position,
+                Code.BAD_CHAIN,
+                "the leaf does not name the hash of its chain's last leaf",
+                "prev_in_chain",
+                head,
+                leaf.prev_in_chain,
+            )
+
+    def _take(self, leaf: Leaf, text: bytes) -> None:
+        chain = self.shelf.get(leaf.chain)
         if chain is None:
             # A chain whose first leaf is not number 0 has a beginning that nobody can replay.
             self.shelf.put(leaf.chain, Chain(leaf.seq, text, known=leaf.seq == 0))
@@ -149,6 +153,8 @@ class Links:
         if root == leaf.map_root:
             self._map_fits = True
             self.findings.checked["completeness maps"] += 1
+        elif self.lost or self._second_names:
+            self.findings.unchecked["index-heads after a damaged entry"] += 1
         elif self._map_fits:  # said once, until a map fits again
             self._map_fits = False
             self._bad(
@@ -167,12 +173,12 @@ class Links:
         for name, chain in chains:
             self.map.put(raw_of(name), (chain.seq + 1).to_bytes(8) + raw_of(chain.head))
 
-    def _bad(
-        self, index: int, code: Code, sentence: str, field: str, expected: object, found: object
-    ) -> None:
-        self.findings.add(
-            Defect(code, sentence, Place(index, field=field or None), _text(expected), _text(found))
-        )
+    def _bad(self, index: int, code: Code, sentence: str, field: str, expected: object, found: object) -> None:
+        self.findings.add(_defect(index, code, sentence, field, expected, found))
+
+
+def _defect(index: int, code: Code, sentence: str, field: str, expected: object, found: object) -> Defect:
+    return Defect(code, sentence, Place(index, field=field or None), _text(expected), _text(found))
 
 
 def _text(value: object) -> str:

@@ -55,9 +55,7 @@ class Matching:
     def put_leg(self, basis: int, leg: int, index: int, chain: bytes, content: Object, time: int) -> None:
         """One leg of the access decided at entry `basis`."""
         figures = (
-            b""
-            if leg == ACCESS
-            else encode_canonical({name: content[name] for name in ("bytes", "digest", "rows")})
+            b"" if leg == ACCESS else encode_canonical({name: content[name] for name in ("bytes", "digest", "rows")})
         )
         self._legs.put(
             basis & 0xFF,
@@ -78,11 +76,12 @@ class Matching:
         self.missing[kind] += 1
         self._missing.put(raw[0], _MISSING.pack(raw, index))
 
-    def finish(self, findings: Findings, erased: Mapping[str, int], full: bool, time: int) -> None:
-        """Report; `erased` are the chains of erasure documents, `time` the log's last."""
+    def finish(self, findings: Findings, erased: Mapping[str, int], full: bool, time: int, lost: int) -> None:
+        """Report; `erased` are the chains of erasure documents, `time` the log's last, `lost` how many
+        entries could not be read."""
         self._finish_identities(findings)
         self._finish_challenges(findings)
-        self._finish_legs(findings, time)
+        self._finish_legs(findings, time, self.missing["consent"] + lost > 0)
         self._finish_missing(findings, erased, full)
 
     def close(self) -> None:
@@ -97,11 +96,7 @@ class Matching:
             for record in records:
                 key, payload, position, index = _IDENTITY.unpack(record)
                 known = first.setdefault(key, (payload, index))
-                if (
-                    known[0] != payload
-                    or (position < 0 and known[1] != index)
-                    or (key, position) in positions
-                ):
+                if known[0] != payload or (position < 0 and known[1] != index) or (key, position) in positions:
                     findings.add(
                         Defect(
                             Code.BAD_CHAIN,
@@ -131,8 +126,7 @@ class Matching:
                         )
                     )
 
-    def _finish_legs(self, findings: Findings, time: int) -> None:
-        unknown = self.missing["consent"] > 0
+    def _finish_legs(self, findings: Findings, time: int, unknown: bool) -> None:
         for records in self._legs.buckets():
             groups: dict[int, list[tuple[int, int, bytes, bytes, bytes, int]]] = {}
             for record in records:

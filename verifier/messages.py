@@ -69,9 +69,8 @@ ADVICE: dict[str, tuple[str, str]] = {
         "请保存您的状态文件,并向运营方索取更新的检查点。",
     ),
     "": (
-        "Do not rely on the named entries. Keep the input as it is, and ask the operator for a fresh copy: if it "
-         "shows the same, the ledger is at fault.",
-        "请勿依赖所列条目。原样保存输入文件,并向运营方索取新的副本;若新副本结果相同,则问题出在账本。",
+        "Do not rely on the entries named. Keep the input as it is and ask the operator for a fresh copy.",
+        "请勿依赖所列条目。原样保存输入文件,并向运营方索取新的副本。",
     ),
 }
 

@@ -27,6 +27,7 @@ from verifier.terms import parse_terms
 from verifier.trust import Trust
 
 UNKNOWN_STATE = "entries of consents whose state is unknown since an entry was withheld, erased or unreadable"
+UNREGISTERED = "the key of the statement is not registered"
 OTHER_RULES = "entries under a ruleset this verifier does not know"
 
 
@@ -43,6 +44,7 @@ class Replay:
         # consent chain -> authorisations without their companion: index, and the subject chain a passkey demands
         self.awaiting: dict[bytes, list[tuple[int, str]]] = {}
         self.time = 0
+        self.lost = 0  # entries or bodies that could not be read: what rests on them cannot be judged
         self._index = 0
         self._flagged = False
 
@@ -99,26 +101,41 @@ class Replay:
             chain.known = False
             self.matching.put_missing(leaf.chain, self._index, leaf.kind)
             return
-        self._flagged = any(row[0] == Code.BAD_SIGNATURE for row in found.defects)
-        for row in found.defects:
-            self._row(row)
+        self._tell_rows(found)
         facts = found.facts
         if facts is None:
             chain.known = False
+            self.lost += 1
             return
         self.findings.checked["evidence bodies"] += 1
         self.findings.acts[facts.act] += 1
         if facts.kid:
-            self._check_signer(facts)
-            self.findings.checked["signed statements"] += 1
-            self.matching.put_identity(facts.jti_key, facts.payload_key, facts.position, self._index)
-        if self.registry.ruleset != RULESET:
+            self._signed(facts, chain)
+        if self.registry.ruleset == RULESET:
+            self._judge(leaf, chain, facts)
+        else:
             chain.known = False
             self.findings.unchecked[OTHER_RULES] += 1
-            return
-        subject = ""
-        if facts.assertion is not None:
-            subject = self._confirm(facts, facts.assertion)
+
+    def _tell_rows(self, found: Found) -> None:
+        self._flagged = False
+        for row in found.defects:
+            self._flagged = self._flagged or row[0] == Code.BAD_SIGNATURE
+            if self.lost and row[1] == UNREGISTERED:
+                self.findings.unchecked["statements whose key may stand in an entry that could not be read"] += 1
+            else:
+                self._row(row)
+
+    def _signed(self, facts: Facts, chain: Chain) -> None:
+        if self.lost and not self._parties_known(facts):
+            chain.known = False
+        else:
+            self._check_signer(facts)
+        self.findings.checked["signed statements"] += 1
+        self.matching.put_identity(facts.jti_key, facts.payload_key, facts.position, self._index)
+
+    def _judge(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
+        subject = "" if facts.assertion is None else self._confirm(facts, facts.assertion)
         if facts.act == "consent.authorise":
             self.awaiting.setdefault(leaf.chain, []).append((self._index, subject))
         if facts.act == "access.request":
@@ -146,9 +163,7 @@ class Replay:
                 )
             return
         if key.owner != facts.iss:
-            self._bad(
-                Code.BAD_SIGNATURE, "the key belongs to another participant", "kid", facts.iss, key.owner
-            )
+            self._bad(Code.BAD_SIGNATURE, "the key belongs to another participant", "kid", facts.iss, key.owner)
         if key.revoked is not None:
             self._bad(
                 Code.POLICY_REJECTED,
@@ -162,14 +177,14 @@ class Replay:
         role = self._role(facts)
         if role and not self.registry.has_role(facts.iss, role):
             self._bad(Code.CONSENT_INVALID, f"{facts.act} needs the role {role}", "iss", role, facts.iss)
-        if (
-            facts.act not in REDUCING
-            and facts.act != "access.request"
-            and self.registry.is_suspended(facts.iss)
-        ):
-            self._bad(
-                Code.POLICY_REJECTED, "the signer is suspended", "iss", "an active participant", facts.iss
-            )
+        if facts.act not in REDUCING and facts.act != "access.request" and self.registry.is_suspended(facts.iss):
+            self._bad(Code.POLICY_REJECTED, "the signer is suspended", "iss", "an active participant", facts.iss)
+
+    def _parties_known(self, facts: Facts) -> bool:
+        """Whether those the rules ask about are registered; if not, an unreadable entry may have said it."""
+        terms = facts.content.get("terms")
+        parties = {facts.iss, str(terms["holder"]) if isinstance(terms, dict) else facts.iss}
+        return parties <= self.registry.participants.keys() and facts.kid in self.registry.keys
 
     @staticmethod
     def _role(facts: Facts) -> str:
@@ -235,6 +250,9 @@ class Replay:
         expected = decide(self.registry, chain.consent, facts.iss, facts.relayed, item, leaf.time)
         self._compare(outcome, expected, "the rules give another decision")
         self.findings.checked["access decisions"] += 1
+        used = outcome["used_today"]
+        if chain.consent is not None and used != expected["used_today"] and isinstance(used, int):
+            chain.consent = replace(chain.consent, used_day=leaf.time // DAY_MS, used_today=used)
         if allowed and chain.consent is not None:
             chain.consent = after_allow(chain.consent, item, leaf.time)
 
@@ -252,9 +270,7 @@ class Replay:
                 )
         basis = facts.content["basis"]
         if isinstance(basis, int):
-            self.matching.put_leg(
-                basis, 1 if release else 2, self._index, leaf.chain, facts.content, leaf.time
-            )
+            self.matching.put_leg(basis, 1 if release else 2, self._index, leaf.chain, facts.content, leaf.time)
 
     def _subject(self, leaf: Leaf, facts: Facts) -> None:
         try:
@@ -262,7 +278,7 @@ class Replay:
                 self._companion(leaf, str(facts.content["consent_id"]))
             elif facts.act == "subject.enrol":
                 self.gestures.enrol(leaf.chain, facts.iss, facts.content)
-            elif self._all_known():
+            elif self._all_known() and not self.lost:
                 self.gestures.unenrol(leaf.chain, facts.content)
         except Refuted as refusal:
             self.findings.refuse(refusal, index=self._index)
@@ -272,7 +288,7 @@ class Replay:
         waiting = self.awaiting.get(name)
         if not waiting:
             chain = self.shelf.get(name)
-            if chain is None or chain.known:
+            if (chain is None or chain.known) and not self.lost:
                 self._bad(
                     Code.CONSENT_INVALID,
                     "no authorisation of this consent goes before",
@@ -301,7 +317,7 @@ class Replay:
 
     def finish(self) -> None:
         """What only the whole log can say."""
-        if not self._all_known():
+        if not self._all_known() or self.lost:
             self.findings.unchecked["authorisations whose companion may be withheld"] += sum(
                 map(len, self.awaiting.values())
             )
@@ -315,7 +331,7 @@ class Replay:
                         "a subject.consent in the same batch",
                         "none",
                     )
-        self.matching.finish(self.findings, self.registry.erased, self.full, self.time)
+        self.matching.finish(self.findings, self.registry.erased, self.full, self.time, self.lost)
 
     def _compare(self, claimed: Object, given: Object, sentence: str) -> None:
         if claimed == given and encode_canonical(claimed) == encode_canonical(given):
@@ -325,9 +341,7 @@ class Replay:
 
     def _row(self, row: DefectRow) -> None:
         code, sentence, field, expected, found = row
-        self.findings.add(
-            Defect(Code(code), sentence, Place(self._index, field=field or None), expected, found)
-        )
+        self.findings.add(Defect(Code(code), sentence, Place(self._index, field=field or None), expected, found))
 
     def _bad(self, code: Code, sentence: str, field: str, expected: object, found: object) -> None:
         self.findings.add(

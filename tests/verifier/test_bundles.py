@@ -1,0 +1,63 @@
+"""Bundles: an honest one is VALID; every kind of tampering and lying is refuted, with its code and place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.verifier.cases import CASES, Case, Files, honest
+from tests.verifier.forge import World, write
+from verifier.archive import open_archive
+from verifier.bundle import Audit, Auditor, Options
+from verifier.errors import Code
+from verifier.trust import parse_trust
+
+ROWS: list[str] = []
+
+
+def audit(files: Files, world: World, root: Path, *, quorum: bool = False, jobs: int = 1) -> Audit:
+    write(files, root)
+    auditor = Auditor(open_archive(root), parse_trust(world.policy(quorum).encode()), Options(jobs=jobs))
+    try:
+        return auditor.run()
+    finally:
+        auditor.close()
+
+
+def test_an_honest_bundle_is_valid(tmp_path: Path) -> None:
+    files, world = honest()
+    found = audit(files, world, tmp_path)
+    assert [str(defect) for defect in found.findings.defects] == []
+    assert found.verdict is Code.VALID
+    assert not found.findings.unchecked
+    assert found.findings.checked["access decisions"] > 250
+
+
+def test_worker_processes_find_the_same(tmp_path: Path) -> None:
+    files, world = next(case for case in CASES if case.name == "an opening is changed").make()
+    alone, shared = audit(files, world, tmp_path / "1"), audit(files, world, tmp_path / "2", jobs=2)
+    assert alone.findings.defects == shared.findings.defects
+    assert alone.findings.checked == shared.findings.checked
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.case}: {case.name}" if case.case else case.name for case in CASES])
+def test_is_refuted_with_code_and_place(case: Case, tmp_path: Path) -> None:
+    files, world = case.make()
+    found = audit(files, world, tmp_path).findings
+    told = [str(defect) for defect in found.defects]
+    named = [defect for defect in found.defects if defect.code == case.code
+             and (case.index is None or defect.place.index == case.index)
+             and (case.file is None or defect.place.file == case.file)]
+    assert named, told
+    assert found.first_bad == case.index if case.index is not None else True, told
+    if not case.file:
+        assert found.count <= 6, told  # one cause does not drown the report
+    ROWS.append(f"{case.case or '–':4} {case.code:16} "
+                f"{case.index if case.index is not None else case.file!s:>24}  {found.count:2} defects  {case.name}")
+
+
+def test_the_matrix_has_at_least_forty_kinds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(CASES) >= 40
+    with capsys.disabled():
+        print("\n" + "\n".join(ROWS))
