@@ -18,13 +18,16 @@ from api.hot import HotRoutes
 from api.limiting import RateLimits
 from api.metrics import Metrics
 from api.observing import Observed, note_security_event
+from api.openapi import Documentation
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
-from api.routes import log, operations, receipts, submissions
-from api.tokens.guard import TokenGuard
+from api.routes import bundles, consents, log, operations, participants, receipts, submissions, tokens
 from api.wire import App, problem_reply, visit_of
 from ledger.errors import LedgerError
 
-ROUTERS = (submissions.router, receipts.router, log.router, operations.router)
+ROUTERS = (
+    submissions.router, consents.router, receipts.router, log.router, participants.router, bundles.router, tokens.router,
+    operations.router,
+)  # fmt: skip
 
 
 def create_app(node: Node) -> App:
@@ -54,11 +57,12 @@ def create_framework(node: Node) -> FastAPI:
         telemetry=None,
     )  # fmt: skip
     app.state.node = node
+    app.state.documentation = Documentation(app, settings.base_url)
     app.state.metrics = Metrics(node.ledger)
     limits = RateLimits(
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
     )
-    app.state.doorkeeper = Doorkeeper(TokenGuard(), limits)
+    app.state.doorkeeper = Doorkeeper(node.guard, limits, metrics_open=settings.metrics_open)
     for router in ROUTERS:
         app.include_router(router)
 

@@ -6,13 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import msgspec
+
 import migrations
 from api.settings import Settings
 from api.slots import Slot, claim_slot, highwater_files
+from api.tokens.external import ExternalIssuers
+from api.tokens.guard import TokenGuard
+from api.tokens.keys import TokenSigner, read_key_set
+from api.tokens.once import Once
+from api.tokens.service import TokenService
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.errors import Corrupt, NotFound
 from ledger.highwater import HighWater
+from ledger.participants import Registry
 from ledger.queries.tree import first_checkpoint_with
 
 
@@ -22,6 +30,9 @@ class Node:
 
     settings: Settings
     ledger: Ledger
+    tokens: TokenService
+    guard: TokenGuard
+    once: Once
     slot: Slot | None = None
     _running: bool = field(default=False, init=False)
 
@@ -36,6 +47,7 @@ class Node:
         if self._running:
             self._running = False
             self.ledger.stop()
+            self.once.close()
         if self.slot is not None:
             self.slot.release()
             self.slot = None
@@ -47,10 +59,25 @@ def build_node(settings: Settings) -> Node:
     try:
         ledger = open_ledger(settings.node_config(slot.highwater_file))
         _check_all_highwater_files(settings, ledger)
+        return equip(settings, ledger, slot)
     except BaseException:
         slot.release()
         raise
-    return Node(settings, ledger, slot)
+
+
+def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
+    """A node around a ledger that exists already. Raises NotFound or InvalidInput for unfit key files."""
+    signer = TokenSigner.load(settings.token_key_file)
+    operator_keys = read_key_set(settings.operator_jwks_file)
+    once = Once(settings.token_store_url)
+    issuer = settings.base_url
+
+    def registry() -> Registry:
+        return ledger.registry
+
+    tokens = TokenService(issuer, signer, once, registry, operator_keys, lifetime=settings.access_token_seconds)
+    guard = TokenGuard(issuer, signer, once, registry, ExternalIssuers(settings.external_issuers))
+    return Node(settings, ledger, tokens, guard, once, slot)
 
 
 def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
@@ -98,7 +125,18 @@ def initialise(settings: Settings, origin: str) -> None:
             )
         config = settings.node_config(slot.highwater_file)
         make_keys(config, origin)
+        make_client_keys(settings)
         migrations.upgrade(settings.database_url)
         create_log(config)
     finally:
         slot.release()
+
+
+def make_client_keys(settings: Settings) -> None:
+    """Make the key of the token service, and the operator's first client key with its public half beside it.
+
+    Raises Conflict when a file exists already.
+    """
+    TokenSigner.make(settings.token_key_file)
+    operator = TokenSigner.make(settings.operator_jwks_file.with_name("operator.key"))
+    settings.operator_jwks_file.write_bytes(msgspec.json.encode({"keys": [operator.published]}) + b"\n")

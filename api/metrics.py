@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from typing_extensions import override
 
 from ledger.app import Ledger
 
@@ -42,6 +43,7 @@ class LedgerFigures(Collector):
         self._ledger = ledger
         self._http = http
 
+    @override
     def collect(self) -> Iterator[Metric]:
         """All families."""
         figures = self._ledger.figures
@@ -74,8 +76,8 @@ class LedgerFigures(Collector):
             ("acts", "act", figures.acts), ("decisions", "decision", figures.decisions), ("reasons", "reason", figures.reasons)
         ):  # fmt: skip
             family = CounterMetricFamily(f"consent_ledger_{name}", f"Entries by {label}", labels=[label])
-            for value, count in sorted(counts.copy().items()):
-                family.add_metric([value], count)
+            for key, count in sorted(counts.copy().items()):
+                family.add_metric([key], count)
             yield family
 
 

@@ -227,6 +227,8 @@ def problem_body(error: LedgerError, *, base_url: str, instance: str) -> bytes:
     }
     if error.member is not None:
         body["member"] = error.member
+    if isinstance(error, refusals.HttpRefusal) and error.error is not None:
+        body["error"] = error.error
     return msgspec.json.encode(body)
 
 

@@ -25,11 +25,19 @@ from ledger.errors import LedgerError, Unavailable
 
 
 class HttpRefusal(LedgerError):
-    """Refused before the core was asked. `headers` go with the answer."""
+    """Refused before the core was asked. `headers` go with the answer; `error` is OAuth's name for it (RFC 6749 §5.2)."""
 
-    def __init__(self, detail: str, *, member: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        member: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        error: str | None = None,
+    ) -> None:
         super().__init__(detail, member=member)
         self.headers = dict(headers or {})
+        self.error = error
 
 
 class BadRequest(HttpRefusal):
@@ -70,6 +78,9 @@ class InsufficientScope(HttpRefusal):
 
 class InvalidClient(HttpRefusal):
     """The client of a token request did not authenticate (RFC 6749 §5.2)."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, error="invalid_client")
 
 
 class RateLimited(HttpRefusal):

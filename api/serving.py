@@ -1,4 +1,4 @@
-"""Running the application: one process, or several on one socket."""
+"""Running the application: one process, or fronts on one socket and a sequencing process behind them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.bootstrap import build_node, short_lived
+from api.fleet import FrontFactory, SequencingProcess
 from api.logs import configure_logging
 from api.settings import Settings
 from api.wire import App
@@ -53,13 +54,17 @@ def serve(settings: Settings) -> None:
     config = uvicorn.Config(**_options(settings))
     if settings.workers == 1:
         uvicorn.Server(config).run(sockets=[listening])
-    else:
-        Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listening]).run()
+        return
+    sequencing = SequencingProcess(settings)
+    try:
+        Multiprocess(config, sockets=[listening]).run()
+    finally:
+        sequencing.stop()
 
 
 def _options(settings: Settings) -> dict[str, Any]:
     return {
-        "app": AppFactory(settings),
+        "app": AppFactory(settings) if settings.workers == 1 else FrontFactory(settings),
         "factory": True,
         "loop": "uvloop",
         "http": "httptools",

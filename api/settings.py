@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     """Lifetime of an access token in seconds."""
     external_issuers: tuple[BaseUrl, ...] = ()
     """Issuers, a JSON list, whose access tokens are accepted too; their keys are found by OIDC discovery."""
+    metrics_open: bool = False
+    """Serve `/metrics` without a token, for a Prometheus that cannot prove a key; keep the port to your own network then."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     """Least severity of what is logged: `debug`, `info`, `warning` or `error`."""
 

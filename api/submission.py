@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from api.answers import Answers
 from api.refusals import BadRequest, PathMismatch, TooLarge
 from api.wire import Reply, Visit
 from ledger.app import WAIT_SECONDS, Ledger
@@ -104,7 +105,7 @@ async def submit(ledger: Ledger, address: Address, body: bytes, visit: Visit) ->
         command = await asyncio.to_thread(prepare, ledger, address, body)
     try:
         async with asyncio.timeout(WAIT_SECONDS):
-            answer = await asyncio.wrap_future(ledger.submit_soon(command))
+            answer = await Answers.of(ledger).to(command)
     except TimeoutError:
         raise Unavailable("no answer within a minute; submitting the same statement again is safe") from None
     recorded = answer if isinstance(answer, tuple) else await asyncio.to_thread(ledger.settle, answer)

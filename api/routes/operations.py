@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import PUBLIC, NodeHere, serve, token
+from api.access import METRICS, PUBLIC, NodeHere, serve
 from api.documents import TEXT, answer
 from api.metrics import MEDIA_TYPE, Metrics
 from api.problems import BY_SLUG
+from api.reference import CSP
 from api.refusals import NoSuchRoute
 from api.wire import Reply
 from ledger.errors import SequencerStopped
@@ -38,7 +39,7 @@ async def get_ready(node: NodeHere) -> Response:
 
 
 @serve(
-    router, "GET", "/metrics", access=token("metrics:read"), tag="operations", summary="Figures for Prometheus",
+    router, "GET", "/metrics", access=METRICS, tag="operations", summary="Figures for Prometheus",
     answers={200: answer("Prometheus text exposition", TEXT)},
 )  # fmt: skip
 def get_metrics(request: Request) -> Response:
@@ -58,3 +59,22 @@ async def get_error_page(slug: str) -> Response:
     if problem is None:
         raise NoSuchRoute("there is no such type of problem")
     return Response(problem.page(), media_type="text/markdown; charset=utf-8")
+
+
+@serve(
+    router, "GET", "/openapi.json", access=PUBLIC, tag="operations", summary="This description",
+    answers={200: answer("OpenAPI 3.1")},
+)  # fmt: skip
+async def get_openapi_document(request: Request) -> Response:
+    """Every route, for machines."""
+    return Reply(200, request.app.state.documentation.json).response()
+
+
+@serve(
+    router, "GET", "/docs", access=PUBLIC, tag="operations", summary="This description, as a page",
+    answers={200: answer("A page that needs no script", "text/html")},
+)  # fmt: skip
+async def get_reference(request: Request) -> Response:
+    """Every route, for people."""
+    headers = {"content-security-policy": CSP}
+    return Response(request.app.state.documentation.page, media_type="text/html; charset=utf-8", headers=headers)

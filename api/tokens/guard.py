@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final
 
-from api.refusals import Unauthenticated
-from api.wire import Scope
+import msgspec
+
+from api.refusals import InsufficientScope, Unauthenticated
+from api.tokens.dpop import check_proof, urls_of
+from api.tokens.external import ExternalIssuers
+from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
+from api.tokens.keys import ALGORITHMS, TokenSigner
+from api.tokens.once import Once
+from api.tokens.scopes import scopes_of
+from api.wire import Scope, header
+from ledger.canonical import unb64u
+from ledger.participants import Registry
+
+_TYP: Final = frozenset({"at+jwt", "application/at+jwt"})
+_MEMBERS: Final = frozenset({"kid", "x5t", "x5t#S256", "x5c"})
+"""Certificates in a header are let through and never looked at."""
+_LONGEST: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +37,94 @@ class Caller:
 
 
 class TokenGuard:
-    """Checks tokens."""
+    """Checks tokens and proofs. Tokens are this ledger's own, or those of issuers that the operator has named."""
+
+    def __init__(
+        self,
+        issuer: str,
+        signer: TokenSigner,
+        once: Once,
+        registry: Callable[[], Registry],
+        external: ExternalIssuers,
+    ) -> None:
+        """`issuer` is this ledger's base address: issuer and audience of its tokens."""
+        self._issuer = issuer
+        self._signer = signer
+        self._once = once
+        self._registry = registry
+        self._external = external
 
     async def caller(self, scope: Scope, needed: str) -> Caller:
-        """The caller, who has the scope that is needed."""
-        raise Unauthenticated("no token")
+        """The caller of a request, who has the scope that is needed.
+
+        Raises Unauthenticated, InsufficientScope, and Unavailable when an external issuer or the token store does not answer.
+        """
+        token, proof = self._credentials(scope)
+        now = time.time()
+        try:
+            claims = await self._claims(token, now)
+            client = text_claim(claims, "client_id", longest=64)
+            bound = claims.get("cnf")
+            if not isinstance(bound, dict) or not isinstance(bound.get("jkt"), str):
+                raise BadToken("it is not bound to a key (cnf.jkt)")
+        except BadToken as error:
+            raise _unauthenticated(f"the access token does not hold: {error}", "invalid_token") from None
+        try:
+            held = check_proof(
+                proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
+            )
+            if held.thumbprint != bound["jkt"]:
+                raise BadToken("its key is not the one that the token is bound to")
+            await asyncio.to_thread(self._once.use, "dpop", held.thumbprint, held.jti, held.expires_at)
+        except BadToken as error:
+            raise _unauthenticated(f"the DPoP proof does not hold: {error}", "invalid_dpop_proof") from None
+        granted = frozenset(str(claims.get("scope", "")).split()) & scopes_of(client, self._registry())
+        if needed not in granted:
+            raise InsufficientScope(
+                f"this needs the scope {needed}",
+                headers={"www-authenticate": f'DPoP error="insufficient_scope", scope="{needed}"'},
+            )
+        return Caller(client, granted)
+
+    def _credentials(self, scope: Scope) -> tuple[str, str]:
+        authorization, proof = header(scope, b"authorization"), header(scope, b"dpop")
+        if authorization is None:
+            raise _unauthenticated("this route needs an access token", None)
+        kind, _, token = authorization.partition(" ")
+        if kind.lower() != "dpop" or not token:
+            raise _unauthenticated("tokens are bound to keys here: send «Authorization: DPoP …»", "invalid_token")
+        if proof is None:
+            raise _unauthenticated("a DPoP proof is missing", "invalid_dpop_proof")
+        return token, proof
+
+    async def _claims(self, token: str, now: float) -> dict[str, Any]:
+        """The claims of a token that is for this ledger, in its time, signed by its issuer. Raises BadToken."""
+        jwt = read_jwt(token, typ=_TYP, members=_MEMBERS)
+        kid = text_claim(jwt.header, "kid", longest=128)
+        if kid == self._signer.kid:
+            claims, issuer = jwt.verified(self._signer.public), self._issuer
+        else:
+            issuer = _said_issuer(token)
+            if issuer not in self._external:
+                raise BadToken("its issuer is not one that is trusted here")
+            claims = jwt.verified(await self._external.key(issuer, kid))
+        if claims.get("iss") != issuer:
+            raise BadToken("iss is another")
+        if claims.get("aud") not in (self._issuer, [self._issuer]):
+            raise BadToken("aud is not this ledger")
+        check_times(claims, now, longest=_LONGEST)
+        return claims
+
+
+def _said_issuer(token: str) -> str:
+    """What an unverified token says about its issuer: only to choose among those that are trusted."""
+    try:
+        claims = msgspec.json.decode(unb64u(token.split(".")[1]), type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise BadToken("the claims are not a JSON object") from None
+    return text_claim(claims, "iss")
+
+
+def _unauthenticated(detail: str, error: str | None) -> Unauthenticated:
+    said = f'error="{error}", ' if error else ""
+    return Unauthenticated(detail, headers={"www-authenticate": f'DPoP {said}algs="{" ".join(ALGORITHMS)}"'})

@@ -1,0 +1,207 @@
+"""Participants and their keys: public to read, written by the operator. Every change is an entry of the log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from msgspec import Meta, Struct
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.access import PUBLIC, NodeHere, serve, token
+from api.bootstrap import Node
+from api.documents import answer, body
+from api.refusals import BadRequest
+from api.submission import SINGLE_LIMIT, EntryReply, entry_reply
+from api.wire import Reply, read_body, visit_of
+from ledger.participants import Participant, Registry
+
+router = APIRouter()
+WRITE: Final = token("participants:write")
+_PROBLEMS: Final = ("bad-request", "invalid-input", "not-found", "conflict", "too-large", "unsupported-media-type")
+
+
+Shape = TypeVar("Shape", bound=Struct)
+
+
+class KeyReply(Struct, frozen=True):
+    """A public key. It holds for statements between the two indexes."""
+
+    kid: str
+    alg: str
+    use: str
+    jwk: dict[str, str]
+    added_at: int
+    revoked_at: int | None
+
+
+class ParticipantReply(Struct, frozen=True):
+    """A participant and all keys it ever had."""
+
+    participant: str
+    name: str
+    roles: tuple[str, ...]
+    suspended: bool
+    registered_at: int
+    keys: list[KeyReply]
+
+
+class ParticipantsReply(Struct, frozen=True):
+    """All participants."""
+
+    participants: list[ParticipantReply]
+
+
+class ChangeReply(Struct, frozen=True):
+    """A participant after a change, and the entries that recorded it."""
+
+    participant: ParticipantReply
+    entries: list[EntryReply]
+
+
+class NewKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """A public key to register: for statements, or for token requests (`client`)."""
+
+    kid: str
+    alg: str
+    use: str
+    jwk: dict[str, str]
+
+
+class NewParticipant(Struct, frozen=True, forbid_unknown_fields=True):
+    """A participant to register, with its first keys."""
+
+    participant: str
+    name: str
+    roles: list[str]
+    keys: Annotated[list[NewKey], Meta(max_length=10)] = []
+
+
+class Why(Struct, frozen=True, forbid_unknown_fields=True):
+    """The reason of a change, a code."""
+
+    reason: str
+
+
+def participant_reply(registry: Registry, participant: Participant) -> ParticipantReply:
+    """A participant with its keys, in the order of their registration."""
+    keys = sorted(
+        (key for key in registry.keys.values() if key.participant == participant.id), key=lambda key: key.added_at
+    )
+    return ParticipantReply(
+        participant.id, participant.name, participant.roles, participant.suspended, participant.registered_at,
+        [KeyReply(key.kid, key.alg, key.use, dict(key.jwk), key.added_at, key.revoked_at) for key in keys],
+    )  # fmt: skip
+
+
+@serve(
+    router, "GET", "/participants", access=PUBLIC, tag="participants", summary="All participants",
+    answers={200: answer("Participants with their keys", schema="Participants")},
+)  # fmt: skip
+async def get_participants(node: NodeHere) -> Response:
+    """Who may sign, with which keys, and since which entry. The same stands in the log's operator entries."""
+    registry = node.ledger.registry
+    found = sorted(registry.participants.values(), key=lambda participant: participant.registered_at)
+    reply = ParticipantsReply([participant_reply(registry, participant) for participant in found])
+    return Reply(200, msgspec.json.encode(reply)).response()
+
+
+@serve(
+    router, "GET", "/participants/{participant}", access=PUBLIC, tag="participants", summary="One participant",
+    answers={200: answer("The participant with its keys", schema="Participant")}, problems=("not-found",),
+)  # fmt: skip
+async def get_participant(participant: str, node: NodeHere) -> Response:
+    """Keys are listed for ever, with the entries that added and revoked them."""
+    registry = node.ledger.registry
+    reply = participant_reply(registry, registry.participant(participant))
+    return Reply(200, msgspec.json.encode(reply)).response()
+
+
+@serve(
+    router, "POST", "/participants", access=WRITE, tag="participants", summary="Register a participant",
+    request_body=body("NewParticipant"), answers={201: answer("Registered", schema="Change")}, problems=_PROBLEMS,
+)  # fmt: skip
+async def post_participant(request: Request, node: NodeHere) -> Response:
+    """The participant and its keys are recorded together or not at all."""
+    new = await _read(request, NewParticipant)
+    registered = {
+        "type": "participant.registered", "v": 1, "participant": new.participant, "name": new.name, "roles": sorted(new.roles)
+    }  # fmt: skip
+    keys = [_key_document(new.participant, key) for key in new.keys]
+    return await _record(request, node, new.participant, registered, *keys)
+
+
+@serve(
+    router, "POST", "/participants/{participant}/keys", access=WRITE, tag="participants", summary="Register a key",
+    request_body=body("NewKey"), answers={201: answer("Registered", schema="Change")}, problems=_PROBLEMS,
+)  # fmt: skip
+async def post_key(participant: str, request: Request, node: NodeHere) -> Response:
+    """To rotate a key, add the new one, switch, then revoke the old one. A key id is never used twice."""
+    return await _record(request, node, participant, _key_document(participant, await _read(request, NewKey)))
+
+
+@serve(
+    router, "DELETE", "/participants/{participant}/keys/{kid}", access=WRITE, tag="participants", summary="Revoke a key",
+    answers={201: answer("Revoked", schema="Change")}, problems=(*_PROBLEMS, "illegal-transition"),
+)  # fmt: skip
+async def delete_key(
+    participant: str,
+    kid: str,
+    request: Request,
+    node: NodeHere,
+    reason: Annotated[str, Query(max_length=64, description="A code")] = "superseded",
+) -> Response:
+    """It signs nothing above this entry. What it signed below stays valid; the key stays listed."""
+    document = {"type": "key.revoked", "v": 1, "participant": participant, "kid": kid, "reason": reason}
+    return await _record(request, node, participant, document)
+
+
+@serve(
+    router, "POST", "/participants/{participant}/suspend", access=WRITE, tag="participants", summary="Suspend a participant",
+    request_body=body("Why", {"reason": "licence-withdrawn"}), answers={201: answer("Suspended", schema="Change")},
+    problems=(*_PROBLEMS, "illegal-transition"),
+)  # fmt: skip
+async def post_suspension(participant: str, request: Request, node: NodeHere) -> Response:
+    """From here on it may only do what reduces sharing, and its accesses are denied."""
+    why = await _read(request, Why)
+    document = {"type": "participant.suspended", "v": 1, "participant": participant, "reason": why.reason}
+    return await _record(request, node, participant, document)
+
+
+@serve(
+    router, "POST", "/participants/{participant}/reinstate", access=WRITE, tag="participants", summary="End a suspension",
+    request_body=body("Why", {"reason": "licence-restored"}), answers={201: answer("Reinstated", schema="Change")},
+    problems=(*_PROBLEMS, "illegal-transition"),
+)  # fmt: skip
+async def post_reinstatement(participant: str, request: Request, node: NodeHere) -> Response:
+    """The participant may do all that its roles allow again."""
+    why = await _read(request, Why)
+    document = {"type": "participant.reinstated", "v": 1, "participant": participant, "reason": why.reason}
+    return await _record(request, node, participant, document)
+
+
+def _key_document(participant: str, key: NewKey) -> dict[str, Any]:
+    return {
+        "type": "key.added", "v": 1, "participant": participant, "kid": key.kid, "alg": key.alg, "use": key.use, "jwk": key.jwk
+    }  # fmt: skip
+
+
+async def _read(request: Request, kind: type[Shape]) -> Shape:
+    """The body as `kind`. Raises BadRequest."""
+    try:
+        return msgspec.json.decode(await read_body(request.scope, request.receive, SINGLE_LIMIT), type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not of the documented shape: {error}") from None
+
+
+async def _record(request: Request, node: Node, participant: str, *documents: dict[str, Any]) -> Response:
+    """Record documents, and answer with the participant as the registry then has it."""
+    recorded = await run_in_threadpool(node.ledger.record_documents, *documents)
+    visit_of(request.scope).index = recorded[0].index
+    registry = node.ledger.registry
+    reply = ChangeReply(
+        participant_reply(registry, registry.participant(participant)), [entry_reply(entry) for entry in recorded]
+    )
+    return Reply(201, msgspec.json.encode(reply), headers=(("location", f"/participants/{participant}"),)).response()

@@ -1,0 +1,81 @@
+"""Access tokens of other issuers: their keys, found by OIDC discovery, kept for a quarter of an hour."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from api.tokens.jwt import BadToken
+from api.tokens.keys import PublicKey, parse_key_set
+from ledger.errors import InvalidInput, Unavailable
+
+KEEP_SECONDS: Final = 900.0
+REFETCH_SECONDS: Final = 60.0
+LIMIT: Final = 256 * 1024
+
+
+@dataclass(slots=True)
+class _Keys:
+    keys: dict[str, PublicKey] = field(default_factory=dict)
+    fetched_at: float = float("-inf")
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class ExternalIssuers:
+    """Issuers that the operator has named; no other is ever asked for anything."""
+
+    def __init__(self, issuers: tuple[str, ...]) -> None:
+        self._keys = {issuer: _Keys() for issuer in issuers}
+
+    def __contains__(self, issuer: object) -> bool:
+        return issuer in self._keys
+
+    async def key(self, issuer: str, kid: str) -> PublicKey:
+        """The key `kid` of an issuer. Raises BadToken when it has no such key, Unavailable when it does not answer.
+
+        An unknown kid makes us ask again, at most once in a minute.
+        """
+        known = self._keys[issuer]
+        async with known.lock:
+            age = time.monotonic() - known.fetched_at
+            if age > KEEP_SECONDS or (kid not in known.keys and age > REFETCH_SECONDS):
+                known.keys = await _fetch(issuer)
+                known.fetched_at = time.monotonic()
+        if kid not in known.keys:
+            raise BadToken("the issuer has no such key")
+        return known.keys[kid]
+
+
+async def _fetch(issuer: str) -> dict[str, PublicKey]:
+    """Discovery, then the key set; on the issuer's own host, without redirects. Raises Unavailable."""
+    async with httpx.AsyncClient(timeout=5.0, follow_redirects=False) as client:
+        try:
+            found = msgspec.json.decode(
+                await _get(client, f"{issuer}/.well-known/openid-configuration"), type=dict[str, object]
+            )
+            jwks_uri = found.get("jwks_uri")
+            if found.get("issuer") != issuer or not isinstance(jwks_uri, str):
+                raise Unavailable("the external issuer's discovery document is not its own")
+            if urlsplit(jwks_uri)[:2] != urlsplit(issuer)[:2]:
+                raise Unavailable("the external issuer keeps its keys on another host")
+            return parse_key_set(await _get(client, jwks_uri), "the external issuer's key set")
+        except (httpx.HTTPError, msgspec.DecodeError, InvalidInput) as error:
+            raise Unavailable(f"the external issuer's keys cannot be read: {type(error).__name__}") from None
+
+
+async def _get(client: httpx.AsyncClient, url: str) -> bytes:
+    async with client.stream("GET", url, headers={"accept": "application/json"}) as answer:
+        if answer.status_code != 200:
+            raise Unavailable(f"the external issuer answered {answer.status_code}")
+        body = b""
+        async for part in answer.aiter_bytes():
+            body += part
+            if len(body) > LIMIT:
+                raise Unavailable("the external issuer's answer is too large")
+        return body

@@ -1,0 +1,75 @@
+"""One-time tokens: remembered until they expire, in a table that all processes share."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from typing import Any, Final
+
+from sqlalchemy import Engine, create_engine, delete, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from api.tokens.jwt import BadToken
+from ledger.errors import Unavailable
+from ledger.storage.tables import metadata, seen_tokens
+
+SWEEP_SECONDS: Final = 60.0
+
+
+class Once:
+    """Lets each token through once. Thread-safe; blocking."""
+
+    def __init__(self, url: str) -> None:
+        self._sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._engine = _engine(url, sqlite=self._sqlite)
+        if self._sqlite:  # a file of its own; on PostgreSQL the migrations make the table
+            metadata.create_all(self._engine, tables=[seen_tokens])
+        self._swept = time.monotonic()
+        self._lock = threading.Lock()
+
+    def use(self, kind: str, owner: str, jti: str, expires_at: float) -> None:
+        """Note the use of a token that is good until `expires_at` (seconds). Raises BadToken the second time, Unavailable."""
+        digest = hashlib.sha256("\0".join((kind, owner, jti)).encode()).digest()
+        insert = sqlite.insert if self._sqlite else postgresql.insert
+        note = insert(seen_tokens).values(digest=digest, expires_at=int(expires_at) + 1).on_conflict_do_nothing()
+        try:
+            with self._engine.begin() as connection:
+                first = connection.execute(note).rowcount == 1
+                if self._sweep_is_due():
+                    connection.execute(delete(seen_tokens).where(seen_tokens.c.expires_at < int(time.time())))
+        except DBAPIError as error:
+            raise Unavailable(f"the token store does not answer: {type(error.orig).__name__}") from error
+        if not first:
+            raise BadToken("it was used before")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _sweep_is_due(self) -> bool:
+        with self._lock:
+            due = time.monotonic() - self._swept > SWEEP_SECONDS
+            if due:
+                self._swept = time.monotonic()
+            return due
+
+
+def _engine(url: str, *, sqlite: bool) -> Engine:
+    """Not forced to disk: what a power cut loses has expired, or nearly, when the machine is back."""
+    engine = create_engine(url, pool_pre_ping=not sqlite, pool_size=4, max_overflow=8)
+
+    def configure(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        if sqlite:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=NORMAL")
+            cursor.execute("PRAGMA busy_timeout=10000")
+        else:
+            cursor.execute("SET synchronous_commit = off")
+            connection.commit()
+        cursor.close()
+
+    event.listen(engine, "connect", configure)
+    return engine

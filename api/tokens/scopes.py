@@ -1,0 +1,42 @@
+"""Scopes: what each role may be given (docs/api.md, Scopes)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.participants import Registry
+
+OPERATOR: Final = "urn:consent-ledger:operator"
+"""The operator's client id: no participant can have it, since their ids hold no colon."""
+
+ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
+    "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
+    "holder": frozenset({"consents:read", "receipts:read"}),
+    "recipient": frozenset({"consents:read", "receipts:read"}),
+    "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read"}),
+    "technology-provider": frozenset({"receipts:read"}),
+}
+OPERATOR_SCOPES: Final = frozenset({"metrics:read", "participants:write"})
+WHILE_SUSPENDED: Final = frozenset({"consents:read", "receipts:read"})
+"""A suspended participant still sees what it must end."""
+
+SCOPES: Final[dict[str, str]] = {
+    "bundle:read": "Export the log without evidence",
+    "consents:read": "Read one's own consents and their histories",
+    "disclosure:open": "Open evidence for a case; each opening is itself recorded",
+    "log:read": "Read entry bundles",
+    "metrics:read": "Read the node's figures",
+    "participants:write": "Register, suspend and reinstate participants and their keys",
+    "receipts:read": "Fetch receipts of one's own entries",
+}
+
+
+def scopes_of(client: str, registry: Registry) -> frozenset[str]:
+    """What a client may have at this moment; nothing for an unknown one."""
+    if client == OPERATOR:
+        return OPERATOR_SCOPES
+    participant = registry.participants.get(client)
+    if participant is None:
+        return frozenset()
+    allowed = frozenset[str]().union(*(ROLE_SCOPES[role] for role in participant.roles))
+    return allowed & WHILE_SUSPENDED if participant.suspended else allowed

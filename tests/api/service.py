@@ -1,0 +1,162 @@
+"""A ledger over HTTP for tests: the real application under a real server on loopback, and clients with and without tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from api.app import create_app
+from api.bootstrap import Node, build_node, initialise
+from api.settings import Settings
+from api.tokens.keys import TokenSigner
+from api.tokens.scopes import OPERATOR
+from ledger.canonical import b64u, encode, unb64u
+from tests.keys import KeyPair
+from tests.world import ORIGIN, Party, Submission, World
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def dpop_proof(key: KeyPair, method: str, url: str, *, token: str | None = None, **claims: Any) -> str:
+    """A proof; claims that are given replace the right ones, `None` removes one."""
+    said: dict[str, Any] = {"htm": method, "htu": url.split("?")[0], "iat": int(time.time()), "jti": b64u(os.urandom(16))}
+    if token is not None:
+        said["ath"] = b64u(hashlib.sha256(token.encode()).digest())
+    said = {name: value for name, value in (said | claims).items() if value is not None}
+    return key.jws({"jwk": key.jwk, "typ": "dpop+jwt"}, encode(said))
+
+
+def assertion(key: KeyPair, client: str, issuer: str, **claims: Any) -> str:
+    """A client assertion; claims that are given replace the right ones, `None` removes one."""
+    said: dict[str, Any] = {
+        "aud": issuer, "exp": int(time.time()) + 50, "iss": client, "jti": b64u(os.urandom(16)), "sub": client
+    }  # fmt: skip
+    said = {name: value for name, value in (said | claims).items() if value is not None}
+    return key.jws({"kid": key.kid}, encode(said))
+
+
+@dataclass
+class TokenClient:
+    """A client with a token: each request carries a fresh proof."""
+
+    http: httpx.Client
+    base_url: str
+    token: str
+    key: KeyPair
+
+    def headers(self, method: str, path: str, **claims: Any) -> dict[str, str]:
+        proof = dpop_proof(self.key, method, self.base_url + path, token=self.token, **claims)
+        return {"authorization": f"DPoP {self.token}", "dpop": proof}
+
+    def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        headers = self.headers(method, path) | kwargs.pop("headers", {})
+        return self.http.request(method, path, headers=headers, **kwargs)
+
+    def get(self, path: str, **kwargs: Any) -> httpx.Response:
+        return self.request("GET", path, **kwargs)
+
+
+@dataclass
+class Service:
+    """The running service."""
+
+    node: Node
+    base_url: str
+    http: httpx.Client
+    world: World = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.world = World(self.node.ledger)
+
+    @property
+    def size(self) -> int:
+        return self.node.ledger.tree.size()
+
+    def post(self, submission: Submission, **kwargs: Any) -> httpx.Response:
+        """Post a participant's submission."""
+        headers = {"content-type": "application/json"}
+        return self.http.post(submission.path, content=submission.body, headers=headers, **kwargs)
+
+    def token_request(self, key: KeyPair, client: str, *, dpop: KeyPair | None, **form: str) -> httpx.Response:
+        """Ask for a token; form members that are given replace the right ones."""
+        said = {
+            "grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion(key, client, self.base_url),
+        } | form  # fmt: skip
+        headers = {} if dpop is None else {"dpop": dpop_proof(dpop, "POST", f"{self.base_url}/token")}
+        return self.http.post("/token", data=said, headers=headers)
+
+    def as_client(self, client: str, key: KeyPair, **form: str) -> TokenClient:
+        """A client with a fresh token."""
+        possession = KeyPair.generate("ES256")
+        answer = self.token_request(key, client, dpop=possession, **form)
+        assert answer.status_code == 200, answer.text
+        return TokenClient(self.http, self.base_url, answer.json()["access_token"], possession)
+
+    def as_(self, party: Party, **form: str) -> TokenClient:
+        """A participant with a fresh token."""
+        assert party.client_key is not None
+        return self.as_client(party.id, party.client_key, **form)
+
+    def operator(self) -> TokenClient:
+        """The operator with a fresh token."""
+        return self.as_client(OPERATOR, self.operator_key)
+
+    @property
+    def operator_key(self) -> KeyPair:
+        """The key that `init` made."""
+        path = self.node.settings.state_dir / "operator.key"
+        signer = TokenSigner.load(path)
+        secret = int.from_bytes(unb64u(json.loads(path.read_text())["d"]))
+        return KeyPair("ES256", signer.kid, ec.derive_private_key(secret, ec.SECP256R1()))
+
+
+@contextmanager
+def serving(app: Any, listening: socket.socket) -> Iterator[None]:
+    """Run an application in a thread on a socket that listens already."""
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none", http="httptools")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+
+
+def loopback() -> socket.socket:
+    """A listening socket on a free port: who connects before the server runs, waits."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(128)
+    return listening
+
+
+@contextmanager
+def running_service(database_url: str, folder: Path, **settings: Any) -> Iterator[Service]:
+    """A new log in an empty database, served."""
+    listening = loopback()
+    chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **settings)
+    initialise(chosen, ORIGIN)
+    node = build_node(chosen)
+    with (
+        serving(create_app(node), listening),
+        httpx.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
+    ):
+        http.get("/health/live").raise_for_status()
+        yield Service(node, chosen.base_url, http)
