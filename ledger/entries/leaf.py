@@ -43,7 +43,7 @@ class CommitmentLeaf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     prev_in_chain: Bytes32
     seq: Count
     time: Count
-    v: Literal[1] = 1
+    v: Literal[1]
 
 
 class OperatorLeaf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,7 +57,7 @@ class OperatorLeaf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     prev_in_chain: Bytes32
     seq: Count
     time: Count
-    v: Literal[1] = 1
+    v: Literal[1]
 
 
 class IndexHeadLeaf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,7 +69,7 @@ class IndexHeadLeaf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     map_size: Annotated[int, Meta(ge=0)]
     prev: Bytes32
     time: Count
-    v: Literal[1] = 1
+    v: Literal[1]
 
 
 Leaf = CommitmentLeaf | OperatorLeaf | IndexHeadLeaf

@@ -1,0 +1,24 @@
+"""Nodes for the tests of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.kit import Node, running
+
+
+@pytest.fixture
+def node(engine_url: str, tmp_path: Path) -> Iterator[Node]:
+    """A running log with four participants: once on each engine."""
+    with running(tmp_path, engine_url) as made:
+        yield made
+
+
+@pytest.fixture
+def sqlite_node(sqlite_url: str, tmp_path: Path) -> Iterator[Node]:
+    """A running log with four participants on SQLite, where the engine does not matter."""
+    with running(tmp_path, sqlite_url) as made:
+        yield made

@@ -1,0 +1,335 @@
+"""A bank, a fintech and a stranger who write to a real ledger: what the tests of the core arrange with.
+
+Nothing here replaces a part of the ledger but the clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from nacl.signing import SigningKey
+from sqlalchemy import create_engine, select
+
+import migrations
+from ledger.app import Ledger
+from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger
+from ledger.canonical import b64u, encode
+from ledger.entries.keys import jwk_of_ed25519
+from ledger.notes.checkpoint import open_checkpoint
+from ledger.planning.commands import Recorded, SubmitStatement
+from ledger.storage.tables import checkpoints, entries
+from tests.ledger.merkle.reference import ReferenceTree
+
+ORIGIN = "ledger.example/1"
+NOW = 1_800_000_000_000
+"""Where the tests' clock begins: milliseconds, 2027-01-15 08:00 UTC."""
+BANK, FINTECH, STRANGER, OTHER_BANK = "bank-a", "fintech-b", "fintech-c", "bank-d"
+TERMS_TAG = b"consent-ledger/v1/terms\0"
+
+Document = dict[str, Any]
+
+
+class HandClock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, now: int = NOW) -> None:
+        self.time = now
+
+    def now(self) -> int:
+        return self.time
+
+    def advance(self, *, seconds: float) -> None:
+        self.time += int(seconds * 1000)
+
+
+# -- keys ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Signer:
+    """One participant's key."""
+
+    participant: str
+    kid: str
+    alg: str
+    jwk: dict[str, str]
+    sign_bytes: Callable[[bytes], bytes]
+
+    def sign(self, payload: bytes, *, header: bytes | None = None) -> str:
+        """A compact JWS. `header`: other bytes than the one header that is right."""
+        right = encode({"alg": self.alg, "kid": self.kid, "typ": "consent-statement+jwt"})
+        signed = f"{b64u(right if header is None else header)}.{b64u(payload)}"
+        return f"{signed}.{b64u(self.sign_bytes(signed.encode()))}"
+
+    def key_added(self, *, use: str = "statement") -> Document:
+        return {
+            "type": "key.added", "v": 1, "participant": self.participant, "kid": self.kid, "alg": self.alg,
+            "use": use, "jwk": self.jwk,
+        }  # fmt: skip
+
+
+def ed25519_signer(participant: str, kid: str | None = None) -> Signer:
+    key = SigningKey(hashlib.sha256(f"{participant}/{kid}".encode()).digest())
+    jwk = jwk_of_ed25519(bytes(key.verify_key))
+    return Signer(participant, kid or f"{participant}-1", "EdDSA", jwk, lambda data: key.sign(data).signature)
+
+
+def es256_signer(participant: str, kid: str) -> Signer:
+    key = ec.generate_private_key(ec.SECP256R1())
+    numbers = key.public_key().public_numbers()
+    jwk = {"crv": "P-256", "kty": "EC", "x": b64u(numbers.x.to_bytes(32)), "y": b64u(numbers.y.to_bytes(32))}
+
+    def sign(data: bytes) -> bytes:
+        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(SHA256())))
+        return r.to_bytes(32) + s.to_bytes(32)
+
+    return Signer(participant, kid, "ES256", jwk, sign)
+
+
+@cache
+def rsa_key(bits: int) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, bits)
+
+
+def rsa_jwk(bits: int) -> dict[str, str]:
+    modulus = rsa_key(bits).public_key().public_numbers().n
+    return {"e": "AQAB", "kty": "RSA", "n": b64u(modulus.to_bytes(bits // 8))}
+
+
+def ps256_signer(participant: str, kid: str) -> Signer:
+    scheme = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
+    return Signer(
+        participant, kid, "PS256", rsa_jwk(2048), lambda data: rsa_key(2048).sign(data, scheme, SHA256())
+    )
+
+
+# -- documents and statements -----------------------------------------------------------------------------------------
+
+
+def registered(participant: str, *roles: str) -> Document:
+    return {
+        "type": "participant.registered", "v": 1, "participant": participant, "name": participant.title(),
+        "roles": sorted(roles),
+    }  # fmt: skip
+
+
+def about(kind: str, participant: str, **members: Any) -> Document:
+    return {"type": kind, "v": 1, "participant": participant, **members}
+
+
+_counter = itertools.count(1)
+
+
+def reference(name: str = "") -> str:
+    """An opaque reference: random, or always the same for a name."""
+    return b64u(hashlib.sha256(name.encode()).digest()[:18] if name else os.urandom(18))
+
+
+def new_consent_id() -> str:
+    return str(uuid.uuid4())
+
+
+def terms(**changes: Any) -> Document:
+    """Acceptable terms between the bank and the fintech."""
+    made = {
+        "authorisers_required": 1, "expires_at": 0, "frequency_per_day": 0, "grade": 3, "history_from": 0,
+        "history_to": 0, "holder": BANK, "language": "en", "notice_hash": b64u(bytes(32)), "once": False,
+        "permissions": ["ReadBalances", "ReadTransactionsDetail"], "purpose": {"code": "budgeting", "text": "See where money goes"},
+        "recipient": FINTECH, "retention_days": 90, "separate_consents": [], "standard": "uk-ob",
+        "standard_version": "4.0", "starts_at": 0,
+    }  # fmt: skip
+    return {**made, **changes}
+
+
+def terms_hash(document: Mapping[str, Any]) -> str:
+    return b64u(hashlib.sha256(TERMS_TAG + encode(dict(document))).digest())
+
+
+def item(consent_id: str, **changes: Any) -> Document:
+    """An access item that acceptable terms allow."""
+    made = {
+        "accounts": [], "consent_id": consent_id, "customer_present": False, "from": 0, "to": 0,
+        "interaction_id": f"interaction-{next(_counter):08d}", "permissions": ["ReadBalances"],
+        "purpose": "budgeting", "request_digest": b64u(bytes(32)),
+    }  # fmt: skip
+    return {**made, **changes}
+
+
+def payload(act: str, iss: str, at: int, **members: Any) -> bytes:
+    """The payload bytes of a statement made at `at` (ms)."""
+    common = {"act": act, "aud": ORIGIN, "iat": at // 1000, "iss": iss, "jti": b64u(os.urandom(16)), "v": 1}
+    return encode({**common, **members})
+
+
+# -- a node and what can be done with it --------------------------------------------------------------------------------
+
+
+@dataclass
+class Node:
+    """One log's files, and a real ledger on them. `record` and its friends wait for the commit."""
+
+    config: NodeConfig
+    clock: HandClock
+    ledger: Ledger
+    bank: Signer = field(default_factory=lambda: ed25519_signer(BANK))
+    fintech: Signer = field(default_factory=lambda: ed25519_signer(FINTECH))
+    stranger: Signer = field(default_factory=lambda: ed25519_signer(STRANGER))
+    other_bank: Signer = field(default_factory=lambda: ed25519_signer(OTHER_BANK))
+    terms_of: dict[str, Document] = field(default_factory=dict)
+
+    def say(self, signer: Signer, act: str, **members: Any) -> str:
+        """A signed statement of this moment."""
+        return signer.sign(payload(act, signer.participant, self.clock.now(), **members))
+
+    def record(self, signer: Signer, act: str, **members: Any) -> Recorded:
+        return self.ledger.record(self.say(signer, act, **members))[0]
+
+    def request(self, consent_id: str | None = None, **changes: Any) -> str:
+        """A recorded `consent.request`; the consent's id."""
+        consent_id = consent_id or new_consent_id()
+        self.terms_of[consent_id] = terms(**changes)
+        self.record(self.fintech, "consent.request", consent_id=consent_id, terms=self.terms_of[consent_id])
+        return consent_id
+
+    def authorisation(self, consent_id: str, **changes: Any) -> SubmitStatement:
+        """The command of an authorisation with its companion. `customer` names the customer."""
+        customer = changes.pop("customer", "alice")
+        now = self.clock.now() // 1000
+        members = {
+            "consent_id": consent_id, "version": 1, "terms_hash": terms_hash(self.terms_of[consent_id]),
+            "accounts": [reference("account-1")], "authoriser": reference("authoriser-" + customer),
+            "subject": reference("pseudonym-" + customer), "sca": {"acr": "loa3", "amr": ["pwd", "otp"], "at": now},
+            **changes,
+        }  # fmt: skip
+        companion = self.say(self.bank, "subject.consent", consent_id=consent_id, subject=reference(customer))
+        return self.ledger.prepare(self.say(self.bank, "consent.authorise", **members), companion=companion)
+
+    def authorise(self, consent_id: str, **changes: Any) -> tuple[Recorded, ...]:
+        return self.ledger.submit_and_wait(self.authorisation(consent_id, **changes))
+
+    def grant(self, consent_id: str | None = None, **changes: Any) -> str:
+        """A consent that is in force; its id."""
+        consent_id = self.request(consent_id, **changes)
+        self.authorise(consent_id)
+        return consent_id
+
+    def step(self, act: str, consent_id: str, *, by: str = "customer", signer: Signer | None = None) -> Recorded:
+        return self.record(signer or self.bank, act, consent_id=consent_id, reason="as-asked", by=by)
+
+    def revoke(self, consent_id: str) -> Recorded:
+        return self.step("consent.revoke", consent_id)
+
+    def access(self, consent_id: str, *, signer: Signer | None = None, **changes: Any) -> Recorded:
+        return self.record(signer or self.fintech, "access.request", **item(consent_id, **changes))
+
+    def batch(self, *items: Document, **members: Any) -> SubmitStatement:
+        """The command of an `access.batch` of the fintech."""
+        bodies = [encode(each) for each in items]
+        tree = ReferenceTree([hashlib.sha256(b"\0" + body).digest() for body in bodies])
+        statement = self.say(
+            self.fintech, "access.batch",
+            **{"items_count": len(items), "items_root": b64u(tree.root(len(bodies))), **members},
+        )  # fmt: skip
+        return self.ledger.prepare(statement, items=[body.decode() for body in bodies])
+
+    def beside(self, name: str, *, clock: HandClock | None = None, **changes: Any) -> Ledger:
+        """Another node on the same database and key store, with a high-water file of its own; not started."""
+        folder = self.config.highwater_file.parent
+        config = replace(self.config, highwater_file=folder / f"highwater-{name}", **changes)
+        return open_ledger(config, clock=clock or self.clock)
+
+    def restart(self) -> None:
+        """Stop the node and start it again on the same files."""
+        self.ledger.stop()
+        self.ledger = open_ledger(self.config, clock=self.clock)
+        self.ledger.start()
+
+
+def found(config: NodeConfig, clock: HandClock) -> None:
+    """Make the keys, the tables and entry 0 of a new log."""
+    make_keys(config, ORIGIN)
+    migrations.upgrade(config.database_url)
+    create_log(config, clock=clock)
+
+
+def config_for(folder: Path, database_url: str, **changes: Any) -> NodeConfig:
+    return NodeConfig(
+        database_url=database_url,
+        keystore_url=f"sqlite:///{folder / 'keys.sqlite'}",
+        log_key_file=folder / "log.key",
+        kek_file=folder / "kek",
+        highwater_file=folder / "highwater",
+        **changes,
+    )
+
+
+@contextmanager
+def running(folder: Path, database_url: str, **changes: Any) -> Iterator[Node]:
+    """A new log with four participants, running."""
+    clock = HandClock()
+    config = config_for(folder, database_url, **changes)
+    found(config, clock)
+    node = Node(config, clock, open_ledger(config, clock=clock))
+    node.ledger.start()
+    signers = (node.bank, node.fintech, node.stranger, node.other_bank)
+    try:
+        node.ledger.record_documents(
+            registered(BANK, "holder"), registered(FINTECH, "recipient"), registered(STRANGER, "recipient"),
+            registered(OTHER_BANK, "holder"), *(signer.key_added() for signer in signers),
+        )  # fmt: skip
+        yield node
+    finally:
+        node.ledger.stop()
+
+
+# -- reading the log as a stranger would ------------------------------------------------------------------------------
+
+
+def audit(database_url: str, ledger: Ledger) -> list[Document]:
+    """Recompute the whole log from its rows and demand that everything agrees; its leaves.
+
+    Own arithmetic: SHA-256, the recursive RFC 6962 tree, JSON.
+    """
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        rows = connection.execute(select(entries).order_by(entries.c.idx)).all()
+        notes = {row.size: row.note for row in connection.execute(select(checkpoints.c.size, checkpoints.c.note))}
+    engine.dispose()
+    leaves: list[Document] = []
+    hashes: list[bytes] = []
+    chains: dict[str, tuple[int, str]] = {}
+    previous, time = b64u(bytes(32)), 0
+    for index, row in enumerate(rows):
+        leaf = msgspec.json.decode(row.leaf)
+        assert encode(leaf) == row.leaf
+        assert (row.idx, leaf["index"], leaf["prev"]) == (index, index, previous)
+        assert leaf["time"] >= time
+        digest = hashlib.sha256(b"\0" + row.leaf).digest()
+        assert row.leaf_hash == digest
+        previous, time = b64u(digest), leaf["time"]
+        if "chain" in leaf:
+            assert (leaf["seq"], leaf["prev_in_chain"]) == chains.get(leaf["chain"], (0, b64u(bytes(32))))
+            chains[leaf["chain"]] = (leaf["seq"] + 1, previous)
+        leaves.append(leaf)
+        hashes.append(digest)
+    tree = ReferenceTree(hashes)
+    for size, note in notes.items():
+        checkpoint = open_checkpoint(note, ledger.vkey)
+        assert (checkpoint.size, checkpoint.root) == (size, tree.root(size))
+    assert max(notes) == len(rows)
+    said = [(row.iss, bytes(row.jti), row.position) for row in rows if row.iss is not None]
+    assert len(set(said)) == len(said)
+    return leaves
