@@ -1,0 +1,160 @@
+"""The registry: every document, the order they may come in, and what is taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ledger.canonical import b64u
+from ledger.entries.leaf import ledger_chain, participant_chain
+from ledger.errors import Conflict, IllegalTransition, InvalidInput, LedgerError, NotFound
+from ledger.participants import Registry, document_chain, parse_document
+from tests.ledger.kit import BANK, FINTECH, ORIGIN, Document, about, ed25519_signer, registered
+
+OPENED = {"type": "ledger.opened", "v": 1, "origin": ORIGIN, "ruleset": 1}
+KEY = ed25519_signer(BANK).key_added()
+CHAINS = sorted([b64u(bytes(32)), b64u(b"\1" * 32)])
+EXAMPLES: dict[str, Document] = {
+    "ledger.opened": OPENED,
+    "ruleset.activated": {"type": "ruleset.activated", "v": 1, "ruleset": 1},
+    "participant.registered": registered(BANK, "holder", "recipient"),
+    "key.added": KEY,
+    "key.revoked": about("key.revoked", BANK, kid=KEY["kid"], reason="rotated"),
+    "participant.suspended": about("participant.suspended", BANK, reason="audit"),
+    "participant.reinstated": about("participant.reinstated", BANK, reason="audit-over"),
+    "erasure": {"type": "erasure", "v": 1, "chains": CHAINS, "basis": "gdpr-17", "approved_by": ["anna", "bert"]},
+    "disclosure": about("disclosure", BANK, case="case-7", from_index=0, to_index=1),
+}
+
+
+def registry(*documents: Document) -> Registry:
+    made = Registry()
+    for index, document in enumerate((OPENED, *documents)):
+        made = made.after(parse_document(document), index)
+    return made
+
+
+def refuse(kind: type[LedgerError], before: Registry, document: Document) -> None:
+    with pytest.raises(kind):
+        before.after(parse_document(document), before.size)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_every_document_is_read_and_has_its_chain(kind: str) -> None:
+    document = parse_document(EXAMPLES[kind])
+    operator = {"ledger.opened", "ruleset.activated", "erasure", "disclosure"}
+    assert document_chain(document) == (ledger_chain() if kind in operator else participant_chain(BANK))
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_every_member_of_a_document_is_required_and_no_other_is_taken(kind: str) -> None:
+    whole = EXAMPLES[kind]
+    for name in whole:
+        with pytest.raises(InvalidInput):
+            parse_document({key: value for key, value in whole.items() if key != name})
+    with pytest.raises(InvalidInput):
+        parse_document({**whole, "note": "x"})
+    for name, value in ((name, value) for name in whole for value in (None, [[]], object())):
+        with pytest.raises(InvalidInput):
+            parse_document({**whole, name: value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("participant.registered", {"roles": ["recipient", "holder"]}),
+        ("participant.registered", {"roles": ["holder", "holder"]}),
+        ("participant.registered", {"roles": []}),
+        ("participant.registered", {"roles": ["operator"]}),
+        ("participant.registered", {"name": ""}),
+        ("participant.registered", {"name": "a\nb"}),
+        ("participant.registered", {"participant": "A"}),
+        ("erasure", {"chains": CHAINS[::-1]}),
+        ("erasure", {"chains": [CHAINS[0]] * 2}),
+        ("erasure", {"chains": []}),
+        ("erasure", {"chains": sorted(b64u(bytes([n]) * 32) for n in range(9))}),
+        ("erasure", {"approved_by": ["anna", "anna"]}),
+        ("erasure", {"approved_by": ["bert", "anna"]}),
+        ("erasure", {"approved_by": ["anna"]}),
+        ("key.added", {"alg": "none"}),
+        ("key.added", {"use": "encryption"}),
+        ("key.added", {"kid": "with space"}),
+        ("key.added", {"kid": "k" * 65}),
+        ("disclosure", {"from_index": -1}),
+        ("ledger.opened", {"v": 2}),
+    ],
+)
+def test_a_document_outside_its_bounds_is_refused(kind: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        parse_document({**EXAMPLES[kind], **changes})
+
+
+def test_a_log_is_opened_first_and_once() -> None:
+    refuse(IllegalTransition, Registry(), registered(BANK, "holder"))
+    refuse(IllegalTransition, registry(), OPENED)
+
+
+def test_an_unknown_ruleset_is_refused() -> None:
+    refuse(InvalidInput, registry(), {"type": "ruleset.activated", "v": 1, "ruleset": 2})
+    refuse(InvalidInput, Registry(), {**OPENED, "ruleset": 9})
+
+
+@pytest.mark.parametrize("kind", ["key.added", "key.revoked", "participant.suspended", "participant.reinstated", "disclosure"])
+def test_nothing_is_recorded_about_a_participant_before_its_registration(kind: str) -> None:
+    refuse(NotFound, registry(), EXAMPLES[kind])
+
+
+def test_a_participant_is_registered_once() -> None:
+    refuse(Conflict, registry(registered(BANK, "holder")), registered(BANK, "recipient"))
+
+
+def test_a_kid_is_used_once_in_the_life_of_the_log_by_anyone() -> None:
+    before = registry(registered(BANK, "holder"), registered(FINTECH, "recipient"), KEY, EXAMPLES["key.revoked"])
+    refuse(Conflict, before, KEY)
+    refuse(Conflict, before, {**ed25519_signer(FINTECH).key_added(), "kid": KEY["kid"]})
+
+
+def test_a_public_key_has_one_owner_and_one_purpose() -> None:
+    before = registry(registered(BANK, "holder"), registered(FINTECH, "recipient"), KEY)
+    refuse(Conflict, before, {**KEY, "participant": FINTECH, "kid": "again"})
+    refuse(Conflict, before, {**KEY, "use": "client", "kid": "again"})
+
+
+def test_only_a_participants_own_active_key_can_be_revoked() -> None:
+    before = registry(registered(BANK, "holder"), registered(FINTECH, "recipient"), KEY)
+    refuse(NotFound, before, {**EXAMPLES["key.revoked"], "participant": FINTECH})
+    refuse(NotFound, before, {**EXAMPLES["key.revoked"], "kid": "unknown"})
+    after = before.after(parse_document(EXAMPLES["key.revoked"]), before.size)
+    refuse(IllegalTransition, after, EXAMPLES["key.revoked"])
+    assert (before.keys[KEY["kid"]].revoked_at, after.keys[KEY["kid"]].revoked_at) == (None, 4)
+    assert (len(before.headers), len(after.headers)) == (1, 0)
+
+
+def test_suspension_and_reinstatement_alternate() -> None:
+    before = registry(registered(BANK, "holder"))
+    refuse(IllegalTransition, before, EXAMPLES["participant.reinstated"])
+    suspended = before.after(parse_document(EXAMPLES["participant.suspended"]), 2)
+    assert suspended.is_suspended(BANK)
+    assert not before.is_suspended(BANK)
+    refuse(IllegalTransition, suspended, EXAMPLES["participant.suspended"])
+    assert not suspended.after(parse_document(EXAMPLES["participant.reinstated"]), 3).is_suspended(BANK)
+
+
+def test_a_disclosure_covers_entries_that_exist_in_order() -> None:
+    before = registry(registered(BANK, "holder"), KEY)
+    for first, last in ((2, 1), (0, 3), (3, 3)):
+        refuse(InvalidInput, before, {**EXAMPLES["disclosure"], "from_index": first, "to_index": last})
+    before.after(parse_document({**EXAMPLES["disclosure"], "from_index": 2, "to_index": 2}), 3)
+
+
+def test_an_erasure_is_remembered() -> None:
+    assert registry(EXAMPLES["erasure"]).erased == set(CHAINS)
+
+
+def test_a_registry_answers_for_those_it_does_not_know() -> None:
+    empty = registry()
+    assert not empty.has_role(BANK, "holder")
+    assert not empty.is_suspended(BANK)
+    with pytest.raises(NotFound):
+        empty.participant(BANK)
