@@ -125,7 +125,7 @@ class Directory:
 
     async def _refresh(self) -> None:
         at = self._monotonic()
-        listed = [one async for one in self._client.participants()]
+        listed = await self._client.participants()
         wanted = [index for one in listed for index in _indexes(one)]
         await asyncio.gather(*(self._document(index) for index in wanted if index not in self._documents))
         try:

@@ -1,0 +1,115 @@
+"""Processes and sockets of the demo: the ledger in a process of its own, banks and recipients on sockets of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import uvicorn
+
+STARTING_SECONDS: Final = 60.0
+PLENTY: Final = "1000000"
+
+
+class DemoFailed(Exception):
+    """The demo could not be run to its end; the sentence says why."""
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """A command line of `consent-ledger` in this very Python."""
+    return [sys.executable, "-m", "api.cli", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    """The environment of the demo's own ledger: nobody's settings, and room for a load from one address."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_LEDGER_")}
+    return kept | {
+        "CONSENT_LEDGER_READS_PER_MINUTE": PLENTY,
+        "CONSENT_LEDGER_TOKEN_REQUESTS_PER_MINUTE": PLENTY,
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+    }
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def ledger_process(state: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`consent-ledger serve` on loopback, stopped in order at the end."""
+    with log.open("wb") as said:
+        process = subprocess.Popen(  # noqa: S603  (our own command)
+            command("serve", "--state", state, "--host", "127.0.0.1", "--port", str(port)),
+            stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment(), start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+async def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Returns when the ledger records. Raises DemoFailed when it ends or takes too long."""
+    async with httpx.AsyncClient(base_url=url) as http, asyncio.timeout(STARTING_SECONDS):
+        while True:
+            if process.poll() is not None:
+                said = await asyncio.to_thread(log.read_text, errors="replace")
+                raise DemoFailed(f"the ledger ended with {process.returncode}: {said[-800:]}")
+            try:
+                if (await http.get("/health/ready")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+class _Server(uvicorn.Server):
+    """Several of these share one event loop, so none of them may take the signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[explicit-override]
+        """Leave them to the demo."""
+        yield
+
+
+@asynccontextmanager
+async def serving(applications: dict[str, Any]) -> AsyncIterator[dict[str, str]]:
+    """Serve each application on a loopback socket of its own; name → base address."""
+    async with AsyncExitStack() as stack:
+        urls = {}
+        for name, app in applications.items():
+            listening = socket.socket()
+            stack.callback(listening.close)
+            listening.bind(("127.0.0.1", 0))
+            listening.listen(512)
+            config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2)
+            server = _Server(config)
+            task = asyncio.create_task(server.serve(sockets=[listening]))
+            stack.push_async_callback(_stop, server, task)
+            while not server.started:
+                if task.done():
+                    raise DemoFailed(f"{name} did not start: {task.exception()}")
+                await asyncio.sleep(0.01)
+            urls[name] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield urls
+
+
+async def _stop(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    await task
