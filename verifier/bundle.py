@@ -229,6 +229,9 @@ class Auditor:
         bundles = 0
         for position, leaf in self._leaves():
             line = evidence.line_of(position, leaf.kind if leaf is not None else "")
+            if not self.options.evidence and self.options.watch is None:
+                self._tree_only(position, leaf)
+                continue
             group.append((position, leaf))
             if leaf is None:
                 rows.append(("", b"", b"", 0, None))
@@ -245,6 +248,12 @@ class Auditor:
         workers.submit(group, rows)
         self._replay(workers, 0)
         evidence.finish()
+
+    def _tree_only(self, position: int, leaf: Leaf | None) -> None:
+        if leaf is not None and leaf.kind == "operator":
+            self.replay.add(position, leaf, None)
+        if self.options.progress is not None and position % WIDTH == WIDTH - 1:
+            self.options.progress(position + 1, self.size)
 
     def _replay(self, workers: Workers, keep: int) -> None:
         for group, results in workers.results(keep):

@@ -7,6 +7,7 @@ lists, texts and numbers, so that they travel between processes cheaply and with
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -82,6 +83,10 @@ _LINE = re.compile(
 _TAIL = re.compile(rb'","index":(0|[1-9][0-9]{0,15}),"opening":"[A-Za-z0-9_-]{43}"\}\n?\Z')
 
 
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
+
+
 class _Unusual(ValueError):
     pass
 
@@ -121,24 +126,24 @@ def split_line(line: bytes) -> tuple[bytes, bytes]:
     match = _LINE.fullmatch(line)
     if match is not None and len(line) <= MAX_LINE:
         body = match[1]
-        if b"\\" not in body and b'"' not in body:
-            text = body.decode("utf-8", "surrogateescape")
-        else:
-            try:
-                text = json.loads(b'"' + body + b'"')
-            except ValueError:
-                text = None
-        if (
-            text is not None
-            and json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass")[1:-1] == body
-        ):
-            try:
-                return text.encode("utf-8"), raw_of(match[3])
-            except UnicodeError:
-                pass
-    members = decode_canonical(line, MAX_LINE)
+        quotes = body.count(b'\\"')
+        if body.count(b'"') == quotes == body.count(b"\\") and body.isascii():  # the usual: only quotes are escaped
+            return body.replace(b'\\"', b'"'), raw_of(match[3])
+    members = read_canonical(line, MAX_LINE)
     check_members(members, {"evidence", "index", "opening"})
+    get_integer(members, "index")
     return get_text(members, "evidence", MAX_EVIDENCE).encode("utf-8"), get_bytes(members, "opening", HASH)
+
+
+def read_base64url(text: str) -> bytes:
+    """As `encoding.decode_base64url`, which is asked again when anything is unusual."""
+    spelled = text.encode("ascii", "replace")
+    try:
+        raw = binascii.a2b_base64(spelled.translate(_STANDARD) + b"=" * (-len(spelled) % 4))
+    except ValueError:
+        return decode_base64url(text)
+    again = binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_URLSAFE)
+    return raw if again == spelled else decode_base64url(text)
 
 
 class Reader:
@@ -185,9 +190,7 @@ class Reader:
         statements = get_texts(members, "statements", 0, 1)
         if act == "consent.expire":
             if statements or kind != "consent" or members.keys() & {"item", "assertion"}:
-                raise _bad(
-                    "consent.expire is derived by the ledger: no statement", "statements", 0, len(statements)
-                )
+                raise _bad("consent.expire is derived by the ledger: no statement", "statements", 0, len(statements))
             return Facts(act, "", "", 0, b"", b"", -1, False, {}, outcome, None)
         if not statements:
             raise _bad("the evidence holds no statement", "statements", 1, 0)
@@ -236,9 +239,7 @@ class Reader:
     def _statement(self, jws: str, defects: list[DefectRow]) -> tuple[Object, str]:
         """The payload with the members of its act, and the key id. A bad signature is a defect of its own: what the
         ledger took for signed is replayed all the same, so that one forgery is not reported as many."""
-        if (
-            self._batch is not None and self._batch[0] == jws
-        ):  # the other items of a batch have the same statement
+        if self._batch is not None and self._batch[0] == jws:  # the other items of a batch have the same statement
             defects += self._batch[3]
             return self._batch[2], self._batch[1].kid
         envelope = self._envelope(jws)
@@ -284,7 +285,7 @@ class Reader:
         if known is None:
             return parse_envelope(jws)
         signed = f"{parts[0]}.{parts[1]}".encode("ascii")
-        return Envelope(known[0], known[1], signed, decode_base64url(parts[1]), decode_base64url(parts[2]))
+        return Envelope(known[0], known[1], signed, read_base64url(parts[1]), read_base64url(parts[2]))
 
 
 def _read_header(text: str) -> tuple[str, str] | None:

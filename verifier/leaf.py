@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from hashlib import sha256
 from typing import NamedTuple
 
 from verifier.encoding import (
@@ -61,11 +60,6 @@ class Leaf(NamedTuple):
     document: Object | None = None
     map_root: bytes = b""
     map_size: int = 0
-
-
-def hash_text(entry: bytes) -> bytes:
-    """The leaf hash of an entry, in base64url."""
-    return text_of(sha256(b"\x00" + entry).digest())
 
 
 def text_of(raw: bytes) -> bytes:

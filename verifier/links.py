@@ -8,10 +8,11 @@ independent one is still found. A leaf has up to two acceptable hashes: the one 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 
 from verifier.errors import Code, Defect, Place, Refuted, printable
 from verifier.findings import DAY_MS, Findings
-from verifier.leaf import ZERO, Leaf, hash_text, parse_leaf, raw_of, text_of
+from verifier.leaf import ZERO, Leaf, parse_leaf, raw_of, text_of
 from verifier.patricia import Map
 from verifier.shelf import Chain, Shelf
 
@@ -29,14 +30,14 @@ class Links:
         self._second_names: dict[bytes, bytes] = {}  # hash of damaged bytes -> hash the tile names
         self._unreadable: dict[bytes, int] = {}
         self.map = Map()
-        self._touched: dict[bytes, bytes] = {}
+        self._touched: dict[bytes, tuple[int, bytes]] = {}
         self._map_fits = True
 
     def add(self, position: int, entry: bytes, in_tile: bytes | None) -> tuple[Leaf | None, bytes]:
         """Check the entry at `position`; `in_tile` is the (raw) hash that its tile names, if there is one.
         The leaf, None if unreadable, and the raw leaf hash."""
-        text = hash_text(entry)
-        raw = raw_of(text)
+        raw = sha256(b"\0" + entry).digest()
+        text = text_of(raw)
         names: tuple[bytes, ...] = (text,)
         if in_tile is not None and in_tile != raw:
             names = (text, text_of(in_tile))
@@ -48,7 +49,8 @@ class Links:
             self.findings.refuse(refusal, index=position)
             self._lose(position, names)
             return None, raw
-        wrong = [*self._check_order(position, leaf), *(self._check_chain(position, leaf))]
+        chain = self.shelf.get(leaf.chain) if leaf.chain else None
+        wrong = [] if self._fits(position, leaf, chain) else self._wrong(position, leaf, chain)
         if wrong and len(names) == 2:
             # Neither the tree nor its neighbours know this leaf: it is not the log's, and nothing in it counts.
             self._lose(position, names)
@@ -60,7 +62,7 @@ class Links:
         if leaf.kind == "index-head":
             self._check_map(position, leaf)
         else:
-            self._take(leaf, text)
+            self._take(leaf, chain, text, raw)
         self.findings.kinds[leaf.kind] += 1
         self.findings.days[leaf.time // DAY_MS] += 1
         return leaf, raw
@@ -74,6 +76,17 @@ class Links:
     def skip(self, position: int, in_tile: bytes | None) -> None:
         """The entry at `position` is missing (reported for its file); what names it is believed to link to it."""
         self._lose(position, () if in_tile is None else (text_of(in_tile),))
+
+    def _fits(self, position: int, leaf: Leaf, chain: Chain | None) -> bool:
+        """The usual case, decided quickly: everything is as it should be."""
+        if leaf.number != position or leaf.prev not in self.previous or leaf.time < self.time:
+            return False
+        if chain is None:
+            return leaf.kind == "index-head" or (leaf.seq == 0 and leaf.prev_in_chain == ZERO)
+        return leaf.seq == chain.seq + 1 and leaf.prev_in_chain == chain.head
+
+    def _wrong(self, position: int, leaf: Leaf, chain: Chain | None) -> list[Defect]:
+        return [*self._check_order(position, leaf), *self._check_chain(position, leaf, chain)]
 
     def _check_order(self, position: int, leaf: Leaf) -> Iterator[Defect]:
         if leaf.number != position + self._shift:
@@ -104,10 +117,9 @@ class Links:
                 position, Code.TIME_INVALID, "the time runs backwards", "time", f"at least {self.time}", leaf.time
             )
 
-    def _check_chain(self, position: int, leaf: Leaf) -> Iterator[Defect]:
+    def _check_chain(self, position: int, leaf: Leaf, chain: Chain | None) -> Iterator[Defect]:
         if leaf.kind == "index-head":
             return
-        chain = self.shelf.get(leaf.chain)
         seq, head = (0, ZERO) if chain is None else (chain.seq + 1, chain.head)
         if leaf.seq == seq and leaf.prev_in_chain in (head, self._second_names.get(head)):
             return
@@ -127,14 +139,13 @@ class Links:
                 leaf.prev_in_chain,
             )
 
-    def _take(self, leaf: Leaf, text: bytes) -> None:
-        chain = self.shelf.get(leaf.chain)
+    def _take(self, leaf: Leaf, chain: Chain | None, text: bytes, raw: bytes) -> None:
         if chain is None:
             # A chain whose first leaf is not number 0 has a beginning that nobody can replay.
             self.shelf.put(leaf.chain, Chain(leaf.seq, text, known=leaf.seq == 0))
         else:
             chain.seq, chain.head = leaf.seq, text
-        self._touched[leaf.chain] = (leaf.seq + 1).to_bytes(8) + raw_of(text)
+        self._touched[leaf.chain] = (leaf.seq, raw)
 
     def _check_map(self, position: int, leaf: Leaf) -> None:
         if leaf.map_size != leaf.number:
@@ -146,8 +157,8 @@ class Links:
                 leaf.number,
                 leaf.map_size,
             )
-        for key, value in self._touched.items():
-            self.map.put(raw_of(key), value)
+        for key, (seq, raw) in self._touched.items():
+            self.map.put(raw_of(key), (seq + 1).to_bytes(8) + raw)
         self._touched.clear()
         root = text_of(self.map.root())
         if root == leaf.map_root:
