@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 from fastapi import Depends, FastAPI
@@ -112,7 +112,7 @@ def _customer_routes(app: FastAPI, bank: Bank) -> None:
 
 def _data_routes(app: FastAPI, bank: Bank, guard: ConsentGuard) -> None:
     @app.get("/accounts")
-    async def accounts(access: Annotated[GuardedAccess, Depends(guard(ACCOUNTS))]) -> Response:
+    async def accounts(access: GuardedAccess = Depends(guard(ACCOUNTS))) -> Response:
         held = [bank.accounts[own] for own in access.accounts.values()]
         rows = [
             {"account": access.reference(account.id), "holder": account.owner.name, "card": account.card}
@@ -121,14 +121,14 @@ def _data_routes(app: FastAPI, bank: Bank, guard: ConsentGuard) -> None:
         return await _given(bank, access, [access.mask(row, pan=["card"]) for row in rows])
 
     @app.get("/accounts/{account}/balances")
-    async def balances(access: Annotated[GuardedAccess, Depends(guard(BALANCES, account="account"))]) -> Response:
+    async def balances(access: GuardedAccess = Depends(guard(BALANCES, account="account"))) -> Response:
         account = bank.accounts[access.account]
         balance = account.transactions[-1].balance if account.transactions else "0.00"
         return await _given(bank, access, [{"balance": balance}])
 
     @app.get("/accounts/{account}/transactions")
     async def transactions(
-        access: Annotated[GuardedAccess, Depends(guard(TRANSACTIONS, account="account"))],
+        access: GuardedAccess = Depends(guard(TRANSACTIONS, account="account")),
     ) -> Response:
         held = bank.accounts[access.account].transactions
         given = access.transactions(held, when=lambda row: row.booked, direction=lambda row: row.direction)
