@@ -27,7 +27,7 @@ from verifier.replay import Replay
 from verifier.shelf import Shelf
 from verifier.tiles import MAX_BUNDLE, parse_tile_path, split_entries, split_hashes, tile_path
 from verifier.trust import Trust
-from verifier.workers import Row, Workers
+from verifier.workers import Row, Workers, calm
 
 FORMAT = "consent-ledger-bundle/1"
 LEVELS = ("full", "partial", "none")
@@ -195,6 +195,7 @@ class Auditor:
 
     def run(self) -> Audit:
         """Read everything; all defects are in the findings. Raises CannotCheck when the question stays open."""
+        calm()
         self._check_names()
         backend = select(self.options.backend)
         workers = Workers(
