@@ -317,7 +317,7 @@ class Replay:
 
     def finish(self) -> None:
         """What only the whole log can say."""
-        if not self._all_known() or self.lost:
+        if self.awaiting and (not self._all_known() or self.lost):
             self.findings.unchecked["authorisations whose companion may be withheld"] += sum(
                 map(len, self.awaiting.values())
             )
