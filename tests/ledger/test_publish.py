@@ -20,7 +20,7 @@ from tests.bench.statements import Crowd
 from tests.world import ORIGIN, node_config, running_ledger
 from verifier.crypto.backend import select
 from verifier.log import Progress, State, follow
-from verifier.note import NoteKey, parse_key
+from verifier.note import NoteKey, parse_vkey
 from verifier.source import Directory
 
 
@@ -62,7 +62,7 @@ def publisher(ledger: Ledger, place: PublicPlace, *, entries: bool = True) -> Pu
 
 
 def key_of(ledger: Ledger) -> NoteKey:
-    return parse_key(ledger.vkey.format())
+    return parse_vkey(ledger.vkey.format())
 
 
 class DyingPlace(PublicDirectory):
@@ -104,7 +104,9 @@ def leaf(ledger: Ledger, index: int) -> bytes:
     return ledger.records.recorded([index])[0].leaf
 
 
-def test_only_what_is_new_is_written_and_superseded_partial_tiles_go(ledger: Ledger, crowd: Crowd, public: Path) -> None:
+def test_only_what_is_new_is_written_and_superseded_partial_tiles_go(
+    ledger: Ledger, crowd: Crowd, public: Path
+) -> None:
     place = publisher(ledger, PublicDirectory(public))
     grow(ledger, crowd, 300)
     place.publish()
@@ -164,9 +166,7 @@ def test_a_tile_with_other_bytes_stops_the_publisher_and_stays_as_evidence(
     assert not (public / "checkpoint").exists()
 
 
-def test_another_logs_checkpoint_is_not_replaced(
-    ledger: Ledger, crowd: Crowd, public: Path, tmp_path: Path
-) -> None:
+def test_another_logs_checkpoint_is_not_replaced(ledger: Ledger, crowd: Crowd, public: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with running_ledger(f"sqlite:///{tmp_path / 'other' / 'log.sqlite'}", tmp_path / "other") as other:
         publisher(other, PublicDirectory(public)).publish()

@@ -1,0 +1,1 @@
+"""Publishing a log as files (docs/operating.md)."""

@@ -1,0 +1,82 @@
+"""Publishing to an object store such as S3, by obstore (extra `s3`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.store import ObjectStore, from_url
+
+from ledger.errors import Conflict, Corrupt, InvalidInput, Unavailable
+from ledger.publish.places import CHECKPOINT
+
+FOR_EVER: Final = {"Content-Type": "application/octet-stream", "Cache-Control": "max-age=31536000, immutable"}
+FOR_A_SECOND: Final = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "max-age=1"}
+
+
+class PublicBucket:
+    """A bucket, or a part of one. It must have create-only puts and compare-and-swap by ETag."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        """`store` is one of obstore's."""
+        self._store = store
+        self._tag: str | None = None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Others may run: the swap of the checkpoint decides between them."""
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"publishing to the object store failed: {type(error).__name__}") from error
+
+    def checkpoint(self) -> str | None:
+        try:
+            found = obstore.get(self._store, CHECKPOINT)
+        except FileNotFoundError:
+            self._tag = None
+            return None
+        self._tag = found.meta["e_tag"]
+        try:
+            return bytes(found.bytes()).decode()
+        except UnicodeDecodeError:
+            raise Corrupt("the published checkpoint is not one") from None
+
+    def create(self, path: str, content: bytes) -> bool:
+        try:
+            obstore.put(self._store, path, content, mode="create", attributes=FOR_EVER)
+        except AlreadyExistsError:
+            if bytes(obstore.get(self._store, path).bytes()) != content:
+                raise Corrupt(f"{path} is published with other bytes than the log has: one of them is false") from None
+            return False
+        return True
+
+    def commit(self, note: str) -> None:
+        try:
+            obstore.put(
+                self._store, CHECKPOINT, note.encode(), attributes=FOR_A_SECOND,
+                mode="create" if self._tag is None else {"e_tag": self._tag},
+            )  # fmt: skip
+        except (AlreadyExistsError, PreconditionError):
+            raise Conflict(
+                "another publisher has replaced the checkpoint meanwhile; the next try starts from its"
+            ) from None
+
+    def partials(self, tile: str | None) -> list[str]:
+        prefix = "tile" if tile is None else f"{tile}.p"
+        return [found["path"] for part in obstore.list(self._store, prefix) for found in part if ".p/" in found["path"]]
+
+    def remove(self, paths: Sequence[str]) -> None:
+        if paths:
+            obstore.delete(self._store, list(paths))
+
+
+def open_bucket(address: str) -> PublicBucket:
+    """The bucket at an address; credentials come from the environment. Raises InvalidInput."""
+    try:
+        return PublicBucket(from_url(address))
+    except (BaseError, ValueError) as error:
+        raise InvalidInput(f"{address} is no object store that can be published to: {error}") from None

@@ -1,0 +1,141 @@
+"""Bringing a public place up to date with the log (C2SP tlog-tiles v0.1).
+
+The order is what makes it safe. First everything that the new checkpoint needs, made durable; then the checkpoint; then what
+it made superfluous goes. A reader who sees a checkpoint finds all its tiles, and a publisher that died anywhere is simply
+run again. Tiles are written once and never replaced: one that is there with other bytes stops the publisher, because one of
+the two belongs to a second history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.errors import BadEncoding, Corrupt, InvalidInput
+from ledger.merkle.edge import Edge
+from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, parse_path, tile_widths
+from ledger.notes.checkpoint import open_checkpoint
+from ledger.notes.keys import VerifierKey
+from ledger.publish.places import PublicPlace
+from ledger.queries.tree import TileSource, bundle_of, head_of
+from ledger.storage.log import LogStore
+
+_PORTION: Final = 64
+"""Files read in one snapshot: a long one would keep SQLite's write-ahead log from being moved into the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What one publication did: the size that is public now, files written and files taken away."""
+
+    size: int
+    written: int
+    removed: int
+
+
+class Publisher:
+    """Brings a public place up to the log's newest checkpoint, again and again."""
+
+    def __init__(self, store: LogStore, vkey: VerifierKey, place: PublicPlace, *, entries: bool = False) -> None:
+        """With `entries`, leaves are published too: they hold no personal data, but say how often which chain grows."""
+        self._store = store
+        self._vkey = vkey
+        self._place = place
+        self._entries = entries
+        self._swept = False
+
+    def publish(self) -> Published:
+        """Publish what was committed since the last time. Raises Corrupt, Conflict, Unavailable; each is safe to repeat."""
+        with self._place.alone():
+            with self._store.read() as connection:
+                size, note = head_of(connection)
+            before = self._published_size(size)
+            if before == size:
+                return Published(size, 0, self._sweep(size))
+            written = 0
+            for path, content in self._files(before, size):
+                written += self._place.create(path, content)
+            self._place.commit(note)
+            removed = self._sweep(size) if not self._swept else self._remove_superseded(before, size)
+            return Published(size, written, removed)
+
+    def _published_size(self, size: int) -> int:
+        """The size that is public, after a look whether it is this log's: 0 for a new place."""
+        note = self._place.checkpoint()
+        if note is None:
+            return 0
+        try:
+            public = open_checkpoint(note, self._vkey)
+        except InvalidInput as error:
+            raise Corrupt(f"the published checkpoint is not one of this log: {error.detail}") from None
+        if public.size > size:
+            raise Corrupt(f"{public.size} entries are published, and the log has {size}: the database went back")
+        with self._store.read() as connection:
+            if Edge.from_tiles(public.size, TileSource(connection).tile).root() != public.root:
+                raise Corrupt(f"the published checkpoint of size {public.size} has another root than the log had")
+        return public.size
+
+    def _files(self, before: int, size: int) -> Iterator[tuple[str, bytes]]:
+        """What the tree of `size` needs and that of `before` did not, read a few at a time."""
+        wanted = list(self._wanted(before, size))
+        for at in range(0, len(wanted), _PORTION):
+            with self._store.read() as connection:
+                source = TileSource(connection)
+                portion = [
+                    (format_path(tile), bundle_of(connection, tile.number * TILE_WIDTH, tile.width))
+                    if tile.level == ENTRIES
+                    else (format_path(tile), source.tile(*tile))
+                    for tile in wanted[at : at + _PORTION]
+                ]
+            yield from portion
+
+    def _wanted(self, before: int, size: int) -> Iterator[TilePath]:
+        for level, first, full, partial in self._grown(before, size):
+            yield from (TilePath(level, number) for number in range(first, full))
+            if partial:
+                yield TilePath(level, full, partial)
+
+    def _grown(self, before: int, size: int) -> Iterator[tuple[int, int, int, int]]:
+        """(level, first tile that was not full, tiles that are full now, width of the partial one) of each level."""
+        old = {level: full for level, full, _ in tile_widths(before)}
+        for level, full, partial in tile_widths(size):
+            yield level, old.get(level, 0), full, partial
+            if level == 0 and self._entries:
+                yield ENTRIES, 0 if self._entries_are_new(before) else old.get(0, 0), full, partial
+
+    def _entries_are_new(self, before: int) -> bool:
+        """Whether no bundles were published until now: then all are due. The last one that was full tells."""
+        number = before // TILE_WIDTH - 1
+        if number < 0:
+            return True
+        with self._store.read() as connection:
+            content = bundle_of(connection, number * TILE_WIDTH, TILE_WIDTH)
+        return self._place.create(format_path(TilePath(ENTRIES, number)), content)
+
+    def _remove_superseded(self, before: int, size: int) -> int:
+        """A reader with an older checkpoint falls back to the full tile, of which the partial one is a beginning."""
+        gone: list[str] = []
+        for level, first, full, _ in self._grown(before, size):
+            for number in range(first, full):
+                gone += self._place.partials(format_path(TilePath(level, number)))
+        self._place.remove(gone)
+        return len(gone)
+
+    def _sweep(self, size: int) -> int:
+        """Once in this publisher's life: what an earlier one did not come to take away."""
+        if self._swept:
+            return 0
+        full = {level: count for level, count, _ in tile_widths(size)}
+        full[ENTRIES] = full.get(0, 0)
+        gone = []
+        for path in self._place.partials(None):
+            try:
+                tile = parse_path(path)
+            except BadEncoding:
+                continue  # not ours
+            if tile.width < TILE_WIDTH and tile.number < full.get(tile.level, 0):
+                gone.append(path)
+        self._place.remove(gone)
+        self._swept = True
+        return len(gone)
