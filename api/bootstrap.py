@@ -35,6 +35,7 @@ class Node:
     once: Once
     slot: Slot | None = None
     _running: bool = field(default=False, init=False)
+    _closed: bool = field(default=False, init=False)
 
     def start(self) -> None:
         """Begin to write. Raises Rollback, Corrupt, Unavailable."""
@@ -44,13 +45,17 @@ class Node:
 
     def stop(self) -> None:
         """Finish what was submitted, close the databases, give the slot back."""
+        if self._closed:
+            return
+        self._closed = True
         if self._running:
-            self._running = False
             self.ledger.stop()
-            self.once.close()
+        else:
+            self.ledger.store.close()
+            self.ledger.keystore.close()
+        self.once.close()
         if self.slot is not None:
             self.slot.release()
-            self.slot = None
 
 
 def build_node(settings: Settings) -> Node:
@@ -104,6 +109,16 @@ def short_lived(settings: Settings) -> Iterator[Node]:
     node = build_node(settings)
     try:
         node.start()
+        yield node
+    finally:
+        node.stop()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Node]:
+    """A node that only reads: for exports and checks, also of a log that this node may not continue."""
+    node = equip(settings, open_ledger(settings.node_config(settings.highwater_dir / "reader")))
+    try:
         yield node
     finally:
         node.stop()

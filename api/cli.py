@@ -5,17 +5,29 @@ Exit statuses: 0 done; 1 refused, the sentence on standard error says why; 2 wro
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
+import httpx
 import typer
 from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy.exc import SQLAlchemyError
 
+import migrations
+from api.bootstrap import initialise, opened, short_lived
+from api.checking import examine
+from api.logs import configure_logging
+from api.serving import serve as run_server
 from api.settings import Settings
+from ledger.assembly import read_signer
+from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
 from ledger.errors import LedgerError
 
 app = typer.Typer(
@@ -42,10 +54,10 @@ def settings_from(state: Path | None, **given: Any) -> Settings:
         for problem in error.errors():
             place = ".".join(str(part) for part in problem["loc"])
             fail(f"{place}: {problem['msg']}" if place else problem["msg"].removeprefix("Value error, "))
-        raise
+        raise AssertionError("a validation error names a problem") from error
 
 
-def fail(sentence: str, status: int = REFUSED) -> None:
+def fail(sentence: str, status: int = REFUSED) -> NoReturn:
     """Say why, and exit."""
     print(f"consent-ledger: {sentence}", file=sys.stderr)
     raise typer.Exit(status)
@@ -54,8 +66,6 @@ def fail(sentence: str, status: int = REFUSED) -> None:
 @contextmanager
 def told_in_a_sentence() -> Iterator[None]:
     """Turn what may go wrong into one sentence and an exit status."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
     except LedgerError as error:
@@ -67,6 +77,14 @@ def told_in_a_sentence() -> Iterator[None]:
         fail(f"the database did not do as asked ({str(cause).splitlines()[0]}); has «consent-ledger migrate» been run?")
 
 
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, shown to people only."""
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 @app.command()
 def init(
     origin: Annotated[
@@ -75,15 +93,11 @@ def init(
     state: State = None,
 ) -> None:
     """Make keys, tables and the first entry of a new log."""
-    from api.bootstrap import initialise
-    from api.logs import configure_logging
 
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence():
         initialise(settings, origin)
-        from ledger.assembly import read_signer
-
         vkey = read_signer(settings.log_key_file).vkey.format()
     print(f"The log {origin} is open. Its verifier key, to be published:\n\n  {vkey}\n")
     print(f"Keys are in {settings.state_dir}: keep copies of log.key and kek apart from the database's backups.")
@@ -92,8 +106,6 @@ def init(
 @app.command()
 def migrate(state: State = None) -> None:
     """Bring the database to the newest shape."""
-    import migrations
-    from api.logs import configure_logging
 
     settings = settings_from(state)
     configure_logging("warning")
@@ -110,11 +122,96 @@ def serve(
     state: State = None,
 ) -> None:
     """Serve the API until told to stop."""
-    from api.serving import serve as run
 
     settings = settings_from(state, host=host, port=port, workers=workers)
     with told_in_a_sentence():
-        run(settings)
+        run_server(settings)
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="A new folder, or a file that ends in .zip.")],
+    evidence: Annotated[str, typer.Option(help="full, none, or FROM-TO (indexes, both included).")] = "full",
+    state: State = None,
+) -> None:
+    """Write a bundle of the whole log for an auditor (consent-verify bundle)."""
+
+    disclose = _disclose(evidence)
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings) as node, ExitStack() as stack:
+        zipped = target.suffix == ".zip"
+        writer: Target = ZipTarget(stack.enter_context(target.open("xb"))) if zipped else DirectoryTarget(target)
+        policy = None if settings.policy_file is None else settings.policy_file.read_text()
+        ledger = node.ledger
+        with progress_bar("evidence") as progress:
+            size = export_bundle(
+                ledger.store, ledger.keystore, ledger.vkey, writer, disclose=disclose, policy=policy, progress=progress
+            )
+    print(f"{target}: {size} entries")
+
+
+def _disclose(evidence: str) -> Disclose:
+    """What to open, from the command line's word. Exits when it is none."""
+    match evidence.split("-"):
+        case ["full"]:
+            return Disclose.full()
+        case ["none"]:
+            return Disclose.none()
+        case [first, last] if first.isdecimal() and last.isdecimal() and int(first) <= int(last):
+            return Disclose.between(int(first), int(last))
+        case _:
+            raise typer.BadParameter("say full, none, or FROM-TO", param_hint="--evidence")
+
+
+@app.command()
+def check(state: State = None) -> None:
+    """Recompute hashes, chains, tree and commitments from the database, and compare them with the signed checkpoints."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings) as node, progress_bar("entries") as progress:
+        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress)
+    for defect in found.defects:
+        print(defect)
+    if found.count:
+        more = found.count - len(found.defects)
+        fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)
+    print(f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased.")
+
+
+@app.command()
+def health(
+    url: Annotated[str, typer.Option(help="Base address of the server.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Ask a server whether it records; 0 if it does. For container health checks."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/health/ready", timeout=3.0, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fail(f"{url} does not answer ({type(error).__name__})")
+    if answer.status_code != 200:
+        fail(f"{url} is not ready: {answer.text[:300]}")
+    print("ready")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the closing table.")] = False,
+    customers: Annotated[int, typer.Option(min=1, help="How many customers consent.")] = 200,
+    directory: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
+) -> None:
+    """Start a ledger, banks and recipients on this machine, and watch consents live and end."""
+    from api.demo import run  # noqa: PLC0415  (it brings much that no server needs)
+
+    with told_in_a_sentence():
+        status = run(once=once, customers=customers, directory=directory)
+    raise typer.Exit(status)
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    print(importlib.metadata.version("consent-ledger"))
 
 
 @participants.command("add")
@@ -145,7 +242,7 @@ def participant_key(
         try:
             public = json.loads(jwk.read_bytes())
         except ValueError:
-            return fail(f"{jwk} is not JSON")
+            fail(f"{jwk} is not JSON")
     _record(state, {"type": "key.added", "v": 1, "participant": participant, "kid": kid, "alg": alg, "use": use,
                     "jwk": public})  # fmt: skip
 
@@ -184,7 +281,6 @@ def participant_reinstate(
 @participants.command("list")
 def participant_list(state: State = None) -> None:
     """List participants and their keys."""
-    from api.bootstrap import short_lived
 
     settings = settings_from(state)
     with told_in_a_sentence(), short_lived(settings) as node:
@@ -198,8 +294,6 @@ def participant_list(state: State = None) -> None:
 
 
 def _record(state: Path | None, document: dict[str, Any]) -> None:
-    from api.bootstrap import short_lived
-    from api.logs import configure_logging
 
     settings = settings_from(state)
     configure_logging("warning")
@@ -210,7 +304,10 @@ def _record(state: Path | None, document: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

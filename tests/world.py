@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import msgspec
 
 import migrations
@@ -42,6 +43,14 @@ PERMISSIONS = ("ReadAccountsBasic", "ReadBalances", "ReadTransactionsCredits", "
 def reference() -> str:
     """A fresh opaque reference of 128 random bits."""
     return b64u(os.urandom(16))
+
+
+def passkey(key: KeyPair) -> bytes:
+    """The COSE form of a P-256 or Ed25519 public key (RFC 9053), as a browser makes it."""
+    x = unb64u(key.jwk["x"])
+    if key.alg == "EdDSA":
+        return cbor2.dumps({1: 1, 3: -8, -1: 6, -2: x})
+    return cbor2.dumps({1: 2, 3: -7, -1: 1, -2: x, -3: unb64u(key.jwk["y"])})
 
 
 class SteppingClock:
@@ -190,7 +199,7 @@ class Party:
     def enrol(self, subject: str, **members: Any) -> Submission:
         """Bind a passkey to a customer."""
         said = {
-            "credential_id": b64u(os.urandom(16)), "public_key": b64u(os.urandom(77)), "rp_id": "bank.example",
+            "credential_id": b64u(os.urandom(16)), "public_key": b64u(passkey(KeyPair.generate("ES256"))), "rp_id": "bank.example",
             "sca": {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": self.world.clock.now() // 1000}, "subject": subject,
         }  # fmt: skip
         return Submission("/subjects/enrol", self.sign("subject.enrol", **(said | members)))

@@ -32,7 +32,12 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 def dpop_proof(key: KeyPair, method: str, url: str, *, token: str | None = None, **claims: Any) -> str:
     """A proof; claims that are given replace the right ones, `None` removes one."""
-    said: dict[str, Any] = {"htm": method, "htu": url.split("?")[0], "iat": int(time.time()), "jti": b64u(os.urandom(16))}
+    said: dict[str, Any] = {
+        "htm": method,
+        "htu": url.split("?", maxsplit=1)[0],
+        "iat": int(time.time()),
+        "jti": b64u(os.urandom(16)),
+    }
     if token is not None:
         said["ath"] = b64u(hashlib.sha256(token.encode()).digest())
     said = {name: value for name, value in (said | claims).items() if value is not None}

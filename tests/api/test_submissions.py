@@ -55,7 +55,11 @@ def test_both_legs_of_an_access_and_passkeys_are_recorded(sqlite_service: Servic
     bank, app = world.holder(), world.recipient()
     consent = world.active_consent(app, bank)
     [access] = world.record(app.access(consent))
-    for leg in (bank.leg("release", consent, access), app.leg("receive", consent, access), bank.enrol(consent.customer)):
+    for leg in (
+        bank.leg("release", consent, access),
+        app.leg("receive", consent, access),
+        bank.enrol(consent.customer),
+    ):
         assert len(_entries(sqlite_service.post(leg))) == 1
 
 
@@ -112,7 +116,12 @@ def test_a_statement_for_another_address_is_refused(service: Service) -> None:
     consent, other = service.world.active_consent(app, bank), service.world.active_consent(app, bank)
     size = service.size
     revocation = bank.step("revoke", consent)
-    for path in (f"/consents/{other.consent_id}/revoke", f"/consents/{consent.consent_id}/pause", "/consents", "/accesses"):
+    for path in (
+        f"/consents/{other.consent_id}/revoke",
+        f"/consents/{consent.consent_id}/pause",
+        "/consents",
+        "/accesses",
+    ):
         answer = service.post(Submission(path, revocation.statement))
         assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (400, "path-mismatch")
     assert service.size == size
@@ -254,7 +263,13 @@ def test_a_bad_statement_is_a_problem_and_leaves_no_entry(sqlite_service: Servic
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert problem["status"] == answer.status_code
-    assert problem["type"].rsplit("/", 1)[1] in {"bad-encoding", "bad-statement", "bad-signature", "path-mismatch", "not-permitted"}
+    assert problem["type"].rsplit("/", 1)[1] in {
+        "bad-encoding",
+        "bad-statement",
+        "bad-signature",
+        "path-mismatch",
+        "not-permitted",
+    }
     assert problem["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
     assert sqlite_service.size == size
 
