@@ -13,7 +13,7 @@ from tests.verifier.cases import Files, honest
 from tests.verifier.forge import OTHER, RECIPIENT, World, write
 from verifier.archive import open_archive
 from verifier.bundle import Audit, Auditor, Options
-from verifier.errors import Code
+from verifier.errors import CannotCheck, Code
 from verifier.trust import parse_trust
 
 
@@ -97,7 +97,11 @@ def check_damage(seed: int, root: Path) -> None:
     files, world = honest()
     files = dict(files)
     name, index = damage(dice, files, world)
-    found = audit(files, world.policy(), root).findings
+    try:
+        found = audit(files, world.policy(), root).findings
+    except CannotCheck:  # a format it does not know: exit status 2, never 0
+        assert name == "manifest.json"
+        return
     assert found.count, (seed, name)
     places = {defect.place.index for defect in found.defects} | {defect.place.file for defect in found.defects}
     assert name in places or (index is not None and index in places), (seed, name, index, found.defects[:4])
