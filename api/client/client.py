@@ -74,12 +74,12 @@ class LedgerClient:
         self.participant = participant
         self.trust = trust
         self.statements = StatementMaker(participant, trust.vkey.name, signer, clock)
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+        limits = httpx.Limits(max_connections=32, max_keepalive_connections=32)
         self._http = httpx.AsyncClient(base_url=base, timeout=timeout, transport=transport, limits=limits)
         self._base = base
         self._transport = Transport(self._http, patience or Patience(), sleep=sleep)
         self._tokens = None if client_key is None else TokenSource(self._http, participant, client_key, base, clock)
-        self.watch = CheckpointWatch(trust, memory or InMemory(), self._consistency, evidence=evidence)
+        self.watch = CheckpointWatch(trust, memory or InMemory(), self._consistency, self._tile, evidence=evidence)
 
     async def __aenter__(self) -> Self:
         return self
@@ -283,6 +283,9 @@ class LedgerClient:
             return [unb64u(value, size=32) for value in answer["hashes"]]
         except (KeyError, TypeError, LedgerError):
             raise ReceiptRefused("the consistency proof is not a list of hashes") from None
+
+    async def _tile(self, path: str) -> bytes:
+        return (await self._transport.ask("GET", f"/{path}")).body
 
 
 def _consent(consent_id: str, step: str = "") -> str:

@@ -8,20 +8,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import Final, NamedTuple, NoReturn, Protocol
 
-from api.client.errors import Equivocation, RolledBack
+from api.client.errors import ClientError, Equivocation, RolledBack
 from api.client.receipts import Trust
-from ledger.errors import InvalidInput
-from ledger.merkle.proofs import verify_consistency
+from ledger.errors import InvalidInput, LedgerError
+from ledger.merkle.proofs import prove_consistency, verify_consistency
+from ledger.merkle.tiles import TilePath, TileReader, format_path
 from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 
 FetchConsistency = Callable[[int, int], Awaitable[list[bytes]]]
 """Takes two tree sizes, the smaller first; returns the proof's hashes (32 bytes each)."""
 
+FetchTile = Callable[[str], Awaitable[bytes]]
+"""Takes a tile's C2SP path; returns its bytes."""
+
 KEPT: Final = 1_024
+
+
+class Signed(NamedTuple):
+    """A checkpoint with the note it was read from."""
+
+    checkpoint: Checkpoint
+    note: str
 
 
 class CheckpointMemory(Protocol):
@@ -72,76 +84,121 @@ class InFile:
 
 
 class CheckpointWatch:
-    """Holds every checkpoint that is seen against the newest one. Safe to use from many tasks of one event loop."""
+    """Holds every checkpoint that is seen against the newest one. Safe to use from many tasks of one event loop.
+
+    Checkpoints that arrive while a proof is on its way are proved together, from tiles: so a busy client fetches a few tiles
+    for a crowd of receipts, and a quiet one a single proof for each.
+    """
 
     def __init__(
-        self, trust: Trust, memory: CheckpointMemory, fetch: FetchConsistency, *, evidence: Path | None = None
+        self,
+        trust: Trust,
+        memory: CheckpointMemory,
+        fetch_proof: FetchConsistency,
+        fetch_tile: FetchTile,
+        *,
+        evidence: Path | None = None,
     ) -> None:
         """`evidence`: a folder for pairs of checkpoints that do not fit. Raises BadEncoding or BadSignature when what is
         remembered is not a checkpoint of this log."""
         self._trust = trust
         self._memory = memory
-        self._fetch = fetch
+        self._fetch_proof = fetch_proof
+        self._fetch_tile = fetch_tile
         self._evidence = evidence
         self._lock = asyncio.Lock()
-        self._seen: OrderedDict[int, tuple[bytes, str]] = OrderedDict()
-        self._newest: tuple[Checkpoint, str] | None = None
+        self._waiting: dict[int, Signed] = {}
+        self._seen: OrderedDict[int, Signed] = OrderedDict()
+        self._newest: Signed | None = None
         if (note := memory.read()) is not None:
-            self._newest = open_checkpoint(note, trust.vkey), note
+            self._newest = Signed(open_checkpoint(note, trust.vkey), note)
 
     @property
     def newest(self) -> Checkpoint | None:
         """The largest checkpoint that has been found consistent with all before it."""
-        return None if self._newest is None else self._newest[0]
+        return None if self._newest is None else self._newest.checkpoint
 
     def check_not_smaller(self, checkpoint: Checkpoint, note: str, than: Checkpoint | None) -> None:
         """Raises RolledBack when the log's newest checkpoint is smaller than one that was known before it was asked."""
         if than is not None and self._newest is not None and checkpoint.size < than.size:
             said = f"the log says that it has {checkpoint.size} entries; it had {than.size} before"
-            raise RolledBack(said, first=self._newest[1], second=note, evidence=self._keep(self._newest[1], note))
+            kept = self._keep(self._newest.note, note)
+            raise RolledBack(said, first=self._newest.note, second=note, evidence=kept)
 
     async def observe(self, checkpoint: Checkpoint, note: str) -> None:
         """Take in a checkpoint whose signature has been checked.
 
-        Raises Equivocation when it does not fit the newest one, and whatever fetching the proof raises.
+        Raises Equivocation when it does not fit what is known, and whatever fetching the proof raises.
         """
-        if self._is_known(checkpoint, note):
+        own = Signed(checkpoint, note)
+        if self._is_known(own):
             return
-        async with self._lock:
-            if self._is_known(checkpoint, note):  # another task has just asked
-                return
-            newest = self._newest
-            if newest is not None:
-                await self._compare(newest, (checkpoint, note))
-            self._seen[checkpoint.size] = checkpoint.root, note
-            if len(self._seen) > KEPT:
-                self._seen.popitem(last=False)
-            if newest is None or checkpoint.size > newest[0].size:
-                self._newest = checkpoint, note
-                self._memory.write(note)
+        other = self._waiting.setdefault(checkpoint.size, own)
+        self._check_same(other, own)
+        try:
+            async with self._lock:
+                if not self._is_known(own):  # else the task before has proved it along with its own
+                    await self._prove(own)
+        finally:
+            self._waiting.pop(checkpoint.size, None)
 
-    def _is_known(self, checkpoint: Checkpoint, note: str) -> bool:
-        known = self._seen.get(checkpoint.size)
+    def _is_known(self, own: Signed) -> bool:
+        known = self._seen.get(own.checkpoint.size)
         if known is None:
             return False
-        if known[0] != checkpoint.root:
-            self._refuse("two different roots for one size", known[1], note)
+        self._check_same(known, own)
         return True
 
-    async def _compare(self, newest: tuple[Checkpoint, str], other: tuple[Checkpoint, str]) -> None:
-        small, large = sorted((newest[0], other[0]), key=lambda seen: seen.size)
+    def _check_same(self, known: Signed, other: Signed) -> None:
+        if known.checkpoint.root != other.checkpoint.root:
+            self._refuse("two different roots for one size", known, other)
+
+    async def _prove(self, own: Signed) -> None:
+        waiting = {signed.checkpoint.size: signed for signed in (*self._waiting.values(), own)}
+        if len(waiting) > 1:
+            with suppress(ClientError, LedgerError):  # then its own proof tells whose fault it is
+                await self._prove_together(list(waiting.values()))
+        if own.checkpoint.size in self._seen:
+            return
+        if self._newest is not None:
+            await self._compare(self._newest, own)
+        self._accept(own)
+
+    async def _prove_together(self, waiting: list[Signed]) -> None:
+        """Prove all that wait, and the newest, to be beginnings of the largest of them."""
+        known = [] if self._newest is None else [self._newest]
+        *smaller, largest = sorted([*known, *waiting], key=lambda signed: signed.checkpoint.size)
+        sizes = sorted({signed.checkpoint.size for signed in smaller if signed.checkpoint.size > 0})
+        proofs = await prove_from_tiles(sizes, largest.checkpoint.size, self._fetch_tile)
+        for signed in smaller:
+            if signed.checkpoint.size > 0:
+                old, new = signed.checkpoint, largest.checkpoint
+                verify_consistency(old.size, new.size, proofs[old.size], old.root, new.root)
+        for signed in waiting:
+            self._accept(signed)
+
+    async def _compare(self, known: Signed, other: Signed) -> None:
+        small, large = sorted((known.checkpoint, other.checkpoint), key=lambda seen: seen.size)
         if small.size == 0:
             return
-        proof = [] if small.size == large.size else await self._fetch(small.size, large.size)
+        proof = [] if small.size == large.size else await self._fetch_proof(small.size, large.size)
         try:
             verify_consistency(small.size, large.size, proof, small.root, large.root)
         except InvalidInput as error:
-            self._refuse(f"sizes {small.size} and {large.size}: {error.detail}", newest[1], other[1])
+            self._refuse(f"sizes {small.size} and {large.size}: {error.detail}", known, other)
 
-    def _refuse(self, reason: str, known: str, note: str) -> NoReturn:
+    def _accept(self, signed: Signed) -> None:
+        self._seen[signed.checkpoint.size] = signed
+        if len(self._seen) > KEPT:
+            self._seen.popitem(last=False)
+        if self._newest is None or signed.checkpoint.size > self._newest.checkpoint.size:
+            self._newest = signed
+            self._memory.write(signed.note)
+
+    def _refuse(self, reason: str, known: Signed, other: Signed) -> NoReturn:
         raise Equivocation(
-            f"the log's checkpoints contradict each other ({reason})", first=known, second=note,
-            evidence=self._keep(known, note),
+            f"the log's checkpoints contradict each other ({reason})", first=known.note, second=other.note,
+            evidence=self._keep(known.note, other.note),
         )  # fmt: skip
 
     def _keep(self, known: str, note: str) -> Path | None:
@@ -159,3 +216,35 @@ class CheckpointWatch:
             (folder / "seen").write_text(note, encoding="utf-8")
             return folder
         return None
+
+
+class _Missing(Exception):
+    """A tile that must be fetched first."""
+
+    def __init__(self, level: int, number: int, width: int) -> None:
+        super().__init__(level, number, width)
+        self.tile = TilePath(level, number, width)
+
+
+async def prove_from_tiles(sizes: Sequence[int], size: int, fetch: FetchTile) -> dict[int, list[bytes]]:
+    """Consistency proofs from each of `sizes` to `size`, from tiles of the larger tree.
+
+    Tiles may lie: the proofs show it when they are verified. Raises InvalidInput, Corrupt, what `fetch` raises.
+    """
+    tiles: dict[TilePath, bytes] = {}
+
+    def fetched(level: int, number: int, width: int) -> bytes:
+        try:
+            return tiles[TilePath(level, number, width)]
+        except KeyError:
+            raise _Missing(level, number, width) from None
+
+    reader = TileReader(size, fetched)
+    proofs: dict[int, list[bytes]] = {size: []}
+    for old in sizes:
+        while old not in proofs:
+            try:
+                proofs[old] = prove_consistency(old, size, reader.read_hashes)
+            except _Missing as missing:
+                tiles[missing.tile] = await fetch(format_path(missing.tile))
+    return proofs
