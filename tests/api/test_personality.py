@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> Iterator[Serving]:
         yield running
 
 
-def serve(folder: Path):  # noqa: ANN201 - a context manager of Serving
+def serve(folder: Path):
     command = [sys.executable, "-m", "api.personality", str(folder)]
     return program(command, {}, folder, "/checkpoint")
 
