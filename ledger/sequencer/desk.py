@@ -10,8 +10,10 @@ import logging
 import os
 import selectors
 import socket
+import struct
 import threading
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +25,8 @@ log = logging.getLogger("ledger.desk")
 
 READ_BYTES: Final = 256 * 1024
 FIGURES_SECONDS: Final = 1.0
-UNSENT_LIMIT: Final = 256 * 1024 * 1024
-"""Answers a front may leave unread before it is cut off."""
+SEND_SECONDS: Final = 10
+"""A front that takes nothing for so long is cut off."""
 
 
 class Desk:
@@ -113,6 +115,8 @@ class _Line:
 
     def __init__(self, connection: socket.socket, wake: socket.socket) -> None:
         self.socket = connection
+        # not settimeout: that would make the reading thread's socket non-blocking too
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
         self._wake = wake
         self._unsent = bytearray()
         self._lock = threading.Lock()
@@ -132,18 +136,18 @@ class _Line:
         if not data:
             return
         try:
-            self.socket.settimeout(10.0)
             self.socket.sendall(data)
-            self.socket.settimeout(None)
         except OSError as error:
             log.warning("a front process does not take its answers: %s", error)
             self.socket.close()
 
 
 def _figures(sequencer: SequencerLike) -> dict[str, Any]:
+    """The figures as plain values. They change while they are read, which is no harm."""
     figures = sequencer.figures
-    waiting, figures_only = figures.waiting(), {}
-    for name, value in asdict(figures).items():
-        if name != "waiting":
-            figures_only[name] = dict(value) if isinstance(value, dict) else value
-    return {"waiting": waiting, **figures_only}
+    found: dict[str, Any] = {"waiting": figures.waiting()}
+    for field in fields(figures):
+        if field.name != "waiting":
+            value = getattr(figures, field.name)
+            found[field.name] = dict(value.copy()) if isinstance(value, Counter) else value
+    return found

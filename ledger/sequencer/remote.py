@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from typing_extensions import override
 
@@ -175,11 +175,10 @@ class _Line(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            self.transport = transport
-            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 1 << 20)
-            self._owner.connected(self)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 1 << 20)
+        self._owner.connected(self)
 
     def put(self, data: bytes) -> None:
         """Send soon, together with whatever else this turn of the loop brings."""

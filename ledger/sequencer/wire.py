@@ -28,6 +28,7 @@ from ledger.entries.leaf import Kind
 from ledger.entries.statement import Statement, parse_payload
 from ledger.errors import Corrupt, LedgerError
 from ledger.planning.commands import (
+    BatchItem,
     Command,
     ExpireConsent,
     RecordDocuments,
@@ -165,7 +166,7 @@ def decode_command(body: bytes) -> tuple[int, Command]:
     if isinstance(read, _Expire):
         return read.request, ExpireConsent(read.consent_id)
     statement = _statement(read.statement)
-    items = ()
+    items: tuple[BatchItem, ...] = ()
     if isinstance(statement.payload, AccessBatch):
         items = batch_items(statement.payload, read.items or ())
     return read.request, SubmitStatement(
