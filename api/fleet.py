@@ -10,8 +10,10 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import socket
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +26,7 @@ from api.logs import configure_logging
 from api.settings import Settings
 from api.wire import App
 from ledger.assembly import open_front
+from ledger.errors import Unavailable
 from ledger.sequencer.desk import Desk
 
 log = structlog.get_logger("api.fleet")
@@ -31,6 +34,7 @@ log = structlog.get_logger("api.fleet")
 SOCKET_PATH_LIMIT: Final = 100
 """Unix allows some 107 bytes."""
 RESTART_SECONDS: Final = 0.2
+START_SECONDS: Final = 60.0
 
 
 def desk_path(settings: Settings) -> Path:
@@ -77,8 +81,10 @@ class SequencingProcess:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        """Raises Unavailable when it ends, or does not listen within a minute."""
         self._ended = threading.Event()
         self._process = self._start()
+        self._await_desk()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._keeper.start()
 
@@ -94,6 +100,17 @@ class SequencingProcess:
         )
         process.start()
         return process
+
+    def _await_desk(self) -> None:
+        """The fronts are started when there is somebody to hand commands to."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and self._process.is_alive():
+            with socket.socket(socket.AF_UNIX) as line:
+                if line.connect_ex(os.fsencode(desk_path(self._settings))) == 0:
+                    return
+            time.sleep(0.05)
+        self._process.terminate()
+        raise Unavailable("the sequencing process did not start; its own log lines say why")
 
     def _keep(self) -> None:
         while True:

@@ -22,6 +22,7 @@ class HttpFigures:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.in_work = 0
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "consent_ledger_http_requests", "Answered requests", ("method", "route", "status"), registry=registry
         )
@@ -31,9 +32,15 @@ class HttpFigures:
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer. An unknown method is counted as `other`: a label's values are bounded."""
-        method = method if method in METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        key = (method if method in METHODS else "other", route, status)
+        children = self._children.get(key)
+        if children is None:
+            method = key[0]
+            children = self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+            self._children[key] = children
+        requests, took = children
+        requests.inc()
+        took.observe(seconds)
 
 
 class LedgerFigures(Collector):

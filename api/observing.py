@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 
+from api.accesslog import AccessLog
 from api.metrics import HttpFigures
 from api.refusals import InternalError, Overloaded
 from api.wire import App, Receive, Scope, Send, Visit, problem_reply, visit_of
@@ -33,6 +34,7 @@ class Observed:
         self._figures = figures
         self._base_url = base_url
         self._max_requests = max_requests
+        self._access_log = AccessLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,10 +77,7 @@ class Observed:
         self._figures.observe(method, visit.route, visit.status, seconds)
         if visit.route in QUIET and visit.status < 400:
             return
-        log.info(
-            "request", request_id=visit.request_id, method=method, route=visit.route, status=visit.status,
-            milliseconds=round(seconds * 1000, 1), client=visit.client, index=visit.index, problem=visit.problem,
-        )  # fmt: skip
+        self._access_log.note(method, visit, seconds)
 
 
 def note_security_event(error: LedgerError, visit: Visit) -> None:

@@ -77,6 +77,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "proxy_headers": settings.behind_tls_proxy,
         "forwarded_allow_ips": settings.trusted_proxies,
         "timeout_keep_alive": 30,
+        "timeout_worker_healthcheck": 60,  # a process that starts on a busy machine is not a dead one
         "timeout_graceful_shutdown": 20,
         "h11_max_incomplete_event_size": 32 * 1024,
     }

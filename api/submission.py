@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -12,10 +12,8 @@ from msgspec import Meta, Struct
 from api.answers import Answers
 from api.refusals import BadRequest, PathMismatch, TooLarge
 from api.wire import Reply, Visit
-from ledger.app import WAIT_SECONDS, Ledger
-from ledger.entries.evidence import Outcome
+from ledger.app import Ledger
 from ledger.entries.statement import STATEMENT_LIMIT
-from ledger.errors import Unavailable
 from ledger.planning.commands import Recorded, SubmitStatement
 from ledger.receipts import receipt_bytes
 
@@ -31,6 +29,8 @@ class Envelope(Struct, frozen=True, forbid_unknown_fields=True):
     """For `access.batch`: the CL-JSON text of each item, in order."""
     companion: str | None = None
     """For `consent.authorise`: the `subject.consent` that goes with it."""
+    assertion: str | None = None
+    """For `consent.authorise`: the customer's own signature by a passkey, CL-JSON (docs/spec/passkeys.md)."""
 
 
 class EntryReply(Struct, frozen=True):
@@ -40,7 +40,8 @@ class EntryReply(Struct, frozen=True):
     consent_id: str | None
     index: int
     time: int
-    outcome: Outcome | None
+    outcome: Any
+    """An `Outcome`, or None; not declared as one because msgspec describes no union of untagged structs."""
     receipt: msgspec.Raw
 
 
@@ -76,7 +77,9 @@ def decode_envelope(body: bytes) -> Envelope:
     try:
         envelope = _decoder.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body is not an envelope {{statement, items?, companion?}}: {error}") from None
+        raise BadRequest(
+            f"the body is not an envelope {{statement, items?, companion?, assertion?}}: {error}"
+        ) from None
     if max(len(envelope.statement), len(envelope.companion or "")) > STATEMENT_LIMIT:
         raise TooLarge(f"a statement has at most {STATEMENT_LIMIT} characters", member="statement")
     return envelope
@@ -85,7 +88,9 @@ def decode_envelope(body: bytes) -> Envelope:
 def prepare(ledger: Ledger, address: Address, body: bytes) -> SubmitStatement:
     """Read and verify a submission. Raises BadRequest, TooLarge, PathMismatch, and what `Ledger.prepare` raises."""
     envelope = decode_envelope(body)
-    command = ledger.prepare(envelope.statement, items=envelope.items, companion=envelope.companion)
+    command = ledger.prepare(
+        envelope.statement, items=envelope.items, companion=envelope.companion, assertion=envelope.assertion
+    )
     payload = command.statement.payload
     if payload.act != address.act:
         raise PathMismatch(f"the statement says {payload.act}, and {address.act} is posted here", member="act")
@@ -97,17 +102,13 @@ def prepare(ledger: Ledger, address: Address, body: bytes) -> SubmitStatement:
 async def submit(ledger: Ledger, address: Address, body: bytes, visit: Visit) -> Reply:
     """Record a submission and wait for its commit: 201 with receipts, 200 with the same ones for a repeat.
 
-    Raises what `prepare` and the rules raise; Unavailable when no answer comes within a minute.
+    Raises what `prepare` and the rules raise; Unavailable when the database does not answer.
     """
     if address.limit == SINGLE_LIMIT:
         command = prepare(ledger, address, body)
     else:  # a thousand items are read and hashed: not on the event loop
         command = await asyncio.to_thread(prepare, ledger, address, body)
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            answer = await Answers.of(ledger).to(command)
-    except TimeoutError:
-        raise Unavailable("no answer within a minute; submitting the same statement again is safe") from None
+    answer = await Answers.of(ledger).to(command)  # bounded by the database's own time limits
     recorded = answer if isinstance(answer, tuple) else await asyncio.to_thread(ledger.settle, answer)
     visit.index = recorded[0].index
     reply = SubmissionReply([entry_reply(entry) for entry in recorded])
