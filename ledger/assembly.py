@@ -140,18 +140,24 @@ def create_log(config: NodeConfig, *, clock: Clock | None = None) -> None:
             "history. Bring the old database back, or choose another origin and other files"
         )
     ledger = open_ledger(config, clock=clock)
+    try:
+        _make_head(ledger, signer)
+        ledger.start()
+        ledger.record_documents({"type": "ledger.opened", "v": 1, "origin": signer.vkey.name, "ruleset": RULESETS[-1]})
+    finally:
+        ledger.stop()
+
+
+def _make_head(ledger: Ledger, signer: Ed25519NoteSigner) -> None:
+    """The head of an empty log, unless a crash of an earlier `create_log` left just that. Raises Conflict."""
     with ledger.store.read() as connection:
         try:
             size, _ = head_of(connection)
         except NotFound:
-            pass
-        else:
-            raise Conflict(f"this database holds a log of {size} entries already")
-    edge = Edge()
-    note = sign_checkpoint(signer.vkey.name, 0, edge.root(), signer)
-    ledger.store.create_head(Head(0, 0, NO_HASH, edge.to_bytes(), note))
-    ledger.start()
-    try:
-        ledger.record_documents({"type": "ledger.opened", "v": 1, "origin": signer.vkey.name, "ruleset": RULESETS[-1]})
-    finally:
-        ledger.stop()
+            size = -1
+    if size > 0:
+        raise Conflict(f"this database holds a log of {size} entries already")
+    if size < 0:
+        edge = Edge()
+        note = sign_checkpoint(signer.vkey.name, 0, edge.root(), signer)
+        ledger.store.create_head(Head(0, 0, NO_HASH, edge.to_bytes(), note))

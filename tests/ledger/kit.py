@@ -21,16 +21,21 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from nacl.signing import SigningKey
-from sqlalchemy import create_engine, select
+from sqlalchemy import Connection, Engine, create_engine, delete, insert, select, update
 
 import migrations
 from ledger.app import Ledger
-from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger
+from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_secret, read_signer
 from ledger.canonical import b64u, encode
 from ledger.entries.keys import jwk_of_ed25519
+from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.planning.commands import Recorded, SubmitStatement
-from ledger.storage.tables import checkpoints, entries
+from ledger.sequencer.loop import Sequencer
+from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
+from ledger.storage.log import LogStore
+from ledger.storage.tables import checkpoints, consents, entries, log_head
+from ledger.vault.keystore import KeyStore
 from tests.ledger.merkle.reference import ReferenceTree
 
 ORIGIN = "ledger.example/1"
@@ -111,9 +116,7 @@ def rsa_jwk(bits: int) -> dict[str, str]:
 
 def ps256_signer(participant: str, kid: str) -> Signer:
     scheme = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
-    return Signer(
-        participant, kid, "PS256", rsa_jwk(2048), lambda data: rsa_key(2048).sign(data, scheme, SHA256())
-    )
+    return Signer(participant, kid, "PS256", rsa_jwk(2048), lambda data: rsa_key(2048).sign(data, scheme, SHA256()))
 
 
 # -- documents and statements -----------------------------------------------------------------------------------------
@@ -147,7 +150,8 @@ def terms(**changes: Any) -> Document:
     made = {
         "authorisers_required": 1, "expires_at": 0, "frequency_per_day": 0, "grade": 3, "history_from": 0,
         "history_to": 0, "holder": BANK, "language": "en", "notice_hash": b64u(bytes(32)), "once": False,
-        "permissions": ["ReadBalances", "ReadTransactionsDetail"], "purpose": {"code": "budgeting", "text": "See where money goes"},
+        "permissions": ["ReadBalances", "ReadTransactionsDetail"],
+        "purpose": {"code": "budgeting", "text": "See where money goes"},
         "recipient": FINTECH, "retention_days": 90, "separate_consents": [], "standard": "uk-ob",
         "standard_version": "4.0", "starts_at": 0,
     }  # fmt: skip
@@ -333,3 +337,80 @@ def audit(database_url: str, ledger: Ledger) -> list[Document]:
     said = [(row.iss, bytes(row.jti), row.position) for row in rows if row.iss is not None]
     assert len(set(said)) == len(said)
     return leaves
+
+
+# -- faults at the edge -------------------------------------------------------------------------------------------------
+
+
+def assembled(config: NodeConfig, clock: HandClock, writer: Engine) -> Ledger:
+    """A node whose writes go through `writer`, an engine with a fault of the test's choosing; not started."""
+    signer = read_signer(config.log_key_file)
+    keystore = KeyStore(keystore_engine(config.keystore_url), read_secret(config.kek_file), clock=clock)
+    store = LogStore(writer, reader_engine(config.database_url), keystore)
+    sequencer = Sequencer(store, signer, HighWater(config.highwater_file, signer.vkey), clock)
+    return Ledger(store, keystore, sequencer, signer.vkey)
+
+
+@contextmanager
+def lock_held(database_url: str) -> Iterator[None]:
+    """The log's lock in other hands: whoever wants to write waits."""
+    engine = writer_engine(database_url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(select(log_head).with_for_update()).one()
+            yield
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def unguarded(database_url: str) -> Iterator[Connection]:
+    """A transaction of someone who owns the database: the triggers are gone inside it."""
+    engine = create_engine(database_url)
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                guards = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
+                for guard in guards:
+                    connection.exec_driver_sql(f'DROP TRIGGER "{guard.name}"')
+                yield connection
+                for guard in guards:
+                    connection.exec_driver_sql(guard.sql)
+            else:
+                tables = ("entries", "tiles", "checkpoints", "log_head")
+                for table in tables:
+                    connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+                yield connection
+                for table in tables:
+                    connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only")
+                    connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_truncate")
+    finally:
+        engine.dispose()
+
+
+@dataclass(frozen=True)
+class Backup:
+    """The log as it was: enough to bring a database of fewer than 256 entries back to it."""
+
+    url: str
+    head: dict[str, Any]
+    consents: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, url: str) -> Backup:
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            head = dict(connection.execute(select(log_head)).mappings().one())
+            rows = [dict(row) for row in connection.execute(select(consents)).mappings()]
+        engine.dispose()
+        return cls(url, head, rows)
+
+    def restore(self) -> None:
+        size = self.head["size"]
+        with unguarded(self.url) as connection:
+            connection.execute(delete(entries).where(entries.c.idx >= size))
+            connection.execute(delete(checkpoints).where(checkpoints.c.size > size))
+            connection.execute(delete(consents))
+            if self.consents:
+                connection.execute(insert(consents), self.consents)
+            connection.execute(update(log_head).values(**self.head))

@@ -23,7 +23,15 @@ REGISTRY = registry()
 DAY = 86_400_000
 
 
-def ask(before: Consent | None, *, signer: str = FINTECH, relayed: bool = False, time: int = NOW, rules: Any = REGISTRY, **changes: Any) -> AccessOutcome:
+def ask(
+    before: Consent | None,
+    *,
+    signer: str = FINTECH,
+    relayed: bool = False,
+    time: int = NOW,
+    rules: Any = REGISTRY,
+    **changes: Any,
+) -> AccessOutcome:
     asked = msgspec.convert(item(ID, **changes), AccessItem)
     return decide(rules, before, asked, signer=signer, relayed=relayed, time=time)
 
@@ -147,7 +155,9 @@ def test_obligations_follow_the_terms(granted: list[str], directions: tuple[str,
     assert (outcome.obligations.directions, outcome.obligations.masks) == (directions, masks)
 
 
-@pytest.mark.parametrize("what", ["Accounts", "Beneficiaries", "ScheduledPayments", "StandingOrders", "Statements", "Transactions"])
+@pytest.mark.parametrize(
+    "what", ["Accounts", "Beneficiaries", "ScheduledPayments", "StandingOrders", "Statements", "Transactions"]
+)
 def test_detail_implies_basic_and_not_the_reverse(what: str) -> None:
     detail, basic = f"Read{what}Detail", f"Read{what}Basic"
     assert ask(consent(terms={"permissions": [detail]}), permissions=[basic]).decision == "allow"

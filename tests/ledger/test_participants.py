@@ -100,7 +100,9 @@ def test_an_unknown_ruleset_is_refused() -> None:
     refuse(InvalidInput, Registry(), {**OPENED, "ruleset": 9})
 
 
-@pytest.mark.parametrize("kind", ["key.added", "key.revoked", "participant.suspended", "participant.reinstated", "disclosure"])
+@pytest.mark.parametrize(
+    "kind", ["key.added", "key.revoked", "participant.suspended", "participant.reinstated", "disclosure"]
+)
 def test_nothing_is_recorded_about_a_participant_before_its_registration(kind: str) -> None:
     refuse(NotFound, registry(), EXAMPLES[kind])
 

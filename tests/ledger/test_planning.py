@@ -88,7 +88,9 @@ class Desk:
 
     def grant(self, **changes: Any) -> str:
         consent_id = new_consent_id()
-        told = self.plan(self.request(consent_id, **changes), self.authorise(consent_id, terms_hash=terms_hash(terms(**changes))))
+        told = self.plan(
+            self.request(consent_id, **changes), self.authorise(consent_id, terms_hash=terms_hash(terms(**changes)))
+        )
         assert not any(isinstance(result, LedgerError) for result in told.results)
         return consent_id
 
@@ -201,7 +203,7 @@ def test_a_batch_gives_each_item_its_own_decision_and_place() -> None:
 
 def _refused() -> dict[str, Any]:
     return {
-        "an unknown consent": lambda d, c: d.revoke(new_consent_id()),
+        "an unknown consent": lambda d, _c: d.revoke(new_consent_id()),
         "a stranger's revocation": lambda d, c: d.say(STRANGER, "consent.revoke", consent_id=c, reason="r", by="customer"),
         "a used consent id": lambda d, c: d.request(c),
         "an unaccompanied authorisation": lambda d, c: SubmitStatement(d.authorise(c).statement),
@@ -217,29 +219,29 @@ def _refused() -> dict[str, Any]:
         "an access by a bank that does not relay": lambda d, c: d.access(c, BANK),
         "a relayed access by the recipient": lambda d, c: d.access(c, FINTECH, relayed=True),
         "a release by the recipient": lambda d, c: d.say(FINTECH, "access.release", **leg(c)),
-        "a release of an unknown consent": lambda d, c: d.say(BANK, "access.release", **leg(new_consent_id())),
+        "a release of an unknown consent": lambda d, _c: d.say(BANK, "access.release", **leg(new_consent_id())),
         "a receipt by a stranger": lambda d, c: d.say(STRANGER, "access.receive", **leg(c)),
         "a release on a basis that is not yet": lambda d, c: d.say(BANK, "access.release", **leg(c, basis=10_000)),
-        "a request by a bank": lambda d, c: d.say(
+        "a request by a bank": lambda d, _c: d.say(
             BANK, "consent.request", consent_id=new_consent_id(), terms=terms(recipient=BANK, holder=OTHER_BANK)
         ),
-        "an enrolment by a recipient": lambda d, c: d.say(
+        "an enrolment by a recipient": lambda d, _c: d.say(
             FINTECH, "subject.unenrol", subject=reference(), credential_id=b64u(bytes(16)), reason="lost"
         ),
-        "an unenrolment of nothing": lambda d, c: d.say(
+        "an unenrolment of nothing": lambda d, _c: d.say(
             BANK, "subject.unenrol", subject=reference(), credential_id=b64u(bytes(16)), reason="lost"
         ),
-        "an expiry before its time": lambda d, c: ExpireConsent(c),
-        "an expiry of an unknown consent": lambda d, c: ExpireConsent(new_consent_id()),
-        "no documents": lambda d, c: RecordDocuments(()),
-        "a document that is none": lambda d, c: RecordDocuments(({"type": "nonsense"},)),
-        "a good document and a bad one": lambda d, c: RecordDocuments(
+        "an expiry before its time": lambda _d, c: ExpireConsent(c),
+        "an expiry of an unknown consent": lambda _d, _c: ExpireConsent(new_consent_id()),
+        "no documents": lambda _d, _c: RecordDocuments(()),
+        "a document that is none": lambda _d, _c: RecordDocuments(({"type": "nonsense"},)),
+        "a good document and a bad one": lambda _d, _c: RecordDocuments(
             (registered("new-one", "auditor"), registered("new-one", "auditor"))
         ),
-        "a good document and one too large": lambda d, c: RecordDocuments(
+        "a good document and one too large": lambda _d, _c: RecordDocuments(
             (registered("new-one", "auditor"), {**registered("new-two", "auditor"), "name": "🏦" * 200})
         ),
-        "an index-head without its map": lambda d, c: RecordIndexHead(),
+        "an index-head without its map": lambda _d, _c: RecordIndexHead(),
         "a late statement": lambda d, c: d.say(FINTECH, "access.request", **item(c), iat=NOW // 1000 - 301),
         "another log's statement": lambda d, c: d.say(FINTECH, "access.request", **item(c), aud="other/1"),
     }  # fmt: skip
@@ -263,7 +265,9 @@ def copied(world: World) -> World:
 def test_a_refused_command_leaves_no_trace(name: str) -> None:
     desk = Desk()
     consent_id = desk.grant()
-    desk.plan(desk.say(FINTECH, "consent.amend", consent_id=consent_id, previous_version=1, terms=terms(retention_days=5)))
+    desk.plan(
+        desk.say(FINTECH, "consent.amend", consent_id=consent_id, previous_version=1, terms=terms(retention_days=5))
+    )
     command = _refused()[name](desk, consent_id)
     with_it, without = copied(desk.world), copied(desk.world)
     access = desk.access(consent_id)
@@ -277,7 +281,9 @@ def test_a_refused_command_leaves_no_trace(name: str) -> None:
 
 def test_documents_are_recorded_all_and_in_order() -> None:
     desk = Desk()
-    plan = desk.plan(RecordDocuments((registered("new-one", "auditor"), about("participant.suspended", "new-one", reason="x"))))
+    plan = desk.plan(
+        RecordDocuments((registered("new-one", "auditor"), about("participant.suspended", "new-one", reason="x")))
+    )
     assert [entry.act for entry in plan.entries] == ["participant.registered", "participant.suspended"]
     assert desk.world.registry.is_suspended("new-one")
     assert desk.world.registry.size == desk.world.size
@@ -309,7 +315,8 @@ def test_the_legs_of_an_access_are_recorded_in_the_consents_chain() -> None:
     consent_id = desk.grant()
     (index,) = desk.one(desk.access(consent_id))
     plan = desk.plan(
-        desk.say(BANK, "access.release", **leg(consent_id, index)), desk.say(FINTECH, "access.receive", **leg(consent_id, index))
+        desk.say(BANK, "access.release", **leg(consent_id, index)),
+        desk.say(FINTECH, "access.receive", **leg(consent_id, index)),
     )
     assert [(entry.act, entry.kind, entry.chain) for entry in plan.entries] == [
         (act, Kind.CONSENT, consent_chain(consent_id)) for act in ("access.release", "access.receive")
@@ -358,7 +365,8 @@ def test_nothing_is_added_to_an_erased_chain() -> None:
     late = new_consent_id()
     plan = desk.plan(
         desk.request(consent_id), desk.access(consent_id), desk.batch(kept, consent_id), desk.revoke(consent_id),
-        desk.say(BANK, "access.release", **leg(consent_id)), ExpireConsent(consent_id), desk.request(late), desk.authorise(late),
+        desk.say(BANK, "access.release", **leg(consent_id)), ExpireConsent(consent_id),
+        desk.request(late), desk.authorise(late),
     )  # fmt: skip
     assert [type(result) for result in plan.results] == [NotFound] * 6 + [tuple, NotFound]
     assert len(plan.entries) == 1

@@ -99,7 +99,9 @@ def test_e03_space_escapes_and_controls_are_refused(old: bytes, new: bytes) -> N
 
 def test_text_of_any_script_and_with_quotes_is_read() -> None:
     words = 'Ünïcödé "quoted" \\ 帳本 🏦'
-    text = payload("consent.request", FINTECH, NOW, consent_id=new_consent_id(), terms=terms(purpose={"code": "x", "text": words}))
+    text = payload(
+        "consent.request", FINTECH, NOW, consent_id=new_consent_id(), terms=terms(purpose={"code": "x", "text": words})
+    )
     statement = parse_statement(with_payload(text), REGISTRY.check_signature)
     assert statement.payload.terms.purpose.text == words  # type: ignore[union-attr]
 
@@ -110,7 +112,11 @@ def test_e04_integers_stay_below_2_to_the_53() -> None:
 
 
 def test_e05_deep_nesting_is_refused_and_crashes_nothing() -> None:
-    for deep in (b"[" * 12_000, b'{"act":' * 1_700, b'{"act":"consent.request","a":' + b"[" * 6_000 + b"]" * 6_000 + b"}"):
+    for deep in (
+        b"[" * 12_000,
+        b'{"act":' * 1_700,
+        b'{"act":"consent.request","a":' + b"[" * 6_000 + b"]" * 6_000 + b"}",
+    ):
         refused(with_payload(deep))
 
 
@@ -146,7 +152,13 @@ def test_e08_a_leaf_of_another_version_is_refused() -> None:
 
 def test_e09_base64url_has_one_spelling() -> None:
     head, body, signature = EDDSA.sign(BODY).split(".")
-    for bad in (signature + "=", signature + "==", signature[:-1] + _next(signature[-1]), signature.replace("_", "/"), " " + signature):
+    for bad in (
+        signature + "=",
+        signature + "==",
+        signature[:-1] + _next(signature[-1]),
+        signature.replace("_", "/"),
+        " " + signature,
+    ):
         if bad != signature:
             refused(f"{head}.{body}.{bad}")
     refused(f"{head}.{body}=.{signature}")
@@ -166,7 +178,9 @@ def _next(character: str) -> str:
 
 def header(**members: object) -> bytes:
     return json.dumps(
-        {"alg": EDDSA.alg, "kid": EDDSA.kid, "typ": "consent-statement+jwt", **members}, sort_keys=True, separators=(",", ":")
+        {"alg": EDDSA.alg, "kid": EDDSA.kid, "typ": "consent-statement+jwt", **members},
+        sort_keys=True,
+        separators=(",", ":"),
     ).encode()
 
 
@@ -263,9 +277,7 @@ def test_a_key_for_client_authentication_signs_no_statement(sqlite_node: Node) -
 @pytest.mark.parametrize("seconds", [-301, 301])
 def test_a_statement_that_is_not_of_this_moment_is_refused(sqlite_node: Node, seconds: int) -> None:
     with pytest.raises(BadStatement, match="300 s"):
-        sqlite_node.record(
-            sqlite_node.fintech, "access.request", **item(new_consent_id()), iat=NOW // 1000 + seconds
-        )
+        sqlite_node.record(sqlite_node.fintech, "access.request", **item(new_consent_id()), iat=NOW // 1000 + seconds)
 
 
 @pytest.mark.parametrize("seconds", [-300, 300])

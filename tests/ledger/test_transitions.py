@@ -232,7 +232,11 @@ def authorise(iss: str = BANK, **changes: Any) -> ConsentAuthorise:
 def test_one_authorisation_is_enough_for_terms_that_ask_for_one() -> None:
     waiting = consent("AWAITING", authorisers=(), accounts=(), subject="")
     after = do(waiting, authorise())
-    assert (after.status, after.accounts, after.subject) == (Status.ACTIVE, (reference("account-2"),), reference("pseudonym"))
+    assert (after.status, after.accounts, after.subject) == (
+        Status.ACTIVE,
+        (reference("account-2"),),
+        reference("pseudonym"),
+    )
 
 
 def test_each_of_several_authorisers_is_needed_and_counted_once() -> None:
@@ -305,8 +309,15 @@ def test_a_pending_version_takes_over_when_all_have_authorised_it(status: str) -
     pending = do(consent(status), amend(**new))
     refused(IllegalTransition, pending, authorise(version=1, terms=new))
     half = do(pending, authorise(version=2, terms=new, authoriser=reference("first"), accounts=[reference("x")]))
-    assert (half.status, half.version, half.terms.retention_days, half.accounts) == (status, 1, 90, (reference("account"),))
-    whole = do(half, authorise(version=2, terms=new, authoriser=reference("second"), accounts=[reference("y")]), index=21)
+    assert (half.status, half.version, half.terms.retention_days, half.accounts) == (
+        status,
+        1,
+        90,
+        (reference("account"),),
+    )
+    whole = do(
+        half, authorise(version=2, terms=new, authoriser=reference("second"), accounts=[reference("y")]), index=21
+    )
     assert (whole.status, whole.version, whole.terms.retention_days) == (Status.ACTIVE, 2, 10)
     assert (set(whole.accounts), whole.pending, whole.basis) == ({reference("x"), reference("y")}, None, 21)
 

@@ -1,0 +1,132 @@
+"""A database that goes back, or becomes another: the node that signed for it does not sign again (F02)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ledger.assembly import create_log, open_ledger
+from ledger.errors import Corrupt, LedgerError, Rollback, SequencerStopped
+from ledger.highwater import HighWater
+from ledger.notes.checkpoint import sign_checkpoint
+from ledger.notes.keys import Ed25519NoteSigner
+from tests.ledger.kit import Backup, Node, audit, new_consent_id
+
+SIGNER = Ed25519NoteSigner("ledger.example/1", b"k" * 32)
+
+
+def refused(node: Node, kind: type[LedgerError], saying: str) -> None:
+    ledger = open_ledger(node.config, clock=node.clock)
+    try:
+        with pytest.raises(kind, match=saying):
+            ledger.start()
+    finally:
+        ledger.stop()
+
+
+def test_a_database_of_yesterday_is_refused_at_start(node: Node) -> None:
+    node.grant()
+    yesterday = Backup.of(node.config.database_url)
+    node.grant()
+    node.ledger.stop()
+    yesterday.restore()
+    refused(node, Rollback, "has signed a checkpoint of")
+    assert node.ledger.stopped_because is not None
+
+
+def test_a_database_that_goes_back_under_a_running_node_stops_it(node: Node) -> None:
+    consent_id = node.grant()
+    yesterday = Backup.of(node.config.database_url)
+    node.access(consent_id)
+    yesterday.restore()
+    with pytest.raises(SequencerStopped, match="went back"):
+        node.access(consent_id)
+    assert "Rollback" in (node.ledger.stopped_because or "")
+    with pytest.raises(SequencerStopped):
+        node.revoke(consent_id)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_another_history_of_the_same_or_a_larger_size_is_refused(node: Node, more: int) -> None:
+    consent_id = node.grant()
+    fork = Backup.of(node.config.database_url)
+    node.access(consent_id)
+    fork.restore()
+    rival = node.beside("rival")
+    rival.start()
+    for _ in range(1 + more):
+        rival.record(node.say(node.fintech, "access.receive", consent_id=consent_id, basis=3, rows=1, bytes=1,
+                              digest="A" * 43, interaction_id="interaction"))  # fmt: skip
+    rival.stop()
+    with pytest.raises(SequencerStopped, match="another history"):
+        node.access(consent_id)
+    refused(node, Rollback, "history differs")
+
+
+def test_a_node_that_continues_its_own_history_starts(node: Node) -> None:
+    consent_id = node.grant()
+    node.restart()
+    other = node.beside("other")
+    other.start()
+    other.record(node.say(node.bank, "consent.revoke", consent_id=consent_id, reason="r", by="customer"))
+    other.stop()
+    assert node.access(consent_id).outcome.reasons == ("CONSENT_REVOKED",)  # type: ignore[union-attr]
+    node.restart()
+    audit(node.config.database_url, node.ledger)
+
+
+def test_the_file_follows_what_other_nodes_recorded(node: Node) -> None:
+    consent_id = node.grant()
+    other = node.beside("other")
+    other.start()
+    note = other.record(node.say(node.bank, "consent.revoke", consent_id=consent_id, reason="r", by="customer"))[
+        0
+    ].checkpoint
+    other.stop()
+    with pytest.raises(LedgerError):
+        node.revoke(new_consent_id())  # refused, but the node has looked at the head
+    assert node.config.highwater_file.read_text() == note
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe\x00", b"ledger.example/1\n5\n", b"\r\n"])
+def test_a_damaged_file_is_named_with_what_to_do(sqlite_node: Node, damage: bytes) -> None:
+    node = sqlite_node
+    node.ledger.stop()
+    good = node.config.highwater_file.read_bytes()
+    node.config.highwater_file.write_bytes(good.replace(b"\n", b"\r\n") if damage == b"\r\n" else damage)
+    refused(node, Corrupt, str(node.config.highwater_file))
+    node.config.highwater_file.write_bytes(good)
+    node.restart()
+
+
+def test_the_file_of_another_log_is_refused(tmp_path: Path) -> None:
+    other = Ed25519NoteSigner("other.example/1", b"o" * 32)
+    path = tmp_path / "highwater"
+    HighWater(path, other.vkey).record(sign_checkpoint("other.example/1", 7, b"r" * 32, other))
+    with pytest.raises(Corrupt, match="another log"):
+        HighWater(path, SIGNER.vkey).read()
+
+
+def test_a_node_that_has_never_signed_takes_any_database(tmp_path: Path) -> None:
+    water = HighWater(tmp_path / "highwater", SIGNER.vkey)
+    assert water.read() is None
+    water.check(0, None)
+    water.sync()
+
+
+def test_a_forged_checkpoint_in_the_database_is_no_proof_of_history(tmp_path: Path) -> None:
+    water = HighWater(tmp_path / "highwater", SIGNER.vkey)
+    note = sign_checkpoint("ledger.example/1", 7, b"r" * 32, SIGNER)
+    water.record(note)
+    water.check(7, note)
+    water.check(9, note)
+    for size, at in ((6, None), (7, None), (9, None), (9, sign_checkpoint("ledger.example/1", 7, b"s" * 32, SIGNER))):
+        with pytest.raises(Rollback):
+            water.check(size, at)
+
+
+def test_a_new_log_is_not_begun_where_this_node_has_signed(sqlite_node: Node) -> None:
+    sqlite_node.ledger.stop()
+    with pytest.raises(Corrupt, match="second"):
+        create_log(sqlite_node.config, clock=sqlite_node.clock)
