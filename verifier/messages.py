@@ -148,6 +148,42 @@ SENTENCES: dict[str, str] = {
 }
 
 
+COUNTED: dict[str, str] = {
+    "access decisions": "访问决定",
+    "checkpoint signatures": "检查点签名",
+    "companions of authorisations": "授权的伴随记录",
+    "completeness maps": "完整性映射",
+    "consent transitions": "同意状态变更",
+    "entries": "条目",
+    "evidence bodies": "证据正文",
+    "identities (iss, jti)": "身份 (iss, jti)",
+    "legs of accesses": "访问的双方记录",
+    "operator documents": "运营方文件",
+    "signed statements": "已签署的声明",
+    "tiles": "分块",
+    "passkey confirmations": "通行密钥确认",
+    "inclusion proof": "包含证明",
+    "commitment": "承诺",
+    "statement signature": "声明签名",
+    "growth since the trusted checkpoint": "自可信检查点以来的增长",
+    "evidence withheld": "未披露的证据",
+    "evidence erased, as an erasure document says": "已依删除文件删除的证据",
+    "evidence that was refused (see the defects)": "被拒绝的证据(见缺陷)",
+    "index-heads after a damaged entry": "损坏条目之后的索引头",
+    "authorisations whose companion may be withheld": "伴随记录可能未披露的授权",
+    "entries of consents whose state is unknown since an entry was withheld, erased or unreadable": (
+        "因有条目未披露、已删除或无法读取而状态未知的同意的条目"
+    ),
+    "signatures of statements (left out on request)": "声明签名(按要求略过)",
+    "evidence and rules (left out on request)": "证据与规则(按要求略过)",
+}
+
+
+def counted(text: str, language: str) -> str:
+    """What was counted as checked or not checked."""
+    return COUNTED.get(text, text) if language == "zh" else text
+
+
 def default_language() -> str:
     """The reader's language from the environment: zh for Chinese locales, else en."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):

@@ -106,6 +106,7 @@ class Replay:
         if facts is None:
             chain.known = False
             self.lost += 1
+            self.findings.unchecked["evidence that was refused (see the defects)"] += 1
             return
         self.findings.checked["evidence bodies"] += 1
         self.findings.acts[facts.act] += 1

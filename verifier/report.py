@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from verifier.charts import bars, timeline
 from verifier.errors import Defect, ExitStatus
-from verifier.messages import advice, code_sentence, sentence, word
+from verifier.messages import advice, code_sentence, counted, sentence, word
 from verifier.neutral import page
 from verifier.result import Result
 
@@ -19,7 +19,8 @@ _STYLE = """
 *{box-sizing:border-box}body{margin:0 auto;padding:2rem 1.25rem;max-width:62rem;background:var(--paper);color:var(--ink);
 font:1rem/1.5 system-ui,"Noto Sans","Noto Sans CJK SC","Microsoft YaHei","PingFang SC",sans-serif}
 h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}
-.verdict{border:3px solid;border-radius:.5rem;padding:1rem 1.25rem}.verdict b{font-size:1.75rem;display:block}
+.verdict{border:3px solid;border-radius:.5rem;padding:1rem 1.25rem}.verdict{margin-bottom:1rem}.verdict>b{font-size:1.75rem;display:block}
+tbody td:nth-child(2){min-width:9.5rem}
 .s0{color:var(--good)}.s1{color:var(--bad)}.s2,.s3{color:var(--warn)}.verdict p{color:var(--ink);margin:.25rem 0 0}
 table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;vertical-align:top;padding:.35rem .5rem;
 border-bottom:1px solid var(--line)}td{overflow-wrap:anywhere}td.n{text-align:right;font-variant-numeric:tabular-nums}
@@ -80,16 +81,18 @@ def _coverage(result: Result, language: str) -> list[str]:
     found = result.findings
     parts = [
         f"<h2>{page(word('checked', language))}</h2>",
-        _counted(found.checked),
+        _counted(found.checked, language),
         f"<h2>{page(word('unchecked', language))}</h2>",
     ]
-    parts.append(_counted(found.unchecked) if found.unchecked else f"<p>{page(word('nothing', language))}</p>")
+    parts.append(
+        _counted(found.unchecked, language) if found.unchecked else f"<p>{page(word('nothing', language))}</p>"
+    )
     return parts
 
 
-def _counted(counts: Mapping[str, int]) -> str:
+def _counted(counts: Mapping[str, int], language: str) -> str:
     cells = "".join(
-        f'<tr><th scope="row">{page(what)}</th><td class="n">{count:,}</td></tr>'
+        f'<tr><th scope="row">{page(counted(what, language))}</th><td class="n">{count:,}</td></tr>'
         for what, count in sorted(counts.items())
     )
     return f"<table>{cells}</table>"

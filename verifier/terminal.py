@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TextIO
 
 from verifier.errors import Defect, ExitStatus
-from verifier.messages import advice, code_sentence, sentence, word
+from verifier.messages import advice, code_sentence, counted, sentence, word
 from verifier.neutral import neutral
 from verifier.result import Result
 
@@ -73,12 +73,12 @@ def _counts(result: Result, language: str) -> Iterator[str]:
     found = result.findings
     if found.checked:
         yield f"  {word('checked', language)}: " + ", ".join(
-            f"{count:,} {what}" for what, count in sorted(found.checked.items()) if count
+            f"{count:,} {counted(what, language)}" for what, count in sorted(found.checked.items()) if count
         )
     if found.unchecked:
         yield f"  {word('unchecked', language)}:"
         for what, count in sorted(found.unchecked.items()):
-            yield f"    – {count:,} × {what}"
+            yield f"    – {count:,} × {counted(what, language)}"
 
 
 def _grouped(defects: list[Defect], counts: dict[str, int], language: str) -> Iterator[str]:
