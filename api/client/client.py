@@ -270,7 +270,7 @@ class LedgerClient:
             entries = _entries.decode(answer.body).entries
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ReceiptRefused(f"the answer holds no receipts: {error}") from None
-        return [await self._open(bytes(entry.receipt)) for entry in entries]
+        return await asyncio.gather(*(self._open(bytes(entry.receipt)) for entry in entries))
 
     async def _open(self, file: bytes) -> VerifiedReceipt:
         receipt = open_receipt(file, self.trust)

@@ -65,10 +65,18 @@ class Service:
 
     def join(self, participant: str, *roles: str, alg: Any = "EdDSA") -> Member:
         member = Member(
-            participant, LocalSigner.generate(f"{participant}-1", alg), LocalSigner.generate(f"{participant}-c", "ES256")
+            participant,
+            LocalSigner.generate(f"{participant}-1", alg),
+            LocalSigner.generate(f"{participant}-c", "ES256"),
         )
         self.node.ledger.record_documents(
-            {"type": "participant.registered", "v": 1, "participant": participant, "name": participant, "roles": sorted(roles)},
+            {
+                "type": "participant.registered",
+                "v": 1,
+                "participant": participant,
+                "name": participant,
+                "roles": sorted(roles),
+            },
             key_added(participant, member.signer, "statement"),
             key_added(participant, member.client_key, "client"),
         )

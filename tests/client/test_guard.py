@@ -1,0 +1,399 @@
+"""The guard before a bank's application, against a real ledger, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+
+from api.client import Directory, LedgerClient, Pseudonyms, VerifiedReceipt, open_receipt, request_digest
+from api.guard import (
+    RECEIPT_HEADER,
+    REFUSALS,
+    STATEMENT_HEADER,
+    AlreadyUsed,
+    ConsentGuard,
+    GuardedAccess,
+    NoRoom,
+    UsedInMemory,
+    mask_pan,
+    receipt_header,
+)
+from ledger.canonical import b64u, unb64u
+from ledger.clock import SystemClock
+from ledger.policy.reasons import Reason
+from tests.client.service import Service, active_consent, balance_item, running_service
+
+ROWS = [
+    {"booked": 100, "direction": "credit", "card": "4000123412341234"},
+    {"booked": 200, "direction": "debit", "card": "4000123412341234"},
+    {"booked": 300, "direction": "credit", "card": "4000123412341234"},
+]
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("guard")
+    url = f"sqlite:///{folder / 'ledger.sqlite'}"
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgres_server")
+        name = f"guard_{uuid.uuid4().hex}"
+        with server.connect() as admin:
+            admin.execute(f"CREATE DATABASE {name}")
+        url = server.url(name)
+    with running_service(url, folder) as running:
+        yield running
+
+
+class LateClock:
+    """A clock that can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def now(self) -> int:
+        return SystemClock().now() + self.ahead
+
+
+@dataclass
+class Scene:
+    """A bank behind its guard, two recipients, one consent for one account."""
+
+    bank: LedgerClient
+    app: LedgerClient
+    other: LedgerClient
+    http: httpx.AsyncClient
+    consent_id: str
+    account: str
+    clock: LateClock
+    book: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def path(self, what: str = "balances") -> str:
+        return f"/accounts/{self.account}/{what}"
+
+    def item(self, what: str = "balances", permission: str = "ReadBalances", **replaced: Any) -> Any:
+        members = {
+            "permissions": [permission], "request_digest": request_digest("bank-a", "GET", self.path(what)),
+            "interaction": str(uuid.uuid4()),
+        }  # fmt: skip
+        return balance_item(self.consent_id, self.account, **(members | replaced))
+
+    async def get(self, headers: dict[str, str], path: str | None = None) -> httpx.Response:
+        return await self.http.get(path or self.path(), headers=headers)
+
+    async def online(self, item: Any, path: str | None = None, client: LedgerClient | None = None) -> httpx.Response:
+        signer = client or self.app
+        return await self.get({STATEMENT_HEADER: signer.statements.access(item).text}, path)
+
+
+class Book:
+    def __init__(self, held: dict[str, dict[str, str]]) -> None:
+        self._held = held
+
+    async def accounts(self, consent_id: str) -> dict[str, str] | None:
+        return self._held.get(consent_id)
+
+
+def bank_application(guard: ConsentGuard) -> FastAPI:
+    app = FastAPI(telemetry=None)
+    guard.install(app)
+
+    balances_needed = Depends(guard("ReadBalances", account="account"))
+    transactions_needed = Depends(guard("ReadTransactionsDetail", account="account"))
+
+    @app.get("/accounts/{account}/balances")
+    async def balances(account: str, access: GuardedAccess = balances_needed) -> dict[str, Any]:
+        return {"account": access.account, "present": access.customer_present}
+
+    @app.get("/accounts/{account}/transactions")
+    async def transactions(account: str, access: GuardedAccess = transactions_needed) -> list[dict[str, Any]]:
+        given = access.transactions(ROWS, when=lambda row: row["booked"], direction=lambda row: row["direction"])
+        return [access.mask(row, pan=["card"]) for row in given]
+
+    return app
+
+
+def play(service: Service, story: Callable[[Scene], Coroutine[Any, Any, None]], **terms: Any) -> None:
+    async def run() -> None:
+        pseudonyms, consent_id, clock = Pseudonyms.generate(), str(uuid.uuid4()), LateClock()
+        book: dict[str, dict[str, str]] = {}
+        async with (
+            service.client("bank-a") as bank,
+            service.client("app-1") as app,
+            service.client("app-2") as other,
+        ):
+            account = await active_consent(bank, app, consent_id, pseudonyms, **terms)
+            book[consent_id] = {account: "account-1"}
+            guard = ConsentGuard(bank, Directory(bank), Book(book), clock=clock)
+            transport = httpx.ASGITransport(bank_application(guard))
+            async with httpx.AsyncClient(transport=transport, base_url="http://bank.example") as http:
+                await story(Scene(bank, app, other, http, consent_id, account, clock, book))
+
+    asyncio.run(run())
+
+
+def reason(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    return answer.status_code, problem["reason"]
+
+
+def receipt_in(answer: httpx.Response, service: Service) -> VerifiedReceipt:
+    return open_receipt(unb64u(answer.headers[RECEIPT_HEADER]), service.trust)
+
+
+def test_an_allowed_access_gets_its_data_and_its_receipt(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        answer = await scene.online(scene.item())
+        assert (answer.status_code, answer.json()) == (200, {"account": "account-1", "present": True})
+        assert receipt_in(answer, service).allowed
+        assert answer.headers["cache-control"] == "no-store"
+
+    play(service, story)
+
+
+def test_rows_are_narrowed_to_window_and_direction_and_cards_are_masked(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        item = scene.item("transactions", "ReadTransactionsDetail", from_=50, to=250)
+        answer = await scene.online(item, scene.path("transactions"))
+        assert answer.json() == [{"booked": 100, "direction": "credit", "card": "************1234"}]
+
+    play(service, story, history_from=60)
+
+
+def test_a_fresh_receipt_is_enough_and_the_ledger_is_not_asked(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        warm = await scene.online(scene.item())
+        assert warm.status_code == 200
+        receipt = await scene.app.access(scene.item())
+        before = await scene.app.checkpoint()
+        answer = await scene.get(receipt_header(receipt))
+        assert answer.status_code == 200
+        assert receipt_in(answer, service).index == receipt.index
+        assert (await scene.app.checkpoint()).size == before.size
+        assert reason(await scene.get(receipt_header(receipt))) == (409, "REPLAYED")
+
+    play(service, story)
+
+
+def test_receipts_out_of_a_batch_open_the_same_door(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        receipts = await scene.app.access_many([scene.item(customer_present=False) for _ in range(3)])
+        for receipt in receipts:
+            assert (await scene.get(receipt_header(receipt))).status_code == 200
+
+    play(service, story)
+
+
+def test_a_statement_lets_data_out_once(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        headers = {STATEMENT_HEADER: scene.app.statements.access(scene.item()).text}
+        assert (await scene.get(headers)).status_code == 200
+        assert reason(await scene.get(headers)) == (409, "REPLAYED")
+        # Not even when its decision has been forgotten, and the consent is gone: then it is too old.
+        await scene.app.revoke(scene.consent_id)
+        scene.clock.ahead = 60_000
+        assert reason(await scene.get(headers)) == (401, "RECEIPT_STALE")
+
+    play(service, story)
+
+
+def test_a_receipt_that_is_old_or_from_the_future_is_refused(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        receipt = await scene.app.access(scene.item())
+        for ahead in (31_000, -10_000):
+            scene.clock.ahead = ahead
+            assert reason(await scene.get(receipt_header(receipt))) == (401, "RECEIPT_STALE")
+
+    play(service, story)
+
+
+def test_after_revocation_nothing_goes_out(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        revoked = await scene.bank.revoke(scene.consent_id)
+        answer = await scene.online(scene.item())
+        assert reason(answer) == (403, "CONSENT_REVOKED")
+        denial = receipt_in(answer, service)
+        assert not denial.allowed
+        assert denial.index > revoked.index
+        denied = await scene.app.access(scene.item())
+        assert reason(await scene.get(receipt_header(denied))) == (403, "CONSENT_REVOKED")
+
+    play(service, story)
+
+
+def test_another_recipients_consent_looks_like_none(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        theirs = await scene.online(scene.item(), client=scene.other)
+        scene.book.clear()
+        nobodys = await scene.online(scene.item())
+        assert reason(theirs) == reason(nobodys) == (403, "CONSENT_UNKNOWN")
+        assert theirs.content == nobodys.content
+        assert RECEIPT_HEADER not in theirs.headers
+
+    play(service, story)
+
+
+def test_too_many_accesses_without_the_customer_are_told_when_to_come_back(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        answers = [await scene.online(scene.item(customer_present=False)) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert reason(answers[-1]) == (429, "FREQUENCY_EXCEEDED")
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 86_401
+
+    play(service, story, frequency_per_day=2)
+
+
+def test_a_statement_about_another_request_is_refused_before_the_ledger_is_asked(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        before = await scene.app.checkpoint()
+        query = scene.path() + "?from=1"
+        elsewhere = request_digest("bank-b", "GET", scene.path())
+        for item, path in (
+            (scene.item(), query),
+            (scene.item(request_digest=elsewhere), scene.path()),
+            (scene.item("transactions", "ReadTransactionsDetail"), scene.path()),
+            (scene.item(permissions=["ReadAccountsBasic", "ReadBalances"]), scene.path()),
+        ):
+            assert reason(await scene.online(item, path)) == (403, "REQUEST_MISMATCH")
+        other_account = request_digest("bank-a", "GET", "/accounts/" + "a" * 22 + "/balances")
+        answer = await scene.online(scene.item(request_digest=other_account), "/accounts/" + "a" * 22 + "/balances")
+        assert reason(answer) == (403, "REQUEST_MISMATCH")
+        strange = scene.item(accounts=["b" * 22], request_digest=request_digest("bank-a", "GET", scene.path()))
+        assert reason(await scene.online(strange)) == (403, "REQUEST_MISMATCH")
+        assert (await scene.app.checkpoint()).size == before.size
+
+    play(service, story)
+
+
+def test_the_order_of_a_query_does_not_matter_and_its_content_does(service: Service) -> None:
+    one = request_digest("bank-a", "get", "/x", [("b", "2"), ("a", "1")])
+    assert one == request_digest("bank-a", "GET", "/x", [("a", "1"), ("b", "2")])
+    others = [
+        request_digest("bank-a", "GET", "/x", [("a", "1")]), request_digest("bank-a", "POST", "/x", [("a", "1"), ("b", "2")]),
+        request_digest("bank-b", "GET", "/x", [("a", "1"), ("b", "2")]), request_digest("bank-a", "GET", "/x", [("a", "2")]),
+        request_digest("bank-a", "GET", "/x", [("a", "1"), ("b", "2")], b"body"),
+    ]  # fmt: skip
+    assert len({one, *others}) == 6
+
+
+def test_what_nobody_known_has_signed_is_refused(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        text = scene.app.statements.access(scene.item()).text
+        changed = text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
+        for headers, expected in (
+            ({}, (401, "HEADER_MISSING")),
+            ({STATEMENT_HEADER: changed}, (401, "SIGNATURE_INVALID")),
+            ({STATEMENT_HEADER: "x"}, (401, "SIGNATURE_INVALID")),
+            ({STATEMENT_HEADER: text, RECEIPT_HEADER: "x"}, (401, "HEADER_MISSING")),
+            ({RECEIPT_HEADER: "not base64"}, (401, "RECEIPT_INVALID")),
+            ({RECEIPT_HEADER: "e30"}, (401, "RECEIPT_INVALID")),
+        ):
+            assert reason(await scene.get(headers)) == expected
+        by_the_bank = scene.bank.statements.access(scene.item()).text
+        assert reason(await scene.get({STATEMENT_HEADER: by_the_bank})) == (403, "ROLE_NOT_PERMITTED")
+        asked = scene.app.statements.make("consent.revoke", consent_id=scene.consent_id, by="customer", reason="x").text
+        assert reason(await scene.get({STATEMENT_HEADER: asked})) == (400, "REQUEST_MALFORMED")
+        twice = [(STATEMENT_HEADER, text), (STATEMENT_HEADER, text)]
+        assert reason(await scene.http.get(scene.path(), headers=twice)) == (400, "REQUEST_MALFORMED")
+
+    play(service, story)
+
+
+def test_a_receipt_of_something_else_or_with_changed_evidence_is_refused(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        denied = await scene.app.access(scene.item(permission="ReadOffers"))
+        file = json.loads(denied.file)
+        file["evidence"] = file["evidence"].replace('"deny"', '"allow"').replace('["PERMISSION_MISSING"]', "[]")
+        forged = {RECEIPT_HEADER: b64u(json.dumps(file).encode())}
+        assert reason(await scene.get(forged)) == (401, "RECEIPT_INVALID")
+        leg = await scene.app.receive(await scene.app.access(scene.item()), rows=1, content=b"", digest=bytes(32))
+        assert reason(await scene.get(receipt_header(leg))) == (401, "RECEIPT_INVALID")
+
+    play(service, story)
+
+
+def test_the_door_stays_shut_while_the_ledger_is_away(service: Service) -> None:
+    async def run() -> None:
+        pseudonyms, consent_id = Pseudonyms.generate(), str(uuid.uuid4())
+        async with (
+            service.client("bank-a") as bank,
+            service.client("app-1") as app,
+            service.client("bank-a", url="http://127.0.0.1:9") as cut_off,
+        ):
+            account = await active_consent(bank, app, consent_id, pseudonyms)
+            directory = Directory(bank)
+            await directory.refresh()
+            held = Book({consent_id: {account: "account-1"}})
+            item = balance_item(consent_id, account)
+            headers = {STATEMENT_HEADER: app.statements.access(item).text}
+            for known, expected in ((directory, 503), (Directory(cut_off), 503)):
+                guard = ConsentGuard(cut_off, known, held)
+                transport = httpx.ASGITransport(bank_application(guard))
+                async with httpx.AsyncClient(transport=transport, base_url="http://bank.example") as http:
+                    answer = await http.get(f"/accounts/{account}/balances", headers=headers)
+                    assert reason(answer) == (expected, "LEDGER_UNAVAILABLE")
+                    assert int(answer.headers["retry-after"]) > 0
+            # The offline way stays open: that is what it is for.
+            guard = ConsentGuard(cut_off, directory, held)
+            receipt = await app.access(balance_item(consent_id, account, "interaction-2"))
+            transport = httpx.ASGITransport(bank_application(guard))
+            async with httpx.AsyncClient(transport=transport, base_url="http://bank.example") as http:
+                answer = await http.get(f"/accounts/{account}/balances", headers=receipt_header(receipt))
+                assert answer.status_code == 200
+
+    asyncio.run(run())
+
+
+def test_every_reason_of_the_ledger_has_its_answer() -> None:
+    assert {reason.value for reason in Reason} - {"CONSENT_NOT_YOURS"} <= set(REFUSALS)
+    assert all(400 <= refusal.status <= 503 for refusal in REFUSALS.values())
+
+
+def test_used_decisions_are_remembered_as_long_as_they_could_be_used() -> None:
+    async def story() -> None:
+        used = UsedInMemory(room=2)
+        await used.use(1, now=0, until=10)
+        with pytest.raises(AlreadyUsed):
+            await used.use(1, now=10, until=20)
+        await used.use(2, now=10, until=20)
+        with pytest.raises(NoRoom):
+            await used.use(3, now=10, until=20)
+        await used.use(3, now=11, until=20)
+
+    asyncio.run(story())
+
+
+def test_cards_show_four_digits_at_most() -> None:
+    assert mask_pan("4000 1234 1234 1234") == "**** **** **** 1234"
+    assert mask_pan("1234") == "****"
+    assert mask_pan("12345") == "*2345"
+
+
+def test_a_key_registered_later_is_found_and_a_suspended_recipient_is_not_served(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        now = [0.0]
+        directory = Directory(scene.bank, monotonic=lambda: now[0])
+        await directory.refresh()
+        name = f"app-{uuid.uuid4().hex[:8]}"
+        service.join(name, "recipient")
+        async with service.client(name) as late:
+            text = late.statements.access(scene.item()).text
+            now[0] = 6.0
+            assert (await directory.check_statement(text)).payload.iss == name
+            assert directory.is_recipient(name)
+            service.node.ledger.record_documents(
+                {"type": "participant.suspended", "v": 1, "participant": name, "reason": "licence-withdrawn"}
+            )
+            await directory.refresh()
+            assert not directory.is_recipient(name)
+
+    play(service, story)
