@@ -34,8 +34,9 @@ if __name__ == "__main__":
     own = resource.getrusage(resource.RUSAGE_SELF)
     peak = int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = 1e6 * (own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime) / audit.size
     print(f"{sys.argv[3]:9} jobs {jobs}: {audit.verdict} {audit.size / took:9,.0f} entries/s wall, main "
-          f"{audit.size / main:9,.0f}/s, CPU {1e6 * (own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime) / audit.size:6.1f} us/entry, "
+          f"{audit.size / main:9,.0f}/s, CPU {cpu:6.1f} us/entry, "
           f"peak {peak / 1024:.0f} MB + workers {children.ru_maxrss / 1024:.0f} MB each", *audit.findings.defects[:2])
 """
 

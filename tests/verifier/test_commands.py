@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.verifier.cases import CASES, honest
-from tests.verifier.forge import DAY, HOLDER, World, b64u, chain_of, encode, tree, write
+from tests.verifier.forge import DAY, HOLDER, World, b64u, chain_of, tree, write
 from verifier.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +55,7 @@ def test_the_single_file_is_the_same_each_time(pyz: Path, tmp_path: Path) -> Non
 
 
 def test_exit_status_one_when_refuted(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files, world = next(case for case in CASES if case.case == "L03").make()
+    files, _ = next(case for case in CASES if case.case == "L03").make()
     write(files, place / "lie")
     status, events = run(capsys, "bundle", place / "lie", "--policy", place / "policy")
     assert status == 1
@@ -83,7 +83,7 @@ def test_exit_status_two_when_it_could_not_check(
 def test_m10_exit_status_three_below_the_quorum(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, events = run(capsys, "bundle", place / "bundle", "--policy", place / "quorum")
     assert (status, events[-1]["code"]) == (3, "VALID_UNWITNESSED")
-    files, world = honest()
+    _, world = honest()
     write(world.files(cosign=True), place / "cosigned")
     status, events = run(capsys, "bundle", place / "cosigned", "--policy", place / "quorum")
     assert (status, events[-1]["code"]) == (0, "VALID")
@@ -92,7 +92,7 @@ def test_m10_exit_status_three_below_the_quorum(place: Path, capsys: pytest.Capt
 def test_an_error_of_our_own_is_never_a_success(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "is_dir", lambda self: 1 / 0)  # the edge: what the operating system answers
+    monkeypatch.setattr(Path, "is_dir", lambda _: 1 / 0)  # the edge: what the operating system answers
     status, events = run(capsys, "bundle", place / "bundle", "--policy", place / "policy")
     assert status == 2
     assert "internal error, please report" in str(events[-1]["reason"])
@@ -290,6 +290,4 @@ def test_c04_a_smaller_history_is_not_what_the_checkpoint_signs(
     cut = {**shorter.files(), "checkpoint": files["checkpoint"], "manifest.json": files["manifest.json"]}
     assert tree(shorter.hashes) != tree(world.hashes)
     write(cut, place / "cut")
-    status, events = run(capsys, "bundle", place / "cut", "--policy", place / "policy", "--jobs", 1)
-    assert status == 1
-    assert encode({"a": 1})
+    assert run(capsys, "bundle", place / "cut", "--policy", place / "policy", "--jobs", 1)[0] == 1
