@@ -7,6 +7,10 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
+from migrations.grants import grant
+
+__all__ = ["alembic_config", "downgrade", "grant", "upgrade"]
+
 
 def alembic_config(url: str) -> Config:
     """Alembic's configuration for one database, without an ini file."""

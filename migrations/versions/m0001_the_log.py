@@ -43,6 +43,7 @@ def downgrade() -> None:
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION consent_ledger_append_only()")
+        op.execute("DROP FUNCTION consent_ledger_grows()")
 
 
 def _tables() -> None:
@@ -151,6 +152,10 @@ def _guard_sqlite() -> None:
         "CREATE TRIGGER log_head_stays BEFORE DELETE ON log_head BEGIN SELECT RAISE(ABORT, 'the head is never deleted'); END"
     )
     op.execute(
+        "CREATE TRIGGER log_head_once BEFORE INSERT ON log_head WHEN EXISTS (SELECT 1 FROM log_head) "
+        "BEGIN SELECT RAISE(ABORT, 'there is one head'); END"
+    )
+    op.execute(
         "CREATE TRIGGER log_head_grows BEFORE UPDATE ON log_head WHEN NEW.size < OLD.size "
         "BEGIN SELECT RAISE(ABORT, 'the log never shrinks'); END"
     )
@@ -174,3 +179,11 @@ def _guard_postgresql() -> None:
         # ALWAYS: else session_replication_role = replica would skip them
         op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only")
         op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_truncate")
+    op.execute(
+        "CREATE FUNCTION consent_ledger_grows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.size < OLD.size THEN "
+        "RAISE EXCEPTION 'the log never shrinks' USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER log_head_grows BEFORE UPDATE ON log_head FOR EACH ROW EXECUTE FUNCTION consent_ledger_grows()"
+    )
+    op.execute("ALTER TABLE log_head ENABLE ALWAYS TRIGGER log_head_grows")

@@ -382,8 +382,8 @@ def unguarded(database_url: str) -> Iterator[Connection]:
                     connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
                 yield connection
                 for table in tables:
-                    connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only")
-                    connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_truncate")
+                    for guard in ("append_only", "no_truncate", *(["grows"] if table == "log_head" else [])):
+                        connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{guard}")
     finally:
         engine.dispose()
 

@@ -6,7 +6,7 @@ import random
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,7 @@ def test_refusals_reach_their_submitter_and_stop_nobody(node: Node) -> None:
         (BadStatement, lambda: node.ledger.record(node.say(node.bank, "consent.authorise"))),
         (InvalidInput, lambda: node.ledger.record_documents({"type": "nonsense"})),
         (InvalidInput, lambda: node.ledger.record_documents({"type": "nonsense", "x": object()})),
-        (InvalidInput, lambda: node.ledger.record_documents()),
+        (InvalidInput, node.ledger.record_documents),
         (InvalidInput, lambda: node.ledger.record_documents({**registered("x-1", "auditor"), "name": "🏦" * 200})),
         (Conflict, lambda: node.ledger.record_documents(registered(BANK, "holder"))),
         (BadSignature, lambda: node.ledger.record("YWJj.YWJj.YWJj")),
@@ -210,13 +210,17 @@ def test_more_than_may_wait_is_pushed_back_and_the_rest_is_answered(engine_url: 
     with running(tmp_path, engine_url, max_waiting=3, max_batch=2) as node:
         consent_id = node.grant()
         with lock_held(engine_url):
-            waiting = []
+            waiting: list[Future[Any]] = []
             with pytest.raises(QueueFull):
-                while len(waiting) < 50:
-                    waiting.append(node.ledger.submit_soon(_access(node, consent_id)))
+                _submit_many(node, consent_id, waiting)
         indexes = [future.result(20)[0].index for future in waiting]  # type: ignore[index]
         assert indexes == sorted(indexes)
         assert node.ledger.figures.pushed_back >= 1
+
+
+def _submit_many(node: Node, consent_id: str, waiting: list[Future[Any]]) -> None:
+    while len(waiting) < 50:
+        waiting.append(node.ledger.submit_soon(_access(node, consent_id)))
 
 
 def _access(node: Node, consent_id: str) -> Any:
