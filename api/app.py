@@ -21,6 +21,7 @@ from api.observing import Observed, note_security_event
 from api.openapi import Documentation
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
 from api.routes import bundles, consents, log, operations, participants, receipts, submissions, tokens
+from api.web import mount
 from api.wire import App, problem_reply, visit_of
 from ledger.errors import LedgerError
 
@@ -86,6 +87,7 @@ def create_framework(node: Node) -> FastAPI:
     app.add_exception_handler(LedgerError, on_refusal)
     app.add_exception_handler(RequestValidationError, on_bad_parameters)
     app.add_exception_handler(HTTPException, on_framework_error)
+    mount(app, node.ledger, settings)
     return app
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, model_validato
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
+from api.web.settings import WebSettings
 from ledger.assembly import NodeConfig
 
 INSTALLED_STATE = Path("/var/lib/consent-ledger")
@@ -45,7 +46,12 @@ class Settings(BaseSettings):
     """All settings of a node. Secrets are files, never values."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CONSENT_LEDGER_", frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+        env_prefix="CONSENT_LEDGER_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_default=True,
     )
 
     state_dir: Path = Field(default_factory=default_state_dir)
@@ -105,6 +111,9 @@ class Settings(BaseSettings):
     """Serve `/metrics` without a token, for a Prometheus that cannot prove a key; keep the port to your own network then."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     """Least severity of what is logged: `debug`, `info`, `warning` or `error`."""
+
+    web: WebSettings = WebSettings()
+    """The pages for people: `CONSENT_LEDGER_WEB__…` (docs/people.md)."""
 
     @model_validator(mode="after")
     def _fill_in(self) -> Self:

@@ -1,0 +1,201 @@
+"""The holder's agent: whoever signs for the holder on a customer's wish (docs/spec/consents.md, docs/people.md).
+
+Pages know what a customer wants and never see a key. `LocalAgent` signs in this process (development, or a bank that runs the
+pages itself); `RemoteAgent` (agent_remote.py) asks the bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from api.client.pseudonyms import Pseudonyms
+from api.client.signing import LocalSigner, StatementSigner
+from api.client.statements import StatementMaker
+from api.web.people import Person, Sca
+from ledger.assembly import read_secret
+from ledger.clock import Clock
+from ledger.entries.fields import ParticipantId, Reference, Text
+from ledger.errors import NotFound
+
+Step = Literal["consent.pause", "consent.reject", "consent.resume", "consent.revoke"]
+"""What a customer can do with a consent besides authorising it."""
+
+
+class Account(Struct, frozen=True):
+    """One account of a customer, as its reference within one consent and in words for the customer's eyes."""
+
+    reference: str
+    label: str
+
+
+class Authorisation(Struct, frozen=True, kw_only=True):
+    """What a customer agrees to."""
+
+    consent_id: str
+    version: int
+    terms_hash: str
+    recipient: str
+    accounts: tuple[str, ...]
+    sca: Sca
+
+
+class Signed(Struct, frozen=True):
+    """A statement of the holder, with its companion where the act has one."""
+
+    statement: str
+    companion: str | None = None
+
+
+class HolderAgent(Protocol):
+    """What the pages ask of a holder. Every method raises LedgerError kinds: Unavailable when there is no answer."""
+
+    @property
+    def holder(self) -> str:
+        """The participant id of the holder."""
+        ...
+
+    def accounts(self, person: Person, consent_id: str) -> tuple[Account, ...]:
+        """The accounts that a customer may share under this consent."""
+        ...
+
+    def authorise(self, person: Person, wish: Authorisation) -> Signed:
+        """Sign `consent.authorise` and its companion."""
+        ...
+
+    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:
+        """Sign a step by the customer."""
+        ...
+
+    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
+        """Sign `subject.enrol` for a new passkey."""
+        ...
+
+    def unenrol(self, person: Person, credential_id: str, reason: str) -> Signed:
+        """Sign `subject.unenrol`."""
+        ...
+
+
+class CustomerAccount(Struct, frozen=True, forbid_unknown_fields=True):
+    """An account in a customers file."""
+
+    id: str
+    label: Text
+
+
+class Customer(Struct, frozen=True, forbid_unknown_fields=True):
+    """A customer in a customers file: who the embedded identity provider offers, and whose accounts the agent knows."""
+
+    sub: Text
+    holder: ParticipantId
+    subject: Reference
+    name: Text
+    accounts: tuple[CustomerAccount, ...] = ()
+
+
+class CustomersFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """`{"customers": [{"sub", "holder", "subject", "name", "accounts": [{"id", "label"}]}]}`."""
+
+    customers: tuple[Customer, ...]
+
+
+class HolderEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One holder in a holders file: signed for by a local key, or by the bank's own agent at `url`."""
+
+    holder: ParticipantId
+    kid: str = ""
+    key_file: str = ""
+    secret_file: str = ""
+    accounts_file: str = ""
+    url: str = ""
+    token_file: str = ""
+
+
+class HoldersFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """`{"holders": [{"holder", "kid", "key_file", "secret_file", "accounts_file"} or {"holder", "url", "token_file"}]}`."""
+
+    holders: tuple[HolderEntry, ...]
+
+
+def read_customers(path: Path) -> tuple[Customer, ...]:
+    """The customers in a file. Raises ValidationError of msgspec for another content."""
+    return msgspec.json.decode(path.read_bytes(), type=CustomersFile).customers
+
+
+class LocalAgent:
+    """Signs with a holder's statement key that lies in this process."""
+
+    def __init__(
+        self, maker: StatementMaker, pseudonyms: Pseudonyms, accounts: Mapping[str, tuple[CustomerAccount, ...]]
+    ) -> None:
+        """`accounts` are by the customer's subject reference."""
+        self._maker = maker
+        self._pseudonyms = pseudonyms
+        self._accounts = accounts
+
+    @classmethod
+    def load(cls, entry: HolderEntry, folder: Path, origin: str, clock: Clock) -> LocalAgent:
+        """The agent that an entry of a holders file describes; paths are relative to the file's folder.
+
+        Raises NotFound or InvalidInput for missing or unfit key files.
+        """
+        signer: StatementSigner = LocalSigner.load(entry.kid, folder / entry.key_file)
+        pseudonyms = Pseudonyms(read_secret(folder / entry.secret_file))
+        customers = read_customers(folder / entry.accounts_file) if entry.accounts_file else ()
+        accounts = {customer.subject: customer.accounts for customer in customers if customer.holder == entry.holder}
+        return cls(StatementMaker(entry.holder, origin, signer, clock), pseudonyms, accounts)
+
+    @property
+    def holder(self) -> str:
+        """See HolderAgent."""
+        return self._maker.participant
+
+    def accounts(self, person: Person, consent_id: str) -> tuple[Account, ...]:
+        """See HolderAgent."""
+        mine = self._accounts.get(person.subject, ())
+        return tuple(Account(self._pseudonyms.account(account.id, consent_id), account.label) for account in mine)
+
+    def authorise(self, person: Person, wish: Authorisation) -> Signed:
+        """See HolderAgent. Raises NotFound for an account that is not this customer's."""
+        known = {account.reference for account in self.accounts(person, wish.consent_id)}
+        if not set(wish.accounts) <= known:
+            raise NotFound("an account is not one of this customer's", member="accounts")
+        statement = self._make(
+            "consent.authorise",
+            accounts=sorted(wish.accounts),
+            authoriser=self._pseudonyms.authoriser(person.sub, wish.consent_id),
+            consent_id=wish.consent_id,
+            sca=wish.sca,
+            subject=self._pseudonyms.customer_for(person.subject, wish.recipient),
+            terms_hash=wish.terms_hash,
+            version=wish.version,
+        )
+        return Signed(statement, self._make("subject.consent", consent_id=wish.consent_id, subject=person.subject))
+
+    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:  # noqa: ARG002 (see HolderAgent)
+        """See HolderAgent."""
+        return Signed(self._make(step, by="customer", consent_id=consent_id, reason=reason))
+
+    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
+        """See HolderAgent."""
+        return Signed(
+            self._make(
+                "subject.enrol",
+                credential_id=credential_id,
+                public_key=public_key,
+                rp_id=rp_id,
+                sca=sca,
+                subject=person.subject,
+            )
+        )
+
+    def unenrol(self, person: Person, credential_id: str, reason: str) -> Signed:
+        """See HolderAgent."""
+        return Signed(self._make("subject.unenrol", credential_id=credential_id, reason=reason, subject=person.subject))
+
+    def _make(self, act: str, **members: Any) -> str:
+        return self._maker.make(act, **members).text

@@ -1,0 +1,116 @@
+"""A holder's agent at the bank: the pages post what the customer wants, the bank answers with signed statements.
+
+`POST <url>` with JSON `{"intent": …, "person": {"sub", "subject"}, …}` and a bearer token; the answer is
+`{"accounts": […]}` or `{"statement": …, "companion": …}`. What comes back is compared with what was asked before it is used:
+the agent is trusted to sign, not to change a customer's mind.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from api.web.agent import Account, Authorisation, Signed, Step
+from api.web.people import Person, Sca
+from ledger.canonical import unb64u
+from ledger.entries.acts import Act
+from ledger.entries.statement import STATEMENT_LIMIT, parse_payload
+from ledger.errors import LedgerError, NotPermitted, Unavailable
+
+ANSWER_LIMIT: Final = 256 * 1024
+TIMEOUT_SECONDS: Final = 10.0
+T = TypeVar("T")
+
+
+class _Accounts(Struct, frozen=True):
+    accounts: tuple[Account, ...]
+
+
+class RemoteAgent:
+    """Asks the bank's agent over HTTPS."""
+
+    def __init__(self, holder: str, url: str, token: str) -> None:
+        """`url` begins with https:// (or is on loopback); `token` is what the bank gave this ledger."""
+        host = httpx.URL(url)
+        if host.scheme != "https" and host.host not in {"127.0.0.1", "localhost"}:
+            raise ValueError("the address of a holder's agent begins with https://")
+        self._holder = holder
+        self._url = url
+        self._client = httpx.Client(
+            timeout=TIMEOUT_SECONDS, follow_redirects=False, headers={"authorization": f"Bearer {token}"}
+        )
+
+    @property
+    def holder(self) -> str:
+        """See HolderAgent."""
+        return self._holder
+
+    def accounts(self, person: Person, consent_id: str) -> tuple[Account, ...]:
+        """See HolderAgent."""
+        return self._ask(_Accounts, "accounts", person, consent_id=consent_id).accounts
+
+    def authorise(self, person: Person, wish: Authorisation) -> Signed:
+        """See HolderAgent."""
+        signed = self._ask(Signed, "authorise", person, **msgspec.to_builtins(wish))
+        self._require(
+            signed.statement,
+            act="consent.authorise",
+            accounts=tuple(sorted(wish.accounts)),
+            consent_id=wish.consent_id,
+            terms_hash=wish.terms_hash,
+            version=wish.version,
+        )
+        self._require(signed.companion or "", act="subject.consent", consent_id=wish.consent_id, subject=person.subject)
+        return signed
+
+    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:
+        """See HolderAgent."""
+        signed = self._ask(Signed, "step", person, step=step, consent_id=consent_id, reason=reason)
+        self._require(signed.statement, act=step, by="customer", consent_id=consent_id)
+        return signed
+
+    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
+        """See HolderAgent."""
+        wish = {"credential_id": credential_id, "public_key": public_key, "rp_id": rp_id}
+        signed = self._ask(Signed, "enrol", person, sca=msgspec.to_builtins(sca), **wish)
+        self._require(signed.statement, act="subject.enrol", subject=person.subject, **wish)
+        return signed
+
+    def unenrol(self, person: Person, credential_id: str, reason: str) -> Signed:
+        """See HolderAgent."""
+        signed = self._ask(Signed, "unenrol", person, credential_id=credential_id, reason=reason)
+        self._require(signed.statement, act="subject.unenrol", credential_id=credential_id, subject=person.subject)
+        return signed
+
+    def _ask(self, answer: type[T], intent: str, person: Person, **members: Any) -> T:
+        asked = {"intent": intent, "person": {"sub": person.sub, "subject": person.subject}, **members}
+        try:
+            with self._client.stream("POST", self._url, json=asked) as response:
+                if response.status_code == httpx.codes.FORBIDDEN:
+                    raise NotPermitted("the bank did not agree to sign this")
+                response.raise_for_status()
+                body = b""
+                for piece in response.iter_bytes():
+                    body += piece
+                    if len(body) > ANSWER_LIMIT:
+                        raise Unavailable("the bank's answer is longer than an answer can be")
+            return msgspec.json.decode(body, type=answer)
+        except (httpx.HTTPError, msgspec.DecodeError):
+            raise Unavailable("the bank could not be reached; nothing was changed, please try again") from None
+
+    def _require(self, statement: str, **said: object) -> None:
+        payload = _payload_of(statement)
+        wrong = [name for name, value in said.items() if getattr(payload, name, None) != value]
+        if payload.iss != self._holder or wrong:
+            raise Unavailable("the bank signed something else than was asked; nothing was changed")
+
+
+def _payload_of(statement: str) -> Act:
+    parts = statement[:STATEMENT_LIMIT].split(".")
+    try:
+        return parse_payload(unb64u(parts[1]))
+    except (IndexError, LedgerError):
+        raise Unavailable("the bank's answer holds no statement; nothing was changed") from None

@@ -1,0 +1,197 @@
+"""The pages as one application: parts put together, errors turned into pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from api.client.signing import LocalSigner
+from api.refusals import NoSuchRoute
+from api.web import live
+from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
+from api.web.agent_remote import RemoteAgent
+from api.web.desk import Desk, Office, SignInNeeded, StepUpNeeded, open_desk
+from api.web.devidp import PATH as DEV_IDP
+from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
+from api.web.oidc import RelyingParty
+from api.web.pages import approving, connections, public, receipts, settings, signin, stopping
+from api.web.passkeys import Ceremonies
+from api.web.security import Guarded
+from api.web.settings import WebSettings
+from api.web.store import Store
+from api.web.words import LANGUAGES, bdi
+from api.wire import problem_reply, visit_of
+from ledger.app import Ledger
+from ledger.assembly import read_secret
+from ledger.clock import Clock, SystemClock
+from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+ROUTERS: Final = (
+    public.router, signin.router, live.router, connections.router, approving.router, stopping.router, receipts.router,
+    settings.router,
+)  # fmt: skip
+
+
+def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> None:
+    """Serve the pages at every address that is no route of `app`.
+
+    Not as a mount at `/`: that would also answer for routes that exist under another method (405).
+
+    Raises NotForThisPlace when the development identity provider is asked for outside development or loopback, NotFound or
+    InvalidInput for missing or unfit key files.
+    """
+    app.router.default = build(ledger, settings, clock=clock)
+
+
+def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+    """The pages' own application."""
+    web, base_url, clock = settings.web, settings.base_url, clock or SystemClock()
+    templates = make_templates()
+    provider, relying_party = _sign_in(settings, clock)
+    host = urlsplit(base_url).hostname or "localhost"
+    office = Office(
+        ledger=ledger,
+        settings=web,
+        base_url=base_url,
+        store=Store(web.session_store_url or f"sqlite:///{settings.state_dir / 'web.sqlite'}"),
+        agents=_agents(web, ledger.origin, clock),
+        relying_party=relying_party,
+        ceremonies=Ceremonies(host, base_url, ledger.origin),
+        templates=templates,
+        clock=clock,
+    )
+    pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages")
+    pages.state.office = office
+    for router in ROUTERS:
+        pages.include_router(router)
+    if provider is not None:
+        pages.include_router(dev_routes(provider, templates))
+    pages.add_middleware(Guarded, secure=office.is_secure)
+    _add_error_pages(pages)
+    return pages
+
+
+def make_templates() -> Environment:
+    """The templates: everything is escaped, and a name that is not there is an error."""
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(asset=public.asset_url, languages=LANGUAGES, bdi=bdi, urlencode=_query)
+    return templates
+
+
+def _query(**values: str) -> str:
+    return urlencode(values)
+
+
+def _sign_in(settings: Settings, clock: Clock) -> tuple[DevelopmentProvider | None, RelyingParty | None]:
+    """The embedded provider (development, without another issuer), and this ledger as a client of the one in use."""
+    web, base_url = settings.web, settings.base_url
+    callback = f"{base_url}/sign-in/callback"
+    if web.oidc_issuer:
+        if urlsplit(web.oidc_issuer).path.startswith(DEV_IDP):
+            raise NotForThisPlace("the issuer is a development identity provider: it is never trusted by name")
+        if web.oidc_client_key_file is None:
+            raise InvalidInput("oidc_client_key_file is missing")
+        key = LocalSigner.load(web.oidc_client_kid, web.oidc_client_key_file)
+        client = RelyingParty(web.oidc_issuer, web.oidc_client_id, key, callback, clock, acr_values=web.oidc_acr_values)
+        return None, client
+    if web.customers_file is None:
+        return None, None
+    key = LocalSigner.generate(web.oidc_client_kid, "ES256")
+    provider = DevelopmentProvider(
+        environment=web.environment,
+        host=settings.host,
+        workers=settings.workers,
+        base_url=base_url,
+        client_id=web.oidc_client_id,
+        client_key=key,
+        customers=read_customers(web.customers_file),
+        clock=clock,
+    )
+    return provider, RelyingParty(provider.issuer, web.oidc_client_id, key, callback, clock)
+
+
+def _agents(web: WebSettings, origin: str, clock: Clock) -> Mapping[str, HolderAgent]:
+    if web.holders_file is None:
+        return {}
+    folder = web.holders_file.parent
+    agents: dict[str, HolderAgent] = {}
+    for entry in msgspec.json.decode(web.holders_file.read_bytes(), type=HoldersFile).holders:
+        if entry.url:
+            token = read_secret(folder / entry.token_file).decode().strip()
+            agents[entry.holder] = RemoteAgent(entry.holder, entry.url, token)
+        else:
+            agents[entry.holder] = LocalAgent.load(entry, folder, origin, clock)
+    return agents
+
+
+# -- errors as pages ----------------------------------------------------------------------------------------------------
+
+
+def _add_error_pages(pages: FastAPI) -> None:
+    @pages.exception_handler(SignInNeeded)
+    def _sign_in_needed(request: Request, error: SignInNeeded) -> Response:
+        return open_desk(request).redirect(f"/sign-in?{urlencode({'next': error.then})}")
+
+    @pages.exception_handler(StepUpNeeded)
+    def _step_up_needed(request: Request, error: StepUpNeeded) -> Response:
+        return open_desk(request).redirect(f"/step-up?{urlencode({'next': error.then})}")
+
+    @pages.exception_handler(LedgerError)
+    def _refused(request: Request, error: LedgerError) -> Response:
+        return _page(open_desk(request), _status_of(error), error)
+
+    @pages.exception_handler(RequestValidationError)
+    def _not_understood(request: Request, _error: RequestValidationError) -> Response:
+        return _page(open_desk(request), 404, None)
+
+    @pages.exception_handler(HTTPException)
+    def _other(request: Request, error: HTTPException) -> Response:
+        if "text/html" not in request.headers.get(
+            "accept", ""
+        ):  # a program, not a person: an address of the API misspelt
+            nothing = NoSuchRoute("nothing is served at this address")
+            return problem_reply(nothing, visit_of(request.scope), request.app.state.office.base_url).response()
+        return _page(open_desk(request), error.status_code, None)
+
+    @pages.exception_handler(msgspec.ValidationError)
+    def _unfit(request: Request, _error: msgspec.ValidationError) -> Response:
+        return _page(open_desk(request), 400, None)
+
+
+def _status_of(error: LedgerError) -> int:
+    match error:
+        case NotFound():
+            return 404
+        case NotPermitted() | InvalidInput():
+            return 403
+        case Refused():
+            return 409
+        case Unavailable():
+            return 503
+        case _:
+            return 500
+
+
+def _page(desk: Desk, status: int, error: LedgerError | None) -> Response:
+    """An error in words. The core's sentences are for engineers; a customer reads ours, and theirs below."""
+    known = status if status in {403, 404, 409, 503} else (500 if status >= 500 else 404)
+    return desk.render("error.html", status, kind=known, error=error)

@@ -1,0 +1,277 @@
+"""One visit: who is there, in which language, and how pages are rendered, forms read and sessions kept."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment
+from msgspec import structs
+from starlette.datastructures import FormData
+from starlette.requests import ClientDisconnect
+
+from api.web.agent import HolderAgent
+from api.web.customer import Connection, Dealings
+from api.web.oidc import RelyingParty
+from api.web.passkeys import Ceremonies
+from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Sca, Session, new_session, new_token
+from api.web.security import HOME, CrossSite, check_same_origin
+from api.web.settings import WebSettings
+from api.web.store import Store
+from api.web.words import HOME_ZONE, Words, choose_language
+from ledger.app import Ledger
+from ledger.clock import Clock
+from ledger.errors import NotFound, Unavailable
+
+LANGUAGE_COOKIE: Final = "language"
+YEAR: Final = 365 * 86_400
+
+
+class SignInNeeded(Exception):
+    """The page is for somebody who is signed in."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__(then)
+        self.then = then
+
+
+class StepUpNeeded(Exception):
+    """The step needs a fresh proof of who is there (RFC 9470)."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__(then)
+        self.then = then
+
+
+@dataclass(frozen=True)
+class Office:
+    """The parts that all visits share."""
+
+    ledger: Ledger
+    settings: WebSettings
+    base_url: str
+    store: Store
+    agents: Mapping[str, HolderAgent]
+    relying_party: RelyingParty | None
+    ceremonies: Ceremonies
+    templates: Environment
+    clock: Clock
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people reach us over https."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's name: `__Host-` binds it to this host, and browsers accept that over https only."""
+        return "__Host-session" if self.is_secure else "session"
+
+    def agent_of(self, person: Person) -> HolderAgent:
+        """Who signs for this person's bank. Raises NotFound."""
+        agent = self.agents.get(person.holder)
+        if agent is None:
+            raise NotFound("this bank's customers are not served here")
+        return agent
+
+
+@dataclass
+class Desk:
+    """One request, and what answers to it need."""
+
+    office: Office
+    request: Request
+    words: Words
+    session: Session | None
+    token: str
+    now: int
+    _set_token: bool = field(default=False, init=False)
+
+    # -- who is there -----------------------------------------------------------------------------------------------
+
+    @property
+    def person(self) -> Person:
+        """Who is signed in. Raises SignInNeeded."""
+        if self.session is None or self.session.person is None:
+            raise SignInNeeded(self.here)
+        return self.session.person
+
+    @property
+    def sca(self) -> Sca:
+        """How she was authenticated. Raises SignInNeeded."""
+        if self.session is None or self.session.sca is None:
+            raise SignInNeeded(self.here)
+        return self.session.sca
+
+    @property
+    def here(self) -> str:
+        """This page's path, when it can be gone back to."""
+        if self.request.method != "GET":
+            return HOME
+        query = self.request.url.query
+        return self.request.url.path + (f"?{query}" if query else "")
+
+    def require_fresh(self, then: str) -> None:
+        """Raises StepUpNeeded unless she proved who she is within five minutes."""
+        if self.session is None or not self.session.is_fresh(self.now):
+            raise StepUpNeeded(then)
+
+    @property
+    def dealings(self) -> Dealings:
+        """What she may see."""
+        return Dealings(self.office.ledger, self.person, self.now)
+
+    @property
+    def agent(self) -> HolderAgent:
+        """Who signs for her bank."""
+        return self.office.agent_of(self.person)
+
+    def labels(self, consent_id: str) -> dict[str, str]:
+        """Her accounts under one consent, by reference. Without an answer of the bank, none has a name."""
+        try:
+            return {account.reference: account.label for account in self.agent.accounts(self.person, consent_id)}
+        except (Unavailable, NotFound):
+            return {}
+
+    # -- sessions ---------------------------------------------------------------------------------------------------
+
+    def change(self, **members: Any) -> Session:
+        """Write the session with these members replaced; a session is begun if there is none."""
+        if self.session is None:
+            self.session, self.token = new_session(self.now), new_token()
+            self._set_token = True
+        self.session = structs.replace(self.session, seen_at=self.now, **members)
+        self.office.store.put_session(self.token, self.session, self.session.created_at + ABSOLUTE_MS)
+        return self.session
+
+    def arrive(self, person: Person, sca: Sca) -> None:
+        """Sign in, or step up: always under a new session id and a new CSRF token."""
+        self.leave()
+        self.session, self.token = new_session(self.now), new_token()
+        self._set_token = True
+        self.change(person=person, sca=sca)
+        self.office.store.purge_sessions(self.now)
+
+    def leave(self) -> None:
+        """End the session."""
+        if self.token:
+            self.office.store.drop_session(self.token)
+        self.session, self.token = None, ""
+
+    # -- answers ----------------------------------------------------------------------------------------------------
+
+    def render(self, template: str, status: int = 200, **shown: Any) -> Response:
+        """A page."""
+        words = self.words
+        signed_in = self.session.person if self.session else None
+        body = self.office.templates.get_template(template).render(
+            desk=self, t=words.t, h=words.h, n=words.n, words=words, me=signed_in, now=self.now,
+            csrf=self.session.csrf if self.session else "", path=self.request.url.path, here=self.here,
+            origin=self.office.ledger.origin, **shown,
+        )  # fmt: skip
+        return self.keep(HTMLResponse(body, status, headers={"content-language": words.language}))
+
+    def redirect(self, path: str) -> Response:
+        """Send the browser to a page of ours."""
+        return self.keep(RedirectResponse(path, status_code=303))
+
+    def keep(self, response: Response) -> Response:
+        """Set or clear the session's cookie as this visit left it."""
+        office = self.office
+        if self._set_token and self.token:
+            response.set_cookie(
+                office.cookie, self.token, path="/", secure=office.is_secure, httponly=True, samesite="lax"
+            )
+        elif not self.token and office.cookie in self.request.cookies:
+            response.delete_cookie(office.cookie, path="/", secure=office.is_secure, httponly=True, samesite="lax")
+        return response
+
+    def account_label(self, reference: str, labels: Mapping[str, str]) -> str:
+        """An account in words."""
+        return labels.get(reference) or self.words.t("account.unnamed", tail=reference[-4:])
+
+    def account_labels(self, connection: Connection) -> list[str]:
+        """The accounts of a connection in words."""
+        labels = self.labels(connection.consent.consent_id)
+        return [self.account_label(reference, labels) for reference in connection.consent.accounts]
+
+
+def open_desk(request: Request) -> Desk:
+    """The desk that this request comes to: session, language, time zone."""
+    office: Office = request.app.state.office
+    now = office.clock.now()
+    token = request.cookies.get(office.cookie, "")
+    session = office.store.session(token) if 20 <= len(token) <= 100 else None
+    if session is None or session.is_over(now):
+        if session is not None:
+            office.store.drop_session(token)
+        session, token = None, ""
+    elif now - session.seen_at >= TOUCH_MS and not request.url.path.endswith("/live"):
+        session = structs.replace(session, seen_at=now)
+        office.store.put_session(token, session, session.created_at + ABSOLUTE_MS)
+    language = choose_language([request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language")])
+    zone = office.store.zone(session.person) if session and session.person else None
+    return Desk(office, request, Words(language, zone or HOME_ZONE[language]), session, token, now)
+
+
+Anyone = Annotated[Desk, Depends(open_desk)]
+"""A visit by anybody."""
+
+
+def _customer(desk: Anyone) -> Desk:
+    desk.person  # noqa: B018 (raises SignInNeeded)
+    return desk
+
+
+Customer = Annotated[Desk, Depends(_customer)]
+"""A visit by somebody who is signed in."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A form that came from one of our pages, and the visit it came with."""
+
+    desk: Desk
+    form: FormData
+
+    def text(self, name: str, limit: int = 2_000) -> str:
+        """A field; empty when it is missing, cut at `limit` characters."""
+        value = self.form.get(name)
+        return value[:limit] if isinstance(value, str) else ""
+
+    def texts(self, name: str, limit: int = 100) -> tuple[str, ...]:
+        """A field that may stand several times."""
+        return tuple(value for value in self.form.getlist(name)[:limit] if isinstance(value, str))
+
+
+async def _read_form(request: Request, desk: Anyone) -> Sent:
+    """The form of an unsafe request: from our own page (Origin, Sec-Fetch-Site), with the session's own token."""
+    check_same_origin(request.headers, desk.office.base_url)
+    if desk.session is None and request.url.path.startswith("/my/"):
+        raise SignInNeeded(HOME)  # the session ended while she was reading
+    try:
+        form = await request.form(max_files=0, max_fields=300)
+    except ClientDisconnect:
+        raise CrossSite("the form did not arrive whole") from None
+    sent = form.get("csrf")
+    known = desk.session.csrf if desk.session else ""
+    if not known or not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), known.encode()):
+        raise CrossSite("this form is too old or was not made for you; go back, load the page again and repeat")
+    return Sent(desk, form)
+
+
+AnyonesForm = Annotated[Sent, Depends(_read_form)]
+"""A form by anybody who has a session, signed in or not."""
+
+
+def _customers_form(sent: AnyonesForm) -> Sent:
+    sent.desk.person  # noqa: B018 (raises SignInNeeded)
+    return sent
+
+
+CustomersForm = Annotated[Sent, Depends(_customers_form)]
+"""A form by somebody who is signed in."""

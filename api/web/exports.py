@@ -1,0 +1,71 @@
+"""Taking one's own history away: CSV for spreadsheets (no cell is a formula), JSON with every receipt."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from api.web.customer import Connection, Event
+from api.web.desk import Desk
+from api.web.plain import cell
+from ledger.receipts import receipt
+
+COLUMNS: Final = (
+    "partner", "purpose", "consent", "entry", "time_utc", "event", "asked_by", "decision", "reasons", "data",
+    "customer_present",
+)  # fmt: skip
+PIECE: Final = 200
+
+
+def as_csv(desk: Desk) -> Iterator[str]:
+    """One line for each event, in UTF-8 with the mark by which spreadsheets know it."""
+    yield "\ufeff" + _line(COLUMNS)
+    for connection, event in _events(desk):
+        yield _line(_row(desk, connection, event))
+
+
+def as_json(desk: Desk) -> Iterator[str]:
+    """`{"events": [...]}`, each event with its receipt."""
+    yield '{"events":['
+    comma = ""
+    for connection, event in _events(desk):
+        row = dict(zip(COLUMNS, _row(desk, connection, event), strict=True))
+        yield comma + msgspec.json.encode({**row, "receipt": receipt(event.recorded)}).decode()
+        comma = ","
+    yield "]}\n"
+
+
+def _events(desk: Desk) -> Iterator[tuple[Connection, Event]]:
+    dealings = desk.dealings
+    after: int | None = -1
+    while after is not None:
+        listed, after = dealings.connections(after)
+        for connection in reversed(listed):
+            seq = 0
+            while piece := dealings.events_from(connection, seq, PIECE):
+                yield from ((connection, event) for event in piece)
+                seq = piece[-1].seq + 1
+
+
+def _row(desk: Desk, connection: Connection, event: Event) -> tuple[str | int, ...]:
+    words, item = desk.words, event.item
+    at = dt.datetime.fromtimestamp(event.time / 1000, dt.UTC).isoformat(timespec="milliseconds")
+    decision = "" if not event.is_access else words.t("access.allowed" if event.allowed else "access.refused")
+    present = "" if item is None else words.t("yes" if item.customer_present else "no")
+    return (
+        connection.recipient, words.purpose(connection.consent.terms), connection.consent.consent_id, event.index, at,
+        words.code("act", event.act), event.iss, decision,
+        "; ".join(words.code("reason", reason) for reason in event.reasons),
+        "; ".join(words.code("permission", code) for code in (item.permissions if item else ())), present,
+    )  # fmt: skip
+
+
+def _line(values: tuple[str | int, ...]) -> str:
+    out = io.StringIO()
+    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow([cell(value) for value in values])
+    return out.getvalue()

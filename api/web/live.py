@@ -1,0 +1,79 @@
+"""Live updates (server-sent events): an access appears while she looks. A slow poll of one chain's length, bounded in all ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from api.web.customer import Connection, Event
+from api.web.desk import Customer, Desk
+from ledger.errors import Unavailable
+
+router = APIRouter(include_in_schema=False)
+POLL_SECONDS: Final = 1.0
+LIFETIME_POLLS: Final = 600
+PIECE: Final = 20
+MAX_STREAMS: Final = 200
+
+
+class _Streams:
+    """How many streams are open in this process."""
+
+    count = 0
+
+
+@router.get("/my/connections/{key}/live")
+def live(desk: Customer, request: Request, key: int, after: int = -1) -> Response:
+    """Events of one connection from above `seq` = `after`, as they come. Raises Unavailable when too many look."""
+    found = desk.dealings.connection(key)
+    if _Streams.count >= MAX_STREAMS:
+        raise Unavailable("too many pages are watching; this page can be loaded again instead")
+    start = max(after + 1, desk.dealings.length(found) - PIECE)
+    stream = _stream(desk, request, found, start)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+
+async def _stream(desk: Desk, request: Request, found: Connection, seq: int) -> AsyncIterator[bytes]:
+    _Streams.count += 1
+    try:
+        yield b"retry: 5000\n\n"
+        for _ in range(LIFETIME_POLLS):
+            if await request.is_disconnected() or not await run_in_threadpool(_is_still_in, desk):
+                return
+            # One indexed read a second; events are read only when there are new ones.
+            if await run_in_threadpool(desk.dealings.length, found) > seq:
+                for event in await run_in_threadpool(desk.dealings.events_from, found, seq, PIECE):
+                    seq = event.seq + 1
+                    yield b"event: entry\nid: %d\ndata: %s\n\n" % (event.seq, _told(desk, found, event))
+            else:
+                yield b": still here\n\n"
+            await asyncio.sleep(POLL_SECONDS)
+    finally:
+        _Streams.count -= 1
+
+
+def _is_still_in(desk: Desk) -> bool:
+    """Signing out anywhere ends the stream; watching does not keep a session alive."""
+    session = desk.office.store.session(desk.token)
+    return session is not None and session.person is not None and not session.is_over(desk.office.clock.now())
+
+
+def _told(desk: Desk, found: Connection, event: Event) -> bytes:
+    words = desk.words
+    kind = ("allowed" if event.allowed else "refused") if event.is_access else "step"
+    item = event.item
+    about = [words.t(f"cluster.{name}") for name, _ in words.clusters(item.permissions)] if item else []
+    says = {
+        "kind": kind,
+        "title": words.t(f"live.{kind}", partner=found.recipient, what=words.code("act", event.act)),
+        "detail": words.t("list.comma").join([*about, *(words.code("reason", reason) for reason in event.reasons)]),
+        "time": words.time(event.time),
+        "link": f"/my/receipts/{event.index}",
+    }
+    return msgspec.json.encode(says)

@@ -1,0 +1,11 @@
+"""The catalogues of sentences: one module for each language, the same keys and places in all (tests/web/test_words.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from api.web.locale import en, zh_cn
+
+CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = {"en": en.SENTENCES, "zh-CN": zh_cn.SENTENCES}
+DEFAULT: Final = "en"

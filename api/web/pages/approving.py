@@ -1,0 +1,175 @@
+"""Agreeing: a new request, a change, or the second signature of a joint one; signed by her own passkey if she has one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from msgspec import structs
+
+from api.web.agent import Account, Authorisation
+from api.web.customer import Connection
+from api.web.desk import Customer, CustomersForm, Desk
+from api.web.pages.signin import PASSKEY_SCA
+from api.web.pages.stopping import STOPPED, take_step
+from api.web.passkeys import PasskeyRefused, consent_challenge, signed_terms
+from api.web.people import Draft, Sca
+from api.web.terms import agreement, changes, lines_of
+from ledger.canonical import b64u
+from ledger.consent.state import Status
+from ledger.entries.assertion import SignedTerms
+from ledger.entries.terms import Terms
+from ledger.errors import IllegalTransition, NotFound
+
+router = APIRouter(include_in_schema=False, prefix="/my/approve")
+DRAFT_MS: Final = 10 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What waits for the customer's answer."""
+
+    connection: Connection
+    terms: Terms
+    version: int
+    approvals: int
+    """How many people have agreed so far."""
+    before: Terms | None
+    """The terms in force, when this is a change."""
+
+    @property
+    def terms_hash(self) -> str:
+        """What an authorisation names."""
+        return b64u(self.terms.hash())
+
+
+def _question(desk: Desk, consent_id: str) -> Question:
+    """The open question of a consent. Raises NotFound when there is none for her."""
+    found = desk.dealings.request(consent_id)
+    consent = found.consent
+    if found.status in {Status.AWAITING, Status.PARTIAL}:
+        return Question(found, consent.terms, consent.version, len(consent.authorisers), None)
+    if found.is_live and consent.pending is not None:
+        pending = consent.pending
+        return Question(found, pending.terms, consent.version + 1, len(pending.authorisers), consent.terms)
+    raise NotFound("there is nothing to answer: this request was answered, withdrawn or has ended")
+
+
+@router.get("")
+def ask(desk: Customer, consent: str) -> Response:
+    """A request, in full, with the accounts to choose."""
+    question = _question(desk, consent)
+    if question.connection.status is Status.AWAITING:
+        desk.office.store.remember_request(desk.person, consent, desk.now)
+    return _ask(desk, question)
+
+
+def _ask(desk: Desk, question: Question, problem: str = "", status: int = 200) -> Response:
+    consent = question.connection.consent
+    accounts = desk.agent.accounts(desk.person, consent.consent_id)
+    return desk.render(
+        "approve.html", status, question=question, one=question.connection, accounts=accounts, problem=problem,
+        chosen=set(consent.accounts) if question.before is not None else set(),
+        lines=lines_of(desk.words, question.terms), clusters=desk.words.clusters(question.terms.permissions),
+        changed=changes(desk.words, question.before, question.terms) if question.before is not None else [],
+    )  # fmt: skip
+
+
+@router.post("/review")
+def choose(sent: CustomersForm) -> Response:
+    """The accounts are chosen: keep what she is about to agree to."""
+    desk = sent.desk
+    question = _question(desk, sent.text("consent"))
+    consent_id = question.connection.consent.consent_id
+    mine = {account.reference: account for account in desk.agent.accounts(desk.person, consent_id)}
+    chosen = tuple(mine[reference] for reference in sorted(set(sent.texts("account"))) if reference in mine)
+    if not chosen:
+        return _ask(desk, question, desk.words.t("approve.choose.problem"), 422)
+    draft = Draft(
+        consent_id, question.version, question.terms_hash, tuple(account.reference for account in chosen),
+        desk.words.language, _text(desk, question, chosen), b64u(os.urandom(32)), desk.now,
+    )  # fmt: skip
+    desk.change(draft=draft)
+    return desk.redirect("/my/approve/review")
+
+
+def _text(desk: Desk, question: Question, chosen: tuple[Account, ...]) -> str:
+    return agreement(
+        desk.words,
+        question.terms,
+        recipient=question.connection.recipient,
+        holder=desk.dealings.name_of(question.terms.holder),
+        accounts=[account.label for account in chosen],
+    )
+
+
+def _draft(desk: Desk) -> tuple[Draft, Question, SignedTerms]:
+    """The draft, if it still fits what is asked. Raises NotFound, IllegalTransition."""
+    draft = desk.session.draft if desk.session else None
+    if draft is None or desk.now - draft.made_at > DRAFT_MS:
+        raise NotFound("there is nothing to agree to: please open the request again")
+    question = _question(desk, draft.consent_id)
+    if (question.version, question.terms_hash) != (draft.version, draft.terms_hash):
+        raise IllegalTransition("the request was changed while you were reading: please open it again")
+    text_hash = b64u(sha256(draft.text.encode()).digest())
+    signed = signed_terms(draft.consent_id, draft.terms_hash, draft.accounts, draft.locale, text_hash)
+    return draft, question, signed
+
+
+@router.get("/review")
+def review(desk: Customer) -> Response:
+    """Exactly what she is about to agree to, and the two buttons."""
+    draft, question, signed = _draft(desk)
+    known = desk.office.store.passkeys_of(desk.person)
+    options = desk.office.ceremonies.sign_in_options(consent_challenge(signed, draft.nonce), known)
+    fresh = desk.session is not None and desk.session.is_fresh(desk.now)
+    return desk.render(
+        "review.html", draft=draft, question=question, one=question.connection, options=options, has_passkey=bool(known),
+        fresh=fresh, back=f"/my/approve?consent={quote(draft.consent_id, safe='')}",
+    )  # fmt: skip
+
+
+@router.post("/agree")
+def agree(sent: CustomersForm) -> Response:
+    """She agrees: by passkey, or by a sign-in of the last five minutes."""
+    desk = sent.desk
+    draft, question, signed = _draft(desk)
+    response = sent.text("response", 16_384)
+    assertion: str | None = None
+    sca = desk.sca
+    if response:
+        ceremonies = desk.office.ceremonies
+        passkey = desk.office.store.passkey(ceremonies.credential_id(response))
+        if passkey is None or passkey.person.key != desk.person.key:
+            raise PasskeyRefused("this passkey is not one of yours")
+        ceremonies.signed_in(response, consent_challenge(signed, draft.nonce), passkey)
+        assertion = ceremonies.assertion(response, signed, draft.nonce)
+        sca = Sca(*PASSKEY_SCA, desk.now // 1000)
+    else:
+        desk.require_fresh("/my/approve/review")
+    wish = Authorisation(
+        consent_id=draft.consent_id, version=draft.version, terms_hash=draft.terms_hash, recipient=question.terms.recipient,
+        accounts=draft.accounts, sca=structs.replace(sca, at=min(sca.at, desk.now // 1000)),
+    )  # fmt: skip
+    by_holder = desk.agent.authorise(desk.person, wish)
+    desk.office.ledger.record(by_holder.statement, companion=by_holder.companion, assertion=assertion)
+    desk.change(draft=None)
+    desk.office.store.forget_request(desk.person, draft.consent_id)
+    key = desk.dealings.key_of(draft.consent_id)
+    return desk.redirect("/my/connections" if key is None else f"/my/connections/{key}?done=agreed")
+
+
+@router.post("/decline")
+def decline(sent: CustomersForm) -> Response:
+    """She says no. A change that is declined is left alone: the terms in force go on."""
+    desk = sent.desk
+    question = _question(desk, sent.text("consent"))
+    if question.before is None:
+        take_step(desk, question.connection, "consent.reject", STOPPED)
+    desk.office.store.forget_request(desk.person, question.connection.consent.consent_id)
+    return desk.render("declined.html", one=question.connection, change=question.before is not None)

@@ -1,0 +1,137 @@
+"""Who reads her data: the list, one connection, its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from api.web.customer import PAGE, SCANNED, Connection, Dealings, Event, Show, Tab, joined
+from api.web.desk import Customer, Desk
+from api.web.pictures import days, life
+from api.web.terms import changes, lines_of
+from ledger.consent.state import Status
+from ledger.entries.acts import ConsentAmend, ConsentRequest
+from ledger.entries.terms import Terms
+from ledger.errors import NotFound
+
+router = APIRouter(include_in_schema=False, prefix="/my/connections")
+FIRST_EVENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A connection in the list."""
+
+    connection: Connection
+    last_access: Event | None
+    accounts: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One step in a connection's life, with what it changed in the terms."""
+
+    event: Event
+    changed: list[tuple[str, tuple[str, ...], tuple[str, ...]]]
+
+
+@router.get("")
+def connections(desk: Customer, tab: Tab = "active", page: int = Query(0, ge=0, le=1000), after: int = -1) -> Response:
+    """All connections, what waits for her on top."""
+    dealings = desk.dealings
+    listed, more = dealings.connections(after)
+    tabs: dict[str, list[Connection]] = {"active": [], "action": [], "ended": []}
+    for connection in listed:
+        tabs[connection.tab(desk.now)].append(connection)
+    opened = _opened_requests(desk, dealings, listed)
+    shown = tabs[tab][page * PAGE : (page + 1) * PAGE]
+    cards = [Card(one, dealings.last_access(one), desk.account_labels(one)) for one in shown]
+    live = [one for one in tabs["active"] + tabs["action"] if one.status in {Status.ACTIVE, Status.SUSPENDED}]
+    return desk.render(
+        "connections.html", tab=tab, tabs=tabs, cards=cards, page=page, opened=opened, live=live[:PAGE], more=more,
+        pages=-(-len(tabs[tab]) // PAGE), waiting=[one for one in tabs["action"] if _waits(one)],
+    )  # fmt: skip
+
+
+def _waits(connection: Connection) -> bool:
+    return connection.status in {Status.AWAITING, Status.PARTIAL} or connection.consent.pending is not None
+
+
+def _opened_requests(desk: Desk, dealings: Dealings, listed: list[Connection]) -> list[Connection]:
+    """Requests that she opened and has not answered; those answered elsewhere are forgotten."""
+    known = {connection.consent.consent_id for connection in listed}
+    found: list[Connection] = []
+    for consent_id in desk.office.store.requests_of(desk.person):
+        try:
+            request = dealings.request(consent_id)
+        except NotFound:
+            request = None
+        if request is None or consent_id in known:
+            desk.office.store.forget_request(desk.person, consent_id)
+        elif request.status is Status.AWAITING:
+            found.append(request)
+    return found
+
+
+@router.get("/{key}")
+def connection(desk: Customer, key: int, done: str = "") -> Response:
+    """One connection: who, why, what, for how long, what happened."""
+    dealings = desk.dealings
+    found = dealings.connection(key)
+    length = dealings.length(found)
+    newest = dealings.events_from(found, max(0, length - SCANNED), SCANNED)
+    first = dealings.events_from(found, 0, FIRST_EVENTS)
+    events = {event.index: event for event in [*first, *newest]}
+    if found.consent.basis not in events:
+        events[found.consent.basis] = dealings.receipt(found.consent.basis)
+    steps = [events[index] for index in sorted(events) if events[index].act.startswith("consent.")]
+    start = next((step.time for step in steps if _led_to(step, Status.ACTIVE)), steps[0].time)
+    expires = found.consent.terms.expires_at * 1000 or None
+    end = expires if found.is_live or found.status is Status.EXPIRED else steps[-1].time
+    labels = desk.labels(found.consent.consent_id)
+    return desk.render(
+        "connection.html", one=found, done=done if done in {"agreed", "resumed", "paused"} else "",
+        lines=lines_of(desk.words, found.consent.terms), clusters=desk.words.clusters(found.consent.terms.permissions),
+        accounts=[desk.account_label(reference, labels) for reference in found.consent.accounts],
+        versions=_versions(desk, steps)[::-1], life=life(start, end, desk.now), started=start,
+        days=days(newest, desk.now, desk.words.zone), rows=joined(newest)[:5], length=length, labels=labels,
+        others=_earlier(dealings, found), last=next((e for e in reversed(newest) if e.is_access), None),
+        waits=_waits(found), cut=length > SCANNED + FIRST_EVENTS,
+    )  # fmt: skip
+
+
+def _led_to(event: Event, status: Status) -> bool:
+    return getattr(event.outcome, "status", None) == status
+
+
+def _versions(desk: Desk, steps: list[Event]) -> list[Version]:
+    versions: list[Version] = []
+    terms: Terms | None = None
+    for step in steps:
+        changed: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
+        if isinstance(step.says, ConsentRequest):
+            terms = step.says.terms
+        elif isinstance(step.says, ConsentAmend):
+            changed = changes(desk.words, terms, step.says.terms) if terms is not None else []
+            terms = step.says.terms
+        versions.append(Version(step, changed))
+    return versions
+
+
+def _earlier(dealings: Dealings, found: Connection) -> list[Connection]:
+    """Other connections of hers with the same recipient, newest first."""
+    listed, _ = dealings.connections()
+    same = [one for one in listed if one.consent.terms.recipient == found.consent.terms.recipient]
+    return [one for one in same if one.key != found.key][:PAGE]
+
+
+@router.get("/{key}/history")
+def history(desk: Customer, key: int, before: int | None = None, show: Show = "all") -> Response:
+    """Everything that happened under one connection, newest first."""
+    found = desk.dealings.connection(key)
+    page = desk.dealings.history(found, before=before, show=show)
+    return desk.render(
+        "history.html", one=found, history=page, show=show, before=before, labels=desk.labels(found.consent.consent_id)
+    )

@@ -1,0 +1,75 @@
+"""Pages for everybody: the front door, the language, checking a receipt, our own styles and scripts."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api.web.desk import LANGUAGE_COOKIE, YEAR, Anyone
+from api.web.security import HOME, local_path
+from api.web.words import LANGUAGES, choose_language
+from ledger.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+STATIC: Final = Path(__file__).parent.parent / "static"
+_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+@router.get("/")
+def front_door(desk: Anyone) -> Response:
+    """What this is, for somebody who is not signed in."""
+    if desk.session is not None and desk.session.person is not None:
+        return desk.redirect(HOME)
+    return desk.render("front.html", configured=desk.office.relying_party is not None)
+
+
+@router.get("/language")
+def language(desk: Anyone, to: str, next: str | None = None) -> Response:  # noqa: A002 (the parameter's public name)
+    """Remember a language in this browser."""
+    chosen = choose_language([to])
+    answer = desk.redirect(local_path(next) if next and next != "/" else "/")
+    answer.set_cookie(
+        LANGUAGE_COOKIE, chosen, max_age=YEAR, path="/", secure=desk.office.is_secure, httponly=True, samesite="lax"
+    )
+    return answer
+
+
+@router.get("/verify")
+def verify(desk: Anyone, entry: int | None = None) -> Response:
+    """Check a receipt on one's own device. `entry` names a receipt of hers to begin with."""
+    return desk.render("verify.html", vkey=desk.office.ledger.vkey.format(), entry=entry, languages=LANGUAGES)
+
+
+@router.get("/static/{name}")
+def static(name: str, v: str = "") -> Response:
+    """A style sheet, script or picture of ours: kept for a year under an address with its digest, else asked for again."""
+    content, media_type = asset(name)
+    kept = "public, max-age=31536000, immutable" if v == _digest(content) else "no-cache"
+    return Response(content, media_type=media_type, headers={"cache-control": kept})
+
+
+@lru_cache
+def asset(name: str) -> tuple[bytes, str]:
+    """A file in the static folder, by a name that is in it. Raises NotFound."""
+    files = {path.name: path for path in STATIC.iterdir() if path.suffix in _TYPES}
+    if name not in files:
+        raise NotFound("there is no such file")
+    return files[name].read_bytes(), _TYPES[files[name].suffix]
+
+
+def asset_url(name: str) -> str:
+    """The address of a static file, with a digest of what it holds."""
+    return f"/static/{name}?v={_digest(asset(name)[0])}"
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()[:12]

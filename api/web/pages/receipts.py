@@ -1,0 +1,73 @@
+"""Receipts: proof of each event, to read, print, keep and check; and the report of one that was not expected."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api.web.desk import Customer, CustomersForm
+from api.web.store import Report
+from ledger.errors import NotPermitted
+from ledger.receipts import MEDIA_TYPE, receipt_bytes
+
+router = APIRouter(include_in_schema=False, prefix="/my/receipts")
+REPORTS_A_DAY: Final = 20
+DAY_MS: Final = 86_400_000
+
+
+@router.get("")
+def receipts(desk: Customer) -> Response:
+    """The newest receipt of each connection, and those about herself."""
+    dealings = desk.dealings
+    listed, _ = dealings.connections()
+    newest = [(one, dealings.receipt(one.consent.basis)) for one in listed[:20]]
+    own = [event for event in dealings.own_events(50) if event.act != "subject.consent"]
+    return desk.render("receipts.html", newest=newest, own=own)
+
+
+@router.get("/{index}")
+def receipt(desk: Customer, index: int) -> Response:
+    """One receipt in words, for reading and printing."""
+    event = desk.dealings.receipt(index)
+    consent_id = event.recorded.consent_id
+    return desk.render(
+        "receipt.html", event=event, labels=desk.labels(consent_id) if consent_id else {},
+        key=desk.dealings.key_of(consent_id) if consent_id else None, vkey=desk.office.ledger.vkey.format(),
+        reports=desk.office.store.reports_about(desk.person, index), name_of=desk.dealings.name_of,
+    )  # fmt: skip
+
+
+@router.get("/{index}/file")
+def receipt_file(desk: Customer, index: int) -> Response:
+    """The receipt file: what anybody can check without us."""
+    event = desk.dealings.receipt(index)
+    name = f'attachment; filename="receipt-{index}.json"'
+    return desk.keep(
+        Response(receipt_bytes(event.recorded), media_type=MEDIA_TYPE, headers={"content-disposition": name})
+    )
+
+
+@router.get("/{index}/report")
+def ask_report(desk: Customer, index: int) -> Response:
+    """«I did not expect this»."""
+    event = desk.dealings.receipt(index)
+    consent_id = event.recorded.consent_id
+    key = desk.dealings.key_of(consent_id) if consent_id else None
+    return desk.render("report.html", event=event, name_of=desk.dealings.name_of, key=key, sent=None)
+
+
+@router.post("/{index}/report")
+def report(sent: CustomersForm, index: int) -> Response:
+    """Keep the report for the bank's staff, under a number she can quote. Raises NotPermitted beyond a bound."""
+    desk = sent.desk
+    event = desk.dealings.receipt(index)
+    if desk.office.store.count_reports(desk.person, desk.now - DAY_MS) >= REPORTS_A_DAY:
+        raise NotPermitted("you have sent many reports today; your bank has them, please call it if it is urgent")
+    made = Report(os.urandom(5).hex().upper(), index, sent.text("words", 1_000), desk.now)
+    desk.office.store.add_report(desk.person, made)
+    consent_id = event.recorded.consent_id
+    key = desk.dealings.key_of(consent_id) if consent_id else None
+    return desk.render("report.html", event=event, name_of=desk.dealings.name_of, key=key, sent=made)

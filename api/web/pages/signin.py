@@ -1,0 +1,113 @@
+"""Signing in, proving oneself again, signing out."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+from msgspec import structs
+
+from api.web.desk import Anyone, AnyonesForm, Customer, CustomersForm
+from api.web.oidc import SignInFailed
+from api.web.passkeys import PasskeyRefused
+from api.web.people import Sca
+from api.web.security import local_path
+from ledger.canonical import b64u, unb64u
+from ledger.errors import LedgerError, Unavailable
+
+router = APIRouter(include_in_schema=False)
+PASSKEY_SCA: Final = ("phr", ("hwk", "user"))
+"""A passkey with user verification is phishing-resistant (OpenID EAP ACR values: phr; RFC 8176: hwk, user)."""
+
+
+@router.get("/sign-in")
+def sign_in(desk: Anyone, next: str | None = None) -> Response:  # noqa: A002 (the parameter's public name)
+    """Where to choose how to sign in."""
+    then = local_path(next)
+    if desk.session is not None and desk.session.person is not None:
+        return desk.redirect(then)
+    return _ways_in(desk, "signin.html", then)
+
+
+@router.get("/step-up")
+def step_up(desk: Customer, next: str | None = None) -> Response:  # noqa: A002
+    """Prove again who is there, for a step that matters."""
+    return _ways_in(desk, "stepup.html", local_path(next))
+
+
+def _ways_in(desk: Anyone, template: str, then: str, problem: str = "", status: int = 200) -> Response:
+    challenge = os.urandom(32)
+    desk.change(challenge=b64u(challenge))
+    person = desk.session.person if desk.session else None
+    known = desk.office.store.passkeys_of(person) if person else None
+    options = desk.office.ceremonies.sign_in_options(challenge, known)
+    return desk.render(
+        template, status, then=then, options=options, problem=problem, start=urlencode({"next": then}),
+        configured=desk.office.relying_party is not None, has_passkey=known is None or bool(known),
+    )  # fmt: skip
+
+
+@router.get("/sign-in/start")
+def start(desk: Anyone, next: str | None = None, fresh: bool = False) -> Response:  # noqa: A002
+    """Go to the identity provider."""
+    if desk.office.relying_party is None:
+        raise Unavailable("nobody can sign in here: no identity provider is configured")
+    attempt, address = desk.office.relying_party.begin(local_path(next), fresh=fresh)
+    desk.change(login=attempt)
+    return desk.keep(RedirectResponse(address, status_code=303))
+
+
+@router.get("/sign-in/callback")
+def callback(desk: Anyone, state: str = "", code: str = "", iss: str = "", error: str = "") -> Response:
+    """Come back from the identity provider. Raises SignInFailed."""
+    session, relying_party = desk.session, desk.office.relying_party
+    if session is None or session.login is None or relying_party is None:
+        raise SignInFailed("this sign-in was not begun in this browser, or too long ago")
+    attempt = session.login
+    desk.change(login=None)  # an attempt is answered once, however it ends
+    if error or not code:
+        raise SignInFailed("the identity provider did not sign you in")
+    person, sca = relying_party.finish(attempt, state=state, code=code, iss=iss)
+    if session.person is not None and session.person.key != person.key:
+        desk.leave()
+        raise SignInFailed("somebody else signed in; you were signed out")
+    desk.office.agent_of(person)
+    desk.arrive(person, sca)
+    return desk.redirect(attempt.then)
+
+
+@router.post("/sign-in/passkey")
+def with_passkey(sent: AnyonesForm) -> Response:
+    """Sign in, or step up, with a passkey."""
+    desk, then = sent.desk, local_path(sent.text("next", 512))
+    session = desk.session
+    stepping_up = session is not None and session.person is not None
+    try:
+        if session is None or not session.challenge:
+            raise PasskeyRefused("this page was open for too long; please try again")
+        challenge = unb64u(session.challenge, size=32)
+        desk.change(challenge="")
+        response = sent.text("response", 16_384)
+        passkey = desk.office.store.passkey(desk.office.ceremonies.credential_id(response))
+        if passkey is None or (session.person is not None and passkey.person.key != session.person.key):
+            raise PasskeyRefused("this passkey is not known here")
+        count = desk.office.ceremonies.signed_in(response, challenge, passkey)
+    except LedgerError:
+        template = "stepup.html" if stepping_up else "signin.html"
+        return _ways_in(desk, template, then, desk.words.t("passkey.refused"), 403)
+    desk.office.store.update_passkey(structs.replace(passkey, sign_count=count))
+    acr, amr = PASSKEY_SCA
+    desk.arrive(passkey.person, Sca(acr, amr, desk.now // 1000))
+    return desk.redirect(then)
+
+
+@router.post("/sign-out")
+def sign_out(sent: CustomersForm) -> Response:
+    """End this session, or with `everywhere` all sessions of this person."""
+    if sent.text("everywhere"):
+        sent.desk.office.store.drop_sessions_of(sent.desk.person)
+    sent.desk.leave()
+    return sent.desk.redirect("/")

@@ -1,0 +1,105 @@
+"""Stopping: one connection or all of them, in two steps, at once; pausing and going on."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api.web.agent import Step
+from api.web.customer import Connection, Event
+from api.web.desk import Customer, CustomersForm, Desk
+from ledger.consent.state import Status
+from ledger.errors import IllegalTransition
+from ledger.planning.commands import Recorded
+
+router = APIRouter(include_in_schema=False, prefix="/my")
+STOPPED: Final = "customer-request"
+STOPPED_AND_DELETE: Final = "customer-request-deletion"
+"""The recipient reads in the signed statement that the customer also asks it to delete what it has."""
+Pausing = Literal["pause", "resume"]
+
+
+@router.get("/connections/{key}/stop")
+def ask(desk: Customer, key: int) -> Response:
+    """Step one: what stops, and what happens to what was collected."""
+    found = desk.dealings.connection(key)
+    if not found.is_live:
+        return desk.redirect(f"/my/connections/{key}/stopped")
+    return desk.render("stop.html", one=found, accounts=desk.account_labels(found))
+
+
+@router.post("/connections/{key}/stop")
+def stop(sent: CustomersForm, key: int) -> Response:
+    """Step two: it stops, in the log's own order, before this answer is given."""
+    desk = sent.desk
+    found = desk.dealings.connection(key)
+    if found.is_live:
+        take_step(desk, found, "consent.revoke", _reason(sent))
+    return desk.redirect(f"/my/connections/{key}/stopped")
+
+
+@router.get("/connections/{key}/stopped")
+def stopped(desk: Customer, key: int) -> Response:
+    """When it stopped, whether the partner knows, the receipt, and how to share again."""
+    dealings = desk.dealings
+    found = dealings.connection(key)
+    if found.is_live:
+        return desk.redirect(f"/my/connections/{key}")
+    ended: Event = dealings.receipt(found.consent.basis)
+    return desk.render("stopped.html", one=found, ended=ended, told=dealings.told_at(found, ended))
+
+
+@router.get("/stop-all")
+def ask_all(desk: Customer, done: int = 0) -> Response:
+    """Step one for everything."""
+    listed, _ = desk.dealings.connections()
+    fresh = desk.session is not None and desk.session.is_fresh(desk.now)
+    return desk.render("stopall.html", live=[one for one in listed if one.is_live], fresh=fresh, done=bool(done))
+
+
+@router.post("/stop-all")
+def stop_all(sent: CustomersForm) -> Response:
+    """Step two for everything: one statement for each connection, all of them even if one meets a refusal."""
+    desk = sent.desk
+    desk.require_fresh("/my/stop-all")
+    listed, _ = desk.dealings.connections()
+    for found in listed:
+        if found.is_live:
+            try:
+                take_step(desk, found, "consent.revoke", _reason(sent))
+            except IllegalTransition:
+                continue  # it ended by itself while we were at it: the aim is reached
+    return desk.redirect("/my/stop-all?done=1")
+
+
+@router.get("/connections/{key}/{step}")
+def ask_pausing(desk: Customer, key: int, step: Pausing) -> Response:
+    """What pausing or going on means."""
+    return desk.render("pause.html", one=desk.dealings.connection(key), step=step)
+
+
+@router.post("/connections/{key}/{step}")
+def pausing(sent: CustomersForm, key: int, step: Pausing) -> Response:
+    """Pause, or let sharing go on; the second widens what is shared, so it needs a fresh proof of who is there."""
+    desk = sent.desk
+    found = desk.dealings.connection(key)
+    if step == "resume":
+        desk.require_fresh(f"/my/connections/{key}/resume")
+        if found.status is Status.PAUSED:
+            take_step(desk, found, "consent.resume", STOPPED)
+        return desk.redirect(f"/my/connections/{key}?done=resumed")
+    if found.status is Status.ACTIVE:
+        take_step(desk, found, "consent.pause", STOPPED)
+    return desk.redirect(f"/my/connections/{key}?done=paused")
+
+
+def take_step(desk: Desk, found: Connection, step: Step, reason: str) -> Recorded:
+    """Have the holder sign a customer's step, and record it. Raises what the ledger says."""
+    signed = desk.agent.step(desk.person, step, found.consent.consent_id, reason)
+    return desk.office.ledger.record(signed.statement)[0]
+
+
+def _reason(sent: CustomersForm) -> str:
+    return STOPPED_AND_DELETE if sent.text("delete") else STOPPED

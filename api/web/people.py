@@ -1,0 +1,102 @@
+"""Who is signed in: people, their sessions, and how long these last (security: sessions)."""
+
+from __future__ import annotations
+
+import secrets
+from hashlib import sha256
+from typing import Final
+
+from msgspec import Struct
+
+from ledger.entries.leaf import subject_chain
+
+IDLE_MS: Final = 15 * 60_000
+ABSOLUTE_MS: Final = 8 * 3_600_000
+FRESH_MS: Final = 5 * 60_000
+TOUCH_MS: Final = 30_000
+"""A session's last use is written at most this often."""
+
+
+class Person(Struct, frozen=True):
+    """A customer of a holder, as its identity provider names her."""
+
+    sub: str
+    holder: str
+    subject: str
+    """The holder's own reference for this customer; a joint relationship has one for all its people."""
+    name: str
+    """For the person's own eyes; never logged, never recorded."""
+
+    @property
+    def key(self) -> bytes:
+        """What the pages file this person's things under."""
+        return sha256(f"{self.holder}\n{self.sub}".encode()).digest()
+
+    @property
+    def chain(self) -> bytes:
+        """The subject chain that lists this customer's consents."""
+        return subject_chain(self.holder, self.subject)
+
+
+class Sca(Struct, frozen=True):
+    """How and when (seconds) the person was authenticated."""
+
+    acr: str
+    amr: tuple[str, ...]
+    at: int
+
+
+class LoginAttempt(Struct, frozen=True):
+    """A sign-in that is under way at the identity provider."""
+
+    state: str
+    nonce: str
+    verifier: str
+    then: str
+    fresh: bool
+    started_at: int
+
+
+class Draft(Struct, frozen=True):
+    """What a customer is about to agree to: exactly what her passkey would sign."""
+
+    consent_id: str
+    version: int
+    terms_hash: str
+    accounts: tuple[str, ...]
+    locale: str
+    text: str
+    nonce: str
+    made_at: int
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """One browser's session. Times are milliseconds."""
+
+    csrf: str
+    created_at: int
+    seen_at: int
+    person: Person | None = None
+    sca: Sca | None = None
+    login: LoginAttempt | None = None
+    challenge: str = ""
+    """The WebAuthn challenge (b64u) that this browser was given last; used once."""
+    draft: Draft | None = None
+
+    def is_over(self, now: int) -> bool:
+        """Whether it has been idle or open for too long."""
+        return now - self.seen_at >= IDLE_MS or now - self.created_at >= ABSOLUTE_MS
+
+    def is_fresh(self, now: int) -> bool:
+        """Whether the person proved who she is within the last five minutes."""
+        return self.sca is not None and 0 <= now - self.sca.at * 1000 + 1000 <= FRESH_MS + 1000
+
+
+def new_session(now: int) -> Session:
+    """An empty session with its own CSRF token."""
+    return Session(csrf=new_token(), created_at=now, seen_at=now)
+
+
+def new_token() -> str:
+    """256 random bits, as text."""
+    return secrets.token_urlsafe(32)

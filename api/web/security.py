@@ -1,0 +1,86 @@
+"""What every answer of the pages carries, and which requests are taken for the customer's own (security: sessions, CSP)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ledger.errors import NotPermitted
+
+CSP: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+HEADERS: Final = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), "
+    "geolocation=(), microphone=()",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+HSTS: Final = "max-age=63072000; includeSubDomains"
+HOME: Final = "/my/connections"
+BODY_LIMIT: Final = 64 * 1024
+_LOCAL: Final = re.compile(r"/(?:[A-Za-z0-9._~\-%?=&:@]+/?)*", re.ASCII)
+
+
+class CrossSite(NotPermitted):
+    """A request that changes something did not come from one of our own pages."""
+
+
+def local_path(value: str | None) -> str:
+    """`value` if it is a path of ours, else the home page: nobody is ever sent elsewhere."""
+    if value and len(value) <= 512 and not value.startswith("//") and _LOCAL.fullmatch(value):
+        return value
+    return HOME
+
+
+def check_same_origin(headers: Headers, origin: str) -> None:
+    """Refuse an unsafe request that a page of another site caused. Raises CrossSite.
+
+    Browsers send `Origin` with every POST; `Sec-Fetch-Site` cannot be set by scripts. One of the two must be there.
+    """
+    site, sent = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is None and sent is None:
+        raise CrossSite("the browser did not say where this form came from")
+    if site not in (None, "same-origin") or sent not in (None, origin):
+        raise CrossSite("this form was sent from another site")
+
+
+class Guarded:
+    """Middleware: headers on every answer; no caching of personal pages; bodies of a bounded size."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self._app = app
+        self._headers = HEADERS | ({"strict-transport-security": HSTS} if secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        taken = 0
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > BODY_LIMIT:
+                raise CrossSite("the form is longer than a form of ours can be")
+            return message
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers[name] = value
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await self._app(scope, bounded, with_headers)

@@ -1,0 +1,45 @@
+"""What an operator can set about the pages: `CONSENT_LEDGER_WEB__…` (docs/people.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class WebSettings(BaseModel):
+    """Settings of the pages for people. Secrets are files, never values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    environment: Literal["production", "development"] = "production"
+    """`development` allows the embedded identity provider, and that on loopback only."""
+    holders_file: Path | None = None
+    """The holders whose customers may sign in here, and who signs for each (docs/people.md). Default: nobody may sign in."""
+    customers_file: Path | None = None
+    """Development only: the customers that the embedded identity provider offers, with their accounts."""
+    session_store_url: str = ""
+    """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
+    one PostgreSQL database."""
+    oidc_issuer: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    """Issuer of the identity provider. Default: none; in development, the embedded one."""
+    oidc_client_id: str = "consent-ledger"
+    """This ledger's client id at the identity provider."""
+    oidc_client_key_file: Path | None = None
+    """Private key (PEM, mode 0600) for `private_key_jwt`; its key id is `oidc_client_kid`."""
+    oidc_client_kid: str = "consent-ledger-web"
+    """Key id of the client key at the identity provider."""
+    oidc_acr_values: str = ""
+    """`acr` values, separated by spaces, asked for and demanded when a step needs a fresh strong sign-in. Default: any."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> WebSettings:
+        if self.environment == "production":
+            if self.customers_file is not None:
+                raise ValueError("customers_file belongs to the development identity provider: not in production")
+            if self.oidc_issuer.startswith("http://"):
+                raise ValueError("the issuer of a production identity provider begins with https://")
+        if self.oidc_issuer and self.oidc_client_key_file is None:
+            raise ValueError("oidc_client_key_file is needed to speak to the identity provider")
+        return self

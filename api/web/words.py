@@ -1,0 +1,182 @@
+"""Words, dates and numbers in a customer's language. The catalogues are api/web/locale; tests keep them complete."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+from markupsafe import Markup, escape
+
+from api.web.locale import CATALOGUES, DEFAULT
+from api.web.plain import plain
+from ledger.entries.terms import Terms
+
+LANGUAGES: Final = {"en": "English", "zh-CN": "简体中文"}
+ZONES: Final = (
+    "UTC", "Europe/London", "Europe/Paris", "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Singapore", "Asia/Kolkata",
+    "Australia/Sydney", "America/New_York", "America/Sao_Paulo",
+)  # fmt: skip
+HOME_ZONE: Final = {"en": "Europe/London", "zh-CN": "Asia/Shanghai"}
+
+CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
+    "accounts": ("ReadAccountsBasic", "ReadAccountsDetail", "ReadPAN"),
+    "balances": ("ReadBalances",),
+    "transactions": (
+        "ReadTransactionsBasic", "ReadTransactionsDetail", "ReadTransactionsCredits", "ReadTransactionsDebits",
+    ),
+    "payees": (
+        "ReadBeneficiariesBasic", "ReadBeneficiariesDetail", "ReadDirectDebits", "ReadStandingOrdersBasic",
+        "ReadStandingOrdersDetail", "ReadScheduledPaymentsBasic", "ReadScheduledPaymentsDetail",
+    ),
+    "statements": ("ReadStatementsBasic", "ReadStatementsDetail"),
+    "you": ("ReadParty", "ReadPartyPSU"),
+    "products": ("ReadProducts", "ReadOffers"),
+}  # fmt: skip
+"""What permissions are about, in the order in which people care."""
+
+_DATE: Final = {"en": "d MMM y", "zh-CN": "y年M月d日"}
+_TIME: Final = {"en": "d MMM y, HH:mm zzz", "zh-CN": "y年M月d日 HH:mm zzz"}
+_SECOND: Final = {"en": "HH:mm:ss zzz", "zh-CN": "HH:mm:ss zzz"}
+
+
+def choose_language(asked: Iterable[str | None]) -> str:
+    """The first of these that is ours; each may be a tag or an Accept-Language header."""
+    for header in asked:
+        for part in (header or "").split(",")[:10]:
+            tag = part.partition(";")[0].strip().lower()
+            if tag == "en" or tag.startswith("en-"):
+                return "en"
+            if tag == "zh" or tag.startswith("zh-"):
+                return "zh-CN"
+    return DEFAULT
+
+
+@dataclass(frozen=True)
+class Words:
+    """One language in one time zone."""
+
+    language: str
+    zone: str
+
+    @cached_property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    @property
+    def _babel(self) -> str:
+        return self.language.replace("-", "_")
+
+    def t(self, key: str, **values: object) -> str:
+        """The sentence of `key` as plain text. Raises KeyError for a key that is in no catalogue."""
+        shown = {name: plain(str(value)) for name, value in values.items()}
+        return CATALOGUES[self.language][key].format_map(shown)
+
+    def h(self, key: str, **values: object) -> Markup:
+        """The sentence as markup; foreign text in it is escaped and kept from reordering what stands around it."""
+        shown = {name: value if isinstance(value, Markup) else bdi(value) for name, value in values.items()}
+        return Markup(str(escape(CATALOGUES[self.language][key])).format_map(shown))  # noqa: S704 (escaped here)
+
+    def n(self, key: str, count: int) -> str:
+        """The sentence of `key.one` or `key.other` with {count}."""
+        form = "one" if count == 1 else "other"
+        return self.t(f"{key}.{form}", count=self.number(count))
+
+    def has(self, key: str) -> bool:
+        """Whether there is a sentence of this key."""
+        return key in CATALOGUES[self.language]
+
+    def number(self, value: int) -> str:
+        """A number with the language's separators."""
+        return str(format_decimal(value, locale=self._babel))
+
+    # -- times ------------------------------------------------------------------------------------------------------
+
+    def _at(self, ms: int) -> dt.datetime:
+        return dt.datetime.fromtimestamp(ms / 1000, self._zone)
+
+    def day(self, ms: int) -> str:
+        """A date, in text."""
+        return str(format_date(self._at(ms), _DATE[self.language], locale=self._babel))
+
+    def day_of(self, date: dt.date) -> str:
+        """A calendar day, in text."""
+        return str(format_date(date, _DATE[self.language], locale=self._babel))
+
+    def time(self, ms: int) -> str:
+        """A date and time with its zone, in text."""
+        return str(format_datetime(self._at(ms), _TIME[self.language], tzinfo=self._zone, locale=self._babel))
+
+    def when(self, ms: int) -> Markup:
+        """A date and time with its zone, as a `time` element."""
+        return _element(ms, self.time(ms))
+
+    def date(self, ms: int) -> Markup:
+        """A date, as a `time` element."""
+        return _element(ms, self.day(ms))
+
+    def second(self, ms: int) -> Markup:
+        """A time of day to the second with its zone, as a `time` element."""
+        text = format_datetime(self._at(ms), _SECOND[self.language], tzinfo=self._zone, locale=self._babel)
+        return _element(ms, str(text))
+
+    # -- what the ledger's codes mean -------------------------------------------------------------------------------
+
+    def purpose(self, terms: Terms) -> str:
+        """Why data is read: our words for a purpose we know, else the recipient's own, made harmless."""
+        key = f"purpose.{terms.purpose.code}"
+        return self.t(key) if self.has(key) else plain(terms.purpose.text)
+
+    def code(self, family: str, code: str) -> str:
+        """Our words for a code, else the code itself."""
+        key = f"{family}.{code}"
+        return self.t(key) if self.has(key) else plain(code)
+
+    def clusters(self, permissions: Iterable[str]) -> list[tuple[str, list[str]]]:
+        """Permissions by what they are about: (cluster, permissions), in the order of CLUSTERS."""
+        wanted = set(permissions)
+        found = [(name, [code for code in codes if code in wanted]) for name, codes in CLUSTERS.items()]
+        return [(name, codes) for name, codes in found if codes]
+
+    def history_window(self, terms: Terms) -> str:
+        """How far back data may be read."""
+        if terms.history_from and terms.history_to:
+            return self.t(
+                "window.both", start=self.day(terms.history_from * 1000), end=self.day(terms.history_to * 1000)
+            )
+        if terms.history_from:
+            return self.t("window.from", start=self.day(terms.history_from * 1000))
+        if terms.history_to:
+            return self.t("window.to", end=self.day(terms.history_to * 1000))
+        return self.t("window.open")
+
+    def frequency(self, terms: Terms) -> str:
+        """How often data may be read."""
+        if terms.once:
+            return self.t("frequency.once")
+        if terms.frequency_per_day:
+            return self.n("frequency.day", terms.frequency_per_day)
+        return self.t("frequency.unlimited")
+
+    def keeping(self, terms: Terms) -> str:
+        """How long the recipient may keep what it read."""
+        return self.n("keeping.days", terms.retention_days) if terms.retention_days else self.t("keeping.none")
+
+    def ending(self, terms: Terms) -> str:
+        """When sharing ends by itself."""
+        return self.time(terms.expires_at * 1000) if terms.expires_at else self.t("ending.open")
+
+
+def bdi(value: object) -> Markup:
+    """Foreign text for a page: harmless characters, escaped, in an element of its own direction."""
+    return Markup("<bdi>{}</bdi>").format(plain(str(value)))
+
+
+def _element(ms: int, text: str) -> Markup:
+    machine = dt.datetime.fromtimestamp(ms / 1000, dt.UTC).isoformat(timespec="seconds")
+    return Markup('<time datetime="{}">{}</time>').format(machine, text)

@@ -1,0 +1,227 @@
+"""A site for tests: a real ledger, a bank whose pages run here, a customer, an app, and a server on this machine.
+
+with open_site(tmp_path) as site:
+    consent = site.ask()                     # the app asks
+    site.agree(consent)                      # the customer agrees, through the bank
+    with site.client() as client:            # a browser without scripts, signed in
+        client.get("/my/connections")
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from api.client.signing import LocalSigner
+from api.settings import Settings
+from api.web import mount
+from api.web.agent import Authorisation, LocalAgent
+from api.web.desk import Office
+from api.web.people import Person, Sca
+from ledger.clock import Clock, SystemClock
+from ledger.entries.leaf import subject_chain
+from ledger.planning.commands import Recorded
+from tests.world import ConsentInWorld, Party, World, reference, running_world
+
+MEI = "mei"
+WEI = "wei"
+OLGA = "olga"
+
+
+@dataclass
+class Site:
+    """A running site. `office` is what the pages work with."""
+
+    world: World
+    bank: Party
+    app: Party
+    url: str
+    office: Office
+    people: dict[str, Person]
+    consents: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def agent(self) -> LocalAgent:
+        agent = self.office.agents[self.bank.id]
+        assert isinstance(agent, LocalAgent)
+        return agent
+
+    def ask(self, app: Party | None = None, **terms: Any) -> ConsentInWorld:
+        """An app asks for a consent."""
+        return self.world.requested_consent(app or self.app, self.bank, **terms)
+
+    def agree(self, consent: ConsentInWorld, who: str = MEI, *, accounts: int = 2) -> ConsentInWorld:
+        """The customer agrees at her bank (without a passkey); the consent with the accounts she chose."""
+        person = self.people[who]
+        mine = self.agent.accounts(person, consent.consent_id)[:accounts]
+        chosen = tuple(sorted(account.reference for account in mine))
+        wish = Authorisation(
+            consent_id=consent.consent_id, version=consent.version, terms_hash=consent.terms_hash,
+            recipient=consent.terms["recipient"], accounts=chosen,
+            sca=Sca("psd2:sca", ("otp",), self.world.clock.now() // 1000),
+        )  # fmt: skip
+        signed = self.agent.authorise(person, wish)
+        self.world.ledger.record(signed.statement, companion=signed.companion)
+        return ConsentInWorld(consent.consent_id, consent.terms, consent.version, chosen)
+
+    def shared(self, who: str = MEI, app: Party | None = None, **terms: Any) -> ConsentInWorld:
+        """A consent that was asked for and agreed to."""
+        return self.agree(self.ask(app, **terms), who)
+
+    def read(self, consent: ConsentInWorld, app: Party | None = None, **members: Any) -> Recorded:
+        """The app asks to read data."""
+        return self.world.record((app or self.app).access(consent, **members))[0]
+
+    def key(self, consent: ConsentInWorld, who: str = MEI) -> int:
+        """What the pages of this consent are addressed by."""
+        person = self.people[who]
+        found = self.world.ledger.records.consents_of_subject(subject_chain(person.holder, person.subject), limit=500)
+        return next(key for key, known in found if known.consent_id == consent.consent_id)
+
+    @contextmanager
+    def client(self, who: str | None = MEI, *, language: str = "en") -> Iterator[httpx.Client]:
+        """A browser without scripts; signed in unless `who` is None."""
+        headers = {
+            "accept": "text/html",
+            "accept-language": language,
+            "origin": self.url,
+            "sec-fetch-site": "same-origin",
+        }
+        with httpx.Client(base_url=self.url, headers=headers, follow_redirects=True) as client:
+            if who is not None:
+                self.sign_in(client, who)
+            yield client
+
+    def sign_in(self, client: httpx.Client, who: str, path: str = "/sign-in/start") -> httpx.Response:
+        """Through the development identity provider, as a person would click."""
+        page = client.get(path)
+        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
+        answer = client.post("/dev-idp/authorize", data={**unescaped(fields), "customer": who})
+        assert answer.status_code == 200, answer.text
+        return answer
+
+
+def unescaped(fields: dict[str, str]) -> dict[str, str]:
+    import html
+
+    return {name: html.unescape(value) for name, value in fields.items()}
+
+
+def csrf_of(page: httpx.Response) -> str:
+    """The token that a page's forms carry."""
+    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert found, page.text[:500]
+    return found[1]
+
+
+def write_people(folder: Path, bank: str = "bank-a") -> dict[str, Person]:
+    """A customers file: Mei and Wei share one relationship, Olga has her own."""
+    joint, own = reference(), reference()
+    accounts = [
+        {"id": "a-1", "label": "Everyday account ··4021"}, {"id": "a-2", "label": "Savings ··7733"},
+        {"id": "a-3", "label": "Holiday pot ··1190"},
+    ]  # fmt: skip
+    customers = [
+        {"sub": MEI, "holder": bank, "subject": joint, "name": "Mei Lin", "accounts": accounts},
+        {"sub": WEI, "holder": bank, "subject": joint, "name": "Wei Chen", "accounts": accounts},
+        {"sub": OLGA, "holder": bank, "subject": own, "name": "Olga Novak",
+         "accounts": [{"id": "o-1", "label": "Current account ··5500"}]},
+    ]  # fmt: skip
+    (folder / "customers.json").write_text(json.dumps({"customers": customers}))
+    return {one["sub"]: Person(one["sub"], bank, one["subject"], one["name"]) for one in customers}  # type: ignore[misc,arg-type]
+
+
+def join_bank(world: World, folder: Path, name: str = "bank-a") -> Party:
+    """Register a bank with a second key, which signs for the pages."""
+    bank = world.holder(name)
+    signer = LocalSigner.generate(f"{name}-web")
+    signer.save(folder / "bank.key")
+    world.ledger.record_documents(
+        {"type": "key.added", "v": 1, "participant": name, "kid": signer.kid, "alg": signer.alg, "use": "statement",
+         "jwk": dict(signer.jwk)}
+    )  # fmt: skip
+    (folder / "pseudonyms").write_bytes(os.urandom(32))
+    (folder / "pseudonyms").chmod(0o600)
+    entry = {
+        "holder": name, "kid": signer.kid, "key_file": "bank.key", "secret_file": "pseudonyms",
+        "accounts_file": "customers.json",
+    }  # fmt: skip
+    (folder / "holders.json").write_text(json.dumps({"holders": [entry]}))
+    return bank
+
+
+def site_settings(folder: Path, port: int, **web: Any) -> Settings:
+    """Settings of a site for development on this port."""
+    return Settings(
+        state_dir=folder, host="127.0.0.1", port=port, public_url=f"http://localhost:{port}",
+        web={"environment": "development", "holders_file": folder / "holders.json",
+             "customers_file": folder / "customers.json", **web},
+    )  # fmt: skip
+
+
+@contextmanager
+def serving(app: FastAPI, listener: socket.socket) -> Iterator[None]:
+    """Serve an application on an open socket until the end of the block."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    ends = time.monotonic() + 30
+    while not server.started and time.monotonic() < ends:
+        thread.join(0.01)
+    assert server.started
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def open_site(folder: Path, *, clock: Clock | None = None, recipient: str = "Plum Budget") -> Iterator[Site]:
+    """A site with one bank, one app and three people."""
+    folder.mkdir(exist_ok=True)
+    with (
+        running_world(f"sqlite:///{folder / 'ledger.sqlite'}", folder, clock=clock) as world,
+        socket.socket() as listener,
+    ):
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        people = write_people(folder)
+        bank = join_bank(world, folder)
+        app = join_named(world, "plum", recipient)
+        settings = site_settings(folder, listener.getsockname()[1])
+        framework = FastAPI(openapi_url=None)
+        mount(framework, world.ledger, settings, clock=clock or SystemClock())
+        office: Office = framework.router.default.state.office
+        with serving(framework, listener):
+            try:
+                yield Site(world, bank, app, settings.base_url, office, people)
+            finally:
+                office.store.close()
+
+
+def join_named(world: World, participant: str, name: str, *roles: str) -> Party:
+    """A participant with a registered name of its own."""
+    from tests.keys import KeyPair
+
+    party = Party(world, participant, KeyPair.generate("EdDSA", f"{participant}-1"))
+    world.ledger.record_documents(
+        {"type": "participant.registered", "v": 1, "participant": participant, "name": name,
+         "roles": sorted(roles or ("recipient",))},
+        world.key_added(participant, party.key, "statement"),
+    )  # fmt: skip
+    world.parties[participant] = party
+    return party
