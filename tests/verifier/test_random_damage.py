@@ -17,8 +17,6 @@ from verifier.errors import CannotCheck, Code
 from verifier.trust import parse_trust
 
 
-
-
 def audit(files: Files, policy: str, root: Path) -> Audit:
     write(files, root)
     auditor = Auditor(open_archive(root), parse_trust(policy.encode()), Options(jobs=1))
