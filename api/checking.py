@@ -80,7 +80,7 @@ class _Examination:
         rows = self._rows(head.size)
         note = ""
         for size, note in self._checkpoints():
-            hashes = [leaf_hash(row.leaf) for row in self._take(rows, size - self._edge.size)]
+            hashes = [leaf_hash(_bytes(row.leaf)) for row in self._take(rows, size - self._edge.size)]
             self._tree(size, note, hashes)
         if self._edge.size != head.size:
             self._found.note("head", f"it says {head.size} entries, and checkpoints cover {self._edge.size}")
@@ -106,7 +106,9 @@ class _Examination:
     def _rows(self, size: int) -> Iterator[Any]:
         after = -1
         while True:
-            page = self._connection.execute(select(entries).where(entries.c.idx > after).order_by(entries.c.idx).limit(PAGE)).all()
+            page = self._connection.execute(
+                select(entries).where(entries.c.idx > after).order_by(entries.c.idx).limit(PAGE)
+            ).all()
             if not page:
                 return
             ciphers = self._keystore.existing(row.chain for row in page if row.sealed is not None)
@@ -141,9 +143,12 @@ class _Examination:
 
     def _entry(self, row: Any, ciphers: Any) -> None:
         place = f"entry {row.idx}"
-        hashed = leaf_hash(row.leaf)
+        raw = _bytes(row.leaf)
+        hashed = leaf_hash(raw)
+        if raw is not row.leaf:
+            self._found.note(place, "its leaf is stored as something else than bytes")
         try:
-            leaf = parse_leaf(row.leaf)
+            leaf = parse_leaf(raw)
         except LedgerError as error:
             self._found.note(place, error.detail)
             self._last = hashed
@@ -183,3 +188,8 @@ class _Examination:
                 self._found.opened += 1
             except LedgerError as error:
                 self._found.note(place, error.detail)
+
+
+def _bytes(value: object) -> bytes:
+    """A column's bytes; SQLite lets whoever tampers store any type in it."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")

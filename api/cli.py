@@ -5,7 +5,6 @@ Exit statuses: 0 done; 1 refused, the sentence on standard error says why; 2 wro
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from api.checking import examine
 from api.logs import configure_logging
 from api.serving import serve as run_server
 from api.settings import Settings
+from api.version import version as installed_version
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
 from ledger.errors import LedgerError
@@ -211,7 +211,7 @@ def demo(
 @app.command()
 def version() -> None:
     """Say which version this is."""
-    print(importlib.metadata.version("consent-ledger"))
+    print(installed_version())
 
 
 @participants.command("add")

@@ -39,6 +39,7 @@ class Observed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            self._access_log.flush()  # the application has ended
             return
         visit = visit_of(scope)
         begun = time.perf_counter()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -18,6 +17,8 @@ from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.submission import Envelope, SubmissionReply
 from api.tokens.scopes import SCOPES
+from api.version import version
+from ledger.entries.evidence import AccessOutcome, ConsentOutcome
 from ledger.receipts import Receipt
 
 TAGS: Final = {
@@ -98,7 +99,7 @@ def openapi_document(app: FastAPI, base_url: str) -> dict[str, Any]:
     """The whole document."""
     document = get_openapi(
         title="Consent ledger",
-        version=importlib.metadata.version("consent-ledger"),
+        version=version(),
         summary="Consents, accesses and their proofs",
         description=DESCRIPTION,
         routes=app.routes,
@@ -113,7 +114,12 @@ def openapi_document(app: FastAPI, base_url: str) -> dict[str, Any]:
     document["paths"] = {}
     for path, operations in paths.items():
         document["paths"].setdefault(path, {}).update(operations)
-    document["components"] = {"schemas": _schemas(), "securitySchemes": _security_schemes()}
+    ours = _schemas()
+    guessed = document.get("components", {}).get("schemas", {})
+    document["components"] = {
+        "schemas": {name: schema for name, schema in guessed.items() if "ValidationError" not in name} | ours,
+        "securitySchemes": _security_schemes(),
+    }
     return document
 
 
@@ -147,7 +153,7 @@ def _complete(operation: dict[str, Any]) -> None:
 def _schemas() -> dict[str, Any]:
     kinds = [
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
-        NewParticipant, NewKey, Why, Opening, Receipt,
+        NewParticipant, NewKey, Why, Opening, Receipt, AccessOutcome, ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components([*kinds], schema_hook=_schema_of_raw, ref_template=template)
@@ -157,6 +163,8 @@ def _schemas() -> dict[str, Any]:
             f'"title":"{old}"', f'"title":"{new}"'
         )
     named = {_RENAMED.get(name, name): schema for name, schema in msgspec.json.decode(text).items()}
+    outcomes = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in (AccessOutcome, ConsentOutcome)]
+    named["Entry"]["properties"]["outcome"] = {"anyOf": [*outcomes, {"type": "null"}]}
     named["Receipt"]["example"] = _RECEIPT_EXAMPLE
     named["Submission"]["example"] = _SUBMISSION_EXAMPLE
     named["Envelope"]["example"] = {"statement": "eyJhbGciOiJFZERTQSIsImtpZCI6InRwcC0xLTEiLCJ0eXAiOiJjb25zZW50…"}

@@ -7,6 +7,7 @@ import io
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import BinaryIO, Final, cast
 
 from typing_extensions import override
@@ -68,11 +69,9 @@ async def stream_of(write: Callable[[BinaryIO], object]) -> AsyncIterator[bytes]
             pipe.put(None)
         except ReaderLeft:
             pass
-        except Exception as error:  # handed to the reader, whoever raised it
-            try:
+        except Exception as error:  # noqa: BLE001  (handed to the reader, whoever raised it)
+            with suppress(ReaderLeft):
                 pipe.put(error)
-            except ReaderLeft:
-                pass
 
     thread = threading.Thread(target=run, name="export", daemon=True)
     thread.start()

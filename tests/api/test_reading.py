@@ -252,7 +252,12 @@ def test_tiles_that_do_not_exist_or_are_spelled_otherwise_are_not_found(sqlite_s
 
 
 def test_proofs_of_impossible_sizes_are_refused(sqlite_service: Service) -> None:
-    for query in ("inclusion?index=5&size=2", "inclusion?index=0&size=99", "consistency?old=2&new=1", "consistency?old=0&new=1"):
+    for query in (
+        "inclusion?index=5&size=2",
+        "inclusion?index=0&size=99",
+        "consistency?old=2&new=1",
+        "consistency?old=0&new=1",
+    ):
         assert sqlite_service.http.get(f"/proofs/{query}").status_code == 400
 
 
@@ -278,7 +283,10 @@ def test_the_operator_registers_rotates_suspends_and_everybody_sees_it(service: 
     assert operator.request("POST", "/participants/bank-z/suspend", json={"reason": "test"}).status_code == 201
     said = http.get("/participants/bank-z").json()
     assert said["suspended"] is True
-    assert [(one["kid"], one["revoked_at"] is None) for one in said["keys"]] == [("bank-z-1", False), ("bank-z-2", True)]
+    assert [(one["kid"], one["revoked_at"] is None) for one in said["keys"]] == [
+        ("bank-z-1", False),
+        ("bank-z-2", True),
+    ]
     assert said["keys"][1]["jwk"] == second.jwk
     assert operator.request("POST", "/participants/bank-z/suspend", json={"reason": "test"}).status_code == 409
     assert operator.request("POST", "/participants/bank-z/reinstate", json={"reason": "test"}).status_code == 201
@@ -372,10 +380,20 @@ def test_fast_routes_answer_as_the_framework_does(sqlite_service: Service) -> No
             assert (fast.status_code, fast.content, fast.headers["location"]) == (
                 slow.status_code, slow.content, slow.headers["location"],
             )  # fmt: skip
-        for path in ("/tile/0/000.p/3", "/tile/0/000", "/receipts/0", "/receipts/0.tlog-proof", "/receipts/x", "/tile/entries/000.p/1"):
+        for path in (
+            "/tile/0/000.p/3",
+            "/tile/0/000",
+            "/receipts/0",
+            "/receipts/0.tlog-proof",
+            "/receipts/x",
+            "/tile/entries/000.p/1",
+        ):
             fast = client.get(path)
             slow = plain.get(path, headers=client.headers("GET", path))
-            assert (fast.status_code, fast.headers["content-type"]) == (slow.status_code, slow.headers["content-type"]), path
+            assert (fast.status_code, fast.headers["content-type"]) == (
+                slow.status_code,
+                slow.headers["content-type"],
+            ), path
             if fast.status_code == 200:
                 assert fast.content == slow.content
             else:

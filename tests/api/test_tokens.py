@@ -212,9 +212,7 @@ def test_who_loses_a_role_or_is_suspended_loses_the_scopes_at_once(sqlite_servic
     regulator = world.join("fca", "regulator")
     client = sqlite_service.as_(regulator)
     assert client.get("/tile/entries/000.p/1").status_code == 200
-    world.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": "fca", "reason": "left"}
-    )
+    world.ledger.record_documents({"type": "participant.suspended", "v": 1, "participant": "fca", "reason": "left"})
     _refused(client.get("/tile/entries/000.p/1"), 403, "insufficient-scope")
 
 
@@ -237,7 +235,10 @@ def _any_submission(service: Service) -> Any:
 def test_proofs_with_percent_signs_match_either_spelling(sqlite_service: Service) -> None:
     world = sqlite_service.world
     bank, app = world.holder(), world.recipient()
-    consent = world.requested_consent(app, bank, )
+    consent = world.requested_consent(
+        app,
+        bank,
+    )
     client = sqlite_service.as_(bank)
     path = f"/consents/{consent.consent_id}"
     encoded = path.replace("-", "%2D")

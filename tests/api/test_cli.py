@@ -1,0 +1,129 @@
+"""The command line: a log is made, looked after and checked; what goes wrong is one sentence and an exit status."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from api.cli import app
+from api.settings import Settings
+from api.slots import claim_slot
+from tests.api.service import Service
+from tests.keys import KeyPair
+from tests.world import World
+
+runner = CliRunner()
+
+
+def run(state: Path, *arguments: str) -> Result:
+    return runner.invoke(app, [*arguments, "--state", str(state)])
+
+
+@pytest.fixture
+def state(tmp_path: Path, engine_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A state folder with a new log in it, on each engine."""
+    monkeypatch.setenv("CONSENT_LEDGER_DATABASE_URL", engine_url)
+    made = run(tmp_path / "state", "init", "--origin", "bank.example/log")
+    assert made.exit_code == 0, made.output
+    assert "bank.example/log+" in made.output
+    yield tmp_path / "state"
+
+
+def test_a_log_is_made_once_with_keys_for_its_owner_only(state: Path) -> None:
+    for name in ("log.key", "kek", "token.key", "operator.key"):
+        assert (state / name).stat().st_mode & 0o777 == 0o600, name
+    again = run(state, "init")
+    assert again.exit_code == 1
+    assert "second history" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_participants_are_looked_after_without_a_server(state: Path, tmp_path: Path) -> None:
+    key = KeyPair.generate("ES256", "bank-a-1")
+    jwk = tmp_path / "bank.jwk"
+    jwk.write_text(json.dumps(key.jwk))
+    for arguments in (
+        ["participant", "add", "bank-a", "--role", "holder", "--role", "auditor", "--name", "Bank A"],
+        ["participant", "key", "bank-a", str(jwk), "--kid", key.kid, "--alg", "ES256"],
+        ["participant", "suspend", "bank-a", "--reason", "test"],
+    ):
+        assert run(state, *arguments).exit_code == 0
+    listed = run(state, "participant", "list").output
+    assert "bank-a  Bank A  [auditor, holder]  SUSPENDED" in listed
+    assert "bank-a-1  ES256  statement" in listed
+    assert run(state, "participant", "reinstate", "bank-a", "--reason", "test").exit_code == 0
+    assert run(state, "participant", "revoke-key", "bank-a", key.kid).exit_code == 0
+    refused = run(state, "participant", "suspend", "bank-b", "--reason", "test")
+    assert (refused.exit_code, refused.stderr) == (1, "consent-ledger: there is no participant 'bank-b'\n")
+
+
+def test_a_bundle_is_exported_and_the_log_checked(state: Path, tmp_path: Path) -> None:
+    assert run(state, "export", str(tmp_path / "bundle.zip")).exit_code == 0
+    assert run(state, "export", str(tmp_path / "bundle"), "--evidence", "0-0").exit_code == 0
+    assert (tmp_path / "bundle" / "checkpoint").read_text().startswith("bank.example/log\n1\n")
+    assert run(state, "export", str(tmp_path / "bundle.zip")).exit_code == 1
+    assert run(state, "export", str(tmp_path / "other"), "--evidence", "some").exit_code == 2
+    checked = run(state, "check")
+    assert checked.exit_code == 0, checked.output
+    assert "1 entries are as they were signed" in checked.output
+
+
+TAMPERINGS = {
+    "a leaf": "UPDATE entries SET leaf = CAST(replace(CAST(leaf AS TEXT), 'Tpp-1', 'Tpp-2') AS BLOB) WHERE idx = 1",
+    "a leaf, as a text": "UPDATE entries SET leaf = CAST(leaf AS TEXT) WHERE idx = 1",
+    "a leaf hash": "UPDATE entries SET leaf_hash = zeroblob(32) WHERE idx = 2",
+    "a row": "DELETE FROM entries WHERE idx = 3",
+    "a sealed body": "UPDATE entries SET sealed = zeroblob(100) WHERE sealed IS NOT NULL",
+    "a missing body": "UPDATE entries SET sealed = NULL WHERE kind = 'consent'",
+    "a chain": "UPDATE entries SET seq = 9 WHERE idx = 1",
+    "a checkpoint": "DELETE FROM checkpoints WHERE size = (SELECT max(size) FROM checkpoints)",
+    "the head": "UPDATE log_head SET last_hash = zeroblob(32)",
+}
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+def test_the_check_finds_what_was_changed(sqlite_service: Service, what: str) -> None:
+    world: World = sqlite_service.world
+    world.active_consent(world.recipient(), world.holder())
+    settings: Settings = sqlite_service.node.settings
+    sqlite_service.node.stop()
+    path = settings.database_url.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as database:
+        for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {trigger}")
+        assert database.execute(TAMPERINGS[what]).rowcount > 0
+    database.close()
+    checked = runner.invoke(
+        app, ["check", "--state", str(settings.state_dir)], env={"CONSENT_LEDGER_DATABASE_URL": settings.database_url}
+    )
+    assert checked.exit_code == 3, checked.output
+    assert "defects in" in checked.stderr
+
+
+def test_health_asks_a_running_server(sqlite_service: Service) -> None:
+    assert runner.invoke(app, ["health", "--url", sqlite_service.base_url]).exit_code == 0
+    sqlite_service.node.stop()
+    stopped = runner.invoke(app, ["health", "--url", sqlite_service.base_url])
+    assert (stopped.exit_code, "not ready" in stopped.stderr) == (1, True)
+    assert runner.invoke(app, ["health", "--url", "http://127.0.0.1:9"]).exit_code == 1
+
+
+def test_a_folder_without_a_log_is_told_what_to_do(tmp_path: Path) -> None:
+    missing = run(tmp_path / "empty", "participant", "list")
+    assert missing.exit_code == 1
+    assert "consent-ledger init" in missing.stderr
+    unsafe = run(tmp_path / "empty", "serve", "--host", "0.0.0.0")
+    assert unsafe.exit_code == 1
+    assert "TLS" in unsafe.stderr
+
+
+def test_slots_are_given_one_by_one_and_come_back(tmp_path: Path) -> None:
+    first, second = claim_slot(tmp_path), claim_slot(tmp_path)
+    assert (first.number, second.number) == (0, 1)
+    first.release()
+    assert claim_slot(tmp_path).number == 0
