@@ -74,7 +74,7 @@ class LedgerClient:
         self.participant = participant
         self.trust = trust
         self.statements = StatementMaker(participant, trust.vkey.name, signer, clock)
-        limits = httpx.Limits(max_connections=32, max_keepalive_connections=32)
+        limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
         self._http = httpx.AsyncClient(base_url=base, timeout=timeout, transport=transport, limits=limits)
         self._base = base
         self._transport = Transport(self._http, patience or Patience(), sleep=sleep)

@@ -135,5 +135,5 @@ def _customers(people: People, bank: int) -> dict[str, Account]:
 
 
 async def _channel(stack: AsyncExitStack, url: str) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
     return await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=60.0, limits=limits))

@@ -21,6 +21,9 @@ AT_ONCE: Final = 16
 BATCH: Final = 40
 """Receipts of a batch must all be used while they are fresh."""
 
+BALANCES_OF: Final = 4
+"""Balances are fetched for one customer in so many; transactions for all."""
+
 T = TypeVar("T")
 Tick = Callable[[], None]
 
@@ -101,7 +104,7 @@ async def pull(seen: Seen, tick: Tick) -> None:
         _count(seen, seen.online, await _online(share, "balances", BALANCES))
         tick()
 
-    await many(balance, seen.shares)
+    await many(balance, seen.shares[::BALANCES_OF])
 
     async def transactions(share: Share) -> None:
         share.first = await _online(share, "transactions", TRANSACTIONS)
