@@ -13,7 +13,7 @@ from msgspec import UNSET, structs
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
-from ledger.consent.transitions import REDUCES_SHARING, apply, expire, party_role, unknown_consent
+from ledger.consent.transitions import apply, expire, party_role, unknown_consent
 from ledger.entries.acts import (
     AccessBatch,
     AccessLeg,
@@ -27,14 +27,10 @@ from ledger.entries.acts import (
     SubjectUnenrol,
 )
 from ledger.entries.assertion import Assertion, Credential, check_ceremony, check_credential, cose_verifier
-from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence, encode_evidence
+from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence
 from ledger.entries.leaf import (
     Kind,
-    commitment,
     consent_chain,
-    encode_commitment_leaf,
-    encode_index_head,
-    encode_operator_leaf,
     subject_chain,
 )
 from ledger.entries.statement import Statement
@@ -49,8 +45,7 @@ from ledger.errors import (
     NotFound,
     NotPermitted,
 )
-from ledger.merkle.hashing import leaf_hash
-from ledger.participants import document_chain, parse_document
+from ledger.participants import parse_document
 from ledger.planning.commands import (
     BatchItem,
     Command,
@@ -59,11 +54,10 @@ from ledger.planning.commands import (
     RecordIndexHead,
     SubmitStatement,
 )
-from ledger.planning.world import ChainHead, Entry, Plan, Seen, World
+from ledger.planning.signers import check_owner, check_signer
+from ledger.planning.world import Plan, Seen, World
+from ledger.planning.writer import Writer
 from ledger.policy.decision import Item, after_access, decide
-
-IAT_SKEW_MS = 300_000
-"""How far a statement's `iat` may lie from the ledger's time."""
 
 
 def plan_batch(
@@ -82,9 +76,9 @@ def plan_batch(
 class _Planner:
     def __init__(self, world: World, openings: Iterator[bytes], map_root: bytes | None) -> None:
         self.world = world
-        self.openings = openings
         self.map_root = map_root
-        self.plan = Plan()
+        self.writer = Writer(world, openings)
+        self.plan = self.writer.plan
 
     def run(self, command: Command) -> None:
         start, repeated = len(self.plan.entries), False
@@ -108,7 +102,9 @@ class _Planner:
         seen = self.world.seen.get(command.identity)
         if seen is None:
             return None
-        self._check_owner(statement)  # before all else: a stranger must not learn what others have signed
+        check_owner(
+            statement, self.world.registry
+        )  # before all else: a stranger must not learn what others have signed
         if seen.payload_hash != statement.payload_hash:
             raise JtiReused("this jti was used by this issuer for another statement; a new statement needs a new jti")
         if not isinstance(statement.payload, ConsentAuthorise):
@@ -133,7 +129,9 @@ class _Planner:
                 after = expire(consent, index=self.world.size, time=self.world.time)
                 self._consent_event("consent.expire", after, None)
             case RecordIndexHead():
-                self._index_head()
+                if self.map_root is None or self.plan.entries:
+                    raise IllegalTransition("an index-head is recorded alone in its batch, over all leaves before it")
+                self.writer.append_index_head(self.map_root)
             case _:
                 assert_never(command)
 
@@ -143,15 +141,10 @@ class _Planner:
         if erased and any(b64u(chain) in erased for chain in _chains(command)):
             raise NotFound("the records of this consent or customer were erased: nothing more is recorded about them")
 
-    def _check_owner(self, statement: Statement) -> None:
-        key = self.world.registry.keys.get(statement.kid)
-        if key is None or key.participant != statement.payload.iss:
-            raise BadSignature(f"the key {statement.kid!r} does not belong to the statement's iss", member="iss")
-
     def _statement(self, command: SubmitStatement) -> None:
         statement = command.statement
         payload = statement.payload
-        self._check_signer(statement)
+        check_signer(statement, self.world.registry, self.world.time)
         match payload:
             case ConsentRequest() | ConsentStep() | ConsentAmend():
                 self._consent_act(payload, statement)
@@ -170,26 +163,6 @@ class _Planner:
                 self._enrolment(payload, statement)
             case _:
                 assert_never(payload)
-
-    def _check_signer(self, statement: Statement) -> None:
-        """The rules on who may sign what, as of this place in the log (docs/spec/statements.md, Signer rules)."""
-        payload, registry = statement.payload, self.world.registry
-        if payload.aud != registry.origin:
-            raise BadStatement(f"aud must be this log's origin, {registry.origin!r}", member="aud")
-        if abs(payload.iat * 1000 - self.world.time) > IAT_SKEW_MS:
-            raise BadStatement(
-                "iat must lie within 300 s of the ledger's time; sign again with the present time", member="iat"
-            )
-        self._check_owner(statement)
-        key = registry.keys[statement.kid]
-        if key.revoked_at is not None or key.use != "statement":
-            raise NotPermitted(f"the key {statement.kid!r} is not registered for statements, or was revoked")
-        role = _role_needed(payload)
-        if role is not None and not registry.has_role(payload.iss, role):
-            raise NotPermitted(f"{payload.act} needs the role «{role}», which {payload.iss!r} does not have")
-        tolerated = payload.act in REDUCES_SHARING or payload.act in ("access.request", "access.batch")
-        if registry.is_suspended(payload.iss) and not tolerated:
-            raise NotPermitted(f"{payload.iss!r} is suspended and may only reduce sharing")
 
     def _consent_act(self, payload: ConsentRequest | ConsentStep | ConsentAmend, statement: Statement) -> None:
         before = self.world.consents.get(payload.consent_id)
@@ -214,7 +187,7 @@ class _Planner:
             raise NotFound("this customer has no such passkey", member="credential_id")
         else:
             credential = structs.replace(known, unenrolled_at=self.world.size)
-        self._append(Kind.SUBJECT, chain, Evidence(act=payload.act, statements=(statement.text,)), statement)
+        self.writer.append(Kind.SUBJECT, chain, Evidence(act=payload.act, statements=(statement.text,)), statement)
         self.world.credentials[payload.credential_id] = self.plan.credentials[payload.credential_id] = credential
 
     def _check_assertion(self, assertion: Assertion, statement: ConsentAuthorise, chain: bytes) -> str:
@@ -230,7 +203,7 @@ class _Planner:
         statement, companion, assertion = command.statement, command.companion, command.assertion
         if companion is None or not isinstance(companion.payload, SubjectConsent):
             raise BadStatement("consent.authorise must be accompanied by a subject.consent statement")
-        self._check_signer(companion)
+        check_signer(companion, self.world.registry, self.world.time)
         link = companion.payload
         if (link.iss, link.consent_id) != (payload.iss, payload.consent_id):
             raise BadStatement("the subject.consent must be of the same holder and for the same consent")
@@ -247,7 +220,7 @@ class _Planner:
             self.plan.challenges[challenge] = self.world.size
         self._consent_event(payload.act, structs.replace(after, subject_chain=chain), statement, assertion)
         evidence = Evidence(act=link.act, statements=(companion.text,))
-        entry = self._append(Kind.SUBJECT, chain, evidence, companion, consent_id=payload.consent_id)
+        entry = self.writer.append(Kind.SUBJECT, chain, evidence, companion, consent_id=payload.consent_id)
         self.world.seen[link.iss, companion.jti] = Seen(companion.payload_hash, (entry.index,))
 
     def _consent_event(
@@ -261,8 +234,8 @@ class _Planner:
             statements=(statement.text,) if statement else (),
         )  # fmt: skip
         chain = consent_chain(after.consent_id)
-        self._append(Kind.CONSENT, chain, evidence, statement, consent_id=after.consent_id)
-        self._change(after)
+        self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=after.consent_id)
+        self.writer.change(after)
 
     def _access(
         self, consent_id: str, item: Item, statement: Statement, *, relayed: bool, place: BatchPlace | None = None
@@ -276,11 +249,11 @@ class _Planner:
         )
         position = 0 if place is None else place.position
         chain = consent_chain(consent_id)
-        self._append(Kind.CONSENT, chain, evidence, statement, consent_id=consent_id, position=position)
+        self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=consent_id, position=position)
         if consent is not None:
             after = after_access(consent, item, outcome, self.world.time)
             if after is not consent:
-                self._change(after)
+                self.writer.change(after)
 
     def _batch(self, payload: AccessBatch, statement: Statement, items: Sequence[BatchItem]) -> None:
         relayed = payload.relayed is not UNSET
@@ -299,7 +272,7 @@ class _Planner:
             raise IllegalTransition("basis must be the index of the decision this rests on", member="basis")
         evidence = Evidence(act=payload.act, statements=(statement.text,))
         chain = consent_chain(payload.consent_id)
-        self._append(Kind.CONSENT, chain, evidence, statement, consent_id=payload.consent_id)
+        self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=payload.consent_id)
 
     def _documents(self, documents: Sequence[Mapping[str, Any]]) -> None:
         parsed = [(parse_document(document), document) for document in documents]
@@ -311,70 +284,12 @@ class _Planner:
         before = world.size, world.last_hash, dict(world.chains), len(self.plan.entries)
         try:
             for document, raw in parsed:
-                self._append_operator(document_chain(document), raw, str(raw["type"]))
+                self.writer.append_operator(document, raw)
         except LedgerError:  # one makes too large a leaf: none is recorded
             world.size, world.last_hash, world.chains, count = before
             del self.plan.entries[count:]
             raise
         world.registry = registry
-
-    def _append_operator(self, chain: bytes, document: Mapping[str, Any], act: str) -> None:
-        world, head = self.world, self.world.chains.get(chain, ChainHead())
-        leaf = encode_operator_leaf(
-            document, chain=chain, index=world.size, prev=world.last_hash,
-            prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
-        )  # fmt: skip
-        self._take(Entry(world.size, world.time, Kind.OPERATOR, chain, head.seq, leaf, leaf_hash(leaf), act=act))
-
-    def _index_head(self) -> None:
-        if self.map_root is None or self.plan.entries:
-            raise IllegalTransition("an index-head is recorded alone in its batch, over all leaves before it")
-        world = self.world
-        leaf = encode_index_head(index=world.size, map_root=self.map_root, prev=world.last_hash, time=world.time)
-        self._take(Entry(world.size, world.time, Kind.INDEX_HEAD, None, None, leaf, leaf_hash(leaf), act="index-head"))
-
-    def _append(
-        self,
-        kind: Kind,
-        chain: bytes,
-        evidence: Evidence,
-        statement: Statement | None,
-        *,
-        consent_id: str | None = None,
-        position: int = 0,
-    ) -> Entry:
-        world, head = self.world, self.world.chains.get(chain, ChainHead())
-        body, opening = encode_evidence(evidence), next(self.openings)
-        leaf = encode_commitment_leaf(
-            kind, chain=chain, committed=commitment(body, opening), index=world.size, prev=world.last_hash,
-            prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
-        )  # fmt: skip
-        outcome = None if evidence.outcome is UNSET else evidence.outcome
-        entry = Entry(
-            world.size, world.time, kind, chain, head.seq, leaf, leaf_hash(leaf), body, opening, evidence.act, consent_id,
-            outcome,
-        )  # fmt: skip
-        if statement is not None:
-            entry = structs.replace(
-                entry,
-                iss=statement.payload.iss,
-                jti=statement.jti,
-                position=position,
-                payload_hash=statement.payload_hash,
-            )
-        self._take(entry)
-        return entry
-
-    def _take(self, entry: Entry) -> None:
-        world = self.world
-        self.plan.entries.append(entry)
-        if entry.chain is not None and entry.seq is not None:
-            world.chains[entry.chain] = ChainHead(entry.seq + 1, entry.leaf_hash)
-        world.size, world.last_hash = entry.index + 1, entry.leaf_hash
-
-    def _change(self, consent: Consent) -> None:
-        self.world.consents[consent.consent_id] = consent
-        self.plan.changed[consent.consent_id] = consent
 
 
 def _chains(command: Command) -> Iterator[bytes]:
@@ -394,17 +309,3 @@ def _chains(command: Command) -> Iterator[bytes]:
                 yield subject_chain(companion.payload.iss, companion.payload.subject)
         case _:
             return
-
-
-def _role_needed(payload: object) -> str | None:
-    match payload:
-        case ConsentRequest() | ConsentAmend():
-            return "recipient"
-        case ConsentAuthorise() | SubjectConsent() | SubjectEnrol() | SubjectUnenrol():
-            return "holder"
-        case AccessRequest() | AccessBatch():
-            return "recipient" if payload.relayed is UNSET else "holder"
-        case AccessLeg():
-            return "holder" if payload.act == "access.release" else "recipient"
-        case _:
-            return None  # the parties of the consent decide

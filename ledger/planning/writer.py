@@ -1,0 +1,89 @@
+"""Writing entries into a plan: index, chain, commitment, leaf. The one place where a plan grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import UNSET, structs
+
+from ledger.consent.state import Consent
+from ledger.entries.evidence import Evidence, encode_evidence
+from ledger.entries.leaf import Kind, commitment, encode_commitment_leaf, encode_index_head, encode_operator_leaf
+from ledger.entries.statement import Statement
+from ledger.merkle.hashing import leaf_hash
+from ledger.participants import Document, document_chain
+from ledger.planning.world import ChainHead, Entry, Plan, World
+
+
+class Writer:
+    """Adds entries to a plan and moves the world on with each."""
+
+    def __init__(self, world: World, openings: Iterator[bytes]) -> None:
+        """`openings` yields fresh 32-byte random values."""
+        self.world = world
+        self.plan = Plan()
+        self._openings = openings
+
+    def append(
+        self,
+        kind: Kind,
+        chain: bytes,
+        evidence: Evidence,
+        statement: Statement | None,
+        *,
+        consent_id: str | None = None,
+        position: int = 0,
+    ) -> Entry:
+        """An entry of a consent or subject chain."""
+        world, head = self.world, self.world.chains.get(chain, ChainHead())
+        body, opening = encode_evidence(evidence), next(self._openings)
+        leaf = encode_commitment_leaf(
+            kind, chain=chain, committed=commitment(body, opening), index=world.size, prev=world.last_hash,
+            prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
+        )  # fmt: skip
+        outcome = None if evidence.outcome is UNSET else evidence.outcome
+        entry = Entry(
+            world.size, world.time, kind, chain, head.seq, leaf, leaf_hash(leaf), body, opening, evidence.act, consent_id,
+            outcome,
+        )  # fmt: skip
+        if statement is not None:
+            entry = structs.replace(
+                entry,
+                iss=statement.payload.iss,
+                jti=statement.jti,
+                position=position,
+                payload_hash=statement.payload_hash,
+            )
+        self._take(entry)
+        return entry
+
+    def _take(self, entry: Entry) -> None:
+        world = self.world
+        self.plan.entries.append(entry)
+        if entry.chain is not None and entry.seq is not None:
+            world.chains[entry.chain] = ChainHead(entry.seq + 1, entry.leaf_hash)
+        world.size, world.last_hash = entry.index + 1, entry.leaf_hash
+
+    def change(self, consent: Consent) -> None:
+        """Note the state of a consent after its latest entry."""
+        self.world.consents[consent.consent_id] = consent
+        self.plan.changed[consent.consent_id] = consent
+
+    def append_operator(self, document: Document, raw: Mapping[str, Any]) -> None:
+        """An operator document, read and as it came. Raises BadEncoding when it does not fit into a leaf."""
+        chain = document_chain(document)
+        world, head = self.world, self.world.chains.get(chain, ChainHead())
+        leaf = encode_operator_leaf(
+            raw, chain=chain, index=world.size, prev=world.last_hash,
+            prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
+        )  # fmt: skip
+        self._take(
+            Entry(world.size, world.time, Kind.OPERATOR, chain, head.seq, leaf, leaf_hash(leaf), act=str(raw["type"]))
+        )
+
+    def append_index_head(self, map_root: bytes) -> None:
+        """An index-head over all leaves so far."""
+        world = self.world
+        leaf = encode_index_head(index=world.size, map_root=map_root, prev=world.last_hash, time=world.time)
+        self._take(Entry(world.size, world.time, Kind.INDEX_HEAD, None, None, leaf, leaf_hash(leaf), act="index-head"))
