@@ -124,6 +124,20 @@ def reader_engine(url: str, *, pool_size: int = 8) -> Engine:
     return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
 
 
+def operations_engine(url: str) -> Engine:
+    """An engine for what is not the log but lies beside it: who was told of what.
+
+    Its commits do not wait for the disk, so that they hold the writer's lock for a moment only. What a power cut takes from
+    it is done again: an event that is sent twice has the same id.
+    """
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = _sqlite(url, pool_size=1, max_overflow=4)
+        event.listen(engine, "connect", partial(_set_pragma, "synchronous=NORMAL"))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        return engine
+    return _postgres(url, pool_size=1, max_overflow=4)
+
+
 def keystore_engine(url: str) -> Engine:
     """An engine for the key store; on SQLite deleted keys are overwritten."""
     if make_url(url).get_backend_name() == "sqlite":

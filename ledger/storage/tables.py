@@ -1,6 +1,7 @@
 """The tables (migrations/versions hold their history; a test compares the two).
 
 Truth: `entries`, `checkpoints`. Rebuildable from them: `log_head`, `tiles`, `consents`. Short-lived: `seen_tokens`.
+Operational: `event_*`.
 `entries`, `checkpoints` and `tiles` refuse UPDATE and DELETE by triggers.
 """
 
@@ -10,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Index,
@@ -124,3 +126,44 @@ seen_tokens: Final = Table(
     Column("expires_at", _Big, nullable=False, index=True),
 )
 """Digests of one-time tokens (client assertions, DPoP proofs) that must not be used twice before they expire."""
+
+
+event_cursor: Final = Table(
+    "event_cursor",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("next_index", _Big, nullable=False),
+    Column("leased_by", String(64), nullable=True),
+    Column("leased_until", _Big, nullable=False),
+    CheckConstraint("id = 1", name="event_cursor_one_row"),
+)
+"""One row: the first entry whose parties have not been looked up yet, and which process sends at present (docs/events.md)."""
+
+event_endpoints: Final = Table(
+    "event_endpoints",
+    metadata,
+    Column("participant", String(63), primary_key=True),
+    Column("url", String(2048), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("changed_at", _Big, nullable=False),
+)
+"""Where participants want to be told. Operational data: it proves nothing, so it is no part of the log."""
+
+event_deliveries: Final = Table(
+    "event_deliveries",
+    metadata,
+    Column("event_id", String(22), primary_key=True),
+    Column("idx", _Big, nullable=False),
+    Column("participant", String(63), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", _Big, nullable=False),
+    Column("first_at", _Big, nullable=False),
+    Column("acknowledged_at", _Big, nullable=True),
+    Column("last_error", String(64), nullable=True),
+    UniqueConstraint("idx", "participant", name="event_deliveries_once"),
+    Index("event_deliveries_due", "state", "next_at"),
+    Index("event_deliveries_participant", "participant", "state", "idx"),
+)
+"""Who is to be told of which entry, and whether it has been. Holds no consent id: what is sent is read from the log again."""

@@ -1,0 +1,168 @@
+"""Writing down who is to be told of what, and who has been (docs/events.md). Every method is one short transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Connection, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ledger.errors import Unavailable
+from ledger.storage.engines import operations_engine
+from ledger.storage.tables import event_cursor, event_deliveries, event_endpoints
+
+
+class DeliveryState(StrEnum):
+    """How far the telling of one participant has come."""
+
+    PENDING = "pending"
+    ESCALATED = "escalated"
+    """Not acknowledged in time: a person should look; it is still tried."""
+    ACKNOWLEDGED = "acknowledged"
+    EXPIRED = "expired"
+    """Given up, or its entry can no longer be read."""
+
+
+OPEN: Final = (DeliveryState.PENDING.value, DeliveryState.ESCALATED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One participant to be told of one entry."""
+
+    event_id: str
+    index: int
+    participant: str
+    kind: str
+
+
+class EventStore:
+    """The tables `event_*`. Thread-safe; blocking; every method raises Unavailable when the database does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = operations_engine(url)
+        self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    # -- the one that sends -----------------------------------------------------------------------------------------
+
+    def lease(self, owner: str, now: int, until: int) -> bool:
+        """Whether `owner` is the one that sends from `now` until `until` (ms): nobody else was, or its time is over."""
+        free = or_(event_cursor.c.leased_by == owner, event_cursor.c.leased_until <= now)
+        with self._begin() as connection:
+            taken = connection.execute(
+                update(event_cursor).where(event_cursor.c.id == 1, free).values(leased_by=owner, leased_until=until)
+            )
+            return taken.rowcount == 1
+
+    def release(self, owner: str) -> None:
+        """Let another send at once."""
+        with self._begin() as connection:
+            connection.execute(
+                update(event_cursor).where(event_cursor.c.leased_by == owner).values(leased_by=None, leased_until=0)
+            )
+
+    def advance(self, old: int, new: int, deliveries: Sequence[NewDelivery], now: int) -> bool:
+        """Move the cursor from `old` to `new` and note whom to tell of the entries between; False if it was moved before."""
+        rows = [
+            {"event_id": one.event_id, "idx": one.index, "participant": one.participant, "kind": one.kind,
+             "state": DeliveryState.PENDING.value, "attempts": 0, "next_at": now, "first_at": now}
+            for one in deliveries
+        ]  # fmt: skip
+        with self._begin() as connection:
+            moved = connection.execute(
+                update(event_cursor).where(event_cursor.c.next_index == old).values(next_index=new)
+            )
+            if moved.rowcount == 1 and rows:
+                connection.execute(self._insert(event_deliveries).on_conflict_do_nothing(), rows)
+            return moved.rowcount == 1
+
+    # -- one delivery -----------------------------------------------------------------------------------------------
+
+    def claim(self, event_id: str, attempts: int, until: int) -> bool:
+        """Whether the caller may send this now: nobody else has begun attempt number `attempts` + 1.
+
+        It is hidden until `until` (ms), when, should the caller have died, it is due again.
+        """
+        due = event_deliveries.c.event_id == event_id, event_deliveries.c.attempts == attempts
+        with self._begin() as connection:
+            claimed = connection.execute(
+                update(event_deliveries)
+                .where(*due, event_deliveries.c.state.in_(OPEN))
+                .values(attempts=attempts + 1, next_at=until)
+            )
+            return claimed.rowcount == 1
+
+    def acknowledge(self, participant: str, event_ids: Iterable[str], now: int) -> int:
+        """Note that a participant has these events; how many of them were still open. Others' events are left alone."""
+        return self._change(participant, event_ids, state="acknowledged", acknowledged_at=now, last_error=None)
+
+    def fail(self, participant: str, event_id: str, error: str, next_at: int) -> None:
+        """Note why an attempt failed (a code), and when the next one is due."""
+        self._change(participant, [event_id], last_error=error, next_at=next_at)
+
+    def complain(self, participant: str, event_id: str, error: str) -> None:
+        """Note what a participant that polls has against an event; it stays open."""
+        self._change(participant, [event_id], last_error=error)
+
+    def expire(self, participant: str, event_id: str, error: str) -> None:
+        """Give up."""
+        self._change(participant, [event_id], state="expired", last_error=error)
+
+    def postpone(self, participant: str, until: int) -> None:
+        """An endpoint that does not answer is not asked for each event in turn: all wait until `until` (ms)."""
+        waiting = event_deliveries.c.participant == participant, event_deliveries.c.state.in_(OPEN)
+        with self._begin() as connection:
+            connection.execute(
+                update(event_deliveries).where(*waiting, event_deliveries.c.next_at < until).values(next_at=until)
+            )
+
+    def move(self, event_ids: Sequence[str], old: Sequence[DeliveryState], new: DeliveryState) -> int:
+        """Bring those of these events that are in one of the states `old` to `new`: escalation, expiry. How many moved."""
+        moving = (
+            event_deliveries.c.event_id.in_(event_ids),
+            event_deliveries.c.state.in_([state.value for state in old]),
+        )
+        with self._begin() as connection:
+            return connection.execute(update(event_deliveries).where(*moving).values(state=new.value)).rowcount
+
+    # -- endpoints --------------------------------------------------------------------------------------------------
+
+    def set_endpoint(self, participant: str, url: str, *, enabled: bool, now: int) -> None:
+        """Where a participant wants to be told from now on; what is open for it is due at once."""
+        row = {"participant": participant, "url": url, "enabled": enabled, "changed_at": now}
+        put = self._insert(event_endpoints).values(row)
+        put = put.on_conflict_do_update(index_elements=["participant"], set_=row)
+        with self._begin() as connection:
+            connection.execute(put)
+            connection.execute(
+                update(event_deliveries)
+                .where(event_deliveries.c.participant == participant, event_deliveries.c.state.in_(OPEN))
+                .values(next_at=now)
+            )
+
+    def _change(self, participant: str, event_ids: Iterable[str], **values: Any) -> int:
+        mine = event_deliveries.c.participant == participant, event_deliveries.c.event_id.in_(list(event_ids))
+        with self._begin() as connection:
+            changed = connection.execute(
+                update(event_deliveries).where(*mine, event_deliveries.c.state.in_(OPEN)).values(**values)
+            )
+            return changed.rowcount
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout) as error:
+            kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
+            raise Unavailable(f"the database refused or lost a transaction: {kind}") from error
