@@ -53,8 +53,7 @@ class Observed:
 
         self._figures.in_work += 1
         try:
-            if self._figures.in_work > self._max_requests:
-                raise Overloaded(f"{self._max_requests} requests are in work already; this one was not read")
+            self._require_room()
             await self._app(scope, receive, observed_send)
         except LedgerError as error:
             await self.answer_error(error, visit, observed_send)
@@ -67,6 +66,10 @@ class Observed:
         finally:
             self._figures.in_work -= 1
             self._note(scope["method"], visit, time.perf_counter() - begun)
+
+    def _require_room(self) -> None:
+        if self._figures.in_work > self._max_requests:
+            raise Overloaded(f"{self._max_requests} requests are in work already; this one was not read")
 
     async def answer_error(self, error: LedgerError, visit: Visit, send: Send) -> None:
         """Answer with the error's problem, unless an answer has begun."""

@@ -54,7 +54,8 @@ _RENAMED: Final = {
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
-    "public": ("rate-limited",), "client": (), "statement": (), "token": ("unauthenticated", "insufficient-scope", "rate-limited")
+    "public": ("rate-limited",), "client": (), "statement": (),
+    "token": ("unauthenticated", "insufficient-scope", "rate-limited"),
 }  # fmt: skip
 _RECEIPT_EXAMPLE: Final = {
     "v": 1, "leaf": '{"chain":"…","commitment":"…","index":41,"kind":"consent","prev":"…","prev_in_chain":"…","seq":2,'

@@ -156,14 +156,15 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     ),
     refusals.TooLarge: Problem(
         413, "too-large", "Too large",
-        "The body, or the statement in it, has more bytes than this route reads (64 KiB; a batch 10 MiB; a statement 16 KiB). It "
-        "was not read to its end, and nothing was recorded.",
+        "The body, or the statement in it, has more bytes than this route reads (64 KiB; a batch 10 MiB; a statement 16 KiB). "
+        "It was not read to its end, and nothing was recorded.",
         "Split a batch. A statement never needs to be this large.",
     ),
     refusals.UnsupportedMedia: Problem(
         415, "unsupported-media-type", "Not this media type",
         "The body is not declared as the media type that this route reads. Nothing was recorded.",
-        "Send `Content-Type: application/json` (token requests: `application/x-www-form-urlencoded`), without a content coding.",
+        "Send `Content-Type: application/json` (token requests: `application/x-www-form-urlencoded`), without a "
+        "content coding.",
     ),
     refusals.Unauthenticated: Problem(
         401, "unauthenticated", "No valid access token",
@@ -179,8 +180,8 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     refusals.InvalidClient: Problem(
         401, "invalid-client", "The client did not authenticate",
         "The client assertion of a token request does not hold: key, signature, audience, times, or it was used before.",
-        "Sign a fresh assertion with a key registered for `client` use: `iss` = `sub` = your participant id, `aud` = the issuer "
-        "exactly, `exp` at most 60 s ahead, a new `jti`.",
+        "Sign a fresh assertion with a key registered for `client` use: `iss` = `sub` = your participant id, `aud` = the "
+        "issuer exactly, `exp` at most 60 s ahead, a new `jti`.",
     ),
     refusals.RateLimited: Problem(
         429, "rate-limited", "Too many requests",
@@ -244,8 +245,9 @@ def pages() -> dict[str, str]:
     rows = sorted(BY_SLUG.values(), key=lambda problem: (problem.status, problem.slug))
     listed = "".join(f"| {row.status} | [{row.slug}]({row.slug}.md) | {row.title} |\n" for row in rows)
     index = (
-        "# Problems\n\nErrors are answered as `application/problem+json` (RFC 9457). `type` ends in the name below and is served "
-        "as a page; `detail` says what was refused; `instance` identifies the request in the ledger's own log. A denied access "
+        "# Problems\n\nErrors are answered as `application/problem+json` (RFC 9457). `type` ends in the name below and is "
+        "served as a page; `detail` says what was refused; `instance` "
+        "identifies the request in the ledger's own log. A denied access "
         "is no error: it is recorded, and has a receipt.\n\n| status | type | title |\n|---|---|---|\n"
     )
     return {"README.md": index + listed} | {f"{row.slug}.md": row.page() for row in rows}

@@ -1,5 +1,6 @@
 """The reference as a page: the OpenAPI document, readable, without a script and without anything from elsewhere."""
 
+# ruff: noqa: E501  (lines of markup)
 from __future__ import annotations
 
 from html import escape

@@ -199,7 +199,8 @@ class Party:
     def enrol(self, subject: str, **members: Any) -> Submission:
         """Bind a passkey to a customer."""
         said = {
-            "credential_id": b64u(os.urandom(16)), "public_key": b64u(passkey(KeyPair.generate("ES256"))), "rp_id": "bank.example",
+            "credential_id": b64u(os.urandom(16)), "public_key": b64u(passkey(KeyPair.generate("ES256"))),
+            "rp_id": "bank.example",
             "sca": {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": self.world.clock.now() // 1000}, "subject": subject,
         }  # fmt: skip
         return Submission("/subjects/enrol", self.sign("subject.enrol", **(said | members)))
@@ -243,8 +244,9 @@ class World:
     def terms(self, recipient: Party, holder: Party, **replaced: Any) -> dict[str, Any]:
         """Acceptable terms; keyword arguments replace members."""
         return {
-            "authorisers_required": 1, "expires_at": self.clock.now() // 1000 + 90 * DAY, "frequency_per_day": 4, "grade": 3,
-            "history_from": 0, "history_to": 0, "holder": holder.id, "language": "en", "notice_hash": b64u(bytes(32)),
+            "authorisers_required": 1, "expires_at": self.clock.now() // 1000 + 90 * DAY,
+            "frequency_per_day": 4, "grade": 3, "history_from": 0,
+            "history_to": 0, "holder": holder.id, "language": "en", "notice_hash": b64u(bytes(32)),
             "once": False, "permissions": sorted(PERMISSIONS), "purpose": {"code": "budgeting", "text": "Budget planning"},
             "recipient": recipient.id, "retention_days": 90, "separate_consents": [], "standard": "uk-ob",
             "standard_version": "v4.0", "starts_at": 0,

@@ -49,7 +49,7 @@ async def get_bundle(node: NodeHere) -> Response:
     answers={200: binary("A zip of the bundle, streamed", ZIP)}, problems=("bad-request", "invalid-input"),
 )  # fmt: skip
 async def post_bundle(request: Request, node: NodeHere, caller: CallerHere) -> Response:
-    """For a regulator. That this evidence was opened, for whom and for which case, is recorded in the log first, for all to see."""
+    """For a regulator. That this evidence was opened, for whom and for which case, is recorded in the log first."""
     try:
         asked = msgspec.json.decode(await read_body(request.scope, request.receive, SINGLE_LIMIT), type=Opening)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

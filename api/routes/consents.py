@@ -127,7 +127,8 @@ def get_consents(
 
 
 @serve(
-    router, "GET", "/consents/{consent_id:path}/history", access=CONSENTS_READ, tag="consents", summary="All entries of a consent",
+    router, "GET", "/consents/{consent_id:path}/history", access=CONSENTS_READ, tag="consents",
+    summary="All entries of a consent",
     answers={200: answer("A page, oldest first; the header `Link` leads to the next", schema="History")},
     problems=("not-found", "bad-request"),
 )  # fmt: skip

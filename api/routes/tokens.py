@@ -17,7 +17,8 @@ router = APIRouter()
 
 
 @serve(
-    router, "GET", "/.well-known/oauth-authorization-server", access=PUBLIC, tag="tokens", summary="Metadata of the token service",
+    router, "GET", "/.well-known/oauth-authorization-server", access=PUBLIC, tag="tokens",
+    summary="Metadata of the token service",
     answers={200: answer("RFC 8414 metadata")},
 )  # fmt: skip
 async def get_token_metadata(node: NodeHere) -> Response:

@@ -64,17 +64,14 @@ class TokenGuard:
         try:
             claims = await self._claims(token, now)
             client = text_claim(claims, "client_id", longest=64)
-            bound = claims.get("cnf")
-            if not isinstance(bound, dict) or not isinstance(bound.get("jkt"), str):
-                raise BadToken("it is not bound to a key (cnf.jkt)")
+            bound_to = _bound_to(claims)
         except BadToken as error:
             raise _unauthenticated(f"the access token does not hold: {error}", "invalid_token") from None
         try:
             held = check_proof(
                 proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
             )
-            if held.thumbprint != bound["jkt"]:
-                raise BadToken("its key is not the one that the token is bound to")
+            _require_same(held.thumbprint, bound_to)
             await asyncio.to_thread(self._once.use, "dpop", held.thumbprint, held.jti, held.expires_at)
         except BadToken as error:
             raise _unauthenticated(f"the DPoP proof does not hold: {error}", "invalid_dpop_proof") from None
@@ -114,6 +111,20 @@ class TokenGuard:
             raise BadToken("aud is not this ledger")
         check_times(claims, now, longest=_LONGEST)
         return claims
+
+
+def _bound_to(claims: dict[str, Any]) -> str:
+    """The thumbprint of the key that a token is bound to (RFC 9449 §6.1)."""
+    bound = claims.get("cnf")
+    thumbprint = bound.get("jkt") if isinstance(bound, dict) else None
+    if not isinstance(thumbprint, str):
+        raise BadToken("it is not bound to a key (cnf.jkt)")
+    return thumbprint
+
+
+def _require_same(thumbprint: str, bound_to: str) -> None:
+    if thumbprint != bound_to:
+        raise BadToken("its key is not the one that the token is bound to")
 
 
 def _said_issuer(token: str) -> str:

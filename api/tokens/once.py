@@ -33,11 +33,11 @@ class Once:
         """Note the use of a token that is good until `expires_at` (seconds). Raises BadToken the second time, Unavailable."""
         digest = hashlib.sha256(f"{kind}\0{owner}\0{jti}".encode()).digest()
         insert = sqlite.insert if self._sqlite else postgresql.insert
-        note = insert(seen_tokens).values(digest=digest, expires_at=int(expires_at) + 1).on_conflict_do_nothing()
-        note = note.returning(seen_tokens.c.digest)
+        note = insert(seen_tokens).values(digest=digest, expires_at=int(expires_at) + 1)
+        noted = note.on_conflict_do_nothing().returning(seen_tokens.c.digest)
         try:
             with self._engine.begin() as connection:
-                first = connection.execute(note).one_or_none() is not None
+                first = connection.execute(noted).one_or_none() is not None
                 if self._sweep_is_due():
                     connection.execute(delete(seen_tokens).where(seen_tokens.c.expires_at < int(time.time())))
         except DBAPIError as error:

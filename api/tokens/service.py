@@ -106,15 +106,18 @@ class TokenService:
             assertion = read_jwt(asked["client_assertion"], typ=_TYP, members=_MEMBERS)
             owner, key = self._client_key(text_claim(assertion.header, "kid", longest=64))
             claims = assertion.verified(key)
-            if claims.get("iss") != owner or claims.get("sub") != owner or asked.get("client_id", owner) != owner:
-                raise BadToken("iss, sub and client_id must be the owner of the key")
-            if claims.get("aud") != self._issuer:  # a list, or the token endpoint, is what other servers take
-                raise BadToken("aud must be the issuer exactly, as one text")
+            self._check_names(claims, owner, asked.get("client_id", owner))
             expires = check_times(claims, now, longest=_LONGEST)
             self._once.use("assertion", owner, text_claim(claims, "jti", longest=128), expires)
         except BadToken as error:
             raise InvalidClient(f"the client assertion does not hold: {error}") from None
         return owner
+
+    def _check_names(self, claims: Mapping[str, Any], owner: str, client_id: str) -> None:
+        if claims.get("iss") != owner or claims.get("sub") != owner or client_id != owner:
+            raise BadToken("iss, sub and client_id must be the owner of the key")
+        if claims.get("aud") != self._issuer:  # a list, or the token endpoint, is what other servers take
+            raise BadToken("aud must be the issuer exactly, as one text")
 
     def _client_key(self, kid: str) -> tuple[str, PublicKey]:
         if kid in self._operator_keys:
@@ -126,9 +129,9 @@ class TokenService:
 
     def _proven_key(self, proof: str | None, now: float) -> str:
         """The thumbprint of the key that the token will be bound to. Raises BadRequest."""
+        if proof is None:
+            raise BadRequest("a DPoP proof is missing", error="invalid_dpop_proof")
         try:
-            if proof is None:
-                raise BadToken("there is none")
             held = check_proof(proof, method="POST", urls=(f"{self._issuer}/token",), now=now)
             self._once.use("dpop", held.thumbprint, held.jti, held.expires_at)
         except BadToken as error:

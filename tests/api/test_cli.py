@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,13 @@ def run(state: Path, *arguments: str) -> Result:
 
 
 @pytest.fixture
-def state(tmp_path: Path, engine_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def state(tmp_path: Path, engine_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state folder with a new log in it, on each engine."""
     monkeypatch.setenv("CONSENT_LEDGER_DATABASE_URL", engine_url)
     made = run(tmp_path / "state", "init", "--origin", "bank.example/log")
     assert made.exit_code == 0, made.output
     assert "bank.example/log+" in made.output
-    yield tmp_path / "state"
+    return tmp_path / "state"
 
 
 def test_a_log_is_made_once_with_keys_for_its_owner_only(state: Path) -> None:
@@ -117,7 +116,7 @@ def test_a_folder_without_a_log_is_told_what_to_do(tmp_path: Path) -> None:
     missing = run(tmp_path / "empty", "participant", "list")
     assert missing.exit_code == 1
     assert "consent-ledger init" in missing.stderr
-    unsafe = run(tmp_path / "empty", "serve", "--host", "0.0.0.0")
+    unsafe = run(tmp_path / "empty", "serve", "--host", "0.0.0.0")  # noqa: S104  (refused)
     assert unsafe.exit_code == 1
     assert "TLS" in unsafe.stderr
 

@@ -119,7 +119,7 @@ def test_every_setting_is_explained() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"host": "0.0.0.0"}, {"host": "ledger.example"}, {"port": 70_000}, {"public_url": "http://ledger.example"},
+    [{"host": "::"}, {"host": "ledger.example"}, {"port": 70_000}, {"public_url": "http://ledger.example"},
      {"public_url": "https://ledger.example/path"}, {"access_token_seconds": 601}, {"external_issuers": ["http://idp.example"]},
      {"unknown": 1}],
 )  # fmt: skip
@@ -130,7 +130,7 @@ def test_unsafe_settings_are_refused(given: dict[str, object]) -> None:
 
 def test_a_public_address_needs_somebody_who_ends_tls() -> None:
     assert (
-        Settings(host="0.0.0.0", behind_tls_proxy=True, public_url="https://ledger.example").base_url
+        Settings(host="::", behind_tls_proxy=True, public_url="https://ledger.example").base_url
         == "https://ledger.example"
     )
     assert Settings(host="::1", port=1).base_url == "http://[::1]:1"
