@@ -281,9 +281,9 @@ def config_for(folder: Path, database_url: str, **changes: Any) -> NodeConfig:
 
 
 @contextmanager
-def running(folder: Path, database_url: str, **changes: Any) -> Iterator[Node]:
+def running(folder: Path, database_url: str, *, clock: HandClock | None = None, **changes: Any) -> Iterator[Node]:
     """A new log with four participants, running."""
-    clock = HandClock()
+    clock = clock or HandClock()
     config = config_for(folder, database_url, **changes)
     found(config, clock)
     node = Node(config, clock, open_ledger(config, clock=clock))
