@@ -96,6 +96,15 @@ class Customer(Struct, frozen=True, forbid_unknown_fields=True):
     name: Text
     accounts: tuple[CustomerAccount, ...] = ()
 
+    @property
+    def employer(self) -> str:
+        """What stands beside the name where an account is chosen: the bank."""
+        return self.holder
+
+    def claims(self) -> dict[str, str]:
+        """The claims of an ID token that say who this is."""
+        return {"sub": self.sub, "holder": self.holder, "subject": self.subject, "name": self.name}
+
 
 class CustomersFile(Struct, frozen=True, forbid_unknown_fields=True):
     """`{"customers": [{"sub", "holder", "subject", "name", "accounts": [{"id", "label"}]}]}`."""

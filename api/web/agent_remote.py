@@ -39,9 +39,7 @@ class RemoteAgent:
             raise ValueError("the address of a holder's agent begins with https://")
         self._holder = holder
         self._url = url
-        self._client = httpx.Client(
-            timeout=TIMEOUT_SECONDS, follow_redirects=False, headers={"authorization": f"Bearer {token}"}
-        )
+        self._headers = {"authorization": f"Bearer {token}"}
 
     @property
     def holder(self) -> str:
@@ -88,7 +86,7 @@ class RemoteAgent:
     def _ask(self, answer: type[T], intent: str, person: Person, **members: Any) -> T:
         asked = {"intent": intent, "person": {"sub": person.sub, "subject": person.subject}, **members}
         try:
-            with self._client.stream("POST", self._url, json=asked) as response:
+            with httpx.stream("POST", self._url, json=asked, headers=self._headers, timeout=TIMEOUT_SECONDS) as response:
                 if response.status_code == httpx.codes.FORBIDDEN:
                     raise NotPermitted("the bank did not agree to sign this")
                 response.raise_for_status()

@@ -27,6 +27,7 @@ from api.web.pages import approving, connections, public, receipts, settings, si
 from api.web.passkeys import Ceremonies
 from api.web.security import Guarded
 from api.web.settings import WebSettings
+from api.web.staff import CONSOLE, read_staff
 from api.web.store import Store
 from api.web.words import LANGUAGES, bdi
 from api.wire import problem_reply, visit_of
@@ -113,8 +114,10 @@ def _sign_in(settings: Settings, clock: Clock) -> tuple[DevelopmentProvider | No
         key = LocalSigner.load(web.oidc_client_kid, web.oidc_client_key_file)
         client = RelyingParty(web.oidc_issuer, web.oidc_client_id, key, callback, clock, acr_values=web.oidc_acr_values)
         return None, client
-    if web.customers_file is None:
+    if web.customers_file is None and web.staff_file is None:
         return None, None
+    customers = read_customers(web.customers_file) if web.customers_file else ()
+    staff = read_staff(web.staff_file) if web.staff_file else ()
     key = LocalSigner.generate(web.oidc_client_kid, "ES256")
     provider = DevelopmentProvider(
         environment=web.environment,
@@ -123,7 +126,7 @@ def _sign_in(settings: Settings, clock: Clock) -> tuple[DevelopmentProvider | No
         base_url=base_url,
         client_id=web.oidc_client_id,
         client_key=key,
-        customers=read_customers(web.customers_file),
+        customers=(*customers, *staff),
         clock=clock,
     )
     return provider, RelyingParty(provider.issuer, web.oidc_client_id, key, callback, clock)
@@ -153,6 +156,8 @@ def _add_error_pages(pages: FastAPI) -> None:
 
     @pages.exception_handler(StepUpNeeded)
     def _step_up_needed(request: Request, error: StepUpNeeded) -> Response:
+        if error.then.startswith(CONSOLE):  # passkeys are customers'; people at work prove themselves to their provider
+            return open_desk(request).redirect(f"/sign-in/start?{urlencode({'next': error.then, 'fresh': True})}")
         return open_desk(request).redirect(f"/step-up?{urlencode({'next': error.then})}")
 
     @pages.exception_handler(LedgerError)

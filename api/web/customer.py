@@ -124,13 +124,22 @@ class Connection:
         """The chain of its events."""
         return consent_chain(self.consent.consent_id)
 
-    def tab(self, now: int) -> Tab:
-        """Where the list shows it: what waits for the customer, what is shared, what has ended."""
+    @property
+    def waits(self) -> bool:
+        """Whether somebody asks the customer for an answer."""
+        return self.is_live and (
+            self.status in {Status.AWAITING, Status.PARTIAL} or self.consent.pending is not None
+        )
+
+    def tabs(self, now: int) -> set[Tab]:
+        """Where the list shows it: what is shared, what needs the customer (which may be shared too), what has ended."""
         if not self.is_live:
-            return "ended"
+            return {"ended"}
         expires = self.consent.terms.expires_at * 1000
-        waits = self.status in {Status.AWAITING, Status.PARTIAL} or self.consent.pending is not None
-        return "action" if waits or (expires and expires - now < SOON_MS) else "active"
+        found: set[Tab] = set() if self.status in {Status.AWAITING, Status.PARTIAL} else {"active"}
+        if self.waits or (expires and expires - now < SOON_MS):
+            found.add("action")
+        return found
 
 
 class Dealings:

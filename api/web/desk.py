@@ -21,11 +21,12 @@ from api.web.passkeys import Ceremonies
 from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Sca, Session, new_session, new_token
 from api.web.security import HOME, CrossSite, check_same_origin
 from api.web.settings import WebSettings
+from api.web.staff import Staff
 from api.web.store import Store
 from api.web.words import HOME_ZONE, Words, choose_language
 from ledger.app import Ledger
 from ledger.clock import Clock
-from ledger.errors import NotFound, Unavailable
+from ledger.errors import NotFound, NotPermitted, Unavailable
 
 LANGUAGE_COOKIE: Final = "language"
 YEAR: Final = 365 * 86_400
@@ -101,6 +102,15 @@ class Desk:
         return self.session.person
 
     @property
+    def staff(self) -> Staff:
+        """Who is signed in for work. Raises SignInNeeded; NotPermitted when the log does not know them in their role."""
+        if self.session is None or self.session.staff is None:
+            raise SignInNeeded(self.here)
+        if not self.session.staff.works_here(self.office.ledger.registry):
+            raise NotPermitted("this log knows no such participant in this role")
+        return self.session.staff
+
+    @property
     def sca(self) -> Sca:
         """How she was authenticated. Raises SignInNeeded."""
         if self.session is None or self.session.sca is None:
@@ -148,12 +158,15 @@ class Desk:
         self.office.store.put_session(self.token, self.session, self.session.created_at + ABSOLUTE_MS)
         return self.session
 
-    def arrive(self, person: Person, sca: Sca) -> None:
+    def arrive(self, someone: Person | Staff, sca: Sca) -> None:
         """Sign in, or step up: always under a new session id and a new CSRF token."""
         self.leave()
         self.session, self.token = new_session(self.now), new_token()
         self._set_token = True
-        self.change(person=person, sca=sca)
+        if isinstance(someone, Staff):
+            self.change(staff=someone, sca=sca)
+        else:
+            self.change(person=someone, sca=sca)
         self.office.store.purge_sessions(self.now)
 
     def leave(self) -> None:
@@ -167,9 +180,9 @@ class Desk:
     def render(self, template: str, status: int = 200, **shown: Any) -> Response:
         """A page."""
         words = self.words
-        signed_in = self.session.person if self.session else None
+        signed_in = self.session.someone if self.session else None
         body = self.office.templates.get_template(template).render(
-            desk=self, t=words.t, h=words.h, n=words.n, words=words, me=signed_in, now=self.now,
+            desk=self, t=words.t, h=words.h, n=words.n, words=words, me=signed_in, at_work=isinstance(signed_in, Staff), now=self.now,
             csrf=self.session.csrf if self.session else "", path=self.request.url.path, here=self.here,
             origin=self.office.ledger.origin, **shown,
         )  # fmt: skip

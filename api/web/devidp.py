@@ -26,6 +26,7 @@ from api.client.signing import LocalSigner, StatementSigner, sign_jwt
 from api.web.agent import Customer
 from api.web.people import new_token
 from api.web.plain import plain
+from api.web.staff import StaffMember
 from ledger.canonical import b64u
 from ledger.clock import Clock
 
@@ -41,7 +42,7 @@ class NotForThisPlace(Exception):
 class _Code:
     """An authorization code's meaning."""
 
-    customer: Customer
+    customer: Customer | StaffMember
     challenge: str
     nonce: str
     redirect_uri: str
@@ -60,7 +61,7 @@ class DevelopmentProvider:
         base_url: str,
         client_id: str,
         client_key: StatementSigner,
-        customers: Sequence[Customer],
+        customers: Sequence[Customer | StaffMember],
         clock: Clock,
     ) -> None:
         """Raises NotForThisPlace unless this is development, on loopback, in one process."""
@@ -110,7 +111,7 @@ class DevelopmentProvider:
             wrong.append("code_challenge_method")
         return ", ".join(wrong) or None
 
-    def issue(self, customer: Customer, asked: dict[str, str]) -> str:
+    def issue(self, customer: Customer | StaffMember, asked: dict[str, str]) -> str:
         """A one-time code; the address to send the browser back to."""
         now = self._clock.now()
         code = new_token()
@@ -133,9 +134,9 @@ class DevelopmentProvider:
         if not self._is_our_client(form.get("client_assertion", ""), now // 1000):
             return None
         claims = {
-            "iss": self.issuer, "aud": self.client_id, "sub": about.customer.sub, "nonce": about.nonce,
+            "iss": self.issuer, "aud": self.client_id, "nonce": about.nonce,
             "iat": now // 1000, "exp": now // 1000 + 300, "auth_time": now // 1000, "acr": "dev", "amr": ["dev"],
-            "holder": about.customer.holder, "subject": about.customer.subject, "name": about.customer.name,
+            **about.customer.claims(),
         }  # fmt: skip
         return sign_jwt(self._signer, {"kid": self._signer.kid, "typ": "JWT"}, claims)
 
@@ -178,7 +179,7 @@ def dev_routes(provider: DevelopmentProvider, templates: Environment) -> APIRout
         problem = provider.problem_of(asked)
         page = templates.get_template("devidp.html").render(
             customers=[
-                (customer.sub, plain(customer.name), customer.holder) for customer in provider.customers.values()
+                (customer.sub, plain(customer.name), customer.employer) for customer in provider.customers.values()
             ],
             asked=asked,
             problem=problem,

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from api.client.signing import StatementSigner, sign_jwt
 from api.web.people import FRESH_MS, LoginAttempt, Person, Sca, new_token
+from api.web.staff import Staff, StaffRole
 from ledger.canonical import b64u
 from ledger.clock import Clock
 from ledger.entries.fields import Code, ParticipantId, Reference
@@ -60,13 +61,24 @@ class _Claims(Struct, frozen=True):
     exp: int
     iat: int
     nonce: str
-    holder: ParticipantId
-    subject: Reference
     auth_time: int
+    holder: ParticipantId | None = None
+    subject: Reference | None = None
+    participant: ParticipantId | None = None
+    role: StaffRole | None = None
     acr: Code = "0"
     amr: tuple[Code, ...] = ()
     name: str = ""
     azp: str | None = None
+
+    def someone(self) -> Person | Staff:
+        """A customer (`holder`, `subject`) or somebody at work (`participant`, `role`). Raises SignInFailed for both or neither."""
+        customer, staff = (self.holder, self.subject), (self.participant, self.role)
+        if self.holder and self.subject and staff == (None, None):
+            return Person(self.sub, self.holder, self.subject, self.name[:200])
+        if self.participant and self.role and customer == (None, None):
+            return Staff(self.sub, self.participant, self.role, self.name[:200])
+        raise SignInFailed("the ID token names neither a customer nor somebody at work, or both")
 
 
 @dataclass
@@ -91,7 +103,6 @@ class RelyingParty:
         self._callback = callback
         self._clock = clock
         self._acr_values = acr_values.split()
-        self._http = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
         self._lock = threading.Lock()
         self._known: _Provider | None = None
 
@@ -116,7 +127,7 @@ class RelyingParty:
         mark = "&" if "?" in provider.discovery.authorization_endpoint else "?"
         return attempt, f"{provider.discovery.authorization_endpoint}{mark}{urlencode(asked)}"
 
-    def finish(self, attempt: LoginAttempt, *, state: str, code: str, iss: str) -> tuple[Person, Sca]:
+    def finish(self, attempt: LoginAttempt, *, state: str, code: str, iss: str) -> tuple[Person | Staff, Sca]:
         """Who came back from the identity provider. Raises SignInFailed, Unavailable."""
         now = self._clock.now()
         if not hmac.compare_digest(state.encode(), attempt.state.encode()) or now - attempt.started_at > ATTEMPT_MS:
@@ -131,7 +142,7 @@ class RelyingParty:
         if self._acr_values and claims.acr not in self._acr_values:
             raise SignInFailed("the sign-in was not strong enough for this service")
         sca = Sca(claims.acr, claims.amr[:8], claims.auth_time)
-        return Person(claims.sub, claims.holder, claims.subject, claims.name[:200]), sca
+        return claims.someone(), sca
 
     def _redeem(self, code: str, attempt: LoginAttempt) -> str:
         provider = self._provider()
@@ -150,7 +161,7 @@ class RelyingParty:
             "client_assertion": sign_jwt(self._signer, {"kid": self._signer.kid, "typ": "JWT"}, claims),
         }
         try:
-            answer = self._http.post(provider.discovery.token_endpoint, data=form)
+            answer = httpx.post(provider.discovery.token_endpoint, data=form, timeout=TIMEOUT_SECONDS)
         except httpx.HTTPError:
             raise _unreachable() from None
         if answer.status_code != httpx.codes.OK or len(answer.content) > ANSWER_LIMIT:
@@ -208,7 +219,7 @@ class RelyingParty:
 
     def _get(self, url: str, shape: type[Any]) -> Any:
         try:
-            answer = self._http.get(url)
+            answer = httpx.get(url, timeout=TIMEOUT_SECONDS)
             answer.raise_for_status()
             if len(answer.content) > ANSWER_LIMIT:
                 raise _unreachable()

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from api.web.staff import Staff
 from ledger.entries.leaf import subject_chain
 
 IDLE_MS: Final = 15 * 60_000
@@ -77,11 +78,18 @@ class Session(Struct, frozen=True, kw_only=True):
     created_at: int
     seen_at: int
     person: Person | None = None
+    staff: Staff | None = None
+    """Somebody at work; a session is a customer's or a staff member's, never both."""
     sca: Sca | None = None
     login: LoginAttempt | None = None
     challenge: str = ""
     """The WebAuthn challenge (b64u) that this browser was given last; used once."""
     draft: Draft | None = None
+
+    @property
+    def someone(self) -> Person | Staff | None:
+        """Whoever is signed in."""
+        return self.person or self.staff
 
     def is_over(self, now: int) -> bool:
         """Whether it has been idle or open for too long."""

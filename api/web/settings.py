@@ -19,6 +19,8 @@ class WebSettings(BaseModel):
     """The holders whose customers may sign in here, and who signs for each (docs/people.md). Default: nobody may sign in."""
     customers_file: Path | None = None
     """Development only: the customers that the embedded identity provider offers, with their accounts."""
+    staff_file: Path | None = None
+    """Development only: the staff accounts that the embedded identity provider offers (docs/consoles.md)."""
     session_store_url: str = ""
     """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
     one PostgreSQL database."""
@@ -36,8 +38,8 @@ class WebSettings(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> WebSettings:
         if self.environment == "production":
-            if self.customers_file is not None:
-                raise ValueError("customers_file belongs to the development identity provider: not in production")
+            if self.customers_file is not None or self.staff_file is not None:
+                raise ValueError("customers_file and staff_file belong to the development identity provider: not in production")
             if self.oidc_issuer.startswith("http://"):
                 raise ValueError("the issuer of a production identity provider begins with https://")
         if self.oidc_issuer and self.oidc_client_key_file is None:

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from api.web.people import Person, Session
+from api.web.staff import Staff
 
 metadata: Final = MetaData()
 
@@ -131,7 +132,7 @@ class Store:
 
     def put_session(self, token: str, session: Session, ends_at: int) -> None:
         """Write a session under its token; it is purged after `ends_at` (ms)."""
-        person = session.person.key if session.person else None
+        person = session.someone.key if session.someone else None
         row = {"person": person, "ends_at": ends_at, "body": _encode(session)}
         with self._engine.begin() as connection:
             done = connection.execute(update(_sessions).where(_sessions.c.digest == _digest(token)).values(**row))
@@ -150,7 +151,7 @@ class Store:
         with self._engine.begin() as connection:
             connection.execute(delete(_sessions).where(_sessions.c.digest == _digest(token)))
 
-    def drop_sessions_of(self, person: Person) -> None:
+    def drop_sessions_of(self, person: Person | Staff) -> None:
         """End all sessions of a person, on every device."""
         with self._engine.begin() as connection:
             connection.execute(delete(_sessions).where(_sessions.c.person == person.key))

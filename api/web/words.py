@@ -41,8 +41,8 @@ CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
 """What permissions are about, in the order in which people care."""
 
 _DATE: Final = {"en": "d MMM y", "zh-CN": "y年M月d日"}
-_TIME: Final = {"en": "d MMM y, HH:mm zzz", "zh-CN": "y年M月d日 HH:mm zzz"}
-_SECOND: Final = {"en": "HH:mm:ss zzz", "zh-CN": "HH:mm:ss zzz"}
+_TIME: Final = {"en": "d MMM y, HH:mm zzz", "zh-CN": "y年M月d日 HH:mm（zzzz）"}
+_SECOND: Final = {"en": "HH:mm:ss zzz", "zh-CN": "HH:mm:ss（zzzz）"}
 
 
 def choose_language(asked: Iterable[str | None]) -> str:
@@ -110,7 +110,7 @@ class Words:
 
     def time(self, ms: int) -> str:
         """A date and time with its zone, in text."""
-        return str(format_datetime(self._at(ms), _TIME[self.language], tzinfo=self._zone, locale=self._babel))
+        return self._in_zone(ms, _TIME[self.language])
 
     def when(self, ms: int) -> Markup:
         """A date and time with its zone, as a `time` element."""
@@ -122,8 +122,13 @@ class Words:
 
     def second(self, ms: int) -> Markup:
         """A time of day to the second with its zone, as a `time` element."""
-        text = format_datetime(self._at(ms), _SECOND[self.language], tzinfo=self._zone, locale=self._babel)
-        return _element(ms, str(text))
+        return _element(ms, self._in_zone(ms, _SECOND[self.language]))
+
+    def _in_zone(self, ms: int, pattern: str) -> str:
+        text = str(format_datetime(self._at(ms), pattern, tzinfo=self._zone, locale=self._babel))
+        if self.language == "en" and text[-5] in "+-":  # a zone without an English abbreviation: GMT+08:00 says it
+            text = str(format_datetime(self._at(ms), pattern.replace("zzz", "ZZZZ"), locale=self._babel))
+        return text
 
     # -- what the ledger's codes mean -------------------------------------------------------------------------------
 

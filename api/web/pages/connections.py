@@ -44,19 +44,16 @@ def connections(desk: Customer, tab: Tab = "active", page: int = Query(0, ge=0, 
     listed, more = dealings.connections(after)
     tabs: dict[str, list[Connection]] = {"active": [], "action": [], "ended": []}
     for connection in listed:
-        tabs[connection.tab(desk.now)].append(connection)
+        for name in connection.tabs(desk.now):
+            tabs[name].append(connection)
     opened = _opened_requests(desk, dealings, listed)
     shown = tabs[tab][page * PAGE : (page + 1) * PAGE]
     cards = [Card(one, dealings.last_access(one), desk.account_labels(one)) for one in shown]
-    live = [one for one in tabs["active"] + tabs["action"] if one.status in {Status.ACTIVE, Status.SUSPENDED}]
+    live = [one for one in tabs["active"] if one.status is Status.ACTIVE]
     return desk.render(
         "connections.html", tab=tab, tabs=tabs, cards=cards, page=page, opened=opened, live=live[:PAGE], more=more,
-        pages=-(-len(tabs[tab]) // PAGE), waiting=[one for one in tabs["action"] if _waits(one)],
+        pages=-(-len(tabs[tab]) // PAGE), waiting=[one for one in tabs["action"] if one.waits],
     )  # fmt: skip
-
-
-def _waits(connection: Connection) -> bool:
-    return connection.status in {Status.AWAITING, Status.PARTIAL} or connection.consent.pending is not None
 
 
 def _opened_requests(desk: Desk, dealings: Dealings, listed: list[Connection]) -> list[Connection]:
@@ -98,7 +95,7 @@ def connection(desk: Customer, key: int, done: str = "") -> Response:
         versions=_versions(desk, steps)[::-1], life=life(start, end, desk.now), started=start,
         days=days(newest, desk.now, desk.words.zone), rows=joined(newest)[:5], length=length, labels=labels,
         others=_earlier(dealings, found), last=next((e for e in reversed(newest) if e.is_access), None),
-        waits=_waits(found), cut=length > SCANNED + FIRST_EVENTS,
+        waits=found.waits, cut=length > SCANNED + FIRST_EVENTS,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from api.web.desk import LANGUAGE_COOKIE, YEAR, Anyone
 from api.web.security import HOME, local_path
+from api.web.staff import CONSOLE
 from api.web.words import LANGUAGES, choose_language
 from ledger.errors import NotFound
 
@@ -27,8 +28,8 @@ _TYPES: Final = {
 @router.get("/")
 def front_door(desk: Anyone) -> Response:
     """What this is, for somebody who is not signed in."""
-    if desk.session is not None and desk.session.person is not None:
-        return desk.redirect(HOME)
+    if desk.session is not None and desk.session.someone is not None:
+        return desk.redirect(CONSOLE if desk.session.staff else HOME)
     return desk.render("front.html", configured=desk.office.relying_party is not None)
 
 

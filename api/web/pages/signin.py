@@ -10,13 +10,14 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from msgspec import structs
 
-from api.web.desk import Anyone, AnyonesForm, Customer, CustomersForm
+from api.web.desk import Anyone, AnyonesForm, Customer
 from api.web.oidc import SignInFailed
 from api.web.passkeys import PasskeyRefused
 from api.web.people import Sca
-from api.web.security import local_path
+from api.web.security import HOME, local_path
+from api.web.staff import CONSOLE, Staff
 from ledger.canonical import b64u, unb64u
-from ledger.errors import LedgerError, Unavailable
+from ledger.errors import LedgerError, NotPermitted, Unavailable
 
 router = APIRouter(include_in_schema=False)
 PASSKEY_SCA: Final = ("phr", ("hwk", "user"))
@@ -70,12 +71,17 @@ def callback(desk: Anyone, state: str = "", code: str = "", iss: str = "", error
     desk.change(login=None)  # an attempt is answered once, however it ends
     if error or not code:
         raise SignInFailed("the identity provider did not sign you in")
-    person, sca = relying_party.finish(attempt, state=state, code=code, iss=iss)
-    if session.person is not None and session.person.key != person.key:
+    someone, sca = relying_party.finish(attempt, state=state, code=code, iss=iss)
+    if session.someone is not None and session.someone.key != someone.key:
         desk.leave()
         raise SignInFailed("somebody else signed in; you were signed out")
-    desk.office.agent_of(person)
-    desk.arrive(person, sca)
+    if isinstance(someone, Staff):
+        if not someone.works_here(desk.office.ledger.registry):
+            raise NotPermitted("this log knows no such participant in this role")
+        desk.arrive(someone, sca)
+        return desk.redirect(CONSOLE if attempt.then == HOME else attempt.then)
+    desk.office.agent_of(someone)
+    desk.arrive(someone, sca)
     return desk.redirect(attempt.then)
 
 
@@ -105,9 +111,10 @@ def with_passkey(sent: AnyonesForm) -> Response:
 
 
 @router.post("/sign-out")
-def sign_out(sent: CustomersForm) -> Response:
+def sign_out(sent: AnyonesForm) -> Response:
     """End this session, or with `everywhere` all sessions of this person."""
-    if sent.text("everywhere"):
-        sent.desk.office.store.drop_sessions_of(sent.desk.person)
+    someone = sent.desk.session.someone if sent.desk.session else None
+    if sent.text("everywhere") and someone is not None:
+        sent.desk.office.store.drop_sessions_of(someone)
     sent.desk.leave()
     return sent.desk.redirect("/")

@@ -109,6 +109,7 @@ export const nodeHash = (left, right) => sha256(new Uint8Array([1]), left, right
 
 /** The root that a leaf hash and its inclusion proof lead to (RFC 9162 §2.1.3.2). Index and size are BigInt. */
 export async function rootOf(index, size, hash, proof) {
+  if (hash.length !== 32) refuse("a leaf hash has 32 bytes");
   if (index < 0n || index >= size) refuse("the entry is not inside the tree");
   let at = index;
   let last = size - 1n;

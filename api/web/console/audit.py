@@ -1,0 +1,247 @@
+"""The console of auditors and regulators: the log's health, proofs in pictures, bundles, and cases that open evidence."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, BinaryIO, Final, Literal
+
+import msgspec
+from fastapi import APIRouter
+from fastapi.responses import Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from api.streams import stream_of
+from api.web.console import pictures
+from api.web.console.doors import Regulator, RegulatorsForm, Watcher, WatchDesk
+from api.web.desk import Desk
+from api.web.plain import plain
+from ledger.bundle import Disclose, ZipTarget, export_bundle
+from ledger.canonical import b64
+from ledger.errors import InvalidInput, NotFound
+from ledger.merkle.proofs import verify_consistency, verify_inclusion
+from ledger.notes.checkpoint import open_checkpoint
+from ledger.queries.overview import PublicDocument
+
+router = APIRouter(include_in_schema=False, prefix="/console/audit")
+CASE_MS: Final = 30 * 86_400_000
+"""How long a recorded disclosure may be downloaded."""
+CASE_ENTRIES: Final = 65_536
+"""The most entries that one case opens."""
+DOCUMENTS: Final = 100
+MAX_SIZE: Final = 2**53 - 1
+
+About = Literal["all", "disclosure", "erasure", "suspension", "key"]
+ABOUT: Final[dict[str, tuple[str, ...]]] = {
+    "disclosure": ("disclosure", "pack.issued"),
+    "erasure": ("erasure",),
+    "suspension": ("participant.suspended", "participant.reinstated"),
+    "key": ("key.added", "key.revoked"),
+}
+
+
+@router.get("")
+def overview(watcher: Watcher) -> Response:
+    """The log's head, its health and its growth."""
+    ledger = watcher.desk.office.ledger
+    note = ledger.tree.checkpoint()
+    checkpoint = open_checkpoint(note, ledger.vkey)
+    points = watcher.overview.growth()
+    return watcher.desk.render(
+        "console/audit.html", watcher=watcher, note=note, checkpoint=checkpoint, root=b64(checkpoint.root),
+        newest=watcher.overview.leaf(checkpoint.size - 1), line=pictures.growth(points), points=points,
+        checkpoints=watcher.overview.checkpoints(limit=8), stopped=ledger.stopped_because, ruleset=ledger.registry.ruleset,
+        participants=ledger.registry.participants, vkey=ledger.vkey.format(),
+    )  # fmt: skip
+
+
+@router.get("/proof")
+def proof(watcher: Watcher, index: int | None = None, size: int | None = None) -> Response:
+    """One entry's inclusion proof as a tree, step by step, recomputed here."""
+    ledger = watcher.desk.office.ledger
+    newest = ledger.tree.size()
+    shown: dict[str, Any] = {"index": index, "size": size or newest, "newest": newest, "problem": ""}
+    try:
+        _check_sizes(index or 0, size or newest)
+        if index is not None:
+            shown |= _explained(watcher, index, size or newest)
+    except (InvalidInput, NotFound):
+        return watcher.desk.render(
+            "console/proof.html", 404, watcher=watcher, **(shown | {"problem": watcher.desk.words.t("con.proof.none")})
+        )
+    return watcher.desk.render("console/proof.html", watcher=watcher, **shown)
+
+
+def _explained(watcher: WatchDesk, index: int, size: int) -> dict[str, Any]:
+    ledger = watcher.desk.office.ledger
+    note = watcher.overview.checkpoint_of(size)
+    checkpoint = open_checkpoint(note, ledger.vkey)
+    leaf = watcher.overview.leaf(index)
+    hashes = ledger.tree.inclusion(index, size)
+    verify_inclusion(index, size, leaf.leaf_hash, hashes, checkpoint.root)
+    steps = pictures.climb(index, size, leaf.leaf_hash, hashes)
+    return {
+        "leaf": leaf, "leaf_text": leaf.leaf.decode(), "steps": steps, "note": note, "root": b64(checkpoint.root),
+        "tree": pictures.tree(leaf.leaf_hash, index, steps), "width": pictures.WIDTH, "box": pictures.BOX,
+        "high": pictures.HIGH,
+    }  # fmt: skip
+
+
+@router.get("/consistency")
+def consistency(watcher: Watcher, old: int | None = None, new: int | None = None) -> Response:
+    """That one checkpoint's tree continues another's, recomputed here."""
+    ledger = watcher.desk.office.ledger
+    newest = ledger.tree.size()
+    shown: dict[str, Any] = {
+        "old": old, "new": new or newest, "checkpoints": watcher.overview.checkpoints(limit=8), "problem": "",
+    }  # fmt: skip
+    try:
+        _check_sizes(old or 1, new or newest)
+        if old is not None:
+            shown |= _continued(watcher, old, new or newest)
+    except (InvalidInput, NotFound):
+        shown["problem"] = watcher.desk.words.t("con.consistency.none")
+        return watcher.desk.render("console/consistency.html", 404, watcher=watcher, **shown)
+    return watcher.desk.render("console/consistency.html", watcher=watcher, **shown)
+
+
+def _continued(watcher: WatchDesk, old: int, new: int) -> dict[str, Any]:
+    ledger = watcher.desk.office.ledger
+    notes = [watcher.overview.checkpoint_of(size) for size in (old, new)]
+    before, after = (open_checkpoint(note, ledger.vkey) for note in notes)
+    hashes = ledger.tree.consistency(old, new)
+    verify_consistency(old, new, hashes, before.root, after.root)
+    return {
+        "notes": notes, "hashes": [b64(found) for found in hashes], "pieces": pictures.pieces(old, new),
+        "roots": [b64(before.root), b64(after.root)],
+    }  # fmt: skip
+
+
+def _check_sizes(*numbers: int) -> None:
+    """Raises InvalidInput for numbers that no log reaches."""
+    if any(not 0 <= number <= MAX_SIZE for number in numbers):
+        raise InvalidInput("a number lies outside any log")
+
+
+@router.get("/records")
+def records(watcher: Watcher, about: About = "all", before: int | None = None) -> Response:
+    """Disclosures, erasures, suspensions and keys: what the operator has put on record, newest first."""
+    looked_at = watcher.overview.documents(before=before, limit=DOCUMENTS)
+    listed = [one for one in looked_at if about == "all" or one.document["type"] in ABOUT[about]]
+    older = looked_at[-1].index if len(looked_at) == DOCUMENTS else None
+    return watcher.desk.render(
+        "console/records.html", watcher=watcher, listed=listed, about=about, kinds=["all", *ABOUT], older=older,
+        before=before, name_of=lambda participant: _name_of(watcher.desk, participant),
+    )  # fmt: skip
+
+
+def _name_of(desk: Desk, participant: str) -> str:
+    found = desk.office.ledger.registry.participants.get(participant)
+    return plain(found.name) if found else participant
+
+
+# -- bundles and cases --------------------------------------------------------------------------------------------------
+
+
+@router.get("/bundles")
+def bundles(watcher: Watcher) -> Response:
+    """Take the log home, without evidence; a regulator may open evidence for a case."""
+    desk = watcher.desk
+    cases = _cases(watcher) if watcher.staff.role == "regulator" else []
+    fresh = desk.session is not None and desk.session.is_fresh(desk.now)
+    return desk.render(
+        "console/bundles.html", watcher=watcher, cases=cases, fresh=fresh, size=desk.office.ledger.tree.size(),
+        until=lambda one: one.time + CASE_MS, case_entries=CASE_ENTRIES, problem="",
+    )  # fmt: skip
+
+
+def _cases(watcher: WatchDesk) -> list[PublicDocument]:
+    """The newest disclosures to this regulator, among the newest documents."""
+    newest = watcher.overview.documents(limit=DOCUMENTS)
+    return [one for one in newest if _is_case_of(one, watcher.staff.participant)]
+
+
+def _is_case_of(one: PublicDocument, participant: str) -> bool:
+    return one.document["type"] == "disclosure" and one.document["participant"] == participant
+
+
+@router.get("/bundle")
+async def bundle(watcher: Watcher) -> Response:
+    """The whole log without evidence, as a zip."""
+    return await _send(watcher.desk, Disclose.none(), "log.zip")
+
+
+@router.post("/cases")
+def open_case(sent: RegulatorsForm) -> Response:
+    """Record a disclosure for a case. Nothing is opened before the log says that it was. Raises StepUpNeeded."""
+    desk = sent.desk
+    desk.require_fresh("/console/audit/bundles")
+    first, last = _index(sent.text("from_index", 20)), _index(sent.text("to_index", 20))
+    if last - first >= CASE_ENTRIES:
+        raise InvalidInput(f"a case opens at most {CASE_ENTRIES} entries")
+    document = {
+        "type": "disclosure", "v": 1, "participant": desk.staff.participant, "case": sent.text("case", 64),
+        "from_index": first, "to_index": last,
+    }  # fmt: skip
+    [recorded] = desk.office.ledger.record_documents(document)
+    return desk.redirect(f"/console/audit/cases/{recorded.index}")
+
+
+def _index(text: str) -> int:
+    """An entry number as a person types it. Raises InvalidInput."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 16):
+        raise InvalidInput("an entry number is written in digits")
+    return int(text)
+
+
+@router.get("/cases/{index}")
+def case(regulator: Regulator, index: int) -> Response:
+    """A recorded disclosure and its file."""
+    found = _own_case(regulator, index)
+    return regulator.desk.render(
+        "console/case.html", watcher=regulator, one=found, ends=found.time + CASE_MS,
+        is_open=regulator.desk.now < found.time + CASE_MS,
+    )  # fmt: skip
+
+
+@router.get("/cases/{index}/bundle")
+async def case_bundle(regulator: Regulator, index: int) -> Response:
+    """The log with the evidence of a case, for thirty days after it was recorded. Raises StepUpNeeded."""
+    desk = regulator.desk
+    found = await run_in_threadpool(_own_case, regulator, index)
+    if desk.now >= found.time + CASE_MS:
+        raise NotFound("this case is closed: record a new disclosure")
+    desk.require_fresh(f"/console/audit/cases/{index}")
+    disclose = Disclose.between(found.document["from_index"], found.document["to_index"])
+    return await _send(desk, disclose, f"case-{index}.zip")
+
+
+def _own_case(regulator: WatchDesk, index: int) -> PublicDocument:
+    if not 0 <= index <= MAX_SIZE:
+        raise NotFound("there is no such case of yours")
+    found = regulator.overview.document(index)
+    if not _is_case_of(found, regulator.staff.participant):
+        raise NotFound("there is no such case of yours")
+    return found
+
+
+async def _send(desk: Desk, disclose: Disclose, name: str) -> Response:
+    ledger = desk.office.ledger
+
+    def write(stream: BinaryIO) -> None:
+        export_bundle(ledger.store, ledger.keystore, ledger.vkey, ZipTarget(stream), disclose=disclose)
+
+    pieces = stream_of(write)
+    first = await anext(pieces)  # what cannot be exported at all is an error page, not a broken file
+
+    async def all_pieces() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return desk.keep(StreamingResponse(all_pieces(), media_type="application/zip", headers=headers))
+
+
+def document_text(document: Any) -> str:
+    """An operator document as the log holds it."""
+    return msgspec.json.encode(document).decode()

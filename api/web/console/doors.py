@@ -1,0 +1,112 @@
+"""Who may open which console. A page of another role does not exist for its reader: 404, as for everything not one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+
+from api.web.console.premises import Premises
+from api.web.desk import Anyone, AnyonesForm, Desk, Sent
+from api.web.staff import Staff, StaffRole
+from ledger.errors import NotFound
+from ledger.participants import Participant
+from ledger.queries.overview import OverviewQueries
+from ledger.queries.parties import PartyQueries, Side
+
+PARTNERS: Final[frozenset[StaffRole]] = frozenset({"holder", "recipient"})
+WATCHERS: Final[frozenset[StaffRole]] = frozenset({"auditor", "regulator"})
+REGULATORS: Final[frozenset[StaffRole]] = frozenset({"regulator"})
+OPERATORS: Final[frozenset[StaffRole]] = frozenset({"operator"})
+
+
+def _admit(desk: Desk, roles: frozenset[StaffRole]) -> Staff:
+    staff = desk.staff
+    if staff.role not in roles:
+        raise NotFound("there is no such page for you")
+    return staff
+
+
+@dataclass(frozen=True)
+class PartnerDesk:
+    """A visit by the staff of a holder or recipient."""
+
+    desk: Desk
+    participant: Participant
+    side: Side
+    own: PartyQueries
+
+    @property
+    def id(self) -> str:
+        """The participant's id: the viewer in every question."""
+        return self.participant.id
+
+
+@dataclass(frozen=True)
+class WatchDesk:
+    """A visit by an auditor or regulator. `overview` cannot open evidence."""
+
+    desk: Desk
+    staff: Staff
+    overview: OverviewQueries
+
+
+@dataclass(frozen=True)
+class OperatorDesk:
+    """A visit by the operator's staff: figures and public documents, nothing that could open evidence."""
+
+    desk: Desk
+    staff: Staff
+    overview: OverviewQueries
+    premises: Premises
+
+
+def _partner(desk: Anyone) -> PartnerDesk:
+    staff = _admit(desk, PARTNERS)
+    ledger = desk.office.ledger
+    side: Side = "holder" if staff.role == "holder" else "recipient"
+    own = PartyQueries(ledger.store, ledger.keystore)
+    return PartnerDesk(desk, ledger.registry.participant(staff.participant), side, own)
+
+
+def _watcher(desk: Anyone) -> WatchDesk:
+    return WatchDesk(desk, _admit(desk, WATCHERS), OverviewQueries(desk.office.ledger.store))
+
+
+def _regulator(desk: Anyone) -> WatchDesk:
+    return WatchDesk(desk, _admit(desk, REGULATORS), OverviewQueries(desk.office.ledger.store))
+
+
+def _operator(desk: Anyone, request: Request) -> OperatorDesk:
+    staff = _admit(desk, OPERATORS)
+    return OperatorDesk(desk, staff, OverviewQueries(desk.office.ledger.store), request.app.state.premises)
+
+
+def _regulators_form(sent: AnyonesForm) -> Sent:
+    _admit(sent.desk, REGULATORS)
+    return sent
+
+
+def _at_work(desk: Anyone) -> Desk:
+    desk.staff  # noqa: B018 (raises SignInNeeded, NotPermitted)
+    return desk
+
+
+Partner = Annotated[PartnerDesk, Depends(_partner)]
+Watcher = Annotated[WatchDesk, Depends(_watcher)]
+Regulator = Annotated[WatchDesk, Depends(_regulator)]
+RegulatorsForm = Annotated[Sent, Depends(_regulators_form)]
+Operator = Annotated[OperatorDesk, Depends(_operator)]
+AtWork = Annotated[Desk, Depends(_at_work)]
+
+DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
+    _partner: PARTNERS,
+    _watcher: WATCHERS,
+    _regulator: REGULATORS,
+    _regulators_form: REGULATORS,
+    _operator: OPERATORS,
+    _at_work: PARTNERS | WATCHERS | OPERATORS,
+}
+"""Each door with the roles that it lets in; tests walk the route table with it."""

@@ -1,0 +1,52 @@
+"""The operator's console: how the node does, who takes part. Nothing here reads evidence, and no question here could."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api.web.console.doors import AtWork, Operator
+from api.web.staff import StaffRole
+from ledger.notes.checkpoint import open_checkpoint
+
+router = APIRouter(include_in_schema=False, prefix="/console")
+PARTICIPANTS: Final = 25
+HOME_OF: Final[dict[StaffRole, str]] = {
+    "auditor": "/console/audit", "regulator": "/console/audit", "holder": "/console/partner",
+    "recipient": "/console/partner", "operator": "/console/operator",
+}  # fmt: skip
+
+
+@router.get("")
+def home(desk: AtWork) -> Response:
+    """To the console of one's role."""
+    return desk.redirect(HOME_OF[desk.staff.role])
+
+
+@router.get("/operator")
+def overview(operator: Operator) -> Response:
+    """Queue, batches, checkpoint, storage, high water."""
+    ledger = operator.desk.office.ledger
+    note = ledger.tree.checkpoint()
+    checkpoint = open_checkpoint(note, ledger.vkey)
+    return operator.desk.render(
+        "console/operator.html", operator=operator, figures=ledger.figures, waiting=ledger.figures.waiting(),
+        checkpoint=checkpoint, newest=operator.overview.leaf(checkpoint.size - 1), note=note,
+        stopped=ledger.stopped_because, stored=operator.premises.stored(), engine=ledger.engine_name,
+        database_bytes=operator.overview.database_bytes(), marks=operator.premises.marks(ledger.vkey, checkpoint.size),
+    )  # fmt: skip
+
+
+@router.get("/operator/participants")
+def participants(operator: Operator, after: str = "") -> Response:
+    """Participants and their keys, by id."""
+    registry = operator.desk.office.ledger.registry
+    ids = sorted(one for one in registry.participants if one > after)
+    shown = [registry.participants[one] for one in ids[:PARTICIPANTS]]
+    keys = {one.id: [key for key in registry.keys.values() if key.participant == one.id] for one in shown}
+    return operator.desk.render(
+        "console/participants.html", operator=operator, listed=shown, keys=keys, count=len(registry.participants),
+        after=after, more=shown[-1].id if len(ids) > PARTICIPANTS else None,
+    )  # fmt: skip

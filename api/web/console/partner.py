@@ -1,0 +1,155 @@
+"""The console of holders and recipients: their own consents, calls, receipts and keys, and code to begin with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, Literal
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api.web.console.doors import Partner, PartnerDesk
+from api.web.console.samples import samples
+from api.web.customer import Row, joined, read_event
+from api.web.plain import plain
+from ledger.consent.state import LIVE, Status
+from ledger.errors import NotFound
+from ledger.planning.commands import Recorded
+from ledger.policy.reasons import Reason
+from ledger.queries.parties import Calls
+from ledger.receipts import MEDIA_TYPE, receipt_bytes
+
+router = APIRouter(include_in_schema=False, prefix="/console/partner")
+SOON_MS: Final = 30 * 86_400_000
+EVENTS: Final = 50
+INDEX_DIGITS: Final = 16
+
+
+def _name_of(partner: PartnerDesk, participant: str | None) -> str:
+    found = partner.desk.office.ledger.registry.participants.get(participant or "")
+    return plain(found.name) if found else (participant or "")
+
+
+def _by_reason(calls: Calls) -> list[tuple[str, int]]:
+    """Refusals by reason, in the order of the checks."""
+    counted = Counter(reason for call in calls.rows if call.refused for reason in call.reasons)
+    return [(reason.value, counted[reason.value]) for reason in Reason if counted[reason.value]]
+
+
+@router.get("")
+def overview(partner: Partner) -> Response:
+    """Consents by state, what ends soon, what was refused lately."""
+    own, now = partner.own, partner.desk.now
+    return partner.desk.render(
+        "console/partner.html", partner=partner, tally=own.tally(partner.id, partner.side, now), statuses=list(Status),
+        live=LIVE, soon=own.expiring(partner.id, partner.side, now, now + SOON_MS),
+        calls=(calls := own.calls(partner.id, partner.side)), reasons=_by_reason(calls),
+        name_of=lambda participant: _name_of(partner, participant),
+    )  # fmt: skip
+
+
+@router.get("/consents")
+def consents(partner: Partner, status: Status | None = None, before: int | None = None) -> Response:
+    """Own consents, newest first."""
+    page = partner.own.consents(partner.id, partner.side, partner.desk.now, status=status, before=before)
+    return partner.desk.render(
+        "console/consents.html", partner=partner, listed=page, status=status, statuses=list(Status), before=before,
+        name_of=lambda participant: _name_of(partner, participant),
+    )  # fmt: skip
+
+
+@router.get("/consents/{key}")
+def consent(partner: Partner, key: int, before: int | None = None) -> Response:
+    """One own consent with its newest events."""
+    found = partner.own.consent(partner.id, partner.side, key, partner.desk.now)
+    rows, older = _history(partner, found.consent.consent_id, before)
+    return partner.desk.render(
+        "console/consent.html", partner=partner, one=found, rows=rows, older=older, before=before, live=LIVE,
+        name_of=lambda participant: _name_of(partner, participant),
+    )  # fmt: skip
+
+
+def _history(partner: PartnerDesk, consent_id: str, before: int | None) -> tuple[list[Row], int | None]:
+    """Up to EVENTS events that the partner may see, newest first, and where older ones are."""
+    from ledger.entries.leaf import consent_chain
+
+    records = partner.desk.office.ledger.records
+    length = records.chain_length(consent_chain(consent_id))
+    top = length if before is None else max(0, min(before, length))
+    low = max(0, top - EVENTS)
+    found = records.history(partner.id, consent_id, after=low - 1, limit=top - low) if top > low else ()
+    events = [event for event in map(read_event, found) if event.seq < top]
+    return joined(events), low or None
+
+
+@router.get("/calls")
+def calls(partner: Partner, show: Literal["refused", "all"] = "refused", before: int | None = None) -> Response:
+    """Calls, newest first: those refused by reason, with what to do about it."""
+    page = partner.own.calls(partner.id, partner.side, before=before)
+    rows = [call for call in page.rows if call.act.startswith("access.") and (show == "all" or call.refused)]
+    return partner.desk.render(
+        "console/calls.html", partner=partner, page=page, rows=rows, show=show, before=before, reasons=_by_reason(page),
+        name_of=lambda participant: _name_of(partner, participant),
+    )  # fmt: skip
+
+
+@router.get("/receipts")
+def receipts(partner: Partner, q: str = "", before: int | None = None) -> Response:
+    """Find receipts by entry number or consent id. What is not one's own is not found."""
+    wanted = q.strip()[:128]
+    if not wanted:
+        return _receipts(partner, [], "", None)
+    if wanted.isascii() and wanted.isdigit() and len(wanted) <= INDEX_DIGITS:
+        return partner.desk.redirect(f"/console/partner/receipts/{int(wanted)}")
+    try:
+        partner.desk.office.ledger.records.consent(partner.id, wanted)
+        rows, older = _history(partner, wanted, before)
+    except NotFound:
+        return _receipts(partner, [], wanted, None, 404)
+    return _receipts(partner, rows, wanted, older)
+
+
+def _receipts(partner: PartnerDesk, rows: list[Row], wanted: str, older: int | None, status: int = 200) -> Response:
+    return partner.desk.render(
+        "console/receipts.html", status, partner=partner, rows=rows, q=wanted, missing=status == 404, older=older,
+        name_of=lambda participant: _name_of(partner, participant),
+    )  # fmt: skip
+
+
+@router.get("/receipts/{index}")
+def receipt(partner: Partner, index: int) -> Response:
+    """One receipt in words."""
+    recorded = _own_receipt(partner, index)
+    return partner.desk.render(
+        "console/receipt.html", partner=partner, event=read_event(recorded), vkey=partner.desk.office.ledger.vkey.format(),
+        name_of=lambda participant: _name_of(partner, participant),
+    )  # fmt: skip
+
+
+@router.get("/receipts/{index}/file")
+def receipt_file(partner: Partner, index: int) -> Response:
+    """The receipt file."""
+    name = f'attachment; filename="receipt-{index}.json"'
+    body = receipt_bytes(_own_receipt(partner, index))
+    return partner.desk.keep(Response(body, media_type=MEDIA_TYPE, headers={"content-disposition": name}))
+
+
+def _own_receipt(partner: PartnerDesk, index: int) -> Recorded:
+    """A receipt that the partner may see. Raises NotFound, also for numbers that no log reaches."""
+    if not 0 <= index < 10**INDEX_DIGITS:
+        raise NotFound("there is no such entry")
+    return partner.desk.office.ledger.records.receipt_for(partner.id, index)
+
+
+@router.get("/keys")
+def keys(partner: Partner) -> Response:
+    """Own keys with the indexes between which each may sign."""
+    registry = partner.desk.office.ledger.registry
+    own = [key for key in registry.keys.values() if key.participant == partner.id]
+    return partner.desk.render("console/keys.html", partner=partner, keys=own)
+
+
+@router.get("/sandbox")
+def sandbox(partner: Partner) -> Response:
+    """Code to begin with, filled in with what this log knows of the partner."""
+    return partner.desk.render("console/sandbox.html", partner=partner, samples=samples(partner))

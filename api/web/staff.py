@@ -1,0 +1,64 @@
+"""Staff: people who work for a participant or for the operator, and what they may see (docs/consoles.md)."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ledger.entries.fields import ParticipantId, Text
+from ledger.participants import Registry
+
+StaffRole = Literal["auditor", "holder", "operator", "recipient", "regulator"]
+CONSOLE: Final = "/console"
+
+
+class Staff(Struct, frozen=True):
+    """Somebody at work, as the identity provider names them: never a customer in the same session."""
+
+    sub: str
+    participant: str
+    role: StaffRole
+    name: str
+    """For the person's own eyes; never logged, never recorded."""
+
+    @property
+    def key(self) -> bytes:
+        """What the pages file this account's sessions under; no customer's key can be the same."""
+        return sha256(f"staff\n{self.participant}\n{self.role}\n{self.sub}".encode()).digest()
+
+    def works_here(self, registry: Registry) -> bool:
+        """Whether the log knows their employer in this role. The operator is no participant; all others are."""
+        return self.role == "operator" or registry.has_role(self.participant, self.role)
+
+
+class StaffMember(Struct, frozen=True, forbid_unknown_fields=True):
+    """An account in a staff file (development only)."""
+
+    sub: Annotated[Text, Meta(pattern=r"^[A-Za-z0-9._@-]+$")]
+    participant: ParticipantId
+    role: StaffRole
+    name: Text
+
+    @property
+    def employer(self) -> str:
+        """What stands beside the name where an account is chosen."""
+        return f"{self.role} · {self.participant}"
+
+    def claims(self) -> dict[str, str]:
+        """The claims of an ID token that say who this is."""
+        return {"sub": self.sub, "participant": self.participant, "role": self.role, "name": self.name}
+
+
+class StaffFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """`{"staff": [{"sub", "participant", "role", "name"}]}`."""
+
+    staff: tuple[StaffMember, ...]
+
+
+def read_staff(path: Path) -> tuple[StaffMember, ...]:
+    """The accounts in a staff file. Raises ValidationError of msgspec for another content."""
+    return msgspec.json.decode(path.read_bytes(), type=StaffFile).staff
