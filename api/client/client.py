@@ -251,6 +251,10 @@ class LedgerClient:
         """Any other GET of the native API, as JSON. Nothing in it is verified."""
         return (await self._read(path, query)).json()
 
+    async def text(self, path: str) -> str:
+        """Any other GET, as text. Nothing in it is verified."""
+        return (await self._read(path)).body.decode("utf-8", "replace")
+
     async def _read(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
         address = path if not query else f"{path}?{httpx.QueryParams(dict(query))}"
         return await self._transport.ask("GET", address, headers=self._authorise(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.app import create_app
 from api.bootstrap import Node, build_node, initialise
 from api.client import LedgerClient, LocalSigner, Patience, Pseudonyms, Trust, make_item, make_terms, request_digest
 from api.settings import Settings
+from api.tokens.scopes import OPERATOR
+from ledger.canonical import unb64u
 from ledger.clock import SystemClock
 from ledger.entries.terms import Terms
 from tests.world import ORIGIN
@@ -88,6 +92,15 @@ class Service:
         options.setdefault("patience", IN_A_HURRY)
         options.setdefault("trust", self.trust)
         return LedgerClient(url or self.url, participant, member.signer, client_key=member.client_key, **options)
+
+    def operator(self) -> LedgerClient:
+        """A client of the operator's own, for reads."""
+        published = self.node.settings.operator_jwks_file
+        private = json.loads(published.with_name("operator.key").read_bytes())
+        [public] = json.loads(published.read_bytes())["keys"]
+        secret = int.from_bytes(unb64u(private["d"]))
+        key = LocalSigner(public["kid"], ec.derive_private_key(secret, ec.SECP256R1()))
+        return LedgerClient(self.url, OPERATOR, key, self.trust, client_key=key, patience=IN_A_HURRY)
 
 
 def key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:

@@ -397,3 +397,16 @@ def test_a_key_registered_later_is_found_and_a_suspended_recipient_is_not_served
             assert not directory.is_recipient(name)
 
     play(service, story)
+
+
+def test_figures_and_reasons_name_no_consent_no_account_and_no_customer(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        assert (await scene.online(scene.item())).status_code == 200
+        operator = service.operator()
+        async with operator:
+            figures = (await operator.text("/metrics")).encode()
+        assert b"consent_ledger_http_requests" in figures
+        for word in (scene.consent_id, scene.account, "account-1", "customer-1", "app-1", "bank-a"):
+            assert word.encode() not in figures
+
+    play(service, story)
