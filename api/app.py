@@ -14,20 +14,21 @@ from starlette.responses import Response
 
 from api.access import Doorkeeper
 from api.bootstrap import Node
+from api.events.figures import EventFigures
 from api.hot import HotRoutes
 from api.limiting import RateLimits
 from api.metrics import Metrics
 from api.observing import Observed, note_security_event
 from api.openapi import Documentation
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
-from api.routes import bundles, consents, log, operations, participants, receipts, submissions, tokens
+from api.routes import bundles, consents, events, log, operations, participants, receipts, submissions, tokens
 from api.web import mount
 from api.wire import App, problem_reply, visit_of
 from ledger.errors import LedgerError
 
 ROUTERS = (
-    submissions.router, consents.router, receipts.router, log.router, participants.router, bundles.router, tokens.router,
-    operations.router,
+    submissions.router, consents.router, receipts.router, log.router, participants.router, events.router, bundles.router,
+    tokens.router, operations.router,
 )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def create_framework(node: Node) -> FastAPI:
     )  # fmt: skip
     app.state.node = node
     app.state.documentation = Documentation(app, settings.base_url)
-    app.state.metrics = Metrics(node.ledger)
+    app.state.metrics = Metrics(node.ledger, EventFigures(node.events.queries))
     limits = RateLimits(
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
     )

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 import migrations
+from api.events.delivery import Push
+from api.events.sender import EventSender
+from api.events.tokens import EventTokens
 from api.settings import Settings
 from api.slots import Slot, claim_slot, highwater_files
 from api.tokens.external import ExternalIssuers
@@ -21,7 +24,22 @@ from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.errors import Corrupt, NotFound
 from ledger.highwater import HighWater
 from ledger.participants import Registry
+from ledger.queries.events import EventQueries
 from ledger.queries.tree import first_checkpoint_with
+from ledger.storage.events import EventStore
+
+
+@dataclass(frozen=True)
+class Events:
+    """What telling the parties of consents needs (docs/events.md)."""
+
+    store: EventStore
+    queries: EventQueries
+    tokens: EventTokens
+
+    def sender(self, *, development: bool) -> EventSender:
+        """One that sends; several may exist, and one at a time works."""
+        return EventSender(self.queries, self.store, self.tokens, lambda: Push(development=development))
 
 
 @dataclass(eq=False)
@@ -33,7 +51,10 @@ class Node:
     tokens: TokenService
     guard: TokenGuard
     once: Once
+    events: Events
     slot: Slot | None = None
+    sender: EventSender | None = None
+    """Set in the process that also sequences, and in no command."""
     _running: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -42,6 +63,8 @@ class Node:
         if not self._running:
             self.ledger.start()
             self._running = True
+            if self.sender is not None:
+                self.sender.start()
 
     def stop(self) -> None:
         """Finish what was submitted, close the databases, give the slot back."""
@@ -49,22 +72,31 @@ class Node:
             return
         self._closed = True
         if self._running:
+            if self.sender is not None:
+                self.sender.stop()
             self.ledger.stop()
         else:
             self.ledger.store.close()
             self.ledger.keystore.close()
         self.once.close()
+        self.events.store.close()
         if self.slot is not None:
             self.slot.release()
 
 
-def build_node(settings: Settings) -> Node:
-    """A node that is ready to start. Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt."""
+def build_node(settings: Settings, *, sends_events: bool = False) -> Node:
+    """A node that is ready to start; a server's also tells the parties of consents.
+
+    Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
+    """
     slot = claim_slot(settings.highwater_dir)
     try:
         ledger = open_ledger(settings.node_config(slot.highwater_file))
         _check_all_highwater_files(settings, ledger)
-        return equip(settings, ledger, slot)
+        node = equip(settings, ledger, slot)
+        if sends_events and settings.events_enabled:
+            node.sender = node.events.sender(development=settings.web.environment == "development")
+        return node
     except BaseException:
         slot.release()
         raise
@@ -82,7 +114,12 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
 
     tokens = TokenService(issuer, signer, once, registry, operator_keys, lifetime=settings.access_token_seconds)
     guard = TokenGuard(issuer, signer, once, registry, ExternalIssuers(settings.external_issuers))
-    return Node(settings, ledger, tokens, guard, once, slot)
+    events = Events(
+        EventStore(settings.database_url),
+        EventQueries(ledger.store, ledger.keystore),
+        EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file)),
+    )
+    return Node(settings, ledger, tokens, guard, once, events, slot)
 
 
 def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
@@ -148,10 +185,17 @@ def initialise(settings: Settings, origin: str) -> None:
 
 
 def make_client_keys(settings: Settings) -> None:
-    """Make the key of the token service, and the operator's first client key with its public half beside it.
+    """Make the keys of tokens and of events, and the operator's first client key with its public half beside it.
 
     Raises Conflict when a file exists already.
     """
     TokenSigner.make(settings.token_key_file)
+    make_event_key(settings)
     operator = TokenSigner.make(settings.operator_jwks_file.with_name("operator.key"))
     settings.operator_jwks_file.write_bytes(msgspec.json.encode({"keys": [operator.published]}) + b"\n")
+
+
+def make_event_key(settings: Settings) -> None:
+    """Make the key that signs events, unless there is one: a log that is older than events has none."""
+    if not settings.event_key_file.exists():
+        TokenSigner.make(settings.event_key_file)

@@ -20,14 +20,16 @@ from rich.progress import Progress
 from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
-from api.bootstrap import initialise, opened, short_lived
+from api.bootstrap import initialise, make_event_key, opened, short_lived
 from api.checking import examine
+from api.events.addresses import read_endpoint
 from api.logs import configure_logging
 from api.serving import serve as run_server
 from api.settings import Settings
 from api.version import version as installed_version
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
+from ledger.clock import SystemClock
 from ledger.errors import LedgerError
 
 app = typer.Typer(
@@ -111,6 +113,7 @@ def migrate(state: State = None) -> None:
     configure_logging("warning")
     with told_in_a_sentence():
         migrations.upgrade(settings.database_url)
+        make_event_key(settings)
     print("The database has the newest shape.")
 
 
@@ -276,6 +279,24 @@ def participant_reinstate(
 ) -> None:
     """End a suspension."""
     _record(state, {"type": "participant.reinstated", "v": 1, "participant": participant, "reason": reason})
+
+
+@participants.command("endpoint")
+def participant_endpoint(
+    participant: Annotated[str, typer.Argument(help="Participant id.")],
+    url: Annotated[str, typer.Argument(help="Where it is told of events, https://…")],
+    *,
+    enabled: Annotated[bool, typer.Option("--enabled/--disabled", help="Whether anything is sent there.")] = True,
+    state: State = None,
+) -> None:
+    """Say where a participant is told of what happens to its consents (docs/events.md)."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        known = node.ledger.registry.participant(participant)
+        read_endpoint(url, development=settings.web.environment == "development")
+        node.events.store.set_endpoint(known.id, url, enabled=enabled, now=SystemClock().now())
+    print(f"{participant}: {url}" + ("" if enabled else " (disabled)"))
 
 
 @participants.command("list")

@@ -66,7 +66,7 @@ def sequence(settings: Settings) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    node = build_node(settings)
+    node = build_node(settings, sends_events=True)
     node.start()
     desk = Desk(node.ledger.sequencer, desk_path(settings))
     parent = os.getppid()

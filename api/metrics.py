@@ -91,8 +91,10 @@ class LedgerFigures(Collector):
 class Metrics:
     """One process's metrics."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *others: Collector) -> None:
         self._registry = CollectorRegistry()
+        for other in others:
+            self._registry.register(other)
         self.http = HttpFigures(self._registry)
         self._registry.register(LedgerFigures(ledger, self.http))
 

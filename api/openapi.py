@@ -10,10 +10,12 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.events.polling import Poll, PolledEvents
 from api.problems import BY_SLUG, MEDIA_TYPE
 from api.reference import reference_page
 from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
+from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.submission import Envelope, SubmissionReply
 from api.tokens.scopes import SCOPES
@@ -28,6 +30,7 @@ TAGS: Final = {
     "receipts": "One entry with its proof, to be checked by anyone who has the log's key.",
     "log": "The public log: checkpoints, tiles and proofs, as C2SP specifies them.",
     "participants": "Who may sign, with which keys.",
+    "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
     "bundles": "The whole log to take home.",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",
@@ -50,7 +53,8 @@ signed checkpoint, which anyone can check offline.
 _RENAMED: Final = {
     "SubmissionReply": "Submission", "EntryReply": "Entry", "ConsentReply": "Consent", "PendingReply": "PendingVersion",
     "ConsentsReply": "Consents", "HistoryReply": "History", "ParticipantReply": "Participant", "KeyReply": "Key",
-    "ParticipantsReply": "Participants", "ChangeReply": "Change",
+    "ParticipantsReply": "Participants", "ChangeReply": "Change", "EndpointReply": "Endpoint", "DeliveryReply": "Delivery",
+    "DeliveriesReply": "Deliveries",
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
@@ -154,7 +158,8 @@ def _complete(operation: dict[str, Any]) -> None:
 def _schemas() -> dict[str, Any]:
     kinds = [
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
-        NewParticipant, NewKey, Why, Opening, Receipt, AccessOutcome, ConsentOutcome,
+        NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
+        DeliveriesReply, Poll, PolledEvents, Receipt, AccessOutcome, ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components([*kinds], schema_hook=_schema_of_raw, ref_template=template)

@@ -28,7 +28,7 @@ class AppFactory:
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
-        return create_app(build_node(self.settings))
+        return create_app(build_node(self.settings, sends_events=True))
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """The key-encryption key, 32 bytes (mode 0600). Default: `kek` in the state folder."""
     token_key_file: Path = Path()
     """The key that signs access tokens, a private JWK (mode 0600). Default: `token.key` in the state folder."""
+    event_key_file: Path = Path()
+    """The key that signs security event tokens, a private JWK (mode 0600). Default: `event.key` in the state folder."""
     operator_jwks_file: Path = Path()
     """Public keys of the operator's clients, a JWK set. Default: `operator.jwks.json` in the state folder."""
     highwater_dir: Path = Path()
@@ -112,6 +114,9 @@ class Settings(BaseSettings):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     """Least severity of what is logged: `debug`, `info`, `warning` or `error`."""
 
+    events_enabled: bool = True
+    """Tell the parties of a consent what happens to it (docs/events.md). One process at a time does so for each database."""
+
     web: WebSettings = WebSettings()
     """The pages for people: `CONSENT_LEDGER_WEB__…` (docs/people.md)."""
 
@@ -123,6 +128,7 @@ class Settings(BaseSettings):
             "log_key_file": state / "log.key",
             "kek_file": state / "kek",
             "token_key_file": state / "token.key",
+            "event_key_file": state / "event.key",
             "operator_jwks_file": state / "operator.jwks.json",
             "highwater_dir": state / "highwater",
         }

@@ -11,19 +11,21 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
-    "holder": frozenset({"consents:read", "receipts:read"}),
-    "recipient": frozenset({"consents:read", "receipts:read"}),
+    "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
+    "recipient": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
     "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read"}),
     "technology-provider": frozenset({"receipts:read"}),
 }
-OPERATOR_SCOPES: Final = frozenset({"metrics:read", "participants:write"})
-WHILE_SUSPENDED: Final = frozenset({"consents:read", "receipts:read"})
+OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
+WHILE_SUSPENDED: Final = frozenset({"consents:read", "events:read", "receipts:read"})
 """A suspended participant still sees what it must end."""
 
 SCOPES: Final[dict[str, str]] = {
     "bundle:read": "Export the log without evidence",
     "consents:read": "Read one's own consents and their histories",
     "disclosure:open": "Open evidence for a case; each opening is itself recorded",
+    "events:manage": "Set where one is told of events",
+    "events:read": "Poll for one's own events, acknowledge them, read their deliveries",
     "log:read": "Read entry bundles",
     "metrics:read": "Read the node's figures",
     "participants:write": "Register, suspend and reinstate participants and their keys",

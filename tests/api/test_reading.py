@@ -40,16 +40,16 @@ def _routes(service: Service) -> list[tuple[str, str, str]]:
 
 
 ALLOWED = {
-    "holder": {"consents:read", "receipts:read"},
-    "recipient": {"consents:read", "receipts:read"},
+    "holder": {"consents:read", "events:manage", "events:read", "receipts:read"},
+    "recipient": {"consents:read", "events:manage", "events:read", "receipts:read"},
     "technology-provider": {"receipts:read"},
     "regulator": {"bundle:read", "disclosure:open", "log:read", "receipts:read"},
     "auditor": {"bundle:read", "log:read", "receipts:read"},
-    "operator": {"participants:write", "metrics:read"},
+    "operator": {"events:manage", "participants:write", "metrics:read"},
 }
 OPEN = {
     ("GET", "/checkpoint"), ("GET", "/tile/{path}"), ("GET", "/proofs/inclusion"), ("GET", "/proofs/consistency"),
-    ("GET", "/log"),
+    ("GET", "/log"), ("GET", "/events/jwks"),
     ("GET", "/participants"), ("GET", "/participants/{participant}"), ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/jwks"), ("POST", "/token"), ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),

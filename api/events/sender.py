@@ -1,0 +1,230 @@
+"""The sender: follows the log, notes whom to tell, and tells them, until they acknowledge or a week is over.
+
+Several processes may run one; a lease in the database lets one of them work. Should two work at once for a moment (a clock
+that jumped, a process that slept), each attempt is still claimed by one only. What a crash interrupts is tried again under
+the same event id: at least once, and recognisable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import structlog
+
+from api.events.delivery import NotDelivered, Push
+from api.events.tokens import EventTokens
+from ledger.canonical import b64u
+from ledger.clock import Clock, SystemClock
+from ledger.errors import LedgerError, Unavailable
+from ledger.queries.events import Due, EventQueries
+from ledger.storage.events import OPEN, DeliveryState, EventStore, NewDelivery
+
+log = structlog.get_logger("api.events")
+
+TURN_SECONDS: Final = 0.25
+LEASE_MS: Final = 10_000
+CLAIM_MS: Final = 60_000
+"""An attempt takes ten seconds at most; after this time its process is taken to have died."""
+ESCALATE_MS: Final = 5 * 60_000
+GIVE_UP_MS: Final = 7 * 86_400_000
+FIRST_RETRY_MS: Final = 1_000
+LAST_RETRY_MS: Final = 3_600_000
+CHUNK: Final = 2_000
+"""Entries looked through at once."""
+CHUNKS_OF_A_TURN: Final = 10
+
+
+def retry_after(attempts: int, chance: float) -> int:
+    """Milliseconds until the next attempt: doubled each time up to an hour, less up to half of it by `chance` (0 to 1)."""
+    full = min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** min(attempts - 1, 20))
+    return int(full * (1 - chance / 2))
+
+
+class EventSender:
+    """`start` and `stop` for a server; `turn` and `settle` for whoever wants to see each step."""
+
+    def __init__(
+        self,
+        queries: EventQueries,
+        store: EventStore,
+        tokens: EventTokens,
+        push: Callable[[], Push],
+        *,
+        clock: Clock | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """`push` makes the pusher, on the event loop that will use it; `chance` is the jitter of retries."""
+        self._queries = queries
+        self._store = store
+        self._tokens = tokens
+        self._make_push = push
+        self._push: Push | None = None
+        self._clock = clock or SystemClock()
+        self._chance = chance
+        self.name = f"{os.getpid()}-{b64u(os.urandom(9))}"
+        self._leased_until = 0
+        self._in_work: dict[str, asyncio.Task[None]] = {}
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended = threading.Event()
+        self._wake: asyncio.Event | None = None
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, on a thread of its own."""
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="event sender", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let go of everything; what was not acknowledged is sent again by whoever comes next."""
+        self._ended.set()
+        if self._loop is not None and self._wake is not None:
+            with suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._wake.set)
+        if self._thread is not None:
+            self._thread.join()
+
+    async def _live(self) -> None:
+        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            while not self._ended.is_set():
+                try:
+                    await self.turn()
+                except Unavailable as error:
+                    log.warning("events wait", error=error.detail)
+                except Exception as error:  # a defect in telling must not end all telling
+                    log.exception("unexpected error", error=type(error).__name__)
+                try:
+                    await asyncio.wait_for(self._wake.wait(), TURN_SECONDS)
+                except TimeoutError:
+                    continue
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """End what is in work, and let another process send."""
+        for task in self._in_work.values():
+            task.cancel()
+        await asyncio.gather(*self._in_work.values(), return_exceptions=True)
+        if self._push is not None:
+            await self._push.aclose()
+            self._push = None
+        if self._leased_until:
+            self._leased_until = 0
+            try:
+                await asyncio.to_thread(self._store.release, self.name)
+            except Unavailable as error:
+                log.warning("the lease runs out by itself", error=error.detail)
+
+    # -- work -------------------------------------------------------------------------------------------------------
+
+    async def turn(self) -> None:
+        """Look once: note what is new, escalate, give up, begin the attempts that are due. Raises Unavailable.
+
+        Does nothing while another process has the lease.
+        """
+        found = await asyncio.to_thread(self._look, [*self._in_work])
+        by_participant: defaultdict[str, list[Due]] = defaultdict(list)
+        for due in found:
+            by_participant[due.delivery.participant].append(due)
+        for participant, dues in by_participant.items():
+            # One endpoint at a time, in the log's order: a slow one keeps nobody else waiting.
+            task = asyncio.create_task(self._tell(participant, dues))
+            self._in_work[participant] = task
+            task.add_done_callback(partial(self._done, participant))
+
+    def _done(self, participant: str, _: asyncio.Task[None]) -> None:
+        self._in_work.pop(participant, None)
+
+    async def settle(self) -> None:
+        """Wait for the attempts that `turn` has begun."""
+        await asyncio.gather(*self._in_work.values())
+
+    def _look(self, busy: Sequence[str]) -> list[Due]:
+        now = self._clock.now()
+        if not self._leads(now):
+            return []
+        self._follow(now)
+        self._sweep(now)
+        return self._queries.due(now, busy)
+
+    def _leads(self, now: int) -> bool:
+        if now < self._leased_until - LEASE_MS // 2 and now >= self._leased_until - LEASE_MS:
+            return True  # asked a moment ago
+        leads = self._store.lease(self.name, now, now + LEASE_MS)
+        self._leased_until = now + LEASE_MS if leads else 0
+        return leads
+
+    def _follow(self, now: int) -> None:
+        """Note whom to tell of the entries that came. The cursor moves in the same transaction, so none is noted twice."""
+        for _ in range(CHUNKS_OF_A_TURN):
+            first, size = self._queries.position()
+            below = min(size, first + CHUNK)
+            if first >= below:
+                return
+            new = [
+                NewDelivery(self._tokens.event_id(notice.index, party), notice.index, party, notice.act)
+                for notice in self._queries.notices(first, below)
+                for party in notice.audience
+            ]
+            if not self._store.advance(first, below, new, now):
+                return
+
+    def _sweep(self, now: int) -> None:
+        """What nobody has acknowledged: after five minutes a person should know, after a week it ends."""
+        old = self._queries.open_since(now - GIVE_UP_MS, [DeliveryState(state) for state in OPEN])
+        if old:
+            self._store.move([one.event_id for one in old], [one.state for one in old], DeliveryState.EXPIRED)
+            for participant, count in Counter(one.participant for one in old).items():
+                log.error("given up telling a participant", client=participant, size=count, index=old[0].index)
+        late = self._queries.open_since(now - ESCALATE_MS, [DeliveryState.PENDING])
+        if late:
+            self._store.move([one.event_id for one in late], [DeliveryState.PENDING], DeliveryState.ESCALATED)
+            for participant, count in Counter(one.participant for one in late).items():
+                first = next(one for one in late if one.participant == participant)
+                log.warning(
+                    "a participant has not acknowledged within five minutes",
+                    client=participant, size=count, index=first.index, reason=first.last_error or "no attempt",
+                )  # fmt: skip
+
+    async def _tell(self, participant: str, dues: Sequence[Due]) -> None:
+        """Send what is due to one participant, oldest first, until its endpoint fails."""
+        for due in dues:
+            try:
+                if not await self._attempt(due):
+                    return
+            except LedgerError as error:
+                log.warning("telling was interrupted", client=participant, error=error.detail)
+                return
+
+    async def _attempt(self, due: Due) -> bool:
+        """One attempt; whether the next event may be tried at once. Raises Unavailable."""
+        one, now = due.delivery, self._clock.now()
+        if not await asyncio.to_thread(self._store.claim, one.event_id, one.attempts, now + CLAIM_MS):
+            return True  # another process has it, or it was acknowledged by polling
+        notice = await asyncio.to_thread(self._queries.notice, one.index)
+        if notice is None:
+            await asyncio.to_thread(self._store.expire, one.participant, one.event_id, "erased")
+            return True
+        if self._push is None:
+            self._push = self._make_push()
+        try:
+            await self._push(due.url, self._tokens.token(notice, one.participant, one.first_at))
+        except NotDelivered as failure:
+            next_at = self._clock.now() + retry_after(one.attempts + 1, self._chance())
+            await asyncio.to_thread(self._store.fail, one.participant, one.event_id, failure.code, next_at)
+            if failure.endpoint_is_down:
+                await asyncio.to_thread(self._store.postpone, one.participant, next_at)
+            log.info("not acknowledged", client=one.participant, index=one.index, reason=failure.code)
+            return not failure.endpoint_is_down
+        await asyncio.to_thread(self._store.acknowledge, one.participant, [one.event_id], self._clock.now())
+        return True

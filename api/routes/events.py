@@ -1,0 +1,153 @@
+"""Events: where a participant is told, what it has been told, and asking for it (RFC 8936)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from msgspec import Meta, Struct
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.access import PUBLIC, CallerHere, NodeHere, serve, token
+from api.documents import answer, body
+from api.events.addresses import read_endpoint
+from api.events.polling import Poll, poll
+from api.refusals import BadRequest
+from api.submission import SINGLE_LIMIT
+from api.tokens.scopes import OPERATOR
+from api.wire import Reply, read_body
+from ledger.clock import SystemClock
+from ledger.errors import NotFound
+from ledger.queries.events import Delivery
+from ledger.storage.events import DeliveryState
+
+router = APIRouter()
+EVENTS_READ: Final = token("events:read")
+EVENTS_MANAGE: Final = token("events:manage")
+PAGE: Final = 200
+Shape = TypeVar("Shape", bound=Struct)
+_NO_STORE: Final = (("cache-control", "no-store"),)
+
+
+class EndpointReply(Struct, frozen=True):
+    """Where a participant is told of events."""
+
+    participant: str
+    url: str
+    enabled: bool
+
+
+class NewEndpoint(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to be told of events: an https address that answers 202 to a security event token (RFC 8935)."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2048)]
+    enabled: bool = True
+
+
+class DeliveryReply(Struct, frozen=True):
+    """One event and how far its telling has come. Times are milliseconds."""
+
+    event_id: str
+    """The token's `jti`."""
+    index: int
+    """The entry it is about."""
+    act: str
+    state: str
+    """`pending`, `escalated` (not acknowledged within five minutes), `acknowledged`, or `expired` (after seven days)."""
+    attempts: int
+    first_at: int
+    next_at: int | None
+    """When it is pushed next, where there is an endpoint; null when it is over."""
+    acknowledged_at: int | None
+    last_error: str | None
+    """What the last attempt met: a code."""
+
+
+class DeliveriesReply(Struct, frozen=True):
+    """A page of deliveries."""
+
+    deliveries: list[DeliveryReply]
+
+
+@serve(
+    router, "PUT", "/participants/{participant}/endpoint", access=EVENTS_MANAGE, tag="events",
+    summary="Say where a participant is told of events", request_body=body("NewEndpoint", {"url": "https://tpp.example/events"}),
+    answers={200: answer("As it is now", schema="Endpoint")},
+    problems=("bad-request", "invalid-input", "not-found", "too-large", "unsupported-media-type"),
+)  # fmt: skip
+async def put_endpoint(participant: str, request: Request, node: NodeHere, caller: CallerHere) -> Response:
+    """For the participant itself and for the operator. What waits for the participant is sent there at once."""
+    if caller.id not in (OPERATOR, participant):
+        raise NotFound(f"there is no participant {participant!r} for this client", member="participant")
+    known = node.ledger.registry.participant(participant)
+    new = await _read(request, NewEndpoint)
+    read_endpoint(new.url, development=node.settings.web.environment == "development")
+    await run_in_threadpool(
+        node.events.store.set_endpoint, known.id, new.url, enabled=new.enabled, now=SystemClock().now()
+    )
+    return Reply(200, msgspec.json.encode(EndpointReply(known.id, new.url, new.enabled)), headers=_NO_STORE).response()
+
+
+@serve(
+    router, "GET", "/events/deliveries", access=EVENTS_READ, tag="events", summary="What one was told, and what not yet",
+    answers={200: answer("A page, oldest first; the header `Link` leads to the next", schema="Deliveries")},
+    problems=("bad-request",),
+)  # fmt: skip
+def get_deliveries(
+    node: NodeHere,
+    caller: CallerHere,
+    state: Annotated[DeliveryState | None, Query(description="Only those in this state")] = None,
+    after: Annotated[int, Query(ge=-1, le=2**53 - 1, description="Go on behind this entry, from the `next` link")] = -1,
+    limit: Annotated[int, Query(ge=1, le=PAGE, description="Entries of a page")] = 50,
+) -> Response:
+    """The caller's own deliveries, whether pushed or polled."""
+    found = node.events.queries.deliveries_of(caller.id, state=state, after=after, limit=limit)
+    headers: tuple[tuple[str, str], ...] = _NO_STORE
+    if len(found) == limit:
+        only = "" if state is None else f"&state={state.value}"
+        link = f'</events/deliveries?after={found[-1].index}&limit={limit}{only}>; rel="next"'
+        headers = (("link", link), *_NO_STORE)
+    page = DeliveriesReply([_delivery_reply(one) for one in found])
+    return Reply(200, msgspec.json.encode(page), headers=headers).response()
+
+
+@serve(
+    router, "POST", "/events/poll", access=EVENTS_READ, tag="events", summary="Ask for events, and acknowledge them",
+    request_body=body("Poll", {"ack": ["4d3559ec67504aaba65d"], "maxEvents": 10, "returnImmediately": True}),
+    answers={200: answer("Tokens by `jti`; `moreAvailable` says that asking again gives more", schema="PolledEvents")},
+    problems=("bad-request", "too-large", "unsupported-media-type"),
+)  # fmt: skip
+async def post_poll(request: Request, node: NodeHere, caller: CallerHere) -> Response:
+    """RFC 8936, beside pushing or instead of it. A token comes again until it is acknowledged; unless `returnImmediately` is
+    true, the answer waits up to twenty seconds for the first one."""
+    asked = await _read(request, Poll)
+    found = await poll(node.events.queries, node.events.store, node.events.tokens, caller.id, asked)
+    return Reply(200, msgspec.json.encode(found), headers=_NO_STORE).response()
+
+
+@serve(
+    router, "GET", "/events/jwks", access=PUBLIC, tag="events", summary="Keys of event tokens",
+    answers={200: answer("A JWK set (RFC 7517)")},
+)  # fmt: skip
+async def get_event_jwks(node: NodeHere) -> Response:
+    """What security event tokens are verified with. These keys sign nothing else."""
+    headers = (("cache-control", "public, max-age=300"),)
+    return Reply(200, msgspec.json.encode(node.events.tokens.key_set), headers=headers).response()
+
+
+def _delivery_reply(one: Delivery) -> DeliveryReply:
+    is_open = one.state in (DeliveryState.PENDING, DeliveryState.ESCALATED)
+    return DeliveryReply(
+        one.event_id, one.index, one.kind, one.state.value, one.attempts, one.first_at, one.next_at if is_open else None,
+        one.acknowledged_at, one.last_error,
+    )  # fmt: skip
+
+
+async def _read(request: Request, kind: type[Shape]) -> Shape:
+    """The body as `kind`. Raises BadRequest."""
+    try:
+        return msgspec.json.decode(await read_body(request.scope, request.receive, SINGLE_LIMIT), type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not of the documented shape: {error}") from None
