@@ -7,16 +7,18 @@ import socket
 import sqlite3
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 from sqlalchemy import make_url
 
+from ledger.clock import SystemClock
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.queries.tree import TreeQueries
-from ledger.storage.engines import reader_engine, writer_engine
+from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
 from ledger.storage.log import LogStore
+from ledger.vault.keystore import KeyStore
 from tests.bench.audit import Unsound
 from tests.bench.figures import Figure, latency_of
 from tests.bench.library import flow, resident
@@ -38,7 +40,8 @@ def proofs(place: Site, sizes: Sequence[int], tell: Tell, *, times: int = 400) -
         tree = EvenTree(size)
         plant(log, tree)
         url = log.settings.database_url
-        store = LogStore(writer_engine(url), reader_engine(url), _no_keystore(log))
+        keystore = KeyStore(keystore_engine(log.settings.keystore_url), bytes(32), kek_epoch=1, clock=SystemClock())
+        store = LogStore(writer_engine(url), reader_engine(url), keystore)  # proofs open nothing
         logs.append((size, TreeQueries(store), tree.edge().root(), store))
     chance = random.Random(1)
     taken: dict[int, list[float]] = {size: [] for size in sizes}
@@ -55,10 +58,6 @@ def proofs(place: Site, sizes: Sequence[int], tell: Tell, *, times: int = 400) -
         tell(Figure(section="size", engine="sqlite", name=f"inclusion proof at {size:,}", value=median * 1e6, unit="µs",
                     latency=latency_of(taken[size]), note=f"{median / base:.2f} × that at {sizes[0]:,}"))  # fmt: skip
         store.close()
-
-
-def _no_keystore(log: Place) -> object:
-    return log  # proofs open nothing; the store only keeps it
 
 
 def tree_appends(sizes: Sequence[int], tell: Tell, *, times: int = 200) -> None:
@@ -167,8 +166,10 @@ def _bytes_by_object(log: Place) -> dict[str, int]:
                 return {"the whole file": pages * size}
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address) as connection:
-        query = "SELECT relname, pg_relation_size(oid) FROM pg_class WHERE relkind IN ('r','i','t') AND relnamespace IN " \
-                "(SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'pg_toast'))"  # fmt: skip
+        query = """
+            SELECT relname, pg_relation_size(oid) FROM pg_class WHERE relkind IN ('r', 'i', 't')
+            AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'pg_toast'))
+        """
         return {str(name): int(size) for name, size in connection.execute(query)}
 
 
@@ -186,6 +187,3 @@ def cold_start(log: Place, entries: int, tell: Tell, *, workers: int = 1) -> Non
         raise Unsound(f"the first answer after a start is {answer[:80]!r}")
     tell(Figure(section="start", engine=log.engine, name=f"first receipt with {entries:,} entries", value=taken, unit="s",
                 goal=2.0, at_most=True, note=f"ready after {ready:.2f} s, imports included"))  # fmt: skip
-
-
-__all__: Iterable[str] = ["appends", "cold_start", "memory", "proofs", "storage", "tree_appends"]

@@ -36,7 +36,9 @@ def flow(ledger: Ledger, posts: Sequence[Post], *, submitters: int, prepared: bo
     With `prepared`, parsing and signature checks are done before the clock starts: what is left is the sequencer alone.
     Raises the first refusal.
     """
-    ready: Iterable[Command] = [post.prepare(ledger) for post in posts] if prepared else (p.prepare(ledger) for p in posts)
+    ready: Iterable[Command] = (
+        [post.prepare(ledger) for post in posts] if prepared else (p.prepare(ledger) for p in posts)
+    )
     room = threading.Semaphore(submitters)
     answers: list[Answer | LedgerError | None] = [None] * len(posts)
     begun_at, taken = [0.0] * len(posts), [0.0] * len(posts)

@@ -63,7 +63,9 @@ class Run(Struct):
     """The requests ran out before the window ended: make more."""
 
 
-def request(method: str, path: str, host: str, body: bytes | None = None, headers: Sequence[tuple[str, str]] = ()) -> bytes:
+def request(
+    method: str, path: str, host: str, body: bytes | None = None, headers: Sequence[tuple[str, str]] = ()
+) -> bytes:
     """An HTTP/1.1 request in full."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
     if body is not None:

@@ -83,7 +83,9 @@ class HttpBench:
             guess = min(self.scale.rate_guess, 700.0 * clients)
             self._post("single access", crowd.accesses, clients, guess, goal=GOALS.get((self.engine, clients), 0.0))
         self._post("mix 90/5/5", crowd.mix, self.scale.crowd, self.scale.rate_guess)
-        self._post("consent request", lambda n: [crowd.request()[1] for _ in range(n)], self.scale.crowd, self.scale.rate_guess)
+        self._post(
+            "consent request", lambda n: [crowd.request()[1] for _ in range(n)], self.scale.crowd, self.scale.rate_guess
+        )
         self._post("batch of 100", lambda n: [crowd.batch(number, 100) for number in range(n)], 8, 150.0,
                    goal=BATCH_GOALS[self.engine])  # fmt: skip
 
@@ -99,7 +101,9 @@ class HttpBench:
         size, scale = self._size(), self.scale
         chance = random.Random(1)
         count = int(scale.rate_guess * 3 * (scale.warm_up + scale.seconds))
-        mine = [entry.index for post, answer in self.acknowledged for entry in answer.entries if post.path == "/accesses"]
+        mine = [
+            entry.index for post, answer in self.acknowledged for entry in answer.entries if post.path == "/accesses"
+        ]
         receipts = [f"/receipts/{chance.choice(mine)}" for _ in range(count // 4)]
         self._get("receipt fetch", self.reader.requests(self.server, receipts), goal=8000.0)
         tiles = [f"/tile/0/{number:03d}" for number in range(size // 256)]

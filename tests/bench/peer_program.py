@@ -39,7 +39,11 @@ def ledgerchain(url: str, clients: int, events: list[dict[str, object]]) -> dict
     def append(payload: dict[str, object]) -> None:
         with Session(engine) as session:
             peer.LedgerWriter.append(
-                session, event_type="access", payload=payload, actor={"kind": "service", "sub": "tpp-1"}, tenant_id="bank-a"
+                session,
+                event_type="access",
+                payload=payload,
+                actor={"kind": "service", "sub": "tpp-1"},
+                tenant_id="bank-a",
             )
             session.commit()
 
@@ -84,7 +88,11 @@ def _timed(work, clients: int, taken: list[float]) -> dict[str, float]:
         thread.join()
     seconds = time.perf_counter() - begun
     taken.sort()
-    return {"rate": len(taken) / seconds, "p50": taken[len(taken) // 2] * 1e3, "p99": taken[int(len(taken) * 0.99)] * 1e3}
+    return {
+        "rate": len(taken) / seconds,
+        "p50": taken[len(taken) // 2] * 1e3,
+        "p99": taken[int(len(taken) * 0.99)] * 1e3,
+    }
 
 
 if __name__ == "__main__":

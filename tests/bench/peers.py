@@ -1,4 +1,4 @@
-"""Others beside us, in the same run, with the same events: plain inserts (the ceiling), ledgerchain, pymerkle, `POST /add` logs.
+"""Others beside us in one run, with the same events: plain inserts (the ceiling), ledgerchain, pymerkle, `POST /add` logs.
 
 Plain inserts write the very rows of this ledger into the same tables, and do nothing else: no signature, decision, chain,
 tree, encryption or receipt. What they reach is what the engine gives at most.
@@ -182,7 +182,9 @@ class Foreign:
 def add_entries(server: Foreign, folder: Path, tell: Tell, *, clients: int, seconds: float, size: int = 300) -> None:
     """Add random entries, closed loop. Raises Unsound for a refusal, or when two entries were given one index."""
     chance = random.Random(os.urandom(16))
-    entries = [request("POST", server.path, server.host, chance.randbytes(size)) for _ in range(int(9000 * (seconds + 0.5)))]
+    entries = [
+        request("POST", server.path, server.host, chance.randbytes(size)) for _ in range(int(9000 * (seconds + 0.5)))
+    ]
     run = drive(Plan(server.host, server.port, entries, clients, warm_up=0.5, seconds=seconds), folder)
     told = [int(body) for _, status, body in run.bodies if status == 200]
     if run.broken or set(run.statuses) != {200} or len(set(told)) != len(told):

@@ -149,9 +149,18 @@ def serving(log: Place, *, workers: int = 1, extra: dict[str, str] | None = None
         "TOKEN_REQUESTS_PER_MINUTE": "100000000",
         "LOG_LEVEL": "warning",
     }
-    command = [sys.executable, "-m", "api.cli", "serve", "--state", str(log.settings.state_dir), "--workers", str(workers)]
-    with program(command, {f"CONSENT_LEDGER_{name}": value for name, value in (settings | (extra or {})).items()}, log.settings.state_dir,
-                 "/health/ready") as server:  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "api.cli",
+        "serve",
+        "--state",
+        str(log.settings.state_dir),
+        "--workers",
+        str(workers),
+    ]
+    environment = {f"CONSENT_LEDGER_{name}": value for name, value in (settings | (extra or {})).items()}
+    with program(command, environment, log.settings.state_dir, "/health/ready") as server:
         yield server
 
 
@@ -208,7 +217,9 @@ def machine() -> dict[str, str]:
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        models = [
+            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
         cpu = models[0] if models else cpu
     return {
         "processor": f"{os.cpu_count()} × {cpu}",

@@ -114,7 +114,14 @@ class Crowd:
 
     def sign(self, key: Key, act: str, **members: Any) -> str:
         """A statement of now."""
-        members |= {"act": act, "aud": self.origin, "iat": int(time.time()), "iss": key.participant, "jti": reference(), "v": 1}
+        members |= {
+            "act": act,
+            "aud": self.origin,
+            "iat": int(time.time()),
+            "iss": key.participant,
+            "jti": reference(),
+            "v": 1,
+        }
         signed = f"{header_text('EdDSA', key.kid)}.{b64u(encode(members))}"
         return f"{signed}.{b64u(SigningKey(key.secret).sign(signed.encode()).signature)}"
 

@@ -1,0 +1,17 @@
+"""The benchmarks themselves: a minute's run is sound, and the load generator tells the truth about what it saw."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.__main__ import main
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_quick_run_of_every_part_ends_with_sound_logs(tmp_path) -> None:
+    assert main(["--quick", "--out", str(tmp_path)]) == 0
+    text = (tmp_path / "benchmarks.md").read_text()
+    for heading in ("Over HTTP", "Without HTTP", "Ceilings", "Peers", "Cost against", "Memory", "Storage", "Start"):
+        assert f"## {heading}" in text
+    assert (tmp_path / "benchmarks.svg").read_text().startswith("<svg")
