@@ -7,20 +7,18 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 import msgspec
-from sqlalchemy import Connection, select
 
 from ledger.canonical import b64u, encode
 from ledger.clock import SystemClock
 from ledger.errors import Conflict, InvalidInput
 from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, tile_widths
 from ledger.notes.keys import VerifierKey
-from ledger.queries.tree import TileSource, bundle_of, first_checkpoint_with, head_of
+from ledger.queries.tree import Snapshot, TileSource, bundle_of, first_checkpoint_with, head_of, sealed_rows
 from ledger.storage.log import LogStore
 from ledger.storage.rows import open_evidence
-from ledger.storage.tables import entries
 from ledger.vault.keystore import KeyStore
 
 SHARD: Final = 65_536
@@ -149,7 +147,7 @@ def export_bundle(
     return size
 
 
-def _tree_files(connection: Connection, size: int) -> Iterator[tuple[str, bytes]]:
+def _tree_files(connection: Snapshot, size: int) -> Iterator[tuple[str, bytes]]:
     source = TileSource(connection)
     for level, full, partial in tile_widths(size):
         for number in range(full + bool(partial)):
@@ -162,12 +160,12 @@ def _tree_files(connection: Connection, size: int) -> Iterator[tuple[str, bytes]
 
 
 def _evidence_files(
-    connection: Connection, keystore: KeyStore, size: int, disclose: Disclose, progress: Progress | None
+    connection: Snapshot, keystore: KeyStore, size: int, disclose: Disclose, progress: Progress | None
 ) -> Iterator[tuple[str, bytes]]:
     for shard in range((size + SHARD - 1) // SHARD):
         lines = bytearray()
         for first in range(shard * SHARD, min(size, (shard + 1) * SHARD), _ROWS):
-            rows = _sealed_rows(connection, first, min(size, first + _ROWS))
+            rows = sealed_rows(connection, first, min(size, first + _ROWS))
             wanted = [row for row in rows if disclose.select(row.idx, row.chain)]
             ciphers = keystore.existing(row.chain for row in wanted)
             for row in wanted:
@@ -178,13 +176,6 @@ def _evidence_files(
         if lines:
             name = format_path(TilePath(0, shard)).removeprefix("tile/0/")
             yield f"evidence/{name}.jsonl.gz", gzip.compress(bytes(lines), 6, mtime=0)
-
-
-def _sealed_rows(connection: Connection, first: int, end: int) -> list[Any]:
-    query = select(entries.c.idx, entries.c.chain, entries.c.sealed).where(
-        entries.c.idx >= first, entries.c.idx < end, entries.c.sealed.is_not(None)
-    )
-    return list(connection.execute(query.order_by(entries.c.idx)))
 
 
 def _line(index: int, evidence: bytes, opening: bytes) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, pool
 
+from ledger.storage.engines import make_private
 from ledger.storage.tables import metadata
 
+make_private(context.config.attributes["url"])
 engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool)
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api.tokens.jwt import BadToken
 from ledger.errors import Unavailable
+from ledger.storage.engines import make_private
 from ledger.storage.tables import metadata, seen_tokens
 
 SWEEP_SECONDS: Final = 60.0
@@ -59,6 +60,7 @@ class Once:
 
 def _engine(url: str, *, sqlite: bool) -> Engine:
     """Not forced to disk: what a power cut loses has expired, or nearly, when the machine is back."""
+    make_private(url)
     engine = create_engine(url, pool_pre_ping=not sqlite, pool_size=4, max_overflow=8)
 
     def configure(connection: Any, _: object) -> None:

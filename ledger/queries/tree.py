@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 from sqlalchemy import Connection, select
 
 from ledger.errors import InvalidInput, NotFound
@@ -10,6 +12,9 @@ from ledger.merkle.proofs import prove_consistency, prove_inclusion
 from ledger.merkle.tiles import TILE_WIDTH, TileReader, encode_bundle
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, entries, log_head, tiles
+
+Snapshot: TypeAlias = Connection
+"""A connection that sees one state of the log."""
 
 
 class TreeQueries:
@@ -113,3 +118,11 @@ def bundle_of(connection: Connection, first: int, width: int) -> bytes:
     """The entry bundle of the leaves from `first` on."""
     query = select(entries.c.leaf).where(entries.c.idx >= first, entries.c.idx < first + width)
     return encode_bundle([row.leaf for row in connection.execute(query.order_by(entries.c.idx))])
+
+
+def sealed_rows(connection: Connection, first: int, end: int) -> list[Any]:
+    """Rows (idx, chain, sealed) of the entries from `first` up to, not including, `end` that have evidence."""
+    query = select(entries.c.idx, entries.c.chain, entries.c.sealed).where(
+        entries.c.idx >= first, entries.c.idx < end, entries.c.sealed.is_not(None)
+    )
+    return list(connection.execute(query.order_by(entries.c.idx)))

@@ -7,6 +7,7 @@ synchronous_commit=on, which each session sets itself and checks.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -154,7 +155,15 @@ def _set_pragma(pragma: str, connection: Any, _: object) -> None:
     connection.execute(f"PRAGMA {pragma}").close()
 
 
+def make_private(url: str) -> None:
+    """Make the file of an SQLite database that does not exist yet, for its owner only; SQLite's side files follow it."""
+    target = make_url(url)
+    if target.get_backend_name() == "sqlite" and target.database not in (None, "", ":memory:"):
+        os.close(os.open(str(target.database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
 def _sqlite(url: str, **pool: int) -> Engine:
+    make_private(url)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **pool)
 
     def configure(connection: Any, _: object) -> None:
