@@ -19,6 +19,8 @@ from api.refusals import NoSuchRoute
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
+from api.web.console import audit, operations, partner
+from api.web.console.premises import Premises
 from api.web.desk import Desk, Office, SignInNeeded, StepUpNeeded, open_desk
 from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, connections.router, approving.router, stopping.router, receipts.router,
-    settings.router,
+    settings.router, partner.router, audit.router, operations.router,
 )  # fmt: skip
 
 
@@ -76,6 +78,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages")
     pages.state.office = office
+    pages.state.premises = Premises.of(settings)
     for router in ROUTERS:
         pages.include_router(router)
     if provider is not None:

@@ -72,7 +72,7 @@ class _Claims(Struct, frozen=True):
     azp: str | None = None
 
     def someone(self) -> Person | Staff:
-        """A customer (`holder`, `subject`) or somebody at work (`participant`, `role`). Raises SignInFailed for both or neither."""
+        """A customer (`holder`, `subject`) or somebody at work (`participant`, `role`). Raises SignInFailed for both."""
         customer, staff = (self.holder, self.subject), (self.participant, self.role)
         if self.holder and self.subject and staff == (None, None):
             return Person(self.sub, self.holder, self.subject, self.name[:200])

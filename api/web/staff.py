@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from ledger.entries.fields import ParticipantId, Text
 from ledger.participants import Registry
@@ -38,7 +38,7 @@ class Staff(Struct, frozen=True):
 class StaffMember(Struct, frozen=True, forbid_unknown_fields=True):
     """An account in a staff file (development only)."""
 
-    sub: Annotated[Text, Meta(pattern=r"^[A-Za-z0-9._@-]+$")]
+    sub: Text
     participant: ParticipantId
     role: StaffRole
     name: Text

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, BinaryIO, Final, Literal
 
-import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.streams import stream_of
 from api.web.console import pictures
-from api.web.console.doors import Regulator, RegulatorsForm, Watcher, WatchDesk
+from api.web.console.doors import Regulator, RegulatorsForm, WatchDesk, Watcher
 from api.web.desk import Desk
 from api.web.plain import plain
 from ledger.bundle import Disclose, ZipTarget, export_bundle
@@ -161,7 +160,7 @@ def _cases(watcher: WatchDesk) -> list[PublicDocument]:
 
 
 def _is_case_of(one: PublicDocument, participant: str) -> bool:
-    return one.document["type"] == "disclosure" and one.document["participant"] == participant
+    return (one.document["type"], one.document.get("participant")) == ("disclosure", participant)
 
 
 @router.get("/bundle")
@@ -240,8 +239,3 @@ async def _send(desk: Desk, disclose: Disclose, name: str) -> Response:
 
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return desk.keep(StreamingResponse(all_pieces(), media_type="application/zip", headers=headers))
-
-
-def document_text(document: Any) -> str:
-    """An operator document as the log holds it."""
-    return msgspec.json.encode(document).decode()

@@ -13,6 +13,7 @@ from api.web.console.samples import samples
 from api.web.customer import Row, joined, read_event
 from api.web.plain import plain
 from ledger.consent.state import LIVE, Status
+from ledger.entries.leaf import consent_chain
 from ledger.errors import NotFound
 from ledger.planning.commands import Recorded
 from ledger.policy.reasons import Reason
@@ -53,7 +54,7 @@ def consents(partner: Partner, status: Status | None = None, before: int | None 
     """Own consents, newest first."""
     page = partner.own.consents(partner.id, partner.side, partner.desk.now, status=status, before=before)
     return partner.desk.render(
-        "console/consents.html", partner=partner, listed=page, status=status, statuses=list(Status), before=before,
+        "console/consents.html", partner=partner, listed=page, chosen=status, statuses=list(Status), before=before,
         name_of=lambda participant: _name_of(partner, participant),
     )  # fmt: skip
 
@@ -71,8 +72,6 @@ def consent(partner: Partner, key: int, before: int | None = None) -> Response:
 
 def _history(partner: PartnerDesk, consent_id: str, before: int | None) -> tuple[list[Row], int | None]:
     """Up to EVENTS events that the partner may see, newest first, and where older ones are."""
-    from ledger.entries.leaf import consent_chain
-
     records = partner.desk.office.ledger.records
     length = records.chain_length(consent_chain(consent_id))
     top = length if before is None else max(0, min(before, length))

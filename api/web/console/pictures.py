@@ -1,4 +1,4 @@
-"""Pictures for auditors, as numbers for the templates to draw: an inclusion proof as a tree, two trees as one, growth as a line."""
+"""Pictures for auditors, as numbers for the templates to draw: a proof as a tree, two trees as one, growth as a line."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from api.web.console.doors import PartnerDesk
 
-_HEAD: Final = '''\
+_HEAD: Final = """\
 import asyncio
 import sys
 from pathlib import Path
@@ -33,8 +33,8 @@ async def main() -> None:
 {body}
 
 asyncio.run(main())
-'''
-_RECIPIENT: Final = '''\
+"""
+_RECIPIENT: Final = """\
         terms = make_terms(
             holder=sys.argv[1], recipient=ledger.participant, permissions=["ReadAccountsBasic", "ReadBalances"],
             purpose="budgeting", purpose_text="Budget planning", notice=b"What we showed the customer.",
@@ -44,17 +44,17 @@ _RECIPIENT: Final = '''\
         print("asked for", consent_id, "in entry", asked.index)
         item = make_item(
             consent_id=consent_id, accounts=[], permissions=["ReadBalances"], purpose="budgeting",
-            request_digest=request_digest("GET", "/accounts"), interaction_id=str(uuid.uuid4()),
+            request_digest=request_digest(terms.holder, "GET", "/accounts"), interaction_id=str(uuid.uuid4()),
         )
         access = await ledger.access(item)
         print("allowed" if access.allowed else access.decision.reasons, "in entry", access.index)
-'''
-_HOLDER: Final = '''\
+"""
+_HOLDER: Final = """\
         consent_id = sys.argv[1]
         print("state:", (await ledger.consent(consent_id))["status"])
         for receipt in await ledger.history(consent_id):  # each is verified before it is returned
             print(receipt.index, receipt.act)
-'''
+"""
 _CURL: Final = """\
 # Which log this is, and its newest signed checkpoint
 curl --fail {base}/log
@@ -94,7 +94,7 @@ def samples(partner: PartnerDesk) -> list[Sample]:
         body, standard = _RECIPIENT, "import uuid\n"
     else:
         names, body, standard = "InFile, LedgerClient, LocalSigner, Trust", _HOLDER, ""
-    imports = f"from api.client import {names}\nfrom ledger.notes.keys import parse_verifier_key as parse_vkey"
+    imports = f"from api.client import {names}\nfrom ledger.notes.keys import parse_vkey"
     python = _HEAD.format(imports=imports, body=body, **filled)
     if standard:
         python = python.replace("import sys\n", f"import sys\n{standard}", 1)
@@ -106,7 +106,5 @@ def samples(partner: PartnerDesk) -> list[Sample]:
 
 def _kid(partner: PartnerDesk, use: str) -> str:
     keys = partner.desk.office.ledger.registry.keys.values()
-    active = [
-        key.kid for key in keys if key.participant == partner.id and key.use == use and key.revoked_at is None
-    ]
+    active = [key.kid for key in keys if key.participant == partner.id and key.use == use and key.revoked_at is None]
     return active[-1] if active else f"{partner.id}-{use}"

@@ -1,0 +1,122 @@
+"""What an auditor may ask about the log as a whole: leaves, operator documents, checkpoints, growth.
+
+Nothing here opens evidence: the class has no key store: it could not decrypt anything if it tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Select, column, func, select
+
+from ledger.entries.leaf import Kind
+from ledger.errors import NotFound
+from ledger.queries.tree import head_of
+from ledger.storage.log import LogStore, select_in
+from ledger.storage.tables import checkpoints, entries
+
+PAGE_LIMIT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PublicLeaf:
+    """A leaf as the tree holds it. `time` is in milliseconds."""
+
+    index: int
+    kind: str
+    time: int
+    leaf: bytes
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PublicDocument:
+    """An operator document with its place in the log."""
+
+    index: int
+    time: int
+    document: Mapping[str, Any]
+
+
+class OverviewQueries:
+    """Questions about the log whose answers are no secret to an auditor."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store = store
+
+    def leaf(self, index: int) -> PublicLeaf:
+        """One leaf. Raises NotFound."""
+        with self._store.read() as connection:
+            query = select(entries.c.idx, entries.c.kind, entries.c.leaf, entries.c.leaf_hash)
+            row = connection.execute(query.where(entries.c.idx == index)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no entry {index}", member="index")
+        return PublicLeaf(row.idx, Kind(row.kind).value, _time(row.leaf), row.leaf, row.leaf_hash)
+
+    def documents(self, *, before: int | None = None, limit: int = 50) -> list[PublicDocument]:
+        """Operator documents from below index `before`, newest first: a range of one partial index."""
+        query = select(entries.c.idx, entries.c.leaf).where(entries.c.kind == Kind.OPERATOR.value)
+        if before is not None:
+            query = query.where(entries.c.idx < before)
+        with self._store.read() as connection:
+            rows = connection.execute(query.order_by(entries.c.idx.desc()).limit(min(limit, PAGE_LIMIT))).all()
+        return [_document(row.idx, row.leaf) for row in rows]
+
+    def document(self, index: int) -> PublicDocument:
+        """The operator document at one index. Raises NotFound for other entries."""
+        found = self.leaf(index)
+        if found.kind != Kind.OPERATOR:
+            raise NotFound(f"entry {index} is no operator document", member="index")
+        return _document(index, found.leaf)
+
+    def checkpoints(self, *, before: int | None = None, limit: int = 20) -> list[tuple[int, str]]:
+        """(size, note) of signed checkpoints with a size below `before`, newest first."""
+        query = select(checkpoints.c.size, checkpoints.c.note)
+        if before is not None:
+            query = query.where(checkpoints.c.size < before)
+        with self._store.read() as connection:
+            rows = connection.execute(query.order_by(checkpoints.c.size.desc()).limit(min(limit, PAGE_LIMIT))).all()
+        return [(row.size, row.note) for row in rows]
+
+    def checkpoint_of(self, size: int) -> str:
+        """The signed checkpoint of exactly this size. Raises NotFound: not every size was signed."""
+        with self._store.read() as connection:
+            query = select(checkpoints.c.note).where(checkpoints.c.size == size)
+            note = connection.execute(query).scalar_one_or_none()
+        if note is None:
+            raise NotFound(f"no checkpoint of size {size} was signed", member="size")
+        return str(note)
+
+    def growth(self, points: int = 48) -> list[tuple[int, int]]:
+        """(time in ms, size) at up to `points` evenly spaced sizes: as many reads by key, however long the log is."""
+        with self._store.read() as connection:
+            size, _ = head_of(connection)
+            count = max(2, min(points, PAGE_LIMIT))
+            wanted = sorted({round(part * (size - 1) / (count - 1)) for part in range(count)}) if size else []
+            rows = select_in(connection, select(entries.c.idx, entries.c.leaf), entries.c.idx, wanted)
+            return sorted((_time(row.leaf), row.idx + 1) for row in rows)
+
+    def database_bytes(self) -> int:
+        """Size of the log's database, as its engine tells it."""
+        with self._store.read() as connection:
+            if self._store.engine_name == "postgresql":
+                return int(connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one())
+            pages: Select[Any] = select(column("page_count")).select_from(
+                func.pragma_page_count().table_valued("page_count")
+            )
+            width: Select[Any] = select(column("page_size")).select_from(
+                func.pragma_page_size().table_valued("page_size")
+            )
+            return int(connection.execute(pages).scalar_one()) * int(connection.execute(width).scalar_one())
+
+
+def _time(leaf: bytes) -> int:
+    return int(msgspec.json.decode(leaf)["time"])
+
+
+def _document(index: int, leaf: bytes) -> PublicDocument:
+    read = msgspec.json.decode(leaf)
+    return PublicDocument(index, read["time"], read["document"])

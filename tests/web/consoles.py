@@ -1,0 +1,162 @@
+"""A site for tests of the consoles: two banks, two apps, a regulator, an auditor, an operator, and a history to look at."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+import migrations
+from api.web import mount
+from ledger.assembly import create_log, make_keys, open_ledger
+from ledger.canonical import b64u
+from ledger.clock import Clock, SystemClock
+from ledger.entries.leaf import consent_chain
+from ledger.planning.commands import Recorded
+from tests.web.site import join_bank, join_named, serving, site_settings, unescaped, write_people
+from tests.world import DAY, ORIGIN, ConsentInWorld, Party, World, node_config
+
+HOSTILE = '<b onclick="x()">Plum</b>\u202e =1+1'
+STAFF = {
+    "bea": ("bank-a", "holder"),
+    "ben": ("bank-b", "holder"),
+    "pia": ("plum", "recipient"),
+    "rex": ("rival", "recipient"),
+    "rita": ("regulator-1", "regulator"),
+    "otto": ("regulator-2", "regulator"),
+    "ada": ("auditor-1", "auditor"),
+    "olaf": ("operator", "operator"),
+}
+"""Accounts by name: employer and role. Everybody comes in pairs of strangers where there is something to keep apart."""
+
+
+@dataclass
+class Consoles:
+    """A running site, and what happened in its log."""
+
+    world: World
+    url: str
+    pages: FastAPI
+    consents: dict[str, ConsentInWorld] = field(default_factory=dict)
+    entries: dict[str, Recorded] = field(default_factory=dict)
+
+    def key(self, name: str) -> int:
+        """What the console's pages of a consent are addressed by."""
+        consent = self.consents[name]
+        found = self.world.ledger.records.consents(consent.terms["recipient"], limit=500)
+        return next(key for key, known in found if known.consent_id == consent.consent_id)
+
+    @contextmanager
+    def client(self, who: str | None, *, language: str = "en") -> Iterator[httpx.Client]:
+        """A browser without scripts, signed in as somebody at work."""
+        headers = {
+            "accept": "text/html", "accept-language": language, "origin": self.url, "sec-fetch-site": "same-origin",
+        }  # fmt: skip
+        with httpx.Client(base_url=self.url, headers=headers, follow_redirects=True, timeout=30) as client:
+            if who is not None:
+                assert self.sign_in(client, who).status_code == 200
+            yield client
+
+    @staticmethod
+    def sign_in(client: httpx.Client, who: str, path: str = "/sign-in/start") -> httpx.Response:
+        """Through the development identity provider, as a person would click."""
+        page = client.get(path)
+        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
+        return client.post("/dev-idp/authorize", data={**unescaped(fields), "customer": who})
+
+
+def write_staff(folder: Path, **more: tuple[str, str]) -> Path:
+    """A staff file with these accounts."""
+    staff = [
+        {"sub": sub, "participant": participant, "role": role, "name": f"{sub.title()} <i>at work</i>"}
+        for sub, (participant, role) in {**STAFF, **more}.items()
+    ]
+    path = folder / "staff.json"
+    path.write_text(json.dumps({"staff": staff}))
+    return path
+
+
+@contextmanager
+def open_consoles(folder: Path, *, clock: Clock | None = None, **accounts: tuple[str, str]) -> Iterator[Consoles]:
+    """A site with a history; `accounts` are further staff accounts."""
+    folder.mkdir(exist_ok=True)
+    (folder / "highwater").mkdir()
+    url = f"sqlite:///{folder / 'ledger.sqlite'}"
+    config = replace(node_config(url, folder), highwater_file=folder / "highwater" / "000")
+    make_keys(config, ORIGIN)
+    migrations.upgrade(url)
+    create_log(config, clock=clock)
+    ledger = open_ledger(config, clock=clock)
+    ledger.start()
+    with socket.socket() as listener:
+        try:
+            world = World(ledger, clock)
+            write_people(folder)
+            join_bank(world, folder)
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(128)
+            settings = site_settings(folder, listener.getsockname()[1], staff_file=write_staff(folder, **accounts))
+            framework = FastAPI(openapi_url=None)
+            mount(framework, ledger, settings, clock=clock or SystemClock())
+            pages = framework.router.default
+            with serving(framework, listener):
+                consoles = Consoles(world, settings.base_url, pages)
+                write_history(consoles)
+                try:
+                    yield consoles
+                finally:
+                    pages.state.office.store.close()
+        finally:
+            ledger.stop()
+
+
+def write_history(site: Consoles) -> None:
+    """Consents in several states, calls allowed and refused, deliveries, and what an operator puts on record."""
+    world = site.world
+    bank, plum = world.parties["bank-a"], join_named(world, "plum", HOSTILE)
+    other_bank, rival = world.holder("bank-b"), world.recipient("rival")
+    for one, role in (("regulator-1", "regulator"), ("regulator-2", "regulator"), ("auditor-1", "auditor")):
+        world.join(one, role, client=False)
+
+    def consent(name: str, app: Party, holder: Party, **terms: Any) -> ConsentInWorld:
+        site.consents[name] = world.active_consent(app, holder, **terms)
+        return site.consents[name]
+
+    def read(name: str, app: Party, about: ConsentInWorld, **members: Any) -> Recorded:
+        [site.entries[name]] = world.record(app.access(about, **members))
+        return site.entries[name]
+
+    now = world.clock.now() // 1000
+    active = consent("active", plum, bank, purpose={"code": "other", "text": HOSTILE})
+    consent("soon", plum, bank, expires_at=now + 9 * DAY)
+    revoked = consent("revoked", plum, bank)
+    rivals = consent("rival", rival, other_bank)
+    site.consents["waiting"] = world.requested_consent(plum, bank)
+    purpose = {"purpose": "other"}
+    allowed = read("allowed", plum, active, **purpose)
+    world.record(bank.leg("release", active, allowed))
+    world.record(plum.leg("receive", active, allowed))
+    read("undelivered", plum, active, **purpose)
+    read("purpose", plum, active, purpose="marketing")
+    read("permission", plum, active, permissions=["ReadStatementsDetail"], **purpose)
+    read("stranger", rival, active, **purpose)
+    read("rivals", rival, rivals)
+    [site.entries["revocation"]] = world.record(bank.step("revoke", revoked))
+    read("late", plum, revoked)
+    doomed = consent("erased", rival, other_bank)
+    world.ledger.record_documents(
+        {"type": "erasure", "v": 1, "chains": [b64u(consent_chain(doomed.consent_id))], "basis": "gdpr-17",
+         "approved_by": ["officer-1", "officer-2"]}
+    )  # fmt: skip
+    world.ledger.record_documents(
+        {"type": "participant.suspended", "v": 1, "participant": "bank-b", "reason": "outage"},
+        {"type": "key.revoked", "v": 1, "participant": "rival", "kid": "rival-client", "reason": "rotation"},
+    )
