@@ -1,0 +1,323 @@
+"""Who is told of what, when, how often, and what is kept of it."""
+
+from __future__ import annotations
+
+import socket
+
+from structlog.testing import capture_logs
+
+from api.events.sender import CLAIM_MS, ESCALATE_MS, GIVE_UP_MS, LAST_RETRY_MS, LEASE_MS, retry_after
+from api.events.status import told
+from api.events.tokens import EVENT_PREFIX, UK_REVOKED
+from ledger.canonical import b64u
+from ledger.entries.leaf import consent_chain
+from ledger.merkle.hashing import leaf_hash
+from ledger.queries.events import TOLD_ACTS
+from ledger.storage.events import DeliveryState
+from tests.events.kit import Office, Receiver, no_such_name, receiving, verified
+from tests.world import SteppingClock
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_revocation_reaches_the_recipient_and_its_acknowledgement_is_kept(office: Office, receiver: Receiver) -> None:
+    world = office.world
+    bank, app = world.holder(), world.recipient()
+    office.endpoint(app, receiver.url)
+    consent = world.active_consent(app, bank)
+    [revoked] = world.record(bank.step("revoke", consent))
+    chain = consent_chain(consent.consent_id)
+    [before] = told(world.ledger, chain, revoked.index)
+    assert (before.participant, before.state, before.told_at) == ("tpp-1", DeliveryState.PENDING, None)
+
+    office.clock.advance(seconds=0.2)
+    office.tell()
+
+    authorised, heard = receiver.all()
+    assert authorised.claims["toe"] <= heard.claims["toe"]
+    assert heard.headers["content-type"] == "application/secevent+jwt"
+    said = heard.claims["events"][EVENT_PREFIX + "consent-revoke"]
+    assert said["index"] == revoked.index
+    assert said["leaf_hash"] == heard.claims["txn"] == b64u(leaf_hash(revoked.leaf))
+    assert (said["consent_id"], said["signer"], said["by"], said["reason"], said["status"]) == (
+        consent.consent_id, "bank-a", "customer", "customer-request", "REVOKED",
+    )  # fmt: skip
+    [after] = told(world.ledger, chain, revoked.index)
+    assert (after.state, after.told_at) == (DeliveryState.ACKNOWLEDGED, office.clock.now())
+    assert told(world.ledger, consent_chain("00000000-0000-4000-8000-000000000000"), revoked.index) == []
+    office.tell()
+    assert receiver.all() == []
+
+
+def test_the_other_party_is_told_and_never_the_one_who_signed(sqlite_office: Office) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    consent = world.requested_consent(app, bank)
+    steps = [
+        ("tpp-1", bank.authorise(consent)),
+        ("tpp-1", bank.step("pause", consent)),
+        ("tpp-1", bank.step("resume", consent)),
+        ("tpp-1", bank.step("suspend", consent, by="holder", reason="fraud")),
+        ("bank-a", app.amend(consent, frequency_per_day=2)[1]),
+        ("bank-a", app.step("terminate", consent, by="recipient", reason="service-ended")),
+    ]
+    expected = [(party, world.record(submission)[0].index) for party, submission in steps]
+    [access] = world.record(app.access(consent))
+    declined = world.requested_consent(app, bank)
+    expected.append(("tpp-1", world.record(bank.step("reject", declined))[0].index))
+    short = world.active_consent(app, bank, expires_at=world.clock.now() // 1000 + 10)
+    expected.append(("tpp-1", world.ledger.tree.size() - 2))
+    sqlite_office.clock.advance(seconds=11)
+    expiry = world.ledger.record_expiry(short.consent_id)
+    expected += [("bank-a", expiry.index), ("tpp-1", expiry.index)]
+
+    sqlite_office.tell()
+
+    noted = {(one.participant, one.index, one.kind) for party in (bank, app) for one in sqlite_office.deliveries(party)}
+    assert {(participant, index) for participant, index, _ in noted} == set(expected)
+    assert {kind for _, _, kind in noted} == TOLD_ACTS - {"consent.revoke"}
+    assert access.index not in {index for _, index, _ in noted}
+
+
+def test_a_dead_endpoint_is_tried_ever_more_rarely_escalated_and_at_last_given_up(office: Office) -> None:
+    world = office.world
+    bank, app = world.holder(), world.recipient()
+    office.endpoint(app, f"http://127.0.0.1:{closed_port()}/")
+    world.active_consent(app, bank)
+    begun = office.clock.now()
+    waits = []
+    while office.clock.now() - begun < ESCALATE_MS:
+        office.tell()
+        one = office.last(app)
+        assert (one.state, one.last_error, one.attempts) == (DeliveryState.PENDING, "no-connection", len(waits) + 1)
+        waits.append(one.next_at - office.clock.now())
+        office.tell()  # not due yet
+        assert office.last(app).attempts == len(waits)
+        office.clock.advance(seconds=waits[-1] / 1000)
+    assert waits == [1000 * 2**n for n in range(len(waits))]
+
+    with capture_logs() as lines:
+        office.tell()
+    assert office.last(app).state is DeliveryState.ESCALATED
+    [line] = [line for line in lines if line["log_level"] == "warning"]
+    assert (line["client"], line["size"], line["reason"]) == ("tpp-1", 1, "no-connection")
+    assert office.events.queries.counts()[DeliveryState.ESCALATED] == 1
+
+    with receiving() as alive:  # an escalated event is still told
+        second = world.active_consent(app, bank)
+        office.endpoint(app, alive.url)
+        office.tell()
+        assert [heard.claims["sub"].split("/")[-1] for heard in alive.all()][-1] == second.consent_id
+    assert {one.state for one in office.deliveries(app)} == {DeliveryState.ACKNOWLEDGED}
+
+    office.endpoint(app, f"http://127.0.0.1:{closed_port()}/")
+    world.record(bank.step("revoke", second))
+    office.tell()
+    office.clock.advance(seconds=GIVE_UP_MS / 1000)
+    office.tell()
+    assert office.last(app).state is DeliveryState.EXPIRED
+    assert office.last(app).attempts == 1
+
+
+def test_waits_double_up_to_an_hour_and_chance_takes_at_most_half() -> None:
+    assert [retry_after(n, 0.0) for n in (1, 2, 3, 12, 13, 4000)] == [
+        1000,
+        2000,
+        4000,
+        2_048_000,
+        LAST_RETRY_MS,
+        LAST_RETRY_MS,
+    ]
+    assert retry_after(3, 1.0) == 2000
+
+
+def test_an_endpoint_that_is_down_is_asked_once_and_not_for_each_event(
+    sqlite_office: Office, receiver: Receiver
+) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    sqlite_office.endpoint(app, receiver.url)
+    receiver.answers(503)
+    for _ in range(5):
+        world.active_consent(app, bank)
+    sqlite_office.tell()
+    assert len(receiver.all()) == 1
+    assert {one.last_error for one in sqlite_office.deliveries(app)} == {"http-503", None}
+    receiver.answers(202)
+    sqlite_office.clock.advance(seconds=1)
+    sqlite_office.tell()
+    indexes = [next(iter(heard.claims["events"].values()))["index"] for heard in receiver.all()]
+    assert len(indexes) == 5
+    assert indexes == sorted(indexes)
+
+
+def test_one_dead_endpoint_keeps_nobody_else_waiting(sqlite_office: Office, receiver: Receiver) -> None:
+    world = sqlite_office.world
+    bank, app, other = world.holder(), world.recipient(), world.recipient("tpp-2")
+    sqlite_office.endpoint(app, "http://127.0.0.1:1/")
+    sqlite_office.endpoint(other, receiver.url)
+    for _ in range(3):
+        world.active_consent(app, bank)
+    world.active_consent(other, bank)
+    sqlite_office.tell()
+    assert [heard.claims["aud"] for heard in receiver.all()] == ["tpp-2"]
+
+
+def test_what_the_receiver_says_against_an_event_is_kept_and_the_others_go_on(
+    sqlite_office: Office, receiver: Receiver
+) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    sqlite_office.endpoint(app, receiver.url)
+    receiver.answers(400, b'{"err":"invalid_key","description":"<b>who?</b>"}')
+    world.active_consent(app, bank)
+    world.active_consent(app, bank)
+    sqlite_office.tell()
+    assert len(receiver.all()) == 2
+    assert [one.last_error for one in sqlite_office.deliveries(app)] == ["invalid_key"] * 2
+    receiver.answers(400, b'{"err":"Not A Code"}')
+    sqlite_office.clock.advance(seconds=1)
+    sqlite_office.tell()
+    assert {one.last_error for one in sqlite_office.deliveries(app)} == {"http-400"}
+
+
+def test_two_senders_tell_everything_once(office: Office, receiver: Receiver) -> None:
+    world = office.world
+    bank, app = world.holder(), world.recipient()
+    office.endpoint(app, receiver.url)
+    for _ in range(4):
+        world.record(bank.step("revoke", world.active_consent(app, bank)))
+    # The second one's clock is far ahead: for it, the first one's lease is over, so that both work at the same time.
+    ahead = SteppingClock(office.clock.now() + 2 * LEASE_MS)
+    office.tell(office.sender(), office.sender(clock=ahead), office.sender())
+    office.tell()
+    heard = [one.claims["jti"] for one in receiver.all()]
+    assert len(heard) == len(set(heard)) == 8
+
+
+def test_only_the_one_with_the_lease_works_until_it_lets_go(sqlite_office: Office) -> None:
+    store, now = sqlite_office.events.store, sqlite_office.clock.now()
+    assert store.lease("a", now, now + LEASE_MS)
+    assert not store.lease("b", now + LEASE_MS - 1, now + 2 * LEASE_MS)
+    assert store.lease("a", now + 1, now + LEASE_MS)
+    assert store.lease("b", now + LEASE_MS, now + 2 * LEASE_MS)
+    store.release("a")  # not its own any more
+    assert not store.lease("c", now + LEASE_MS, now + 2 * LEASE_MS)
+    store.release("b")
+    assert store.lease("c", now, now + LEASE_MS)
+
+
+def test_an_attempt_whose_process_died_is_made_again_under_the_same_id(office: Office, receiver: Receiver) -> None:
+    world = office.world
+    bank, app = world.holder(), world.recipient()
+    world.active_consent(app, bank)
+    office.tell()  # noted; there is no endpoint yet
+    one = office.last(app)
+    office.endpoint(app, receiver.url)
+    assert office.events.store.claim(one.event_id, one.attempts, office.clock.now() + CLAIM_MS)
+    assert not office.events.store.claim(one.event_id, one.attempts, office.clock.now() + CLAIM_MS)
+    office.tell()
+    assert receiver.all() == []
+    office.clock.advance(seconds=CLAIM_MS / 1000)
+    office.tell()
+    [heard] = receiver.all()
+    assert heard.claims["jti"] == one.event_id
+
+
+def test_two_tokens_of_one_delivery_have_the_same_claims(sqlite_office: Office, receiver: Receiver) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    sqlite_office.endpoint(app, receiver.url)
+    receiver.answers(500)
+    world.active_consent(app, bank)
+    sqlite_office.tell()
+    sqlite_office.clock.advance(seconds=3)
+    sqlite_office.tell()
+    first, second = receiver.all()
+    assert first.claims == second.claims
+    assert verified(first.body, sqlite_office.events.tokens.key_set) == first.claims
+
+
+def test_the_log_is_followed_in_pieces_and_a_name_that_is_unknown_is_a_failure_like_any(sqlite_office: Office) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    sqlite_office.endpoint(app, "https://tpp.example/")
+    world.active_consent(app, bank)
+    sqlite_office.tell(sqlite_office.sender(resolver=no_such_name))
+    assert sqlite_office.last(app).last_error == "name-unknown"
+    first, size = sqlite_office.events.queries.position()
+    assert first == size
+    assert not sqlite_office.events.store.advance(first - 1, size, [], 0), "the cursor never goes back"
+
+
+def test_two_banks_and_two_recipients_are_told_of_the_same_entry_that_their_receipts_prove(office: Office) -> None:
+    world = office.world
+    with receiving() as one, receiving() as two, receiving() as bank_one, receiving() as bank_two:
+        parties = [world.recipient("tpp-1"), world.recipient("tpp-2"), world.holder("bank-a"), world.holder("bank-b")]
+        receivers = dict(zip([party.id for party in parties], (one, two, bank_one, bank_two), strict=True))
+        for party in parties:
+            office.endpoint(party, receivers[party.id].url)
+        recipients, holders = parties[:2], parties[2:]
+        ended = {}
+        for number, (app, bank) in enumerate((app, bank) for app in recipients for bank in holders):
+            consent = world.active_consent(app, bank)
+            signer, other = (bank, app) if number % 2 else (app, bank)
+            [entry] = world.record(signer.step("revoke", consent))
+            ended[entry.index] = (signer, other)
+        office.tell()
+        for participant, receiver in receivers.items():
+            for heard in receiver.all():
+                claims = verified(heard.body, office.events.tokens.key_set)
+                assert claims["aud"] == participant
+                said = next(said for uri, said in claims["events"].items() if uri.startswith(EVENT_PREFIX))
+                if said["act"] != "consent.revoke":
+                    continue
+                signer, other = ended.pop(said["index"])
+                assert other.id == participant
+                mine = world.ledger.records.receipt_for(participant, said["index"])
+                theirs = world.ledger.records.receipt_for(signer.id, said["index"])
+                assert mine == theirs
+                assert said["leaf_hash"] == b64u(leaf_hash(mine.leaf))
+        assert ended == {}, "every revocation was told to its other party, once"
+
+
+def test_the_uk_event_stands_beside_ours_for_uk_consents_only(sqlite_office: Office, receiver: Receiver) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    sqlite_office.endpoint(app, receiver.url)
+    for standard in ("uk-ob", "cdr"):
+        world.record(bank.step("revoke", world.active_consent(app, bank, standard=standard)))
+    sqlite_office.tell()
+    revoked = [
+        one.claims["events"] for one in receiver.all() if EVENT_PREFIX + "consent-revoke" in one.claims["events"]
+    ]
+    assert [UK_REVOKED in events for events in revoked] == [True, False]
+
+
+def test_a_consent_that_was_erased_is_told_to_nobody(sqlite_office: Office, receiver: Receiver) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    consent = world.active_consent(app, bank)
+    sqlite_office.tell()
+    chain = consent_chain(consent.consent_id)
+    world.ledger.keystore.destroy([chain])
+    sqlite_office.endpoint(app, receiver.url)
+    sqlite_office.tell()
+    assert receiver.all() == []
+    assert (sqlite_office.last(app).state, sqlite_office.last(app).last_error) == (DeliveryState.EXPIRED, "erased")
+
+
+def test_a_running_sender_ends_when_told_to_and_lets_another_begin(sqlite_office: Office, receiver: Receiver) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    sqlite_office.endpoint(app, receiver.url)
+    for _ in range(2):
+        sender = sqlite_office.sender()
+        sender.start()
+        world.active_consent(app, bank)
+        assert receiver.next().claims["aud"] == "tpp-1"
+        sender.stop()
