@@ -200,11 +200,10 @@ def tab_to(page: Page, name: str, limit: int = 60) -> None:
 def test_everything_is_done_by_keyboard_alone(site: Site, page: Page) -> None:
     request = site.ask()
     page.goto(f"{site.url}/my/approve?consent={request.consent_id}")
-    for name in ("Sign in with your bank", "Mei Lin"):
+    for name, then in (("Sign in with your bank", "**/dev-idp/authorize*"), ("Mei Lin", "**/my/approve*")):
         tab_to(page, name)
         page.keyboard.press("Enter")
-        page.wait_for_load_state()
-    page.wait_for_url("**/my/approve*")
+        page.wait_for_url(then)
     tab_to(page, "Everyday account")
     page.keyboard.press("Space")
     tab_to(page, "Continue")

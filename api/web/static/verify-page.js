@@ -47,6 +47,7 @@ async function checkFile(file) {
 }
 
 root.hidden = false;
+document.querySelector("[data-needs]").hidden = true; // «scripts are needed» is said until one runs
 root.querySelector("#file").addEventListener("change", (event) => checkFile(event.target.files[0]));
 for (const type of ["dragenter", "dragover"]) {
   drop.addEventListener(type, (event) => {

@@ -1,0 +1,125 @@
+"""Every page, in both languages and both colour schemes: no violation that axe-core can find; no page wider than a phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from api.web.app import ROUTERS
+from tests.web.site import Site
+from tests.world import DAY
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+LANGUAGES = {"en-GB": "en", "zh-CN": "zh-CN"}
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A site on which every page has something to show, and the addresses of its pages."""
+
+    site: Site
+    open: dict[str, str]
+    signed_in: dict[str, str]
+    review: str
+
+
+@pytest.fixture(scope="module")
+def scene(shared_site: Site) -> Scene:
+    site = shared_site
+    now = site.world.clock.now() // 1000
+    live = site.shared(expires_at=now + 5 * DAY, authorisers_required=1)
+    access = site.read(live)
+    site.read(live, permissions=["ReadPAN"])
+    site.world.record(site.app.amend(live, retention_days=5)[1])
+    ended, paused, asked = site.shared(), site.shared(), site.ask(authorisers_required=2)
+    site.world.record(site.bank.step("revoke", ended))
+    site.world.record(site.bank.step("pause", paused))
+    key = site.key(live)
+    return Scene(
+        site,
+        {"front": "/", "sign-in": "/sign-in", "verify": "/verify", "nowhere": "/nowhere"},
+        {
+            "active": "/my/connections", "action": "/my/connections?tab=action", "ended": "/my/connections?tab=ended",
+            "connection": f"/my/connections/{key}", "history": f"/my/connections/{key}/history",
+            "empty history": f"/my/connections/{key}/history?show=changes&before=1",
+            "stop": f"/my/connections/{key}/stop", "stopped": f"/my/connections/{site.key(ended)}/stopped",
+            "ended connection": f"/my/connections/{site.key(ended)}", "stop all": "/my/stop-all",
+            "pause": f"/my/connections/{key}/pause", "resume": f"/my/connections/{site.key(paused)}/resume",
+            "approve": f"/my/approve?consent={asked.consent_id}", "change": f"/my/approve?consent={live.consent_id}",
+            "receipts": "/my/receipts", "receipt": f"/my/receipts/{access.index}",
+            "report": f"/my/receipts/{access.index}/report", "settings": "/my/settings", "export": "/my/export",
+            "step-up": "/step-up", "check": f"/verify?entry={access.index}", "missing": "/my/connections/999999",
+        },
+        f"/my/approve?consent={asked.consent_id}",
+    )  # fmt: skip
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=sorted(LANGUAGES))
+def phone(request: pytest.FixtureRequest, browser: Browser, scheme: str) -> Iterator[Page]:
+    """A phone's browser in one language and colour scheme."""
+    context = browser.new_context(
+        locale=request.param,
+        color_scheme="dark" if scheme == "dark" else "light",
+        viewport={"width": 390, "height": 844},
+        reduced_motion="reduce",
+    )
+    yield context.new_page()
+    context.close()
+
+
+def judged(page: Page, name: str) -> list[str]:
+    """What is wrong with the page that is open."""
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response["violations"]
+    wrong = [f"{name}: {one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        wrong.append(f"{name}: wider than the screen")
+    return wrong
+
+
+def test_no_page_has_a_violation(scene: Scene, phone: Page) -> None:
+    url, wrong = scene.site.url, []
+    for name, path in scene.open.items():
+        phone.goto(url + path)
+        wrong += judged(phone, name)
+    phone.goto(f"{url}/sign-in/start")
+    wrong += judged(phone, "development sign-in")
+    phone.get_by_role("button", name="Mei Lin").click()
+    phone.wait_for_url("**/my/connections")
+    for name, path in scene.signed_in.items():
+        phone.goto(url + path)
+        wrong += judged(phone, name)
+    phone.goto(url + scene.review)
+    phone.locator("form[action='/my/approve/review'] button").first.click()
+    wrong += judged(phone, "nothing chosen")
+    phone.locator("input[name=account]").first.check()
+    phone.locator("form[action='/my/approve/review'] button").first.click()
+    phone.wait_for_url("**/review")
+    wrong += judged(phone, "review")
+    phone.goto(url + scene.signed_in["check"])
+    phone.locator("[data-receipt]").click()
+    phone.locator("[data-verdict=good]").wait_for()
+    wrong += judged(phone, "checked")
+    assert wrong == []
+
+
+def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
+    paths = {path for router in ROUTERS for route in router.routes if "GET" in route.methods for path in [route.path]}  # type: ignore[attr-defined]
+    judged_paths = [*scene.open.values(), *scene.signed_in.values(), "/my/approve/review", "/sign-in/start"]
+    patterns = {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + r"(\?.*)?\Z") for path in paths}
+    unseen = {path for path, pattern in patterns.items() if not any(pattern.match(one) for one in judged_paths)}
+    # What is left is no page: files, streams, redirections.
+    assert unseen == {
+        "/language", "/static/{name}", "/sign-in/callback", "/my/export/{form}", "/my/receipts/{index}/file",
+        "/my/connections/{key}/live",
+    }  # fmt: skip

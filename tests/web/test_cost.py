@@ -1,0 +1,86 @@
+"""Pages cost the same whether a customer has two hundred events or two hundred thousand."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine, event
+
+from tests.web.site import Site
+from tests.world import ConsentInWorld
+
+MANY = int(os.environ.get("LEDGER_MANY_EVENTS", "10000"))
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """The SQL statements of a block, in all threads."""
+    said: list[str] = []
+
+    def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        yield said
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
+
+
+def fill(site: Site, consent: ConsentInWorld, count: int) -> None:
+    for done in range(0, count, 1000):
+        items = [site.app.item(consent) for _ in range(min(1000, count - done))]
+        site.world.record(site.app.batch(items))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_no_page_reads_more_when_there_are_many_events(site: Site) -> None:
+    consent = site.shared()
+    key = site.key(consent)
+    paths = [
+        "/my/connections", f"/my/connections/{key}", f"/my/connections/{key}/history", "/my/receipts",
+        f"/my/connections/{key}/history?show=refused", f"/my/connections/{key}/history?before=150",
+        f"/my/connections/{key}/stop", "/my/stop-all", "/verify",
+    ]  # fmt: skip
+    measured: list[dict[str, tuple[int, int, float]]] = []
+    with site.client() as client:
+        for count in (200, MANY - 200):
+            fill(site, consent, count)
+            cost: dict[str, tuple[int, int, float]] = {}
+            for path in paths:
+                client.get(path)
+                with counted() as said:
+                    began = time.perf_counter()
+                    size = len(client.get(path).content)
+                    cost[path] = (len(said), size, time.perf_counter() - began)
+            measured.append(cost)
+    few, many = measured
+    print("\n".join(f"{path}: {few[path]} {many[path]}" for path in paths))
+    for path in paths:
+        assert many[path][0] <= 1.5 * few[path][0], f"{path}: statements"
+        assert many[path][1] <= 1.5 * few[path][1], f"{path}: bytes"
+
+
+def test_a_long_history_is_read_to_its_beginning_without_gap_or_repeat(shared_site: Site) -> None:
+    site = shared_site
+    consent = site.shared()
+    fill(site, consent, 170)
+    from api.web.customer import Dealings
+
+    dealings = Dealings(site.world.ledger, site.people["mei"], site.world.clock.now())
+    connection = dealings.connection(site.key(consent))
+    seen: list[int] = []
+    before: int | None = None
+    while True:
+        page = dealings.history(connection, before=before)
+        assert len(page.rows) <= 50
+        seen += [row.event.seq for row in page.rows]
+        if page.older is None:
+            break
+        before = page.older
+    assert seen == list(range(page.length))[::-1]
