@@ -74,7 +74,7 @@ def _note(store: EventStore, participant: str, asked: Poll) -> None:
     if asked.ack:
         store.acknowledge(participant, asked.ack, SystemClock().now())
     for event_id, complaint in asked.set_errs.items():
-        store.complain(participant, event_id, complaint.err)
+        store.complain(participant, event_id, complaint.err.strip())
 
 
 def _open(
