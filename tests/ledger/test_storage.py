@@ -18,6 +18,7 @@ from ledger.assembly import open_ledger
 from ledger.errors import InvalidInput
 from ledger.storage.engines import driver_for, reader_engine
 from ledger.storage.tables import entries, metadata
+from migrations import grants
 from tests.engines import Server
 from tests.ledger.kit import Node, audit, config_for, item, running
 
@@ -231,6 +232,10 @@ def denied(url: str, statement: str) -> None:
         assert isinstance(refusal.value.orig, psycopg.errors.InsufficientPrivilege), statement
     finally:
         engine.dispose()
+
+
+def test_every_table_has_its_rights() -> None:
+    assert sorted((*grants.APPENDED, *grants.MOVED, *grants.FORGOTTEN)) == sorted(metadata.tables)
 
 
 def test_grants_are_no_business_of_sqlite(sqlite_url: str) -> None:
