@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -21,12 +21,12 @@ from api.wire import Reply, read_body
 from ledger.clock import SystemClock
 from ledger.errors import NotFound
 from ledger.queries.events import Delivery
-from ledger.storage.events import DeliveryState
 
 router = APIRouter()
 EVENTS_READ: Final = token("events:read")
 EVENTS_MANAGE: Final = token("events:manage")
 PAGE: Final = 200
+State = Literal["pending", "escalated", "acknowledged", "expired"]
 Shape = TypeVar("Shape", bound=Struct)
 _NO_STORE: Final = (("cache-control", "no-store"),)
 
@@ -98,7 +98,7 @@ async def put_endpoint(participant: str, request: Request, node: NodeHere, calle
 def get_deliveries(
     node: NodeHere,
     caller: CallerHere,
-    state: Annotated[DeliveryState | None, Query(description="Only those in this state")] = None,
+    state: Annotated[State | None, Query(description="Only those in this state")] = None,
     after: Annotated[int, Query(ge=-1, le=2**53 - 1, description="Go on behind this entry, from the `next` link")] = -1,
     limit: Annotated[int, Query(ge=1, le=PAGE, description="Entries of a page")] = 50,
 ) -> Response:
@@ -106,7 +106,7 @@ def get_deliveries(
     found = node.events.queries.deliveries_of(caller.id, state=state, after=after, limit=limit)
     headers: tuple[tuple[str, str], ...] = _NO_STORE
     if len(found) == limit:
-        only = "" if state is None else f"&state={state.value}"
+        only = "" if state is None else f"&state={state}"
         link = f'</events/deliveries?after={found[-1].index}&limit={limit}{only}>; rel="next"'
         headers = (("link", link), *_NO_STORE)
     page = DeliveriesReply([_delivery_reply(one) for one in found])
@@ -138,9 +138,8 @@ async def get_event_jwks(node: NodeHere) -> Response:
 
 
 def _delivery_reply(one: Delivery) -> DeliveryReply:
-    is_open = one.state in (DeliveryState.PENDING, DeliveryState.ESCALATED)
     return DeliveryReply(
-        one.event_id, one.index, one.kind, one.state.value, one.attempts, one.first_at, one.next_at if is_open else None,
+        one.event_id, one.index, one.kind, one.state.value, one.attempts, one.first_at, one.next_at if one.is_open else None,
         one.acknowledged_at, one.last_error,
     )  # fmt: skip
 

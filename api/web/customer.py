@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from api.events.status import told
 from api.web.people import Person
 from api.web.plain import plain
 from ledger.app import Ledger
@@ -127,9 +128,7 @@ class Connection:
     @property
     def waits(self) -> bool:
         """Whether somebody asks the customer for an answer."""
-        return self.is_live and (
-            self.status in {Status.AWAITING, Status.PARTIAL} or self.consent.pending is not None
-        )
+        return self.is_live and (self.status in {Status.AWAITING, Status.PARTIAL} or self.consent.pending is not None)
 
     def tabs(self, now: int) -> set[Tab]:
         """Where the list shows it: what is shared, what needs the customer (which may be shared too), what has ended."""
@@ -222,13 +221,21 @@ class Dealings:
         return event
 
     def told_at(self, connection: Connection, ended: Event) -> int | None:
-        """When (ms) the recipient signed something after the end of a consent: it holds a receipt that says so.
+        """When (ms) the recipient of a consent came to know of its end. None while nothing of it is known.
 
-        None when nothing of it stands in the log, which may mean that it has not asked since.
+        It ended it itself, acknowledged the event, or signed something afterwards, and so holds a receipt that says so.
         """
-        after = self._events(connection.chain, ended.seq + 1, ended.seq + 1 + EVENTS)
         recipient = connection.consent.terms.recipient
-        return next((event.time for event in after if event.iss == recipient), None)
+        if ended.iss == recipient:
+            return ended.time
+        after = self._events(connection.chain, ended.seq + 1, ended.seq + 1 + EVENTS)
+        known = [event.time for event in after if event.iss == recipient]
+        known += [
+            one.told_at
+            for one in told(self._ledger, connection.chain, ended.index)
+            if one.participant == recipient and one.told_at is not None
+        ]
+        return min(known, default=None)
 
     def _is_hers(self, recorded: Recorded) -> bool:
         leaf = parse_leaf(recorded.leaf)

@@ -72,6 +72,11 @@ class Delivery:
     acknowledged_at: int | None
     last_error: str | None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still tried."""
+        return self.state.value in OPEN
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -155,14 +160,14 @@ class EventQueries:
         return self._deliveries(select(event_deliveries).where(*mine).order_by(event_deliveries.c.idx).limit(limit))
 
     def deliveries_of(
-        self, participant: str, *, state: DeliveryState | None = None, after: int = -1, limit: int = 50
+        self, participant: str, *, state: str | None = None, after: int = -1, limit: int = 50
     ) -> list[Delivery]:
-        """A participant's own deliveries of entries above `after`, oldest first."""
+        """A participant's own deliveries of entries above `after`, oldest first; `state` is the name of one."""
         query = select(event_deliveries).where(
             event_deliveries.c.participant == participant, event_deliveries.c.idx > after
         )
         if state is not None:
-            query = query.where(event_deliveries.c.state == state.value)
+            query = query.where(event_deliveries.c.state == state)
         return self._deliveries(query.order_by(event_deliveries.c.idx).limit(min(limit, PAGE_LIMIT)))
 
     def deliveries_about(self, index: int) -> list[Delivery]:
