@@ -295,7 +295,6 @@ SENTENCES: Final[dict[str, str]] = {
     "approve.changes": "What would change",
     "approve.now": "Now",
     "approve.then": "New",
-    "approve.unlike": "nothing",
     "approve.accounts": "Choose the accounts",
     "approve.accounts.none": "Your bank offers no accounts to share.",
     "approve.choose.problem": "Please choose at least one account.",

@@ -295,7 +295,6 @@ SENTENCES: Final[dict[str, str]] = {
     "approve.changes": "变更内容",
     "approve.now": "现在",
     "approve.then": "变更后",
-    "approve.unlike": "无",
     "approve.accounts": "选择账户",
     "approve.accounts.none": "银行没有可共享的账户。",
     "approve.choose.problem": "请至少选择一个账户。",
