@@ -70,7 +70,7 @@ class Words:
 
     @property
     def _babel(self) -> str:
-        return self.language.replace("-", "_")
+        return {"en": "en_GB", "zh-CN": "zh_CN"}[self.language]
 
     def t(self, key: str, **values: object) -> str:
         """The sentence of `key` as plain text. Raises KeyError for a key that is in no catalogue."""
