@@ -192,7 +192,7 @@ def stop(process: subprocess.Popen[Any]) -> None:
         process.wait()
 
 
-def wait_until_ready(server: Serving, path: str, log: Path, patience: float = 60.0) -> None:
+def wait_until_ready(server: Serving, path: str, log: Path, patience: float = 180.0) -> None:
     """Ask until 200 comes. Raises RuntimeError with the end of the server's own words."""
     end = time.monotonic() + patience
     while time.monotonic() < end and server.process.poll() is None:

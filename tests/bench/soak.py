@@ -31,7 +31,7 @@ from tests.bench.places import ENGINES, ROOT, Place, Serving, machine, new_log, 
 from tests.bench.statements import Post
 
 CONNECTIONS = 64
-PATIENCE = 45.0
+PATIENCE = 120.0
 """Seconds after which an unanswered submission counts as lost."""
 FACTOR = 3.0
 """How much slower the 99th percentile may be than in the quiet run."""
