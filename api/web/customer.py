@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from api.events.status import told
+from api.events.status import told
 from api.web.people import Person
 from api.web.plain import plain
 from ledger.app import Ledger
@@ -221,20 +222,19 @@ class Dealings:
         return event
 
     def told_at(self, connection: Connection, ended: Event) -> int | None:
-        """When (ms) the recipient of a consent came to know of its end. None while nothing of it is known.
-
-        It ended it itself, acknowledged the event, or signed something afterwards, and so holds a receipt that says so.
+        """When (ms) the recipient learned of the end of a consent: it acknowledged the event, or signed something after the end
+        (it then holds a receipt that says so), whichever came first. None while neither has happened.
         """
         recipient = connection.consent.terms.recipient
         if ended.iss == recipient:
-            return ended.time
-        after = self._events(connection.chain, ended.seq + 1, ended.seq + 1 + EVENTS)
-        known = [event.time for event in after if event.iss == recipient]
-        known += [
+            return ended.time  # it ended the sharing itself
+        known = [
             one.told_at
             for one in told(self._ledger, connection.chain, ended.index)
             if one.participant == recipient and one.told_at is not None
         ]
+        after = self._events(connection.chain, ended.seq + 1, ended.seq + 1 + EVENTS)
+        known += [event.time for event in after if event.iss == recipient][:1]
         return min(known, default=None)
 
     def _is_hers(self, recorded: Recorded) -> bool:

@@ -1,0 +1,122 @@
+"""Who signs for a customer: the agent in this process, and the one at the bank, which must say what was asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from api.web.agent import Authorisation
+from api.web.agent_remote import RemoteAgent
+from api.web.people import Sca
+from ledger.errors import NotFound, NotPermitted, Unavailable
+from tests.web.site import MEI, OLGA, Site, serving
+
+SCA = Sca("phr", ("hwk",), 1)
+
+
+class Bank:
+    """A bank's agent over HTTP: its answers can be bent."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.bend: dict[str, Any] = {}
+        self.status = 200
+        self.asked: list[dict[str, Any]] = []
+        self.app = FastAPI(openapi_url=None)
+        self.app.add_api_route("/agent", self.answer, methods=["POST"], response_model=None)
+
+    async def answer(self, request: Request) -> Response:
+        asked = await request.json() | self.bend
+        self.asked.append(asked)
+        if request.headers["authorization"] != "Bearer secret" or self.status != 200:
+            return JSONResponse({}, self.status if self.status != 200 else 403)
+        agent, person = self.site.agent, self.site.people[asked["person"]["sub"]]
+        match asked["intent"]:
+            case "accounts":
+                made: Any = {"accounts": [{"reference": one.reference, "label": one.label}
+                                          for one in agent.accounts(person, asked["consent_id"])]}  # fmt: skip
+            case "step":
+                made = {"statement": agent.step(person, asked["step"], asked["consent_id"], asked["reason"]).statement}
+            case _:
+                names = ("consent_id", "version", "terms_hash", "recipient")
+                wish = Authorisation(accounts=tuple(asked["accounts"]), sca=SCA, **{name: asked[name] for name in names})
+                signed = agent.authorise(person, wish)
+                made = {"statement": signed.statement, "companion": signed.companion}
+        return Response(json.dumps(made), media_type="application/json")
+
+
+@pytest.fixture
+def bank(shared_site: Site) -> Iterator[tuple[Bank, RemoteAgent]]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        made = Bank(shared_site)
+        with serving(made.app, listener):
+            yield made, RemoteAgent("bank-a", f"http://127.0.0.1:{listener.getsockname()[1]}/agent", "secret")
+
+
+def wish_for(site: Site, accounts: tuple[str, ...] | None = None) -> Authorisation:
+    asked = site.ask()
+    mine = site.agent.accounts(site.people[MEI], asked.consent_id)
+    return Authorisation(
+        consent_id=asked.consent_id, version=1, terms_hash=asked.terms_hash, recipient="plum", sca=SCA,
+        accounts=accounts or tuple(sorted(one.reference for one in mine[:2])),
+    )  # fmt: skip
+
+
+def test_a_remote_agent_signs_what_the_ledger_takes(shared_site: Site, bank: tuple[Bank, RemoteAgent]) -> None:
+    site, (_, agent) = shared_site, bank
+    person, wish = site.people[MEI], wish_for(site)
+    assert agent.accounts(person, wish.consent_id) == site.agent.accounts(person, wish.consent_id)
+    signed = agent.authorise(person, wish)
+    site.world.ledger.record(signed.statement, companion=signed.companion)
+    step = agent.step(person, "consent.revoke", wish.consent_id, "customer-request")
+    site.world.ledger.record(step.statement)
+    assert site.world.ledger.records.consent("bank-a", wish.consent_id).status == "REVOKED"
+
+
+def test_an_agent_that_signs_something_else_is_not_believed(shared_site: Site, bank: tuple[Bank, RemoteAgent]) -> None:
+    site, (there, agent) = shared_site, bank
+    person, wish = site.people[MEI], wish_for(site)
+    other = site.agent.accounts(person, wish.consent_id)[2].reference
+    for bend in ({"accounts": [other]}, {"version": 2}, {"consent_id": site.ask().consent_id}, {"terms_hash": "A" * 43}):
+        there.bend = bend if "consent_id" not in bend else {**bend, "accounts": []}
+        with pytest.raises(Unavailable):
+            agent.authorise(person, wish)
+    there.bend = {"step": "consent.pause"}
+    with pytest.raises(Unavailable):
+        agent.step(person, "consent.revoke", wish.consent_id, "customer-request")
+
+
+def test_no_answer_and_a_refusal_are_told_apart(shared_site: Site, bank: tuple[Bank, RemoteAgent]) -> None:
+    site, (there, agent) = shared_site, bank
+    for status, error in ((403, NotPermitted), (500, Unavailable), (302, Unavailable)):
+        there.status = status
+        with pytest.raises(error):
+            agent.step(site.people[MEI], "consent.revoke", "x", "y")
+    assert all("name" not in asked["person"] for asked in there.asked), "a name left the ledger"
+
+
+def test_no_agent_is_asked_without_tls() -> None:
+    with pytest.raises(ValueError, match="https"):
+        RemoteAgent("bank-a", "http://bank.example/agent", "secret")
+
+
+def test_a_local_agent_shares_no_account_of_another_customer(shared_site: Site) -> None:
+    site = shared_site
+    asked = site.ask()
+    foreign = site.agent.accounts(site.people[OLGA], asked.consent_id)[0].reference
+    with pytest.raises(NotFound):
+        site.agent.authorise(site.people[MEI], wish_for(site, (foreign,)))
+
+
+def test_references_of_accounts_differ_between_consents(shared_site: Site) -> None:
+    site = shared_site
+    one, two = (site.agent.accounts(site.people[MEI], site.ask().consent_id) for _ in range(2))
+    assert {account.reference for account in one} & {account.reference for account in two} == set()
