@@ -95,6 +95,7 @@ class EventSender:
 
     async def _live(self) -> None:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        self._push = self._make_push()  # reads certificates: not when the first event waits
         try:
             while not self._ended.is_set():
                 try:

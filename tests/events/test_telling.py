@@ -9,11 +9,15 @@ from structlog.testing import capture_logs
 from api.events.sender import CLAIM_MS, ESCALATE_MS, GIVE_UP_MS, LAST_RETRY_MS, LEASE_MS, retry_after
 from api.events.status import told
 from api.events.tokens import EVENT_PREFIX, UK_REVOKED
+from api.web.customer import Dealings
+from api.web.people import Person
 from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain
 from ledger.merkle.hashing import leaf_hash
-from ledger.queries.events import TOLD_ACTS
+from ledger.queries.events import TOLD_ACTS, EventQueries
 from ledger.storage.events import DeliveryState
+from ledger.vault.cipher import Cipher
+from ledger.vault.keystore import KeyStore
 from tests.events.kit import Office, Receiver, no_such_name, receiving, verified
 from tests.world import SteppingClock
 
@@ -321,3 +325,54 @@ def test_a_running_sender_ends_when_told_to_and_lets_another_begin(sqlite_office
         world.active_consent(app, bank)
         assert receiver.next().claims["aud"] == "tpp-1"
         sender.stop()
+
+
+def test_the_customer_sees_when_the_partner_was_told_and_that_it_was_not_yet(
+    sqlite_office: Office, receiver: Receiver
+) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    consent = world.active_consent(app, bank)
+    world.record(bank.step("revoke", consent))
+    dealings = Dealings(world.ledger, Person("sub", bank.id, consent.customer, "Mei Lin"), sqlite_office.clock.now())
+    [connection] = dealings.connections()[0]
+    ended = dealings.receipt(connection.consent.basis)
+    assert dealings.told_at(connection, ended) is None
+    sqlite_office.endpoint(app, receiver.url)
+    sqlite_office.clock.advance(seconds=1)
+    sqlite_office.tell()
+    assert dealings.told_at(connection, ended) == ended.time + 1000
+
+    other = world.active_consent(app, bank)
+    [terminated] = world.record(app.step("terminate", other, by="recipient", reason="service-ended"))
+    dealings = Dealings(world.ledger, Person("sub", bank.id, other.customer, "Mei Lin"), sqlite_office.clock.now())
+    [connection] = dealings.connections()[0]
+    assert dealings.told_at(connection, dealings.receipt(terminated.index)) == terminated.time
+
+
+def test_following_opens_no_evidence_of_accesses(sqlite_office: Office) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    consent = world.active_consent(app, bank)
+    sqlite_office.tell()
+    first, _ = sqlite_office.events.queries.position()
+    world.record(app.batch([app.item(consent) for _ in range(50)]))
+    opened = _Counting(world.ledger.keystore)
+    queries = EventQueries(world.ledger.store, opened)  # type: ignore[arg-type]  # the one method it asks
+    assert queries.notices(first, first + 50) == []
+    assert opened.chains == 0
+    [revoked] = world.record(bank.step("revoke", consent))
+    assert [notice.index for notice in queries.notices(revoked.index, revoked.index + 1)] == [revoked.index]
+    assert opened.chains == 1
+
+
+class _Counting:
+    """A key store that counts whose keys were asked for."""
+
+    def __init__(self, keystore: KeyStore) -> None:
+        self._keystore = keystore
+        self.chains = 0
+
+    def existing(self, chains: list[bytes]) -> dict[bytes, Cipher]:
+        self.chains += len(chains)
+        return self._keystore.existing(chains)
