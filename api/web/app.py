@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, connections.router, approving.router, stopping.router, receipts.router,
-    settings.router, partner.router, audit.router, operations.router,
+    settings.router,
 )  # fmt: skip
+CONSOLES: Final = (partner.router, audit.router, operations.router)
 
 
 def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> None:
@@ -79,7 +80,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages")
     pages.state.office = office
     pages.state.premises = Premises.of(settings)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *CONSOLES):
         pages.include_router(router)
     if provider is not None:
         pages.include_router(dev_routes(provider, templates))

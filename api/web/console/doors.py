@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
+from pydantic import Field
 
 from api.web.console.premises import Premises
 from api.web.desk import Anyone, AnyonesForm, Desk, Sent
@@ -94,6 +95,8 @@ def _at_work(desk: Anyone) -> Desk:
     return desk
 
 
+Place = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""An index, size or key in an address: what no log reaches is no address (404)."""
 Partner = Annotated[PartnerDesk, Depends(_partner)]
 Watcher = Annotated[WatchDesk, Depends(_watcher)]
 Regulator = Annotated[WatchDesk, Depends(_regulator)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ledger.canonical import b64
 from ledger.merkle.hashing import Node, node_hash
 from ledger.merkle.proofs import consistency_nodes, inclusion_nodes
 
@@ -140,4 +141,4 @@ def growth(points: Sequence[tuple[int, int]], width: int = 640, height: int = 16
 
 
 def _short(digest: bytes) -> str:
-    return f"{digest.hex()[:10]}…"
+    return f"{b64(digest)[:12]}…"

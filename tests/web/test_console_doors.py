@@ -1,0 +1,171 @@
+"""Who may open which page of the consoles: for every route there is, with things of one's own and of strangers."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+from fastapi.routing import APIRoute
+
+from api.web import console
+from api.web.app import CONSOLES, ROUTERS
+from api.web.console.doors import DOORS
+from api.web.staff import StaffRole
+from tests.web.consoles import STAFF, Consoles, open_consoles
+from tests.web.site import csrf_of
+
+ROUTES = [route for router in CONSOLES for route in router.routes if isinstance(route, APIRoute)]
+EACH = pytest.mark.parametrize("route", ROUTES, ids=[f"{min(one.methods)} {one.path}" for one in ROUTES])
+
+
+def admitted(route: APIRoute) -> frozenset[StaffRole]:
+    """The roles that a route's door lets in. A route without exactly one door is a hole."""
+    doors = [DOORS[one.call] for one in route.dependant.dependencies if one.call in DOORS]
+    assert len(doors) == 1, f"{route.path} has {len(doors)} doors"
+    return doors[0]
+
+
+def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
+    """Account → (an address of this route that is its own, one that is a stranger's)."""
+    consents = {
+        who: str(site.key(name))
+        for who, name in (("pia", "active"), ("bea", "active"), ("rex", "rival"), ("ben", "rival"))
+    }
+    entries = {
+        who: str(site.entries[name].index)
+        for who, name in (("pia", "allowed"), ("bea", "allowed"), ("rex", "rivals"), ("ben", "rivals"))
+    }
+    if path.startswith("/console/partner/consents/"):
+        own = consents
+    elif path.startswith("/console/partner/receipts/"):
+        own = entries
+    elif path.startswith("/console/audit/cases/"):
+        own = cases(site)
+    else:
+        raise AssertionError(f"say whose things {path} shows")
+    strangers = {"pia": "rex", "bea": "ben", "rex": "pia", "ben": "bea", "rita": "otto", "otto": "rita"}
+    return {who: (re.sub(r"\{\w+\}", own[who], path), re.sub(r"\{\w+\}", own[strangers[who]], path)) for who in own}
+
+
+def cases(site: Consoles) -> dict[str, str]:
+    """A case of each regulator, recorded once."""
+    found = {}
+    for who in ("rita", "otto"):
+        employer = STAFF[who][0]
+        if f"case of {who}" not in site.entries:
+            [site.entries[f"case of {who}"]] = site.world.ledger.record_documents(
+                {
+                    "type": "disclosure",
+                    "v": 1,
+                    "participant": employer,
+                    "case": "case-1",
+                    "from_index": 30,
+                    "to_index": 31,
+                }
+            )
+        found[who] = str(site.entries[f"case of {who}"].index)
+    return found
+
+
+def filled(site: Consoles, route: APIRoute) -> str:
+    """An address of a route that exists for somebody."""
+    return next(iter(addresses(site, route.path).values()))[0] if "{" in route.path else route.path
+
+
+def test_the_table_of_routes_holds_every_router_of_the_consoles() -> None:
+    modules = [importlib.import_module(f"api.web.console.{one.name}") for one in pkgutil.iter_modules(console.__path__)]
+    assert {id(module.router) for module in modules if hasattr(module, "router")} == {id(router) for router in CONSOLES}
+    assert len(ROUTES) >= 20
+    assert all(route.path.startswith("/console") for route in ROUTES)
+
+
+@EACH
+def test_nobody_enters_without_signing_in(consoles: Consoles, route: APIRoute) -> None:
+    with consoles.client(None) as client:
+        answer = client.request(min(route.methods), filled(consoles, route), follow_redirects=False)
+    assert answer.status_code == (303 if "GET" in route.methods else 403)
+    assert "GET" not in route.methods or answer.headers["location"].startswith("/sign-in?")
+
+
+def test_a_page_of_another_role_does_not_exist(consoles: Consoles) -> None:
+    for who, (_, role) in STAFF.items():
+        with consoles.client(who) as client:
+            token = csrf_of(client.get("/console"))
+            for route in ROUTES:
+                if role in admitted(route):
+                    continue
+                size = consoles.world.ledger.tree.size()
+                form = {"csrf": token, "case": "x", "from_index": "1", "to_index": "2"}
+                data = form if "POST" in route.methods else None
+                answer = client.request(min(route.methods), filled(consoles, route), data=data)
+                assert answer.status_code == 404, (who, route.path)
+                assert consoles.world.ledger.tree.size() == size, "nothing was recorded either"
+
+
+def test_what_belongs_to_a_stranger_does_not_exist(consoles: Consoles) -> None:
+    seen = 0
+    for route in ROUTES:
+        if "{" not in route.path:
+            continue
+        for who, (own, other) in addresses(consoles, route.path).items():
+            with consoles.client(who) as client:
+                assert client.get(own).status_code == 200, (who, own)
+                assert client.get(other).status_code == 404, (who, other)
+                for absurd in ("999999999", "-1", str(2**63), "x"):
+                    assert client.get(re.sub(r"\{\w+\}", absurd, route.path)).status_code == 404
+            seen += 1
+    assert seen >= 12
+
+
+def test_a_strangers_consent_is_not_found_by_its_id_or_number(consoles: Consoles) -> None:
+    with consoles.client("pia") as client:
+        for wanted in (consoles.consents["rival"].consent_id, str(consoles.entries["rivals"].index), "nothing"):
+            assert client.get("/console/partner/receipts", params={"q": wanted}).status_code == 404
+        assert (
+            client.get("/console/partner/receipts", params={"q": consoles.consents["active"].consent_id}).status_code
+            == 200
+        )
+
+
+def test_the_operator_reads_no_evidence_anywhere(consoles: Consoles) -> None:
+    """Every page of every other role is refused; its own pages hold nothing that is committed to."""
+    secrets = [one.consent_id for one in consoles.consents.values()]
+    secrets += [
+        reference for one in consoles.consents.values() for reference in (*one.accounts, one.subject, one.customer)
+    ]
+    with consoles.client("olaf") as client:
+        for router in ROUTERS:
+            for route in router.routes:
+                if isinstance(route, APIRoute) and route.path.startswith("/my") and "GET" in route.methods:
+                    path = re.sub(r"\{\w+\}", "20", route.path)
+                    assert client.get(path, follow_redirects=False).status_code in {303, 404}, path
+        for route in ROUTES:
+            if "operator" not in admitted(route) and "GET" in route.methods:
+                assert client.get(filled(consoles, route)).status_code == 404, route.path
+        own = [one.path for one in ROUTES if "operator" in admitted(one)]
+        assert len(own) >= 3
+        text = "".join(client.get(path).text for path in own)
+    assert [secret for secret in secrets if secret in text] == []
+    assert "000" in text, "the pages were really there"
+
+
+def test_a_customer_session_opens_no_console_and_a_staff_session_no_dashboard(consoles: Consoles) -> None:
+    with consoles.client(None) as client:
+        assert consoles.sign_in(client, "mei").status_code == 200
+        for route in ROUTES:
+            if "GET" in route.methods:
+                answer = client.get(filled(consoles, route), follow_redirects=False)
+                assert answer.headers["location"].startswith("/sign-in?"), route.path
+    with consoles.client("pia") as client:
+        assert client.get("/my/connections", follow_redirects=False).headers["location"].startswith("/sign-in")
+
+
+def test_an_employer_that_the_log_does_not_know_in_this_role_cannot_enter(tmp_path: Path) -> None:
+    pretenders = {"eve": ("plum", "regulator"), "ivo": ("nobody", "holder")}
+    with open_consoles(tmp_path / "site", **pretenders) as site, site.client(None) as client:
+        for who in pretenders:
+            assert site.sign_in(client, who).status_code == 403
+            assert client.get("/console/audit", follow_redirects=False).status_code == 303

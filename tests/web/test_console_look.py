@@ -1,0 +1,66 @@
+"""Every page of the consoles, in both languages and both colour schemes: nothing that axe-core objects to, nothing too wide."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser
+
+from api.web.app import CONSOLES
+from tests.web.consoles import Consoles
+from tests.web.test_accessibility import judged
+from tests.web.test_console_doors import cases
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def pages_of(site: Consoles) -> dict[str, list[str]]:
+    """Account → the pages that it can read, each with something to show."""
+    late, size = site.entries["late"].index, site.world.ledger.tree.size()
+    return {
+        "pia": ["/console/partner", "/console/partner/consents", "/console/partner/consents?status=REJECTED",
+                f"/console/partner/consents/{site.key('active')}", "/console/partner/calls",
+                "/console/partner/calls?show=all", "/console/partner/receipts", "/console/partner/receipts?q=nothing",
+                f"/console/partner/receipts?q={site.consents['active'].consent_id}", f"/console/partner/receipts/{late}",
+                "/console/partner/keys", "/console/partner/sandbox", "/console/audit"],
+        "ben": ["/console/partner", "/console/partner/sandbox"],
+        "ada": ["/console/audit/bundles"],
+        "rita": ["/console/audit", "/console/audit/proof", f"/console/audit/proof?index={late}",
+                 "/console/audit/proof?index=99999", "/console/audit/consistency",
+                 f"/console/audit/consistency?old=1&new={size}", "/console/audit/records", "/console/audit/bundles",
+                 f"/console/audit/cases/{cases(site)['rita']}"],
+        "olaf": ["/console/operator", "/console/operator/participants"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_no_page_of_the_consoles_has_a_violation(
+    consoles: Consoles, browser: Browser, locale: str, scheme: str
+) -> None:
+    wrong: list[str] = []
+    for who, paths in pages_of(consoles).items():
+        context = browser.new_context(
+            locale=locale, color_scheme="dark" if scheme == "dark" else "light", viewport={"width": 390, "height": 844}
+        )
+        page = context.new_page()
+        page.goto(f"{consoles.url}/sign-in/start")
+        page.get_by_role("button", name=who.title()).click()
+        page.wait_for_url("**/console/**")
+        for path in paths:
+            page.goto(consoles.url + path)
+            wrong += judged(page, f"{who} {path}")
+        context.close()
+    assert wrong == []
+
+
+def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
+    paths = {route.path for router in CONSOLES for route in router.routes if "GET" in route.methods}  # type: ignore[attr-defined]
+    seen = [path for listed in pages_of(consoles).values() for path in listed]
+    patterns = {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + r"(\?.*)?\Z") for path in paths}
+    unseen = {path for path, pattern in patterns.items() if not any(pattern.match(one) for one in seen)}
+    # What is left is no page: files, and the door that leads to one's own console.
+    assert unseen == {
+        "/console", "/console/audit/bundle", "/console/audit/cases/{index}/bundle", "/console/partner/receipts/{index}/file",
+    }  # fmt: skip
