@@ -69,7 +69,7 @@ class Push:
                 await self._post(endpoint, address, token)
         except (TimeoutError, httpx.TimeoutException):
             raise NotDelivered("timeout", endpoint_is_down=True) from None
-        except (InvalidInput, AddressRefused):
+        except (InvalidInput, AddressRefused, httpx.InvalidURL, UnicodeError):
             raise NotDelivered("address-refused", endpoint_is_down=True) from None
         except httpx.HTTPError as error:
             tls = isinstance(error.__cause__, ssl.SSLError) or "CERTIFICATE" in str(error).upper()

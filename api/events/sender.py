@@ -206,6 +206,9 @@ class EventSender:
             except LedgerError as error:
                 log.warning("telling was interrupted", client=participant, error=error.detail)
                 return
+            except Exception as error:  # a defect met with one event must be seen; its claim runs out, others go on
+                log.exception("unexpected error", client=participant, error=type(error).__name__)
+                return
 
     async def _attempt(self, due: Due) -> bool:
         """One attempt; whether the next event may be tried at once. Raises Unavailable."""
