@@ -41,7 +41,7 @@ SENTENCES: Final[dict[str, str]] = {
     "con.entries.other": "{count} 个条目",
     "con.seconds.one": "{count} 秒",
     "con.seconds.other": "{count} 秒",
-    "con.kib": "{count} KiB",
+    "con.kib": "{count} 千字节（KiB）",
     "cstatus.AWAITING": "等待客户",
     "cstatus.PARTIAL": "部分授权",
     "cstatus.ACTIVE": "有效",
