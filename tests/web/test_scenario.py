@@ -92,8 +92,9 @@ def test_a_customer_enrols_agrees_watches_stops_and_proves(site: Site, page: Pag
     expect(page.get_by_role("heading", name="This receipt is genuine")).to_be_visible()
     altered = json.loads(receipt.read_text())
     altered["evidence"] = altered["evidence"].replace("REVOKED", "EXPIRED")
-    receipt.write_text(json.dumps(altered))
-    page.get_by_label("Drop a receipt file here").set_input_files(receipt)
+    forged = tmp_path / "forged.json"
+    forged.write_text(json.dumps(altered))
+    page.get_by_label("Drop a receipt file here").set_input_files(forged)
     expect(page.get_by_role("heading", name="This receipt is not genuine")).to_be_visible()
     expect(page.locator("[data-step=commitment] [data-word]")).to_have_text("failed")
 

@@ -49,6 +49,9 @@ async function checkFile(file) {
 root.hidden = false;
 document.querySelector("[data-needs]").hidden = true; // «scripts are needed» is said until one runs
 root.querySelector("#file").addEventListener("change", (event) => checkFile(event.target.files[0]));
+root.querySelector("#file").addEventListener("click", (event) => {
+  event.target.value = ""; // choosing the same file again checks it again
+});
 for (const type of ["dragenter", "dragover"]) {
   drop.addEventListener(type, (event) => {
     event.preventDefault();
