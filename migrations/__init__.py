@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
+from typing import TYPE_CHECKING
 
 from migrations.grants import grant
+
+if TYPE_CHECKING:  # a server that only starts need not wait for Alembic to load
+    from alembic.config import Config
 
 __all__ = ["alembic_config", "downgrade", "grant", "upgrade"]
 
 
 def alembic_config(url: str) -> Config:
     """Alembic's configuration for one database, without an ini file."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["url"] = url
@@ -22,9 +25,13 @@ def alembic_config(url: str) -> Config:
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Apply all migrations up to `revision`."""
+    from alembic import command
+
     command.upgrade(alembic_config(url), revision)
 
 
 def downgrade(url: str, revision: str) -> None:
     """Undo migrations down to `revision`; refused by the database once the log holds entries."""
+    from alembic import command
+
     command.downgrade(alembic_config(url), revision)

@@ -1,0 +1,214 @@
+"""The served ledger with three front processes under forty writers: a revocation in the middle, processes killed.
+
+What must hold whatever happens: no `allow` above the revocation's index, every acknowledged entry in the log exactly once,
+every receipt good, and a whole log in the independent verifier's eyes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import msgspec
+import psutil
+import pytest
+from sqlalchemy import create_engine, select
+
+from api.bootstrap import initialise, opened, short_lived
+from api.settings import Settings
+from ledger.bundle import DirectoryTarget, Disclose, export_bundle
+from ledger.canonical import unb64u
+from ledger.receipts import check_receipt
+from ledger.storage.tables import entries
+from tests.conformance import ROOT
+from tests.world import ConsentInWorld, Party, Submission, World
+
+WRITERS = 40
+EACH = 12
+KILLS = 5
+PATIENCE = 120.0
+
+
+@dataclass
+class Fired:
+    """What the writers were told."""
+
+    acknowledged: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    """Index and receipt by jti."""
+    allowed: list[int] = field(default_factory=list)
+    revoked_at: int | None = None
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        **os.environ,
+        "CONSENT_LEDGER_DATABASE_URL": settings.database_url,
+        "CONSENT_LEDGER_ENVIRONMENT": "development",
+        "CONSENT_LEDGER_LOG_LEVEL": "error",
+    }
+    command = ["serve", "--state", str(settings.state_dir), "--port", str(settings.port), "--workers", "3"]
+    process = subprocess.Popen([sys.executable, "-m", "api.cli", *command], cwd=ROOT, env=environment)
+    try:
+        await_ready(settings, process)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def await_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        assert process.poll() is None, "the server ended"
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{settings.base_url}/health/ready", timeout=5).status_code == 200:
+                return
+    pytest.fail("the server did not become ready")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def post_surely(client: httpx.AsyncClient, submission: Submission) -> httpx.Response:
+    """Submit until there is an answer about this statement: the same statement is safe to send again."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with suppress(httpx.HTTPError):
+            reply = await client.post(
+                submission.path, content=submission.body, headers={"content-type": "application/json"}
+            )
+            if reply.status_code < 500:
+                return reply
+        await asyncio.sleep(0.05)
+    pytest.fail("no answer")
+
+
+async def fire(
+    settings: Settings, recipient: Party, holder: Party, consents: list[ConsentInWorld], server: int, kills: int
+) -> Fired:
+    told = Fired()
+    doomed = consents[0]
+    total = WRITERS * EACH
+    chance = random.Random(7)
+    kill_at = [total * (number + 1) // (kills + 2) for number in range(kills)]
+
+    async def write(client: httpx.AsyncClient, writer: int) -> None:
+        for _ in range(EACH):
+            consent = doomed if writer % 2 else consents[1 + writer % (len(consents) - 1)]
+            reply = await post_surely(client, recipient.access(consent))
+            take(reply.json()["entries"][0], reply.status_code, told)
+            if kill_at and len(told.acknowledged) >= kill_at[0]:
+                kill_at.pop(0)
+                kill_one(server, chance)
+
+    async def revoke(client: httpx.AsyncClient) -> None:
+        while len(told.acknowledged) < total // 2:
+            await asyncio.sleep(0.01)
+        reply = await post_surely(client, holder.step("revoke", doomed))
+        assert reply.status_code in (200, 201), reply.text
+        told.revoked_at = reply.json()["entries"][0]["index"]
+
+    limits = httpx.Limits(max_connections=WRITERS + 1)
+    async with httpx.AsyncClient(base_url=settings.base_url, timeout=30, limits=limits) as client:
+        await asyncio.gather(revoke(client), *(write(client, writer) for writer in range(WRITERS)))
+    return told
+
+
+def take(entry: dict[str, object], status: int, told: Fired) -> None:
+    assert status in (200, 201)
+    index, outcome, receipt = entry["index"], entry["outcome"], entry["receipt"]
+    assert isinstance(index, int)
+    assert isinstance(outcome, dict)
+    assert isinstance(receipt, dict)
+    statement = msgspec.json.decode(receipt["evidence"])["statements"][0]
+    jti = msgspec.json.decode(unb64u(statement.split(".")[1]))["jti"]
+    told.acknowledged[jti] = (index, msgspec.json.encode(receipt))
+    if outcome["decision"] == "allow":
+        told.allowed.append(index)
+
+
+def kill_one(server: int, chance: random.Random) -> None:
+    """SIGKILL a front or the sequencing process: whichever chance points at."""
+    children = [
+        child
+        for child in psutil.Process(server).children(recursive=True)
+        if "resource_tracker" not in " ".join(child.cmdline())
+    ]
+    with suppress(psutil.NoSuchProcess):
+        chance.choice(children).send_signal(signal.SIGKILL)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("kills", [0, KILLS], ids=["quiet", "killed"])
+def test_forty_writers_a_revocation_and_killed_processes_leave_one_whole_log(
+    engine_url: str, tmp_path: Path, kills: int
+) -> None:
+    settings = Settings(state_dir=tmp_path / "state", database_url=engine_url, port=free_port())
+    initialise(settings, "ledger.example/fire")
+    with short_lived(settings) as node:
+        world = World(node.ledger)
+        recipient, holder = world.recipient(), world.holder()
+        consents = [world.active_consent(recipient, holder, frequency_per_day=0) for _ in range(6)]
+        vkey = node.ledger.vkey
+    with served(settings) as process:
+        told = asyncio.run(fire(settings, recipient, holder, consents, process.pid, kills))
+    assert len(told.acknowledged) == WRITERS * EACH
+    assert told.revoked_at is not None
+    for index, receipt in told.acknowledged.values():
+        assert check_receipt(receipt, vkey)[1].index == index
+    rows = stored(engine_url)
+    assert {jti: rows[unb64u(jti)] for jti in told.acknowledged} == {
+        jti: [index] for jti, (index, _) in told.acknowledged.items()
+    }
+    verdict = audited(settings, tmp_path / "bundle")
+    assert verdict.returncode == 0, verdict.stdout
+    on_the_doomed = allowed_on(settings, consents[0].consent_id, holder.id)
+    assert on_the_doomed
+    assert max(on_the_doomed) < told.revoked_at
+
+
+def stored(url: str) -> dict[bytes, list[int]]:
+    """The indexes of each statement's entries, by jti."""
+    found: dict[bytes, list[int]] = {}
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        for row in connection.execute(select(entries.c.jti, entries.c.idx).where(entries.c.jti.is_not(None))):
+            found.setdefault(row.jti, []).append(row.idx)
+    engine.dispose()
+    return found
+
+
+def allowed_on(settings: Settings, consent_id: str, holder: str) -> list[int]:
+    """The indexes of allowed accesses of a consent, as its holder reads them."""
+    found: list[int] = []
+    with opened(settings) as node:
+        after = -1
+        while page := node.ledger.records.history(holder, consent_id, after=after, limit=500):
+            found += [entry.index for entry in page if getattr(entry.outcome, "decision", "") == "allow"]
+            after = msgspec.json.decode(page[-1].leaf)["seq"]
+    return found
+
+
+def audited(settings: Settings, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The independent verifier's verdict on a full bundle."""
+    with opened(settings) as node:
+        ledger = node.ledger
+        export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(folder), disclose=Disclose.full())
+    command = [sys.executable, "-m", "verifier.cli", "bundle", str(folder), "--policy", str(folder / "policy")]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
