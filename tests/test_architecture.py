@@ -36,7 +36,7 @@ def _within(module: str, package: str) -> bool:
 
 PROBE = """
 import importlib, json, pkgutil, sys
-before = set(sys.modules)
+before = {*sys.modules, "__mp_main__"}  # the name that multiprocessing gives to __main__
 sys.path.insert(0, sys.argv[1])
 import verifier
 left_out = tuple(sys.argv[2:])  # what runs on import, and adapters of libraries that are not there
