@@ -8,7 +8,6 @@ from typing import Final, Literal
 import msgspec
 
 from api.events.status import told
-from api.events.status import told
 from api.web.people import Person
 from api.web.plain import plain
 from ledger.app import Ledger

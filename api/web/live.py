@@ -1,4 +1,7 @@
-"""Live updates (server-sent events): an access appears while she looks. A slow poll of one chain's length, bounded in all ways."""
+"""Live updates (server-sent events): an access appears while she looks.
+
+A slow poll of one chain's length; streams, their life and what each poll reads are bounded.
+"""
 
 from __future__ import annotations
 

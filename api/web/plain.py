@@ -7,7 +7,8 @@ from typing import Final
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 _JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
-_FORMULA: Final = tuple("=+-@\t\r\n|%=＝＋－＠")
+_FORMULA: Final = tuple("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
+"""Also in full width, which some programs take for the same."""
 
 
 def plain(text: str) -> str:

@@ -41,8 +41,8 @@ CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
 """What permissions are about, in the order in which people care."""
 
 _DATE: Final = {"en": "d MMM y", "zh-CN": "y年M月d日"}
-_TIME: Final = {"en": "d MMM y, HH:mm zzz", "zh-CN": "y年M月d日 HH:mm（zzzz）"}
-_SECOND: Final = {"en": "HH:mm:ss zzz", "zh-CN": "HH:mm:ss（zzzz）"}
+_TIME: Final = {"en": "d MMM y, HH:mm zzz", "zh-CN": "y年M月d日 HH:mm\uff08zzzz\uff09"}
+_SECOND: Final = {"en": "HH:mm:ss zzz", "zh-CN": "HH:mm:ss\uff08zzzz\uff09"}
 
 
 def choose_language(asked: Iterable[str | None]) -> str:

@@ -45,7 +45,9 @@ class Bank:
                 made = {"statement": agent.step(person, asked["step"], asked["consent_id"], asked["reason"]).statement}
             case _:
                 names = ("consent_id", "version", "terms_hash", "recipient")
-                wish = Authorisation(accounts=tuple(asked["accounts"]), sca=SCA, **{name: asked[name] for name in names})
+                wish = Authorisation(
+                    accounts=tuple(asked["accounts"]), sca=SCA, **{name: asked[name] for name in names}
+                )
                 signed = agent.authorise(person, wish)
                 made = {"statement": signed.statement, "companion": signed.companion}
         return Response(json.dumps(made), media_type="application/json")
@@ -85,7 +87,12 @@ def test_an_agent_that_signs_something_else_is_not_believed(shared_site: Site, b
     site, (there, agent) = shared_site, bank
     person, wish = site.people[MEI], wish_for(site)
     other = site.agent.accounts(person, wish.consent_id)[2].reference
-    for bend in ({"accounts": [other]}, {"version": 2}, {"consent_id": site.ask().consent_id}, {"terms_hash": "A" * 43}):
+    for bend in (
+        {"accounts": [other]},
+        {"version": 2},
+        {"consent_id": site.ask().consent_id},
+        {"terms_hash": "A" * 43},
+    ):
         there.bend = bend if "consent_id" not in bend else {**bend, "accounts": []}
         with pytest.raises(Unavailable):
             agent.authorise(person, wish)

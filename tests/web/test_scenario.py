@@ -226,7 +226,10 @@ def test_stop_and_keep_have_equal_weight(site: Site, page: Page) -> None:
     sign_in(page, site, path=f"/my/connections/{site.key(consent)}/stop")
     boxes = []
     for one in page.locator(".choice .button").all():
-        style = "e => { const s = getComputedStyle(e); return [s.color, s.backgroundColor, s.fontSize, s.fontWeight, s.borderColor] }"
+        style = (
+            "e => { const s = getComputedStyle(e); return "
+            "[s.color, s.backgroundColor, s.fontSize, s.fontWeight, s.borderColor] }"
+        )
         box = one.bounding_box()
         assert box
         boxes.append((box["width"], box["height"], one.evaluate(style)))

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from api.client.signing import LocalSigner
 from api.settings import Settings
 from api.web.app import ROUTERS
 from api.web.devidp import PATH, DevelopmentProvider, NotForThisPlace
 from api.web.people import ABSOLUTE_MS, IDLE_MS
 from api.web.security import CSP, HOME, local_path
-from api.client.signing import LocalSigner
 from ledger.clock import SystemClock
 from tests.web.site import MEI, OLGA, WEI, Site, csrf_of, open_site
 from tests.world import SteppingClock
@@ -52,7 +52,7 @@ def test_every_answer_carries_the_policy_and_may_not_be_framed(shared_site: Site
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert "publickey-credentials-get=(self)" in answer.headers["permissions-policy"]
-    if path not in {"/static/{name}"}:
+    if path != "/static/{name}":
         assert answer.headers["cache-control"] == "no-store"
 
 
@@ -248,7 +248,7 @@ def test_an_unknown_address_answers_a_program_with_a_problem_and_a_person_with_a
 
 @pytest.mark.parametrize(
     "place",
-    [{"environment": "production"}, {"host": "0.0.0.0"}, {"host": "ledger.example"}, {"workers": 2}],
+    [{"environment": "production"}, {"host": "0.0.0.0"}, {"host": "ledger.example"}, {"workers": 2}],  # noqa: S104 (refused)
 )
 def test_the_development_provider_refuses_to_run_where_customers_might_be(place: dict[str, object]) -> None:
     known: dict[str, object] = {

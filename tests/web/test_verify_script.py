@@ -19,18 +19,25 @@ RUN = """async ([name, cases, vkey]) => {
   const verify = await import('/static/verify.js');
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const run = {
-    inclusion: (c) => verify.verifyInclusion(BigInt(c.leafIdx), BigInt(c.treeSize), bytes(c.leafHash), (c.proof ?? []).map(bytes), bytes(c.root)),
+    inclusion: (c) => verify.verifyInclusion(
+      BigInt(c.leafIdx), BigInt(c.treeSize), bytes(c.leafHash), (c.proof ?? []).map(bytes), bytes(c.root)),
     proof: async (c) => verify.verifyProof(c.proof, new TextEncoder().encode(c.entry), await verify.readVkey(c.vkey)),
     note: async (c) => (await verify.openNote(c.note, await Promise.all(c.vkeys.map(verify.readVkey)))).verified.length,
     checkpoint: (c) => verify.readCheckpoint(c.body),
     vkey: (c) => verify.readVkey(c),
     leaf: async (c) => verify.hex(await verify.leafHash(new TextEncoder().encode(c))),
-    receipt: async (c) => { const r = await verify.checkReceipt(c, vkey); return [r.genuine, r.steps.filter((s) => s.outcome === 'failed').map((s) => s.step)]; },
+    receipt: async (c) => {
+      const { genuine, steps } = await verify.checkReceipt(c, vkey);
+      return [genuine, steps.filter((s) => s.outcome === 'failed').map((s) => s.step)];
+    },
   }[name];
   const answers = [];
   for (const c of cases) {
-    try { const value = await run(c); answers.push(value === undefined || typeof value === 'object' && !Array.isArray(value) ? 'accepted' : value); }
-    catch (error) { if (!(error instanceof verify.Refuted)) throw error; answers.push('refused'); }
+    try {
+      const value = await run(c);
+      const plain = value === undefined || (typeof value === 'object' && !Array.isArray(value));
+      answers.push(plain ? 'accepted' : value);
+    } catch (error) { if (!(error instanceof verify.Refuted)) throw error; answers.push('refused'); }
   }
   return answers;
 }"""
@@ -75,10 +82,7 @@ def test_the_script_follows_the_worked_example_to_the_end(checking: Page) -> Non
         proof = {"proof": example["tlog_proof"], "entry": example["entries"][2], "vkey": example["log_vkey"]}
         broken = {**proof, "entry": example["entries"][3]}
         assert run(checking, "proof", [proof, broken]) == ["accepted", "refused"]
-        notes = [
-            {"note": example[name], "vkeys": [example["log_vkey"]]}
-            for name in ("checkpoint3", "checkpoint5")
-        ]
+        notes = [{"note": example[name], "vkeys": [example["log_vkey"]]} for name in ("checkpoint3", "checkpoint5")]
         other = {"note": example["checkpoint5"].replace("\n5\n", "\n6\n"), "vkeys": [example["log_vkey"]]}
         assert run(checking, "note", [*notes, other]) == [1, 1, "refused"]
 
@@ -118,7 +122,9 @@ def test_the_script_gives_the_published_verdict_on_notes_and_checkpoints(checkin
         case
         for path in files("vectors/notes/*.json")
         for case in json.loads(path.read_text())
-        if "vkeys" in case and case["vkeys"] and run(checking, "vkey", case["vkeys"]) == ["accepted"] * len(case["vkeys"])
+        if "vkeys" in case
+        and case["vkeys"]
+        and run(checking, "vkey", case["vkeys"]) == ["accepted"] * len(case["vkeys"])
     ]
     assert len(notes) > 5
     answers = run(checking, "note", notes)
@@ -128,16 +134,10 @@ def test_the_script_gives_the_published_verdict_on_notes_and_checkpoints(checkin
         if said != (len(case["verified"]) if case["expect"] == "verified" else "refused")
     ]
     assert wrong == []
-    bodies = [
-        case
-        for path in files("vectors/notes/*bodies*.json")
-        for case in json.loads(path.read_text())
-    ]
+    bodies = [case for path in files("vectors/notes/*bodies*.json") for case in json.loads(path.read_text())]
     answers = run(checking, "checkpoint", bodies)
     assert [
-        case["name"]
-        for case, said in zip(bodies, answers, strict=True)
-        if (said == "accepted") != case["valid"]
+        case["name"] for case, said in zip(bodies, answers, strict=True) if (said == "accepted") != case["valid"]
     ] == []
 
 
