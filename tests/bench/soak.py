@@ -13,20 +13,18 @@ import asyncio
 import os
 import random
 import signal
-import statistics
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 import uvloop
 
 from tests.bench.audit import Answer, Unsound, answers, audit
 from tests.bench.figures import latency_of
-from tests.bench.load import Plan, drive, request
+from tests.bench.load import request
 from tests.bench.places import ENGINES, ROOT, Place, Serving, machine, new_log, serving, site
 from tests.bench.statements import Post
 
@@ -152,12 +150,23 @@ class Soak:
             await asyncio.sleep(max(1.0, self.seconds / 120))
 
 
-def capacity(log: Place, server: Serving, folder: Path, seconds: float) -> float:
-    """Single accesses a second, closed loop."""
-    posts = log.crowd.accesses(int(6000 * (seconds + 1)))
-    requests = [request("POST", post.path, server.host, post.body) for post in posts]
-    run = drive(Plan(server.host, server.port, requests, CONNECTIONS, warm_up=1.0, seconds=seconds), folder)
-    return run.answered / run.seconds
+async def capacity(log: Place, server: Serving, seconds: float) -> tuple[float, Book]:
+    """Single accesses a second that these very clients get through, closed loop: signing and checking are part of them."""
+    book, end = Book(), time.monotonic() + seconds
+    begun = time.monotonic()
+
+    async def work(number: int) -> None:
+        client = Client(server)
+        while time.monotonic() < end:
+            post = log.crowd.access(number)
+            status, body = await client.submit(request("POST", post.path, server.host, post.body), book)
+            book.acknowledged += answers([post], [(0, status, body)])
+        client.close()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(CONNECTIONS):
+            group.create_task(work(number))
+    return len(book.acknowledged) / (time.monotonic() - begun), book
 
 
 def soak(
@@ -167,7 +176,7 @@ def soak(
     with site() as place:
         log = new_log(place, engine, consents=200)
         with serving(log, workers=workers) as server:
-            reached = capacity(log, server, place.new_folder("load"), 5.0)
+            reached, first = uvloop.run(capacity(log, server, 10.0))
             rate = reached * share
             say(f"capacity {reached:,.0f}/s with {CONNECTIONS} clients; offered from here on: {rate:,.0f}/s")
             quiet = uvloop.run(Soak(log, server, rate, max(10.0, min(60.0, seconds / 4)), 0.0).run())
@@ -178,11 +187,13 @@ def soak(
         say(f"with {len(book.killed)} kills: {len(book.latencies):,} receipts, p50 {rough.p50:.1f} ms, p99 {rough.p99:.1f} ms, "
             f"p99.9 {rough.p999:.1f} ms, worst {rough.worst:.0f} ms; {book.again:,} submissions were sent again")  # fmt: skip
         say(f"p99 is {rough.p99 / calm.p99:.2f} × that of the quiet run (asked for: at most {FACTOR:.0f})")
-        half = book.rss[len(book.rss) // 2 :]
-        slope = statistics.linear_regression([at for at, _ in half], [size / 2**20 for _, size in half]).slope * 60
+        half = len(book.rss) // 2
+        peaks = [max(size for _, size in part) / 2**20 for part in (book.rss[:half], book.rss[half:])]
         sizes = " ".join(f"{size / 2**20:.0f}" for _, size in book.rss[:: max(1, len(book.rss) // 20)])
-        say(f"memory of all server processes in MiB: {sizes}; {slope:+.2f} MiB a minute in the second half")
-        done = audit(log, quiet.acknowledged + book.acknowledged, place.new_folder("audit"))
+        say(
+            f"memory of all server processes in MiB: {sizes}; peaks of the two halves: {peaks[0]:.0f} and {peaks[1]:.0f}"
+        )
+        done = audit(log, first.acknowledged + quiet.acknowledged + book.acknowledged, place.new_folder("audit"))
         say(
             f"consent-verify: {done.entries:,} entries verified whole; all {done.receipts:,} acknowledged are there, none twice"
         )
