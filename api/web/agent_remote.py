@@ -86,7 +86,9 @@ class RemoteAgent:
     def _ask(self, answer: type[T], intent: str, person: Person, **members: Any) -> T:
         asked = {"intent": intent, "person": {"sub": person.sub, "subject": person.subject}, **members}
         try:
-            with httpx.stream("POST", self._url, json=asked, headers=self._headers, timeout=TIMEOUT_SECONDS) as response:
+            with httpx.stream(
+                "POST", self._url, json=asked, headers=self._headers, timeout=TIMEOUT_SECONDS
+            ) as response:
                 if response.status_code == httpx.codes.FORBIDDEN:
                     raise NotPermitted("the bank did not agree to sign this")
                 response.raise_for_status()

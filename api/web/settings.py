@@ -39,7 +39,9 @@ class WebSettings(BaseModel):
     def _fits_together(self) -> WebSettings:
         if self.environment == "production":
             if self.customers_file is not None or self.staff_file is not None:
-                raise ValueError("customers_file and staff_file belong to the development identity provider: not in production")
+                raise ValueError(
+                    "customers_file and staff_file belong to the development identity provider: not in production"
+                )
             if self.oidc_issuer.startswith("http://"):
                 raise ValueError("the issuer of a production identity provider begins with https://")
         if self.oidc_issuer and self.oidc_client_key_file is None:
