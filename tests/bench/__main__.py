@@ -15,7 +15,7 @@ import msgspec
 from tests.bench import growth, peers
 from tests.bench.audit import Unsound, audit
 from tests.bench.figures import Figure, latency_of
-from tests.bench.library import flow
+from tests.bench.in_process import flow
 from tests.bench.over_http import QUICK, HttpBench, Scale
 from tests.bench.picture import picture
 from tests.bench.places import ENGINES, ROOT, Site, fsync_micros, machine, new_log, site

@@ -21,7 +21,7 @@ from ledger.storage.log import LogStore
 from ledger.vault.keystore import KeyStore
 from tests.bench.audit import Unsound
 from tests.bench.figures import Figure, latency_of
-from tests.bench.library import flow, resident
+from tests.bench.in_process import flow, resident
 from tests.bench.load import request
 from tests.bench.places import Place, Site, new_log, serving
 from tests.bench.synthetic import EvenTree, fill, plant

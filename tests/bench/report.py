@@ -23,7 +23,7 @@ metrics, inclusion proof and signed checkpoint; fsync on, answered after the com
 request when it has its answer. Open loop: latency counts from when a request was due. CPU is per request, of all server
 processes and of the generator, which shares the cores with the server. Script: `tests/bench/over_http.py`.""",
     "library": """128 submissions under way in one process. «Prepared»: signatures were checked before, what is measured is
-the sequencer. Script: `tests/bench/library.py`.""",
+the sequencer. Script: `tests/bench/in_process.py`.""",
     "ceiling": """The same rows into the same tables, with the engine's driver, and nothing else: no signature, decision, chain,
 tree, encryption or receipt. Script: `tests/bench/peers.py`.""",
     "peer": """The same events. Those from the package index run without HTTP and check no signatures, which favours them.
