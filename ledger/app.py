@@ -95,6 +95,11 @@ class Ledger:
             self.keystore.forget(unb64u(chain) for chain in erased)
             self._erased = len(erased)
 
+    @property
+    def sequencer(self) -> SequencerLike:
+        """What orders and writes, in this process or beside it."""
+        return self._sequencer
+
     # -- writing ----------------------------------------------------------------------------------------------------
 
     @property

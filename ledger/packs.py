@@ -138,7 +138,9 @@ def chainpoint_proof(entry: Recorded, leaf_hash: bytes) -> dict[str, Any]:
         side = "l" if node % 2 else "r"
         operations += [{side: sibling.hex()}, {"l": "01"}, {"op": "sha-256"}]
         node, last = node >> 1, last >> 1
-    operations.append({"anchors": [{"type": "c2sp-checkpoint", "anchor_id": str(size), "checkpoint": entry.checkpoint}]})
+    operations.append(
+        {"anchors": [{"type": "c2sp-checkpoint", "anchor_id": str(size), "checkpoint": entry.checkpoint}]}
+    )
     return {
         "@context": "https://w3id.org/chainpoint/v3",
         "type": "Chainpoint",

@@ -126,7 +126,9 @@ class KeyStore:
             driver = connection.connection.driver_connection
             busy = driver is not None and driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         if busy:
-            raise Unavailable("the keys are destroyed, but a reader keeps their old bytes in a file; destroy them again")
+            raise Unavailable(
+                "the keys are destroyed, but a reader keeps their old bytes in a file; destroy them again"
+            )
 
     def _select(self, chains: set[bytes]) -> dict[bytes, tuple[int, bytes | None]]:
         rows: dict[bytes, tuple[int, bytes | None]] = {}
