@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zipfile
 import zlib
@@ -115,12 +116,13 @@ def _bounded(file: IO[bytes], path: str, limit: int) -> bytes:
 
 def gzip_lines(archive: Archive, path: str, limit: int) -> Iterator[bytes]:
     """The lines of a gzip file, each with its newline and at most `limit` bytes. Raises Unreadable."""
-    with archive.open(path) as raw, gzip.GzipFile(fileobj=raw) as file:
-        while True:
-            with reading(path):
-                line = file.readline(limit + 1)
-            if not line:
-                return
+    with (
+        archive.open(path) as raw,
+        gzip.GzipFile(fileobj=raw) as unpacked,
+        io.BufferedReader(unpacked, 1 << 17) as file,
+        reading(path),
+    ):
+        while line := file.readline(limit + 1):
             if len(line) > limit:
                 raise Unreadable(f"{path} has a line longer than {limit} bytes")
             yield line

@@ -28,9 +28,9 @@ class Pending:
     accounts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Consent:
-    """A consent as all lower indexes leave it. `basis`: index of its last `consent.*` entry. `used_day`: the UTC day
+    """Never changed (frozen in all but the decorator, which would treble the time to make one: one per access). A consent as all lower indexes leave it. `basis`: index of its last `consent.*` entry. `used_day`: the UTC day
     (days since 1970) that `used_today` counts."""
 
     version: int

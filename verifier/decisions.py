@@ -30,13 +30,14 @@ def decide(registry: Registry, consent: Consent | None, signer: str, relayed: bo
     """The outcome of an access at `time` (milliseconds) as the evidence must hold it."""
     reasons: list[Json] = []
     own = consent is not None and signer == (consent.terms.holder if relayed else consent.terms.recipient)
-    parties = (consent.terms.holder, consent.terms.recipient) if consent is not None and own else (signer,)
-    if any(registry.is_suspended(party) for party in parties):
+    if registry.is_suspended(signer):
         reasons.append("PARTICIPANT_SUSPENDED")
     if consent is None:
         return _denied([*reasons, "CONSENT_UNKNOWN"])
     if not own:
         return _denied([*reasons, "CONSENT_NOT_YOURS"])
+    if not reasons and registry.is_suspended(consent.terms.recipient if relayed else consent.terms.holder):
+        reasons.append("PARTICIPANT_SUSPENDED")
     reasons += _reasons(consent, item, time)
     return {
         "basis": consent.basis,

@@ -7,13 +7,9 @@ lists, texts and numbers, so that they travel between processes cheaply and with
 
 from __future__ import annotations
 
-import binascii
-import json
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
 
 from verifier.acts import ITEM, SKEW_SECONDS, check_item, read_content
 from verifier.commitment import check_commitment
@@ -28,7 +24,6 @@ from verifier.encoding import (
     check_members,
     decode_base64url,
     decode_canonical,
-    encode_canonical,
     get_bytes,
     get_integer,
     get_object,
@@ -36,114 +31,19 @@ from verifier.encoding import (
     get_texts,
 )
 from verifier.errors import Code, Refuted, refuted
+from verifier.facts import ASKED, DefectRow, Facts, Found, row_of
 from verifier.leaf import raw_of, text_of
+from verifier.lines import read_base64url, read_canonical, split_line
 from verifier.merkle import HASH, hash_leaf, verify_inclusion
+from verifier.quick import QuickReader
 from verifier.statement import Envelope, parse_envelope, verify_envelope
 from verifier.tags import CHAIN
 from verifier.terms import PARTICIPANT
 
-MAX_LINE = 2 * MAX_EVIDENCE + 256
 OUTCOME_MEMBERS = frozenset({"consent_version", "ruleset", "status"})
 DECISION_MEMBERS = frozenset(
     {"basis", "consent_version", "decision", "obligations", "reasons", "ruleset", "used_today"}
 )
-
-DefectRow = tuple[str, str, str, str, str]
-"""Code, sentence, field, expected, found."""
-
-
-class Facts(NamedTuple):
-    """What an entry's evidence says. `jti_key` and `payload_key` are 16-byte hashes of (iss, jti) and of the payload;
-    `position` is that within a batch, -1 outside one. `content`: the act's members, or the batch item's."""
-
-    act: str
-    iss: str
-    kid: str
-    iat: int
-    jti_key: bytes
-    payload_key: bytes
-    position: int
-    relayed: bool
-    content: Object
-    outcome: Object | None
-    assertion: Object | None
-
-
-class Found(NamedTuple):
-    """The result for one entry: facts if its evidence could be read, and the defects."""
-
-    facts: Facts | None
-    defects: list[DefectRow]
-
-
-_LINE = re.compile(
-    rb'\{"evidence":"(.*)","index":(0|[1-9][0-9]{0,15}),"opening":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"\}',
-    re.DOTALL,
-)
-_TAIL = re.compile(rb'","index":(0|[1-9][0-9]{0,15}),"opening":"[A-Za-z0-9_-]{43}"\}\n?\Z')
-
-
-_STANDARD = bytes.maketrans(b"-_", b"+/")
-_URLSAFE = bytes.maketrans(b"+/", b"-_")
-
-
-class _Unusual(ValueError):
-    pass
-
-
-def _refuse_constant(_: str) -> float:
-    raise _Unusual
-
-
-_decode = json.JSONDecoder(parse_float=_refuse_constant, parse_constant=_refuse_constant).decode
-
-
-def read_canonical(data: bytes, limit: int) -> Object:
-    """As `encoding.decode_canonical` for objects whose members are all checked afterwards (names, depth and the size
-    of integers are theirs): anything out of the ordinary is left to the strict reader."""
-    if len(data) <= limit and b"\\" not in data and b"\x7f" not in data and b"\xc2" not in data:
-        try:
-            value = _decode(data.decode("utf-8"))
-            if type(value) is dict and encode_canonical(value) == data:
-                return value
-        except (ValueError, RecursionError):
-            pass
-    return decode_canonical(data, limit)
-
-
-def line_index(line: bytes) -> int:
-    """The index of an evidence line. Raises Refuted(BAD_ENCODING)."""
-    match = _TAIL.search(line, max(0, len(line) - 90))
-    if match is None:
-        members = decode_canonical(line.rstrip(b"\n"), MAX_LINE)
-        check_members(members, {"evidence", "index", "opening"})
-        return get_integer(members, "index")
-    return int(match[1])
-
-
-def split_line(line: bytes) -> tuple[bytes, bytes]:
-    """Evidence and opening of a line without its newline. Raises Refuted(BAD_ENCODING)."""
-    match = _LINE.fullmatch(line)
-    if match is not None and len(line) <= MAX_LINE:
-        body = match[1]
-        quotes = body.count(b'\\"')
-        if body.count(b'"') == quotes == body.count(b"\\") and body.isascii():  # the usual: only quotes are escaped
-            return body.replace(b'\\"', b'"'), raw_of(match[3])
-    members = read_canonical(line, MAX_LINE)
-    check_members(members, {"evidence", "index", "opening"})
-    get_integer(members, "index")
-    return get_text(members, "evidence", MAX_EVIDENCE).encode("utf-8"), get_bytes(members, "opening", HASH)
-
-
-def read_base64url(text: str) -> bytes:
-    """As `encoding.decode_base64url`, which is asked again when anything is unusual."""
-    spelled = text.encode("ascii", "replace")
-    try:
-        raw = binascii.a2b_base64(spelled.translate(_STANDARD) + b"=" * (-len(spelled) % 4))
-    except ValueError:
-        return decode_base64url(text)
-    again = binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_URLSAFE)
-    return raw if again == spelled else decode_base64url(text)
 
 
 class Reader:
@@ -159,9 +59,13 @@ class Reader:
         self.origin, self.backend, self.keys, self.signatures = origin, backend, keys, signatures
         self._batch: tuple[str, Envelope, Object, list[DefectRow]] | None = None
         self._header = lru_cache(maxsize=4096)(_read_header)
+        self._quick = QuickReader(origin, backend, signatures, self._signer)
 
     def read(self, kind: str, chain: bytes, commitment: bytes, time: int, line: bytes) -> Found:
         """Check one line against its leaf; never raises Refuted."""
+        facts = self._quick.read(kind, chain, commitment, time, line)
+        if facts is not None:
+            return Found(facts, [])
         defects: list[DefectRow] = []
         try:
             evidence, opening = split_line(line)
@@ -221,6 +125,8 @@ class Reader:
             )
         iss = str(payload["iss"])
         _check_chain(kind, chain, act, iss, content)
+        if act == "access.request":
+            content = {name: content[name] for name in ASKED}
         encoded = f"{iss}\0{payload['jti']}".encode()
         return Facts(
             act,
@@ -287,6 +193,12 @@ class Reader:
         signed = f"{parts[0]}.{parts[1]}".encode("ascii")
         return Envelope(known[0], known[1], signed, read_base64url(parts[1]), read_base64url(parts[2]))
 
+    def _signer(self, header: str) -> tuple[str, PublicKey] | None:
+        """Key id and key of a header that names a known key of the right algorithm."""
+        known = self._header(header)
+        key = None if known is None else self.keys.get(known[1])
+        return None if known is None or key is None or key.alg != known[0] else (known[1], key)
+
 
 def _read_header(text: str) -> tuple[str, str] | None:
     try:
@@ -294,12 +206,6 @@ def _read_header(text: str) -> tuple[str, str] | None:
     except Refuted:
         return None
     return envelope.alg, envelope.kid
-
-
-def row_of(refusal: Refuted) -> DefectRow:
-    """A refusal as plain texts."""
-    defect = refusal.defect
-    return (str(defect.code), defect.sentence, defect.place.field or "", defect.expected, defect.found)
 
 
 def _check_outcome(act: str, outcome: Object | None) -> None:

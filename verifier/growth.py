@@ -56,6 +56,14 @@ class Growth:
         row.append(leaf)
         return self._carry() if len(row) == WIDTH else []
 
+    def extend(self, leaves: list[bytes]) -> list[Tile]:
+        """Add the leaf hashes of a whole tile where one begins; the tiles that became full."""
+        self.size += WIDTH
+        if not self._edge:
+            self._edge.append([])
+        self._edge[0] = leaves
+        return self._carry()
+
     def _carry(self) -> list[Tile]:
         full: list[Tile] = []
         level = 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import binascii
 import re
+import struct
+from hashlib import sha256
 from typing import NamedTuple
 
 from verifier.encoding import (
@@ -31,6 +33,12 @@ _NUMBER = rb"(0|[1-9][0-9]{0,15})"
 _COMMITMENT = re.compile(
     rb'\{"chain":"%b","commitment":"%b","index":%b,"kind":"(consent|subject)","prev":"%b","prev_in_chain":"%b",'
     rb'"seq":%b,"time":%b,"v":1\}' % (_HASH, _HASH, _NUMBER, _HASH, _HASH, _NUMBER, _NUMBER)
+)
+_SMALL = rb"(0|[1-9][0-9]{0,14})"  # larger numbers are left to the strict reader
+_FRAMED = re.compile(
+    rb'(..)(\{"chain":"%b","commitment":"%b","index":%b,"kind":"(consent|subject)","prev":"%b","prev_in_chain":"%b",'
+    rb'"seq":%b,"time":%b,"v":1\})' % (_HASH, _HASH, _SMALL, _HASH, _HASH, _SMALL, _SMALL),
+    re.DOTALL,
 )
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -60,6 +68,59 @@ class Leaf(NamedTuple):
     document: Object | None = None
     map_root: bytes = b""
     map_size: int = 0
+
+
+class Columns(NamedTuple):
+    """The leaves of one entry bundle, all with commitments, member by member; `raws` are their hashes, `texts` these in
+    base64url."""
+
+    chains: tuple[bytes, ...]
+    commitments: tuple[bytes, ...]
+    kinds: list[str]
+    prevs: tuple[bytes, ...]
+    befores: tuple[bytes, ...]
+    seqs: list[int]
+    times: list[int]
+    raws: list[bytes]
+    texts: list[bytes]
+
+    def leaves(self, first: int) -> list[Leaf]:
+        """One by one; `first` is the index of the first."""
+        return [
+            Leaf(number, kind, time, prev, chain, commitment, before, seq)
+            for number, kind, time, prev, chain, commitment, before, seq in zip(
+                range(first, first + len(self.raws)), self.kinds, self.times, self.prevs, self.chains, self.commitments,
+                self.befores, self.seqs, strict=True,
+            )
+        ]  # fmt: skip
+
+
+def read_columns(data: bytes, first: int, width: int) -> Columns | None:
+    """The `width` leaves of a bundle that holds consent and subject leaves alone, numbered from `first`, each in its
+    one spelling and nothing between them; None for any other bundle, which must be read entry by entry."""
+    rows = _FRAMED.findall(data)
+    if len(rows) != width:
+        return None
+    frames, entries, chains, commitments, numbers, kinds, prevs, befores, seqs, times = zip(*rows, strict=True)
+    lengths = list(map(len, entries))
+    if sum(lengths) + 2 * width != len(data) or b"".join(frames) != struct.pack(f">{width}H", *lengths):
+        return None
+    if list(map(int, numbers)) != list(range(first, first + width)):
+        return None
+    raws = [sha256(b"\0" + entry).digest() for entry in entries]
+    # 32 bytes and one zero byte give 44 characters, of which the first 43 are those of the 32 bytes alone.
+    spelled = binascii.b2a_base64(b"\0".join([*raws, b""]), newline=False).translate(_URLSAFE)
+    return Columns(
+        chains,
+        commitments,
+        ["consent" if kind == b"consent" else "subject" for kind in kinds],
+        prevs,
+        befores,
+        list(map(int, seqs)),
+        list(map(int, times)),
+        raws,
+        [spelled[at : at + 43] for at in range(0, 44 * width, 44)],
+    )
 
 
 def text_of(raw: bytes) -> bytes:

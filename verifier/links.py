@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from verifier.errors import Code, Defect, Place, Refuted, printable
 from verifier.findings import DAY_MS, Findings
-from verifier.leaf import ZERO, Leaf, parse_leaf, raw_of, text_of
+from verifier.leaf import ZERO, Columns, Leaf, parse_leaf, raw_of, text_of
 from verifier.patricia import Map
 from verifier.shelf import Chain, Shelf
 
@@ -66,6 +66,37 @@ class Links:
         self.findings.kinds[leaf.kind] += 1
         self.findings.days[leaf.time // DAY_MS] += 1
         return leaf, raw
+
+    def add_all(self, first: int, leaves: Columns) -> bool:
+        """As `add` for each leaf of a bundle whose hashes are those of its tile. False, and nothing was done, unless
+        they follow each other and what came before: then they must be added one by one."""
+        times = leaves.times
+        if (
+            self._shift
+            or leaves.prevs[0] not in self.previous
+            or list(leaves.prevs[1:]) != leaves.texts[:-1]
+            or times[0] < self.time
+            or times != sorted(times)
+        ):
+            return False
+        get, put, touched = self.shelf.get, self.shelf.put, self._touched
+        rows = zip(leaves.chains, leaves.befores, leaves.seqs, leaves.texts, leaves.raws, strict=True)
+        for position, (name, before, seq, text, raw) in enumerate(rows, first):
+            chain = get(name)
+            if chain is not None and seq == chain.seq + 1 and before == chain.head:
+                chain.seq, chain.head = seq, text
+            elif chain is None and seq == 0 and before == ZERO:
+                put(name, Chain(0, text))
+            else:
+                leaf = leaves.leaves(first)[position - first]
+                for defect in self._check_chain(position, leaf, chain):
+                    self.findings.add(defect)
+                self._take(leaf, chain, text, raw)
+            touched[name] = (seq, raw)
+        self.previous, self.time = (leaves.texts[-1],), times[-1]
+        self.findings.kinds.update(leaves.kinds)
+        self.findings.days.update([time // DAY_MS for time in times])
+        return True
 
     def _lose(self, position: int, names: tuple[bytes, ...]) -> None:
         """An entry that is not there or cannot be read: what names it is believed to link to it."""

@@ -63,9 +63,9 @@ class Matching:
                 basis,
                 leg,
                 index,
-                _short(chain),
+                raw_of(chain)[:8],
                 _short(str(content["interaction_id"]).encode()),
-                _short(figures),
+                _short(figures) if figures else bytes(8),
                 time,
             ),
         )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from verifier.commitment import check_commitment
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import PublicKey
-from verifier.disclosure import Facts, Reader
+from verifier.disclosure import Reader
 from verifier.encoding import check_members, decode_json, get_bytes, get_integer, get_text
 from verifier.errors import Code, Defect, Place, Refuted, refuted
+from verifier.facts import Facts
 from verifier.findings import Findings
 from verifier.leaf import Leaf, parse_leaf, raw_of
 from verifier.policy import PolicyHead

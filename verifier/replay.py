@@ -14,9 +14,9 @@ from verifier.commitment import chain_of
 from verifier.consents import STATUSES, Consent, transition
 from verifier.crypto.backend import Backend
 from verifier.decisions import Item, after_allow, decide
-from verifier.disclosure import DefectRow, Facts, Found
 from verifier.encoding import Json, Object, encode_canonical
 from verifier.errors import Code, Defect, Place, Refuted, printable
+from verifier.facts import DefectRow, Facts, Found
 from verifier.findings import DAY_MS, Findings
 from verifier.gestures import Gestures
 from verifier.leaf import Leaf, text_of
@@ -335,8 +335,7 @@ class Replay:
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time, self.lost)
 
     def _compare(self, claimed: Object, given: Object, sentence: str) -> None:
-        # Equal values of other types (true for 1) were refused with the outcome's form, but for the obligations.
-        if claimed == given and repr(claimed.get("obligations")) == repr(given.get("obligations")):
+        if claimed == given and not _has_flag(claimed.get("obligations")):
             return
         names = [name for name in sorted(given) if claimed.get(name) != given[name]]
         self._bad(Code.CONSENT_INVALID, sentence, "outcome", _told(given, names), _told(claimed, names))
@@ -353,10 +352,14 @@ class Replay:
 
 def _item(content: Object) -> Item:
     """The members the decision looks at; `acts.check_item` has checked their forms."""
-    accounts, present, since, until, permissions, purpose = (
-        content[name] for name in ("accounts", "customer_present", "from", "to", "permissions", "purpose")
+    return Item(
+        tuple(content["accounts"]),  # type: ignore[arg-type]
+        content["customer_present"],  # type: ignore[arg-type]
+        content["from"],  # type: ignore[arg-type]
+        content["to"],  # type: ignore[arg-type]
+        tuple(content["permissions"]),  # type: ignore[arg-type]
+        content["purpose"],  # type: ignore[arg-type]
     )
-    return Item(tuple(accounts), present, since, until, tuple(permissions), purpose)  # type: ignore[arg-type]
 
 
 def _claimed(consent: Consent | None, facts: Facts, outcome: Object, index: int) -> Consent | None:
@@ -375,6 +378,12 @@ def _claimed(consent: Consent | None, facts: Facts, outcome: Object, index: int)
         added: Json = facts.content["accounts"]
         accounts = tuple(sorted({*accounts, *map(str, added if isinstance(added, list) else ())}))
     return replace(consent, status=status, version=version, accounts=accounts, basis=index)
+
+
+def _has_flag(obligations: Json) -> bool:
+    """Equal values of other types (true for 1) were refused with the outcome's form, but for the obligations'. Theirs
+    are numbers and lists of texts."""
+    return isinstance(obligations, dict) and bool in map(type, obligations.values())
 
 
 def _told(outcome: Object, names: list[str]) -> str:

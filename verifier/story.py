@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from verifier.commitment import chain_of
-from verifier.disclosure import Facts, Found
 from verifier.encoding import Object
+from verifier.facts import Facts, Found
 from verifier.leaf import Leaf, text_of
 
 _TEXTS: dict[str, tuple[str, str]] = {

@@ -18,9 +18,10 @@ from typing import Any
 
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey, parse_jwk
-from verifier.disclosure import Facts, Found, Reader
+from verifier.disclosure import Reader
 from verifier.encoding import Object
 from verifier.errors import CannotCheck, Refuted
+from verifier.facts import Facts, Found
 
 Row = tuple[str, bytes, bytes, int, "bytes | None"]
 """Kind, chain, commitment, time, evidence line (None: no line)."""

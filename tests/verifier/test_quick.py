@@ -1,0 +1,153 @@
+"""The quick reader of accesses accepts a part of what the strict reader accepts, and says the same about it."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tests.verifier.forge import ORIGIN, RECIPIENT, World, encode
+from verifier.crypto.backend import select
+from verifier.crypto.keys import PublicKey, parse_jwk
+from verifier.disclosure import Reader
+from verifier.facts import Found
+from verifier.leaf import parse_leaf
+from verifier.quick import QuickReader
+
+Row = tuple[str, bytes, bytes, int, bytes]
+
+
+@lru_cache(maxsize=1)
+def world() -> World:
+    """One log for all examples: consents are added, and accesses of them."""
+    made = World(7).open()
+    made.grant()
+    return made
+
+
+@lru_cache(maxsize=1)
+def keys() -> dict[str, PublicKey]:
+    signer = world().signers[RECIPIENT]
+    return {signer.kid: parse_jwk(signer.jwk)}
+
+
+def row_of_entry(made: World, index: int) -> Row:
+    leaf = parse_leaf(made.entries[index])
+    return leaf.kind, leaf.chain, leaf.commitment, leaf.time, made.line(index)[:-1]
+
+
+def quick(row: Row, origin: str = ORIGIN) -> Any:
+    reader = Reader(origin, select(None), keys())
+    return QuickReader(origin, reader.backend, True, reader._signer).read(*row)
+
+
+def strict(row: Row) -> Found:
+    reader = Reader(ORIGIN, select(None), keys())
+    reader._quick.read = lambda *_: None  # type: ignore[method-assign]
+    return reader.read(*row)
+
+
+REFERENCES = st.text("abzAZ09_-", min_size=22, max_size=24)
+CODES = st.sampled_from(["ReadBalances", "ReadAccountsBasic", "AIS", "a", "x:y.z-1", "é", 'q"', "b\\", "", "-no", "a b"])
+NUMBERS = st.sampled_from([0, 1, 86_400, 10**14, 10**15 - 1, 10**15, 2**53 - 1, 2**53, -1])
+ITEMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "accounts": st.lists(REFERENCES, max_size=3).map(lambda texts: sorted(set(texts))) | st.lists(REFERENCES, max_size=3),
+        "customer_present": st.booleans() | st.just(1),
+        "from": NUMBERS,
+        "to": NUMBERS,
+        "interaction_id": st.text("abc._:-9", min_size=6, max_size=66) | st.just('abcdefgh"'),
+        "permissions": st.lists(CODES, max_size=4).map(lambda texts: sorted(set(texts))) | st.lists(CODES, max_size=3),
+        "purpose": CODES,
+        "extra": st.just("member"),
+    },
+)
+
+
+def compare(row: Row) -> bool:
+    """Whether the quick reader took it; whatever it takes, the strict one takes, with the same facts."""
+    facts = quick(row)
+    if facts is None:
+        return False
+    assert strict(row) == Found(facts, [])
+    return True
+
+
+@given(ITEMS)
+def test_accesses_read_quickly_are_those_the_strict_reader_accepts(changes: dict[str, Any]) -> None:
+    made = world()
+    consent = next(iter(made.consents))
+    plain = strict(row_of_entry(made, made.access(consent))).facts
+    assert plain is not None
+    index = made.record("consent", consent, _evidence(made, consent, changes))
+    compare(row_of_entry(made, index))
+
+
+def _evidence(made: World, consent: str, changes: dict[str, Any]) -> dict[str, Any]:
+    item = made.item(consent, **changes)
+    outcome = made.decide(RECIPIENT, made.item(consent))
+    signed = made.signers[RECIPIENT].sign(made.payload(RECIPIENT, "access.request", **item))
+    return {"act": "access.request", "outcome": outcome, "statements": [signed]}
+
+
+def test_honest_accesses_single_relayed_denied_and_batched_are_all_read_quickly() -> None:
+    made = World(8).open()
+    consents = [made.grant(), made.grant(), made.grant()]
+    indexes = [made.access(consents[0]), made.access(consents[1], accounts=["z" * 22], permissions=["ReadPAN"])]
+    indexes += [made.access(consents[1], customer_present=True), made.access(consents[0], relayed=True), *made.batch(consents), *made.batch(consents[:1])]
+    assert all(compare(row_of_entry(made, index)) for index in indexes)
+
+
+def test_a_reader_of_another_log_reads_nothing_quickly() -> None:
+    made = world()
+    row = row_of_entry(made, made.access(next(iter(made.consents))))
+    assert quick(row) is not None
+    for origin in ("ledger.example/other", ORIGIN + '"', ".*", ""):
+        assert quick(row, origin) is None
+
+
+@given(st.booleans(), st.randoms(use_true_random=False), st.binary(max_size=3), st.integers(0, 3))
+def test_a_damaged_line_is_never_read_quickly_as_something_else(batch: bool, chance: Any, put: bytes, cut: int) -> None:
+    made = world()
+    consent = next(iter(made.consents))
+    index = made.batch([consent, consent])[0] if batch else made.access(consent)
+    kind, chain, commitment, time, line = row_of_entry(made, index)
+    at = chance.randrange(len(line))
+    damaged = line[:at] + put + line[at + cut :]
+    assume(damaged != line)
+    facts = quick((kind, chain, commitment, time, damaged))
+    # Only the index lies outside the commitment; who files the line under it compares the two.
+    assert facts is None or json.loads(damaged) | {"index": index} == json.loads(line)
+
+
+@given(st.sampled_from(["basis", "consent_version", "decision", "reasons", "ruleset", "used_today", "obligations"]),
+       st.sampled_from([True, -1, 0, 1, 1.0, "allow", "", [], [1], ["A", "A"], ["a b"], {}, {"from": True}, {"b": []}, 2**53, None]))  # fmt: skip
+def test_outcomes_of_another_form_are_refused_by_both_or_read_alike(name: str, value: Any) -> None:
+    made = world()
+    consent = next(iter(made.consents))
+    evidence = _evidence(made, consent, {})
+    evidence["outcome"][name] = value
+    compare(row_of_entry(made, made.record("consent", consent, evidence)))
+
+
+@given(st.sampled_from([b" ", b"\\u0041", b"\\/", b"\n", b"\xc2\x80"]), st.integers(0, 10_000))
+def test_a_second_spelling_under_a_fitting_commitment_is_not_read_quickly(insert: bytes, place: int) -> None:
+    """The commitment is no help against the one who made it: here it fits the other spelling."""
+    made = world()
+    consent = next(iter(made.consents))
+    body = encode({"v": 1, **_evidence(made, consent, {})})
+    at = place % len(body)
+    index = made.record("consent", consent, _evidence(made, consent, {}))
+    other = body[:at] + insert + body[at:]
+    opening = made.evidence[index][1]
+    from verifier.commitment import commit  # noqa: PLC0415
+    from verifier.encoding import encode_base64url  # noqa: PLC0415
+
+    commitment = encode_base64url(commit(opening, other)).encode()
+    kind, chain, _, time, _ = row_of_entry(made, index)
+    line = encode({"evidence": other.decode("utf-8", "replace"), "index": index, "opening": encode_base64url(opening)})
+    compare((kind, chain, commitment, time, line))

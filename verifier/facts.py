@@ -1,0 +1,45 @@
+"""What travels from reading one entry's evidence to judging it: plain tuples, lists, texts and numbers, so that it
+passes between processes cheaply and without pickling classes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from verifier.encoding import Object
+from verifier.errors import Refuted
+
+DefectRow = tuple[str, str, str, str, str]
+"""Code, sentence, field, expected, found."""
+
+ASKED = ("accounts", "customer_present", "from", "interaction_id", "permissions", "purpose", "to")
+"""The members of an access that anybody looks at once its form, its signature and its chain were checked."""
+
+
+class Facts(NamedTuple):
+    """What an entry's evidence says. `jti_key` and `payload_key` are 16-byte hashes of (iss, jti) and of the payload;
+    `position` is that within a batch, -1 outside one. `content`: the act's members; of an access those `ASKED`."""
+
+    act: str
+    iss: str
+    kid: str
+    iat: int
+    jti_key: bytes
+    payload_key: bytes
+    position: int
+    relayed: bool
+    content: Object
+    outcome: Object | None
+    assertion: Object | None
+
+
+class Found(NamedTuple):
+    """The result for one entry: facts if its evidence could be read, and the defects."""
+
+    facts: Facts | None
+    defects: list[DefectRow]
+
+
+def row_of(refusal: Refuted) -> DefectRow:
+    """A refusal as plain texts."""
+    defect = refusal.defect
+    return (str(defect.code), defect.sentence, defect.place.field or "", defect.expected, defect.found)
