@@ -30,8 +30,9 @@ class Pending:
 
 @dataclass(slots=True)
 class Consent:
-    """Never changed (frozen in all but the decorator, which would treble the time to make one: one per access). A consent as all lower indexes leave it. `basis`: index of its last `consent.*` entry. `used_day`: the UTC day
-    (days since 1970) that `used_today` counts."""
+    """A consent as all lower indexes leave it. `basis`: index of its last `consent.*` entry. `used_day`: the UTC day
+    (days since 1970) that `used_today` counts. Never changed; not declared frozen, since that would treble the time to
+    make one, and one is made for every access."""
 
     version: int
     status: str

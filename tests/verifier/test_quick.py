@@ -98,7 +98,8 @@ def test_honest_accesses_single_relayed_denied_and_batched_are_all_read_quickly(
     made = World(8).open()
     consents = [made.grant(), made.grant(), made.grant()]
     indexes = [made.access(consents[0]), made.access(consents[1], accounts=["z" * 22], permissions=["ReadPAN"])]
-    indexes += [made.access(consents[1], customer_present=True), made.access(consents[0], relayed=True), *made.batch(consents), *made.batch(consents[:1])]
+    indexes += [made.access(consents[1], customer_present=True), made.access(consents[0], relayed=True)]
+    indexes += [*made.batch(consents), *made.batch(consents[:1])]
     assert all(compare(row_of_entry(made, index)) for index in indexes)
 
 
@@ -124,8 +125,11 @@ def test_a_damaged_line_is_never_read_quickly_as_something_else(batch: bool, cha
     assert facts is None or json.loads(damaged) | {"index": index} == json.loads(line)
 
 
-@given(st.sampled_from(["basis", "consent_version", "decision", "reasons", "ruleset", "used_today", "obligations"]),
-       st.sampled_from([True, -1, 0, 1, 1.0, "allow", "", [], [1], ["A", "A"], ["a b"], {}, {"from": True}, {"b": []}, 2**53, None]))  # fmt: skip
+MEMBERS = ["basis", "consent_version", "decision", "reasons", "ruleset", "used_today", "obligations"]
+VALUES = [True, -1, 0, 1, 1.0, "allow", "", [], [1], ["A", "A"], ["a b"], {}, {"from": True}, {"b": []}, 2**53, None]
+
+
+@given(st.sampled_from(MEMBERS), st.sampled_from(VALUES))
 def test_outcomes_of_another_form_are_refused_by_both_or_read_alike(name: str, value: Any) -> None:
     made = world()
     consent = next(iter(made.consents))
@@ -144,8 +148,8 @@ def test_a_second_spelling_under_a_fitting_commitment_is_not_read_quickly(insert
     index = made.record("consent", consent, _evidence(made, consent, {}))
     other = body[:at] + insert + body[at:]
     opening = made.evidence[index][1]
-    from verifier.commitment import commit  # noqa: PLC0415
-    from verifier.encoding import encode_base64url  # noqa: PLC0415
+    from verifier.commitment import commit
+    from verifier.encoding import encode_base64url
 
     commitment = encode_base64url(commit(opening, other)).encode()
     kind, chain, _, time, _ = row_of_entry(made, index)
