@@ -1,8 +1,10 @@
 """The high-water file: the highest checkpoint this node has signed, kept outside the database (docs/spec/log.md).
 
 A database restored from a backup would let the log sign a second history. The file is written after the commit and before
-any receipt leaves, so that it never runs ahead of the database. It is replaced by rename and not forced to disk for each
-batch: after a power cut it may be a little behind, which is harmless; it matters when the database goes back by more.
+any receipt leaves, so that it never runs ahead of the database. The first record is put in place by rename; later ones are
+written over it with one small write, which a killed process cannot leave half done (a rename a batch costs more than the
+rest of the commit). It is not forced to disk for each batch: after a power cut it may be a little behind, which is
+harmless; it matters when the database goes back by more.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ class HighWater:
     def __init__(self, path: Path, vkey: VerifierKey) -> None:
         """`vkey` is the log's key: a file with another log's checkpoint is refused."""
         self._path = path
-        self._partial = path.with_name(path.name + ".new")
         self._vkey = vkey
+        self._handle: int | None = None
+        self._length = 0
 
     def read(self) -> tuple[Checkpoint, str] | None:
         """The recorded checkpoint and its note; None on a node that has never signed. Raises Corrupt."""
@@ -42,11 +45,29 @@ class HighWater:
 
     def record(self, note: str) -> None:
         """Replace the recorded checkpoint."""
-        self._partial.write_bytes(note.encode())
-        self._partial.replace(self._path)
+        data = note.encode()
+        if self._handle is None or len(data) < self._length:  # sizes only grow, so a shorter note is another log's
+            self._replace(data)
+        else:
+            os.pwrite(self._handle, data, 0)
+        self._length = len(data)
+
+    def _replace(self, data: bytes) -> None:
+        partial = self._path.with_name(self._path.name + ".new")
+        partial.write_bytes(data)
+        partial.replace(self._path)
+        self.close()
+        self._handle = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Let the file go; the next record opens it again."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
     def sync(self) -> None:
-        """Force the file and its directory entry to disk; called on an orderly stop."""
+        """Force the file and its directory entry to disk, and let it go; called on an orderly stop."""
+        self.close()
         for path, flags in ((self._path, os.O_RDONLY), (self._path.parent, os.O_RDONLY | os.O_DIRECTORY)):
             try:
                 handle = os.open(path, flags)

@@ -27,6 +27,12 @@ ENTRY_TYPES = ("int8", "varchar", "bytea", "int8", "bytea", "bytea", "bytea", "v
 class Driver(Protocol):
     """What is done differently on each engine, for speed."""
 
+    def lock_head(self, connection: Connection) -> Any:
+        """The head row (size, time, last_hash, edge, checkpoint), locked; None when there is none."""
+
+    def move_head(self, connection: Connection, old_size: int, row: tuple[Any, ...]) -> int:
+        """Store a checkpoint and move the head from `old_size`; rows moved. `row` is in the order of `lock_head`."""
+
     def insert_entries(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows of ENTRY_COLUMNS."""
 
@@ -37,8 +43,22 @@ class Driver(Protocol):
         """Rows (chain, seq, leaf_hash) of the last entry of each of these chains that has one."""
 
 
+_HEAD = "SELECT size, time, last_hash, edge, checkpoint FROM log_head WHERE id = 1"
+
+
 class SqliteDriver:
     """SQLite through the standard library's driver."""
+
+    def lock_head(self, connection: Connection) -> Any:
+        return connection.exec_driver_sql(_HEAD).one_or_none()  # BEGIN IMMEDIATE has locked it
+
+    def move_head(self, connection: Connection, old_size: int, row: tuple[Any, ...]) -> int:
+        connection.exec_driver_sql("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (row[0], row[4]))
+        moved = connection.exec_driver_sql(
+            "UPDATE log_head SET size = ?, time = ?, last_hash = ?, edge = ?, checkpoint = ? WHERE id = 1 AND size = ?",
+            (*row, old_size),
+        )
+        return moved.rowcount
 
     _insert = f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"
 
@@ -67,6 +87,17 @@ class SqliteDriver:
 
 class PostgresDriver:
     """PostgreSQL through psycopg: binary COPY in, arrays out."""
+
+    def lock_head(self, connection: Connection) -> Any:
+        return connection.exec_driver_sql(f"{_HEAD} FOR UPDATE").one_or_none()
+
+    def move_head(self, connection: Connection, old_size: int, row: tuple[Any, ...]) -> int:
+        connection.exec_driver_sql("INSERT INTO checkpoints (size, note) VALUES (%s, %s)", (row[0], row[4]))
+        moved = connection.exec_driver_sql(
+            "UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s WHERE id = 1 AND size = %s",
+            (*row, old_size),
+        )
+        return moved.rowcount
 
     _copy = f"COPY entries ({', '.join(ENTRY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 

@@ -55,7 +55,7 @@ class BatchTransaction:
 
     def head(self) -> Head:
         """The head row, locked against all other writers. Raises Unavailable on a database without a log."""
-        row = self._connection.execute(select(log_head).with_for_update()).one_or_none()
+        row = self._driver.lock_head(self._connection)
         if row is None:
             raise Unavailable("there is no log in this database yet: run «consent-ledger init»")
         return Head(row.size, row.time, row.last_hash, row.edge, row.checkpoint)
@@ -127,15 +127,8 @@ class BatchTransaction:
         self._write_passkeys(plan)
         if full_tiles:
             self._connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
-        self._connection.execute(insert(checkpoints).values(size=head.size, note=head.checkpoint))
-        moved = self._connection.execute(
-            update(log_head)
-            .where(log_head.c.id == 1, log_head.c.size == old_size)
-            .values(
-                size=head.size, time=head.time, last_hash=head.last_hash, edge=head.edge, checkpoint=head.checkpoint
-            )
-        )
-        if moved.rowcount != 1:
+        row = (head.size, head.time, head.last_hash, head.edge, head.checkpoint)
+        if self._driver.move_head(self._connection, old_size, row) != 1:
             raise Corrupt(f"the head moved away from size {old_size} under its own lock")
 
     def _write_consents(

@@ -145,13 +145,13 @@ def take(entry: dict[str, object], status: int, told: Fired) -> None:
 
 def kill_one(server: int, chance: random.Random) -> None:
     """SIGKILL a front or the sequencing process: whichever chance points at."""
-    children = [
-        child
-        for child in psutil.Process(server).children(recursive=True)
-        if "resource_tracker" not in " ".join(child.cmdline())
-    ]
-    with suppress(psutil.NoSuchProcess):
-        chance.choice(children).send_signal(signal.SIGKILL)
+    children = psutil.Process(server).children(recursive=True)
+    chance.shuffle(children)
+    for child in children:
+        with suppress(psutil.Error):  # it may have ended by itself meanwhile
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                child.send_signal(signal.SIGKILL)
+                return
 
 
 @pytest.mark.timeout(400)
