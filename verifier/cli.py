@@ -65,6 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
     one = add("consent", parents=[audit], help="one consent's story out of a bundle")
     one.add_argument("consent_id", metavar="ID")
     one.add_argument("--bundle", required=True, dest="path", metavar="PATH")
+    one = add("pack", parents=[policy], help="check an evidence pack, or a part of one that was handed on")
+    one.add_argument("path", metavar="PATH", help="directory or zip")
+    one.add_argument("--bundle", metavar="PATH", help="a bundle of the log, to learn the participants' keys from")
     one = add("log", parents=[policy], help="follow a log and keep trusted state")
     one.add_argument("place", metavar="URL|DIR")
     one.add_argument(

@@ -198,6 +198,36 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
     return _conclude(result, checked.head is not None and checked.head.witnessed)
 
 
+def pack(arguments: argparse.Namespace, result: Result) -> Result:
+    """Check an evidence pack, or what was handed on of it."""
+    from verifier.archive import open_archive
+    from verifier.pack import HEAD, ISSUED, check_pack
+
+    trust, backend = _trust(arguments, result), select()
+    place = Path(arguments.path)
+    keys = _keys_of(arguments, trust) if arguments.bundle else None
+    archive = open_archive(place)
+    names = [place] if place.is_file() else [place / name for name in (HEAD, ISSUED)]
+    result.inputs += [(str(name), _digest(name)) for name in names]
+    try:
+        checked = check_pack(archive, trust, backend, keys)
+    except Refuted as refusal:
+        result.findings.refuse(refusal)
+        return _conclude(result, False)
+    finally:
+        archive.close()
+    result.findings = checked.findings
+    language, head = arguments.lang, checked.head
+    if checked.log_head is not None:
+        _head_facts(result, checked.log_head, trust, language)
+    result.facts += [
+        (word("pack", language), f"{head.scope}, {_when(head.created)}"),
+        (word("items", language), f"{checked.present:,} / {head.items_count:,}"),
+        (word("withheld", language), f"{max(checked.absent, 0):,}"),
+    ]
+    return _conclude(result, checked.witnessed)
+
+
 def _when(milliseconds: int) -> str:
     from datetime import UTC, datetime
 

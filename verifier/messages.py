@@ -118,6 +118,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "advice": ("What to do", "建议"),
     "story": ("The story of consent", "同意记录的经过"),
     "by": ("by", "由"),
+    "pack": ("Evidence pack", "证据包"),
+    "items": ("Items here / in the pack", "现有项 / 包内总项"),
+    "withheld": ("Items withheld", "未提供的项"),
 }
 
 SENTENCES: dict[str, str] = {
@@ -163,6 +166,14 @@ COUNTED: dict[str, str] = {
     "tiles": "分块",
     "passkey confirmations": "通行密钥确认",
     "inclusion proof": "包含证明",
+    "record of the pack in the log": "日志中的证据包记录",
+    "items in the pack's tree": "证据包树中的项",
+    "items withheld from this copy of the pack": "此份证据包中未提供的项",
+    "the entry's content (not disclosed by this receipt)": "条目内容(此回执未披露)",
+    "the participant's signature (give --bundle to learn the participants' keys)": (
+        "参与方的签名(请用 --bundle 提供资料包以获知参与方的密钥)"
+    ),
+    "whose keys these are (give --policy)": "这些密钥属于谁(请用 --policy 指定策略)",
     "commitment": "承诺",
     "statement signature": "声明签名",
     "growth since the trusted checkpoint": "自可信检查点以来的增长",
