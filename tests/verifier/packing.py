@@ -1,4 +1,4 @@
-"""The forge's packs: a third maker of docs/spec/packs.md, recursive and without any library, whose every part a test may bend."""
+"""The forge's packs: a third maker of docs/spec/packs.md, recursive and without a library; tests bend its parts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Packing:
     """How a pack is made: by default honestly."""
 
     scope: str = "customer"
-    record: Callable[[Json], None] = lambda document: None
+    record: Callable[[Json], None] = lambda _: None
     """Changes the operator document before it is recorded."""
     chain: str | None = None
     values: dict[int, str] = field(default_factory=dict)

@@ -27,7 +27,8 @@ ALONE = "items/000003.json"
 
 def world_with(count: int = COUNT) -> tuple[World, list[int]]:
     """A log, and the indexes of one customer's entries in it."""
-    world = World(3).open()
+    world = World(3)
+    world.open()
     consent = world.grant()
     world.index_head()
     world.tick()
@@ -43,7 +44,7 @@ def checked(files: Files, world: World, root: Path, *, quorum: bool = False) -> 
     return check_pack(open_archive(write(files, root)), parse_trust(world.policy(quorum).encode()), BACKEND)
 
 
-def change(files: Files, name: str, edit: Callable[[dict[str, Any]], None]) -> Files:
+def change(files: Files, name: str, edit: Callable[[dict[str, Any]], object]) -> Files:
     members = json.loads(files[name])
     edit(members)
     return files | {name: encode(members)}
@@ -110,7 +111,7 @@ def set_head(**members: Any) -> Callable[[Files, World], Files]:
 
 
 def edit_path(edit: Callable[[list[dict[str, str]]], object]) -> Callable[[Files, World], Files]:
-    return lambda files, _: change(files, ALONE, lambda item: edit(item["path"]) and None)
+    return lambda files, _: change(files, ALONE, lambda item: edit(item["path"]))
 
 
 def value_of(files: Files, name: str) -> str:
