@@ -77,9 +77,7 @@ class Authenticator:
 
     def verify_user(self, succeeds: bool) -> None:
         """Whether the next ceremonies' user verification (finger, PIN) succeeds."""
-        self.session.send(
-            "WebAuthn.setUserVerified", {"authenticatorId": self.id, "isUserVerified": succeeds}
-        )
+        self.session.send("WebAuthn.setUserVerified", {"authenticatorId": self.id, "isUserVerified": succeeds})
 
     def credentials(self) -> list[dict[str, Any]]:
         """The passkeys on the device, as the DevTools protocol describes them."""

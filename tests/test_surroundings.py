@@ -100,9 +100,7 @@ def test_a_dropped_database_is_gone(postgres_server: engines.Server) -> None:
         postgres_server.connect("test_never_made")
 
 
-def test_absent_vectors_skip_on_a_laptop_and_fail_in_ci(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_absent_vectors_skip_on_a_laptop_and_fail_in_ci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CONFORMANCE_DIR", str(tmp_path / "absent"))
     monkeypatch.setenv("CI", "")
     with pytest.raises(pytest.skip.Exception, match="set CONFORMANCE_DIR"):

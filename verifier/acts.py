@@ -53,9 +53,7 @@ _ENDING = frozenset({"consent_id", "reason", "by"})
 
 MEMBERS: dict[str, frozenset[str]] = {
     "consent.request": frozenset({"consent_id", "terms"}),
-    "consent.authorise": frozenset(
-        {"consent_id", "version", "terms_hash", "accounts", "authoriser", "subject", "sca"}
-    ),
+    "consent.authorise": frozenset({"consent_id", "version", "terms_hash", "accounts", "authoriser", "subject", "sca"}),
     "consent.reject": _ENDING,
     "consent.suspend": _ENDING,
     "consent.resume": _ENDING,
@@ -107,9 +105,7 @@ def read_content(act: str, payload: Object) -> Object:
     if payload.keys() != members | COMMON:
         check_members(payload, members | COMMON, optional)
     if "relayed" in payload and payload["relayed"] is not True:
-        raise refuted(
-            Code.BAD_ENCODING, "`relayed` is true or absent", field="relayed", found=payload["relayed"]
-        )
+        raise refuted(Code.BAD_ENCODING, "`relayed` is true or absent", field="relayed", found=payload["relayed"])
     if act == "access.request":
         check_item(payload)
         return payload
@@ -146,9 +142,7 @@ def _references(payload: Object, name: str, low: int) -> None:
     check_sorted(texts, name)
     for text in texts:
         if not REFERENCE.fullmatch(text):
-            raise refuted(
-                Code.BAD_ENCODING, "not a reference", field=name, expected=REFERENCE.pattern, found=text
-            )
+            raise refuted(Code.BAD_ENCODING, "not a reference", field=name, expected=REFERENCE.pattern, found=text)
 
 
 def _check_request(payload: Object) -> None:

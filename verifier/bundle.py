@@ -107,7 +107,14 @@ class Auditor:
             workers.close()
         self._finish(tree.finish())
         return Audit(
-            self.origin, self.size, self.level, self.top.created, self.head, self.findings, self.backend.name, self.start
+            self.origin,
+            self.size,
+            self.level,
+            self.top.created,
+            self.head,
+            self.findings,
+            self.backend.name,
+            self.start,
         )
 
     def _pass(self, tree: Tree, workers: Workers) -> None:

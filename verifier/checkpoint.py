@@ -45,7 +45,5 @@ def parse_checkpoint(body: bytes) -> Checkpoint:
     if checkpoint.body() != body:
         raise refuted(Code.BAD_ENCODING, "not the one spelling of this checkpoint", found=body)
     if size == 0 and checkpoint.root != EMPTY_ROOT:
-        raise refuted(
-            Code.BAD_PROOF, "an empty log has another root", expected=EMPTY_ROOT, found=checkpoint.root
-        )
+        raise refuted(Code.BAD_PROOF, "an empty log has another root", expected=EMPTY_ROOT, found=checkpoint.root)
     return checkpoint

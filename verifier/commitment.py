@@ -31,9 +31,7 @@ def commit(opening: bytes, evidence: bytes) -> bytes:
     """The 32-byte commitment to `evidence`. HMAC pads short keys with zeros and hashes long ones, so that several
     openings would give one commitment: any length but 32 is refused (BAD_COMMITMENT)."""
     if len(opening) != OPENING_BYTES:
-        raise refuted(
-            Code.BAD_COMMITMENT, "the opening has a wrong length", expected=OPENING_BYTES, found=len(opening)
-        )
+        raise refuted(Code.BAD_COMMITMENT, "the opening has a wrong length", expected=OPENING_BYTES, found=len(opening))
     return hmac.digest(opening, tags.COMMITMENT + hashlib.sha256(evidence).digest(), "sha256")
 
 

@@ -62,9 +62,7 @@ def _row(source: tuple[str, ...], target: str, holder: str, recipient: str = "")
 
 
 MOVES: dict[str, Move] = {
-    "consent.reject": _row(
-        ("AWAITING", "PARTIAL"), "REJECTED", "customer holder system", "customer recipient"
-    ),
+    "consent.reject": _row(("AWAITING", "PARTIAL"), "REJECTED", "customer holder system", "customer recipient"),
     "consent.suspend": _row(("ACTIVE",), "SUSPENDED", "customer holder court system"),
     "consent.pause": _row(("ACTIVE",), "PAUSED", "customer guardian"),
     "consent.revoke": _row(OPEN, "REVOKED", "customer guardian court holder", "customer recipient"),
@@ -90,15 +88,11 @@ def transition(
     if act == "consent.request":
         return _request(registry, consent, signer, content, time, index)
     if consent is None:
-        raise _bad(
-            "no consent with this id was requested before", "a consent.request at a lower index", "none"
-        )
+        raise _bad("no consent with this id was requested before", "a consent.request at a lower index", "none")
     status = effective_status(consent, time)
     if act == "consent.expire":
         if consent.status not in OPEN or status != "EXPIRED":
-            raise _bad(
-                "the consent has not expired", f"time of at least {consent.terms.expires_at * 1000}", time
-            )
+            raise _bad("the consent has not expired", f"time of at least {consent.terms.expires_at * 1000}", time)
         return replace(consent, status="EXPIRED", basis=index)
     if act == "consent.authorise":
         return _authorise(consent, status, signer, content, index)
@@ -108,9 +102,7 @@ def transition(
 
 
 def _target(consent: Consent, status: str, act: str, signer: str, by: str) -> str:
-    move = (
-        _row(LIVE[1:], "ACTIVE", " ".join(RESUMES.get(status, ()))) if act == "consent.resume" else MOVES[act]
-    )
+    move = _row(LIVE[1:], "ACTIVE", " ".join(RESUMES.get(status, ()))) if act == "consent.resume" else MOVES[act]
     _check_status(act, status, move.source)
     if signer == consent.terms.holder:
         allowed = move.holder
@@ -142,9 +134,7 @@ def _check_terms(registry: Registry, terms: Terms, signer: str, time: int) -> No
     if terms.recipient != signer:
         raise _bad("the recipient of the terms is not the signer", signer, terms.recipient)
     if not registry.has_role(terms.holder, "holder") or registry.is_suspended(terms.holder):
-        raise _bad(
-            "the holder of the terms is not an active holder", "a registered, active holder", terms.holder
-        )
+        raise _bad("the holder of the terms is not an active holder", "a registered, active holder", terms.holder)
 
 
 def _request(
@@ -203,9 +193,7 @@ def _authorise(consent: Consent, status: str, signer: str, content: Object, inde
             basis=index,
         )
     if not complete:
-        return replace(
-            consent, pending=replace(pending, authorisers=authorisers, accounts=accounts), basis=index
-        )
+        return replace(consent, pending=replace(pending, authorisers=authorisers, accounts=accounts), basis=index)
     return replace(
         consent,
         version=version,

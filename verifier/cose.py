@@ -50,18 +50,14 @@ class Receipt:
     def verify_consistency(self, old_root: bytes, key: Ed25519Key | P256Key, backend: Backend) -> bytes:
         """The tree with `old_root` begins a tree whose root `key` signed; the new root. Raises as above."""
         if len(self.consistency) != 1:
-            raise refuted(
-                Code.BAD_PROOF, "not a receipt with one consistency proof", found=len(self.consistency)
-            )
+            raise refuted(Code.BAD_PROOF, "not a receipt with one consistency proof", found=len(self.consistency))
         old, new, path = self.consistency[0]
         if not 0 < old < new:
             raise refuted(Code.BAD_PROOF, "the sizes are not in order", found=(old, new))
         seeded = (old_root, *path) if old & (old - 1) == 0 else path
         found, root = consistency_roots(old, new, seeded)
         if found != old_root:
-            raise refuted(
-                Code.BAD_PROOF, "the proof does not lead to the old root", expected=old_root, found=found
-            )
+            raise refuted(Code.BAD_PROOF, "the proof does not lead to the old root", expected=old_root, found=found)
         self._verify_signature(root, key, backend)
         return root
 
@@ -74,9 +70,7 @@ class Receipt:
                 expected=key.alg,
                 found=algorithm,
             )
-        message = (
-            b"\x84\x6aSignature1" + _bstr(self.protected) + _bstr(b"") + _bstr(root)
-        )  # RFC 9052 section 4.4
+        message = b"\x84\x6aSignature1" + _bstr(self.protected) + _bstr(b"") + _bstr(root)  # RFC 9052 section 4.4
         backend.verify(key, message, self.signature)
 
 
@@ -97,10 +91,7 @@ def parse_receipt(data: bytes) -> Receipt:
     if (
         not isinstance(critical, list)
         or (CRIT in headers and not critical)
-        or any(
-            not isinstance(label, int) or label not in _UNDERSTOOD or label not in headers
-            for label in critical
-        )
+        or any(not isinstance(label, int) or label not in _UNDERSTOOD or label not in headers for label in critical)
     ):
         raise _bad("a critical header that is not understood", protected)
     if not unprotected.keys().isdisjoint(headers.keys()):
@@ -120,17 +111,11 @@ def _proofs(proofs: dict[Key, Cbor], kind: int) -> tuple[tuple[int, int, tuple[b
     read = []
     for item in wrapped:
         match decode_cbor(item) if isinstance(item, bytes) else None:
-            case [int(first), int(second), list(path)] if not isinstance(first, bool) and not isinstance(
-                second, bool
-            ):
+            case [int(first), int(second), list(path)] if not isinstance(first, bool) and not isinstance(second, bool):
                 hashes = tuple(h for h in path if isinstance(h, bytes) and len(h) == HASH)
             case _:
                 raise _bad("not a proof of two numbers and a path", item)
-        if (
-            len(hashes) != len(path)
-            or len(hashes) > 64
-            or not (0 <= first <= MAX_SIZE and 0 <= second <= MAX_SIZE)
-        ):
+        if len(hashes) != len(path) or len(hashes) > 64 or not (0 <= first <= MAX_SIZE and 0 <= second <= MAX_SIZE):
             raise _bad("a number or a path of a proof is out of bounds", item)
         read.append((first, second, hashes))
     return tuple(read)

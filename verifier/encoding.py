@@ -125,9 +125,7 @@ def check_members(value: Object, required: Collection[str], optional: Collection
         _bad(
             "members are missing or unknown",
             expected=", ".join(sorted(required)),
-            found="; ".join(
-                [f"missing {name}" for name in missing] + [f"unknown {name}" for name in surplus]
-            ),
+            found="; ".join([f"missing {name}" for name in missing] + [f"unknown {name}" for name in surplus]),
         )
 
 
@@ -236,12 +234,6 @@ def encode_base64url(raw: bytes) -> str:
 
 def decode_decimal(text: str, limit: int = 2**63 - 1) -> int:
     """`0` or ASCII digits without a leading zero, at most `limit`."""
-    if not (
-        text.isascii()
-        and text.isdigit()
-        and len(text) <= 20
-        and str(int(text)) == text
-        and int(text) <= limit
-    ):
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and str(int(text)) == text and int(text) <= limit):
         _bad("not a canonical decimal within its bounds", expected=f"0 to {limit}", found=text)
     return int(text)

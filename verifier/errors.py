@@ -112,9 +112,7 @@ def refuted(
     field: str | None = None,
 ) -> Refuted:
     """The exception for one defect, to be raised by the caller. `expected` and `found` are made safe to print."""
-    return Refuted(
-        Defect(code, sentence, Place(index, file, line, field), printable(expected), printable(found))
-    )
+    return Refuted(Defect(code, sentence, Place(index, file, line, field), printable(expected), printable(found)))
 
 
 @contextmanager
@@ -148,7 +146,5 @@ def printable(value: object, limit: int = 160) -> str:
         text = f"an integer of {value.bit_length()} bits"
     else:
         text = str(value)
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
-    )
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

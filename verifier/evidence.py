@@ -51,9 +51,7 @@ class Misbehaviour:
             return f"{self.a.checkpoint.origin} signed two different trees of {self.a.size} entries"
         told = f"{self.a.checkpoint.origin} signed a tree of {self.b.size} entries that does not begin with "
         told += f"the {self.a.size} entries it signed before"
-        return (
-            told if self.proven else told + " (a claim: the path that would prove it is not in the evidence)"
-        )
+        return told if self.proven else told + " (a claim: the path that would prove it is not in the evidence)"
 
 
 def judge(a: Head, b: Head, proof: Sequence[bytes] = ()) -> Misbehaviour:
@@ -122,7 +120,5 @@ def check_evidence(data: bytes, backend: Backend, log_keys: Sequence[NoteKey] = 
     )
     found = judge(a, b, proof)
     if found.kind != kind or (kind == SAME_SIZE and proof):
-        raise refuted(
-            Code.BAD_PROOF, "the evidence is of another kind than it says", expected=found.kind, found=kind
-        )
+        raise refuted(Code.BAD_PROOF, "the evidence is of another kind than it says", expected=found.kind, found=kind)
     return found

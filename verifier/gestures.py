@@ -43,9 +43,7 @@ class Gestures:
         if credential in self.used:
             raise _bad("the credential was enrolled before", "a new credential", credential, "credential_id")
         self.used.add(credential)
-        self.enrolled[credential] = Enrolment(
-            chain.decode(), holder, str(content["public_key"]), str(content["rp_id"])
-        )
+        self.enrolled[credential] = Enrolment(chain.decode(), holder, str(content["public_key"]), str(content["rp_id"]))
 
     def unenrol(self, chain: bytes, content: Object) -> None:
         """A subject.unenrol. Raises Refuted(CONSENT_INVALID)."""
@@ -82,9 +80,7 @@ class Gestures:
             )
         assertion = parse_assertion({**record, "public_key": known.public_key})
         if assertion.rp_id != known.rp_id:
-            raise _bad(
-                "the passkey was enrolled for another place", known.rp_id, assertion.rp_id, "assertion.rp_id"
-            )
+            raise _bad("the passkey was enrolled for another place", known.rp_id, assertion.rp_id, "assertion.rp_id")
         _check_origin(assertion.origin, assertion.rp_id)
         if len(assertion.authenticator_data) != 37:
             raise _bad(

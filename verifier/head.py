@@ -64,6 +64,4 @@ def open_head(
                 expected=s.key.name if origin is None else origin,
                 found=checkpoint.origin,
             )
-    return Head(
-        checkpoint, data, log, tuple(s for s in signed if s.key in witnesses and s.key.kind == COSIGNATURE)
-    )
+    return Head(checkpoint, data, log, tuple(s for s in signed if s.key in witnesses and s.key.kind == COSIGNATURE))

@@ -47,9 +47,7 @@ class Forked(Refuted):
     def __init__(self, found: Misbehaviour, file: Path | None) -> None:
         where = None if file is None else str(file)
         super().__init__(
-            refuted(
-                Code.EQUIVOCATION, found.sentence, expected=found.a.root, found=found.b.root, file=where
-            ).defect
+            refuted(Code.EQUIVOCATION, found.sentence, expected=found.a.root, found=found.b.root, file=where).defect
         )
         self.misbehaviour, self.file = found, file
 
@@ -127,9 +125,7 @@ def follow(
     file), ROLLBACK for a checkpoint smaller than the trusted one (which stays), BAD_SIGNATURE, BAD_PROOF,
     BAD_ENCODING; CannotCheck when the log or the state cannot be read.
     """
-    offered = open_head(
-        source.read("checkpoint", MAX_NOTE), log_keys, backend, witnesses=witnesses, origin=origin
-    )
+    offered = open_head(source.read("checkpoint", MAX_NOTE), log_keys, backend, witnesses=witnesses, origin=origin)
     name = offered.checkpoint.origin
     kept = state.load(name)
     if kept is None:
@@ -151,13 +147,9 @@ def follow(
         if offered.size >= trusted.size:
             raise
         # A log that lost its newer tiles cannot prove the older checkpoint; it is a rollback all the same.
-        raise _rollback(
-            offered, trusted, "and its tiles do not show that the one continues the other"
-        ) from None
+        raise _rollback(offered, trusted, "and its tiles do not show that the one continues the other") from None
     if offered.size < trusted.size:
-        raise _rollback(
-            offered, trusted, "though it is an older state of the same tree; the newer one stays trusted"
-        )
+        raise _rollback(offered, trusted, "though it is an older state of the same tree; the newer one stays trusted")
     if offered.size > trusted.size:
         state.save(name, offered.note)
         return Followed(Progress.GREW, offered, trusted, tiles)

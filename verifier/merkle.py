@@ -143,9 +143,7 @@ def check_subtree(start: int, end: int, size: int) -> None:
         raise _bad("not a valid subtree", found=f"[{start}, {end}) of {size}")
 
 
-def verify_subtree_inclusion(
-    index: int, start: int, end: int, leaf: bytes, path: Sequence[bytes], root: bytes
-) -> None:
+def verify_subtree_inclusion(index: int, start: int, end: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> None:
     """The leaf hash is leaf `index` of the log, within the subtree [start, end) with this root; else BAD_PROOF."""
     check_subtree(start, end, end)
     if not start <= index < end:
@@ -170,9 +168,7 @@ def verify_subtree_consistency(
         seed, rest = (subtree_root, path) if fn == sn else (path[0], path[1:])
         found = _fold(fn, sn, tn, seed, rest)
     if found[0] != subtree_root:
-        raise _bad(
-            "the consistency proof does not lead to the old root", expected=subtree_root, found=found[0]
-        )
+        raise _bad("the consistency proof does not lead to the old root", expected=subtree_root, found=found[0])
     if found[1] != root:
         raise _bad("the consistency proof does not lead to the new root", expected=root, found=found[1])
 

@@ -300,7 +300,12 @@ class _Check:
             )
         check_members(document, {"commitment", "items_count", "scope", "type", "v"})
         get_integer(document, "v", 1, 1)
-        said = (get_bytes(document, "commitment", 32), get_integer(document, "items_count"), document["scope"], leaf.time)
+        said = (
+            get_bytes(document, "commitment", 32),
+            get_integer(document, "items_count"),
+            document["scope"],
+            leaf.time,
+        )
         wanted = (head.commitment, head.items_count, head.scope, head.created)
         for name, expected, found in zip(("commitment", "items_count", "scope", "created"), said, wanted, strict=True):
             if expected != found:

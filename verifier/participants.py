@@ -81,9 +81,7 @@ class Registry:
         kind = get_text(document, "type", 64)
         members = MEMBERS.get(kind)
         if members is None:
-            raise refuted(
-                Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind
-            )
+            raise refuted(Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind)
         check_members(document, members | {"type", "v"})
         get_integer(document, "v", 1, 1)
         if (index == 0) != (kind == "ledger.opened"):
@@ -132,9 +130,7 @@ class Registry:
         key = self.keys.get(get_text(document, "kid", 64, KID))
         get_text(document, "reason", 64, CODE)
         if key is None or key.owner != owner or key.revoked is not None:
-            raise _bad(
-                "only an active key of the participant can be revoked", "an active key", document["kid"]
-            )
+            raise _bad("only an active key of the participant can be revoked", "an active key", document["kid"])
         key.revoked = index
 
     def _participant_suspended(self, document: Object, _: int) -> None:

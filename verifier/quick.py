@@ -198,7 +198,9 @@ class QuickReader:
         match = self._single.fullmatch(payload)
         if match is None:
             raise _Other
-        accounts, consent, present, since, iat, interaction, iss, jti, permissions, purpose, relayed, until = match.groups()
+        accounts, consent, present, since, iat, interaction, iss, jti, permissions, purpose, relayed, until = (
+            match.groups()
+        )
         return iat, iss, jti, relayed, (accounts, consent, present, since, interaction, permissions, purpose, until)
 
     def _read_batch(

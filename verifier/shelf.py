@@ -105,9 +105,7 @@ class Shelf:
         if self._cold is None:
             self._directory = tempfile.TemporaryDirectory(prefix="consent-verify-")
             self._cold = sqlite3.connect(Path(self._directory.name) / "chains", isolation_level=None)
-            self._cold.executescript(
-                "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-8000;"
-            )
+            self._cold.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-8000;")
             self._cold.execute("CREATE TABLE chain (name BLOB PRIMARY KEY, record TEXT) WITHOUT ROWID")
         return self._cold
 

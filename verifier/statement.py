@@ -68,9 +68,7 @@ def parse_envelope(jws: str | bytes) -> Envelope:
     header = decode_canonical(decode_base64url(match[1]), MAX_STATEMENT)
     alg, kid = header.get("alg"), header.get("kid")
     if header.keys() != {"alg", "kid", "typ"} or header["typ"] != TYPE or alg not in ALGORITHMS:
-        raise _refused(
-            "the header is not that of a statement", found=header, expected=f"alg, kid, typ {TYPE}"
-        )
+        raise _refused("the header is not that of a statement", found=header, expected=f"alg, kid, typ {TYPE}")
     if not isinstance(kid, str) or not _KID.fullmatch(kid):
         raise _refused("the key id has a form that is not allowed", found=kid, expected=_KID.pattern)
     signed = f"{match[1]}.{match[2]}".encode("ascii")

@@ -67,9 +67,7 @@ class Terms:
 def check_sorted(texts: list[str], name: str) -> None:
     """Sorted and unique, else BAD_ENCODING: one set has one spelling."""
     if texts != sorted(set(texts)):
-        raise refuted(
-            Code.BAD_ENCODING, "the list is not sorted and unique", field=name, found=", ".join(texts)
-        )
+        raise refuted(Code.BAD_ENCODING, "the list is not sorted and unique", field=name, found=", ".join(texts))
 
 
 def check_codes(texts: list[str], name: str) -> None:

@@ -66,9 +66,7 @@ def split_entries(data: bytes, limit: int = WIDTH) -> list[bytes]:
         start = at + 2
         at = start + int.from_bytes(data[start - 2 : start])
         if start > end or at > end or len(entries) == limit:
-            raise refuted(
-                Code.BAD_ENCODING, "an entry bundle ends within an entry or has too many", found=len(entries)
-            )
+            raise refuted(Code.BAD_ENCODING, "an entry bundle ends within an entry or has too many", found=len(entries))
         entries.append(data[start:at])
     return entries
 
@@ -120,9 +118,7 @@ class TileReader:
         if n == full and width:
             return self.edge[level]
         if not 0 <= n < full:
-            raise refuted(
-                Code.BAD_PROOF, "the tile is not within the tree", file=tile_path(level, n), found=n
-            )
+            raise refuted(Code.BAD_PROOF, "the tile is not within the tree", file=tile_path(level, n), found=n)
         known = self._trusted.get((level, n))
         if known is None:
             known = self._fetch(level, n, WIDTH)
@@ -159,9 +155,7 @@ class TileReader:
         with located(file=path):
             entries = self._entries.split(data, count)
             if len(entries) != count:
-                raise refuted(
-                    Code.BAD_ENCODING, "a bundle has too few entries", expected=count, found=len(entries)
-                )
+                raise refuted(Code.BAD_ENCODING, "a bundle has too few entries", expected=count, found=len(entries))
             for position, (entry, leaf) in enumerate(zip(entries, hashes, strict=False)):
                 found = self._entries.hash(entry)
                 if found != leaf:

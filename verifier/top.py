@@ -159,6 +159,4 @@ class Top:
         found: object,
         field: str | None = None,
     ) -> None:
-        self._findings.add(
-            Defect(code, sentence, Place(file=file, field=field), printable(expected), printable(found))
-        )
+        self._findings.add(Defect(code, sentence, Place(file=file, field=field), printable(expected), printable(found)))

@@ -21,7 +21,9 @@ from verifier.tiles import MAX_BUNDLE, split_entries, split_hashes, tile_path
 class Tree:
     """The tree of `size` entries from `start` on, growing in `growth`."""
 
-    def __init__(self, archive: Archive, findings: Findings, links: Links, growth: Growth, start: int, size: int) -> None:
+    def __init__(
+        self, archive: Archive, findings: Findings, links: Links, growth: Growth, start: int, size: int
+    ) -> None:
         self._archive, self._findings, self._links, self._growth = archive, findings, links, growth
         self._start, self._size = start, size
         self._level_0: list[bytes] | None = None
@@ -136,6 +138,4 @@ class Tree:
     def _file(
         self, code: Code, sentence: str, file: str, expected: object, found: object, index: int | None = None
     ) -> None:
-        self._findings.add(
-            Defect(code, sentence, Place(index, file=file), printable(expected), printable(found))
-        )
+        self._findings.add(Defect(code, sentence, Place(index, file=file), printable(expected), printable(found)))

@@ -64,16 +64,12 @@ class Trust:
     def check_current(self, at_ms: int) -> None:
         """The file has not expired at `at_ms`; else CannotCheck."""
         if self.expires is not None and at_ms >= self.expires:
-            raise CannotCheck(
-                f"the trust file expired at {self.expires} ms; get a newer one from those who issue it"
-            )
+            raise CannotCheck(f"the trust file expired at {self.expires} ms; get a newer one from those who issue it")
 
     def check_not_older(self, version: int) -> None:
         """The file is not older than one used before; else CannotCheck."""
         if self.version < version:
-            raise CannotCheck(
-                f"trust file version {self.version} is older than version {version}, used before"
-            )
+            raise CannotCheck(f"trust file version {self.version} is older than version {version}, used before")
 
     def _covers(self, signed: Signed, size: int) -> bool:
         first, last = self.intervals.get(signed.key.vkey, (0, None))
@@ -112,12 +108,8 @@ def _intervals(keys: Json, policy: Policy) -> dict[str, tuple[int, int | None]]:
             raise CannotCheck("the trust file cannot be used: an item of keys is not an object")
         check_members(item, {"vkey", "valid_from_size", "valid_to_size"})
         vkey, first = get_text(item, "vkey", 1_000), get_integer(item, "valid_from_size")
-        last = (
-            None if item["valid_to_size"] is None else get_integer(item, "valid_to_size", first, MAX_INTEGER)
-        )
+        last = None if item["valid_to_size"] is None else get_integer(item, "valid_to_size", first, MAX_INTEGER)
         if vkey not in known or vkey in intervals:
-            raise CannotCheck(
-                f"the trust file cannot be used: the key {vkey!r} is listed twice or not in the policy"
-            )
+            raise CannotCheck(f"the trust file cannot be used: the key {vkey!r} is listed twice or not in the policy")
         intervals[vkey] = (first, last)
     return intervals

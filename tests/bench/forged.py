@@ -14,7 +14,21 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from tests.verifier.forge import ORIGIN, RECIPIENT, Signer, World, b64u, chain_of, encode, leaf_hash, node, sha, tile_name, tree, write
+from tests.verifier.forge import (
+    ORIGIN,
+    RECIPIENT,
+    Signer,
+    World,
+    b64u,
+    chain_of,
+    encode,
+    leaf_hash,
+    node,
+    sha,
+    tile_name,
+    tree,
+    write,
+)
 
 PER_CONSENT = 30
 BLOCK = 2_048
@@ -58,9 +72,19 @@ def make(count: int, root: Path, *, signed: bool = True) -> None:
                 world.chains[chain] = (seq + 1, out.hashes[-1])
     top = out.finish()
     level = "full" if signed else "none"
-    manifest = {"created": time, "evidence": level, "format": "consent-ledger-bundle/1", "origin": ORIGIN, "size": count, "v": 1}
+    manifest = {
+        "created": time,
+        "evidence": level,
+        "format": "consent-ledger-bundle/1",
+        "origin": ORIGIN,
+        "size": count,
+        "v": 1,
+    }
     policy = world.policy()
-    write({"manifest.json": encode(manifest), "checkpoint": world.checkpoint(count, root=top), "policy": policy.encode()}, out.root)
+    write(
+        {"manifest.json": encode(manifest), "checkpoint": world.checkpoint(count, root=top), "policy": policy.encode()},
+        out.root,
+    )
     (root / "policy").write_text(policy)
 
 

@@ -263,8 +263,11 @@ def claims(outcome: Json, then: Callable[[World], object]) -> Callable[[World], 
     return tell
 
 
-ALLOW = {"decision": "allow", "reasons": [], "obligations": {"directions": ["credit"], "from": 0, "masks": ["pan"],
-                                                             "to": 0}}
+ALLOW = {
+    "decision": "allow",
+    "reasons": [],
+    "obligations": {"directions": ["credit"], "from": 0, "masks": ["pan"], "to": 0},
+}
 
 
 def lie(prepare: Callable[[World], str], outcome: Json, iss: str = RECIPIENT, **item: Any) -> Callable[[World], None]:
@@ -349,8 +352,11 @@ def header(**changes: Any) -> Callable[[World], None]:
         top = {"alg": "EdDSA", "kid": f"{RECIPIENT}.1", "typ": "consent-statement+jwt", **changes}
         terms = world.terms()
         payload = world.payload(RECIPIENT, "consent.request", consent_id=world.consent_id(), terms=terms)
-        world.submit(payload, {"consent_version": 1, "ruleset": 1, "status": "AWAITING"},
-                     jws=world.signers[RECIPIENT].sign(payload, top))
+        world.submit(
+            payload,
+            {"consent_version": 1, "ruleset": 1, "status": "AWAITING"},
+            jws=world.signers[RECIPIENT].sign(payload, top),
+        )
 
     return tell
 
@@ -470,8 +476,16 @@ def registered_twice(world: World) -> None:
 
 
 def small_key(world: World) -> None:
-    world.operator({"type": "key.added", "participant": HOLDER, "kid": "small", "alg": "EdDSA", "use": "statement",
-                    "jwk": {"crv": "Ed25519", "kty": "OKP", "x": b64u(b"\1" + bytes(31))}})
+    world.operator(
+        {
+            "type": "key.added",
+            "participant": HOLDER,
+            "kid": "small",
+            "alg": "EdDSA",
+            "use": "statement",
+            "jwk": {"crv": "Ed25519", "kty": "OKP", "x": b64u(b"\1" + bytes(31))},
+        }
+    )
 
 
 def lone_approver(world: World) -> None:
@@ -502,69 +516,179 @@ def removed_leaf(world: World) -> None:
 N = 15  # entries of World.open(): 7; a grant adds 3; see the tests that name indexes
 CASES = [
     # leaves and their bytes
-    Case("a commitment in a leaf is changed", "BAD_PROOF", damaged(set_entry(40, lambda leaf: leaf.update(
-        commitment=b64u(bytes(32))))), 40),
-    Case("a leaf has a space", "BAD_ENCODING", damaged(raw_entry(41, lambda e: e.replace(b",", b", ", 1))), 41, case="E03"),
-    Case("a leaf spells a letter as an escape", "BAD_ENCODING", damaged(raw_entry(41, lambda e: e.replace(
-        b'"kind":"c', b'"kind":"\\u0063'))), 41, case="E03"),
-    Case("a leaf has a member twice", "BAD_ENCODING", damaged(raw_entry(42, lambda e: e.replace(
-        b'"v":1}', b'"v":1,"v":1}'))), 42, case="E01"),
-    Case("a leaf has a float", "BAD_ENCODING", damaged(raw_entry(42, lambda e: e.replace(b'"v":1}', b'"v":1.0}'))), 42,
-         case="E02"),
-    Case("a leaf has a number beyond 2^53", "BAD_ENCODING", damaged(raw_entry(42, lambda e: e.replace(
-        b'"seq":', b'"seq":9007199254740992'))), 42, case="E04"),
-    Case("a leaf lacks a member", "BAD_ENCODING", damaged(set_entry(43, lambda leaf: leaf.pop("seq") and None)), 43,
-         case="E07"),
-    Case("a leaf has an unknown member", "BAD_ENCODING", damaged(set_entry(43, lambda leaf: leaf.update(x=1))), 43,
-         case="E07"),
+    Case(
+        "a commitment in a leaf is changed",
+        "BAD_PROOF",
+        damaged(set_entry(40, lambda leaf: leaf.update(commitment=b64u(bytes(32))))),
+        40,
+    ),
+    Case(
+        "a leaf has a space",
+        "BAD_ENCODING",
+        damaged(raw_entry(41, lambda e: e.replace(b",", b", ", 1))),
+        41,
+        case="E03",
+    ),
+    Case(
+        "a leaf spells a letter as an escape",
+        "BAD_ENCODING",
+        damaged(raw_entry(41, lambda e: e.replace(b'"kind":"c', b'"kind":"\\u0063'))),
+        41,
+        case="E03",
+    ),
+    Case(
+        "a leaf has a member twice",
+        "BAD_ENCODING",
+        damaged(raw_entry(42, lambda e: e.replace(b'"v":1}', b'"v":1,"v":1}'))),
+        42,
+        case="E01",
+    ),
+    Case(
+        "a leaf has a float",
+        "BAD_ENCODING",
+        damaged(raw_entry(42, lambda e: e.replace(b'"v":1}', b'"v":1.0}'))),
+        42,
+        case="E02",
+    ),
+    Case(
+        "a leaf has a number beyond 2^53",
+        "BAD_ENCODING",
+        damaged(raw_entry(42, lambda e: e.replace(b'"seq":', b'"seq":9007199254740992'))),
+        42,
+        case="E04",
+    ),
+    Case(
+        "a leaf lacks a member",
+        "BAD_ENCODING",
+        damaged(set_entry(43, lambda leaf: leaf.pop("seq") and None)),
+        43,
+        case="E07",
+    ),
+    Case(
+        "a leaf has an unknown member",
+        "BAD_ENCODING",
+        damaged(set_entry(43, lambda leaf: leaf.update(x=1))),
+        43,
+        case="E07",
+    ),
     Case("a leaf has version 2", "BAD_ENCODING", damaged(set_entry(44, lambda leaf: leaf.update(v=2))), 44, case="E08"),
-    Case("a hash in a leaf has non-zero tail bits", "BAD_ENCODING", damaged(raw_entry(44, lambda e: e.replace(
-        b'","index"', b'B","index"', 1).replace(b'AB","index"', b'B","index"', 1))), 44, case="E09"),
-    Case("a leaf is a hundred thousand arrays deep", "BAD_ENCODING", damaged(raw_entry(45, lambda e: b"[" * 60_000)), 45,
-         case="E05"),
+    Case(
+        "a hash in a leaf has non-zero tail bits",
+        "BAD_ENCODING",
+        damaged(
+            raw_entry(44, lambda e: e.replace(b'","index"', b'B","index"', 1).replace(b'AB","index"', b'B","index"', 1))
+        ),
+        44,
+        case="E09",
+    ),
+    Case(
+        "a leaf is a hundred thousand arrays deep",
+        "BAD_ENCODING",
+        damaged(raw_entry(45, lambda e: b"[" * 60_000)),
+        45,
+        case="E05",
+    ),
     Case("two leaves are swapped in the bundle", "BAD_PROOF", damaged(swap(50, 51)), 50, case="C02"),
     # tiles, bundles, checkpoint
     Case("a hash in a tile is changed", "BAD_PROOF", damaged(flip("tile/0/000", 32 * 77)), 77, case="M01"),
     Case("a hash in an upper tile is changed", "BAD_PROOF", damaged(flip("tile/1/000.p/1", 3)), file="tile/1/000.p/1"),
     Case("a tile is missing", "BAD_PROOF", damaged(remove("tile/0/000")), file="tile/0/000"),
-    Case("a tile is cut short", "BAD_ENCODING", damaged(lambda f, w: f.update({"tile/0/000": f["tile/0/000"][:-1]})),
-         file="tile/0/000"),
+    Case(
+        "a tile is cut short",
+        "BAD_ENCODING",
+        damaged(lambda f, w: f.update({"tile/0/000": f["tile/0/000"][:-1]})),
+        file="tile/0/000",
+    ),
     Case("an entry bundle is missing", "BAD_ENCODING", damaged(remove("tile/entries/000")), 0),
-    Case("an entry bundle is cut short", "BAD_ENCODING", damaged(lambda f, w: f.update(
-        {"tile/entries/000": f["tile/entries/000"][:-9]})), 0),
+    Case(
+        "an entry bundle is cut short",
+        "BAD_ENCODING",
+        damaged(lambda f, w: f.update({"tile/entries/000": f["tile/entries/000"][:-9]})),
+        0,
+    ),
     Case("a file that does not belong", "BAD_ENCODING", damaged(put("tile/0/007", b"x")), file="tile/0/007"),
-    Case("the root in the checkpoint is changed", "BAD_SIGNATURE", damaged(lambda f, w: f.update(
-        checkpoint=w.checkpoint(root=bytes(32)).partition(b"\n\n")[0] + b"\n\n" + f["checkpoint"].partition(b"\n\n")[2])),
-        file="checkpoint"),
-    Case("the log signs another root", "BAD_PROOF", damaged(lambda f, w: f.update(checkpoint=w.checkpoint(root=bytes(32)))),
-         file="checkpoint"),
-    Case("the size in the checkpoint has a leading zero", "BAD_SIGNATURE", damaged(checkpoint_line(
-        lambda note: note.replace(b"\n", b"\n0", 1))), file="checkpoint", case="M04"),
+    Case(
+        "the root in the checkpoint is changed",
+        "BAD_SIGNATURE",
+        damaged(
+            lambda f, w: f.update(
+                checkpoint=w.checkpoint(root=bytes(32)).partition(b"\n\n")[0]
+                + b"\n\n"
+                + f["checkpoint"].partition(b"\n\n")[2]
+            )
+        ),
+        file="checkpoint",
+    ),
+    Case(
+        "the log signs another root",
+        "BAD_PROOF",
+        damaged(lambda f, w: f.update(checkpoint=w.checkpoint(root=bytes(32)))),
+        file="checkpoint",
+    ),
+    Case(
+        "the size in the checkpoint has a leading zero",
+        "BAD_SIGNATURE",
+        damaged(checkpoint_line(lambda note: note.replace(b"\n", b"\n0", 1))),
+        file="checkpoint",
+        case="M04",
+    ),
     Case("the checkpoint is signed by a stranger", "BAD_SIGNATURE", damaged(other_log), file="checkpoint", case="M05"),
-    Case("a bad signature of the log beside a good one", "BAD_SIGNATURE", damaged(second_line), file="checkpoint",
-         case="M06"),
-    Case("a cosignature made over another root", "BAD_SIGNATURE", damaged(cosigned_elsewhere), file="checkpoint",
-         case="M11"),
+    Case(
+        "a bad signature of the log beside a good one",
+        "BAD_SIGNATURE",
+        damaged(second_line),
+        file="checkpoint",
+        case="M06",
+    ),
+    Case(
+        "a cosignature made over another root",
+        "BAD_SIGNATURE",
+        damaged(cosigned_elsewhere),
+        file="checkpoint",
+        case="M11",
+    ),
     Case("the manifest names another size", "BAD_PROOF", damaged(manifest(size=5)), file="manifest.json"),
-    Case("the manifest names another origin", "BAD_SIGNATURE", damaged(manifest(origin="other.example/1")),
-         file="manifest.json"),
+    Case(
+        "the manifest names another origin",
+        "BAD_SIGNATURE",
+        damaged(manifest(origin="other.example/1")),
+        file="manifest.json",
+    ),
     Case("the manifest has an unknown level", "BAD_ENCODING", damaged(manifest(evidence="most")), file="manifest.json"),
     Case("the policy file is missing", "BAD_ENCODING", damaged(remove("policy")), file="policy"),
     # evidence
     Case("an opening is changed", "BAD_COMMITMENT", damaged(edit_line(40, opening)), 40),
     Case("a body is changed", "BAD_COMMITMENT", damaged(edit_line(40, body)), 40),
     Case("an evidence line is missing", "BODY_MISSING", damaged(drop(40)), 40),
-    Case("two evidence lines are swapped", "BAD_ENCODING", damaged(lines(lambda rows, w: rows.__setitem__(
-        slice(10, 12), [rows[11], rows[10]]))), file="evidence/000.jsonl.gz"),
-    Case("an evidence line comes twice", "BAD_ENCODING", damaged(lines(lambda rows, w: rows.insert(10, rows[10]))),
-         file="evidence/000.jsonl.gz"),
-    Case("an evidence line is of an operator leaf", "BAD_ENCODING", damaged(lines(lambda rows, w: rows.insert(
-        0, rows[0].replace(b'"index":7', b'"index":2')))), 2),
-    Case("the evidence file is cut short", "BAD_ENCODING", damaged(lambda f, w: f.update(
-        {"evidence/000.jsonl.gz": f["evidence/000.jsonl.gz"][:-2000]})), file="evidence/000.jsonl.gz"),
+    Case(
+        "two evidence lines are swapped",
+        "BAD_ENCODING",
+        damaged(lines(lambda rows, w: rows.__setitem__(slice(10, 12), [rows[11], rows[10]]))),
+        file="evidence/000.jsonl.gz",
+    ),
+    Case(
+        "an evidence line comes twice",
+        "BAD_ENCODING",
+        damaged(lines(lambda rows, w: rows.insert(10, rows[10]))),
+        file="evidence/000.jsonl.gz",
+    ),
+    Case(
+        "an evidence line is of an operator leaf",
+        "BAD_ENCODING",
+        damaged(lines(lambda rows, w: rows.insert(0, rows[0].replace(b'"index":7', b'"index":2')))),
+        2,
+    ),
+    Case(
+        "the evidence file is cut short",
+        "BAD_ENCODING",
+        damaged(lambda f, w: f.update({"evidence/000.jsonl.gz": f["evidence/000.jsonl.gz"][:-2000]})),
+        file="evidence/000.jsonl.gz",
+    ),
     # lies about the order
     Case("a leaf names another previous leaf", "BAD_CHAIN", lying(bent(12, prev=b64u(bytes(32)))), 12),
-    Case("a leaf names another last leaf of its chain", "BAD_CHAIN", lying(bent(12, prev_in_chain=b64u(bytes(32)))), 12),
+    Case(
+        "a leaf names another last leaf of its chain", "BAD_CHAIN", lying(bent(12, prev_in_chain=b64u(bytes(32)))), 12
+    ),
     Case("a chain has a gap", "BAD_CHAIN", lying(bent(12, seq=9)), 12, case="C03"),
     Case("a chain repeats a number", "BAD_CHAIN", lying(bent(12, seq=1)), 12, case="C03"),
     Case("an index is skipped", "BAD_CHAIN", lying(bent(12, index=13)), 12),
@@ -593,23 +717,53 @@ CASES = [
     Case("a statement is an hour old", "TIME_INVALID", lying(statement(iat=START // 1000 - 3600)), 7),
     Case("a statement has an unknown member", "BAD_ENCODING", lying(statement(note="hello")), 7),
     # lies about the rules
-    Case("an access without a consent is allowed", "CONSENT_INVALID", lying(lie(lambda w: "urn:forge:none-at-all", ALLOW)),
-         7, case="L01"),
-    Case("an access wider than the consent is allowed", "CONSENT_INVALID", lying(lie(
-        granted(), ALLOW, permissions=["ReadParty"])), 10, case="L02"),
+    Case(
+        "an access without a consent is allowed",
+        "CONSENT_INVALID",
+        lying(lie(lambda w: "urn:forge:none-at-all", ALLOW)),
+        7,
+        case="L01",
+    ),
+    Case(
+        "an access wider than the consent is allowed",
+        "CONSENT_INVALID",
+        lying(lie(granted(), ALLOW, permissions=["ReadParty"])),
+        10,
+        case="L02",
+    ),
     Case("an access after revocation is allowed", "CONSENT_INVALID", lying(lie(revoked, ALLOW)), 11, case="L03"),
     Case("an access after expiry is allowed", "CONSENT_INVALID", lying(lie(expired, ALLOW)), 10, case="L04"),
-    Case("another recipient's access is allowed", "CONSENT_INVALID", lying(lie(granted(), ALLOW, OTHER)), 10, case="L05"),
+    Case(
+        "another recipient's access is allowed", "CONSENT_INVALID", lying(lie(granted(), ALLOW, OTHER)), 10, case="L05"
+    ),
     Case("one access too many a day is allowed", "CONSENT_INVALID", lying(lie(spent, ALLOW)), 11),
-    Case("an access for another purpose is allowed", "CONSENT_INVALID", lying(lie(granted(), ALLOW, purpose="MKT")), 10),
-    Case("an access to another account is allowed", "CONSENT_INVALID", lying(lie(
-        granted(), ALLOW, accounts=["a" * 22])), 10),
-    Case("a denial hides one of its reasons", "CONSENT_INVALID", lying(lie(
-        revoked, {"reasons": ["CONSENT_REVOKED"]}, purpose="MKT")), 11),
-    Case("a denial that the rules do not give", "CONSENT_INVALID", lying(lie(granted(), {
-        "decision": "deny", "reasons": ["PURPOSE_MISMATCH"], "obligations": {}})), 10),
-    Case("an obligation is dropped", "CONSENT_INVALID", lying(lie(granted(), {"obligations": {
-        "directions": ["credit"], "from": 0, "masks": [], "to": 0}})), 10),
+    Case(
+        "an access for another purpose is allowed", "CONSENT_INVALID", lying(lie(granted(), ALLOW, purpose="MKT")), 10
+    ),
+    Case(
+        "an access to another account is allowed",
+        "CONSENT_INVALID",
+        lying(lie(granted(), ALLOW, accounts=["a" * 22])),
+        10,
+    ),
+    Case(
+        "a denial hides one of its reasons",
+        "CONSENT_INVALID",
+        lying(lie(revoked, {"reasons": ["CONSENT_REVOKED"]}, purpose="MKT")),
+        11,
+    ),
+    Case(
+        "a denial that the rules do not give",
+        "CONSENT_INVALID",
+        lying(lie(granted(), {"decision": "deny", "reasons": ["PURPOSE_MISMATCH"], "obligations": {}})),
+        10,
+    ),
+    Case(
+        "an obligation is dropped",
+        "CONSENT_INVALID",
+        lying(lie(granted(), {"obligations": {"directions": ["credit"], "from": 0, "masks": [], "to": 0}})),
+        10,
+    ),
     Case("the count of the day is wrong", "CONSENT_INVALID", lying(lie(granted(), {"used_today": 4})), 10),
     Case("a decision rests on another basis", "CONSENT_INVALID", lying(lie(granted(), {"basis": 7})), 10),
     Case("a revocation is forgotten", "CONSENT_INVALID", lying(forgotten_revocation), 11),

@@ -140,7 +140,8 @@ class Forge:
         chain = chain_of(name)
         seq, head = self.chains.get(chain, (-1, bytes(32)))
         index = self._append(
-            {"chain": b64u(chain), "kind": kind, "prev_in_chain": b64u(head), "seq": seq + 1, **members})
+            {"chain": b64u(chain), "kind": kind, "prev_in_chain": b64u(head), "seq": seq + 1, **members}
+        )
         self.chains[chain] = (seq + 1, self.hashes[-1])
         return index
 
@@ -172,25 +173,48 @@ class Forge:
         return self
 
     def register(self, participant: str, roles: list[str]) -> None:
-        self.operator({"type": "participant.registered", "participant": participant, "name": participant,
-                       "roles": roles})
+        self.operator(
+            {"type": "participant.registered", "participant": participant, "name": participant, "roles": roles}
+        )
         self.add_key(participant, f"{participant}.1")
 
     def add_key(self, participant: str, kid: str) -> Signer:
         signer = Signer(kid, participant)
-        self.operator({"type": "key.added", "participant": participant, "kid": kid, "alg": "EdDSA",
-                       "use": "statement", "jwk": signer.jwk})
+        self.operator(
+            {
+                "type": "key.added",
+                "participant": participant,
+                "kid": kid,
+                "alg": "EdDSA",
+                "use": "statement",
+                "jwk": signer.jwk,
+            }
+        )
         self.signers[participant] = signer
         return signer
 
     # --- statements -----------------------------------------------------------------------------------------
 
     def payload(self, iss: str, act: str, **members: Any) -> Json:
-        return {"act": act, "aud": ORIGIN, "iat": self.time // 1000, "iss": iss, "jti": b64u(self.random.randbytes(16)),
-                "v": 1, **members}
+        return {
+            "act": act,
+            "aud": ORIGIN,
+            "iat": self.time // 1000,
+            "iss": iss,
+            "jti": b64u(self.random.randbytes(16)),
+            "v": 1,
+            **members,
+        }
 
-    def submit(self, payload: Json, outcome: Json | None, *, jws: str | None = None, kind: str = "consent",
-               name: str | None = None) -> int:
+    def submit(
+        self,
+        payload: Json,
+        outcome: Json | None,
+        *,
+        jws: str | None = None,
+        kind: str = "consent",
+        name: str | None = None,
+    ) -> int:
         jws = jws or self.signers[payload["iss"]].sign(payload)
         evidence: Json = {"act": payload["act"], "statements": [jws]}
         if outcome is not None:
@@ -236,12 +260,23 @@ class Forge:
             members |= {"evidence": body.decode(), "opening": b64u(opening)}
         return members
 
-    def files(self, level: str = "full", withheld: frozenset[int] = frozenset(), *, cosign: bool = False) -> dict[str, bytes]:
+    def files(
+        self, level: str = "full", withheld: frozenset[int] = frozenset(), *, cosign: bool = False
+    ) -> dict[str, bytes]:
         size = len(self.entries)
         files = {
-            "manifest.json": encode({"created": self.time, "evidence": level, "format": "consent-ledger-bundle/1",
-                                     "origin": ORIGIN, "size": size, "v": 1}),
-            "checkpoint": self.checkpoint(cosign=cosign), "policy": self.policy().encode(),
+            "manifest.json": encode(
+                {
+                    "created": self.time,
+                    "evidence": level,
+                    "format": "consent-ledger-bundle/1",
+                    "origin": ORIGIN,
+                    "size": size,
+                    "v": 1,
+                }
+            ),
+            "checkpoint": self.checkpoint(cosign=cosign),
+            "policy": self.policy().encode(),
         }
         row, tile_level = self.hashes, 0
         while row:
@@ -255,11 +290,15 @@ class Forge:
             files[tile_name("entries", n // 256, len(part))] = b"".join(len(e).to_bytes(2) + e for e in part)
         if level != "none":
             for shard in range(0, size, 65_536):
-                lines = [self.line(i) for i in range(shard, min(size, shard + 65_536))
-                         if i in self.evidence and i not in withheld]
+                lines = [
+                    self.line(i)
+                    for i in range(shard, min(size, shard + 65_536))
+                    if i in self.evidence and i not in withheld
+                ]
                 if lines:
                     files[tile_name(0, shard // 65_536, 256).replace("tile/0/", "evidence/") + ".jsonl.gz"] = (
-                        gzip.compress(b"".join(lines), 1, mtime=0))
+                        gzip.compress(b"".join(lines), 1, mtime=0)
+                    )
         return files
 
     def line(self, index: int) -> bytes:
@@ -305,11 +344,25 @@ class World(Forge):
 
     def terms(self, **changes: Any) -> Json:
         return {
-            "authorisers_required": 1, "expires_at": 0, "frequency_per_day": 0, "grade": 3, "history_from": 0,
-            "history_to": 0, "holder": HOLDER, "language": "en", "notice_hash": b64u(bytes(32)), "once": False,
-            "permissions": DEFAULT_PERMISSIONS, "purpose": {"code": "AIS", "text": "See my accounts"},
-            "recipient": RECIPIENT, "retention_days": 30, "separate_consents": [], "standard": "uk-ob",
-            "standard_version": "4.0", "starts_at": 0, **changes,
+            "authorisers_required": 1,
+            "expires_at": 0,
+            "frequency_per_day": 0,
+            "grade": 3,
+            "history_from": 0,
+            "history_to": 0,
+            "holder": HOLDER,
+            "language": "en",
+            "notice_hash": b64u(bytes(32)),
+            "once": False,
+            "permissions": DEFAULT_PERMISSIONS,
+            "purpose": {"code": "AIS", "text": "See my accounts"},
+            "recipient": RECIPIENT,
+            "retention_days": 30,
+            "separate_consents": [],
+            "standard": "uk-ob",
+            "standard_version": "4.0",
+            "starts_at": 0,
+            **changes,
         }
 
     def status(self, consent_id: str) -> str:
@@ -329,11 +382,20 @@ class World(Forge):
 
     def request(self, **changes: Any) -> str:
         consent_id, terms = self.consent_id(), self.terms(**changes)
-        self.consents[consent_id] = {"status": "AWAITING", "version": 1, "terms": terms, "basis": len(self.entries),
-                                     "accounts": [], "authorisers": [], "subject": self.reference(), "used": {},
-                                     "pending": None}
-        self.submit(self.payload(RECIPIENT, "consent.request", consent_id=consent_id, terms=terms),
-                    self._state(consent_id))
+        self.consents[consent_id] = {
+            "status": "AWAITING",
+            "version": 1,
+            "terms": terms,
+            "basis": len(self.entries),
+            "accounts": [],
+            "authorisers": [],
+            "subject": self.reference(),
+            "used": {},
+            "pending": None,
+        }
+        self.submit(
+            self.payload(RECIPIENT, "consent.request", consent_id=consent_id, terms=terms), self._state(consent_id)
+        )
         return consent_id
 
     def authorise(self, consent_id: str, accounts: list[str] | None = None, **changes: Any) -> int:
@@ -342,9 +404,17 @@ class World(Forge):
         target = pending or state
         accounts = sorted(accounts or [self.reference()])
         payload = self.payload(
-            HOLDER, "consent.authorise", consent_id=consent_id, version=state["version"] + (pending is not None),
-            terms_hash=terms_hash(target["terms"]), accounts=accounts, authoriser=self.reference(),
-            subject=state["subject"], sca={"acr": "sca", "amr": ["pwd", "otp"], "at": self.time // 1000}, **changes)
+            HOLDER,
+            "consent.authorise",
+            consent_id=consent_id,
+            version=state["version"] + (pending is not None),
+            terms_hash=terms_hash(target["terms"]),
+            accounts=accounts,
+            authoriser=self.reference(),
+            subject=state["subject"],
+            sca={"acr": "sca", "amr": ["pwd", "otp"], "at": self.time // 1000},
+            **changes,
+        )
         target["authorisers"].append(payload["authoriser"])
         target["accounts"] = sorted({*target["accounts"], *accounts})
         state["basis"] = len(self.entries)
@@ -359,8 +429,12 @@ class World(Forge):
         return index
 
     def companion(self, consent_id: str, subject: str = "s" * 22) -> int:
-        return self.submit(self.payload(HOLDER, "subject.consent", consent_id=consent_id, subject=subject), None,
-                           kind="subject", name=f"subject:{HOLDER}:{subject}")
+        return self.submit(
+            self.payload(HOLDER, "subject.consent", consent_id=consent_id, subject=subject),
+            None,
+            kind="subject",
+            name=f"subject:{HOLDER}:{subject}",
+        )
 
     def grant(self, **changes: Any) -> str:
         consent_id = self.request(**changes)
@@ -371,26 +445,41 @@ class World(Forge):
         state = self.consents[consent_id]
         terms = self.terms(**changes)
         state |= {"pending": {"terms": terms, "accounts": [], "authorisers": []}, "basis": len(self.entries)}
-        return self.submit(self.payload(RECIPIENT, "consent.amend", consent_id=consent_id, terms=terms,
-                                        previous_version=state["version"]), self._state(consent_id))
+        return self.submit(
+            self.payload(
+                RECIPIENT, "consent.amend", consent_id=consent_id, terms=terms, previous_version=state["version"]
+            ),
+            self._state(consent_id),
+        )
 
     def end(self, consent_id: str, act: str, status: str, iss: str = HOLDER, by: str = "customer") -> int:
         self.consents[consent_id] |= {"status": status, "basis": len(self.entries)}
-        return self.submit(self.payload(iss, act, consent_id=consent_id, reason="asked", by=by),
-                           self._state(consent_id))
+        return self.submit(
+            self.payload(iss, act, consent_id=consent_id, reason="asked", by=by), self._state(consent_id)
+        )
 
     def revoke(self, consent_id: str) -> int:
         return self.end(consent_id, "consent.revoke", "REVOKED")
 
     def expire(self, consent_id: str) -> int:
         self.consents[consent_id] |= {"status": "EXPIRED", "basis": len(self.entries)}
-        return self.record("consent", consent_id, {"act": "consent.expire", "statements": [],
-                                                   "outcome": self._state(consent_id)})
+        return self.record(
+            "consent", consent_id, {"act": "consent.expire", "statements": [], "outcome": self._state(consent_id)}
+        )
 
     def item(self, consent_id: str, **changes: Any) -> Json:
-        return {"accounts": [], "consent_id": consent_id, "customer_present": False, "from": 0, "to": 0,
-                "interaction_id": b64u(self.random.randbytes(12)), "permissions": ["ReadBalances"], "purpose": "AIS",
-                "request_digest": b64u(self.random.randbytes(32)), **changes}
+        return {
+            "accounts": [],
+            "consent_id": consent_id,
+            "customer_present": False,
+            "from": 0,
+            "to": 0,
+            "interaction_id": b64u(self.random.randbytes(12)),
+            "permissions": ["ReadBalances"],
+            "purpose": "AIS",
+            "request_digest": b64u(self.random.randbytes(32)),
+            **changes,
+        }
 
     def decide(self, iss: str, item: Json) -> Json:
         """The rule book's answer, and the count it keeps."""
@@ -401,8 +490,17 @@ class World(Forge):
             reasons.append("PARTICIPANT_SUSPENDED")
         if state is None or not mine:
             reasons.append("CONSENT_NOT_YOURS" if state else "CONSENT_UNKNOWN")
-            return self._outcome({"basis": -1, "consent_version": 0, "decision": "deny", "obligations": {},
-                                  "reasons": reasons, "ruleset": 1, "used_today": 0})
+            return self._outcome(
+                {
+                    "basis": -1,
+                    "consent_version": 0,
+                    "decision": "deny",
+                    "obligations": {},
+                    "reasons": reasons,
+                    "ruleset": 1,
+                    "used_today": 0,
+                }
+            )
         terms, status, day = state["terms"], self.status(item["consent_id"]), self.time // DAY
         used = state["used"].get(day, 0)
         granted = {*terms["permissions"], *(p.replace("Detail", "Basic") for p in terms["permissions"])}
@@ -420,11 +518,22 @@ class World(Forge):
         ):
             if applies:
                 reasons.append(reason)
-        outcome = {"basis": state["basis"], "consent_version": state["version"],
-                   "decision": "deny" if reasons else "allow", "reasons": reasons, "ruleset": 1, "used_today": used,
-                   "obligations": {} if reasons else {
-                       "directions": ["credit"] if "ReadTransactionsCredits" in terms["permissions"] else [],
-                       "from": since, "masks": ["pan"], "to": end}}
+        outcome = {
+            "basis": state["basis"],
+            "consent_version": state["version"],
+            "decision": "deny" if reasons else "allow",
+            "reasons": reasons,
+            "ruleset": 1,
+            "used_today": used,
+            "obligations": {}
+            if reasons
+            else {
+                "directions": ["credit"] if "ReadTransactionsCredits" in terms["permissions"] else [],
+                "from": since,
+                "masks": ["pan"],
+                "to": end,
+            },
+        }
         outcome = self._outcome(outcome)
         if outcome["decision"] == "allow":
             if not item["customer_present"]:
@@ -440,17 +549,38 @@ class World(Forge):
     def batch(self, consent_ids: list[str], iss: str = RECIPIENT) -> list[int]:
         items = [self.item(consent_id) for consent_id in consent_ids]
         hashes = [leaf_hash(encode(item)) for item in items]
-        jws = self.signers[iss].sign(self.payload(iss, "access.batch", items_count=len(items),
-                                                  items_root=b64u(tree(hashes))))
-        return [self.record("consent", item["consent_id"], {
-            "act": "access.request", "statements": [jws], "outcome": self.decide(iss, item), "item": {
-                "body": encode(item).decode(), "path": [b64u(h) for h in path_of(n, hashes)], "position": n},
-        }) for n, item in enumerate(items)]
+        jws = self.signers[iss].sign(
+            self.payload(iss, "access.batch", items_count=len(items), items_root=b64u(tree(hashes)))
+        )
+        return [
+            self.record(
+                "consent",
+                item["consent_id"],
+                {
+                    "act": "access.request",
+                    "statements": [jws],
+                    "outcome": self.decide(iss, item),
+                    "item": {
+                        "body": encode(item).decode(),
+                        "path": [b64u(h) for h in path_of(n, hashes)],
+                        "position": n,
+                    },
+                },
+            )
+            for n, item in enumerate(items)
+        ]
 
     def leg(self, act: str, consent_id: str, basis: int, interaction: str, **changes: Any) -> int:
         iss = HOLDER if act == "access.release" else RECIPIENT
-        members = {"consent_id": consent_id, "interaction_id": interaction, "basis": basis, "rows": 3, "bytes": 900,
-                   "digest": b64u(bytes(32)), **changes}
+        members = {
+            "consent_id": consent_id,
+            "interaction_id": interaction,
+            "basis": basis,
+            "rows": 3,
+            "bytes": 900,
+            "digest": b64u(bytes(32)),
+            **changes,
+        }
         return self.submit(self.payload(iss, act, **members), None)
 
     def suspend(self, participant: str) -> int:

@@ -65,9 +65,7 @@ class Signer:
         return f"— {self.name} {encode_base64(self.key_id + blob)}\n".encode()
 
 
-def checkpoint_note(
-    log: Signer, leaves: Sequence[bytes], *witnesses: Signer, origin: str | None = None
-) -> bytes:
+def checkpoint_note(log: Signer, leaves: Sequence[bytes], *witnesses: Signer, origin: str | None = None) -> bytes:
     """A signed checkpoint of the tree over these leaf hashes."""
     text = Checkpoint(origin or log.name, len(leaves), root_of(leaves)).body()
     return text + b"\n" + b"".join(signer.line(text) for signer in (log, *witnesses))

@@ -32,9 +32,12 @@ def live(world: World, clock: SteppingClock, dice: random.Random, count: int) ->
         try:
             if act == "request" or not consents:
                 consent, submission = app.request(
-                    bank, authorisers_required=dice.choice([1, 1, 2]), once=dice.random() < 0.2,
+                    bank,
+                    authorisers_required=dice.choice([1, 1, 2]),
+                    once=dice.random() < 0.2,
                     frequency_per_day=dice.choice([0, 1, 3]),
-                    expires_at=dice.choice([0, clock.now() // 1000 + dice.choice([10, 50_000, 500_000])]))
+                    expires_at=dice.choice([0, clock.now() // 1000 + dice.choice([10, 50_000, 500_000])]),
+                )
                 world.record(submission)
                 consents.append((consent, bank, app))
                 continue
@@ -53,10 +56,15 @@ def live(world: World, clock: SteppingClock, dice: random.Random, count: int) ->
                 world.record(app.batch(items))
             else:
                 reader = dice.choice([app, app, app, dice.choice(apps)])
-                [access] = world.record(reader.access(
-                    consent, customer_present=dice.random() < 0.5, purpose=dice.choice(["budgeting", "lending"]),
-                    accounts=dice.choice([[], [reference()]]),
-                    permissions=dice.choice([["ReadBalances"], ["ReadParty"], ["ReadTransactionsBasic"]])))
+                [access] = world.record(
+                    reader.access(
+                        consent,
+                        customer_present=dice.random() < 0.5,
+                        purpose=dice.choice(["budgeting", "lending"]),
+                        accounts=dice.choice([[], [reference()]]),
+                        permissions=dice.choice([["ReadBalances"], ["ReadParty"], ["ReadTransactionsBasic"]]),
+                    )
+                )
                 if act == "leg":
                     world.record(bank.leg("release", consent, access))
                     world.record(app.leg("receive", consent, access))

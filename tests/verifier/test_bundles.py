@@ -46,15 +46,21 @@ def test_is_refuted_with_code_and_place(case: Case, tmp_path: Path) -> None:
     files, world = case.make()
     found = audit(files, world, tmp_path).findings
     told = [str(defect) for defect in found.defects]
-    named = [defect for defect in found.defects if defect.code == case.code
-             and (case.index is None or defect.place.index == case.index)
-             and (case.file is None or defect.place.file == case.file)]
+    named = [
+        defect
+        for defect in found.defects
+        if defect.code == case.code
+        and (case.index is None or defect.place.index == case.index)
+        and (case.file is None or defect.place.file == case.file)
+    ]
     assert named, told
     assert found.first_bad == case.index if case.index is not None else True, told
     if not case.file:
         assert found.count <= 6, told  # one cause does not drown the report
-    ROWS.append(f"{case.case or '–':4} {case.code:16} "
-                f"{case.index if case.index is not None else case.file!s:>24}  {found.count:2} defects  {case.name}")
+    ROWS.append(
+        f"{case.case or '–':4} {case.code:16} "
+        f"{case.index if case.index is not None else case.file!s:>24}  {found.count:2} defects  {case.name}"
+    )
 
 
 def test_the_matrix_has_at_least_forty_kinds(capsys: pytest.CaptureFixture[str]) -> None:

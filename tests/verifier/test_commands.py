@@ -41,8 +41,18 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, li
 
 
 def test_the_single_file_needs_nothing_but_cpython(pyz: Path, place: Path) -> None:
-    command = [sys.executable, "-I", "-S", str(pyz), "bundle", str(place / "bundle"), "--policy", str(place / "policy"),
-               "--jobs", "2"]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(pyz),
+        "bundle",
+        str(place / "bundle"),
+        "--policy",
+        str(place / "policy"),
+        "--jobs",
+        "2",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "VALID" in done.stdout
@@ -50,7 +60,9 @@ def test_the_single_file_needs_nothing_but_cpython(pyz: Path, place: Path) -> No
 
 
 def test_the_single_file_is_the_same_each_time(pyz: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, ROOT / "scripts" / "build-zipapp", tmp_path / "again"], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, ROOT / "scripts" / "build-zipapp", tmp_path / "again"], check=True, capture_output=True
+    )
     assert (tmp_path / "again").read_bytes() == pyz.read_bytes()
 
 
@@ -59,17 +71,31 @@ def test_exit_status_one_when_refuted(place: Path, capsys: pytest.CaptureFixture
     write(files, place / "lie")
     status, events = run(capsys, "bundle", place / "lie", "--policy", place / "policy")
     assert status == 1
-    assert events[-1] == {"event": "verdict", "code": "CONSENT_INVALID", "status": 1, "defects": 1, "notices": 0,
-                          "first_bad": 11, "reason": None}
+    assert events[-1] == {
+        "event": "verdict",
+        "code": "CONSENT_INVALID",
+        "status": 1,
+        "defects": 1,
+        "notices": 0,
+        "first_bad": 11,
+        "reason": None,
+    }
 
 
-@pytest.mark.parametrize("arguments", [
-    ["bundle", "/nowhere", "--policy", "{policy}"], ["bundle", "{bundle}"], ["bundle", "{bundle}", "--policy", "/nowhere"],
-    ["bundle", "{policy}", "--policy", "{policy}"], ["receipt", "/nowhere", "--policy", "{policy}"],
-    ["explain", "NONSENSE"], ["log", "/nowhere", "--policy", "{policy}", "--state", "{state}"],
-    ["consent", "urn:forge:not-in-there", "--bundle", "{bundle}", "--policy", "{policy}"],
-    ["bundle", "{bundle}", "--policy", "{policy}", "--since", "/nowhere"],
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bundle", "/nowhere", "--policy", "{policy}"],
+        ["bundle", "{bundle}"],
+        ["bundle", "{bundle}", "--policy", "/nowhere"],
+        ["bundle", "{policy}", "--policy", "{policy}"],
+        ["receipt", "/nowhere", "--policy", "{policy}"],
+        ["explain", "NONSENSE"],
+        ["log", "/nowhere", "--policy", "{policy}", "--state", "{state}"],
+        ["consent", "urn:forge:not-in-there", "--bundle", "{bundle}", "--policy", "{policy}"],
+        ["bundle", "{bundle}", "--policy", "{policy}", "--since", "/nowhere"],
+    ],
+)
 def test_exit_status_two_when_it_could_not_check(
     arguments: list[str], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,8 +146,7 @@ def test_withheld_evidence_is_named_as_not_checked(place: Path, capsys: pytest.C
     assert (status, unchecked["evidence withheld"]) == (0, 2)
     write(world.files("none"), place / "none")
     status, events = run(capsys, "bundle", place / "none", "--policy", place / "policy", "--jobs", 1)
-    assert (status, {event["what"] for event in events if event["event"] == "unchecked"}) == (
-        0, {"evidence withheld"})
+    assert (status, {event["what"] for event in events if event["event"] == "unchecked"}) == (0, {"evidence withheld"})
 
 
 def test_p04_an_erased_consent_still_proves_and_is_called_erased(
@@ -130,8 +155,14 @@ def test_p04_an_erased_consent_still_proves_and_is_called_erased(
     world = World(3).open()
     consent, other = world.grant(), world.grant()
     gone = frozenset(index for index, entry in enumerate(world.entries) if b64u(chain_of(consent)).encode() in entry)
-    world.operator({"type": "erasure", "chains": [b64u(chain_of(consent))], "basis": "request",
-                    "approved_by": ["officer-1", "officer-2"]})
+    world.operator(
+        {
+            "type": "erasure",
+            "chains": [b64u(chain_of(consent))],
+            "basis": "request",
+            "approved_by": ["officer-1", "officer-2"],
+        }
+    )
     world.access(other)
     write(world.files(withheld=gone), place / "erased")
     status, events = run(capsys, "bundle", place / "erased", "--policy", place / "policy", "--jobs", 1)
@@ -166,14 +197,17 @@ def test_a_later_audit_reads_only_what_was_added(place: Path, capsys: pytest.Cap
     assert run(capsys, "bundle", place / "first", "--policy", policy, "--keep", state, "--jobs", 1)[0] == 0
     world.access(consent)
     world.revoke(consent)
-    world.override = lambda given: given.update(decision="allow", reasons=[], obligations={
-        "directions": ["credit"], "from": 0, "masks": ["pan"], "to": 0})
+    world.override = lambda given: given.update(
+        decision="allow", reasons=[], obligations={"directions": ["credit"], "from": 0, "masks": ["pan"], "to": 0}
+    )
     lie = world.access(consent)
     world.index_head()
     write(world.files(), place / "second")
     status, events = run(capsys, "bundle", place / "second", "--policy", policy, "--since", state, "--jobs", 1)
     assert (status, events[-1]["first_bad"], events[-1]["defects"]) == (1, lie, 1)
-    assert ["resumed at entry", "301"] in [[event["name"], event["value"]] for event in events if event["event"] == "fact"]
+    assert ["resumed at entry", "301"] in [
+        [event["name"], event["value"]] for event in events if event["event"] == "fact"
+    ]
     status, events = run(capsys, "bundle", place / "bundle", "--policy", policy, "--since", state, "--jobs", 1)
     assert (status, events[-1]["code"]) in ((1, "ROLLBACK"), (1, "EQUIVOCATION"))
 
@@ -182,8 +216,9 @@ def test_receipts_of_every_kind_of_entry_verify(place: Path, capsys: pytest.Capt
     _, world = honest()
     for index in (0, 7, 8, 9, 20, 26, 30, len(world.entries) - 1):
         (place / "receipt").write_text(json.dumps(world.receipt(index)))
-        status, events = run(capsys, "receipt", place / "receipt", "--policy", place / "policy", "--bundle",
-                             place / "bundle")
+        status, events = run(
+            capsys, "receipt", place / "receipt", "--policy", place / "policy", "--bundle", place / "bundle"
+        )
         assert status == 0, events
 
 
@@ -191,10 +226,12 @@ def test_a_changed_receipt_is_refuted(place: Path, capsys: pytest.CaptureFixture
     _, world = honest()
     receipt = world.receipt(20)
     changes = {
-        "leaf": receipt["leaf"].replace('"seq":', '"seq":1'), "opening": b64u(bytes(32)),
+        "leaf": receipt["leaf"].replace('"seq":', '"seq":1'),
+        "opening": b64u(bytes(32)),
         "evidence": receipt["evidence"].replace('"v":1}', '"v":2}'),
         "proof": receipt["proof"].replace("index 20", "index 21"),
-        "v": 2, "extra": 1,
+        "v": 2,
+        "extra": 1,
     }
     for name, value in changes.items():
         (place / "receipt").write_text(json.dumps({**receipt, name: value}))
@@ -237,9 +274,7 @@ def test_a_log_is_followed_and_a_second_history_is_kept_as_evidence(
     assert run(capsys, "evidence", evidence, "--policy", policy)[0] == 0
 
 
-def test_the_story_of_a_consent_tells_times_actors_and_reasons(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_story_of_a_consent_tells_times_actors_and_reasons(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, world = honest()
     consent = next(iter(world.consents))
     arguments = ["consent", consent, "--bundle", str(place / "bundle"), "--policy", str(place / "policy")]
@@ -259,8 +294,23 @@ def test_the_report_is_one_page_that_runs_nothing(
     files, _ = honest()
     write({**files, "tile/\u202e<script>alert(1)": b"x"}, place / "odd")
     out = place / "report.html"
-    assert main(["bundle", str(place / "odd"), "--policy", str(place / "policy"), "--report", str(out), "--lang",
-                 language, "--jobs", "1"]) == 1
+    assert (
+        main(
+            [
+                "bundle",
+                str(place / "odd"),
+                "--policy",
+                str(place / "policy"),
+                "--report",
+                str(out),
+                "--lang",
+                language,
+                "--jobs",
+                "1",
+            ]
+        )
+        == 1
+    )
     shown = capsys.readouterr().out
     page = out.read_text()
     for text in (page, shown):
@@ -275,8 +325,23 @@ def test_the_report_is_one_page_that_runs_nothing(
 def test_a_pdf_is_written_where_fpdf2_is_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("fpdf")
     out = place / "report.pdf"
-    assert main(["bundle", str(place / "bundle"), "--policy", str(place / "policy"), "--pdf", str(out), "--jobs", "1",
-                 "--lang", "en"]) == 0
+    assert (
+        main(
+            [
+                "bundle",
+                str(place / "bundle"),
+                "--policy",
+                str(place / "policy"),
+                "--pdf",
+                str(out),
+                "--jobs",
+                "1",
+                "--lang",
+                "en",
+            ]
+        )
+        == 0
+    )
     assert out.read_bytes().startswith(b"%PDF")
 
 

@@ -49,9 +49,7 @@ def cases(pattern: str, *members: str) -> list[dict[str, Any]]:
         whole = json.loads(path.read_text())
         for part in [whole, *(whole.values() if isinstance(whole, dict) else [])]:
             if isinstance(part, list):
-                found += [
-                    {**c, "_path": path} for c in part if isinstance(c, dict) and c.keys() >= set(members)
-                ]
+                found += [{**c, "_path": path} for c in part if isinstance(c, dict) and c.keys() >= set(members)]
     assert found, f"no case with {members} in {pattern}"
     return found
 
@@ -124,9 +122,7 @@ def test_the_definitions_give_the_accumulated_hashes_of_all_small_trees() -> Non
         leaves = [merkle.hash_leaf(bytes([number])) for number in range(130)]
         subtrees, inclusion, consistency = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
         for end in range(131):
-            for start in [
-                s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))
-            ]:
+            for start in [s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))]:
                 part = leaves[start:end]
                 subtrees.update(f"[{start}, {end}) {merkle.root_of(part).hex()}\n".encode())
                 for index in range(start, end):
@@ -134,9 +130,7 @@ def test_the_definitions_give_the_accumulated_hashes_of_all_small_trees() -> Non
                     inclusion.update(f"{index} [{start}, {end}){spaced(proof)}\n".encode())
         for n in range(131):
             for end in range(n + 1):
-                for start in [
-                    s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))
-                ]:
+                for start in [s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))]:
                     proof = merkle.subtree_path(start, end, leaves[:n])
                     consistency.update(f"[{start}, {end}) {n}{spaced(proof)}\n".encode())
         assert subtrees.hexdigest() == expected["subtree_hashes"]["sha256"]
@@ -330,9 +324,7 @@ def test_a_witness_answers_every_request_as_the_script_says() -> None:
         state: Head | None = None
         for request in script["requests"]:
             answer = decide(known, state, request["request_body"].encode(), BACKEND)
-            assert answer.status in {request["status"], *request.get("also_acceptable_status", [])}, request[
-                "name"
-            ]
+            assert answer.status in {request["status"], *request.get("also_acceptable_status", [])}, request["name"]
             if answer.status == 409:
                 assert answer.body == request["response_contains"]
             state = answer.head or state
@@ -347,11 +339,7 @@ def unhex(word: str) -> bytes:
 
 def script_lines(path: Path) -> list[list[str]]:
     text = path.read_text().replace("\\\n", " ")
-    return [
-        words
-        for line in text.split("\n")
-        if (words := shlex.split(line.replace("''", "\"''\""), comments=True))
-    ]
+    return [words for line in text.split("\n") if (words := shlex.split(line.replace("''", "\"''\""), comments=True))]
 
 
 def test_the_map_has_the_hashes_of_the_script_in_every_order_of_insertion() -> None:

@@ -114,9 +114,7 @@ def test_e09_other_base64url_is_refused(spelled: str) -> None:
         decode_base64url(spelled)
 
 
-@pytest.mark.parametrize(
-    "spelled", ["QR==", "QQ", "QQ=", "QQ===", "QQ==\n", "Q-==", "Q_==", "Q Q=", "QQ==QQ=="]
-)
+@pytest.mark.parametrize("spelled", ["QR==", "QQ", "QQ=", "QQ===", "QQ==\n", "Q-==", "Q_==", "Q Q=", "QQ==QQ=="])
 def test_other_base64_is_refused(spelled: str) -> None:
     with refusal(Code.BAD_ENCODING):
         decode_base64(spelled)

@@ -111,9 +111,7 @@ def folded(key: bytes, value: bytes, *steps: tuple[int, bytes]) -> bytes:
 
 def test_c05_numbers_in_a_proof_are_minimal_and_fall_within_the_key() -> None:
     key, sibling, other = b"\0" * 32, b"\1" * 32, b"\2" * 32
-    patricia.verify_present(
-        folded(key, b"v", (9, sibling), (2, other)), key, b"v", b"\x09" + sibling + b"\x02" + other
-    )
+    patricia.verify_present(folded(key, b"v", (9, sibling), (2, other)), key, b"v", b"\x09" + sibling + b"\x02" + other)
     patricia.verify_present(folded(key, b"v", (255, sibling)), key, b"v", b"\xff\x01" + sibling)
     for bits, spelled in (
         ((2, 9), (b"\x02", b"\x09")),

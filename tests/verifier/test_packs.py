@@ -66,7 +66,9 @@ def test_an_honest_pack_verifies_and_says_what_was_checked(count: int, tmp_path:
 @pytest.mark.parametrize("position", range(COUNT))
 def test_one_item_handed_on_alone_verifies_and_the_rest_is_counted(position: int, tmp_path: Path) -> None:
     files, world = genuine()
-    kept = {name: data for name, data in files.items() if name.startswith("pack") or name == f"items/{position:06d}.json"}
+    kept = {
+        name: data for name, data in files.items() if name.startswith("pack") or name == f"items/{position:06d}.json"
+    }
     found = checked(kept, world, tmp_path)
     assert found.findings.count == 0
     assert (found.present, found.absent) == (1, COUNT - 1)

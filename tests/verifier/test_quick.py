@@ -51,12 +51,15 @@ def strict(row: Row) -> Found:
 
 
 REFERENCES = st.text("abzAZ09_-", min_size=22, max_size=24)
-CODES = st.sampled_from(["ReadBalances", "ReadAccountsBasic", "AIS", "a", "x:y.z-1", "é", 'q"', "b\\", "", "-no", "a b"])
+CODES = st.sampled_from(
+    ["ReadBalances", "ReadAccountsBasic", "AIS", "a", "x:y.z-1", "é", 'q"', "b\\", "", "-no", "a b"]
+)
 NUMBERS = st.sampled_from([0, 1, 86_400, 10**14, 10**15 - 1, 10**15, 2**53 - 1, 2**53, -1])
 ITEMS = st.fixed_dictionaries(
     {},
     optional={
-        "accounts": st.lists(REFERENCES, max_size=3).map(lambda texts: sorted(set(texts))) | st.lists(REFERENCES, max_size=3),
+        "accounts": st.lists(REFERENCES, max_size=3).map(lambda texts: sorted(set(texts)))
+        | st.lists(REFERENCES, max_size=3),
         "customer_present": st.booleans() | st.just(1),
         "from": NUMBERS,
         "to": NUMBERS,

@@ -26,8 +26,14 @@ def audit(files: Files, policy: str, root: Path) -> Audit:
         auditor.close()
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["grant", "access", "pause", "resume", "revoke", "amend", "expire", "batch",
-                                            "other", "head"]), st.integers(0, 5), st.integers(0, 90_000)), max_size=25)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["grant", "access", "pause", "resume", "revoke", "amend", "expire", "batch", "other", "head"]),
+        st.integers(0, 5),
+        st.integers(0, 90_000),
+    ),
+    max_size=25,
+)
 
 
 @settings(max_examples=40)

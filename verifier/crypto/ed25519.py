@@ -26,9 +26,7 @@ IDENTITY: Point = (0, 1, 1, 0)
 # With either sign bit these are the 14 encodings that decode to a point of small order.
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 SMALL_ORDER = frozenset(
-    (y | sign << 255).to_bytes(32, "little")
-    for y in (0, 1, P - 1, P, P + 1, _ORDER_8, P - _ORDER_8)
-    for sign in (0, 1)
+    (y | sign << 255).to_bytes(32, "little") for y in (0, 1, P - 1, P, P + 1, _ORDER_8, P - _ORDER_8) for sign in (0, 1)
 )
 
 

@@ -13,9 +13,7 @@ SALT = HASH = 32
 def check_key(n: int, e: int) -> None:
     """An odd modulus of 2048 to 4096 bits and an odd exponent of 65537 up to 32 bits; else BAD_SIGNATURE."""
     if not MIN_BITS <= n.bit_length() <= MAX_BITS or n % 2 == 0:
-        raise _refused(
-            f"the RSA modulus is not an odd number of {MIN_BITS} to {MAX_BITS} bits", found=n.bit_length()
-        )
+        raise _refused(f"the RSA modulus is not an odd number of {MIN_BITS} to {MAX_BITS} bits", found=n.bit_length())
     if not 65537 <= e < 2**32 or e % 2 == 0:
         raise _refused("the RSA exponent is not an odd number of 65537 to 2^32-1", found=e)
 
@@ -25,9 +23,7 @@ def verify(n: int, e: int, message: bytes, signature: bytes) -> None:
     check_key(n, e)
     number = int.from_bytes(signature)
     if len(signature) != (n.bit_length() + 7) // 8 or number >= n:
-        raise _refused(
-            "the RSA signature has a wrong length or is not reduced", found=f"{len(signature)} bytes"
-        )
+        raise _refused("the RSA signature has a wrong length or is not reduced", found=f"{len(signature)} bytes")
 
     # EMSA-PSS-VERIFY (section 9.1.2); the numbers are the RFC's steps.
     bits = n.bit_length() - 1

@@ -57,11 +57,7 @@ def test_batches_of_any_size_give_the_roots_tiles_and_proofs_of_the_definition(b
         assert len(proofs) == count
         for at, proof in enumerate(proofs):
             assert proof == TREE.path(before + at, edge.size)
-    full = {
-        (level, n): TREE.tile(level, n, 256)
-        for level, count, _ in tile_widths(edge.size)
-        for n in range(count)
-    }
+    full = {(level, n): TREE.tile(level, n, 256) for level, count, _ in tile_widths(edge.size) for n in range(count)}
     assert written == full
 
 
@@ -70,9 +66,7 @@ def test_one_batch_over_many_tiles_makes_the_same_edge_as_many_batches() -> None
     tiles = at_once.extend(TREE.leaves)
     draw, stepwise = random.Random(1), []
     while step_by_step.size < len(TREE.leaves):
-        stepwise += step_by_step.extend(
-            TREE.leaves[step_by_step.size : step_by_step.size + draw.randint(1, 999)]
-        )
+        stepwise += step_by_step.extend(TREE.leaves[step_by_step.size : step_by_step.size + draw.randint(1, 999)])
     assert at_once.root() == step_by_step.root() == TREE.root(70_000)
     assert at_once.to_bytes() == step_by_step.to_bytes()
     assert sorted(tiles) == sorted(stepwise)
@@ -80,9 +74,7 @@ def test_one_batch_over_many_tiles_makes_the_same_edge_as_many_batches() -> None
 
 
 @given(st.integers(0, 2**63 - 700), st.integers(1, 600), st.randoms())
-def test_an_edge_of_any_size_up_to_63_bits_proves_what_is_appended(
-    size: int, count: int, draw: random.Random
-) -> None:
+def test_an_edge_of_any_size_up_to_63_bits_proves_what_is_appended(size: int, count: int, draw: random.Random) -> None:
     partials = {level: draw.randbytes(32 * partial) for level, _, partial in tile_widths(size)}
     edge = Edge.from_tiles(size, lambda level, _number, _width: partials[level])
     roots: list[bytes] = []
@@ -113,9 +105,7 @@ def test_an_edge_comes_back_from_its_bytes(size: int) -> None:
 
 
 @given(st.integers(0, 1000), st.data())
-def test_no_changed_missing_or_surplus_byte_of_a_stored_edge_is_accepted(
-    size: int, data: st.DataObject
-) -> None:
+def test_no_changed_missing_or_surplus_byte_of_a_stored_edge_is_accepted(size: int, data: st.DataObject) -> None:
     stored = _edge(size).to_bytes()
     at = data.draw(st.integers(0, len(stored) - 1))
     changed = bytearray(stored)

@@ -94,9 +94,7 @@ def test_no_proof_of_another_key_shows_a_present_key_as_absent() -> None:
 def test_absence_is_refused_when_a_misbuilt_map_holds_the_shown_leaf_on_the_wrong_side() -> None:
     searched, shown, sibling = bytes(32), b"\x80" + bytes(31), sha256(b"s").digest()
     leaf = b"\x20" + shown + b"\x01v"
-    root = sha256(
-        b"\x01\x00" + _naive_root({shown: b"v"}) + sibling
-    ).digest()  # bit 0 is set, yet on the left
+    root = sha256(b"\x01\x00" + _naive_root({shown: b"v"}) + sibling).digest()  # bit 0 is set, yet on the left
     with pytest.raises(InvalidInput, match="leaves the searched key's path"):
         verify_absent(root, searched, leaf + b"\x00" + sibling)
 
@@ -113,9 +111,7 @@ def test_no_single_change_of_a_map_proof_verifies(
         flipped = bytearray(proof)
         if flipped:
             flipped[at] ^= data.draw(st.integers(1, 255))
-        for changed in {bytes(flipped), proof[:at], proof + b"\0", proof + bytes(33), proof[:at] + proof} - {
-            proof
-        }:
+        for changed in {bytes(flipped), proof[:at], proof + b"\0", proof + bytes(33), proof[:at] + proof} - {proof}:
             with pytest.raises(InvalidInput):
                 _verify(tree.root(), wanted, value, changed)
 
@@ -138,9 +134,7 @@ def test_bits_of_a_proof_must_fall_strictly() -> None:
         root = inner(second, inner(first, leaf, sibling), sibling)
         with pytest.raises(InvalidInput):
             verify_present(root, key, value, _uv(first) + sibling + _uv(second) + sibling)
-    verify_present(
-        inner(3, inner(4, leaf, sibling), sibling), key, value, b"\x04" + sibling + b"\x03" + sibling
-    )
+    verify_present(inner(3, inner(4, leaf, sibling), sibling), key, value, b"\x04" + sibling + b"\x03" + sibling)
 
 
 @pytest.mark.parametrize(
@@ -178,9 +172,7 @@ def test_keys_and_values_beyond_their_bounds_are_refused() -> None:
 
 
 def test_keys_that_differ_in_the_last_bit_only_make_the_deepest_branching() -> None:
-    chain = [bytes(32)] + [
-        (1 << bit).to_bytes(32, "big") for bit in range(256)
-    ]  # one branching at each of 256 bits
+    chain = [bytes(32)] + [(1 << bit).to_bytes(32, "big") for bit in range(256)]  # one branching at each of 256 bits
     tree = PatriciaMap((key, b"v") for key in chain)
     assert tree.root() == _naive_root(dict.fromkeys(chain, b"v"))
     proof = tree.prove(bytes(32))

@@ -179,11 +179,7 @@ def _cases(pattern: str, member: str) -> list[dict[str, Any]]:
     for path in files(pattern):
         content = json.loads(path.read_text())
         if isinstance(content, list):
-            found += [
-                c
-                for c in content
-                if isinstance(c, dict) and member in c and "start" not in c and "end" not in c
-            ]
+            found += [c for c in content if isinstance(c, dict) and member in c and "start" not in c and "end" not in c]
     assert found, f"no case with {member} in {pattern}"
     return found
 
@@ -266,9 +262,7 @@ def test_the_accumulators_over_all_subtrees_come_out() -> None:
         assert paths.hexdigest() == accumulated["subtree_inclusion_proofs"]["sha256"]
 
 
-def test_vectors_are_looked_for_where_the_environment_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_vectors_are_looked_for_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "vectors" / "merkle").mkdir(parents=True)
     (tmp_path / "vectors" / "merkle" / "other-name.json").write_text('[{"leafIdx": 0}]')
     monkeypatch.setenv("CONFORMANCE_DIR", str(tmp_path))

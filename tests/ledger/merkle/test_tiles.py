@@ -107,9 +107,7 @@ def test_proofs_from_tiles_are_those_of_the_definition_at_every_size_up_to_600()
             assert prove_consistency(old, size, reader.read_hashes) == TREE.consistency(old, size)
 
 
-@given(
-    st.integers(1, 70_000).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.integers(1, n), st.just(n)))
-)
+@given(st.integers(1, 70_000).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.integers(1, n), st.just(n))))
 def test_proofs_of_large_trees_come_from_tiles_fetched_once(case: tuple[int, int, int]) -> None:
     index, old, size = case
     fetched: Counter[tuple[int, int]] = Counter()

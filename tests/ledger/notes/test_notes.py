@@ -37,9 +37,9 @@ SIGNED = sign_checkpoint(ORIGIN, 5, bytes(32), SIGNER)
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z")), min_size=1, max_size=20).filter(
     lambda name: "+" not in name
 )
-TEXTS = st.lists(
-    st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12), min_size=1, max_size=5
-).map(lambda lines: "".join(f"{line}\n" for line in lines))
+TEXTS = st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12), min_size=1, max_size=5).map(
+    lambda lines: "".join(f"{line}\n" for line in lines)
+)
 
 
 def _cosigned(note: str, time: int) -> str:
@@ -53,9 +53,7 @@ def _cosigned(note: str, time: int) -> str:
 
 @given(
     TEXTS,
-    st.lists(
-        st.tuples(NAMES, st.binary(min_size=4, max_size=4), st.binary(min_size=1)), min_size=1, max_size=20
-    ),
+    st.lists(st.tuples(NAMES, st.binary(min_size=4, max_size=4), st.binary(min_size=1)), min_size=1, max_size=20),
 )
 def test_a_note_comes_back_as_it_was_written(text: str, lines: list[tuple[str, bytes, bytes]]) -> None:
     note = Note(text, tuple(NoteSignature(*line) for line in lines))
@@ -226,9 +224,7 @@ def test_a_secret_key_is_refused_without_being_quoted() -> None:
 
 def test_two_keys_of_one_name_and_key_id_are_ambiguous() -> None:
     twin = Ed25519NoteSigner(ORIGIN, bytes(32)).vkey
-    object.__setattr__(
-        twin, "key_id", SIGNER.vkey.key_id
-    )  # a collision of four bytes, which anyone can search
+    object.__setattr__(twin, "key_id", SIGNER.vkey.key_id)  # a collision of four bytes, which anyone can search
     with pytest.raises(InvalidInput):
         open_note(SIGNED, [SIGNER.vkey, twin])
 
@@ -253,9 +249,7 @@ def test_a_size_that_is_not_a_canonical_decimal_below_2_to_the_63_is_refused(siz
         parse_checkpoint(f"{ORIGIN}\n{size}\n{b64(bytes(32))}\n")
 
 
-@pytest.mark.parametrize(
-    "root", ["", b64(bytes(31)), b64(bytes(33)), b64(bytes(32))[:-2] + "B=", "!" + b64(bytes(32))]
-)
+@pytest.mark.parametrize("root", ["", b64(bytes(31)), b64(bytes(33)), b64(bytes(32))[:-2] + "B=", "!" + b64(bytes(32))])
 def test_a_root_that_is_not_32_bytes_of_canonical_base64_is_refused(root: str) -> None:
     with pytest.raises(BadEncoding):
         parse_checkpoint(f"{ORIGIN}\n5\n{root}\n")
@@ -322,9 +316,7 @@ def _note_cases() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for path in files("vectors/notes/*.json"):
         content = json.loads(path.read_text())
-        found += [
-            case for case in content if isinstance(case, dict) and {"note", "vkeys", "expect"} <= case.keys()
-        ]
+        found += [case for case in content if isinstance(case, dict) and {"note", "vkeys", "expect"} <= case.keys()]
     assert found
     return found
 

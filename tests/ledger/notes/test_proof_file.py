@@ -40,9 +40,7 @@ HASHES = st.lists(st.binary(min_size=32, max_size=32), max_size=63)
 
 
 @given(st.integers(0, 2**40 - 1), HASHES, st.none() | st.binary(min_size=1, max_size=99))
-def test_a_proof_file_comes_back_as_it_was_written(
-    index: int, hashes: list[bytes], extra: bytes | None
-) -> None:
+def test_a_proof_file_comes_back_as_it_was_written(index: int, hashes: list[bytes], extra: bytes | None) -> None:
     text = format_proof(index, hashes, NOTE, extra=extra)
     proof = parse_proof(text)
     assert proof == ProofFile(index, tuple(hashes), NOTE, extra)
@@ -269,9 +267,7 @@ def test_the_worked_example_is_reproduced_byte_for_byte() -> None:
         text = parse_note(signed).text.encode()
         assert cosigned_message(text, 1767225600).decode() == example["cosigned_message_w1"]
         lines = []
-        published = {
-            line.name: parse_blob(line.blob) for line in parse_note(example["checkpoint5"]).signatures[1:]
-        }
+        published = {line.name: parse_blob(line.blob) for line in parse_note(example["checkpoint5"]).signatures[1:]}
         for name in ("w1", "w2"):
             witness_key = parse_vkey(example[f"{name}_vkey"])
             witness = Cosigner(witness_key.name, bytes.fromhex(example[f"{name}_seed_hex"]))
