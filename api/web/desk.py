@@ -183,7 +183,7 @@ class Desk:
         signed_in = self.session.someone if self.session else None
         body = self.office.templates.get_template(template).render(
             desk=self, t=words.t, h=words.h, n=words.n, words=words, me=signed_in, now=self.now,
-            at_work=isinstance(signed_in, Staff), csrf=self.session.csrf if self.session else "", path=self.request.url.path, here=self.here,
+            at_work=isinstance(signed_in, Staff), csrf=self.session.csrf if self.session else "", path=self.request.url.path, here=self.here,  # noqa: E501
             origin=self.office.ledger.origin, **shown,
         )  # fmt: skip
         return self.keep(HTMLResponse(body, status, headers={"content-language": words.language}))
