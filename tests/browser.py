@@ -38,9 +38,12 @@ def chromium() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for this test process."""
+    """One Chromium for each file of tests.
+
+    Not for the whole process: while Playwright runs, so does its event loop, and tests of other files use `asyncio.run`.
+    """
     path = chromium()
     if path is None:
         lacking("no Chromium: install it (Debian: apt-get install chromium) or set LEDGER_CHROMIUM")
