@@ -110,7 +110,7 @@ def plant(log: Place, tree: EvenTree) -> None:
     edge = tree.edge()
     note = sign_checkpoint(signer.vkey.name, tree.size, edge.root(), signer)
     with engine.begin() as connection:
-        already = set(connection.execute(select(tiles.c.level, tiles.c.number)).tuples())
+        already = {(row.level, row.number) for row in connection.execute(select(tiles.c.level, tiles.c.number))}
         portion: list[dict[str, object]] = []
         for tile in tree.full_tiles():
             if (tile.level, tile.number) not in already:
