@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,13 +14,16 @@ import msgspec
 
 from ledger.canonical import b64u, encode
 from ledger.clock import SystemClock
-from ledger.errors import Conflict, InvalidInput
+from ledger.errors import Conflict, Corrupt, InvalidInput
 from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, tile_widths
 from ledger.notes.keys import VerifierKey
 from ledger.queries.tree import Snapshot, TileSource, bundle_of, first_checkpoint_with, head_of, sealed_rows
 from ledger.storage.log import LogStore
 from ledger.storage.rows import open_evidence
+from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
+
+log = logging.getLogger("ledger.bundle")
 
 SHARD: Final = 65_536
 """Entries whose evidence shares one file."""
@@ -170,12 +174,21 @@ def _evidence_files(
             ciphers = keystore.existing(row.chain for row in wanted)
             for row in wanted:
                 if row.chain in ciphers:
-                    lines += _line(row.idx, *open_evidence(row.idx, row.sealed, ciphers[row.chain]))
+                    lines += _readable_line(row.idx, row.sealed, ciphers[row.chain])
             if progress is not None:
                 progress(min(size, first + _ROWS), size)
         if lines:
             name = format_path(TilePath(0, shard)).removeprefix("tile/0/")
             yield f"evidence/{name}.jsonl.gz", gzip.compress(bytes(lines), 6, mtime=0)
+
+
+def _readable_line(index: int, sealed: bytes, cipher: Cipher) -> bytes:
+    """An entry's line; none when its body was changed in storage: the auditor gets the rest, and is told what is missing."""
+    try:
+        return _line(index, *open_evidence(index, sealed, cipher))
+    except Corrupt as error:
+        log.warning("entry %d: %s; the bundle goes on without its body", index, error.detail)
+        return b""
 
 
 def _line(index: int, evidence: bytes, opening: bytes) -> bytes:
