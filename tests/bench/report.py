@@ -33,8 +33,8 @@ Scripts: `tests/bench/peers.py`, `tests/bench/peer_program.py`.""",
     "memory": "Resident memory of a process that records. Script: `tests/bench/growth.py`.",
     "storage": "Bytes that one single access adds, all included. Script: `tests/bench/growth.py`.",
     "start": "`consent-ledger serve`, from the command to the first receipt. Script: `tests/bench/growth.py`.",
-    "audit": """The logs of the library and HTTP runs were exported and verified whole by `consent-verify` (those of the size, memory, storage
-and start runs are partly synthetic and were not), and every answer was held against them: each
+    "audit": """The logs of the library and HTTP runs were exported and verified whole by `consent-verify` (those of
+the size, memory, storage and start runs are partly synthetic and were not), and every answer was held against them: each
 acknowledged entry is there, once, with a proof that holds. Script: `tests/bench/audit.py`.""",
 }
 INTRODUCTION = """Written by `scripts/bench`; do not edit. The generator and the server share the machine, so absolute figures
