@@ -15,31 +15,33 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
 
 
-def test_importing_the_verifier_loads_nothing_else_of_ours_and_takes_under_150_ms() -> None:
-    best = min(cumulative_ms(run("-X", "importtime", "-c", "import verifier").stderr) for _ in range(5))
-    print(f"import verifier: {best:.1f} ms")
-    assert best < 150
+def test_importing_the_verifier_loads_nothing_else_and_is_a_part_of_what_the_interpreter_itself_takes() -> None:
+    """The budget is 150 ms. It is held as a ratio within each run, so that a busy machine cannot decide the test."""
+    shares = []
+    for _ in range(5):
+        report = run("-X", "importtime", "-c", "import verifier").stderr
+        shares.append(cumulative_ms(report, "verifier") / cumulative_ms(report, "site"))
+        assert not re.search(r"\| +verifier\.|\| +(ledger|api|migrations)\b", report)
+    print(f"import verifier: {min(shares):.2f} of what `site` takes at every start of Python")
+    assert min(shares) < 2
 
 
-def cumulative_ms(report: str) -> float:
-    """Of `import verifier` with all it loads."""
-    found = re.search(r"\|\s*(\d+) \| verifier$", report, re.MULTILINE)
+def cumulative_ms(report: str, module: str) -> float:
+    """Of importing `module` with all it loads."""
+    found = re.search(rf"\|\s*(\d+) \| {module}$", report, re.MULTILINE)
     assert found, report
     return int(found[1]) / 1000
 
 
-def test_all_modules_load_no_code_of_ours_and_no_library_and_take_under_150_ms() -> None:
+SLOW_TO_LOAD = {"asyncio", "concurrent", "ctypes", "email", "http", "multiprocessing", "sqlite3", "ssl", "xml"}
+
+
+def test_all_modules_load_no_code_of_ours_and_no_library_and_nothing_that_is_slow_to_load() -> None:
     """With the libraries left aside: those are loaded when a signature is checked."""
-    program = (
-        "import sys, time; before = time.perf_counter(); "
-        f"import {ALL.replace(' ', ', ')}; took = time.perf_counter() - before; "
-        "print(took * 1000, *sorted({name.partition('.')[0] for name in sys.modules}))"
-    )
-    reports = [run("-c", program).stdout.split() for _ in range(5)]
-    best, loaded = min(float(report[0]) for report in reports), set(reports[0][1:])
-    print(f"all modules: {best:.1f} ms")
-    assert best < 150
+    program = f"import sys; import {ALL.replace(' ', ', ')}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    loaded = set(run("-c", program).stdout.split())
     assert loaded.isdisjoint({"ledger", "api", "migrations", "tests"})
+    assert loaded.isdisjoint(SLOW_TO_LOAD - site_hooks())
     assert {name for name in loaded if name not in sys.stdlib_module_names} <= {
         "verifier",
         "__main__",

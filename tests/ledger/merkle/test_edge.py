@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from hashlib import sha256
 
 import pytest
@@ -136,17 +135,3 @@ def test_leaf_hashes_of_another_length_and_sizes_beyond_63_bits_are_refused() ->
     edge = Edge.from_tiles(size, lambda _level, _number, width: bytes(32 * width))
     with pytest.raises(InvalidInput):
         edge.grow(TREE.leaves[:1])
-
-
-@pytest.mark.bench
-def test_receipts_of_a_batch_of_64_are_proved_at_60000_per_second_and_more() -> None:
-    size = 10**8 + 12_345
-    draw = random.Random(1)
-    edge = Edge.from_tiles(size, lambda _level, _number, width: draw.randbytes(32 * width))
-    batch, rounds = TREE.leaves[:64], 200
-    begin = time.perf_counter()
-    for _ in range(rounds):
-        prove_appended(edge, batch)
-    rate = 64 * rounds / (time.perf_counter() - begin)
-    print(f"{rate:,.0f} inclusion proofs per second, hashing included")
-    assert rate >= 60_000
