@@ -14,6 +14,9 @@ from api.events.sender import EventSender
 from api.events.tokens import EventTokens
 from api.settings import Settings
 from api.slots import Slot, claim_slot, highwater_files
+from api.standards.gateway import Gateway
+from api.standards.notes import Notes
+from api.standards.office import Office
 from api.tokens.external import ExternalIssuers
 from api.tokens.guard import TokenGuard
 from api.tokens.keys import TokenSigner, read_key_set
@@ -53,6 +56,8 @@ class Node:
     once: Once
     events: Events
     slot: Slot | None = None
+    office: Office | None = None
+    """What outward standards need; None without a gateway."""
     sender: EventSender | None = None
     """Set in the process that also sequences, and in no command."""
     _running: bool = field(default=False, init=False)
@@ -80,6 +85,8 @@ class Node:
             self.ledger.keystore.close()
         self.once.close()
         self.events.store.close()
+        if self.office is not None:
+            self.office.notes.close()
         if self.slot is not None:
             self.slot.release()
 
@@ -119,7 +126,12 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         EventQueries(ledger.store, ledger.keystore),
         EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file)),
     )
-    return Node(settings, ledger, tokens, guard, once, events, slot)
+    return Node(settings, ledger, tokens, guard, once, events, slot, _office(settings, ledger))
+
+
+def _office(settings: Settings, ledger: Ledger) -> Office | None:
+    gateway = Gateway.load(settings.gateway_file, ledger.origin)
+    return None if gateway is None else Office(ledger, gateway, Notes(settings.database_url, ledger.keystore))
 
 
 def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:

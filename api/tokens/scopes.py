@@ -12,17 +12,18 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
     "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
-    "recipient": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
+    "recipient": frozenset({"consents:read", "consents:write", "events:manage", "events:read", "receipts:read"}),
     "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read"}),
     "technology-provider": frozenset({"receipts:read"}),
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
-WHILE_SUSPENDED: Final = frozenset({"consents:read", "events:read", "receipts:read"})
-"""A suspended participant still sees what it must end."""
+WHILE_SUSPENDED: Final = frozenset({"consents:read", "consents:write", "events:read", "receipts:read"})
+"""A suspended participant still sees what it must end, and may end it; the rules refuse whatever else it writes."""
 
 SCOPES: Final[dict[str, str]] = {
     "bundle:read": "Export the log without evidence",
     "consents:read": "Read one's own consents and their histories",
+    "consents:write": "Ask for consents and end them in the words of an outward standard",
     "disclosure:open": "Open evidence for a case; each opening is itself recorded",
     "events:manage": "Set where one is told of events",
     "events:read": "Poll for one's own events, acknowledge them, read their deliveries",
