@@ -22,7 +22,18 @@ from api.observing import Observed, note_security_event
 from api.openapi import Documentation
 from api.problems import problem_of
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
-from api.routes import bundles, consents, events, log, operations, participants, receipts, submissions, tokens
+from api.routes import (
+    bundles,
+    consents,
+    events,
+    log,
+    operations,
+    participants,
+    receipts,
+    submissions,
+    tokens,
+    witnesses,
+)
 from api.standards.dialects import dialect_for
 from api.standards.served import DIALECTS, STANDARDS
 from api.web import mount
@@ -31,7 +42,7 @@ from ledger.errors import LedgerError
 
 ROUTERS = (
     submissions.router, consents.router, receipts.router, log.router, participants.router, events.router, bundles.router,
-    tokens.router, operations.router,
+    tokens.router, operations.router, witnesses.router,
 )  # fmt: skip
 
 
