@@ -7,6 +7,9 @@ from typing import Final
 from fastapi import APIRouter
 
 from api.standards.dialects import Dialect
+from api.standards.uk import events as uk_events
+from api.standards.uk import routes as uk_routes
+from api.standards.uk.errors import UkDialect
 
-STANDARDS: Final[tuple[APIRouter, ...]] = ()
-DIALECTS: Final[tuple[Dialect, ...]] = ()
+STANDARDS: Final[tuple[APIRouter, ...]] = (uk_routes.router, uk_events.router)
+DIALECTS: Final[tuple[Dialect, ...]] = (UkDialect(),)
