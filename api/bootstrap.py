@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from api.events.sender import EventSender
 from api.events.tokens import EventTokens
 from api.settings import Settings, is_loopback
 from api.slots import Slot, claim_slot, highwater_files
+from api.standards.berlin.succession import Succession
 from api.standards.gateway import Gateway
 from api.standards.notes import Notes
 from api.standards.office import Office
@@ -31,7 +32,7 @@ from ledger.highwater import HighWater
 from ledger.notes.keys import VerifierKey
 from ledger.notes.policy import Policy, parse_policy
 from ledger.participants import Registry
-from ledger.queries.events import EventQueries
+from ledger.queries.events import EventQueries, Notice
 from ledger.queries.tree import first_checkpoint_with
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
@@ -46,9 +47,9 @@ class Events:
     queries: EventQueries
     tokens: EventTokens
 
-    def sender(self, *, development: bool) -> EventSender:
-        """One that sends; several may exist, and one at a time works."""
-        return EventSender(self.queries, self.store, self.tokens, lambda: Push(development=development))
+    def sender(self, *, development: bool, also: Callable[[Notice], None] | None = None) -> EventSender:
+        """One that sends; several may exist, and one at a time works. `also`: see EventSender."""
+        return EventSender(self.queries, self.store, self.tokens, lambda: Push(development=development), also=also)
 
 
 @dataclass(eq=False)
@@ -122,7 +123,8 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
         _check_all_highwater_files(settings, ledger)
         node = equip(settings, ledger, slot)
         if serves and settings.events_enabled:
-            node.sender = node.events.sender(development=settings.web.environment == "development")
+            also = None if node.office is None else Succession(node.office, ledger.records)
+            node.sender = node.events.sender(development=settings.web.environment == "development", also=also)
         if serves:
             node.asker = node.ask_witnesses()
         return node

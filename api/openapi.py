@@ -32,6 +32,7 @@ TAGS: Final = {
     "participants": "Who may sign, with which keys.",
     "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
     "bundles": "The whole log to take home.",
+    "berlin-group": "Account information consents as NextGenPSD2 words them, errors too (docs/standards/berlin.md).",
     "uk-open-banking": "Consents and events as the UK's Open Banking words them, errors too (docs/standards/uk.md).",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",

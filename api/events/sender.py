@@ -24,7 +24,7 @@ from api.events.tokens import EventTokens
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.errors import LedgerError, Unavailable
-from ledger.queries.events import Due, EventQueries
+from ledger.queries.events import Due, EventQueries, Notice
 from ledger.storage.events import OPEN, DeliveryState, EventStore, NewDelivery
 
 log = structlog.get_logger("api.events")
@@ -60,8 +60,10 @@ class EventSender:
         *,
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
+        also: Callable[[Notice], None] | None = None,
     ) -> None:
-        """`push` makes the pusher, on the event loop that will use it; `chance` is the jitter of retries."""
+        """`push` makes the pusher, on the event loop that will use it; `chance` is the jitter of retries. `also` is shown every
+        notice, in the log's order, at least once; when it raises Unavailable, it is shown the same ones again."""
         self._queries = queries
         self._store = store
         self._tokens = tokens
@@ -69,6 +71,7 @@ class EventSender:
         self._push: Push | None = None
         self._clock = clock or SystemClock()
         self._chance = chance
+        self._also = also
         self.name = f"{os.getpid()}-{b64u(os.urandom(9))}"
         self._leased_until = 0
         self._in_work: dict[str, asyncio.Task[None]] = {}
@@ -172,9 +175,13 @@ class EventSender:
             below = min(size, first + CHUNK)
             if first >= below:
                 return
+            notices = self._queries.notices(first, below)
+            if self._also is not None:
+                for notice in notices:
+                    self._also(notice)
             new = [
                 NewDelivery(self._tokens.event_id(notice.index, party), notice.index, party, notice.act)
-                for notice in self._queries.notices(first, below)
+                for notice in notices
                 for party in notice.audience
             ]
             if not self._store.advance(first, below, new, now):

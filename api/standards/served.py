@@ -6,10 +6,12 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from api.standards.berlin import routes as berlin_routes
+from api.standards.berlin.errors import BerlinDialect
 from api.standards.dialects import Dialect
 from api.standards.uk import events as uk_events
 from api.standards.uk import routes as uk_routes
 from api.standards.uk.errors import UkDialect
 
-STANDARDS: Final[tuple[APIRouter, ...]] = (uk_routes.router, uk_events.router)
-DIALECTS: Final[tuple[Dialect, ...]] = (UkDialect(),)
+STANDARDS: Final[tuple[APIRouter, ...]] = (uk_routes.router, uk_events.router, berlin_routes.router)
+DIALECTS: Final[tuple[Dialect, ...]] = (UkDialect(), BerlinDialect())

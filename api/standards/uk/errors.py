@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +14,7 @@ from starlette.responses import Response
 
 from api.problems import problem_headers, problem_of
 from api.standards.dialects import HOLDER, Refusal
+from api.standards.forms import is_uuid
 from api.standards.words import words
 from api.wire import visit_of
 from ledger.errors import LedgerError
@@ -130,14 +130,6 @@ def interaction_of(request: Request) -> str:
     """The interaction id to answer with: the caller's, or this request's own."""
     said = request.headers.get(INTERACTION)
     return said if said is not None and is_uuid(said) else visit_of(request.scope).request_id
-
-
-def is_uuid(text: str) -> bool:
-    """Whether this is a UUID in its usual spelling (RFC 4122)."""
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 def _worded(fault: Fault) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final
 
 from fastapi import Request
 
-from api.refusals import NotAcceptable
-from api.standards.uk.errors import INTERACTION, Fault, Faults, is_uuid
+from api.standards.forms import is_address, is_uuid, require_json_wanted
+from api.standards.uk.errors import INTERACTION, Fault, Faults
 
 _AUTH_DATE: Final = re.compile(
     r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d{2}:\d{2}:\d{2} (GMT|UTC)"
 )
-_ACCEPTED: Final = frozenset({"*/*", "application/*", "application/json"})
 
 
 async def check_headers(request: Request) -> None:
@@ -25,23 +23,8 @@ async def check_headers(request: Request) -> None:
         faults.append(Fault("U006", "must be a UUID (RFC 4122)", INTERACTION))
     if "x-fapi-auth-date" in headers and not _AUTH_DATE.fullmatch(headers["x-fapi-auth-date"]):
         faults.append(Fault("U006", "must be a date of RFC 7231", "x-fapi-auth-date"))
-    if "x-fapi-customer-ip-address" in headers and not _is_address(headers["x-fapi-customer-ip-address"]):
+    if "x-fapi-customer-ip-address" in headers and not is_address(headers["x-fapi-customer-ip-address"]):
         faults.append(Fault("U006", "must be an IP address", "x-fapi-customer-ip-address"))
     if faults:
         raise Faults(faults)
     require_json_wanted(request)
-
-
-def require_json_wanted(request: Request) -> None:
-    """Raises NotAcceptable when the caller takes no JSON."""
-    wanted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
-    if not _ACCEPTED.intersection(wanted):
-        raise NotAcceptable("there is application/json only")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
