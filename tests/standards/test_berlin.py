@@ -159,7 +159,7 @@ def test_every_kind_of_access_becomes_permissions(played: Stage, access: Any, pe
     assert set(terms["permissions"]) == permissions
     assert call(played, "GET", f"{PATH}/{consent_id}").json()["access"] == access
     if "restrictedTo" in access:
-        assert terms["filters"] == [{"field": "cashAccountType", "op": "in", "value": "CACC,SVGS"}]
+        assert list(terms["filters"]) == [{"field": "cashAccountType", "op": "in", "value": "CACC,SVGS"}]
 
 
 @pytest.mark.parametrize(
@@ -178,9 +178,11 @@ def test_every_kind_of_access_becomes_permissions(played: Stage, access: Any, pe
         ({"access": {"accounts": [], "restrictedTo": ["CACC"]}}, "PARAMETER_NOT_CONSISTENT", "access.restrictedTo"),
         ({"recurringIndicator": "true"}, "FORMAT_ERROR", "recurringIndicator"),
         ({"recurringIndicator": False}, "PARAMETER_NOT_CONSISTENT", "frequencyPerDay"),
-        ({"frequencyPerDay": 0}, "FORMAT_ERROR", "frequencyPerDay"), ({"frequencyPerDay": True}, "FORMAT_ERROR", "frequencyPerDay"),
+        ({"frequencyPerDay": 0}, "FORMAT_ERROR", "frequencyPerDay"),
+        ({"frequencyPerDay": True}, "FORMAT_ERROR", "frequencyPerDay"),
         ({"combinedServiceIndicator": True}, "SESSIONS_NOT_SUPPORTED", "combinedServiceIndicator"),
-        ({"validUntil": "2020-01-01"}, "PERIOD_INVALID", "validUntil"), ({"validUntil": "20300101"}, "FORMAT_ERROR", "validUntil"),
+        ({"validUntil": "2020-01-01"}, "PERIOD_INVALID", "validUntil"),
+        ({"validUntil": "20300101"}, "FORMAT_ERROR", "validUntil"),
         ({"validUntil": "2030-02-30"}, "FORMAT_ERROR", "validUntil"),
     ],
 )  # fmt: skip
