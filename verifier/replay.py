@@ -75,9 +75,21 @@ class Replay:
                     "operator",
                     leaf.kind,
                 )
+            if self.registry.erased and leaf.chain.decode() in self.registry.erased:
+                self._erased(leaf)
             chain = self.shelf.get(leaf.chain)
             if chain is not None:
                 self._disclosed(leaf, chain, found)
+
+    def _erased(self, leaf: Leaf) -> None:
+        """The key of an erased chain is gone: nothing can have been added to it."""
+        self.tell.bad(
+            Code.CONSENT_INVALID,
+            "an entry was added to a chain that was erased before",
+            "chain",
+            "no entry of this chain",
+            f"erased by entry {self.registry.erased[leaf.chain.decode()]}",
+        )
 
     def lose(self, index: int) -> None:
         """An entry that cannot be read."""
