@@ -83,8 +83,8 @@ class Judge:
         self._compare(outcome, expected, "the rules give another decision")
         if asserted and "asserted" in expected:
             signed = len(stated) if isinstance(stated, list) else 0
-            self.findings.unchecked[HOLDERS_WORD] += signed
-            self.findings.unchecked[LEDGERS_WORD] += len(asserted) - signed
+            words = {HOLDERS_WORD: signed, LEDGERS_WORD: len(asserted) - signed}
+            self.findings.unchecked.update({whose: count for whose, count in words.items() if count})
         self.findings.checked["access decisions"] += 1
         used = outcome["used_today"]
         if chain.consent is not None and used != expected["used_today"] and isinstance(used, int):
