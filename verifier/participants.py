@@ -133,7 +133,7 @@ class Registry:
         if (index == 0) != (kind == "ledger.opened"):
             raise _bad("the log opens with ledger.opened, and only there", "ledger.opened at index 0", kind)
         if kind in SINCE_2 and self.ruleset < 2:
-            raise _bad(f"{kind} exists from ruleset 2 on", "ruleset 2", f"ruleset {self.ruleset}")
+            raise _bad("the document exists from ruleset 2 on", "ruleset 2", f"{kind} under ruleset {self.ruleset}")
         getattr(self, "_" + kind.replace(".", "_"))(document, index)
         self.history.append((index, document))
 

@@ -86,3 +86,18 @@ ASSERTED: dict[str, tuple[str, str]] = {
 """What rests on facts outside the log: somebody's word. The order is that in which they stand in an outcome."""
 
 REASONS: dict[str, tuple[str, str]] = {**GIVEN, **ASSERTED}
+
+FINDINGS: dict[str, tuple[str, str]] = {
+    "release-missing": (
+        "The recipient says what it got; the holder does not say what it gave.",
+        "接收方记录了所获数据,持有方却没有提供记录。",
+    ),
+    "receipt-missing": (
+        "The holder says what it gave; the recipient does not say what it got.",
+        "持有方记录了所提供的数据,接收方却没有收到记录。",
+    ),
+    "rows-differ": ("Holder and recipient name different numbers of rows.", "持有方与接收方的行数不同。"),
+    "bytes-differ": ("Holder and recipient name different numbers of bytes.", "持有方与接收方的字节数不同。"),
+    "digest-differ": ("Holder and recipient name different contents.", "持有方与接收方的内容摘要不同。"),
+}
+"""What the ledger's reconciliation finds (docs/spec/reconciliation.md)."""

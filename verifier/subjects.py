@@ -80,9 +80,9 @@ class Subjects:
         if (first.iss, first.behalf) != (facts.iss, facts.behalf):
             self.tell.bad(
                 Code.CONSENT_INVALID,
-                f"the companion of entry {first.number} is signed by another, or for another",
+                "the companion is signed by another than its authorisation, or for another",
                 "iss",
-                f"{first.iss} for {first.behalf or first.iss}",
+                f"{first.iss} for {first.behalf or first.iss} (entry {first.number})",
                 f"{facts.iss} for {facts.party}",
             )
         self.findings.checked["companions of authorisations"] += 1
