@@ -143,13 +143,13 @@ def test_a_reader_of_another_log_reads_nothing_quickly() -> None:
         assert quick(row, origin) is None
 
 
-@given(st.booleans(), st.randoms(use_true_random=False), st.binary(max_size=3), st.integers(0, 3))
-def test_a_damaged_line_is_never_read_quickly_as_something_else(batch: bool, chance: Any, put: bytes, cut: int) -> None:
+@given(st.booleans(), st.integers(0, 100_000), st.binary(max_size=3), st.integers(0, 3))
+def test_a_damaged_line_is_never_read_quickly_as_something_else(batch: bool, place: int, put: bytes, cut: int) -> None:
     made = world()
     consent = next(iter(made.consents))
     index = made.batch([consent, consent])[0] if batch else made.access(consent)
     kind, chain, commitment, time, line = row_of_entry(made, index)
-    at = chance.randrange(len(line))
+    at = place % len(line)
     damaged = line[:at] + put + line[at + cut :]
     assume(damaged != line)
     facts = quick((kind, chain, commitment, time, damaged))

@@ -81,7 +81,7 @@ def test_what_the_rules_say_is_said_in_chinese_too() -> None:
             if name in ("_bad", "bad", "refuted", "_row") and isinstance(node, ast.Call):
                 place = 0 if name == "_bad" else 1
                 sentence = node.args[place] if place < len(node.args) else None
-                if isinstance(sentence, ast.Constant) and str(sentence.value)[0].islower():
+                if isinstance(sentence, ast.Constant) and str(sentence.value)[:1].islower():
                     assert sentence.value in SENTENCES, (module, sentence.value)
     assert {HOLDERS_WORD, LEDGERS_WORD, UNREAD, "reconciliation reports"} <= COUNTED.keys()
 
