@@ -100,6 +100,12 @@ SENTENCES: dict[str, str] = {
         "取代的同意不是相同各方与客户之间的有效同意"
     ),
     "the signer is not a party of the consent": "签署方不是该同意的一方",
+    "no consent with this id was requested before": "此前没有以此编号请求过的同意",
+    "the consent has not expired": "该同意尚未到期",
+    "the consent id was used before": "该同意编号已被使用过",
+    "only the recipient amends": "只有接收方可以提出修改",
+    "the amendment is of another version": "修改所针对的是另一版本",
+    "an amendment does not change the holder": "修改不得更换持有方",
     # forms
     "asserted reasons are known ones in their order, in a relayed request": "声称的理由须为已知、按次序,且在转交的请求中",
     "a joint account is not among the accounts": "联名账户不在所列账户之中",

@@ -264,9 +264,15 @@ class Forge:
         return members
 
     def files(
-        self, level: str = "full", withheld: frozenset[int] = frozenset(), *, cosign: bool = False
+        self,
+        level: str = "full",
+        withheld: frozenset[int] = frozenset(),
+        *,
+        cosign: bool = False,
+        size: int | None = None,
     ) -> dict[str, bytes]:
-        size = len(self.entries)
+        """A bundle of the first `size` entries."""
+        size = len(self.entries) if size is None else size
         files = {
             "manifest.json": encode(
                 {
@@ -278,10 +284,10 @@ class Forge:
                     "v": 1,
                 }
             ),
-            "checkpoint": self.checkpoint(cosign=cosign),
+            "checkpoint": self.checkpoint(size, cosign=cosign),
             "policy": self.policy().encode(),
         }
-        row, tile_level = self.hashes, 0
+        row, tile_level = self.hashes[:size], 0
         while row:
             for n in range(0, len(row), 256):
                 part = row[n : n + 256]
@@ -289,7 +295,7 @@ class Forge:
             row = [tree(row[n : n + 256]) for n in range(0, len(row) - 255, 256)]
             tile_level += 1
         for n in range(0, size, 256):
-            part = self.entries[n : n + 256]
+            part = self.entries[n : min(n + 256, size)]
             files[tile_name("entries", n // 256, len(part))] = b"".join(len(e).to_bytes(2) + e for e in part)
         if level != "none":
             for shard in range(0, size, 65_536):
