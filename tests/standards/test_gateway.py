@@ -16,7 +16,9 @@ from api.settings import Settings
 from api.standards.configuration import read_gateway_file
 from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS
 from api.standards.notes import NOTE_LIMIT
-from ledger.errors import BadEncoding, Corrupt, InvalidInput, Unavailable
+from api.standards.office import Standing
+from api.standards.wish import Wish
+from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound, Unavailable
 from ledger.queries.events import Notice
 from tests.api.service import running_service
 from tests.standards.kit import Stage
@@ -85,6 +87,36 @@ def test_a_gateway_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, cha
     path.write_text(json.dumps(file | {"holders": {"bank-a": changed}}))
     with pytest.raises(InvalidInput, match=r"gateway\.json is not a gateway file"):
         read_gateway_file(path)
+
+
+def test_an_amendment_keeps_both_wordings_and_shows_the_one_in_force(played: Stage) -> None:
+    office = played.service.node.office
+    assert office is not None
+    consent_id = create(played)["consentId"]
+    played.authorise(consent_id)
+    first = office.standing("tpp-1", "bank-a", consent_id)
+    new_words = b'{"until": "later"}'
+
+    def later(standing: Standing) -> Wish:
+        return Wish(
+            permissions=standing.terms.permissions, standard="own", standard_version="1",
+            expires_at=standing.terms.expires_at + 86_400, reauthenticate_days=90,
+        )  # fmt: skip
+
+    waiting = office.amend("tpp-1", "bank-a", consent_id, later, new_words)
+    assert (waiting.facts, waiting.terms) == (first.facts, first.terms)
+    assert waiting.consent.pending is not None
+    assert (waiting.change.act, waiting.change.signed_by, waiting.change.by) == (
+        "consent.amend",
+        "gateway",
+        "recipient",
+    )
+    played.authorise(consent_id, subject=first.consent.subject, customer=played.customers[consent_id])
+    after = office.standing("tpp-1", "bank-a", consent_id)
+    assert (after.facts, after.terms.expires_at) == (new_words, first.terms.expires_at + 86_400)
+    assert after.consent.version == 2
+    with pytest.raises(NotFound):
+        office.amend("tpp-2", "bank-a", consent_id, later, new_words)
 
 
 def test_our_description_words_refusals_as_the_standard_does(played: Stage) -> None:
