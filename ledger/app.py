@@ -19,7 +19,15 @@ from ledger.entries.statement import Statement, parse_statement
 from ledger.errors import BadStatement, LedgerError, Unavailable
 from ledger.notes.keys import VerifierKey
 from ledger.participants import Registry
-from ledger.planning.commands import Command, ExpireConsent, RecordDocuments, Recorded, SubmitStatement, batch_items
+from ledger.planning.commands import (
+    Command,
+    ExpireConsent,
+    RecordDocuments,
+    Recorded,
+    RecordIndexHead,
+    SubmitStatement,
+    batch_items,
+)
 from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
 from ledger.sequencer.answers import Answer, Deliver, Repeated, SequencerLike
@@ -189,6 +197,14 @@ class Ledger:
     def record_documents(self, *documents: Mapping[str, Any]) -> tuple[Recorded, ...]:
         """Record operator documents, all or none."""
         return self.submit_and_wait(RecordDocuments(documents))
+
+    def record_index_head(self) -> Recorded:
+        """The index-head over all entries so far; recorded now, unless the last entry is one. Not in a front process."""
+        while True:
+            if recorded := self.submit_and_wait(
+                RecordIndexHead()
+            ):  # empty: a map that is far behind takes several commits
+                return recorded[0]
 
     def record_expiry(self, consent_id: str) -> Recorded:
         """Make visible that a consent has expired."""

@@ -18,6 +18,9 @@ MOVED: Final = ("consents", "credentials", "log_head", "event_cursor", "event_de
 FORGOTTEN: Final = ("seen_tokens",)
 """Also deleted from, when they have expired."""
 
+REBUILT: Final = ("map_pages", "map_state")
+"""Whatever is in them can be made again from the log."""
+
 
 def grant(url: str, role: str) -> None:
     """Give `role`, which must exist, what the service needs on the migrated log database at `url`, and take the rest away.
@@ -31,6 +34,7 @@ def grant(url: str, role: str) -> None:
     quoted = engine.dialect.identifier_preparer.quote_identifier(role)
     rights = (
         ("SELECT, INSERT", APPENDED), ("SELECT, INSERT, UPDATE", MOVED), ("SELECT, INSERT, DELETE", FORGOTTEN),
+        ("SELECT, INSERT, UPDATE, DELETE", REBUILT),
     )  # fmt: skip
     with engine.begin() as connection:
         connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))

@@ -65,7 +65,10 @@ class ExpireConsent:
 
 @dataclass(frozen=True, slots=True)
 class RecordIndexHead:
-    """Commit the completeness map over all leaves so far."""
+    """Commit the completeness map over all leaves so far; nothing is recorded when the last leaf does that already."""
+
+    every: int = 0
+    """Nor when the last index-head is younger than this, in milliseconds."""
 
 
 Command = SubmitStatement | RecordDocuments | ExpireConsent | RecordIndexHead

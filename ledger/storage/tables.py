@@ -1,6 +1,6 @@
 """The tables (migrations/versions hold their history; a test compares the two).
 
-Truth: `entries`, `checkpoints`. Rebuildable from them: `log_head`, `tiles`, `consents`. Short-lived: `seen_tokens`.
+Truth: `entries`, `checkpoints`. Rebuildable from them: `log_head`, `tiles`, `consents`, `map_state`, `map_pages`. Short-lived: `seen_tokens`.
 Operational: `event_*`.
 `entries`, `checkpoints` and `tiles` refuse UPDATE and DELETE by triggers.
 """
@@ -79,6 +79,27 @@ checkpoints: Final = Table(
     Column("note", String, nullable=False),
 )
 """Every signed checkpoint, one per committed batch."""
+
+map_state: Final = Table(
+    "map_state",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("size", _Big, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("head", _Big, nullable=False),
+    Column("head_time", _Big, nullable=False),
+    CheckConstraint("id = 1", name="map_state_one_row"),
+)
+"""One row: the completeness map covers the leaves below `size`; `head` is the last index-head among them (−1: none) and
+`head_time` its time in milliseconds."""
+
+map_pages: Final = Table(
+    "map_pages",
+    metadata,
+    Column("prefix", String(64), primary_key=True),
+    Column("page", LargeBinary, nullable=False),
+)
+"""The completeness map in pages (ledger/merkle/pages.py). Changed in place: what is signed is the root over them."""
 
 consents: Final = Table(
     "consents",
