@@ -159,7 +159,7 @@ def _schemas() -> dict[str, Any]:
     kinds = [
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
-        DeliveriesReply, Poll, PolledEvents, Receipt, AccessOutcome, ConsentOutcome,
+        Completeness, DeliveriesReply, Poll, PolledEvents, Receipt, AccessOutcome, ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components([*kinds], schema_hook=_schema_of_raw, ref_template=template)

@@ -28,6 +28,7 @@ from ledger.planning.commands import (
     SubmitStatement,
     batch_items,
 )
+from ledger.queries.completeness import CompletenessQueries
 from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
 from ledger.sequencer.answers import Answer, Deliver, Repeated, SequencerLike
@@ -51,6 +52,7 @@ class Ledger:
         self.origin = vkey.name
         self.tree = TreeQueries(store)
         self.records = RecordQueries(store, keystore)
+        self.completeness = CompletenessQueries(store, self.records)
         self.figures = sequencer.figures
         self._end = threading.Event()
         self._housekeeper: threading.Thread | None = None
