@@ -21,6 +21,7 @@ from api.submission import Envelope, SubmissionReply
 from api.tokens.scopes import SCOPES
 from api.version import version
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome
+from ledger.queries.completeness import Completeness
 from ledger.receipts import Receipt
 
 TAGS: Final = {

@@ -28,7 +28,7 @@ VALUE_BYTES = 40
 
 @dataclass(slots=True)
 class Complete:
-    """What a completeness file claims, checked; see `findings` for what was wrong. `leaves` are those that are shown, by seq."""
+    """What a completeness file claims, checked; see `findings` for what was wrong. `leaves`: those that are shown, by seq."""
 
     chain: bytes
     count: int
@@ -102,7 +102,9 @@ def _check_leaves(members: Object, found: Complete, shown: Iterable[bytes]) -> N
             return
         if (leaf.seq, raw_of(leaf.chain) if leaf.chain else b"") != (seq, found.chain):
             found.findings.add(
-                Defect(Code.BAD_CHAIN, "the chain has a gap or a repetition", Place(leaf.number), str(seq), str(leaf.seq))
+                Defect(
+                    Code.BAD_CHAIN, "the chain has a gap or a repetition", Place(leaf.number), str(seq), str(leaf.seq)
+                )
             )
             return
         found.leaves[seq] = leaf

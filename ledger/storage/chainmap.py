@@ -88,7 +88,7 @@ class ChainMap:
         return PagedMap(state.root, self._read).check()
 
     def advance(self, size: int, portion: int = PORTION) -> MapState:
-        """Take in the leaves below `size`, at most `portion` of them. Raises Corrupt and leaves the transaction to be undone."""
+        """Take in the leaves below `size`, at most `portion` of them. Raises Corrupt; then the transaction is to be undone."""
         state = self.state()
         until = min(size, state.size + portion)
         if until <= state.size:

@@ -84,7 +84,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "its first byte": lambda page: flipped(page, 1),
     "its last byte": lambda page: flipped(page, len(page) - 1),
     "cut": lambda page: page[:-1],
-    "empty": lambda page: b"",
+    "empty": lambda page: page[:0],
     "too long": lambda page: page + b"\0",
 }
 
