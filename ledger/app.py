@@ -22,6 +22,7 @@ from ledger.participants import Registry
 from ledger.planning.commands import (
     Command,
     ExpireConsent,
+    RecordComposed,
     RecordDocuments,
     Recorded,
     RecordIndexHead,
@@ -29,6 +30,7 @@ from ledger.planning.commands import (
     batch_items,
 )
 from ledger.queries.completeness import CompletenessQueries
+from ledger.queries.reconciliation import ReconciliationQueries
 from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
 from ledger.sequencer.answers import Answer, Deliver, Repeated, SequencerLike
@@ -53,6 +55,7 @@ class Ledger:
         self.tree = TreeQueries(store)
         self.records = RecordQueries(store, keystore)
         self.completeness = CompletenessQueries(store, self.records)
+        self.reconciliation = ReconciliationQueries(store, keystore)
         self.figures = sequencer.figures
         self._end = threading.Event()
         self._housekeeper: threading.Thread | None = None
@@ -207,6 +210,16 @@ class Ledger:
                 RecordIndexHead()
             ):  # empty: a map that is far behind takes several commits
                 return recorded[0]
+
+    def reconcile(self) -> Recorded:
+        """Compare the legs of all accesses that are an hour old, from where the last report ended, and record the report.
+
+        Raises Conflict when there is nothing to report, or another node has just done so. Not in a front process.
+        """
+        self._sequencer.refresh().result(WAIT_SECONDS)
+        survey = self.reconciliation.survey(self.registry.reconciled)
+        survey.look_ahead()
+        return self.submit_and_wait(RecordComposed(survey))[0]
 
     def record_expiry(self, consent_id: str) -> Recorded:
         """Make visible that a consent has expired."""

@@ -13,7 +13,15 @@ from sqlalchemy import create_engine, make_url, pool, text
 
 APPENDED: Final = ("entries", "tiles", "checkpoints", "used_challenges", "cosignatures")
 """Read and inserted into, never changed."""
-MOVED: Final = ("consents", "credentials", "log_head", "event_cursor", "event_deliveries", "event_endpoints")
+MOVED: Final = (
+    "consents",
+    "credentials",
+    "log_head",
+    "event_cursor",
+    "event_deliveries",
+    "event_endpoints",
+    "reconciliation_findings",
+)
 """Also updated."""
 FORGOTTEN: Final = ("seen_tokens",)
 """Also deleted from, when they have expired."""

@@ -25,10 +25,11 @@ from ledger.participants import Registry
 from ledger.planning.commands import Command, Recorded, RecordIndexHead
 from ledger.planning.plan import plan_batch
 from ledger.planning.world import Plan
+from ledger.sequencer.alone import make_ready, stands_alone
 from ledger.sequencer.answers import Deliver, Repeated
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.memory import Memory
-from ledger.sequencer.rhythm import Rhythm, ready_map
+from ledger.sequencer.rhythm import Rhythm
 from ledger.storage.chainmap import MapState
 from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registry
 
@@ -75,7 +76,7 @@ class Sequencer:
         self._clock = clock
         self._max_batch = max_batch
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(max_waiting)
-        self._held: _Waiting | None = None  # an index-head that waits for a batch of its own
+        self._held: _Waiting | None = None  # what waits for a batch of its own
         self._rhythm = Rhythm(index_interval_ms, clock)
         self._memory: Memory | None = None
         self._signed, self._note = 0, ""
@@ -176,7 +177,7 @@ class Sequencer:
         return broken
 
     def _collect(self) -> list[_Waiting] | None:
-        """The next batch: one command and all that wait beside it, or an index-head alone. Empty when it is time for an
+        """The next batch: one command and all that wait beside it, or one that stands alone. Empty when it is time for an
         index-head and nothing else came; None at the end."""
         try:
             item = self._held or self._queue.get(timeout=self._rhythm.seconds_left())
@@ -185,7 +186,7 @@ class Sequencer:
         self._held = None
         batch: list[_Waiting] = []
         while item is not None:
-            alone = isinstance(item.command, RecordIndexHead)
+            alone = stands_alone(item.command)
             if alone and batch:
                 self._held = item
                 return batch
@@ -265,23 +266,18 @@ class Sequencer:
                     return earlier
             now = self._clock.now()
             self.figures.clock_behind_ms = max(0, head.time - now)
-            state = None
-            if commands and isinstance(commands[0], RecordIndexHead):
-                state, nothing = ready_map(transaction, head, commands[0], now)
-                if nothing is not None:
-                    return _Committed(nothing, None, head, state)
-            world = memory.load(transaction, commands, now)
-            plan = plan_batch(world, commands, _openings(), None if state is None else state.root)
+            ready = make_ready(transaction, head, memory.registry, commands, now)
+            if ready.nothing is not None:
+                return _Committed(ready.nothing, None, head, ready.map)
+            world = memory.load(transaction, ready.commands, now)
+            plan = plan_batch(world, ready.commands, _openings(), None if ready.map is None else ready.map.root)
             if not plan.entries:
                 return _Committed(plan, None, head)
             growth = memory.edge.grow([entry.leaf_hash for entry in plan.entries])
             note = sign_checkpoint(self._origin, growth.size, growth.root, self._signer)
             edge = growth.edge()
             after = Head(growth.size, world.time, world.last_hash, edge.to_bytes(), note)
-            if state is not None:
-                state = MapState(after.size, state.root, head.size, after.time)
-                transaction.map.store(state)
-            committed = _Committed(plan, growth, after, state)
+            committed = _Committed(plan, growth, after, ready.finish(transaction, head, after))
             doubtful.append(committed)
             transaction.append(head.size, plan, growth.full_tiles(), after)
         memory.advance(after, edge, world)  # committed: only now may the memory move on

@@ -7,10 +7,7 @@ wait twice as long, so that of many nodes on one database the busy one writes, a
 from __future__ import annotations
 
 from ledger.clock import Clock
-from ledger.planning.commands import RecordIndexHead
-from ledger.planning.world import Plan
-from ledger.storage.chainmap import PORTION, MapState
-from ledger.storage.log import BatchTransaction, Head
+from ledger.storage.chainmap import MapState
 
 
 class Rhythm:
@@ -47,21 +44,3 @@ class Rhythm:
         if self._due is None:
             return None
         return min(max(self._due - self._clock.now(), 0), self.interval) / 1000
-
-
-def ready_map(
-    transaction: BatchTransaction, head: Head, command: RecordIndexHead, now: int
-) -> tuple[MapState, Plan | None]:
-    """Bring the map up to the log, as far as one transaction may. The second is None when an index-head can be recorded over
-    it; else it is the plan that records nothing: with the last index-head as its result, or with none while the map is still
-    behind.
-
-    Raises Corrupt: nothing is ever signed over a map that does not continue what the last index-head has signed.
-    """
-    state = transaction.map.state()
-    young = 0 <= now - state.head_time < command.every and state.head >= 0
-    if young or (state.signed and state.size == head.size):
-        return state, Plan(results=[(state.head,)], repeated=[True])
-    behind = head.size - state.size > PORTION
-    state = transaction.map.advance(head.size)
-    return state, Plan(results=[()], repeated=[False]) if behind else None

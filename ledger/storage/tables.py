@@ -157,6 +157,18 @@ cosignatures: Final = Table(
     Column("time", _Big, nullable=False),
 )
 """Witnesses' lines under checkpoints, verified before they came here; `time` in POSIX seconds is the witness's."""
+reconciliation_findings: Final = Table(
+    "reconciliation_findings",
+    metadata,
+    Column("key", _Big, primary_key=True, autoincrement=False),
+    Column("report", _Big, nullable=False),
+    Column("access", _Big, nullable=False),
+    Column("closed_by", _Big, nullable=True),
+    Index(
+        "reconciliation_open", "key", sqlite_where=text("closed_by IS NULL"), postgresql_where=text("closed_by IS NULL")
+    ),
+)
+"""What the reports at `report` found: `key` = 8 · access + the number of the code. `closed_by`: the leg that came after all."""
 
 event_cursor: Final = Table(
     "event_cursor",

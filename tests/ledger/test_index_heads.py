@@ -131,7 +131,7 @@ def test_a_restart_goes_on_with_the_stored_map(engine_url: str, tmp_path: Path) 
 def test_a_log_that_is_older_than_its_map_catches_up_in_portions(
     engine_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.sequencer.rhythm.PORTION", 10)
+    monkeypatch.setattr("ledger.sequencer.alone.PORTION", 10)
     with running(tmp_path, engine_url) as node:
         for _ in range(12):
             node.grant()
