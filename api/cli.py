@@ -208,6 +208,21 @@ def check(state: State = None) -> None:
 
 
 @app.command()
+def reconcile(state: State = None) -> None:
+    """Compare the legs of all accesses that are an hour old, and record the report now (docs/spec/reconciliation.md)."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        recorded = node.ledger.reconcile()
+        said = json.loads(recorded.leaf)["document"]
+    print(
+        f"{recorded.act}: entry {recorded.index}; {said['accesses']} accesses among the entries {said['from_index']} to "
+        f"{said['to_index']}, {said['findings']} findings"
+    )
+
+
+@app.command()
 def health(
     url: Annotated[str, typer.Option(help="Base address of the server.")] = "http://127.0.0.1:8000",
 ) -> None:

@@ -17,6 +17,7 @@ from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
+from api.routes.reconciliation import FindingsReply
 from api.submission import Envelope, SubmissionReply
 from api.tokens.scopes import SCOPES
 from api.version import version
@@ -32,6 +33,7 @@ TAGS: Final = {
     "log": "The public log: checkpoints, tiles and proofs, as C2SP specifies them.",
     "participants": "Who may sign, with which keys.",
     "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
+    "reconciliation": "Where the decision, the release and the receipt of an access do not agree.",
     "bundles": "The whole log to take home.",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",
@@ -55,7 +57,7 @@ _RENAMED: Final = {
     "SubmissionReply": "Submission", "EntryReply": "Entry", "ConsentReply": "Consent", "PendingReply": "PendingVersion",
     "ConsentsReply": "Consents", "HistoryReply": "History", "ParticipantReply": "Participant", "KeyReply": "Key",
     "ParticipantsReply": "Participants", "ChangeReply": "Change", "EndpointReply": "Endpoint", "DeliveryReply": "Delivery",
-    "DeliveriesReply": "Deliveries",
+    "DeliveriesReply": "Deliveries", "FindingReply": "Finding", "FindingsReply": "Findings",
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
@@ -160,7 +162,7 @@ def _schemas() -> dict[str, Any]:
     kinds = [
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
-        Completeness, DeliveriesReply, Poll, PolledEvents, Receipt, AccessOutcome, ConsentOutcome,
+        Completeness, DeliveriesReply, FindingsReply, Poll, PolledEvents, Receipt, AccessOutcome, ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components([*kinds], schema_hook=_schema_of_raw, ref_template=template)

@@ -148,6 +148,19 @@ class ReconciliationQueries:
             rows = connection.execute(query.order_by(table.c.key).limit(min(limit, PAGE))).all()
         return [StoredFinding(row.key, row.report, row.access, CODES[row.key % 8], row.closed_by) for row in rows]
 
+    def last_report_time(self, reconciled: int) -> int:
+        """When the newest report, which ended before entry `reconciled`, was recorded: milliseconds; 0 before the first."""
+        if not reconciled:
+            return 0
+        query = select(entries.c.leaf).where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= reconciled)
+        with self._store.read() as connection:
+            for row in connection.execute(query.order_by(entries.c.idx.desc())):
+                leaf = msgspec.json.decode(row.leaf)
+                if leaf["document"]["type"] == "reconciliation.reported":
+                    time: int = leaf["time"]
+                    return time
+        return 0
+
     def open_count(self) -> int:
         """How many findings are open."""
         query = select(func.count()).select_from(reconciliation_findings)
