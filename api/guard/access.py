@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from msgspec import UNSET
@@ -32,6 +32,16 @@ class GuardedAccess:
     """`credit`, `debit`: the only rows of transactions to give out."""
     masks: tuple[str, ...]
     """Kinds of fields to mask: `pan`."""
+    _tally: list[int] = field(default_factory=lambda: [0], compare=False, repr=False)
+
+    @property
+    def rows_given(self) -> int:
+        """How many rows were let through, or said to be given out: what a recorded release says."""
+        return self._tally[0]
+
+    def gives(self, rows: int) -> None:
+        """Say how many rows the answer holds, where they did not come through `within` or `transactions`."""
+        self._tally[0] = rows
 
     @property
     def account(self) -> str:
@@ -46,13 +56,16 @@ class GuardedAccess:
     def within(self, rows: Iterable[Row], *, when: Callable[[Row], int]) -> Iterator[Row]:
         """Only rows of the window; `when` gives a row's time in seconds."""
         start, end = self.window
-        return (row for row in rows if start <= when(row) and (end == 0 or when(row) <= end))
+        for row in rows:
+            if start <= when(row) and (end == 0 or when(row) <= end):
+                self._tally[0] += 1
+                yield row
 
     def transactions(
         self, rows: Iterable[Row], *, when: Callable[[Row], int], direction: Callable[[Row], str]
     ) -> Iterator[Row]:
         """Only rows of the window and of the permitted directions; `direction` gives `credit` or `debit`."""
-        return (row for row in self.within(rows, when=when) if direction(row) in self.directions)
+        return self.within((row for row in rows if direction(row) in self.directions), when=when)
 
     def mask(self, record: Mapping[str, Any], *, pan: Iterable[str] = ()) -> dict[str, Any]:
         """A copy of a record in which the named fields, at any depth, show their last four digits only, if so obliged."""
