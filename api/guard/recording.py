@@ -1,4 +1,4 @@
-"""The layer around a guarded application: the receipt in every answer; in strict mode, the release recorded before it leaves."""
+"""The layer around a guarded application: the receipt in every answer; in strict mode, the release recorded first."""
 
 from __future__ import annotations
 
