@@ -19,6 +19,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
+from msgspec import UNSET
 from starlette.applications import Starlette
 from starlette.requests import Request
 
@@ -35,6 +36,7 @@ from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
 from ledger.canonical import b64u, unb64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.acts import AccessItem, AccessRequest
+from ledger.entries.payload import acting_for
 from ledger.entries.statement import Statement
 from ledger.errors import BadEncoding, LedgerError
 from ledger.receipts import RECEIPT_LIMIT
@@ -131,7 +133,8 @@ class ConsentGuard:
         else:
             accounts = await self._match(request, _proved(receipt), permissions, account)
         await self._accept(receipt)
-        access = guarded(receipt, signed.payload.iss, accounts)
+        said = signed.payload
+        access = guarded(receipt, acting_for(said.iss, said.on_behalf_of), accounts)
         note = request.scope.get(NOTE)
         if note is None and self._strict:
             raise RuntimeError("a strict guard records releases: call guard.install(app)")
@@ -162,7 +165,7 @@ class ConsentGuard:
         except ClientError as error:
             raise Refused("LEDGER_UNAVAILABLE", "the participants cannot be looked up at present") from error
         payload = statement.payload
-        if not self._directory.is_recipient(payload.iss) or getattr(payload, "relayed", False) is True:
+        if not self._directory.may_ask(payload) or getattr(payload, "relayed", False) is True:
             raise Refused("ROLE_NOT_PERMITTED", "a recipient asks for data with a statement of its own")
         return statement
 
@@ -211,8 +214,8 @@ class ConsentGuard:
         """Allowed, fresh, and for the first time. A repeated statement gets its first receipt, so age counts online too."""
         decision = receipt.decision
         if decision.decision != "allow":
-            first = decision.reasons[0] if decision.reasons else "ACCESS_DENIED"
-            raise Refused(first, receipt=b64u(receipt.file))
+            asserted = () if decision.asserted is UNSET else decision.asserted
+            raise Refused(next(iter((*decision.reasons, *asserted)), "ACCESS_DENIED"), receipt=b64u(receipt.file))
         now = self._clock.now()
         if not now - self._max_age_ms <= receipt.time <= now + FUTURE_MS:
             raise Refused("RECEIPT_STALE", f"a decision lets data out for {self._max_age_ms // 1000} s")
