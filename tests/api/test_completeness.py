@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,29 @@ def test_reports_write_themselves_hourly_while_there_is_anything_new(sqlite_url:
         assert reporter.turn() is None
         [family] = ReconciliationFigures(ledger.reconciliation).collect()
         assert [sample.value for sample in family.samples] == [0]
+
+
+def test_a_damaged_map_is_found_by_check_and_made_again(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(app, [*arguments, "--state", str(state)])
+
+    assert run("init").exit_code == 0
+    for number in range(12):
+        added = run("participant", "add", f"bank-{number}", "--role", "holder", "--name", "Bank")
+        assert added.exit_code == 0, added.output
+    assert run("migrate").exit_code == 0  # brings the map up to the log
+    assert run("check").exit_code == 0
+    database = sqlite3.connect(state / "ledger.sqlite")
+    assert database.execute("SELECT size FROM map_state").fetchone() == (13,)
+    with database:
+        database.execute("UPDATE map_pages SET page = substr(page, 1, length(page) - 1) || x'00' WHERE prefix <> ''")
+    database.close()
+    found = run("check")
+    assert (found.exit_code, "completeness map" in found.output) == (3, True), found.output
+    assert run("rebuild-map").exit_code == 0
+    assert run("check").exit_code == 0
 
 
 def test_the_command_line_reports_now_or_says_why_not(tmp_path: Path) -> None:
