@@ -25,7 +25,7 @@ from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
-from ledger.storage.log import rebuild_map
+from ledger.storage.chainmap import rebuild_map
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
@@ -66,9 +66,8 @@ def migrate(state: State = None) -> None:
     with told_in_a_sentence():
         migrations.upgrade(settings.database_url)
         make_event_key(settings)
-        with opened(settings) as node, progress_bar("completeness map") as progress:
-            if node.ledger.tree.opened():
-                rebuild_map(node.ledger.store, afresh=False, progress=progress)
+        with progress_bar("completeness map") as progress:
+            rebuild_map(settings.database_url, afresh=False, progress=progress)
     print("The database has the newest shape.")
 
 
@@ -78,8 +77,8 @@ def rebuild_map_command(state: State = None) -> None:
 
     settings = settings_from(state)
     configure_logging("warning")
-    with told_in_a_sentence(), opened(settings) as node, progress_bar("completeness map") as progress:
-        size = rebuild_map(node.ledger.store, progress=progress)
+    with told_in_a_sentence(), progress_bar("completeness map") as progress:
+        size = rebuild_map(settings.database_url, progress=progress)
     print(f"The completeness map covers {size} entries.")
 
 
