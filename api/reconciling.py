@@ -51,11 +51,11 @@ class Reporter:
 
     def turn(self) -> Recorded | None:
         """Write the next report if it is due and there is something in it. Raises Unavailable, Corrupt."""
-        last = self._ledger.reconciliation.last_report_time(self._ledger.registry.reconciled)
-        if self._clock.now() - last < REPORT_MS:
+        now = self._clock.now()
+        if now - self._ledger.reconciliation.last_report_time(self._ledger.registry.reconciled) < REPORT_MS:
             return None
         try:
-            return self._ledger.reconcile()
+            return self._ledger.reconcile(at=now)
         except NotPermitted:  # a log of ruleset 1 knows no reports
             return None
         except Refused as refusal:  # nothing to say, or said by another node at this moment

@@ -55,10 +55,15 @@ class Survey:
         self._next = first
         self._report: Report | None = None
 
-    def look_ahead(self) -> None:
-        """Read all entries that are committed by now. Raises Unavailable, Corrupt."""
+    def look_ahead(self, registry: Registry, at: int | None = None) -> None:
+        """Read all entries that are committed by now. With `at` (ms), first see whether a report of that time has a subject.
+
+        Raises what `compose` raises, Unavailable, Corrupt.
+        """
         with self._store.read() as connection:
             size = connection.execute(select(log_head.c.size)).scalar_one()
+            if at is not None:
+                self._range_end(connection, registry, size, at)
             self._read(connection, size)
 
     def compose(self, connection: Connection, registry: Registry, size: int, time: int) -> list[Mapping[str, Any]]:
@@ -66,6 +71,12 @@ class Survey:
 
         Raises Conflict when there is nothing to report, or another node has just done so; NotPermitted before ruleset 2.
         """
+        to_index = self._range_end(connection, registry, size, time)
+        self._read(connection, size)
+        self._report = self._comparison.report(to_index)
+        return [self._report.document()]
+
+    def _range_end(self, connection: Connection, registry: Registry, size: int, time: int) -> int:
         if registry.ruleset < RULESET:
             raise NotPermitted(f"reports are of ruleset {RULESET}, and this log follows ruleset {registry.ruleset}")
         if registry.reconciled != self._comparison.first:
@@ -73,9 +84,7 @@ class Survey:
         to_index = _last_before(connection, size, time - DELAY_MS)
         if not _has_consents(connection, self._comparison.first, to_index):
             raise Conflict("there is nothing to reconcile yet: an access is looked at an hour after it was recorded")
-        self._read(connection, size)
-        self._report = self._comparison.report(to_index)
-        return [self._report.document()]
+        return to_index
 
     def recorded(self, connection: Connection, index: int) -> None:
         """Keep the findings of the report at `index`, in its own transaction; close those whose leg has come since."""
