@@ -5,6 +5,7 @@ Exit statuses: 0 done; 1 refused, the sentence on standard error says why; 2 wro
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ import httpx
 import typer
 
 import migrations
-from api.bootstrap import initialise, make_event_key, opened
+from api.bootstrap import initialise, make_event_key, opened, short_lived
 from api.checking import examine
 from api.commanding import DEFECT, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.logs import configure_logging
@@ -24,6 +25,7 @@ from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
+from ledger.storage.chainmap import rebuild_map
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
@@ -64,7 +66,20 @@ def migrate(state: State = None) -> None:
     with told_in_a_sentence():
         migrations.upgrade(settings.database_url)
         make_event_key(settings)
+        with progress_bar("completeness map") as progress:
+            rebuild_map(settings.database_url, afresh=False, progress=progress)
     print("The database has the newest shape.")
+
+
+@app.command("rebuild-map")
+def rebuild_map_command(state: State = None) -> None:
+    """Make the completeness map again from the entries, when a node or a check refuses it. Stop the servers first."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), progress_bar("completeness map") as progress:
+        size = rebuild_map(settings.database_url, progress=progress)
+    print(f"The completeness map covers {size} entries.")
 
 
 @app.command()
@@ -137,6 +152,21 @@ def check(state: State = None) -> None:
         more = found.count - len(found.defects)
         fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)
     print(f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased.")
+
+
+@app.command()
+def reconcile(state: State = None) -> None:
+    """Compare the legs of all accesses that are an hour old, and record the report now (docs/spec/reconciliation.md)."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        recorded = node.ledger.reconcile()
+        said = json.loads(recorded.leaf)["document"]
+    print(
+        f"{recorded.act}: entry {recorded.index}; {said['accesses']} accesses among the entries {said['from_index']} to "
+        f"{said['to_index']}, {said['findings']} findings"
+    )
 
 
 @app.command()

@@ -18,10 +18,12 @@ from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
+from api.routes.reconciliation import FindingsReply
 from api.submission import Envelope, SubmissionReply
 from api.tokens.scopes import SCOPES
 from api.version import version
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome
+from ledger.queries.completeness import Completeness
 from ledger.receipts import Receipt
 
 TAGS: Final = {
@@ -32,6 +34,7 @@ TAGS: Final = {
     "log": "The public log: checkpoints, tiles and proofs, as C2SP specifies them.",
     "participants": "Who may sign, with which keys.",
     "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
+    "reconciliation": "Where the decision, the release and the receipt of an access do not agree.",
     "bundles": "The whole log to take home.",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",
@@ -56,7 +59,7 @@ _RENAMED: Final = {
     "ConsentsReply": "Consents", "HistoryReply": "History", "ParticipantReply": "Participant", "KeyReply": "Key",
     "ParticipantsReply": "Participants", "ChangeReply": "Change", "EndpointReply": "Endpoint", "DeliveryReply": "Delivery",
     "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
-    "StepReply": "ExplainedStep",
+    "StepReply": "ExplainedStep", "FindingReply": "Finding", "FindingsReply": "Findings",
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
@@ -162,7 +165,8 @@ def _schemas() -> dict[str, Any]:
     kinds = [
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
-        DeliveriesReply, Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome, ConsentOutcome,
+        Completeness, DeliveriesReply, FindingsReply, Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,
+        ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components([*kinds], schema_hook=_schema_of_raw, ref_template=template)
