@@ -25,7 +25,10 @@ def attempts() -> dict[str, Attempt]:
     def of(kind: str) -> Attempt:
         return lambda seed: attacker.attempt(kind, seed)
 
-    return {**{kind: of(kind) for kind in SHARES}, "damage": lambda seed: Outcome.REFUSED if damage.attempt(seed) else Outcome.TRUE}
+    return {
+        **{kind: of(kind) for kind in SHARES},
+        "damage": lambda seed: Outcome.REFUSED if damage.attempt(seed) else Outcome.TRUE,
+    }
 
 
 def portion(record: Record, kind: str, attempt: Attempt, verifier: str) -> None:
@@ -56,7 +59,9 @@ def main() -> int:
     parser.add_argument("--hostile", type=int, default=10_000_000, help="proofs, receipts and packs, in all")
     parser.add_argument("--damage", type=int, default=100_000, help="single changes of an export")
     parser.add_argument("--record", type=Path, default=RECORD)
-    parser.add_argument("--repeat", nargs=2, metavar=("KIND", "SEED"), help="one attempt again, and say what comes of it")
+    parser.add_argument(
+        "--repeat", nargs=2, metavar=("KIND", "SEED"), help="one attempt again, and say what comes of it"
+    )
     arguments = parser.parse_args()
     tries = attempts()
     if arguments.repeat:

@@ -86,7 +86,9 @@ def changed(dice: random.Random) -> tuple[Files, Change]:
     name = dice.choice(sorted(set(files) - {"policy"}))
     content = bytearray(gzip.decompress(files[name]) if name.endswith(".gz") else files[name])
     at, change = _place(dice, name, bytes(content), world)
-    content[at] = content[at] ^ 1 << dice.randrange(8) if dice.random() < 0.5 else (content[at] + dice.randrange(1, 256)) % 256
+    content[at] = (
+        content[at] ^ 1 << dice.randrange(8) if dice.random() < 0.5 else (content[at] + dice.randrange(1, 256)) % 256
+    )
     files[name] = gzip.compress(bytes(content), 1) if name.endswith(".gz") else bytes(content)
     return files, change
 

@@ -266,7 +266,10 @@ class Attacker:
             case 5:
                 files[at] = (name, dice.choice(others))
             case 6:
-                files[at] = (dice.choice([f"items/{dice.randrange(12):06d}.json", "pack.json", "x", name + "/"]), content)
+                files[at] = (
+                    dice.choice([f"items/{dice.randrange(12):06d}.json", "pack.json", "x", name + "/"]),
+                    content,
+                )
             case 7:
                 files.append((name, dice.choice([content, blind(dice, content, others)])))
             case _:
