@@ -71,7 +71,7 @@ def test_f04_a_disk_that_reports_errors_loses_nothing_acknowledged(
     if not can_trace():
         lacking("no strace that may trace: it makes the disk's errors")
     # After some calls every fourth fails, as on a disk that is dying.
-    first_failing = {"fdatasync": 12, "pwrite64": 40}[failing]
+    first_failing = {"fdatasync": 4, "pwrite64": 40}[failing]  # counted for each thread
     errors = ["-e", f"trace={failing}", "-e", f"inject={failing}:error=EIO:when={first_failing}+4"]
     first = survived(sqlite_url, tmp_path, ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), *errors, *WRITER])
     assert "EIO" in (tmp_path / "trace").read_text(), "no call has failed: nothing was tried"

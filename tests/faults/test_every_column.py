@@ -60,7 +60,7 @@ def changed(value: Any) -> Any:
     if isinstance(value, str):
         middle = len(value) // 2
         return value[:middle] + ("B" if value[middle] != "B" else "C") + value[middle + 1 :]
-    return 1_000_000 + value if isinstance(value, int) else 7
+    return 20_000 + value if isinstance(value, int) else 7
 
 
 @contextmanager
