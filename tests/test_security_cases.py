@@ -208,8 +208,9 @@ def page() -> str:
         "# The catalogue of attacks, and where each is tried",
         "",
         "Seventy-four things somebody may do to the ledger, its log, its evidence or its verifier. Each has tests;",
-        "`tests/test_security_cases.py` holds this list, checks that every test exists, and that this page says the same. A test",
-        "that is named for several cases has one parameter or row for each. What random attack adds: [attacks.md](attacks.md).",
+        "`tests/test_security_cases.py` holds this list, checks that every test exists, and that this page says the same.",
+        "A test that is named for several cases has one parameter or row for each. What random attack adds:",
+        "[attacks.md](attacks.md).",
     ]
     for letter, (title, count) in GROUPS.items():
         lines += ["", f"## {title} ({count})", "| id | what is done, and what comes of it | tests |", "|---|---|---|"]

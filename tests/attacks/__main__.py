@@ -14,7 +14,7 @@ from tests.attacks.record import PAGE, RECORD, Record, fingerprint, page
 
 SHARES = {"proofs": 0.72, "receipts": 0.27, "packs": 0.01}
 """Packs cost fifteen times as much as proofs: each holds several receipts."""
-PORTION = {"proofs": 20_000, "receipts": 7_500, "packs": 278, "damage": 250, "database": 50}
+PORTION = {"proofs": 20_000, "receipts": 7_500, "packs": 278, "damage": 250}
 Attempt = Callable[[int], Outcome]
 
 

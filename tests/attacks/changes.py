@@ -1,4 +1,4 @@
-"""Hostile changes of genuine bytes: blind ones, and ones that know the format. The dice decide; the same dice, the same change."""
+"""Hostile changes of genuine bytes: blind ones, and ones that know the format. The same dice make the same change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 
 PIECES = (
-    b"", b"\n", b"\n\n", b" ", b"\0", b"=", b"0", b"-", b"+", b"\xff", b"\xe2", b"\r", b"\t", b"/", b"\\u0041", b'"', b"{", b"[",
+    b"", b"\n", b"\n\n", b" ", b"\0", b"=", b"0", b"-", b"+", b"\xff", b"\xe2", b"\r", b"\t", b"/", b"\\u0041", b'"', b"{",
     "—".encode(), "٣".encode(), "é".encode(), "\u202e".encode(), b"9" * 30, b"A" * 44,
 )  # fmt: skip
 NUMBERS = (-1, 0, 1, 2, 255, 256, 2**31, 2**53 - 1, 2**53, 2**63 - 1, 2**63, 2**64, 10**40)

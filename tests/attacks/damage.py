@@ -113,7 +113,7 @@ def _place(dice: random.Random, name: str, content: bytes, world: World) -> tupl
 
 
 def _within(dice: random.Random, entry: bytes, prefix: int) -> int:
-    """A place in the length prefix, or in the name or the value of a member that is drawn first: columns, not bytes, are even."""
+    """A place in the length prefix, or in a member that is drawn first: columns are even, not bytes."""
     members = json.loads(entry)
     name = dice.choice(["", *members])
     if name == "":

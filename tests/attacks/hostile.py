@@ -155,6 +155,22 @@ class Attacker:
             return Outcome.REFUSED
         return Outcome.REFUSED if true is None else Outcome.TRUE if true else Outcome.ACCEPTED
 
+    def believes_the_genuine(self) -> bool:
+        """Whether the same judge takes what was not changed for what it is."""
+        dice, trust = random.Random(0), self.trusts[1]
+        proofs = (
+            self._is_true(proof.index, entry, head.size, head.root)
+            for proof, entry in ((parse_proof(self.stock.proofs[at]), self.stock.world.entries[at]) for at in INDEXES)
+            for head in [verify_proof(proof, entry, trust.policy, self.backend).head]
+        )
+        receipts = (self._judge_receipt(receipt, dice) for receipt in self.stock.receipts.values())
+        packs = (
+            not check_pack(Memory(list(files.items())), self.trusts[0], self.backend, self.stock.keys).findings.count
+            and self._is_part_of_a_pack(files)
+            for files in self.stock.packs
+        )
+        return all(proofs) and all(receipts) and all(packs)
+
     # --- proofs ---------------------------------------------------------------------------------------------
 
     def _proof(self, dice: random.Random) -> bool | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -61,7 +60,7 @@ class Record:
         """Whole or not at all."""
         beside = self.path.with_suffix(".new")
         beside.write_text(json.dumps([asdict(stretch) for stretch in self.stretches], indent=1) + "\n")
-        os.replace(beside, self.path)
+        beside.replace(self.path)
 
 
 SAYS = {
@@ -69,40 +68,44 @@ SAYS = {
     "receipts": "receipts",
     "packs": "evidence packs",
     "damage": "single changes of an export's files",
-    "database": "single changes of stored columns, exported",
 }
+HEAD = """\
+# Attacks on the verifier: what was tried
+
+Written by `scripts/attack`, which goes on where the record ([attacks.json](attacks.json)) ends. Seeds make every attempt
+repeatable: `python -m tests.attacks --repeat KIND SEED`. The catalogue of attacks with names is [security-cases.md](security-cases.md).
+
+A hostile input is anything that is not byte for byte genuine: blind changes, changed members, well-formed proofs of what is
+not so, inner nodes offered as entries, a stranger's signatures under the log's name, parts of other genuine evidence.
+**Accepted** counts inputs that the verifier took for a claim that is not true, and changes of an export that it did not
+refute **at their entry or in their file**; **uncaught**, exceptions other than its two ways of refusing. *True all the same*:
+bytes that nobody signs were changed (an `extra`, a line of an unknown key, a cosignature taken away, a pack's `size`), and what
+the verifier then says is still so.
+
+| what | tried | true all the same | accepted | uncaught | CPU hours |
+|---|---:|---:|---:|---:|---:|
+"""
+TAIL = """
+Hostile proofs, receipts and packs together: **{hostile:,}**, on {states} of the verifier's sources.
+
+A bounded run of each is part of the tests (`tests/attacks`); coverage-guided fuzzing of every parser is `pytest -m fuzz`. Every
+change of a stored column: `tests/faults/test_every_column.py`. Seventy kinds of tampering with any bundle: `scripts/tamper`.
+"""
 
 
 def page(record: Record) -> str:
     """docs/attacks.md."""
-    lines = [
-        "# Attacks on the verifier: what was tried",
-        "",
-        "Written by `scripts/attack`, which goes on where the record ([attacks.json](attacks.json)) ends; the seeds make every attempt repeatable",
-        "(`scripts/attack --repeat KIND SEED`). A hostile input is anything that is not byte for byte genuine: blind changes, changed members,",
-        "well-formed proofs of what is not so, inner nodes offered as entries, a stranger's signatures under the log's name, parts of other genuine",
-        "evidence. **Accepted** counts inputs that the verifier took for a claim that is not true; **uncaught**, exceptions other than its two",
-        "ways of refusing. *True all the same*: bytes that nobody signs were changed (`extra`, a line of an unknown key, a cosignature taken away),",
-        "and what the verifier then says is still so. A single change of an export counts as missed unless it is refuted **at its entry or in",
-        "its file**.",
-        "",
-        "| what | tried | true all the same | accepted or missed | uncaught | CPU hours |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    rows = []
     for kind, words in SAYS.items():
         mine = [stretch for stretch in record.stretches if stretch.kind == kind]
-        if mine:
-            lines.append(
-                f"| {words} | {sum(s.tried for s in mine):,} | {sum(s.true for s in mine):,} | {sum(len(s.accepted) for s in mine)} "
-                f"| {sum(len(s.uncaught) for s in mine)} | {sum(s.seconds for s in mine) / 3600:.2f} |"
-            )
+        counts = (
+            f"{sum(stretch.tried for stretch in mine):,}",
+            f"{sum(stretch.true for stretch in mine):,}",
+            f"{sum(len(stretch.accepted) for stretch in mine)}",
+            f"{sum(len(stretch.uncaught) for stretch in mine)}",
+            f"{sum(stretch.seconds for stretch in mine) / 3600:.2f}",
+        )
+        rows.append(f"| {words} | {' | '.join(counts)} |\n")
     states = len({stretch.verifier for stretch in record.stretches})
-    lines += [
-        "",
-        f"Hostile proofs, receipts and packs together: **{record.tried('proofs', 'receipts', 'packs'):,}**. "
-        f"States of the verifier's sources attacked: {states}.",
-        "",
-        "A bounded run of each is part of the tests (`tests/attacks`); coverage-guided fuzzing of every parser is `pytest -m fuzz`.",
-        "",
-    ]
-    return "\n".join(lines)
+    told = "one state" if states == 1 else f"{states} states"
+    return HEAD + "".join(rows) + TAIL.format(hostile=record.tried("proofs", "receipts", "packs"), states=told)

@@ -1,4 +1,4 @@
-"""Tampered copies of any bundle: `scripts/tamper BUNDLE OUT` writes one folder per kind of tampering, and what must be said of it.
+"""Tampered copies of any bundle: `scripts/tamper BUNDLE OUT` writes one folder per kind, and what must be said of it.
 
     scripts/tamper bundle copies --policy policy --verifier dist/consent-verify.pyz
 
@@ -191,9 +191,9 @@ def _of_leaves(bundle: Bundle, victim: int, kind: Kind) -> None:
     )
     entry("an entry has padding", "BAD_ENCODING", lambda e: e.replace(b'","index"', b'=","index"', 1))
     entry("an entry begins with a byte order mark", "BAD_ENCODING", lambda e: b"\xef\xbb\xbf" + e)
-    entry("an entry is arrays all the way down", "BAD_ENCODING", lambda e: b"[" * 60_000)
-    entry("an entry is empty", "BAD_ENCODING", lambda e: b"")
-    entry("an entry is an inner node", "BAD_ENCODING", lambda e: b"\1" + bytes(64))
+    entry("an entry is arrays all the way down", "BAD_ENCODING", lambda _: b"[" * 60_000)
+    entry("an entry is empty", "BAD_ENCODING", lambda _: b"")
+    entry("an entry is an inner node", "BAD_ENCODING", lambda _: b"\1" + bytes(64))
 
 
 def _of_entry_files(bundle: Bundle, victim: int, kind: Kind) -> None:
@@ -213,7 +213,7 @@ def _of_entry_files(bundle: Bundle, victim: int, kind: Kind) -> None:
         at=at + 1,
     )
     kind("the last entry is cut off", "BAD_ENCODING",
-         lambda: bundle.with_entries(bundle.size - 1, lambda part, n: part.pop()), at=bundle.size - 1)  # fmt: skip
+         lambda: bundle.with_entries(bundle.size - 1, lambda part, _: part.pop()), at=bundle.size - 1)  # fmt: skip
     kind(
         "a file of entries ends within one", "BAD_ENCODING", lambda: {last: bundle.read(last)[:-3]}, at=bundle.size - 1
     )

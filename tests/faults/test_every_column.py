@@ -114,9 +114,11 @@ def verdict(folder: Path, name: str) -> tuple[int, list[dict[str, Any]]]:
 
 def spots(engine_url: str, keys: str) -> list[tuple[str, Spot]]:
     """One row of each table that feeds the export, with what must be named: its entry, or its file."""
-    with create_engine(engine_url).connect() as connection:
+    engine = create_engine(engine_url)
+    with engine.connect() as connection:
         head = connection.execute(select(log_head)).one()
         chain = connection.execute(select(entries.c.chain).where(entries.c.idx == VICTIM)).scalar_one()
+    engine.dispose()
     rows = [
         (engine_url, entries, {"idx": VICTIM}, VICTIM, None),
         (engine_url, tiles, {"level": 0, "number": 0}, BELOW, None),
