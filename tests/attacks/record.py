@@ -73,7 +73,7 @@ HEAD = """\
 # Attacks on the verifier: what was tried
 
 Written by `scripts/attack`, which goes on where the record ([attacks.json](attacks.json)) ends. Seeds make every attempt
-repeatable: `python -m tests.attacks --repeat KIND SEED`. The catalogue of attacks with names is [security-cases.md](security-cases.md).
+repeatable: `python -m tests.attacks --repeat KIND SEED`. Attacks by name: [security-cases.md](security-cases.md).
 
 A hostile input is anything that is not byte for byte genuine: blind changes, changed members, well-formed proofs of what is
 not so, inner nodes offered as entries, a stranger's signatures under the log's name, parts of other genuine evidence.

@@ -366,12 +366,9 @@ def _of_whole_histories(bundle: Bundle, victim: int, kind: Kind) -> None:
 
 
 def _rewritten(bundle: Bundle, victim: int, *, leave_out: bool = False) -> dict[str, bytes | None]:
-    """Everything that follows from the change is made to fit, commitment, links, tiles and manifest: all but the signature,
-    which nobody without the log's key can make."""
-    leaves, lines = (
-        [dict(leaf) for leaf in bundle.leaves],
-        {index: json.loads(row) for index, row in bundle.rows.items()},
-    )
+    """An entry opens otherwise, or is gone, and all that follows is made to fit."""
+    leaves = [dict(leaf) for leaf in bundle.leaves]
+    lines = {index: json.loads(row) for index, row in bundle.rows.items()}
     if leave_out:
         leaves.pop(victim)
         lines = {index - (index > victim): line for index, line in lines.items() if index != victim}
@@ -380,6 +377,12 @@ def _rewritten(bundle: Bundle, victim: int, *, leave_out: bool = False) -> dict[
         bound = b"consent-ledger/v1/commitment\0" + hashlib.sha256(lines[victim]["evidence"].encode()).digest()
         lines[victim]["opening"] = b64u(opening)
         leaves[victim]["commitment"] = b64u(hmac.digest(opening, bound, "sha256"))
+    return relinked(bundle, leaves, lines)
+
+
+def relinked(bundle: Bundle, leaves: list[Json], lines: dict[int, Json]) -> dict[str, bytes | None]:
+    """The files of another history: links, tiles, evidence and manifest fit these leaves and lines. Only the signature does
+    not, which nobody without the log's key can make."""
     entries, last, heads = [], bytes(32), dict[str, tuple[int, bytes]]()
     for index, leaf in enumerate(leaves):
         leaf |= {"index": index, "prev": b64u(last)}

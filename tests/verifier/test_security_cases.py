@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.verifier.forge import World, b64u, chain_of, map_root
+from tests.verifier.making import Signer, refusal
 from tests.verifier.test_bundles import audit
-from verifier.errors import Code
+from verifier.checkpoint import parse_checkpoint
+from verifier.errors import CannotCheck, Code
 from verifier.findings import Findings
 from verifier.matching import Matching
+from verifier.policy import MAX_LINES, MAX_POLICY, parse_policy
 
 
 def test_c08_a_map_that_goes_back_to_an_earlier_count_is_refuted(tmp_path: Path) -> None:
@@ -34,3 +39,27 @@ def test_w04_a_gesture_counts_for_one_consent_only() -> None:
     matching.close()
     [defect] = findings.defects
     assert (defect.code, defect.place.index, defect.found) == (Code.CONSENT_INVALID, 9, "that of entry 4")
+
+
+def _policy(lines: int, size: int) -> bytes:
+    """A policy of so many lines and bytes: one log, no quorum, and comments."""
+    text = f"log {Signer('ledger.example/test').vkey}\nquorum none\n".encode() + b"#\n" * (lines - 2)
+    return text[:-1] + b"#" * (size - len(text)) + b"\n"
+
+
+def test_a_policy_is_bounded_to_the_byte_and_to_the_line() -> None:
+    assert parse_policy(_policy(3, MAX_POLICY)).quorum == "none"
+    assert len(_policy(3, MAX_POLICY)) == MAX_POLICY == 262_144
+    assert parse_policy(_policy(MAX_LINES, 20_000)).quorum == "none"
+    assert MAX_LINES == 4_096
+    for data in (_policy(3, MAX_POLICY + 1), _policy(MAX_LINES + 1, 20_000)):
+        with pytest.raises(CannotCheck, match="too long"):
+            parse_policy(data)
+
+
+def test_a_checkpoint_in_another_spelling_or_not_in_utf_8_is_bad_encoding() -> None:
+    root = b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    assert parse_checkpoint(b"log.example\n0\n" + root + b"\n").size == 0
+    for body in (b"log.\xff\n0\n" + root + b"\n", b"log.example\n0\n" + root + b"\n\xff\n"):
+        with refusal(Code.BAD_ENCODING):
+            parse_checkpoint(body)
