@@ -63,7 +63,7 @@ def small() -> tuple[Files, World]:
     world.leg("access.release", first, basis, "interaction-legs")
     world.leg("access.receive", first, basis, "interaction-legs")
     world.access(first, OTHER)
-    world.batch([first, "urn:forge:never-heard-of-it"])
+    world.batch([first, world.consent_id()])
     world.index_head()
     world.amend(first, permissions=["ReadBalances"])
     world.authorise(first)

@@ -35,7 +35,7 @@ def test_w04_a_gesture_counts_for_one_consent_only() -> None:
     matching, findings = Matching(), Findings()
     for challenge, index in ((b"a" * 32, 4), (b"b" * 32, 5), (b"a" * 32, 9)):
         matching.put_challenge(challenge, index)
-    matching.finish(findings, {}, True, 0, 0)
+    matching.finish(findings, {}, True, 0)
     matching.close()
     [defect] = findings.defects
     assert (defect.code, defect.place.index, defect.found) == (Code.CONSENT_INVALID, 9, "that of entry 4")
