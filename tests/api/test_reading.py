@@ -49,7 +49,7 @@ ALLOWED = {
 }
 OPEN = {
     ("GET", "/checkpoint"), ("GET", "/tile/{path}"), ("GET", "/proofs/inclusion"), ("GET", "/proofs/consistency"),
-    ("GET", "/log"), ("GET", "/events/jwks"),
+    ("GET", "/log"), ("GET", "/events/jwks"), ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"),
     ("GET", "/participants"), ("GET", "/participants/{participant}"), ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/jwks"), ("POST", "/token"), ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
