@@ -63,3 +63,35 @@ def test_a_checkpoint_in_another_spelling_or_not_in_utf_8_is_bad_encoding() -> N
     for body in (b"log.\xff\n0\n" + root + b"\n", b"log.example\n0\n" + root + b"\n\xff\n"):
         with refusal(Code.BAD_ENCODING):
             parse_checkpoint(body)
+
+
+LOG, W1, W2 = Signer("ledger.example/test"), Signer("w1.example", 4), Signer("w2.example", 4)
+BEGUN = f"log {LOG.vkey}\nwitness one {W1.vkey}\ngroup both any one\n"
+
+
+@pytest.mark.parametrize("byte", [0x01, 0x0B, 0x0D, 0x1E, 0x1F, 0x7F])
+def test_a_policy_with_a_control_character_is_none(byte: int) -> None:
+    with pytest.raises(CannotCheck, match="control character"):
+        parse_policy(BEGUN.encode() + b"quorum both\n# " + bytes([byte]) + b"\n")
+
+
+@pytest.mark.parametrize("byte", [0x09, 0x20, 0x3F, 0x7E, 0x80])
+def test_a_policy_with_any_other_byte_in_a_comment_is_one(byte: int) -> None:
+    assert parse_policy(BEGUN.encode() + b"quorum both\n# " + bytes([byte]) + b"\n").quorum == "both"
+
+
+@pytest.mark.parametrize("name", ["none", "one", "both"])
+@pytest.mark.parametrize("line", ["witness {name} {key}", "group {name} any one"])
+def test_a_name_of_a_policy_that_is_taken_is_not_taken_again(name: str, line: str) -> None:
+    with pytest.raises(CannotCheck, match=rf"policy line 4: the name '{name}' is taken"):
+        parse_policy((BEGUN + line.format(name=name, key=W2.vkey) + "\nquorum both\n").encode())
+
+
+def test_a_policy_that_is_refused_names_its_line() -> None:
+    for line, said in (("witness two " + W2.vkey[:-4] + "!!!!", "not base64"), ("group all-of-it x one", "decimal")):
+        with pytest.raises(CannotCheck, match=rf"policy line 4: .*{said}"):
+            parse_policy((BEGUN + line + "\nquorum both\n").encode())
+    with pytest.raises(CannotCheck, match="key name is not UTF-8"):
+        parse_policy(b"log \xff+00000000+AAAA\nquorum none\n")
+    with pytest.raises(CannotCheck, match="quorum"):
+        parse_policy(b"")
