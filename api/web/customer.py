@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -80,6 +81,10 @@ class Event:
     def reason(self) -> str:
         """Why a consent's step was made: a code."""
         return str(getattr(self.says, "reason", ""))
+
+    def is_about(self, account: str) -> bool:
+        """Whether that account was asked about; an access that names none asks about all. Empty: whatever it is about."""
+        return not account or (self.item is not None and (not self.item.accounts or account in self.item.accounts))
 
     @property
     def is_erased(self) -> bool:
@@ -160,6 +165,13 @@ class Dealings:
         listed = [self._connection(key, consent) for key, consent in reversed(found)]
         return listed, found[-1][0] if len(found) == MANY else None
 
+    def all_connections(self) -> Iterator[Connection]:
+        """Every consent of hers, in pages of MANY."""
+        after: int | None = -1
+        while after is not None:
+            listed, after = self.connections(after)
+            yield from listed
+
     def connection(self, key: int) -> Connection:
         """One of her consents. Raises NotFound for any other key."""
         found = self._ledger.records.consents_of_subject(self._person.chain, after=key - 1, limit=1)
@@ -184,13 +196,18 @@ class Dealings:
         listed, _ = self.connections()
         return next((found.key for found in listed if found.consent.consent_id == consent_id), None)
 
-    def history(self, connection: Connection, *, before: int | None = None, show: Show = "all") -> History:
-        """A page of a consent's events from below `seq` = `before`, newest first. Looks at SCANNED events at the most."""
+    def history(
+        self, connection: Connection, *, before: int | None = None, show: Show = "all", account: str = ""
+    ) -> History:
+        """A page of a consent's events from below `seq` = `before`, newest first; `account`: only what was read of it.
+
+        Looks at SCANNED events at the most.
+        """
         length = self._ledger.records.chain_length(connection.chain)
         top = length if before is None else max(0, min(before, length))
-        low = max(0, top - (EVENTS if show == "all" else SCANNED))
+        low = max(0, top - (EVENTS if show == "all" and not account else SCANNED))
         events = self._events(connection.chain, low, top)
-        rows = [row for row in joined(events) if _is_shown(row.event, show)]
+        rows = [row for row in joined(events) if _is_shown(row.event, show) and row.event.is_about(account)]
         return History(rows, low or None, length)
 
     def events_from(self, connection: Connection, seq: int, limit: int) -> list[Event]:

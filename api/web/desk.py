@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from api.web.agent import HolderAgent
 from api.web.customer import Connection, Dealings
+from api.web.disclosures import Disclosures
 from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
 from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Sca, Session, new_session, new_token
@@ -61,6 +62,7 @@ class Office:
     ceremonies: Ceremonies
     templates: Environment
     clock: Clock
+    disclosures: Disclosures
 
     @property
     def is_secure(self) -> bool:

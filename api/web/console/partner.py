@@ -8,7 +8,7 @@ from typing import Final, Literal
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from api.web.console.doors import Partner, PartnerDesk, Place
+from api.web.console.doors import Holder, Partner, PartnerDesk, Place
 from api.web.console.samples import samples
 from api.web.customer import Row, joined, read_event
 from api.web.plain import plain
@@ -23,6 +23,7 @@ from ledger.receipts import MEDIA_TYPE, receipt_bytes
 router = APIRouter(include_in_schema=False, prefix="/console/partner")
 SOON_MS: Final = 30 * 86_400_000
 EVENTS: Final = 50
+REPORTS: Final = 50
 INDEX_DIGITS: Final = 16
 
 
@@ -136,6 +137,14 @@ def receipt_file(partner: Partner, index: Place) -> Response:
 def _own_receipt(partner: PartnerDesk, index: int) -> Recorded:
     """A receipt that the partner may see. Raises NotFound."""
     return partner.desk.office.ledger.records.receipt_for(partner.id, index)
+
+
+@router.get("/reports")
+def reports(bank: Holder, before: Place | None = None) -> Response:
+    """What the bank's customers did not expect, in their own words, newest first."""
+    listed = bank.desk.office.store.inbox.reports_to(bank.id, before=before, limit=REPORTS)
+    older = listed[-1].made_at if len(listed) == REPORTS else None
+    return bank.desk.render("console/reports.html", partner=bank, listed=listed, older=older)
 
 
 @router.get("/keys")
