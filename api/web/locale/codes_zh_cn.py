@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (Chinese punctuation is meant)
 """Simplified Chinese for the ledger's codes."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 (Chinese punctuation is meant)
+# ruff: noqa: E501, RUF001 (one sentence, one line; Chinese punctuation is meant)
 """简体中文。"""
 
 from __future__ import annotations
