@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, assert_never
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from api.client.pseudonyms import Pseudonyms
 from api.client.signing import LocalSigner, StatementSigner
@@ -19,7 +19,8 @@ from api.client.statements import StatementMaker
 from api.web.people import Person, Sca
 from ledger.assembly import read_secret
 from ledger.clock import Clock
-from ledger.entries.fields import ParticipantId, Reference, Text
+from ledger.entries.fields import Code, ParticipantId, Reference, Text
+from ledger.entries.payload import SeparateConsent
 from ledger.errors import NotFound
 
 Step = Literal["consent.pause", "consent.reject", "consent.resume", "consent.revoke"]
@@ -31,6 +32,8 @@ class Account(Struct, frozen=True):
 
     reference: str
     label: str
+    joint: bool = False
+    """Whether another holder must agree too before it is shared."""
 
 
 class Authorisation(Struct, frozen=True, kw_only=True):
@@ -42,6 +45,34 @@ class Authorisation(Struct, frozen=True, kw_only=True):
     recipient: str
     accounts: tuple[str, ...]
     sca: Sca
+    joint_accounts: tuple[str, ...] = ()
+    """Those of `accounts` that are shared only when two have given them."""
+    separate_consents: tuple[SeparateConsent, ...] = ()
+    """Consents given by a control of their own, sorted by kind."""
+    acting_role: str = ""
+    """In what quality she acts; empty: not said."""
+    suppress_notify: bool = False
+    """Nobody else is to be told of this consent."""
+
+
+class WithdrawAccounts(Struct, frozen=True, tag_field="what", tag="accounts"):
+    """She takes some accounts out of a consent."""
+
+    accounts: tuple[str, ...]
+
+
+class WithdrawSeparate(Struct, frozen=True, tag_field="what", tag="separate"):
+    """She takes back one separate consent."""
+
+    separate: str
+
+
+class WithdrawApproval(Struct, frozen=True, tag_field="what", tag="approval"):
+    """She takes back her own approval; others' stay."""
+
+
+Withdrawal = WithdrawAccounts | WithdrawSeparate | WithdrawApproval
+"""What a customer can take back without ending the consent."""
 
 
 class Signed(Struct, frozen=True):
@@ -71,6 +102,18 @@ class HolderAgent(Protocol):
         """Sign a step by the customer."""
         ...
 
+    def withdraw(self, person: Person, what: Withdrawal, consent_id: str, reason: str) -> Signed:
+        """Sign the withdrawal of a part of a consent by the customer."""
+        ...
+
+    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:
+        """Sign `consent.reauthenticate`: the customer has just proved to her bank who she is."""
+        ...
+
+    def authoriser(self, person: Person, consent_id: str) -> str:
+        """The reference that stands for this person among the authorisers of a consent."""
+        ...
+
     def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
         """Sign `subject.enrol` for a new passkey."""
         ...
@@ -85,6 +128,8 @@ class CustomerAccount(Struct, frozen=True, forbid_unknown_fields=True):
 
     id: str
     label: Text
+    joint: bool = False
+    """Whether a second holder must agree before it is shared."""
 
 
 class Customer(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +140,8 @@ class Customer(Struct, frozen=True, forbid_unknown_fields=True):
     subject: Reference
     name: Text
     accounts: tuple[CustomerAccount, ...] = ()
+    acting_role: Code | UnsetType = UNSET
+    """In what quality this person acts, if the bank says so."""
 
     @property
     def employer(self) -> str:
@@ -103,11 +150,12 @@ class Customer(Struct, frozen=True, forbid_unknown_fields=True):
 
     def claims(self) -> dict[str, str]:
         """The claims of an ID token that say who this is."""
-        return {"sub": self.sub, "holder": self.holder, "subject": self.subject, "name": self.name}
+        said = {"sub": self.sub, "holder": self.holder, "subject": self.subject, "name": self.name}
+        return said if self.acting_role is UNSET else said | {"acting_role": self.acting_role}
 
 
 class CustomersFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """`{"customers": [{"sub", "holder", "subject", "name", "accounts": [{"id", "label"}]}]}`."""
+    """`{"customers": [{"sub", "holder", "subject", "name", "accounts": [{"id", "label", "joint"?}], "acting_role"?}]}`."""
 
     customers: tuple[Customer, ...]
 
@@ -128,6 +176,19 @@ class HoldersFile(Struct, frozen=True, forbid_unknown_fields=True):
     """`{"holders": [{"holder", "kid", "key_file", "secret_file", "accounts_file"} or {"holder", "url", "token_file"}]}`."""
 
     holders: tuple[HolderEntry, ...]
+
+
+def withdrawn(what: Withdrawal, authoriser: str) -> tuple[str, dict[str, Any]]:
+    """The act that a withdrawal is, and the members that say what is withdrawn."""
+    match what:
+        case WithdrawAccounts():
+            return "consent.withdraw_accounts", {"accounts": tuple(sorted(what.accounts))}
+        case WithdrawSeparate():
+            return "consent.withdraw_separate", {"separate": what.separate}
+        case WithdrawApproval():
+            return "consent.withdraw_approval", {"authoriser": authoriser}
+        case _:
+            assert_never(what)
 
 
 def read_customers(path: Path) -> tuple[Customer, ...]:
@@ -166,28 +227,49 @@ class LocalAgent:
     def accounts(self, person: Person, consent_id: str) -> tuple[Account, ...]:
         """See HolderAgent."""
         mine = self._accounts.get(person.subject, ())
-        return tuple(Account(self._pseudonyms.account(account.id, consent_id), account.label) for account in mine)
+        reference = self._pseudonyms.account
+        return tuple(Account(reference(account.id, consent_id), account.label, account.joint) for account in mine)
 
     def authorise(self, person: Person, wish: Authorisation) -> Signed:
         """See HolderAgent. Raises NotFound for an account that is not this customer's."""
         known = {account.reference for account in self.accounts(person, wish.consent_id)}
         if not set(wish.accounts) <= known:
             raise NotFound("an account is not one of this customer's", member="accounts")
+        optional = {
+            "acting_role": wish.acting_role, "joint_accounts": sorted(wish.joint_accounts),
+            "separate_consents": wish.separate_consents,
+        }  # fmt: skip
         statement = self._make(
             "consent.authorise",
             accounts=sorted(wish.accounts),
-            authoriser=self._pseudonyms.authoriser(person.sub, wish.consent_id),
+            authoriser=self.authoriser(person, wish.consent_id),
             consent_id=wish.consent_id,
             sca=wish.sca,
             subject=self._pseudonyms.customer_for(person.subject, wish.recipient),
             terms_hash=wish.terms_hash,
             version=wish.version,
+            **{name: value for name, value in optional.items() if value},
         )
-        return Signed(statement, self._make("subject.consent", consent_id=wish.consent_id, subject=person.subject))
+        suppressed = {"suppress_notify": True} if wish.suppress_notify else {}
+        companion = self._make("subject.consent", consent_id=wish.consent_id, subject=person.subject, **suppressed)
+        return Signed(statement, companion)
 
     def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:  # noqa: ARG002 (see HolderAgent)
         """See HolderAgent."""
         return Signed(self._make(step, by="customer", consent_id=consent_id, reason=reason))
+
+    def withdraw(self, person: Person, what: Withdrawal, consent_id: str, reason: str) -> Signed:
+        """See HolderAgent."""
+        act, members = withdrawn(what, self.authoriser(person, consent_id))
+        return Signed(self._make(act, by="customer", consent_id=consent_id, reason=reason, **members))
+
+    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:  # noqa: ARG002 (see HolderAgent)
+        """See HolderAgent."""
+        return Signed(self._make("consent.reauthenticate", consent_id=consent_id, sca=sca))
+
+    def authoriser(self, person: Person, consent_id: str) -> str:
+        """See HolderAgent."""
+        return self._pseudonyms.authoriser(person.sub, consent_id)
 
     def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
         """See HolderAgent."""

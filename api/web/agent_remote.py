@@ -1,7 +1,8 @@
 """A holder's agent at the bank: the pages post what the customer wants, the bank answers with signed statements.
 
 `POST <url>` with JSON `{"intent": …, "person": {"sub", "subject"}, …}` and a bearer token; the answer is
-`{"accounts": […]}` or `{"statement": …, "companion": …}`. What comes back is compared with what was asked before it is used:
+`{"accounts": […]}`, `{"authoriser": …}` or
+`{"statement": …, "companion": …}`. What comes back is compared with what was asked before it is used:
 the agent is trusted to sign, not to change a customer's mind.
 """
 
@@ -11,9 +12,17 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from api.web.agent import Account, Authorisation, Signed, Step
+from api.web.agent import (
+    Account,
+    Authorisation,
+    Signed,
+    Step,
+    Withdrawal,
+    WithdrawApproval,
+    withdrawn,
+)
 from api.web.people import Person, Sca
 from ledger.canonical import unb64u
 from ledger.entries.acts import Act
@@ -23,6 +32,10 @@ from ledger.errors import LedgerError, NotPermitted, Unavailable
 ANSWER_LIMIT: Final = 256 * 1024
 TIMEOUT_SECONDS: Final = 10.0
 T = TypeVar("T")
+
+
+class _Authoriser(Struct, frozen=True):
+    authoriser: str
 
 
 class _Accounts(Struct, frozen=True):
@@ -60,8 +73,14 @@ class RemoteAgent:
             consent_id=wish.consent_id,
             terms_hash=wish.terms_hash,
             version=wish.version,
+            joint_accounts=tuple(sorted(wish.joint_accounts)) or UNSET,
+            separate_consents=wish.separate_consents or UNSET,
+            acting_role=wish.acting_role or UNSET,
         )
-        self._require(signed.companion or "", act="subject.consent", consent_id=wish.consent_id, subject=person.subject)
+        self._require(
+            signed.companion or "", act="subject.consent", consent_id=wish.consent_id, subject=person.subject,
+            suppress_notify=wish.suppress_notify or UNSET,
+        )  # fmt: skip
         return signed
 
     def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:
@@ -69,6 +88,25 @@ class RemoteAgent:
         signed = self._ask(Signed, "step", person, step=step, consent_id=consent_id, reason=reason)
         self._require(signed.statement, act=step, by="customer", consent_id=consent_id)
         return signed
+
+    def withdraw(self, person: Person, what: Withdrawal, consent_id: str, reason: str) -> Signed:
+        """See HolderAgent."""
+        wish = msgspec.to_builtins(what)
+        signed = self._ask(Signed, "withdraw", person, consent_id=consent_id, reason=reason, **wish)
+        mine = self.authoriser(person, consent_id) if isinstance(what, WithdrawApproval) else ""
+        act, members = withdrawn(what, mine)
+        self._require(signed.statement, act=act, by="customer", consent_id=consent_id, **members)
+        return signed
+
+    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:
+        """See HolderAgent."""
+        signed = self._ask(Signed, "reauthenticate", person, consent_id=consent_id, sca=msgspec.to_builtins(sca))
+        self._require(signed.statement, act="consent.reauthenticate", consent_id=consent_id)
+        return signed
+
+    def authoriser(self, person: Person, consent_id: str) -> str:
+        """See HolderAgent."""
+        return self._ask(_Authoriser, "authoriser", person, consent_id=consent_id).authoriser
 
     def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
         """See HolderAgent."""

@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
-from api.web.customer import Connection, Event
+from api.web.customer import Connection
 from api.web.desk import Desk
+from api.web.happened import Event
 from api.web.plain import cell
 from ledger.receipts import receipt
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ from api.web import mount
 from api.web.agent import Authorisation, LocalAgent
 from api.web.desk import Office
 from api.web.people import Person, Sca
+from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.leaf import subject_chain
+from ledger.entries.payload import SeparateConsent
 from ledger.planning.commands import Recorded
 from tests.world import ConsentInWorld, Party, World, reference, running_world
 
@@ -63,15 +66,22 @@ class Site:
         """An app asks for a consent."""
         return self.world.requested_consent(app or self.app, self.bank, **terms)
 
-    def agree(self, consent: ConsentInWorld, who: str = MEI, *, accounts: int = 2) -> ConsentInWorld:
-        """The customer agrees at her bank (without a passkey); the consent with the accounts she chose."""
+    def agree(
+        self, consent: ConsentInWorld, who: str = MEI, *, accounts: int = 2, only: str = "", **wishes: Any
+    ) -> ConsentInWorld:
+        """The customer agrees at her bank (without a passkey); the consent with the accounts she chose.
+
+        `only` takes the accounts whose label holds it; `wishes` are further members of the Authorisation.
+        """
         person = self.people[who]
-        mine = self.agent.accounts(person, consent.consent_id)[:accounts]
+        mine = [one for one in self.agent.accounts(person, consent.consent_id) if only in one.label][:accounts]
         chosen = tuple(sorted(account.reference for account in mine))
         wish = Authorisation(
             consent_id=consent.consent_id, version=consent.version, terms_hash=consent.terms_hash,
             recipient=consent.terms["recipient"], accounts=chosen,
             sca=Sca("psd2:sca", ("otp",), self.world.clock.now() // 1000),
+            **{"separate_consents": separately(consent, self.world.clock.now()),
+               "joint_accounts": tuple(sorted(one.reference for one in mine if one.joint))} | wishes,
         )  # fmt: skip
         signed = self.agent.authorise(person, wish)
         self.world.ledger.record(signed.statement, companion=signed.companion)
@@ -114,6 +124,12 @@ class Site:
         return answer
 
 
+def separately(consent: ConsentInWorld, now: int) -> tuple[SeparateConsent, ...]:
+    """Every separate consent that the terms name, given at `now` (ms) beside some words."""
+    kinds = consent.terms["separate_consents"]
+    return tuple(SeparateConsent(now // 1000, kind, b64u(sha256(kind.encode()).digest())) for kind in kinds)
+
+
 def unescaped(fields: dict[str, str]) -> dict[str, str]:
     import html
 
@@ -132,7 +148,7 @@ def write_people(folder: Path, bank: str = "bank-a") -> dict[str, Person]:
     joint, own = reference(), reference()
     accounts = [
         {"id": "a-1", "label": "Everyday account ··4021"}, {"id": "a-2", "label": "Savings ··7733"},
-        {"id": "a-3", "label": "Holiday pot ··1190"},
+        {"id": "a-3", "label": "Holiday pot ··1190"}, {"id": "a-4", "label": "Household ··3001", "joint": True},
     ]  # fmt: skip
     customers = [
         {"sub": MEI, "holder": bank, "subject": joint, "name": "Mei Lin", "accounts": accounts},

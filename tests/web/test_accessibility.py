@@ -104,6 +104,8 @@ def test_no_page_has_a_violation(scene: Scene, phone: Page) -> None:
     phone.locator("form[action='/my/approve/review'] button").first.click()
     wrong += judged(phone, "nothing chosen")
     phone.locator("input[name=account]").first.check()
+    for box in phone.locator("input[name=separate]").all():
+        box.check()
     phone.locator("form[action='/my/approve/review'] button").first.click()
     phone.wait_for_url("**/review")
     wrong += judged(phone, "review")

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from api.web.console.doors import Holder, Partner, PartnerDesk, Place
 from api.web.console.samples import samples
-from api.web.customer import Row, joined, read_event
+from api.web.happened import Row, joined, read_event
 from api.web.plain import plain
 from ledger.consent.state import LIVE, Status
 from ledger.entries.leaf import consent_chain

@@ -8,8 +8,9 @@ from typing import Final, Literal, assert_never
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.web.customer import PAGE, SCANNED, Connection, Dealings, Event, Show, Tab, joined
+from api.web.customer import PAGE, SCANNED, Connection, Dealings, Tab
 from api.web.desk import Customer, Desk
+from api.web.happened import Event, Show, joined
 from api.web.pictures import days, life
 from api.web.terms import changes, lines_of
 from ledger.consent.state import Status
@@ -63,6 +64,7 @@ def connections(
     return desk.render(
         "connections.html", tab=tab, tabs=tabs, cards=cards, page=page, opened=opened, live=live[:PAGE], more=more,
         pages=-(-len(found) // PAGE), q=q, sort=sort, sorts=SORTS, many=len(listed) >= SEARCHED,
+        mapped={name for one in live for name, _ in desk.words.clusters(one.consent.terms.permissions)},
         waiting=[one for one in tabs["action"] if one.waits],
     )  # fmt: skip
 
@@ -120,7 +122,9 @@ def connection(desk: Customer, key: int, done: str = "") -> Response:
     return desk.render(
         "connection.html", one=found, done=done if done in {"agreed", "resumed", "paused"} else "",
         lines=lines_of(desk.words, found.consent.terms), clusters=desk.words.clusters(found.consent.terms.permissions),
-        accounts=[desk.account_label(reference, labels) for reference in found.consent.accounts],
+        accounts=[(one, desk.account_label(one, labels), one in found.consent.waiting)
+                  for one in sorted({*found.consent.accounts, *found.consent.waiting})],
+        rules=desk.office.ledger.registry.purposes.get(found.consent.terms.purpose.code),
         versions=_versions(desk, steps)[::-1], life=life(start, end, desk.now), started=start,
         days=days(newest, desk.now, desk.words.zone), rows=joined(newest)[:5], length=length, labels=labels,
         others=_earlier(dealings, found), last=next((e for e in reversed(newest) if e.is_access), None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from api.web.desk import Customer, CustomersForm
+from api.web.desk import Customer, CustomersForm, Desk
 from api.web.inbox import Erasure, new_number
 from ledger.canonical import b64u
 from ledger.errors import IllegalTransition, NotPermitted
@@ -33,7 +33,8 @@ def file(sent: CustomersForm) -> Response:
     known = inbox.erasure_of(desk.person)
     if known is not None and known.is_open:
         return desk.redirect(HERE)
-    chains = {desk.person.chain}
+    # The chain of the relationship stays while it also holds what another person keeps to herself; saying so would tell.
+    chains = set() if desk.dealings.has_silent_others else {desk.person.chain}
     for connection in desk.dealings.all_connections():
         if connection.is_live:
             raise IllegalTransition("something is still shared: stop everything first, then ask again")
@@ -51,8 +52,13 @@ def file(sent: CustomersForm) -> Response:
 @router.post("/withdraw")
 def withdraw(sent: CustomersForm) -> Response:
     """She thinks better of it, while that is possible."""
-    inbox = sent.desk.office.store.inbox
-    known = inbox.erasure_of(sent.desk.person)
-    if known is not None and known.is_open:
-        inbox.answer_erasure(known, state="withdrawn", answered_at=sent.desk.now)
+    withdraw_erasure(sent.desk)
     return sent.desk.redirect(HERE)
+
+
+def withdraw_erasure(desk: Desk) -> None:
+    """End an open request: she wants it so, or has agreed to share again."""
+    inbox = desk.office.store.inbox
+    known = inbox.erasure_of(desk.person)
+    if known is not None and known.is_open:
+        inbox.answer_erasure(known, state="withdrawn", answered_at=desk.now)
