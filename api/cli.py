@@ -27,6 +27,7 @@ from api.logs import configure_logging
 from api.serving import serve as run_server
 from api.settings import Settings
 from api.version import version as installed_version
+from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
 from ledger.clock import SystemClock
@@ -38,6 +39,8 @@ app = typer.Typer(
 )  # fmt: skip
 participants = typer.Typer(help="Participants and their keys, on the database directly.", no_args_is_help=True)
 app.add_typer(participants, name="participant")
+witnesses = typer.Typer(help="Be a witness for another party's log (docs/witnesses.md).", no_args_is_help=True)
+app.add_typer(witnesses, name="witness")
 
 REFUSED = 1
 DEFECT = 3
@@ -135,6 +138,10 @@ def serve(
 def export(
     target: Annotated[Path, typer.Argument(help="A new folder, or a file that ends in .zip.")],
     evidence: Annotated[str, typer.Option(help="full, none, or FROM-TO (indexes, both included).")] = "full",
+    *,
+    witnessed: Annotated[
+        bool, typer.Option("--witnessed", help="As of the newest checkpoint that witnesses cosigned.")
+    ] = False,
     state: State = None,
 ) -> None:
     """Write a bundle of the whole log for an auditor (consent-verify bundle)."""
@@ -147,10 +154,12 @@ def export(
         writer: Target = ZipTarget(stack.enter_context(target.open("xb"))) if zipped else DirectoryTarget(target)
         policy = None if settings.policy_file is None else settings.policy_file.read_text()
         ledger = node.ledger
+        head = node.witnessed.checkpoint() if witnessed else None
         with progress_bar("evidence") as progress:
             size = export_bundle(
-                ledger.store, ledger.keystore, ledger.vkey, writer, disclose=disclose, policy=policy, progress=progress
-            )
+                ledger.store, ledger.keystore, ledger.vkey, writer, disclose=disclose, policy=policy, head=head,
+                progress=progress,
+            )  # fmt: skip
     print(f"{target}: {size} entries")
 
 
@@ -312,6 +321,29 @@ def participant_list(state: State = None) -> None:
                 if key.participant == one.id:
                     until = "" if key.revoked_at is None else f", revoked at {key.revoked_at}"
                     print(f"    {key.kid}  {key.alg}  {key.use}  added at {key.added_at}{until}")
+
+
+@witnesses.command("init")
+def witness_init(
+    folder: Annotated[Path, typer.Argument(help="New folder for the witness's key and memory.")],
+    name: Annotated[str, typer.Option(help="Its name, such as witness.regulator.example.")],
+) -> None:
+    """Make a witness's key."""
+    with told_in_a_sentence():
+        vkey = make_witness(folder, name)
+    print(f"The verifier key of this witness, for the logs and for their auditors:\n\n  {vkey.format()}")
+
+
+@witnesses.command("serve")
+def witness_serve(
+    folder: Annotated[Path, typer.Argument(help="The witness's folder.")],
+    log: Annotated[list[str], typer.Option(help="Verifier key of a log to witness; repeatable.")],
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; a proxy in front ends TLS.")] = 8010,
+) -> None:
+    """Cosign checkpoints of these logs until told to stop."""
+    configure_logging("info")
+    with told_in_a_sentence():
+        serve_witness(folder, log, port)
 
 
 def _record(state: Path | None, document: dict[str, Any]) -> None:

@@ -78,7 +78,7 @@ def sequence(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     when_orphaned(ended.set)
-    node = build_node(settings, sends_events=True)
+    node = build_node(settings, serves=True)
     node.start()
     desk = Desk(node.ledger.sequencer, desk_path(settings))
     ended.wait()

@@ -27,7 +27,7 @@ class AppFactory:
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
-        return create_app(build_node(self.settings, sends_events=True))
+        return create_app(build_node(self.settings, serves=True))
 
 
 def listen(settings: Settings) -> socket.socket:
