@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol, assert_never
+from typing import Any, Literal, Protocol
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -37,42 +37,55 @@ class Account(Struct, frozen=True):
 
 
 class Authorisation(Struct, frozen=True, kw_only=True):
-    """What a customer agrees to."""
+    """What a customer agrees to, and in what quality."""
 
     consent_id: str
     version: int
     terms_hash: str
     recipient: str
     accounts: tuple[str, ...]
+    """References, sorted."""
     sca: Sca
-    joint_accounts: tuple[str, ...] = ()
-    """Those of `accounts` that are shared only when two have given them."""
     separate_consents: tuple[SeparateConsent, ...] = ()
-    """Consents given by a control of their own, sorted by kind."""
+    """Given by a control of their own: sorted by kind, `text_hash` = SHA-256 (b64u) of the words shown."""
+    joint_accounts: tuple[str, ...] = ()
+    """Those of the accounts that are shared only once two people gave them; sorted."""
     acting_role: str = ""
-    """In what quality she acts; empty: not said."""
+    """`owner`, `joint`, `delegate`, `guardian` …; empty: not told."""
     suppress_notify: bool = False
-    """Nobody else is to be told of this consent."""
+    """No other person is to be told of this consent."""
+
+    @property
+    def optional(self) -> dict[str, Any]:
+        """Those members of `consent.authorise` that are present only when they say something."""
+        members = {
+            "acting_role": self.acting_role,
+            "joint_accounts": list(self.joint_accounts),
+            "separate_consents": msgspec.to_builtins(self.separate_consents),
+        }
+        return {name: value for name, value in members.items() if value}
 
 
-class WithdrawAccounts(Struct, frozen=True, tag_field="what", tag="accounts"):
-    """She takes some accounts out of a consent."""
+class Withdrawal(Struct, frozen=True, kw_only=True):
+    """What a customer takes out of a consent that goes on: some accounts, one separate consent, or the own approval.
 
-    accounts: tuple[str, ...]
+    Exactly one of `accounts`, `separate` and `own_approval` says something.
+    """
 
+    consent_id: str
+    reason: str
+    accounts: tuple[str, ...] = ()
+    """References, sorted."""
+    separate: str = ""
+    """The kind of separate consent."""
+    own_approval: bool = False
 
-class WithdrawSeparate(Struct, frozen=True, tag_field="what", tag="separate"):
-    """She takes back one separate consent."""
-
-    separate: str
-
-
-class WithdrawApproval(Struct, frozen=True, tag_field="what", tag="approval"):
-    """She takes back her own approval; others' stay."""
-
-
-Withdrawal = WithdrawAccounts | WithdrawSeparate | WithdrawApproval
-"""What a customer can take back without ending the consent."""
+    @property
+    def act(self) -> str:
+        """The act that does it."""
+        if self.accounts:
+            return "consent.withdraw_accounts"
+        return "consent.withdraw_separate" if self.separate else "consent.withdraw_approval"
 
 
 class Signed(Struct, frozen=True):
@@ -102,8 +115,8 @@ class HolderAgent(Protocol):
         """Sign a step by the customer."""
         ...
 
-    def withdraw(self, person: Person, what: Withdrawal, consent_id: str, reason: str) -> Signed:
-        """Sign the withdrawal of a part of a consent by the customer."""
+    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
+        """Sign a withdrawal in part by the customer."""
         ...
 
     def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:
@@ -178,19 +191,6 @@ class HoldersFile(Struct, frozen=True, forbid_unknown_fields=True):
     holders: tuple[HolderEntry, ...]
 
 
-def withdrawn(what: Withdrawal, authoriser: str) -> tuple[str, dict[str, Any]]:
-    """The act that a withdrawal is, and the members that say what is withdrawn."""
-    match what:
-        case WithdrawAccounts():
-            return "consent.withdraw_accounts", {"accounts": tuple(sorted(what.accounts))}
-        case WithdrawSeparate():
-            return "consent.withdraw_separate", {"separate": what.separate}
-        case WithdrawApproval():
-            return "consent.withdraw_approval", {"authoriser": authoriser}
-        case _:
-            assert_never(what)
-
-
 def read_customers(path: Path) -> tuple[Customer, ...]:
     """The customers in a file. Raises ValidationError of msgspec for another content."""
     return msgspec.json.decode(path.read_bytes(), type=CustomersFile).customers
@@ -235,10 +235,6 @@ class LocalAgent:
         known = {account.reference for account in self.accounts(person, wish.consent_id)}
         if not set(wish.accounts) <= known:
             raise NotFound("an account is not one of this customer's", member="accounts")
-        optional = {
-            "acting_role": wish.acting_role, "joint_accounts": sorted(wish.joint_accounts),
-            "separate_consents": wish.separate_consents,
-        }  # fmt: skip
         statement = self._make(
             "consent.authorise",
             accounts=sorted(wish.accounts),
@@ -248,20 +244,24 @@ class LocalAgent:
             subject=self._pseudonyms.customer_for(person.subject, wish.recipient),
             terms_hash=wish.terms_hash,
             version=wish.version,
-            **{name: value for name, value in optional.items() if value},
+            **wish.optional,
         )
-        suppressed = {"suppress_notify": True} if wish.suppress_notify else {}
-        companion = self._make("subject.consent", consent_id=wish.consent_id, subject=person.subject, **suppressed)
+        silent = {"suppress_notify": True} if wish.suppress_notify else {}
+        companion = self._make("subject.consent", consent_id=wish.consent_id, subject=person.subject, **silent)
         return Signed(statement, companion)
 
     def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:  # noqa: ARG002 (see HolderAgent)
         """See HolderAgent."""
         return Signed(self._make(step, by="customer", consent_id=consent_id, reason=reason))
 
-    def withdraw(self, person: Person, what: Withdrawal, consent_id: str, reason: str) -> Signed:
+    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
         """See HolderAgent."""
-        act, members = withdrawn(what, self.authoriser(person, consent_id))
-        return Signed(self._make(act, by="customer", consent_id=consent_id, reason=reason, **members))
+        what: dict[str, Any] = {"accounts": list(wish.accounts)} if wish.accounts else {}
+        if wish.separate:
+            what["separate"] = wish.separate
+        if wish.own_approval:
+            what["authoriser"] = self.authoriser(person, wish.consent_id)
+        return Signed(self._make(wish.act, by="customer", consent_id=wish.consent_id, reason=wish.reason, **what))
 
     def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:  # noqa: ARG002 (see HolderAgent)
         """See HolderAgent."""

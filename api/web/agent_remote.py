@@ -1,8 +1,7 @@
 """A holder's agent at the bank: the pages post what the customer wants, the bank answers with signed statements.
 
 `POST <url>` with JSON `{"intent": …, "person": {"sub", "subject"}, …}` and a bearer token; the answer is
-`{"accounts": […]}`, `{"authoriser": …}` or
-`{"statement": …, "companion": …}`. What comes back is compared with what was asked before it is used:
+`{"accounts": […]}`, `{"authoriser": …}` or `{"statement": …, "companion": …}`. What comes back is compared with what was asked before it is used:
 the agent is trusted to sign, not to change a customer's mind.
 """
 
@@ -14,15 +13,7 @@ import httpx
 import msgspec
 from msgspec import UNSET, Struct
 
-from api.web.agent import (
-    Account,
-    Authorisation,
-    Signed,
-    Step,
-    Withdrawal,
-    WithdrawApproval,
-    withdrawn,
-)
+from api.web.agent import Account, Authorisation, Signed, Step, Withdrawal
 from api.web.people import Person, Sca
 from ledger.canonical import unb64u
 from ledger.entries.acts import Act
@@ -34,12 +25,12 @@ TIMEOUT_SECONDS: Final = 10.0
 T = TypeVar("T")
 
 
-class _Authoriser(Struct, frozen=True):
-    authoriser: str
-
-
 class _Accounts(Struct, frozen=True):
     accounts: tuple[Account, ...]
+
+
+class _Authoriser(Struct, frozen=True):
+    authoriser: str
 
 
 class RemoteAgent:
@@ -73,14 +64,17 @@ class RemoteAgent:
             consent_id=wish.consent_id,
             terms_hash=wish.terms_hash,
             version=wish.version,
-            joint_accounts=tuple(sorted(wish.joint_accounts)) or UNSET,
-            separate_consents=wish.separate_consents or UNSET,
             acting_role=wish.acting_role or UNSET,
+            joint_accounts=wish.joint_accounts or UNSET,
+            separate_consents=wish.separate_consents or UNSET,
         )
         self._require(
-            signed.companion or "", act="subject.consent", consent_id=wish.consent_id, subject=person.subject,
+            signed.companion or "",
+            act="subject.consent",
+            consent_id=wish.consent_id,
+            subject=person.subject,
             suppress_notify=wish.suppress_notify or UNSET,
-        )  # fmt: skip
+        )
         return signed
 
     def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:
@@ -89,13 +83,15 @@ class RemoteAgent:
         self._require(signed.statement, act=step, by="customer", consent_id=consent_id)
         return signed
 
-    def withdraw(self, person: Person, what: Withdrawal, consent_id: str, reason: str) -> Signed:
+    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
         """See HolderAgent."""
-        wish = msgspec.to_builtins(what)
-        signed = self._ask(Signed, "withdraw", person, consent_id=consent_id, reason=reason, **wish)
-        mine = self.authoriser(person, consent_id) if isinstance(what, WithdrawApproval) else ""
-        act, members = withdrawn(what, mine)
-        self._require(signed.statement, act=act, by="customer", consent_id=consent_id, **members)
+        signed = self._ask(Signed, "withdraw", person, **msgspec.to_builtins(wish))
+        what: dict[str, object] = {"accounts": wish.accounts} if wish.accounts else {}
+        if wish.separate:
+            what["separate"] = wish.separate
+        if wish.own_approval:
+            what["authoriser"] = self.authoriser(person, wish.consent_id)
+        self._require(signed.statement, act=wish.act, by="customer", consent_id=wish.consent_id, **what)
         return signed
 
     def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:
