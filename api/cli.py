@@ -32,6 +32,7 @@ from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
 from ledger.clock import SystemClock
 from ledger.errors import LedgerError
+from ledger.storage.log import rebuild_map
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
@@ -117,7 +118,21 @@ def migrate(state: State = None) -> None:
     with told_in_a_sentence():
         migrations.upgrade(settings.database_url)
         make_event_key(settings)
+        with opened(settings) as node, progress_bar("completeness map") as progress:
+            if node.ledger.tree.opened():
+                rebuild_map(node.ledger.store, afresh=False, progress=progress)
     print("The database has the newest shape.")
+
+
+@app.command("rebuild-map")
+def rebuild_map_command(state: State = None) -> None:
+    """Make the completeness map again from the entries, when a node or a check refuses it. Stop the servers first."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings) as node, progress_bar("completeness map") as progress:
+        size = rebuild_map(node.ledger.store, progress=progress)
+    print(f"The completeness map covers {size} entries.")
 
 
 @app.command()

@@ -21,6 +21,7 @@ from api.submission import Envelope, SubmissionReply
 from api.tokens.scopes import SCOPES
 from api.version import version
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome
+from ledger.queries.completeness import Completeness
 from ledger.receipts import Receipt
 
 TAGS: Final = {
@@ -159,7 +160,7 @@ def _schemas() -> dict[str, Any]:
     kinds = [
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
-        DeliveriesReply, Poll, PolledEvents, Receipt, AccessOutcome, ConsentOutcome,
+        Completeness, DeliveriesReply, Poll, PolledEvents, Receipt, AccessOutcome, ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components([*kinds], schema_hook=_schema_of_raw, ref_template=template)

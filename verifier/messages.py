@@ -121,6 +121,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "pack": ("Evidence pack", "证据包"),
     "items": ("Items here / in the pack", "现有项 / 包内总项"),
     "withheld": ("Items withheld", "未提供的项"),
+    "complete": ("Complete up to entry", "完整至条目"),
 }
 
 SENTENCES: dict[str, str] = {
@@ -147,11 +148,19 @@ SENTENCES: dict[str, str] = {
     "an entry bundle is missing": "缺少条目包",
     "the bytes are not the canonical spelling": "字节不是规范写法",
     "a file that does not belong to a bundle of this size": "文件不属于这种规模的资料包",
+    "the receipt is not that of an index-head": "该收据不是索引头的收据",
+    "the index-head does not cover all leaves before it": "索引头没有涵盖之前的全部叶子",
+    "the map proof does not lead to the root": "映射证明不能得出根哈希",
+    "a leaf that is shown is not the one that the chain names": "所示叶子不是链所指的叶子",
+    "leaves of the chain are not shown: give their receipts too": "链中有叶子未出示:请一并提供其收据",
+    "the file is about another chain than the one asked for": "该文件涉及的链与所问的不同",
     "the authorisation stands in no subject chain": "该授权不在任何主体链中",
 }
 
 
 COUNTED: dict[str, str] = {
+    "map proofs": "映射证明",
+    "leaves of the chain": "链的叶子",
     "access decisions": "访问决定",
     "checkpoint signatures": "检查点签名",
     "companions of authorisations": "授权的伴随记录",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.web.agent import WithdrawAccounts, Withdrawal, WithdrawApproval, WithdrawSeparate
+from api.web.agent import Withdrawal
 from api.web.customer import Connection
 from api.web.desk import Customer, CustomersForm, Desk
 from ledger.consent.state import Status
@@ -25,9 +25,9 @@ def _ask(desk: Desk, one: Connection, part: str, action: str, **shown: Any) -> R
     return desk.render("part.html", one=one, part=part, action=f"/my/connections/{one.key}/{action}", **shown)
 
 
-def _take_back(desk: Desk, one: Connection, what: Withdrawal) -> Response:
-    signed = desk.agent.withdraw(desk.person, what, one.consent.consent_id, REASON)
-    return _record(desk, one, signed.statement)
+def _take_back(desk: Desk, one: Connection, **what: Any) -> Response:
+    wish = Withdrawal(consent_id=one.consent.consent_id, reason=REASON, **what)
+    return _record(desk, one, desk.agent.withdraw(desk.person, wish).statement)
 
 
 def _record(desk: Desk, one: Connection, statement: str) -> Response:
@@ -73,7 +73,7 @@ def stop_account(sent: CustomersForm, key: int) -> Response:
     one, is_last = _account(sent.desk, key, account)
     if is_last:
         return sent.desk.redirect(f"/my/connections/{key}/stop")
-    return _take_back(sent.desk, one, WithdrawAccounts((account,)))
+    return _take_back(sent.desk, one, accounts=(account,))
 
 
 # -- one separate consent -----------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def ask_separate(desk: Customer, key: int, kind: str = Query(max_length=64)) -> 
 def take_back_separate(sent: CustomersForm, key: int) -> Response:
     """Step two for a separate consent."""
     kind = sent.text("kind", 64)
-    return _take_back(sent.desk, _given(sent.desk, key, kind), WithdrawSeparate(kind))
+    return _take_back(sent.desk, _given(sent.desk, key, kind), separate=kind)
 
 
 # -- her own yes --------------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def ask_approval(desk: Customer, key: int) -> Response:
 @router.post("/approval")
 def take_back_approval(sent: CustomersForm, key: int) -> Response:
     """Step two for her yes."""
-    return _take_back(sent.desk, _approved(sent.desk, key), WithdrawApproval())
+    return _take_back(sent.desk, _approved(sent.desk, key), own_approval=True)
 
 
 # -- confirming again ---------------------------------------------------------------------------------------------------
