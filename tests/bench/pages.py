@@ -82,9 +82,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place, open_site(Path(place) / "site") as site:
         found = measure(site, asked.few, asked.many, asked.rounds)
     for one in found:
-        print(
-            f"{one.page:48} {one.few_ms:8.1f} ms {one.many_ms:8.1f} ms  × {one.ratio:.2f}   SQL {one.few_statements} {one.many_statements}"
-        )
+        told = f"{one.few_ms:8.1f} ms {one.many_ms:8.1f} ms  × {one.ratio:.2f}   SQL"
+        print(f"{one.page:48} {told} {one.few_statements} {one.many_statements}")
     print(f"worst ratio × {max(one.ratio for one in found):.2f}")
     if asked.json:
         asked.json.write_text(

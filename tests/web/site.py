@@ -87,9 +87,9 @@ class Site:
         self.world.ledger.record(signed.statement, companion=signed.companion)
         return ConsentInWorld(consent.consent_id, consent.terms, consent.version, chosen)
 
-    def shared(self, who: str = MEI, app: Party | None = None, **terms: Any) -> ConsentInWorld:
+    def shared(self, who: str = MEI, app: Party | None = None, *, accounts: int = 2, **terms: Any) -> ConsentInWorld:
         """A consent that was asked for and agreed to."""
-        return self.agree(self.ask(app, **terms), who)
+        return self.agree(self.ask(app, **terms), who, accounts=accounts)
 
     def read(self, consent: ConsentInWorld, app: Party | None = None, **members: Any) -> Recorded:
         """The app asks to read data."""

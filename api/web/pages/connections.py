@@ -166,6 +166,6 @@ def history(
     found = desk.dealings.connection(key)
     page = desk.dealings.history(found, before=before, show=show, account=account)
     return desk.render(
-        "history.html", one=found, history=page, show=show, before=before, account=account, opened=desk.office.disclosures.known(),
-        labels=desk.labels(found.consent.consent_id),
+        "history.html", one=found, history=page, show=show, before=before, account=account,
+        opened=desk.office.disclosures.known(), labels=desk.labels(found.consent.consent_id),
     )  # fmt: skip
