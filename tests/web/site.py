@@ -207,8 +207,10 @@ def serving(app: FastAPI, listener: socket.socket) -> Iterator[None]:
 
 
 @contextmanager
-def open_site(folder: Path, *, clock: Clock | None = None, recipient: str = "Plum Budget") -> Iterator[Site]:
-    """A site with one bank, one app and three people."""
+def open_site(
+    folder: Path, *, clock: Clock | None = None, recipient: str = "Plum Budget", contacts: dict[str, str] | None = None
+) -> Iterator[Site]:
+    """A site with one bank, one app and three people; `contacts` are what the operator knows of how to reach whom."""
     folder.mkdir(exist_ok=True)
     with (
         running_world(f"sqlite:///{folder / 'ledger.sqlite'}", folder, clock=clock) as world,
@@ -219,7 +221,11 @@ def open_site(folder: Path, *, clock: Clock | None = None, recipient: str = "Plu
         people = write_people(folder)
         bank = join_bank(world, folder)
         app = join_named(world, "plum", recipient)
-        settings = site_settings(folder, listener.getsockname()[1])
+        more = {}
+        if contacts is not None:
+            more = {"contacts_file": folder / "contacts.json"}
+            more["contacts_file"].write_text(json.dumps(contacts))
+        settings = site_settings(folder, listener.getsockname()[1], **more)
         framework = FastAPI(openapi_url=None)
         mount(framework, world.ledger, settings, clock=clock or SystemClock())
         office: Office = framework.router.default.state.office
