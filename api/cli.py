@@ -27,6 +27,7 @@ from api.logs import configure_logging
 from api.serving import serve as run_server
 from api.settings import Settings
 from api.version import version as installed_version
+from api.web.plain import plain
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
@@ -331,7 +332,7 @@ def participant_list(state: State = None) -> None:
     with told_in_a_sentence(), short_lived(settings) as node:
         registry = node.ledger.registry
         for one in sorted(registry.participants.values(), key=lambda one: one.id):
-            print(f"{one.id}  {one.name}  [{', '.join(one.roles)}]{'  SUSPENDED' if one.suspended else ''}")
+            print(f"{one.id}  {plain(one.name)}  [{', '.join(one.roles)}]{'  SUSPENDED' if one.suspended else ''}")
             for key in sorted(registry.keys.values(), key=lambda key: key.added_at):
                 if key.participant == one.id:
                     until = "" if key.revoked_at is None else f", revoked at {key.revoked_at}"
