@@ -20,6 +20,7 @@ from api.limiting import RateLimits
 from api.metrics import Metrics
 from api.observing import Observed, note_security_event
 from api.openapi import Documentation
+from api.reconciling import ReconciliationFigures
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
 from api.routes import (
     bundles,
@@ -29,6 +30,7 @@ from api.routes import (
     operations,
     participants,
     receipts,
+    reconciliation,
     submissions,
     tokens,
     witnesses,
@@ -39,7 +41,7 @@ from ledger.errors import LedgerError
 
 ROUTERS = (
     submissions.router, consents.router, receipts.router, log.router, participants.router, events.router, bundles.router,
-    tokens.router, operations.router, witnesses.router,
+    tokens.router, operations.router, witnesses.router, reconciliation.router,
 )  # fmt: skip
 
 
@@ -71,7 +73,9 @@ def create_framework(node: Node) -> FastAPI:
     )  # fmt: skip
     app.state.node = node
     app.state.documentation = Documentation(app, settings.base_url)
-    app.state.metrics = Metrics(node.ledger, EventFigures(node.events.queries))
+    app.state.metrics = Metrics(
+        node.ledger, EventFigures(node.events.queries), ReconciliationFigures(node.ledger.reconciliation)
+    )
     limits = RateLimits(
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
     )

@@ -11,12 +11,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.events.polling import Poll, PolledEvents
+from api.explaining.explain import ExplanationReply
 from api.problems import BY_SLUG, MEDIA_TYPE
 from api.reference import reference_page
 from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
+from api.routes.reconciliation import FindingsReply
 from api.submission import Envelope, SubmissionReply
 from api.tokens.scopes import SCOPES
 from api.version import version
@@ -32,6 +34,7 @@ TAGS: Final = {
     "log": "The public log: checkpoints, tiles and proofs, as C2SP specifies them.",
     "participants": "Who may sign, with which keys.",
     "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
+    "reconciliation": "Where the decision, the release and the receipt of an access do not agree.",
     "bundles": "The whole log to take home.",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",
@@ -55,7 +58,8 @@ _RENAMED: Final = {
     "SubmissionReply": "Submission", "EntryReply": "Entry", "ConsentReply": "Consent", "PendingReply": "PendingVersion",
     "ConsentsReply": "Consents", "HistoryReply": "History", "ParticipantReply": "Participant", "KeyReply": "Key",
     "ParticipantsReply": "Participants", "ChangeReply": "Change", "EndpointReply": "Endpoint", "DeliveryReply": "Delivery",
-    "DeliveriesReply": "Deliveries",
+    "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
+    "StepReply": "ExplainedStep", "FindingReply": "Finding", "FindingsReply": "Findings",
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
@@ -72,7 +76,8 @@ _SUBMISSION_EXAMPLE: Final = {
     "entries": [{
         "act": "access.request", "consent_id": "5f3c1a52-8a41-4c2e-9d3e-2f1f6f0a7b11", "index": 41, "time": 1795392000000,
         "outcome": {"basis": 40, "consent_version": 1, "decision": "allow", "obligations": {"directions": ["credit"],
-                    "from": 0, "masks": ["pan"], "to": 0}, "reasons": [], "ruleset": 1, "used_today": 0},
+                    "from": 0, "keep_until": 1803168000, "masks": ["pan"], "to": 0}, "reasons": [], "ruleset": 2,
+                    "used_today": 0},
         "receipt": _RECEIPT_EXAMPLE,
     }]
 }  # fmt: skip
@@ -160,7 +165,8 @@ def _schemas() -> dict[str, Any]:
     kinds = [
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
-        Completeness, DeliveriesReply, Poll, PolledEvents, Receipt, AccessOutcome, ConsentOutcome,
+        Completeness, DeliveriesReply, FindingsReply, Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,
+        ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components([*kinds], schema_hook=_schema_of_raw, ref_template=template)

@@ -233,14 +233,15 @@ class Ledger:
             ):  # empty: a map that is far behind takes several commits
                 return recorded[0]
 
-    def reconcile(self) -> Recorded:
+    def reconcile(self, *, at: int | None = None) -> Recorded:
         """Compare the legs of all accesses that are an hour old, from where the last report ended, and record the report.
+        `at`: the present time (ms), to see before much is read whether there is anything to report.
 
         Raises Conflict when there is nothing to report, or another node has just done so. Not in a front process.
         """
         self._sequencer.refresh().result(WAIT_SECONDS)
         survey = self.reconciliation.survey(self.registry.reconciled)
-        survey.look_ahead()
+        survey.look_ahead(self.registry, at)
         return self.submit_and_wait(RecordComposed(survey))[0]
 
     def record_expiry(self, consent_id: str) -> Recorded:

@@ -11,9 +11,9 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
-    "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
-    "recipient": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
-    "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read"}),
+    "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"}),
+    "recipient": frozenset({"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"}),
+    "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read"}),
     "technology-provider": frozenset({"receipts:read"}),
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
@@ -30,15 +30,16 @@ SCOPES: Final[dict[str, str]] = {
     "metrics:read": "Read the node's figures",
     "participants:write": "Register, suspend and reinstate participants and their keys",
     "receipts:read": "Fetch receipts of one's own entries",
+    "reconciliation:read": "Read what reconciliation found about one's own consents; a regulator: about all",
 }
 
 
 def scopes_of(client: str, registry: Registry) -> frozenset[str]:
-    """What a client may have at this moment; nothing for an unknown one."""
+    """What a client may have at this moment; nothing for an unknown one, and for one that was removed."""
     if client == OPERATOR:
         return OPERATOR_SCOPES
     participant = registry.participants.get(client)
-    if participant is None:
+    if participant is None or participant.removed:
         return frozenset()
     allowed = frozenset[str]().union(*(ROLE_SCOPES[role] for role in participant.roles))
     return allowed & WHILE_SUSPENDED if participant.suspended else allowed

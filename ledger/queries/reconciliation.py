@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 import msgspec
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, or_, select
 
 from ledger.canonical import unb64u
 from ledger.entries.access_acts import AccessLeg, AccessRequest
@@ -16,7 +16,8 @@ from ledger.entries.leaf import Kind
 from ledger.entries.statement import parse_item, parse_payload
 from ledger.errors import Conflict, NotPermitted
 from ledger.participants import Registry
-from ledger.policy.reconciliation import CODES, DELAY_MS, Comparison, Figures, Leg, LegKind, Place, Report
+from ledger.policy.reconciliation import DELAY_MS, Comparison, Figures, Leg, LegKind, Place, Report
+from ledger.storage.findings import close_finding, code_of, keep_findings
 from ledger.storage.log import LogStore
 from ledger.storage.rows import open_evidence
 from ledger.storage.tables import consents, entries, log_head, reconciliation_findings
@@ -54,10 +55,15 @@ class Survey:
         self._next = first
         self._report: Report | None = None
 
-    def look_ahead(self) -> None:
-        """Read all entries that are committed by now. Raises Unavailable, Corrupt."""
+    def look_ahead(self, registry: Registry, at: int | None = None) -> None:
+        """Read all entries that are committed by now. With `at` (ms), first see whether a report of that time has a subject.
+
+        Raises what `compose` raises, Unavailable, Corrupt.
+        """
         with self._store.read() as connection:
             size = connection.execute(select(log_head.c.size)).scalar_one()
+            if at is not None:
+                self._range_end(connection, registry, size, at)
             self._read(connection, size)
 
     def compose(self, connection: Connection, registry: Registry, size: int, time: int) -> list[Mapping[str, Any]]:
@@ -65,6 +71,12 @@ class Survey:
 
         Raises Conflict when there is nothing to report, or another node has just done so; NotPermitted before ruleset 2.
         """
+        to_index = self._range_end(connection, registry, size, time)
+        self._read(connection, size)
+        self._report = self._comparison.report(to_index)
+        return [self._report.document()]
+
+    def _range_end(self, connection: Connection, registry: Registry, size: int, time: int) -> int:
         if registry.ruleset < RULESET:
             raise NotPermitted(f"reports are of ruleset {RULESET}, and this log follows ruleset {registry.ruleset}")
         if registry.reconciled != self._comparison.first:
@@ -72,26 +84,17 @@ class Survey:
         to_index = _last_before(connection, size, time - DELAY_MS)
         if not _has_consents(connection, self._comparison.first, to_index):
             raise Conflict("there is nothing to reconcile yet: an access is looked at an hour after it was recorded")
-        self._read(connection, size)
-        self._report = self._comparison.report(to_index)
-        return [self._report.document()]
+        return to_index
 
     def recorded(self, connection: Connection, index: int) -> None:
         """Keep the findings of the report at `index`, in its own transaction; close those whose leg has come since."""
         if self._report is None:
             return
-        rows = [
-            {"key": key_of(finding.access, finding.code), "report": index, "access": finding.access}
-            for finding in self._report.findings
-        ]
-        if rows:
-            connection.execute(insert(reconciliation_findings), rows)
-        table = reconciliation_findings
+        keep_findings(connection, index, self._report.findings)
         for leg in self._comparison.late:
-            code = "release-missing" if leg.kind == "access.release" else "receipt-missing"
-            open_one = (table.c.key == key_of(leg.basis, code)) & table.c.closed_by.is_(None)
             if self._belongs(connection, leg):
-                connection.execute(update(table).where(open_one).values(closed_by=leg.index))
+                missing = "release-missing" if leg.kind == "access.release" else "receipt-missing"
+                close_finding(connection, leg.basis, missing, leg.index)
 
     def _read(self, connection: Connection, size: int) -> None:
         for row, evidence in self._opened(connection, self._next, size):
@@ -146,7 +149,20 @@ class ReconciliationQueries:
             query = query.where(table.c.closed_by.is_(None))
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(table.c.key).limit(min(limit, PAGE))).all()
-        return [StoredFinding(row.key, row.report, row.access, CODES[row.key % 8], row.closed_by) for row in rows]
+        return [StoredFinding(row.key, row.report, row.access, code_of(row.key), row.closed_by) for row in rows]
+
+    def last_report_time(self, reconciled: int) -> int:
+        """When the newest report, which ended before entry `reconciled`, was recorded: milliseconds; 0 before the first."""
+        if not reconciled:
+            return 0
+        query = select(entries.c.leaf).where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= reconciled)
+        with self._store.read() as connection:
+            for row in connection.execute(query.order_by(entries.c.idx.desc())):
+                leaf = msgspec.json.decode(row.leaf)
+                if leaf["document"]["type"] == "reconciliation.reported":
+                    time: int = leaf["time"]
+                    return time
+        return 0
 
     def open_count(self) -> int:
         """How many findings are open."""
@@ -154,11 +170,6 @@ class ReconciliationQueries:
         with self._store.read() as connection:
             found: int = connection.execute(query.where(reconciliation_findings.c.closed_by.is_(None))).scalar_one()
             return found
-
-
-def key_of(access: int, code: str) -> int:
-    """Where a finding stands in the order of all findings."""
-    return 8 * access + CODES.index(code)
 
 
 def _leg_of(row: Any, evidence: Evidence) -> Leg:

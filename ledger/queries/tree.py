@@ -28,11 +28,6 @@ class TreeQueries:
         with self._store.read() as connection:
             return head_of(connection)[1]
 
-    def opened(self) -> bool:
-        """Whether the database holds a log."""
-        with self._store.read() as connection:
-            return connection.execute(select(log_head.c.size)).one_or_none() is not None
-
     def size(self) -> int:
         """How many entries are committed."""
         with self._store.read() as connection:

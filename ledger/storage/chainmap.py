@@ -6,7 +6,7 @@ wrong: each page is compared with its parent up to the root, and that root with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,11 +17,15 @@ from ledger.entries.leaf import Kind
 from ledger.errors import Corrupt
 from ledger.merkle.hashing import EMPTY_ROOT, Hash
 from ledger.merkle.pages import REPAIR, Found, PagedMap
-from ledger.storage.engines import driver_for
+from ledger.storage.engines import driver_for, writer_engine
 from ledger.storage.tables import entries, map_pages, map_state
 
 PORTION: Final = 5_000
 """Entries taken into the map in one transaction, at most: half a second or so in which nobody else can write."""
+
+
+Progress = Callable[[int, int], None]
+"""Takes entries done and entries in all."""
 
 
 class MapState(NamedTuple):
@@ -138,3 +142,30 @@ class ChainMap:
 
     def _read(self, prefixes: Iterable[str]) -> Mapping[str, bytes]:
         return {prefix: bytes(page) for prefix, page in self._driver.read_pages(self._connection, list(prefixes))}
+
+
+def rebuild_map(url: str, *, afresh: bool = True, portion: int = PORTION, progress: Progress | None = None) -> int:
+    """Make the completeness map of the log at `url` from its entries (`afresh`), or only bring it up to them; how many leaves
+    it then covers, 0 without a log.
+
+    One transaction for each portion, below the log's lock, so that servers can go on writing. Needs no key. Raises Corrupt.
+    """
+    engine = writer_engine(url)
+    driver = driver_for(engine)
+    try:
+        if afresh:
+            with engine.begin() as connection:
+                driver.lock_head(connection)
+                ChainMap(connection).clear()
+        while True:
+            with engine.begin() as connection:
+                head = driver.lock_head(connection)
+                if head is None:
+                    return 0
+                state = ChainMap(connection).advance(head.size, portion)
+            if progress is not None:
+                progress(state.size, head.size)
+            if state.size >= head.size:
+                return state.size
+    finally:
+        engine.dispose()

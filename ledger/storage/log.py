@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ from ledger.errors import Corrupt, Unavailable
 from ledger.merkle.edge import FullTile
 from ledger.participants import Registry
 from ledger.planning.world import ChainHead, Entry, Plan, Seen
-from ledger.storage.chainmap import PORTION, ChainMap
+from ledger.storage.chainmap import ChainMap
 from ledger.storage.engines import driver_for
 from ledger.storage.refold import refold
 from ledger.storage.rows import (
@@ -37,9 +37,6 @@ from ledger.storage.rows import (
 from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
-
-Progress = Callable[[int, int], None]
-"""Takes entries done and entries in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,27 +257,6 @@ class LogStore:
         """Close all connections."""
         self._writer.dispose()
         self._reader.dispose()
-
-
-def rebuild_map(
-    store: LogStore, *, afresh: bool = True, portion: int = PORTION, progress: Progress | None = None
-) -> int:
-    """Make the completeness map from the entries (`afresh`), or only bring it up to them; how many leaves it covers.
-
-    One transaction for each portion, so that servers can go on writing. Raises Corrupt, Unavailable.
-    """
-    if afresh:
-        with store.batch() as transaction:
-            transaction.head()
-            transaction.map.clear()
-    while True:
-        with store.batch() as transaction:
-            size = transaction.head().size
-            state = transaction.map.advance(size, portion)
-        if progress is not None:
-            progress(state.size, size)
-        if state.size >= size:
-            return state.size
 
 
 def _unavailable(error: Exception) -> Unavailable:

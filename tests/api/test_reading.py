@@ -40,22 +40,23 @@ def _routes(service: Service) -> list[tuple[str, str, str]]:
 
 
 ALLOWED = {
-    "holder": {"consents:read", "events:manage", "events:read", "receipts:read"},
-    "recipient": {"consents:read", "events:manage", "events:read", "receipts:read"},
+    "holder": {"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"},
+    "recipient": {"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"},
     "technology-provider": {"receipts:read"},
-    "regulator": {"bundle:read", "disclosure:open", "log:read", "receipts:read"},
+    "regulator": {"bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read"},
     "auditor": {"bundle:read", "log:read", "receipts:read"},
     "operator": {"events:manage", "participants:write", "metrics:read"},
 }
 OPEN = {
     ("GET", "/checkpoint"), ("GET", "/tile/{path}"), ("GET", "/proofs/inclusion"), ("GET", "/proofs/consistency"),
-    ("GET", "/log"), ("GET", "/events/jwks"),
+    ("GET", "/log"), ("GET", "/events/jwks"), ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"),
     ("GET", "/participants"), ("GET", "/participants/{participant}"), ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/jwks"), ("POST", "/token"), ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
     ("POST", "/accesses/release"), ("POST", "/accesses/receive"), ("POST", "/subjects/enrol"), ("POST", "/subjects/unenrol"),
     *(("POST", f"/consents/{{consent_id}}/{step}") for step in (
-        "authorise", "reject", "suspend", "resume", "pause", "revoke", "terminate", "amend")),
+        "authorise", "reject", "suspend", "resume", "pause", "revoke", "terminate", "amend", "withdraw_accounts",
+        "withdraw_approval", "withdraw_separate", "reauthenticate", "reconfirm", "supersede")),
 }  # fmt: skip
 
 
@@ -217,7 +218,7 @@ def test_proofs_and_tiles_lead_to_the_signed_root(service: Service) -> None:
     [access] = world.record(app.access(consent))
     new = open_checkpoint(http.get("/checkpoint").text, vkey)
     assert http.get("/log").json() == {
-        "origin": vkey.name, "ruleset": 1, "size": new.size, "vkey": vkey.format()
+        "origin": vkey.name, "ruleset": 2, "size": new.size, "vkey": vkey.format()
     }  # fmt: skip
     said = http.get(f"/proofs/inclusion?index={access.index}&size={new.size}").json()
     proof = [unb64u(text) for text in said["hashes"]]

@@ -242,7 +242,7 @@ def test_of_two_nodes_that_report_the_same_range_one_is_refused(node: Node) -> N
     try:
         node.clock.advance(seconds=HOUR)
         survey = other.reconciliation.survey(0)
-        survey.look_ahead()
+        survey.look_ahead(other.registry)
         node.ledger.reconcile()
 
         with pytest.raises(Conflict, match="another node"):
@@ -259,7 +259,7 @@ def test_legs_that_come_between_looking_ahead_and_the_report_count(node: Node) -
     leg(node, "release", access)
     node.clock.advance(seconds=HOUR)
     survey = node.ledger.reconciliation.survey(0)
-    survey.look_ahead()
+    survey.look_ahead(node.ledger.registry, node.clock.now())
     leg(node, "receive", access)
     node.ledger.submit_and_wait(RecordComposed(survey))
     assert found(node) == []

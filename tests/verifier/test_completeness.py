@@ -16,7 +16,7 @@ from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.queries.completeness import Completeness, completeness_bytes
 from ledger.receipts import receipt_bytes
-from ledger.storage.log import rebuild_map
+from ledger.storage.chainmap import rebuild_map
 from ledger.storage.tables import entries
 from tests.ledger.kit import BANK, Node, reference, running, unguarded
 from verifier.cli import main
@@ -175,7 +175,7 @@ def test_a_wrong_map_root_that_a_log_signed_is_refuted(sqlite_url: str, tmp_path
         index = node.access(consent).index
         with unguarded(sqlite_url) as connection:
             connection.execute(update(entries).where(entries.c.idx == index).values(leaf_hash=b"x" * 32))
-        rebuild_map(node.ledger.store)
+        rebuild_map(sqlite_url)
         node.ledger.record_index_head()
         ledger = node.ledger
         export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(tmp_path / "bundle"),
