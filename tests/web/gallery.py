@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from ledger.clock import SystemClock
 from tests.browser import FLAGS, chromium
 from tests.web.consoles import open_consoles
-from tests.web.site import Site, join_named, open_site
+from tests.web.site import WEI, Site, join_named, open_site
 from tests.web.test_console_look import pages_of
 from tests.world import DAY
 
@@ -70,6 +70,12 @@ def live_through_two_weeks(site: Site, clock: LateClock) -> dict[str, str]:
     site.world.record(site.bank.step("revoke", ended))
     site.world.record(site.bank.step("pause", paused))
     asked = site.ask(app=books, authorisers_required=2, purpose={"code": "accounting", "text": "Books"})
+    several = site.agree(
+        site.ask(app=books, authorisers_required=2, reauthenticate_days=90, reconfirm_days=30,
+                 purpose={"code": "accounting", "text": "Books"}), accounts=4,
+    )  # fmt: skip
+    site.agree(several, WEI)
+    whole = site.key(several)
     key = site.key(budget)
     return {
         "front": "/", "active": "/my/connections", "action": "/my/connections?tab=action",
@@ -79,7 +85,10 @@ def live_through_two_weeks(site: Site, clock: LateClock) -> dict[str, str]:
         "approve": f"/my/approve?consent={asked.consent_id}", "change": f"/my/approve?consent={budget.consent_id}",
         "receipts": "/my/receipts", "receipt": f"/my/receipts/{refused.index}",
         "report": f"/my/receipts/{refused.index}/report", "settings": "/my/settings", "export": "/my/export",
-        "step-up": "/step-up", "check": f"/verify?entry={refused.index}", "missing": "/my/connections/999999",
+        "several": f"/my/connections/{whole}", "erase": "/my/erase",
+        "account": f"/my/connections/{whole}/accounts?account={several.accounts[0]}",
+        "step-up": "/step-up", "check": f"/verify?entry={refused.index}",
+        "missing": "/my/connections/999999",
     }  # fmt: skip
 
 
@@ -130,17 +139,55 @@ def everything(browser: Browser, folder: Path) -> None:
                         )
 
 
+def for_docs(browser: Browser) -> None:
+    """The pictures that the documentation shows."""
+    clock = LateClock(15)
+    with tempfile.TemporaryDirectory() as place, open_site(Path(place) / "site", clock=clock) as site:
+        pages = live_through_two_weeks(site, clock)
+        with visitor(browser, site.url, "Mei Lin", phone=False) as page:
+            for name, path in (("connections", "active"), ("connection", "connection"), ("verify", "check")):
+                page.goto(site.url + pages[path])
+                if path == "check":
+                    page.locator("[data-receipt]").click()
+                    page.locator("[data-verdict=good]").wait_for()
+                page.screenshot(path=DOCS / f"{name}-desktop.png")
+        views = (
+            ("active", "en-GB", False),
+            ("connection", "zh-CN", True),
+            ("stop", "en-GB", False),
+            ("approve", "zh-CN", True),
+        )
+        for path, language, dark in views:
+            with visitor(browser, site.url, "Mei Lin", phone=True, language=language, dark=dark) as page:
+                page.goto(site.url + pages[path])
+                if path == "approve":  # the separate consents are what there is to see
+                    page.locator(".separate").scroll_into_view_if_needed()
+                page.screenshot(path=DOCS / f"phone-{path}.png")
+    with tempfile.TemporaryDirectory() as place, open_consoles(Path(place) / "site") as consoles:
+        size = consoles.world.ledger.tree.size()
+        for who, name, path in (
+            ("Rita", "proof", f"/console/audit/proof?index={size // 2}"), ("Olaf", "operator", "/console/operator"),
+            ("Pia", "partner", "/console/partner"),
+        ):  # fmt: skip
+            with visitor(browser, consoles.url, who, phone=False) as page:
+                picture(page, consoles.url + path, DOCS, f"console-{name}", whole=False)
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--docs", action="store_true", help="renew docs/gallery")
     asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
     path = chromium()
     assert path, "no Chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        everything(browser, asked.folder)
+        if asked.docs:
+            for_docs(browser)
+        if asked.folder:
+            asked.folder.mkdir(parents=True, exist_ok=True)
+            everything(browser, asked.folder)
         browser.close()
 
 
