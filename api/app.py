@@ -21,6 +21,7 @@ from api.metrics import Metrics
 from api.observing import Observed, note_security_event
 from api.openapi import Documentation
 from api.problems import problem_of
+from api.reconciling import ReconciliationFigures
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
 from api.routes import (
     bundles,
@@ -30,6 +31,7 @@ from api.routes import (
     operations,
     participants,
     receipts,
+    reconciliation,
     submissions,
     tokens,
     witnesses,
@@ -42,7 +44,7 @@ from ledger.errors import LedgerError
 
 ROUTERS = (
     submissions.router, consents.router, receipts.router, log.router, participants.router, events.router, bundles.router,
-    tokens.router, operations.router, witnesses.router,
+    tokens.router, operations.router, witnesses.router, reconciliation.router,
 )  # fmt: skip
 
 
@@ -74,7 +76,9 @@ def create_framework(node: Node) -> FastAPI:
     )  # fmt: skip
     app.state.node = node
     app.state.documentation = Documentation(app, settings.base_url)
-    app.state.metrics = Metrics(node.ledger, EventFigures(node.events.queries))
+    app.state.metrics = Metrics(
+        node.ledger, EventFigures(node.events.queries), ReconciliationFigures(node.ledger.reconciliation)
+    )
     limits = RateLimits(
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
     )

@@ -11,9 +11,18 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
-    "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
-    "recipient": frozenset({"consents:read", "consents:write", "events:manage", "events:read", "receipts:read"}),
-    "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read"}),
+    "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"}),
+    "recipient": frozenset(
+        {
+            "consents:read",
+            "consents:write",
+            "events:manage",
+            "events:read",
+            "receipts:read",
+            "reconciliation:read",
+        }
+    ),  # fmt: skip
+    "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read"}),
     "technology-provider": frozenset({"receipts:read"}),
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
@@ -31,6 +40,7 @@ SCOPES: Final[dict[str, str]] = {
     "metrics:read": "Read the node's figures",
     "participants:write": "Register, suspend and reinstate participants and their keys",
     "receipts:read": "Fetch receipts of one's own entries",
+    "reconciliation:read": "Read what reconciliation found about one's own consents; a regulator: about all",
 }
 
 

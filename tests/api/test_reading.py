@@ -40,10 +40,17 @@ def _routes(service: Service) -> list[tuple[str, str, str]]:
 
 
 ALLOWED = {
-    "holder": {"consents:read", "events:manage", "events:read", "receipts:read"},
-    "recipient": {"consents:read", "consents:write", "events:manage", "events:read", "receipts:read"},
+    "holder": {"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"},
+    "recipient": {
+        "consents:read",
+        "consents:write",
+        "events:manage",
+        "events:read",
+        "receipts:read",
+        "reconciliation:read",
+    },
     "technology-provider": {"receipts:read"},
-    "regulator": {"bundle:read", "disclosure:open", "log:read", "receipts:read"},
+    "regulator": {"bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read"},
     "auditor": {"bundle:read", "log:read", "receipts:read"},
     "operator": {"events:manage", "participants:write", "metrics:read"},
 }
