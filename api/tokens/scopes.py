@@ -13,15 +13,8 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
     "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"}),
     "recipient": frozenset(
-        {
-            "consents:read",
-            "consents:write",
-            "events:manage",
-            "events:read",
-            "receipts:read",
-            "reconciliation:read",
-        }
-    ),  # fmt: skip
+        "consents:read consents:write events:manage events:read receipts:read reconciliation:read".split()
+    ),
     "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read"}),
     "technology-provider": frozenset({"receipts:read"}),
 }
