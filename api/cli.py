@@ -19,6 +19,8 @@ from api.bootstrap import initialise, make_event_key, opened, short_lived
 from api.checking import examine
 from api.commanding import DEFECT, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.logs import configure_logging
+from api.packing import Selection, issue_pack
+from api.packing import chainpoint as chainpoint_of
 from api.participant_commands import delegations, participants, purposes, rulesets
 from api.serving import serve as run_server
 from api.version import version as installed_version
@@ -100,20 +102,35 @@ def serve(
 def export(
     target: Annotated[Path, typer.Argument(help="A new folder, or a file that ends in .zip.")],
     evidence: Annotated[str, typer.Option(help="full, none, or FROM-TO (indexes, both included).")] = "full",
+    customer: Annotated[str | None, typer.Option(help="A pack of one customer: HOLDER:REFERENCE.")] = None,
+    participant: Annotated[str | None, typer.Option(help="A pack of one participant.")] = None,
+    period: Annotated[str | None, typer.Option(help="A pack of one period: FROM..TO, TO not included, UTC.")] = None,
     *,
+    everything: Annotated[bool, typer.Option("--all", help="A pack of every entry.")] = False,
     witnessed: Annotated[
         bool, typer.Option("--witnessed", help="As of the newest checkpoint that witnesses cosigned.")
     ] = False,
     state: State = None,
 ) -> None:
-    """Write a bundle of the whole log for an auditor (consent-verify bundle)."""
+    """Write a bundle of the whole log for an auditor (consent-verify bundle); or, with --customer, --participant, --period or
+    --all, an evidence pack, of which each item can be withheld and which the log records (consent-verify pack)."""
 
     disclose = _disclose(evidence)
     settings = settings_from(state)
     configure_logging("warning")
+    if selection := Selection(customer, participant, period, everything):
+        if disclose.level == "partial":
+            raise typer.BadParameter(
+                "of a pack say full or none; items are withheld by not handing them on", param_hint="--evidence"
+            )
+        with told_in_a_sentence(), short_lived(settings) as node, ExitStack() as stack:
+            items, index = issue_pack(
+                node.ledger, selection, lambda: _target(target, stack), disclose=disclose.level == "full"
+            )
+        print(f"{target}: {items} items, recorded in entry {index}")
+        return
     with told_in_a_sentence(), opened(settings) as node, ExitStack() as stack:
-        zipped = target.suffix == ".zip"
-        writer: Target = ZipTarget(stack.enter_context(target.open("xb"))) if zipped else DirectoryTarget(target)
+        writer = _target(target, stack)
         policy = None if settings.policy_file is None else settings.policy_file.read_text()
         ledger = node.ledger
         head = node.witnessed.checkpoint() if witnessed else None
@@ -123,6 +140,13 @@ def export(
                 progress=progress,
             )  # fmt: skip
     print(f"{target}: {size} entries")
+
+
+def _target(target: Path, stack: ExitStack) -> Target:
+    """Where to write: a zip if the name says so, else a new folder."""
+    if target.suffix == ".zip":
+        return ZipTarget(stack.enter_context(target.open("xb")))
+    return DirectoryTarget(target)
 
 
 def _disclose(evidence: str) -> Disclose:
@@ -136,6 +160,18 @@ def _disclose(evidence: str) -> Disclose:
             return Disclose.between(int(first), int(last))
         case _:
             raise typer.BadParameter("say full, none, or FROM-TO", param_hint="--evidence")
+
+
+@app.command()
+def chainpoint(
+    index: Annotated[int, typer.Argument(min=0, help="Index of the entry.")],
+    state: State = None,
+) -> None:
+    """Print the proof of one entry in the form of Chainpoint v3, for tools that read that."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings) as node:
+        print(chainpoint_of(node.ledger, index).decode())
 
 
 @app.command()

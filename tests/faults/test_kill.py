@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,16 +27,17 @@ INTERVAL = 20
 
 
 class Writer:
-    """A writing process, and what it has said."""
+    """A writing process, and what it has said. `program` is what runs it, if it is not the plain one."""
 
-    def __init__(self, config: NodeConfig) -> None:
+    def __init__(
+        self, config: NodeConfig, program: Sequence[str] = (sys.executable, "-m", "tests.faults.writer")
+    ) -> None:
         given = json.dumps(
             {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.writer", given],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [*program, given], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
