@@ -20,7 +20,7 @@ from ledger.errors import NotFound
 
 router = APIRouter(include_in_schema=False, prefix="/my/connections")
 FIRST_EVENTS: Final = 20
-SEARCHED: Final = 4
+SEARCHED: Final = 8
 """From how many connections on a list offers to search it."""
 NEVER: Final = 2**63
 Sort = Literal["newest", "name", "ending"]
@@ -63,7 +63,7 @@ def connections(
     live = [one for one in tabs["active"] if one.status is Status.ACTIVE]
     return desk.render(
         "connections.html", tab=tab, tabs=tabs, cards=cards, page=page, opened=opened, live=live[:PAGE], more=more,
-        pages=-(-len(found) // PAGE), q=q, sort=sort, sorts=SORTS, many=len(listed) >= SEARCHED,
+        pages=-(-len(found) // PAGE), q=q, sort=sort, sorts=SORTS, many=bool(q) or len(listed) >= SEARCHED,
         mapped={name for one in live for name, _ in desk.words.clusters(one.consent.terms.permissions)},
         waiting=[one for one in tabs["action"] if one.waits],
     )  # fmt: skip
