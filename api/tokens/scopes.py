@@ -12,9 +12,8 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
     "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"}),
-    "recipient": frozenset(
-        "consents:read consents:write events:manage events:read receipts:read reconciliation:read".split()
-    ),
+    "recipient": frozenset({"consents:read", "consents:write", "events:manage", "events:read"})
+    | {"receipts:read", "reconciliation:read"},
     "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read"}),
     "technology-provider": frozenset({"receipts:read"}),
 }
