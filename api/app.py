@@ -22,12 +22,13 @@ from api.observing import Observed, note_security_event
 from api.openapi import Documentation
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
 from api.routes import bundles, consents, events, log, operations, participants, receipts, submissions, tokens
+from api.standards.receipts.routes import router as receipts_for_people
 from api.web import mount
 from api.wire import App, problem_reply, visit_of
 from ledger.errors import LedgerError
 
 ROUTERS = (
-    submissions.router, consents.router, receipts.router, log.router, participants.router, events.router, bundles.router,
+    submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router, events.router, bundles.router,
     tokens.router, operations.router,
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,8 +14,12 @@ from api.events.sender import EventSender
 from api.events.tokens import EventTokens
 from api.settings import Settings
 from api.slots import Slot, claim_slot, highwater_files
+from api.standards.receipts.subject import Contact, read_contacts
+from api.tokens.clients import Clients
 from api.tokens.external import ExternalIssuers
+from api.tokens.grants import Grants
 from api.tokens.guard import TokenGuard
+from api.tokens.introspection import Introspection
 from api.tokens.keys import TokenSigner, read_key_set
 from api.tokens.once import Once
 from api.tokens.service import TokenService
@@ -49,9 +53,13 @@ class Node:
     settings: Settings
     ledger: Ledger
     tokens: TokenService
+    introspection: Introspection
+    grants: Grants
     guard: TokenGuard
     once: Once
     events: Events
+    contacts: Mapping[str, Contact]
+    """By participant id: how parties are reached, for receipts that people read."""
     slot: Slot | None = None
     sender: EventSender | None = None
     """Set in the process that also sequences, and in no command."""
@@ -112,14 +120,18 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     def registry() -> Registry:
         return ledger.registry
 
-    tokens = TokenService(issuer, signer, once, registry, operator_keys, lifetime=settings.access_token_seconds)
+    clients = Clients(issuer, once, registry, operator_keys)
+    grants = Grants(ledger.records.consent, registry)
+    tokens = TokenService(issuer, signer, once, registry, clients, grants, lifetime=settings.access_token_seconds)
+    introspection = Introspection(issuer, signer, once, clients, grants)
     guard = TokenGuard(issuer, signer, once, registry, ExternalIssuers(settings.external_issuers))
     events = Events(
         EventStore(settings.database_url),
         EventQueries(ledger.store, ledger.keystore),
         EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file)),
     )
-    return Node(settings, ledger, tokens, guard, once, events, slot)
+    contacts = read_contacts(settings.contacts_file)
+    return Node(settings, ledger, tokens, introspection, grants, guard, once, events, contacts, slot)
 
 
 def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:

@@ -203,13 +203,43 @@ _OURS: Final[dict[str, Any]] = {
             "client_assertion": {"type": "string", "description": "A JWT signed by a client key."},
             "scope": {"type": "string", "description": "Some of one's scopes, separated by spaces. Default: all."},
             "client_id": {"type": "string"},
+            "authorization_details": {
+                "type": "string", "description": "Instead of `scope`: a JSON list of one object of type `account_information` "
+                "(RFC 9396) that names a consent.",
+            },
+        },
+    },
+    "IntrospectionRequest": {
+        "type": "object", "required": ["token", "client_assertion_type", "client_assertion"],
+        "properties": {
+            "token": {"type": "string"}, "token_type_hint": {"type": "string"},
+            "client_assertion_type": {"const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+            "client_assertion": {"type": "string", "description": "A JWT signed by a client key."},
+            "client_id": {"type": "string"},
+        },
+    },
+    "Introspection": {
+        "type": "object", "description": "RFC 7662 §2.2; `active`: false stands alone.", "required": ["active"],
+        "properties": {
+            "active": {"type": "boolean"}, "client_id": {"type": "string"}, "exp": {"type": "integer"},
+            "grant_id": {"type": "string"}, "authorization_details": {"type": "array", "items": {"type": "object"}},
+            "cdr_arrangement_id": {"type": "string"}, "sharing_expires_at": {"type": "integer"},
+        },
+    },
+    "Grant": {
+        "type": "object", "required": ["scopes", "claims", "authorization_details"],
+        "properties": {
+            "scopes": {"type": "array", "items": {"type": "object"}}, "claims": {"type": "array", "items": {"type": "string"}},
+            "authorization_details": {"type": "array", "items": {"type": "object"}},
         },
     },
     "Token": {
-        "type": "object", "required": ["access_token", "token_type", "expires_in", "scope"],
+        "type": "object", "required": ["access_token", "token_type", "expires_in"],
         "properties": {
             "access_token": {"type": "string"}, "token_type": {"const": "DPoP"}, "expires_in": {"type": "integer"},
-            "scope": {"type": "string"},
+            "scope": {"type": "string", "description": "Of a token for this ledger."},
+            "grant_id": {"type": "string", "description": "Of a token for one consent: the consent."},
+            "authorization_details": {"type": "array", "items": {"type": "object"}},
         },
     },
 }  # fmt: skip

@@ -12,12 +12,21 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
     "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
-    "recipient": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
+    "recipient": frozenset(
+        {
+            "consents:read",
+            "events:manage",
+            "events:read",
+            "grant_management_query",
+            "grant_management_revoke",
+            "receipts:read",
+        }
+    ),
     "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read"}),
     "technology-provider": frozenset({"receipts:read"}),
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
-WHILE_SUSPENDED: Final = frozenset({"consents:read", "events:read", "receipts:read"})
+WHILE_SUSPENDED: Final = frozenset({"consents:read", "events:read", "grant_management_revoke", "receipts:read"})
 """A suspended participant still sees what it must end."""
 
 SCOPES: Final[dict[str, str]] = {
@@ -26,6 +35,8 @@ SCOPES: Final[dict[str, str]] = {
     "disclosure:open": "Open evidence for a case; each opening is itself recorded",
     "events:manage": "Set where one is told of events",
     "events:read": "Poll for one's own events, acknowledge them, read their deliveries",
+    "grant_management_query": "Read what one's grants permit (Grant Management for OAuth 2.0)",
+    "grant_management_revoke": "End one's grants: the consent, and every token bound to it",
     "log:read": "Read entry bundles",
     "metrics:read": "Read the node's figures",
     "participants:write": "Register, suspend and reinstate participants and their keys",

@@ -1,0 +1,1 @@
+"""Outward standards: thin adapters over the ledger's use cases (docs/standards)."""
