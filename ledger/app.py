@@ -12,7 +12,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from ledger.canonical import unb64u
-from ledger.entries.acts import AccessBatch, ConsentAuthorise
+from ledger.entries.acts import AccessBatch, AccessRequest, ConsentAuthorise
+from ledger.entries.asserted import Asserted
 from ledger.entries.assertion import parse_assertion
 from ledger.entries.statement import Statement, parse_statement
 from ledger.errors import BadStatement, LedgerError, Unavailable
@@ -114,9 +115,11 @@ class Ledger:
         items: Sequence[str] | None = None,
         companion: str | None = None,
         assertion: str | None = None,
+        asserted: tuple[Asserted, ...] = (),
     ) -> SubmitStatement:
         """Read and verify a statement and what goes beside it. Any thread; about the cost of one signature check.
 
+        `asserted`: why this node denies an access (single or batch) by facts outside the log.
         Raises BadEncoding, BadSignature, BadStatement.
         """
         registry = self.registry
@@ -127,7 +130,7 @@ class Ledger:
                 raise BadStatement("only consent.authorise has a companion", member="companion")
             beside = parse_statement(companion, registry.check_signature)
         if isinstance(read.payload, AccessBatch):
-            return SubmitStatement(read, batch_items(read.payload, items or ()))
+            return SubmitStatement(read, batch_items(read.payload, items or ()), asserted=asserted)
         if items is not None:
             raise BadStatement("only access.batch has items", member="items")
         signed_by_customer = None
@@ -135,7 +138,9 @@ class Ledger:
             if not isinstance(read.payload, ConsentAuthorise):
                 raise BadStatement("only consent.authorise carries the customer's assertion", member="assertion")
             signed_by_customer = parse_assertion(assertion)
-        return SubmitStatement(read, companion=beside, assertion=signed_by_customer)
+        if asserted and not isinstance(read.payload, AccessRequest):
+            raise BadStatement("only an access can be denied by assertion", member="asserted")
+        return SubmitStatement(read, companion=beside, assertion=signed_by_customer, asserted=asserted)
 
     def submit(self, command: Command, deliver: Deliver) -> None:
         """Hand a command to the sequencer, which calls `deliver` on its thread. Raises QueueFull, SequencerStopped."""

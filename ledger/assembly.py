@@ -128,7 +128,7 @@ def _read_kek(config: NodeConfig) -> bytes:
     return kek
 
 
-def create_log(config: NodeConfig, *, clock: Clock | None = None) -> None:
+def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int = RULESETS[-1]) -> None:
     """Open a new log in a migrated, empty database: the head of size 0, then «ledger.opened» as entry 0.
 
     Raises Conflict when the database holds a log, Corrupt when this node has signed for it before.
@@ -143,7 +143,7 @@ def create_log(config: NodeConfig, *, clock: Clock | None = None) -> None:
     try:
         _make_head(ledger, signer)
         ledger.start()
-        ledger.record_documents({"type": "ledger.opened", "v": 1, "origin": signer.vkey.name, "ruleset": RULESETS[-1]})
+        ledger.record_documents({"type": "ledger.opened", "v": 1, "origin": signer.vkey.name, "ruleset": ruleset})
     finally:
         ledger.stop()
 

@@ -9,152 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, assert_never
+from typing import Final, assert_never
 
-import msgspec
-from msgspec import Meta, Struct
-
-from ledger.entries.fields import (
-    SAFE_INTEGER,
-    Algorithm,
-    Bytes32,
-    Code,
-    Count,
-    KeyId,
-    KeyUse,
-    Origin,
-    ParticipantId,
-    Role,
-    Text,
-    require_sorted_unique,
+from ledger.catalogue import CATALOGUES
+from ledger.documents import (
+    SINCE_RULESET_2,
+    DelegationEnded,
+    DelegationGranted,
+    Disclosure,
+    Document,
+    Erasure,
+    KeyAdded,
+    KeyRevoked,
+    LedgerOpened,
+    PackIssued,
+    ParticipantRegistered,
+    ParticipantReinstated,
+    ParticipantRemoved,
+    ParticipantSuspended,
+    PurposeDefined,
+    ReconciliationReported,
+    RulesetActivated,
 )
 from ledger.entries.keys import Verify, verifier_of
-from ledger.entries.leaf import ledger_chain, participant_chain
 from ledger.entries.statement import header_text, unknown_key
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 
-
-class _Document(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    v: Literal[1]
-
-
-class LedgerOpened(_Document, frozen=True, kw_only=True, tag_field="type", tag="ledger.opened"):
-    """The first leaf: which log this is."""
-
-    origin: Origin
-    ruleset: Annotated[int, Meta(ge=1)]
-
-
-class RulesetActivated(_Document, frozen=True, kw_only=True, tag_field="type", tag="ruleset.activated"):
-    """Rules for all entries above this one."""
-
-    ruleset: Annotated[int, Meta(ge=1)]
-
-
-class ParticipantRegistered(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.registered"):
-    """A new participant."""
-
-    participant: ParticipantId
-    name: Text
-    roles: Annotated[tuple[Role, ...], Meta(min_length=1, max_length=5)]
-
-    def __post_init__(self) -> None:
-        require_sorted_unique("roles", self.roles)
-
-
-class KeyAdded(_Document, frozen=True, kw_only=True, tag_field="type", tag="key.added"):
-    """A public key of a participant, for statements or for client authentication; one key, one purpose."""
-
-    participant: ParticipantId
-    kid: KeyId
-    alg: Algorithm
-    use: KeyUse
-    jwk: dict[str, str]
-
-
-class KeyRevoked(_Document, frozen=True, kw_only=True, tag_field="type", tag="key.revoked"):
-    """A key that may sign nothing above this leaf."""
-
-    participant: ParticipantId
-    kid: KeyId
-    reason: Code
-
-
-class ParticipantSuspended(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.suspended"):
-    """A participant that may only reduce sharing from here on."""
-
-    participant: ParticipantId
-    reason: Code
-
-
-class ParticipantReinstated(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.reinstated"):
-    """The end of a suspension."""
-
-    participant: ParticipantId
-    reason: Code
-
-
-class Erasure(_Document, frozen=True, kw_only=True, tag_field="type", tag="erasure"):
-    """The data keys of these chains are destroyed; their bodies are unreadable for ever."""
-
-    chains: Annotated[tuple[Bytes32, ...], Meta(min_length=1, max_length=8)]
-    basis: Code
-    approved_by: tuple[Code, Code]
-
-    def __post_init__(self) -> None:
-        require_sorted_unique("chains", self.chains)
-        require_sorted_unique("approved_by", self.approved_by)
-
-
-class Disclosure(_Document, frozen=True, kw_only=True, tag_field="type", tag="disclosure"):
-    """Evidence of the entries `from_index` … `to_index` (both included) was opened to a participant for a case."""
-
-    participant: ParticipantId
-    case: Code
-    from_index: Count
-    to_index: Count
-
-
-class PackIssued(_Document, frozen=True, kw_only=True, tag_field="type", tag="pack.issued"):
-    """An evidence pack was made; its commitment binds all its items (docs/spec/packs.md)."""
-
-    commitment: Bytes32
-    items_count: Annotated[int, Meta(ge=1, le=SAFE_INTEGER)]
-    scope: Code
-
-
-Document = (
-    LedgerOpened
-    | RulesetActivated
-    | ParticipantRegistered
-    | KeyAdded
-    | KeyRevoked
-    | ParticipantSuspended
-    | ParticipantReinstated
-    | Erasure
-    | Disclosure
-    | PackIssued
-)
-
-RULESETS: Final = (1,)
-_decoder: Final[msgspec.json.Decoder[Document]] = msgspec.json.Decoder(Document)
-
-
-def parse_document(document: Mapping[str, Any]) -> Document:
-    """Read an operator document strictly. Raises InvalidInput."""
-    try:
-        return _decoder.decode(msgspec.json.encode(document))
-    except (msgspec.DecodeError, msgspec.EncodeError, TypeError, UnicodeEncodeError) as error:
-        raise InvalidInput(f"the operator document is not acceptable: {error}") from None
-
-
-def document_chain(document: Document) -> bytes:
-    """The operator chain (32 bytes) that a document belongs to."""
-    match document:
-        case LedgerOpened() | RulesetActivated() | Erasure() | Disclosure() | PackIssued():
-            return ledger_chain()
-        case _:
-            return participant_chain(document.participant)
+RULESETS: Final = tuple(sorted(CATALOGUES))
+"""The rulesets that this version knows; a new log opens under the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +48,7 @@ class Participant:
     roles: tuple[str, ...]
     registered_at: int
     suspended: bool = False
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +75,14 @@ class Registry:
     participants: Mapping[str, Participant] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     erased: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    """Participants that are gone for ever."""
+    delegations: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """By (participant, delegate): the acts that the second may sign on behalf of the first."""
+    purposes: Mapping[str, PurposeDefined] = field(default_factory=dict)
+    """Purposes that the log defines, by code."""
+    reconciled: int = 0
+    """The first index that the next reconciliation report begins at."""
     headers: Mapping[str, Key] = field(default_factory=dict)
     """Active statement keys by the text of the one header they may have."""
 
@@ -220,6 +111,15 @@ class Registry:
         found = self.participants.get(participant)
         return found is not None and found.suspended
 
+    def is_in_good_standing(self, participant: str, role: str) -> bool:
+        """Whether the participant is registered with this role, and neither suspended nor removed."""
+        found = self.participants.get(participant)
+        return found is not None and role in found.roles and not (found.suspended or found.removed)
+
+    def may_act_for(self, participant: str, delegate: str, act: str) -> bool:
+        """Whether a delegation in force lets the delegate sign this act on behalf of the participant."""
+        return act in self.delegations.get((participant, delegate), frozenset())
+
     def after(self, document: Document, index: int) -> Registry:  # noqa: C901, PLR0912 - one case a document
         """The registry that this document, recorded at `index`, leads to.
 
@@ -227,6 +127,8 @@ class Registry:
         """
         if (index == 0) != isinstance(document, LedgerOpened):
             raise IllegalTransition("«ledger.opened» is the first leaf of a log, and only the first")
+        if self.ruleset == 1 and isinstance(document, SINCE_RULESET_2):
+            raise IllegalTransition("this document exists from ruleset 2 on: activate it first (ruleset.activated)")
         changed = replace(self, size=index + 1)
         match document:
             case LedgerOpened():
@@ -234,6 +136,8 @@ class Registry:
                 return replace(changed, origin=document.origin, ruleset=document.ruleset)
             case RulesetActivated():
                 _known_ruleset(document.ruleset)
+                if document.ruleset <= self.ruleset:
+                    raise IllegalTransition(f"the ruleset in force is {self.ruleset}, and it never falls")
                 return replace(changed, ruleset=document.ruleset)
             case ParticipantRegistered():
                 if document.participant in self.participants:
@@ -245,11 +149,31 @@ class Registry:
                 return self._revoke_key(changed, document, index)
             case ParticipantSuspended() | ParticipantReinstated():
                 suspend = isinstance(document, ParticipantSuspended)
-                participant = self.participant(document.participant)
+                participant = self._present(document.participant)
                 if participant.suspended == suspend:
                     state = "suspended" if suspend else "not suspended"
                     raise IllegalTransition(f"participant {participant.id!r} is {state} already")
                 return changed._with(replace(participant, suspended=suspend))
+            case ParticipantRemoved():
+                participant = self._present(document.participant)
+                gone = replace(changed, removed=self.removed | {participant.id})
+                return gone._with(replace(participant, removed=True))
+            case DelegationGranted():
+                return self._delegate(changed, document)
+            case DelegationEnded():
+                pair = document.participant, document.delegate
+                if pair not in self.delegations:
+                    raise NotFound(f"{pair[1]!r} has no delegation of {pair[0]!r} that is in force", member="delegate")
+                left = {key: acts for key, acts in self.delegations.items() if key != pair}
+                return replace(changed, delegations=MappingProxyType(left))
+            case PurposeDefined():
+                if CATALOGUES[self.ruleset].highest_grade(document.permissions) is None:
+                    raise InvalidInput("a permission is not in the catalogue of this ruleset", member="permissions")
+                return replace(changed, purposes=MappingProxyType({**self.purposes, document.code: document}))
+            case ReconciliationReported():
+                if not self.reconciled == document.from_index <= document.to_index < index:
+                    raise IllegalTransition(f"the next reconciliation report begins at entry {self.reconciled}")
+                return replace(changed, reconciled=document.to_index + 1)
             case Erasure():
                 return replace(changed, erased=self.erased | frozenset(document.chains))
             case PackIssued():
@@ -261,6 +185,23 @@ class Registry:
                 return changed
             case _:
                 assert_never(document)
+
+    def _present(self, participant: str) -> Participant:
+        """A participant that has not been removed. Raises NotFound, IllegalTransition."""
+        found = self.participant(participant)
+        if found.removed:
+            raise IllegalTransition(f"participant {participant!r} has been removed, which is for ever")
+        return found
+
+    def _delegate(self, changed: Registry, document: DelegationGranted) -> Registry:
+        self.participant(document.participant)
+        self.participant(document.delegate)
+        if document.participant == document.delegate or not self.has_role(document.delegate, "technology-provider"):
+            raise IllegalTransition(
+                "a delegation is to another participant that is a technology-provider", member="delegate"
+            )
+        granted = {**self.delegations, (document.participant, document.delegate): frozenset(document.acts)}
+        return replace(changed, delegations=MappingProxyType(granted))
 
     def _with(self, participant: Participant) -> Registry:
         return replace(self, participants=MappingProxyType({**self.participants, participant.id: participant}))
@@ -275,7 +216,7 @@ class Registry:
         return replace(self, keys=MappingProxyType({**self.keys, key.kid: key}), headers=MappingProxyType(headers))
 
     def _add_key(self, changed: Registry, document: KeyAdded, index: int) -> Registry:
-        self.participant(document.participant)
+        self._present(document.participant)
         if document.kid in self.keys:
             raise Conflict(f"the key id {document.kid!r} has been used in this log; choose another", member="kid")
         verify = verifier_of(document.alg, document.jwk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from hypothesis import strategies as st
 
-from ledger.consent.catalogue import GRADES
+from ledger.catalogue import LATEST
 from ledger.consent.state import Consent, Status
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
@@ -17,7 +17,7 @@ ID = new_consent_id()
 
 seconds = st.one_of(st.just(0), st.integers(NOW // 1000 - 3, NOW // 1000 + 3), st.integers(1, 9_999_999_999))
 times = st.one_of(st.integers(NOW - 2_000, NOW + 2_000), st.integers(0, 9_999_999_999_000))
-permissions = st.lists(st.sampled_from([*GRADES, "ReadMinds"]), min_size=1, max_size=5, unique=True).map(sorted)
+permissions = st.lists(st.sampled_from([*LATEST.grades, "ReadMinds"]), min_size=1, max_size=5, unique=True).map(sorted)
 accounts = st.lists(st.sampled_from(ACCOUNTS), max_size=4, unique=True).map(sorted)
 
 

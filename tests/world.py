@@ -38,6 +38,8 @@ from tests.keys import KeyPair
 DAY = 86_400
 ORIGIN = "ledger.example/1"
 PERMISSIONS = ("ReadAccountsBasic", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail")
+SEPARATE = ("provision", "sensitive")
+"""What terms of grade 3 must name."""
 
 
 def reference() -> str:
@@ -147,12 +149,18 @@ class Party:
             "accounts": sorted(consent.accounts), "authoriser": reference(), "consent_id": consent.consent_id,
             "sca": {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": self.world.clock.now() // 1000},
             "subject": consent.subject, "terms_hash": consent.terms_hash, "version": consent.version,
+            "separate_consents": self.separately(consent.terms["separate_consents"]),
         }  # fmt: skip
         return Submission(
             f"/consents/{consent.consent_id}/authorise",
             self.sign("consent.authorise", **(said | members)),
             companion=self.sign("subject.consent", consent_id=consent.consent_id, subject=consent.customer),
         )
+
+    def separately(self, kinds: Sequence[str]) -> list[dict[str, Any]] | None:
+        """These separate consents as an authorisation brings them; None (no member) when there are none."""
+        now = self.world.clock.now() // 1000
+        return [{"given_at": now, "kind": kind, "text_hash": b64u(bytes(32))} for kind in kinds] or None
 
     def step(
         self,
@@ -248,7 +256,7 @@ class World:
             "frequency_per_day": 4, "grade": 3, "history_from": 0,
             "history_to": 0, "holder": holder.id, "language": "en", "notice_hash": b64u(bytes(32)),
             "once": False, "permissions": sorted(PERMISSIONS), "purpose": {"code": "budgeting", "text": "Budget planning"},
-            "recipient": recipient.id, "retention_days": 90, "separate_consents": [], "standard": "uk-ob",
+            "recipient": recipient.id, "retention_days": 90, "separate_consents": list(SEPARATE), "standard": "uk-ob",
             "standard_version": "v4.0", "starts_at": 0,
         } | replaced  # fmt: skip
 

@@ -17,10 +17,10 @@ from api.client.client import LedgerClient
 from api.client.errors import LedgerUnavailable, ReceiptRefused
 from api.client.receipts import VerifiedReceipt
 from api.client.transport import monotonic
+from ledger.documents import KeyAdded, ParticipantRegistered, parse_document
 from ledger.entries.keys import Verify, verifier_of
 from ledger.entries.statement import Statement, header_text, parse_statement, unknown_key
 from ledger.errors import LedgerError
-from ledger.participants import KeyAdded, ParticipantRegistered, parse_document
 
 AT_MOST_EVERY: Final = 5.0
 """Seconds between two looks for a key that is not known: strangers must not make a bank ask the ledger all the time."""

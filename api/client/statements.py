@@ -12,8 +12,8 @@ import msgspec
 
 from api.client.signing import StatementSigner, sign_statement
 from ledger.canonical import b64u
+from ledger.catalogue import LATEST
 from ledger.clock import Clock
-from ledger.consent.catalogue import highest_grade
 from ledger.entries.acts import AccessItem, AccessRequest, Act
 from ledger.entries.statement import parse_item, parse_payload
 from ledger.entries.terms import Purpose, Terms
@@ -77,7 +77,7 @@ def make_terms(
     raises for a value out of bounds.
     """
     wanted = sorted(set(permissions))
-    grade = highest_grade(wanted)
+    grade = LATEST.highest_grade(wanted)
     if grade is None:
         raise ValueError("a permission is not in the catalogue (docs/spec/decisions.md)")
     built = Terms(

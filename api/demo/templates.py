@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from api.demo.people import ROOT
-from ledger.consent.catalogue import GRADES
+from ledger.catalogue import LATEST
 
 BALANCES: Final = "ReadBalances"
 TRANSACTIONS: Final = "ReadTransactionsDetail"
@@ -66,7 +66,7 @@ def _british(example: tuple[str, dict[str, Any]] | None) -> Template:
     if example is not None:
         source, asked = (
             example[0],
-            [code for code in example[1]["Data"]["Permissions"] if code in GRADES and code != "ReadPAN"],
+            [code for code in example[1]["Data"]["Permissions"] if code in LATEST.grades and code != "ReadPAN"],
         )
     return Template("uk-ob", "v4.0", tuple(sorted(set(asked))), 4, source)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -16,7 +17,7 @@ from api.documents import answer
 from api.submission import EntryReply, entry_reply
 from api.wire import Reply
 from ledger.canonical import b64u
-from ledger.consent.state import Consent, Status, utc_day
+from ledger.consent.state import Consent, Status
 from ledger.entries.leaf import parse_leaf
 from ledger.entries.terms import Terms
 
@@ -75,13 +76,13 @@ class HistoryReply(Struct, frozen=True):
     entries: list[EntryReply]
 
 
-def consent_reply(consent: Consent, now: int) -> ConsentReply:
-    """A consent at `now` (milliseconds)."""
+def consent_reply(consent: Consent, now: int, removed: Collection[str]) -> ConsentReply:
+    """A consent at `now` (milliseconds), when these participants have been removed."""
     pending = consent.pending
     terms = consent.terms
     return ConsentReply(
         consent_id=consent.consent_id,
-        status=consent.status_at(now).value,
+        status=consent.status_at(now, removed).value,
         version=consent.version,
         holder=terms.holder,
         recipient=terms.recipient,
@@ -98,7 +99,7 @@ def consent_reply(consent: Consent, now: int) -> ConsentReply:
             consent.version + 1, pending.terms, b64u(pending.terms.hash()), len(pending.authorisers), pending.accounts
         ),
         basis=consent.basis,
-        used_today=consent.used_on(utc_day(now)),
+        used_today=consent.used_on(consent.day_of(now)),
     )
 
 
@@ -117,10 +118,12 @@ def get_consents(
     """Consents in which the caller is holder or recipient. With `status`, a page may hold fewer than `limit`, even none:
     go on as long as there is a `next` link."""
     now = _now()
-    stored = status.value if status is not None and status is not Status.EXPIRED else None
+    removed = node.ledger.registry.removed
+    derived = status is Status.EXPIRED or (status is Status.TERMINATED and removed)
+    stored = None if status is None or derived else status.value
     found = node.ledger.records.consents(caller.id, status=stored, after=after, limit=limit)
-    kept = [consent for _, consent in found if status is None or consent.status_at(now) == status]
-    reply = ConsentsReply([consent_reply(consent, now) for consent in kept])
+    kept = [consent for _, consent in found if status is None or consent.status_at(now, removed) == status]
+    reply = ConsentsReply([consent_reply(consent, now, removed) for consent in kept])
     query: dict[str, Any] = {"limit": limit} | ({"status": status.value} if status is not None else {})
     following = {"after": found[-1][0]} | query if len(found) == limit else None
     return _page("/consents", reply, following)
@@ -152,7 +155,7 @@ def get_consent_history(
 def get_consent(consent_id: str, node: NodeHere, caller: CallerHere) -> Response:
     """For its holder and its recipient."""
     consent = node.ledger.records.consent(caller.id, consent_id)
-    return Reply(200, msgspec.json.encode(consent_reply(consent, _now()))).response()
+    return Reply(200, msgspec.json.encode(consent_reply(consent, _now(), node.ledger.registry.removed))).response()
 
 
 def _now() -> int:

@@ -20,6 +20,7 @@ from api.web.people import Person, Sca
 from ledger.assembly import read_secret
 from ledger.clock import Clock
 from ledger.entries.fields import ParticipantId, Reference, Text
+from ledger.entries.payload import SeparateConsent
 from ledger.errors import NotFound
 
 Step = Literal["consent.pause", "consent.reject", "consent.resume", "consent.revoke"]
@@ -34,14 +35,55 @@ class Account(Struct, frozen=True):
 
 
 class Authorisation(Struct, frozen=True, kw_only=True):
-    """What a customer agrees to."""
+    """What a customer agrees to, and in what quality."""
 
     consent_id: str
     version: int
     terms_hash: str
     recipient: str
     accounts: tuple[str, ...]
+    """References, sorted."""
     sca: Sca
+    separate_consents: tuple[SeparateConsent, ...] = ()
+    """Given by a control of their own: sorted by kind, `text_hash` = SHA-256 (b64u) of the words shown."""
+    joint_accounts: tuple[str, ...] = ()
+    """Those of the accounts that are shared only once two people gave them; sorted."""
+    acting_role: str = ""
+    """`owner`, `joint`, `delegate`, `guardian` …; empty: not told."""
+    suppress_notify: bool = False
+    """No other person is to be told of this consent."""
+
+    @property
+    def optional(self) -> dict[str, Any]:
+        """Those members of `consent.authorise` that are present only when they say something."""
+        members = {
+            "acting_role": self.acting_role,
+            "joint_accounts": list(self.joint_accounts),
+            "separate_consents": msgspec.to_builtins(self.separate_consents),
+        }
+        return {name: value for name, value in members.items() if value}
+
+
+class Withdrawal(Struct, frozen=True, kw_only=True):
+    """What a customer takes out of a consent that goes on: some accounts, one separate consent, or the own approval.
+
+    Exactly one of `accounts`, `separate` and `own_approval` says something.
+    """
+
+    consent_id: str
+    reason: str
+    accounts: tuple[str, ...] = ()
+    """References, sorted."""
+    separate: str = ""
+    """The kind of separate consent."""
+    own_approval: bool = False
+
+    @property
+    def act(self) -> str:
+        """The act that does it."""
+        if self.accounts:
+            return "consent.withdraw_accounts"
+        return "consent.withdraw_separate" if self.separate else "consent.withdraw_approval"
 
 
 class Signed(Struct, frozen=True):
@@ -69,6 +111,10 @@ class HolderAgent(Protocol):
 
     def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:
         """Sign a step by the customer."""
+        ...
+
+    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
+        """Sign a withdrawal in part by the customer."""
         ...
 
     def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
@@ -182,12 +228,24 @@ class LocalAgent:
             subject=self._pseudonyms.customer_for(person.subject, wish.recipient),
             terms_hash=wish.terms_hash,
             version=wish.version,
+            **wish.optional,
         )
-        return Signed(statement, self._make("subject.consent", consent_id=wish.consent_id, subject=person.subject))
+        silent = {"suppress_notify": True} if wish.suppress_notify else {}
+        companion = self._make("subject.consent", consent_id=wish.consent_id, subject=person.subject, **silent)
+        return Signed(statement, companion)
 
     def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:  # noqa: ARG002 (see HolderAgent)
         """See HolderAgent."""
         return Signed(self._make(step, by="customer", consent_id=consent_id, reason=reason))
+
+    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
+        """See HolderAgent."""
+        what: dict[str, Any] = {"accounts": list(wish.accounts)} if wish.accounts else {}
+        if wish.separate:
+            what["separate"] = wish.separate
+        if wish.own_approval:
+            what["authoriser"] = self._pseudonyms.authoriser(person.sub, wish.consent_id)
+        return Signed(self._make(wish.act, by="customer", consent_id=wish.consent_id, reason=wish.reason, **what))
 
     def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
         """See HolderAgent."""

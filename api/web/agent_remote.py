@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from api.web.agent import Account, Authorisation, Signed, Step
+from api.web.agent import Account, Authorisation, Signed, Step, Withdrawal
 from api.web.people import Person, Sca
 from ledger.canonical import unb64u
 from ledger.entries.acts import Act
@@ -60,14 +60,32 @@ class RemoteAgent:
             consent_id=wish.consent_id,
             terms_hash=wish.terms_hash,
             version=wish.version,
+            acting_role=wish.acting_role or UNSET,
+            joint_accounts=wish.joint_accounts or UNSET,
+            separate_consents=wish.separate_consents or UNSET,
         )
-        self._require(signed.companion or "", act="subject.consent", consent_id=wish.consent_id, subject=person.subject)
+        self._require(
+            signed.companion or "",
+            act="subject.consent",
+            consent_id=wish.consent_id,
+            subject=person.subject,
+            suppress_notify=wish.suppress_notify or UNSET,
+        )
         return signed
 
     def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:
         """See HolderAgent."""
         signed = self._ask(Signed, "step", person, step=step, consent_id=consent_id, reason=reason)
         self._require(signed.statement, act=step, by="customer", consent_id=consent_id)
+        return signed
+
+    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
+        """See HolderAgent."""
+        signed = self._ask(Signed, "withdraw", person, **msgspec.to_builtins(wish))
+        what: dict[str, object] = {"accounts": wish.accounts} if wish.accounts else {}
+        if wish.separate:
+            what["separate"] = wish.separate
+        self._require(signed.statement, act=wish.act, by="customer", consent_id=wish.consent_id, **what)
         return signed
 
     def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:

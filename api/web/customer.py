@@ -174,7 +174,7 @@ class Dealings:
         """
         consent = self._ledger.records.consent(self._person.holder, consent_id)
         mine = consent.subject_chain == self._person.chain
-        unanswered = consent.subject_chain == b"" and consent.status_at(self._now) is Status.AWAITING
+        unanswered = consent.subject_chain == b"" and self._status(consent) is Status.AWAITING
         if consent.terms.holder != self._person.holder or not (mine or unanswered):
             raise NotFound("there is no such request for you")
         return self._connection(-1, consent)
@@ -251,7 +251,10 @@ class Dealings:
         return consent.subject_chain == self._person.chain and unb64u(leaf.chain) == consent_chain(consent.consent_id)
 
     def _connection(self, key: int, consent: Consent) -> Connection:
-        return Connection(key, consent, consent.status_at(self._now), self.name_of(consent.terms.recipient))
+        return Connection(key, consent, self._status(consent), self.name_of(consent.terms.recipient))
+
+    def _status(self, consent: Consent) -> Status:
+        return consent.status_at(self._now, self._ledger.registry.removed)
 
     def _events(self, chain: bytes, low: int, high: int) -> list[Event]:
         if high <= low:

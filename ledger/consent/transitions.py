@@ -5,22 +5,39 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 import msgspec
+from msgspec import UNSET
 
 from ledger.canonical import b64u
-from ledger.consent.catalogue import MAX_GRADE, highest_grade
-from ledger.consent.state import LIVE, Consent, Pending, Status
-from ledger.entries.acts import ConsentAmend, ConsentAuthorise, ConsentRequest, ConsentStep
-from ledger.entries.terms import Terms
-from ledger.errors import Conflict, IllegalTransition, NotFound, NotPermitted
+from ledger.consent.acceptance import check_terms
+from ledger.consent.actors import party_role, require_actor, require_role, unknown_consent
+from ledger.consent.changes import (
+    reauthenticate,
+    reconfirm,
+    supersede,
+    withdraw_accounts,
+    withdraw_approval,
+    withdraw_separate,
+)
+from ledger.consent.state import BEFORE, IN_FORCE, LIVE, Approval, Consent, Pending, Status
+from ledger.entries.acts import (
+    ConsentAct,
+    ConsentAmend,
+    ConsentAuthorise,
+    ConsentReauthenticate,
+    ConsentReconfirm,
+    ConsentRequest,
+    ConsentStep,
+    ConsentSupersede,
+    ConsentWithdrawAccounts,
+    ConsentWithdrawApproval,
+    ConsentWithdrawSeparate,
+)
+from ledger.entries.payload import acting_for
+from ledger.errors import Conflict, IllegalTransition, NotPermitted
 from ledger.participants import Registry
 
-ConsentAct = ConsentRequest | ConsentAuthorise | ConsentStep | ConsentAmend
-
-_BEFORE: Final = frozenset({Status.AWAITING, Status.PARTIAL})
-_IN_FORCE: Final = frozenset({Status.ACTIVE, Status.PAUSED, Status.SUSPENDED})
-
-_STEPS: Final[dict[str, tuple[frozenset[Status], Status]]] = {
-    "consent.reject": (_BEFORE, Status.REJECTED),
+STEPS: Final[dict[str, tuple[frozenset[Status], Status]]] = {
+    "consent.reject": (BEFORE, Status.REJECTED),
     "consent.suspend": (frozenset({Status.ACTIVE}), Status.SUSPENDED),
     "consent.pause": (frozenset({Status.ACTIVE}), Status.PAUSED),
     "consent.resume": (frozenset({Status.PAUSED, Status.SUSPENDED}), Status.ACTIVE),
@@ -29,169 +46,170 @@ _STEPS: Final[dict[str, tuple[frozenset[Status], Status]]] = {
 }
 """For each step: the states it may start from, and the one it leads to."""
 
-_ACTORS: Final[dict[tuple[str, str], frozenset[str]]] = {
-    ("consent.reject", "holder"): frozenset({"customer", "holder", "system"}),
-    ("consent.reject", "recipient"): frozenset({"customer", "recipient"}),
-    ("consent.suspend", "holder"): frozenset({"customer", "holder", "court", "system"}),
-    ("consent.pause", "holder"): frozenset({"customer", "guardian"}),
-    ("consent.resume", "holder"): frozenset({"customer", "guardian", "holder", "court", "system"}),
-    ("consent.revoke", "holder"): frozenset({"customer", "guardian", "court", "holder"}),
-    ("consent.revoke", "recipient"): frozenset({"customer", "recipient"}),
-    ("consent.terminate", "holder"): frozenset({"holder", "system"}),
-    ("consent.terminate", "recipient"): frozenset({"recipient", "system"}),
-}
-"""Which `by` each signer may name for each step."""
-
-_RESUME_ACTORS: Final = {
+RESUME_ACTORS: Final = {
     Status.PAUSED: frozenset({"customer", "guardian"}),
     Status.SUSPENDED: frozenset({"customer", "holder", "court", "system"}),
 }
 """A pause is the customer's to end, a suspension also the holder's."""
 
-REDUCES_SHARING: Final = frozenset(
-    {"consent.reject", "consent.revoke", "consent.terminate", "consent.suspend", "consent.pause", "subject.unenrol"}
-)
-"""What a suspended participant may still do."""
 
+def apply(
+    consent: Consent | None,
+    act: ConsentAct,
+    registry: Registry,
+    *,
+    index: int,
+    time: int,
+    successor: Consent | None = None,
+) -> Consent:
+    """The consent after `act`, recorded at `index` and `time` (ms), under the ruleset of the registry.
 
-def party_role(consent: Consent, participant: str) -> str:
-    """`holder` or `recipient`: what the participant is to this consent. Raises NotFound for a stranger."""
-    if participant == consent.terms.recipient:
-        return "recipient"
-    if participant == consent.terms.holder:
-        return "holder"
-    raise unknown_consent()
-
-
-def unknown_consent() -> NotFound:
-    """The one answer for a consent that does not exist and for one that is not the caller's."""
-    return NotFound("there is no such consent for this participant", member="consent_id")
-
-
-def apply(consent: Consent | None, act: ConsentAct, registry: Registry, *, index: int, time: int) -> Consent:
-    """The consent after `act`, recorded at `index` and `time` (ms).
-
+    `successor` is the consent that a `consent.supersede` names, if it is known.
     Raises NotFound, Conflict, NotPermitted or IllegalTransition when the rules do not allow it; nothing is recorded then.
     """
+    signer = acting_for(act.iss, act.on_behalf_of)
     if isinstance(act, ConsentRequest):
-        return _request(consent, act, registry, index=index, time=time)
+        return _request(consent, act, signer, registry, index=index, time=time)
     if consent is None:
         raise unknown_consent()
-    role = party_role(consent, act.iss)
+    role = party_role(consent, signer)
+    status = consent.status_at(time, registry.removed)
     match act:
         case ConsentAuthorise():
-            _require_role(role, "holder", act.act)
-            return _authorise(consent, act, index=index, time=time)
+            require_role(role, "holder", act.act)
+            after = _authorise(consent, act, status, registry.ruleset, time)
         case ConsentAmend():
-            _require_role(role, "recipient", act.act)
-            return _amend(consent, act, registry, index=index, time=time)
+            require_role(role, "recipient", act.act)
+            after = _amend(consent, act, status, signer, registry, time)
         case ConsentStep():
-            return _step(consent, act, role, index=index, time=time)
+            after = _step(consent, act, role, status, registry.ruleset)
+        case ConsentWithdrawAccounts():
+            after = withdraw_accounts(consent, act, role, status)
+        case ConsentWithdrawApproval():
+            after = withdraw_approval(consent, act, role, status)
+        case ConsentWithdrawSeparate():
+            after = withdraw_separate(consent, act, role, status)
+        case ConsentReauthenticate():
+            after = reauthenticate(consent, act, role, status, time)
+        case ConsentReconfirm():
+            after = reconfirm(consent, act, role, status, time)
+        case ConsentSupersede():
+            is_active = successor is not None and successor.status_at(time, registry.removed) is Status.ACTIVE
+            after = supersede(consent, act, role, status, successor if is_active else None)
         case _:
             assert_never(act)
+    return msgspec.structs.replace(after, basis=index)
 
 
-def expire(consent: Consent, *, index: int, time: int) -> Consent:
+def expire(consent: Consent, registry: Registry, *, index: int, time: int) -> Consent:
     """Record that a consent has expired. Raises IllegalTransition when it has not."""
-    if consent.status not in LIVE or consent.status_at(time) is not Status.EXPIRED:
+    if consent.status not in LIVE or consent.status_at(time, registry.removed) is not Status.EXPIRED:
         raise IllegalTransition("the consent has not reached its expiry, or ended before it")
     return msgspec.structs.replace(consent, status=Status.EXPIRED, pending=None, basis=index)
 
 
-def check_terms(terms: Terms, signer: str, registry: Registry, time: int) -> None:
-    """Rule T: are these terms acceptable from this recipient now (ms)? Raises IllegalTransition or NotPermitted."""
-    if terms.recipient != signer:
-        raise NotPermitted("the recipient of the terms must be the signer of the statement", member="terms.recipient")
-    if terms.holder == terms.recipient:
-        raise IllegalTransition("holder and recipient must differ", member="terms.holder")
-    if not registry.has_role(terms.holder, "holder") or registry.is_suspended(terms.holder):
-        raise IllegalTransition(f"{terms.holder!r} is not a registered holder in good standing", member="terms.holder")
-    grade = highest_grade(terms.permissions)
-    if grade is None:
-        raise IllegalTransition("a permission is not in the catalogue of this ruleset", member="terms.permissions")
-    if grade > MAX_GRADE:
-        raise IllegalTransition(f"data above grade {MAX_GRADE} is never shared", member="terms.permissions")
-    if terms.grade != grade:
-        raise IllegalTransition(f"the highest grade of these permissions is {grade}", member="terms.grade")
-    if terms.expires_at and (terms.expires_at <= terms.starts_at or terms.expires_at * 1000 <= time):
-        raise IllegalTransition("expires_at must lie after starts_at and in the future", member="terms.expires_at")
-    if terms.history_to and terms.history_to < terms.history_from:
-        raise IllegalTransition("history_to lies before history_from", member="terms.history_to")
-
-
-def _require_role(role: str, wanted: str, act: str) -> None:
-    if role != wanted:
-        raise NotPermitted(f"{act} is for the {wanted} of the consent")
-
-
-def _request(consent: Consent | None, act: ConsentRequest, registry: Registry, *, index: int, time: int) -> Consent:
+def _request(
+    consent: Consent | None, act: ConsentRequest, signer: str, registry: Registry, *, index: int, time: int
+) -> Consent:
     if consent is not None:
         raise Conflict("the consent id is in use; choose another random one", member="consent_id")
-    if not registry.has_role(act.iss, "recipient"):
+    if not registry.has_role(signer, "recipient"):
         raise NotPermitted("only a participant with the role «recipient» may ask for a consent")
-    check_terms(act.terms, act.iss, registry, time)
+    check_terms(act.terms, signer, registry, time)
     return Consent(consent_id=act.consent_id, version=1, status=Status.AWAITING, terms=act.terms, basis=index)
 
 
-def _authorise(consent: Consent, act: ConsentAuthorise, *, index: int, time: int) -> Consent:
-    status = consent.status_at(time)
-    if status in _BEFORE:
-        version, pending = (
-            consent.version,
-            Pending(terms=consent.terms, authorisers=consent.authorisers, accounts=consent.accounts),
-        )
-    elif status in _IN_FORCE and consent.pending is not None:
-        version, pending = consent.version + 1, consent.pending
+def _authorise(consent: Consent, act: ConsentAuthorise, status: Status, ruleset: int, time: int) -> Consent:
+    own = Pending(terms=consent.terms, approvals=consent.approvals, joint=consent.joint, separate=consent.separate)
+    waits = consent.pending if status in IN_FORCE or (ruleset > 1 and status is Status.PARTIAL) else None
+    if waits is not None and (act.version == consent.version + 1 or ruleset == 1):
+        version = waits
+        _check_authorisation(consent, act, version, consent.version + 1)
+    elif status in BEFORE:
+        version = own
+        _check_authorisation(consent, act, version, consent.version)
+    elif status in IN_FORCE and ruleset > 1:
+        version = own
+        _check_authorisation(consent, act, version, consent.version)
+        _check_addition(consent, act)
     else:
         raise IllegalTransition(f"a consent that is {status} has nothing to authorise")
-    if act.version != version:
-        raise IllegalTransition(f"version {version} is the one to authorise, not {act.version}", member="version")
-    if act.terms_hash != b64u(pending.terms.hash()):
+    after = Pending(
+        terms=version.terms,
+        approvals=(*version.approvals, Approval(act.authoriser, act.accounts)),
+        joint=_union(version.joint, () if act.joint_accounts is UNSET else act.joint_accounts),
+        separate=_union(version.separate, act.separate_kinds),
+    )
+    complete = len(after.approvals) >= after.terms.authorisers_required
+    consent = msgspec.structs.replace(consent, subject=act.subject)
+    if version is waits:
+        if not complete:
+            return msgspec.structs.replace(consent, pending=after)
+        stays = ruleset > 1 and status in (Status.PAUSED, Status.SUSPENDED)
+        consent = msgspec.structs.replace(consent, version=consent.version + 1, terms=after.terms, pending=None)
+        return _into_force(consent, after, status if stays else Status.ACTIVE, time)
+    if status in BEFORE and complete:
+        return _into_force(consent, after, Status.ACTIVE, time)
+    more = consent.sharing(after.approvals, after.joint, set(consent.withdrawn).difference(act.accounts))
+    return msgspec.structs.replace(
+        more, separate=after.separate, status=Status.PARTIAL if status in BEFORE else consent.status
+    )
+
+
+def _into_force(consent: Consent, version: Pending, status: Status, time: int) -> Consent:
+    """A version that all have authorised, with its accounts, its separate consents and its clocks."""
+    consent = consent.sharing(version.approvals, version.joint, ())
+    return msgspec.structs.replace(
+        consent, status=status, separate=version.separate, authenticated_at=time // 1000, confirmed_at=time // 1000
+    )
+
+
+def _check_authorisation(consent: Consent, act: ConsentAuthorise, version: Pending, number: int) -> None:
+    if act.version != number:
+        raise IllegalTransition(f"version {number} is the one to authorise, not {act.version}", member="version")
+    if act.terms_hash != b64u(version.terms.hash()):
         raise IllegalTransition("terms_hash is not the hash of the terms of this version", member="terms_hash")
-    if act.authoriser in pending.authorisers:
+    if act.authoriser in version.authorisers:
         raise IllegalTransition("this authoriser has authorised this version already", member="authoriser")
     if consent.subject and act.subject != consent.subject:
         raise IllegalTransition("the subject differs from the one authorised before", member="subject")
-    authorisers = (*pending.authorisers, act.authoriser)
-    accounts = tuple(sorted({*pending.accounts, *act.accounts}))
-    complete = len(authorisers) >= pending.terms.authorisers_required
-    change = msgspec.structs.replace
-    if status in _BEFORE:
-        return change(
-            consent, status=Status.ACTIVE if complete else Status.PARTIAL, authorisers=authorisers, accounts=accounts,
-            subject=act.subject, basis=index,
-        )  # fmt: skip
-    if complete:
-        return change(
-            consent, version=version, status=Status.ACTIVE, terms=pending.terms, pending=None,
-            authorisers=authorisers, accounts=accounts, basis=index,
-        )  # fmt: skip
-    return change(consent, pending=change(pending, authorisers=authorisers, accounts=accounts), basis=index)
+    if not act.separate_kinds.issubset(version.terms.separate_consents):
+        raise IllegalTransition("the terms name no such separate consent", member="separate_consents")
 
 
-def _amend(consent: Consent, act: ConsentAmend, registry: Registry, *, index: int, time: int) -> Consent:
-    status = consent.status_at(time)
-    if status not in _IN_FORCE:
+def _check_addition(consent: Consent, act: ConsentAuthorise) -> None:
+    """To a version that is in force: an authoriser who is missing, or another one's yes to accounts that wait for it."""
+    waiting = consent.waiting
+    if consent.is_complete and not (waiting and set(act.accounts).issubset(waiting)):
+        raise IllegalTransition(
+            "the consent has all its authorisers, and these accounts wait for none", member="accounts"
+        )
+
+
+def _union(one: tuple[str, ...], other: frozenset[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({*one, *other})) if other else one
+
+
+def _amend(consent: Consent, act: ConsentAmend, status: Status, signer: str, registry: Registry, time: int) -> Consent:
+    if status not in IN_FORCE:
         raise IllegalTransition(f"a consent that is {status} cannot be amended; ask for a new one")
     if act.previous_version != consent.version:
         raise IllegalTransition(f"the version in force is {consent.version}", member="previous_version")
     if act.terms.holder != consent.terms.holder:
         raise IllegalTransition("an amendment cannot move a consent to another holder", member="terms.holder")
-    check_terms(act.terms, act.iss, registry, time)
-    return msgspec.structs.replace(consent, pending=Pending(terms=act.terms), basis=index)
+    check_terms(act.terms, signer, registry, time)
+    return msgspec.structs.replace(consent, pending=Pending(terms=act.terms))
 
 
-def _step(consent: Consent, act: ConsentStep, role: str, *, index: int, time: int) -> Consent:
-    actors = _ACTORS.get((act.act, role))
-    if actors is None:
-        raise NotPermitted(f"{act.act} is not for the {role} of the consent")
-    if act.by not in actors:
-        raise NotPermitted(f"the {role} may not sign {act.act} by {act.by!r}; allowed: {sorted(actors)}", member="by")
-    status = consent.status_at(time)
-    sources, target = _STEPS[act.act]
+def _step(consent: Consent, act: ConsentStep, role: str, status: Status, ruleset: int) -> Consent:
+    require_actor(act.act, role, act.by)
+    sources, target = STEPS[act.act]
     if status not in sources:
         raise IllegalTransition(f"{act.act} is not possible for a consent that is {status}")
-    if act.act == "consent.resume" and act.by not in _RESUME_ACTORS[status]:
-        raise NotPermitted(f"a consent that is {status} cannot be resumed by {act.by!r}", member="by")
-    pending = consent.pending if target in _IN_FORCE else None
-    return msgspec.structs.replace(consent, status=target, pending=pending, basis=index)
+    if act.act == "consent.resume":
+        if act.by not in RESUME_ACTORS[status]:
+            raise NotPermitted(f"a consent that is {status} cannot be resumed by {act.by!r}", member="by")
+        if ruleset > 1 and not consent.is_complete:
+            return msgspec.structs.replace(consent, status=Status.PARTIAL)
+    pending = consent.pending if target in IN_FORCE else None
+    return msgspec.structs.replace(consent, status=target, pending=pending)

@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from msgspec import Meta, Struct
 
 from ledger.canonical import b64u, encode, unb64u
-from ledger.entries.acts import ConsentAuthorise, CredentialId, Domain
+from ledger.entries.acts import ConsentAuthorise
 from ledger.entries.fields import Bytes32, ConsentId, Language
 from ledger.entries.keys import Verify, ed25519_verifier
+from ledger.entries.subject_acts import CredentialId, Domain
 from ledger.errors import BadEncoding, BadSignature, BadStatement, InvalidInput
 from ledger.tags import ACCOUNTS, CHALLENGE
 

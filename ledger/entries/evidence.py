@@ -9,21 +9,28 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ledger.entries.assertion import Assertion
 from ledger.entries.leaf import EVIDENCE_LIMIT
+from ledger.entries.terms import Filter
 from ledger.errors import BadEncoding
 
 
 class Obligations(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from_": "from"}):
-    """What the holder must apply to an allowed access; all absent for a denial."""
+    """What the holder must apply to an allowed access; all absent for a denial. Times in seconds.
+
+    `keep_until` binds the recipient: by then it must have erased what it was given.
+    """
 
     directions: tuple[str, ...] | UnsetType = UNSET
+    filters: tuple[Filter, ...] | UnsetType = UNSET
     from_: int | UnsetType = UNSET
+    keep_until: int | UnsetType = UNSET
     masks: tuple[str, ...] | UnsetType = UNSET
     to: int | UnsetType = UNSET
 
 
 class AccessOutcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the ledger decided about an access."""
+    """What the ledger decided about an access. `asserted` rests on facts outside the log."""
 
+    asserted: tuple[str, ...] | UnsetType = UNSET
     basis: int
     consent_version: int
     decision: Literal["allow", "deny"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Annotated, Final, Literal
+from typing import Annotated, AnyStr, Final, Literal
 
 from msgspec import Meta
 
@@ -62,7 +62,7 @@ def require_base64url(name: str, text: str, least: int, most: int) -> None:
         raise ValueError(f"{name} must have {least} to {most} bytes, not {size}")
 
 
-def require_sorted_unique(name: str, values: tuple[str, ...]) -> None:
+def require_sorted_unique(name: str, values: tuple[AnyStr, ...]) -> None:
     """Refuse a list that is not strictly rising in code point order.
 
     Raises ValueError, which the decoder reports as a validation error of the statement.

@@ -12,20 +12,22 @@ from typing import Any, assert_never
 from msgspec import UNSET, structs
 
 from ledger.canonical import b64u, unb64u
+from ledger.consent.actors import party_role, unknown_consent
 from ledger.consent.state import Consent
-from ledger.consent.transitions import apply, expire, party_role, unknown_consent
+from ledger.consent.transitions import apply, expire
+from ledger.documents import parse_document
 from ledger.entries.acts import (
     AccessBatch,
     AccessLeg,
     AccessRequest,
-    ConsentAmend,
+    ConsentAct,
     ConsentAuthorise,
-    ConsentRequest,
-    ConsentStep,
+    ConsentSupersede,
     SubjectConsent,
     SubjectEnrol,
     SubjectUnenrol,
 )
+from ledger.entries.asserted import Asserted, in_order
 from ledger.entries.assertion import Assertion, Credential, check_ceremony, check_credential, cose_verifier
 from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence
 from ledger.entries.leaf import (
@@ -33,6 +35,7 @@ from ledger.entries.leaf import (
     consent_chain,
     subject_chain,
 )
+from ledger.entries.payload import acting_for
 from ledger.entries.statement import Statement
 from ledger.errors import (
     BadSignature,
@@ -45,9 +48,7 @@ from ledger.errors import (
     NotFound,
     NotPermitted,
 )
-from ledger.participants import parse_document
 from ledger.planning.commands import (
-    BatchItem,
     Command,
     ExpireConsent,
     RecordDocuments,
@@ -57,7 +58,8 @@ from ledger.planning.commands import (
 from ledger.planning.signers import check_owner, check_signer
 from ledger.planning.world import Plan, Seen, World
 from ledger.planning.writer import Writer
-from ledger.policy.decision import Item, after_access, decide
+from ledger.policy.decision import after_access, decide
+from ledger.policy.rules import Item
 
 
 def plan_batch(
@@ -126,7 +128,7 @@ class _Planner:
                 consent = self.world.consents.get(command.consent_id)
                 if consent is None:
                     raise unknown_consent()
-                after = expire(consent, index=self.world.size, time=self.world.time)
+                after = expire(consent, self.world.registry, index=self.world.size, time=self.world.time)
                 self._consent_event("consent.expire", after, None)
             case RecordIndexHead():
                 if self.map_root is None or self.plan.entries:
@@ -146,15 +148,12 @@ class _Planner:
         payload = statement.payload
         check_signer(statement, self.world.registry, self.world.time)
         match payload:
-            case ConsentRequest() | ConsentStep() | ConsentAmend():
-                self._consent_act(payload, statement)
             case ConsentAuthorise():
                 self._authorise(payload, command)
             case AccessRequest():
-                relayed = payload.relayed is not UNSET
-                self._access(payload.consent_id, payload, statement, relayed=relayed)
+                self._access(payload.consent_id, payload, command, relayed=payload.relayed is not UNSET)
             case AccessBatch():
-                self._batch(payload, statement, command.items)
+                self._batch(payload, command)
             case AccessLeg():
                 self._leg(payload, statement)
             case SubjectConsent():
@@ -162,15 +161,19 @@ class _Planner:
             case SubjectEnrol() | SubjectUnenrol():
                 self._enrolment(payload, statement)
             case _:
-                assert_never(payload)
+                self._consent_event(payload.act, self._applied(payload), statement)
 
-    def _consent_act(self, payload: ConsentRequest | ConsentStep | ConsentAmend, statement: Statement) -> None:
-        before = self.world.consents.get(payload.consent_id)
-        after = apply(before, payload, self.world.registry, index=self.world.size, time=self.world.time)
-        self._consent_event(payload.act, after, statement)
+    def _applied(self, payload: ConsentAct) -> Consent:
+        """The consent after an act, if the rules allow it."""
+        known = self.world.consents
+        successor = known.get(payload.superseded_by) if isinstance(payload, ConsentSupersede) else None
+        return apply(
+            known.get(payload.consent_id), payload, self.world.registry, index=self.world.size, time=self.world.time,
+            successor=successor,
+        )  # fmt: skip
 
     def _enrolment(self, payload: SubjectEnrol | SubjectUnenrol, statement: Statement) -> None:
-        chain = subject_chain(payload.iss, payload.subject)
+        chain = subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject)
         known = self.world.credentials.get(payload.credential_id)
         if isinstance(payload, SubjectEnrol):
             if known is not None:
@@ -205,13 +208,12 @@ class _Planner:
             raise BadStatement("consent.authorise must be accompanied by a subject.consent statement")
         check_signer(companion, self.world.registry, self.world.time)
         link = companion.payload
-        if (link.iss, link.consent_id) != (payload.iss, payload.consent_id):
+        if (link.iss, link.on_behalf_of, link.consent_id) != (payload.iss, payload.on_behalf_of, payload.consent_id):
             raise BadStatement("the subject.consent must be of the same holder and for the same consent")
         if (link.iss, companion.jti) in self.world.seen or link.jti == payload.jti:
             raise JtiReused("the jti of the subject.consent was used by this issuer before")
-        before = self.world.consents.get(payload.consent_id)
-        after = apply(before, payload, self.world.registry, index=self.world.size, time=self.world.time)
-        chain = subject_chain(link.iss, link.subject)
+        after = self._applied(payload)
+        chain = subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject)
         if after.subject_chain not in (b"", chain):
             raise IllegalTransition("the consent belongs to another subject's chain", member="subject")
         if assertion is not None:
@@ -238,12 +240,21 @@ class _Planner:
         self.writer.change(after)
 
     def _access(
-        self, consent_id: str, item: Item, statement: Statement, *, relayed: bool, place: BatchPlace | None = None
+        self,
+        consent_id: str,
+        item: Item,
+        command: SubmitStatement,
+        *,
+        relayed: bool,
+        place: BatchPlace | None = None,
     ) -> None:
-        consent = self.world.consents.get(consent_id)
+        world, statement = self.world, command.statement
+        says = statement.payload
+        consent = world.consents.get(consent_id)
         outcome = decide(
-            self.world.registry, consent, item, signer=statement.payload.iss, relayed=relayed, time=self.world.time
-        )
+            world.registry, consent, item, signer=acting_for(says.iss, says.on_behalf_of), relayed=relayed,
+            time=world.time, agent=None if says.on_behalf_of is UNSET else says.iss, asserted=_asserted(command, world),
+        )  # fmt: skip
         evidence = Evidence(
             act="access.request", item=UNSET if place is None else place, outcome=outcome, statements=(statement.text,)
         )
@@ -251,21 +262,21 @@ class _Planner:
         chain = consent_chain(consent_id)
         self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=consent_id, position=position)
         if consent is not None:
-            after = after_access(consent, item, outcome, self.world.time)
+            after = after_access(consent, item, outcome, world.time)
             if after is not consent:
                 self.writer.change(after)
 
-    def _batch(self, payload: AccessBatch, statement: Statement, items: Sequence[BatchItem]) -> None:
+    def _batch(self, payload: AccessBatch, command: SubmitStatement) -> None:
         relayed = payload.relayed is not UNSET
-        for position, item in enumerate(items):
+        for position, item in enumerate(command.items):
             place = BatchPlace(body=item.body, path=tuple(map(b64u, item.path)), position=position)
-            self._access(item.says.consent_id, item.says, statement, relayed=relayed, place=place)
+            self._access(item.says.consent_id, item.says, command, relayed=relayed, place=place)
 
     def _leg(self, payload: AccessLeg, statement: Statement) -> None:
         consent = self.world.consents.get(payload.consent_id)
         if consent is None:
             raise unknown_consent()
-        role = party_role(consent, payload.iss)
+        role = party_role(consent, acting_for(payload.iss, payload.on_behalf_of))
         if role != ("holder" if payload.act == "access.release" else "recipient"):
             raise NotPermitted(f"{payload.act} is not for the {role} of the consent")
         if payload.basis >= self.world.size:
@@ -292,6 +303,17 @@ class _Planner:
         world.registry = registry
 
 
+def _asserted(command: SubmitStatement, world: World) -> tuple[Asserted, ...]:
+    """Reasons of facts outside the log: the holder's, which it signed, and the ledger's own. Raises NotPermitted."""
+    payload = command.statement.payload
+    signed = payload.asserted if isinstance(payload, AccessRequest) and payload.asserted is not UNSET else ()
+    if not command.asserted:
+        return signed
+    if world.registry.ruleset == 1:  # cannot be recorded as a denial, and must not be allowed
+        raise NotPermitted(f"the ledger denies this access now: {', '.join(command.asserted)}")
+    return in_order((*signed, *command.asserted))
+
+
 def _chains(command: Command) -> Iterator[bytes]:
     """The chains of consents and subjects that a command would add to."""
     match command:
@@ -302,10 +324,11 @@ def _chains(command: Command) -> Iterator[bytes]:
             if isinstance(payload, AccessBatch):
                 yield from (consent_chain(item.says.consent_id) for item in command.items)
             elif isinstance(payload, SubjectEnrol | SubjectUnenrol):
-                yield subject_chain(payload.iss, payload.subject)
+                yield subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject)
             else:
                 yield consent_chain(payload.consent_id)
             if companion is not None and isinstance(companion.payload, SubjectConsent):
-                yield subject_chain(companion.payload.iss, companion.payload.subject)
+                link = companion.payload
+                yield subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject)
         case _:
             return

@@ -6,24 +6,40 @@ from typing import Final
 
 from msgspec import UNSET
 
-from ledger.consent.transitions import REDUCES_SHARING
+from ledger.consent.actors import REDUCES_SHARING
 from ledger.entries.acts import (
     AccessBatch,
     AccessLeg,
     AccessRequest,
+    Act,
     ConsentAmend,
     ConsentAuthorise,
+    ConsentReauthenticate,
+    ConsentReconfirm,
     ConsentRequest,
+    ConsentSupersede,
+    ConsentWithdrawAccounts,
+    ConsentWithdrawApproval,
     SubjectConsent,
     SubjectEnrol,
     SubjectUnenrol,
 )
+from ledger.entries.payload import acting_for
 from ledger.entries.statement import Statement
 from ledger.errors import BadSignature, BadStatement, NotPermitted
 from ledger.participants import Registry
 
 IAT_SKEW_MS: Final = 300_000
 """How far a statement's `iat` may lie from the ledger's time."""
+
+_ACCESSES: Final = frozenset({"access.request", "access.batch"})
+_ACTS_SINCE_2: Final = frozenset({
+    "consent.withdraw_accounts", "consent.withdraw_approval", "consent.withdraw_separate", "consent.reauthenticate",
+    "consent.reconfirm", "consent.supersede",
+})  # fmt: skip
+_MEMBERS_SINCE_2: Final = (
+    "on_behalf_of", "acting_role", "asserted", "joint_accounts", "separate_consents", "suppress_notify",
+)  # fmt: skip
 
 
 def check_owner(statement: Statement, registry: Registry) -> None:
@@ -46,18 +62,55 @@ def check_signer(statement: Statement, registry: Registry, time: int) -> None:
     key = registry.keys[statement.kid]
     if key.revoked_at is not None or key.use != "statement":
         raise NotPermitted(f"the key {statement.kid!r} is not registered for statements, or was revoked")
+    _check_ruleset(payload, registry)
+    principal = acting_for(payload.iss, payload.on_behalf_of)
+    if principal != payload.iss or payload.on_behalf_of is not UNSET:
+        _check_delegation(payload, principal, registry)
     role = _role_needed(payload)
-    if role is not None and not registry.has_role(payload.iss, role):
-        raise NotPermitted(f"{payload.act} needs the role «{role}», which {payload.iss!r} does not have")
-    tolerated = payload.act in REDUCES_SHARING or payload.act in ("access.request", "access.batch")
-    if registry.is_suspended(payload.iss) and not tolerated:
-        raise NotPermitted(f"{payload.iss!r} is suspended and may only reduce sharing")
+    if role is not None and not registry.has_role(principal, role):
+        raise NotPermitted(f"{payload.act} needs the role «{role}», which {principal!r} does not have")
+    tolerated = payload.act in REDUCES_SHARING or payload.act in _ACCESSES
+    for participant in {payload.iss, principal}:
+        if participant in registry.removed:
+            raise NotPermitted(f"{participant!r} was removed from this log and may do nothing")
+        if registry.is_suspended(participant) and not tolerated:
+            raise NotPermitted(f"{participant!r} is suspended and may only reduce sharing")
+
+
+def _check_ruleset(payload: Act, registry: Registry) -> None:
+    """Under ruleset 1 what came with ruleset 2 is refused. Raises BadStatement."""
+    if registry.ruleset > 1:
+        return
+    if payload.act in _ACTS_SINCE_2:
+        raise BadStatement(f"{payload.act} exists from ruleset 2 on, which this log has not activated", member="act")
+    for member in _MEMBERS_SINCE_2:
+        if getattr(payload, member, UNSET) is not UNSET:
+            raise BadStatement(f"{member} exists from ruleset 2 on, which this log has not activated", member=member)
+
+
+def _check_delegation(payload: Act, principal: str, registry: Registry) -> None:
+    """Acting for another: a technology provider, under a delegation that names the act. Raises BadStatement, NotPermitted."""
+    if principal == payload.iss:
+        raise BadStatement(
+            "on_behalf_of names another participant than the signer, or is absent", member="on_behalf_of"
+        )
+    if not registry.has_role(payload.iss, "technology-provider"):
+        raise NotPermitted(f"{payload.iss!r} is no technology-provider and acts for itself only", member="on_behalf_of")
+    if not registry.may_act_for(principal, payload.iss, payload.act):
+        raise NotPermitted(
+            f"{principal!r} has not delegated {payload.act} to {payload.iss!r}; see delegation.granted",
+            member="on_behalf_of",
+        )
 
 
 def _role_needed(payload: object) -> str | None:
     match payload:
-        case ConsentRequest() | ConsentAmend():
+        case ConsentRequest() | ConsentAmend() | ConsentReconfirm():
             return "recipient"
+        case (
+            ConsentReauthenticate() | ConsentSupersede() | ConsentWithdrawAccounts() | ConsentWithdrawApproval()
+        ):  # fmt: skip
+            return "holder"
         case ConsentAuthorise() | SubjectConsent() | SubjectEnrol() | SubjectUnenrol():
             return "holder"
         case AccessRequest() | AccessBatch():

@@ -8,11 +8,11 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from ledger.consent.state import Consent
+from ledger.documents import Document, document_chain
 from ledger.entries.evidence import Evidence, encode_evidence
 from ledger.entries.leaf import Kind, commitment, encode_commitment_leaf, encode_index_head, encode_operator_leaf
 from ledger.entries.statement import Statement
 from ledger.merkle.hashing import leaf_hash
-from ledger.participants import Document, document_chain
 from ledger.planning.world import ChainHead, Entry, Plan, World
 
 

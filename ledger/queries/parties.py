@@ -6,7 +6,7 @@ A row of another party is never read here: every question begins with «whose ho
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -101,14 +101,16 @@ class Calls:
 class PartyQueries:
     """Questions of a holder or recipient about what is its own."""
 
-    def __init__(self, store: LogStore, keystore: KeyStore) -> None:
+    def __init__(self, store: LogStore, keystore: KeyStore, removed: Collection[str] = ()) -> None:
+        """`removed`: participants that are gone for ever, whose consents count as TERMINATED."""
         self._store = store
         self._keystore = keystore
+        self._removed = removed
 
     def tally(self, viewer: str, side: Side, now: int) -> Tally:
         """How many of the viewer's newest CONSENTS_A_PAGE consents are in which effective status at `now` (ms)."""
         newest = _newest(viewer, side, None)
-        status = _effective(newest, now)
+        status = self._effective(newest, now)
         with self._store.read() as connection:
             rows = connection.execute(select(status, func.count()).group_by(status)).all()
         counted = Counter({Status(name): int(count) for name, count in rows})
@@ -131,7 +133,7 @@ class PartyQueries:
         newest = _newest(viewer, side, before)
         query = select(newest).order_by(newest.c.opened_at.desc()).limit(limit)
         if status is not None:
-            query = query.where(_effective(newest, now) == status.value)
+            query = query.where(self._effective(newest, now) == status.value)
         with self._store.read() as connection:
             rows = connection.execute(query).all()
             count, lowest = connection.execute(select(func.count(), func.min(newest.c.opened_at))).one()
@@ -142,7 +144,7 @@ class PartyQueries:
         """Live consents among the viewer's newest CONSENTS_A_PAGE that expire after `now` and by `until` (ms), next first."""
         newest = _newest(viewer, side, None)
         ends = newest.c.expires_at * 1000
-        live = newest.c.status.in_([status.value for status in LIVE])
+        live = self._effective(newest, now).in_([status.value for status in LIVE])
         query = select(newest).where(live, newest.c.expires_at > 0, ends > now, ends <= until)
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(newest.c.expires_at).limit(limit)).all()
@@ -190,7 +192,14 @@ class PartyQueries:
     def _open(self, rows: Any, now: int) -> list[OwnConsent]:
         ciphers = self._keystore.existing(row.chain for row in rows)
         opened = [(row.opened_at, read_consent(row, ciphers[row.chain])) for row in rows if row.chain in ciphers]
-        return [OwnConsent(key, consent, consent.status_at(now)) for key, consent in opened]
+        return [OwnConsent(key, consent, consent.status_at(now, self._removed)) for key, consent in opened]
+
+    def _effective(self, rows: Subquery, now: int) -> ColumnElement[str]:
+        """The effective status in SQL (docs/spec/consents.md, State)."""
+        live = rows.c.status.in_([status.value for status in LIVE])
+        over = and_(live, rows.c.expires_at > 0, rows.c.expires_at * 1000 <= now)
+        gone = and_(live, or_(rows.c.holder.in_(self._removed), rows.c.recipient.in_(self._removed)))
+        return case((gone, Status.TERMINATED.value), (over, Status.EXPIRED.value), else_=rows.c.status)
 
 
 def _mine(viewer: str, side: Side) -> ColumnElement[bool]:
@@ -211,14 +220,6 @@ def _newest(viewer: str, side: Side, before: int | None) -> Subquery:
     if before is not None:
         query = query.where(consents.c.opened_at < before)
     return query.order_by(consents.c.opened_at.desc()).limit(CONSENTS_A_PAGE).subquery()
-
-
-def _effective(rows: Subquery, now: int) -> ColumnElement[str]:
-    """The effective status in SQL (docs/spec/consents.md, State)."""
-    over = and_(
-        rows.c.status.in_([status.value for status in LIVE]), rows.c.expires_at > 0, rows.c.expires_at * 1000 <= now
-    )
-    return case((over, Status.EXPIRED.value), else_=rows.c.status)
 
 
 def _call(row: Any, cipher: Any) -> Call:

@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import Connection, or_, select
 
 from ledger.canonical import unb64u
+from ledger.consent.actors import unknown_consent
 from ledger.consent.state import Consent
-from ledger.consent.transitions import unknown_consent
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, consent_chain
 from ledger.entries.statement import parse_item, parse_payload

@@ -13,11 +13,13 @@ from typing import Final, TypeVar
 
 from ledger.canonical import b64u
 from ledger.consent.state import Consent
-from ledger.entries.acts import AccessBatch, SubjectConsent, SubjectEnrol, SubjectUnenrol
+from ledger.documents import document_chain, parse_document
+from ledger.entries.acts import AccessBatch, ConsentSupersede, SubjectConsent, SubjectEnrol, SubjectUnenrol
 from ledger.entries.leaf import consent_chain, subject_chain
+from ledger.entries.payload import acting_for
 from ledger.errors import InvalidInput
 from ledger.merkle.edge import Edge
-from ledger.participants import Registry, document_chain, parse_document
+from ledger.participants import Registry
 from ledger.planning.commands import Command, ExpireConsent, RecordDocuments, RecordIndexHead, SubmitStatement
 from ledger.planning.world import ChainHead, World
 from ledger.storage.log import BatchTransaction, Head
@@ -96,14 +98,16 @@ class _Touched:
         if isinstance(payload, AccessBatch):
             self.consents.update(item.says.consent_id for item in command.items)
         elif isinstance(payload, SubjectEnrol | SubjectUnenrol):
-            self.chains.add(subject_chain(payload.iss, payload.subject))
+            self.chains.add(subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject))
             self.credentials.add(payload.credential_id)
         else:
             self.consents.add(payload.consent_id)
+            if isinstance(payload, ConsentSupersede):
+                self.consents.add(payload.superseded_by)
         if command.companion is not None and isinstance(command.companion.payload, SubjectConsent):
             link = command.companion.payload
             self.identities.add((link.iss, command.companion.jti))
-            self.chains.add(subject_chain(link.iss, link.subject))
+            self.chains.add(subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject))
         if command.assertion is not None:
             self.credentials.add(command.assertion.credential_id)
             self.challenges.add(b64u(command.assertion.challenge()))

@@ -14,23 +14,27 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.canonical import unb64u
 from ledger.consent.state import Consent
+from ledger.documents import parse_document
 from ledger.entries.assertion import Credential
 from ledger.entries.leaf import Kind, consent_chain
 from ledger.errors import Corrupt, Unavailable
 from ledger.merkle.edge import FullTile
-from ledger.participants import Registry, parse_document
+from ledger.participants import Registry
 from ledger.planning.world import ChainHead, Entry, Plan, Seen
 from ledger.storage.engines import driver_for
+from ledger.storage.refold import refold
 from ledger.storage.rows import (
     consent_row,
     credential_digest,
     credential_row,
     entry_row,
     erased_credential,
-    read_consent,
+    open_consent,
+    open_evidence,
     read_credential,
 )
 from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
+from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
 
@@ -74,7 +78,21 @@ class BatchTransaction:
         chains = {consent_chain(consent_id): consent_id for consent_id in consent_ids}
         found = list(select_in(self._connection, select(consents), consents.c.chain, list(chains)))
         ciphers = self._keystore.existing(row.chain for row in found)
-        return {chains[row.chain]: read_consent(row, ciphers[row.chain]) for row in found if row.chain in ciphers}
+        return {chains[row.chain]: self._state(row, ciphers[row.chain]) for row in found if row.chain in ciphers}
+
+    def _state(self, row: Any, cipher: Cipher) -> Consent:
+        consent, is_exact = open_consent(row, cipher)
+        if is_exact:
+            return consent
+        query = select(entries.c.idx, entries.c.leaf, entries.c.sealed).where(entries.c.chain == row.chain)
+        events = self._connection.execute(query.order_by(entries.c.seq))
+        return refold(
+            consent,
+            (
+                (msgspec.json.decode(event.leaf)["time"], open_evidence(event.idx, event.sealed, cipher)[0])
+                for event in events
+            ),
+        )
 
     def chains(self, chains: Iterable[bytes]) -> dict[bytes, ChainHead]:
         """Where these chains continue; chains without a leaf are absent."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from ledger.consent.state import Consent, Pending, Status
+from ledger.consent.state import LIVE, Approval, Approvals, Consent, Pending, Status
 from ledger.entries.assertion import Credential
 from ledger.entries.leaf import OPENING_SIZE, consent_chain
 from ledger.entries.terms import Terms
@@ -26,6 +26,13 @@ class _SealedConsent(Struct, frozen=True, array_like=True):
     authorisers: tuple[str, ...]
     accounts: tuple[str, ...]
     subject: str
+    approvals: Approvals | None = None
+    """None in rows that were written before ruleset 2."""
+    joint: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    separate: tuple[str, ...] = ()
+    authenticated_at: int = 0
+    confirmed_at: int = 0
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -89,8 +96,9 @@ def consent_row(consent: Consent, opened_at: int, cipher: Cipher) -> dict[str, A
     """The row of a consent's state; `opened_at` is the index of its request."""
     chain = consent_chain(consent.consent_id)
     body = _SealedConsent(
-        consent.consent_id, consent.version, consent.terms, consent.pending, consent.authorisers, consent.accounts,
-        consent.subject,
+        consent.consent_id, consent.version, consent.terms, consent.pending, (), consent.accounts, consent.subject,
+        consent.approvals, consent.joint, consent.withdrawn, consent.separate, consent.authenticated_at,
+        consent.confirmed_at,
     )  # fmt: skip
     return {
         "chain": chain,
@@ -107,20 +115,39 @@ def consent_row(consent: Consent, opened_at: int, cipher: Cipher) -> dict[str, A
     }
 
 
-def read_consent(row: Any, cipher: Cipher) -> Consent:
-    """The consent of a row of `consents`. Raises Corrupt."""
+def open_consent(row: Any, cipher: Cipher) -> tuple[Consent, bool]:
+    """The consent of a row of `consents`, and whether all of its state is exact. Raises Corrupt.
+
+    A row written before ruleset 2 does not say which authoriser gave which account, or when: each is taken to have given
+    all. That is good enough for what is shown; before such a consent is moved, `refold` reads its chain.
+    """
     body = _decoder.decode(cipher.open(row.sealed, consent_place(row.chain)))
-    return Consent(
+    approvals, is_exact = body.approvals, True
+    if approvals is None:
+        approvals = tuple(Approval(authoriser, body.accounts) for authoriser in body.authorisers)
+        is_exact = not approvals or row.status not in LIVE
+    consent = Consent(
         consent_id=body.consent_id,
         version=body.version,
         status=Status(row.status),
         terms=body.terms,
         pending=body.pending,
-        authorisers=body.authorisers,
+        approvals=approvals,
+        joint=body.joint,
+        withdrawn=body.withdrawn,
         accounts=body.accounts,
+        separate=body.separate,
+        authenticated_at=body.authenticated_at,
+        confirmed_at=body.confirmed_at,
         subject=body.subject,
         subject_chain=row.subject_chain or b"",
         basis=row.basis,
         used_day=row.used_day,
         used_today=row.used_today,
     )
+    return consent, is_exact
+
+
+def read_consent(row: Any, cipher: Cipher) -> Consent:
+    """The consent of a row of `consents`, for showing it. Raises Corrupt."""
+    return open_consent(row, cipher)[0]

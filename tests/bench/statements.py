@@ -30,6 +30,7 @@ HOLDER: Final = "bank-a"
 RECIPIENT: Final = "tpp-1"
 DAY: Final = 86_400
 PERMISSIONS: Final = ["ReadAccountsBasic", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail"]
+SEPARATE: Final = ["provision", "sensitive"]
 DIGEST: Final = b64u(bytes(32))
 
 
@@ -132,7 +133,7 @@ class Crowd:
             "authorisers_required": 1, "expires_at": now + 90 * DAY, "frequency_per_day": 4, "grade": 3, "history_from": 0,
             "history_to": 0, "holder": HOLDER, "language": "en", "notice_hash": DIGEST, "once": False,
             "permissions": PERMISSIONS, "purpose": {"code": "budgeting", "text": "Budget planning"},
-            "recipient": RECIPIENT, "retention_days": 90, "separate_consents": [], "standard": "uk-ob",
+            "recipient": RECIPIENT, "retention_days": 90, "separate_consents": SEPARATE, "standard": "uk-ob",
             "standard_version": "v4.0", "starts_at": 0,
         }  # fmt: skip
 
@@ -149,6 +150,7 @@ class Crowd:
             self.holder, "consent.authorise", consent_id=consent_id, version=1, accounts=[account],
             authoriser=reference(), subject=reference(), terms_hash=b64u(msgspec.convert(self.terms(), Terms).hash()),
             sca={"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": int(time.time())},
+            separate_consents=[{"given_at": int(time.time()), "kind": kind, "text_hash": DIGEST} for kind in SEPARATE],
         )  # fmt: skip
         companion = self.sign(self.holder, "subject.consent", consent_id=consent_id, subject=reference())
         return Post(f"/consents/{consent_id}/authorise", statement, companion=companion, entries=2)

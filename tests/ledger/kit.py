@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -30,6 +30,7 @@ from ledger.canonical import b64u, encode
 from ledger.entries.keys import jwk_of_ed25519
 from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
+from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
 from ledger.sequencer.loop import Sequencer
 from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
@@ -152,10 +153,15 @@ def terms(**changes: Any) -> Document:
         "history_to": 0, "holder": BANK, "language": "en", "notice_hash": b64u(bytes(32)), "once": False,
         "permissions": ["ReadBalances", "ReadTransactionsDetail"],
         "purpose": {"code": "budgeting", "text": "See where money goes"},
-        "recipient": FINTECH, "retention_days": 90, "separate_consents": [], "standard": "uk-ob",
+        "recipient": FINTECH, "retention_days": 90, "separate_consents": ["provision", "sensitive"], "standard": "uk-ob",
         "standard_version": "4.0", "starts_at": 0,
     }  # fmt: skip
     return {**made, **changes}
+
+
+def separately(kinds: Iterable[str], at: int = NOW) -> list[Document]:
+    """Separate consents of these kinds, given at `at` (ms)."""
+    return [{"given_at": at // 1000, "kind": kind, "text_hash": b64u(bytes(32))} for kind in sorted(kinds)]
 
 
 def terms_hash(document: Mapping[str, Any]) -> str:
@@ -216,10 +222,15 @@ class Node:
             "consent_id": consent_id, "version": 1, "terms_hash": terms_hash(self.terms_of[consent_id]),
             "accounts": [reference("account-1")], "authoriser": reference("authoriser-" + customer),
             "subject": reference("pseudonym-" + customer), "sca": {"acr": "loa3", "amr": ["pwd", "otp"], "at": now},
-            **changes,
+            **self.separately(consent_id), **changes,
         }  # fmt: skip
         companion = self.say(self.bank, "subject.consent", consent_id=consent_id, subject=reference(customer))
         return self.ledger.prepare(self.say(self.bank, "consent.authorise", **members), companion=companion)
+
+    def separately(self, consent_id: str) -> Document:
+        """The member with all separate consents that the terms name, if they name any."""
+        kinds = self.terms_of[consent_id]["separate_consents"]
+        return {"separate_consents": separately(kinds, self.clock.now())} if kinds else {}
 
     def authorise(self, consent_id: str, **changes: Any) -> tuple[Recorded, ...]:
         return self.ledger.submit_and_wait(self.authorisation(consent_id, **changes))
@@ -262,11 +273,11 @@ class Node:
         self.ledger.start()
 
 
-def found(config: NodeConfig, clock: HandClock) -> None:
+def found(config: NodeConfig, clock: HandClock, ruleset: int = RULESETS[-1]) -> None:
     """Make the keys, the tables and entry 0 of a new log."""
     make_keys(config, ORIGIN)
     migrations.upgrade(config.database_url)
-    create_log(config, clock=clock)
+    create_log(config, clock=clock, ruleset=ruleset)
 
 
 def config_for(folder: Path, database_url: str, **changes: Any) -> NodeConfig:
@@ -281,11 +292,13 @@ def config_for(folder: Path, database_url: str, **changes: Any) -> NodeConfig:
 
 
 @contextmanager
-def running(folder: Path, database_url: str, *, clock: HandClock | None = None, **changes: Any) -> Iterator[Node]:
+def running(
+    folder: Path, database_url: str, *, clock: HandClock | None = None, ruleset: int = RULESETS[-1], **changes: Any
+) -> Iterator[Node]:
     """A new log with four participants, running."""
     clock = clock or HandClock()
     config = config_for(folder, database_url, **changes)
-    found(config, clock)
+    found(config, clock, ruleset)
     node = Node(config, clock, open_ledger(config, clock=clock))
     node.ledger.start()
     signers = (node.bank, node.fintech, node.stranger, node.other_bank)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from ledger.canonical import b64u
+from ledger.documents import document_chain, parse_document
 from ledger.entries.leaf import ledger_chain, participant_chain
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, LedgerError, NotFound
-from ledger.participants import Registry, document_chain, parse_document
+from ledger.participants import Registry
 from tests.ledger.kit import BANK, FINTECH, ORIGIN, Document, about, ed25519_signer, registered
 
 OPENED = {"type": "ledger.opened", "v": 1, "origin": ORIGIN, "ruleset": 1}

@@ -8,10 +8,11 @@ import json
 import pytest
 
 from ledger.canonical import b64u, encode, unb64u
+from ledger.documents import parse_document
 from ledger.entries.leaf import parse_leaf
 from ledger.entries.statement import STATEMENT_LIMIT, parse_statement
 from ledger.errors import BadEncoding, BadSignature, BadStatement, InvalidInput, NotPermitted
-from ledger.participants import Registry, parse_document
+from ledger.participants import Registry
 from tests.ledger.kit import (
     BANK,
     FINTECH,
@@ -36,7 +37,7 @@ EDDSA = SIGNERS[0]
 
 def registry_with(*signers: Signer) -> Registry:
     documents = [
-        {"type": "ledger.opened", "v": 1, "origin": ORIGIN, "ruleset": 1},
+        {"type": "ledger.opened", "v": 1, "origin": ORIGIN, "ruleset": 2},
         registered(FINTECH, "recipient"),
         *(signer.key_added() for signer in signers),
     ]

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from ledger.consent.state import Consent, Pending, Status
+from ledger.consent.state import Approval, Consent, Pending, Status
 from ledger.consent.transitions import apply, expire
+from ledger.documents import parse_document
 from ledger.entries.acts import ConsentAmend, ConsentAuthorise, ConsentStep
 from ledger.entries.statement import parse_payload
 from ledger.entries.terms import Terms
 from ledger.errors import Conflict, IllegalTransition, LedgerError, NotFound, NotPermitted
-from ledger.participants import Registry, parse_document
+from ledger.participants import Registry
 from tests.ledger.kit import (
     BANK,
     FINTECH,
@@ -57,10 +58,10 @@ def lawful(status: str, act: str, signer: str, by: str) -> str | None:
     return target if status in sources.split() and by in signers.get(signer, "").split() else None
 
 
-def registry(*more: dict[str, Any]) -> Registry:
+def registry(*more: dict[str, Any], ruleset: int = 2) -> Registry:
     made = Registry()
     documents = (
-        {"type": "ledger.opened", "v": 1, "origin": ORIGIN, "ruleset": 1}, registered(BANK, "holder"),
+        {"type": "ledger.opened", "v": 1, "origin": ORIGIN, "ruleset": ruleset}, registered(BANK, "holder"),
         registered(OTHER_BANK, "holder"), registered(FINTECH, "recipient"), registered(STRANGER, "recipient"), *more,
     )  # fmt: skip
     for index, document in enumerate(documents):
@@ -76,10 +77,15 @@ def consent(status: str = "ACTIVE", **changes: Any) -> Consent:
     wanted = changes.pop("terms", {})
     made = Consent(
         consent_id=ID, version=1, status=Status(status), terms=msgspec.convert(terms(**wanted), Terms), basis=10,
-        authorisers=(reference("first"),), accounts=(reference("account"),), subject=reference("pseudonym"),
-        subject_chain=b"s" * 32,
+        approvals=(approval("first", "account"),), subject=reference("pseudonym"), subject_chain=b"s" * 32,
+        separate=("provision", "sensitive"), authenticated_at=NOW // 1000, confirmed_at=NOW // 1000,
     )  # fmt: skip
-    return msgspec.structs.replace(made, **changes)
+    made = msgspec.structs.replace(made, **changes)
+    return made.sharing(made.approvals, made.joint, made.withdrawn)
+
+
+def approval(authoriser: str, *accounts: str) -> Approval:
+    return Approval(reference(authoriser), tuple(sorted(map(reference, accounts))))
 
 
 def said(act: str, iss: str, **members: Any) -> Any:
@@ -138,15 +144,15 @@ def test_nothing_but_expiry_is_recorded_after_expiry(status: str, act: str) -> N
 def test_expiry_is_recorded_for_a_living_consent_whose_time_has_come(status: str) -> None:
     before = consent(status, terms={"expires_at": NOW // 1000})
     if status in ("AWAITING", "PARTIAL", "ACTIVE", "PAUSED", "SUSPENDED"):
-        after = expire(before, index=30, time=NOW)
+        after = expire(before, REGISTRY, index=30, time=NOW)
         assert (after.status, after.basis) == (Status.EXPIRED, 30)
     else:
         with pytest.raises(IllegalTransition):
-            expire(before, index=30, time=NOW)
+            expire(before, REGISTRY, index=30, time=NOW)
     with pytest.raises(IllegalTransition):
-        expire(before, index=30, time=NOW - 1)
+        expire(before, REGISTRY, index=30, time=NOW - 1)
     with pytest.raises(IllegalTransition):
-        expire(consent(status), index=30, time=NOW)
+        expire(consent(status), REGISTRY, index=30, time=NOW)
 
 
 # -- request and rule T -----------------------------------------------------------------------------------------------
@@ -230,7 +236,7 @@ def authorise(iss: str = BANK, **changes: Any) -> ConsentAuthorise:
 
 
 def test_one_authorisation_is_enough_for_terms_that_ask_for_one() -> None:
-    waiting = consent("AWAITING", authorisers=(), accounts=(), subject="")
+    waiting = consent("AWAITING", approvals=(), subject="")
     after = do(waiting, authorise())
     assert (after.status, after.accounts, after.subject) == (
         Status.ACTIVE,
@@ -241,7 +247,7 @@ def test_one_authorisation_is_enough_for_terms_that_ask_for_one() -> None:
 
 def test_each_of_several_authorisers_is_needed_and_counted_once() -> None:
     three = {"authorisers_required": 3}
-    at = consent("AWAITING", authorisers=(), accounts=(), subject="", terms=three)
+    at = consent("AWAITING", approvals=(), subject="", terms=three)
     for number, status in ((1, Status.PARTIAL), (2, Status.PARTIAL), (3, Status.ACTIVE)):
         act = authorise(authoriser=reference(f"p{number}"), accounts=[reference(f"a{number}")], terms=three)
         at = do(at, act)
@@ -276,7 +282,7 @@ def test_without_a_pending_version_there_is_nothing_to_authorise(status: str) ->
 
 def test_an_expired_consent_cannot_be_authorised() -> None:
     short = {"expires_at": NOW // 1000}
-    refused(IllegalTransition, consent("AWAITING", terms=short, authorisers=()), authorise(terms=short))
+    refused(IllegalTransition, consent("AWAITING", terms=short, approvals=()), authorise(terms=short))
 
 
 def amend(iss: str = FINTECH, previous_version: int = 1, **changes: Any) -> ConsentAmend:

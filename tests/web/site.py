@@ -33,6 +33,7 @@ from api.web.desk import Office
 from api.web.people import Person, Sca
 from ledger.clock import Clock, SystemClock
 from ledger.entries.leaf import subject_chain
+from ledger.entries.payload import SeparateConsent
 from ledger.planning.commands import Recorded
 from tests.world import ConsentInWorld, Party, World, reference, running_world
 
@@ -72,6 +73,7 @@ class Site:
             consent_id=consent.consent_id, version=consent.version, terms_hash=consent.terms_hash,
             recipient=consent.terms["recipient"], accounts=chosen,
             sca=Sca("psd2:sca", ("otp",), self.world.clock.now() // 1000),
+            separate_consents=tuple(SeparateConsent(1, kind, "A" * 43) for kind in consent.terms["separate_consents"]),
         )  # fmt: skip
         signed = self.agent.authorise(person, wish)
         self.world.ledger.record(signed.statement, companion=signed.companion)

@@ -7,13 +7,15 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from api.web.agent import Authorisation
+from api.web.agent import Authorisation, Withdrawal
 from api.web.agent_remote import RemoteAgent
 from api.web.people import Sca
+from ledger.entries.payload import SeparateConsent
 from ledger.errors import NotFound, NotPermitted, Unavailable
 from tests.web.site import MEI, OLGA, Site, serving
 
@@ -43,12 +45,10 @@ class Bank:
                                           for one in agent.accounts(person, asked["consent_id"])]}  # fmt: skip
             case "step":
                 made = {"statement": agent.step(person, asked["step"], asked["consent_id"], asked["reason"]).statement}
+            case "withdraw":
+                made = {"statement": agent.withdraw(person, msgspec.convert(asked, Withdrawal)).statement}
             case _:
-                names = ("consent_id", "version", "terms_hash", "recipient")
-                wish = Authorisation(
-                    accounts=tuple(asked["accounts"]), sca=SCA, **{name: asked[name] for name in names}
-                )
-                signed = agent.authorise(person, wish)
+                signed = agent.authorise(person, msgspec.convert(asked, Authorisation))
                 made = {"statement": signed.statement, "companion": signed.companion}
         return Response(json.dumps(made), media_type="application/json")
 
@@ -69,6 +69,7 @@ def wish_for(site: Site, accounts: tuple[str, ...] | None = None) -> Authorisati
     return Authorisation(
         consent_id=asked.consent_id, version=1, terms_hash=asked.terms_hash, recipient="plum", sca=SCA,
         accounts=accounts or tuple(sorted(one.reference for one in mine[:2])),
+        separate_consents=tuple(SeparateConsent(1, kind, "A" * 43) for kind in asked.terms["separate_consents"]),
     )  # fmt: skip
 
 
@@ -78,6 +79,9 @@ def test_a_remote_agent_signs_what_the_ledger_takes(shared_site: Site, bank: tup
     assert agent.accounts(person, wish.consent_id) == site.agent.accounts(person, wish.consent_id)
     signed = agent.authorise(person, wish)
     site.world.ledger.record(signed.statement, companion=signed.companion)
+    less = agent.withdraw(person, Withdrawal(consent_id=wish.consent_id, reason="less", accounts=wish.accounts[:1]))
+    site.world.ledger.record(less.statement)
+    assert site.world.ledger.records.consent("bank-a", wish.consent_id).accounts == wish.accounts[1:]
     step = agent.step(person, "consent.revoke", wish.consent_id, "customer-request")
     site.world.ledger.record(step.statement)
     assert site.world.ledger.records.consent("bank-a", wish.consent_id).status == "REVOKED"
@@ -92,10 +96,16 @@ def test_an_agent_that_signs_something_else_is_not_believed(shared_site: Site, b
         {"version": 2},
         {"consent_id": site.ask().consent_id},
         {"terms_hash": "A" * 43},
+        {"separate_consents": []},
+        {"acting_role": "owner"},
+        {"suppress_notify": True},
     ):
         there.bend = bend if "consent_id" not in bend else {**bend, "accounts": []}
         with pytest.raises(Unavailable):
             agent.authorise(person, wish)
+    there.bend = {"separate": "sensitive"}
+    with pytest.raises(Unavailable):
+        agent.withdraw(person, Withdrawal(consent_id=wish.consent_id, reason="less", separate="provision"))
     there.bend = {"step": "consent.pause"}
     with pytest.raises(Unavailable):
         agent.step(person, "consent.revoke", wish.consent_id, "customer-request")

@@ -10,7 +10,7 @@ import pytest
 
 from api.web.locale import CATALOGUES
 from api.web.words import CLUSTERS, LANGUAGES, Words
-from ledger.consent.catalogue import GRADES
+from ledger.catalogue import LATEST
 from ledger.consent.state import Status
 from ledger.entries.acts import ACTS
 from ledger.policy.reasons import Reason
@@ -36,7 +36,7 @@ def test_every_reason_state_act_and_permission_has_words(language: str) -> None:
         [f"reason.{reason}" for reason in Reason]
         + [f"status.{status}" for status in Status]
         + [f"act.{act}" for act in [*ACTS, "consent.expire"]]
-        + [f"permission.{permission}" for permission in GRADES]
+        + [f"permission.{permission}" for permission in LATEST.grades]
         + [f"cluster.{cluster}" for cluster in CLUSTERS]
     )
     assert [key for key in wanted if not words.has(key)] == []
@@ -44,7 +44,7 @@ def test_every_reason_state_act_and_permission_has_words(language: str) -> None:
 
 def test_every_permission_is_in_exactly_one_cluster() -> None:
     listed = [code for codes in CLUSTERS.values() for code in codes]
-    assert sorted(listed) == sorted(GRADES)
+    assert sorted(listed) == sorted(LATEST.grades)
 
 
 def test_no_template_asks_for_a_sentence_that_is_not_there() -> None:

@@ -68,7 +68,7 @@ def _partner(desk: Anyone) -> PartnerDesk:
     staff = _admit(desk, PARTNERS)
     ledger = desk.office.ledger
     side: Side = "holder" if staff.role == "holder" else "recipient"
-    own = PartyQueries(ledger.store, ledger.keystore)
+    own = PartyQueries(ledger.store, ledger.keystore, ledger.registry.removed)
     return PartnerDesk(desk, ledger.registry.participant(staff.participant), side, own)
 
 

@@ -1,0 +1,97 @@
+"""The catalogues of permissions, one for each ruleset (docs/spec/decisions.md).
+
+Data: the second is docs/spec/catalogue-2.json written as a literal, and a test says that the two are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What can be asked for under one ruleset, how grave it is, and what is masked unless asked for."""
+
+    ruleset: int
+    max_grade: int
+    """Data of a higher grade is never shared."""
+    grades: Mapping[str, int]
+    """Grade (1 public … 5 gravest) of each permission."""
+    implied_by: Mapping[str, str]
+    """A permission, and the one that contains it."""
+    masks: Mapping[str, tuple[str, ...]]
+    """A mask, and the permissions any one of which lifts it; in the order of the masks' bytes."""
+    separate_consents: Mapping[int, tuple[str, ...]]
+    """Kinds of separate consent that terms of this grade must name."""
+
+    def highest_grade(self, permissions: Iterable[str]) -> int | None:
+        """The highest grade of these permissions; None when one of them is not in the catalogue."""
+        grades = [self.grades.get(permission) for permission in permissions]
+        return None if None in grades else max(grade for grade in grades if grade is not None)
+
+    def is_granted(self, permission: str, granted: Collection[str]) -> bool:
+        """Whether a permission is among the granted ones or implied by one of them."""
+        return permission in granted or self.implied_by.get(permission, permission) in granted
+
+    def masks_for(self, granted: Collection[str]) -> tuple[str, ...]:
+        """The masks that none of the granted permissions lifts, sorted."""
+        return tuple(mask for mask, lifting in self.masks.items() if not any(code in granted for code in lifting))
+
+
+_DETAILED: Final = (
+    "Accounts", "Beneficiaries", "ScheduledPayments", "StandingOrders", "Statements", "Transactions",
+)  # fmt: skip
+_IMPLIED_BY: Final = {f"Read{what}Basic": f"Read{what}Detail" for what in _DETAILED}
+
+_UK: Final = {
+    1: "ReadProducts",
+    2: "ReadAccountsBasic ReadBeneficiariesBasic ReadOffers",
+    3: "ReadAccountsDetail ReadBalances ReadBeneficiariesDetail ReadDirectDebits ReadPAN ReadParty ReadPartyPSU "
+    "ReadScheduledPaymentsBasic ReadScheduledPaymentsDetail ReadStandingOrdersBasic ReadStandingOrdersDetail "
+    "ReadStatementsBasic ReadStatementsDetail ReadTransactionsBasic ReadTransactionsCredits "
+    "ReadTransactionsDebits ReadTransactionsDetail",
+}
+
+_SHARED_BY_OTHERS: Final = {
+    2: "ReadResources",
+    3: "ReadAccountLimits ReadCreditCardBills ReadCreditCardLimits ReadCreditCardTransactions ReadCreditCards "
+    "ReadExchanges ReadFinancings ReadInsurance ReadInvestments ReadInvoiceFinancings ReadLoans ReadOverdrafts "
+    "ReadPensions ReadTaxRecords ReadTrustedBeneficiaries",
+    4: "ReadAuthenticationData ReadBiometricData ReadCardSecurityData",
+    5: "ReadCriticalInfrastructureData",
+}
+"""What other standards share and the UK's does not name; and data that is never shared, known so that it is refused by name."""
+
+
+def _grades(*tables: Mapping[int, str]) -> dict[str, int]:
+    found = {code: grade for table in tables for grade, codes in table.items() for code in codes.split()}
+    return dict(sorted(found.items()))
+
+
+CATALOGUES: Final[dict[int, Catalogue]] = {
+    1: Catalogue(
+        ruleset=1, max_grade=3, grades=_grades(_UK), implied_by=_IMPLIED_BY, masks={"pan": ("ReadPAN",)},
+        separate_consents={},
+    ),
+    2: Catalogue(
+        ruleset=2, max_grade=3, grades=_grades(_UK, _SHARED_BY_OTHERS), implied_by=_IMPLIED_BY,
+        masks={
+            "account-number": ("ReadAccountsDetail",),
+            "beneficiary-account": ("ReadBeneficiariesDetail",),
+            "counterparty-account": ("ReadTransactionsDetail",),
+            "pan": ("ReadPAN",),
+            "party-identity": ("ReadParty", "ReadPartyPSU"),
+            "scheduled-payment-account": ("ReadScheduledPaymentsDetail",),
+            "standing-order-account": ("ReadStandingOrdersDetail",),
+            "statement-amount": ("ReadStatementsDetail",),
+            "transaction-text": ("ReadTransactionsDetail",),
+        },
+        separate_consents={3: ("provision", "sensitive")},
+    ),
+}  # fmt: skip
+"""By ruleset. A catalogue never changes: a new ruleset brings a new one."""
+
+LATEST: Final = CATALOGUES[max(CATALOGUES)]
+"""The catalogue of the ruleset that new logs open under."""

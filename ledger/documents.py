@@ -1,0 +1,222 @@
+"""Operator documents: what the operator records in clear (docs/spec/leaves.md, Operator documents)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ledger.entries.acts import ACTS
+from ledger.entries.fields import (
+    SAFE_INTEGER,
+    Algorithm,
+    Bytes32,
+    Code,
+    Count,
+    KeyId,
+    KeyUse,
+    Origin,
+    ParticipantId,
+    Role,
+    Text,
+    require_sorted_unique,
+)
+from ledger.entries.leaf import ledger_chain, participant_chain
+from ledger.errors import InvalidInput
+
+ActName = Annotated[str, Meta(pattern=r"^[a-z]+\.[a-z_]+\Z", max_length=64)]
+
+
+class _Document(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    v: Literal[1]
+
+
+class LedgerOpened(_Document, frozen=True, kw_only=True, tag_field="type", tag="ledger.opened"):
+    """The first leaf: which log this is."""
+
+    origin: Origin
+    ruleset: Annotated[int, Meta(ge=1)]
+
+
+class RulesetActivated(_Document, frozen=True, kw_only=True, tag_field="type", tag="ruleset.activated"):
+    """Rules for all entries above this one."""
+
+    ruleset: Annotated[int, Meta(ge=1)]
+
+
+class ParticipantRegistered(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.registered"):
+    """A new participant."""
+
+    participant: ParticipantId
+    name: Text
+    roles: Annotated[tuple[Role, ...], Meta(min_length=1, max_length=5)]
+
+    def __post_init__(self) -> None:
+        require_sorted_unique("roles", self.roles)
+
+
+class KeyAdded(_Document, frozen=True, kw_only=True, tag_field="type", tag="key.added"):
+    """A public key of a participant, for statements or for client authentication; one key, one purpose."""
+
+    participant: ParticipantId
+    kid: KeyId
+    alg: Algorithm
+    use: KeyUse
+    jwk: dict[str, str]
+
+
+class KeyRevoked(_Document, frozen=True, kw_only=True, tag_field="type", tag="key.revoked"):
+    """A key that may sign nothing above this leaf."""
+
+    participant: ParticipantId
+    kid: KeyId
+    reason: Code
+
+
+class ParticipantSuspended(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.suspended"):
+    """A participant that may only reduce sharing from here on."""
+
+    participant: ParticipantId
+    reason: Code
+
+
+class ParticipantReinstated(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.reinstated"):
+    """The end of a suspension."""
+
+    participant: ParticipantId
+    reason: Code
+
+
+class ParticipantRemoved(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.removed"):
+    """A participant that is gone for ever: its keys sign nothing above this leaf, its consents are at an end."""
+
+    participant: ParticipantId
+    reason: Code
+
+
+class DelegationGranted(_Document, frozen=True, kw_only=True, tag_field="type", tag="delegation.granted"):
+    """`delegate`, a technology provider, may sign these acts on behalf of `participant`."""
+
+    participant: ParticipantId
+    delegate: ParticipantId
+    acts: Annotated[tuple[ActName, ...], Meta(min_length=1, max_length=32)]
+
+    def __post_init__(self) -> None:
+        require_sorted_unique("acts", self.acts)
+        for act in self.acts:
+            if act not in ACTS:
+                raise ValueError(f"acts: {act!r} is not an act that a participant can sign")
+
+
+class DelegationEnded(_Document, frozen=True, kw_only=True, tag_field="type", tag="delegation.ended"):
+    """`delegate` signs nothing more on behalf of `participant`."""
+
+    participant: ParticipantId
+    delegate: ParticipantId
+    reason: Code
+
+
+LimitDays = Annotated[int, Meta(ge=0, le=36_500)]
+
+
+class PurposeDefined(_Document, frozen=True, kw_only=True, tag_field="type", tag="purpose.defined"):
+    """What may be asked for under a purpose's code; each limit 0 = none, in days or accesses a day."""
+
+    code: Code
+    permissions: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=64)]
+    max_days: LimitDays
+    max_frequency_per_day: Annotated[int, Meta(ge=0, le=10_000)]
+    max_history_days: LimitDays
+    max_retention_days: LimitDays
+
+    def __post_init__(self) -> None:
+        require_sorted_unique("permissions", self.permissions)
+
+
+class ReconciliationReported(_Document, frozen=True, kw_only=True, tag_field="type", tag="reconciliation.reported"):
+    """What comparing the legs of the accesses `from_index` … `to_index` found (docs/spec/reconciliation.md)."""
+
+    from_index: Count
+    to_index: Count
+    accesses: Count
+    releases: Count
+    receipts: Count
+    findings: Count
+    findings_hash: Bytes32
+
+
+class Erasure(_Document, frozen=True, kw_only=True, tag_field="type", tag="erasure"):
+    """The data keys of these chains are destroyed; their bodies are unreadable for ever."""
+
+    chains: Annotated[tuple[Bytes32, ...], Meta(min_length=1, max_length=8)]
+    basis: Code
+    approved_by: tuple[Code, Code]
+
+    def __post_init__(self) -> None:
+        require_sorted_unique("chains", self.chains)
+        require_sorted_unique("approved_by", self.approved_by)
+
+
+class Disclosure(_Document, frozen=True, kw_only=True, tag_field="type", tag="disclosure"):
+    """Evidence of the entries `from_index` … `to_index` (both included) was opened to a participant for a case."""
+
+    participant: ParticipantId
+    case: Code
+    from_index: Count
+    to_index: Count
+
+
+class PackIssued(_Document, frozen=True, kw_only=True, tag_field="type", tag="pack.issued"):
+    """An evidence pack was made; its commitment binds all its items (docs/spec/packs.md)."""
+
+    commitment: Bytes32
+    items_count: Annotated[int, Meta(ge=1, le=SAFE_INTEGER)]
+    scope: Code
+
+
+Document = (
+    LedgerOpened
+    | RulesetActivated
+    | ParticipantRegistered
+    | KeyAdded
+    | KeyRevoked
+    | ParticipantSuspended
+    | ParticipantReinstated
+    | ParticipantRemoved
+    | DelegationGranted
+    | DelegationEnded
+    | PurposeDefined
+    | ReconciliationReported
+    | Erasure
+    | Disclosure
+    | PackIssued
+)
+
+SINCE_RULESET_2: Final = (
+    ParticipantRemoved, DelegationGranted, DelegationEnded, PurposeDefined, ReconciliationReported,
+)  # fmt: skip
+"""Documents that a log under ruleset 1 does not take."""
+
+_decoder: Final[msgspec.json.Decoder[Document]] = msgspec.json.Decoder(Document)
+
+
+def parse_document(document: Mapping[str, Any]) -> Document:
+    """Read an operator document strictly. Raises InvalidInput."""
+    try:
+        return _decoder.decode(msgspec.json.encode(document))
+    except (msgspec.DecodeError, msgspec.EncodeError, TypeError, UnicodeEncodeError) as error:
+        raise InvalidInput(f"the operator document is not acceptable: {error}") from None
+
+
+def document_chain(document: Document) -> bytes:
+    """The operator chain (32 bytes) that a document belongs to."""
+    match document:
+        case (
+            LedgerOpened() | RulesetActivated() | Erasure() | Disclosure() | PackIssued() | PurposeDefined()
+            | ReconciliationReported()
+        ):  # fmt: skip
+            return ledger_chain()
+        case _:
+            return participant_chain(document.participant)
