@@ -20,16 +20,19 @@ from api.limiting import RateLimits
 from api.metrics import Metrics
 from api.observing import Observed, note_security_event
 from api.openapi import Documentation
+from api.problems import problem_of
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
 from api.routes import bundles, consents, events, log, operations, participants, receipts, submissions, tokens
+from api.standards.dialects import dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
+from api.standards.served import DIALECTS, STANDARDS
 from api.web import mount
 from api.wire import App, problem_reply, visit_of
 from ledger.errors import LedgerError
 
 ROUTERS = (
-    submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router, events.router, bundles.router,
-    tokens.router, operations.router,
+    submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
+    events.router, bundles.router, tokens.router, operations.router,
 )  # fmt: skip
 
 
@@ -69,9 +72,18 @@ def create_framework(node: Node) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
 
+    dialects = DIALECTS if node.office is not None else ()
+    if node.office is not None:
+        for router in STANDARDS:
+            app.include_router(router)
+
     def refuse(request: Request, error: LedgerError) -> Response:
         visit = visit_of(request.scope)
         note_security_event(error, visit)
+        dialect = dialect_for(dialects, request.url.path)
+        if dialect is not None:
+            visit.problem = problem_of(error).slug
+            return dialect.refusal(error, request)
         return problem_reply(error, visit, settings.base_url).response()
 
     async def on_refusal(request: Request, error: Exception) -> Response:

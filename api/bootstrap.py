@@ -14,6 +14,9 @@ from api.events.sender import EventSender
 from api.events.tokens import EventTokens
 from api.settings import Settings
 from api.slots import Slot, claim_slot, highwater_files
+from api.standards.gateway import Gateway
+from api.standards.notes import Notes
+from api.standards.office import Office
 from api.standards.receipts.subject import Contact, read_contacts
 from api.tokens.clients import Clients
 from api.tokens.external import ExternalIssuers
@@ -61,6 +64,8 @@ class Node:
     contacts: Mapping[str, Contact]
     """By participant id: how parties are reached, for receipts that people read."""
     slot: Slot | None = None
+    office: Office | None = None
+    """What outward standards need; None without a gateway."""
     sender: EventSender | None = None
     """Set in the process that also sequences, and in no command."""
     _running: bool = field(default=False, init=False)
@@ -88,6 +93,8 @@ class Node:
             self.ledger.keystore.close()
         self.once.close()
         self.events.store.close()
+        if self.office is not None:
+            self.office.notes.close()
         if self.slot is not None:
             self.slot.release()
 
@@ -131,7 +138,13 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file)),
     )
     contacts = read_contacts(settings.contacts_file)
-    return Node(settings, ledger, tokens, introspection, grants, guard, once, events, contacts, slot)
+    office = _office(settings, ledger)
+    return Node(settings, ledger, tokens, introspection, grants, guard, once, events, contacts, slot, office)
+
+
+def _office(settings: Settings, ledger: Ledger) -> Office | None:
+    gateway = Gateway.load(settings.gateway_file, ledger.origin)
+    return None if gateway is None else Office(ledger, gateway, Notes(settings.database_url, ledger.keystore))
 
 
 def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:

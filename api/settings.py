@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     """Public keys of the operator's clients, a JWK set. Default: `operator.jwks.json` in the state folder."""
     highwater_dir: Path = Path()
     """Folder of the high-water files; keep it out of the database's backups. Default: `highwater` in the state folder."""
+    gateway_file: Path = Path()
+    """The gateway that signs for participants who use an outward standard (docs/standards/gateway.md); without the file, no
+    standard is served. Default: `gateway.json` in the state folder; «consent-ledger gateway init» makes it."""
     policy_file: Path | None = None
     """The tlog-policy enclosed in bundles. Default: this log's key, without witnesses."""
 
@@ -135,6 +138,7 @@ class Settings(BaseSettings):
             "event_key_file": state / "event.key",
             "operator_jwks_file": state / "operator.jwks.json",
             "highwater_dir": state / "highwater",
+            "gateway_file": state / "gateway.json",
         }
         for name, value in fill.items():
             if getattr(self, name) == blank:

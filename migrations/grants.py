@@ -15,8 +15,8 @@ APPENDED: Final = ("entries", "tiles", "checkpoints", "used_challenges")
 """Read and inserted into, never changed."""
 MOVED: Final = ("consents", "credentials", "log_head", "event_cursor", "event_deliveries", "event_endpoints")
 """Also updated."""
-FORGOTTEN: Final = ("seen_tokens",)
-"""Also deleted from, when they have expired."""
+FORGOTTEN: Final = ("seen_tokens", "standard_notes")
+"""Also deleted from: tokens that have expired, notes of requests that came to nothing."""
 
 
 def grant(url: str, role: str) -> None:

@@ -86,8 +86,9 @@ class Grants:
             consent = self._consent_of(viewer, consent_id)
         except NotFound:
             return None
-        known = self._registry().participants
+        registry = self._registry()
+        known = registry.participants
         parties = [known.get(party) for party in (consent.terms.holder, consent.terms.recipient)]
         if any(party is None or party.suspended for party in parties):
             return None  # the ledger would deny each of its accesses
-        return consent if consent.status_at(int(now * 1000)) is Status.ACTIVE else None
+        return consent if consent.status_at(int(now * 1000), registry.removed) is Status.ACTIVE else None

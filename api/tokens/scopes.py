@@ -15,6 +15,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "recipient": frozenset(
         {
             "consents:read",
+            "consents:write",
             "events:manage",
             "events:read",
             "grant_management_query",
@@ -26,12 +27,15 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "technology-provider": frozenset({"receipts:read"}),
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
-WHILE_SUSPENDED: Final = frozenset({"consents:read", "events:read", "grant_management_revoke", "receipts:read"})
-"""A suspended participant still sees what it must end."""
+WHILE_SUSPENDED: Final = frozenset(
+    {"consents:read", "consents:write", "events:read", "grant_management_revoke", "receipts:read"}
+)
+"""A suspended participant still sees what it must end, and may end it; the rules refuse whatever else it writes."""
 
 SCOPES: Final[dict[str, str]] = {
     "bundle:read": "Export the log without evidence",
     "consents:read": "Read one's own consents and their histories",
+    "consents:write": "Ask for consents and end them in the words of an outward standard",
     "disclosure:open": "Open evidence for a case; each opening is itself recorded",
     "events:manage": "Set where one is told of events",
     "events:read": "Poll for one's own events, acknowledge them, read their deliveries",

@@ -167,3 +167,13 @@ event_deliveries: Final = Table(
     Index("event_deliveries_participant", "participant", "state", "idx"),
 )
 """Who is to be told of which entry, and whether it has been. Holds no consent id: what is sent is read from the log again."""
+
+standard_notes: Final = Table(
+    "standard_notes",
+    metadata,
+    Column("chain", LargeBinary(32), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("made_at", _Big, nullable=False),
+)
+"""What outward standards say of a consent beyond its terms (docs/standards), under the consent's data key."""

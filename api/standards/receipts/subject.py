@@ -118,7 +118,7 @@ class ReceiptSubject:
             origin=origin,
             consent_id=consent.consent_id,
             principal=consent.subject or consent.consent_id,
-            status=consent.status_at(now).value,
+            status=consent.status_at(now, registry.removed).value,
             version=consent.version,
             terms=terms,
             holder=_person(terms.holder, registry, contacts),

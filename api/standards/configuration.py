@@ -1,0 +1,67 @@
+"""The gateway's file: who it is, which keys it signs with, and what each holder has decided (docs/standards/gateway.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ledger.entries.fields import KeyId, ParticipantId
+from ledger.errors import InvalidInput
+
+FREQUENCY: Final = 4
+"""Accesses without the customer in one day, where nothing else was agreed (Commission Delegated Regulation (EU) 2018/389, 36(5)(b))."""
+
+
+class HolderOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one holder has decided about the standards it offers."""
+
+    zone: str = "UTC"
+    """IANA name of the zone in which the holder's days begin and end."""
+    frequency_per_day: Annotated[int, Meta(ge=1, le=10_000)] = FREQUENCY
+    """The most accesses a day without the customer that a consent may ask for, and what it gets when it asks for none."""
+    reauthenticate_days: Annotated[int, Meta(ge=0, le=3_650)] = 0
+    """How long an authentication of the customer stays good, in days; 0 = the standard's own."""
+    signatures_required: bool = False
+    """Refuse requests without a message signature, where the standard has one (UK: `x-jws-signature`)."""
+    options: dict[str, str] = {}
+    """Decisions that belong to one standard only; see its page."""
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"zone: {self.zone!r} is not the IANA name of a time zone") from None
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The zone."""
+        return ZoneInfo(self.zone)
+
+
+class GatewayFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`gateway.json`. Paths are relative to its folder."""
+
+    participant: ParticipantId
+    kid: KeyId
+    key_file: str
+    """The statement key: PKCS #8 PEM, mode 0600."""
+    message_kid: KeyId
+    message_key_file: str
+    """The key that signs messages (UK: PS256), registered for `client` use; PKCS #8 PEM, mode 0600."""
+    holders: dict[str, HolderOptions] = {}
+    """By participant id; a holder without an entry has the defaults."""
+
+
+_decoder: Final = msgspec.json.Decoder(GatewayFile)
+
+
+def read_gateway_file(path: Path) -> GatewayFile:
+    """Raises InvalidInput for another content."""
+    try:
+        return _decoder.decode(path.read_bytes())
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"{path} is not a gateway file: {error}") from None

@@ -1,0 +1,103 @@
+"""What a standard says of a consent beyond its terms: the request as it was worded, and what else an adapter must remember.
+
+A note is sealed under the consent's own data key, so that erasing the consent destroys its notes; and bound to its consent and
+name, so that one put in another's place does not open.
+
+Notes are never changed. They are written before the entry that rests on them. Their own commit does not wait for the disk, but both lie in one
+write-ahead log: when the entry is durable, so is what was written before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ledger.canonical import b64u
+from ledger.clock import Clock, SystemClock
+from ledger.entries.leaf import consent_chain
+from ledger.errors import BadEncoding, Unavailable
+from ledger.storage.engines import operations_engine
+from ledger.storage.tables import standard_notes as _notes
+from ledger.vault.keystore import KeyStore
+
+NOTE_LIMIT: Final = 64 * 1024
+"""Bytes of one note."""
+
+
+def details_hash(facts: bytes) -> str:
+    """`details_hash` of the terms that a request was turned into: b64u of the SHA-256 of its bytes."""
+    return b64u(hashlib.sha256(facts).digest())
+
+
+def facts_name(digest: str) -> str:
+    """The name of the note that holds the request with this `details_hash`."""
+    return f"facts:{digest}"
+
+
+class Notes:
+    """The table `standard_notes`. Thread-safe; blocking; raises Unavailable when the database does not answer."""
+
+    def __init__(self, url: str, keystore: KeyStore, clock: Clock | None = None) -> None:
+        self._engine = operations_engine(url)
+        self._keystore = keystore
+        self._clock = clock or SystemClock()
+        self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def add(self, consent_id: str, name: str, text: bytes) -> bool:
+        """Write a note, unless there is one of this name; whether it was written.
+
+        Raises BadEncoding above NOTE_LIMIT, NotFound for a consent that was erased.
+        """
+        if len(text) > NOTE_LIMIT:
+            raise BadEncoding(f"a note has at most {NOTE_LIMIT} bytes, not {len(text)}")
+        chain = consent_chain(consent_id)
+        sealed = self._keystore.ciphers([chain])[chain].seal(text, _place(chain, name))
+        row = {"chain": chain, "name": name, "sealed": sealed, "made_at": self._clock.now()}
+        with self._transaction() as connection:
+            done = connection.execute(self._insert(_notes).on_conflict_do_nothing(), row)
+            return bool(done.rowcount)
+
+    def read(self, consent_id: str, name: str) -> bytes | None:
+        """A note; None when there is none, or the consent was erased. Raises Corrupt."""
+        chain = consent_chain(consent_id)
+        with self._transaction() as connection:
+            query = select(_notes.c.sealed).where(_notes.c.chain == chain, _notes.c.name == name)
+            sealed = connection.execute(query).scalar_one_or_none()
+        cipher = self._keystore.existing([chain]).get(chain)
+        return None if sealed is None or cipher is None else cipher.open(sealed, _place(chain, name))
+
+    def names(self, consent_id: str, prefix: str) -> list[str]:
+        """The names of a consent's notes that begin so, oldest first."""
+        chain = consent_chain(consent_id)
+        query = select(_notes.c.name).where(_notes.c.chain == chain, _notes.c.name.startswith(prefix, autoescape=True))
+        with self._transaction() as connection:
+            return list(connection.execute(query.order_by(_notes.c.made_at, _notes.c.name)).scalars())
+
+    def remove(self, consent_id: str, name: str) -> None:
+        """Forget a note."""
+        chain = consent_chain(consent_id)
+        with self._transaction() as connection:
+            connection.execute(delete(_notes).where(_notes.c.chain == chain, _notes.c.name == name))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout) as error:
+            raise Unavailable("the notes of the standards cannot be read or written now") from error
+
+
+def _place(chain: bytes, name: str) -> bytes:
+    return f"consent-ledger/standard_notes/{chain.hex()}/{name}".encode()
