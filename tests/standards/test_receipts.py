@@ -66,7 +66,7 @@ def _words() -> set[str]:
     prefixes = {"https://w3id.org/dpv": "dpv", "https://w3id.org/dpv/pd": "pd"}
     known = set()
     for path in files("standards/w3c-dpv/*/*.csv"):
-        for row in csv.DictReader(path.open(encoding="utf-8")):
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
             place, _, term = row["iri"].partition("#")
             known.add(f"{prefixes.get(place, place)}:{term}")
     for path in files("standards/w3c-dpv/examples-*/*.jsonld"):
