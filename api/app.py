@@ -22,7 +22,18 @@ from api.observing import Observed, note_security_event
 from api.openapi import Documentation
 from api.problems import problem_of
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
-from api.routes import bundles, consents, events, log, operations, participants, receipts, submissions, tokens
+from api.routes import (
+    bundles,
+    consents,
+    events,
+    log,
+    operations,
+    participants,
+    receipts,
+    submissions,
+    tokens,
+    witnesses,
+)
 from api.standards.dialects import dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
 from api.standards.served import DIALECTS, STANDARDS
@@ -32,7 +43,7 @@ from ledger.errors import LedgerError
 
 ROUTERS = (
     submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
-    events.router, bundles.router, tokens.router, operations.router,
+    events.router, bundles.router, tokens.router, operations.router, witnesses.router,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,7 +13,7 @@ import migrations
 from api.events.delivery import Push
 from api.events.sender import EventSender
 from api.events.tokens import EventTokens
-from api.settings import Settings
+from api.settings import Settings, is_loopback
 from api.slots import Slot, claim_slot, highwater_files
 from api.standards.gateway import Gateway
 from api.standards.notes import Notes
@@ -26,13 +27,18 @@ from api.tokens.introspection import Introspection
 from api.tokens.keys import TokenSigner, read_key_set
 from api.tokens.once import Once
 from api.tokens.service import TokenService
+from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger
-from ledger.errors import Corrupt, NotFound
+from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound
 from ledger.highwater import HighWater
+from ledger.notes.keys import VerifierKey
+from ledger.notes.policy import Policy, parse_policy
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries
 from ledger.queries.tree import first_checkpoint_with
+from ledger.queries.witnessed import WitnessedQueries
+from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.events import EventStore
 
 
@@ -63,11 +69,16 @@ class Node:
     events: Events
     contacts: Mapping[str, Contact]
     """By participant id: how parties are reached, for receipts that people read."""
+    policy: Policy
+    """Whose cosignatures make a checkpoint witnessed."""
+    witnessed: WitnessedQueries
     slot: Slot | None = None
     office: Office | None = None
     """What outward standards need; None without a gateway."""
     sender: EventSender | None = None
     """Set in the process that also sequences, and in no command."""
+    asker: WitnessAsker | None = None
+    """Likewise; None too when the policy names no witness with an address."""
     _running: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -78,6 +89,13 @@ class Node:
             self._running = True
             if self.sender is not None:
                 self.sender.start()
+            if self.asker is not None:
+                self.asker.start()
+
+    def ask_witnesses(self) -> WitnessAsker | None:
+        """What asks the policy's witnesses; None when none of them has an address."""
+        asked = [witness for witness in self.policy.witnesses if witness.url]
+        return WitnessAsker(self.ledger, CosignatureStore(self.settings.database_url), asked) if asked else None
 
     def stop(self) -> None:
         """Finish what was submitted, close the databases, give the slot back."""
@@ -87,6 +105,8 @@ class Node:
         if self._running:
             if self.sender is not None:
                 self.sender.stop()
+            if self.asker is not None:
+                self.asker.stop()
             self.ledger.stop()
         else:
             self.ledger.store.close()
@@ -99,8 +119,8 @@ class Node:
             self.slot.release()
 
 
-def build_node(settings: Settings, *, sends_events: bool = False) -> Node:
-    """A node that is ready to start; a server's also tells the parties of consents.
+def build_node(settings: Settings, *, serves: bool = False) -> Node:
+    """A node that is ready to start; one that serves also tells the parties of consents and asks witnesses.
 
     Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
     """
@@ -109,8 +129,10 @@ def build_node(settings: Settings, *, sends_events: bool = False) -> Node:
         ledger = open_ledger(settings.node_config(slot.highwater_file))
         _check_all_highwater_files(settings, ledger)
         node = equip(settings, ledger, slot)
-        if sends_events and settings.events_enabled:
+        if serves and settings.events_enabled:
             node.sender = node.events.sender(development=settings.web.environment == "development")
+        if serves:
+            node.asker = node.ask_witnesses()
         return node
     except BaseException:
         slot.release()
@@ -137,9 +159,46 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         EventQueries(ledger.store, ledger.keystore),
         EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file)),
     )
-    contacts = read_contacts(settings.contacts_file)
-    office = _office(settings, ledger)
-    return Node(settings, ledger, tokens, introspection, grants, guard, once, events, contacts, slot, office)
+    policy = read_policy(settings, ledger.vkey)
+    return Node(
+        settings,
+        ledger,
+        tokens,
+        introspection,
+        grants,
+        guard,
+        once,
+        events,
+        read_contacts(settings.contacts_file),
+        policy,
+        WitnessedQueries(ledger.store, policy),
+        slot,
+        _office(settings, ledger),
+    )
+
+
+def read_policy(settings: Settings, vkey: VerifierKey) -> Policy:
+    """The policy of this log, which bundles enclose. Raises InvalidInput for one that does not read, or is of another log."""
+    if settings.policy_file is None:
+        return Policy(logs=(vkey,))
+    try:
+        policy = parse_policy(settings.policy_file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise NotFound(f"the policy file {settings.policy_file} does not exist") from None
+    except (BadEncoding, UnicodeDecodeError) as error:
+        raise InvalidInput(f"the policy file {settings.policy_file} does not read: {error}") from None
+    if vkey not in policy.logs:
+        raise InvalidInput(f"the policy file {settings.policy_file} does not name this log's key, {vkey.format()}")
+    for witness in policy.witnesses:
+        check_witness_url(witness.url)
+    return policy
+
+
+def check_witness_url(url: str) -> None:
+    """Raises InvalidInput unless `url` is empty, https, or plain http on this machine."""
+    parts = urlsplit(url)
+    if url and not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))):
+        raise InvalidInput(f"a witness is asked over https; plain http is for loopback only: {url}")
 
 
 def _office(settings: Settings, ledger: Ledger) -> Office | None:

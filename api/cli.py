@@ -26,11 +26,13 @@ from api.events.addresses import read_endpoint
 from api.logs import configure_logging
 from api.serving import serve as run_server
 from api.settings import Settings
+from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
 from api.version import version as installed_version
+from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
 from ledger.clock import SystemClock
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, NotFound
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
@@ -38,6 +40,10 @@ app = typer.Typer(
 )  # fmt: skip
 participants = typer.Typer(help="Participants and their keys, on the database directly.", no_args_is_help=True)
 app.add_typer(participants, name="participant")
+gateways = typer.Typer(help="The gateway of outward standards (docs/standards/gateway.md).", no_args_is_help=True)
+app.add_typer(gateways, name="gateway")
+witnesses = typer.Typer(help="Be a witness for another party's log (docs/witnesses.md).", no_args_is_help=True)
+app.add_typer(witnesses, name="witness")
 
 REFUSED = 1
 DEFECT = 3
@@ -135,6 +141,10 @@ def serve(
 def export(
     target: Annotated[Path, typer.Argument(help="A new folder, or a file that ends in .zip.")],
     evidence: Annotated[str, typer.Option(help="full, none, or FROM-TO (indexes, both included).")] = "full",
+    *,
+    witnessed: Annotated[
+        bool, typer.Option("--witnessed", help="As of the newest checkpoint that witnesses cosigned.")
+    ] = False,
     state: State = None,
 ) -> None:
     """Write a bundle of the whole log for an auditor (consent-verify bundle)."""
@@ -147,10 +157,12 @@ def export(
         writer: Target = ZipTarget(stack.enter_context(target.open("xb"))) if zipped else DirectoryTarget(target)
         policy = None if settings.policy_file is None else settings.policy_file.read_text()
         ledger = node.ledger
+        head = node.witnessed.checkpoint() if witnessed else None
         with progress_bar("evidence") as progress:
             size = export_bundle(
-                ledger.store, ledger.keystore, ledger.vkey, writer, disclose=disclose, policy=policy, progress=progress
-            )
+                ledger.store, ledger.keystore, ledger.vkey, writer, disclose=disclose, policy=policy, head=head,
+                progress=progress,
+            )  # fmt: skip
     print(f"{target}: {size} entries")
 
 
@@ -312,6 +324,64 @@ def participant_list(state: State = None) -> None:
                 if key.participant == one.id:
                     until = "" if key.revoked_at is None else f", revoked at {key.revoked_at}"
                     print(f"    {key.kid}  {key.alg}  {key.use}  added at {key.added_at}{until}")
+
+
+@witnesses.command("init")
+def witness_init(
+    folder: Annotated[Path, typer.Argument(help="New folder for the witness's key and memory.")],
+    name: Annotated[str, typer.Option(help="Its name, such as witness.regulator.example.")],
+) -> None:
+    """Make a witness's key."""
+    with told_in_a_sentence():
+        vkey = make_witness(folder, name)
+    print(f"The verifier key of this witness, for the logs and for their auditors:\n\n  {vkey.format()}")
+
+
+@witnesses.command("serve")
+def witness_serve(
+    folder: Annotated[Path, typer.Argument(help="The witness's folder.")],
+    log: Annotated[list[str], typer.Option(help="Verifier key of a log to witness; repeatable.")],
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; a proxy in front ends TLS.")] = 8010,
+) -> None:
+    """Cosign checkpoints of these logs until told to stop."""
+    configure_logging("info")
+    with told_in_a_sentence():
+        serve_witness(folder, log, port)
+
+
+@gateways.command("init")
+def gateway_init(
+    participant: Annotated[str, typer.Argument(help="Participant id of the gateway.")] = "gateway",
+    name: Annotated[str, typer.Option(help="The legal name of who answers for it.")] = "Gateway of this ledger",
+    state: State = None,
+) -> None:
+    """Make the gateway's keys, register it as a technology provider, and write gateway.json."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        file = make_gateway(node.ledger, settings.gateway_file, participant, name)
+    print(
+        f"{settings.gateway_file}: {file.participant} signs with {file.kid}. Start the servers anew to serve standards."
+    )
+
+
+@gateways.command("delegate")
+def gateway_delegate(
+    participant: Annotated[str, typer.Argument(help="The recipient or holder that lets the gateway act for it.")],
+    act: Annotated[list[str] | None, typer.Option(help="An act; repeatable. Default: what the standards need.")] = None,
+    state: State = None,
+) -> None:
+    """Record that a participant lets the gateway sign acts for it. Have its own signed word for that before you do so."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        if node.office is None:
+            raise NotFound("there is no gateway; «consent-ledger gateway init» makes it")
+        roles = node.ledger.registry.participant(participant).roles
+        needed = (RECIPIENT_ACTS if "recipient" in roles else ()) + (HOLDER_ACTS if "holder" in roles else ())
+        acts = tuple(sorted(set(act or needed)))
+        index = delegate(node.ledger, participant, node.office.gateway.participant, acts)
+    print(f"{participant}: entry {index} lets the gateway sign {', '.join(acts)}")
 
 
 def _record(state: Path | None, document: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ that ends is started again; what it had not acknowledged may be submitted again.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import signal
 import socket
@@ -16,25 +15,25 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import structlog
+import uvicorn
 
 from api.app import create_app
 from api.bootstrap import build_node, equip
 from api.logs import configure_logging
 from api.settings import Settings
+from api.supervising import Kept, Supervisor, when_orphaned
 from api.wire import App
 from ledger.assembly import open_front
 from ledger.errors import Unavailable
 from ledger.sequencer.desk import Desk
 
-log = structlog.get_logger("api.fleet")
-
 SOCKET_PATH_LIMIT: Final = 100
 """Unix allows some 107 bytes."""
-RESTART_SECONDS: Final = 0.2
 START_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 25.0
+"""A little more than the HTTP server takes at the most to finish its requests."""
 
 
 def desk_path(settings: Settings) -> Path:
@@ -60,64 +59,56 @@ class FrontFactory:
         return create_app(equip(self.settings, open_front(config, desk_path(self.settings))))
 
 
+def front(settings: Settings, options: dict[str, Any], listening: socket.socket) -> None:
+    """A front process: serve until told to stop."""
+    configure_logging(settings.log_level)
+    server = uvicorn.Server(uvicorn.Config(FrontFactory(settings), **options))
+
+    def end() -> None:
+        server.should_exit = True
+
+    when_orphaned(end)
+    server.run(sockets=[listening])
+
+
 def sequence(settings: Settings) -> None:
     """The sequencing process: run until told to stop."""
     configure_logging(settings.log_level)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    node = build_node(settings, sends_events=True)
+    when_orphaned(ended.set)
+    node = build_node(settings, serves=True)
     node.start()
     desk = Desk(node.ledger.sequencer, desk_path(settings))
-    parent = os.getppid()
-    while not ended.wait(1.0) and os.getppid() == parent:
-        pass
+    ended.wait()
     desk.close()
     node.stop()
 
 
-class SequencingProcess:
-    """Keeps the sequencing process of this node running."""
+def run_fleet(settings: Settings, options: dict[str, Any], listening: socket.socket) -> None:
+    """One sequencing process and `settings.workers` fronts on one socket, until told to stop.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        """Raises Unavailable when it ends, or does not listen within a minute."""
-        self._ended = threading.Event()
-        self._process = self._start()
-        self._await_desk()
-        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
-        self._keeper.start()
+    `options` are those of the HTTP server. Raises Unavailable when the sequencing process does not start.
+    """
+    supervisor = Supervisor(patience=PATIENCE_SECONDS)
+    try:
+        sequencing = Kept("sequencer", sequence, (settings,))
+        supervisor.add([sequencing])
+        _await_desk(settings, sequencing)
+        names = [f"front {number + 1}" for number in range(settings.workers)]
+        supervisor.add([Kept(name, front, (settings, options, listening)) for name in names])
+        supervisor.run()
+    finally:
+        supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes
 
-    def stop(self) -> None:
-        """Let it finish what it has, then end it."""
-        self._ended.set()
-        self._process.terminate()
-        self._keeper.join()
 
-    def _start(self) -> multiprocessing.process.BaseProcess:
-        process = multiprocessing.get_context("spawn").Process(
-            target=sequence, args=(self._settings,), name="sequencer"
-        )
-        process.start()
-        return process
-
-    def _await_desk(self) -> None:
-        """The fronts are started when there is somebody to hand commands to."""
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until and self._process.is_alive():
-            with socket.socket(socket.AF_UNIX) as line:
-                if line.connect_ex(os.fsencode(desk_path(self._settings))) == 0:
-                    return
-            time.sleep(0.05)
-        self._process.terminate()
-        raise Unavailable("the sequencing process did not start; its own log lines say why")
-
-    def _keep(self) -> None:
-        while True:
-            self._process.join()
-            if self._ended.is_set():
+def _await_desk(settings: Settings, sequencing: Kept) -> None:
+    """The fronts are started when there is somebody to hand commands to."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and sequencing.process.is_alive():
+        with socket.socket(socket.AF_UNIX) as line:
+            if line.connect_ex(os.fsencode(desk_path(settings))) == 0:
                 return
-            log.warning("the sequencing process ended and is started again", exit_code=self._process.exitcode)
-            if self._ended.wait(RESTART_SECONDS):
-                return
-            self._process = self._start()
+        time.sleep(0.05)
+    raise Unavailable("the sequencing process did not start; its own log lines say why")

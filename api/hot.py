@@ -43,7 +43,9 @@ class HotRoutes:
                 if path.startswith("/tile/"):
                     await (await self._tile(path, scope)).send(send)
                     return
-                if path.startswith("/receipts/"):
+                if (
+                    path.startswith("/receipts/") and path.count("/") == 2
+                ):  # what lies below a receipt is the framework's
                     await (await self._receipt(path, scope)).send(send)
                     return
         await self._app(scope, receive, send)

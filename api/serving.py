@@ -8,11 +8,10 @@ from typing import Any
 
 import structlog
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.bootstrap import build_node, short_lived
-from api.fleet import FrontFactory, SequencingProcess
+from api.fleet import run_fleet
 from api.logs import configure_logging
 from api.settings import Settings
 from api.wire import App
@@ -28,7 +27,7 @@ class AppFactory:
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
-        return create_app(build_node(self.settings, sends_events=True))
+        return create_app(build_node(self.settings, serves=True))
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -51,33 +50,26 @@ def serve(settings: Settings) -> None:
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
     configure_logging(settings.log_level)
     log.info("serving", address=settings.base_url, workers=settings.workers)
-    config = uvicorn.Config(**_options(settings))
+    options = _options(settings)
     if settings.workers == 1:
-        uvicorn.Server(config).run(sockets=[listening])
-        return
-    sequencing = SequencingProcess(settings)
-    try:
-        Multiprocess(config, sockets=[listening]).run()
-    finally:
-        sequencing.stop()
+        uvicorn.Server(uvicorn.Config(AppFactory(settings), **options)).run(sockets=[listening])
+    else:
+        run_fleet(settings, options, listening)
 
 
 def _options(settings: Settings) -> dict[str, Any]:
     return {
-        "app": AppFactory(settings) if settings.workers == 1 else FrontFactory(settings),
         "factory": True,
         "loop": "uvloop",
         "http": "httptools",
         "ws": "none",
         "lifespan": "on",
-        "workers": settings.workers,
         "log_config": None,
         "access_log": False,
         "server_header": False,
         "proxy_headers": settings.behind_tls_proxy,
         "forwarded_allow_ips": settings.trusted_proxies,
         "timeout_keep_alive": 30,
-        "timeout_worker_healthcheck": 60,  # a process that starts on a busy machine is not a dead one
         "timeout_graceful_shutdown": 20,
         "h11_max_incomplete_event_size": 32 * 1024,
     }

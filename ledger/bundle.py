@@ -115,22 +115,27 @@ def export_bundle(
     disclose: Disclose,
     policy: str | None = None,
     size: int | None = None,
+    head: tuple[int, str] | None = None,
     created: int | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Write a bundle of the log as of a committed `size` (default: the newest); how many entries it has.
 
+    `head` is a size with its checkpoint note, when it is to be one with cosignatures.
     `policy` is the tlog-policy text to enclose, by default the log's key without witnesses. Raises InvalidInput for a size
     that the log never signed.
     """
     with store.read() as connection:
         newest, _ = head_of(connection)
-        size = newest if size is None else size
+        if size is None:
+            size = newest if head is None else head[0]
         if not 1 <= size <= newest:
             raise InvalidInput(f"size must lie between 1 and the log's {newest}", member="size")
         signed, note = first_checkpoint_with(connection, size - 1)
         if signed != size:
             raise InvalidInput(f"no checkpoint of size {size} was signed; the next one has {signed}", member="size")
+        if head is not None and head[0] == size:
+            note = head[1]
         manifest = {
             "created": SystemClock().now() if created is None else created,
             "evidence": disclose.level,

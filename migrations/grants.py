@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import create_engine, make_url, pool, text
 
-APPENDED: Final = ("entries", "tiles", "checkpoints", "used_challenges")
+APPENDED: Final = ("entries", "tiles", "checkpoints", "used_challenges", "cosignatures")
 """Read and inserted into, never changed."""
 MOVED: Final = ("consents", "credentials", "log_head", "event_cursor", "event_deliveries", "event_endpoints")
 """Also updated."""

@@ -13,7 +13,7 @@ from ledger.entries.fields import KeyId, ParticipantId
 from ledger.errors import InvalidInput
 
 FREQUENCY: Final = 4
-"""Accesses without the customer in one day, where nothing else was agreed (Commission Delegated Regulation (EU) 2018/389, 36(5)(b))."""
+"""Accesses a day without the customer, unless otherwise agreed (Delegated Regulation (EU) 2018/389, art. 36(5)(b))."""
 
 
 class HolderOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""How each standard says no. Errors are raised once, in the ledger's words; the address tells in which dialect they are told."""
+"""How each standard says no. Errors are raised once, in the ledger's words; the address tells the dialect."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 A note is sealed under the consent's own data key, so that erasing the consent destroys its notes; and bound to its consent and
 name, so that one put in another's place does not open.
 
-Notes are never changed. They are written before the entry that rests on them. Their own commit does not wait for the disk, but both lie in one
-write-ahead log: when the entry is durable, so is what was written before it.
+Notes are never changed, and are written before the entry that rests on them. Their own commit does not wait for the disk, but
+both lie in one write-ahead log: when the entry is durable, so is what was written before it.
 """
 
 from __future__ import annotations

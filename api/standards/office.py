@@ -126,7 +126,7 @@ class Office:
         *,
         statement: str | None = None,
     ) -> Standing:
-        """Propose other terms for a consent; `wish` makes them from how it stands. Raises what `request` raises, and NotFound."""
+        """Propose other terms; `wish` makes them from how the consent stands. Raises what `request` raises, and NotFound."""
         before = self.standing(recipient, holder, consent_id)
         wished = self._terms(recipient, holder, wish(before), facts)
         if statement is None:
@@ -151,7 +151,7 @@ class Office:
         reason: str,
         statement: str | None = None,
     ) -> Standing:
-        """A step of the recipient: `consent.revoke`, `consent.terminate`, `consent.reject`. Raises NotFound, IllegalTransition, …"""
+        """A step of the recipient: `consent.revoke`, `.terminate`, `.reject`. Raises what `request` raises, and NotFound."""
         self.standing(recipient, holder, consent_id)
         if statement is None:
             text = self.gateway.make(act, recipient, by=by, consent_id=consent_id, reason=reason).text

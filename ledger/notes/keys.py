@@ -164,23 +164,32 @@ class Cosigner:
         return format_blob(time, crypto_sign(message, self._secret_key)[:_SIGNATURE_BYTES])
 
 
-def format_secret_key(name: str, seed: bytes) -> str:
-    """The text of a key file for a log key (without a final newline): keep it secret. Raises InvalidInput."""
-    vkey, _ = _key_pair(name, ED25519, seed)
-    return f"{_SECRET_PREFIX}{name}+{vkey.key_id.hex()}+{b64(bytes([ED25519]) + seed)}"
+def format_secret_key(name: str, seed: bytes, *, key_type: int = ED25519) -> str:
+    """The text of a key file for a log or a witness (without a final newline): keep it secret. Raises InvalidInput."""
+    vkey, _ = _key_pair(name, key_type, seed)
+    return f"{_SECRET_PREFIX}{name}+{vkey.key_id.hex()}+{b64(bytes([key_type]) + seed)}"
 
 
 def parse_secret_key(text: str) -> Ed25519NoteSigner:
-    """The signer whose key file reads exactly `text`. Raises BadEncoding, which never quotes the text."""
+    """The log's signer whose key file reads exactly `text`. Raises BadEncoding, which never quotes the text."""
+    return Ed25519NoteSigner(*_parse_secret(text, ED25519))
+
+
+def parse_cosigner(text: str) -> Cosigner:
+    """The witness whose key file reads exactly `text`. Raises BadEncoding, which never quotes the text."""
+    return Cosigner(*_parse_secret(text, COSIGNATURE))
+
+
+def _parse_secret(text: str, key_type: int) -> tuple[str, bytes]:
     parts = text.removeprefix(_SECRET_PREFIX).split("+", 2)
     if len(text) > _MAX_VKEY_CHARACTERS or not text.startswith(_SECRET_PREFIX) or len(parts) != 3:
         raise BadEncoding("a secret note key reads PRIVATE+KEY+name+8 hex digits+base64")
     material = unb64(parts[2], size=1 + _KEY_BYTES)
-    if material[0] != ED25519:
-        raise BadEncoding("the secret note key is not of type Ed25519")
-    if format_secret_key(parts[0], material[1:]) != text:
+    if material[0] != key_type:
+        raise BadEncoding(f"the secret note key is not of type 0x{key_type:02x}")
+    if format_secret_key(parts[0], material[1:], key_type=key_type) != text:
         raise BadEncoding("the key id in the secret note key is not that of its name and key")
-    return Ed25519NoteSigner(parts[0], material[1:])
+    return parts[0], material[1:]
 
 
 def _key_pair(name: str, key_type: int, seed: bytes) -> tuple[VerifierKey, bytes]:

@@ -1,7 +1,7 @@
 """The tables (migrations/versions hold their history; a test compares the two).
 
 Truth: `entries`, `checkpoints`. Rebuildable from them: `log_head`, `tiles`, `consents`. Short-lived: `seen_tokens`.
-Operational: `event_*`.
+Operational: `event_*`, `cosignatures`.
 `entries`, `checkpoints` and `tiles` refuse UPDATE and DELETE by triggers.
 """
 
@@ -127,6 +127,15 @@ seen_tokens: Final = Table(
 )
 """Digests of one-time tokens (client assertions, DPoP proofs) that must not be used twice before they expire."""
 
+cosignatures: Final = Table(
+    "cosignatures",
+    metadata,
+    Column("size", _Big, primary_key=True, autoincrement=False),
+    Column("witness", String(255), primary_key=True),
+    Column("line", String(1024), nullable=False),
+    Column("time", _Big, nullable=False),
+)
+"""Witnesses' lines under checkpoints, verified before they came here; `time` in POSIX seconds is the witness's."""
 
 event_cursor: Final = Table(
     "event_cursor",

@@ -201,7 +201,7 @@ def test_only_a_server_sends_and_only_if_it_may(sqlite_url: str, tmp_path: Path)
     settings = Settings(state_dir=tmp_path / "state", database_url=sqlite_url)
     initialise(settings, ORIGIN)
     for enabled, sends, expected in ((True, True, True), (True, False, False), (False, True, False)):
-        node = build_node(settings.model_copy(update={"events_enabled": enabled}), sends_events=sends)
+        node = build_node(settings.model_copy(update={"events_enabled": enabled}), serves=sends)
         assert (node.sender is not None) is expected
         node.stop()
 

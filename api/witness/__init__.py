@@ -1,0 +1,1 @@
+"""Witnesses: asking others to cosign our checkpoints, and being a witness for another log (docs/witnesses.md)."""

@@ -1,0 +1,78 @@
+"""Checkpoints that witnesses have cosigned, and receipts proved in them (docs/witnesses.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from ledger.errors import NotFound
+from ledger.notes.policy import Policy
+from ledger.planning.commands import Recorded
+from ledger.queries.tree import Prover, head_of
+from ledger.storage.log import LogStore
+from ledger.storage.tables import checkpoints, cosignatures
+from ledger.witnessing import with_cosignatures
+
+LOOKED_AT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far one witness has come."""
+
+    witness: str
+    size: int
+    time: int
+    """POSIX seconds, the witness's own clock."""
+
+
+class WitnessedQueries:
+    """Questions about witnessed checkpoints: those whose kept cosignatures meet the policy's quorum."""
+
+    def __init__(self, store: LogStore, policy: Policy) -> None:
+        self._store = store
+        self._policy = policy
+
+    def checkpoint(self, above: int = 0) -> tuple[int, str]:
+        """(size, note with the log's and the witnesses' lines) of the newest witnessed checkpoint of more than `above` entries.
+
+        Raises NotFound when there is none (yet).
+        """
+        with self._store.read() as connection:
+            return self._checkpoint(connection, above)
+
+    def proved(self, recorded: Recorded) -> Recorded:
+        """The same entry, proved in the newest witnessed checkpoint. Raises NotFound while none covers it."""
+        with self._store.read() as connection:
+            size, note = self._checkpoint(connection, recorded.index)
+            proof = tuple(Prover(connection, size).inclusion(recorded.index))
+        return msgspec.structs.replace(recorded, proof=proof, checkpoint=note)
+
+    def standings(self) -> list[Standing]:
+        """Every witness that has cosigned, with its latest cosignature; by name."""
+        latest = select(cosignatures.c.witness, func.max(cosignatures.c.size).label("size"))
+        newest = latest.group_by(cosignatures.c.witness).subquery()
+        joined = (cosignatures.c.witness == newest.c.witness) & (cosignatures.c.size == newest.c.size)
+        query = select(cosignatures.c.witness, cosignatures.c.size, cosignatures.c.time).join(newest, joined)
+        with self._store.read() as connection:
+            return [Standing(*row) for row in connection.execute(query.order_by(cosignatures.c.witness))]
+
+    def _checkpoint(self, connection: Connection, above: int) -> tuple[int, str]:
+        newest, _ = head_of(connection)
+        keys = {witness.vkey.name: witness.vkey for witness in self._policy.witnesses}
+        for size in _cosigned_sizes(connection, above, newest):
+            query = select(cosignatures.c.witness, cosignatures.c.line).where(cosignatures.c.size == size)
+            lines = [row for row in connection.execute(query.order_by(cosignatures.c.witness)) if row.witness in keys]
+            if self._policy.is_witnessed([keys[row.witness] for row in lines]):
+                note = connection.execute(select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar_one()
+                return size, with_cosignatures(note, [row.line for row in lines])
+        raise NotFound("no witnessed checkpoint covers this yet; witnesses are asked about once a second")
+
+
+def _cosigned_sizes(connection: Connection, above: int, newest: int) -> list[int]:
+    """Sizes with any cosignature, the newest first: at most LOOKED_AT, since old ones do not become witnessed later."""
+    query = select(cosignatures.c.size).where(cosignatures.c.size > above, cosignatures.c.size <= newest).distinct()
+    return list(connection.execute(query.order_by(cosignatures.c.size.desc()).limit(LOOKED_AT)).scalars())

@@ -1,0 +1,47 @@
+"""Keeping witnesses' cosignatures beside the checkpoints they are about. They prove what they prove wherever they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ledger.errors import Unavailable
+from ledger.storage.engines import operations_engine
+from ledger.storage.tables import cosignatures
+
+
+class CosignatureStore:
+    """The table `cosignatures`. Thread-safe; blocking; raises Unavailable when the database does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = operations_engine(url)
+        self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def put(self, size: int, lines: Mapping[str, tuple[str, int]]) -> None:
+        """Keep verified lines (witness → line, POSIX seconds) for the checkpoint of `size`; the first of a witness stays."""
+        rows = [{"size": size, "witness": name, "line": line, "time": time} for name, (line, time) in lines.items()]
+        if not rows:
+            return
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(self._insert(cosignatures).on_conflict_do_nothing(), rows)
+        except (DBAPIError, PoolTimeout) as error:
+            raise Unavailable("the database did not keep a cosignature; it will be asked for again") from error
+
+    def last_sizes(self) -> dict[str, int]:
+        """The largest size that each witness has cosigned."""
+        query = select(cosignatures.c.witness, func.max(cosignatures.c.size)).group_by(cosignatures.c.witness)
+        try:
+            with self._engine.connect() as connection:
+                return {row[0]: row[1] for row in connection.execute(query)}
+        except (DBAPIError, PoolTimeout) as error:
+            raise Unavailable("the database does not answer") from error

@@ -1,0 +1,82 @@
+"""Processes that are kept running: killed ones come again, and a signal to end is obeyed at once, whatever they do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, Pipe
+
+import pytest
+
+from api.supervising import Kept, Supervisor
+
+PATIENCE = 30.0
+
+
+def tell_and_wait(line: Connection, obedient: bool) -> None:
+    """Say who this is, then wait to be ended; a stubborn one does not hear SIGTERM."""
+    if not obedient:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    line.send(os.getpid())
+    threading.Event().wait()
+
+
+def never_told(line: Connection) -> None:
+    """A process that hangs before it has said a word."""
+    threading.Event().wait()
+
+
+def told(line: Connection) -> int:
+    assert line.poll(PATIENCE), "no process said that it runs"
+    pid: int = line.recv()
+    return pid
+
+
+@contextmanager
+def supervised(*kept: Kept, patience: float = PATIENCE) -> Iterator[Supervisor]:
+    supervisor = Supervisor(patience=patience)
+    try:
+        for one in kept:
+            supervisor.add([one])
+        yield supervisor
+    finally:
+        supervisor.stop()
+    assert not any(one.process.is_alive() for one in kept)
+
+
+def test_a_killed_process_is_started_again_and_the_signal_to_end_is_heard() -> None:
+    line, theirs = Pipe()
+    with supervised(Kept("one", tell_and_wait, (theirs, True))) as supervisor:
+        seen: list[int] = []
+
+        def kill_twice_then_end() -> None:
+            for _ in range(2):
+                seen.append(told(line))
+                os.kill(seen[-1], signal.SIGKILL)
+            seen.append(told(line))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        other = threading.Thread(target=kill_twice_then_end)
+        other.start()
+        supervisor.run()
+        other.join()
+    assert len(set(seen)) == 3
+
+
+def test_processes_that_hang_while_they_start_hold_up_no_signal() -> None:
+    _line, theirs = Pipe()
+    with supervised(Kept("one", never_told, (theirs,))) as supervisor:
+        threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start()
+        supervisor.run()
+
+
+@pytest.mark.timeout(60)
+def test_a_process_that_does_not_obey_is_killed_when_its_time_is_over() -> None:
+    line, theirs = Pipe()
+    stubborn = Kept("stubborn", tell_and_wait, (theirs, False))
+    with supervised(stubborn, patience=0.2):
+        told(line)
+    assert stubborn.process.exitcode == -signal.SIGKILL

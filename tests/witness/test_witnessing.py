@@ -1,0 +1,188 @@
+"""A log and its witnesses over HTTP: cosigned while it grows, and found out when it turns back or forks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.bootstrap import Node, build_node, initialise, read_policy
+from api.settings import Settings
+from api.witness.asking import WitnessAsker
+from api.witness.running import make_witness, open_witness
+from ledger.assembly import read_signer
+from ledger.bundle import DirectoryTarget, Disclose, export_bundle
+from ledger.errors import InvalidInput, NotFound
+from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
+from ledger.notes.keys import VerifierKey
+from ledger.notes.note import open_note
+from ledger.witnessing import AddCheckpoint
+from tests.api.service import Service, loopback, serving
+from tests.conformance import ROOT
+from tests.world import ORIGIN, World
+
+NAMES = ("regulator.example/w", "consumers.example/w", "banks.example/w")
+
+
+@dataclass
+class Witnessed:
+    """A served log with three witnesses, of whom two must cosign."""
+
+    service: Service
+    asker: WitnessAsker
+    urls: list[str]
+    keys: list[VerifierKey]
+    policy: Path
+
+
+def serve_witness(stack: ExitStack, folder: Path, log: str) -> str:
+    listening = loopback()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    stack.enter_context(serving(open_witness(folder, [log]), listening))
+    return url
+
+
+@contextmanager
+def witnessed_log(engine_url: str, folder: Path, *, serve: int = 3) -> Iterator[Witnessed]:
+    listening = loopback()
+    policy = folder / "policy"
+    settings = Settings(
+        state_dir=folder / "state", database_url=engine_url, port=listening.getsockname()[1], policy_file=policy
+    )
+    initialise(settings, ORIGIN)
+    log = read_signer(settings.log_key_file).vkey.format()
+    with ExitStack() as stack:
+        lines, urls, keys = [f"log {log}"], [], []
+        for number, name in enumerate(NAMES):
+            place = folder / f"witness-{number}"
+            keys.append(make_witness(place, name))
+            urls.append(serve_witness(stack, place, log) if number < serve else "http://127.0.0.1:1")
+            lines.append(f"witness w{number} {keys[-1].format()} {urls[-1]}")
+        policy.write_text("\n".join([*lines, "group quorum-of-two 2 w0 w1 w2", "quorum quorum-of-two", ""]))
+        node = build_node(settings)
+        asker = node.ask_witnesses()
+        assert asker is not None
+        stack.enter_context(serving(create_app(node), listening))
+        http = stack.enter_context(httpx.Client(base_url=settings.base_url, timeout=30, trust_env=False))
+        http.get("/health/live").raise_for_status()
+        try:
+            yield Witnessed(Service(node, settings.base_url, http), asker, urls, keys, policy)
+        finally:
+            asker.stop()
+
+
+def an_access(world: World) -> tuple[object, int]:
+    app = world.recipient()
+    consent = world.active_consent(app, world.holder())
+    return app, world.record(app.access(consent))[0].index
+
+
+def test_a_receipt_is_logged_at_once_and_witnessed_soon_after(engine_url: str, tmp_path: Path) -> None:
+    with witnessed_log(engine_url, tmp_path) as log:
+        service = log.service
+        app, index = an_access(service.world)
+        reader = service.as_(app)  # type: ignore[arg-type]
+        assert service.http.get("/checkpoint/witnessed").status_code == 404
+        assert reader.get(f"/receipts/{index}/witnessed").status_code == 404
+        assert set(log.asker.turn()) == set(NAMES)
+        note = service.http.get("/checkpoint/witnessed").text
+        assert {key.name for key, _ in open_note(note, [service.node.ledger.vkey, *log.keys]).verified} == {
+            ORIGIN,
+            *NAMES,
+        }
+        receipt = tmp_path / "receipt.json"
+        receipt.write_bytes(reader.get(f"/receipts/{index}/witnessed").content)
+        assert verified("receipt", receipt, log.policy) == 0
+        receipt.write_bytes(reader.get(f"/receipts/{index}").content)
+        assert verified("receipt", receipt, log.policy) == 3  # valid, below the quorum
+        # Later growth is proved to the witnesses from what they saw last.
+        an_access_more(service.world)
+        assert set(log.asker.turn()) == set(NAMES)
+        listed = service.http.get("/witnesses").json()
+        assert {one["size"] for one in listed["witnesses"]} == {service.size}
+        bundle = tmp_path / "bundle"
+        ledger = service.node.ledger
+        export_bundle(
+            ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(bundle), disclose=Disclose.full(),
+            policy=log.policy.read_text(), head=service.node.witnessed.checkpoint(),
+        )  # fmt: skip
+        assert verified("bundle", bundle, log.policy) == 0
+
+
+def an_access_more(world: World) -> None:
+    [participant] = [one for one in world.ledger.registry.participants.values() if "holder" in one.roles]
+    world.ledger.record_documents(
+        {"type": "participant.suspended", "v": 1, "participant": participant.id, "reason": "test"}
+    )
+
+
+def test_other_peoples_receipts_are_not_found_witnessed_either(engine_url: str, tmp_path: Path) -> None:
+    with witnessed_log(engine_url, tmp_path) as log:
+        _, index = an_access(log.service.world)
+        stranger = log.service.world.recipient("stranger")
+        log.asker.turn()
+        assert log.service.as_(stranger).get(f"/receipts/{index}/witnessed").status_code == 404
+
+
+def test_one_witness_away_is_no_harm_and_two_are(engine_url: str, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    with witnessed_log(engine_url, tmp_path / "one", serve=2) as log:
+        assert len(log.asker.turn()) == 2
+        assert set(log.asker.errors) == {NAMES[2]}
+        assert log.service.node.witnessed.checkpoint()[0] == log.service.size
+
+
+def test_without_a_quorum_nothing_counts_as_witnessed(tmp_path: Path) -> None:
+    with witnessed_log(f"sqlite:///{tmp_path / 'l.sqlite'}", tmp_path, serve=1) as log:
+        assert len(log.asker.turn()) == 1
+        with pytest.raises(NotFound):
+            log.service.node.witnessed.checkpoint()
+
+
+def test_a_second_history_under_the_same_key_is_refused_by_every_witness(tmp_path: Path) -> None:
+    with witnessed_log(f"sqlite:///{tmp_path / 'l.sqlite'}", tmp_path) as log:
+        log.asker.turn()
+        node: Node = log.service.node
+        size = log.service.size
+        signer = read_signer(node.settings.log_key_file)
+        for bigger in (size, size + 1):
+            forked = AddCheckpoint(size, (), sign_checkpoint(ORIGIN, bigger, bytes(32), signer)).format()
+            for url in log.urls:
+                assert httpx.post(f"{url}/add-checkpoint", content=forked).status_code == 422
+
+
+def test_a_log_that_went_back_is_told_so_by_its_witnesses(tmp_path: Path) -> None:
+    with witnessed_log(f"sqlite:///{tmp_path / 'l.sqlite'}", tmp_path) as log:
+        node = log.service.node
+        ahead = open_checkpoint(node.ledger.tree.checkpoint(), node.ledger.vkey).size + 5
+        signer = read_signer(node.settings.log_key_file)
+        note = sign_checkpoint(ORIGIN, ahead, bytes(32), signer)  # what was signed before the old backup was put back
+        for url in log.urls:
+            assert httpx.post(f"{url}/add-checkpoint", content=AddCheckpoint(0, (), note).format()).status_code == 200
+        assert log.asker.turn() == {}
+        assert all("rollback" in why for why in log.asker.errors.values())
+        assert len(log.asker.errors) == len(NAMES)
+
+
+@pytest.mark.parametrize("line", ["http://witness.example", "ftp://witness.example"])
+def test_a_witness_is_asked_over_https_only(tmp_path: Path, line: str) -> None:
+    settings = Settings(state_dir=tmp_path / "state", policy_file=tmp_path / "policy")
+    initialise(settings.model_copy(update={"policy_file": None}), ORIGIN)
+    vkey = read_signer(settings.log_key_file).vkey
+    witness = make_witness(tmp_path / "w", NAMES[0])
+    (tmp_path / "policy").write_text(f"log {vkey.format()}\nwitness w {witness.format()} {line}\nquorum w\n")
+    with pytest.raises(InvalidInput, match="https"):
+        read_policy(settings, vkey)
+
+
+def verified(what: str, path: Path, policy: Path) -> int:
+    """The exit status of the independent verifier."""
+    command = [sys.executable, "-m", "verifier.cli", what, str(path), "--policy", str(policy)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False).returncode
