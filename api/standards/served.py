@@ -6,7 +6,9 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from api.standards.brazil.dialect import BrazilDialect
+from api.standards.brazil.routes import router as brazil
 from api.standards.dialects import Dialect
 
-STANDARDS: Final[tuple[APIRouter, ...]] = ()
-DIALECTS: Final[tuple[Dialect, ...]] = ()
+STANDARDS: Final[tuple[APIRouter, ...]] = (brazil,)
+DIALECTS: Final[tuple[Dialect, ...]] = (BrazilDialect(),)

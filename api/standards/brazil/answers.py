@@ -49,13 +49,15 @@ def status_of(status: Status) -> str:
 
 def rejection_of(status: Status, change: Change) -> dict[str, Any]:
     """Why and by whom a consent ended."""
+    if change.reason == TIMED_OUT:
+        return {"rejectedBy": "ASPSP", "reason": {"code": "CONSENT_EXPIRED"}}
     match status:
         case Status.EXPIRED | Status.CONSUMED:
             by, code = "ASPSP", "CONSENT_MAX_DATE_REACHED"
         case Status.REJECTED:
             by, code = _BY.get(change.by, "ASPSP"), "CUSTOMER_MANUALLY_REJECTED"
             if change.by in ("holder", "system"):
-                code = "CONSENT_EXPIRED" if change.reason == TIMED_OUT else "CONSENT_TECHNICAL_ISSUE"
+                code = "CONSENT_TECHNICAL_ISSUE"
         case Status.REVOKED:
             by, code = _BY.get(change.by, "ASPSP"), "CUSTOMER_MANUALLY_REVOKED"
             if by == "ASPSP":

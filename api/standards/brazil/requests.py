@@ -155,15 +155,23 @@ def wish_of(asked: Asked, *, now: int, not_offered: Collection[str] = ()) -> Wis
     """
     codes = frozenset(asked.permissions)
     if codes & PERSONAL and codes & BUSINESS:
-        raise unprocessable("PERMISSAO_PF_PJ_EM_CONJUNTO", "permissions of a person and of a business are asked for together")
+        raise unprocessable(
+            "PERMISSAO_PF_PJ_EM_CONJUNTO", "permissions of a person and of a business are asked for together"
+        )
     if codes & BUSINESS and asked.business_entity is None:
-        raise unprocessable("INFORMACOES_PJ_NAO_INFORMADAS", "permissions of a business are asked for without businessEntity")
+        raise unprocessable(
+            "INFORMACOES_PJ_NAO_INFORMADAS", "permissions of a business are asked for without businessEntity"
+        )
     if codes & PERSONAL and asked.business_entity is not None:
-        raise unprocessable("PERMISSOES_PJ_INCORRETAS", "businessEntity is named, and permissions of a person are asked for")
+        raise unprocessable(
+            "PERMISSOES_PJ_INCORRETAS", "businessEntity is named, and permissions of a person are asked for"
+        )
     if codes == {ALWAYS}:
         raise unprocessable("SEM_PERMISSOES_FUNCIONAIS_RESTANTES", "RESOURCES_READ alone gives nothing")
     if not is_whole(codes):
-        raise unprocessable("COMBINACAO_PERMISSOES_INCORRETA", "the permissions are not whole groupings of consents 3.3.1")
+        raise unprocessable(
+            "COMBINACAO_PERMISSOES_INCORRETA", "the permissions are not whole groupings of consents 3.3.1"
+        )
     kept = codes - frozenset(not_offered)
     if not kept - {ALWAYS}:
         raise unprocessable("SEM_PERMISSOES_FUNCIONAIS_RESTANTES", "the holder offers none of these products")

@@ -6,18 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from api.standards.history import history_of
 from api.standards.receipts.dpv import dpv_receipt
 from api.standards.receipts.iso27560 import iso_receipt
 from api.standards.receipts.kantara import kantara
 from api.standards.receipts.subject import Contact, ReceiptSubject
 from ledger.app import Ledger
 from ledger.consent.state import Consent
-from ledger.entries.leaf import consent_chain
-from ledger.planning.commands import Recorded
-
-PAGE: Final = 500
-PAGES: Final = 4
-"""Pages of a consent's history that one receipt looks through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +41,9 @@ def receipt_for_people(
 
     `now` in milliseconds. The consent's pages for people use this too.
     """
-    recorded, complete = _events_of(ledger, consent)
+    recorded, complete = history_of(ledger, consent)
     subject = ReceiptSubject.of(
         consent, recorded, registry=ledger.registry, contacts=contacts, base_url=base_url, origin=ledger.origin, now=now,
         complete=complete,
     )  # fmt: skip
     return form.make(subject)
-
-
-def _events_of(ledger: Ledger, consent: Consent) -> tuple[list[Recorded], bool]:
-    """The consent's history, and whether it is whole. The entry that led to the present state is always in it."""
-    chain = consent_chain(consent.consent_id)
-    found: list[Recorded] = []
-    for page in range(PAGES):
-        entries = ledger.records.history_of_chain(chain, after=page * PAGE - 1, limit=PAGE)
-        found += entries
-        if len(entries) < PAGE:
-            return found, True
-    if all(entry.index != consent.basis for entry in found):
-        found += ledger.records.recorded([consent.basis])
-    return found, False
