@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from api.standards.brazil.dialect import BrazilDialect
 from api.standards.brazil.routes import router as brazil
 from api.standards.dialects import Dialect
+from api.standards.india.dialect import IndiaDialect
+from api.standards.india.routes import router as india
 
-STANDARDS: Final[tuple[APIRouter, ...]] = (brazil,)
-DIALECTS: Final[tuple[Dialect, ...]] = (BrazilDialect(),)
+STANDARDS: Final[tuple[APIRouter, ...]] = (brazil, india)
+DIALECTS: Final[tuple[Dialect, ...]] = (BrazilDialect(), IndiaDialect())

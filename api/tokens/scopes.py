@@ -11,7 +11,7 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
-    "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read"}),
+    "holder": frozenset({"consents:read", "consents:write", "events:manage", "events:read", "receipts:read"}),
     "recipient": frozenset(
         {
             "consents:read",

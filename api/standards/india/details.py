@@ -1,5 +1,6 @@
 """What an FIU asks for: ConsentDetail, exactly as the specification allows it, and the terms it comes to."""
 
+# ruff: noqa: N815  (members are named as the specification names them)
 from __future__ import annotations
 
 import math
