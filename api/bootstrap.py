@@ -11,12 +11,13 @@ import msgspec
 
 import migrations
 from api.events.delivery import Push
-from api.events.sender import EventSender
+from api.events.sender import EventSender, Outward
 from api.events.tokens import EventTokens
 from api.settings import Settings, is_loopback
 from api.slots import Slot, claim_slot, highwater_files
 from api.standards.gateway import Gateway
 from api.standards.notes import Notes
+from api.standards.notices import OutwardNotices
 from api.standards.office import Office
 from api.standards.receipts.subject import Contact, read_contacts
 from api.tokens.clients import Clients
@@ -50,9 +51,11 @@ class Events:
     queries: EventQueries
     tokens: EventTokens
 
-    def sender(self, *, development: bool) -> EventSender:
+    def sender(self, *, development: bool, outward: Outward | None = None) -> EventSender:
         """One that sends; several may exist, and one at a time works."""
-        return EventSender(self.queries, self.store, self.tokens, lambda: Push(development=development))
+        return EventSender(
+            self.queries, self.store, self.tokens, lambda: Push(development=development), outward=outward
+        )  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -62,6 +65,7 @@ class Node:
     settings: Settings
     ledger: Ledger
     tokens: TokenService
+    clients: Clients
     introspection: Introspection
     grants: Grants
     guard: TokenGuard
@@ -130,7 +134,10 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
         _check_all_highwater_files(settings, ledger)
         node = equip(settings, ledger, slot)
         if serves and settings.events_enabled:
-            node.sender = node.events.sender(development=settings.web.environment == "development")
+            node.sender = node.events.sender(
+                development=settings.web.environment == "development",
+                outward=None if node.office is None else OutwardNotices(node.office.gateway),
+            )
         if serves:
             node.asker = node.ask_witnesses()
         return node
@@ -164,6 +171,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         settings,
         ledger,
         tokens,
+        clients,
         introspection,
         grants,
         guard,

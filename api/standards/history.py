@@ -14,7 +14,7 @@ PAGES: Final = 4
 
 
 def history_of(ledger: Ledger, consent: Consent) -> tuple[list[Recorded], bool]:
-    """At most 2,000 entries, oldest first, and whether they are all. The one that led to the present state is always among them.
+    """At most 2,000 entries, oldest first, and whether they are all. The one that led to the present state is among them.
 
     Blocking. The caller has made sure that the reader may see the consent.
     """

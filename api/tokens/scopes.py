@@ -11,7 +11,9 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
-    "holder": frozenset({"consents:read", "consents:write", "events:manage", "events:read", "receipts:read"}),
+    "holder": frozenset(
+        {"admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read"}
+    ),
     "recipient": frozenset(
         {
             "consents:read",
@@ -23,7 +25,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "receipts:read",
         }
     ),
-    "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read"}),
+    "regulator": frozenset({"admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read"}),
     "technology-provider": frozenset({"receipts:read"}),
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
@@ -33,6 +35,7 @@ WHILE_SUSPENDED: Final = frozenset(
 """A suspended participant still sees what it must end, and may end it; the rules refuse whatever else it writes."""
 
 SCOPES: Final[dict[str, str]] = {
+    "admin:metrics.basic:read": "Read a holder's metrics as the Consumer Data Right has them",
     "bundle:read": "Export the log without evidence",
     "consents:read": "Read one's own consents and their histories",
     "consents:write": "Ask for consents and end them in the words of an outward standard",

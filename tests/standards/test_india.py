@@ -78,6 +78,16 @@ def _asked(service: Service, app: Party, **members: Any) -> str:
     return str(answer.json()["ConsentHandle"])
 
 
+def _is_error(answer: httpx.Response, document: dict[str, Any], name: str) -> None:
+    """An ErrorResponse with a code of the operation's own list.
+
+    The official file narrows each list by `allOf` to one that lacks the very codes it adds, so that none of those could ever be
+    sent; the lists are read one by one here (docs/standards/india.md, defects).
+    """
+    conforms(answer.json(), document, "#/definitions/ErrorResponse")
+    assert answer.json()["errorCode"] in document["definitions"][name]["properties"]["errorCode"]["enum"]
+
+
 def _code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["errorCode"]
 
@@ -136,7 +146,7 @@ def test_answers_are_signed_and_signatures_of_requests_are_checked(service: Serv
     ):  # fmt: skip
         answer = client.request("POST", WHERE + "/Consent", content=body, headers=headers | {"x-jws-signature": wrong})
         assert _code(answer) == (400, code)
-        conforms(answer.json(), document, "#/definitions/BadRequestConsent")
+        _is_error(answer, document, "BadRequestConsent")
 
 
 @pytest.mark.conformance
@@ -206,17 +216,17 @@ def test_what_is_refused_has_the_specifications_code(service: Service, document:
     for kind, (members, code) in WRONG.items():
         answer = _post(client, "/Consent", _wrapped(ConsentDetail=_detail(service, **members)))
         assert _code(answer) == (400, code), (kind, answer.text)
-        conforms(answer.json(), document, "#/definitions/BadRequestConsent")
+        _is_error(answer, document, "BadRequestConsent")
         assert "user@aa" not in answer.text
     unknown = _post(client, "/Consent", _wrapped(ConsentDetail=_detail(service)) | {"ver": "9.9.9"})
     assert _code(unknown) == (404, "NoSuchVersion")
-    conforms(unknown.json(), document, "#/definitions/NotFound")
+    _is_error(unknown, document, "NotFound")
     assert service.size == size
     body = _wrapped(ConsentDetail=_detail(service))
     assert _post(client, "/Consent", body).status_code == 200
     again = _post(client, "/Consent", body)
     assert _code(again) == (409, "IdempotencyError")
-    conforms(again.json(), document, "#/definitions/Conflict")
+    _is_error(again, document, "Conflict")
     assert again.json()["txnid"] == body["txnid"]
 
 

@@ -124,9 +124,9 @@ class Aggregator:
             jwt = read_jwt(message.signedConsent, typ=frozenset({None, "jwt"}), members=_SIGNED)
             key = self.ledger.registry.keys.get(text_claim(jwt.header, "kid", longest=64))
             if key is None or key.use != "client" or key.revoked_at is not None:
-                raise BadToken("its kid is not that of a client key")
+                raise BadToken("its kid is not that of a client key")  # noqa: TRY301
             if not self.ledger.registry.has_role(key.participant, "technology-provider"):
-                raise BadToken("its signer is no aggregator")
+                raise BadToken("its signer is no aggregator")  # noqa: TRY301
             jwt.verified(PublicKey(key.alg, dict(key.jwk), key.verify))
             payload = unb64u(message.signedConsent.split(".")[1])
             detail = msgspec.json.decode(payload, type=ConsentDetail)
