@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,11 +34,11 @@ from api.routes import (
     tokens,
     witnesses,
 )
-from api.standards.dialects import dialect_for
+from api.standards.dialects import Dialect, dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
 from api.standards.served import DIALECTS, STANDARDS
 from api.web import mount
-from api.wire import App, problem_reply, visit_of
+from api.wire import App, Receive, Scope, Send, problem_reply, visit_of
 from ledger.errors import LedgerError
 
 ROUTERS = (
@@ -113,7 +113,19 @@ def create_framework(node: Node) -> FastAPI:
     app.add_exception_handler(RequestValidationError, on_bad_parameters)
     app.add_exception_handler(HTTPException, on_framework_error)
     mount(app, node.ledger, settings)
+    app.router.default = _standards_first(app.router.default, dialects)
     return app
+
+
+def _standards_first(pages: App, dialects: Iterable[Dialect]) -> App:
+    """What is no route: the pages answer for it, but for addresses of a standard, where it is refused in its dialect."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and dialect_for(dialects, scope["path"]) is not None:
+            raise NoSuchRoute("nothing is served at this address")
+        await pages(scope, receive, send)
+
+    return answer
 
 
 def _bad_parameters(error: RequestValidationError) -> LedgerError:

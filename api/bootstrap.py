@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from api.events.sender import EventSender, Outward
 from api.events.tokens import EventTokens
 from api.settings import Settings, is_loopback
 from api.slots import Slot, claim_slot, highwater_files
+from api.standards.berlin.succession import Succession
 from api.standards.gateway import Gateway
 from api.standards.notes import Notes
 from api.standards.notices import OutwardNotices
@@ -36,7 +37,7 @@ from ledger.highwater import HighWater
 from ledger.notes.keys import VerifierKey
 from ledger.notes.policy import Policy, parse_policy
 from ledger.participants import Registry
-from ledger.queries.events import EventQueries
+from ledger.queries.events import EventQueries, Notice
 from ledger.queries.tree import first_checkpoint_with
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
@@ -51,11 +52,13 @@ class Events:
     queries: EventQueries
     tokens: EventTokens
 
-    def sender(self, *, development: bool, outward: Outward | None = None) -> EventSender:
-        """One that sends; several may exist, and one at a time works."""
+    def sender(
+        self, *, development: bool, also: Callable[[Notice], None] | None = None, outward: Outward | None = None
+    ) -> EventSender:
+        """One that sends; several may exist, and one at a time works. `also`, `outward`: see EventSender."""
         return EventSender(
-            self.queries, self.store, self.tokens, lambda: Push(development=development), outward=outward
-        )  # fmt: skip
+            self.queries, self.store, self.tokens, lambda: Push(development=development), also=also, outward=outward
+        )
 
 
 @dataclass(eq=False)
@@ -136,6 +139,7 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
         if serves and settings.events_enabled:
             node.sender = node.events.sender(
                 development=settings.web.environment == "development",
+                also=None if node.office is None else Succession(node.office, ledger.records),
                 outward=None if node.office is None else OutwardNotices(node.office.gateway),
             )
         if serves:

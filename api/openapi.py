@@ -32,6 +32,8 @@ TAGS: Final = {
     "participants": "Who may sign, with which keys.",
     "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
     "bundles": "The whole log to take home.",
+    "berlin-group": "Account information consents as NextGenPSD2 words them, errors too (docs/standards/berlin.md).",
+    "uk-open-banking": "Consents and events as the UK's Open Banking words them, errors too (docs/standards/uk.md).",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",
 }
@@ -184,6 +186,9 @@ def _schema_of_raw(kind: type) -> dict[str, Any]:
 
 
 _OURS: Final[dict[str, Any]] = {
+    "ForeignObject": {
+        "type": "object", "description": "As its own standard defines it: docs/standards names the official file.",
+    },
     "Problem": {
         "type": "object", "description": "What was refused, why, and where to read more (RFC 9457).",
         "required": ["type", "title", "status", "detail", "instance"],

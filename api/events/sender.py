@@ -72,9 +72,11 @@ class EventSender:
         *,
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
+        also: Callable[[Notice], None] | None = None,
         outward: Outward | None = None,
     ) -> None:
-        """`push` makes the pusher, on the event loop that will use it; `chance` is the jitter of retries; `outward` words
+        """`push` makes the pusher, on the event loop that will use it; `chance` is the jitter of retries. `also` is shown every
+        notice, in the log's order, at least once; when it raises Unavailable, it is shown the same ones again. `outward` words
         events for endpoints that take an outward standard's messages."""
         self._queries = queries
         self._store = store
@@ -83,6 +85,7 @@ class EventSender:
         self._push: Push | None = None
         self._clock = clock or SystemClock()
         self._chance = chance
+        self._also = also
         self._outward = outward
         self.name = f"{os.getpid()}-{b64u(os.urandom(9))}"
         self._leased_until = 0
@@ -187,9 +190,13 @@ class EventSender:
             below = min(size, first + CHUNK)
             if first >= below:
                 return
+            notices = self._queries.notices(first, below)
+            if self._also is not None:
+                for notice in notices:
+                    self._also(notice)
             new = [
                 NewDelivery(self._tokens.event_id(notice.index, party), notice.index, party, notice.act)
-                for notice in self._queries.notices(first, below)
+                for notice in notices
                 for party in notice.audience
             ]
             if not self._store.advance(first, below, new, now):

@@ -6,6 +6,8 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from api.standards.berlin import routes as berlin_routes
+from api.standards.berlin.errors import BerlinDialect
 from api.standards.brazil.dialect import BrazilDialect
 from api.standards.brazil.routes import router as brazil
 from api.standards.cdr.dialect import CdrDialect
@@ -13,6 +15,11 @@ from api.standards.cdr.routes import router as cdr
 from api.standards.dialects import Dialect
 from api.standards.india.dialect import IndiaDialect
 from api.standards.india.routes import router as india
+from api.standards.uk import events as uk_events
+from api.standards.uk import routes as uk_routes
+from api.standards.uk.errors import UkDialect
 
-STANDARDS: Final[tuple[APIRouter, ...]] = (brazil, cdr, india)
-DIALECTS: Final[tuple[Dialect, ...]] = (BrazilDialect(), CdrDialect(), IndiaDialect())
+STANDARDS: Final[tuple[APIRouter, ...]] = (
+    uk_routes.router, uk_events.router, berlin_routes.router, brazil, cdr, india
+)  # fmt: skip
+DIALECTS: Final[tuple[Dialect, ...]] = (UkDialect(), BerlinDialect(), BrazilDialect(), CdrDialect(), IndiaDialect())

@@ -41,7 +41,7 @@ def _routes(service: Service) -> list[tuple[str, str, str]]:
 
 ALLOWED = {
     "holder": {"consents:read", "events:manage", "events:read", "receipts:read"},
-    "recipient": {"consents:read", "events:manage", "events:read", "receipts:read"},
+    "recipient": {"consents:read", "consents:write", "events:manage", "events:read", "receipts:read"},
     "technology-provider": {"receipts:read"},
     "regulator": {"bundle:read", "disclosure:open", "log:read", "receipts:read"},
     "auditor": {"bundle:read", "log:read", "receipts:read"},

@@ -1,0 +1,128 @@
+"""Consent requests and what is told of a consent. Pure, but for the holder's zone."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from api.standards.berlin.access import access_from, permissions_of
+from api.standards.berlin.errors import Message, format_error
+from api.standards.configuration import HolderOptions
+from api.standards.json import NotJson, read_object
+from api.standards.office import Standing
+from api.standards.wish import Wish
+from api.standards.words import words
+from ledger.consent.state import BEFORE, Status
+
+STANDARD: Final = "berlin-group"
+VERSION: Final = "1.3"
+REAUTHENTICATE_DAYS: Final = 180
+"""How long an authentication is good (Delegated Regulation (EU) 2018/389, art. 10a, as amended by (EU) 2022/2360)."""
+NEVER: Final = date(9999, 12, 31)
+"""What a recipient sends that wants the longest validity there is."""
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MEMBERS: Final = ("access", "recurringIndicator", "validUntil", "frequencyPerDay", "combinedServiceIndicator")
+
+
+def read_consent(body: bytes, options: HolderOptions, now: int) -> Wish:
+    """What a consent request asks for at `now` (ms). Raises Message with the first thing that is wrong."""
+    try:
+        asked = read_object(body)
+    except NotJson as error:
+        raise format_error(str(error)) from None
+    missing = [name for name in _MEMBERS if name not in asked]
+    if missing:
+        raise format_error(f"{missing[0]} is needed", missing[0])
+    recurring, often = asked["recurringIndicator"], asked["frequencyPerDay"]
+    for name in ("recurringIndicator", "combinedServiceIndicator"):
+        if not isinstance(asked[name], bool):
+            raise format_error("must be true or false", name)
+    if type(often) is not int or often < 1:
+        raise format_error("must be a whole number from 1 on", "frequencyPerDay")
+    if asked["combinedServiceIndicator"]:
+        raise Message(400, "SESSIONS_NOT_SUPPORTED", "payments are not combined here", "combinedServiceIndicator")
+    if not recurring and often != 1:
+        raise Message(400, "PARAMETER_NOT_CONSISTENT", "a one-off access has the frequency 1", "frequencyPerDay")
+    permissions, filters = permissions_of(asked["access"])
+    return Wish(
+        permissions=permissions,
+        filters=filters,
+        standard=STANDARD,
+        standard_version=VERSION,
+        expires_at=_end_of(asked["validUntil"], options, now),
+        frequency_per_day=min(often, options.frequency_per_day),
+        once=not recurring,
+        reauthenticate_days=(options.reauthenticate_days or REAUTHENTICATE_DAYS) if recurring else 0,
+        utc_offset=_offset(options, now),
+    )
+
+
+def _end_of(said: Any, options: HolderOptions, now: int) -> int:
+    """The second at which a day is over in the holder's zone; 0 for the last day of all. Raises Message."""
+    if not isinstance(said, str) or not _DATE.fullmatch(said):
+        raise format_error("must be a date", "validUntil")
+    try:
+        day = date.fromisoformat(said)
+    except ValueError:
+        raise format_error("is no date that exists", "validUntil") from None
+    if day < datetime.fromtimestamp(now / 1000, options.tz).date():
+        raise Message(400, "PERIOD_INVALID", "must not lie in the past", "validUntil")
+    if day == NEVER:
+        return 0
+    return int(datetime.combine(day + timedelta(days=1), time(), options.tz).timestamp())
+
+
+def _offset(options: HolderOptions, now: int) -> int:
+    """Minutes from UTC to the holder's day, as they are when the consent is asked for."""
+    ahead = datetime.fromtimestamp(now / 1000, options.tz).utcoffset()
+    return 0 if ahead is None else int(ahead.total_seconds() // 60)
+
+
+def status_of(standing: Standing) -> str:
+    """`consentStatus`. An end is told as its author's where the framework has a word for the author."""
+    if standing.status in (Status.REVOKED, Status.TERMINATED):
+        return _ENDED_BY.get(standing.change.by, "expired")
+    return words("berlin").states[standing.status.value][VERSION]
+
+
+_ENDED_BY: Final = {"customer": "revokedByPsu", "guardian": "revokedByPsu", "recipient": "terminatedByTpp"}
+
+
+def word_consent(standing: Standing, options: HolderOptions) -> dict[str, Any]:
+    """The consent's information."""
+    terms = standing.terms
+    own = standing.facts is not None and terms.standard == STANDARD
+    last = NEVER if not terms.expires_at else _day((terms.expires_at - 1) * 1000, options)
+    return {
+        "access": read_object(standing.facts)["access"] if own and standing.facts else access_from(terms.permissions),
+        "recurringIndicator": not terms.once,
+        "validUntil": last.isoformat(),
+        "frequencyPerDay": terms.frequency_per_day or options.frequency_per_day,
+        "lastActionDate": _day(standing.changed_at, options).isoformat(),
+        "consentStatus": status_of(standing),
+    }
+
+
+def _day(milliseconds: int, options: HolderOptions) -> date:
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).astimezone(options.tz).date()
+
+
+def sca_status(standing: Standing, place: int) -> str:
+    """`scaStatus` of the authorisation that is the `place`-th of its consent (from 0): one for each customer who agreed."""
+    consent = standing.consent
+    agreed = consent.pending.authorisers if consent.pending is not None else consent.authorisers
+    if place < len(agreed):
+        return "finalised"
+    waits = consent.pending is not None or standing.status in BEFORE
+    return "received" if waits and standing.status not in _OVER else "failed"
+
+
+def may_be_authorised(standing: Standing) -> bool:
+    """Whether somebody may still agree to it."""
+    return standing.status in BEFORE or (standing.consent.pending is not None and standing.status not in _OVER)
+
+
+_OVER: Final = frozenset(
+    {Status.REJECTED, Status.EXPIRED, Status.REVOKED, Status.TERMINATED, Status.CONSUMED, Status.SUPERSEDED}
+)

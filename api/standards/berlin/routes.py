@@ -1,0 +1,305 @@
+"""Berlin Group NextGenPSD2: account information consents and their authorisations."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.access import NodeHere, serve
+from api.documents import answer, body
+from api.standards.berlin.consents import (
+    may_be_authorised,
+    read_consent,
+    sca_status,
+    status_of,
+    word_consent,
+)
+from api.standards.berlin.errors import Message, consent_unknown, echoed, format_error
+from api.standards.berlin.headers import ADDRESS, EXPLICIT, NOK_REDIRECT, REDIRECT, check_headers
+from api.standards.incoming import (
+    CONSENTS_READ,
+    CONSENTS_WRITE,
+    HOLDER_PATH,
+    BodyHere,
+    HolderHere,
+    OfficeHere,
+    RecipientHere,
+    StatementHere,
+)
+from api.standards.json import NotJson, read_object
+from api.standards.office import Office, Standing
+from api.standards.words import words
+from api.wire import read_body
+from ledger.errors import IllegalTransition, NotFound
+
+router: Final = APIRouter(dependencies=[Depends(check_headers)])
+ConsentId = Annotated[str, Path(alias="consentId", description="The consent's id", min_length=1, max_length=128)]
+AuthorisationId = Annotated[str, Path(alias="authorisationId", min_length=1, max_length=64)]
+_TAG: Final = "berlin-group"
+_CONSENTS: Final = f"{HOLDER_PATH}/v1/consents"
+_ONE: Final = _CONSENTS + "/{consentId:path}"
+_AUTHORISATION: Final = "authorisation:"
+_SCA_APPROACH: Final = {"aspsp-sca-approach": "REDIRECT"}
+_EXAMPLE: Final[dict[str, Any]] = {
+    "access": {"balances": [], "transactions": []}, "recurringIndicator": True, "validUntil": "2027-06-30",
+    "frequencyPerDay": 4, "combinedServiceIndicator": False,
+}  # fmt: skip
+_WRITE_PROBLEMS: Final = (
+    "bad-request",
+    "not-found",
+    "not-permitted",
+    "conflict",
+    "too-large",
+    "unsupported-media-type",
+)
+
+
+class Exchange:
+    """One request and the way to answer it."""
+
+    def __init__(self, request: Request, node: NodeHere, holder: HolderHere) -> None:
+        self.request = request
+        self._base = node.settings.base_url
+        self._holder = quote(holder)
+
+    def link(self, consent_id: str, below: str = "") -> dict[str, str]:
+        """A link to a consent, or to what lies below it."""
+        return {"href": f"/holders/{self._holder}/v1/consents/{quote(consent_id, safe=':')}{below}"}
+
+    def pages(self, consent_id: str) -> dict[str, str]:
+        """Where the customer authorises."""
+        return {"href": f"{self._base}/my/approve?consent={quote(consent_id, safe='')}"}
+
+    def answer(self, status: int, said: Any = None, headers: dict[str, str] | None = None) -> Response:
+        """The answer."""
+        more = {**echoed(self.request), "cache-control": "no-store"} | (headers or {})
+        if said is None:
+            return Response(status_code=status, headers=more)
+        return Response(msgspec.json.encode(said), status, more, media_type="application/json")
+
+
+ExchangeHere = Annotated[Exchange, Depends(Exchange)]
+
+
+def _find(office: Office, recipient: str, holder: str, consent_id: str) -> Standing:
+    try:
+        return office.standing(recipient, holder, consent_id)
+    except NotFound:
+        raise consent_unknown() from None
+
+
+def _authorisations(office: Office, consent_id: str) -> list[str]:
+    return [name.removeprefix(_AUTHORISATION) for name in office.notes.names(consent_id, _AUTHORISATION)]
+
+
+def _start(office: Office, request: Request, consent_id: str) -> str:
+    """A new authorisation, with the addresses to which the customer is sent afterwards."""
+    identifier = str(uuid.uuid4())
+    kept = {name: request.headers[name] for name in (REDIRECT, NOK_REDIRECT) if name in request.headers}
+    office.notes.add(consent_id, _AUTHORISATION + identifier, msgspec.json.encode(kept))
+    return identifier
+
+
+@serve(
+    router, "POST", _CONSENTS, access=CONSENTS_WRITE, tag=_TAG, operation_id="berlin_create_consent",
+    summary="NextGenPSD2: ask for an account information consent", request_body=body("ForeignObject", _EXAMPLE),
+    answers={201: answer("consentsResponse-201")}, problems=(*_WRITE_PROBLEMS, "not-acceptable"),
+)  # fmt: skip
+def post_consent(
+    exchange: ExchangeHere,
+    office: OfficeHere,
+    holder: HolderHere,
+    recipient: RecipientHere,
+    statement: StatementHere,
+    asked: BodyHere,
+) -> Response:
+    """`scaRedirect` leads to the pages of this ledger, where the customer authorises."""
+    request = exchange.request
+    if ADDRESS not in request.headers:
+        raise format_error("PSU-IP-Address is needed", "PSU-IP-Address")
+    office.require_holder(holder)
+    options = office.gateway.options(holder)
+    standing = office.request(recipient, holder, read_consent(asked, options, office.now), asked, statement=statement)
+    consent_id = standing.consent_id
+    links = {"self": exchange.link(consent_id), "status": exchange.link(consent_id, "/status")}
+    if request.headers.get(EXPLICIT) == "true":
+        links["startAuthorisation"] = exchange.link(consent_id, "/authorisations")
+    else:
+        started = _start(office, request, consent_id)
+        links["scaRedirect"] = exchange.pages(consent_id)
+        links["scaStatus"] = exchange.link(consent_id, f"/authorisations/{started}")
+    said = {"consentStatus": status_of(standing), "consentId": consent_id, "_links": links}
+    return exchange.answer(201, said, {"location": links["self"]["href"], **_SCA_APPROACH})
+
+
+@serve(
+    router, "GET", _ONE + "/status", access=CONSENTS_READ, tag=_TAG, operation_id="berlin_get_consent_status",
+    summary="NextGenPSD2: a consent's status", answers={200: answer("consentStatusResponse-200")},
+    problems=("bad-request", "not-found", "not-acceptable"),
+)  # fmt: skip
+def get_consent_status(
+    exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
+) -> Response:
+    """The effective one."""
+    standing = _find(office, recipient, holder, consent_id)
+    return exchange.answer(200, {"consentStatus": status_of(standing)})
+
+
+@serve(
+    router, "DELETE", _ONE, access=CONSENTS_WRITE, tag=_TAG, operation_id="berlin_delete_consent",
+    summary="NextGenPSD2: end a consent", answers={204: {"description": "It is ended: no access from here on"}},
+    problems=("bad-request", "not-found", "not-permitted", "illegal-transition", "not-acceptable"),
+)  # fmt: skip
+def delete_consent(
+    exchange: ExchangeHere,
+    office: OfficeHere,
+    holder: HolderHere,
+    recipient: RecipientHere,
+    statement: StatementHere,
+    consent_id: ConsentId,
+) -> Response:
+    """It is shown as `terminatedByTpp` from then on."""
+    standing = _find(office, recipient, holder, consent_id)
+    try:
+        office.step(
+            recipient, holder, consent_id, "consent.terminate", by="recipient", reason="recipient-delete",
+            statement=statement,
+        )  # fmt: skip
+    except IllegalTransition:
+        over = words("berlin").reasons[f"CONSENT_{standing.status.value}"]
+        raise Message(over.status, over.code, "the consent has ended already", "consentId") from None
+    return exchange.answer(204)
+
+
+@serve(
+    router, "POST", _ONE + "/authorisations", access=CONSENTS_WRITE, tag=_TAG, operation_id="berlin_start_authorisation",
+    summary="NextGenPSD2: start an authorisation", request_body=body("ForeignObject", {}),
+    answers={201: answer("startScaprocessResponse")}, problems=(*_WRITE_PROBLEMS, "not-acceptable"),
+)  # fmt: skip
+async def post_authorisation(
+    exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
+) -> Response:
+    """For the explicit start, and for each further customer of a consent that needs several."""
+    await _require_empty(exchange.request)
+    return await run_in_threadpool(_post_authorisation, exchange, office, holder, recipient, consent_id)
+
+
+def _post_authorisation(exchange: Exchange, office: Office, holder: str, recipient: str, consent_id: str) -> Response:
+    standing = _find(office, recipient, holder, consent_id)
+    if not may_be_authorised(standing):
+        raise Message(409, "STATUS_INVALID", "nobody can authorise this consent now", "consentId")
+    identifier = _start(office, exchange.request, consent_id)
+    place = _authorisations(office, consent_id).index(identifier)
+    said = {"scaStatus": sca_status(standing, place), "authorisationId": identifier,
+            "_links": _links(exchange, consent_id, identifier)}  # fmt: skip
+    return exchange.answer(201, said, _SCA_APPROACH)
+
+
+@serve(
+    router, "GET", _ONE + "/authorisations", access=CONSENTS_READ, tag=_TAG, operation_id="berlin_get_authorisations",
+    summary="NextGenPSD2: a consent's authorisations", answers={200: answer("authorisations")},
+    problems=("bad-request", "not-found", "not-acceptable"),
+)  # fmt: skip
+def get_authorisations(
+    exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
+) -> Response:
+    """Oldest first."""
+    _find(office, recipient, holder, consent_id)
+    return exchange.answer(200, {"authorisationIds": _authorisations(office, consent_id)})
+
+
+@serve(
+    router, "GET", _ONE + "/authorisations/{authorisationId}", access=CONSENTS_READ, tag=_TAG,
+    operation_id="berlin_get_sca_status", summary="NextGenPSD2: how far an authorisation is",
+    answers={200: answer("scaStatusResponse")}, problems=("bad-request", "not-found", "not-acceptable"),
+)  # fmt: skip
+def get_authorisation(
+    exchange: ExchangeHere,
+    office: OfficeHere,
+    holder: HolderHere,
+    recipient: RecipientHere,
+    consent_id: ConsentId,
+    authorisation_id: AuthorisationId,
+) -> Response:
+    """`received`, `finalised` or `failed`: what happens in between stays between the customer and the pages."""
+    standing = _find(office, recipient, holder, consent_id)
+    return exchange.answer(200, {"scaStatus": sca_status(standing, _place(office, consent_id, authorisation_id))})
+
+
+@serve(
+    router, "PUT", _ONE + "/authorisations/{authorisationId}", access=CONSENTS_WRITE, tag=_TAG,
+    operation_id="berlin_update_authorisation", summary="NextGenPSD2: name the customer of an authorisation",
+    request_body=body("ForeignObject", {}), answers={200: answer("updatePsuIdenticationResponse")},
+    problems=(*_WRITE_PROBLEMS, "not-acceptable"),
+)  # fmt: skip
+async def put_authorisation(
+    exchange: ExchangeHere,
+    office: OfficeHere,
+    holder: HolderHere,
+    recipient: RecipientHere,
+    consent_id: ConsentId,
+    authorisation_id: AuthorisationId,
+) -> Response:
+    """The customer signs in on the pages, whoever was named. Credentials are refused: they are no business of a recipient."""
+    await _require_empty(exchange.request)
+    return await run_in_threadpool(
+        _put_authorisation, exchange, office, holder, recipient, consent_id, authorisation_id
+    )
+
+
+def _put_authorisation(
+    exchange: Exchange, office: Office, holder: str, recipient: str, consent_id: str, authorisation_id: str
+) -> Response:
+    standing = _find(office, recipient, holder, consent_id)
+    status = sca_status(standing, _place(office, consent_id, authorisation_id))
+    if status != "received":
+        raise Message(409, "STATUS_INVALID", f"the authorisation is {status}", "authorisationId")
+    said = {"scaStatus": status, "_links": _links(exchange, consent_id, authorisation_id)}
+    return exchange.answer(200, said, _SCA_APPROACH)
+
+
+# Last of all that are read: a consent id may hold slashes, and would take the names of what lies below it.
+@serve(
+    router, "GET", _ONE, access=CONSENTS_READ, tag=_TAG, operation_id="berlin_get_consent",
+    summary="NextGenPSD2: an account information consent", answers={200: answer("consentInformationResponse-200_json")},
+    problems=("bad-request", "not-found", "not-acceptable"),
+)  # fmt: skip
+def get_consent(
+    exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
+) -> Response:
+    """One's own, whichever way it was made; what the framework has no word for is left out of `access`."""
+    standing = _find(office, recipient, holder, consent_id)
+    return exchange.answer(200, word_consent(standing, office.gateway.options(holder)))
+
+
+def _links(exchange: Exchange, consent_id: str, authorisation_id: str) -> dict[str, Any]:
+    return {
+        "scaRedirect": exchange.pages(consent_id),
+        "scaStatus": exchange.link(consent_id, f"/authorisations/{authorisation_id}"),
+    }
+
+
+def _place(office: Office, consent_id: str, authorisation_id: str) -> int:
+    known = _authorisations(office, consent_id)
+    if authorisation_id not in known:
+        raise Message(403, "RESOURCE_UNKNOWN", "there is no such authorisation of this consent", "authorisationId")
+    return known.index(authorisation_id)
+
+
+async def _require_empty(request: Request) -> None:
+    """Raises Message for credentials and methods: the redirect approach is the only one here."""
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return
+    said = await read_body(request.scope, request.receive, 4_096)
+    try:
+        asked = read_object(said)
+    except NotJson as error:
+        raise format_error(str(error)) from None
+    if asked:
+        raise Message(400, "PARAMETER_NOT_SUPPORTED", "customers authenticate on the pages only (redirect)")
