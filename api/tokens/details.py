@@ -42,6 +42,8 @@ class AccountInformation(Struct, frozen=True, forbid_unknown_fields=True, omit_d
     locations: Annotated[tuple[_Text, ...], Meta(max_length=8)] = ()
     """The holder's addresses that the token is meant for."""
     consent_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    expires_at: Annotated[int, Meta(ge=0, le=2**45)] = 0
+    """In a request for a consent: when it ends, in seconds; 0 = open-ended."""
 
 
 class _AnyDetail(Struct, frozen=True):

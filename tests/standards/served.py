@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from api.app import create_app
 from api.bootstrap import build_node, initialise, short_lived
 from api.settings import Settings
 from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from ledger.canonical import unb64u
 from tests.api.service import Service, loopback, serving
 from tests.conformance import files
 from tests.world import ORIGIN, ConsentInWorld, Party
@@ -65,7 +68,13 @@ def found(service: Service, party: Party, consent_id: str) -> ConsentInWorld:
     consent = service.node.ledger.records.consent(party.id, consent_id)
     terms = consent.pending.terms if consent.pending else consent.terms
     version = consent.version + (1 if consent.pending else 0)
-    return ConsentInWorld(consent_id, msgspec.to_builtins(terms), version)
+    known = ConsentInWorld(consent_id, msgspec.to_builtins(terms), version)
+    if not consent.subject:
+        return known
+    [companion, *_] = service.node.ledger.records.history_of_chain(consent.subject_chain)
+    statement = json.loads(companion.evidence or b"")["statements"][0]
+    customer = json.loads(unb64u(statement.split(".")[1]))["subject"]
+    return replace(known, subject=consent.subject, customer=customer)
 
 
 def authorise(service: Service, holder: Party, consent_id: str, **members: Any) -> ConsentInWorld:

@@ -16,6 +16,7 @@ from api.standards.brazil.permissions import BUSINESS, GROUPINGS, MEANING, codes
 from api.standards.brazil.requests import parse_time
 from api.standards.dialects import Refusal
 from api.standards.office import Change
+from api.standards.words import words
 from ledger.catalogue import CATALOGUES
 from ledger.consent.state import Status
 from tests.api.service import Service, TokenClient
@@ -238,6 +239,9 @@ def test_every_state_is_told_with_its_reason() -> None:
     }  # fmt: skip
     for (status, by, reason), (rejected_by, code) in said.items():
         assert rejection_of(status, change(by, reason)) == {"rejectedBy": rejected_by, "reason": {"code": code}}
+    assert {status.value: status_of(status) for status in Status} == {
+        status: told["3.3.1"] for status, told in words("brazil").states.items()
+    }
     assert {status_of(status) for status in Status} == {"AWAITING_AUTHORISATION", "AUTHORISED", "REJECTED"}
     assert CONFIRM_SECONDS == 3600
 

@@ -15,9 +15,10 @@ import httpx
 import pytest
 
 from api.refusals import BadRequest
-from api.standards.cdr.dialect import OF_REASON, TITLES, code_of_reason
+from api.standards.cdr.dialect import TITLES
 from api.standards.cdr.requests import DAY, SCOPES, YEAR, parse_scopes, parse_sharing, scopes_of, wish_of
 from api.standards.notices import OutwardNotices
+from api.standards.words import words
 from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey
 from ledger.catalogue import CATALOGUES
@@ -260,8 +261,11 @@ def test_codes_and_titles_are_those_of_the_standard() -> None:
         official_titles = {place + name: title for title, place, name in rows}
         for code, title in TITLES.items():
             assert official_titles[code] == title
-    assert set(OF_REASON.values()) <= set(TITLES)
-    assert code_of_reason("PERMISSION_MISSING").endswith("InvalidConsent")
+    said = words("cdr")
+    sent = {one.code for one in (*said.problems.values(), *said.reasons.values())} - {""}
+    assert sent <= official_titles.keys()
+    assert said.reasons["PERMISSION_MISSING"].code.endswith("Authorisation/InvalidConsent")
+    assert said.reasons["CONSENT_REVOKED"].code.endswith("Authorisation/RevokedConsent")
 
 
 def _notice(act: str, standard: str = "au-cds") -> Notice:

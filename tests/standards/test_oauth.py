@@ -10,11 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
+from api.standards.words import words
 from api.tokens.details import ACTIONS, actions_of, parse_details
 from ledger.canonical import unb64u
 from tests.api.service import ASSERTION_TYPE, Service, TokenClient, assertion
 from tests.conformance import files
 from tests.keys import KeyPair
+from tests.standards.kit import Stage
 from tests.world import ConsentInWorld, Party
 
 
@@ -272,3 +274,62 @@ def test_a_grant_has_the_collected_shape(sqlite_service: Service) -> None:
         shape = json.loads(path.read_text())["grant_management_query_response"]
         assert set(said) == set(shape)
         assert set(shape["authorization_details"][0]) <= set(said["authorization_details"][0])
+
+
+def _par(service: Service, party: Party, **form: str) -> httpx.Response:
+    assert party.client_key is not None
+    said = {
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": assertion(party.client_key, party.id, service.base_url),
+    }
+    return service.http.post("/holders/bank-a/oauth/par", data=said | form)
+
+
+@pytest.mark.conformance
+def test_a_pushed_request_becomes_a_grant_and_its_end_ends_its_tokens(played: Stage) -> None:
+    service, app, bank = played.service, played.recipients["tpp-1"], played.banks["bank-a"]
+    [shape] = _shapes()
+    answer = _par(service, app, authorization_details=json.dumps([shape]))
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["request_uri"].startswith("urn:ietf:params:oauth:request_uri:")
+    assert 10 <= answer.json()["expires_in"] <= 90
+    grant = answer.json()["grant_id"]
+    client = played.client()
+    assert client.get(f"/grants/{grant}").status_code == 404, "nobody has agreed yet"
+    consent = played.authorise(grant)
+    said = client.get(f"/grants/{grant}").json()["authorization_details"][0]
+    assert set(said["actions"]) == set(shape["actions"])
+    token = _bound_token(service, app, consent)
+    assert _introspect(service, bank, token)["active"] is True
+    assert played.client("tpp-2").request("DELETE", f"/grants/{grant}").status_code == 404
+    assert client.request("DELETE", f"/grants/{grant}").status_code == 204
+    assert _introspect(service, bank, token) == {"active": False}
+    assert played.last_statement(grant)["on_behalf_of"] == "tpp-1"
+    assert client.request("DELETE", f"/grants/{grant}").status_code == 404
+
+
+def test_a_grant_is_merged_and_replaced(played: Stage) -> None:
+    service, app = played.service, played.recipients["tpp-1"]
+
+    def push(action: str, actions: list[str], **form: str) -> httpx.Response:
+        details = json.dumps([{"type": "account_information", "actions": actions}])
+        return _par(service, app, grant_management_action=action, authorization_details=details, **form)
+
+    grant = push("create", ["list_accounts"]).json()["grant_id"]
+    first = played.authorise(grant)
+    for action, actions, now in (
+        ("merge", ["read_balances"], ["list_accounts", "read_balances"]), ("replace", ["read_balances"], ["read_balances"]),
+    ):  # fmt: skip
+        assert push(action, actions, grant_id=grant).json()["grant_id"] == grant
+        played.authorise(grant, subject=first.subject, customer=first.customer)
+        assert played.client().get(f"/grants/{grant}").json()["authorization_details"][0]["actions"] == now
+    for form, error in (({}, "invalid_request"), ({"grant_id": "nothing"}, "invalid_grant_id")):
+        answer = push("merge", ["read_balances"], **form)
+        assert (answer.status_code, answer.json()["error"]) == (400, error)
+    assert _par(service, app).json()["error"] == "invalid_request"
+    wrong = _par(service, app, authorization_details="[]")
+    assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_authorization_details")
+
+
+def test_the_page_says_which_permissions_each_action_needs() -> None:
+    assert {action: tuple(needed) for action, needed in words("oauth").permissions.items()} == ACTIONS

@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from api.standards.receipts.categories import dpv_of
+from api.standards.receipts.dpv import CONSENT_STATUS
 from api.standards.receipts.forms import FORMS
 from api.standards.receipts.subject import read_contacts
+from api.standards.words import words
+from ledger.catalogue import LATEST
 from ledger.errors import InvalidInput
 from tests.api.service import Service, running_service
 from tests.conformance import files
@@ -166,3 +170,12 @@ def test_a_contacts_file_with_unknown_members_is_refused(tmp_path: Path) -> None
     with pytest.raises(InvalidInput, match="contacts"):
         read_contacts(path)
     assert read_contacts(None) == {}
+
+
+def test_the_page_says_what_permissions_and_states_are_called() -> None:
+    said = words("receipts")
+    for term, permissions in said.permissions.items():
+        assert {dpv_of([permission])[0] for permission in permissions} == {term}
+    shared = {name for name, grade in LATEST.grades.items() if grade <= LATEST.max_grade}
+    assert {name for permissions in said.permissions.values() for name in permissions} == shared
+    assert {state: told["dpv-2.2"] for state, told in said.states.items()} == CONSENT_STATUS

@@ -15,6 +15,7 @@ from api.problems import problem_headers, problem_of
 from api.standards.brazil.answers import error_body
 from api.standards.brazil.requests import VERSION
 from api.standards.dialects import HOLDER, Refusal
+from api.standards.words import words
 from api.wire import Reply
 from ledger.errors import IllegalTransition, LedgerError
 
@@ -34,8 +35,6 @@ _TITLES: Final = {
     "PERMISSOES_PJ_INCORRETAS": "Permissões de PJ incorretas",
     "SEM_PERMISSOES_FUNCIONAIS_RESTANTES": "Sem permissões funcionais restantes",
 }
-_STATUS: Final = {409: 422, 413: 400}
-"""HTTP statuses that this standard does not have, and the ones that it has instead."""
 
 
 def interaction_id(request: Request) -> str | None:
@@ -63,13 +62,10 @@ class BrazilDialect:
     def refusal(self, error: LedgerError, request: Request) -> Response:
         """Codes of the standard where it has one; else the name of our own problem in its spelling."""
         problem = problem_of(error)
-        if isinstance(error, Refusal):
-            status, code = error.status, error.code
-        else:
-            status = _STATUS.get(problem.status, problem.status)
-            code = "ERRO_NAO_MAPEADO" if status == 422 else problem.slug.replace("-", "_").upper()
-            if isinstance(error, IllegalTransition) and request.method == "DELETE":
-                code = "CONSENTIMENTO_EM_STATUS_REJEITADO"
+        told = words("brazil").problems[problem.slug]
+        status, code = (error.status, error.code) if isinstance(error, Refusal) else (told.status, told.code)
+        if isinstance(error, IllegalTransition) and request.method == "DELETE":
+            code = "CONSENTIMENTO_EM_STATUS_REJEITADO"
         said = problem.meaning if status >= 500 else error.detail
         made = answer(request, status, error_body(code, _TITLES.get(code, problem.title), said, int(time.time())))
         for name, value in problem_headers(error).items():

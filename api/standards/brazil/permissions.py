@@ -5,47 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from api.standards.words import words
+
 ALWAYS: Final = "RESOURCES_READ"
 """Part of every grouping, and none by itself."""
 
-MEANING: Final[dict[str, tuple[str, ...]]] = {
-    "ACCOUNTS_READ": ("ReadAccountsDetail",),
-    "ACCOUNTS_BALANCES_READ": ("ReadBalances",),
-    "ACCOUNTS_TRANSACTIONS_READ": ("ReadTransactionsCredits", "ReadTransactionsDebits", "ReadTransactionsDetail"),
-    "ACCOUNTS_OVERDRAFT_LIMITS_READ": ("ReadAccountLimits",),
-    "CREDIT_CARDS_ACCOUNTS_READ": ("ReadCreditCards",),
-    "CREDIT_CARDS_ACCOUNTS_BILLS_READ": ("ReadCreditCardBills",),
-    "CREDIT_CARDS_ACCOUNTS_BILLS_TRANSACTIONS_READ": ("ReadCreditCardBills",),
-    "CREDIT_CARDS_ACCOUNTS_LIMITS_READ": ("ReadCreditCardLimits",),
-    "CREDIT_CARDS_ACCOUNTS_TRANSACTIONS_READ": ("ReadCreditCardTransactions",),
-    "CUSTOMERS_PERSONAL_IDENTIFICATIONS_READ": ("ReadPartyPSU",),
-    "CUSTOMERS_PERSONAL_ADITTIONALINFO_READ": ("ReadPartyPSU",),
-    "CUSTOMERS_BUSINESS_IDENTIFICATIONS_READ": ("ReadParty",),
-    "CUSTOMERS_BUSINESS_ADITTIONALINFO_READ": ("ReadParty",),
-    "FINANCINGS_READ": ("ReadFinancings",),
-    "FINANCINGS_SCHEDULED_INSTALMENTS_READ": ("ReadFinancings",),
-    "FINANCINGS_PAYMENTS_READ": ("ReadFinancings",),
-    "FINANCINGS_WARRANTIES_READ": ("ReadFinancings",),
-    "INVOICE_FINANCINGS_READ": ("ReadInvoiceFinancings",),
-    "INVOICE_FINANCINGS_SCHEDULED_INSTALMENTS_READ": ("ReadInvoiceFinancings",),
-    "INVOICE_FINANCINGS_PAYMENTS_READ": ("ReadInvoiceFinancings",),
-    "INVOICE_FINANCINGS_WARRANTIES_READ": ("ReadInvoiceFinancings",),
-    "LOANS_READ": ("ReadLoans",),
-    "LOANS_SCHEDULED_INSTALMENTS_READ": ("ReadLoans",),
-    "LOANS_PAYMENTS_READ": ("ReadLoans",),
-    "LOANS_WARRANTIES_READ": ("ReadLoans",),
-    "UNARRANGED_ACCOUNTS_OVERDRAFT_READ": ("ReadOverdrafts",),
-    "UNARRANGED_ACCOUNTS_OVERDRAFT_SCHEDULED_INSTALMENTS_READ": ("ReadOverdrafts",),
-    "UNARRANGED_ACCOUNTS_OVERDRAFT_PAYMENTS_READ": ("ReadOverdrafts",),
-    "UNARRANGED_ACCOUNTS_OVERDRAFT_WARRANTIES_READ": ("ReadOverdrafts",),
-    "RESOURCES_READ": ("ReadResources",),
-    "BANK_FIXED_INCOMES_READ": ("ReadInvestments",),
-    "CREDIT_FIXED_INCOMES_READ": ("ReadInvestments",),
-    "FUNDS_READ": ("ReadInvestments",),
-    "VARIABLE_INCOMES_READ": ("ReadInvestments",),
-    "TREASURE_TITLES_READ": ("ReadInvestments",),
-    "EXCHANGES_READ": ("ReadExchanges",),
-}
+MEANING: Final = {code: tuple(permissions) for code, permissions in words("brazil").permissions.items()}
 """Code to the catalogue's permissions. Several codes of one product are one permission here: the holder's interface, which
 knows which resource is asked for, tells them apart by the consent's own wording."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from api.refusals import BadRequest
 from api.standards.wish import Wish
+from api.standards.words import words
 from ledger.entries.terms import Purpose
 
 STANDARD: Final = "au-cds"
@@ -17,16 +18,7 @@ YEAR: Final = 31_536_000
 """The longest duration of sharing, in seconds: what is longer is cut."""
 DAY: Final = 86_400
 """Up to this duration a single collection is assumed; once-off access is given no longer either."""
-SCOPES: Final[dict[str, tuple[str, ...]]] = {
-    "bank:accounts.basic:read": ("ReadAccountsBasic", "ReadBalances"),
-    "bank:accounts.detail:read": ("ReadAccountsDetail",),
-    "bank:payees:read": ("ReadBeneficiariesDetail",),
-    "bank:regular_payments:read": ("ReadDirectDebits", "ReadScheduledPaymentsDetail"),
-    "bank:transactions:read": ("ReadTransactionsCredits", "ReadTransactionsDebits", "ReadTransactionsDetail"),
-    "common:customer.basic:read": ("ReadPartyPSU",),
-    "common:customer.detail:read": ("ReadParty", "ReadPartyPSU"),
-    "profile": ("ReadPartyPSU",),
-}
+SCOPES: Final = {scope: tuple(permissions) for scope, permissions in words("cdr").permissions.items()}
 """Scope to the catalogue's permissions: the data cluster that the scope opens."""
 _ALWAYS: Final = "openid"
 _ARRANGEMENT: Final = re.compile(r"[!-~]{1,128}")

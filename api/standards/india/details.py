@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from api.standards.dialects import Refusal
 from api.standards.wish import Wish
+from api.standards.words import words
 from ledger.entries.terms import Filter, Purpose
 
 STANDARD: Final = "india-aa"
@@ -20,20 +21,10 @@ VERSIONS: Final = ("2.0.0", "2.1.0")
 DAYS: Final = {"DAY": 1, "MONTH": 30, "YEAR": 365}
 """Days of a unit of DataLife and Frequency. A month of 30 days is the shortest that the standard could mean by 12 of them."""
 _BANK: Final = frozenset({"DEPOSIT", "RECURRING_DEPOSIT", "TERM_DEPOSIT"})
-_BANK_MEANING: Final[dict[str, tuple[str, ...]]] = {
-    "PROFILE": ("ReadParty",),
-    "SUMMARY": ("ReadAccountsDetail", "ReadBalances"),
-    "TRANSACTIONS": ("ReadTransactionsCredits", "ReadTransactionsDebits", "ReadTransactionsDetail"),
-}
-_OTHERS: Final[dict[str, str]] = {
-    "AIF": "ReadInvestments", "BONDS": "ReadInvestments", "CIS": "ReadInvestments", "CP": "ReadInvestments",
-    "DEBENTURES": "ReadInvestments", "EQUITIES": "ReadInvestments", "ETF": "ReadInvestments",
-    "GENERAL_INSURANCE": "ReadInsurance", "GOVT_SECURITIES": "ReadInvestments", "GSTR1_3B": "ReadTaxRecords",
-    "IDR": "ReadInvestments", "INSURANCE_POLICIES": "ReadInsurance", "INVIT": "ReadInvestments",
-    "LIFE_INSURANCE": "ReadInsurance", "MUTUAL_FUNDS": "ReadInvestments", "NPS": "ReadPensions", "REIT": "ReadInvestments",
-    "SIP": "ReadInvestments",
-}  # fmt: skip
-FI_TYPES: Final = _BANK | _OTHERS.keys()
+_MEANING: Final = words("india").permissions
+"""Of a consent type, for accounts at a bank; and of each other kind of data."""
+_TYPES: Final = frozenset({"PROFILE", "SUMMARY", "TRANSACTIONS"})
+FI_TYPES: Final = _BANK | (_MEANING.keys() - _TYPES)
 NOT_UNDERSTOOD: Final = frozenset({"OTHER"})
 """Allowed by the schema and refused here: nobody could say what was shared (docs/standards/india.md, by design not)."""
 _OPS: Final = {"=": "eq", "!=": "ne", ">": "gt", "<": "lt", ">=": "ge", "<=": "le"}
@@ -239,11 +230,11 @@ def permissions_of(detail: ConsentDetail) -> set[str]:
         raise refused("InvalidRequest", "fiTypes: OTHER is not offered: name the kind of data")
     if unknown:
         raise refused("InvalidRequest", "fiTypes holds a type that the specification does not have")
-    wanted = {_OTHERS[kind] for kind in detail.fiTypes if kind in _OTHERS}
+    wanted = {permission for kind in detail.fiTypes if kind not in _BANK for permission in _MEANING[kind]}
     if _BANK & set(detail.fiTypes):
-        wanted |= {permission for kind in detail.consentTypes for permission in _BANK_MEANING[kind]}
+        wanted |= {permission for kind in detail.consentTypes for permission in _MEANING[kind]}
     elif "PROFILE" in detail.consentTypes:
-        wanted |= set(_BANK_MEANING["PROFILE"])
+        wanted |= set(_MEANING["PROFILE"])
     return wanted
 
 

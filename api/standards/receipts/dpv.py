@@ -17,12 +17,13 @@ CONTEXT: Final[dict[str, str]] = {
 }
 """Prefixes, inside the document: no reader has to fetch anything."""
 _PROFILE: Final = "https://w3id.org/dpv/schema/dpv-27560"
-_STATUS: Final = {
+CONSENT_STATUS: Final = {
     "ACTIVE": "ConsentGiven", "AWAITING": "ConsentRequested", "CONSUMED": "ConsentExpired", "EXPIRED": "ConsentExpired",
     "PARTIAL": "ConsentRequested", "PAUSED": "ConsentStatusInvalidForProcessing", "REJECTED": "ConsentRefused",
     "REVOKED": "ConsentRevoked", "SUPERSEDED": "ConsentInvalidated", "SUSPENDED": "ConsentStatusInvalidForProcessing",
     "TERMINATED": "ConsentRevoked",
 }  # fmt: skip
+"""The vocabulary's word for each state."""
 _PURPOSE: Final = {
     "account-information": "ServiceProvision", "affordability": "CustomerSolvencyMonitoring",
     "budgeting": "ServiceProvision", "identity": "IdentityVerification", "lending": "CustomerSolvencyMonitoring",
@@ -92,7 +93,7 @@ def _record(subject: ReceiptSubject, address: str) -> dict[str, Any]:
 
 
 def _status(event: Event, subject: ReceiptSubject) -> dict[str, Any]:
-    term = _STATUS[event.status]
+    term = CONSENT_STATUS[event.status]
     if event.status == "REVOKED" and event.by == "customer":
         term = "ConsentWithdrawn"
     elif event.act == "consent.authorise" and event.version > 1 and event.status == "ACTIVE":
