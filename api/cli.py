@@ -5,92 +5,38 @@ Exit statuses: 0 done; 1 refused, the sentence on standard error says why; 2 wro
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import httpx
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import Progress
-from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
-from api.bootstrap import initialise, make_event_key, opened, short_lived
+from api.bootstrap import initialise, make_event_key, opened
 from api.checking import examine
-from api.events.addresses import read_endpoint
+from api.commanding import DEFECT, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.logs import configure_logging
+from api.participant_commands import delegations, participants, purposes, rulesets
 from api.serving import serve as run_server
-from api.settings import Settings
-from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.standards.commands import gateways
 from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
-from ledger.clock import SystemClock
-from ledger.errors import LedgerError, NotFound
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )  # fmt: skip
-participants = typer.Typer(help="Participants and their keys, on the database directly.", no_args_is_help=True)
 app.add_typer(participants, name="participant")
-gateways = typer.Typer(help="The gateway of outward standards (docs/standards/gateway.md).", no_args_is_help=True)
+app.add_typer(delegations, name="delegation")
+app.add_typer(purposes, name="purpose")
+app.add_typer(rulesets, name="ruleset")
 app.add_typer(gateways, name="gateway")
 witnesses = typer.Typer(help="Be a witness for another party's log (docs/witnesses.md).", no_args_is_help=True)
 app.add_typer(witnesses, name="witness")
-
-REFUSED = 1
-DEFECT = 3
-
-State = Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")]
-
-
-def settings_from(state: Path | None, **given: Any) -> Settings:
-    """Settings of the environment, with those given on the command line above them. Exits when they do not fit."""
-    chosen = {name: value for name, value in given.items() if value is not None}
-    if state is not None:
-        chosen["state_dir"] = state
-    try:
-        return Settings(**chosen)
-    except ValidationError as error:
-        for problem in error.errors():
-            place = ".".join(str(part) for part in problem["loc"])
-            fail(f"{place}: {problem['msg']}" if place else problem["msg"].removeprefix("Value error, "))
-        raise AssertionError("a validation error names a problem") from error
-
-
-def fail(sentence: str, status: int = REFUSED) -> NoReturn:
-    """Say why, and exit."""
-    print(f"consent-ledger: {sentence}", file=sys.stderr)
-    raise typer.Exit(status)
-
-
-@contextmanager
-def told_in_a_sentence() -> Iterator[None]:
-    """Turn what may go wrong into one sentence and an exit status."""
-    try:
-        yield
-    except LedgerError as error:
-        fail(error.detail)
-    except OSError as error:
-        fail(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        fail(f"the database did not do as asked ({str(cause).splitlines()[0]}); has «consent-ledger migrate» been run?")
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, shown to people only."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @app.command()
@@ -229,103 +175,6 @@ def version() -> None:
     print(installed_version())
 
 
-@participants.command("add")
-def participant_add(
-    participant: Annotated[str, typer.Argument(help="Participant id, such as bank-a.")],
-    role: Annotated[
-        list[str], typer.Option(help="holder, recipient, technology-provider, regulator, auditor; repeatable.")
-    ],
-    name: Annotated[str, typer.Option(help="Its legal name.")],
-    state: State = None,
-) -> None:
-    """Register a participant."""
-    _record(state, {"type": "participant.registered", "v": 1, "participant": participant, "name": name,
-                    "roles": sorted(set(role))})  # fmt: skip
-
-
-@participants.command("key")
-def participant_key(
-    participant: Annotated[str, typer.Argument(help="Participant id.")],
-    jwk: Annotated[Path, typer.Argument(help="File with the public key, a JWK.")],
-    kid: Annotated[str, typer.Option(help="Key id, unique in the log for ever.")],
-    alg: Annotated[str, typer.Option(help="EdDSA, ES256 or PS256.")] = "EdDSA",
-    use: Annotated[str, typer.Option(help="statement, or client for token requests.")] = "statement",
-    state: State = None,
-) -> None:
-    """Register a public key of a participant."""
-    with told_in_a_sentence():
-        try:
-            public = json.loads(jwk.read_bytes())
-        except ValueError:
-            fail(f"{jwk} is not JSON")
-    _record(state, {"type": "key.added", "v": 1, "participant": participant, "kid": kid, "alg": alg, "use": use,
-                    "jwk": public})  # fmt: skip
-
-
-@participants.command("revoke-key")
-def participant_revoke_key(
-    participant: Annotated[str, typer.Argument(help="Participant id.")],
-    kid: Annotated[str, typer.Argument(help="Key id.")],
-    reason: Annotated[str, typer.Option(help="A code, such as compromised or superseded.")] = "superseded",
-    state: State = None,
-) -> None:
-    """Revoke a key: it signs nothing above this entry."""
-    _record(state, {"type": "key.revoked", "v": 1, "participant": participant, "kid": kid, "reason": reason})
-
-
-@participants.command("suspend")
-def participant_suspend(
-    participant: Annotated[str, typer.Argument(help="Participant id.")],
-    reason: Annotated[str, typer.Option(help="A code, such as licence-withdrawn.")],
-    state: State = None,
-) -> None:
-    """Suspend a participant: it may only reduce sharing from here on."""
-    _record(state, {"type": "participant.suspended", "v": 1, "participant": participant, "reason": reason})
-
-
-@participants.command("reinstate")
-def participant_reinstate(
-    participant: Annotated[str, typer.Argument(help="Participant id.")],
-    reason: Annotated[str, typer.Option(help="A code.")],
-    state: State = None,
-) -> None:
-    """End a suspension."""
-    _record(state, {"type": "participant.reinstated", "v": 1, "participant": participant, "reason": reason})
-
-
-@participants.command("endpoint")
-def participant_endpoint(
-    participant: Annotated[str, typer.Argument(help="Participant id.")],
-    url: Annotated[str, typer.Argument(help="Where it is told of events, https://…")],
-    *,
-    enabled: Annotated[bool, typer.Option("--enabled/--disabled", help="Whether anything is sent there.")] = True,
-    state: State = None,
-) -> None:
-    """Say where a participant is told of what happens to its consents (docs/events.md)."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
-        known = node.ledger.registry.participant(participant)
-        read_endpoint(url, development=settings.web.environment == "development")
-        node.events.store.set_endpoint(known.id, url, enabled=enabled, now=SystemClock().now())
-    print(f"{participant}: {url}" + ("" if enabled else " (disabled)"))
-
-
-@participants.command("list")
-def participant_list(state: State = None) -> None:
-    """List participants and their keys."""
-
-    settings = settings_from(state)
-    with told_in_a_sentence(), short_lived(settings) as node:
-        registry = node.ledger.registry
-        for one in sorted(registry.participants.values(), key=lambda one: one.id):
-            print(f"{one.id}  {one.name}  [{', '.join(one.roles)}]{'  SUSPENDED' if one.suspended else ''}")
-            for key in sorted(registry.keys.values(), key=lambda key: key.added_at):
-                if key.participant == one.id:
-                    until = "" if key.revoked_at is None else f", revoked at {key.revoked_at}"
-                    print(f"    {key.kid}  {key.alg}  {key.use}  added at {key.added_at}{until}")
-
-
 @witnesses.command("init")
 def witness_init(
     folder: Annotated[Path, typer.Argument(help="New folder for the witness's key and memory.")],
@@ -347,50 +196,6 @@ def witness_serve(
     configure_logging("info")
     with told_in_a_sentence():
         serve_witness(folder, log, port)
-
-
-@gateways.command("init")
-def gateway_init(
-    participant: Annotated[str, typer.Argument(help="Participant id of the gateway.")] = "gateway",
-    name: Annotated[str, typer.Option(help="The legal name of who answers for it.")] = "Gateway of this ledger",
-    state: State = None,
-) -> None:
-    """Make the gateway's keys, register it as a technology provider, and write gateway.json."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
-        file = make_gateway(node.ledger, settings.gateway_file, participant, name)
-    print(
-        f"{settings.gateway_file}: {file.participant} signs with {file.kid}. Start the servers anew to serve standards."
-    )
-
-
-@gateways.command("delegate")
-def gateway_delegate(
-    participant: Annotated[str, typer.Argument(help="The recipient or holder that lets the gateway act for it.")],
-    act: Annotated[list[str] | None, typer.Option(help="An act; repeatable. Default: what the standards need.")] = None,
-    state: State = None,
-) -> None:
-    """Record that a participant lets the gateway sign acts for it. Have its own signed word for that before you do so."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
-        if node.office is None:
-            raise NotFound("there is no gateway; «consent-ledger gateway init» makes it")
-        roles = node.ledger.registry.participant(participant).roles
-        needed = (RECIPIENT_ACTS if "recipient" in roles else ()) + (HOLDER_ACTS if "holder" in roles else ())
-        acts = tuple(sorted(set(act or needed)))
-        index = delegate(node.ledger, participant, node.office.gateway.participant, acts)
-    print(f"{participant}: entry {index} lets the gateway sign {', '.join(acts)}")
-
-
-def _record(state: Path | None, document: dict[str, Any]) -> None:
-
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
-        [recorded] = node.ledger.record_documents(document)
-    print(f"{recorded.act}: entry {recorded.index}")
 
 
 def main() -> None:

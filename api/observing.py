@@ -48,7 +48,10 @@ class Observed:
         async def observed_send(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 visit.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id), *SECURITY_HEADERS]
+                said = list(message.get("headers", ()))
+                if not any(name == b"x-request-id" for name, _ in said):  # a standard may say whose id it is
+                    said.append((b"x-request-id", request_id))
+                message["headers"] = [*said, *SECURITY_HEADERS]
             await send(message)
 
         self._figures.in_work += 1

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.events.polling import Poll, PolledEvents
+from api.explaining.explain import ExplanationReply
 from api.problems import BY_SLUG, MEDIA_TYPE
 from api.reference import reference_page
 from api.routes.bundles import Opening
@@ -56,7 +57,8 @@ _RENAMED: Final = {
     "SubmissionReply": "Submission", "EntryReply": "Entry", "ConsentReply": "Consent", "PendingReply": "PendingVersion",
     "ConsentsReply": "Consents", "HistoryReply": "History", "ParticipantReply": "Participant", "KeyReply": "Key",
     "ParticipantsReply": "Participants", "ChangeReply": "Change", "EndpointReply": "Endpoint", "DeliveryReply": "Delivery",
-    "DeliveriesReply": "Deliveries",
+    "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
+    "StepReply": "ExplainedStep",
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
@@ -73,7 +75,8 @@ _SUBMISSION_EXAMPLE: Final = {
     "entries": [{
         "act": "access.request", "consent_id": "5f3c1a52-8a41-4c2e-9d3e-2f1f6f0a7b11", "index": 41, "time": 1795392000000,
         "outcome": {"basis": 40, "consent_version": 1, "decision": "allow", "obligations": {"directions": ["credit"],
-                    "from": 0, "masks": ["pan"], "to": 0}, "reasons": [], "ruleset": 1, "used_today": 0},
+                    "from": 0, "keep_until": 1803168000, "masks": ["pan"], "to": 0}, "reasons": [], "ruleset": 2,
+                    "used_today": 0},
         "receipt": _RECEIPT_EXAMPLE,
     }]
 }  # fmt: skip
@@ -161,7 +164,7 @@ def _schemas() -> dict[str, Any]:
     kinds = [
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
-        DeliveriesReply, Poll, PolledEvents, Receipt, AccessOutcome, ConsentOutcome,
+        DeliveriesReply, Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome, ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components([*kinds], schema_hook=_schema_of_raw, ref_template=template)

@@ -49,6 +49,8 @@ class Participant:
     registered_at: int
     suspended: bool = False
     removed: bool = False
+    reason: str = ""
+    """The code of the last change of its standing; empty while there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +155,11 @@ class Registry:
                 if participant.suspended == suspend:
                     state = "suspended" if suspend else "not suspended"
                     raise IllegalTransition(f"participant {participant.id!r} is {state} already")
-                return changed._with(replace(participant, suspended=suspend))
+                return changed._with(replace(participant, suspended=suspend, reason=document.reason))
             case ParticipantRemoved():
                 participant = self._present(document.participant)
                 gone = replace(changed, removed=self.removed | {participant.id})
-                return gone._with(replace(participant, removed=True))
+                return gone._with(replace(participant, removed=True, reason=document.reason))
             case DelegationGranted():
                 return self._delegate(changed, document)
             case DelegationEnded():

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from ledger.catalogue import LATEST
-from ledger.consent.state import Consent, Status
+from ledger.consent.state import Approval, Consent, Status
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
 from tests.ledger.kit import NOW, item, new_consent_id, reference, terms
@@ -21,13 +21,23 @@ permissions = st.lists(st.sampled_from([*LATEST.grades, "ReadMinds"]), min_size=
 accounts = st.lists(st.sampled_from(ACCOUNTS), max_size=4, unique=True).map(sorted)
 
 
+days = st.integers(1, 40)
+since_ruleset_2 = st.fixed_dictionaries(
+    {},
+    optional={
+        "reauthenticate_days": days, "reconfirm_days": days, "utc_offset": st.integers(-840, 840),
+        "filters": st.just([{"field": "amount", "op": "lt", "value": "100"}]),
+    },
+)  # fmt: skip
+
+
 @st.composite
 def any_terms(draw: st.DrawFn) -> Terms:
     """Well-formed terms, acceptable or not."""
     made = terms(
         starts_at=draw(seconds), expires_at=draw(seconds), frequency_per_day=draw(st.integers(0, 3)),
         grade=draw(st.integers(1, 5)), history_from=draw(seconds), history_to=draw(seconds), once=draw(st.booleans()),
-        permissions=draw(permissions), purpose={"code": draw(st.sampled_from(PURPOSES)), "text": "x"},
+        permissions=draw(permissions), **draw(since_ruleset_2), purpose={"code": draw(st.sampled_from(PURPOSES)), "text": "x"},
     )  # fmt: skip
     return msgspec.convert(made, Terms)
 
@@ -35,11 +45,14 @@ def any_terms(draw: st.DrawFn) -> Terms:
 @st.composite
 def consents(draw: st.DrawFn) -> Consent:
     """A consent in any state."""
-    return Consent(
+    approvals = tuple(Approval(reference(f"person-{n}"), tuple(draw(accounts))) for n in range(draw(st.integers(0, 2))))
+    made = Consent(
         consent_id=ID, version=draw(st.integers(1, 3)), status=draw(st.sampled_from(Status)), terms=draw(any_terms()),
-        accounts=tuple(draw(accounts)), basis=draw(st.integers(0, 99)),
+        separate=draw(st.sampled_from([(), ("provision",), ("provision", "sensitive")])), basis=draw(st.integers(0, 99)),
+        authenticated_at=draw(seconds), confirmed_at=draw(seconds),
         used_day=draw(st.sampled_from([-1, NOW // 86_400_000, NOW // 86_400_000 - 1])), used_today=draw(st.integers(0, 3)),
     )  # fmt: skip
+    return made.sharing(approvals, tuple(draw(accounts)), draw(accounts))
 
 
 @st.composite

@@ -10,18 +10,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from verifier.archive import Archive
+from verifier.archive import Archive, Unreadable
 from verifier.crypto.backend import select
-from verifier.errors import Code, Defect, Place, printable
+from verifier.errors import Code, Defect, NotFound, Place, Refuted, printable
 from verifier.facts import Found
 from verifier.findings import Findings
 from verifier.growth import WIDTH, Growth
-from verifier.leaf import Leaf
+from verifier.leaf import Leaf, parse_leaf
 from verifier.links import Links
 from verifier.policy import PolicyHead
 from verifier.replay import Replay
 from verifier.shards import Evidence
 from verifier.shelf import Shelf
+from verifier.tiles import MAX_BUNDLE, split_entries, tile_path
 from verifier.top import Top
 from verifier.tree import Tree
 from verifier.trust import Trust
@@ -81,7 +82,9 @@ class Auditor:
         self.backend = select(options.backend)
         self.top = top = Top(archive, trust, self.backend, self.findings)
         self.origin, self.size, self.level, self.head = top.origin, top.size, top.level, top.head
-        self.replay = Replay(self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend)
+        self.replay = Replay(
+            self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend, self._time_of
+        )
 
     # --- the pass -------------------------------------------------------------------------------------------
 
@@ -152,7 +155,7 @@ class Auditor:
             position = -1
             for (position, leaf), found in zip(group, results, strict=True):
                 if leaf is None:
-                    self.replay.lost += 1
+                    self.replay.lose(position)
                     continue
                 if self.options.evidence:
                     self.replay.add(position, leaf, found)
@@ -162,6 +165,16 @@ class Auditor:
                     self.options.watch(position, leaf, found)
             if self.options.progress is not None and position >= 0:
                 self.options.progress(position + 1, self.size)
+
+    def _time_of(self, index: int) -> int | None:
+        """The time of an entry out of its bundle: a report of the ledger names entries far back."""
+        n = index // WIDTH
+        width = min(WIDTH, self.size - n * WIDTH)
+        try:
+            entries = split_entries(self.archive.read(tile_path("entries", n, width), MAX_BUNDLE))
+            return parse_leaf(entries[index % WIDTH]).time
+        except (Refuted, Unreadable, NotFound, IndexError):
+            return None
 
     def _finish(self, root: bytes) -> None:
         self.findings.checked["entries"] += self.size - self.start

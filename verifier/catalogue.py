@@ -1,38 +1,75 @@
-"""The permissions of ruleset 1: what each implies and how grave it is (docs/spec/decisions.md, catalogue)."""
+"""The permissions of each ruleset: how grave each is, what implies it, what may not be shown without it
+(docs/spec/decisions.md, docs/spec/catalogue-2.json; a test holds the tables against that file).
+"""
 
 from __future__ import annotations
 
-RULESET = 1
-MAX_GRADE = 3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-_GRADE_1 = ("ReadProducts",)
-_GRADE_2 = ("ReadAccountsBasic", "ReadBeneficiariesBasic", "ReadOffers")
-_GRADE_3 = (
-    "ReadAccountsDetail",
-    "ReadBalances",
-    "ReadBeneficiariesDetail",
-    "ReadDirectDebits",
-    "ReadPAN",
-    "ReadParty",
-    "ReadPartyPSU",
-    "ReadScheduledPaymentsBasic",
-    "ReadScheduledPaymentsDetail",
-    "ReadStandingOrdersBasic",
-    "ReadStandingOrdersDetail",
-    "ReadStatementsBasic",
-    "ReadStatementsDetail",
-    "ReadTransactionsBasic",
-    "ReadTransactionsCredits",
-    "ReadTransactionsDebits",
-    "ReadTransactionsDetail",
-)
-GRADES: dict[str, int] = {
-    code: grade for grade, codes in ((1, _GRADE_1), (2, _GRADE_2), (3, _GRADE_3)) for code in codes
-}
+KNOWN_RULESETS = (1, 2)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """`grades`: permission -> grade. `implied_by`: permission -> the one that implies it. `masks`: mask -> the permissions
+    of which any lifts it. `separate`: grade -> the kinds of separate consent that terms of that grade must name."""
+
+    grades: Mapping[str, int]
+    implied_by: Mapping[str, str]
+    masks: Mapping[str, tuple[str, ...]]
+    separate: Mapping[int, tuple[str, ...]]
+    max_grade: int = 3
+
+    @cached_property
+    def implies(self) -> Mapping[str, str]:
+        """Permission -> the one it implies."""
+        return {strong: weak for weak, strong in self.implied_by.items()}
+
+    def cover(self, permissions: tuple[str, ...]) -> frozenset[str]:
+        """The permissions and those they imply."""
+        return frozenset(permissions) | {self.implies[code] for code in permissions if code in self.implies}
+
+
 _PAIRED = ("Accounts", "Beneficiaries", "ScheduledPayments", "StandingOrders", "Statements", "Transactions")
-IMPLIES: dict[str, str] = {f"Read{what}Detail": f"Read{what}Basic" for what in _PAIRED}
+_IMPLIED_BY = {f"Read{what}Basic": f"Read{what}Detail" for what in _PAIRED}
+_GRADES_1: dict[int, str] = {
+    1: "Products",
+    2: "AccountsBasic BeneficiariesBasic Offers",
+    3: "AccountsDetail Balances BeneficiariesDetail DirectDebits PAN Party PartyPSU ScheduledPaymentsBasic"
+    " ScheduledPaymentsDetail StandingOrdersBasic StandingOrdersDetail StatementsBasic StatementsDetail"
+    " TransactionsBasic TransactionsCredits TransactionsDebits TransactionsDetail",
+}
+_MORE_2: dict[int, str] = {
+    2: "Resources",
+    3: "AccountLimits CreditCardBills CreditCardLimits CreditCardTransactions CreditCards Exchanges Financings Insurance"
+    " Investments InvoiceFinancings Loans Overdrafts Pensions TaxRecords TrustedBeneficiaries",
+    4: "AuthenticationData BiometricData CardSecurityData",
+    5: "CriticalInfrastructureData",
+}
 
 
-def cover(permissions: tuple[str, ...]) -> frozenset[str]:
-    """The permissions and those they imply."""
-    return frozenset(permissions) | {IMPLIES[code] for code in permissions if code in IMPLIES}
+def _grades(*tables: Mapping[int, str]) -> dict[str, int]:
+    return {f"Read{name}": grade for table in tables for grade, names in table.items() for name in names.split()}
+
+
+CATALOGUES: dict[int, Catalogue] = {
+    1: Catalogue(_grades(_GRADES_1), _IMPLIED_BY, {"pan": ("ReadPAN",)}, {}),
+    2: Catalogue(
+        _grades(_GRADES_1, _MORE_2),
+        _IMPLIED_BY,
+        {
+            "account-number": ("ReadAccountsDetail",),
+            "beneficiary-account": ("ReadBeneficiariesDetail",),
+            "counterparty-account": ("ReadTransactionsDetail",),
+            "pan": ("ReadPAN",),
+            "party-identity": ("ReadParty", "ReadPartyPSU"),
+            "scheduled-payment-account": ("ReadScheduledPaymentsDetail",),
+            "standing-order-account": ("ReadStandingOrdersDetail",),
+            "statement-amount": ("ReadStatementsDetail",),
+            "transaction-text": ("ReadTransactionsDetail",),
+        },
+        {3: ("provision", "sensitive")},
+    ),
+}

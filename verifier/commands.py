@@ -15,8 +15,9 @@ from verifier.crypto.backend import Backend, select
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted
 from verifier.findings import Findings
-from verifier.messages import CODES, advice, code_sentence, word
+from verifier.messages import CODES, advice, code_sentence, reason_sentence, word
 from verifier.policy import PolicyHead
+from verifier.reasons import ASSERTED, FINDINGS, REASONS
 from verifier.result import Result
 from verifier.trust import Trust, parse_trust
 
@@ -168,6 +169,7 @@ def consent(arguments: argparse.Namespace, result: Result) -> Result:
 def receipt(arguments: argparse.Namespace, result: Result) -> Result:
     """Check one receipt."""
     from verifier.receipt import check_receipt
+    from verifier.story import told_reasons
 
     trust, backend = _trust(arguments, result), select()
     data = read_file(arguments.path, result)
@@ -192,9 +194,11 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
         result.facts.append(("index", f"{checked.leaf.number:,} ({checked.leaf.kind}, {_when(checked.leaf.time)})"))
     if checked.facts is not None:
         facts = checked.facts
-        result.facts.append(("act", f"{facts.act} {word('by', arguments.lang)} {facts.iss or 'the ledger'}"))
+        behalf = f" {word('for', arguments.lang)} {facts.behalf}" if facts.behalf else ""
+        result.facts.append(("act", f"{facts.act} {word('by', arguments.lang)} {facts.iss or 'the ledger'}{behalf}"))
         for name, value in (facts.outcome or {}).items():
-            result.facts.append((name, str(value)))
+            result.facts.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+        result.lines = [*told_reasons(facts, arguments.lang)]
     return _conclude(result, checked.head is not None and checked.head.witnessed)
 
 
@@ -343,12 +347,18 @@ def evidence(arguments: argparse.Namespace, result: Result) -> Result:
 
 
 def explain(arguments: argparse.Namespace, result: Result) -> Result:
-    """Explain a verdict code."""
-    code = arguments.code.upper()
-    if code not in CODES:
-        raise CannotCheck(f"no such code; the codes are {', '.join(CODES)}")
+    """Explain a verdict code, a reason for a denial, or a finding of a reconciliation."""
+    language, code = arguments.lang, arguments.code.upper()
     result.code = Code.VALID
-    result.lines = [f"{code}: {code_sentence(code, arguments.lang)}", advice(code, arguments.lang)]
+    if code in CODES:
+        result.lines = [f"{code}: {code_sentence(code, language)}", advice(code, language)]
+        return result
+    known = next((name for name in (code, arguments.code.lower()) if reason_sentence(name, language)), None)
+    if known is None:
+        raise CannotCheck(f"no such code; the codes are {', '.join([*CODES, *REASONS, *FINDINGS])}")
+    result.lines = [f"{known}: {reason_sentence(known, language)}"]
+    if known in ASSERTED:
+        result.lines.append(word("word", language))
     return result
 
 

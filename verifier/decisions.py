@@ -1,4 +1,4 @@
-"""Access decisions under ruleset 1: a total function of what lower indexes say (docs/spec/decisions.md)."""
+"""Access decisions under rulesets 1 and 2: a total function of what lower indexes say (docs/spec/decisions.md)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from verifier.catalogue import GRADES, MAX_GRADE, RULESET, cover
+from verifier.catalogue import CATALOGUES
 from verifier.consents import Consent, effective_status
 from verifier.encoding import Json, Object
 from verifier.participants import Registry
+from verifier.reasons import ASSERTED
 
-DAY_MS = 86_400_000
+DAY_SECONDS, DAY_MINUTES, MINUTE_MS = 86_400, 1_440, 60_000
 
 
 class Item(NamedTuple):
@@ -26,66 +27,117 @@ class Item(NamedTuple):
     purpose: str
 
 
-def decide(registry: Registry, consent: Consent | None, signer: str, relayed: bool, item: Item, time: int) -> Object:
-    """The outcome of an access at `time` (milliseconds) as the evidence must hold it."""
+class Asker(NamedTuple):
+    """Who asks: the signer, whom it acts for (itself, mostly), and whether a holder passes a recipient's request on."""
+
+    iss: str
+    party: str
+    relayed: bool
+
+
+def decide(
+    registry: Registry, consent: Consent | None, asker: Asker, item: Item, time: int, asserted: list[Json]
+) -> Object:
+    """The outcome of an access at `time` (milliseconds) as the evidence must hold it. `asserted`: what is taken on
+    somebody's word, see `asserted_of`."""
     reasons: list[Json] = []
-    own = consent is not None and signer == (consent.terms.holder if relayed else consent.terms.recipient)
-    if registry.is_suspended(signer):
+    iss, party, relayed = asker
+    own = consent is not None and party == (consent.terms.holder if relayed else consent.terms.recipient)
+    if registry.is_suspended(party) or (iss != party and registry.is_suspended(iss)):
         reasons.append("PARTICIPANT_SUSPENDED")
     if consent is None:
-        return _denied([*reasons, "CONSENT_UNKNOWN"])
+        return _denied(registry.ruleset, [*reasons, "CONSENT_UNKNOWN"])
     if not own:
-        return _denied([*reasons, "CONSENT_NOT_YOURS"])
+        return _denied(registry.ruleset, [*reasons, "CONSENT_NOT_YOURS"])
     if not reasons and registry.is_suspended(consent.terms.recipient if relayed else consent.terms.holder):
         reasons.append("PARTICIPANT_SUSPENDED")
-    reasons += _reasons(consent, item, time)
-    return {
+    reasons += _reasons(registry, consent, item, time)
+    denied = bool(reasons or asserted)
+    outcome: Object = {
         "basis": consent.basis,
         "consent_version": consent.version,
-        "decision": "deny" if reasons else "allow",
-        "obligations": {} if reasons else _obligations(consent, item),
+        "decision": "deny" if denied else "allow",
+        "obligations": {} if denied else _obligations(registry.ruleset, consent, item, time),
         "reasons": reasons,
-        "ruleset": RULESET,
+        "ruleset": registry.ruleset,
         "used_today": used_on(consent, time),
     }
+    if asserted:
+        outcome["asserted"] = asserted
+    return outcome
 
 
-def _denied(reasons: list[Json]) -> Object:
+def asserted_of(ruleset: int, claimed: Json, stated: Json) -> list[Json]:
+    """The asserted reasons that an outcome must hold, given those that it claims: the known ones, in their order, each
+    once, and never without those of the statement. Nobody can check that they are true."""
+    told = {code for codes in (claimed, stated) if isinstance(codes, list) for code in codes}
+    return [code for code in ASSERTED if code in told] if ruleset >= 2 and told else []
+
+
+def _denied(ruleset: int, reasons: list[Json]) -> Object:
     return {
         "basis": -1,
         "consent_version": 0,
         "decision": "deny",
         "obligations": {},
         "reasons": reasons,
-        "ruleset": RULESET,
+        "ruleset": ruleset,
         "used_today": 0,
     }
 
 
-def _reasons(consent: Consent, item: Item, time: int) -> Iterator[str]:
+def _reasons(registry: Registry, consent: Consent, item: Item, time: int) -> Iterator[str]:
     """Rows 4 to 11, in the order of the table."""
     terms = consent.terms
-    status = effective_status(consent, time)
+    status = effective_status(registry, consent, time)
     if status != "ACTIVE":
         yield f"CONSENT_{status}"
     if time < terms.starts_at * 1000:
         yield "CONSENT_NOT_STARTED"
-    if item.purpose != terms.purpose:
+    if status == "ACTIVE" and registry.ruleset >= 2:
+        yield from _overdue(consent, time)
+    purpose = registry.purposes.get(terms.purpose)
+    if item.purpose != terms.purpose or (purpose is not None and not purpose.permissions.issuperset(item.permissions)):
         yield "PURPOSE_MISMATCH"
-    if not set(item.accounts).issubset(consent.accounts):
-        yield "ACCOUNT_NOT_IN_CONSENT"
-    yield from _scope(terms.permissions, terms.grade, item.permissions)
+    if item.accounts and not set(item.accounts).issubset(consent.accounts):
+        yield from _accounts(consent, item.accounts)
+    yield from _scope(registry.ruleset, terms.permissions, terms.grade, item.permissions)
     if not _windows_meet(item, terms.history_from, terms.history_to):
         yield "WINDOW_EXCEEDED"
     if not item.customer_present and 0 < terms.frequency_per_day <= used_on(consent, time):
         yield "FREQUENCY_EXCEEDED"
 
 
+def _overdue(consent: Consent, time: int) -> Iterator[str]:
+    """Rows 5a to 5c."""
+    terms = consent.terms
+    for reason, days, since in (
+        ("REAUTHENTICATION_REQUIRED", terms.reauthenticate_days, consent.authenticated_at),
+        ("RECONFIRMATION_OVERDUE", terms.reconfirm_days, consent.confirmed_at),
+    ):
+        if days and time >= (since + days * DAY_SECONDS) * 1000:
+            yield reason
+    if terms.separate_consents and not set(terms.separate_consents).issubset(consent.given.separate):
+        yield "SEPARATE_CONSENT_MISSING"
+
+
+def _accounts(consent: Consent, asked: tuple[str, ...]) -> Iterator[str]:
+    """Rows 7 to 7b."""
+    rest, waiting = set(asked) - set(consent.accounts), consent.waiting
+    if rest - waiting - set(consent.withdrawn):
+        yield "ACCOUNT_NOT_IN_CONSENT"
+    if rest & waiting:
+        yield "ACCOUNT_APPROVAL_PENDING"
+    if rest & set(consent.withdrawn):
+        yield "ACCOUNT_APPROVAL_WITHDRAWN"
+
+
 @lru_cache(maxsize=8192)
-def _scope(granted: tuple[str, ...], grade: int, asked: tuple[str, ...]) -> tuple[str, ...]:
+def _scope(ruleset: int, granted: tuple[str, ...], grade: int, asked: tuple[str, ...]) -> tuple[str, ...]:
     """Rows 8 and 9."""
-    missing = not cover(granted).issuperset(asked)
-    grave = any(GRADES.get(code, 99) > min(grade, MAX_GRADE) for code in asked)
+    catalogue = CATALOGUES[ruleset]
+    missing = not catalogue.cover(granted).issuperset(asked)
+    grave = any(catalogue.grades.get(code, 99) > min(grade, catalogue.max_grade) for code in asked)
     return ("PERMISSION_MISSING",) * missing + ("GRADE_EXCEEDED",) * grave
 
 
@@ -101,27 +153,48 @@ def _earlier(a: int, b: int) -> int:
     return min(a, b) if a and b else a or b
 
 
-def _obligations(consent: Consent, item: Item) -> Object:
-    directions, masks = _fields(consent.terms.permissions)
-    return {
-        "directions": list(directions),
-        "from": max(item.since, consent.terms.history_from),
-        "masks": list(masks),
-        "to": _earlier(item.until, consent.terms.history_to),
+def _obligations(ruleset: int, consent: Consent, item: Item, time: int) -> Object:
+    terms = consent.terms
+    directions, masks = _fields(ruleset, terms.permissions)
+    obligations: Object = {
+        "directions": directions,
+        "from": max(item.since, terms.history_from),
+        "masks": masks,
+        "to": _earlier(item.until, terms.history_to),
     }
+    if ruleset >= 2:
+        if terms.filters:
+            obligations["filters"] = [{"field": name, "op": op, "value": value} for name, op, value in terms.filters]
+        if terms.retention_days:
+            obligations["keep_until"] = time // 1000 + terms.retention_days * DAY_SECONDS
+    return obligations
 
 
 @lru_cache(maxsize=8192)
-def _fields(granted: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    directions = ("credit",) * ("ReadTransactionsCredits" in granted) + ("debit",) * (
-        "ReadTransactionsDebits" in granted
-    )
-    return directions, () if "ReadPAN" in granted else ("pan",)
+def _fields(ruleset: int, granted: tuple[str, ...]) -> tuple[list[Json], list[Json]]:
+    """Directions and masks. Nobody changes the lists."""
+    directions: list[Json] = [
+        name
+        for name, code in (("credit", "ReadTransactionsCredits"), ("debit", "ReadTransactionsDebits"))
+        if code in granted
+    ]
+    masks = sorted(CATALOGUES[ruleset].masks.items())
+    return directions, [mask for mask, lifting in masks if not set(lifting) & set(granted)]
+
+
+def _day(consent: Consent, time: int) -> int:
+    """Days since 1970 where the terms say; terms of ruleset 1 say UTC."""
+    return (time // MINUTE_MS + consent.terms.utc_offset) // DAY_MINUTES
 
 
 def used_on(consent: Consent, time: int) -> int:
-    """Allowed accesses without the customer present on the UTC day of `time`, before this one."""
-    return consent.used_today if consent.used_day == time // DAY_MS else 0
+    """Allowed accesses without the customer present on the day of `time`, before this one."""
+    return consent.used_today if consent.used_day == _day(consent, time) else 0
+
+
+def with_used(consent: Consent, used: int, time: int) -> Consent:
+    """The consent when this many accesses were counted on the day of `time`."""
+    return replace(consent, used_day=_day(consent, time), used_today=used)
 
 
 def after_allow(consent: Consent, item: Item, time: int) -> Consent:
@@ -130,17 +203,8 @@ def after_allow(consent: Consent, item: Item, time: int) -> Consent:
         consent = replace(consent, status="CONSUMED")
     if item.customer_present:
         return consent
-    c = consent  # written out: `replace` takes several times as long, and this runs for every access
+    c, day = consent, _day(consent, time)  # written out: `replace` takes several times as long, and this is often
     return Consent(
-        c.version,
-        c.status,
-        c.terms,
-        c.terms_hash,
-        c.basis,
-        c.authorisers,
-        c.accounts,
-        c.subject,
-        c.pending,
-        time // DAY_MS,
-        used_on(c, time) + 1,
-    )
+        c.version, c.status, c.terms, c.terms_hash, c.basis, c.given, c.accounts, c.withdrawn, c.subject, c.pending,
+        c.authenticated_at, c.confirmed_at, day, c.used_today + 1 if c.used_day == day else 1,
+    )  # fmt: skip

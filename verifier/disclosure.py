@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 
-from verifier.acts import ITEM, SKEW_SECONDS, check_item, read_content
+from verifier.acts import ITEM
 from verifier.commitment import check_commitment
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import PublicKey
@@ -32,6 +32,7 @@ from verifier.encoding import (
 )
 from verifier.errors import Code, Refuted, refuted
 from verifier.facts import ASKED, DefectRow, Facts, Found, row_of
+from verifier.forms import SKEW_SECONDS, check_item, read_content
 from verifier.leaf import raw_of, text_of
 from verifier.lines import read_base64url, read_canonical, split_line
 from verifier.merkle import HASH, hash_leaf, verify_inclusion
@@ -123,10 +124,11 @@ class Reader:
                     str(iat),
                 )
             )
-        iss = str(payload["iss"])
-        _check_chain(kind, chain, act, iss, content)
+        iss, behalf = str(payload["iss"]), str(payload.get("on_behalf_of", ""))
+        _check_chain(kind, chain, act, behalf or iss, content)
         if act == "access.request":
-            content = {name: content[name] for name in ASKED}
+            asserted = {"asserted": content["asserted"]} if "asserted" in content else {}
+            content = {**{name: content[name] for name in ASKED}, **asserted}
         encoded = f"{iss}\0{payload['jti']}".encode()
         return Facts(
             act,
@@ -140,6 +142,7 @@ class Reader:
             content,
             outcome,
             get_object(members, "assertion") if "assertion" in members else None,
+            behalf,
         )
 
     def _statement(self, jws: str, defects: list[DefectRow]) -> tuple[Object, str]:
@@ -222,7 +225,7 @@ def _check_outcome(act: str, outcome: Object | None) -> None:
         )
     if outcome is None or wanted is None:
         return
-    check_members(outcome, wanted)
+    check_members(outcome, wanted, ("asserted",) if act == "access.request" else ())
     get_integer(outcome, "ruleset", 1)
     get_integer(outcome, "consent_version")
     if act == "access.request":
@@ -230,6 +233,8 @@ def _check_outcome(act: str, outcome: Object | None) -> None:
         get_integer(outcome, "used_today")
         get_object(outcome, "obligations")
         get_texts(outcome, "reasons", 0, 32)
+        if "asserted" in outcome:
+            get_texts(outcome, "asserted", 1, 32)
         if outcome["decision"] not in ("allow", "deny"):
             raise _bad("neither allow nor deny", "outcome.decision", "allow or deny", outcome["decision"])
     else:
@@ -249,9 +254,9 @@ def _read_item(item: Object, payload: Object) -> tuple[int, Object]:
     return position, content
 
 
-def _check_chain(kind: str, chain: bytes, act: str, iss: str, content: Mapping[str, Json]) -> None:
+def _check_chain(kind: str, chain: bytes, act: str, party: str, content: Mapping[str, Json]) -> None:
     if act.startswith("subject."):
-        wanted, name = "subject", f"subject:{iss}:{content['subject']}"
+        wanted, name = "subject", f"subject:{party}:{content['subject']}"
     else:
         wanted, name = "consent", str(content["consent_id"])
     found = text_of(sha256(CHAIN + name.encode("utf-8")).digest())

@@ -17,7 +17,8 @@ ASKED = ("accounts", "customer_present", "from", "interaction_id", "permissions"
 
 class Facts(NamedTuple):
     """What an entry's evidence says. `jti_key` and `payload_key` are 16-byte hashes of (iss, jti) and of the payload;
-    `position` is that within a batch, -1 outside one. `content`: the act's members; of an access those `ASKED`."""
+    `position` is that within a batch, -1 outside one. `behalf`: whom the signer `iss` acts for, empty if for itself.
+    `content`: the act's members; of an access those `ASKED`, and `asserted` if it is there."""
 
     act: str
     iss: str
@@ -30,6 +31,17 @@ class Facts(NamedTuple):
     content: Object
     outcome: Object | None
     assertion: Object | None
+    behalf: str = ""
+
+    @property
+    def party(self) -> str:
+        """The participant whose act it is: it must have the role, and be the party of the consent."""
+        return self.behalf or self.iss
+
+    @property
+    def signed_act(self) -> str:
+        """The act that the statement names."""
+        return self.act if self.position < 0 else "access.batch"
 
 
 class Found(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from verifier.errors import Code, Defect, Refuted
+from verifier.errors import Code, Defect, Place, Refuted, printable
+from verifier.facts import DefectRow
 
 MAX_KEPT = 10_000
 DAY_MS = 86_400_000
@@ -72,6 +73,31 @@ class Findings:
         if self.count:
             return Code(min(self.defects, key=_rank).code)
         return Code.VALID if witnessed else Code.VALID_UNWITNESSED
+
+
+class Reporter:
+    """Tells the defects of one entry after the other; `index` is the entry's."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings, self.index = findings, 0
+
+    def bad(self, code: Code, sentence: str, field: str, expected: object, found: object) -> None:
+        """One defect of this entry."""
+        place = Place(self.index, field=field or None)
+        self.findings.add(Defect(code, sentence, place, _text(expected), _text(found)))
+
+    def row(self, row: DefectRow) -> None:
+        """A defect as plain texts."""
+        code, sentence, field, expected, found = row
+        self.findings.add(Defect(Code(code), sentence, Place(self.index, field=field or None), expected, found))
+
+    def refuse(self, refusal: Refuted) -> None:
+        """A refusal within this entry."""
+        self.findings.refuse(refusal, index=self.index)
+
+
+def _text(value: object) -> str:
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else printable(value)
 
 
 def _rank(defect: Defect) -> tuple[int, int]:

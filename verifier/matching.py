@@ -8,21 +8,16 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Mapping
-from hashlib import sha256
 
-from verifier.encoding import Object, encode_canonical
 from verifier.errors import Code, Defect, Place
 from verifier.findings import Findings
 from verifier.leaf import raw_of, text_of
+from verifier.legs import Legs
 from verifier.spool import Spool
 
-DAY_MS = 86_400_000
 _IDENTITY = struct.Struct(">16s16siQ")
 _CHALLENGE = struct.Struct(">16sQ")
-_LEG = struct.Struct(">QBQ8s8s8sQ")
 _MISSING = struct.Struct(">32sQ")
-ACCESS, RELEASE, RECEIVE = 0, 1, 2
-_NAMES = ("access.request", "access.release", "access.receive")
 
 
 class Matching:
@@ -31,8 +26,10 @@ class Matching:
 
     def __init__(self) -> None:
         self._identities, self._challenges = Spool(_IDENTITY.size), Spool(_CHALLENGE.size)
-        self._legs, self._missing = Spool(_LEG.size), Spool(_MISSING.size)
+        self.legs, self._missing = Legs(), Spool(_MISSING.size)
         self.missing: Counter[str] = Counter()
+        self.lost = 0
+        """Entries or bodies that could not be read: what rests on them cannot be judged."""
 
     @property
     def spools(self) -> dict[str, Spool]:
@@ -40,7 +37,7 @@ class Matching:
         return {
             "identities": self._identities,
             "challenges": self._challenges,
-            "legs": self._legs,
+            "legs": self.legs.spool,
             "missing": self._missing,
         }
 
@@ -52,42 +49,31 @@ class Matching:
         """The challenge of a passkey confirmation."""
         self._challenges.put(challenge[0], _CHALLENGE.pack(challenge[:16], index))
 
-    def put_leg(self, basis: int, leg: int, index: int, chain: bytes, content: Object, time: int) -> None:
-        """One leg of the access decided at entry `basis`."""
-        figures = (
-            b"" if leg == ACCESS else encode_canonical({name: content[name] for name in ("bytes", "digest", "rows")})
-        )
-        self._legs.put(
-            basis & 0xFF,
-            _LEG.pack(
-                basis,
-                leg,
-                index,
-                raw_of(chain)[:8],
-                _short(str(content["interaction_id"]).encode()),
-                _short(figures) if figures else bytes(8),
-                time,
-            ),
-        )
-
     def put_missing(self, chain: bytes, index: int, kind: str) -> None:
         """A leaf without an evidence line."""
         raw = raw_of(chain)
+        if kind == "consent":
+            self.legs.miss(index)
         self.missing[kind] += 1
         self._missing.put(raw[0], _MISSING.pack(raw, index))
 
-    def finish(self, findings: Findings, erased: Mapping[str, int], full: bool, time: int, lost: int) -> None:
-        """Report; `erased` are the chains of erasure documents, `time` the log's last, `lost` how many
-        entries could not be read."""
+    def lose(self, index: int) -> None:
+        """An entry, or its evidence, that could not be read."""
+        self.lost += 1
+        self.legs.miss(index)
+
+    def finish(self, findings: Findings, erased: Mapping[str, int], full: bool, time: int) -> None:
+        """Report; `erased` are the chains of erasure documents, `time` the log's last."""
         self._finish_identities(findings)
         self._finish_challenges(findings)
-        self._finish_legs(findings, time, self.missing["consent"] + lost > 0)
+        self.legs.finish(findings, time, self.missing["consent"] + self.lost > 0)
         self._finish_missing(findings, erased, full)
 
     def close(self) -> None:
         """Give the temporary files back."""
         for spool in self.spools.values():
             spool.close()
+        self.legs.close()
 
     def _finish_identities(self, findings: Findings) -> None:
         for records in self._identities.buckets():
@@ -126,74 +112,6 @@ class Matching:
                         )
                     )
 
-    def _finish_legs(self, findings: Findings, time: int, unknown: bool) -> None:
-        for records in self._legs.buckets():
-            groups: dict[int, list[tuple[int, int, bytes, bytes, bytes, int]]] = {}
-            for record in records:
-                basis, leg, index, chain, interaction, figures, at = _LEG.unpack(record)
-                groups.setdefault(basis, []).append((leg, index, chain, interaction, figures, at))
-            for basis, legs in groups.items():
-                self._match(findings, basis, legs, time, unknown)
-
-    def _match(
-        self,
-        findings: Findings,
-        basis: int,
-        legs: list[tuple[int, int, bytes, bytes, bytes, int]],
-        time: int,
-        unknown: bool,
-    ) -> None:
-        access = next((leg for leg in legs if leg[0] == ACCESS), None)
-        seen: dict[int, tuple[int, bytes, int]] = {}
-        for leg, index, chain, interaction, figures, at in legs:
-            if leg == ACCESS:
-                continue
-            if access is None and unknown:
-                findings.unchecked["legs of accesses that may be withheld"] += 1
-                continue
-            if access is None or access[2:4] != (chain, interaction) or index <= basis:
-                findings.add(
-                    _unmatched(
-                        index,
-                        f"{_NAMES[leg]} without an allowed access of this consent and interaction",
-                        f"an allowed access at entry {basis}",
-                        "none",
-                    )
-                )
-                continue
-            if leg in seen:
-                findings.add(
-                    _unmatched(
-                        index,
-                        f"a second {_NAMES[leg]} for one access",
-                        "one",
-                        f"entries {seen[leg][0]} and {index}",
-                    )
-                )
-            for other, known in seen.items():
-                if other != leg and known[1] != figures:
-                    findings.add(
-                        _unmatched(
-                            index,
-                            "release and receipt differ in rows, bytes or digest",
-                            f"the figures of entry {known[0]}",
-                            "others",
-                        )
-                    )
-            seen.setdefault(leg, (index, figures, at))
-            findings.checked["legs of accesses"] += 1
-        if len(seen) == 1:
-            leg, (index, _, at) = next(iter(seen.items()))
-            if time - at > DAY_MS:
-                findings.notice(
-                    _unmatched(
-                        index,
-                        f"{_NAMES[leg]} without {_NAMES[3 - leg]} within 24 hours",
-                        _NAMES[3 - leg],
-                        "none",
-                    )
-                )
-
     def _finish_missing(self, findings: Findings, erased: Mapping[str, int], full: bool) -> None:
         for records in self._missing.buckets():
             for record in records:
@@ -212,11 +130,3 @@ class Matching:
                     )
                 else:
                     findings.unchecked["evidence withheld"] += 1
-
-
-def _unmatched(index: int, sentence: str, expected: str, found: str) -> Defect:
-    return Defect(Code.UNMATCHED, sentence, Place(index), expected, found)
-
-
-def _short(raw: bytes) -> bytes:
-    return sha256(raw).digest()[:8]

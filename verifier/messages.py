@@ -5,6 +5,9 @@ from __future__ import annotations
 import locale
 import os
 
+from verifier.chinese import COUNTED, SENTENCES
+from verifier.reasons import FINDINGS, REASONS
+
 LANGUAGES = ("en", "zh")
 
 CODES: dict[str, tuple[str, str]] = {
@@ -121,72 +124,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "pack": ("Evidence pack", "证据包"),
     "items": ("Items here / in the pack", "现有项 / 包内总项"),
     "withheld": ("Items withheld", "未提供的项"),
-}
-
-SENTENCES: dict[str, str] = {
-    "the entry is not the one of the tree": "该条目与树中的不符",
-    "the leaf has another index than its place": "叶子的序号与其位置不符",
-    "the leaf does not name the hash of the one before it": "叶子没有指向前一条目的哈希",
-    "the leaf does not name the hash of its chain's last leaf": "叶子没有指向本链上一叶子的哈希",
-    "the chain has a gap or a repetition": "链中有缺口或重复",
-    "the time runs backwards": "时间倒退",
-    "the rules give another decision": "按规则应作出不同的决定",
-    "the rules lead to another state": "按规则应进入不同的状态",
-    "the entries do not give the signed root": "条目不能得出所签署的根哈希",
-    "evidence and opening do not give the commitment of the leaf": "证据与开启值不能得出叶子的承诺",
-    "the evidence is missing and no erasure names its chain": "证据缺失,且没有删除文件提及其链",
-    "the statement's (iss, jti) was used before": "声明的 (iss, jti) 已被使用过",
-    "the key was revoked before": "密钥此前已被撤销",
-    "the signer is suspended": "签署方已被暂停",
-    "the key belongs to another participant": "密钥属于另一参与方",
-    "the key of the statement is not registered": "声明的密钥未登记",
-    "the Ed25519 signature does not verify": "Ed25519 签名验证失败",
-    "the statement was not made within 300 s of the entry": "声明的时间与条目相差超过 300 秒",
-    "the completeness map is not that of the leaves before it": "完整性映射与之前的叶子不符",
-    "a tile is missing": "缺少分块",
-    "an entry bundle is missing": "缺少条目包",
-    "the bytes are not the canonical spelling": "字节不是规范写法",
-    "a file that does not belong to a bundle of this size": "文件不属于这种规模的资料包",
-    "the authorisation stands in no subject chain": "该授权不在任何主体链中",
-}
-
-
-COUNTED: dict[str, str] = {
-    "access decisions": "访问决定",
-    "checkpoint signatures": "检查点签名",
-    "companions of authorisations": "授权的伴随记录",
-    "completeness maps": "完整性映射",
-    "consent transitions": "同意状态变更",
-    "entries": "条目",
-    "evidence bodies": "证据正文",
-    "identities (iss, jti)": "身份 (iss, jti)",
-    "legs of accesses": "访问的双方记录",
-    "operator documents": "运营方文件",
-    "signed statements": "已签署的声明",
-    "tiles": "分块",
-    "passkey confirmations": "通行密钥确认",
-    "inclusion proof": "包含证明",
-    "record of the pack in the log": "日志中的证据包记录",
-    "items in the pack's tree": "证据包树中的项",
-    "items withheld from this copy of the pack": "此份证据包中未提供的项",
-    "the entry's content (not disclosed by this receipt)": "条目内容(此回执未披露)",
-    "the participant's signature (give --bundle to learn the participants' keys)": (
-        "参与方的签名(请用 --bundle 提供资料包以获知参与方的密钥)"
-    ),
-    "whose keys these are (give --policy)": "这些密钥属于谁(请用 --policy 指定策略)",
-    "commitment": "承诺",
-    "statement signature": "声明签名",
-    "growth since the trusted checkpoint": "自可信检查点以来的增长",
-    "evidence withheld": "未披露的证据",
-    "evidence erased, as an erasure document says": "已依删除文件删除的证据",
-    "evidence that was refused (see the defects)": "被拒绝的证据(见缺陷)",
-    "index-heads after a damaged entry": "损坏条目之后的索引头",
-    "authorisations whose companion may be withheld": "伴随记录可能未披露的授权",
-    "entries of consents whose state is unknown since an entry was withheld, erased or unreadable": (
-        "因有条目未披露、已删除或无法读取而状态未知的同意的条目"
-    ),
-    "signatures of statements (left out on request)": "声明签名(按要求略过)",
-    "evidence and rules (left out on request)": "证据与规则(按要求略过)",
+    "for": ("for", "代表"),
+    "word": ("somebody's word, which nothing here can prove", "仅为一方之言,此处无法证明"),
 }
 
 
@@ -211,6 +150,11 @@ def word(name: str, language: str) -> str:
 def code_sentence(code: str, language: str) -> str:
     """What a verdict code says."""
     return CODES[code][LANGUAGES.index(language)]
+
+
+def reason_sentence(reason: str, language: str) -> str:
+    """What a reason for a denial, or a finding of a reconciliation, says; empty if nobody knows it."""
+    return {**REASONS, **FINDINGS}.get(reason, ("", ""))[LANGUAGES.index(language)]
 
 
 def advice(code: str, language: str) -> str:

@@ -1,4 +1,5 @@
-"""Participants and their keys, folded from the operator documents of the log itself (docs/spec/leaves.md).
+"""Participants, their keys, delegations and purposes, folded from the operator documents of the log itself
+(docs/spec/leaves.md).
 
 Nobody else is asked who owned which key when: the log says so, at an index, and an entry is judged by what lower
 indexes said.
@@ -9,10 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from verifier.catalogue import CATALOGUES
 from verifier.crypto.keys import PublicKey, parse_jwk
-from verifier.encoding import Json, Object, check_members, get_integer, get_object, get_text, get_texts
+from verifier.encoding import Object, check_members, get_bytes, get_integer, get_object, get_text, get_texts
 from verifier.errors import Code, Refuted, refuted
-from verifier.terms import CODE, PARTICIPANT, check_sorted
+from verifier.terms import CODE, PARTICIPANT, check_sorted, get_codes
 
 KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 CHAIN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -26,9 +28,25 @@ MEMBERS: dict[str, frozenset[str]] = {
     "key.revoked": frozenset({"participant", "kid", "reason"}),
     "participant.suspended": frozenset({"participant", "reason"}),
     "participant.reinstated": frozenset({"participant", "reason"}),
+    "participant.removed": frozenset({"participant", "reason"}),
+    "delegation.granted": frozenset({"participant", "delegate", "acts"}),
+    "delegation.ended": frozenset({"participant", "delegate", "reason"}),
+    "purpose.defined": frozenset(
+        {"code", "permissions", "max_days", "max_frequency_per_day", "max_history_days", "max_retention_days"}
+    ),
+    "reconciliation.reported": frozenset(
+        {"from_index", "to_index", "accesses", "releases", "receipts", "findings", "findings_hash"}
+    ),
     "ruleset.activated": frozenset({"ruleset"}),
+    "disclosure": frozenset({"participant", "case", "from_index", "to_index"}),
+    "pack.issued": frozenset({"commitment", "items_count", "scope"}),
     "erasure": frozenset({"chains", "basis", "approved_by"}),
 }
+SINCE_2 = frozenset(
+    {"participant.removed", "delegation.granted", "delegation.ended", "purpose.defined", "reconciliation.reported"}
+)
+ACT = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*", re.ASCII)
+MAX_DAYS, MAX_FREQUENCY = 36_500, 10_000
 
 
 @dataclass(slots=True)
@@ -51,16 +69,33 @@ class Participant:
     name: str
     roles: frozenset[str]
     suspended: bool = False
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """A purpose as the log defines it; 0 = no limit."""
+
+    permissions: frozenset[str]
+    max_days: int
+    max_frequency_per_day: int
+    max_history_days: int
+    max_retention_days: int
 
 
 @dataclass(slots=True)
 class Registry:
-    """What the operator chains said so far. `fold` each document in log order."""
+    """What the operator chains said so far. `fold` each document in log order. `delegations`: (participant, delegate) ->
+    the acts; `reported`: the last entry that a reconciliation covered."""
 
     origin: str = ""
     ruleset: int = 0
     participants: dict[str, Participant] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
+    delegations: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    purposes: dict[str, Purpose] = field(default_factory=dict)
+    removals: int = 0
+    reported: int = -1
     erased: dict[str, int] = field(default_factory=dict)  # chain (b64u) -> index of the erasure
     history: list[tuple[int, Object]] = field(default_factory=list)  # what was folded, for a resumed run
 
@@ -74,10 +109,21 @@ class Registry:
         known = self.participants.get(participant)
         return known is not None and known.suspended
 
+    def is_removed(self, participant: str) -> bool:
+        """Registered, and removed for ever."""
+        if not self.removals:
+            return False
+        known = self.participants.get(participant)
+        return known is not None and known.removed
+
+    def may_act_for(self, delegate: str, participant: str, act: str) -> bool:
+        """A delegation in force names the act."""
+        return act in self.delegations.get((participant, delegate), ())
+
     def fold(self, document: Object, index: int) -> None:
         """Apply one operator document. Raises Refuted: BAD_ENCODING for its form, CONSENT_INVALID for a step that
         the rules do not give, BAD_SIGNATURE for a key that must not be registered. A refused document changes
-        nothing."""
+        nothing, but that a report's range is taken over."""
         kind = get_text(document, "type", 64)
         members = MEMBERS.get(kind)
         if members is None:
@@ -86,6 +132,8 @@ class Registry:
         get_integer(document, "v", 1, 1)
         if (index == 0) != (kind == "ledger.opened"):
             raise _bad("the log opens with ledger.opened, and only there", "ledger.opened at index 0", kind)
+        if kind in SINCE_2 and self.ruleset < 2:
+            raise _bad("the document exists from ruleset 2 on", "ruleset 2", f"{kind} under ruleset {self.ruleset}")
         getattr(self, "_" + kind.replace(".", "_"))(document, index)
         self.history.append((index, document))
 
@@ -93,7 +141,10 @@ class Registry:
         self.origin, self.ruleset = get_text(document, "origin", 255), get_integer(document, "ruleset", 1)
 
     def _ruleset_activated(self, document: Object, _: int) -> None:
-        self.ruleset = get_integer(document, "ruleset", 1)
+        ruleset = get_integer(document, "ruleset", 1)
+        if ruleset <= self.ruleset:
+            raise _bad("the ruleset never falls", f"above {self.ruleset}", ruleset)
+        self.ruleset = ruleset
 
     def _participant_registered(self, document: Object, _: int) -> None:
         participant = get_text(document, "participant", 63, PARTICIPANT)
@@ -106,7 +157,9 @@ class Registry:
         self.participants[participant] = Participant(get_text(document, "name", 200), frozenset(roles))
 
     def _key_added(self, document: Object, index: int) -> None:
-        owner = self._known(document)[0]
+        owner, participant = self._known(document)
+        if participant.removed:
+            raise _bad("a removed participant gets no new keys", "a participant that was not removed", owner)
         kid = get_text(document, "kid", 64, KID)
         use = get_text(document, "use", 16)
         if use not in ("statement", "client"):
@@ -140,8 +193,10 @@ class Registry:
         self._turn(document, False)
 
     def _turn(self, document: Object, suspended: bool) -> None:
-        _, participant = self._known(document)
+        name, participant = self._known(document)
         get_text(document, "reason", 64, CODE)
+        if participant.removed:
+            raise _bad("the participant was removed for ever", "a participant that was not removed", name)
         if participant.suspended == suspended:
             raise _bad(
                 "the participant is so already",
@@ -149,6 +204,75 @@ class Registry:
                 "suspended" if suspended else "not suspended",
             )
         participant.suspended = suspended
+
+    def _participant_removed(self, document: Object, _: int) -> None:
+        name, participant = self._known(document)
+        get_text(document, "reason", 64, CODE)
+        if participant.removed:
+            raise _bad("the participant was removed before", "a participant that was not removed", name)
+        participant.removed = True
+        self.removals += 1
+
+    def _delegation_granted(self, document: Object, _: int) -> None:
+        name, delegate = self._known(document)[0], self._delegate(document)
+        acts = get_texts(document, "acts", 1, 32)
+        check_sorted(acts, "acts")
+        for act in acts:
+            if not ACT.fullmatch(act):
+                raise refuted(Code.BAD_ENCODING, "not the name of an act", field="acts", found=act)
+        if delegate == name or not self.has_role(delegate, "technology-provider"):
+            raise _bad(
+                "a delegation is to another participant that is a technology provider", "technology-provider", delegate
+            )
+        self.delegations[name, delegate] = frozenset(acts)
+
+    def _delegation_ended(self, document: Object, _: int) -> None:
+        pair = self._known(document)[0], self._delegate(document)
+        get_text(document, "reason", 64, CODE)
+        if self.delegations.pop(pair, None) is None:
+            raise _bad("only a delegation in force can be ended", "a delegation of this pair", " to ".join(pair))
+
+    @staticmethod
+    def _delegate(document: Object) -> str:
+        return get_text(document, "delegate", 63, PARTICIPANT)
+
+    def _purpose_defined(self, document: Object, _: int) -> None:
+        permissions = get_codes(document, "permissions", 1, 64)
+        catalogue = CATALOGUES.get(self.ruleset)
+        surplus = [] if catalogue is None else [code for code in permissions if code not in catalogue.grades]
+        if surplus:
+            raise _bad("a permission is not in the catalogue", "codes of the catalogue", ", ".join(surplus))
+        self.purposes[get_text(document, "code", 64, CODE)] = Purpose(
+            frozenset(permissions),
+            get_integer(document, "max_days", 0, MAX_DAYS),
+            get_integer(document, "max_frequency_per_day", 0, MAX_FREQUENCY),
+            get_integer(document, "max_history_days", 0, MAX_DAYS),
+            get_integer(document, "max_retention_days", 0, MAX_DAYS),
+        )
+
+    def _reconciliation_reported(self, document: Object, index: int) -> None:
+        """Which entries it covers; whether its figures are right says `reconciliation`."""
+        for name in ("accesses", "releases", "receipts", "findings"):
+            get_integer(document, name)
+        get_bytes(document, "findings_hash", 32)
+        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
+        expected, self.reported = self.reported + 1, last  # taken over even if it is wrong: the next is judged by it
+        if first != expected:
+            raise _bad("the report does not go on where the one before it ended", expected, first)
+        if not first <= last < index:
+            raise _bad("the report covers no entries below it", f"{first} to {index - 1}", last)
+
+    def _disclosure(self, document: Object, index: int) -> None:
+        self._known(document)
+        get_text(document, "case", 64, CODE)
+        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
+        if not first <= last < index:
+            raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
+
+    def _pack_issued(self, document: Object, _: int) -> None:
+        get_bytes(document, "commitment", 32)
+        get_integer(document, "items_count")
+        get_text(document, "scope", 64, CODE)
 
     def _erasure(self, document: Object, index: int) -> None:
         chains = get_texts(document, "chains", 1, 8)
@@ -175,8 +299,9 @@ class Registry:
 
 def chain_name(document: Object) -> str:
     """The name of the operator chain a document belongs to."""
-    participant: Json = document.get("participant")
-    return LEDGER_CHAIN if participant is None else f"operator:participant:{participant}"
+    if "participant" not in document or document["type"] == "disclosure":
+        return LEDGER_CHAIN
+    return f"operator:participant:{document['participant']}"
 
 
 def _bad(sentence: str, expected: object, found: object) -> Refuted:

@@ -18,14 +18,15 @@ from hashlib import sha256
 from typing import Final
 
 from verifier import tags
-from verifier.acts import SKEW_SECONDS
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import PublicKey
-from verifier.encoding import MAX_EVIDENCE, MAX_ITEM, MAX_STATEMENT, Json
+from verifier.encoding import MAX_EVIDENCE, MAX_ITEM, MAX_STATEMENT, Json, Object
 from verifier.errors import Refuted
 from verifier.facts import Facts
+from verifier.forms import SKEW_SECONDS
 from verifier.leaf import raw_of
 from verifier.merkle import hash_leaf, verify_inclusion
+from verifier.reasons import ASSERTED
 
 _HASH: Final = rb"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 _NUMBER: Final = rb"0|[1-9][0-9]{0,14}"  # the larger ones that CL-JSON allows are left to the strict reader
@@ -33,20 +34,24 @@ _CODE: Final = rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
 _BASE64: Final = rb"[A-Za-z0-9_-]+"
 _CONSENT: Final = (
     rb'(?=[^"]{1,128}")[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
-    rb'|(?=[^"]{1,128}")urn:[a-zA-Z0-9][a-zA-Z0-9-]{0,31}:[A-Za-z0-9._~:/-]+'
+    rb'|(?=[^"]{1,128}")urn:[a-zA-Z0-9][a-zA-Z0-9-]{0,31}:[A-Za-z0-9._~:/-]{20,}'
 )
 
+_WORDS: Final = rb'\[(?:"[a-z-]+"(?:,"[a-z-]+"){0,15})?\]'
+_FILTER: Final = rb'\{"field":"%b","op":"[a-z]{2}","value":"[ !#-\[\]-~]{1,200}"\}' % _CODE
+# What stands before and after `keep_until`, which differs from second to second while the rest repeats.
 _OBLIGATIONS: Final = (
-    rb'\{\}|\{"directions":\[(?:"[a-z]+"(?:,"[a-z]+"){0,7})?\],"from":(?:%b),"masks":\[(?:"[a-z]+"(?:,"[a-z]+"){0,7})?\],'
-    rb'"to":(?:%b)\}' % (_NUMBER, _NUMBER)
+    rb'(?:\{\}|(\{"directions":%b,(?:"filters":\[%b(?:,%b){0,7}\],)?"from":(?:%b),)(?:"keep_until":(%b),)?'
+    rb'("masks":%b,"to":(?:%b)\}))' % (_WORDS, _FILTER, _FILTER, _NUMBER, _NUMBER, _WORDS, _NUMBER)
 )
+_REASONS: Final = rb'\["[A-Z_]+"(?:,"[A-Z_]+"){0,31}\]'
 
 _EVIDENCE: Final = (
     rb'\{"act":"access\.request",(?:"item":\{"body":"([ -~]+)","path":\[(?:"(%b(?:","%b){0,15})")?\],"position":(%b)\},)?'
-    rb'"outcome":\{"basis":(-1|%b),"consent_version":(%b),"decision":"(allow|deny)","obligations":(%b),'
-    rb'"reasons":(\[(?:"[A-Z_]+"(?:,"[A-Z_]+"){0,31})?\]),"ruleset":([1-9][0-9]{0,3}),"used_today":(%b)\},'
+    rb'"outcome":\{(?:"asserted":(%b),)?"basis":(-1|%b),"consent_version":(%b),"decision":"(allow|deny)","obligations":%b,'
+    rb'"reasons":(\[\]|%b),"ruleset":([1-9][0-9]{0,3}),"used_today":(%b)\},'
     rb'"statements":\["((%b)\.(%b))\.(%b)"\],"v":1\}'
-    % (_HASH, _HASH, _NUMBER, _NUMBER, _NUMBER, _OBLIGATIONS, _NUMBER, _BASE64, _BASE64, _BASE64)
+    % (_HASH, _HASH, _NUMBER, _REASONS, _NUMBER, _NUMBER, _OBLIGATIONS, _REASONS, _NUMBER, _BASE64, _BASE64, _BASE64)
 )
 # Evidence stands in its line as a string: each of its quotes has a backslash before it.
 _LINE = re.compile(
@@ -62,8 +67,12 @@ _ITEM_FORM: Final = (
 _ITEM = re.compile(_ITEM_FORM % (b"", b"", b"", b"", b""))
 _ISS: Final = rb'"iss":"([a-z0-9][a-z0-9._-]{1,62})",'
 _JTI: Final = rb'"jti":"([A-Za-z0-9_-]{21}[AQgw])",'
+_BEHALF: Final = rb'(?:"on_behalf_of":"([a-z0-9][a-z0-9._-]{1,62})",)?'
+_ASSERTED: Final = rb'(?:"asserted":(%b),)?' % _REASONS
 _RELAYED: Final = rb'("relayed":true,)?'
 
+_Signed = tuple[bytes, bytes, bytes, "bytes | None", "bytes | None"]
+"""iat, iss, jti, on_behalf_of, relayed."""
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -71,9 +80,10 @@ def _payloads(origin: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     """The payloads of `access.request` and `access.batch` for the log of this name."""
     aud = b'"aud":"%b",' % re.escape(origin.encode("utf-8"))
     iat = rb'"iat":(%b),' % _NUMBER
-    single = _ITEM_FORM % (rb'"act":"access\.request",' + aud, iat, _ISS + _JTI, _RELAYED, b',"v":1')
-    batch = rb'\{"act":"access\.batch",%b%b%b"items_count":(%b),"items_root":"(%b)",%b%b"v":1\}' % (
-        aud, iat, _ISS, _NUMBER, _HASH, _JTI, _RELAYED)  # fmt: skip
+    single = _ITEM_FORM % (
+        rb'"act":"access\.request",' + _ASSERTED + aud, iat, _ISS + _JTI + _BEHALF, _RELAYED, b',"v":1')  # fmt: skip
+    batch = rb'\{"act":"access\.batch",%b%b%b"items_count":(%b),"items_root":"(%b)",%b%b%b"v":1\}' % (
+        aud, iat, _ISS, _NUMBER, _HASH, _JTI, _BEHALF, _RELAYED)  # fmt: skip
     return re.compile(single), re.compile(batch)
 
 
@@ -118,10 +128,13 @@ class QuickReader:
         body: bytes | None,
         path: bytes | None,
         position: bytes,
+        asserted: bytes | None,
         basis: bytes,
         version: bytes,
         decision: bytes,
-        obligations: bytes,
+        window: bytes | None,
+        keep_until: bytes | None,
+        masks: bytes | None,
         reasons: bytes,
         ruleset: bytes,
         used: bytes,
@@ -139,15 +152,40 @@ class QuickReader:
         kid = self._verify(signed, header, signature)
         payload = _decode(payload_text)
         if body is None:
-            iat, iss, jti, relayed, item = self._read_single(payload)
+            signed_by, stated, item = self._read_single(payload)
             place = -1
         else:
-            place = int(position)
-            iat, iss, jti, relayed, item = self._read_batch(payload, body, path, place)
+            place, stated = int(position), None
+            signed_by, item = self._read_batch(payload, body, path, place)
+        iat, iss, jti, behalf, relayed = signed_by
+        if behalf == iss:
+            raise _Other
         accounts, consent, present, since, interaction, permissions, purpose, until = item
         made = int(iat)
         if abs(made * 1000 - time) > SKEW_SECONDS * 1000 or sha256(tags.CHAIN + consent).digest() != raw_of(chain):
             raise _Other
+        content: Object = {
+            "accounts": _texts(accounts),
+            "customer_present": present == b"true",
+            "from": int(since),
+            "interaction_id": interaction.decode("ascii"),
+            "permissions": _texts(permissions),
+            "purpose": purpose.decode("ascii"),
+            "to": int(until),
+        }
+        if stated is not None:
+            content["asserted"] = _stated(stated, relayed)
+        outcome: Object = {
+            "basis": int(basis),
+            "consent_version": int(version),
+            "decision": decision.decode("ascii"),
+            "obligations": _obligations(window, keep_until, masks),
+            "reasons": _value(reasons),
+            "ruleset": int(ruleset),
+            "used_today": int(used),
+        }
+        if asserted is not None:
+            outcome["asserted"] = _value(asserted)
         return Facts(
             "access.request",
             iss.decode("ascii"),
@@ -157,25 +195,10 @@ class QuickReader:
             sha256(payload).digest()[:16],
             place,
             relayed is not None,
-            {
-                "accounts": _texts(accounts),
-                "customer_present": present == b"true",
-                "from": int(since),
-                "interaction_id": interaction.decode("ascii"),
-                "permissions": _texts(permissions),
-                "purpose": purpose.decode("ascii"),
-                "to": int(until),
-            },
-            {
-                "basis": int(basis),
-                "consent_version": int(version),
-                "decision": decision.decode("ascii"),
-                "obligations": _value(obligations),
-                "reasons": _value(reasons),
-                "ruleset": int(ruleset),
-                "used_today": int(used),
-            },
+            content,
+            outcome,
             None,
+            "" if behalf is None else behalf.decode("ascii"),
         )
 
     def _verify(self, signed: bytes, header: bytes, signature: bytes) -> str:
@@ -194,29 +217,29 @@ class QuickReader:
             self._checked = whole
         return known[0]
 
-    def _read_single(self, payload: bytes) -> tuple[bytes, bytes, bytes, bytes | None, tuple[bytes, ...]]:
+    def _read_single(self, payload: bytes) -> tuple[_Signed, bytes | None, tuple[bytes, ...]]:
         match = self._single.fullmatch(payload)
         if match is None:
             raise _Other
-        accounts, consent, present, since, iat, interaction, iss, jti, permissions, purpose, relayed, until = (
-            match.groups()
-        )
-        return iat, iss, jti, relayed, (accounts, consent, present, since, interaction, permissions, purpose, until)
+        (accounts, stated, consent, present, since, iat, interaction, iss, jti, behalf, permissions, purpose, relayed,
+         until) = match.groups()  # fmt: skip
+        item = accounts, consent, present, since, interaction, permissions, purpose, until
+        return (iat, iss, jti, behalf, relayed), stated, item
 
     def _read_batch(
         self, payload: bytes, escaped: bytes, path: bytes | None, position: int
-    ) -> tuple[bytes, bytes, bytes, bytes | None, tuple[bytes, ...]]:
+    ) -> tuple[_Signed, tuple[bytes, ...]]:
         match = self._several.fullmatch(payload)
         body = _unescape(_unescape(escaped))  # a string in a string
         item = _ITEM.fullmatch(body)
         if match is None or item is None or len(body) > MAX_ITEM:
             raise _Other
-        iat, iss, count, root, jti, relayed = match.groups()
+        iat, iss, count, root, jti, behalf, relayed = match.groups()
         if int(count) > 1_000:
             raise _Other
         hashes = [] if path is None else [raw_of(text) for text in path.split(b'\\",\\"')]
         verify_inclusion(position, int(count), hash_leaf(body), hashes, raw_of(root))
-        return iat, iss, jti, relayed, item.groups()
+        return (iat, iss, jti, behalf, relayed), item.groups()
 
 
 def _unescape(text: bytes) -> bytes:
@@ -249,6 +272,21 @@ def _texts(text: bytes) -> list[Json]:
     if texts != sorted(set(map(str, texts))):
         raise _Other
     return texts
+
+
+def _stated(text: bytes, relayed: bytes | None) -> list[Json]:
+    """The holder's asserted reasons."""
+    codes: list[Json] = json.loads(text)
+    if relayed is None or len(codes) > 8 or codes != [code for code in ASSERTED if code in codes]:
+        raise _Other
+    return codes
+
+
+def _obligations(before: bytes | None, keep_until: bytes | None, after: bytes | None) -> Json:
+    if before is None or after is None:
+        return {}
+    known = _value(before + after)
+    return {**known, "keep_until": int(keep_until)} if keep_until is not None and isinstance(known, dict) else known
 
 
 @lru_cache(maxsize=4096)

@@ -14,11 +14,13 @@ from pathlib import Path
 from verifier.bundle import Auditor
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.gestures import Enrolment
+from verifier.legs import Report
 from verifier.shelf import from_text, to_text
 from verifier.spool import BUCKETS
+from verifier.subjects import Authorised
 from verifier.tiles import TileReader
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(auditor: Auditor, path: Path) -> None:
@@ -38,7 +40,9 @@ def save(auditor: Auditor, path: Path) -> None:
         "level": auditor.level,
         "evidence": auditor.options.evidence,
         "missing": replay.matching.missing,
-        "awaiting": {name.decode(): waiting for name, waiting in replay.awaiting.items()},
+        "last_missing": replay.matching.legs.last_missing,
+        "reports": replay.matching.legs.reports,
+        "awaiting": {name.decode(): waiting for name, waiting in replay.subjects.awaiting.items()},
         "enrolled": replay.gestures.enrolled,
         "used": sorted(replay.gestures.used),
         "signatures": auditor.options.signatures,
@@ -138,7 +142,7 @@ def _continues(auditor: Auditor, meta: dict[str, object]) -> bool:
 def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
     replay, links = auditor.replay, auditor.links
     history, awaiting, enrolled = meta["history"], meta["awaiting"], meta["enrolled"]
-    used, missing, previous = meta["used"], meta["missing"], meta["previous"]
+    used, missing, previous, reports = meta["used"], meta["missing"], meta["previous"], meta["reports"]
     if not (
         isinstance(history, list)
         and isinstance(awaiting, dict)
@@ -146,16 +150,19 @@ def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
         and isinstance(used, list)
         and isinstance(missing, dict)
         and isinstance(previous, list)
+        and isinstance(reports, list)
     ):
         raise CannotCheck("the state file is damaged")
     for index, document in history:
         replay.registry.fold(document, index)
-    replay.awaiting = {
-        name.encode(): [(index, chain) for index, chain in waiting] for name, waiting in awaiting.items()
+    replay.subjects.awaiting = {
+        name.encode(): [Authorised(*members) for members in waiting] for name, waiting in awaiting.items()
     }
     replay.gestures.enrolled = {name: Enrolment(*members) for name, members in enrolled.items()}
     replay.gestures.used = set(used)
     replay.matching.missing.update(missing)
+    replay.matching.legs.reports = [Report(*members) for members in reports]
+    replay.matching.legs.last_missing = int(str(meta["last_missing"]))
     replay.time = links.time = int(str(meta["time"]))
     links.previous = tuple(str(name).encode() for name in previous)
     links.restore_map(auditor.shelf.records())

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from verifier.consents import Consent, Pending
+from verifier.consents import Consent, Given, Pending
 from verifier.terms import Terms
 
 HOT = 60_000
@@ -52,19 +52,20 @@ def from_text(text: str) -> Chain:
 def _consent(members: dict[str, Any]) -> Consent:
     pending = members.pop("pending")
     if pending is not None:
-        pending = Pending(
-            _terms(pending["terms"]),
-            pending["terms_hash"],
-            tuple(pending["authorisers"]),
-            tuple(pending["accounts"]),
-        )
-    members["terms"] = _terms(members["terms"])
-    members["authorisers"], members["accounts"] = tuple(members["authorisers"]), tuple(members["accounts"])
+        pending = Pending(_terms(pending["terms"]), pending["terms_hash"], _given(pending["given"]))
+    members["terms"], members["given"] = _terms(members["terms"]), _given(members["given"])
+    members["accounts"], members["withdrawn"] = tuple(members["accounts"]), tuple(members["withdrawn"])
     return Consent(**members, pending=pending)
 
 
+def _given(members: dict[str, Any]) -> Given:
+    approvals = tuple((authoriser, tuple(accounts)) for authoriser, accounts in members["approvals"])
+    return Given(approvals, tuple(members["joint"]), tuple(members["separate"]))
+
+
 def _terms(members: dict[str, Any]) -> Terms:
-    return Terms(**{**members, "permissions": tuple(members["permissions"])})
+    lists = {name: tuple(members[name]) for name in ("permissions", "separate_consents", "later")}
+    return Terms(**{**members, **lists, "filters": tuple(map(tuple, members["filters"]))})
 
 
 class Shelf:

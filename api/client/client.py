@@ -62,18 +62,20 @@ class LedgerClient:
         evidence: Path | None = None,
         patience: Patience | None = None,
         clock: Clock | None = None,
+        on_behalf_of: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timeout: float = 65.0,
     ) -> None:
         """`client_key`: registered for `client` use; needed for reads only. `memory`: where the newest checkpoint is kept.
+        `on_behalf_of`: whom this participant, a technology provider, signs for (a delegation in the log must allow it).
         `evidence`: a folder for checkpoints that contradict each other. `timeout`: seconds for one try; the ledger itself
         answers within 60."""
         base = base_url.rstrip("/")
         clock = clock or SystemClock()
         self.participant = participant
         self.trust = trust
-        self.statements = StatementMaker(participant, trust.vkey.name, signer, clock)
+        self.statements = StatementMaker(participant, trust.vkey.name, signer, clock, on_behalf_of=on_behalf_of)
         limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
         self._http = httpx.AsyncClient(base_url=base, timeout=timeout, transport=transport, limits=limits)
         self._base = base
@@ -126,12 +128,20 @@ class LedgerClient:
         version: int = 1,
         assertion: str | None = None,
         owner: str | None = None,
+        separate_consents: Mapping[str, bytes] | None = None,
+        joint_accounts: Iterable[str] = (),
+        acting_role: str | None = None,
+        suppress_notify: bool = False,
     ) -> tuple[VerifiedReceipt, VerifiedReceipt]:
         """As holder: say that `customer` agreed to these terms for these accounts, and link the consent to the customer.
 
         `customer`, `owner` and `accounts` are the holder's own names for them and never leave this process: the ledger gets
         references of `pseudonyms`. `owner`: whose consent it is, when the customer is a further authoriser. `sca`: `acr`,
         `amr` and `at` (seconds) of the strong authentication. `assertion`: the customer's passkey assertion, as CL-JSON.
+        `separate_consents`: for each kind that the customer gave by a control of its own, just now, the words that were
+        shown (terms of grade 3 need `provision` and `sensitive`). `joint_accounts`: those of the accounts that are shared
+        only once two people gave them. `acting_role`: in what quality this person acts. `suppress_notify`: nobody else is
+        to be told.
         Returns the receipts of the authorisation and of its companion.
         """
         whose = owner or customer
@@ -144,8 +154,14 @@ class LedgerClient:
             subject=pseudonyms.customer_for(whose, terms.recipient),
             terms_hash=b64u(terms.hash()),
             version=version,
+            joint_accounts=sorted({pseudonyms.account(account, consent_id) for account in joint_accounts}) or None,
+            acting_role=acting_role,
+            separate_consents=self.statements.separately(separate_consents or {}) or None,
         )
-        beside = self.statements.make("subject.consent", consent_id=consent_id, subject=pseudonyms.customer(whose))
+        beside = self.statements.make(
+            "subject.consent", consent_id=consent_id, subject=pseudonyms.customer(whose),
+            suppress_notify=suppress_notify or None,
+        )  # fmt: skip
         question = Question(said.text, said.payload, companion=beside, assertion=assertion)
         first, second = await self.ask(_consent(consent_id, "authorise"), question)
         return first, second
@@ -163,6 +179,41 @@ class LedgerClient:
     ) -> VerifiedReceipt:
         """End a consent for ever: no access is allowed at any higher index."""
         return await self.step("revoke", consent_id, by=by, reason=reason)
+
+    async def withdraw_accounts(
+        self, consent_id: str, accounts: Iterable[str], *, by: str = "customer", reason: str = "customer-request"
+    ) -> VerifiedReceipt:
+        """As holder: some accounts (references) leave a consent that goes on with the others."""
+        return await self._change("withdraw_accounts", consent_id, accounts=sorted(set(accounts)), by=by, reason=reason)
+
+    async def withdraw_approval(
+        self, consent_id: str, authoriser: str, *, by: str = "customer", reason: str = "customer-request"
+    ) -> VerifiedReceipt:
+        """As holder: one of several authorisers (a reference) no longer agrees."""
+        return await self._change("withdraw_approval", consent_id, authoriser=authoriser, by=by, reason=reason)
+
+    async def withdraw_separate(
+        self, consent_id: str, kind: str, *, by: str = "customer", reason: str = "customer-request"
+    ) -> VerifiedReceipt:
+        """As holder or recipient: a separate consent of this kind is taken back."""
+        return await self._change("withdraw_separate", consent_id, separate=kind, by=by, reason=reason)
+
+    async def reauthenticate(self, consent_id: str, sca: Mapping[str, Any]) -> VerifiedReceipt:
+        """As holder: the customer was strongly authenticated again (`acr`, `amr`, `at` in seconds)."""
+        return await self._change("reauthenticate", consent_id, sca=dict(sca))
+
+    async def reconfirm(self, consent_id: str, *, reason: str = "customer-request") -> VerifiedReceipt:
+        """As recipient: the customer has said that the consent is still wanted."""
+        return await self._change("reconfirm", consent_id, by="customer", reason=reason)
+
+    async def supersede(
+        self, consent_id: str, superseded_by: str, *, by: str = "customer", reason: str = "replaced"
+    ) -> VerifiedReceipt:
+        """As holder: another consent, ACTIVE, of the same parties and customer takes the place of this one."""
+        return await self._change("supersede", consent_id, superseded_by=superseded_by, by=by, reason=reason)
+
+    async def _change(self, change: str, consent_id: str, **members: object) -> VerifiedReceipt:
+        return await self._one(_consent(consent_id, change), f"consent.{change}", consent_id=consent_id, **members)
 
     async def access(self, item: AccessItem) -> VerifiedReceipt:
         """As recipient: ask to read data now; the decision, allowed or denied, is in the receipt."""

@@ -13,11 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from api.client.client import LedgerClient
 from api.client.errors import LedgerUnavailable, ReceiptRefused
 from api.client.receipts import VerifiedReceipt
 from api.client.transport import monotonic
 from ledger.documents import KeyAdded, ParticipantRegistered, parse_document
+from ledger.entries.acts import Act
 from ledger.entries.keys import Verify, verifier_of
 from ledger.entries.statement import Statement, header_text, parse_statement, unknown_key
 from ledger.errors import LedgerError
@@ -108,8 +111,20 @@ class Directory:
         return statement
 
     def is_recipient(self, participant: str) -> bool:
-        """Whether the participant has the role `recipient` and is not suspended, as far as is known."""
-        return "recipient" in self._now.roles.get(participant, ()) and participant not in self._now.suspended
+        """Whether the participant has the role `recipient` and is in good standing, as far as is known."""
+        return self._has("recipient", participant)
+
+    def may_ask(self, payload: Act) -> bool:
+        """Whether a statement is one of a recipient in good standing: its own, or a technology provider's on its behalf.
+
+        That the provider was given the right to is for the ledger to say, when it decides.
+        """
+        if payload.on_behalf_of is UNSET:
+            return self._has("recipient", payload.iss)
+        return self._has("recipient", payload.on_behalf_of) and self._has("technology-provider", payload.iss)
+
+    def _has(self, role: str, participant: str) -> bool:
+        return role in self._now.roles.get(participant, ()) and participant not in self._now.suspended
 
     async def _usable_snapshot(self) -> _Snapshot:
         snapshot = self._now
@@ -140,7 +155,7 @@ class Directory:
         for one in listed:
             registered = self._proved(one["registered_at"], ParticipantRegistered)
             roles[registered.participant] = registered.roles
-            if one.get("suspended") is not False:
+            if one.get("suspended") is not False or one.get("removed") is True:
                 suspended.add(registered.participant)
             for entry in one["keys"]:
                 added = self._proved(entry["added_at"], KeyAdded)

@@ -19,6 +19,7 @@ from ledger.canonical import b64u, unb64u
 from ledger.entries.acts import AccessBatch, AccessItem, AccessRequest, Act
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, decode_evidence, encode_evidence
 from ledger.entries.leaf import CommitmentLeaf, Leaf, OperatorLeaf, consent_chain, subject_chain
+from ledger.entries.payload import acting_for
 from ledger.entries.statement import parse_item, parse_payload
 from ledger.errors import LedgerError
 from ledger.merkle.hashing import leaf_hash
@@ -151,7 +152,10 @@ def _check_place(leaf: CommitmentLeaf, payload: Act, item: AccessItem | None, or
     if abs(payload.iat * 1000 - leaf.time) > MAX_SKEW_MS:
         raise ReceiptRefused("the entry's time is more than 300 s away from its statement's")
     if payload.act.startswith("subject."):
-        kind, chain = "subject", subject_chain(payload.iss, getattr(payload, "subject", ""))
+        kind, chain = (
+            "subject",
+            subject_chain(acting_for(payload.iss, payload.on_behalf_of), getattr(payload, "subject", "")),
+        )
     else:
         about = payload if item is None else item
         kind, chain = "consent", consent_chain(getattr(about, "consent_id", ""))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from api.client.signing import StatementSigner, sign_statement
 from ledger.canonical import b64u
@@ -16,7 +17,7 @@ from ledger.catalogue import LATEST
 from ledger.clock import Clock
 from ledger.entries.acts import AccessItem, AccessRequest, Act
 from ledger.entries.statement import parse_item, parse_payload
-from ledger.entries.terms import Purpose, Terms
+from ledger.entries.terms import Filter, Purpose, Terms
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 
@@ -70,19 +71,30 @@ def make_terms(
     language: str = "en",
     standard: str = "own",
     standard_version: str = "1",
+    details: bytes | None = None,
+    filters: Iterable[Filter] = (),
+    reauthenticate_days: int | None = None,
+    reconfirm_days: int | None = None,
+    utc_offset: int | None = None,
 ) -> Terms:
-    """Terms with sorted lists, the grade that follows from the permissions, and the hash of the notice shown.
+    """Terms with sorted lists, the grade and the separate consents that follow from the permissions, and the notice's hash.
 
-    Times are seconds, 0 for none. Raises ValueError for a permission outside the catalogue, and what msgspec's validation
+    Times are seconds, 0 for none; `utc_offset` is in minutes. `separate_consents` are added to those that the catalogue
+    demands for the grade. `details`: the request as a foreign standard words it, of which the terms hold the SHA-256.
+    Raises ValueError for a permission outside the catalogue, and what msgspec's validation
     raises for a value out of bounds.
     """
     wanted = sorted(set(permissions))
     grade = LATEST.highest_grade(wanted)
     if grade is None:
         raise ValueError("a permission is not in the catalogue (docs/spec/decisions.md)")
+    demanded = LATEST.separate_consents.get(grade, ())
+    limits = tuple(sorted(set(filters), key=msgspec.json.encode))
     built = Terms(
         authorisers_required=authorisers_required,
+        details_hash=UNSET if details is None else b64u(sha256(details).digest()),
         expires_at=expires_at,
+        filters=limits or UNSET,
         frequency_per_day=frequency_per_day,
         grade=grade,
         history_from=history_from,
@@ -93,12 +105,15 @@ def make_terms(
         once=once,
         permissions=tuple(wanted),
         purpose=Purpose(purpose, purpose_text),
+        reauthenticate_days=UNSET if reauthenticate_days is None else reauthenticate_days,
         recipient=recipient,
+        reconfirm_days=UNSET if reconfirm_days is None else reconfirm_days,
         retention_days=retention_days,
-        separate_consents=tuple(sorted(set(separate_consents))),
+        separate_consents=tuple(sorted({*separate_consents, *demanded})),
         standard=standard,
         standard_version=standard_version,
         starts_at=starts_at,
+        utc_offset=UNSET if utc_offset is None else utc_offset,
     )
     return msgspec.json.decode(msgspec.json.encode(built), type=Terms)
 
@@ -130,16 +145,23 @@ def make_item(
 
 
 class StatementMaker:
-    """Signs as one participant for one log."""
+    """Signs as one participant for one log, in its own name or on behalf of another."""
 
-    def __init__(self, participant: str, origin: str, signer: StatementSigner, clock: Clock) -> None:
+    def __init__(
+        self, participant: str, origin: str, signer: StatementSigner, clock: Clock, *, on_behalf_of: str | None = None
+    ) -> None:
+        """`on_behalf_of`: the participant that this one, a technology provider, acts for under a delegation."""
         self.participant = participant
+        self.on_behalf_of = on_behalf_of
         self.origin = origin
         self._signer = signer
         self._clock = clock
 
     def make(self, act: str, **members: object) -> Question:
-        """Sign a statement of `act`. Raises BadStatement for members the ledger would refuse, before anything is sent."""
+        """Sign a statement of `act`; a member that is None is left out.
+
+        Raises BadStatement for members the ledger would refuse, before anything is sent.
+        """
         said = {
             "act": act,
             "aud": self.origin,
@@ -147,10 +169,20 @@ class StatementMaker:
             "iss": self.participant,
             "jti": fresh_jti(),
             "v": 1,
+            "on_behalf_of": self.on_behalf_of,
             **members,
         }
-        payload = msgspec.json.encode(said, order="sorted")
+        present = {name: value for name, value in said.items() if value is not None}
+        payload = msgspec.json.encode(present, order="sorted")
         return Question(sign_statement(self._signer, payload), parse_payload(payload))
+
+    def separately(self, words: Mapping[str, bytes]) -> list[dict[str, object]]:
+        """Separate consents given now: for each kind the words shown, of which a statement holds the SHA-256."""
+        now = self._clock.now() // 1000
+        return [
+            {"given_at": now, "kind": kind, "text_hash": b64u(sha256(shown).digest())}
+            for kind, shown in sorted(words.items())
+        ]
 
     def access(self, item: AccessItem) -> Question:
         """Sign an `access.request`."""

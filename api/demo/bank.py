@@ -21,6 +21,12 @@ from ledger.clock import SystemClock
 from ledger.entries.acts import ConsentRequest
 from ledger.entries.terms import Terms
 
+SHOWN = {
+    "provision": b"Your data goes to the service named above, which answers for it.",
+    "sensitive": b"What your account shows can tell about health, beliefs and habits: share it knowingly.",
+}
+"""The words beside the two boxes of their own in the bank's app."""
+
 
 @dataclass
 class Bank:
@@ -49,6 +55,7 @@ class Bank:
                 consent_id, terms, customer=person.id, owner=account.owner.id, accounts=[account.id],
                 pseudonyms=self.pseudonyms,
                 sca={"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": SystemClock().now() // 1000},
+                separate_consents={kind: SHOWN[kind] for kind in terms.separate_consents},
             )  # fmt: skip
             indexes += [entry.index for entry in entries]
         self.held[consent_id] = {self.pseudonyms.account(account.id, consent_id): account.id}
@@ -118,7 +125,7 @@ def _data_routes(app: FastAPI, bank: Bank, guard: ConsentGuard) -> None:
             {"account": access.reference(account.id), "holder": account.owner.name, "card": account.card}
             for account in held
         ]
-        return await _given(bank, access, [access.mask(row, pan=["card"]) for row in rows])
+        return await _given(bank, access, [access.mask(row, pan=["card"], party_identity=["holder"]) for row in rows])
 
     @app.get("/accounts/{account}/balances")
     async def balances(access: GuardedAccess = Depends(guard(BALANCES, account="account"))) -> Response:
@@ -132,7 +139,8 @@ def _data_routes(app: FastAPI, bank: Bank, guard: ConsentGuard) -> None:
     ) -> Response:
         held = bank.accounts[access.account].transactions
         given = access.transactions(held, when=lambda row: row.booked, direction=lambda row: row.direction)
-        return await _given(bank, access, [_row(row) for row in given])
+        hidden = {"transaction-text": ["what"], "counterparty-account": ["counterparty"]}
+        return await _given(bank, access, [access.mask(_row(row), hidden) for row in given])
 
 
 def _row(row: Transaction) -> dict[str, Any]:

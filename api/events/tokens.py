@@ -55,7 +55,7 @@ class EventTokens:
     def claims(self, notice: Notice, participant: str, first_at: int) -> dict[str, Any]:
         """The claims: RFC 8417 §2.2, with every member that the UK schema OBEventNotification1 asks for and no other."""
         resource = f"{self._issuer}/consents/{quote(notice.consent_id, safe=':')}"
-        events: dict[str, Any] = {EVENT_PREFIX + notice.act.replace(".", "-"): self._event(notice)}
+        events: dict[str, Any] = {EVENT_PREFIX + notice.act.replace(".", "-").replace("_", "-"): self._event(notice)}
         if notice.act == "consent.revoke" and notice.standard == UK_STANDARD:
             events[UK_REVOKED] = {"subject": _uk_subject(notice, resource)}
         return {

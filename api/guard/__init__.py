@@ -1,11 +1,13 @@
 """The guard of a bank's own application (docs/guard.md)."""
 
-from api.guard.access import GuardedAccess, mask_pan
+from api.guard.access import GuardedAccess
 from api.guard.guard import RECEIPT_HEADER, STATEMENT_HEADER, ConsentBook, ConsentGuard, receipt_header
+from api.guard.masks import MASKS, mask_account, mask_pan
 from api.guard.refusals import REFUSALS, Refused
 from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
 
 __all__ = [
+    "MASKS",
     "RECEIPT_HEADER",
     "REFUSALS",
     "STATEMENT_HEADER",
@@ -17,6 +19,7 @@ __all__ = [
     "Refused",
     "UsedDecisions",
     "UsedInMemory",
+    "mask_account",
     "mask_pan",
     "receipt_header",
 ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from msgspec import UNSET
 
 from api.client.receipts import VerifiedReceipt
+from api.guard.masks import MASKS, masked, passes
+from ledger.entries.terms import Filter
 
 Row = TypeVar("Row")
-SHOWN_DIGITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,11 @@ class GuardedAccess:
     directions: tuple[str, ...]
     """`credit`, `debit`: the only rows of transactions to give out."""
     masks: tuple[str, ...]
-    """Kinds of fields to mask: `pan`."""
+    """Kinds of fields to mask, as in the catalogue: `pan`, `account-number`, …"""
+    filters: tuple[Filter, ...] = ()
+    """Bounds that every row given out must pass."""
+    keep_until: int | None = None
+    """When (s) the recipient must have erased what it is given; None: the terms set no limit."""
 
     @property
     def account(self) -> str:
@@ -49,14 +54,44 @@ class GuardedAccess:
         return (row for row in rows if start <= when(row) and (end == 0 or when(row) <= end))
 
     def transactions(
-        self, rows: Iterable[Row], *, when: Callable[[Row], int], direction: Callable[[Row], str]
+        self,
+        rows: Iterable[Row],
+        *,
+        when: Callable[[Row], int],
+        direction: Callable[[Row], str],
+        field: Callable[[Row, str], object] | None = None,
     ) -> Iterator[Row]:
-        """Only rows of the window and of the permitted directions; `direction` gives `credit` or `debit`."""
-        return (row for row in self.within(rows, when=when) if direction(row) in self.directions)
+        """Only rows of the window, of the permitted directions, and inside the filters.
 
-    def mask(self, record: Mapping[str, Any], *, pan: Iterable[str] = ()) -> dict[str, Any]:
-        """A copy of a record in which the named fields, at any depth, show their last four digits only, if so obliged."""
-        return _masked(record, frozenset(pan)) if "pan" in self.masks else dict(record)
+        `direction` gives `credit` or `debit`; `field` gives a row's value for the field that a filter names, None if it has
+        none. Raises ValueError when the access has filters and no `field` is given.
+        """
+        permitted = (row for row in self.within(rows, when=when) if direction(row) in self.directions)
+        return self.filtered(permitted, field=field)
+
+    def filtered(self, rows: Iterable[Row], *, field: Callable[[Row, str], object] | None) -> Iterator[Row]:
+        """Only rows that pass all filters of the terms. Raises ValueError when there are filters and no `field`."""
+        if not self.filters:
+            return iter(rows)
+        if field is None:
+            raise ValueError("the access has filters: say how a row's field is read")
+        read = field
+        return (row for row in rows if passes(self.filters, lambda name, row=row: read(row, name)))  # type: ignore[misc]
+
+    def mask(
+        self, record: Mapping[str, Any], fields: Mapping[str, Iterable[str]] | None = None, **named: Iterable[str]
+    ) -> dict[str, Any]:
+        """A copy of a record in which fields, at any depth, are masked as the decision obliges.
+
+        `fields` says for a mask of the catalogue which fields hold such values; masks can also be given as keywords, with
+        underscores: `access.mask(row, pan=["card"], account_number=["iban"])`. Raises ValueError for an unknown mask.
+        """
+        asked = dict(fields or {}) | {name.replace("_", "-"): names for name, names in named.items()}
+        if unknown := asked.keys() - MASKS.keys():
+            raise ValueError(f"{min(unknown)!r} is no mask of the catalogue: {', '.join(MASKS)}")
+        by_field = {name: MASKS[mask] for mask in self.masks if mask in asked for name in asked[mask]}
+        hidden: dict[str, Any] = masked(record, by_field)
+        return hidden
 
 
 def guarded(receipt: VerifiedReceipt, recipient: str, accounts: Mapping[str, str]) -> GuardedAccess:
@@ -75,29 +110,6 @@ def guarded(receipt: VerifiedReceipt, recipient: str, accounts: Mapping[str, str
         window=(given.from_, given.to),
         directions=given.directions,
         masks=given.masks,
+        filters=() if given.filters is UNSET else given.filters,
+        keep_until=None if given.keep_until is UNSET else given.keep_until,
     )
-
-
-def mask_pan(text: str) -> str:
-    """A card number that shows its last four digits; anything of four digits or fewer shows nothing."""
-    digits = sum(character.isdigit() for character in text)
-    hide = digits - SHOWN_DIGITS if digits > SHOWN_DIGITS else digits
-    shown: list[str] = []
-    for character in text:
-        if character.isdigit() and hide > 0:
-            shown.append("*")
-            hide -= 1
-        else:
-            shown.append(character)
-    return "".join(shown)
-
-
-def _masked(value: Any, names: frozenset[str]) -> Any:
-    if isinstance(value, Mapping):
-        return {
-            name: mask_pan(str(member)) if name in names and member is not None else _masked(member, names)
-            for name, member in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_masked(member, names) for member in value]
-    return value

@@ -19,6 +19,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
+from msgspec import UNSET
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -36,6 +37,7 @@ from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
 from ledger.canonical import b64u, unb64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.acts import AccessItem, AccessRequest
+from ledger.entries.payload import acting_for
 from ledger.entries.statement import Statement
 from ledger.errors import BadEncoding, LedgerError
 from ledger.receipts import RECEIPT_LIMIT
@@ -130,7 +132,8 @@ class ConsentGuard:
             accounts = await self._match(request, _proved(receipt), permissions, account)
         await self._accept(receipt)
         request.scope.get(_NOTE, {})["receipt"] = b64u(receipt.file)
-        return guarded(receipt, signed.payload.iss, accounts)
+        said = signed.payload
+        return guarded(receipt, acting_for(said.iss, said.on_behalf_of), accounts)
 
     def _receipt(self, value: str) -> VerifiedReceipt:
         """The receipt in the header: proved to be in the log, and fresh. Its statement's signature is checked next."""
@@ -152,7 +155,7 @@ class ConsentGuard:
         except ClientError as error:
             raise Refused("LEDGER_UNAVAILABLE", "the participants cannot be looked up at present") from error
         payload = statement.payload
-        if not self._directory.is_recipient(payload.iss) or getattr(payload, "relayed", False) is True:
+        if not self._directory.may_ask(payload) or getattr(payload, "relayed", False) is True:
             raise Refused("ROLE_NOT_PERMITTED", "a recipient asks for data with a statement of its own")
         return statement
 
@@ -201,8 +204,8 @@ class ConsentGuard:
         """Allowed, fresh, and for the first time. A repeated statement gets its first receipt, so age counts online too."""
         decision = receipt.decision
         if decision.decision != "allow":
-            first = decision.reasons[0] if decision.reasons else "ACCESS_DENIED"
-            raise Refused(first, receipt=b64u(receipt.file))
+            asserted = () if decision.asserted is UNSET else decision.asserted
+            raise Refused(next(iter((*decision.reasons, *asserted)), "ACCESS_DENIED"), receipt=b64u(receipt.file))
         now = self._clock.now()
         if not now - self._max_age_ms <= receipt.time <= now + FUTURE_MS:
             raise Refused("RECEIPT_STALE", f"a decision lets data out for {self._max_age_ms // 1000} s")

@@ -38,13 +38,42 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "CONSENT_REVOKED": Refusal(403, "The consent was revoked"),
     "CONSENT_TERMINATED": Refusal(403, "The consent was terminated"),
     "CONSENT_CONSUMED": Refusal(403, "The consent was for one access, which has been made"),
+    "CONSENT_SUPERSEDED": Refusal(403, "Another consent has taken the place of this one"),
     "CONSENT_NOT_STARTED": Refusal(403, "The consent has not begun yet"),
+    "REAUTHENTICATION_REQUIRED": Refusal(403, "The bank must authenticate the customer again"),
+    "RECONFIRMATION_OVERDUE": Refusal(403, "The recipient must have the customer confirm the consent again"),
+    "SEPARATE_CONSENT_MISSING": Refusal(403, "A separate consent of the customer is missing"),
     "PURPOSE_MISMATCH": Refusal(403, "The purpose is not the one consented to"),
     "ACCOUNT_NOT_IN_CONSENT": Refusal(403, "The account is not in the consent"),
+    "ACCOUNT_APPROVAL_PENDING": Refusal(403, "The account waits for another person's approval"),
+    "ACCOUNT_APPROVAL_WITHDRAWN": Refusal(403, "The account was taken out of the consent"),
     "PERMISSION_MISSING": Refusal(403, "The consent does not hold this permission"),
     "GRADE_EXCEEDED": Refusal(403, "Data of this grade is not shared under this consent"),
     "WINDOW_EXCEEDED": Refusal(400, "The period asked for lies outside the one consented to"),
     "FREQUENCY_EXCEEDED": Refusal(429, "No more accesses today without the customer present"),
+    # Facts outside the log, asserted by the holder or the ledger.
+    "SOFTWARE_INACTIVE": Refusal(403, "The recipient's software product is not active"),
+    "SOFTWARE_REMOVED": Refusal(403, "The recipient's software product was removed"),
+    "CERT_MISSING": Refusal(401, "No client certificate came with the request"),
+    "CERT_INVALID": Refusal(401, "The client certificate does not hold"),
+    "CERT_EXPIRED": Refusal(401, "The client certificate has expired"),
+    "CERT_REVOKED": Refusal(401, "The client certificate was revoked"),
+    "TOKEN_MISSING": Refusal(401, "No access token came with the request"),
+    "TOKEN_INVALID": Refusal(401, "The access token does not hold"),
+    "TOKEN_BINDING_MISMATCH": Refusal(401, "The access token is bound to another key"),
+    "TOKEN_EXPIRED": Refusal(401, "The access token has expired"),
+    "TOKEN_REVOKED": Refusal(401, "The access token was revoked"),
+    "SCOPE_INSUFFICIENT": Refusal(403, "The access token does not cover this"),
+    "TOKEN_CONSENT_MISMATCH": Refusal(403, "The access token belongs to another consent"),
+    "RECIPIENT_NOT_NAMED": Refusal(403, "The recipient is not one that the customer named"),
+    "REGION_NOT_CONSENTED": Refusal(403, "The customer did not agree to this region"),
+    "ACCOUNT_CLOSED": Refusal(403, "The account is closed"),
+    "ACCOUNT_BLOCKED": Refusal(403, "The account is blocked"),
+    "FILTER_EXCEEDED": Refusal(403, "The request asks for more than the consent's filters let through"),
+    "RATE_LIMITED": Refusal(429, "Too many accesses; try again later"),
+    "LOW_VELOCITY_LIMIT": Refusal(429, "Too many accesses without the customer present"),
+    "RISK_BLOCKED": Refusal(403, "The access was stopped as a risk"),
+    "HOLDER_UNAVAILABLE": Refusal(503, "The bank cannot answer at present"),
     # The guard's own.
     "HEADER_MISSING": Refusal(401, "No consent statement or receipt came with the request"),
     "REQUEST_MALFORMED": Refusal(400, "The request is not one that can be checked"),
@@ -72,8 +101,10 @@ class Refused(HTTPException):
         headers = {"Cache-Control": "no-store"}
         if receipt is not None and self.reason != "CONSENT_UNKNOWN":
             headers["Consent-Receipt"] = receipt
-        if refusal.status == 429:
+        if self.reason == "FREQUENCY_EXCEEDED":
             headers["Retry-After"] = str(_seconds_to_midnight())
+        elif refusal.status == 429:
+            headers["Retry-After"] = "60"
         elif refusal.status == 503:
             headers["Retry-After"] = "2"
         super().__init__(refusal.status, detail or refusal.title, headers)
@@ -100,7 +131,7 @@ async def answer(_request: Request, error: Exception) -> Response:
 
 
 def _seconds_to_midnight() -> int:
-    """The frequency is counted per UTC day."""
+    """The frequency is counted per day: UTC's, unless the terms have an offset that the refused caller knows."""
     now = datetime.now(UTC)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return int((midnight - now).total_seconds()) + 1

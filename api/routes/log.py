@@ -96,7 +96,7 @@ def get_consistency_proof(node: NodeHere, old: Size, new: Size) -> Response:
 
 @serve(
     router, "GET", "/log", access=PUBLIC, tag="log", summary="Which log this is",
-    answers={200: answer("Origin, verifier key, ruleset and size", example={"origin": "ledger.example/1", "ruleset": 1,
+    answers={200: answer("Origin, verifier key, ruleset and size", example={"origin": "ledger.example/1", "ruleset": 2,
              "size": 42, "vkey": "ledger.example/1+d2b1a0f3+AbcDef…"})},
 )  # fmt: skip
 def get_log(node: NodeHere) -> Response:

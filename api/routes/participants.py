@@ -44,6 +44,7 @@ class ParticipantReply(Struct, frozen=True):
     name: str
     roles: tuple[str, ...]
     suspended: bool
+    removed: bool
     registered_at: int
     keys: list[KeyReply]
 
@@ -91,7 +92,8 @@ def participant_reply(registry: Registry, participant: Participant) -> Participa
         (key for key in registry.keys.values() if key.participant == participant.id), key=lambda key: key.added_at
     )
     return ParticipantReply(
-        participant.id, participant.name, participant.roles, participant.suspended, participant.registered_at,
+        participant.id, participant.name, participant.roles, participant.suspended, participant.removed,
+        participant.registered_at,
         [KeyReply(key.kid, key.alg, key.use, dict(key.jwk), key.added_at, key.revoked_at) for key in keys],
     )  # fmt: skip
 

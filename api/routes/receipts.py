@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
+import msgspec
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from api.access import CallerHere, NodeHere, serve, token
 from api.documents import TEXT, answer
+from api.explaining.explain import explain
 from api.refusals import NoSuchRoute, NotAcceptable
 from api.wire import Reply, Visit, visit_of
 from ledger.app import Ledger
@@ -19,6 +21,7 @@ from ledger.receipts import MEDIA_TYPE, proof_text, receipt_bytes
 router = APIRouter()
 RECEIPTS_READ: Final = token("receipts:read")
 SUFFIX: Final = ".tlog-proof"
+Index = Annotated[int, Path(ge=0, le=2**53 - 1, description="The entry's index")]
 CACHE: Final = ("cache-control", "private, max-age=31536000, immutable")
 
 
@@ -63,3 +66,19 @@ def get_receipt(name: str, request: Request, node: NodeHere, caller: CallerHere)
     """
     accept = request.headers.get("accept")
     return receipt_reply(node.ledger, caller.id, name, accept, visit_of(request.scope)).response()
+
+
+@serve(
+    router, "GET", "/receipts/{index}/explanation", access=RECEIPTS_READ, tag="receipts", summary="Why an entry is as it is",
+    answers={200: answer("The rules that applied, in words, and the facts they rested on", schema="Explanation")},
+    problems=("not-found",),
+)  # fmt: skip
+def get_explanation(index: Index, node: NodeHere, caller: CallerHere) -> Response:
+    """Which rule decided, each reason in words (`en`, `zh-CN`), the facts it rested on, and what would have to change; for a
+    step of a consent, the row of the table of transitions that it followed.
+
+    Told to those who may have the receipt, from the evidence and the consent's own chain below it: the answer is the same
+    for ever. An asserted reason rests on a fact outside the log, and is marked so.
+    """
+    told = explain(node.ledger.records, caller.id, index)
+    return Reply(200, msgspec.json.encode(told), headers=(CACHE,)).response()

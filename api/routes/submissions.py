@@ -56,6 +56,23 @@ ACT_ROUTES: Final = (
           "By the holder or the recipient, for example at a contract's end."),
     _step("amend", "Propose new terms",
           "By the recipient. The version in force goes on until the customer has agreed to the new one."),
+    _step("withdraw_accounts", "Take some accounts out of a consent",
+          "The customer's own, by the holder (`by` also guardian, court, holder). The consent goes on with the other accounts; "
+          "accesses to those withdrawn are denied as `ACCOUNT_APPROVAL_WITHDRAWN`. At least one account remains: to end all, "
+          "revoke. Ruleset 2."),
+    _step("withdraw_approval", "Take back one of several approvals",
+          "One of several authorisers no longer agrees, by the holder. What only this one shared is shared no more, and with "
+          "too few approvals left the consent is PARTIAL. Ruleset 2."),
+    _step("withdraw_separate", "Take back a separate consent",
+          "A consent that was given by a control of its own, such as `provision` or `sensitive`. Accesses are denied as "
+          "`SEPARATE_CONSENT_MISSING` until it is given again. By the holder, or by the recipient for its customer. "
+          "Ruleset 2."),
+    _step("reauthenticate", "Record that the customer was authenticated again",
+          "By the holder. It renews what the terms' `reauthenticate_days` limits. Ruleset 2."),
+    _step("reconfirm", "Record that the customer still wants the consent",
+          "By the recipient, of its customer. It renews what the terms' `reconfirm_days` limits. Ruleset 2."),
+    _step("supersede", "Replace a consent by another one",
+          "By the holder: `superseded_by` is an ACTIVE consent of the same parties and customer. Ruleset 2."),
     ActRoute("access.request", "/accesses", "accesses", "Ask for one access",
              "The decision is taken in log order and recorded. A denied access is answered with 201 as well: `outcome` has the "
              "decision, all reasons that apply, and what the holder must apply to an allowed one.", problems=()),

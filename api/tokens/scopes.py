@@ -52,11 +52,11 @@ SCOPES: Final[dict[str, str]] = {
 
 
 def scopes_of(client: str, registry: Registry) -> frozenset[str]:
-    """What a client may have at this moment; nothing for an unknown one."""
+    """What a client may have at this moment; nothing for an unknown one, and for one that was removed."""
     if client == OPERATOR:
         return OPERATOR_SCOPES
     participant = registry.participants.get(client)
-    if participant is None:
+    if participant is None or participant.removed:
         return frozenset()
     allowed = frozenset[str]().union(*(ROLE_SCOPES[role] for role in participant.roles))
     return allowed & WHILE_SUSPENDED if participant.suspended else allowed

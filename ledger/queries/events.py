@@ -14,6 +14,7 @@ from ledger.canonical import unb64u
 from ledger.consent.state import Consent
 from ledger.entries.evidence import ConsentOutcome, decode_evidence
 from ledger.entries.leaf import Kind
+from ledger.entries.payload import acting_for
 from ledger.entries.statement import parse_payload
 from ledger.storage.events import OPEN, DeliveryState
 from ledger.storage.log import LogStore, select_in
@@ -22,8 +23,9 @@ from ledger.storage.tables import consents, entries, event_cursor, event_deliver
 from ledger.vault.keystore import KeyStore
 
 TOLD_ACTS: Final = frozenset({
-    "consent.amend", "consent.authorise", "consent.expire", "consent.pause", "consent.reject", "consent.resume",
-    "consent.revoke", "consent.suspend", "consent.terminate",
+    "consent.amend", "consent.authorise", "consent.expire", "consent.pause", "consent.reauthenticate", "consent.reconfirm",
+    "consent.reject", "consent.resume", "consent.revoke", "consent.supersede", "consent.suspend", "consent.terminate",
+    "consent.withdraw_accounts", "consent.withdraw_approval", "consent.withdraw_separate",
 })  # fmt: skip
 """Acts that the other party of a consent is told of."""
 PAGE_LIMIT: Final = 1_000
@@ -41,7 +43,7 @@ class Notice:
     act: str
     consent_id: str
     signer: str | None
-    """None for what the ledger itself found: an expiry."""
+    """Whose act it is (the one acted for, where a provider signed); None for what the ledger itself found: an expiry."""
     by: str | None
     reason: str | None
     status: str | None
@@ -223,7 +225,7 @@ def _notice(row: Any, statements: Sequence[str], act: str, outcome: Any, consent
         leaf_hash=row.leaf_hash,
         act=act,
         consent_id=consent.consent_id,
-        signer=None if says is None else says.iss,
+        signer=None if says is None else acting_for(says.iss, says.on_behalf_of),
         by=getattr(says, "by", None),
         reason=getattr(says, "reason", None),
         status=led_to.status if led_to else None,

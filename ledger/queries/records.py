@@ -5,7 +5,7 @@ Every question names its viewer; what is not the viewer's does not exist for it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, or_, select
 from ledger.canonical import unb64u
 from ledger.consent.actors import unknown_consent
 from ledger.consent.state import Consent
+from ledger.entries.acts import Act
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, consent_chain
 from ledger.entries.statement import parse_item, parse_payload
@@ -90,11 +91,15 @@ class RecordQueries:
         chain = consent_chain(consent_id)
         with self._store.read() as connection:
             consent = self._consent_row(connection, viewer, chain)
-            query = select(entries).where(entries.c.chain == chain, entries.c.seq > after)
-            if viewer != consent.holder:
-                parties = (consent.holder, consent.recipient)
-                query = query.where(or_(entries.c.iss.in_(parties), entries.c.iss.is_(None)))
-            rows = connection.execute(query.order_by(entries.c.seq).limit(min(limit, PAGE_LIMIT))).all()
+            rows: list[Any] = []
+            limit = min(limit, PAGE_LIMIT)
+            while len(rows) < limit:
+                query = select(entries).where(entries.c.chain == chain, entries.c.seq > after).order_by(entries.c.seq)
+                page = connection.execute(query.limit(limit - len(rows))).all()
+                rows += [row for row in page if viewer == consent.holder or self._is_between_parties(row, consent)]
+                if not page:
+                    break
+                after = page[-1].seq
             return tuple(self._recorded(connection, rows))
 
     def history_of_chain(self, chain: bytes, *, after: int = -1, limit: int = 50) -> tuple[Recorded, ...]:
@@ -102,6 +107,16 @@ class RecordQueries:
         with self._store.read() as connection:
             query = select(entries).where(entries.c.chain == chain, entries.c.seq > after).order_by(entries.c.seq)
             return tuple(self._recorded(connection, connection.execute(query.limit(min(limit, PAGE_LIMIT))).all()))
+
+    def evidence_of_chain(self, chain: bytes, *, below: int) -> Iterator[bytes]:
+        """The evidence of a chain's entries with an index below `below`, oldest first; none of an erased chain."""
+        cipher = self._keystore.existing([chain]).get(chain)
+        if cipher is None:
+            return
+        query = select(entries.c.idx, entries.c.sealed).where(entries.c.chain == chain, entries.c.idx < below)
+        with self._store.read() as connection:
+            for row in connection.execute(query.order_by(entries.c.seq)):
+                yield open_evidence(row.idx, row.sealed, cipher)[0]
 
     def chain_length(self, chain: bytes) -> int:
         """How many events a chain has: its next `seq`. Cost does not depend on the length."""
@@ -128,13 +143,31 @@ class RecordQueries:
     def _may_see(self, connection: Connection, row: Any, viewer: str) -> bool:
         if row.kind in (Kind.OPERATOR, Kind.INDEX_HEAD) or (row.iss is not None and row.iss == viewer):
             return True
+        if row.kind == Kind.SUBJECT:
+            return self._says(row, lambda says: says.on_behalf_of == viewer)
         if row.kind != Kind.CONSENT:
             return False
         consent = connection.execute(select(consents).where(consents.c.chain == row.chain)).one_or_none()
         if consent is None:
             return False
-        parties: tuple[str | None, ...] = (consent.holder, consent.recipient, None)
-        return bool(viewer == consent.holder or (viewer == consent.recipient and row.iss in parties))
+        return bool(
+            viewer == consent.holder or (viewer == consent.recipient and self._is_between_parties(row, consent))
+        )
+
+    def _is_between_parties(self, row: Any, consent: Any) -> bool:
+        """Whether an entry is of a party (also one that a provider signed for it) or the ledger's own, not a stranger's try."""
+        parties = consent.holder, consent.recipient
+        if row.iss is None or row.iss in parties:
+            return True
+        return self._says(row, lambda says: says.on_behalf_of in parties)
+
+    def _says(self, row: Any, test: Callable[[Act], bool]) -> bool:
+        """Whether the statement of an entry that can still be read passes a test."""
+        cipher = self._keystore.existing([row.chain]).get(row.chain)
+        if cipher is None:
+            return False
+        evidence = decode_evidence(open_evidence(row.idx, row.sealed, cipher)[0])
+        return any(test(parse_payload(unb64u(text.split(".")[1]))) for text in evidence.statements)
 
     def _recorded(self, connection: Connection, rows: Sequence[Any], *, repeated: bool = False) -> list[Recorded]:
         ciphers = self._keystore.existing(row.chain for row in rows if row.sealed is not None)

@@ -33,6 +33,8 @@ from tests.verifier.forge import (
 PER_CONSENT = 30
 BLOCK = 2_048
 STEP_MS = 20
+KEEP = 30 * 86_400
+"""What the terms of `World.grant` let a recipient keep, in seconds."""
 TAG = b"consent-ledger/v1/commitment\0"
 Made = tuple[bytes, bytes, bytes, bytes]
 """Chain, commitment, opening, evidence."""
@@ -106,8 +108,13 @@ def _sign(task: tuple[int, int, int, int, list[str], list[int]]) -> list[Made]:
             "request_digest": b64u(os.urandom(32)), "to": 0, "v": 1,
         }  # fmt: skip
         outcome = {
-            "basis": basis[which], "consent_version": 1, "decision": "allow", "reasons": [], "ruleset": 1, "used_today": used,
-            "obligations": {"directions": ["credit"], "from": 0, "masks": ["pan"], "to": 0},
+            "basis": basis[which], "consent_version": 1, "decision": "allow", "reasons": [], "ruleset": 2, "used_today": used,
+            "obligations": {
+                "directions": ["credit"], "from": 0, "keep_until": (begun + STEP_MS * (index - first)) // 1000 + KEEP,
+                "masks": ["beneficiary-account", "pan", "party-identity", "scheduled-payment-account",
+                          "standing-order-account", "statement-amount"],
+                "to": 0,
+            },
         }  # fmt: skip
         body = encode({"act": "access.request", "outcome": outcome, "statements": [signer.sign(payload)], "v": 1})
         opening = os.urandom(32)

@@ -179,9 +179,9 @@ def item(consent_id: str, **changes: Any) -> Document:
 
 
 def payload(act: str, iss: str, at: int, **members: Any) -> bytes:
-    """The payload bytes of a statement made at `at` (ms)."""
+    """The payload bytes of a statement made at `at` (ms); a member that is None is left out."""
     common = {"act": act, "aud": ORIGIN, "iat": at // 1000, "iss": iss, "jti": b64u(os.urandom(16)), "v": 1}
-    return encode({**common, **members})
+    return encode({name: value for name, value in (common | members).items() if value is not None})
 
 
 # -- a node and what can be done with it --------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ import pytest
 
 from ledger.canonical import b64u
 from ledger.entries.acts import ACTS, AccessItem, Act, Sca
+from ledger.entries.asserted import ASSERTED
 from ledger.entries.evidence import AccessOutcome, BatchPlace, ConsentOutcome, Evidence, Obligations
 from ledger.entries.leaf import CommitmentLeaf, IndexHeadLeaf, OperatorLeaf
+from ledger.entries.payload import SeparateConsent
 from ledger.entries.statement import parse_item, parse_payload
-from ledger.entries.terms import Purpose, Terms
+from ledger.entries.terms import Filter, Purpose, Terms
 from ledger.errors import BadEncoding, BadStatement
 from tests.ledger.kit import BANK, FINTECH, NOW, item, new_consent_id, payload, reference, terms
 
@@ -48,7 +50,30 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
         f"consent.{step}": (BANK, STEP)
         for step in ("pause", "reject", "resume", "revoke", "suspend", "terminate")
     },
+    "consent.withdraw_accounts": (BANK, STEP | {"accounts": [reference()]}),
+    "consent.withdraw_approval": (BANK, STEP | {"authoriser": reference()}),
+    "consent.withdraw_separate": (BANK, STEP | {"separate": "sensitive"}),
+    "consent.reauthenticate": (BANK, {"consent_id": new_consent_id(), "sca": SCA}),
+    "consent.reconfirm": (FINTECH, STEP),
+    "consent.supersede": (BANK, STEP | {"superseded_by": new_consent_id()}),
 }  # fmt: skip
+SEPARATE = {"given_at": NOW // 1000, "kind": "provision", "text_hash": b64u(bytes(32))}
+OPTIONAL: dict[str, list[dict[str, Any]]] = {
+    "consent.authorise": [
+        {"acting_role": "guardian"}, {"separate_consents": [SEPARATE]},
+        {"accounts": ["a" * 22, "b" * 22], "joint_accounts": ["b" * 22]},
+    ],
+    "access.request": [{"relayed": True}, {"relayed": True, "asserted": ["CERT_EXPIRED", "RISK_BLOCKED"]}],
+    "access.batch": [{"relayed": True}],
+    "subject.consent": [{"suppress_notify": True}],
+    "consent.request": [
+        {"terms": terms(details_hash=b64u(bytes(32)))}, {"terms": terms(reauthenticate_days=1, reconfirm_days=3_650)},
+        {"terms": terms(utc_offset=-840)}, {"terms": terms(utc_offset=840)},
+        {"terms": terms(filters=[{"field": "amount", "op": "lt", "value": "100"}])},
+    ],
+}  # fmt: skip
+"""Members that may be absent, in values that are taken."""
+FILTER = {"field": "amount", "op": "lt", "value": "100"}
 COMMON = {"act", "aud", "iat", "iss", "jti", "v"}
 
 
@@ -69,7 +94,8 @@ def test_every_act_of_the_specification_has_a_case_here() -> None:
 @pytest.mark.parametrize(
     "struct",
     [
-        *get_args(Act), AccessItem, Sca, Terms, Purpose, Evidence, AccessOutcome, ConsentOutcome, BatchPlace, Obligations,
+        *get_args(Act), AccessItem, Sca, SeparateConsent, Terms, Purpose, Filter,
+        Evidence, AccessOutcome, ConsentOutcome, BatchPlace, Obligations,
         CommitmentLeaf, OperatorLeaf, IndexHeadLeaf,
     ],
     ids=lambda struct: struct.__name__,
@@ -83,6 +109,18 @@ def test_members_are_declared_in_the_order_of_their_bytes(struct: type[msgspec.S
 def test_a_well_made_payload_is_read(act: str) -> None:
     read = parse_payload(made(act))
     assert (read.act, read.iss) == (act, MEMBERS[act][0])
+
+
+@pytest.mark.parametrize("act", MEMBERS)
+def test_every_act_may_be_signed_for_another(act: str) -> None:
+    assert parse_payload(made(act, on_behalf_of="bank-z")).on_behalf_of == "bank-z"
+    refused(act, on_behalf_of="Bank Z")
+
+
+@pytest.mark.parametrize("act", OPTIONAL)
+def test_members_that_may_be_absent_are_read_when_they_are_there(act: str) -> None:
+    for members in OPTIONAL[act]:
+        parse_payload(made(act, **members))
 
 
 @pytest.mark.parametrize("act", MEMBERS)
@@ -150,6 +188,36 @@ def test_no_member_takes_a_value_of_another_kind(act: str) -> None:
         ("subject.enrol", {"rp_id": "Bank.example"}),
         ("subject.enrol", {"rp_id": "https://bank.example"}),
         ("subject.unenrol", {"credential_id": "A" * 21 + "B"}),
+        ("consent.authorise", {"joint_accounts": ["z" * 22]}),
+        ("consent.authorise", {"joint_accounts": []}),
+        ("consent.authorise", {"accounts": ["a" * 22, "b" * 22], "joint_accounts": ["b" * 22, "a" * 22]}),
+        ("consent.authorise", {"acting_role": "with space"}),
+        ("consent.authorise", {"separate_consents": []}),
+        ("consent.authorise", {"separate_consents": [SEPARATE, SEPARATE]}),
+        ("consent.authorise", {"separate_consents": [{**SEPARATE, "kind": "z"}, SEPARATE]}),
+        ("consent.authorise", {"separate_consents": [{**SEPARATE, "note": 1}]}),
+        ("consent.withdraw_accounts", {"accounts": []}),
+        ("consent.withdraw_accounts", {"accounts": ["b" * 22, "a" * 22]}),
+        ("consent.reauthenticate", {"sca": {**SCA, "at": NOW // 1000 + 301}}),
+        ("consent.reauthenticate", {"by": "customer"}),
+        ("consent.supersede", {"superseded_by": "x"}),
+        ("subject.consent", {"suppress_notify": False}),
+        ("access.request", {"asserted": ["CERT_EXPIRED"]}),
+        ("access.request", {"relayed": True, "asserted": []}),
+        ("access.request", {"relayed": True, "asserted": ["CONSENT_REVOKED"]}),
+        ("access.request", {"relayed": True, "asserted": ["RISK_BLOCKED", "CERT_EXPIRED"]}),
+        ("access.request", {"relayed": True, "asserted": ["CERT_EXPIRED", "CERT_EXPIRED"]}),
+        ("access.request", {"relayed": True, "asserted": list(ASSERTED[:9])}),
+        ("consent.request", {"terms": terms(details_hash=b64u(bytes(31)))}),
+        ("consent.request", {"terms": terms(filters=[])}),
+        ("consent.request", {"terms": terms(filters=[FILTER] * 2)}),
+        ("consent.request", {"terms": terms(filters=[{**FILTER, "field": "b"}, FILTER])}),
+        ("consent.request", {"terms": terms(filters=[{**FILTER, "op": "like"}])}),
+        ("consent.request", {"terms": terms(filters=[{**FILTER, "value": str(n)} for n in range(9)])}),
+        ("consent.request", {"terms": terms(reauthenticate_days=0)}),
+        ("consent.request", {"terms": terms(reconfirm_days=3_651)}),
+        ("consent.request", {"terms": terms(utc_offset=841)}),
+        ("consent.request", {"terms": terms(utc_offset=-841)}),
         ("consent.revoke", {"by": "auditor"}),
         ("consent.revoke", {"reason": "no spaces"}),
         ("consent.revoke", {"reason": "x" * 65}),

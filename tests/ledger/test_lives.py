@@ -139,21 +139,26 @@ def test_random_lives_on_sqlite() -> None:
     run_state_machine_as_test(Lives, settings=LIMITS)
 
 
-@pytest.mark.postgres
-def test_random_lives_on_postgresql(postgres_server: Any) -> None:
+def on_postgresql(lives: type[Any], server: Any, prefix: str) -> None:
+    """Run a few lives, each in a database of its own."""
     names = iter(range(10_000))
 
-    class Postgres(Lives):
+    class Postgres(lives):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.name = f"lives_{next(names)}"
-            with postgres_server.connect() as admin:
+            self.name = f"{prefix}_{next(names)}"
+            with server.connect() as admin:
                 admin.execute(f"CREATE DATABASE {self.name}")
-            self.url = postgres_server.url(self.name)
+            self.url = server.url(self.name)
 
         def teardown(self) -> None:
             super().teardown()
-            with postgres_server.connect() as admin:
+            with server.connect() as admin:
                 admin.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
 
     run_state_machine_as_test(Postgres, settings=settings(LIMITS, max_examples=4))
+
+
+@pytest.mark.postgres
+def test_random_lives_on_postgresql(postgres_server: Any) -> None:
+    on_postgresql(Lives, postgres_server, "lives")

@@ -46,6 +46,7 @@ from tests.ledger.kit import (
     payload,
     reference,
     registered,
+    separately,
     terms,
     terms_hash,
 )
@@ -81,7 +82,8 @@ class Desk:
         given = {
             "consent_id": consent_id, "version": 1, "terms_hash": terms_hash(terms()), "accounts": [reference("a")],
             "authoriser": reference("alice"), "subject": reference("p"),
-            "sca": {"acr": "loa3", "amr": [], "at": NOW // 1000}, **members,
+            "sca": {"acr": "loa3", "amr": [], "at": NOW // 1000},
+            "separate_consents": separately(["provision", "sensitive"]), **members,
         }  # fmt: skip
         act = self.say(BANK, "consent.authorise", **given)
         return SubmitStatement(act.statement, companion=self.say(signer, "subject.consent", **link).statement)

@@ -70,6 +70,7 @@ def registry(*more: dict[str, Any], ruleset: int = 2) -> Registry:
 
 
 REGISTRY = registry()
+REGISTRIES = {1: registry(ruleset=1), 2: REGISTRY}
 ID = new_consent_id()
 
 
@@ -107,16 +108,18 @@ def refused(kind: type[LedgerError], before: Consent | None, act: Any, **where: 
         do(before, act, **where)
 
 
+@pytest.mark.parametrize("ruleset", REGISTRIES)
 @pytest.mark.parametrize("act", [*TABLE, "consent.resume"])
-def test_the_whole_table_of_steps(act: str) -> None:
+def test_the_whole_table_of_steps(act: str, ruleset: int) -> None:
+    rules = REGISTRIES[ruleset]
     for status, signer, by in itertools.product(STATES, (BANK, FINTECH, STRANGER, OTHER_BANK), ACTORS):
         before = consent(status, pending=Pending(terms=consent().terms))
         wanted = lawful(status, act, signer, by)
         if wanted is None:
             with pytest.raises((IllegalTransition, NotPermitted, NotFound)):
-                do(before, step(act, signer, by))
+                do(before, step(act, signer, by), rules=rules)
             continue
-        after = do(before, step(act, signer, by))
+        after = do(before, step(act, signer, by), rules=rules)
         assert (after.status, after.basis, after.version) == (wanted, 20, 1), (status, act, signer, by)
         assert (after.pending is None) == (wanted not in ("ACTIVE", "PAUSED", "SUSPENDED"))
 
@@ -209,8 +212,9 @@ def test_rule_t_refuses(kind: type[LedgerError], changes: dict[str, Any]) -> Non
         {"history_from": 200},
     ],
 )
-def test_rule_t_accepts(changes: dict[str, Any]) -> None:
-    assert do(None, request(**changes)).status is Status.AWAITING
+@pytest.mark.parametrize("ruleset", REGISTRIES)
+def test_rule_t_accepts(changes: dict[str, Any], ruleset: int) -> None:
+    assert do(None, request(**changes), rules=REGISTRIES[ruleset]).status is Status.AWAITING
 
 
 def test_a_suspended_holder_gets_no_new_consents() -> None:
@@ -309,22 +313,26 @@ def test_an_amendment_is_the_recipients_and_stays_with_its_holder() -> None:
     refused(IllegalTransition, consent(), amend(holder=OTHER_BANK))
 
 
+@pytest.mark.parametrize("ruleset", REGISTRIES)
 @pytest.mark.parametrize("status", ["ACTIVE", "PAUSED", "SUSPENDED"])
-def test_a_pending_version_takes_over_when_all_have_authorised_it(status: str) -> None:
+def test_a_pending_version_takes_over_when_all_have_authorised_it(status: str, ruleset: int) -> None:
+    rules = REGISTRIES[ruleset]
     new = {"retention_days": 10, "authorisers_required": 2}
-    pending = do(consent(status), amend(**new))
-    refused(IllegalTransition, pending, authorise(version=1, terms=new))
-    half = do(pending, authorise(version=2, terms=new, authoriser=reference("first"), accounts=[reference("x")]))
+    pending = do(consent(status), amend(**new), rules=rules)
+    refused(IllegalTransition, pending, authorise(version=1, terms=new), rules=rules)
+    first = authorise(version=2, terms=new, authoriser=reference("first"), accounts=[reference("x")])
+    half = do(pending, first, rules=rules)
     assert (half.status, half.version, half.terms.retention_days, half.accounts) == (
         status,
         1,
         90,
         (reference("account"),),
     )
-    whole = do(
-        half, authorise(version=2, terms=new, authoriser=reference("second"), accounts=[reference("y")]), index=21
-    )
-    assert (whole.status, whole.version, whole.terms.retention_days) == (Status.ACTIVE, 2, 10)
+    second = authorise(version=2, terms=new, authoriser=reference("second"), accounts=[reference("y")])
+    whole = do(half, second, index=21, time=NOW + 5_000, rules=rules)
+    stays = ruleset == 2 and status != "ACTIVE"
+    assert (whole.status, whole.version, whole.terms.retention_days) == (status if stays else "ACTIVE", 2, 10)
+    assert whole.authenticated_at == whole.confirmed_at == NOW // 1000 + 5
     assert (set(whole.accounts), whole.pending, whole.basis) == ({reference("x"), reference("y")}, None, 21)
 
 

@@ -35,7 +35,8 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class Case:
-    """`index` or `file`: where the defect must be named; `case`: id in the catalogue of attacks, if it has one."""
+    """`index` or `file`: where the defect must be named; `case`: id in the catalogue of attacks, if it has one;
+    `expected`: what the defect must say that the rules give."""
 
     name: str
     code: str
@@ -43,6 +44,7 @@ class Case:
     index: int | None = None
     file: str | None = None
     case: str = ""
+    expected: str = ""
 
 
 @cache
@@ -59,7 +61,7 @@ def honest() -> tuple[Files, World]:
     basis = world.access(first, customer_present=True, interaction_id="interaction-legs")
     world.leg("access.release", first, basis, "interaction-legs")
     world.leg("access.receive", first, basis, "interaction-legs")
-    world.batch([first, second, both, "urn:forge:never-heard-of-it"])
+    world.batch([first, second, both, "urn:forge:never-heard-of-it-before"])
     world.index_head()
     world.amend(both, permissions=["ReadBalances"], authorisers_required=2)
     world.authorise(both)
@@ -354,7 +356,7 @@ def header(**changes: Any) -> Callable[[World], None]:
         payload = world.payload(RECIPIENT, "consent.request", consent_id=world.consent_id(), terms=terms)
         world.submit(
             payload,
-            {"consent_version": 1, "ruleset": 1, "status": "AWAITING"},
+            {"consent_version": 1, "ruleset": 2, "status": "AWAITING"},
             jws=world.signers[RECIPIENT].sign(payload, top),
         )
 
@@ -366,7 +368,7 @@ def statement(**changes: Any) -> Callable[[World], None]:
 
     def tell(world: World) -> None:
         payload = world.payload(RECIPIENT, "consent.request", consent_id=world.consent_id(), terms=world.terms())
-        world.submit({**payload, **changes}, {"consent_version": 1, "ruleset": 1, "status": "AWAITING"})
+        world.submit({**payload, **changes}, {"consent_version": 1, "ruleset": 2, "status": "AWAITING"})
 
     return tell
 
@@ -379,7 +381,7 @@ def flipped_signature(world: World) -> None:
     payload = world.payload(RECIPIENT, "consent.request", consent_id=world.consent_id(), terms=world.terms())
     jws = world.signers[RECIPIENT].sign(payload)
     other = "A" if jws[-10] != "A" else "B"
-    world.submit(payload, {"consent_version": 1, "ruleset": 1, "status": "AWAITING"}, jws=jws[:-10] + other + jws[-9:])
+    world.submit(payload, {"consent_version": 1, "ruleset": 2, "status": "AWAITING"}, jws=jws[:-10] + other + jws[-9:])
 
 
 def same_jti(world: World) -> None:
@@ -391,11 +393,11 @@ def same_jti(world: World) -> None:
 
 def wrong_chain(world: World) -> None:
     payload = world.payload(RECIPIENT, "consent.request", consent_id=world.consent_id(), terms=world.terms())
-    world.submit(payload, {"consent_version": 1, "ruleset": 1, "status": "AWAITING"}, name=world.consent_id())
+    world.submit(payload, {"consent_version": 1, "ruleset": 2, "status": "AWAITING"}, name=world.consent_id())
 
 
 def no_companion(world: World) -> None:
-    world.companion = lambda *_: -1  # type: ignore[method-assign]
+    world.companion = lambda *_, **__: -1  # type: ignore[method-assign]
     world.grant()
 
 
@@ -421,7 +423,7 @@ def resumed_after_end(world: World) -> None:
 def twice_requested(world: World) -> None:
     consent = world.grant()
     payload = world.payload(RECIPIENT, "consent.request", consent_id=consent, terms=world.terms())
-    world.submit(payload, {"consent_version": 1, "ruleset": 1, "status": "AWAITING"})
+    world.submit(payload, {"consent_version": 1, "ruleset": 2, "status": "AWAITING"})
 
 
 def early_expiry(world: World) -> None:
@@ -493,7 +495,7 @@ def lone_approver(world: World) -> None:
 
 
 def opened_twice(world: World) -> None:
-    world.operator({"type": "ledger.opened", "origin": ORIGIN, "ruleset": 1})
+    world.operator({"type": "ledger.opened", "origin": ORIGIN, "ruleset": 2})
 
 
 def unknown_document(world: World) -> None:
@@ -720,7 +722,7 @@ CASES = [
     Case(
         "an access without a consent is allowed",
         "CONSENT_INVALID",
-        lying(lie(lambda w: "urn:forge:none-at-all", ALLOW)),
+        lying(lie(lambda w: "urn:forge:none-at-all-in-this-log", ALLOW)),
         7,
         case="L01",
     ),

@@ -15,7 +15,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from nacl.signing import SigningKey
 
@@ -23,7 +23,8 @@ Json = dict[str, Any]
 DAY = 86_400_000
 START = 1_790_000_000_000
 ORIGIN = "ledger.example/forge"
-HOLDER, RECIPIENT, OTHER = "bank.example", "app.example", "other.example"
+HOLDER, RECIPIENT, OTHER, PROVIDER = "bank.example", "app.example", "other.example", "helper.example"
+LIVE = ("ACTIVE", "PAUSED", "SUSPENDED")
 DEFAULT_PERMISSIONS = ["ReadAccountsDetail", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail"]
 
 
@@ -165,8 +166,10 @@ class Forge:
 
     # --- participants ---------------------------------------------------------------------------------------
 
-    def open(self, origin: str = ORIGIN) -> Forge:
-        self.operator({"type": "ledger.opened", "origin": origin, "ruleset": 1})
+    ruleset = 2
+
+    def open(self, origin: str = ORIGIN) -> Self:
+        self.operator({"type": "ledger.opened", "origin": origin, "ruleset": self.ruleset})
         self.register(HOLDER, ["holder"])
         self.register(RECIPIENT, ["recipient"])
         self.register(OTHER, ["recipient"])
@@ -261,9 +264,15 @@ class Forge:
         return members
 
     def files(
-        self, level: str = "full", withheld: frozenset[int] = frozenset(), *, cosign: bool = False
+        self,
+        level: str = "full",
+        withheld: frozenset[int] = frozenset(),
+        *,
+        cosign: bool = False,
+        size: int | None = None,
     ) -> dict[str, bytes]:
-        size = len(self.entries)
+        """A bundle of the first `size` entries."""
+        size = len(self.entries) if size is None else size
         files = {
             "manifest.json": encode(
                 {
@@ -275,10 +284,10 @@ class Forge:
                     "v": 1,
                 }
             ),
-            "checkpoint": self.checkpoint(cosign=cosign),
+            "checkpoint": self.checkpoint(size, cosign=cosign),
             "policy": self.policy().encode(),
         }
-        row, tile_level = self.hashes, 0
+        row, tile_level = self.hashes[:size], 0
         while row:
             for n in range(0, len(row), 256):
                 part = row[n : n + 256]
@@ -286,7 +295,7 @@ class Forge:
             row = [tree(row[n : n + 256]) for n in range(0, len(row) - 255, 256)]
             tile_level += 1
         for n in range(0, size, 256):
-            part = self.entries[n : n + 256]
+            part = self.entries[n : min(n + 256, size)]
             files[tile_name("entries", n // 256, len(part))] = b"".join(len(e).to_bytes(2) + e for e in part)
         if level != "none":
             for shard in range(0, size, 65_536):
@@ -332,22 +341,49 @@ def write(files: dict[str, bytes], root: Path) -> Path:
 
 # --- an honest holder, recipient and ledger -------------------------------------------------------------------
 
+GRAVE = {"ReadProducts": 1, "ReadAccountsBasic": 2, "ReadBeneficiariesBasic": 2, "ReadOffers": 2, "ReadResources": 2}
+"""Every other permission that the forge uses has grade 3."""
+MASKS = {
+    "account-number": "ReadAccountsDetail",
+    "beneficiary-account": "ReadBeneficiariesDetail",
+    "counterparty-account": "ReadTransactionsDetail",
+    "pan": "ReadPAN",
+    "party-identity": "ReadParty ReadPartyPSU",
+    "scheduled-payment-account": "ReadScheduledPaymentsDetail",
+    "standing-order-account": "ReadStandingOrdersDetail",
+    "statement-amount": "ReadStatementsDetail",
+    "transaction-text": "ReadTransactionsDetail",
+}
+
+
+def nothing_given() -> Json:
+    return {"approvals": {}, "joint": set(), "separate": set()}
+
 
 class World(Forge):
     """An honest ledger with a rule book of its own: `consents` holds what it knows of each consent."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, ruleset: int = 2) -> None:
         super().__init__(seed)
+        self.ruleset = ruleset
         self.consents: dict[str, Json] = {}
         self.suspended: set[str] = set()
+        self.removed: set[str] = set()
+        self.purposes: dict[str, Json] = {}
+        self.legs: dict[int, Json] = {}
+        self.times: list[int] = []
+        self.reported = -1
         self.override: Callable[[Json], None] | None = None  # changes outcomes before they are recorded: a liar
 
+    def _append(self, leaf: Json) -> int:
+        self.times.append(self.time)
+        return super()._append(leaf)
+
     def terms(self, **changes: Any) -> Json:
-        return {
+        terms = {
             "authorisers_required": 1,
             "expires_at": 0,
             "frequency_per_day": 0,
-            "grade": 3,
             "history_from": 0,
             "history_to": 0,
             "holder": HOLDER,
@@ -358,17 +394,22 @@ class World(Forge):
             "purpose": {"code": "AIS", "text": "See my accounts"},
             "recipient": RECIPIENT,
             "retention_days": 30,
-            "separate_consents": [],
             "standard": "uk-ob",
             "standard_version": "4.0",
             "starts_at": 0,
             **changes,
         }
+        terms.setdefault("grade", max(GRAVE.get(code, 3) for code in terms["permissions"]))
+        two = self.ruleset >= 2 and terms["grade"] == 3
+        terms.setdefault("separate_consents", ["provision", "sensitive"] if two else [])
+        return terms
 
     def status(self, consent_id: str) -> str:
         state = self.consents[consent_id]
         end = state["terms"]["expires_at"]
         live = state["status"] in ("AWAITING", "PARTIAL", "ACTIVE", "PAUSED", "SUSPENDED")
+        if live and self.removed & {state["terms"]["holder"], state["terms"]["recipient"]}:
+            return "TERMINATED"
         return "EXPIRED" if end and live and self.time >= end * 1000 else state["status"]
 
     def _outcome(self, outcome: Json) -> Json:
@@ -378,62 +419,100 @@ class World(Forge):
 
     def _state(self, consent_id: str) -> Json:
         state = self.consents[consent_id]
-        return self._outcome({"consent_version": state["version"], "ruleset": 1, "status": state["status"]})
+        return self._outcome({"consent_version": state["version"], "ruleset": self.ruleset, "status": state["status"]})
 
-    def request(self, **changes: Any) -> str:
+    def shared(self, state: Json) -> set[str]:
+        """The accounts that may be read."""
+        every = [account for accounts in state["given"]["approvals"].values() for account in accounts]
+        twice = {account for account in every if every.count(account) > 1}
+        return {account for account in every if account in twice or account not in state["given"]["joint"]} - state[
+            "withdrawn"
+        ]
+
+    def waiting(self, state: Json) -> set[str]:
+        every = {account for accounts in state["given"]["approvals"].values() for account in accounts}
+        return every - self.shared(state) - state["withdrawn"]
+
+    def request(self, iss: str = RECIPIENT, behalf: str | None = None, **changes: Any) -> str:
         consent_id, terms = self.consent_id(), self.terms(**changes)
         self.consents[consent_id] = {
             "status": "AWAITING",
             "version": 1,
             "terms": terms,
             "basis": len(self.entries),
-            "accounts": [],
-            "authorisers": [],
+            "given": nothing_given(),
+            "withdrawn": set(),
             "subject": self.reference(),
             "used": {},
             "pending": None,
+            "authenticated": 0,
+            "confirmed": 0,
         }
-        self.submit(
-            self.payload(RECIPIENT, "consent.request", consent_id=consent_id, terms=terms), self._state(consent_id)
-        )
+        more = {} if behalf is None else {"on_behalf_of": behalf}
+        payload = self.payload(iss, "consent.request", consent_id=consent_id, terms=terms, **more)
+        self.submit(payload, self._state(consent_id))
         return consent_id
 
-    def authorise(self, consent_id: str, accounts: list[str] | None = None, **changes: Any) -> int:
+    def authorise(
+        self,
+        consent_id: str,
+        accounts: list[str] | None = None,
+        iss: str = HOLDER,
+        present: bool = False,
+        **changes: Any,
+    ) -> int:
+        """An authorisation of the pending version if there is one, unless it is of the `present` one."""
         state = self.consents[consent_id]
-        pending = state["pending"]
+        pending = None if present else state["pending"]
         target = pending or state
         accounts = sorted(accounts or [self.reference()])
+        kinds = target["terms"]["separate_consents"] if self.ruleset >= 2 else []
+        if kinds:
+            row = {"given_at": self.time // 1000, "text_hash": b64u(bytes(32))}
+            changes.setdefault("separate_consents", [{**row, "kind": kind} for kind in kinds])
+        if changes.get("separate_consents") == []:
+            del changes["separate_consents"]
         payload = self.payload(
-            HOLDER,
+            iss,
             "consent.authorise",
-            consent_id=consent_id,
-            version=state["version"] + (pending is not None),
-            terms_hash=terms_hash(target["terms"]),
-            accounts=accounts,
-            authoriser=self.reference(),
-            subject=state["subject"],
-            sca={"acr": "sca", "amr": ["pwd", "otp"], "at": self.time // 1000},
-            **changes,
+            **{
+                "consent_id": consent_id,
+                "version": state["version"] + (pending is not None),
+                "terms_hash": terms_hash(target["terms"]),
+                "accounts": accounts,
+                "authoriser": self.reference(),
+                "subject": state["subject"],
+                "sca": {"acr": "sca", "amr": ["pwd", "otp"], "at": self.time // 1000},
+                **changes,
+            },
         )
-        target["authorisers"].append(payload["authoriser"])
-        target["accounts"] = sorted({*target["accounts"], *accounts})
+        given = target["given"]
+        given["approvals"][payload["authoriser"]] = accounts
+        given["joint"] |= set(payload.get("joint_accounts", []))
+        given["separate"] |= {row["kind"] for row in payload.get("separate_consents", [])}
         state["basis"] = len(self.entries)
-        if len(target["authorisers"]) >= target["terms"]["authorisers_required"]:
+        if not pending:
+            state["withdrawn"] -= set(accounts)
+        complete = len(given["approvals"]) >= target["terms"]["authorisers_required"]
+        if complete and (pending or state["status"] in ("AWAITING", "PARTIAL")):
             if pending:
-                state |= {**pending, "version": state["version"] + 1, "pending": None}
-            state["status"] = "ACTIVE"
-        elif not pending:
+                state |= {"terms": pending["terms"], "given": given, "version": state["version"] + 1, "pending": None}
+            if self.ruleset == 1 or state["status"] not in ("PAUSED", "SUSPENDED"):
+                state["status"] = "ACTIVE"
+            state |= {"withdrawn": set(), "authenticated": self.time // 1000, "confirmed": self.time // 1000}
+        elif not pending and state["status"] not in LIVE:
             state["status"] = "PARTIAL"
         index = self.submit(payload, self._state(consent_id))
-        self.companion(consent_id)
+        self.companion(consent_id, iss=iss, behalf=changes.get("on_behalf_of"))
         return index
 
-    def companion(self, consent_id: str, subject: str = "s" * 22) -> int:
+    def companion(self, consent_id: str, subject: str = "s" * 22, iss: str = HOLDER, behalf: str | None = None) -> int:
+        more = {} if behalf is None else {"on_behalf_of": behalf}
         return self.submit(
-            self.payload(HOLDER, "subject.consent", consent_id=consent_id, subject=subject),
+            self.payload(iss, "subject.consent", consent_id=consent_id, subject=subject, **more),
             None,
             kind="subject",
-            name=f"subject:{HOLDER}:{subject}",
+            name=f"subject:{behalf or iss}:{subject}",
         )
 
     def grant(self, **changes: Any) -> str:
@@ -444,7 +523,7 @@ class World(Forge):
     def amend(self, consent_id: str, **changes: Any) -> int:
         state = self.consents[consent_id]
         terms = self.terms(**changes)
-        state |= {"pending": {"terms": terms, "accounts": [], "authorisers": []}, "basis": len(self.entries)}
+        state |= {"pending": {"terms": terms, "given": nothing_given()}, "basis": len(self.entries)}
         return self.submit(
             self.payload(
                 RECIPIENT, "consent.amend", consent_id=consent_id, terms=terms, previous_version=state["version"]
@@ -452,10 +531,12 @@ class World(Forge):
             self._state(consent_id),
         )
 
-    def end(self, consent_id: str, act: str, status: str, iss: str = HOLDER, by: str = "customer") -> int:
+    def end(
+        self, consent_id: str, act: str, status: str, iss: str = HOLDER, by: str = "customer", **members: Any
+    ) -> int:
         self.consents[consent_id] |= {"status": status, "basis": len(self.entries)}
         return self.submit(
-            self.payload(iss, act, consent_id=consent_id, reason="asked", by=by), self._state(consent_id)
+            self.payload(iss, act, consent_id=consent_id, reason="asked", by=by, **members), self._state(consent_id)
         )
 
     def revoke(self, consent_id: str) -> int:
@@ -466,6 +547,100 @@ class World(Forge):
         return self.record(
             "consent", consent_id, {"act": "consent.expire", "statements": [], "outcome": self._state(consent_id)}
         )
+
+    # --- acts of ruleset 2 ----------------------------------------------------------------------------------
+
+    def withdraw_accounts(self, consent_id: str, accounts: list[str]) -> int:
+        state = self.consents[consent_id]
+        for given in (state["given"], (state["pending"] or state)["given"]):
+            for authoriser, its in given["approvals"].items():
+                given["approvals"][authoriser] = [account for account in its if account not in accounts]
+        state["withdrawn"] |= set(accounts)
+        return self.end(consent_id, "consent.withdraw_accounts", state["status"], accounts=sorted(accounts))
+
+    def withdraw_approval(self, consent_id: str, authoriser: str) -> int:
+        state = self.consents[consent_id]
+        before = self.shared(state)
+        del state["given"]["approvals"][authoriser]
+        state["withdrawn"] |= before - self.shared(state)
+        state["pending"] = None
+        short = len(state["given"]["approvals"]) < state["terms"]["authorisers_required"]
+        status = "PARTIAL" if short and state["status"] == "ACTIVE" else state["status"]
+        return self.end(consent_id, "consent.withdraw_approval", status, authoriser=authoriser)
+
+    def withdraw_separate(self, consent_id: str, kind: str, iss: str = HOLDER) -> int:
+        state = self.consents[consent_id]
+        state["given"]["separate"] -= {kind}
+        return self.end(consent_id, "consent.withdraw_separate", state["status"], iss, separate=kind)
+
+    def reauthenticate(self, consent_id: str) -> int:
+        state = self.consents[consent_id]
+        state |= {"authenticated": self.time // 1000, "basis": len(self.entries)}
+        sca = {"acr": "sca", "amr": ["pwd"], "at": self.time // 1000}
+        payload = self.payload(HOLDER, "consent.reauthenticate", consent_id=consent_id, sca=sca)
+        return self.submit(payload, self._state(consent_id))
+
+    def reconfirm(self, consent_id: str) -> int:
+        state = self.consents[consent_id]
+        state["confirmed"] = self.time // 1000
+        return self.end(consent_id, "consent.reconfirm", state["status"], RECIPIENT)
+
+    def supersede(self, consent_id: str, other: str) -> int:
+        return self.end(consent_id, "consent.supersede", "SUPERSEDED", superseded_by=other)
+
+    def activate(self, ruleset: int = 2) -> int:
+        self.ruleset = ruleset
+        return self.operator({"type": "ruleset.activated", "ruleset": ruleset})
+
+    def remove(self, participant: str) -> int:
+        self.removed.add(participant)
+        return self.operator({"type": "participant.removed", "participant": participant, "reason": "left"})
+
+    def delegate(self, participant: str, acts: list[str], delegate: str = PROVIDER) -> int:
+        if delegate not in self.signers:
+            self.register(delegate, ["technology-provider"])
+        document = {"participant": participant, "delegate": delegate, "acts": sorted(acts)}
+        return self.operator({"type": "delegation.granted", **document})
+
+    def undelegate(self, participant: str, delegate: str = PROVIDER) -> int:
+        document = {"participant": participant, "delegate": delegate, "reason": "ended"}
+        return self.operator({"type": "delegation.ended", **document})
+
+    def define_purpose(self, code: str = "AIS", **changes: Any) -> int:
+        none = dict.fromkeys(("max_days", "max_frequency_per_day", "max_history_days", "max_retention_days"), 0)
+        self.purposes[code] = {"permissions": DEFAULT_PERMISSIONS, **none, **changes}
+        return self.operator({"type": "purpose.defined", "code": code, **self.purposes[code]})
+
+    def reconcile(self, **lies: Any) -> int:
+        """The ledger's report on its accesses of an hour ago and more."""
+        first = self.reported + 1
+        last = max(index for index, time in enumerate(self.times) if time <= self.time - 3_600_000)
+        covered = [leg for index, leg in sorted(self.legs.items()) if first <= index <= last]
+        findings = []
+        for leg in covered:
+            release, receipt = leg.get("access.release"), leg.get("access.receive")
+            if release and receipt:
+                codes = [f"{name}-differ" for name in ("rows", "bytes", "digest") if release[name] != receipt[name]]
+            else:
+                codes = ["release-missing"] if receipt else ["receipt-missing"] if release else []
+            findings += [{"access": leg["index"], "finding": code} for code in codes]
+        text = b"".join(encode(finding) + b"\n" for finding in findings)
+        self.reported = last
+        return self.operator(
+            {
+                "type": "reconciliation.reported",
+                "from_index": first,
+                "to_index": last,
+                "accesses": len(covered),
+                "releases": sum("access.release" in leg for leg in covered),
+                "receipts": sum("access.receive" in leg for leg in covered),
+                "findings": len(findings),
+                "findings_hash": b64u(sha(b"consent-ledger/v1/findings\0" + text)),
+                **lies,
+            }
+        )
+
+    # --- accesses -------------------------------------------------------------------------------------------
 
     def item(self, consent_id: str, **changes: Any) -> Json:
         return {
@@ -481,12 +656,16 @@ class World(Forge):
             **changes,
         }
 
-    def decide(self, iss: str, item: Json) -> Json:
-        """The rule book's answer, and the count it keeps."""
+    def decide(self, iss: str, item: Json, party: str | None = None, asserted: tuple[str, ...] = ()) -> Json:
+        """The rule book's answer, and the count it keeps. `iss` acts for `party`."""
         state = self.consents.get(item["consent_id"])
+        party = party or iss
         reasons = []
-        mine = state is not None and state["terms"]["recipient"] == iss
-        if self.suspended & ({HOLDER, iss} if mine else {iss}):
+        side = "holder" if item.get("relayed") else "recipient"
+        mine = state is not None and state["terms"][side] == party
+        if self.suspended & (
+            {state["terms"]["holder"], state["terms"]["recipient"], iss} if mine and state else {iss, party}
+        ):
             reasons.append("PARTICIPANT_SUSPENDED")
         if state is None or not mine:
             reasons.append("CONSENT_NOT_YOURS" if state else "CONSENT_UNKNOWN")
@@ -497,60 +676,104 @@ class World(Forge):
                     "decision": "deny",
                     "obligations": {},
                     "reasons": reasons,
-                    "ruleset": 1,
+                    "ruleset": self.ruleset,
                     "used_today": 0,
                 }
             )
-        terms, status, day = state["terms"], self.status(item["consent_id"]), self.time // DAY
+        terms, status, two = state["terms"], self.status(item["consent_id"]), self.ruleset >= 2
+        day = (self.time // 60_000 + terms.get("utc_offset", 0)) // 1440
         used = state["used"].get(day, 0)
         granted = {*terms["permissions"], *(p.replace("Detail", "Basic") for p in terms["permissions"])}
         end = min((t for t in (item["to"], terms["history_to"]) if t), default=0)
         since = max(item["from"], terms["history_from"])
+        purpose = self.purposes.get(terms["purpose"]["code"], {"permissions": item["permissions"]})
+        asked, shared, waiting = set(item["accounts"]), self.shared(state), self.waiting(state)
         for reason, applies in (
             (f"CONSENT_{status}", status != "ACTIVE"),
             ("CONSENT_NOT_STARTED", self.time < terms["starts_at"] * 1000),
-            ("PURPOSE_MISMATCH", item["purpose"] != terms["purpose"]["code"]),
-            ("ACCOUNT_NOT_IN_CONSENT", not set(item["accounts"]) <= set(state["accounts"])),
+            ("REAUTHENTICATION_REQUIRED", self._due(state, status, "authenticated", "reauthenticate_days")),
+            ("RECONFIRMATION_OVERDUE", self._due(state, status, "confirmed", "reconfirm_days")),
+            (
+                "SEPARATE_CONSENT_MISSING",
+                two and status == "ACTIVE" and not set(terms["separate_consents"]) <= state["given"]["separate"],
+            ),
+            (
+                "PURPOSE_MISMATCH",
+                item["purpose"] != terms["purpose"]["code"]
+                or not set(item["permissions"]) <= set(purpose["permissions"]),
+            ),
+            ("ACCOUNT_NOT_IN_CONSENT", bool(asked - shared - waiting - state["withdrawn"])),
+            ("ACCOUNT_APPROVAL_PENDING", bool(asked & waiting)),
+            ("ACCOUNT_APPROVAL_WITHDRAWN", bool(asked & state["withdrawn"])),
             ("PERMISSION_MISSING", not set(item["permissions"]) <= granted),
-            ("GRADE_EXCEEDED", "ReadEverything" in item["permissions"]),
+            ("GRADE_EXCEEDED", bool({"ReadEverything", "ReadBiometricData"} & set(item["permissions"]))),
             ("WINDOW_EXCEEDED", 0 < item["to"] < item["from"] or 0 < end < since),
             ("FREQUENCY_EXCEEDED", not item["customer_present"] and 0 < terms["frequency_per_day"] <= used),
         ):
             if applies:
                 reasons.append(reason)
-        outcome = {
+        outcome: Json = {
             "basis": state["basis"],
             "consent_version": state["version"],
-            "decision": "deny" if reasons else "allow",
+            "decision": "deny" if reasons or asserted else "allow",
             "reasons": reasons,
-            "ruleset": 1,
+            "ruleset": self.ruleset,
             "used_today": used,
-            "obligations": {}
-            if reasons
-            else {
-                "directions": ["credit"] if "ReadTransactionsCredits" in terms["permissions"] else [],
-                "from": since,
-                "masks": ["pan"],
-                "to": end,
-            },
+            "obligations": {} if reasons or asserted else self.obligations(terms, since, end),
         }
+        if asserted:
+            outcome["asserted"] = list(asserted)
         outcome = self._outcome(outcome)
         if outcome["decision"] == "allow":
             if not item["customer_present"]:
                 state["used"][day] = used + 1
             if terms["once"]:
                 state["status"] = "CONSUMED"
+            self.legs[len(self.entries)] = {"index": len(self.entries)}
         return outcome
 
-    def access(self, consent_id: str, iss: str = RECIPIENT, **changes: Any) -> int:
-        item = self.item(consent_id, **changes)
-        return self.submit(self.payload(iss, "access.request", **item), self.decide(iss, item))
+    def _due(self, state: Json, status: str, since: str, days: str) -> bool:
+        limit = state["terms"].get(days)
+        return bool(limit and status == "ACTIVE" and self.time >= (state[since] + limit * 86_400) * 1000)
 
-    def batch(self, consent_ids: list[str], iss: str = RECIPIENT) -> list[int]:
+    def obligations(self, terms: Json, since: int, end: int) -> Json:
+        held = set(terms["permissions"])
+        masks = [mask for mask, lifting in MASKS.items() if not held & set(lifting.split())]
+        obligations: Json = {
+            "directions": ["credit"] if "ReadTransactionsCredits" in held else [],
+            "from": since,
+            "masks": masks if self.ruleset >= 2 else ["pan"],
+            "to": end,
+        }
+        if self.ruleset >= 2 and "filters" in terms:
+            obligations["filters"] = terms["filters"]
+        if self.ruleset >= 2 and terms["retention_days"]:
+            obligations["keep_until"] = self.time // 1000 + terms["retention_days"] * 86_400
+        return obligations
+
+    def access(
+        self,
+        consent_id: str,
+        iss: str = RECIPIENT,
+        *,
+        behalf: str | None = None,
+        word: tuple[str, ...] = (),
+        **changes: Any,
+    ) -> int:
+        """An access of `iss`, for `behalf`; `word`: reasons that the ledger asserts beside those of the statement."""
+        item = self.item(consent_id, **changes)
+        more = {} if behalf is None else {"on_behalf_of": behalf}
+        asserted = (*item.get("asserted", ()), *word)
+        return self.submit(
+            self.payload(iss, "access.request", **item, **more), self.decide(iss, item, behalf, asserted)
+        )
+
+    def batch(self, consent_ids: list[str], iss: str = RECIPIENT, behalf: str | None = None) -> list[int]:
         items = [self.item(consent_id) for consent_id in consent_ids]
         hashes = [leaf_hash(encode(item)) for item in items]
+        more = {} if behalf is None else {"on_behalf_of": behalf}
         jws = self.signers[iss].sign(
-            self.payload(iss, "access.batch", items_count=len(items), items_root=b64u(tree(hashes)))
+            self.payload(iss, "access.batch", items_count=len(items), items_root=b64u(tree(hashes)), **more)
         )
         return [
             self.record(
@@ -559,7 +782,7 @@ class World(Forge):
                 {
                     "act": "access.request",
                     "statements": [jws],
-                    "outcome": self.decide(iss, item),
+                    "outcome": self.decide(iss, item, behalf),
                     "item": {
                         "body": encode(item).decode(),
                         "path": [b64u(h) for h in path_of(n, hashes)],
@@ -581,6 +804,8 @@ class World(Forge):
             "digest": b64u(bytes(32)),
             **changes,
         }
+        if basis in self.legs:
+            self.legs[basis].setdefault(act, members)
         return self.submit(self.payload(iss, act, **members), None)
 
     def suspend(self, participant: str) -> int:

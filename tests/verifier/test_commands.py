@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.verifier import later_cases
 from tests.verifier.cases import CASES, honest
 from tests.verifier.forge import DAY, HOLDER, World, b64u, chain_of, tree, write
 from verifier.cli import main
@@ -210,6 +211,24 @@ def test_a_later_audit_reads_only_what_was_added(place: Path, capsys: pytest.Cap
     ]
     status, events = run(capsys, "bundle", place / "bundle", "--policy", policy, "--since", state, "--jobs", 1)
     assert (status, events[-1]["code"]) in ((1, "ROLLBACK"), (1, "EQUIVOCATION"))
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_log_of_ruleset_2_is_taken_up_where_the_last_audit_ended(
+    parts: int, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Joint accounts, delegations, purposes, removals and reports outlive the state file."""
+    world, state, policy = later_cases.honest_of_2(), place / "state", place / "policy"
+    whole = len(world.entries)
+    for number in range(1, parts + 1):
+        folder = place / f"{number}-of-{parts}"
+        write(world.files(size=whole * number // parts), folder)
+        more = ["--since", state] if number > 1 else []
+        status, events = run(capsys, "bundle", folder, "--policy", policy, "--keep", state, "--jobs", 1, *more)
+        assert (status, events[-1]["code"]) == (0, "VALID"), events
+    assert {"reconciliation reports": 2}.items() <= {
+        str(event["what"]): event["count"] for event in events if event["event"] == "checked"
+    }.items()
 
 
 def test_receipts_of_every_kind_of_entry_verify(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,72 @@
+"""The facts that a reason rests on: from the terms of the version decided upon, and from what was asked. No state of today."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from ledger.entries.acts import AccessItem, AccessRequest
+from ledger.entries.evidence import AccessOutcome
+from ledger.entries.terms import Terms
+
+Asked = AccessItem | AccessRequest
+Facts = dict[str, Any]
+
+
+def _purpose(terms: Terms, asked: Asked, _: AccessOutcome) -> Facts:
+    return {"terms.purpose": terms.purpose.code, "asked.purpose": asked.purpose}
+
+
+def _permissions(terms: Terms, asked: Asked, _: AccessOutcome) -> Facts:
+    return {"terms.permissions": terms.permissions, "asked.permissions": asked.permissions}
+
+
+def _accounts(_: Terms, asked: Asked, __: AccessOutcome) -> Facts:
+    return {"asked.accounts": asked.accounts}
+
+
+def _window(terms: Terms, asked: Asked, _: AccessOutcome) -> Facts:
+    return {
+        "terms.history_from": terms.history_from, "terms.history_to": terms.history_to, "asked.from": asked.from_,
+        "asked.to": asked.to,
+    }  # fmt: skip
+
+
+def _frequency(terms: Terms, asked: Asked, outcome: AccessOutcome) -> Facts:
+    return {
+        "terms.frequency_per_day": terms.frequency_per_day, "used_today": outcome.used_today,
+        "asked.customer_present": asked.customer_present,
+    }  # fmt: skip
+
+
+def _member(*names: str) -> Callable[[Terms, Asked, AccessOutcome], Facts]:
+    def facts(terms: Terms, _: Asked, __: AccessOutcome) -> Facts:
+        return {f"terms.{name}": msgspec.to_builtins(getattr(terms, name)) for name in names}
+
+    return facts
+
+
+_BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
+    "CONSENT_EXPIRED": _member("expires_at"),
+    "CONSENT_CONSUMED": _member("once"),
+    "CONSENT_NOT_STARTED": _member("starts_at"),
+    "REAUTHENTICATION_REQUIRED": _member("reauthenticate_days"),
+    "RECONFIRMATION_OVERDUE": _member("reconfirm_days"),
+    "SEPARATE_CONSENT_MISSING": _member("separate_consents"),
+    "PURPOSE_MISMATCH": _purpose,
+    "ACCOUNT_NOT_IN_CONSENT": _accounts,
+    "ACCOUNT_APPROVAL_PENDING": _accounts,
+    "ACCOUNT_APPROVAL_WITHDRAWN": _accounts,
+    "PERMISSION_MISSING": _permissions,
+    "GRADE_EXCEEDED": lambda terms, asked, _: {"terms.grade": terms.grade, "asked.permissions": asked.permissions},
+    "WINDOW_EXCEEDED": _window,
+    "FREQUENCY_EXCEEDED": _frequency,
+}
+
+
+def facts_of(reason: str, terms: Terms | None, asked: Asked | None, outcome: AccessOutcome) -> Facts:
+    """What a reason rests on; nothing where the terms are not the caller's to see."""
+    rule = _BY_REASON.get(reason)
+    return {} if rule is None or terms is None or asked is None else rule(terms, asked, outcome)

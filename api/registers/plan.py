@@ -1,0 +1,85 @@
+"""From what a register lists to the operator documents that bring the log into line with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final, Literal
+
+from ledger.errors import InvalidInput
+from ledger.participants import Participant, Registry
+
+
+class Standing(IntEnum):
+    """How a register sees a participant; the higher, the worse."""
+
+    ACTIVE = 0
+    SUSPENDED = 1
+    REMOVED = 2
+
+
+SUSPENDED_BY_REGISTER: Final = "register-suspended"
+"""Suspensions with this reason came from a register, so a register may end them; others are the operator's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A participant as a register lists it."""
+
+    id: str
+    name: str
+    role: Literal["holder", "recipient"]
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPlan:
+    """What to record, in order, and what was left alone and why."""
+
+    documents: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...]
+
+
+def plan_feed(listed: Iterable[Listed], registry: Registry) -> FeedPlan:
+    """The documents that are missing in the log. Nothing is planned twice: after them, the same feed plans none.
+
+    Participants that the register does not list are left alone. Raises InvalidInput for an id listed twice.
+    """
+    documents: list[Mapping[str, Any]] = []
+    notes: list[str] = []
+    seen: set[str] = set()
+    for one in listed:
+        if one.id in seen:
+            raise InvalidInput(f"the register lists {one.id!r} twice")
+        seen.add(one.id)
+        _plan(one, registry.participants.get(one.id), documents, notes)
+    return FeedPlan(tuple(documents), tuple(notes))
+
+
+def _plan(one: Listed, known: Participant | None, documents: list[Mapping[str, Any]], notes: list[str]) -> None:
+    if known is None:
+        if one.standing is Standing.REMOVED:
+            return  # the log has never known it
+        documents.append(_about("participant.registered", one.id, name=one.name, roles=[one.role]))
+        if one.standing is Standing.SUSPENDED:
+            documents.append(_about("participant.suspended", one.id, reason=SUSPENDED_BY_REGISTER))
+        return
+    if one.role not in known.roles:
+        notes.append(f"{one.id}: the register says {one.role}, the log {', '.join(known.roles)}; roles are for ever")
+    if known.removed:
+        if one.standing is not Standing.REMOVED:
+            notes.append(f"{one.id}: was removed from the log, which is for ever; register it under another id")
+    elif one.standing is Standing.REMOVED:
+        documents.append(_about("participant.removed", one.id, reason="register-removed"))
+    elif one.standing is Standing.SUSPENDED and not known.suspended:
+        documents.append(_about("participant.suspended", one.id, reason=SUSPENDED_BY_REGISTER))
+    elif one.standing is Standing.ACTIVE and known.suspended:
+        if known.reason == SUSPENDED_BY_REGISTER:
+            documents.append(_about("participant.reinstated", one.id, reason="register-active"))
+        else:
+            notes.append(f"{one.id}: active in the register, and suspended by the operator ({known.reason}): left so")
+
+
+def _about(kind: str, participant: str, **members: Any) -> Mapping[str, Any]:
+    return {"type": kind, "v": 1, "participant": participant, **members}
