@@ -41,7 +41,21 @@ def audit(played: Stage, folder: Path) -> dict[str, Any]:
     """What the independent verifier says about the whole log."""
     ledger = played.service.node.ledger
     export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(folder), disclose=Disclose.full())
-    command = [sys.executable, "-m", "verifier.cli", "bundle", str(folder), "--vkey", ledger.vkey.format()]
+    policy = folder.with_name("policy")
+    policy.write_text(f"log {ledger.vkey.format()}\nquorum none\n")
+    command = [
+        sys.executable,
+        "-m",
+        "verifier.cli",
+        "bundle",
+        str(folder),
+        "--policy",
+        str(policy),
+        "--jobs",
+        "1",
+        "--lang",
+        "en",
+    ]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return {"said": done.stdout}
