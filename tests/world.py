@@ -171,9 +171,14 @@ class Party:
         reason: str = "customer-request",
         **members: Any,
     ) -> Submission:
-        """`reject`, `suspend`, `resume`, `pause`, `revoke` or `terminate`."""
+        """Any act that says who wanted it and why: `reject`, `suspend`, `resume`, `pause`, `revoke`, `withdraw_accounts`…"""
         statement = self.sign(f"consent.{step}", consent_id=consent.consent_id, by=by, reason=reason, **members)
         return Submission(f"/consents/{consent.consent_id}/{step}", statement)
+
+    def change(self, change: str, consent: ConsentInWorld, **members: Any) -> Submission:
+        """Any other act about a consent, such as `reauthenticate`."""
+        statement = self.sign(f"consent.{change}", consent_id=consent.consent_id, **members)
+        return Submission(f"/consents/{consent.consent_id}/{change}", statement)
 
     def item(self, consent: ConsentInWorld, **members: Any) -> dict[str, Any]:
         """The members of one access."""

@@ -19,7 +19,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
-from msgspec import UNSET
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -204,8 +203,7 @@ class ConsentGuard:
         """Allowed, fresh, and for the first time. A repeated statement gets its first receipt, so age counts online too."""
         decision = receipt.decision
         if decision.decision != "allow":
-            asserted = () if decision.asserted is UNSET else decision.asserted
-            raise Refused(next(iter((*decision.reasons, *asserted)), "ACCESS_DENIED"), receipt=b64u(receipt.file))
+            raise Refused(next(iter(decision.all_reasons), "ACCESS_DENIED"), receipt=b64u(receipt.file))
         now = self._clock.now()
         if not now - self._max_age_ms <= receipt.time <= now + FUTURE_MS:
             raise Refused("RECEIPT_STALE", f"a decision lets data out for {self._max_age_ms // 1000} s")

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from fastapi import APIRouter, Query
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
 from api.access import CallerHere, NodeHere, serve, token
@@ -54,6 +54,17 @@ class ConsentReply(Struct, frozen=True):
     starts_at: int
     expires_at: int
     accounts: tuple[str, ...]
+    """Those that are shared."""
+    waiting: tuple[str, ...]
+    """Joint accounts that another person must give before they are shared."""
+    withdrawn: tuple[str, ...]
+    """Accounts that were taken out of the version in force."""
+    separate_consents: tuple[str, ...]
+    """Kinds of separate consent that were given and not withdrawn."""
+    reauthenticate_by: int | None
+    """When (s) the holder must have authenticated the customer again; None: the terms set no limit."""
+    reconfirm_by: int | None
+    """When (s) the customer must have confirmed to the recipient again."""
     subject: str | None
     """The customer's pseudonym, made for this recipient."""
     authorised_by: int
@@ -61,7 +72,7 @@ class ConsentReply(Struct, frozen=True):
     basis: int
     """Index of the entry that led to this state."""
     used_today: int
-    """Allowed accesses without the customer present on the present UTC day."""
+    """Allowed accesses without the customer present on the present day (UTC's, or that of the terms' offset)."""
 
 
 class ConsentsReply(Struct, frozen=True):
@@ -91,6 +102,11 @@ def consent_reply(consent: Consent, now: int, removed: Collection[str]) -> Conse
         starts_at=terms.starts_at,
         expires_at=terms.expires_at,
         accounts=consent.accounts,
+        waiting=consent.waiting,
+        withdrawn=consent.withdrawn,
+        separate_consents=consent.separate,
+        reauthenticate_by=_due(consent.authenticated_at, terms.reauthenticate_days),
+        reconfirm_by=_due(consent.confirmed_at, terms.reconfirm_days),
         subject=consent.subject or None,
         authorised_by=len(consent.authorisers),
         pending=None
@@ -101,6 +117,10 @@ def consent_reply(consent: Consent, now: int, removed: Collection[str]) -> Conse
         basis=consent.basis,
         used_today=consent.used_on(consent.day_of(now)),
     )
+
+
+def _due(since: int, days: int | UnsetType) -> int | None:
+    return None if days is UNSET or not since else since + days * 86_400
 
 
 @serve(

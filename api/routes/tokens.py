@@ -55,14 +55,15 @@ async def post_token(request: Request, node: NodeHere) -> Response:
 
 
 @serve(
-    router, "POST", "/introspect", access=CLIENT, tag="tokens", summary="Ask whether a token is good",
+    router, "POST", "/introspect", access=PUBLIC, tag="tokens", summary="Ask whether a token is good",
     request_body=body("IntrospectionRequest", media_type=FORM),
     answers={200: answer("What the token says, or `active`: false", schema="Introspection")},
     problems=("bad-request", "invalid-client", "rate-limited", "too-large", "unsupported-media-type", "unavailable"),
 )  # fmt: skip
 async def post_introspect(request: Request, node: NodeHere) -> Response:
     """RFC 7662. A token bound to a consent is active while the consent is, for the consent's holder and recipient: the commit
-    that ends the consent ends it. The asker authenticates as at the token endpoint."""
+    that ends the consent ends it. The asker authenticates as at the token endpoint; asked as often as data are fetched, this
+    counts as reading, not as asking for tokens."""
     form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
     client, said = await asyncio.to_thread(node.introspection.introspect, form)
     visit_of(request.scope).client = client

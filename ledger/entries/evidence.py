@@ -39,6 +39,11 @@ class AccessOutcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ruleset: int
     used_today: int
 
+    @property
+    def all_reasons(self) -> tuple[str, ...]:
+        """The reasons of the log, then those of facts outside it."""
+        return self.reasons if self.asserted is UNSET else (*self.reasons, *self.asserted)
+
 
 class ConsentOutcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The state that a consent event led to."""

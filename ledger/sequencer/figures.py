@@ -49,4 +49,4 @@ class Figures:
             self.acts[entry.act] += 1
             if isinstance(entry.outcome, AccessOutcome):
                 self.decisions[entry.outcome.decision] += 1
-                self.reasons.update(entry.outcome.reasons)
+                self.reasons.update(entry.outcome.all_reasons)

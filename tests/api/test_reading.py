@@ -55,7 +55,8 @@ OPEN = {
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
     ("POST", "/accesses/release"), ("POST", "/accesses/receive"), ("POST", "/subjects/enrol"), ("POST", "/subjects/unenrol"),
     *(("POST", f"/consents/{{consent_id}}/{step}") for step in (
-        "authorise", "reject", "suspend", "resume", "pause", "revoke", "terminate", "amend")),
+        "authorise", "reject", "suspend", "resume", "pause", "revoke", "terminate", "amend", "withdraw_accounts",
+        "withdraw_approval", "withdraw_separate", "reauthenticate", "reconfirm", "supersede")),
 }  # fmt: skip
 
 
@@ -217,7 +218,7 @@ def test_proofs_and_tiles_lead_to_the_signed_root(service: Service) -> None:
     [access] = world.record(app.access(consent))
     new = open_checkpoint(http.get("/checkpoint").text, vkey)
     assert http.get("/log").json() == {
-        "origin": vkey.name, "ruleset": 1, "size": new.size, "vkey": vkey.format()
+        "origin": vkey.name, "ruleset": 2, "size": new.size, "vkey": vkey.format()
     }  # fmt: skip
     said = http.get(f"/proofs/inclusion?index={access.index}&size={new.size}").json()
     proof = [unb64u(text) for text in said["hashes"]]

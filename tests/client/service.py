@@ -154,6 +154,10 @@ def terms_for(recipient: str = "app-1", holder: str = "bank-a", **replaced: Any)
     return make_terms(**(members | replaced))
 
 
+SHOWN = {"provision": b"Give my data to this app.", "sensitive": b"My payments can tell a lot about me."}
+"""The words beside the two boxes of their own."""
+
+
 def sca() -> dict[str, Any]:
     return {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": SystemClock().now() // 1000}
 
@@ -162,11 +166,12 @@ async def active_consent(
     bank: LedgerClient, app: LedgerClient, consent_id: str, pseudonyms: Pseudonyms, **terms: Any
 ) -> str:
     """A consent of one customer for one account; the account's reference."""
-    agreed = terms_for(app.participant, bank.participant, **terms)
+    agreed = terms_for(app.participant, terms.pop("holder", bank.participant), **terms)
     await app.request_consent(consent_id, agreed)
     await bank.authorise(
-        consent_id, agreed, customer="customer-1", accounts=["account-1"], pseudonyms=pseudonyms, sca=sca()
-    )
+        consent_id, agreed, customer="customer-1", accounts=["account-1"], pseudonyms=pseudonyms, sca=sca(),
+        separate_consents=SHOWN,
+    )  # fmt: skip
     return pseudonyms.account("account-1", consent_id)
 
 

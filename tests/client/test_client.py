@@ -25,12 +25,13 @@ from api.client import (
     make_terms,
     open_receipt,
 )
+from ledger.catalogue import CATALOGUES
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import BadStatement
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import Cosigner
 from ledger.notes.note import Note, NoteSignature, parse_note
-from tests.client.service import Service, active_consent, balance_item, running_service, sca, terms_for
+from tests.client.service import SHOWN, Service, active_consent, balance_item, running_service, sca, terms_for
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_consent_lives_and_ends_with_a_verified_receipt_for_each_step(service:
             assert amended.act == "consent.amend"
             first, second = await bank.authorise(
                 consent_id, proposed, customer="customer-1", accounts=["account-1"], pseudonyms=pseudonyms, sca=sca(),
-                version=2,
+                version=2, separate_consents=SHOWN,
             )  # fmt: skip
             assert [first.act, second.act] == ["consent.authorise", "subject.consent"]
             paused = await bank.step("pause", consent_id, by="customer", reason="holiday")
@@ -78,6 +79,69 @@ def test_a_consent_lives_and_ends_with_a_verified_receipt_for_each_step(service:
             assert (await app.consent(consent_id))["status"] == "REVOKED"
             again = await app.receipt(denied.index)
             assert again.file == denied.file
+
+    asyncio.run(story())
+
+
+def test_a_consent_is_changed_in_part_by_its_people(sqlite_service: Service) -> None:
+    async def story() -> None:
+        consent_id, other, pseudonyms = str(uuid.uuid4()), str(uuid.uuid4()), Pseudonyms.generate()
+        async with sqlite_service.client("bank-a") as bank, sqlite_service.client("app-1") as app:
+            terms = terms_for(authorisers_required=2, reauthenticate_days=90, reconfirm_days=90)
+            await app.request_consent(consent_id, terms)
+            for customer, joint in (("customer-1", ["account-2"]), ("customer-2", [])):
+                await bank.authorise(
+                    consent_id, terms, customer=customer, owner="customer-1", accounts=["account-1", "account-2"],
+                    joint_accounts=joint, acting_role="joint", suppress_notify=True, pseudonyms=pseudonyms, sca=sca(),
+                    separate_consents=SHOWN,
+                )  # fmt: skip
+            first, second = (pseudonyms.account(name, consent_id) for name in ("account-1", "account-2"))
+            assert (await app.consent(consent_id))["accounts"] == sorted([first, second])
+            await bank.withdraw_accounts(consent_id, [second])
+            state = await app.consent(consent_id)
+            assert (state["accounts"], state["withdrawn"]) == ([first], [second])
+            await bank.reauthenticate(consent_id, sca())
+            await app.reconfirm(consent_id)
+            await app.withdraw_separate(consent_id, "sensitive")
+            denied = await app.access(balance_item(consent_id, first))
+            assert denied.decision.reasons == ("SEPARATE_CONSENT_MISSING",)
+            explained = await app.read(f"/receipts/{denied.index}/explanation")
+            assert explained["reasons"][0]["facts"] == {"terms.separate_consents": ["provision", "sensitive"]}
+            await bank.withdraw_approval(consent_id, pseudonyms.authoriser("customer-2", consent_id))
+            assert (await app.consent(consent_id))["status"] == "PARTIAL"
+            await active_consent(bank, app, other, pseudonyms)
+            await bank.supersede(consent_id, other)
+            assert (await app.consent(consent_id))["status"] == "SUPERSEDED"
+
+    asyncio.run(story())
+
+
+def test_a_technology_provider_signs_for_a_bank_and_both_have_the_receipt(sqlite_service: Service) -> None:
+    service = sqlite_service
+    service.join("provider-x", "technology-provider")
+    service.node.ledger.record_documents(
+        {
+            "type": "delegation.granted", "v": 1, "participant": "bank-a", "delegate": "provider-x",
+            "acts": ["consent.authorise", "consent.revoke", "subject.consent"],
+        }
+    )  # fmt: skip
+
+    async def story() -> None:
+        consent_id = str(uuid.uuid4())
+        async with (
+            service.client("provider-x", on_behalf_of="bank-a") as provider,
+            service.client("bank-a") as bank,
+            service.client("app-1") as app,
+        ):
+            account = await active_consent(provider, app, consent_id, Pseudonyms.generate(), holder="bank-a")
+            assert (await app.access(balance_item(consent_id, account))).allowed
+            revoked = await provider.revoke(consent_id)
+            for party in (bank, app, provider):
+                assert (await party.receipt(revoked.index)).file == revoked.file
+            for party in (bank, app):
+                acts = [receipt.act for receipt in await party.history(consent_id)]
+                assert acts == ["consent.request", "consent.authorise", "access.request", "consent.revoke"]
+            assert (await bank.receipt(revoked.index - 2)).act == "subject.consent"
 
     asyncio.run(story())
 
@@ -274,7 +338,7 @@ def test_decisions_are_read_as_they_were_proved(sqlite_service: Service) -> None
             receipt = await app.access(balance_item(consent_id, account))
             outcome = receipt.outcome
             assert isinstance(outcome, AccessOutcome)
-            assert outcome.obligations.masks == ("pan",)
+            assert outcome.obligations.masks == CATALOGUES[2].masks_for(terms_for().permissions)
             assert outcome.obligations.directions == ("credit",)
 
     asyncio.run(story())

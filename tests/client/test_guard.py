@@ -28,6 +28,7 @@ from api.guard import (
 )
 from ledger.canonical import b64u, unb64u
 from ledger.clock import SystemClock
+from ledger.entries.asserted import ASSERTED
 from ledger.policy.reasons import Reason
 from tests.client.service import Service, active_consent, balance_item, running_service
 
@@ -355,6 +356,7 @@ def test_the_door_stays_shut_while_the_ledger_is_away(service: Service) -> None:
 
 def test_every_reason_of_the_ledger_has_its_answer() -> None:
     assert {reason.value for reason in Reason} - {"CONSENT_NOT_YOURS"} <= set(REFUSALS)
+    assert set(ASSERTED) <= set(REFUSALS)
     assert all(400 <= refusal.status <= 503 for refusal in REFUSALS.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 from structlog.testing import capture_logs
 
@@ -19,7 +20,7 @@ from ledger.storage.events import DeliveryState
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 from tests.events.kit import Office, Receiver, no_such_name, receiving, verified
-from tests.world import SteppingClock
+from tests.world import SteppingClock, reference
 
 
 def closed_port() -> int:
@@ -57,6 +58,39 @@ def test_a_revocation_reaches_the_recipient_and_its_acknowledgement_is_kept(offi
     assert receiver.all() == []
 
 
+IN_PART = {
+    "consent.reauthenticate", "consent.reconfirm", "consent.supersede", "consent.withdraw_accounts",
+    "consent.withdraw_approval", "consent.withdraw_separate",
+}  # fmt: skip
+
+
+def test_what_changes_a_consent_in_part_is_told_to_the_other_party(sqlite_office: Office) -> None:
+    world = sqlite_office.world
+    bank, app = world.holder(), world.recipient()
+    two = replace(
+        world.requested_consent(app, bank, authorisers_required=2), accounts=tuple(sorted([reference(), reference()]))
+    )
+    people = [reference(), reference()]
+    for person in people:
+        world.record(bank.authorise(two, authoriser=person))
+    successor = replace(world.requested_consent(app, bank), subject=two.subject, customer=two.customer)
+    world.record(bank.authorise(successor))
+    sca = {"acr": "psd2:sca", "amr": ["otp"], "at": world.clock.now() // 1000}
+    steps = [
+        ("bank-a", app.step("reconfirm", two)),
+        ("tpp-1", bank.change("reauthenticate", two, sca=sca)),
+        ("bank-a", app.step("withdraw_separate", two, separate="sensitive")),
+        ("tpp-1", bank.step("withdraw_accounts", two, accounts=[two.accounts[0]])),
+        ("tpp-1", bank.step("withdraw_approval", two, authoriser=people[0])),
+        ("tpp-1", bank.step("supersede", two, superseded_by=successor.consent_id)),
+    ]
+    expected = {(party, world.record(submission)[0].index) for party, submission in steps}
+    sqlite_office.tell()
+    noted = {(who.id, one.index, one.kind) for who in (bank, app) for one in sqlite_office.deliveries(who)}
+    assert {kind for _, _, kind in noted} == IN_PART | {"consent.authorise"}
+    assert {(who, index) for who, index, kind in noted if kind in IN_PART} == expected
+
+
 def test_the_other_party_is_told_and_never_the_one_who_signed(sqlite_office: Office) -> None:
     world = sqlite_office.world
     bank, app = world.holder(), world.recipient()
@@ -83,7 +117,7 @@ def test_the_other_party_is_told_and_never_the_one_who_signed(sqlite_office: Off
 
     noted = {(one.participant, one.index, one.kind) for party in (bank, app) for one in sqlite_office.deliveries(party)}
     assert {(participant, index) for participant, index, _ in noted} == set(expected)
-    assert {kind for _, _, kind in noted} == TOLD_ACTS - {"consent.revoke"}
+    assert {kind for _, _, kind in noted} == TOLD_ACTS - {"consent.revoke"} - IN_PART
     assert access.index not in {index for _, index, _ in noted}
 
 

@@ -170,3 +170,20 @@ def test_a_pause_reaches_the_fiu_as_its_own_notification(tmp_path: Path) -> None
         said = [json.loads(heard.body)["ConsentStatusNotification"] for heard in receiver.all()]
         assert [one["consentStatus"] for one in said] == ["PAUSED", "ACTIVE", "REVOKED"]
         assert {one["consentId"] for one in said} == {consent.consent_id}
+
+
+def test_the_description_of_a_node_with_a_gateway_is_whole(played: Stage) -> None:
+    document = played.service.http.get("/openapi.json").json()
+    text = json.dumps(document)
+    schemas = document["components"]["schemas"]
+    assert {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]} <= schemas.keys()
+    every = [(path, one) for path, operations in document["paths"].items() for one in operations.values()]
+    names = [one["operationId"] for _, one in every]
+    assert len(set(names)) == len(names)
+    for path, one in every:
+        assert one["summary"], path
+        assert one["description"], path
+        named = {part["name"] for part in one.get("parameters", ()) if part["in"] == "path"}
+        assert named == {part.split("}")[0] for part in path.split("{")[1:]}, path
+    for tag in ("account-aggregator", "consumer-data-right", "open-finance-brasil"):
+        assert any(tag in one["tags"] for _, one in every)

@@ -28,8 +28,14 @@ TAG: Final = "open-finance-brasil"
 CONSENTS: Final = HOLDER_PATH + BASE + "/consents"
 ONE: Final = CONSENTS + "/{consent_id:path}"
 PAGE_SIZE: Final = 25
-_SAID: Final[dict[str, Any]] = {"description": "As the standard's own schema", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}}}
-_BODY: Final = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}}}
+_SAID: Final[dict[str, Any]] = {
+    "description": "As the standard's own schema",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+}
+_BODY: Final = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+}
 
 
 def _brazil(

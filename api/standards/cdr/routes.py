@@ -27,7 +27,10 @@ PLACE: Final = HOLDER_PATH + BASE
 METRICS: Final = token("admin:metrics.basic:read")
 METRICS_VERSION: Final = 5
 _POSITIVE: Final = re.compile(r"[1-9][0-9]{0,8}")
-_JSON: Final[dict[str, Any]] = {"description": "As the standard's own schema", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}}}
+_JSON: Final[dict[str, Any]] = {
+    "description": "As the standard's own schema",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+}
 _GONE: Final[dict[str, Any]] = {"description": "The arrangement is revoked"}
 _FORM: Final = {"required": True, "content": {FORM: {"schema": {"type": "object"}}}}
 

@@ -31,8 +31,14 @@ from api.wire import header
 router = APIRouter()
 TAG: Final = "account-aggregator"
 PLACE: Final = HOLDER_PATH + BASE
-_SAID: Final[dict[str, Any]] = {"description": "As the specification's own schema", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}}}
-_BODY: Final = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}}}
+_SAID: Final[dict[str, Any]] = {
+    "description": "As the specification's own schema",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+}
+_BODY: Final = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+}
 
 
 class _Txn(msgspec.Struct, frozen=True):
