@@ -13,6 +13,7 @@ import pytest
 
 from api.client.signing import LocalSigner
 from api.standards.dialects import Refusal
+from api.standards.gateway import delegate
 from api.standards.india.details import (
     FI_TYPES,
     NOT_UNDERSTOOD,
@@ -235,6 +236,7 @@ def test_an_artefact_of_another_aggregator_is_taken_in(service: Service) -> None
     fip_document = official(FIP, "swagger")
     bank, _app = bank_and_app(service)
     aggregator = service.world.join("other-aa", "technology-provider")
+    delegate(service.node.ledger, "tpp-1", aggregator.id, ("consent.request",))
     assert aggregator.client_key is not None
     detail = _detail(service) | {"DataProvider": {"id": "bank-a", "type": "FIP"}, "Accounts": []}
 
@@ -253,7 +255,14 @@ def test_an_artefact_of_another_aggregator_is_taken_in(service: Service) -> None
     conforms(answer.json(), fip_document, "#/definitions/ConsentNotificationResponse")
     [(_, consent)] = service.node.ledger.records.consents("tpp-1")
     assert (consent.status.value, consent.terms.holder, consent.terms.standard) == ("AWAITING", "bank-a", "india-aa")
-    strange = artefact(KeyPair.generate("ES256", aggregator.client_key.kid))
+    forged = KeyPair.generate("ES256", aggregator.client_key.kid)
+    stranger = service.world.join("third-aa", "technology-provider")
+    assert stranger.client_key is not None
+    assert _code(_post(service.as_(bank), "/fip/Consent", artefact(stranger.client_key))) == (
+        400,
+        "SignatureDoesNotMatch",
+    )
+    strange = artefact(forged)
     assert _code(_post(service.as_(bank), "/fip/Consent", strange)) == (400, "SignatureDoesNotMatch")
     authorise(service, bank, consent.consent_id)
 

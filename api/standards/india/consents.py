@@ -125,11 +125,11 @@ class Aggregator:
             key = self.ledger.registry.keys.get(text_claim(jwt.header, "kid", longest=64))
             if key is None or key.use != "client" or key.revoked_at is not None:
                 raise BadToken("its kid is not that of a client key")  # noqa: TRY301
-            if not self.ledger.registry.has_role(key.participant, "technology-provider"):
-                raise BadToken("its signer is no aggregator")  # noqa: TRY301
             jwt.verified(PublicKey(key.alg, dict(key.jwk), key.verify))
             payload = unb64u(message.signedConsent.split(".")[1])
             detail = msgspec.json.decode(payload, type=ConsentDetail)
+            if not self.ledger.registry.may_act_for(detail.DataConsumer.id, key.participant, "consent.request"):
+                raise BadToken("its signer has no delegation of this FIU")  # noqa: TRY301
             provider = msgspec.json.decode(payload)["DataProvider"]["id"]
         except (BadToken, msgspec.DecodeError, KeyError, TypeError) as error:
             raise refused("SignatureDoesNotMatch", f"signedConsent does not hold: {error}") from None
