@@ -16,7 +16,7 @@ from ledger.canonical import unb64u
 from tests.api.service import ASSERTION_TYPE, Service, TokenClient, assertion
 from tests.conformance import files
 from tests.keys import KeyPair
-from tests.standards.kit import Stage
+from tests.standards.kit import Stage, separate
 from tests.world import ConsentInWorld, Party
 
 
@@ -333,3 +333,22 @@ def test_a_grant_is_merged_and_replaced(played: Stage) -> None:
 
 def test_the_page_says_which_permissions_each_action_needs() -> None:
     assert {action: tuple(needed) for action, needed in words("oauth").permissions.items()} == ACTIONS
+
+
+def test_on_each_engine_a_token_is_dead_as_soon_as_the_revocation_is_acknowledged(played_on_each_engine: Stage) -> None:
+    played = played_on_each_engine
+    bank, app = played.banks["bank-a"], played.recipients["tpp-1"]
+    consent = played.world.requested_consent(app, bank, separate_consents=["provision", "sensitive"])
+    played.world.record(bank.authorise(consent, **separate(consent, played.world)))
+    for _ in range(3):
+        token = _bound_token(played.service, app, consent)
+        assert _introspect(played.service, bank, token)["active"] is True
+        played.world.record(bank.step("suspend", consent, by="holder"))
+        assert _introspect(played.service, bank, token) == {"active": False}
+        played.world.record(bank.step("resume", consent, by="holder"))
+        assert _introspect(played.service, bank, token)["active"] is True, "nothing was remembered"
+    played.world.record(bank.step("revoke", consent))
+    assert _introspect(played.service, bank, token) == {"active": False}
+    denied = played.access(consent)
+    assert denied.outcome is not None
+    assert denied.outcome.reasons == ("CONSENT_REVOKED",)  # type: ignore[union-attr]
