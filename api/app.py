@@ -91,7 +91,7 @@ def create_framework(node: Node) -> FastAPI:
     def refuse(request: Request, error: LedgerError) -> Response:
         visit = visit_of(request.scope)
         note_security_event(error, visit)
-        dialect = dialect_for(dialects, request.url.path)
+        dialect = dialect_for(dialects, request.scope["path"])
         if dialect is not None:
             visit.problem = problem_of(error).slug
             return dialect.refusal(error, request)

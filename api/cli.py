@@ -31,12 +31,12 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )  # fmt: skip
 app.add_typer(participants, name="participant")
+witnesses = typer.Typer(help="Be a witness for another party's log (docs/witnesses.md).", no_args_is_help=True)
+app.add_typer(witnesses, name="witness")
 app.add_typer(delegations, name="delegation")
 app.add_typer(purposes, name="purpose")
 app.add_typer(rulesets, name="ruleset")
 app.add_typer(gateways, name="gateway")
-witnesses = typer.Typer(help="Be a witness for another party's log (docs/witnesses.md).", no_args_is_help=True)
-app.add_typer(witnesses, name="witness")
 
 
 @app.command()

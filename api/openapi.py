@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -18,6 +19,7 @@ from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
+from api.standards.words import Words, words
 from api.submission import Envelope, SubmissionReply
 from api.tokens.scopes import SCOPES
 from api.version import version
@@ -63,6 +65,8 @@ _RENAMED: Final = {
     "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
     "StepReply": "ExplainedStep",
 }  # fmt: skip
+_STANDARDS: Final = {"uk-open-banking": "uk", "berlin-group": "berlin"}
+"""Tags whose operations speak a standard, and the name of its words."""
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
     "public": ("rate-limited",), "client": (), "statement": (),
@@ -148,6 +152,10 @@ def _complete(operation: dict[str, Any]) -> None:
     else:
         operation["security"] = []
     slugs = dict.fromkeys((*operation.pop("x-problems"), *_BY_ACCESS[kind], *_ALWAYS))
+    standard = next((_STANDARDS[tag] for tag in operation["tags"] if tag in _STANDARDS), None)
+    if standard is not None:
+        _complete_foreign(operation, words(standard), slugs)
+        return
     by_status: dict[str, list[str]] = {}
     for slug in slugs:
         by_status.setdefault(str(BY_SLUG[slug].status), []).append(slug)
@@ -161,6 +169,19 @@ def _complete(operation: dict[str, Any]) -> None:
             "description": "; ".join(f"{BY_SLUG[name].title} (`{name}`)" for name in names),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
         }
+
+
+def _complete_foreign(operation: dict[str, Any], said: Words, slugs: Iterable[str]) -> None:
+    """The refusals of an operation of an outward standard, which are worded by the standard."""
+    by_status: dict[str, list[str]] = {}
+    for slug in slugs:
+        told = said.problems[slug]
+        by_status.setdefault(str(told.status), []).append(f"`{told.code}` ({slug})" if told.code else slug)
+    for status, names in sorted(by_status.items()):
+        operation["responses"].setdefault(status, {
+            "description": "; ".join(names),
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+        })  # fmt: skip
 
 
 def _schemas() -> dict[str, Any]:

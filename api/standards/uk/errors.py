@@ -122,7 +122,7 @@ _CATEGORY: Final = {
 
 def version_of(request: Request) -> str:
     """`v4.0` or `v3.1`, from the address."""
-    found = PLACE.match(request.url.path)
+    found = PLACE.match(request.scope["path"])  # not the URL's path, which drops line breaks
     return found[1] if found else V4
 
 
