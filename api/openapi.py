@@ -65,7 +65,10 @@ _RENAMED: Final = {
     "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
     "StepReply": "ExplainedStep",
 }  # fmt: skip
-_STANDARDS: Final = {"uk-open-banking": "uk", "berlin-group": "berlin"}
+_STANDARDS: Final = {
+    "account-aggregator": "india", "berlin-group": "berlin", "consumer-data-right": "cdr", "open-finance-brasil": "brazil",
+    "uk-open-banking": "uk",
+}  # fmt: skip
 """Tags whose operations speak a standard, and the name of its words."""
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {

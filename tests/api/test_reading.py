@@ -57,7 +57,8 @@ OPEN = {
     ("GET", "/log"), ("GET", "/events/jwks"),
     ("GET", "/participants"), ("GET", "/participants/{participant}"), ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/jwks"), ("POST", "/token"), ("POST", "/introspect"), ("POST", "/revoke"),
-    ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"), ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
+    ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"),
+    ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
     ("POST", "/accesses/release"), ("POST", "/accesses/receive"), ("POST", "/subjects/enrol"), ("POST", "/subjects/unenrol"),
     *(("POST", f"/consents/{{consent_id}}/{step}") for step in (
