@@ -70,8 +70,10 @@ def decide(
 def asserted_of(ruleset: int, claimed: Json, stated: Json) -> list[Json]:
     """The asserted reasons that an outcome must hold, given those that it claims: the known ones, in their order, each
     once, and never without those of the statement. Nobody can check that they are true."""
+    if ruleset < 2 or (claimed is None and stated is None):
+        return []
     told = {code for codes in (claimed, stated) if isinstance(codes, list) for code in codes}
-    return [code for code in ASSERTED if code in told] if ruleset >= 2 and told else []
+    return [code for code in ASSERTED if code in told]
 
 
 def _denied(ruleset: int, reasons: list[Json]) -> Object:
@@ -111,14 +113,16 @@ def _reasons(registry: Registry, consent: Consent, item: Item, time: int) -> Ite
 def _overdue(consent: Consent, time: int) -> Iterator[str]:
     """Rows 5a to 5c."""
     terms = consent.terms
-    for reason, days, since in (
-        ("REAUTHENTICATION_REQUIRED", terms.reauthenticate_days, consent.authenticated_at),
-        ("RECONFIRMATION_OVERDUE", terms.reconfirm_days, consent.confirmed_at),
-    ):
-        if days and time >= (since + days * DAY_SECONDS) * 1000:
-            yield reason
+    if terms.reauthenticate_days and time >= _due(consent.authenticated_at, terms.reauthenticate_days):
+        yield "REAUTHENTICATION_REQUIRED"
+    if terms.reconfirm_days and time >= _due(consent.confirmed_at, terms.reconfirm_days):
+        yield "RECONFIRMATION_OVERDUE"
     if terms.separate_consents and not set(terms.separate_consents).issubset(consent.given.separate):
         yield "SEPARATE_CONSENT_MISSING"
+
+
+def _due(since: int, days: int) -> int:
+    return (since + days * DAY_SECONDS) * 1000
 
 
 def _accounts(consent: Consent, asked: tuple[str, ...]) -> Iterator[str]:

@@ -231,7 +231,8 @@ def _check_outcome(act: str, outcome: Object | None) -> None:
     if act == "access.request":
         get_integer(outcome, "basis", -1)
         get_integer(outcome, "used_today")
-        get_object(outcome, "obligations")
+        if bool in map(type, get_object(outcome, "obligations").values()):
+            raise _bad("true or false among the obligations", "outcome.obligations", "numbers and lists", "a boolean")
         get_texts(outcome, "reasons", 0, 32)
         if "asserted" in outcome:
             get_texts(outcome, "asserted", 1, 32)

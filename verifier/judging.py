@@ -119,7 +119,7 @@ class Judge:
         return chain.consent
 
     def _compare(self, claimed: Object, given: Object, sentence: str) -> None:
-        if claimed == given and not _has_flag(claimed.get("obligations")):
+        if claimed == given:
             return
         names = [name for name in sorted({*given, *claimed}) if claimed.get(name) != given.get(name)]
         self.tell.bad(Code.CONSENT_INVALID, sentence, "outcome", _told(given, names), _told(claimed, names))
@@ -153,12 +153,6 @@ def _claimed(
     if facts.act == "consent.authorise":
         consent = take(ruleset, consent, version > consent.version, facts.content, time, index)
     return replace(consent, status=status, version=version, basis=index)
-
-
-def _has_flag(obligations: Json) -> bool:
-    """Equal values of other types (true for 1) were refused with the outcome's form, but for the obligations'. Theirs
-    are numbers and lists of texts."""
-    return isinstance(obligations, dict) and bool in map(type, obligations.values())
 
 
 def _told(outcome: Object, names: list[str]) -> str:

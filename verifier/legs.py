@@ -13,14 +13,13 @@ from typing import NamedTuple
 from verifier.encoding import Object, encode_base64url
 from verifier.errors import Code, Defect, Place
 from verifier.findings import Findings
-from verifier.leaf import raw_of
 from verifier.spool import BUCKETS, Spool
 from verifier.tags import FINDINGS
 
 DAY_MS = 86_400_000
 ACCESS, RELEASE, RECEIVE = 0, 1, 2
 _NAMES = ("access.request", "access.release", "access.receive")
-_LEG = struct.Struct(">QBQ8s8sQQ16sQ")
+_LEG = struct.Struct(">QBQ12s8sQQ22sQ")
 _FOUND = struct.Struct(">QB")
 CODES = ("release-missing", "receipt-missing", "rows-differ", "bytes-differ", "digest-differ")
 UNREAD = "reconciliation reports over evidence that was withheld, erased or unreadable"
@@ -28,7 +27,8 @@ DIFFERENT = "the reconciliation report is not what the entries give"
 
 
 class Leg(NamedTuple):
-    """One leg, which is entry `number`; 8 and 16 bytes stand for chain, interaction and digest: equal ones have equal bytes."""
+    """One leg, which is entry `number`. 72, 64 and 132 bits stand for chain, interaction and digest: equal ones have
+    equal bits."""
 
     basis: int
     kind: int
@@ -67,14 +67,11 @@ class Legs:
     def put(self, basis: int, kind: int, index: int, chain: bytes, content: Object, time: int) -> None:
         """One leg of the access decided at entry `basis`."""
         interaction = sha256(str(content["interaction_id"]).encode()).digest()[:8]
-        rows, size, digest = content.get("rows", 0), content.get("bytes", 0), content.get("digest")
+        rows, size, digest = (content["rows"], content["bytes"], str(content["digest"])) if kind else (0, 0, "")
+        place = chain[:12], interaction
         self.spool.put(
-            basis & 0xFF,
-            _LEG.pack(
-                basis, kind, index, raw_of(chain)[:8], interaction, rows, size,
-                raw_of(digest.encode())[:16] if isinstance(digest, str) else bytes(16), time,
-            ),
-        )  # fmt: skip
+            basis & 0xFF, _LEG.pack(basis, kind, index, *place, rows, size, digest[:22].encode("ascii"), time)
+        )
 
     def miss(self, index: int) -> None:
         """The evidence of this entry is not there, or cannot be read: a report over it cannot be checked."""
@@ -98,12 +95,13 @@ class Legs:
         for records in self.spool.buckets():
             groups: dict[int, list[Leg]] = {}
             for record in records:
-                leg = Leg(*_LEG.unpack(record))
+                leg = Leg._make(_LEG.unpack(record))
                 groups.setdefault(leg.basis, []).append(leg)
             for basis, legs in groups.items():
                 access = next((leg for leg in legs if leg.kind == ACCESS), None)
-                _match(findings, basis, access, legs, time, unknown)
-                ordinal = bisect_left(ends, basis)
+                if access is None or len(legs) > 1:
+                    _match(findings, basis, access, legs, time, unknown)
+                ordinal = bisect_left(ends, basis) if ends else 0
                 if access is not None and ordinal < len(ends) and self.reports[ordinal].first <= basis:
                     self._account(counts, ordinal, access, legs)
         self._compare(findings, counts)

@@ -86,7 +86,7 @@ class Purpose:
 @dataclass(slots=True)
 class Registry:
     """What the operator chains said so far. `fold` each document in log order. `delegations`: (participant, delegate) ->
-    the acts; `reported`: the last entry that a reconciliation covered."""
+    the acts; `suspensions`, `removals`: how many are in force; `reported`: the last entry that a reconciliation covered."""
 
     origin: str = ""
     ruleset: int = 0
@@ -94,6 +94,7 @@ class Registry:
     keys: dict[str, Key] = field(default_factory=dict)
     delegations: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     purposes: dict[str, Purpose] = field(default_factory=dict)
+    suspensions: int = 0
     removals: int = 0
     reported: int = -1
     erased: dict[str, int] = field(default_factory=dict)  # chain (b64u) -> index of the erasure
@@ -106,6 +107,8 @@ class Registry:
 
     def is_suspended(self, participant: str) -> bool:
         """Registered and suspended."""
+        if not self.suspensions:
+            return False
         known = self.participants.get(participant)
         return known is not None and known.suspended
 
@@ -204,6 +207,7 @@ class Registry:
                 "suspended" if suspended else "not suspended",
             )
         participant.suspended = suspended
+        self.suspensions += 1 if suspended else -1
 
     def _participant_removed(self, document: Object, _: int) -> None:
         name, participant = self._known(document)

@@ -24,7 +24,7 @@ from verifier.encoding import MAX_EVIDENCE, MAX_ITEM, MAX_STATEMENT, Json, Objec
 from verifier.errors import Refuted
 from verifier.facts import Facts
 from verifier.forms import SKEW_SECONDS
-from verifier.leaf import raw_of
+from verifier.leaf import raw_of, text_of
 from verifier.merkle import hash_leaf, verify_inclusion
 from verifier.reasons import ASSERTED
 
@@ -162,7 +162,7 @@ class QuickReader:
             raise _Other
         accounts, consent, present, since, interaction, permissions, purpose, until = item
         made = int(iat)
-        if abs(made * 1000 - time) > SKEW_SECONDS * 1000 or sha256(tags.CHAIN + consent).digest() != raw_of(chain):
+        if abs(made * 1000 - time) > SKEW_SECONDS * 1000 or _chain(consent) != chain:
             raise _Other
         content: Object = {
             "accounts": _texts(accounts),
@@ -262,7 +262,13 @@ def _decode(text: bytes) -> bytes:
     return binascii.a2b_base64(text.translate(_STANDARD) + b"=="[: -over % 4])
 
 
-# Lists and obligations repeat from entry to entry: what a text says is looked up. Nobody changes the values.
+# Consents, lists and obligations repeat from entry to entry: what a text says is looked up. Nobody changes the values.
+
+
+@lru_cache(maxsize=16_384)
+def _chain(consent: bytes) -> bytes:
+    """The chain of a consent, as leaves spell it."""
+    return text_of(sha256(tags.CHAIN + consent).digest())
 
 
 @lru_cache(maxsize=4096)

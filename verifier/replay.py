@@ -146,7 +146,9 @@ class Replay:
             chain.known = False
             self.matching.put_missing(leaf.chain, self.tell.index, leaf.kind)
             return
-        self._tell_rows(found)
+        self._flagged = False
+        if found.defects:
+            self._tell_rows(found)
         facts = found.facts
         if facts is None:
             chain.known = False
@@ -165,7 +167,6 @@ class Replay:
             self.findings.unchecked[OTHER_RULES] += 1
 
     def _tell_rows(self, found: Found) -> None:
-        self._flagged = False
         for row in found.defects:
             self._flagged = self._flagged or row[0] == Code.BAD_SIGNATURE
             if self.matching.lost and row[1] == UNREGISTERED:

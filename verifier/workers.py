@@ -43,6 +43,12 @@ def _start(origin: str, backend: str, signatures: bool) -> None:
 
 def _work(keys: list[str], first: int, rows: bytes) -> bytes:
     """`keys`: JSON texts of [kid, jwk], numbered from 0; those from `first` on may be new to this worker."""
+    reader = _learn(keys, first)
+    return marshal.dumps([_flat(reader, row) for row in marshal.loads(rows)])  # noqa: S302 - our own bytes
+
+
+def _learn(keys: list[str], first: int) -> Reader:
+    """The process's reader, once it knows these keys."""
     global _told  # noqa: PLW0603
     reader = _reader
     if reader is None:
@@ -53,7 +59,12 @@ def _work(keys: list[str], first: int, rows: bytes) -> bytes:
             with contextlib.suppress(Refuted):  # reported where the registry is replayed
                 cast_keys(reader)[kid] = parse_jwk(jwk)
             _told = number + 1
-    return marshal.dumps([_flat(reader, row) for row in marshal.loads(rows)])  # noqa: S302 - our own bytes
+    return reader
+
+
+def _read(reader: Reader, row: Row) -> Found | None:
+    kind, chain, commitment, time, line = row
+    return None if line is None else reader.read(kind, chain, commitment, time, line)
 
 
 def cast_keys(reader: Reader) -> dict[str, PublicKey]:
@@ -65,11 +76,8 @@ def cast_keys(reader: Reader) -> dict[str, PublicKey]:
 
 
 def _flat(reader: Reader, row: Row) -> tuple[tuple[Any, ...] | None, list[Any]] | None:
-    kind, chain, commitment, time, line = row
-    if line is None:
-        return None
-    facts, defects = reader.read(kind, chain, commitment, time, line)
-    return None if facts is None else tuple(facts), defects
+    found = _read(reader, row)
+    return None if found is None else (None if found.facts is None else tuple(found.facts), found.defects)
 
 
 class Workers:
@@ -79,7 +87,7 @@ class Workers:
         self._arguments = (origin, backend, signatures)
         self._jobs = jobs
         self._keys: list[str] = []
-        self._waiting: deque[tuple[Any, Future[bytes] | bytes]] = deque()
+        self._waiting: deque[tuple[Any, Future[bytes] | list[Found | None]]] = deque()
         self._pool: ProcessPoolExecutor | None = None
         if jobs > 1:
             self._pool = ProcessPoolExecutor(jobs, initializer=_start, initargs=self._arguments)
@@ -93,21 +101,23 @@ class Workers:
     def submit(self, token: object, rows: list[Row]) -> None:
         """Hand out one task."""
         # The whole table travels with each task: a worker that had no work for long must not miss a key.
-        data = marshal.dumps(rows)
         if self._pool is None:
-            self._waiting.append((token, _work(self._keys, 0, data) if rows else b""))
+            reader = _learn(self._keys, 0)
+            self._waiting.append((token, [_read(reader, row) for row in rows]))
         else:
-            self._waiting.append((token, self._pool.submit(_work, self._keys, 0, data)))
+            self._waiting.append((token, self._pool.submit(_work, self._keys, 0, marshal.dumps(rows))))
 
     def results(self, keep: int) -> Iterator[tuple[Any, list[Found | None]]]:
         """The oldest results until at most `keep` tasks are under way."""
         while len(self._waiting) > keep:
             token, waiting = self._waiting.popleft()
+            if isinstance(waiting, list):
+                yield token, waiting
+                continue
             try:
-                data = waiting if isinstance(waiting, bytes) else waiting.result()
+                rows = marshal.loads(waiting.result())  # noqa: S302 - our own worker's bytes
             except BrokenProcessPool:
                 raise CannotCheck("a worker process died: try --jobs 1") from None
-            rows = marshal.loads(data) if data else []  # noqa: S302 - our own worker's bytes
             yield token, [_found(row) for row in rows]
 
     @property

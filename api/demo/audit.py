@@ -58,9 +58,10 @@ def write_receipts(folder: Path, receipts: Iterable[VerifiedReceipt]) -> int:
     return len(files)
 
 
-async def export(state: Path, target: Path) -> None:
-    """`consent-ledger export`. Raises DemoFailed."""
-    status, output = await _run(command("export", target, "--state", state))
+async def export(state: Path, target: Path, witnessed_by: Path | None = None) -> None:
+    """`consent-ledger export`, of a checkpoint cosigned under the policy `witnessed_by`, if given. Raises DemoFailed."""
+    witnessed = () if witnessed_by is None else ("--witnessed",)
+    status, output = await _run(command("export", target, "--state", state, *witnessed), witnessed_by)
     if status != 0:
         raise DemoFailed(f"the export ended with {status}: {output[-600:]}")
 
@@ -115,10 +116,10 @@ def _copy_database(source: Path, target: Path) -> None:
         writing.close()
 
 
-async def _run(arguments: list[str]) -> tuple[int, str]:
+async def _run(arguments: list[str], policy: Path | None = None) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env=environment(),
+        env=environment(policy),
     )  # fmt: skip
     output, _ = await process.communicate()
     return process.returncode or 0, output.decode(errors="replace")

@@ -23,6 +23,7 @@ from api.demo.recipient import Pulled
 from api.demo.servers import DemoFailed, free_port, ledger_process, wait_until_ready
 from api.demo.table import Facts
 from api.demo.templates import find_templates
+from api.demo.witnesses import start_witnesses, wait_until_witnessed
 from ledger.errors import LedgerError
 
 LEAST_CUSTOMERS = 10
@@ -93,19 +94,21 @@ async def _play(console: Console, folder: Path, *, once: bool, customers: int) -
     for template in templates:
         console.print(f"Consents in the manner of {template.standard} {template.version}: {template.source}.")
     console.print(f"All keys were made just now, for this demo, and protect nothing. Everything is in {folder}.\n")
-    state, log = folder / "ledger", folder / "ledger.log"
+    state, log, witnessed = folder / "ledger", folder / "ledger.log", folder / "policy-with-witnesses"
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     async with AsyncExitStack() as stack:
         with stage.act("A ledger, two banks and three apps start"):
             vkey, keys = await asyncio.to_thread(open_log, state)
-            process = stack.enter_context(ledger_process(state, port, log))
+            await start_witnesses(stack, vkey, folder / "witnesses", witnessed)
+            process = stack.enter_context(ledger_process(state, port, log, witnessed))
             await wait_until_ready(url, process, log)
             cast = await assemble(stack, url, vkey, keys, people, templates, folder)
         facts.add("start", "Started a ledger, two banks and three apps, each on its own port",
                   f"log {vkey.name}", good=True, seconds=stage.seconds)  # fmt: skip
         await _consents(stage, facts, cast, seen, customers)
         await _refusals(stage, facts, cast, seen)
+        await _witnessed(stage, facts, cast)
         await _audit(stage, facts, cast, seen, folder)
         facts.add(
             "total", "All of it", f"on this machine, {_size(people)}", good=True, seconds=time.perf_counter() - begun
@@ -176,23 +179,32 @@ def _told(pulled: Pulled | None) -> str:
     return "not tried" if pulled is None else f"refused with {pulled.status} {pulled.reason}"
 
 
+async def _witnessed(stage: Stage, facts: Facts, cast: Cast) -> None:
+    size = (await cast.recipients[0].client.checkpoint()).size
+    with stage.act("Both banks witness that the log only grew"):
+        cosigned = await wait_until_witnessed(cast.url, cast.trust.vkey, size)
+    facts.add("witnessed", "Both banks, which do not run the log, signed that it only grew",
+              f"up to entry {cosigned - 1:,}", good=cosigned >= size, seconds=stage.seconds)  # fmt: skip
+
+
 async def _audit(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen, folder: Path) -> None:
     policy, bundle, state = folder / "policy", folder / "bundle", folder / "ledger"
+    witnessed = folder / "policy-with-witnesses"
     audit.write_policy(policy, cast.trust.vkey)
     held = [receipt for recipient in cast.recipients for receipt in recipient.receipts]
     count = audit.write_receipts(folder / "receipts", held)
     with stage.act("An auditor checks every receipt and the log"):
         # Two programs beside each other: one reads receipts, the other the whole log.
         checking = asyncio.create_task(audit.verify_receipts(folder / "receipts", policy))
-        await audit.export(state, bundle)
-        whole = await audit.verify_bundle(bundle, policy)
+        await audit.export(state, bundle, witnessed)
+        whole = await audit.verify_bundle(bundle, witnessed)
         verdicts = await checking
     facts.add("receipts", "An independent program checked every receipt the apps hold",
               f"{verdicts.get(0, 0):,} of {count:,} verified", good=verdicts == {0: count})  # fmt: skip
     size = (await cast.recipients[0].client.checkpoint()).size
     facts.add("bundle", "The same program checked the exported log: hashes, signatures, every decision again",
-              f"{size:,} entries, {'verified' if whole.status == 0 else 'REFUTED'}", good=whole.status == 0,
-              seconds=stage.seconds)  # fmt: skip
+              f"{size:,} entries, {'verified, and witnessed by both banks' if whole.status == 0 else 'REFUTED'}",
+              good=whole.status == 0, seconds=stage.seconds)  # fmt: skip
     index = max(seen.revocations.values())
     with stage.act("Somebody changes one byte in a copy"):
         await asyncio.to_thread(audit.falsify, state, folder / "falsified", index)

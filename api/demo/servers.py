@@ -28,9 +28,11 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "api.cli", *map(str, arguments)]
 
 
-def environment() -> dict[str, str]:
+def environment(policy: Path | None = None) -> dict[str, str]:
     """The environment of the demo's own ledger: nobody's settings, and room for a load from one address."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_LEDGER_")}
+    if policy is not None:
+        kept["CONSENT_LEDGER_POLICY_FILE"] = str(policy)
     return kept | {
         "CONSENT_LEDGER_READS_PER_MINUTE": PLENTY,
         "CONSENT_LEDGER_TOKEN_REQUESTS_PER_MINUTE": PLENTY,
@@ -46,12 +48,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def ledger_process(state: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`consent-ledger serve` on loopback, stopped in order at the end."""
+def ledger_process(state: Path, port: int, log: Path, policy: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`consent-ledger serve` on loopback under a policy, stopped in order at the end."""
     with log.open("wb") as said:
         process = subprocess.Popen(  # noqa: S603  (our own command)
             command("serve", "--state", state, "--host", "127.0.0.1", "--port", str(port)),
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment(), start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment(policy),
+            start_new_session=True,
         )  # fmt: skip
     try:
         yield process

@@ -21,7 +21,7 @@ from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import consent_chain
 from ledger.entries.statement import parse_payload
 from ledger.entries.terms import Terms
-from ledger.errors import Conflict, InvalidInput, LedgerError, NotFound
+from ledger.errors import Conflict, InvalidInput, LedgerError, NotFound, Unavailable
 from ledger.planning.commands import Recorded
 
 Own = TypeVar("Own", ConsentRequest, ConsentAmend, ConsentStep)
@@ -225,6 +225,8 @@ class Office:
         written = self.notes.add(consent_id, name, facts)
         try:
             self._ledger.record(text)
+        except Unavailable:
+            raise  # it may have been recorded all the same: then its facts are needed
         except LedgerError:
             if written:
                 self.notes.remove(consent_id, name)

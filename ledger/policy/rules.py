@@ -106,6 +106,8 @@ def _account_never_given(consent: Consent, item: Item, now: Moment) -> Reason | 
 
 
 def _account_waits(consent: Consent, item: Item, now: Moment) -> Reason | None:
+    if not consent.joint:  # of most consents nothing waits, and this is the hot path
+        return None
     for account in item.accounts:
         if account not in consent.accounts and account in consent.waiting:
             return Reason.ACCOUNT_APPROVAL_PENDING
@@ -113,6 +115,8 @@ def _account_waits(consent: Consent, item: Item, now: Moment) -> Reason | None:
 
 
 def _account_withdrawn(consent: Consent, item: Item, now: Moment) -> Reason | None:
+    if not consent.withdrawn:
+        return None
     for account in item.accounts:
         if account in consent.withdrawn:
             return Reason.ACCOUNT_APPROVAL_WITHDRAWN

@@ -14,6 +14,7 @@ from api.settings import Settings
 from api.slots import claim_slot
 from tests.api.service import Service
 from tests.keys import KeyPair
+from tests.registers.test_feed import feed as register
 from tests.world import World
 
 runner = CliRunner()
@@ -126,3 +127,40 @@ def test_slots_are_given_one_by_one_and_come_back(tmp_path: Path) -> None:
     assert (first.number, second.number) == (0, 1)
     first.release()
     assert claim_slot(tmp_path).number == 0
+
+
+def test_delegations_purposes_removals_and_rulesets_are_recorded(state: Path) -> None:
+    for arguments in (
+        ["participant", "add", "bank-a", "--role", "holder", "--name", "Bank A"],
+        ["participant", "add", "provider-x", "--role", "technology-provider", "--name", "Provider X"],
+        ["delegation", "grant", "bank-a", "provider-x", "--act", "subject.consent", "--act", "consent.authorise"],
+        ["delegation", "end", "bank-a", "provider-x", "--reason", "contract-over"],
+        ["purpose", "define", "lending", "--permission", "ReadBalances", "--max-days", "30"],
+        ["participant", "remove", "bank-a", "--reason", "licence-withdrawn"],
+    ):
+        done = run(state, *arguments)
+        assert done.exit_code == 0, done.output
+    assert "bank-a  Bank A  [holder]  REMOVED" in run(state, "participant", "list").output
+    refused = run(state, "ruleset", "activate", "2")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "consent-ledger: the ruleset in force is 2, and it never falls\n",
+    )
+    assert run(state, "delegation", "grant", "bank-a", "provider-x", "--act", "consent.invent").exit_code == 1
+
+
+def test_a_registers_feed_is_shown_first_and_recorded_once(state: Path, tmp_path: Path) -> None:
+    feed = tmp_path / "register.json"
+    feed.write_bytes(register())
+    shown = run(state, "participant", "import", str(feed))
+    assert "2 documents would be recorded" in shown.output
+    assert run(state, "participant", "list").output == ""
+    assert "2 documents recorded." in run(state, "participant", "import", str(feed), "--apply").output
+    assert run(state, "participant", "list").output.count("[") == 2
+    assert "0 documents" in run(state, "participant", "import", str(feed), "--apply").output
+    feed.write_bytes(register(brand=2, product=3))
+    changed = run(state, "participant", "import", str(feed), "--apply").output
+    assert "participant.suspended" in changed
+    assert "participant.removed" in changed
+    feed.write_text("[]")
+    assert run(state, "participant", "import", str(feed)).exit_code == 1

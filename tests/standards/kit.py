@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Stage:
     banks: dict[str, Party]
     recipients: dict[str, Party]
     tokens: dict[str, TokenClient]
+    customers: dict[str, str] = field(default_factory=dict)
+    """Whose subject chain each authorised consent is in."""
 
     @property
     def world(self) -> World:
@@ -63,6 +65,7 @@ class Stage:
     def authorise(self, consent_id: str, holder: str = "bank-a", **said: Any) -> ConsentInWorld:
         """The customer agrees to all of it, at the bank."""
         consent = self.known(consent_id, holder, **said)
+        self.customers[consent_id] = consent.customer
         self.world.record(self.banks[holder].authorise(consent, **separate(consent, self.world)))
         return consent
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,12 +52,17 @@ def refusal(answer: httpx.Response) -> tuple[int, str, str | None]:
 
 
 def succeed(played: Stage) -> None:
-    """What the follower of the log does, step by step."""
+    """One turn of what follows the log, as the server builds it."""
     node = played.service.node
     assert node.office is not None
-    succession = Succession(node.office, node.ledger.records)
-    for notice in node.events.queries.notices(0, played.service.size):
-        succession(notice)
+    also = Succession(node.office, node.ledger.records)
+
+    async def turn() -> None:
+        sender = node.events.sender(development=False, also=also)
+        await sender.turn()
+        await sender.aclose()
+
+    asyncio.run(turn())
 
 
 def test_a_consent_made_in_the_frameworks_words_lives_and_ends_in_the_ledger(played_on_each_engine: Stage) -> None:

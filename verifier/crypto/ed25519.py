@@ -15,6 +15,8 @@ from verifier.errors import Code, Refuted, refuted
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
+LOW_255 = 2**255 - 1
+_P_TOP, _L_TOP = P >> 248, L >> 248  # mostly the highest byte alone says that a number is below
 SQRT_MINUS_1 = pow(2, (P - 1) // 4, P)
 
 Point: TypeAlias = tuple[int, int, int, int]
@@ -36,7 +38,7 @@ def check_gate(key: bytes, signature: bytes) -> None:
         raise _refused("an Ed25519 signature has 64 bytes", found=f"{len(signature)} bytes")
     check_encoding(key)
     check_encoding(signature[:32], "R of the signature")
-    if int.from_bytes(signature[32:], "little") >= L:
+    if signature[63] >= _L_TOP and int.from_bytes(signature[32:], "little") >= L:
         raise _refused("S of the signature is not reduced", found=signature[32:])
 
 
@@ -46,7 +48,7 @@ def check_encoding(encoded: bytes, what: str = "the public key") -> None:
         raise _refused(f"{what} must have 32 bytes", found=f"{len(encoded)} bytes")
     if encoded in SMALL_ORDER:
         raise _refused(f"{what} is a point of small order", found=encoded)
-    if int.from_bytes(encoded, "little") & (2**255 - 1) >= P:
+    if encoded[31] & 0x7F == _P_TOP and int.from_bytes(encoded, "little") & LOW_255 >= P:
         raise _refused(f"{what} is not reduced", found=encoded)
 
 
