@@ -21,6 +21,7 @@ from api.metrics import Metrics
 from api.observing import Observed, note_security_event
 from api.openapi import Documentation
 from api.problems import problem_of
+from api.reconciling import ReconciliationFigures
 from api.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
 from api.routes import (
     bundles,
@@ -30,6 +31,7 @@ from api.routes import (
     operations,
     participants,
     receipts,
+    reconciliation,
     submissions,
     tokens,
     witnesses,
@@ -43,7 +45,7 @@ from ledger.errors import LedgerError
 
 ROUTERS = (
     submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
-    events.router, bundles.router, tokens.router, operations.router, witnesses.router,
+    events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
 )  # fmt: skip
 
 
@@ -75,7 +77,9 @@ def create_framework(node: Node) -> FastAPI:
     )  # fmt: skip
     app.state.node = node
     app.state.documentation = Documentation(app, settings.base_url)
-    app.state.metrics = Metrics(node.ledger, EventFigures(node.events.queries))
+    app.state.metrics = Metrics(
+        node.ledger, EventFigures(node.events.queries), ReconciliationFigures(node.ledger.reconciliation)
+    )
     limits = RateLimits(
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
     )

@@ -13,6 +13,7 @@ import migrations
 from api.events.delivery import Push
 from api.events.sender import EventSender, Outward
 from api.events.tokens import EventTokens
+from api.reconciling import Reporter
 from api.settings import Settings, is_loopback
 from api.slots import Slot, claim_slot, highwater_files
 from api.standards.berlin.succession import Succession
@@ -86,6 +87,8 @@ class Node:
     """Set in the process that also sequences, and in no command."""
     asker: WitnessAsker | None = None
     """Likewise; None too when the policy names no witness with an address."""
+    reporter: Reporter | None = None
+    """Likewise."""
     _running: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -98,6 +101,8 @@ class Node:
                 self.sender.start()
             if self.asker is not None:
                 self.asker.start()
+            if self.reporter is not None:
+                self.reporter.start()
 
     def ask_witnesses(self) -> WitnessAsker | None:
         """What asks the policy's witnesses; None when none of them has an address."""
@@ -114,6 +119,8 @@ class Node:
                 self.sender.stop()
             if self.asker is not None:
                 self.asker.stop()
+            if self.reporter is not None:
+                self.reporter.stop()
             self.ledger.stop()
         else:
             self.ledger.store.close()
@@ -144,6 +151,7 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
             )
         if serves:
             node.asker = node.ask_witnesses()
+            node.reporter = Reporter(ledger)
         return node
     except BaseException:
         slot.release()

@@ -11,13 +11,16 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from ledger.canonical import b64u
-from ledger.entries.leaf import CommitmentLeaf, Leaf, open_commitment, parse_leaf
+from ledger.canonical import b64u, unb64u
+from ledger.entries.leaf import CommitmentLeaf, IndexHeadLeaf, Leaf, open_commitment, parse_leaf
 from ledger.errors import LedgerError
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
+from ledger.merkle.pages import REPAIR
+from ledger.merkle.patricia import PatriciaMap
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
+from ledger.storage.chainmap import ChainMap
 from ledger.storage.log import LogStore
 from ledger.storage.rows import open_evidence
 from ledger.storage.tables import checkpoints, entries, log_head, tiles
@@ -51,7 +54,7 @@ class Findings:
 
 
 def examine(store: LogStore, keystore: KeyStore, vkey: VerifierKey, progress: Progress | None = None) -> Findings:
-    """Recompute leaf hashes, chains, tree, tiles, checkpoints, commitments and the head from one snapshot."""
+    """Recompute leaf hashes, chains, tree, tiles, checkpoints, commitments, completeness map and head from one snapshot."""
     with store.read() as connection:
         return _Examination(connection, keystore, vkey, progress).run()
 
@@ -69,6 +72,8 @@ class _Examination:
         self._last = bytes(32)
         self._time = 0
         self._chains: dict[str, tuple[int, str]] = {}
+        self._touched: set[str] = set()
+        self._map = PatriciaMap()
         self._erased: set[str] = set()
 
     def run(self) -> Findings:
@@ -90,6 +95,7 @@ class _Examination:
                 self._found.note("head", "it does not continue the last entry, edge and checkpoint")
         if next(rows, None) is not None:
             self._found.note(f"entry {self._edge.size}", "no checkpoint covers it")
+        self._stored_map(head.size)
         return self._found
 
     def _checkpoints(self) -> Iterator[tuple[int, str]]:
@@ -164,15 +170,37 @@ class _Examination:
         self._evidence(place, leaf, row, ciphers)
 
     def _chain(self, place: str, leaf: Leaf, row: Any, hashed: bytes) -> None:
-        chain = getattr(leaf, "chain", None)
-        if chain is None:
+        if isinstance(leaf, IndexHeadLeaf):
+            if (leaf.map_size, leaf.map_root) != (leaf.index, b64u(self._replayed())):
+                self._found.note(place, "it does not commit the completeness map over the leaves before it")
             return
+        chain = leaf.chain
         seq, last = self._chains.get(chain, (0, b64u(bytes(32))))
         if (getattr(leaf, "seq", -1), getattr(leaf, "prev_in_chain", "")) != (seq, last):
             self._found.note(place, "it does not continue its chain")
         if b64u(bytes(row.chain or b"")) != chain or row.seq != getattr(leaf, "seq", -1):
             self._found.note(place, "its columns chain and seq are not those of the leaf")
         self._chains[chain] = (seq + 1, b64u(hashed))
+        self._touched.add(chain)
+
+    def _replayed(self) -> bytes:
+        """The root of the completeness map over all leaves so far."""
+        for chain in self._touched:
+            count, last = self._chains[chain]
+            self._map.set(unb64u(chain), count.to_bytes(8, "big") + unb64u(last))
+        self._touched.clear()
+        return self._map.root()
+
+    def _stored_map(self, size: int) -> None:
+        """The stored map is that of the leaves, page by page; a map that lags behind is brought up by the next index-head."""
+        stored = ChainMap(self._connection)
+        try:
+            state = stored.check(size)
+            chains = stored.count(state)
+            if state.size == size and (state.root, chains) != (self._replayed(), len(self._map)):
+                self._found.note("completeness map", f"it is not that of the entries: {REPAIR}")
+        except LedgerError as error:
+            self._found.note("completeness map", error.detail)
 
     def _evidence(self, place: str, leaf: Leaf, row: Any, ciphers: Any) -> None:
         if not isinstance(leaf, CommitmentLeaf):

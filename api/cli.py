@@ -5,6 +5,7 @@ Exit statuses: 0 done; 1 refused, the sentence on standard error says why; 2 wro
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +15,12 @@ import httpx
 import typer
 
 import migrations
-from api.bootstrap import initialise, make_event_key, opened
+from api.bootstrap import initialise, make_event_key, opened, short_lived
 from api.checking import examine
 from api.commanding import DEFECT, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.logs import configure_logging
+from api.packing import Selection, issue_pack
+from api.packing import chainpoint as chainpoint_of
 from api.participant_commands import delegations, participants, purposes, rulesets
 from api.serving import serve as run_server
 from api.standards.commands import gateways
@@ -25,6 +28,7 @@ from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
+from ledger.storage.chainmap import rebuild_map
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
@@ -66,7 +70,20 @@ def migrate(state: State = None) -> None:
     with told_in_a_sentence():
         migrations.upgrade(settings.database_url)
         make_event_key(settings)
+        with progress_bar("completeness map") as progress:
+            rebuild_map(settings.database_url, afresh=False, progress=progress)
     print("The database has the newest shape.")
+
+
+@app.command("rebuild-map")
+def rebuild_map_command(state: State = None) -> None:
+    """Make the completeness map again from the entries, when a node or a check refuses it. Stop the servers first."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), progress_bar("completeness map") as progress:
+        size = rebuild_map(settings.database_url, progress=progress)
+    print(f"The completeness map covers {size} entries.")
 
 
 @app.command()
@@ -87,20 +104,35 @@ def serve(
 def export(
     target: Annotated[Path, typer.Argument(help="A new folder, or a file that ends in .zip.")],
     evidence: Annotated[str, typer.Option(help="full, none, or FROM-TO (indexes, both included).")] = "full",
+    customer: Annotated[str | None, typer.Option(help="A pack of one customer: HOLDER:REFERENCE.")] = None,
+    participant: Annotated[str | None, typer.Option(help="A pack of one participant.")] = None,
+    period: Annotated[str | None, typer.Option(help="A pack of one period: FROM..TO, TO not included, UTC.")] = None,
     *,
+    everything: Annotated[bool, typer.Option("--all", help="A pack of every entry.")] = False,
     witnessed: Annotated[
         bool, typer.Option("--witnessed", help="As of the newest checkpoint that witnesses cosigned.")
     ] = False,
     state: State = None,
 ) -> None:
-    """Write a bundle of the whole log for an auditor (consent-verify bundle)."""
+    """Write a bundle of the whole log for an auditor (consent-verify bundle); or, with --customer, --participant, --period or
+    --all, an evidence pack, of which each item can be withheld and which the log records (consent-verify pack)."""
 
     disclose = _disclose(evidence)
     settings = settings_from(state)
     configure_logging("warning")
+    if selection := Selection(customer, participant, period, everything):
+        if disclose.level == "partial":
+            raise typer.BadParameter(
+                "of a pack say full or none; items are withheld by not handing them on", param_hint="--evidence"
+            )
+        with told_in_a_sentence(), short_lived(settings) as node, ExitStack() as stack:
+            items, index = issue_pack(
+                node.ledger, selection, lambda: _target(target, stack), disclose=disclose.level == "full"
+            )
+        print(f"{target}: {items} items, recorded in entry {index}")
+        return
     with told_in_a_sentence(), opened(settings) as node, ExitStack() as stack:
-        zipped = target.suffix == ".zip"
-        writer: Target = ZipTarget(stack.enter_context(target.open("xb"))) if zipped else DirectoryTarget(target)
+        writer = _target(target, stack)
         policy = None if settings.policy_file is None else settings.policy_file.read_text()
         ledger = node.ledger
         head = node.witnessed.checkpoint() if witnessed else None
@@ -110,6 +142,13 @@ def export(
                 progress=progress,
             )  # fmt: skip
     print(f"{target}: {size} entries")
+
+
+def _target(target: Path, stack: ExitStack) -> Target:
+    """Where to write: a zip if the name says so, else a new folder."""
+    if target.suffix == ".zip":
+        return ZipTarget(stack.enter_context(target.open("xb")))
+    return DirectoryTarget(target)
 
 
 def _disclose(evidence: str) -> Disclose:
@@ -126,6 +165,18 @@ def _disclose(evidence: str) -> Disclose:
 
 
 @app.command()
+def chainpoint(
+    index: Annotated[int, typer.Argument(min=0, help="Index of the entry.")],
+    state: State = None,
+) -> None:
+    """Print the proof of one entry in the form of Chainpoint v3, for tools that read that."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings) as node:
+        print(chainpoint_of(node.ledger, index).decode())
+
+
+@app.command()
 def check(state: State = None) -> None:
     """Recompute hashes, chains, tree and commitments from the database, and compare them with the signed checkpoints."""
 
@@ -139,6 +190,21 @@ def check(state: State = None) -> None:
         more = found.count - len(found.defects)
         fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)
     print(f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased.")
+
+
+@app.command()
+def reconcile(state: State = None) -> None:
+    """Compare the legs of all accesses that are an hour old, and record the report now (docs/spec/reconciliation.md)."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        recorded = node.ledger.reconcile()
+        said = json.loads(recorded.leaf)["document"]
+    print(
+        f"{recorded.act}: entry {recorded.index}; {said['accesses']} accesses among the entries {said['from_index']} to "
+        f"{said['to_index']}, {said['findings']} findings"
+    )
 
 
 @app.command()

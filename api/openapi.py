@@ -19,11 +19,13 @@ from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
+from api.routes.reconciliation import FindingsReply
 from api.standards.words import Words, words
 from api.submission import Envelope, SubmissionReply
 from api.tokens.scopes import SCOPES
 from api.version import version
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome
+from ledger.queries.completeness import Completeness
 from ledger.receipts import Receipt
 
 TAGS: Final = {
@@ -34,6 +36,7 @@ TAGS: Final = {
     "log": "The public log: checkpoints, tiles and proofs, as C2SP specifies them.",
     "participants": "Who may sign, with which keys.",
     "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
+    "reconciliation": "Where the decision, the release and the receipt of an access do not agree.",
     "bundles": "The whole log to take home.",
     "account-aggregator": "India's Account Aggregator messages (docs/standards/india.md).",
     "berlin-group": "Account information consents as NextGenPSD2 words them, errors too (docs/standards/berlin.md).",
@@ -63,7 +66,7 @@ _RENAMED: Final = {
     "ConsentsReply": "Consents", "HistoryReply": "History", "ParticipantReply": "Participant", "KeyReply": "Key",
     "ParticipantsReply": "Participants", "ChangeReply": "Change", "EndpointReply": "Endpoint", "DeliveryReply": "Delivery",
     "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
-    "StepReply": "ExplainedStep",
+    "StepReply": "ExplainedStep", "FindingReply": "Finding", "FindingsReply": "Findings",
 }  # fmt: skip
 _STANDARDS: Final = {
     "account-aggregator": "india", "berlin-group": "berlin", "consumer-data-right": "cdr", "open-finance-brasil": "brazil",
@@ -191,7 +194,8 @@ def _schemas() -> dict[str, Any]:
     kinds = [
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
-        DeliveriesReply, Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome, ConsentOutcome,
+        Completeness, DeliveriesReply, FindingsReply, Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,
+        ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components([*kinds], schema_hook=_schema_of_raw, ref_template=template)

@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     """Submissions that may wait in one process, before 503."""
     max_batch: Annotated[int, Field(ge=1, le=10_000)] = 512
     """Submissions that may share one commit."""
+    index_interval_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 1000
+    """Milliseconds within which an index-head covers every entry, which makes completeness provable; 0 turns them off."""
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 1024
     """Requests in work at the same time in one process, before 503."""
     token_requests_per_minute: Annotated[int, Field(ge=1)] = 120
@@ -176,4 +178,5 @@ class Settings(BaseSettings):
             highwater_file=highwater_file,
             max_waiting=self.max_waiting,
             max_batch=self.max_batch,
+            index_interval_ms=self.index_interval_ms,
         )

@@ -19,7 +19,18 @@ from ledger.entries.statement import Statement, parse_statement
 from ledger.errors import BadStatement, LedgerError, Unavailable
 from ledger.notes.keys import VerifierKey
 from ledger.participants import Registry
-from ledger.planning.commands import Command, ExpireConsent, RecordDocuments, Recorded, SubmitStatement, batch_items
+from ledger.planning.commands import (
+    Command,
+    ExpireConsent,
+    RecordComposed,
+    RecordDocuments,
+    Recorded,
+    RecordIndexHead,
+    SubmitStatement,
+    batch_items,
+)
+from ledger.queries.completeness import CompletenessQueries
+from ledger.queries.reconciliation import ReconciliationQueries
 from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
 from ledger.sequencer.answers import Answer, Deliver, Repeated, SequencerLike
@@ -43,6 +54,8 @@ class Ledger:
         self.origin = vkey.name
         self.tree = TreeQueries(store)
         self.records = RecordQueries(store, keystore)
+        self.completeness = CompletenessQueries(store, self.records)
+        self.reconciliation = ReconciliationQueries(store, keystore)
         self.figures = sequencer.figures
         self._end = threading.Event()
         self._housekeeper: threading.Thread | None = None
@@ -189,6 +202,25 @@ class Ledger:
     def record_documents(self, *documents: Mapping[str, Any]) -> tuple[Recorded, ...]:
         """Record operator documents, all or none."""
         return self.submit_and_wait(RecordDocuments(documents))
+
+    def record_index_head(self) -> Recorded:
+        """The index-head over all entries so far; recorded now, unless the last entry is one. Not in a front process."""
+        while True:
+            if recorded := self.submit_and_wait(
+                RecordIndexHead()
+            ):  # empty: a map that is far behind takes several commits
+                return recorded[0]
+
+    def reconcile(self, *, at: int | None = None) -> Recorded:
+        """Compare the legs of all accesses that are an hour old, from where the last report ended, and record the report.
+        `at`: the present time (ms), to see before much is read whether there is anything to report.
+
+        Raises Conflict when there is nothing to report, or another node has just done so. Not in a front process.
+        """
+        self._sequencer.refresh().result(WAIT_SECONDS)
+        survey = self.reconciliation.survey(self.registry.reconciled)
+        survey.look_ahead(self.registry, at)
+        return self.submit_and_wait(RecordComposed(survey))[0]
 
     def record_expiry(self, consent_id: str) -> Recorded:
         """Make visible that a consent has expired."""

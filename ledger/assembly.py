@@ -46,6 +46,8 @@ class NodeConfig:
     kek_epoch: int = 1
     max_waiting: int = 4096
     max_batch: int = 512
+    index_interval_ms: int = 0
+    """Milliseconds within which an index-head covers every entry; 0: only when one is asked for."""
 
 
 def make_keys(config: NodeConfig, origin: str) -> None:
@@ -106,6 +108,7 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
         clock,
         max_waiting=config.max_waiting,
         max_batch=config.max_batch,
+        index_interval_ms=config.index_interval_ms,
     )
     return Ledger(store, keystore, sequencer, signer.vkey)
 

@@ -32,12 +32,16 @@ PACK_LEAF: Final = b"consent-ledger/v1/pack-leaf\0"
 PACK_ROOT: Final = b"consent-ledger/v1/pack-root\0"
 """The root of an evidence pack."""
 
+FINDINGS: Final = b"consent-ledger/v1/findings\0"
+"""`findings_hash = H(FINDINGS ‖ each finding and a newline)` (docs/spec/reconciliation.md)."""
+
 TAGS: Final[dict[str, bytes]] = {
     "terms": TERMS,
     "chain": CHAIN,
     "commitment": COMMITMENT,
     "accounts": ACCOUNTS,
     "challenge": CHALLENGE,
+    "findings": FINDINGS,
     "pack-leaf": PACK_LEAF,
     "pack-root": PACK_ROOT,
 }

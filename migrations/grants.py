@@ -13,10 +13,21 @@ from sqlalchemy import create_engine, make_url, pool, text
 
 APPENDED: Final = ("entries", "tiles", "checkpoints", "used_challenges", "cosignatures")
 """Read and inserted into, never changed."""
-MOVED: Final = ("consents", "credentials", "log_head", "event_cursor", "event_deliveries", "event_endpoints")
+MOVED: Final = (
+    "consents",
+    "credentials",
+    "log_head",
+    "event_cursor",
+    "event_deliveries",
+    "event_endpoints",
+    "reconciliation_findings",
+)
 """Also updated."""
 FORGOTTEN: Final = ("seen_tokens", "standard_notes")
 """Also deleted from: tokens that have expired, notes of requests that came to nothing."""
+
+REBUILT: Final = ("map_pages", "map_state")
+"""Whatever is in them can be made again from the log."""
 
 
 def grant(url: str, role: str) -> None:
@@ -31,6 +42,7 @@ def grant(url: str, role: str) -> None:
     quoted = engine.dialect.identifier_preparer.quote_identifier(role)
     rights = (
         ("SELECT, INSERT", APPENDED), ("SELECT, INSERT, UPDATE", MOVED), ("SELECT, INSERT, DELETE", FORGOTTEN),
+        ("SELECT, INSERT, UPDATE, DELETE", REBUILT),
     )  # fmt: skip
     with engine.begin() as connection:
         connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))

@@ -52,8 +52,8 @@ def timeline(title: str, days: Mapping[int, int], denials: Mapping[int, int], de
     parts.append(
         f'<text x="0" y="142">{_date(first)}</text><text x="400" y="142" text-anchor="end">{_date(last)}</text>'
     )
-    told = f"{_date(first)} – {_date(last)}: {sum(totals)}; {denied} {sum(refused)}; max {most}"
-    return _figure(f"{title} (max {most:,}; {denied} {sum(refused):,})", 430, 150, "".join(parts), told)
+    told = f"{_date(first)} – {_date(last)}: {sum(totals)}; {denied} {sum(refused)}; ≤ {most}"
+    return _figure(f"{title} (≤ {most:,}; {denied} {sum(refused):,})", 430, 150, "".join(parts), told)
 
 
 def _date(day: int) -> str:

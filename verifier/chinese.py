@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 SENTENCES: dict[str, str] = {
+    "the receipt is not that of an index-head": "该收据不是索引头的收据",
+    "the index-head does not cover all leaves before it": "索引头没有涵盖之前的全部叶子",
+    "the map proof does not lead to the root": "映射证明不能得出根哈希",
+    "a leaf that is shown is not the one that the chain names": "所示叶子不是链所指的叶子",
+    "leaves of the chain are not shown: give their receipts too": "链中有叶子未出示:请一并提供其收据",
+    "the file is about another chain than the one asked for": "该文件涉及的链与所问的不同",
     "the entry is not the one of the tree": "该条目与树中的不符",
     "the leaf has another index than its place": "叶子的序号与其位置不符",
     "the leaf does not name the hash of the one before it": "叶子没有指向前一条目的哈希",
@@ -114,6 +120,8 @@ SENTENCES: dict[str, str] = {
 
 
 COUNTED: dict[str, str] = {
+    "map proofs": "映射证明",
+    "leaves of the chain": "链的叶子",
     "access decisions": "访问决定",
     "checkpoint signatures": "检查点签名",
     "companions of authorisations": "授权的伴随记录",

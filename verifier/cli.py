@@ -68,6 +68,10 @@ def build_parser() -> argparse.ArgumentParser:
     one = add("pack", parents=[policy], help="check an evidence pack, or a part of one that was handed on")
     one.add_argument("path", metavar="PATH", help="directory or zip")
     one.add_argument("--bundle", metavar="PATH", help="a bundle of the log, to learn the participants' keys from")
+    one = add("completeness", parents=[policy], help="check that these are all entries of one consent or customer")
+    one.add_argument("path", metavar="FILE", help="the completeness file")
+    one.add_argument("shown", nargs="*", metavar="RECEIPT", help="receipts of entries that the file does not enclose")
+    one.add_argument("--consent", metavar="ID", help="the consent that it must be about")
     one = add("log", parents=[policy], help="follow a log and keep trusted state")
     one.add_argument("place", metavar="URL|DIR")
     one.add_argument(

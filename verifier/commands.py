@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from verifier.crypto.backend import Backend, select
 from verifier.crypto.keys import PublicKey
-from verifier.errors import CannotCheck, Code, Refuted
+from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.findings import Findings
 from verifier.messages import CODES, advice, code_sentence, reason_sentence, word
 from verifier.policy import PolicyHead
@@ -230,6 +230,35 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
         (word("withheld", language), f"{max(checked.absent, 0):,}"),
     ]
     return _conclude(result, checked.witnessed)
+
+
+def completeness(arguments: argparse.Namespace, result: Result) -> Result:
+    """Check that what is shown is all of one chain, up to an index-head."""
+    from verifier.commitment import chain_of
+    from verifier.completeness import MAX_FILE, check_completeness
+    from verifier.receipt import parse_receipt
+
+    trust, backend, language = _trust(arguments, result), select(), arguments.lang
+    data = read_file(arguments.path, result, MAX_FILE)
+    try:
+        shown = [parse_receipt(read_file(path, result)).leaf for path in arguments.shown]
+        found = check_completeness(data, trust, backend, shown)
+        if arguments.consent is not None and found.chain != chain_of(arguments.consent):
+            raise refuted(Code.INCOMPLETE, "the file is about another chain than the one asked for", field="chain")
+    except Refuted as refusal:
+        result.findings.refuse(refusal)
+        return _conclude(result, False)
+    result.findings = found.findings
+    if found.head is not None:
+        _head_facts(result, found.head, trust, language)
+    if not found.findings.count and found.index_head is not None:
+        head = found.index_head
+        result.facts += [
+            (word("level", language), "complete"),
+            (word("complete", language), f"{head.number:,}, {_when(head.time)}"),
+            (word("entries", language), f"{found.count:,}"),
+        ]
+    return _conclude(result, found.head is not None and found.head.witnessed)
 
 
 def _when(milliseconds: int) -> str:

@@ -126,6 +126,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "withheld": ("Items withheld", "未提供的项"),
     "for": ("for", "代表"),
     "word": ("somebody's word, which nothing here can prove", "仅为一方之言,此处无法证明"),
+    "complete": ("Complete up to entry", "完整至条目"),
 }
 
 

@@ -23,6 +23,7 @@ MAX_NOTE = 1_000_000
 MAX_LINES = 100
 ED25519, ECDSA, COSIGNATURE, TREE_HEAD = 0x01, 0x02, 0x04, 0x05
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _VKEY = re.compile(r"([^+]+)\+([0-9a-f]{8})\+(.+)", re.ASCII | re.DOTALL)
 
 
@@ -105,7 +106,7 @@ def parse_note(data: bytes) -> Note:
         whole = data.decode("utf-8")
     except UnicodeDecodeError:
         raise _bad("the note is not UTF-8", data) from None
-    if any(c < " " and c != "\n" for c in whole):
+    if _CONTROL.search(whole):
         raise _bad("the note holds a control character", whole)
     border = whole.rfind("\n\n")
     text, block = whole[: border + 1], whole[border + 2 :]

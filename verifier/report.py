@@ -20,10 +20,11 @@ _STYLE = """
 font:1rem/1.5 system-ui,"Noto Sans","Noto Sans CJK SC","Microsoft YaHei","PingFang SC",sans-serif}
 h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}
 .verdict{border:3px solid;border-radius:.5rem;padding:1rem 1.25rem}.verdict{margin-bottom:1rem}.verdict>b{font-size:1.75rem;display:block}
-tbody td:nth-child(2){min-width:9.5rem}
 .s0{color:var(--good)}.s1{color:var(--bad)}.s2,.s3{color:var(--warn)}.verdict p{color:var(--ink);margin:.25rem 0 0}
 table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;vertical-align:top;padding:.35rem .5rem;
-border-bottom:1px solid var(--line)}td{overflow-wrap:anywhere}td.n{text-align:right;font-variant-numeric:tabular-nums}
+border-bottom:1px solid var(--line)}td{overflow-wrap:anywhere}
+thead~tbody td:nth-child(1){overflow-wrap:break-word;max-width:16em}thead~tbody td:nth-child(2){white-space:nowrap}
+td.n{text-align:right;font-variant-numeric:tabular-nums}
 code{font:.85em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}.soft{color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1rem}figure{margin:0}
 svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:12px}svg .bar{fill:var(--bar)}svg .deny{fill:var(--bad)}

@@ -71,6 +71,19 @@ def split_entries(data: bytes, limit: int = WIDTH) -> list[bytes]:
     return entries
 
 
+def leading_entries(data: bytes, hashes: list[bytes]) -> list[bytes]:
+    """The entries at the beginning of a damaged bundle that have the hashes of its tile: what can still be read of it."""
+    entries: list[bytes] = []
+    at = 0
+    for expected in hashes:
+        start = at + 2
+        at = start + int.from_bytes(data[at:start])
+        if at > len(data) or hash_leaf(data[start:at]) != expected:
+            break
+        entries.append(data[start:at])
+    return entries
+
+
 @dataclass(frozen=True, slots=True)
 class EntryFormat:
     """How a kind of log keeps its entries: folder below `tile/`, most bytes of a file, splitting, leaf hash."""

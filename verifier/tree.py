@@ -15,7 +15,7 @@ from verifier.growth import WIDTH, Growth, Tile
 from verifier.leaf import Leaf, read_columns
 from verifier.links import Links
 from verifier.merkle import HASH
-from verifier.tiles import MAX_BUNDLE, split_entries, split_hashes, tile_path
+from verifier.tiles import MAX_BUNDLE, leading_entries, split_entries, split_hashes, tile_path
 
 
 class Tree:
@@ -51,7 +51,7 @@ class Tree:
 
     def _walk(self, n: int, width: int, data: bytes | None, hashes: list[bytes] | None) -> list[Leaf | None]:
         leaves: list[Leaf | None] = []
-        entries = self._split(n, width, data)
+        entries = self._split(n, width, data, hashes)
         for offset in range(max(0, self._start - n * WIDTH), width):
             position = n * WIDTH + offset
             in_tile = hashes[offset] if hashes is not None else None
@@ -77,15 +77,17 @@ class Tree:
             self._file(Code.BAD_ENCODING, str(error), path, "", "", index=n * WIDTH)
         return None
 
-    def _split(self, n: int, width: int, data: bytes | None) -> list[bytes]:
+    def _split(self, n: int, width: int, data: bytes | None, hashes: list[bytes] | None) -> list[bytes]:
         path = tile_path("entries", n, width)
         if data is None:
             return []
         try:
             entries = split_entries(data, width)
         except Refuted as refusal:
-            self._findings.refuse(refusal, file=path, index=n * WIDTH)
-            return []
+            # Where the lengths cease to make sense, an earlier one was wrong: the tile says up to where all is well.
+            entries = leading_entries(data, hashes or [])
+            self._findings.refuse(refusal, file=path, index=n * WIDTH + min(len(entries), width - 1))
+            return entries
         if len(entries) != width:
             self._file(
                 Code.BAD_ENCODING,

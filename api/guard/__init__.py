@@ -1,8 +1,9 @@
 """The guard of a bank's own application (docs/guard.md)."""
 
 from api.guard.access import GuardedAccess
-from api.guard.guard import RECEIPT_HEADER, STATEMENT_HEADER, ConsentBook, ConsentGuard, receipt_header
+from api.guard.guard import STATEMENT_HEADER, ConsentBook, ConsentGuard, receipt_header
 from api.guard.masks import MASKS, mask_account, mask_pan
+from api.guard.recording import RECEIPT_HEADER
 from api.guard.refusals import REFUSALS, Refused
 from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -37,6 +38,17 @@ class GuardedAccess:
     """Bounds that every row given out must pass."""
     keep_until: int | None = None
     """When (s) the recipient must have erased what it is given; None: the terms set no limit."""
+    _tally: list[int] = dataclasses.field(default_factory=lambda: [0], compare=False, repr=False)
+
+    @property
+    def rows_given(self) -> int:
+        """How many rows were let through, or said to be given out: what a recorded release says."""
+        return self._tally[0]
+
+    def gives(self, rows: int) -> None:
+        """Say how many rows the answer holds, where they did not come through just one of `within`, `filtered` and
+        `transactions`."""
+        self._tally[0] = rows
 
     @property
     def account(self) -> str:
@@ -50,8 +62,7 @@ class GuardedAccess:
 
     def within(self, rows: Iterable[Row], *, when: Callable[[Row], int]) -> Iterator[Row]:
         """Only rows of the window; `when` gives a row's time in seconds."""
-        start, end = self.window
-        return (row for row in rows if start <= when(row) and (end == 0 or when(row) <= end))
+        return self._counted(self._in_window(rows, when))
 
     def transactions(
         self,
@@ -66,17 +77,29 @@ class GuardedAccess:
         `direction` gives `credit` or `debit`; `field` gives a row's value for the field that a filter names, None if it has
         none. Raises ValueError when the access has filters and no `field` is given.
         """
-        permitted = (row for row in self.within(rows, when=when) if direction(row) in self.directions)
-        return self.filtered(permitted, field=field)
+        permitted = (row for row in self._in_window(rows, when) if direction(row) in self.directions)
+        return self._counted(self._inside_filters(permitted, field))
 
     def filtered(self, rows: Iterable[Row], *, field: Callable[[Row, str], object] | None) -> Iterator[Row]:
         """Only rows that pass all filters of the terms. Raises ValueError when there are filters and no `field`."""
+        return self._counted(self._inside_filters(rows, field))
+
+    def _in_window(self, rows: Iterable[Row], when: Callable[[Row], int]) -> Iterator[Row]:
+        start, end = self.window
+        return (row for row in rows if start <= when(row) and (end == 0 or when(row) <= end))
+
+    def _inside_filters(self, rows: Iterable[Row], field: Callable[[Row, str], object] | None) -> Iterator[Row]:
         if not self.filters:
             return iter(rows)
         if field is None:
             raise ValueError("the access has filters: say how a row's field is read")
         read = field
         return (row for row in rows if passes(self.filters, lambda name, row=row: read(row, name)))  # type: ignore[misc]
+
+    def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for row in rows:
+            self._tally[0] += 1
+            yield row
 
     def mask(
         self, record: Mapping[str, Any], fields: Mapping[str, Iterable[str]] | None = None, **named: Iterable[str]

@@ -20,9 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.client.client import LedgerClient
 from api.client.digest import request_digest
@@ -31,6 +29,7 @@ from api.client.errors import ClientError, LedgerUnavailable, ReceiptRefused, Re
 from api.client.receipts import VerifiedReceipt, open_receipt
 from api.client.statements import Question, item_of
 from api.guard.access import GuardedAccess, guarded
+from api.guard.recording import NOTE, RECEIPT_HEADER, Recording
 from api.guard.refusals import Refused, answer
 from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
 from ledger.canonical import b64u, unb64u
@@ -44,12 +43,9 @@ from ledger.receipts import RECEIPT_LIMIT
 log = logging.getLogger("consent_ledger.guard")
 
 STATEMENT_HEADER: Final = "Consent-Statement"
-RECEIPT_HEADER: Final = "Consent-Receipt"
 FUTURE_MS: Final = 5_000
 """How far the ledger's clock may be ahead of the bank's."""
 BODY_LIMIT: Final = 64 * 1024
-_NOTE: Final = "consent_guard"
-"""Scope member in which a dependency leaves the receipt for the layer around the application."""
 
 NOT_RECORDED: Final = {
     "bad-signature": "SIGNATURE_INVALID",
@@ -80,23 +76,27 @@ class ConsentGuard:
         *,
         max_age: float = 30.0,
         timeout: float = 10.0,
+        strict: bool = False,
         used: UsedDecisions | None = None,
         clock: Clock | None = None,
     ) -> None:
         """`client`: the bank's own. `max_age`: seconds for which a decision lets data out. `timeout`: seconds to wait for the
-        ledger before the answer is 503."""
+        ledger before the answer is 503.
+        `strict`: data leaves only against a fresh receipt that the recipient brings, and only when its release is recorded."""
         self._client = client
         self._directory = directory
         self._book = book
         self._max_age_ms = int(max_age * 1000)
         self._timeout = timeout
+        self._strict = strict
         self._used = used or UsedInMemory()
         self._clock = clock or SystemClock()
 
     def install(self, app: Starlette) -> None:
-        """Answer refusals as RFC 9457 problems, and send the receipt with every answer of a guarded route."""
+        """Answer refusals as RFC 9457 problems, and send the receipt with every answer of a guarded route; in strict mode also
+        record each release."""
         app.add_exception_handler(Refused, answer)
-        app.add_middleware(_ReceiptHeader)
+        app.add_middleware(Recording, release=self._release if self._strict else None, timeout=self._timeout)
 
     def __call__(self, *permissions: str, account: str | None = None) -> Guarded:
         """A dependency for a route that gives out data under exactly these permissions.
@@ -121,6 +121,8 @@ class ConsentGuard:
         file = _single(request, RECEIPT_HEADER)
         if (statement is None) == (file is None):
             raise Refused("HEADER_MISSING", f"send one of the headers {STATEMENT_HEADER} and {RECEIPT_HEADER}")
+        if self._strict and file is None:
+            raise Refused("HEADER_MISSING", f"this bank gives data out against {RECEIPT_HEADER} only")
         receipt = None if file is None else self._receipt(file)
         text = statement if receipt is None else receipt.statement
         signed = await self._signed(text or "")
@@ -130,9 +132,17 @@ class ConsentGuard:
         else:
             accounts = await self._match(request, _proved(receipt), permissions, account)
         await self._accept(receipt)
-        request.scope.get(_NOTE, {})["receipt"] = b64u(receipt.file)
         said = signed.payload
-        return guarded(receipt, acting_for(said.iss, said.on_behalf_of), accounts)
+        access = guarded(receipt, acting_for(said.iss, said.on_behalf_of), accounts)
+        note = request.scope.get(NOTE)
+        if note is None and self._strict:
+            raise RuntimeError("a strict guard records releases: call guard.install(app)")
+        if note is not None:
+            note["access"] = access
+        return access
+
+    async def _release(self, receipt: VerifiedReceipt, rows: int, content: bytes, digest: bytes) -> object:
+        return await self._client.release(receipt, rows=rows, content=content, digest=digest)
 
     def _receipt(self, value: str) -> VerifiedReceipt:
         """The receipt in the header: proved to be in the log, and fresh. Its statement's signature is checked next."""
@@ -213,26 +223,6 @@ class ConsentGuard:
             raise Refused("REPLAYED") from None
         except NoRoom as error:
             raise Refused("LEDGER_UNAVAILABLE", "too many decisions are in use at this bank") from error
-
-
-class _ReceiptHeader:
-    """Adds the receipt to the answer, whatever kind of response the route returns."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        note: dict[str, str] = {}
-        scope[_NOTE] = note  # a dictionary, for frameworks hand on copies of the scope
-
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start" and (value := note.get("receipt")) is not None:
-                headers = MutableHeaders(scope=message)
-                headers[RECEIPT_HEADER] = value
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, sending)
 
 
 def _refusal_of(error: RefusedByLedger) -> Refused:

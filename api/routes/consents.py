@@ -20,6 +20,7 @@ from ledger.canonical import b64u
 from ledger.consent.state import Consent, Status
 from ledger.entries.leaf import parse_leaf
 from ledger.entries.terms import Terms
+from ledger.queries.completeness import MEDIA_TYPE, completeness_bytes
 
 router = APIRouter()
 CONSENTS_READ: Final = token("consents:read")
@@ -166,6 +167,18 @@ def get_consent_history(
     if len(found) == limit:
         following = {"after": getattr(parse_leaf(found[-1].leaf), "seq", 0), "limit": limit}
     return _page(f"/consents/{quote(consent_id, safe=':')}/history", reply, following)
+
+
+@serve(
+    router, "GET", "/consents/{consent_id:path}/completeness", access=CONSENTS_READ, tag="consents",
+    summary="The proof that these are all entries of a consent",
+    answers={200: answer("The completeness file", MEDIA_TYPE, schema="Completeness")}, problems=("not-found",),
+)  # fmt: skip
+def get_consent_completeness(consent_id: str, node: NodeHere, caller: CallerHere) -> Response:
+    """Complete up to the newest index-head: that leaf with its receipt, the proof of the consent's count and last leaf in the
+    map it commits, and the last 1,000 leaves. Check it with `consent-verify completeness`."""
+    found = node.ledger.completeness.of_consent(caller.id, consent_id)
+    return Reply(200, completeness_bytes(found), MEDIA_TYPE, (("cache-control", "no-store"),)).response()
 
 
 @serve(

@@ -11,23 +11,19 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
-    "holder": frozenset(
-        {"admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read"}
-    ),
-    "recipient": frozenset(
-        {
-            "consents:read",
-            "consents:write",
-            "events:manage",
-            "events:read",
-            "grant_management_query",
-            "grant_management_revoke",
-            "receipts:read",
-        }
-    ),
-    "regulator": frozenset({"admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read"}),
+    "holder": frozenset({
+        "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read",
+        "reconciliation:read",
+    }),
+    "recipient": frozenset({
+        "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
+        "grant_management_revoke", "receipts:read", "reconciliation:read",
+    }),
+    "regulator": frozenset({
+        "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read",
+    }),
     "technology-provider": frozenset({"receipts:read"}),
-}
+}  # fmt: skip
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
 WHILE_SUSPENDED: Final = frozenset(
     {"consents:read", "consents:write", "events:read", "grant_management_revoke", "receipts:read"}
@@ -48,6 +44,7 @@ SCOPES: Final[dict[str, str]] = {
     "metrics:read": "Read the node's figures",
     "participants:write": "Register, suspend and reinstate participants and their keys",
     "receipts:read": "Fetch receipts of one's own entries",
+    "reconciliation:read": "Read what reconciliation found about one's own consents; a regulator: about all",
 }
 
 

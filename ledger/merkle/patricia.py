@@ -44,7 +44,7 @@ class _Leaf:
 
     def hash(self) -> Hash:
         if self.digest is None:
-            self.digest = _leaf_hash(self.key, self.value)
+            self.digest = hash_leaf(self.key, self.value)
         return self.digest
 
 
@@ -59,7 +59,7 @@ class _Inner:
 
     def hash(self) -> Hash:
         if self.digest is None:  # at most _BITS calls deep, since bits rise strictly on the way down
-            self.digest = _inner_hash(self.bit, self.left.hash(), self.right.hash())
+            self.digest = hash_inner(self.bit, self.left.hash(), self.right.hash())
         return self.digest
 
 
@@ -131,15 +131,15 @@ class PatriciaMap:
         leaf, steps = _descend(self._tree, bits)
         parts: list[bytes] = []
         if leaf.key != key:
-            parts += (_uv(len(leaf.key)), leaf.key, _uv(len(leaf.value)), leaf.value)
+            parts += (uv(len(leaf.key)), leaf.key, uv(len(leaf.value)), leaf.value)
         for inner, side in reversed(steps):
-            parts += (_uv(inner.bit), (inner.left if side else inner.right).hash())
+            parts += (uv(inner.bit), (inner.left if side else inner.right).hash())
         return b"".join(parts)
 
 
 def verify_present(root: Hash, key: bytes, value: bytes, proof: bytes) -> None:
     """Raises InvalidInput unless `proof` shows that the map with `root` holds `value` under `key`."""
-    _verify_path(root, _spread(key), _leaf_hash(key, value), _Reader(proof))
+    _verify_path(root, _spread(key), hash_leaf(key, value), _Reader(proof))
 
 
 def verify_absent(root: Hash, key: bytes, proof: bytes) -> None:
@@ -154,7 +154,7 @@ def verify_absent(root: Hash, key: bytes, proof: bytes) -> None:
     found_value = reader.take(reader.uv(MAX_VALUE_BYTES))
     if found_key == key:
         raise InvalidInput("the proof of absence shows the key itself")
-    _verify_path(root, bits, _leaf_hash(found_key, found_value), reader, also=_spread(found_key))
+    _verify_path(root, bits, hash_leaf(found_key, found_value), reader, also=_spread(found_key))
 
 
 def _verify_path(root: Hash, bits: int, folded: Hash, reader: _Reader, *, also: int | None = None) -> None:
@@ -169,7 +169,7 @@ def _verify_path(root: Hash, bits: int, folded: Hash, reader: _Reader, *, also: 
         side = bits >> (_TOP - bit) & 1
         if also is not None and also >> (_TOP - bit) & 1 != side:
             raise InvalidInput("the proof of absence leaves the searched key's path")
-        folded = _inner_hash(bit, sibling, folded) if side else _inner_hash(bit, folded, sibling)
+        folded = hash_inner(bit, sibling, folded) if side else hash_inner(bit, folded, sibling)
     if folded != root:
         raise InvalidInput("the map proof leads to another root")
 
@@ -190,19 +190,24 @@ def _spread(key: bytes) -> int:
     return int.from_bytes((key + _FILL)[:_SPREAD_BYTES], "big")
 
 
-def _leaf_hash(key: bytes, value: bytes) -> Hash:
-    return sha256(b"".join((b"\x00", _uv(len(key)), key, _uv(len(value)), value))).digest()
+def hash_leaf(key: bytes, value: bytes) -> Hash:
+    """The hash of one key with its value."""
+    return sha256(b"".join((b"\x00", uv(len(key)), key, uv(len(value)), value))).digest()
 
 
-def _inner_hash(bit: int, left: Hash, right: Hash) -> Hash:
-    return sha256(b"\x01" + _uv(bit) + left + right).digest()
+def hash_inner(bit: int, left: Hash, right: Hash) -> Hash:
+    """The hash of a branching at `bit`, 0 … 263."""
+    return sha256(_BRANCHES[bit] + left + right).digest()
 
 
-def _uv(number: int) -> bytes:
+def uv(number: int) -> bytes:
     """Unsigned LEB128, minimal."""
     if number < 0x80:
         return bytes((number,))
-    return bytes((number & 0x7F | 0x80,)) + _uv(number >> 7)
+    return bytes((number & 0x7F | 0x80,)) + uv(number >> 7)
+
+
+_BRANCHES: Final = tuple(b"\x01" + uv(bit) for bit in range(_BITS))
 
 
 class _Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from ledger.entries.statement import Statement, parse_item
 from ledger.errors import BadStatement
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
+from ledger.participants import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,31 @@ class ExpireConsent:
 
 @dataclass(frozen=True, slots=True)
 class RecordIndexHead:
-    """Commit the completeness map over all leaves so far."""
+    """Commit the completeness map over all leaves so far; nothing is recorded when the last leaf does that already."""
+
+    every: int = 0
+    """Nor when the last index-head is younger than this, in milliseconds."""
 
 
-Command = SubmitStatement | RecordDocuments | ExpireConsent | RecordIndexHead
+class Composer(Protocol):
+    """Writes operator documents that say what holds at the very index they get. For one use."""
+
+    def compose(self, connection: Any, registry: Registry, size: int, time: int) -> Sequence[Mapping[str, Any]]:
+        """The documents, if their first entry has index `size` and this `time` (ms). Below the log's lock, and again when a
+        commit is tried again. `connection`: the batch's own. Raises LedgerError to record nothing."""
+
+    def recorded(self, connection: Any, index: int) -> None:
+        """The documents stand from `index` on, once this transaction is committed: write what belongs to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordComposed:
+    """Operator documents that can be written only when their index and time are known; alone in their batch."""
+
+    composer: Composer
+
+
+Command = SubmitStatement | RecordDocuments | ExpireConsent | RecordIndexHead | RecordComposed
 
 
 class Recorded(Struct, frozen=True):

@@ -51,6 +51,7 @@ from ledger.errors import (
 from ledger.planning.commands import (
     Command,
     ExpireConsent,
+    RecordComposed,
     RecordDocuments,
     RecordIndexHead,
     SubmitStatement,
@@ -130,6 +131,8 @@ class _Planner:
                     raise unknown_consent()
                 after = expire(consent, self.world.registry, index=self.world.size, time=self.world.time)
                 self._consent_event("consent.expire", after, None)
+            case RecordComposed():
+                raise IllegalTransition("documents that speak of their own index are composed before they are planned")
             case RecordIndexHead():
                 if self.map_root is None or self.plan.entries:
                     raise IllegalTransition("an index-head is recorded alone in its batch, over all leaves before it")

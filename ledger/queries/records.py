@@ -62,6 +62,13 @@ class RecordQueries:
             row = self._consent_row(connection, viewer, consent_chain(consent_id))
             return read_consent(row, self._keystore.cipher(row.chain))
 
+    def chain_for(self, viewer: str, consent_id: str) -> bytes:
+        """The chain of a consent, for its holder or recipient. Raises NotFound for anyone else."""
+        chain = consent_chain(consent_id)
+        with self._store.read() as connection:
+            self._consent_row(connection, viewer, chain)
+        return chain
+
     def consents(
         self,
         viewer: str,

@@ -22,12 +22,15 @@ from ledger.merkle.edge import Edge, Growth
 from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
 from ledger.notes.keys import Signer
 from ledger.participants import Registry
-from ledger.planning.commands import Command, Recorded
+from ledger.planning.commands import Command, Recorded, RecordIndexHead
 from ledger.planning.plan import plan_batch
 from ledger.planning.world import Plan
+from ledger.sequencer.alone import make_ready, stands_alone
 from ledger.sequencer.answers import Deliver, Repeated
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.memory import Memory
+from ledger.sequencer.rhythm import Rhythm
+from ledger.storage.chainmap import MapState
 from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registry
 
 log = logging.getLogger("ledger.sequencer")
@@ -46,6 +49,8 @@ class _Committed(NamedTuple):
     growth: Growth | None
     """None when nothing was recorded."""
     head: Head
+    map: MapState | None = None
+    """Where the completeness map stands, when that was looked at."""
 
 
 class Sequencer:
@@ -60,8 +65,10 @@ class Sequencer:
         *,
         max_waiting: int = 4096,
         max_batch: int = 512,
+        index_interval_ms: int = 0,
     ) -> None:
-        """`max_waiting` commands may wait, beyond that `submit` refuses; at most `max_batch` share a commit."""
+        """`max_waiting` commands may wait, beyond that `submit` refuses; at most `max_batch` share a commit.
+        `index_interval_ms`: time within which an index-head covers every entry; 0: index-heads only when submitted."""
         self._store = store
         self._signer = signer
         self._origin = signer.vkey.name
@@ -69,6 +76,8 @@ class Sequencer:
         self._clock = clock
         self._max_batch = max_batch
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(max_waiting)
+        self._held: _Waiting | None = None  # what waits for a batch of its own
+        self._rhythm = Rhythm(index_interval_ms, clock)
         self._memory: Memory | None = None
         self._signed, self._note = 0, ""
         self._door = threading.Lock()  # between the look at `_stopped` and the queue nothing may come
@@ -107,7 +116,12 @@ class Sequencer:
     def start(self) -> None:
         """Check the database against what this node has signed, then begin. Raises Rollback, Corrupt, Unavailable."""
         with self._store.batch() as transaction:
-            self._recall(transaction, transaction.head())
+            head = transaction.head()
+            self._recall(transaction, head)
+            if self._rhythm.interval:
+                state = transaction.map.check(head.size)
+                self._rhythm.knows(state, state.head + 1)
+                self._rhythm.saw(head.size, own=True)
         self._stopped = None
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
@@ -134,11 +148,13 @@ class Sequencer:
     # -- the sequencer's thread -------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while self._stopped is None or self._queue.qsize():
+        while self._stopped is None or self._held is not None or self._queue.qsize():
             batch = self._collect()
             if batch is None:
                 break
-            broken = self._try(batch)
+            broken = self._try(batch) if batch else None
+            if broken is None and self._rhythm.due():
+                broken = self._try([_Waiting(RecordIndexHead(every=self._rhythm.interval), _nobody)])
             if broken is not None:
                 with self._door:
                     self._stopped = broken
@@ -161,12 +177,21 @@ class Sequencer:
         return broken
 
     def _collect(self) -> list[_Waiting] | None:
-        """The next batch: one command at least, and all that wait beside it. None at the end."""
-        item = self._queue.get()
+        """The next batch: one command and all that wait beside it, or one that stands alone. Empty when it is time for an
+        index-head and nothing else came; None at the end."""
+        try:
+            item = self._held or self._queue.get(timeout=self._rhythm.seconds_left())
+        except queue.Empty:
+            return []
+        self._held = None
         batch: list[_Waiting] = []
         while item is not None:
+            alone = stands_alone(item.command)
+            if alone and batch:
+                self._held = item
+                return batch
             batch.append(item)
-            if len(batch) >= self._max_batch:
+            if alone or len(batch) >= self._max_batch:
                 return batch
             try:
                 item = self._queue.get_nowait()
@@ -179,6 +204,9 @@ class Sequencer:
     def _drain(self) -> None:
         """Refuse what came in between the end and the last look into the queue."""
         reason = SequencerStopped(self.stopped_because or "this node has stopped")
+        if self._held is not None:
+            self._held.deliver(reason)
+            self._held = None
         while True:
             try:
                 item = self._queue.get_nowait()
@@ -199,7 +227,12 @@ class Sequencer:
         if committed.head.size > self._signed:  # also by another node, or in a commit whose answer was lost
             self._highwater.record(committed.head.checkpoint)  # before any receipt leaves, after the commit
             self._signed, self._note = committed.head.size, committed.head.checkpoint
-        self.figures.batch_done(committed.plan, time.perf_counter() - begun)
+        if committed.map is None:
+            self._rhythm.saw(committed.head.size, own=committed.growth is not None)
+        else:
+            self._rhythm.knows(committed.map, committed.head.size)
+        if committed.map is None or committed.growth is not None:
+            self.figures.batch_done(committed.plan, time.perf_counter() - begun)
         _answer(batch, committed)
 
     def _commit_surely(self, commands: Sequence[Command]) -> _Committed:
@@ -233,15 +266,18 @@ class Sequencer:
                     return earlier
             now = self._clock.now()
             self.figures.clock_behind_ms = max(0, head.time - now)
-            world = memory.load(transaction, commands, now)
-            plan = plan_batch(world, commands, _openings())
+            ready = make_ready(transaction, head, memory.registry, commands, now)
+            if ready.nothing is not None:
+                return _Committed(ready.nothing, None, head, ready.map)
+            world = memory.load(transaction, ready.commands, now)
+            plan = plan_batch(world, ready.commands, _openings(), None if ready.map is None else ready.map.root)
             if not plan.entries:
                 return _Committed(plan, None, head)
             growth = memory.edge.grow([entry.leaf_hash for entry in plan.entries])
             note = sign_checkpoint(self._origin, growth.size, growth.root, self._signer)
             edge = growth.edge()
             after = Head(growth.size, world.time, world.last_hash, edge.to_bytes(), note)
-            committed = _Committed(plan, growth, after)
+            committed = _Committed(plan, growth, after, ready.finish(transaction, head, after))
             doubtful.append(committed)
             transaction.append(head.size, plan, growth.full_tiles(), after)
         memory.advance(after, edge, world)  # committed: only now may the memory move on
@@ -289,6 +325,10 @@ def _openings() -> Iterator[bytes]:
         yield os.urandom(32)
 
 
+def _nobody(_: object) -> None:
+    """The answer that nobody waits for."""
+
+
 def _fail(batch: Iterable[_Waiting], error: LedgerError) -> None:
     for item in batch:
         item.deliver(error)
@@ -316,4 +356,4 @@ def _answer(batch: Iterable[_Waiting], committed: _Committed) -> None:
         elif repeated:
             item.deliver(Repeated(result))
         else:
-            item.deliver(tuple(recorded[result[0] - first : result[-1] - first + 1]))
+            item.deliver(tuple(recorded[result[0] - first : result[-1] - first + 1]) if result else ())

@@ -20,7 +20,14 @@ from ledger.entries.payload import acting_for
 from ledger.errors import InvalidInput
 from ledger.merkle.edge import Edge
 from ledger.participants import Registry
-from ledger.planning.commands import Command, ExpireConsent, RecordDocuments, RecordIndexHead, SubmitStatement
+from ledger.planning.commands import (
+    Command,
+    ExpireConsent,
+    RecordComposed,
+    RecordDocuments,
+    RecordIndexHead,
+    SubmitStatement,
+)
 from ledger.planning.world import ChainHead, World
 from ledger.storage.log import BatchTransaction, Head
 
@@ -88,7 +95,7 @@ class _Touched:
                     for document in command.documents:
                         with suppress(InvalidInput):  # the planner says so to whoever submitted it
                             touched.chains.add(document_chain(parse_document(document)))
-                case RecordIndexHead():
+                case RecordIndexHead() | RecordComposed():
                     pass
         return touched
 

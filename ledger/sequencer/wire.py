@@ -32,6 +32,7 @@ from ledger.planning.commands import (
     BatchItem,
     Command,
     ExpireConsent,
+    RecordComposed,
     RecordDocuments,
     Recorded,
     RecordIndexHead,
@@ -155,8 +156,8 @@ def encode_command(request: int, command: Command) -> bytes:
             return frame(_encode(_Documents(request, tuple(dict(document) for document in command.documents))))
         case ExpireConsent():
             return frame(_encode(_Expire(request, command.consent_id)))
-        case RecordIndexHead():
-            raise Corrupt("an index-head is recorded by the sequencing process itself")
+        case RecordIndexHead() | RecordComposed():
+            raise Corrupt("index-heads and reports are recorded by the sequencing process itself")
 
 
 def decode_command(body: bytes) -> tuple[int, Command]:

@@ -8,7 +8,7 @@ synchronous_commit=on, which each session sets itself and checks.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -41,6 +41,12 @@ class Driver(Protocol):
 
     def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
         """Rows (chain, seq, leaf_hash) of the last entry of each of these chains that has one."""
+
+    def read_pages(self, connection: Connection, prefixes: Sequence[str]) -> Iterable[Any]:
+        """Rows (prefix, page) of those of these pages of the completeness map that exist."""
+
+    def write_pages(self, connection: Connection, pages: Mapping[str, bytes]) -> None:
+        """Store pages of the completeness map, new ones and changed ones."""
 
 
 _HEAD = "SELECT size, time, last_hash, edge, checkpoint FROM log_head WHERE id = 1"
@@ -84,6 +90,18 @@ class SqliteDriver:
             )
             yield from connection.exec_driver_sql(sql, tuple(part))
 
+    def read_pages(self, connection: Connection, prefixes: Sequence[str]) -> Iterable[Any]:
+        for at in range(0, len(prefixes), 800):
+            part = prefixes[at : at + 800]
+            sql = f"SELECT prefix, page FROM map_pages WHERE prefix IN ({', '.join('?' * len(part))})"
+            yield from connection.exec_driver_sql(sql, tuple(part))
+
+    def write_pages(self, connection: Connection, pages: Mapping[str, bytes]) -> None:
+        sql = (
+            "INSERT INTO map_pages (prefix, page) VALUES (?, ?) ON CONFLICT (prefix) DO UPDATE SET page = excluded.page"
+        )
+        connection.exec_driver_sql(sql, sorted(pages.items()))
+
 
 class PostgresDriver:
     """PostgreSQL through psycopg: binary COPY in, arrays out."""
@@ -123,6 +141,17 @@ class PostgresDriver:
             "(SELECT seq, leaf_hash FROM entries WHERE entries.chain = asked.chain ORDER BY seq DESC LIMIT 1) AS e"
         )
         return connection.exec_driver_sql(sql, (list(chains),))
+
+    def read_pages(self, connection: Connection, prefixes: Sequence[str]) -> Iterable[Any]:
+        sql = "SELECT prefix, page FROM map_pages WHERE prefix = ANY(%s::varchar[])"
+        return connection.exec_driver_sql(sql, (list(prefixes),))
+
+    def write_pages(self, connection: Connection, pages: Mapping[str, bytes]) -> None:
+        sql = (
+            "INSERT INTO map_pages (prefix, page) SELECT * FROM unnest(%s::varchar[], %s::bytea[]) "
+            "ON CONFLICT (prefix) DO UPDATE SET page = excluded.page"
+        )
+        connection.exec_driver_sql(sql, (list(pages), list(pages.values())))
 
 
 def driver_for(engine: Engine) -> Driver:

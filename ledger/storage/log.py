@@ -21,6 +21,7 @@ from ledger.errors import Corrupt, Unavailable
 from ledger.merkle.edge import FullTile
 from ledger.participants import Registry
 from ledger.planning.world import ChainHead, Entry, Plan, Seen
+from ledger.storage.chainmap import ChainMap
 from ledger.storage.engines import driver_for
 from ledger.storage.refold import refold
 from ledger.storage.rows import (
@@ -53,13 +54,15 @@ class BatchTransaction:
     """One batch's transaction, holding the log's lock from `head` to the commit."""
 
     def __init__(self, connection: Connection, keystore: KeyStore) -> None:
-        self._connection = connection
+        self.connection = connection
         self._driver = driver_for(connection.engine)
         self._keystore = keystore
+        self.map = ChainMap(connection)
+        """The completeness map, to be touched below the lock only."""
 
     def head(self) -> Head:
         """The head row, locked against all other writers. Raises Unavailable on a database without a log."""
-        row = self._driver.lock_head(self._connection)
+        row = self._driver.lock_head(self.connection)
         if row is None:
             raise Unavailable("there is no log in this database yet: run «consent-ledger init»")
         return Head(row.size, row.time, row.last_hash, row.edge, row.checkpoint)
@@ -69,14 +72,14 @@ class BatchTransaction:
         wanted = list(keys)
         found: dict[tuple[str, bytes], list[tuple[int, int, bytes]]] = {}
         if wanted:
-            for iss, jti, position, index, payload_hash in self._driver.find_statements(self._connection, wanted):
+            for iss, jti, position, index, payload_hash in self._driver.find_statements(self.connection, wanted):
                 found.setdefault((iss, bytes(jti)), []).append((position, index, bytes(payload_hash)))
         return {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in found.items()}
 
     def consents(self, consent_ids: Iterable[str]) -> dict[str, Consent]:
         """The present states of those of these consents that exist and were not erased."""
         chains = {consent_chain(consent_id): consent_id for consent_id in consent_ids}
-        found = list(select_in(self._connection, select(consents), consents.c.chain, list(chains)))
+        found = list(select_in(self.connection, select(consents), consents.c.chain, list(chains)))
         ciphers = self._keystore.existing(row.chain for row in found)
         return {chains[row.chain]: self._state(row, ciphers[row.chain]) for row in found if row.chain in ciphers}
 
@@ -85,7 +88,7 @@ class BatchTransaction:
         if is_exact:
             return consent
         query = select(entries.c.idx, entries.c.leaf, entries.c.sealed).where(entries.c.chain == row.chain)
-        events = self._connection.execute(query.order_by(entries.c.seq))
+        events = self.connection.execute(query.order_by(entries.c.seq))
         return refold(
             consent,
             (
@@ -99,14 +102,14 @@ class BatchTransaction:
         wanted = list(set(chains))
         if not wanted:
             return {}
-        rows = self._driver.chain_heads(self._connection, wanted)
+        rows = self._driver.chain_heads(self.connection, wanted)
         return {bytes(chain): ChainHead(seq + 1, bytes(last)) for chain, seq, last in rows}
 
     def credentials(self, credential_ids: Iterable[str]) -> dict[str, Credential]:
         """Those of these passkeys that were ever enrolled; erased ones stay taken but open to nobody."""
         digests = {credential_digest(credential_id): credential_id for credential_id in credential_ids}
         found: dict[str, Credential] = {}
-        for row in select_in(self._connection, select(credentials), credentials.c.digest, list(digests)):
+        for row in select_in(self.connection, select(credentials), credentials.c.digest, list(digests)):
             cipher = self._keystore.existing([row.subject_chain]).get(row.subject_chain)
             found[digests[row.digest]] = (
                 erased_credential(row, digests[row.digest]) if cipher is None else read_credential(row, cipher)
@@ -116,17 +119,17 @@ class BatchTransaction:
     def challenges(self, challenges: Iterable[str]) -> set[str]:
         """Those of these challenges (b64u) that an entry has used."""
         raw = {unb64u(challenge, size=32): challenge for challenge in challenges}
-        rows = select_in(self._connection, select(used_challenges), used_challenges.c.challenge, list(raw))
+        rows = select_in(self.connection, select(used_challenges), used_challenges.c.challenge, list(raw))
         return {raw[row.challenge] for row in rows}
 
     def documents_from(self, index: int) -> list[tuple[int, dict[str, Any]]]:
         """Operator documents at `index` and above, in order."""
-        return operator_documents(self._connection, index)
+        return operator_documents(self.connection, index)
 
     def note_at(self, size: int) -> str | None:
         """The signed checkpoint of exactly this size, if the log had one."""
         query = select(checkpoints.c.note).where(checkpoints.c.size == size)
-        return self._connection.execute(query).scalar_one_or_none()
+        return self.connection.execute(query).scalar_one_or_none()
 
     def append(
         self,
@@ -140,13 +143,13 @@ class BatchTransaction:
         sealed = [entry.chain for entry in planned if entry.evidence is not None and entry.chain is not None]
         ciphers = self._keystore.ciphers({*sealed, *map(consent_chain, changed)})
         rows = [entry_row(entry, ciphers.get(entry.chain or b"")) for entry in planned]
-        self._driver.insert_entries(self._connection, rows)
+        self._driver.insert_entries(self.connection, rows)
         self._write_consents(planned, changed, ciphers)
         self._write_passkeys(plan)
         if full_tiles:
-            self._connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
+            self.connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
         row = (head.size, head.time, head.last_hash, head.edge, head.checkpoint)
-        if self._driver.move_head(self._connection, old_size, row) != 1:
+        if self._driver.move_head(self.connection, old_size, row) != 1:
             raise Corrupt(f"the head moved away from size {old_size} under its own lock")
 
     def _write_consents(
@@ -164,21 +167,21 @@ class BatchTransaction:
                 del row["opened_at"]
                 old.append({("key" if name == "chain" else name): value for name, value in row.items()})
         if new:
-            self._connection.execute(insert(consents), new)
+            self.connection.execute(insert(consents), new)
         if old:
-            self._connection.execute(update(consents).where(consents.c.chain == bindparam("key")), old)
+            self.connection.execute(update(consents).where(consents.c.chain == bindparam("key")), old)
 
     def _write_passkeys(self, plan: Plan) -> None:
         for credential in plan.credentials.values():
             row = credential_row(credential, self._keystore.cipher(credential.subject_chain))
             if credential.unenrolled_at is None:
-                self._connection.execute(insert(credentials).values(row))
+                self.connection.execute(insert(credentials).values(row))
             else:
                 key = credentials.c.digest == row["digest"]
-                self._connection.execute(update(credentials).where(key).values(unenrolled_at=credential.unenrolled_at))
+                self.connection.execute(update(credentials).where(key).values(unenrolled_at=credential.unenrolled_at))
         if plan.challenges:
             used = [{"challenge": unb64u(text, size=32), "idx": index} for text, index in plan.challenges.items()]
-            self._connection.execute(insert(used_challenges), used)
+            self.connection.execute(insert(used_challenges), used)
 
 
 class LogStore:

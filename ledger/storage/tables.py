@@ -1,7 +1,7 @@
 """The tables (migrations/versions hold their history; a test compares the two).
 
-Truth: `entries`, `checkpoints`. Rebuildable from them: `log_head`, `tiles`, `consents`. Short-lived: `seen_tokens`.
-Operational: `event_*`, `cosignatures`.
+Truth: `entries`, `checkpoints`. Rebuildable from them: `log_head`, `tiles`, `consents`, `map_state`, `map_pages`.
+Short-lived: `seen_tokens`. Operational: `event_*`, `cosignatures`.
 `entries`, `checkpoints` and `tiles` refuse UPDATE and DELETE by triggers.
 """
 
@@ -80,6 +80,27 @@ checkpoints: Final = Table(
 )
 """Every signed checkpoint, one per committed batch."""
 
+map_state: Final = Table(
+    "map_state",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("size", _Big, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("head", _Big, nullable=False),
+    Column("head_time", _Big, nullable=False),
+    CheckConstraint("id = 1", name="map_state_one_row"),
+)
+"""One row: the completeness map covers the leaves below `size`; `head` is the last index-head among them (−1: none) and
+`head_time` its time in milliseconds."""
+
+map_pages: Final = Table(
+    "map_pages",
+    metadata,
+    Column("prefix", String(64), primary_key=True),
+    Column("page", LargeBinary, nullable=False),
+)
+"""The completeness map in pages (ledger/merkle/pages.py). Changed in place: what is signed is the root over them."""
+
 consents: Final = Table(
     "consents",
     metadata,
@@ -136,6 +157,18 @@ cosignatures: Final = Table(
     Column("time", _Big, nullable=False),
 )
 """Witnesses' lines under checkpoints, verified before they came here; `time` in POSIX seconds is the witness's."""
+reconciliation_findings: Final = Table(
+    "reconciliation_findings",
+    metadata,
+    Column("key", _Big, primary_key=True, autoincrement=False),
+    Column("report", _Big, nullable=False),
+    Column("access", _Big, nullable=False),
+    Column("closed_by", _Big, nullable=True),
+    Index(
+        "reconciliation_open", "key", sqlite_where=text("closed_by IS NULL"), postgresql_where=text("closed_by IS NULL")
+    ),
+)
+"""What the reports at `report` found: `key` = 8 · access + the number of the code. `closed_by`: the leg that came after all."""
 
 event_cursor: Final = Table(
     "event_cursor",

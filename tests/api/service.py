@@ -156,6 +156,7 @@ def loopback() -> socket.socket:
 def running_service(database_url: str, folder: Path, **settings: Any) -> Iterator[Service]:
     """A new log in an empty database, served."""
     listening = loopback()
+    settings = {"index_interval_ms": 0} | settings  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **settings)
     initialise(chosen, ORIGIN)
     node = build_node(chosen)

@@ -42,13 +42,16 @@ def _routes(service: Service) -> list[tuple[str, str, str]]:
 ALLOWED = {
     "holder": {
         "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read",
+        "reconciliation:read",
     },
     "recipient": {
         "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
-        "grant_management_revoke", "receipts:read",
+        "grant_management_revoke", "receipts:read", "reconciliation:read",
     },
     "technology-provider": {"receipts:read"},
-    "regulator": {"admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read"},
+    "regulator": {
+        "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read",
+    },
     "auditor": {"bundle:read", "log:read", "receipts:read"},
     "operator": {"events:manage", "participants:write", "metrics:read"},
 }  # fmt: skip
@@ -57,7 +60,6 @@ OPEN = {
     ("GET", "/log"), ("GET", "/events/jwks"), ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"),
     ("GET", "/participants"), ("GET", "/participants/{participant}"), ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/jwks"), ("POST", "/token"), ("POST", "/introspect"), ("POST", "/revoke"),
-    ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"),
     ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
     ("POST", "/accesses/release"), ("POST", "/accesses/receive"), ("POST", "/subjects/enrol"), ("POST", "/subjects/unenrol"),

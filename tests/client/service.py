@@ -117,7 +117,8 @@ def running_service(database_url: str, folder: Path, **settings: Any) -> Iterato
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    chosen = Settings(state_dir=folder, database_url=database_url, port=port, **settings)
+    quiet = {"index_interval_ms": 0}  # no entry that the test did not ask for
+    chosen = Settings(state_dir=folder, database_url=database_url, port=port, **(quiet | settings))
     initialise(chosen, ORIGIN)
     node = build_node(chosen)
     config = uvicorn.Config(create_app(node), port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,18 +22,22 @@ from ledger.storage.tables import entries
 from tests.conformance import ROOT
 from tests.ledger.kit import FINTECH, HandClock, Node, audit, item, running
 
+INTERVAL = 20
+"""Milliseconds between index-heads: some of the kills fall into one."""
+
 
 class Writer:
-    """A writing process, and what it has said."""
+    """A writing process, and what it has said. `program` is what runs it, if it is not the plain one."""
 
-    def __init__(self, config: NodeConfig) -> None:
+    def __init__(
+        self, config: NodeConfig, program: Sequence[str] = (sys.executable, "-m", "tests.faults.writer")
+    ) -> None:
         given = json.dumps(
             {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.writer", given],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [*program, given], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
@@ -81,7 +85,7 @@ class Writer:
 @contextmanager
 def prepared(folder: Path, url: str) -> Iterator[tuple[Node, str]]:
     """A log of today with a consent in force; the node that made it is stopped."""
-    with running(folder, url, clock=HandClock(time.time_ns() // 1_000_000)) as node:
+    with running(folder, url, clock=HandClock(time.time_ns() // 1_000_000), index_interval_ms=INTERVAL) as node:
         consent_id = node.grant()
         node.ledger.stop()
         yield node, consent_id
@@ -92,7 +96,7 @@ def jti_of(statement: str) -> str:
 
 
 def whole(node: Node) -> dict[str, int]:
-    """Audit the log; where each statement of the recipient stands."""
+    """Audit the log, its completeness maps too; where each statement of the recipient stands."""
     ledger = open_ledger(node.config)
     try:
         ledger.start()  # the high-water file agrees with the database

@@ -328,6 +328,7 @@ def audit(database_url: str, ledger: Ledger) -> list[Document]:
     leaves: list[Document] = []
     hashes: list[bytes] = []
     chains: dict[str, tuple[int, str]] = {}
+    values: dict[bytes, bytes] = {}
     previous, time = b64u(bytes(32)), 0
     for index, row in enumerate(rows):
         leaf = msgspec.json.decode(row.leaf)
@@ -340,6 +341,9 @@ def audit(database_url: str, ledger: Ledger) -> list[Document]:
         if "chain" in leaf:
             assert (leaf["seq"], leaf["prev_in_chain"]) == chains.get(leaf["chain"], (0, b64u(bytes(32))))
             chains[leaf["chain"]] = (leaf["seq"] + 1, previous)
+            values[row.chain] = (leaf["seq"] + 1).to_bytes(8, "big") + digest
+        else:
+            assert (leaf["map_size"], leaf["map_root"]) == (index, b64u(map_root(values)))
         leaves.append(leaf)
         hashes.append(digest)
     tree = ReferenceTree(hashes)
@@ -350,6 +354,21 @@ def audit(database_url: str, ledger: Ledger) -> list[Document]:
     said = [(row.iss, bytes(row.jti), row.position) for row in rows if row.iss is not None]
     assert len(set(said)) == len(said)
     return leaves
+
+
+def map_root(values: Mapping[bytes, bytes]) -> bytes:
+    """The completeness map's root, from its definition (docs/spec/log.md); keys and values of fewer than 128 bytes."""
+    if len(values) < 2:
+        for key, value in values.items():
+            return hashlib.sha256(b"".join((b"\0", bytes([len(key)]), key, bytes([len(value)]), value))).digest()
+        return hashlib.sha256(b"").digest()
+    numbers = {key: int.from_bytes(key, "big") for key in values}
+    bit = 256 - (min(numbers.values()) ^ max(numbers.values())).bit_length()
+    sides: tuple[dict[bytes, bytes], dict[bytes, bytes]] = ({}, {})
+    for key, value in values.items():
+        sides[numbers[key] >> (255 - bit) & 1][key] = value
+    branch = bytes([bit]) if bit < 128 else bytes([bit & 127 | 128, bit >> 7])
+    return hashlib.sha256(b"\1" + branch + map_root(sides[0]) + map_root(sides[1])).digest()
 
 
 # -- faults at the edge -------------------------------------------------------------------------------------------------

@@ -606,7 +606,7 @@ CASES = [
         "an entry bundle is cut short",
         "BAD_ENCODING",
         damaged(lambda f, w: f.update({"tile/entries/000": f["tile/entries/000"][:-9]})),
-        0,
+        255,
     ),
     Case("a file that does not belong", "BAD_ENCODING", damaged(put("tile/0/007", b"x")), file="tile/0/007"),
     Case(

@@ -17,12 +17,13 @@ import pytest
 import migrations
 from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
+from ledger.canonical import b64u
 from ledger.entries.asserted import ASSERTED, Asserted
 from ledger.errors import LedgerError
 from ledger.planning.commands import Recorded
 from ledger.storage.log import operator_documents
 from tests.verifier.mirror import Mirror, facts_of, payload_of, refuses
-from tests.world import DAY, ORIGIN, ConsentInWorld, Party, SteppingClock, Submission, World, node_config, reference
+from tests.world import DAY, ORIGIN, ConsentInWorld, Party, SteppingClock, Submission, World, node_config
 from verifier.archive import open_archive
 from verifier.bundle import Audit, Auditor, Options
 from verifier.errors import Refuted
@@ -67,8 +68,8 @@ class Life:
         self.mirror = Mirror()
         self.size = 0
         self.consents: list[tuple[ConsentInWorld, Party, Party]] = []
-        self.accounts = [reference() for _ in range(4)]
-        self.customers = [(reference(), reference()) for _ in range(2)]
+        self.accounts = [self.fresh() for _ in range(4)]
+        self.customers = [(self.fresh(), self.fresh()) for _ in range(2)]
         self.approved: dict[str, list[str]] = {}
         self.refused: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
@@ -77,6 +78,10 @@ class Life:
         self.apps = [world.recipient("tpp-1"), world.recipient("tpp-2", alg="PS256")]
         self.helpers = [world.join("helper", "technology-provider")]
         self.catch_up()
+
+    def fresh(self) -> str:
+        """A reference; the dice's, so that a seed is one history."""
+        return b64u(self.dice.randbytes(16))
 
     @property
     def two(self) -> bool:
@@ -215,10 +220,10 @@ class Life:
         known = [] if state is None else [*state.given.authorisers]
         members: dict[str, Any] = {
             "accounts": accounts,
-            "authoriser": dice.choice([reference()] * 6 + known),
+            "authoriser": dice.choice([self.fresh()] * 6 + known),
             "consent_id": consent.consent_id,
             "version": consent.version if dice.random() < 0.9 else dice.choice([1, 2]),
-            "subject": consent.subject if dice.random() < 0.97 else reference(),
+            "subject": consent.subject if dice.random() < 0.97 else self.fresh(),
             "terms_hash": consent.terms_hash,
             "sca": {"acr": "psd2:sca", "amr": ["pwd"], "at": self.clock.now() // 1000},
             **more,
@@ -267,7 +272,7 @@ class Life:
                     "withdraw_accounts",
                     {"accounts": sorted(dice.sample(given, min(len(given), dice.choice([1, 1, 2]))))},
                 ),
-                ("withdraw_approval", {"authoriser": dice.choice([*state.given.authorisers * 3, reference()])}),
+                ("withdraw_approval", {"authoriser": dice.choice([*state.given.authorisers * 3, self.fresh()])}),
                 ("withdraw_separate", {"separate": dice.choice(["provision", "sensitive", "a"])}),
             ]
         )
@@ -368,7 +373,7 @@ class Life:
         elif choice < 0.95:
             kind = dice.choice(["participant.suspended", "participant.suspended", "participant.reinstated"])
             self.document(kind, participant=dice.choice([party, helper]), reason="case")
-        elif self.size > 250:
+        elif self.done.total() > 150:
             self.document("participant.removed", participant=party, reason="left")
 
 
@@ -399,7 +404,7 @@ def audited(world: World, root: Path, disclose: Disclose) -> Audit:
         auditor.close()
 
 
-@pytest.mark.parametrize(("seed", "ruleset"), [(0, 2), (1, 2), (2, 2), (3, 1), (4, 1)])
+@pytest.mark.parametrize(("seed", "ruleset"), [(41, 2), (42, 2), (54, 2), (43, 1), (51, 1)])
 def test_whatever_the_ledger_accepts_or_refuses_the_verifier_does_too(seed: int, ruleset: int, tmp_path: Path) -> None:
     clock = SteppingClock()
     with opened(tmp_path, clock, ruleset) as world:

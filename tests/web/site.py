@@ -169,6 +169,7 @@ def site_settings(folder: Path, port: int, **web: Any) -> Settings:
     """Settings of a site for development on this port."""
     return Settings(
         state_dir=folder, host="127.0.0.1", port=port, public_url=f"http://localhost:{port}",
+        index_interval_ms=0,  # no entry that the test did not ask for
         web={"environment": "development", "holders_file": folder / "holders.json",
              "customers_file": folder / "customers.json", **web},
     )  # fmt: skip

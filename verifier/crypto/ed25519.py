@@ -52,6 +52,7 @@ def check_encoding(encoded: bytes, what: str = "the public key") -> None:
         raise _refused(f"{what} is not reduced", found=encoded)
 
 
+@lru_cache(maxsize=1024)
 def check_registered_key(key: bytes) -> None:
     """A key fit to be registered: through the gate, on the curve, of prime order; else BAD_SIGNATURE."""
     check_encoding(key)

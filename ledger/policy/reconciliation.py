@@ -1,0 +1,135 @@
+"""The three legs of an access, compared (docs/spec/reconciliation.md). Pure: entries come in, a report comes out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+from ledger.canonical import b64u, encode
+from ledger.errors import InvalidInput
+from ledger.tags import FINDINGS
+
+CODES: Final = ("release-missing", "receipt-missing", "rows-differ", "bytes-differ", "digest-differ")
+"""What can be found, in the order of the specification."""
+
+DELAY_MS: Final = 3_600_000
+"""How long both sides have to record their legs before an access is looked at."""
+
+LegKind = Literal["access.release", "access.receive"]
+
+
+class Place(NamedTuple):
+    """What ties a leg to its access."""
+
+    consent: bytes
+    """The consent's chain."""
+    interaction_id: str
+
+
+class Figures(NamedTuple):
+    """What a leg says of the answer."""
+
+    rows: int
+    bytes: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A recorded release or receipt."""
+
+    index: int
+    kind: LegKind
+    basis: int
+    place: Place
+    figures: Figures
+
+
+class Finding(NamedTuple):
+    """One thing that does not fit: the access's index and one of CODES."""
+
+    access: int
+    code: str
+
+
+class Report(NamedTuple):
+    """What was found among the accesses `from_index` … `to_index`."""
+
+    from_index: int
+    to_index: int
+    accesses: int
+    releases: int
+    receipts: int
+    findings: tuple[Finding, ...]
+
+    def document(self) -> dict[str, Any]:
+        """The operator document `reconciliation.reported`."""
+        return {
+            "accesses": self.accesses,
+            "findings": len(self.findings),
+            "findings_hash": findings_hash(self.findings),
+            "from_index": self.from_index,
+            "receipts": self.receipts,
+            "releases": self.releases,
+            "to_index": self.to_index,
+            "type": "reconciliation.reported",
+            "v": 1,
+        }
+
+
+def findings_hash(findings: tuple[Finding, ...]) -> str:
+    """b64u of the hash that a report commits its findings with."""
+    digest = hashlib.sha256(FINDINGS)
+    for finding in findings:
+        digest.update(encode({"access": finding.access, "finding": finding.code}) + b"\n")
+    return b64u(digest.digest())
+
+
+class Comparison:
+    """Takes allowed accesses and legs in order of their indexes, and reports on any range that begins at `first`."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.late: list[Leg] = []
+        """Legs of accesses below `first`, which an earlier report may have missed."""
+        self._accesses: dict[int, Place] = {}
+        self._legs: dict[LegKind, dict[int, Figures]] = {"access.release": {}, "access.receive": {}}
+
+    def allowed(self, index: int, place: Place) -> None:
+        """An access that was allowed."""
+        self._accesses[index] = place
+
+    def leg(self, leg: Leg) -> None:
+        """A release or receipt. One without an access of that place is a defect of the log, not a finding."""
+        if leg.basis < self.first:
+            self.late.append(leg)
+        elif self._accesses.get(leg.basis) == leg.place:
+            self._legs[leg.kind].setdefault(leg.basis, leg.figures)
+
+    def report(self, to_index: int) -> Report:
+        """What there is to say about the accesses up to `to_index`. Raises InvalidInput for an empty range."""
+        if to_index < self.first:
+            raise InvalidInput(f"there is nothing to reconcile: the range would be {self.first} to {to_index}")
+        releases, receipts = self._legs["access.release"], self._legs["access.receive"]
+        covered = [index for index in self._accesses if index <= to_index]
+        findings = (
+            Finding(index, code) for index in covered for code in _compare(releases.get(index), receipts.get(index))
+        )
+        return Report(
+            self.first, to_index, len(covered), sum(index in releases for index in covered),
+            sum(index in receipts for index in covered), tuple(findings),
+        )  # fmt: skip
+
+
+def _compare(release: Figures | None, receipt: Figures | None) -> Iterator[str]:
+    if release is None or receipt is None:
+        if receipt is not None:
+            yield "release-missing"
+        if release is not None:
+            yield "receipt-missing"
+        return
+    for code, given, got in zip(CODES[2:], release, receipt, strict=True):
+        if given != got:
+            yield code

@@ -1,0 +1,208 @@
+"""Reading the legs of accesses out of the log, and what reports have found (docs/spec/reconciliation.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+import msgspec
+from sqlalchemy import Connection, func, or_, select
+
+from ledger.canonical import unb64u
+from ledger.entries.access_acts import AccessLeg, AccessRequest
+from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
+from ledger.entries.leaf import Kind
+from ledger.entries.statement import parse_item, parse_payload
+from ledger.errors import Conflict, NotPermitted
+from ledger.participants import Registry
+from ledger.policy.reconciliation import DELAY_MS, Comparison, Figures, Leg, LegKind, Place, Report
+from ledger.storage.findings import close_finding, code_of, keep_findings
+from ledger.storage.log import LogStore
+from ledger.storage.rows import open_evidence
+from ledger.storage.tables import consents, entries, log_head, reconciliation_findings
+from ledger.vault.keystore import KeyStore
+
+PAGE: Final = 1_000
+RULESET: Final = 2
+"""The first ruleset that knows reports."""
+_LEGS: Final = get_args(LegKind)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFinding:
+    """A finding of a report. `closed_by`: the entry that brought the missing leg after all, if one did."""
+
+    key: int
+    """Rises with the access's index and the order of the codes: the key of pages."""
+    report: int
+    access: int
+    code: str
+    closed_by: int | None
+
+
+class Survey:
+    """Writes the next report, once (ledger.planning.commands.Composer). Before its turn comes, `look_ahead` reads what there is
+    already, so that little is left to be read below the log's lock.
+
+    Memory grows with the allowed accesses since the last report, some 300 bytes each.
+    """
+
+    def __init__(self, store: LogStore, keystore: KeyStore, first: int) -> None:
+        self._store = store
+        self._keystore = keystore
+        self._comparison = Comparison(first)
+        self._next = first
+        self._report: Report | None = None
+
+    def look_ahead(self, registry: Registry, at: int | None = None) -> None:
+        """Read all entries that are committed by now. With `at` (ms), first see whether a report of that time has a subject.
+
+        Raises what `compose` raises, Unavailable, Corrupt.
+        """
+        with self._store.read() as connection:
+            size = connection.execute(select(log_head.c.size)).scalar_one()
+            if at is not None:
+                self._range_end(connection, registry, size, at)
+            self._read(connection, size)
+
+    def compose(self, connection: Connection, registry: Registry, size: int, time: int) -> list[Mapping[str, Any]]:
+        """The report that an entry with index `size` and this `time` (ms) can make.
+
+        Raises Conflict when there is nothing to report, or another node has just done so; NotPermitted before ruleset 2.
+        """
+        to_index = self._range_end(connection, registry, size, time)
+        self._read(connection, size)
+        self._report = self._comparison.report(to_index)
+        return [self._report.document()]
+
+    def _range_end(self, connection: Connection, registry: Registry, size: int, time: int) -> int:
+        if registry.ruleset < RULESET:
+            raise NotPermitted(f"reports are of ruleset {RULESET}, and this log follows ruleset {registry.ruleset}")
+        if registry.reconciled != self._comparison.first:
+            raise Conflict(f"another node has just reported: the next report begins at entry {registry.reconciled}")
+        to_index = _last_before(connection, size, time - DELAY_MS)
+        if not _has_consents(connection, self._comparison.first, to_index):
+            raise Conflict("there is nothing to reconcile yet: an access is looked at an hour after it was recorded")
+        return to_index
+
+    def recorded(self, connection: Connection, index: int) -> None:
+        """Keep the findings of the report at `index`, in its own transaction; close those whose leg has come since."""
+        if self._report is None:
+            return
+        keep_findings(connection, index, self._report.findings)
+        for leg in self._comparison.late:
+            if self._belongs(connection, leg):
+                missing = "release-missing" if leg.kind == "access.release" else "receipt-missing"
+                close_finding(connection, leg.basis, missing, leg.index)
+
+    def _read(self, connection: Connection, size: int) -> None:
+        for row, evidence in self._opened(connection, self._next, size):
+            if evidence.act in _LEGS:
+                self._comparison.leg(_leg_of(row, evidence))
+            elif isinstance(evidence.outcome, AccessOutcome) and evidence.outcome.decision == "allow":
+                self._comparison.allowed(row.idx, Place(row.chain, _interaction(evidence)))
+        self._next = max(self._next, size)
+
+    def _belongs(self, connection: Connection, leg: Leg) -> bool:
+        for row, evidence in self._opened(connection, leg.basis, leg.basis + 1):
+            if isinstance(evidence.outcome, AccessOutcome):
+                return Place(row.chain, _interaction(evidence)) == leg.place
+        return False
+
+    def _opened(self, connection: Connection, first: int, end: int) -> Iterator[tuple[Any, Evidence]]:
+        """Consent entries with their evidence; erased ones are passed over."""
+        columns = (entries.c.idx, entries.c.chain, entries.c.sealed)
+        for at in range(first, end, PAGE):
+            query = select(*columns).where(entries.c.idx >= at, entries.c.idx < min(end, at + PAGE))
+            query = query.where(entries.c.kind == Kind.CONSENT.value, entries.c.sealed.is_not(None))
+            rows = connection.execute(query.order_by(entries.c.idx)).all()
+            ciphers = self._keystore.existing(row.chain for row in rows)
+            for row in rows:
+                if row.chain in ciphers:
+                    yield row, decode_evidence(open_evidence(row.idx, row.sealed, ciphers[row.chain])[0])
+
+
+class ReconciliationQueries:
+    """Questions about reports and their findings. Blocking; each raises Unavailable."""
+
+    def __init__(self, store: LogStore, keystore: KeyStore) -> None:
+        self._store = store
+        self._keystore = keystore
+
+    def survey(self, first: int) -> Survey:
+        """What writes the next report, which begins at entry `first`."""
+        return Survey(self._store, self._keystore, first)
+
+    def findings(
+        self, viewer: str | None, *, open_only: bool = False, after: int = -1, limit: int = 50
+    ) -> list[StoredFinding]:
+        """Findings above `after` about consents of which `viewer` is holder or recipient (None: about all), in order."""
+        table = reconciliation_findings
+        query = select(table).where(table.c.key > after)
+        if viewer is not None:
+            query = query.join(entries, entries.c.idx == table.c.access).join(
+                consents, consents.c.chain == entries.c.chain
+            )
+            query = query.where(or_(consents.c.holder == viewer, consents.c.recipient == viewer))
+        if open_only:
+            query = query.where(table.c.closed_by.is_(None))
+        with self._store.read() as connection:
+            rows = connection.execute(query.order_by(table.c.key).limit(min(limit, PAGE))).all()
+        return [StoredFinding(row.key, row.report, row.access, code_of(row.key), row.closed_by) for row in rows]
+
+    def last_report_time(self, reconciled: int) -> int:
+        """When the newest report, which ended before entry `reconciled`, was recorded: milliseconds; 0 before the first."""
+        if not reconciled:
+            return 0
+        query = select(entries.c.leaf).where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= reconciled)
+        with self._store.read() as connection:
+            for row in connection.execute(query.order_by(entries.c.idx.desc())):
+                leaf = msgspec.json.decode(row.leaf)
+                if leaf["document"]["type"] == "reconciliation.reported":
+                    time: int = leaf["time"]
+                    return time
+        return 0
+
+    def open_count(self) -> int:
+        """How many findings are open."""
+        query = select(func.count()).select_from(reconciliation_findings)
+        with self._store.read() as connection:
+            found: int = connection.execute(query.where(reconciliation_findings.c.closed_by.is_(None))).scalar_one()
+            return found
+
+
+def _leg_of(row: Any, evidence: Evidence) -> Leg:
+    says = parse_payload(unb64u(evidence.statements[0].split(".")[1]))
+    assert isinstance(says, AccessLeg)  # noqa: S101  (what the ledger itself has recorded as one)
+    place = Place(row.chain, says.interaction_id)
+    return Leg(row.idx, says.act, says.basis, place, Figures(says.rows, says.bytes, says.digest))
+
+
+def _interaction(evidence: Evidence) -> str:
+    if evidence.item:
+        return parse_item(evidence.item.body.encode()).interaction_id
+    says = parse_payload(unb64u(evidence.statements[0].split(".")[1]))
+    assert isinstance(says, AccessRequest)  # noqa: S101  (as above; a batch has items)
+    return says.interaction_id
+
+
+def _last_before(connection: Connection, size: int, time: int) -> int:
+    """The last index below `size` whose leaf has at most this time (ms); −1 for none. Times never fall, so halving finds it."""
+    low, high = -1, size - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        leaf = connection.execute(select(entries.c.leaf).where(entries.c.idx == middle)).scalar_one()
+        if msgspec.json.decode(leaf)["time"] <= time:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _has_consents(connection: Connection, first: int, last: int) -> bool:
+    """Whether there is anything to look at: else every report would be the reason for the next one."""
+    query = select(entries.c.idx).where(
+        entries.c.idx >= first, entries.c.idx <= last, entries.c.kind == Kind.CONSENT.value
+    )
+    return connection.execute(query.limit(1)).first() is not None
