@@ -43,9 +43,7 @@ class HotRoutes:
                 if path.startswith("/tile/"):
                     await (await self._tile(path, scope)).send(send)
                     return
-                if (
-                    path.startswith("/receipts/") and path.count("/") == 2
-                ):  # what lies below a receipt is the framework's
+                if path.startswith("/receipts/") and path.count("/") == 2:  # not what lies below it
                     await (await self._receipt(path, scope)).send(send)
                     return
         await self._app(scope, receive, send)

@@ -14,6 +14,7 @@ from api.events.addresses import read_endpoint
 from api.logs import configure_logging
 from api.registers.cdr import read_feed
 from api.registers.plan import plan_feed
+from api.web.plain import plain
 from ledger.clock import SystemClock
 
 participants = typer.Typer(help="Participants and their keys, on the database directly.", no_args_is_help=True)
@@ -113,7 +114,7 @@ def participant_list(state: State = None) -> None:
         registry = node.ledger.registry
         for one in sorted(registry.participants.values(), key=lambda one: one.id):
             standing = "  REMOVED" if one.removed else "  SUSPENDED" if one.suspended else ""
-            print(f"{one.id}  {one.name}  [{', '.join(one.roles)}]{standing}")
+            print(f"{one.id}  {plain(one.name)}  [{', '.join(one.roles)}]{standing}")
             for key in sorted(registry.keys.values(), key=lambda key: key.added_at):
                 if key.participant == one.id:
                     until = "" if key.revoked_at is None else f", revoked at {key.revoked_at}"

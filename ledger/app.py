@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from ledger.canonical import unb64u
+from ledger.canonical import b64u, unb64u
 from ledger.entries.acts import AccessBatch, AccessRequest, ConsentAuthorise
 from ledger.entries.asserted import Asserted
 from ledger.entries.assertion import parse_assertion
@@ -41,6 +41,8 @@ log = logging.getLogger("ledger.app")
 
 WAIT_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 1.0
+CHAINS_A_DOCUMENT = 8
+CHAINS_AT_ONCE = 500
 
 
 class Ledger:
@@ -59,7 +61,7 @@ class Ledger:
         self.figures = sequencer.figures
         self._end = threading.Event()
         self._housekeeper: threading.Thread | None = None
-        self._erased = 0
+        self._erased: frozenset[str] = frozenset()
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -94,20 +96,24 @@ class Ledger:
         return self._store
 
     def _keep_house(self) -> None:
-        """Once a second: move SQLite's write-ahead log into the database, learn of keys that other nodes recorded."""
+        """Once a second: move SQLite's write-ahead log into the database, learn of keys and erasures from other nodes."""
         while not self._end.wait(HOUSEKEEPING_SECONDS):
-            self._sequencer.refresh().add_done_callback(self._forget_erased)
+            self._sequencer.refresh()
             try:
+                self._destroy_erased()
                 self._store.checkpoint_wal()
             except Unavailable as error:  # the next second is another chance
                 log.warning("keeping house: %s", error.detail)
 
-    def _forget_erased(self, _: Future[None]) -> None:
-        """Another node may have destroyed data keys: this one must not go on reading with its copies."""
+    def _destroy_erased(self) -> None:
+        """What is on record as erased is unreadable here too: copies of keys that another node destroyed are dropped, and keys
+        that a crash left between record and destruction are destroyed now.
+        """
         erased = self.registry.erased
-        if len(erased) != self._erased:
-            self.keystore.forget(unb64u(chain) for chain in erased)
-            self._erased = len(erased)
+        names = sorted(erased - self._erased)
+        for at in range(0, len(names), CHAINS_AT_ONCE):
+            self.keystore.destroy(map(unb64u, names[at : at + CHAINS_AT_ONCE]))
+        self._erased = erased
 
     @property
     def sequencer(self) -> SequencerLike:
@@ -202,6 +208,22 @@ class Ledger:
     def record_documents(self, *documents: Mapping[str, Any]) -> tuple[Recorded, ...]:
         """Record operator documents, all or none."""
         return self.submit_and_wait(RecordDocuments(documents))
+
+    def erase(self, chains: Iterable[bytes], basis: str, approved_by: tuple[str, str]) -> tuple[Recorded, ...]:
+        """Put on record that these chains are erased, by two people's approval, and destroy their data keys.
+
+        On record first: a crash between the two leaves keys that every node's housekeeping destroys within a second, while the
+        reverse would leave unreadable entries that nobody can account for.
+        """
+        names = sorted({b64u(chain) for chain in chains} - self.registry.erased)
+        documents = [
+            {"type": "erasure", "v": 1, "chains": names[at : at + CHAINS_A_DOCUMENT], "basis": basis,
+             "approved_by": sorted(approved_by)}
+            for at in range(0, len(names), CHAINS_A_DOCUMENT)
+        ]  # fmt: skip
+        recorded = self.record_documents(*documents) if documents else ()
+        self.keystore.destroy(unb64u(name) for name in names)
+        return recorded
 
     def record_index_head(self) -> Recorded:
         """The index-head over all entries so far; recorded now, unless the last entry is one. Not in a front process."""

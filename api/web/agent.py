@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from api.client.pseudonyms import Pseudonyms
 from api.client.signing import LocalSigner, StatementSigner
@@ -19,7 +19,7 @@ from api.client.statements import StatementMaker
 from api.web.people import Person, Sca
 from ledger.assembly import read_secret
 from ledger.clock import Clock
-from ledger.entries.fields import ParticipantId, Reference, Text
+from ledger.entries.fields import Code, ParticipantId, Reference, Text
 from ledger.entries.payload import SeparateConsent
 from ledger.errors import NotFound
 
@@ -32,6 +32,8 @@ class Account(Struct, frozen=True):
 
     reference: str
     label: str
+    joint: bool = False
+    """Whether another holder must agree too before it is shared."""
 
 
 class Authorisation(Struct, frozen=True, kw_only=True):
@@ -117,6 +119,14 @@ class HolderAgent(Protocol):
         """Sign a withdrawal in part by the customer."""
         ...
 
+    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:
+        """Sign `consent.reauthenticate`: the customer has just proved to her bank who she is."""
+        ...
+
+    def authoriser(self, person: Person, consent_id: str) -> str:
+        """The reference that stands for this person among the authorisers of a consent."""
+        ...
+
     def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
         """Sign `subject.enrol` for a new passkey."""
         ...
@@ -131,6 +141,8 @@ class CustomerAccount(Struct, frozen=True, forbid_unknown_fields=True):
 
     id: str
     label: Text
+    joint: bool = False
+    """Whether a second holder must agree before it is shared."""
 
 
 class Customer(Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,6 +153,8 @@ class Customer(Struct, frozen=True, forbid_unknown_fields=True):
     subject: Reference
     name: Text
     accounts: tuple[CustomerAccount, ...] = ()
+    acting_role: Code | UnsetType = UNSET
+    """In what quality this person acts, if the bank says so."""
 
     @property
     def employer(self) -> str:
@@ -149,11 +163,12 @@ class Customer(Struct, frozen=True, forbid_unknown_fields=True):
 
     def claims(self) -> dict[str, str]:
         """The claims of an ID token that say who this is."""
-        return {"sub": self.sub, "holder": self.holder, "subject": self.subject, "name": self.name}
+        said = {"sub": self.sub, "holder": self.holder, "subject": self.subject, "name": self.name}
+        return said if self.acting_role is UNSET else said | {"acting_role": self.acting_role}
 
 
 class CustomersFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """`{"customers": [{"sub", "holder", "subject", "name", "accounts": [{"id", "label"}]}]}`."""
+    """`{"customers": [{"sub", "holder", "subject", "name", "accounts": [{"id", "label", "joint"?}], "acting_role"?}]}`."""
 
     customers: tuple[Customer, ...]
 
@@ -212,7 +227,8 @@ class LocalAgent:
     def accounts(self, person: Person, consent_id: str) -> tuple[Account, ...]:
         """See HolderAgent."""
         mine = self._accounts.get(person.subject, ())
-        return tuple(Account(self._pseudonyms.account(account.id, consent_id), account.label) for account in mine)
+        reference = self._pseudonyms.account
+        return tuple(Account(reference(account.id, consent_id), account.label, account.joint) for account in mine)
 
     def authorise(self, person: Person, wish: Authorisation) -> Signed:
         """See HolderAgent. Raises NotFound for an account that is not this customer's."""
@@ -222,7 +238,7 @@ class LocalAgent:
         statement = self._make(
             "consent.authorise",
             accounts=sorted(wish.accounts),
-            authoriser=self._pseudonyms.authoriser(person.sub, wish.consent_id),
+            authoriser=self.authoriser(person, wish.consent_id),
             consent_id=wish.consent_id,
             sca=wish.sca,
             subject=self._pseudonyms.customer_for(person.subject, wish.recipient),
@@ -244,8 +260,16 @@ class LocalAgent:
         if wish.separate:
             what["separate"] = wish.separate
         if wish.own_approval:
-            what["authoriser"] = self._pseudonyms.authoriser(person.sub, wish.consent_id)
+            what["authoriser"] = self.authoriser(person, wish.consent_id)
         return Signed(self._make(wish.act, by="customer", consent_id=wish.consent_id, reason=wish.reason, **what))
+
+    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:  # noqa: ARG002 (see HolderAgent)
+        """See HolderAgent."""
+        return Signed(self._make("consent.reauthenticate", consent_id=consent_id, sca=sca))
+
+    def authoriser(self, person: Person, consent_id: str) -> str:
+        """See HolderAgent."""
+        return self._pseudonyms.authoriser(person.sub, consent_id)
 
     def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
         """See HolderAgent."""

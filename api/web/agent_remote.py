@@ -1,8 +1,8 @@
 """A holder's agent at the bank: the pages post what the customer wants, the bank answers with signed statements.
 
 `POST <url>` with JSON `{"intent": …, "person": {"sub", "subject"}, …}` and a bearer token; the answer is
-`{"accounts": […]}` or `{"statement": …, "companion": …}`. What comes back is compared with what was asked before it is used:
-the agent is trusted to sign, not to change a customer's mind.
+`{"accounts": […]}`, `{"authoriser": …}` or `{"statement": …, "companion": …}`. What comes back is compared with what was
+asked before it is used: the agent is trusted to sign, not to change a customer's mind.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 class _Accounts(Struct, frozen=True):
     accounts: tuple[Account, ...]
+
+
+class _Authoriser(Struct, frozen=True):
+    authoriser: str
 
 
 class RemoteAgent:
@@ -85,8 +89,20 @@ class RemoteAgent:
         what: dict[str, object] = {"accounts": wish.accounts} if wish.accounts else {}
         if wish.separate:
             what["separate"] = wish.separate
+        if wish.own_approval:
+            what["authoriser"] = self.authoriser(person, wish.consent_id)
         self._require(signed.statement, act=wish.act, by="customer", consent_id=wish.consent_id, **what)
         return signed
+
+    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:
+        """See HolderAgent."""
+        signed = self._ask(Signed, "reauthenticate", person, consent_id=consent_id, sca=msgspec.to_builtins(sca))
+        self._require(signed.statement, act="consent.reauthenticate", consent_id=consent_id)
+        return signed
+
+    def authoriser(self, person: Person, consent_id: str) -> str:
+        """See HolderAgent."""
+        return self._ask(_Authoriser, "authoriser", person, consent_id=consent_id).authoriser
 
     def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
         """See HolderAgent."""

@@ -19,13 +19,15 @@ from api.refusals import NoSuchRoute
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
-from api.web.console import audit, operations, partner
+from api.web.console import audit, erasures, operations, partner
 from api.web.console.premises import Premises
 from api.web.desk import Desk, Office, SignInNeeded, StepUpNeeded, open_desk
 from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
+from api.web.disclosures import Disclosures
+from api.web.discretion import Discretion
 from api.web.oidc import RelyingParty
-from api.web.pages import approving, connections, public, receipts, settings, signin, stopping
+from api.web.pages import approving, connections, erasing, parting, public, receipts, settings, signin, stopping
 from api.web.passkeys import Ceremonies
 from api.web.security import Guarded
 from api.web.settings import WebSettings
@@ -36,17 +38,19 @@ from api.wire import problem_reply, visit_of
 from ledger.app import Ledger
 from ledger.assembly import read_secret
 from ledger.clock import Clock, SystemClock
+from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, Unavailable
+from ledger.queries.overview import OverviewQueries
 
 if TYPE_CHECKING:
     from api.settings import Settings
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
-    public.router, signin.router, live.router, connections.router, approving.router, stopping.router, receipts.router,
-    settings.router,
+    public.router, signin.router, live.router, connections.router, approving.router, parting.router, stopping.router,
+    receipts.router, settings.router, erasing.router,
 )  # fmt: skip
-CONSOLES: Final = (partner.router, audit.router, operations.router)
+CONSOLES: Final = (partner.router, audit.router, operations.router, erasures.router)
 
 
 def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> None:
@@ -76,6 +80,9 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         ceremonies=Ceremonies(host, base_url, ledger.origin),
         templates=templates,
         clock=clock,
+        disclosures=Disclosures(OverviewQueries(ledger.store)),
+        discretion=Discretion(),
+        contacts=_contacts(web),
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages")
     pages.state.office = office
@@ -148,6 +155,12 @@ def _agents(web: WebSettings, origin: str, clock: Clock) -> Mapping[str, HolderA
         else:
             agents[entry.holder] = LocalAgent.load(entry, folder, origin, clock)
     return agents
+
+
+def _contacts(web: WebSettings) -> Mapping[str, str]:
+    if web.contacts_file is None:
+        return {}
+    return msgspec.json.decode(web.contacts_file.read_bytes(), type=dict[ParticipantId, Text])
 
 
 # -- errors as pages ----------------------------------------------------------------------------------------------------

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import msgspec
+from msgspec import UNSET, UnsetType
 
 from api.events.status import told
+from api.web.discretion import Discretion
+from api.web.happened import Event, Row, Show, is_shown, joined, read_event
 from api.web.people import Person
 from api.web.plain import plain
 from ledger.app import Ledger
 from ledger.canonical import unb64u
-from ledger.consent.state import LIVE, Consent, Status
-from ledger.entries.acts import AccessItem, AccessLeg, AccessRequest, Act
-from ledger.entries.evidence import AccessOutcome, ConsentOutcome, decode_evidence
+from ledger.consent.state import IN_FORCE, LIVE, Consent, Status
+from ledger.entries.acts import SubjectConsent
 from ledger.entries.leaf import CommitmentLeaf, Kind, consent_chain, parse_leaf
-from ledger.entries.statement import parse_item, parse_payload
 from ledger.errors import NotFound
 from ledger.planning.commands import Recorded
 
@@ -27,73 +28,9 @@ EVENTS: Final = 50
 SCANNED: Final = 200
 """The most events that one page of a filtered history looks at."""
 SOON_MS: Final = 14 * 86_400_000
+DAY_SECONDS: Final = 86_400
 
 Tab = Literal["active", "action", "ended"]
-Show = Literal["all", "allowed", "refused", "changes"]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One entry of a chain, read."""
-
-    index: int
-    seq: int
-    time: int
-    act: str
-    says: Act | AccessItem | None
-    iss: str
-    outcome: AccessOutcome | ConsentOutcome | None
-    signed_by_customer: bool
-    recorded: Recorded
-
-    @property
-    def is_access(self) -> bool:
-        """Whether somebody asked to read data."""
-        return isinstance(self.outcome, AccessOutcome)
-
-    @property
-    def allowed(self) -> bool:
-        """Whether that was allowed."""
-        return isinstance(self.outcome, AccessOutcome) and self.outcome.decision == "allow"
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why an access was refused."""
-        return self.outcome.reasons if isinstance(self.outcome, AccessOutcome) else ()
-
-    @property
-    def item(self) -> AccessItem | AccessRequest | None:
-        """What was asked for."""
-        return self.says if isinstance(self.says, AccessItem | AccessRequest) else None
-
-    @property
-    def leg(self) -> AccessLeg | None:
-        """What was delivered, for a release or a receipt of data."""
-        return self.says if isinstance(self.says, AccessLeg) else None
-
-    @property
-    def by(self) -> str:
-        """Who wanted a consent's step."""
-        return str(getattr(self.says, "by", ""))
-
-    @property
-    def reason(self) -> str:
-        """Why a consent's step was made: a code."""
-        return str(getattr(self.says, "reason", ""))
-
-    @property
-    def is_erased(self) -> bool:
-        """Whether the evidence was erased: only the place in the log is left."""
-        return self.recorded.evidence is None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An event in a history, with what was delivered under it."""
-
-    event: Event
-    released: AccessLeg | None = None
-    received: AccessLeg | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +51,10 @@ class Connection:
     status: Status
     recipient: str
     """The recipient's name, harmless."""
+    is_kept: bool = False
+    """Whether nobody else is told of it."""
+    me: str = ""
+    """Her own reference among the authorisers; empty where it does not matter, or her bank does not answer."""
 
     @property
     def is_live(self) -> bool:
@@ -127,8 +68,37 @@ class Connection:
 
     @property
     def waits(self) -> bool:
-        """Whether somebody asks the customer for an answer."""
-        return self.is_live and (self.status in {Status.AWAITING, Status.PARTIAL} or self.consent.pending is not None)
+        """Whether somebody asks this very person for an answer."""
+        if not self.is_live:
+            return False
+        if self.consent.pending is not None:
+            return self.me not in self.consent.pending.authorisers
+        return self.is_open and self.me not in self.consent.authorisers
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the version in force lacks somebody's yes: to all of it, or to a joint account."""
+        return self.is_live and (not self.consent.is_complete or bool(self.consent.waiting))
+
+    @property
+    def has_agreed(self) -> bool:
+        """Whether she is one of several who agreed to the version in force: she can take that back, and others' stays."""
+        return self.is_live and self.me in self.consent.authorisers and len(self.consent.authorisers) > 1
+
+    @property
+    def reauthenticate_by(self) -> int | None:
+        """Until when (ms) the holder's authentication of her is good; None: for as long as the consent."""
+        return _due(self.consent, self.consent.authenticated_at, self.consent.terms.reauthenticate_days)
+
+    @property
+    def reconfirm_by(self) -> int | None:
+        """Until when (ms) the recipient must have asked her again; None: never."""
+        return _due(self.consent, self.consent.confirmed_at, self.consent.terms.reconfirm_days)
+
+    @property
+    def due(self) -> int | None:
+        """The next of the two."""
+        return min((when for when in (self.reauthenticate_by, self.reconfirm_by) if when is not None), default=None)
 
     def tabs(self, now: int) -> set[Tab]:
         """Where the list shows it: what is shared, what needs the customer (which may be shared too), what has ended."""
@@ -136,18 +106,31 @@ class Connection:
             return {"ended"}
         expires = self.consent.terms.expires_at * 1000
         found: set[Tab] = set() if self.status in {Status.AWAITING, Status.PARTIAL} else {"active"}
-        if self.waits or (expires and expires - now < SOON_MS):
+        late = self.due is not None and self.due - now < SOON_MS
+        if self.waits or late or (expires and expires - now < SOON_MS):
             found.add("action")
         return found
 
 
-class Dealings:
-    """One customer's dealings, as of `now` (ms)."""
+def _due(consent: Consent, since: int, days: int | UnsetType) -> int | None:
+    return None if days is UNSET or consent.status not in IN_FORCE else (since + days * DAY_SECONDS) * 1000
 
-    def __init__(self, ledger: Ledger, person: Person, now: int) -> None:
+
+class Dealings:
+    """One customer's dealings, as of `now` (ms).
+
+    What another person of the same relationship keeps to herself (`suppress_notify`) does not exist here either.
+    """
+
+    def __init__(
+        self, ledger: Ledger, person: Person, now: int, discretion: Discretion, reference: Callable[[str], str]
+    ) -> None:
+        """`reference` gives her own reference among the authorisers of a consent; empty: her bank does not answer."""
         self._ledger = ledger
         self._person = person
         self._now = now
+        self._reference = reference
+        self._private = discretion.kept_by(ledger.records, person.chain)
 
     def name_of(self, participant: str) -> str:
         """A participant's registered name, harmless; its id when it is unknown."""
@@ -157,13 +140,20 @@ class Dealings:
     def connections(self, after: int = -1) -> tuple[list[Connection], int | None]:
         """Up to MANY of her consents, newest first, and where more are found (None: these are all)."""
         found = self._ledger.records.consents_of_subject(self._person.chain, after=after, limit=MANY)
-        listed = [self._connection(key, consent) for key, consent in reversed(found)]
+        listed = [self._connection(key, consent) for key, consent in reversed(found) if self._may_see(consent)]
         return listed, found[-1][0] if len(found) == MANY else None
+
+    def all_connections(self) -> Iterator[Connection]:
+        """Every consent of hers, in pages of MANY."""
+        after: int | None = -1
+        while after is not None:
+            listed, after = self.connections(after)
+            yield from listed
 
     def connection(self, key: int) -> Connection:
         """One of her consents. Raises NotFound for any other key."""
         found = self._ledger.records.consents_of_subject(self._person.chain, after=key - 1, limit=1)
-        if not found or found[0][0] != key:
+        if not found or found[0][0] != key or not self._may_see(found[0][1]):
             raise NotFound("there is no such connection of yours")
         return self._connection(*found[0])
 
@@ -173,7 +163,7 @@ class Dealings:
         Whoever knows the unguessable id of an unanswered request was sent here by the partner who made it. Raises NotFound.
         """
         consent = self._ledger.records.consent(self._person.holder, consent_id)
-        mine = consent.subject_chain == self._person.chain
+        mine = consent.subject_chain == self._person.chain and self._may_see(consent)
         unanswered = consent.subject_chain == b"" and self._status(consent) is Status.AWAITING
         if consent.terms.holder != self._person.holder or not (mine or unanswered):
             raise NotFound("there is no such request for you")
@@ -184,13 +174,18 @@ class Dealings:
         listed, _ = self.connections()
         return next((found.key for found in listed if found.consent.consent_id == consent_id), None)
 
-    def history(self, connection: Connection, *, before: int | None = None, show: Show = "all") -> History:
-        """A page of a consent's events from below `seq` = `before`, newest first. Looks at SCANNED events at the most."""
+    def history(
+        self, connection: Connection, *, before: int | None = None, show: Show = "all", account: str = ""
+    ) -> History:
+        """A page of a consent's events from below `seq` = `before`, newest first; `account`: only what was read of it.
+
+        Looks at SCANNED events at the most.
+        """
         length = self._ledger.records.chain_length(connection.chain)
         top = length if before is None else max(0, min(before, length))
-        low = max(0, top - (EVENTS if show == "all" else SCANNED))
+        low = max(0, top - (EVENTS if show == "all" and not account else SCANNED))
         events = self._events(connection.chain, low, top)
-        rows = [row for row in joined(events) if _is_shown(row.event, show)]
+        rows = [row for row in joined(events) if is_shown(row.event, show) and row.event.is_about(account)]
         return History(rows, low or None, length)
 
     def events_from(self, connection: Connection, seq: int, limit: int) -> list[Event]:
@@ -204,7 +199,8 @@ class Dealings:
     def own_events(self, limit: int = EVENTS) -> list[Event]:
         """The newest events of her own subject chain, newest first."""
         length = self._ledger.records.chain_length(self._person.chain)
-        return self._events(self._person.chain, max(0, length - limit), length)[::-1]
+        events = self._events(self._person.chain, max(0, length - limit), length)[::-1]
+        return [event for event in events if self._may_see_event(event)]
 
     def last_access(self, connection: Connection) -> Event | None:
         """The newest access among a consent's newest events, if there is one."""
@@ -241,17 +237,42 @@ class Dealings:
         if not isinstance(leaf, CommitmentLeaf):
             return False
         if recorded.kind is Kind.SUBJECT:
-            return unb64u(leaf.chain) == self._person.chain
+            return unb64u(leaf.chain) == self._person.chain and self._may_see_event(read_event(recorded))
         if recorded.consent_id is None:  # an expiry is the ledger's own: it holds no statement that names the consent
             return any(connection.chain == unb64u(leaf.chain) for connection in self.connections()[0])
         try:
             consent = self._ledger.records.consent(self._person.holder, recorded.consent_id)
         except NotFound:
             return False
-        return consent.subject_chain == self._person.chain and unb64u(leaf.chain) == consent_chain(consent.consent_id)
+        hers = consent.subject_chain == self._person.chain and self._may_see(consent)
+        return hers and unb64u(leaf.chain) == consent_chain(consent.consent_id)
 
     def _connection(self, key: int, consent: Consent) -> Connection:
-        return Connection(key, consent, self._status(consent), self.name_of(consent.terms.recipient))
+        # Her bank is asked who she is only where several people are concerned: for most consents it does not matter.
+        several = (
+            consent.terms.authorisers_required > 1 or len(consent.approvals) > 1 or consent.waiting or consent.pending
+        )
+        me = self._reference(consent.consent_id) if several else ""
+        kept = consent.consent_id in self._private
+        return Connection(key, consent, self._status(consent), self.name_of(consent.terms.recipient), kept, me)
+
+    def _may_see(self, consent: Consent) -> bool:
+        """Not what somebody else keeps to herself; when her bank does not answer, nothing that is kept."""
+        if consent.consent_id not in self._private:
+            return True
+        known = (*consent.authorisers, *(consent.pending.authorisers if consent.pending else ()))
+        return self._reference(consent.consent_id) in known
+
+    def _may_see_event(self, event: Event) -> bool:
+        if not isinstance(event.says, SubjectConsent) or event.says.consent_id not in self._private:
+            return True
+        return self._may_see(self._ledger.records.consent(self._person.holder, event.says.consent_id))
+
+    @property
+    def has_silent_others(self) -> bool:
+        """Whether something in her relationship's chain is kept from her."""
+        shown = {one.consent.consent_id for one in self.all_connections()}
+        return not self._private.issubset(shown)
 
     def _status(self, consent: Consent) -> Status:
         return consent.status_at(self._now, self._ledger.registry.removed)
@@ -261,45 +282,3 @@ class Dealings:
             return []
         found = self._ledger.records.history_of_chain(chain, after=low - 1, limit=high - low)
         return [read_event(recorded) for recorded in found]
-
-
-def read_event(recorded: Recorded) -> Event:
-    """An entry as an event."""
-    seq = getattr(parse_leaf(recorded.leaf), "seq", -1)
-    says: Act | AccessItem | None = None
-    iss, signed = "", False
-    if recorded.evidence is not None:
-        evidence = decode_evidence(recorded.evidence)
-        signed = isinstance(evidence.assertion, msgspec.Struct)
-        for text in evidence.statements:
-            says = parse_payload(unb64u(text.split(".")[1]))
-            iss = says.iss
-        if isinstance(evidence.item, msgspec.Struct):
-            says = parse_item(evidence.item.body.encode())
-    return Event(recorded.index, seq, recorded.time, recorded.act, says, iss, recorded.outcome, signed, recorded)
-
-
-def joined(events: list[Event]) -> list[Row]:
-    """Events (oldest first) as rows, newest first; deliveries stand in the row of the access they were made under."""
-    legs = [event for event in events if event.leg is not None]
-    accesses = {event.index for event in events if event.is_access}
-    by_access: dict[tuple[int, str], AccessLeg] = {
-        (event.leg.basis, event.act): event.leg for event in legs if event.leg is not None
-    }
-    return [
-        Row(event, by_access.get((event.index, "access.release")), by_access.get((event.index, "access.receive")))
-        for event in reversed(events)
-        if event.leg is None or event.leg.basis not in accesses
-    ]
-
-
-def _is_shown(event: Event, show: Show) -> bool:
-    match show:
-        case "all":
-            return True
-        case "allowed":
-            return event.allowed
-        case "refused":
-            return event.is_access and not event.allowed
-        case "changes":
-            return event.act.startswith("consent.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -16,6 +17,8 @@ from starlette.requests import ClientDisconnect
 
 from api.web.agent import HolderAgent
 from api.web.customer import Connection, Dealings
+from api.web.disclosures import Disclosures
+from api.web.discretion import Discretion
 from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
 from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Sca, Session, new_session, new_token
@@ -61,6 +64,10 @@ class Office:
     ceremonies: Ceremonies
     templates: Environment
     clock: Clock
+    disclosures: Disclosures
+    discretion: Discretion
+    contacts: Mapping[str, str]
+    """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
 
     @property
     def is_secure(self) -> bool:
@@ -130,10 +137,16 @@ class Desk:
         if self.session is None or not self.session.is_fresh(self.now):
             raise StepUpNeeded(then)
 
-    @property
+    @cached_property
     def dealings(self) -> Dealings:
         """What she may see."""
-        return Dealings(self.office.ledger, self.person, self.now)
+        return Dealings(self.office.ledger, self.person, self.now, self.office.discretion, self._reference)
+
+    def _reference(self, consent_id: str) -> str:
+        try:
+            return self.agent.authoriser(self.person, consent_id)
+        except (Unavailable, NotFound, NotPermitted):
+            return ""
 
     @property
     def agent(self) -> HolderAgent:

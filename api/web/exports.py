@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
-from api.web.customer import Connection, Event
+from api.web.customer import Connection
 from api.web.desk import Desk
+from api.web.happened import Event
 from api.web.plain import cell
 from ledger.receipts import receipt
 
@@ -42,14 +43,11 @@ def as_json(desk: Desk) -> Iterator[str]:
 
 def _events(desk: Desk) -> Iterator[tuple[Connection, Event]]:
     dealings = desk.dealings
-    after: int | None = -1
-    while after is not None:
-        listed, after = dealings.connections(after)
-        for connection in reversed(listed):
-            seq = 0
-            while piece := dealings.events_from(connection, seq, PIECE):
-                yield from ((connection, event) for event in piece)
-                seq = piece[-1].seq + 1
+    for connection in dealings.all_connections():
+        seq = 0
+        while piece := dealings.events_from(connection, seq, PIECE):
+            yield from ((connection, event) for event in piece)
+            seq = piece[-1].seq + 1
 
 
 def _row(desk: Desk, connection: Connection, event: Event) -> tuple[str | int, ...]:

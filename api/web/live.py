@@ -14,8 +14,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.web.customer import Connection, Event
+from api.web.customer import Connection
 from api.web.desk import Customer, Desk
+from api.web.happened import Event
 from ledger.errors import Unavailable
 
 router = APIRouter(include_in_schema=False)

@@ -70,12 +70,13 @@ class _Claims(Struct, frozen=True):
     amr: tuple[Code, ...] = ()
     name: str = ""
     azp: str | None = None
+    acting_role: Code = ""
 
     def someone(self) -> Person | Staff:
         """A customer (`holder`, `subject`) or somebody at work (`participant`, `role`). Raises SignInFailed for both."""
         customer, staff = (self.holder, self.subject), (self.participant, self.role)
         if self.holder and self.subject and staff == (None, None):
-            return Person(self.sub, self.holder, self.subject, self.name[:200])
+            return Person(self.sub, self.holder, self.subject, self.name[:200], self.acting_role)
         if self.participant and self.role and customer == (None, None):
             return Staff(self.sub, self.participant, self.role, self.name[:200])
         raise SignInFailed("the ID token names neither a customer nor somebody at work, or both")

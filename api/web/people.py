@@ -27,6 +27,8 @@ class Person(Struct, frozen=True):
     """The holder's own reference for this customer; a joint relationship has one for all its people."""
     name: str
     """For the person's own eyes; never logged, never recorded."""
+    acting_role: str = ""
+    """In what quality she acts for the relationship (`owner`, `delegate`, …), if her bank says so."""
 
     @property
     def key(self) -> bytes:
@@ -58,6 +60,14 @@ class LoginAttempt(Struct, frozen=True):
     started_at: int
 
 
+class SeparateDraft(Struct, frozen=True):
+    """A separate consent that she has just given: when (seconds), to what, and the words that stood beside the control."""
+
+    kind: str
+    text: str
+    given_at: int
+
+
 class Draft(Struct, frozen=True):
     """What a customer is about to agree to: exactly what her passkey would sign."""
 
@@ -69,6 +79,9 @@ class Draft(Struct, frozen=True):
     text: str
     nonce: str
     made_at: int
+    joint_accounts: tuple[str, ...] = ()
+    separate: tuple[SeparateDraft, ...] = ()
+    suppress_notify: bool = False
 
 
 class Session(Struct, frozen=True, kw_only=True):

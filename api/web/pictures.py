@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from api.web.customer import Event
+from api.web.happened import Event
 
 DAYS: Final = 14
 

@@ -21,6 +21,9 @@ class WebSettings(BaseModel):
     """Development only: the customers that the embedded identity provider offers, with their accounts."""
     staff_file: Path | None = None
     """Development only: the staff accounts that the embedded identity provider offers (docs/consoles.md)."""
+    contacts_file: Path | None = None
+    """JSON object, participant id → how customers reach it (name of the office, e-mail, telephone): shown beside separate
+    consents, which must name it. Default: customers are told to ask their bank."""
     session_store_url: str = ""
     """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
     one PostgreSQL database."""

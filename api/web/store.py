@@ -1,4 +1,4 @@
-"""What the pages remember outside the log: sessions, passkeys for sign-in, opened requests, reports, preferences.
+"""What the pages remember outside the log: sessions, passkeys for sign-in, opened requests, preferences (letters: inbox.py).
 
 All of it may be lost without harm to anybody's rights: people sign in again, enrol again. Session ids are kept as digests, so
 a copy of this database opens no session.
@@ -15,7 +15,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Engine,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -24,13 +23,13 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
-    func,
     insert,
     select,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
+from api.web.inbox import Inbox
 from api.web.people import Person, Session
 from api.web.staff import Staff
 
@@ -58,16 +57,6 @@ _requests: Final = Table(
     Column("consent_id", String(128), primary_key=True),
     Column("opened_at", BigInteger, nullable=False),
 )
-_reports: Final = Table(
-    "web_reports",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("person", LargeBinary(32), nullable=False),
-    Column("made_at", BigInteger, nullable=False),
-    Column("entry", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Index("web_reports_person", "person", "entry"),
-)
 _preferences: Final = Table(
     "web_preferences",
     metadata,
@@ -94,18 +83,8 @@ class Passkey(Struct, frozen=True):
     """Index of the `subject.enrol` in the log."""
 
 
-class Report(Struct, frozen=True):
-    """«I did not expect this»: about one entry, in the customer's words."""
-
-    id: str
-    entry: int
-    words: str
-    made_at: int
-
-
 _session_codec: Final = msgspec.json.Decoder(Session)
 _passkey_codec: Final = msgspec.json.Decoder(Passkey)
-_report_codec: Final = msgspec.json.Decoder(Report)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -123,6 +102,7 @@ class Store:
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _configure_sqlite)
         metadata.create_all(self._engine)
+        self.inbox = Inbox(self._engine)
 
     def close(self) -> None:
         """Close all connections."""
@@ -195,6 +175,12 @@ class Store:
             mine = (_passkeys.c.credential_id == credential_id) & (_passkeys.c.person == person.key)
             connection.execute(delete(_passkeys).where(mine))
 
+    def drop_person(self, key: bytes) -> None:
+        """Forget all but the letters of a person whose records were erased."""
+        with self._engine.begin() as connection:
+            for table in (_sessions, _passkeys, _requests, _preferences):
+                connection.execute(delete(table).where(table.c.person == key))
+
     # -- opened requests --------------------------------------------------------------------------------------------
 
     def remember_request(self, person: Person, consent_id: str, at: int) -> None:
@@ -220,28 +206,7 @@ class Store:
             query = select(_requests.c.consent_id).where(_requests.c.person == person.key)
             return list(connection.execute(query.order_by(_requests.c.opened_at.desc())).scalars())
 
-    # -- reports and preferences ------------------------------------------------------------------------------------
-
-    def add_report(self, person: Person, report: Report) -> None:
-        """Keep a report for the holder's staff."""
-        row = {"id": report.id, "person": person.key, "made_at": report.made_at, "entry": report.entry}
-        with self._engine.begin() as connection:
-            connection.execute(insert(_reports).values(body=_encode(report), **row))
-
-    def reports_about(self, person: Person, entry: int) -> list[Report]:
-        """A person's reports about one entry, oldest first."""
-        with self._engine.connect() as connection:
-            query = select(_reports.c.body).where(_reports.c.person == person.key, _reports.c.entry == entry)
-            return [
-                _report_codec.decode(body) for body in connection.execute(query.order_by(_reports.c.made_at)).scalars()
-            ]
-
-    def count_reports(self, person: Person, since: int) -> int:
-        """How many reports a person made since `since` (ms): the bound against floods."""
-        with self._engine.connect() as connection:
-            query = select(func.count()).select_from(_reports)
-            query = query.where(_reports.c.person == person.key, _reports.c.made_at >= since)
-            return int(connection.execute(query).scalar_one())
+    # -- preferences ------------------------------------------------------------------------------------------------
 
     def zone(self, person: Person) -> str | None:
         """The time zone that a person chose."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec import UNSET
+
+from api.web.plain import plain
 from api.web.words import Words
 from ledger.entries.terms import Terms
 
@@ -30,6 +33,15 @@ def lines_of(words: Words, terms: Terms) -> list[Line]:
         Line("keeping", (words.keeping(terms),)),
         Line("approvals", (words.n("approvals.needed", terms.authorisers_required),)),
     ]
+    if terms.reauthenticate_days is not UNSET:
+        lines.append(Line("reauthenticate", (words.n("terms.every", terms.reauthenticate_days),)))
+    if terms.reconfirm_days is not UNSET:
+        lines.append(Line("reconfirm", (words.n("terms.every", terms.reconfirm_days),)))
+    if terms.filters is not UNSET:
+        said = (f"{each.field} {words.t(f'filter.{each.op}')} {each.value}" for each in terms.filters)
+        lines.append(Line("filters", tuple(map(plain, said))))
+    if terms.separate_consents:
+        lines.append(Line("separate", tuple(words.code("separate", kind) for kind in terms.separate_consents)))
     if terms.starts_at:
         lines.insert(4, Line("starts", (words.time(terms.starts_at * 1000),)))
     return lines
@@ -43,11 +55,57 @@ def changes(words: Words, old: Terms, new: Terms) -> list[tuple[str, tuple[str, 
     return [(name, before.get(name, ()), after.get(name, ())) for name in names if before.get(name) != after.get(name)]
 
 
-def agreement(words: Words, terms: Terms, *, recipient: str, holder: str, accounts: Sequence[str]) -> str:
+def agreement(
+    words: Words, terms: Terms, *, recipient: str, holder: str, accounts: Sequence[str], alone: bool = False
+) -> str:
     """The text that a customer agrees to: plain lines, the same bytes for the same terms, language and zone."""
     text = [words.t("agreement.opening", recipient=recipient, holder=holder), ""]
     for line in [Line("accounts", tuple(accounts)), *lines_of(words, terms)]:
         joined = words.t("list.comma").join(line.says)
         text.append(words.t("agreement.line", about=words.t(f"terms.{line.about}"), says=joined))
+    if alone:
+        text.append(words.t("agreement.alone"))
     text += ["", words.t("agreement.closing", recipient=recipient)]
     return "\n".join(text) + "\n"
+
+
+def separate_text(
+    words: Words, terms: Terms, kind: str, *, recipient: str, holder: str, contact: str
+) -> tuple[str, list[tuple[str, str]], str]:
+    """A separate consent in words: what is agreed to, (about, says) of each thing that the law wants told, and its end.
+
+    `provision` (PIPL art. 23): the recipient's name and contact, purpose, method, kinds. `sensitive` (arts 29, 30): which data,
+    why it is needed, what it can mean for her. Another kind has its name only.
+    """
+    data = words.t("list.comma").join(
+        words.t("separate.kind", cluster=words.t(f"cluster.{name}"), what=words.t("list.comma").join(
+            words.t(f"permission.{code}") for code in codes))
+        for name, codes in words.clusters(terms.permissions)
+    )  # fmt: skip
+    purpose = words.purpose(terms)
+    match kind:
+        case "provision":
+            says = {
+                "who": recipient, "contact": contact or words.t("separate.contact.unknown", id=terms.recipient),
+                "purpose": purpose, "method": words.t(
+                    "separate.method.text", holder=holder, frequency=words.frequency(terms), keeping=words.keeping(terms)
+                ), "kinds": data,
+            }  # fmt: skip
+        case "sensitive":
+            says = {
+                "kinds": data, "need": words.t("separate.need.text", recipient=recipient, purpose=purpose),
+                "effect": words.t("separate.effect.text"),
+            }  # fmt: skip
+        case _:
+            says = {"purpose": purpose}
+    opening = words.t(
+        f"separate.{kind}.opening" if words.has(f"separate.{kind}.opening") else "separate.other.opening",
+        recipient=recipient, holder=holder, kind=words.code("separate", kind),
+    )  # fmt: skip
+    return opening, [(words.t(f"separate.{about}"), text) for about, text in says.items()], words.t("separate.closing")
+
+
+def plain_text(words: Words, opening: str, says: Sequence[tuple[str, str]], closing: str) -> str:
+    """The same as plain lines: the bytes whose SHA-256 an authorisation brings."""
+    lines = [words.t("agreement.line", about=about, says=text) for about, text in says]
+    return "\n".join([opening, *lines, closing]) + "\n"

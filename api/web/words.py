@@ -25,7 +25,7 @@ ZONES: Final = (
 HOME_ZONE: Final = {"en": "Europe/London", "zh-CN": "Asia/Shanghai"}
 
 CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
-    "accounts": ("ReadAccountsBasic", "ReadAccountsDetail", "ReadPAN"),
+    "accounts": ("ReadAccountsBasic", "ReadAccountsDetail", "ReadAccountLimits", "ReadPAN", "ReadResources"),
     "balances": ("ReadBalances",),
     "transactions": (
         "ReadTransactionsBasic", "ReadTransactionsDetail", "ReadTransactionsCredits", "ReadTransactionsDebits",
@@ -33,10 +33,18 @@ CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
     "payees": (
         "ReadBeneficiariesBasic", "ReadBeneficiariesDetail", "ReadDirectDebits", "ReadStandingOrdersBasic",
         "ReadStandingOrdersDetail", "ReadScheduledPaymentsBasic", "ReadScheduledPaymentsDetail",
+        "ReadTrustedBeneficiaries",
     ),
     "statements": ("ReadStatementsBasic", "ReadStatementsDetail"),
     "you": ("ReadParty", "ReadPartyPSU"),
     "products": ("ReadProducts", "ReadOffers"),
+    "cards": ("ReadCreditCards", "ReadCreditCardBills", "ReadCreditCardLimits", "ReadCreditCardTransactions"),
+    "loans": ("ReadLoans", "ReadFinancings", "ReadInvoiceFinancings", "ReadOverdrafts"),
+    "savings": ("ReadInvestments", "ReadPensions", "ReadInsurance", "ReadExchanges"),
+    "tax": ("ReadTaxRecords",),
+    "never": (
+        "ReadAuthenticationData", "ReadBiometricData", "ReadCardSecurityData", "ReadCriticalInfrastructureData",
+    ),
 }  # fmt: skip
 """What permissions are about, in the order in which people care."""
 

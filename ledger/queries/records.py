@@ -132,6 +132,23 @@ class RecordQueries:
             last = connection.execute(query).scalar_one_or_none()
             return 0 if last is None else int(last) + 1
 
+    def first_from(self, chain: bytes, index: int) -> int | None:
+        """The index of a chain's first entry at or above `index` (None: there is none), in a logarithmic number of reads."""
+        place = select(entries.c.seq, entries.c.idx).where(entries.c.chain == chain)
+        with self._store.read() as connection:
+            last = connection.execute(place.order_by(entries.c.seq.desc()).limit(1)).one_or_none()
+            if last is None or last.idx < index:
+                return None
+            low, high, found = 0, last.seq, last.idx
+            while low < high:  # indexes rise with seq (docs/spec/leaves.md): the one sought is at `low` in the end
+                middle = (low + high) // 2
+                at = connection.execute(place.where(entries.c.seq == middle)).one().idx
+                if at >= index:
+                    high, found = middle, at
+                else:
+                    low = middle + 1
+            return int(found)
+
     def _page(self, query: Any, subject_chain: bytes | None, after: int, limit: int) -> list[tuple[int, Consent]]:
         if subject_chain is not None:
             query = query.where(consents.c.subject_chain == subject_chain)

@@ -11,6 +11,7 @@ from api.events.sender import CLAIM_MS, ESCALATE_MS, GIVE_UP_MS, LAST_RETRY_MS, 
 from api.events.status import told
 from api.events.tokens import EVENT_PREFIX, UK_REVOKED
 from api.web.customer import Dealings
+from api.web.discretion import Discretion
 from api.web.people import Person
 from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain
@@ -368,7 +369,9 @@ def test_the_customer_sees_when_the_partner_was_told_and_that_it_was_not_yet(
     bank, app = world.holder(), world.recipient()
     consent = world.active_consent(app, bank)
     world.record(bank.step("revoke", consent))
-    dealings = Dealings(world.ledger, Person("sub", bank.id, consent.customer, "Mei Lin"), sqlite_office.clock.now())
+    dealings = Dealings(
+        world.ledger, Person("sub", bank.id, consent.customer, "Mei Lin"), sqlite_office.clock.now(), Discretion(), str
+    )
     [connection] = dealings.connections()[0]
     ended = dealings.receipt(connection.consent.basis)
     assert dealings.told_at(connection, ended) is None
@@ -379,7 +382,9 @@ def test_the_customer_sees_when_the_partner_was_told_and_that_it_was_not_yet(
 
     other = world.active_consent(app, bank)
     [terminated] = world.record(app.step("terminate", other, by="recipient", reason="service-ended"))
-    dealings = Dealings(world.ledger, Person("sub", bank.id, other.customer, "Mei Lin"), sqlite_office.clock.now())
+    dealings = Dealings(
+        world.ledger, Person("sub", bank.id, other.customer, "Mei Lin"), sqlite_office.clock.now(), Discretion(), str
+    )
     [connection] = dealings.connections()[0]
     assert dealings.told_at(connection, dealings.receipt(terminated.index)) == terminated.time
 

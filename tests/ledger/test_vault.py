@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -170,16 +172,9 @@ def test_p04_after_erasure_proofs_hold_and_bodies_are_gone(node: Node) -> None:
     said = node.access(consent_id)
     customer = subject_chain(BANK, reference("alice"))
     chains = [consent_chain(consent_id), customer]
-    node.ledger.record_documents(
-        {
-            "type": "erasure",
-            "v": 1,
-            "chains": sorted(map(b64u, chains)),
-            "basis": "gdpr-17",
-            "approved_by": ["anna", "bert"],
-        }
-    )
-    assert node.ledger.keystore.destroy(chains) == 2
+    [record] = node.ledger.erase(chains, "gdpr-17", ("bert", "anna"))
+    assert record.act == "erasure"
+    assert node.ledger.erase(chains, "gdpr-17", ("anna", "bert")) == (), "once is enough"
     for _ in range(2):
         gone = node.ledger.records.receipt_for(FINTECH, said.index)
         assert (gone.evidence, gone.opening, gone.leaf, gone.proof) == (None, None, said.leaf, said.proof)
@@ -196,6 +191,20 @@ def test_p04_after_erasure_proofs_hold_and_bodies_are_gone(node: Node) -> None:
         assert node.access(kept).outcome.decision == "allow"  # type: ignore[union-attr]
         node.restart()
     audit(node.config.database_url, node.ledger)
+
+
+def test_keys_that_a_crash_left_after_their_erasure_was_recorded_are_destroyed(node: Node) -> None:
+    consent_id = node.grant()
+    index = node.access(consent_id).index
+    chain = b64u(consent_chain(consent_id))
+    node.ledger.record_documents(
+        {"type": "erasure", "v": 1, "chains": [chain], "basis": "gdpr-17", "approved_by": ["anna", "bert"]}
+    )
+    node.restart()
+    ends = time.monotonic() + 30
+    while node.ledger.records.receipt_for(FINTECH, index).evidence is not None:
+        assert time.monotonic() < ends, "nobody destroyed it"
+        threading.Event().wait(0.05)
 
 
 def test_the_log_alone_is_ciphertext(node: Node) -> None:

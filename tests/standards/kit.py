@@ -15,6 +15,7 @@ import httpx
 import msgspec
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
+from sqlalchemy import func, select
 
 from api.app import create_app
 from api.bootstrap import build_node, initialise
@@ -22,7 +23,9 @@ from api.settings import Settings
 from api.standards.configuration import GatewayFile, HolderOptions
 from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
 from ledger.canonical import b64u, unb64u
+from ledger.entries.leaf import Kind
 from ledger.planning.commands import Recorded
+from ledger.storage.tables import entries
 from tests.api.service import Service, TokenClient, loopback, serving
 from tests.conformance import files
 from tests.keys import KeyPair
@@ -46,6 +49,13 @@ class Stage:
     @property
     def world(self) -> World:
         return self.service.world
+
+    @property
+    def recorded(self) -> int:
+        """How many entries somebody made; index-heads come by themselves."""
+        with self.service.node.ledger.store.read() as connection:
+            query = select(func.count()).select_from(entries).where(entries.c.kind != Kind.INDEX_HEAD.value)
+            return int(connection.execute(query).scalar_one())
 
     def client(self, recipient: str = "tpp-1") -> TokenClient:
         return self.tokens[recipient]

@@ -123,9 +123,9 @@ def test_a_newer_recurring_consent_ends_the_older_one_of_the_same_customer(playe
     said = played.last_statement(older)
     assert (said["act"], said["iss"], said["on_behalf_of"]) == ("consent.supersede", "gateway", "bank-a")
     assert said["superseded_by"] == newer
-    before = played.service.size
+    before = played.recorded
     succeed(played)
-    assert played.service.size == before
+    assert played.recorded == before
 
 
 def test_the_day_of_validity_is_the_holders_day_and_counts_whole(played: Stage) -> None:
@@ -195,9 +195,9 @@ def test_every_kind_of_access_becomes_permissions(played: Stage, access: Any, pe
 def test_what_the_framework_does_not_allow_is_refused(
     played: Stage, members: dict[str, Any], code: str, path: str
 ) -> None:
-    before = played.service.size
+    before = played.recorded
     assert refusal(call(played, "POST", PATH, json=asked(**members))) == (400, code, path)
-    assert played.service.size == before
+    assert played.recorded == before
 
 
 @pytest.mark.parametrize("member", sorted(asked()))

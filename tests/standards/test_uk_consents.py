@@ -97,7 +97,7 @@ def test_what_has_ended_cannot_be_deleted(played: Stage) -> None:
 
 def test_others_consents_are_as_unknown_ones(played: Stage) -> None:
     consent_id = create(played)["Data"]["ConsentId"]
-    before = played.service.size
+    before = played.recorded
     answers = [
         played.call(method, f"{V4}/{wanted}", recipient=recipient, holder=holder)
         for method in ("GET", "DELETE")
@@ -111,7 +111,7 @@ def test_others_consents_are_as_unknown_ones(played: Stage) -> None:
     assert {answer.status_code for answer in answers} == {400}
     worded = [{name: said for name, said in answer.json().items() if name != "Id"} for answer in answers]
     assert worded.count(worded[0]) == len(worded)
-    assert played.service.size == before
+    assert played.recorded == before
 
 
 @pytest.mark.parametrize(
@@ -237,11 +237,11 @@ def test_a_native_consent_is_shown_without_what_the_uk_has_no_word_for(played: S
 def test_without_a_delegation_the_gateway_may_say_nothing(played: Stage) -> None:
     stranger = played.world.recipient("tpp-without-delegation")
     token = played.service.as_(stranger)
-    before = played.service.size
+    before = played.recorded
     answer = token.request("POST", f"/holders/bank-a{V4}", json=asked())
     assert answer.status_code == 403
     assert errors_of(answer)[0][0] == "U042"
-    assert played.service.size == before
+    assert played.recorded == before
 
 
 def test_an_unknown_holder_is_not_found(played: Stage) -> None:

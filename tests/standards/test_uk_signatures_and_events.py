@@ -66,9 +66,9 @@ def test_a_signed_request_is_verified_and_its_answer_signed(played: Stage, key: 
 
 def test_a_signature_over_another_body_is_refused(played: Stage, key: KeyPair) -> None:
     body = json.dumps(asked()).encode()
-    before = played.service.size
+    before = played.recorded
     assert errors_of(post(played, body + b" ", signature(key, body))) == [("U015", HEADER)]
-    assert played.service.size == before
+    assert played.recorded == before
 
 
 @pytest.mark.parametrize(
@@ -148,10 +148,10 @@ def test_a_recipients_own_statement_is_recorded_in_place_of_the_gateways(played:
 def test_an_own_statement_that_says_something_else_is_refused(played: Stage, changed: dict[str, Any]) -> None:
     body = body_without_end()
     consent_id, statement = own_request(played, body, **changed)
-    before = played.service.size
+    before = played.recorded
     answer = send_own(played, body, statement)
     assert (answer.status_code, errors_of(answer)) == (400, [("U002", f"terms.{next(iter(changed))}")])
-    assert played.service.size == before
+    assert played.recorded == before
     office = played.service.node.office
     assert office is not None
     assert office.notes.names(consent_id, "") == []

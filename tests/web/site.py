@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from api.web import mount
 from api.web.agent import Authorisation, LocalAgent
 from api.web.desk import Office
 from api.web.people import Person, Sca
+from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.leaf import subject_chain
 from ledger.entries.payload import SeparateConsent
@@ -64,24 +66,30 @@ class Site:
         """An app asks for a consent."""
         return self.world.requested_consent(app or self.app, self.bank, **terms)
 
-    def agree(self, consent: ConsentInWorld, who: str = MEI, *, accounts: int = 2) -> ConsentInWorld:
-        """The customer agrees at her bank (without a passkey); the consent with the accounts she chose."""
+    def agree(
+        self, consent: ConsentInWorld, who: str = MEI, *, accounts: int = 2, only: str = "", **wishes: Any
+    ) -> ConsentInWorld:
+        """The customer agrees at her bank (without a passkey); the consent with the accounts she chose.
+
+        `only` takes the accounts whose label holds it; `wishes` are further members of the Authorisation.
+        """
         person = self.people[who]
-        mine = self.agent.accounts(person, consent.consent_id)[:accounts]
+        mine = [one for one in self.agent.accounts(person, consent.consent_id) if only in one.label][:accounts]
         chosen = tuple(sorted(account.reference for account in mine))
         wish = Authorisation(
             consent_id=consent.consent_id, version=consent.version, terms_hash=consent.terms_hash,
             recipient=consent.terms["recipient"], accounts=chosen,
             sca=Sca("psd2:sca", ("otp",), self.world.clock.now() // 1000),
-            separate_consents=tuple(SeparateConsent(1, kind, "A" * 43) for kind in consent.terms["separate_consents"]),
+            **{"separate_consents": separately(consent, self.world.clock.now()),
+               "joint_accounts": tuple(sorted(one.reference for one in mine if one.joint))} | wishes,
         )  # fmt: skip
         signed = self.agent.authorise(person, wish)
         self.world.ledger.record(signed.statement, companion=signed.companion)
         return ConsentInWorld(consent.consent_id, consent.terms, consent.version, chosen)
 
-    def shared(self, who: str = MEI, app: Party | None = None, **terms: Any) -> ConsentInWorld:
+    def shared(self, who: str = MEI, app: Party | None = None, *, accounts: int = 2, **terms: Any) -> ConsentInWorld:
         """A consent that was asked for and agreed to."""
-        return self.agree(self.ask(app, **terms), who)
+        return self.agree(self.ask(app, **terms), who, accounts=accounts)
 
     def read(self, consent: ConsentInWorld, app: Party | None = None, **members: Any) -> Recorded:
         """The app asks to read data."""
@@ -116,6 +124,12 @@ class Site:
         return answer
 
 
+def separately(consent: ConsentInWorld, now: int) -> tuple[SeparateConsent, ...]:
+    """Every separate consent that the terms name, given at `now` (ms) beside some words."""
+    kinds = consent.terms["separate_consents"]
+    return tuple(SeparateConsent(now // 1000, kind, b64u(sha256(kind.encode()).digest())) for kind in kinds)
+
+
 def unescaped(fields: dict[str, str]) -> dict[str, str]:
     import html
 
@@ -134,7 +148,7 @@ def write_people(folder: Path, bank: str = "bank-a") -> dict[str, Person]:
     joint, own = reference(), reference()
     accounts = [
         {"id": "a-1", "label": "Everyday account ··4021"}, {"id": "a-2", "label": "Savings ··7733"},
-        {"id": "a-3", "label": "Holiday pot ··1190"},
+        {"id": "a-3", "label": "Holiday pot ··1190"}, {"id": "a-4", "label": "Household ··3001", "joint": True},
     ]  # fmt: skip
     customers = [
         {"sub": MEI, "holder": bank, "subject": joint, "name": "Mei Lin", "accounts": accounts},
@@ -193,8 +207,10 @@ def serving(app: FastAPI, listener: socket.socket) -> Iterator[None]:
 
 
 @contextmanager
-def open_site(folder: Path, *, clock: Clock | None = None, recipient: str = "Plum Budget") -> Iterator[Site]:
-    """A site with one bank, one app and three people."""
+def open_site(
+    folder: Path, *, clock: Clock | None = None, recipient: str = "Plum Budget", contacts: dict[str, str] | None = None
+) -> Iterator[Site]:
+    """A site with one bank, one app and three people; `contacts` are what the operator knows of how to reach whom."""
     folder.mkdir(exist_ok=True)
     with (
         running_world(f"sqlite:///{folder / 'ledger.sqlite'}", folder, clock=clock) as world,
@@ -205,7 +221,11 @@ def open_site(folder: Path, *, clock: Clock | None = None, recipient: str = "Plu
         people = write_people(folder)
         bank = join_bank(world, folder)
         app = join_named(world, "plum", recipient)
-        settings = site_settings(folder, listener.getsockname()[1])
+        more = {}
+        if contacts is not None:
+            more = {"contacts_file": folder / "contacts.json"}
+            more["contacts_file"].write_text(json.dumps(contacts))
+        settings = site_settings(folder, listener.getsockname()[1], **more)
         framework = FastAPI(openapi_url=None)
         mount(framework, world.ledger, settings, clock=clock or SystemClock())
         office: Office = framework.router.default.state.office

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, Page
 
 from api.web.app import ROUTERS
-from tests.web.site import Site
+from tests.web.site import WEI, Site
 from tests.world import DAY
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -38,6 +38,17 @@ def scene(shared_site: Site) -> Scene:
     access = site.read(live)
     site.read(live, permissions=["ReadPAN"])
     site.world.record(site.app.amend(live, retention_days=5)[1])
+    # A connection of which every part can be taken back, one joint account that waits, and what a regulator was shown.
+    both = site.agree(site.ask(authorisers_required=2, reauthenticate_days=90, reconfirm_days=30), accounts=4)
+    site.agree(both, WEI)
+    joint = site.shared(accounts=4)
+    whole = site.key(both)
+    done = site.world.ledger.records.history(site.bank.id, both.consent_id)[-1].index
+    site.world.join("regulator-1", "regulator", client=False)
+    site.world.ledger.record_documents(
+        {"type": "disclosure", "v": 1, "participant": "regulator-1", "case": "case-7", "from_index": access.index,
+         "to_index": access.index}
+    )  # fmt: skip
     ended, paused, asked = site.shared(), site.shared(), site.ask(authorisers_required=2)
     site.world.record(site.bank.step("revoke", ended))
     site.world.record(site.bank.step("pause", paused))
@@ -55,6 +66,11 @@ def scene(shared_site: Site) -> Scene:
             "approve": f"/my/approve?consent={asked.consent_id}", "change": f"/my/approve?consent={live.consent_id}",
             "receipts": "/my/receipts", "receipt": f"/my/receipts/{access.index}",
             "report": f"/my/receipts/{access.index}/report", "settings": "/my/settings", "export": "/my/export",
+            "several": f"/my/connections/{whole}", "an account": f"/my/connections/{whole}/accounts?account={both.accounts[0]}",
+            "a separate consent": f"/my/connections/{whole}/separate?kind=provision",
+            "my yes": f"/my/connections/{whole}/approval", "again": f"/my/connections/{whole}/renew",
+            "changed": f"/my/connections/{whole}/changed/{done}", "erase": "/my/erase",
+            "a joint account": f"/my/approve?consent={joint.consent_id}", "found": "/my/connections?q=Plum&sort=ending",
             "step-up": "/step-up", "check": f"/verify?entry={access.index}", "missing": "/my/connections/999999",
         },
         f"/my/approve?consent={asked.consent_id}",
@@ -104,6 +120,8 @@ def test_no_page_has_a_violation(scene: Scene, phone: Page) -> None:
     phone.locator("form[action='/my/approve/review'] button").first.click()
     wrong += judged(phone, "nothing chosen")
     phone.locator("input[name=account]").first.check()
+    for box in phone.locator("input[name=separate]").all():
+        box.check()
     phone.locator("form[action='/my/approve/review'] button").first.click()
     phone.wait_for_url("**/review")
     wrong += judged(phone, "review")

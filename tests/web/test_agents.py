@@ -41,10 +41,18 @@ class Bank:
         agent, person = self.site.agent, self.site.people[asked["person"]["sub"]]
         match asked["intent"]:
             case "accounts":
-                made: Any = {"accounts": [{"reference": one.reference, "label": one.label}
+                made: Any = {"accounts": [{"reference": one.reference, "label": one.label, "joint": one.joint}
                                           for one in agent.accounts(person, asked["consent_id"])]}  # fmt: skip
             case "step":
                 made = {"statement": agent.step(person, asked["step"], asked["consent_id"], asked["reason"]).statement}
+            case "authoriser":
+                made = {"authoriser": agent.authoriser(person, asked["consent_id"])}
+            case "reauthenticate":
+                made = {
+                    "statement": agent.reauthenticate(
+                        person, asked["consent_id"], msgspec.convert(asked["sca"], Sca)
+                    ).statement
+                }
             case "withdraw":
                 made = {"statement": agent.withdraw(person, msgspec.convert(asked, Withdrawal)).statement}
             case _:
@@ -82,6 +90,10 @@ def test_a_remote_agent_signs_what_the_ledger_takes(shared_site: Site, bank: tup
     less = agent.withdraw(person, Withdrawal(consent_id=wish.consent_id, reason="less", accounts=wish.accounts[:1]))
     site.world.ledger.record(less.statement)
     assert site.world.ledger.records.consent("bank-a", wish.consent_id).accounts == wish.accounts[1:]
+    assert agent.authoriser(person, wish.consent_id) == site.agent.authoriser(person, wish.consent_id)
+    site.world.ledger.record(
+        agent.reauthenticate(person, wish.consent_id, Sca("phr", (), site.world.clock.now() // 1000 + 1)).statement
+    )
     step = agent.step(person, "consent.revoke", wish.consent_id, "customer-request")
     site.world.ledger.record(step.statement)
     assert site.world.ledger.records.consent("bank-a", wish.consent_id).status == "REVOKED"

@@ -164,6 +164,8 @@ def test_every_question_about_parties_is_answered_through_an_index(world: World)
             for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
         ]
     assert len(plans) >= 8
-    scans = [(plan, statement) for statement, plan in plans if plan.startswith("SCAN") and not plan.startswith("SCAN anon_")
+    # Rows that a question makes up itself, and what is left of a range, are no tables.
+    made_up = ("SCAN anon_", "SCAN CONSTANT ROW", "SCAN (subquery")
+    scans = [(plan, statement) for statement, plan in plans if plan.startswith("SCAN") and not plan.startswith(made_up)
              and "USING INDEX entries_operator" not in plan]  # fmt: skip
     assert scans == []

@@ -28,6 +28,10 @@ def admitted(route: APIRoute) -> frozenset[StaffRole]:
     return doors[0]
 
 
+NOTHING = "0000000000"
+"""The number of no request: those of customers belong to every officer, so there is no stranger to try (test_erasing.py)."""
+
+
 def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
     """Account → (an address of this route that is its own, one that is a stranger's)."""
     consents = {
@@ -44,6 +48,8 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         own = entries
     elif path.startswith("/console/audit/cases/"):
         own = cases(site)
+    elif path.startswith("/console/operator/erasures/"):
+        return {"olaf": (path.replace("{number}", NOTHING), path.replace("{number}", NOTHING))}
     else:
         raise AssertionError(f"say whose things {path} shows")
     strangers = {"pia": "rex", "bea": "ben", "rex": "pia", "ben": "bea", "rita": "otto", "otto": "rita"}
@@ -108,7 +114,7 @@ def test_a_page_of_another_role_does_not_exist(consoles: Consoles) -> None:
 def test_what_belongs_to_a_stranger_does_not_exist(consoles: Consoles) -> None:
     seen = 0
     for route in ROUTES:
-        if "{" not in route.path:
+        if "{" not in route.path or "/erasures/" in route.path:
             continue
         for who, (own, other) in addresses(consoles, route.path).items():
             with consoles.client(who) as client:

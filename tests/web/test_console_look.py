@@ -25,12 +25,14 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
                 f"/console/partner/receipts?q={site.consents['active'].consent_id}", f"/console/partner/receipts/{late}",
                 "/console/partner/keys", "/console/partner/sandbox", "/console/audit"],
         "ben": ["/console/partner", "/console/partner/sandbox"],
+        "bea": ["/console/partner/deliveries", "/console/partner/reports"],
         "ada": ["/console/audit/bundles"],
         "rita": ["/console/audit", "/console/audit/proof", f"/console/audit/proof?index={late}",
                  "/console/audit/proof?index=99999", "/console/audit/consistency",
                  f"/console/audit/consistency?old=1&new={size}", "/console/audit/records", "/console/audit/bundles",
+                 "/console/audit/findings",
                  f"/console/audit/cases/{cases(site)['rita']}"],
-        "olaf": ["/console/operator", "/console/operator/participants"],
+        "olaf": ["/console/operator", "/console/operator/participants", "/console/operator/erasures"],
     }  # fmt: skip
 
 

@@ -71,8 +71,9 @@ def test_a_long_history_is_read_to_its_beginning_without_gap_or_repeat(shared_si
     consent = site.shared()
     fill(site, consent, 170)
     from api.web.customer import Dealings
+    from api.web.discretion import Discretion
 
-    dealings = Dealings(site.world.ledger, site.people["mei"], site.world.clock.now())
+    dealings = Dealings(site.world.ledger, site.people["mei"], site.world.clock.now(), Discretion(), str)
     connection = dealings.connection(site.key(consent))
     seen: list[int] = []
     before: int | None = None

@@ -35,7 +35,8 @@ def pages(site: Site) -> list[str]:
     [key] = [site.key(one) for one in _consents(site)]
     return [
         "/my/connections", "/my/connections?tab=action", f"/my/connections/{key}", f"/my/connections/{key}/history",
-        f"/my/connections/{key}/stop", "/my/stop-all", "/my/receipts", f"/my/receipts/{key}", f"/my/receipts/{key}/report",
+        f"/my/connections/{key}/stop", f"/my/connections/{key}/separate?kind=provision", "/my/stop-all",
+        "/my/receipts", "/my/erase", f"/my/receipts/{key}", f"/my/receipts/{key}/report",
     ]  # fmt: skip
 
 
@@ -123,3 +124,23 @@ def test_no_style_or_script_stands_inside_a_template() -> None:
     assert [
         f"{path.name}: {found[0]}" for path in folder.glob("*.html") if (found := inline.search(path.read_text()))
     ] == []
+
+
+def test_a_hostile_name_drives_no_terminal(tmp_path: Path) -> None:
+    """`consent-ledger participant list`; the verifier's own output has a test in tests/verifier/test_encoding.py."""
+    from typer.testing import CliRunner
+
+    from api.cli import app
+
+    state = ["--state", str(tmp_path)]
+    runner = CliRunner()
+    for command in (
+        ["init", "--origin", "ledger.example/1"],
+        ["participant", "add", "plum", "--role", "recipient", "--name", EVIL],
+    ):
+        done = runner.invoke(app, [*command, *state])
+        assert done.exit_code == 0, done.output
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", done.output)
+    listed = runner.invoke(app, ["participant", "list", *state]).output
+    assert "cmd" in listed
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", listed)

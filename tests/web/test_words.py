@@ -13,7 +13,9 @@ from api.web.words import CLUSTERS, LANGUAGES, Words
 from ledger.catalogue import LATEST
 from ledger.consent.state import Status
 from ledger.entries.acts import ACTS
+from ledger.entries.asserted import ASSERTED
 from ledger.policy.reasons import Reason
+from ledger.policy.reconciliation import CODES
 
 WEB = Path(__file__).resolve().parents[2] / "api" / "web"
 LANGUAGE = pytest.mark.parametrize("language", sorted(LANGUAGES))
@@ -33,7 +35,11 @@ def test_both_languages_have_the_same_sentences_with_the_same_places() -> None:
 def test_every_reason_state_act_and_permission_has_words(language: str) -> None:
     words = Words(language, "UTC")
     wanted = (
-        [f"reason.{reason}" for reason in Reason]
+        [f"{family}.{reason}" for reason in [*Reason, *ASSERTED] for family in ("reason", "why", "fix")]
+        + [f"cstatus.{status}" for status in Status]
+        + [f"cact.{act}" for act in [*ACTS, "consent.expire"]]
+        + [f"separate.{kind}" for kinds in LATEST.separate_consents.values() for kind in kinds]
+        + [f"finding.{code}{fix}" for code in CODES for fix in ("", ".fix.holder", ".fix.recipient")]
         + [f"status.{status}" for status in Status]
         + [f"act.{act}" for act in [*ACTS, "consent.expire"]]
         + [f"permission.{permission}" for permission in LATEST.grades]
@@ -59,7 +65,8 @@ def test_no_template_asks_for_a_sentence_that_is_not_there() -> None:
 
 def test_chinese_sentences_are_chinese_and_english_ones_are_not() -> None:
     chinese = re.compile(r"[\u4e00-\u9fff]")
-    places_only = {"list.comma", "agreement.line"}
+    places_only = {"list.comma", "agreement.line", "separate.kind"}
+    places_only |= {f"filter.{op}" for op in ("eq", "ge", "gt", "le", "lt", "ne")}
     assert [key for key, text in CATALOGUES["en"].items() if chinese.search(text)] == []
     without = {key for key, text in CATALOGUES["zh-CN"].items() if not chinese.search(text)}
     assert without == places_only

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, BinaryIO, Final, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -28,12 +28,13 @@ CASE_ENTRIES: Final = 65_536
 """The most entries that one case opens."""
 DOCUMENTS: Final = 100
 
-About = Literal["all", "disclosure", "erasure", "suspension", "key"]
+About = Literal["all", "disclosure", "erasure", "suspension", "key", "reconciliation"]
 ABOUT: Final[dict[str, tuple[str, ...]]] = {
     "disclosure": ("disclosure", "pack.issued"),
     "erasure": ("erasure",),
-    "suspension": ("participant.suspended", "participant.reinstated"),
-    "key": ("key.added", "key.revoked"),
+    "suspension": ("participant.suspended", "participant.reinstated", "participant.removed"),
+    "key": ("key.added", "key.revoked", "delegation.granted", "delegation.ended"),
+    "reconciliation": ("reconciliation.reported",),
 }
 
 
@@ -127,6 +128,17 @@ def records(watcher: Watcher, about: About = "all", before: Place | None = None)
 def _name_of(desk: Desk, participant: str) -> str:
     found = desk.office.ledger.registry.participants.get(participant)
     return plain(found.name) if found else participant
+
+
+@router.get("/findings")
+def findings(regulator: Regulator, after: int = Query(-1, ge=-1, le=2**53)) -> Response:
+    """What both sides of accesses say differently, of all participants: indexes only, no evidence."""
+    reconciliation = regulator.desk.office.ledger.reconciliation
+    found = reconciliation.findings(None, after=after, limit=DOCUMENTS)
+    return regulator.desk.render(
+        "console/findings.html", watcher=regulator, found=found, count=reconciliation.open_count(),
+        older=found[-1].key if len(found) == DOCUMENTS else None,
+    )  # fmt: skip
 
 
 # -- bundles and cases --------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ledger.participants import Participant
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.parties import PartyQueries, Side
 
+HOLDERS: Final[frozenset[StaffRole]] = frozenset({"holder"})
 PARTNERS: Final[frozenset[StaffRole]] = frozenset({"holder", "recipient"})
 WATCHERS: Final[frozenset[StaffRole]] = frozenset({"auditor", "regulator"})
 REGULATORS: Final[frozenset[StaffRole]] = frozenset({"regulator"})
@@ -72,6 +73,11 @@ def _partner(desk: Anyone) -> PartnerDesk:
     return PartnerDesk(desk, ledger.registry.participant(staff.participant), side, own)
 
 
+def _holder(desk: Anyone) -> PartnerDesk:
+    _admit(desk, HOLDERS)
+    return _partner(desk)
+
+
 def _watcher(desk: Anyone) -> WatchDesk:
     return WatchDesk(desk, _admit(desk, WATCHERS), OverviewQueries(desk.office.ledger.store))
 
@@ -90,6 +96,11 @@ def _regulators_form(sent: AnyonesForm) -> Sent:
     return sent
 
 
+def _operators_form(sent: AnyonesForm) -> Sent:
+    _admit(sent.desk, OPERATORS)
+    return sent
+
+
 def _at_work(desk: Anyone) -> Desk:
     desk.staff  # noqa: B018 (raises SignInNeeded, NotPermitted)
     return desk
@@ -97,19 +108,23 @@ def _at_work(desk: Anyone) -> Desk:
 
 Place = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """An index, size or key in an address: what no log reaches is no address (404)."""
+Holder = Annotated[PartnerDesk, Depends(_holder)]
 Partner = Annotated[PartnerDesk, Depends(_partner)]
 Watcher = Annotated[WatchDesk, Depends(_watcher)]
 Regulator = Annotated[WatchDesk, Depends(_regulator)]
 RegulatorsForm = Annotated[Sent, Depends(_regulators_form)]
 Operator = Annotated[OperatorDesk, Depends(_operator)]
+OperatorsForm = Annotated[Sent, Depends(_operators_form)]
 AtWork = Annotated[Desk, Depends(_at_work)]
 
 DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
+    _holder: HOLDERS,
     _partner: PARTNERS,
     _watcher: WATCHERS,
     _regulator: REGULATORS,
     _regulators_form: REGULATORS,
     _operator: OPERATORS,
+    _operators_form: OPERATORS,
     _at_work: PARTNERS | WATCHERS | OPERATORS,
 }
 """Each door with the roles that it lets in; tests walk the route table with it."""

@@ -10,6 +10,8 @@ from fastapi.responses import Response
 from api.web.console.doors import AtWork, Operator
 from api.web.staff import StaffRole
 from ledger.notes.checkpoint import open_checkpoint
+from ledger.notes.policy import Policy
+from ledger.queries.witnessed import WitnessedQueries
 
 router = APIRouter(include_in_schema=False, prefix="/console")
 PARTICIPANTS: Final = 25
@@ -35,7 +37,9 @@ def overview(operator: Operator) -> Response:
         "console/operator.html", operator=operator, figures=ledger.figures, waiting=ledger.figures.waiting(),
         checkpoint=checkpoint, newest=operator.overview.leaf(checkpoint.size - 1), note=note,
         stopped=ledger.stopped_because, stored=operator.premises.stored(), engine=ledger.engine_name,
-        database_bytes=operator.overview.database_bytes(), marks=operator.premises.marks(ledger.vkey, checkpoint.size),
+        database_bytes=operator.overview.database_bytes(),
+        witnesses=WitnessedQueries(ledger.store, Policy()).standings(), findings=ledger.reconciliation.open_count(),
+        backup=operator.premises.backup(ledger.vkey), marks=operator.premises.marks(ledger.vkey, checkpoint.size),
     )  # fmt: skip
 
 

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.web.console.doors import Partner, PartnerDesk, Place
+from api.web.console.doors import Holder, Partner, PartnerDesk, Place
 from api.web.console.samples import samples
-from api.web.customer import Row, joined, read_event
+from api.web.happened import Row, joined, read_event, reasons_of
 from api.web.plain import plain
 from ledger.consent.state import LIVE, Status
+from ledger.entries.asserted import ASSERTED
 from ledger.entries.leaf import consent_chain
 from ledger.errors import NotFound
 from ledger.planning.commands import Recorded
 from ledger.policy.reasons import Reason
+from ledger.queries.events import EventQueries
 from ledger.queries.parties import Calls
 from ledger.receipts import MEDIA_TYPE, receipt_bytes
 
 router = APIRouter(include_in_schema=False, prefix="/console/partner")
 SOON_MS: Final = 30 * 86_400_000
 EVENTS: Final = 50
+REPORTS: Final = 50
+FINDINGS: Final = 50
+UNACKNOWLEDGED: Final = 50
 INDEX_DIGITS: Final = 16
 
 
@@ -33,8 +38,9 @@ def _name_of(partner: PartnerDesk, participant: str | None) -> str:
 
 def _by_reason(calls: Calls) -> list[tuple[str, int]]:
     """Refusals by reason, in the order of the checks."""
-    counted = Counter(reason for call in calls.rows if call.refused for reason in call.reasons)
-    return [(reason.value, counted[reason.value]) for reason in Reason if counted[reason.value]]
+    counted = Counter(reason for call in calls.rows if call.refused for reason in reasons_of(call.outcome))
+    names = (*(reason.value for reason in Reason), *ASSERTED)
+    return [(name, counted[name]) for name in names if counted[name]]
 
 
 @router.get("")
@@ -87,7 +93,8 @@ def calls(partner: Partner, show: Literal["refused", "all"] = "refused", before:
     page = partner.own.calls(partner.id, partner.side, before=before)
     rows = [call for call in page.rows if call.act.startswith("access.") and (show == "all" or call.refused)]
     return partner.desk.render(
-        "console/calls.html", partner=partner, page=page, rows=rows, show=show, before=before, reasons=_by_reason(page),
+        "console/calls.html", partner=partner, page=page, rows=rows, show=show, before=before,
+        reasons_of=reasons_of, reasons=_by_reason(page),
         name_of=lambda participant: _name_of(partner, participant),
     )  # fmt: skip
 
@@ -136,6 +143,26 @@ def receipt_file(partner: Partner, index: Place) -> Response:
 def _own_receipt(partner: PartnerDesk, index: int) -> Recorded:
     """A receipt that the partner may see. Raises NotFound."""
     return partner.desk.office.ledger.records.receipt_for(partner.id, index)
+
+
+@router.get("/deliveries")
+def deliveries(partner: Partner, after: int = Query(-1, ge=-1, le=2**53)) -> Response:
+    """What does not fit between both sides of an access, and which events the partner has not acknowledged."""
+    ledger = partner.desk.office.ledger
+    events = EventQueries(ledger.store, ledger.keystore)
+    found = ledger.reconciliation.findings(partner.id, open_only=True, after=after, limit=FINDINGS)
+    return partner.desk.render(
+        "console/deliveries.html", partner=partner, found=found, older=found[-1].key if len(found) == FINDINGS else None,
+        waiting=events.open_for(partner.id, UNACKNOWLEDGED), endpoint=events.endpoint(partner.id),
+    )  # fmt: skip
+
+
+@router.get("/reports")
+def reports(bank: Holder, before: Place | None = None) -> Response:
+    """What the bank's customers did not expect, in their own words, newest first."""
+    listed = bank.desk.office.store.inbox.reports_to(bank.id, before=before, limit=REPORTS)
+    older = listed[-1].made_at if len(listed) == REPORTS else None
+    return bank.desk.render("console/reports.html", partner=bank, listed=listed, older=older)
 
 
 @router.get("/keys")

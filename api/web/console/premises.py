@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import make_url
 
 from api.slots import highwater_files
-from ledger.errors import Corrupt
+from ledger.errors import Corrupt, LedgerError
 from ledger.highwater import HighWater
+from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
 
 if TYPE_CHECKING:
@@ -37,12 +38,22 @@ class HighMark:
     mark: Mark
 
 
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """How many entries the newest backup holds, and when (ms) it was left."""
+
+    size: int
+    at: int
+
+
 @dataclass(frozen=True)
 class Premises:
     """Where this node keeps what it keeps."""
 
     databases: dict[str, str]
     highwater_dir: Path
+    backup_file: Path
+    """Where the operator's backup leaves the checkpoint that it holds (docs/operating.md)."""
 
     @classmethod
     def of(cls, settings: Settings) -> Premises:
@@ -51,7 +62,7 @@ class Premises:
         urls = {
             "log": settings.database_url, "keys": settings.keystore_url, "tokens": settings.token_store_url, "pages": pages,
         }  # fmt: skip
-        return cls(urls, settings.highwater_dir)
+        return cls(urls, settings.highwater_dir, settings.state_dir / "backup.checkpoint")
 
     def stored(self) -> list[Stored]:
         """Sizes of the database files; databases on a server are not listed."""
@@ -64,6 +75,14 @@ class Premises:
             if url.get_backend_name() == "sqlite" and url.database and Path(url.database).exists():
                 files = [Path(url.database), Path(f"{url.database}-wal")]
                 yield Stored(name, sum(file.stat().st_size for file in files if file.exists()))
+
+    def backup(self, vkey: VerifierKey) -> Backup | None:
+        """The newest backup as it says itself: a checkpoint that this log signed; None when there is no word of one."""
+        try:
+            text, written = self.backup_file.read_text(), self.backup_file.stat().st_mtime
+            return Backup(open_checkpoint(text, vkey).size, int(written * 1000))
+        except (OSError, UnicodeDecodeError, LedgerError):
+            return None
 
     def marks(self, vkey: VerifierKey, size: int) -> list[HighMark]:
         """The high-water files of this machine against a database of `size` entries."""

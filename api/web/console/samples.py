@@ -38,6 +38,7 @@ _RECIPIENT: Final = """\
         terms = make_terms(
             holder=sys.argv[1], recipient=ledger.participant, permissions=["ReadAccountsBasic", "ReadBalances"],
             purpose="budgeting", purpose_text="Budget planning", notice=b"What we showed the customer.",
+            separate_consents=["provision", "sensitive"],  # data of grade 3: the customer is asked for each by itself
         )
         consent_id = str(uuid.uuid4())
         asked = await ledger.request_consent(consent_id, terms)

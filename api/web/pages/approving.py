@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -15,19 +15,36 @@ from msgspec import structs
 from api.web.agent import Account, Authorisation
 from api.web.customer import Connection
 from api.web.desk import Customer, CustomersForm, Desk
+from api.web.pages.erasing import withdraw_erasure
 from api.web.pages.signin import PASSKEY_SCA
 from api.web.pages.stopping import STOPPED, take_step
 from api.web.passkeys import PasskeyRefused, consent_challenge, signed_terms
-from api.web.people import Draft, Sca
-from api.web.terms import agreement, changes, lines_of
+from api.web.people import Draft, Sca, SeparateDraft
+from api.web.terms import agreement, changes, lines_of, plain_text, separate_text
+from api.web.words import Words
 from ledger.canonical import b64u
-from ledger.consent.state import Status
+from ledger.consent.state import BEFORE, Status
 from ledger.entries.assertion import SignedTerms
+from ledger.entries.payload import SeparateConsent
 from ledger.entries.terms import Terms
 from ledger.errors import IllegalTransition, NotFound
 
 router = APIRouter(include_in_schema=False, prefix="/my/approve")
 DRAFT_MS: Final = 10 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class SeparateWords:
+    """A separate consent as it stands beside its control."""
+
+    kind: str
+    opening: str
+    says: list[tuple[str, str]]
+    closing: str
+
+    def text(self, words: Words) -> str:
+        """The same as plain lines, whose SHA-256 the authorisation brings."""
+        return plain_text(words, self.opening, self.says, self.closing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +54,42 @@ class Question:
     connection: Connection
     terms: Terms
     version: int
-    approvals: int
-    """How many people have agreed so far."""
-    before: Terms | None
+    authorisers: tuple[str, ...]
+    """Who has agreed so far."""
+    before: Terms | None = None
     """The terms in force, when this is a change."""
+    waiting: tuple[str, ...] = ()
+    """Joint accounts of a connection in force that need one more yes: then it is about these only."""
 
     @property
     def terms_hash(self) -> str:
         """What an authorisation names."""
         return b64u(self.terms.hash())
 
+    @property
+    def agreed(self) -> bool:
+        """Whether she is one of those who agreed."""
+        return self.connection.me != "" and self.connection.me in self.authorisers
+
+    @property
+    def kind(self) -> Literal["new", "change", "more"]:
+        """What sort of question it is."""
+        if self.before is not None:
+            return "change"
+        return "more" if self.waiting else "new"
+
 
 def _question(desk: Desk, consent_id: str) -> Question:
     """The open question of a consent. Raises NotFound when there is none for her."""
     found = desk.dealings.request(consent_id)
     consent = found.consent
-    if found.status in {Status.AWAITING, Status.PARTIAL}:
-        return Question(found, consent.terms, consent.version, len(consent.authorisers), None)
     if found.is_live and consent.pending is not None:
         pending = consent.pending
-        return Question(found, pending.terms, consent.version + 1, len(pending.authorisers), consent.terms)
+        return Question(found, pending.terms, consent.version + 1, pending.authorisers, consent.terms)
+    if found.is_live and not consent.is_complete:
+        return Question(found, consent.terms, consent.version, consent.authorisers)
+    if found.is_live and consent.waiting:
+        return Question(found, consent.terms, consent.version, consent.authorisers, waiting=consent.waiting)
     raise NotFound("there is nothing to answer: this request was answered, withdrawn or has ended")
 
 
@@ -69,42 +102,70 @@ def ask(desk: Customer, consent: str) -> Response:
     return _ask(desk, question)
 
 
+def _offered(desk: Desk, question: Question) -> tuple[Account, ...]:
+    """The accounts that she can give: where joint ones wait for her yes, these."""
+    mine = desk.agent.accounts(desk.person, question.connection.consent.consent_id)
+    return tuple(one for one in mine if one.reference in question.waiting) if question.waiting else mine
+
+
+def _separate(desk: Desk, question: Question) -> list[SeparateWords]:
+    """Each separate consent that the terms name, in words."""
+    terms = question.terms
+    said = [
+        separate_text(
+            desk.words, terms, kind, recipient=question.connection.recipient, holder=desk.dealings.name_of(terms.holder),
+            contact=desk.office.contacts.get(terms.recipient, ""),
+        )
+        for kind in terms.separate_consents
+    ]  # fmt: skip
+    return [SeparateWords(kind, *words) for kind, words in zip(terms.separate_consents, said, strict=True)]
+
+
 def _ask(desk: Desk, question: Question, problem: str = "", status: int = 200) -> Response:
     consent = question.connection.consent
-    accounts = desk.agent.accounts(desk.person, consent.consent_id)
+    accounts = _offered(desk, question)
+    alone = question.kind == "new" and question.terms.authorisers_required == 1 and any(one.joint for one in accounts)
     return desk.render(
         "approve.html", status, question=question, one=question.connection, accounts=accounts, problem=problem,
-        chosen=set(consent.accounts) if question.before is not None else set(),
+        chosen=set(consent.accounts) if question.before is not None else set(), separate=_separate(desk, question),
         lines=lines_of(desk.words, question.terms), clusters=desk.words.clusters(question.terms.permissions),
-        changed=changes(desk.words, question.before, question.terms) if question.before is not None else [],
+        changed=changes(desk.words, question.before, question.terms) if question.before is not None else [], alone=alone,
     )  # fmt: skip
 
 
 @router.post("/review")
 def choose(sent: CustomersForm) -> Response:
-    """The accounts are chosen: keep what she is about to agree to."""
+    """The accounts are chosen, the separate consents are ticked: keep what she is about to agree to."""
     desk = sent.desk
     question = _question(desk, sent.text("consent"))
-    consent_id = question.connection.consent.consent_id
-    mine = {account.reference: account for account in desk.agent.accounts(desk.person, consent_id)}
+    mine = {account.reference: account for account in _offered(desk, question)}
     chosen = tuple(mine[reference] for reference in sorted(set(sent.texts("account"))) if reference in mine)
     if not chosen:
         return _ask(desk, question, desk.words.t("approve.choose.problem"), 422)
+    separate, ticked = _separate(desk, question), set(sent.texts("separate"))
+    if not ticked.issuperset(one.kind for one in separate):
+        return _ask(desk, question, desk.words.t("separate.problem"), 422)
+    alone = bool(sent.text("alone")) and question.kind == "new" and question.terms.authorisers_required == 1
     draft = Draft(
-        consent_id, question.version, question.terms_hash, tuple(account.reference for account in chosen),
-        desk.words.language, _text(desk, question, chosen), b64u(os.urandom(32)), desk.now,
+        question.connection.consent.consent_id, question.version, question.terms_hash,
+        tuple(account.reference for account in chosen), desk.words.language,
+        _text(desk, question, chosen, alone=alone), b64u(os.urandom(32)), desk.now,
+        joint_accounts=() if alone else tuple(account.reference for account in chosen if account.joint),
+        separate=tuple(SeparateDraft(one.kind, one.text(desk.words), desk.now // 1000) for one in separate),
+        suppress_notify=alone,
     )  # fmt: skip
     desk.change(draft=draft)
     return desk.redirect("/my/approve/review")
 
 
-def _text(desk: Desk, question: Question, chosen: tuple[Account, ...]) -> str:
+def _text(desk: Desk, question: Question, chosen: tuple[Account, ...], *, alone: bool) -> str:
     return agreement(
         desk.words,
         question.terms,
         recipient=question.connection.recipient,
         holder=desk.dealings.name_of(question.terms.holder),
         accounts=[account.label for account in chosen],
+        alone=alone,
     )
 
 
@@ -155,21 +216,26 @@ def agree(sent: CustomersForm) -> Response:
     wish = Authorisation(
         consent_id=draft.consent_id, version=draft.version, terms_hash=draft.terms_hash, recipient=question.terms.recipient,
         accounts=draft.accounts, sca=structs.replace(sca, at=min(sca.at, desk.now // 1000)),
+        joint_accounts=draft.joint_accounts, acting_role=desk.person.acting_role, suppress_notify=draft.suppress_notify,
+        separate_consents=tuple(
+            SeparateConsent(one.given_at, one.kind, b64u(sha256(one.text.encode()).digest())) for one in draft.separate
+        ),
     )  # fmt: skip
     by_holder = desk.agent.authorise(desk.person, wish)
     desk.office.ledger.record(by_holder.statement, companion=by_holder.companion, assertion=assertion)
     desk.change(draft=None)
     desk.office.store.forget_request(desk.person, draft.consent_id)
+    withdraw_erasure(desk)
     key = desk.dealings.key_of(draft.consent_id)
     return desk.redirect("/my/connections" if key is None else f"/my/connections/{key}?done=agreed")
 
 
 @router.post("/decline")
 def decline(sent: CustomersForm) -> Response:
-    """She says no. A change that is declined is left alone: the terms in force go on."""
+    """She says no. A change or a joint account that is declined is left alone: what is in force goes on."""
     desk = sent.desk
     question = _question(desk, sent.text("consent"))
-    if question.before is None:
+    if question.kind == "new" and question.connection.status in BEFORE:
         take_step(desk, question.connection, "consent.reject", STOPPED)
     desk.office.store.forget_request(desk.person, question.connection.consent.consent_id)
-    return desk.render("declined.html", one=question.connection, change=question.before is not None)
+    return desk.render("declined.html", one=question.connection, change=question.kind != "new")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, Literal, assert_never
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.web.customer import PAGE, SCANNED, Connection, Dealings, Event, Show, Tab, joined
+from api.web.customer import PAGE, SCANNED, Connection, Dealings, Tab
 from api.web.desk import Customer, Desk
+from api.web.happened import Event, Show, joined
 from api.web.pictures import days, life
 from api.web.terms import changes, lines_of
 from ledger.consent.state import Status
@@ -17,7 +19,12 @@ from ledger.entries.terms import Terms
 from ledger.errors import NotFound
 
 router = APIRouter(include_in_schema=False, prefix="/my/connections")
-FIRST_EVENTS = 20
+FIRST_EVENTS: Final = 20
+SEARCHED: Final = 4
+"""From how many connections on a list offers to search it."""
+NEVER: Final = 2**63
+Sort = Literal["newest", "name", "ending"]
+SORTS: Final[tuple[Sort, ...]] = ("newest", "name", "ending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +45,11 @@ class Version:
 
 
 @router.get("")
-def connections(desk: Customer, tab: Tab = "active", page: int = Query(0, ge=0, le=1000), after: int = -1) -> Response:
-    """All connections, what waits for her on top."""
+def connections(
+    desk: Customer, tab: Tab = "active", page: int = Query(0, ge=0, le=1000), after: int = -1,
+    q: str = Query("", max_length=100), sort: Sort = "newest",
+) -> Response:  # fmt: skip
+    """All connections, what waits for her on top; found by name or purpose, in the order that she likes."""
     dealings = desk.dealings
     listed, more = dealings.connections(after)
     tabs: dict[str, list[Connection]] = {"active": [], "action": [], "ended": []}
@@ -47,13 +57,34 @@ def connections(desk: Customer, tab: Tab = "active", page: int = Query(0, ge=0, 
         for name in connection.tabs(desk.now):
             tabs[name].append(connection)
     opened = _opened_requests(desk, dealings, listed)
-    shown = tabs[tab][page * PAGE : (page + 1) * PAGE]
+    found = _sorted([one for one in tabs[tab] if _is_about(desk, one, q)], sort)
+    shown = found[page * PAGE : (page + 1) * PAGE]
     cards = [Card(one, dealings.last_access(one), desk.account_labels(one)) for one in shown]
     live = [one for one in tabs["active"] if one.status is Status.ACTIVE]
     return desk.render(
         "connections.html", tab=tab, tabs=tabs, cards=cards, page=page, opened=opened, live=live[:PAGE], more=more,
-        pages=-(-len(tabs[tab]) // PAGE), waiting=[one for one in tabs["action"] if one.waits],
+        pages=-(-len(found) // PAGE), q=q, sort=sort, sorts=SORTS, many=len(listed) >= SEARCHED,
+        mapped={name for one in live for name, _ in desk.words.clusters(one.consent.terms.permissions)},
+        waiting=[one for one in tabs["action"] if one.waits],
     )  # fmt: skip
+
+
+def _is_about(desk: Desk, one: Connection, wanted: str) -> bool:
+    """Whether the partner's name or the purpose holds what she looks for."""
+    text = f"{one.recipient}\n{desk.words.purpose(one.consent.terms)}"
+    return wanted.strip().casefold() in text.casefold()
+
+
+def _sorted(found: list[Connection], sort: Sort) -> list[Connection]:
+    match sort:
+        case "newest":
+            return found
+        case "name":
+            return sorted(found, key=lambda one: one.recipient.casefold())
+        case "ending":
+            return sorted(found, key=lambda one: one.consent.terms.expires_at or NEVER)
+        case _:
+            assert_never(sort)
 
 
 def _opened_requests(desk: Desk, dealings: Dealings, listed: list[Connection]) -> list[Connection]:
@@ -91,11 +122,14 @@ def connection(desk: Customer, key: int, done: str = "") -> Response:
     return desk.render(
         "connection.html", one=found, done=done if done in {"agreed", "resumed", "paused"} else "",
         lines=lines_of(desk.words, found.consent.terms), clusters=desk.words.clusters(found.consent.terms.permissions),
-        accounts=[desk.account_label(reference, labels) for reference in found.consent.accounts],
+        accounts=[(one, desk.account_label(one, labels), one in found.consent.waiting)
+                  for one in sorted({*found.consent.accounts, *found.consent.waiting})],
+        rules=desk.office.ledger.registry.purposes.get(found.consent.terms.purpose.code),
         versions=_versions(desk, steps)[::-1], life=life(start, end, desk.now), started=start,
         days=days(newest, desk.now, desk.words.zone), rows=joined(newest)[:5], length=length, labels=labels,
         others=_earlier(dealings, found), last=next((e for e in reversed(newest) if e.is_access), None),
         waits=found.waits, cut=length > SCANNED + FIRST_EVENTS,
+        opened=desk.office.disclosures.of_chain(desk.office.ledger.records, found.chain, key),
     )  # fmt: skip
 
 
@@ -125,10 +159,13 @@ def _earlier(dealings: Dealings, found: Connection) -> list[Connection]:
 
 
 @router.get("/{key}/history")
-def history(desk: Customer, key: int, before: int | None = None, show: Show = "all") -> Response:
-    """Everything that happened under one connection, newest first."""
+def history(
+    desk: Customer, key: int, before: int | None = None, show: Show = "all", account: str = Query("", max_length=128)
+) -> Response:
+    """Everything that happened under one connection, newest first; all accounts, or reads of one."""
     found = desk.dealings.connection(key)
-    page = desk.dealings.history(found, before=before, show=show)
+    page = desk.dealings.history(found, before=before, show=show, account=account)
     return desk.render(
-        "history.html", one=found, history=page, show=show, before=before, labels=desk.labels(found.consent.consent_id)
-    )
+        "history.html", one=found, history=page, show=show, before=before, account=account,
+        opened=desk.office.disclosures.known(), labels=desk.labels(found.consent.consent_id),
+    )  # fmt: skip

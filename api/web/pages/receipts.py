@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.desk import Customer, CustomersForm
-from api.web.store import Report
+from api.web.inbox import Report, new_number
+from api.web.terms import lines_of
 from ledger.errors import NotPermitted
 from ledger.receipts import MEDIA_TYPE, receipt_bytes
 
@@ -32,11 +32,13 @@ def receipts(desk: Customer) -> Response:
 def receipt(desk: Customer, index: int) -> Response:
     """One receipt in words, for reading and printing."""
     event = desk.dealings.receipt(index)
-    consent_id = event.recorded.consent_id
+    consent_id, terms = event.recorded.consent_id, getattr(event.says, "terms", None)
     return desk.render(
         "receipt.html", event=event, labels=desk.labels(consent_id) if consent_id else {},
         key=desk.dealings.key_of(consent_id) if consent_id else None, vkey=desk.office.ledger.vkey.format(),
-        reports=desk.office.store.reports_about(desk.person, index), name_of=desk.dealings.name_of,
+        reports=desk.office.store.inbox.reports_about(desk.person, index),
+        name_of=desk.dealings.name_of, opened=desk.office.disclosures.of_entry(index), terms=terms,
+        lines=lines_of(desk.words, terms) if terms is not None else [],
     )  # fmt: skip
 
 
@@ -64,10 +66,10 @@ def report(sent: CustomersForm, index: int) -> Response:
     """Keep the report for the bank's staff, under a number she can quote. Raises NotPermitted beyond a bound."""
     desk = sent.desk
     event = desk.dealings.receipt(index)
-    if desk.office.store.count_reports(desk.person, desk.now - DAY_MS) >= REPORTS_A_DAY:
+    if desk.office.store.inbox.count_reports(desk.person, desk.now - DAY_MS) >= REPORTS_A_DAY:
         raise NotPermitted("you have sent many reports today; your bank has them, please call it if it is urgent")
-    made = Report(os.urandom(5).hex().upper(), index, sent.text("words", 1_000), desk.now)
-    desk.office.store.add_report(desk.person, made)
+    made = Report(new_number(), index, sent.text("words", 1_000), desk.now)
+    desk.office.store.inbox.add_report(desk.person, made)
     consent_id = event.recorded.consent_id
     key = desk.dealings.key_of(consent_id) if consent_id else None
     return desk.render("report.html", event=event, name_of=desk.dealings.name_of, key=key, sent=made)

@@ -8,8 +8,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.agent import Step
-from api.web.customer import Connection, Event
+from api.web.customer import Connection
 from api.web.desk import Customer, CustomersForm, Desk
+from api.web.happened import Event
 from ledger.consent.state import Status
 from ledger.errors import IllegalTransition
 from ledger.planning.commands import Recorded

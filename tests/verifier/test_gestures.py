@@ -1,0 +1,167 @@
+"""A customer's own signature in a whole log: an honest one stands, any other refutes the consent that rests on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.verifier.forge import HOLDER, Json, World, b64u, encode, sha, terms_hash
+from tests.verifier.test_bundles import audit
+from verifier.errors import Code
+
+RP, ORIGIN = "bank.example", "https://bank.example"
+SUBJECT = "s" * 22
+
+
+class Passkey:
+    """A device that says yes to anything, and can be told to lie."""
+
+    def __init__(self, name: str) -> None:
+        self.id = b64u(sha(name.encode()))
+        self.key = ec.derive_private_key(int.from_bytes(sha(name.encode())) >> 2, ec.SECP256R1())
+
+    @property
+    def cose(self) -> str:
+        x, y = (
+            part.to_bytes(32)
+            for part in (self.key.public_key().public_numbers().x, self.key.public_key().public_numbers().y)
+        )
+        return b64u(bytes.fromhex("a5010203262001215820") + x + b"\x22\x58\x20" + y)
+
+    def agree(self, consent_id: str, terms: Json, accounts: list[str], *, flags: int = 0x05) -> Json:
+        """The record of a gesture over these terms. `flags`: 0x01 user present, 0x04 user verified."""
+        signed = {
+            "accounts_hash": b64u(sha(b"consent-ledger/v1/accounts\0" + encode({"accounts": sorted(accounts)}))),
+            "act": "consent.authorise", "consent_id": consent_id, "locale": "en", "terms_hash": terms_hash(terms),
+            "text_hash": b64u(sha(b"what was shown")),
+        }  # fmt: skip
+        nonce = sha(consent_id.encode())
+        challenge = b64u(sha(b"consent-ledger/v1/challenge\0" + nonce + encode(signed)))
+        told = {"type": "webauthn.get", "challenge": challenge, "origin": ORIGIN, "crossOrigin": False}
+        client = json.dumps(told).encode()
+        authenticator = hashlib.sha256(RP.encode()).digest() + bytes([flags]) + (7).to_bytes(4)
+        signature = self.key.sign(authenticator + sha(client), ec.ECDSA(hashes.SHA256()))
+        return {
+            "authenticator_data": b64u(authenticator), "client_data": b64u(client), "credential_id": self.id,
+            "nonce": b64u(nonce), "origin": ORIGIN, "rp_id": RP, "signature": b64u(signature), "signed": signed,
+        }  # fmt: skip
+
+
+class Signing(World):
+    """A world in which a customer has a passkey and signs what she agrees to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open()
+        self.passkey = Passkey("enrolled")
+        self.enrol(self.passkey)
+
+    def enrol(self, key: Passkey, act: str = "subject.enrol") -> None:
+        more: Json = {"reason": "lost"}
+        if act == "subject.enrol":
+            more = {"public_key": key.cose, "rp_id": RP, "sca": {"acr": "sca", "amr": ["otp"], "at": self.time // 1000}}
+        payload = self.payload(HOLDER, act, credential_id=key.id, subject=SUBJECT, **more)
+        self.submit(payload, None, kind="subject", name=f"subject:{HOLDER}:{SUBJECT}")
+        self.tick()
+
+    def signed_consent(self, make: Callable[[str, Json, list[str]], Json] | None = None) -> int:
+        """A consent with a passkey record, by default an honest one; the index of its authorisation."""
+        consent_id, accounts = self.request(), [self.reference()]
+        terms = self.consents[consent_id]["terms"]
+        record = (make or self.passkey.agree)(consent_id, terms, accounts)
+
+        def beside(_index: int, evidence: Json) -> None:
+            if evidence["act"] == "consent.authorise":
+                evidence["assertion"] = record
+
+        self.bend_evidence = beside
+        index = self.authorise(consent_id, accounts)
+        self.bend_evidence = None
+        self.tick()
+        return index
+
+
+def altered(world: Signing) -> int:
+    def make(*about: object) -> Json:
+        record = world.passkey.agree(*about)  # type: ignore[arg-type]
+        client = record["client_data"]
+        return record | {"client_data": client[:-2] + ("A" if client[-2] != "A" else "E") + client[-1]}
+
+    return world.signed_consent(make)
+
+
+def reused(world: Signing) -> int:
+    kept: list[Json] = []
+
+    def keep(*about: object) -> Json:
+        kept.append(world.passkey.agree(*about))  # type: ignore[arg-type]
+        return kept[0]
+
+    world.signed_consent(keep)
+    return world.signed_consent(lambda *_: kept[0])
+
+
+def reused_for_other_accounts(world: Signing) -> int:
+    return world.signed_consent(lambda consent_id, terms, _: world.passkey.agree(consent_id, terms, ["x" * 22]))
+
+
+def not_enrolled(world: Signing) -> int:
+    return world.signed_consent(Passkey("a stranger's").agree)
+
+
+def enrolled_too_late(world: Signing) -> int:
+    late = Passkey("late")
+    index = world.signed_consent(late.agree)
+    world.enrol(late)
+    return index
+
+
+def removed_before(world: Signing) -> int:
+    world.enrol(world.passkey, "subject.unenrol")
+    return world.signed_consent()
+
+
+def under_anothers_id(world: Signing) -> int:
+    stranger = Passkey("a stranger's")
+    return world.signed_consent(lambda *about: stranger.agree(*about) | {"credential_id": world.passkey.id})
+
+
+def unverified(world: Signing) -> int:
+    return world.signed_consent(lambda *about: world.passkey.agree(*about, flags=0x01))
+
+
+def test_a_consent_that_the_customer_signed_is_valid(tmp_path: Path) -> None:
+    world = Signing()
+    world.signed_consent()
+    found = audit(world.files(), world, tmp_path)
+    assert [str(defect) for defect in found.findings.defects] == []
+    assert found.verdict is Code.VALID
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        altered,
+        reused,
+        reused_for_other_accounts,
+        not_enrolled,
+        enrolled_too_late,
+        removed_before,
+        under_anothers_id,
+        unverified,
+    ],
+    ids=lambda lie: lie.__name__,
+)
+def test_a_consent_under_any_other_passkey_record_is_refuted(lie: Callable[[Signing], int], tmp_path: Path) -> None:
+    world = Signing()
+    world.signed_consent()
+    index = lie(world)
+    found = audit(world.files(), world, tmp_path)
+    assert found.verdict is not Code.VALID
+    assert index in {one.place.index for one in found.findings.defects if one.code is Code.CONSENT_INVALID}
