@@ -37,14 +37,15 @@ from api.routes import (
     witnesses,
 )
 from api.standards.dialects import Dialect, dialect_for
+from api.standards.receipts.routes import router as receipts_for_people
 from api.standards.served import DIALECTS, STANDARDS
 from api.web import mount
 from api.wire import App, Receive, Scope, Send, problem_reply, visit_of
 from ledger.errors import LedgerError
 
 ROUTERS = (
-    submissions.router, consents.router, receipts.router, log.router, participants.router, events.router, bundles.router,
-    tokens.router, operations.router, witnesses.router, reconciliation.router,
+    submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
+    events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ import msgspec
 
 import migrations
 from api.events.delivery import Push
-from api.events.sender import EventSender
+from api.events.sender import EventSender, Outward
 from api.events.tokens import EventTokens
 from api.reconciling import Reporter
 from api.settings import Settings, is_loopback
@@ -19,9 +19,14 @@ from api.slots import Slot, claim_slot, highwater_files
 from api.standards.berlin.succession import Succession
 from api.standards.gateway import Gateway
 from api.standards.notes import Notes
+from api.standards.notices import OutwardNotices
 from api.standards.office import Office
+from api.standards.receipts.subject import Contact, read_contacts
+from api.tokens.clients import Clients
 from api.tokens.external import ExternalIssuers
+from api.tokens.grants import Grants
 from api.tokens.guard import TokenGuard
+from api.tokens.introspection import Introspection
 from api.tokens.keys import TokenSigner, read_key_set
 from api.tokens.once import Once
 from api.tokens.service import TokenService
@@ -48,9 +53,13 @@ class Events:
     queries: EventQueries
     tokens: EventTokens
 
-    def sender(self, *, development: bool, also: Callable[[Notice], None] | None = None) -> EventSender:
-        """One that sends; several may exist, and one at a time works. `also`: see EventSender."""
-        return EventSender(self.queries, self.store, self.tokens, lambda: Push(development=development), also=also)
+    def sender(
+        self, *, development: bool, also: Callable[[Notice], None] | None = None, outward: Outward | None = None
+    ) -> EventSender:
+        """One that sends; several may exist, and one at a time works. `also`, `outward`: see EventSender."""
+        return EventSender(
+            self.queries, self.store, self.tokens, lambda: Push(development=development), also=also, outward=outward
+        )
 
 
 @dataclass(eq=False)
@@ -60,9 +69,14 @@ class Node:
     settings: Settings
     ledger: Ledger
     tokens: TokenService
+    clients: Clients
+    introspection: Introspection
+    grants: Grants
     guard: TokenGuard
     once: Once
     events: Events
+    contacts: Mapping[str, Contact]
+    """By participant id: how parties are reached, for receipts that people read."""
     policy: Policy
     """Whose cosignatures make a checkpoint witnessed."""
     witnessed: WitnessedQueries
@@ -130,8 +144,11 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
         _check_all_highwater_files(settings, ledger)
         node = equip(settings, ledger, slot)
         if serves and settings.events_enabled:
-            also = None if node.office is None else Succession(node.office, ledger.records)
-            node.sender = node.events.sender(development=settings.web.environment == "development", also=also)
+            node.sender = node.events.sender(
+                development=settings.web.environment == "development",
+                also=None if node.office is None else Succession(node.office, ledger.records),
+                outward=None if node.office is None else OutwardNotices(node.office.gateway),
+            )
         if serves:
             node.asker = node.ask_witnesses()
             node.reporter = Reporter(ledger)
@@ -151,7 +168,10 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     def registry() -> Registry:
         return ledger.registry
 
-    tokens = TokenService(issuer, signer, once, registry, operator_keys, lifetime=settings.access_token_seconds)
+    clients = Clients(issuer, once, registry, operator_keys)
+    grants = Grants(ledger.records.consent, registry)
+    tokens = TokenService(issuer, signer, once, registry, clients, grants, lifetime=settings.access_token_seconds)
+    introspection = Introspection(issuer, signer, once, clients, grants)
     guard = TokenGuard(issuer, signer, once, registry, ExternalIssuers(settings.external_issuers))
     events = Events(
         EventStore(settings.database_url),
@@ -163,9 +183,13 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         settings,
         ledger,
         tokens,
+        clients,
+        introspection,
+        grants,
         guard,
         once,
         events,
+        read_contacts(settings.contacts_file),
         policy,
         WitnessedQueries(ledger.store, policy),
         slot,

@@ -38,7 +38,10 @@ TAGS: Final = {
     "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
     "reconciliation": "Where the decision, the release and the receipt of an access do not agree.",
     "bundles": "The whole log to take home.",
+    "account-aggregator": "India's Account Aggregator messages (docs/standards/india.md).",
     "berlin-group": "Account information consents as NextGenPSD2 words them, errors too (docs/standards/berlin.md).",
+    "consumer-data-right": "Arrangements as Australia's Consumer Data Right words them (docs/standards/cdr.md).",
+    "open-finance-brasil": "Consents as Open Finance Brasil words them (docs/standards/brazil.md).",
     "uk-open-banking": "Consents and events as the UK's Open Banking words them, errors too (docs/standards/uk.md).",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",
@@ -65,7 +68,10 @@ _RENAMED: Final = {
     "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
     "StepReply": "ExplainedStep", "FindingReply": "Finding", "FindingsReply": "Findings",
 }  # fmt: skip
-_STANDARDS: Final = {"uk-open-banking": "uk", "berlin-group": "berlin"}
+_STANDARDS: Final = {
+    "account-aggregator": "india", "berlin-group": "berlin", "consumer-data-right": "cdr", "open-finance-brasil": "brazil",
+    "uk-open-banking": "uk",
+}  # fmt: skip
 """Tags whose operations speak a standard, and the name of its words."""
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
@@ -236,13 +242,43 @@ _OURS: Final[dict[str, Any]] = {
             "client_assertion": {"type": "string", "description": "A JWT signed by a client key."},
             "scope": {"type": "string", "description": "Some of one's scopes, separated by spaces. Default: all."},
             "client_id": {"type": "string"},
+            "authorization_details": {
+                "type": "string", "description": "Instead of `scope`: a JSON list of one object of type `account_information` "
+                "(RFC 9396) that names a consent.",
+            },
+        },
+    },
+    "IntrospectionRequest": {
+        "type": "object", "required": ["token", "client_assertion_type", "client_assertion"],
+        "properties": {
+            "token": {"type": "string"}, "token_type_hint": {"type": "string"},
+            "client_assertion_type": {"const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+            "client_assertion": {"type": "string", "description": "A JWT signed by a client key."},
+            "client_id": {"type": "string"},
+        },
+    },
+    "Introspection": {
+        "type": "object", "description": "RFC 7662 §2.2; `active`: false stands alone.", "required": ["active"],
+        "properties": {
+            "active": {"type": "boolean"}, "client_id": {"type": "string"}, "exp": {"type": "integer"},
+            "grant_id": {"type": "string"}, "authorization_details": {"type": "array", "items": {"type": "object"}},
+            "cdr_arrangement_id": {"type": "string"}, "sharing_expires_at": {"type": "integer"},
+        },
+    },
+    "Grant": {
+        "type": "object", "required": ["scopes", "claims", "authorization_details"],
+        "properties": {
+            "scopes": {"type": "array", "items": {"type": "object"}}, "claims": {"type": "array", "items": {"type": "string"}},
+            "authorization_details": {"type": "array", "items": {"type": "object"}},
         },
     },
     "Token": {
-        "type": "object", "required": ["access_token", "token_type", "expires_in", "scope"],
+        "type": "object", "required": ["access_token", "token_type", "expires_in"],
         "properties": {
             "access_token": {"type": "string"}, "token_type": {"const": "DPoP"}, "expires_in": {"type": "integer"},
-            "scope": {"type": "string"},
+            "scope": {"type": "string", "description": "Of a token for this ledger."},
+            "grant_id": {"type": "string", "description": "Of a token for one consent: the consent."},
+            "authorization_details": {"type": "array", "items": {"type": "object"}},
         },
     },
 }  # fmt: skip

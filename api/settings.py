@@ -122,6 +122,10 @@ class Settings(BaseSettings):
     events_enabled: bool = True
     """Tell the parties of a consent what happens to it (docs/events.md). One process at a time does so for each database."""
 
+    contacts_file: Path | None = None
+    """How holders and recipients are reached, for receipts that people read: a JSON object by participant id
+    (docs/standards/receipts.md). Without it receipts say «not stated»."""
+
     web: WebSettings = WebSettings()
     """The pages for people: `CONSENT_LEDGER_WEB__…` (docs/people.md)."""
 

@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import httpx
@@ -23,6 +24,17 @@ WHOLE_SECONDS: Final = 10.0
 STEP_SECONDS: Final = 5.0
 ANSWER_LIMIT: Final = 4096
 _CODE: Final = re.compile(r"[a-z][a-z_]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent: a security event token, or the same news in the words of an outward standard."""
+
+    body: bytes
+    media_type: str = MEDIA_TYPE
+    headers: tuple[tuple[str, str], ...] = ()
+    acknowledged_by: frozenset[int] = frozenset({202})
+    """HTTP statuses that mean: received, and need not be sent again."""
 
 
 class NotDelivered(Exception):
@@ -61,12 +73,16 @@ class Push:
         await self._transport.aclose()
 
     async def __call__(self, url: str, token: str) -> None:
-        """Returns when the receiver has acknowledged (202). Raises NotDelivered, within ten seconds."""
+        """Push a token: returns when the receiver has acknowledged (202). Raises NotDelivered, within ten seconds."""
+        await self.send(url, Message(token.encode()))
+
+    async def send(self, url: str, message: Message) -> None:
+        """Returns when the receiver has acknowledged. Raises NotDelivered, within ten seconds."""
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
                 endpoint = read_endpoint(url, development=self._development)
                 address = await self._address(endpoint)
-                await self._post(endpoint, address, token)
+                await self._post(endpoint, address, message)
         except (TimeoutError, httpx.TimeoutException):
             raise NotDelivered("timeout", endpoint_is_down=True) from None
         except (InvalidInput, AddressRefused, httpx.InvalidURL, UnicodeError):
@@ -89,21 +105,22 @@ class Push:
             raise NotDelivered("name-unknown", endpoint_is_down=True)
         return str(min(found, key=lambda address: address.version))
 
-    async def _post(self, endpoint: EndpointAddress, address: str, token: str) -> None:
+    async def _post(self, endpoint: EndpointAddress, address: str, message: Message) -> None:
         host = f"[{address}]" if ":" in address else address
         request = httpx.Request(
             "POST",
             f"{endpoint.scheme}://{host}:{endpoint.port}{endpoint.path}",
             headers={
-                "Host": endpoint.authority, "Content-Type": MEDIA_TYPE, "Accept": "application/json", "Connection": "close"
+                "Host": endpoint.authority, "Content-Type": message.media_type, "Accept": "application/json",
+                "Connection": "close", **dict(message.headers),
             },
-            content=token.encode(),
+            content=message.body,
             extensions={"sni_hostname": endpoint.host, "timeout": httpx.Timeout(STEP_SECONDS).as_dict()},
         )  # fmt: skip
         answer = await self._transport.handle_async_request(request)
         try:
             match answer.status_code:
-                case 202:
+                case status if status in message.acknowledged_by:
                     return
                 case 400:
                     raise NotDelivered(_error_of(await _beginning(answer)), endpoint_is_down=False)

@@ -15,11 +15,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
-from api.events.delivery import NotDelivered, Push
+from api.events.delivery import Message, NotDelivered, Push
 from api.events.tokens import EventTokens
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
@@ -48,6 +48,18 @@ def retry_after(attempts: int, chance: float) -> int:
     return int(full * (1 - chance / 2))
 
 
+class Outward(Protocol):
+    """Words events for endpoints that take the messages of an outward standard instead of security event tokens."""
+
+    def speaks_at(self, url: str) -> bool:
+        """Whether this address is one of a standard's."""
+        ...
+
+    def message(self, url: str, notice: Notice, participant: str) -> Message | None:
+        """The message; None when the standard has no word for this event."""
+        ...
+
+
 class EventSender:
     """`start` and `stop` for a server; `turn` and `settle` for whoever wants to see each step."""
 
@@ -61,9 +73,11 @@ class EventSender:
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
         also: Callable[[Notice], None] | None = None,
+        outward: Outward | None = None,
     ) -> None:
         """`push` makes the pusher, on the event loop that will use it; `chance` is the jitter of retries. `also` is shown every
-        notice, in the log's order, at least once; when it raises Unavailable, it is shown the same ones again."""
+        notice, in the log's order, at least once; when it raises Unavailable, it is shown the same ones again. `outward` words
+        events for endpoints that take an outward standard's messages."""
         self._queries = queries
         self._store = store
         self._tokens = tokens
@@ -72,6 +86,7 @@ class EventSender:
         self._clock = clock or SystemClock()
         self._chance = chance
         self._also = also
+        self._outward = outward
         self.name = f"{os.getpid()}-{b64u(os.urandom(9))}"
         self._leased_until = 0
         self._in_work: dict[str, asyncio.Task[None]] = {}
@@ -228,8 +243,12 @@ class EventSender:
             return True
         if self._push is None:
             self._push = self._make_push()
+        message = self._word(due, notice)
+        if message is None:
+            await asyncio.to_thread(self._store.expire, one.participant, one.event_id, "not-for-this-endpoint")
+            return True
         try:
-            await self._push(due.url, self._tokens.token(notice, one.participant, one.first_at))
+            await self._push.send(due.url, message)
         except NotDelivered as failure:
             next_at = self._clock.now() + retry_after(one.attempts + 1, self._chance())
             await asyncio.to_thread(self._store.fail, one.participant, one.event_id, failure.code, next_at)
@@ -239,3 +258,10 @@ class EventSender:
             return not failure.endpoint_is_down
         await asyncio.to_thread(self._store.acknowledge, one.participant, [one.event_id], self._clock.now())
         return True
+
+    def _word(self, due: Due, notice: Notice) -> Message | None:
+        """The message for this endpoint; None when it takes another standard's messages, and that has no word for the event."""
+        one = due.delivery
+        if self._outward is not None and self._outward.speaks_at(due.url):
+            return self._outward.message(due.url, notice, one.participant)
+        return Message(self._tokens.token(notice, one.participant, one.first_at).encode())

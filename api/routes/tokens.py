@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import CLIENT, PUBLIC, NodeHere, serve
+from api.access import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
 from api.documents import answer, body
-from api.tokens.service import FORM, FORM_LIMIT
+from api.tokens.clients import FORM, FORM_LIMIT
 from api.wire import Reply, header, read_body, visit_of
 
 router = APIRouter()
@@ -41,7 +42,8 @@ async def get_token_keys(node: NodeHere) -> Response:
     problems=("bad-request", "invalid-client", "rate-limited", "too-large", "unsupported-media-type", "unavailable"),
 )  # fmt: skip
 async def post_token(request: Request, node: NodeHere) -> Response:
-    """Client credentials (RFC 6749 §4.4) with `private_key_jwt` (RFC 7523) and a `DPoP` header (RFC 9449).
+    """Client credentials (RFC 6749 §4.4), for this ledger's scopes or, with `authorization_details` (RFC 9396), for the data of
+    one active consent at its holder; with `private_key_jwt` (RFC 7523) and a `DPoP` header (RFC 9449).
 
     The assertion is signed by a key registered for `client` use: `iss` = `sub` = the participant id, `aud` = the issuer as one
     text, `exp` at most 60 s ahead, `jti` fresh. Errors carry the member `error` of RFC 6749 §5.2 beside the problem's own.
@@ -50,3 +52,43 @@ async def post_token(request: Request, node: NodeHere) -> Response:
     client, given = await asyncio.to_thread(node.tokens.issue, form, header(request.scope, b"dpop"))
     visit_of(request.scope).client = client
     return Reply(200, msgspec.json.encode(given), headers=(("cache-control", "no-store"),)).response()
+
+
+@serve(
+    router, "POST", "/introspect", access=PUBLIC, tag="tokens", summary="Ask whether a token is good",
+    request_body=body("IntrospectionRequest", media_type=FORM),
+    answers={200: answer("What the token says, or `active`: false", schema="Introspection")},
+    problems=("bad-request", "invalid-client", "rate-limited", "too-large", "unsupported-media-type", "unavailable"),
+)  # fmt: skip
+async def post_introspect(request: Request, node: NodeHere) -> Response:
+    """RFC 7662. A token bound to a consent is active while the consent is, for the consent's holder and recipient: the commit
+    that ends the consent ends it. The asker authenticates as at the token endpoint; asked as often as data are fetched, this
+    counts as reading, not as asking for tokens."""
+    form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
+    client, said = await asyncio.to_thread(node.introspection.introspect, form)
+    visit_of(request.scope).client = client
+    return Reply(200, msgspec.json.encode(said), headers=(("cache-control", "no-store"),)).response()
+
+
+@serve(
+    router, "POST", "/revoke", access=CLIENT, tag="tokens", summary="Give a token back",
+    request_body=body("IntrospectionRequest", media_type=FORM),
+    answers={200: answer("The token is not good any more, whether or not it ever was")},
+    problems=("bad-request", "invalid-client", "rate-limited", "too-large", "unsupported-media-type", "unavailable"),
+)  # fmt: skip
+async def post_revoke(request: Request, node: NodeHere) -> Response:
+    """RFC 7009, for one's own access tokens. It ends a token, not a consent: see `DELETE /grants/{grant_id}`."""
+    form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
+    visit_of(request.scope).client = await asyncio.to_thread(node.introspection.revoke, form)
+    return Reply(200, b"{}", headers=(("cache-control", "no-store"),)).response()
+
+
+@serve(
+    router, "GET", "/grants/{grant_id:path}", access=token("grant_management_query"), tag="tokens",
+    summary="What a grant permits now",
+    answers={200: answer("The grant", schema="Grant")}, problems=("not-found",),
+)  # fmt: skip
+def get_grant(grant_id: str, node: NodeHere, caller: CallerHere) -> Response:
+    """Grant Management for OAuth 2.0 §6.4: a grant is a consent of the caller's, under its id, while it is active."""
+    said = node.grants.query(caller.id, grant_id, time.time())
+    return Reply(200, msgspec.json.encode(said), headers=(("cache-control", "no-store"),)).response()

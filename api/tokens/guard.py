@@ -11,11 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from api.refusals import InsufficientScope, Unauthenticated
-from api.tokens.dpop import check_proof, urls_of
+from api.tokens.dpop import Proof, check_proof, urls_of
 from api.tokens.external import ExternalIssuers
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import ALGORITHMS, TokenSigner
-from api.tokens.once import Once
+from api.tokens.once import REVOKED, Once
 from api.tokens.scopes import scopes_of
 from api.wire import Scope, header
 from ledger.canonical import unb64u
@@ -72,9 +72,11 @@ class TokenGuard:
                 proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
             )
             _require_same(held.thumbprint, bound_to)
-            await asyncio.to_thread(self._once.use, "dpop", held.thumbprint, held.jti, held.expires_at)
+            given_back = await asyncio.to_thread(self._use, held, client, claims.get("jti"))
         except BadToken as error:
             raise _unauthenticated(f"the DPoP proof does not hold: {error}", "invalid_dpop_proof") from None
+        if given_back:
+            raise _unauthenticated("the access token was revoked", "invalid_token")
         granted = frozenset(str(claims.get("scope", "")).split()) & scopes_of(client, self._registry())
         if needed not in granted:
             raise InsufficientScope(
@@ -82,6 +84,11 @@ class TokenGuard:
                 headers={"www-authenticate": f'DPoP error="insufficient_scope", scope="{needed}"'},
             )
         return Caller(client, granted)
+
+    def _use(self, held: Proof, client: str, jti: object) -> bool:
+        """Note the proof's one use; whether the client has given its token back (RFC 7009)."""
+        self._once.use("dpop", held.thumbprint, held.jti, held.expires_at)
+        return isinstance(jti, str) and self._once.seen(REVOKED, client, jti)
 
     def _credentials(self, scope: Scope) -> tuple[str, str]:
         authorization, proof = header(scope, b"authorization"), header(scope, b"dpop")

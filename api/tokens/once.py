@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, delete, event, make_url
+from sqlalchemy import Engine, create_engine, delete, event, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -17,6 +17,8 @@ from ledger.storage.engines import make_private
 from ledger.storage.tables import metadata, seen_tokens
 
 SWEEP_SECONDS: Final = 60.0
+REVOKED: Final = "revoked"
+"""The kind under which an access token that its client gave back is noted, until it would have expired."""
 
 
 class Once:
@@ -32,7 +34,7 @@ class Once:
 
     def use(self, kind: str, owner: str, jti: str, expires_at: float) -> None:
         """Note the use of a token that is good until `expires_at` (seconds). Raises BadToken the second time, Unavailable."""
-        digest = hashlib.sha256(f"{kind}\0{owner}\0{jti}".encode()).digest()
+        digest = _digest(kind, owner, jti)
         insert = sqlite.insert if self._sqlite else postgresql.insert
         note = insert(seen_tokens).values(digest=digest, expires_at=int(expires_at) + 1)
         noted = note.on_conflict_do_nothing().returning(seen_tokens.c.digest)
@@ -46,6 +48,15 @@ class Once:
         if not first:
             raise BadToken("it was used before")
 
+    def seen(self, kind: str, owner: str, jti: str) -> bool:
+        """Whether `use` was called with these before. Raises Unavailable."""
+        query = select(seen_tokens.c.digest).where(seen_tokens.c.digest == _digest(kind, owner, jti))
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).one_or_none() is not None
+        except DBAPIError as error:
+            raise Unavailable(f"the token store does not answer: {type(error.orig).__name__}") from error
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -56,6 +67,10 @@ class Once:
             if due:
                 self._swept = time.monotonic()
             return due
+
+
+def _digest(kind: str, owner: str, jti: str) -> bytes:
+    return hashlib.sha256(f"{kind}\0{owner}\0{jti}".encode()).digest()
 
 
 def _engine(url: str, *, sqlite: bool) -> Engine:

@@ -11,23 +11,35 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
-    "holder": frozenset({"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"}),
-    "recipient": frozenset({"consents:read", "consents:write", "events:manage", "events:read"})
-    | {"receipts:read", "reconciliation:read"},
-    "regulator": frozenset({"bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read"}),
+    "holder": frozenset({
+        "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read",
+        "reconciliation:read",
+    }),
+    "recipient": frozenset({
+        "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
+        "grant_management_revoke", "receipts:read", "reconciliation:read",
+    }),
+    "regulator": frozenset({
+        "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read",
+    }),
     "technology-provider": frozenset({"receipts:read"}),
-}
+}  # fmt: skip
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
-WHILE_SUSPENDED: Final = frozenset({"consents:read", "consents:write", "events:read", "receipts:read"})
+WHILE_SUSPENDED: Final = frozenset(
+    {"consents:read", "consents:write", "events:read", "grant_management_revoke", "receipts:read"}
+)
 """A suspended participant still sees what it must end, and may end it; the rules refuse whatever else it writes."""
 
 SCOPES: Final[dict[str, str]] = {
+    "admin:metrics.basic:read": "Read a holder's metrics as the Consumer Data Right has them",
     "bundle:read": "Export the log without evidence",
     "consents:read": "Read one's own consents and their histories",
     "consents:write": "Ask for consents and end them in the words of an outward standard",
     "disclosure:open": "Open evidence for a case; each opening is itself recorded",
     "events:manage": "Set where one is told of events",
     "events:read": "Poll for one's own events, acknowledge them, read their deliveries",
+    "grant_management_query": "Read what one's grants permit (Grant Management for OAuth 2.0)",
+    "grant_management_revoke": "End one's grants: the consent, and every token bound to it",
     "log:read": "Read entry bundles",
     "metrics:read": "Read the node's figures",
     "participants:write": "Register, suspend and reinstate participants and their keys",

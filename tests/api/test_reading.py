@@ -40,25 +40,27 @@ def _routes(service: Service) -> list[tuple[str, str, str]]:
 
 
 ALLOWED = {
-    "holder": {"consents:read", "events:manage", "events:read", "receipts:read", "reconciliation:read"},
-    "recipient": {
-        "consents:read",
-        "consents:write",
-        "events:manage",
-        "events:read",
-        "receipts:read",
+    "holder": {
+        "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read",
         "reconciliation:read",
     },
+    "recipient": {
+        "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
+        "grant_management_revoke", "receipts:read", "reconciliation:read",
+    },
     "technology-provider": {"receipts:read"},
-    "regulator": {"bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read"},
+    "regulator": {
+        "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read",
+    },
     "auditor": {"bundle:read", "log:read", "receipts:read"},
     "operator": {"events:manage", "participants:write", "metrics:read"},
-}
+}  # fmt: skip
 OPEN = {
     ("GET", "/checkpoint"), ("GET", "/tile/{path}"), ("GET", "/proofs/inclusion"), ("GET", "/proofs/consistency"),
     ("GET", "/log"), ("GET", "/events/jwks"), ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"),
     ("GET", "/participants"), ("GET", "/participants/{participant}"), ("GET", "/.well-known/oauth-authorization-server"),
-    ("GET", "/jwks"), ("POST", "/token"), ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
+    ("GET", "/jwks"), ("POST", "/token"), ("POST", "/introspect"), ("POST", "/revoke"),
+    ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
     ("POST", "/accesses/release"), ("POST", "/accesses/receive"), ("POST", "/subjects/enrol"), ("POST", "/subjects/unenrol"),
     *(("POST", f"/consents/{{consent_id}}/{step}") for step in (

@@ -37,7 +37,9 @@ def test_a_token_says_what_rfc_9068_asks_and_verifies_under_the_published_keys(s
     assert (claims["iss"], claims["aud"], claims["sub"], claims["client_id"]) == (
         service.base_url, service.base_url, "bank-a", "bank-a",
     )  # fmt: skip
-    assert claims["scope"] == "consents:read events:manage events:read receipts:read reconciliation:read"
+    assert claims["scope"] == (
+        "admin:metrics.basic:read consents:read consents:write events:manage events:read receipts:read reconciliation:read"
+    )
     assert 0 < claims["exp"] - claims["iat"] <= 600
     assert set(claims["cnf"]) == {"jkt"}
 

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from api.standards.configuration import HolderOptions
+from tests.api.service import Service, running_service
 from tests.standards.kit import Stage, stage
+
+
+@pytest.fixture
+def sqlite_service(sqlite_url: str, tmp_path: Path) -> Iterator[Service]:
+    """The running service on SQLite, without a gateway."""
+    with running_service(sqlite_url, tmp_path / "state") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

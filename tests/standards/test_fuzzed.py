@@ -40,6 +40,7 @@ SERVED = {
     "**/account-info-openapi.yaml": ("/open-banking/v4.0/aisp", ("/account-access-consents",)),
     "**/events-openapi.yaml": ("/open-banking/v4.0", ("/event-subscriptions", "/events")),
     "**/psd2-api*.yaml": ("", ("/v1/consents",)),
+    "**/brazil-of/consents-*.yml": ("/open-banking/consents/v3", ("/consents",)),
 }
 """Official file → where its paths lie, and which of them are served."""
 
@@ -132,7 +133,7 @@ def send(played: Stage, case: Case, prefix: str) -> int:
 def own_description(played: Stage) -> dict[str, Any]:
     """Our own description: the operations of the standards, and everything that is read natively with a token."""
     document = copy.deepcopy(played.service.http.get("/openapi.json").json())
-    standards = ("uk-open-banking", "berlin-group")
+    standards = ("uk-open-banking", "berlin-group", "open-finance-brasil")
     for path, item in list(document["paths"].items()):
         kept = {
             method: operation

@@ -1,0 +1,73 @@
+"""How Open Finance Brasil says no: `ResponseError`, the interaction id on every answer."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.problems import problem_headers, problem_of
+from api.standards.brazil.answers import error_body
+from api.standards.brazil.requests import VERSION
+from api.standards.dialects import HOLDER, Refusal
+from api.standards.words import words
+from api.wire import Reply
+from ledger.errors import IllegalTransition, LedgerError
+
+BASE: Final = "/open-banking/consents/v3"
+INTERACTION: Final = "x-fapi-interaction-id"
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_TITLES: Final = {
+    "COMBINACAO_PERMISSOES_INCORRETA": "Combinação de permissões incorreta",
+    "CONSENTIMENTO_EM_STATUS_REJEITADO": "Consentimento em status rejeitado",
+    "DATA_EXPIRACAO_INVALIDA": "Data de expiração inválida",
+    "DEPENDE_MULTIPLA_ALCADA": "Necessário aprovação de múltipla alçada",
+    "ERRO_NAO_MAPEADO": "Erro não mapeado",
+    "ESTADO_CONSENTIMENTO_INVALIDO": "Estado do consentimento inválido",
+    "INFORMACOES_PJ_NAO_INFORMADAS": "Informações da pessoa jurídica não informadas",
+    "PARAMETRO_INVALIDO": "Parâmetro inválido",
+    "PERMISSAO_PF_PJ_EM_CONJUNTO": "Permissões de PF e PJ em conjunto",
+    "PERMISSOES_PJ_INCORRETAS": "Permissões de PJ incorretas",
+    "SEM_PERMISSOES_FUNCIONAIS_RESTANTES": "Sem permissões funcionais restantes",
+}
+
+
+def interaction_id(request: Request) -> str | None:
+    """The caller's interaction id; None unless it is a UUID."""
+    sent = request.headers.get(INTERACTION, "")
+    return sent if _UUID.fullmatch(sent) else None
+
+
+def answer(request: Request, status: int, body: Any) -> Response:
+    """An answer with the headers that every one of them has."""
+    data = b"" if body is None else msgspec.json.encode(body)
+    headers = (
+        (INTERACTION, interaction_id(request) or str(uuid.uuid4())), ("x-v", VERSION), ("cache-control", "no-store"),
+    )  # fmt: skip
+    if body is None:
+        return Response(status_code=status, headers=dict(headers))
+    return Reply(status, data, headers=headers).response()
+
+
+class BrazilDialect:
+    """See `Dialect`."""
+
+    place: Final = re.compile(HOLDER + BASE + r"(/|\Z)")
+
+    def refusal(self, error: LedgerError, request: Request) -> Response:
+        """Codes of the standard where it has one; else the name of our own problem in its spelling."""
+        problem = problem_of(error)
+        told = words("brazil").problems[problem.slug]
+        status, code = (error.status, error.code) if isinstance(error, Refusal) else (told.status, told.code)
+        if isinstance(error, IllegalTransition) and request.method == "DELETE":
+            code = "CONSENTIMENTO_EM_STATUS_REJEITADO"
+        said = problem.meaning if status >= 500 else error.detail
+        made = answer(request, status, error_body(code, _TITLES.get(code, problem.title), said, int(time.time())))
+        for name, value in problem_headers(error).items():
+            made.headers[name] = value
+        return made

@@ -1,0 +1,1 @@
+"""Australia's Consumer Data Right, standards 1.36.0 (docs/standards/cdr.md)."""

@@ -1,0 +1,60 @@
+"""How the Account Aggregator says no: ErrorResponse, with the transaction's own id, signed like every answer."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.bootstrap import Node
+from api.problems import problem_headers, problem_of
+from api.standards.dialects import HOLDER, Refusal
+from api.standards.india.details import VERSIONS, aa_time
+from api.standards.india.signatures import HEADER, detached
+from api.standards.words import words
+from api.wire import Reply
+from ledger.errors import LedgerError
+
+BASE: Final = "/aa/v2"
+TXN: Final = "consent_ledger.aa.txnid"
+_HERE: Final = {"Consent/fetch": "InvalidConsentId", "Consent/handle": "InvalidConsentHandle"}
+"""What an id that leads nowhere is called, by operation."""
+
+
+def answer(request: Request, status: int, body: dict[str, Any]) -> Response:
+    """An answer, signed by the gateway."""
+    node: Node = request.app.state.node
+    data = msgspec.json.encode(body)
+    headers = [("cache-control", "no-store")]
+    if node.office is not None:
+        headers.append((HEADER, detached(node.office.gateway.messages, data)))
+    return Reply(status, data, headers=tuple(headers)).response()
+
+
+class IndiaDialect:
+    """See `Dialect`."""
+
+    place: Final = re.compile(HOLDER + BASE + r"(/|\Z)")
+
+    def refusal(self, error: LedgerError, request: Request) -> Response:
+        """The specification's code where it has one for what happened at this operation."""
+        problem = problem_of(error)
+        operation = request.url.path.partition(BASE + "/")[2]
+        told = words("india").problems[problem.slug]
+        status, code = (error.status, error.code) if isinstance(error, Refusal) else (told.status, told.code)
+        if problem.slug == "not-found":
+            code = _HERE.get(operation, "InvalidRequest")
+        txnid = request.scope.get(TXN) or str(uuid.uuid4())
+        said = {
+            "ver": VERSIONS[-1], "txnid": txnid, "timestamp": aa_time(time.time_ns() // 1_000_000), "errorCode": code,
+            "errorMsg": problem.meaning if status >= 500 else error.detail,
+        }  # fmt: skip
+        made = answer(request, status, said)
+        for name, value in problem_headers(error).items():
+            made.headers[name] = value
+        return made

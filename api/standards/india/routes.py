@@ -1,0 +1,110 @@
+"""The Account Aggregator's addresses: every message is a POST of a signed JSON body."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from api.access import CallerHere, NodeHere, serve, token
+from api.standards.incoming import (
+    CONSENTS_READ,
+    CONSENTS_WRITE,
+    HOLDER_PATH,
+    BodyHere,
+    HolderHere,
+    OfficeHere,
+    StatementHere,
+)
+from api.standards.india.consents import Aggregator
+from api.standards.india.details import VERSIONS, aa_time, refused
+from api.standards.india.dialect import BASE, TXN, answer
+from api.standards.india.signatures import HEADER, check_detached
+from api.wire import header
+
+router = APIRouter()
+TAG: Final = "account-aggregator"
+PLACE: Final = HOLDER_PATH + BASE
+_SAID: Final[dict[str, Any]] = {
+    "description": "As the specification's own schema",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+}
+_BODY: Final = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+}
+
+
+class _Txn(msgspec.Struct, frozen=True):
+    txnid: str = ""
+
+
+async def _aggregator(
+    request: Request, node: NodeHere, office: OfficeHere, caller: CallerHere, holder: HolderHere, body: BodyHere
+) -> Aggregator:
+    with suppress(msgspec.DecodeError, RecursionError, UnicodeError):  # said as what it is by whoever reads the body
+        request.scope[TXN] = msgspec.json.decode(body, type=_Txn).txnid[:128]
+    signature = header(request.scope, HEADER.encode())
+    if signature is not None:
+        check_detached(signature, body, caller.id, node.ledger.registry)
+    elif office.gateway.options(holder).signatures_required:
+        raise refused("InvalidSecurity", f"this FIP asks for {HEADER}")
+    office.require_holder(holder)
+    return Aggregator(node.ledger, office, node.once, caller.id, holder, node.settings.base_url)
+
+
+AggregatorHere = Annotated[Aggregator, Depends(_aggregator)]
+Does = Callable[[Aggregator, bytes, str | None], dict[str, Any]]
+
+
+def _register(path: str, operation: str, summary: str, description: str, does: Does, *, writes: bool) -> None:
+    async def post(request: Request, aggregator: AggregatorHere, body: BodyHere, statement: StatementHere) -> Response:
+        return answer(request, 200, await asyncio.to_thread(does, aggregator, body, statement))
+
+    serve(
+        router, "POST", PLACE + path, access=CONSENTS_WRITE if writes else CONSENTS_READ, tag=TAG, summary=summary,
+        description=description, operation_id=operation, answers={200: _SAID}, request_body=_BODY,
+    )(post)  # fmt: skip
+
+
+_register(
+    "/Consent", "aa_consent", "Ask for a consent",
+    "By an FIU. Answered with a handle: the artefact is there when the customer has agreed at the FIP.",
+    lambda aggregator, body, statement: aggregator.request(body, statement), writes=True,
+)  # fmt: skip
+_register(
+    "/Consent/handle", "aa_consent_handle", "How a request stands", "By the FIU that asked.",
+    lambda aggregator, body, _: aggregator.handle(body), writes=False,
+)  # fmt: skip
+_register(
+    "/Consent/fetch", "aa_consent_fetch", "The signed artefact", "By the FIU and the FIP of the consent.",
+    lambda aggregator, body, _: aggregator.fetch(body), writes=False,
+)  # fmt: skip
+_register(
+    "/Consent/Notification", "aa_consent_notification", "Tell what the customer decided",
+    "By the FIU (revoked, rejected) or the FIP (also paused, active again).",
+    lambda aggregator, body, _: aggregator.notify(body), writes=True,
+)  # fmt: skip
+_register(
+    "/fip/Consent", "aa_fip_consent", "Hand in an artefact of another aggregator",
+    "By the FIP that it names. The consent then waits for that FIP's own authorisation.",
+    lambda aggregator, body, _: aggregator.accept(body), writes=True,
+)  # fmt: skip
+
+
+@serve(
+    router, "GET", PLACE + "/Heartbeat", access=token("consents:read"), tag=TAG, summary="Whether this aggregator works",
+    answers={200: _SAID}, operation_id="aa_heartbeat",
+)  # fmt: skip
+def get_heartbeat(request: Request, node: NodeHere, office: OfficeHere, holder: HolderHere) -> Response:
+    """UP while this node writes."""
+    office.require_holder(holder)
+    up = node.ledger.stopped_because is None
+    said = {"ver": VERSIONS[-1], "timestamp": aa_time(time.time_ns() // 1_000_000), "Status": "UP" if up else "DOWN"}
+    return answer(request, 200, said)

@@ -1,0 +1,75 @@
+"""Who asks: a client's signed assertion (RFC 7523), and the form it comes in. The same at every OAuth endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from api.refusals import BadRequest, InvalidClient
+from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
+from api.tokens.keys import PublicKey
+from api.tokens.once import Once
+from api.tokens.scopes import OPERATOR
+from ledger.participants import Registry
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+FORM: Final = "application/x-www-form-urlencoded"
+FORM_LIMIT: Final = 16 * 1024
+_TYP: Final = frozenset({None, "jwt", "client-authentication+jwt"})
+_MEMBERS: Final = frozenset({"kid"})
+_LONGEST: Final = 60.0
+
+
+class Clients:
+    """Authenticates participants and the operator. Blocking."""
+
+    def __init__(
+        self, issuer: str, once: Once, registry: Callable[[], Registry], operator_keys: Mapping[str, PublicKey]
+    ) -> None:
+        """`issuer` is this ledger's base address: the audience of assertions."""
+        self._issuer = issuer
+        self._once = once
+        self._registry = registry
+        self._operator_keys = operator_keys
+
+    def client(self, asked: Mapping[str, str], now: float) -> str:
+        """Who asks, by a signed assertion (RFC 7523 §3). Raises InvalidClient."""
+        if asked.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in asked:
+            raise InvalidClient("authenticate with private_key_jwt: client_assertion_type and client_assertion")
+        try:
+            assertion = read_jwt(asked["client_assertion"], typ=_TYP, members=_MEMBERS)
+            owner, key = self._client_key(text_claim(assertion.header, "kid", longest=64))
+            claims = assertion.verified(key)
+            self._check_names(claims, owner, asked.get("client_id", owner))
+            expires = check_times(claims, now, longest=_LONGEST)
+            self._once.use("assertion", owner, text_claim(claims, "jti", longest=128), expires)
+        except BadToken as error:
+            raise InvalidClient(f"the client assertion does not hold: {error}") from None
+        return owner
+
+    def _check_names(self, claims: Mapping[str, Any], owner: str, client_id: str) -> None:
+        if claims.get("iss") != owner or claims.get("sub") != owner or client_id != owner:
+            raise BadToken("iss, sub and client_id must be the owner of the key")
+        if claims.get("aud") != self._issuer:  # a list, or the token endpoint, is what other servers take
+            raise BadToken("aud must be the issuer exactly, as one text")
+
+    def _client_key(self, kid: str) -> tuple[str, PublicKey]:
+        if kid in self._operator_keys:
+            return OPERATOR, self._operator_keys[kid]
+        key = self._registry().keys.get(kid)
+        if key is None or key.use != "client" or key.revoked_at is not None:
+            raise BadToken("its kid is not that of a client key")
+        return key.participant, PublicKey(key.alg, dict(key.jwk), key.verify)
+
+
+def read_form(form: bytes) -> dict[str, str]:
+    """The parameters of a form, each at most once (RFC 6749 §3.2). Raises BadRequest."""
+    try:
+        pairs = parse_qsl(form.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
+    except (ValueError, UnicodeDecodeError):
+        raise BadRequest("the body is not a form of a few parameters", error="invalid_request") from None
+    asked = dict(pairs)
+    if len(asked) != len(pairs):
+        raise BadRequest("a parameter came more than once", error="invalid_request")
+    return asked

@@ -1,0 +1,94 @@
+"""Consents as grants: tokens that live exactly as long as a consent does (RFC 9396, RFC 7662, Grant Management).
+
+Nothing is stored: what a token may do is read from the consent each time it is asked about. So the commit that ends a
+consent ends its tokens, and there is no moment in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from api.refusals import BadRequest
+from api.tokens.details import ERROR, TYPE, AccountInformation, actions_of, granted
+from ledger.consent.state import Consent, Status
+from ledger.errors import NotFound
+from ledger.participants import Registry
+
+ConsentOf = Callable[[str, str], Consent]
+"""(viewer, consent id) to the consent. Raises NotFound for anyone who is not its holder or recipient."""
+CDR: Final = "au-cds"
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTo:
+    """What a new token is bound to."""
+
+    grant_id: str
+    version: int
+    audience: list[str]
+    details: list[dict[str, Any]]
+    ends_at: int
+    """Seconds; 0 = open-ended."""
+
+
+class Grants:
+    """Answers from the consents themselves. Blocking."""
+
+    def __init__(self, consent_of: ConsentOf, registry: Callable[[], Registry]) -> None:
+        self._consent_of = consent_of
+        self._registry = registry
+
+    def bind(self, client: str, asked: AccountInformation, now: float) -> BoundTo:
+        """What a token for this client is bound to. Raises BadRequest unless it is the recipient of an active consent."""
+        if asked.consent_id is None:
+            raise BadRequest(
+                "name the consent: a member consent_id; to ask for a new consent, use the holder's par endpoint",
+                member="authorization_details", error=ERROR,
+            )  # fmt: skip
+        consent = self._active(client, asked.consent_id, now)
+        if consent is None or consent.terms.recipient != client:
+            raise BadRequest("there is no such active consent of this client", error=ERROR, member="consent_id")
+        return BoundTo(
+            consent.consent_id, consent.version, list(asked.locations) or [consent.terms.holder],
+            [granted(asked, consent.terms.permissions, consent.consent_id)], consent.terms.expires_at,
+        )  # fmt: skip
+
+    def claims(self, viewer: str, grant_id: str, version: int, now: float) -> dict[str, Any] | None:
+        """What introspection adds for a party of an active consent (RFC 7662 §2.2); None when the token is dead for it.
+
+        A token is of one version: when the customer has agreed to an amendment, tokens of the version before are over.
+        """
+        consent = self._active(viewer, grant_id, now)
+        if consent is None or consent.version != version:
+            return None
+        said: dict[str, Any] = {"grant_id": grant_id, "sub": consent.subject}
+        if consent.terms.standard == CDR:
+            said["cdr_arrangement_id"] = grant_id
+            if consent.terms.expires_at:
+                said["sharing_expires_at"] = consent.terms.expires_at
+        return said
+
+    def query(self, client: str, grant_id: str, now: float) -> dict[str, Any]:
+        """Grant Management §6.4. Raises NotFound unless it is an active grant of this client."""
+        consent = self._active(client, grant_id, now)
+        if consent is None or consent.terms.recipient != client:
+            raise NotFound("there is no such active grant of this client", member="grant_id")
+        detail = {
+            "type": TYPE, "actions": list(actions_of(consent.terms.permissions)), "consent_id": grant_id,
+            "locations": [consent.terms.holder],
+        }  # fmt: skip
+        return {"scopes": [], "claims": [], "authorization_details": [detail]}
+
+    def _active(self, viewer: str, consent_id: str, now: float) -> Consent | None:
+        try:
+            consent = self._consent_of(viewer, consent_id)
+        except NotFound:
+            return None
+        registry = self._registry()
+        known = registry.participants
+        parties = [known.get(party) for party in (consent.terms.holder, consent.terms.recipient)]
+        if any(party is None or party.suspended for party in parties):
+            return None  # the ledger would deny each of its accesses
+        return consent if consent.status_at(int(now * 1000), registry.removed) is Status.ACTIVE else None

@@ -1,0 +1,97 @@
+"""A service with a gateway, and participants that have let it speak for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import yaml
+
+from api.app import create_app
+from api.bootstrap import build_node, initialise, short_lived
+from api.settings import Settings
+from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from ledger.canonical import unb64u
+from tests.api.service import Service, loopback, serving
+from tests.conformance import files
+from tests.world import ORIGIN, ConsentInWorld, Party
+
+GATEWAY = "gateway"
+HOLDERS_MORE = (
+    "consent.authorise",
+    "consent.pause",
+    "consent.reject",
+    "consent.resume",
+    "consent.revoke",
+    "subject.consent",
+)
+
+
+@contextmanager
+def served(database_url: str, folder: Path, **settings: Any) -> Iterator[Service]:
+    """A new log, served with outward standards."""
+    listening = loopback()
+    chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **settings)
+    initialise(chosen, ORIGIN)
+    with short_lived(chosen) as node:
+        make_gateway(node.ledger, chosen.gateway_file, GATEWAY, "Gateway")
+    node = build_node(chosen)
+    with (
+        serving(create_app(node), listening),
+        httpx.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
+    ):
+        http.get("/health/live").raise_for_status()
+        yield Service(node, chosen.base_url, http)
+
+
+def bank_and_app(service: Service, bank: str = "bank-a", app: str = "tpp-1") -> tuple[Party, Party]:
+    """A holder and a recipient, each with its delegation to the gateway."""
+    holder, recipient = service.world.holder(bank), service.world.recipient(app)
+    let_speak(service, holder, recipient)
+    return holder, recipient
+
+
+def let_speak(service: Service, holder: Party, recipient: Party) -> None:
+    """Record both delegations."""
+    delegate(service.node.ledger, holder.id, GATEWAY, (*HOLDER_ACTS, *HOLDERS_MORE))
+    delegate(service.node.ledger, recipient.id, GATEWAY, RECIPIENT_ACTS)
+
+
+def found(service: Service, party: Party, consent_id: str) -> ConsentInWorld:
+    """A consent as its parties know it, for the native acts of `tests.world`."""
+    consent = service.node.ledger.records.consent(party.id, consent_id)
+    terms = consent.pending.terms if consent.pending else consent.terms
+    version = consent.version + (1 if consent.pending else 0)
+    known = ConsentInWorld(consent_id, msgspec.to_builtins(terms), version)
+    if not consent.subject:
+        return known
+    [companion, *_] = service.node.ledger.records.history_of_chain(consent.subject_chain)
+    statement = json.loads(companion.evidence or b"")["statements"][0]
+    customer = json.loads(unb64u(statement.split(".")[1]))["subject"]
+    return replace(known, subject=consent.subject, customer=customer)
+
+
+def authorise(service: Service, holder: Party, consent_id: str, **members: Any) -> ConsentInWorld:
+    """The customer agrees at the holder, natively."""
+    consent = found(service, holder, consent_id)
+    at = service.world.clock.now() // 1000
+    kinds = consent.terms["separate_consents"]
+    if kinds:
+        given = [{"given_at": at, "kind": kind, "text_hash": consent.terms["notice_hash"]} for kind in kinds]
+        members = {"separate_consents": given} | members
+    service.world.record(holder.authorise(consent, **members))
+    return consent
+
+
+def official(pattern: str, named: str) -> dict[str, Any]:
+    """An official OpenAPI or Swagger document: the one file that matches and whose text holds `named`."""
+    [path, *_] = files(pattern, shape=lambda path: named in path.read_text(encoding="utf-8-sig"))
+    document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    assert isinstance(document, dict)
+    return document
