@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine, create_engine, delete, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,6 +18,20 @@ from ledger.storage.engines import make_private
 from ledger.storage.tables import metadata, seen_tokens
 
 SWEEP_SECONDS: Final = 60.0
+
+
+class Use(NamedTuple):
+    """One use of a one-time token, good until `expires_at` (seconds)."""
+
+    kind: str
+    owner: str
+    jti: str
+    expires_at: float
+
+    @property
+    def digest(self) -> bytes:
+        """What is remembered of it."""
+        return hashlib.sha256(f"{self.kind}\0{self.owner}\0{self.jti}".encode()).digest()
 
 
 class Once:
@@ -32,19 +47,28 @@ class Once:
 
     def use(self, kind: str, owner: str, jti: str, expires_at: float) -> None:
         """Note the use of a token that is good until `expires_at` (seconds). Raises BadToken the second time, Unavailable."""
-        digest = hashlib.sha256(f"{kind}\0{owner}\0{jti}".encode()).digest()
+        [refused] = self.use_all([Use(kind, owner, jti, expires_at)])
+        if refused is not None:
+            raise refused
+
+    def use_all(self, uses: Sequence[Use]) -> list[BadToken | None]:
+        """Note many uses in one transaction; for each, why it is refused, if it is. Raises Unavailable."""
+        digests = [use.digest for use in uses]
+        values = {
+            digest: {"digest": digest, "expires_at": int(use.expires_at) + 1}
+            for digest, use in zip(digests, uses, strict=True)
+        }
         insert = sqlite.insert if self._sqlite else postgresql.insert
-        note = insert(seen_tokens).values(digest=digest, expires_at=int(expires_at) + 1)
+        note = insert(seen_tokens).values(list(values.values()))
         noted = note.on_conflict_do_nothing().returning(seen_tokens.c.digest)
         try:
             with self._engine.begin() as connection:
-                first = connection.execute(noted).one_or_none() is not None
+                fresh = set(connection.execute(noted).scalars())
                 if self._sweep_is_due():
                     connection.execute(delete(seen_tokens).where(seen_tokens.c.expires_at < int(time.time())))
         except DBAPIError as error:
             raise Unavailable(f"the token store does not answer: {type(error.orig).__name__}") from error
-        if not first:
-            raise BadToken("it was used before")
+        return [_refusal(digest, fresh) for digest in digests]
 
     def close(self) -> None:
         """Close all connections."""
@@ -56,6 +80,14 @@ class Once:
             if due:
                 self._swept = time.monotonic()
             return due
+
+
+def _refusal(digest: bytes, fresh: set[bytes]) -> BadToken | None:
+    """Of two equal ones that came together the first is taken: it uses its digest up."""
+    if digest not in fresh:
+        return BadToken("it was used before")
+    fresh.remove(digest)
+    return None
 
 
 def _engine(url: str, *, sqlite: bool) -> Engine:
