@@ -23,11 +23,12 @@ _FIRST_WORD: Final = 4
 
 WORDS: Final = (
     b'{"act":"access.request","outcome":{"basis":',
+    b',"consent_version":1,"decision":"allow","obligations":{"directions":[',
+    b'"account-number","beneficiary-account",',
     (
-        b',"consent_version":1,"decision":"allow","obligations":{"directions":["credit"],"from":0,"masks":["pan"],'
-        b'"to":0},"reasons":[],"ruleset":'
+        b'"pan","party-identity","scheduled-payment-account","standing-order-account","statement-amount"],"to":0},'
+        b'"reasons":[],"ruleset":2'
     ),
-    b',"decision":"allow","obligations":{',
     b',"decision":"deny","obligations":{},"reasons":["',
     b',"used_today":0},"statements":["\x01{"alg":"EdDSA","kid":"',
     b'},"statements":["\x01{"alg":"ES256","kid":"',
@@ -48,7 +49,6 @@ WORDS: Final = (
     b'\\"],\\"purpose\\":\\"',
     b'\\",\\"request_digest\\":\\"',
     b'\\",\\"to\\":0}","path":["',
-    b'"],"position":',
     b'","typ":"consent-statement+jwt"}\x02{"act":"access.batch","aud":"',
     b',"iss":"',
     b'","jti":"',
