@@ -62,14 +62,17 @@ class Reply:
 
     async def send(self, send: Send) -> None:
         """Send it over ASGI."""
-        headers = [(b"content-type", self.media_type.encode()), (b"content-length", b"%d" % len(self.body))]
+        headers = []
+        if self.status != 304:  # RFC 9110 §15.4.5: it says what has not changed, not what would have been sent
+            headers = [(b"content-type", self.media_type.encode()), (b"content-length", b"%d" % len(self.body))]
         headers += [(name.encode(), value.encode("latin-1")) for name, value in self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
     def response(self) -> Response:
         """The same for the framework."""
-        return Response(self.body, self.status, dict(self.headers), media_type=self.media_type)
+        media_type = None if self.status == 304 else self.media_type
+        return Response(self.body, self.status, dict(self.headers), media_type=media_type)
 
 
 def problem_reply(error: LedgerError, visit: Visit, base_url: str) -> Reply:

@@ -55,7 +55,7 @@ class Ledger:
         self.vkey = vkey
         self.origin = vkey.name
         self.tree = TreeQueries(store)
-        self.records = RecordQueries(store, keystore)
+        self.records = RecordQueries(store, keystore, self.tree.full_tiles)
         self.completeness = CompletenessQueries(store, self.records)
         self.reconciliation = ReconciliationQueries(store, keystore)
         self.figures = sequencer.figures

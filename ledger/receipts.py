@@ -15,7 +15,7 @@ from ledger.merkle.proofs import verify_inclusion
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.notes.proof_file import format_proof, parse_proof
-from ledger.planning.commands import Recorded
+from ledger.planning.commands import Proved, Recorded
 
 RECEIPT_LIMIT: Final = 128 * 1024
 MEDIA_TYPE: Final = "application/vnd.consent-ledger.receipt+json"
@@ -35,12 +35,12 @@ _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Receipt)
 
 
-def proof_text(recorded: Recorded) -> str:
+def proof_text(recorded: Proved | Recorded) -> str:
     """The `.tlog-proof` of an entry."""
     return format_proof(recorded.index, recorded.proof, recorded.checkpoint)
 
 
-def receipt(recorded: Recorded, *, disclose: bool = True) -> Receipt:
+def receipt(recorded: Proved | Recorded, *, disclose: bool = True) -> Receipt:
     """The receipt of an entry, with evidence and opening unless `disclose` is false."""
     disclosed = disclose and recorded.evidence is not None and recorded.opening is not None
     return Receipt(
@@ -52,7 +52,7 @@ def receipt(recorded: Recorded, *, disclose: bool = True) -> Receipt:
     )
 
 
-def receipt_bytes(recorded: Recorded, *, disclose: bool = True) -> bytes:
+def receipt_bytes(recorded: Proved | Recorded, *, disclose: bool = True) -> bytes:
     """The receipt file of an entry."""
     return _encoder.encode(receipt(recorded, disclose=disclose))
 

@@ -16,57 +16,85 @@ from api.wire import Reply
 from ledger.app import Ledger
 from ledger.canonical import b64u
 from ledger.errors import BadEncoding
-from ledger.merkle.tiles import ENTRIES, parse_path
+from ledger.merkle.tiles import ENTRIES, TilePath, parse_path
+from ledger.queries.tree import ProofWanted
 
 router = APIRouter()
 BYTES: Final = "application/octet-stream"
+TEXT_UTF8: Final = "text/plain; charset=utf-8"
 IMMUTABLE: Final = "max-age=31536000, immutable"
 LOG_READ: Final = token("log:read")
+NOT_CHANGED: Final = {"description": "Not changed since that ETag"}
 
 
-def tile_reply(ledger: Ledger, path: str) -> Reply:
-    """A hash tile, or an entry bundle, by its C2SP path. A tile of a given width never changes."""
+def tile_named(path: str) -> TilePath:
+    """The tile or bundle of a C2SP path. Raises NoSuchRoute."""
     try:
-        tile = parse_path(path)
+        return parse_path(path)
     except BadEncoding as error:
         raise NoSuchRoute(f"{error.detail} (C2SP tlog-tiles)") from None
+
+
+def tile_body(ledger: Ledger, tile: TilePath) -> bytes:
+    """A hash tile or an entry bundle. Raises NotFound."""
     if tile.level == ENTRIES:
-        body = ledger.tree.entry_bundle(tile.number, tile.width)
-        return Reply(200, body, BYTES, (("cache-control", f"private, {IMMUTABLE}"),))
-    body = ledger.tree.tile(tile.level, tile.number, tile.width)
-    return Reply(200, body, BYTES, (("cache-control", f"public, {IMMUTABLE}"),))
+        return ledger.tree.entry_bundle(tile.number, tile.width)
+    return ledger.tree.tile(tile.level, tile.number, tile.width)
+
+
+def tile_reply(tile: TilePath, body: bytes, if_none_match: str | None) -> Reply:
+    """A tile of a given width never changes, so its path is its tag."""
+    tag = f'"{tile.level}-{tile.number}-{tile.width}"'
+    scope = "private" if tile.level == ENTRIES else "public"
+    headers = (("cache-control", f"{scope}, {IMMUTABLE}"), ("etag", tag))
+    if if_none_match == tag:
+        return Reply(304, b"", BYTES, headers)
+    return Reply(200, body, BYTES, headers)
+
+
+def checkpoint_reply(checkpoint: str, if_none_match: str | None) -> Reply:
+    """The checkpoint, or 304 for who has it."""
+    note = checkpoint.encode()
+    tag = f'"{hashlib.sha256(note).hexdigest()[:32]}"'
+    headers = (("etag", tag), ("cache-control", "public, max-age=1"))
+    if if_none_match == tag:
+        return Reply(304, b"", TEXT_UTF8, headers)
+    return Reply(200, note, TEXT_UTF8, headers)
+
+
+def proof_reply(wanted: ProofWanted, hashes: list[bytes]) -> Reply:
+    """A proof with what it is about."""
+    names = ("index", "size") if wanted.kind == "inclusion" else ("old", "new")
+    said = {names[0]: wanted.first, names[1]: wanted.size, "hashes": [b64u(value) for value in hashes]}
+    return Reply(200, msgspec.json.encode(said))
 
 
 @serve(
     router, "GET", "/checkpoint", access=PUBLIC, tag="log", summary="The newest signed checkpoint",
-    answers={200: answer("The checkpoint, a C2SP signed note", TEXT), 304: {"description": "Not changed since that ETag"}},
+    answers={200: answer("The checkpoint, a C2SP signed note", TEXT), 304: NOT_CHANGED},
 )  # fmt: skip
 def get_checkpoint(request: Request, node: NodeHere) -> Response:
     """Origin, size and root of the tree, signed by the log (C2SP tlog-checkpoint). Everything else is proved against it."""
-    note = node.ledger.tree.checkpoint().encode()
-    tag = f'"{hashlib.sha256(note).hexdigest()[:32]}"'
-    headers = {"etag": tag, "cache-control": "public, max-age=1"}
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    return Response(note, media_type="text/plain; charset=utf-8", headers=headers)
+    return checkpoint_reply(node.ledger.tree.checkpoint(), request.headers.get("if-none-match")).response()
 
 
 @serve(
     router, "GET", "/tile/entries/{path:path}", access=LOG_READ, tag="log", summary="A bundle of leaves",
-    answers={200: binary("Leaves, each as two bytes of length and its bytes")}, problems=("not-found", "no-such-route"),
+    answers={200: binary("Leaves, each as two bytes of length and its bytes"), 304: NOT_CHANGED},
+    problems=("not-found", "no-such-route"),
 )  # fmt: skip
-def get_entry_bundle(path: str, node: NodeHere) -> Response:
+def get_entry_bundle(path: str, request: Request, node: NodeHere) -> Response:
     """Up to 256 leaves (C2SP tlog-tiles). Leaves hold commitments and no personal data; even so they are not for everyone."""
-    return tile_reply(node.ledger, f"tile/entries/{path}").response()
+    return _tile(request, node, f"tile/entries/{path}")
 
 
 @serve(
     router, "GET", "/tile/{path:path}", access=PUBLIC, tag="log", summary="A tile of the Merkle tree",
-    answers={200: binary("Up to 256 hashes of 32 bytes")}, problems=("not-found", "no-such-route"),
+    answers={200: binary("Up to 256 hashes of 32 bytes"), 304: NOT_CHANGED}, problems=("not-found", "no-such-route"),
 )  # fmt: skip
-def get_tile(path: str, node: NodeHere) -> Response:
+def get_tile(path: str, request: Request, node: NodeHere) -> Response:
     """`tile/<L>/<N>[.p/<W>]` as C2SP tlog-tiles spells it. With the checkpoint this is all a monitor needs."""
-    return tile_reply(node.ledger, f"tile/{path}").response()
+    return _tile(request, node, f"tile/{path}")
 
 
 Size = Annotated[int, Query(ge=1, le=2**53 - 1)]
@@ -81,7 +109,7 @@ def get_inclusion_proof(
     node: NodeHere, index: Annotated[int, Query(ge=0, le=2**53 - 1, description="Index of the entry")], size: Size
 ) -> Response:
     """Logarithmic in the size of the log. Take the size from a checkpoint that you have verified."""
-    return _proof({"index": index, "size": size}, node.ledger.tree.inclusion(index, size))
+    return proof_reply(ProofWanted("inclusion", index, size), node.ledger.tree.inclusion(index, size)).response()
 
 
 @serve(
@@ -91,7 +119,7 @@ def get_inclusion_proof(
 )  # fmt: skip
 def get_consistency_proof(node: NodeHere, old: Size, new: Size) -> Response:
     """That the first `old` of `new` entries are the same entries. Keep the checkpoint you saw last and ask for this."""
-    return _proof({"old": old, "new": new}, node.ledger.tree.consistency(old, new))
+    return proof_reply(ProofWanted("consistency", old, new), node.ledger.tree.consistency(old, new)).response()
 
 
 @serve(
@@ -108,5 +136,6 @@ def get_log(node: NodeHere) -> Response:
     return Reply(200, msgspec.json.encode(said)).response()
 
 
-def _proof(about: dict[str, int], hashes: list[bytes]) -> Response:
-    return Reply(200, msgspec.json.encode(about | {"hashes": [b64u(value) for value in hashes]})).response()
+def _tile(request: Request, node: NodeHere, path: str) -> Response:
+    tile = tile_named(path)
+    return tile_reply(tile, tile_body(node.ledger, tile), request.headers.get("if-none-match")).response()

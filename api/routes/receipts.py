@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
@@ -12,10 +13,11 @@ from api.access import CallerHere, NodeHere, serve, token
 from api.documents import TEXT, answer
 from api.explaining.explain import explain
 from api.refusals import NoSuchRoute, NotAcceptable
+from api.routes.log import TEXT_UTF8
 from api.wire import Reply, Visit, visit_of
-from ledger.app import Ledger
 from ledger.canonical import decimal
 from ledger.errors import BadEncoding
+from ledger.planning.commands import Proved, Recorded
 from ledger.receipts import MEDIA_TYPE, proof_text, receipt_bytes
 
 router = APIRouter()
@@ -25,20 +27,33 @@ Index = Annotated[int, Path(ge=0, le=2**53 - 1, description="The entry's index")
 CACHE: Final = ("cache-control", "private, max-age=31536000, immutable")
 
 
-def receipt_reply(ledger: Ledger, viewer: str, name: str, accept: str | None, visit: Visit) -> Reply:
-    """`name` is an index, or an index and `.tlog-proof`. Raises NoSuchRoute, NotAcceptable, NotFound."""
+@dataclass(frozen=True, slots=True)
+class ReceiptName:
+    """Which receipt, and whether only its proof."""
+
+    index: int
+    proof_only: bool
+
+
+def receipt_named(name: str, accept: str | None) -> ReceiptName:
+    """`name` is an index, or an index and `.tlog-proof`. Raises NoSuchRoute, NotAcceptable."""
     proof_only = name.endswith(SUFFIX)
     try:
         index = decimal(name.removesuffix(SUFFIX))
     except BadEncoding:
         raise NoSuchRoute("a receipt's address ends in an index, or an index and «.tlog-proof»") from None
-    media_type = "text/plain; charset=utf-8" if proof_only else MEDIA_TYPE
+    media_type = TEXT_UTF8 if proof_only else MEDIA_TYPE
     if not accepts(accept, media_type):
         raise NotAcceptable(f"this is served as {media_type} only")
-    recorded = ledger.records.receipt_for(viewer, index)
-    visit.index = index
-    body = proof_text(recorded).encode() if proof_only else receipt_bytes(recorded)
-    return Reply(200, body, media_type, (CACHE,))
+    return ReceiptName(index, proof_only)
+
+
+def receipt_reply(name: ReceiptName, proved: Proved | Recorded, visit: Visit) -> Reply:
+    """The receipt, or its proof alone."""
+    visit.index = name.index
+    if name.proof_only:
+        return Reply(200, proof_text(proved).encode(), TEXT_UTF8, (CACHE,))
+    return Reply(200, receipt_bytes(proved), MEDIA_TYPE, (CACHE,))
 
 
 def accepts(accept: str | None, media_type: str) -> bool:
@@ -64,8 +79,9 @@ def get_receipt(name: str, request: Request, node: NodeHere, caller: CallerHere)
     Served to the participant that signed the entry, and to the holder and recipient of its consent. It can be checked
     offline, with nothing but the log's key: `consent-verify receipt`.
     """
-    accept = request.headers.get("accept")
-    return receipt_reply(node.ledger, caller.id, name, accept, visit_of(request.scope)).response()
+    wanted = receipt_named(name, request.headers.get("accept"))
+    recorded = node.ledger.records.receipt_for(caller.id, wanted.index)
+    return receipt_reply(wanted, recorded, visit_of(request.scope)).response()
 
 
 @serve(

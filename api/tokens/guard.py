@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,20 +10,24 @@ from typing import Any, Final
 import msgspec
 
 from api.refusals import InsufficientScope, Unauthenticated
-from api.tokens.dpop import Proof, check_proof, urls_of
+from api.together import Together
+from api.tokens.dpop import check_proof, urls_of
 from api.tokens.external import ExternalIssuers
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import ALGORITHMS, TokenSigner
-from api.tokens.once import REVOKED, Once
+from api.tokens.once import Once, Use, given_back
 from api.tokens.scopes import scopes_of
 from api.wire import Scope, header
 from ledger.canonical import unb64u
+from ledger.kept import Kept
 from ledger.participants import Registry
 
 _TYP: Final = frozenset({"at+jwt", "application/at+jwt"})
 _MEMBERS: Final = frozenset({"kid", "x5t", "x5t#S256", "x5c"})
 """Certificates in a header are let through and never looked at."""
 _LONGEST: Final = 600.0
+KEPT_TOKENS: Final = 4096
+"""Tokens of our own whose signature has been checked, in memory; their times and scopes are looked at each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,10 @@ class TokenGuard:
         """`issuer` is this ledger's base address: issuer and audience of its tokens."""
         self._issuer = issuer
         self._signer = signer
-        self._once = once
         self._registry = registry
         self._external = external
+        self._uses: Together[Use, bool] = Together(once.use_all)
+        self._verified: Kept[str, dict[str, Any]] = Kept(KEPT_TOKENS)
 
     async def caller(self, scope: Scope, needed: str) -> Caller:
         """The caller of a request, who has the scope that is needed.
@@ -72,10 +76,12 @@ class TokenGuard:
                 proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
             )
             _require_same(held.thumbprint, bound_to)
-            given_back = await asyncio.to_thread(self._use, held, client, claims.get("jti"))
+            jti = claims.get("jti")
+            token_digest = given_back(client, jti) if isinstance(jti, str) else b""
+            revoked = await self._uses.ask(Use("dpop", held.thumbprint, held.jti, held.expires_at, token_digest))
         except BadToken as error:
             raise _unauthenticated(f"the DPoP proof does not hold: {error}", "invalid_dpop_proof") from None
-        if given_back:
+        if revoked:
             raise _unauthenticated("the access token was revoked", "invalid_token")
         granted = frozenset(str(claims.get("scope", "")).split()) & scopes_of(client, self._registry())
         if needed not in granted:
@@ -84,11 +90,6 @@ class TokenGuard:
                 headers={"www-authenticate": f'DPoP error="insufficient_scope", scope="{needed}"'},
             )
         return Caller(client, granted)
-
-    def _use(self, held: Proof, client: str, jti: object) -> bool:
-        """Note the proof's one use; whether the client has given its token back (RFC 7009)."""
-        self._once.use("dpop", held.thumbprint, held.jti, held.expires_at)
-        return isinstance(jti, str) and self._once.seen(REVOKED, client, jti)
 
     def _credentials(self, scope: Scope) -> tuple[str, str]:
         authorization, proof = header(scope, b"authorization"), header(scope, b"dpop")
@@ -103,6 +104,14 @@ class TokenGuard:
 
     async def _claims(self, token: str, now: float) -> dict[str, Any]:
         """The claims of a token that is for this ledger, in its time, signed by its issuer. Raises BadToken."""
+        claims = self._verified.get(token)
+        if claims is None:
+            claims = await self._verify(token)
+        check_times(claims, now, longest=_LONGEST)
+        return claims
+
+    async def _verify(self, token: str) -> dict[str, Any]:
+        """Check all of a token but its times. One of our own is kept: our key does not change while this process runs."""
         jwt = read_jwt(token, typ=_TYP, members=_MEMBERS)
         kid = text_claim(jwt.header, "kid", longest=128)
         if kid == self._signer.kid:
@@ -116,7 +125,8 @@ class TokenGuard:
             raise BadToken("iss is another")
         if claims.get("aud") not in (self._issuer, [self._issuer]):
             raise BadToken("aud is not this ledger")
-        check_times(claims, now, longest=_LONGEST)
+        if issuer == self._issuer:
+            self._verified.put(token, claims)
         return claims
 
 

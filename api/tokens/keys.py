@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -22,6 +23,12 @@ ALGORITHMS: Final = ("ES256", "EdDSA", "PS256")
 """FAPI 2.0 §5.4.1: no others, and never `none`."""
 _MEMBERS: Final = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
 _ALG_OF: Final = {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}
+
+
+@lru_cache(maxsize=4096)
+def _verifier(alg: str, public: tuple[tuple[str, str], ...]) -> Verify:
+    """Reading a key costs as much as using it, and a caller's proofs come under one key. Raises InvalidInput."""
+    return verifier_of(alg, dict(public))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,9 @@ class PublicKey:
         if jwk.get("alg", alg) != alg:
             raise InvalidInput(f"a key of type {kty} is used with {alg} only", member="alg")
         public = {name: jwk[name] for name in _MEMBERS[kty] if name in jwk}
-        return cls(alg, public, verifier_of(alg, public))
+        if not all(isinstance(value, str) for value in public.values()):
+            raise InvalidInput("the members of a JWK are texts", member="jwk")
+        return cls(alg, public, _verifier(alg, tuple(public.items())))
 
     @property
     def thumbprint(self) -> str:

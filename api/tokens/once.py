@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Engine, create_engine, delete, event, make_url, select
+from sqlalchemy import Engine, Select, create_engine, delete, event, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -19,6 +20,27 @@ from ledger.storage.tables import metadata, seen_tokens
 SWEEP_SECONDS: Final = 60.0
 REVOKED: Final = "revoked"
 """The kind under which an access token that its client gave back is noted, until it would have expired."""
+
+
+class Use(NamedTuple):
+    """One use of a one-time token, good until `expires_at` (seconds)."""
+
+    kind: str
+    owner: str
+    jti: str
+    expires_at: float
+    token: bytes = b""
+    """Digest of the access token that it comes with, as `given_back` makes it; empty when it comes with none."""
+
+    @property
+    def digest(self) -> bytes:
+        """What is remembered of it."""
+        return _digest(self.kind, self.owner, self.jti)
+
+
+def given_back(client: str, jti: str) -> bytes:
+    """What is remembered of an access token once its client has given it back (RFC 7009)."""
+    return _digest(REVOKED, client, jti)
 
 
 class Once:
@@ -34,26 +56,39 @@ class Once:
 
     def use(self, kind: str, owner: str, jti: str, expires_at: float) -> None:
         """Note the use of a token that is good until `expires_at` (seconds). Raises BadToken the second time, Unavailable."""
-        digest = _digest(kind, owner, jti)
+        [refused] = self.use_all([Use(kind, owner, jti, expires_at)])
+        if isinstance(refused, BadToken):
+            raise refused
+
+    def use_all(self, uses: Sequence[Use]) -> list[BadToken | bool]:
+        """Note many uses in one transaction; for each, why it is refused, or whether its access token was given back.
+
+        Raises Unavailable.
+        """
+        digests = [use.digest for use in uses]
+        values = {
+            digest: {"digest": digest, "expires_at": int(use.expires_at) + 1}
+            for digest, use in zip(digests, uses, strict=True)
+        }
         insert = sqlite.insert if self._sqlite else postgresql.insert
-        note = insert(seen_tokens).values(digest=digest, expires_at=int(expires_at) + 1)
+        note = insert(seen_tokens).values(list(values.values()))
         noted = note.on_conflict_do_nothing().returning(seen_tokens.c.digest)
         try:
             with self._engine.begin() as connection:
-                first = connection.execute(noted).one_or_none() is not None
+                fresh = set(connection.execute(noted).scalars())
+                tokens = {use.token for use in uses if use.token}
+                revoked = {row.digest for row in connection.execute(_among(tokens))} if tokens else set()
                 if self._sweep_is_due():
                     connection.execute(delete(seen_tokens).where(seen_tokens.c.expires_at < int(time.time())))
         except DBAPIError as error:
             raise Unavailable(f"the token store does not answer: {type(error.orig).__name__}") from error
-        if not first:
-            raise BadToken("it was used before")
+        return [_refusal(use.digest, fresh) or use.token in revoked for use in uses]
 
     def seen(self, kind: str, owner: str, jti: str) -> bool:
         """Whether `use` was called with these before. Raises Unavailable."""
-        query = select(seen_tokens.c.digest).where(seen_tokens.c.digest == _digest(kind, owner, jti))
         try:
             with self._engine.connect() as connection:
-                return connection.execute(query).one_or_none() is not None
+                return connection.execute(_among({_digest(kind, owner, jti)})).one_or_none() is not None
         except DBAPIError as error:
             raise Unavailable(f"the token store does not answer: {type(error.orig).__name__}") from error
 
@@ -71,6 +106,18 @@ class Once:
 
 def _digest(kind: str, owner: str, jti: str) -> bytes:
     return hashlib.sha256(f"{kind}\0{owner}\0{jti}".encode()).digest()
+
+
+def _among(digests: set[bytes]) -> Select[tuple[bytes]]:
+    return select(seen_tokens.c.digest).where(seen_tokens.c.digest.in_(digests))
+
+
+def _refusal(digest: bytes, fresh: set[bytes]) -> BadToken | None:
+    """Of two equal ones that came together the first is taken: it uses its digest up."""
+    if digest not in fresh:
+        return BadToken("it was used before")
+    fresh.remove(digest)
+    return None
 
 
 def _engine(url: str, *, sqlite: bool) -> Engine:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from ledger.canonical import decimal
 from ledger.errors import BadEncoding, Corrupt, InvalidInput
-from ledger.merkle.hashing import HASH_SIZE, MAX_SIZE, Hash, Node, check_size, node_hash
+from ledger.kept import Kept
+from ledger.merkle.hashing import HASH_SIZE, MAX_SIZE, Hash, Node, check_size, parents
 
 TILE_WIDTH: Final = 256
 TILE_HEIGHT: Final = 8
@@ -137,20 +138,40 @@ FetchTile = Callable[[int, int, int], bytes]
 """(level, number, width) to the tile's bytes, exactly `width` hashes."""
 
 
-class TileReader:
-    """Reads node hashes of the tree of `size` leaves from its tiles, each fetched at most once.
+TileNodes: TypeAlias = Sequence[Sequence[Hash]]
+"""The complete nodes of one tile: its hashes first, then the node levels above them, eight rows in all."""
 
-    Tiles are believed, since they come from the ledger's own storage; who reads another's tiles authenticates
-    them against a checkpoint first. One reader serves one tree size and any number of proofs.
+
+def tile_nodes(hashes: Sequence[Hash]) -> TileNodes:
+    """The nodes that stand on a tile's hashes, below the next tile level."""
+    rows = [hashes]
+    for _ in range(TILE_HEIGHT - 1):
+        rows.append(parents(rows[-1]))
+    return rows
+
+
+FullTiles: TypeAlias = Kept[tuple[int, int], TileNodes]
+"""Nodes of full tiles by (level, number), some 36 kB each: they never change, so readers share them."""
+
+
+class TileReader:
+    """Reads node hashes of the tree of `size` leaves, and so of every smaller tree, from its tiles.
+
+    A complete node has the same hash in every later tree, so one reader serves proofs of all sizes up to its own. Each
+    tile is fetched at most once. Tiles are believed, since they come from the ledger's own storage; who reads another's
+    tiles authenticates them against a checkpoint first.
     """
 
-    def __init__(self, size: int, fetch: FetchTile) -> None:
-        """`fetch` is asked only for tiles of this tree, at the width they have in it. Raises InvalidInput."""
+    def __init__(self, size: int, fetch: FetchTile, full: FullTiles | None = None) -> None:
+        """`fetch` is asked only for tiles of this tree, at the width they have in it; `full` are those that readers share.
+
+        Raises InvalidInput.
+        """
         check_size(size)
         self._size = size
         self._fetch = fetch
-        self._tiles: dict[tuple[int, int], list[Hash]] = {}
-        self._nodes: dict[Node, Hash] = {}
+        self._full = Kept(1) if full is None else full
+        self._partial: dict[tuple[int, int], TileNodes] = {}
 
     def read_hashes(self, nodes: list[Node]) -> list[Hash]:
         """The hashes of complete subtrees of this tree. Raises InvalidInput for others, Corrupt for bad tiles."""
@@ -160,17 +181,18 @@ class TileReader:
         return [self._node(level, index) for level, index in nodes]
 
     def _node(self, level: int, index: int) -> Hash:
-        if level % TILE_HEIGHT == 0:
-            return self._tile(level // TILE_HEIGHT, index // TILE_WIDTH)[index % TILE_WIDTH]
-        known = self._nodes.get((level, index))
-        if known is None:  # at most seven levels above the tile's own hashes
-            known = node_hash(self._node(level - 1, 2 * index), self._node(level - 1, 2 * index + 1))
-            self._nodes[level, index] = known
-        return known
+        tile_level, row = divmod(level, TILE_HEIGHT)
+        number = index >> (TILE_HEIGHT - row)
+        nodes = self._full.get((tile_level, number)) or self._partial.get((tile_level, number))
+        if nodes is None:
+            nodes = self._read(tile_level, number)
+        return nodes[row][index - (number << (TILE_HEIGHT - row))]
 
-    def _tile(self, level: int, number: int) -> list[Hash]:
-        tile = self._tiles.get((level, number))
-        if tile is None:
-            width = tile_width(level, number, self._size)
-            tile = self._tiles[level, number] = split_tile(self._fetch(level, number, width), width)
-        return tile
+    def _read(self, level: int, number: int) -> TileNodes:
+        width = tile_width(level, number, self._size)
+        nodes = tile_nodes(split_tile(self._fetch(level, number, width), width))
+        if width == TILE_WIDTH:
+            self._full.put((level, number), nodes)
+        else:
+            self._partial[level, number] = nodes
+        return nodes

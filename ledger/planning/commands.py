@@ -93,6 +93,19 @@ class RecordComposed:
 Command = SubmitStatement | RecordDocuments | ExpireConsent | RecordIndexHead | RecordComposed
 
 
+class Proved(Struct, frozen=True, gc=False):
+    """An entry with its proof: what a receipt is made of."""
+
+    index: int
+    leaf: bytes
+    evidence: bytes | None
+    opening: bytes | None
+    proof: tuple[bytes, ...]
+    """Sibling hashes, the leaf's first, in the tree of `checkpoint`."""
+    checkpoint: str
+    """The signed checkpoint, a note."""
+
+
 class Recorded(Struct, frozen=True):
     """One entry as its submitter may see it: durable, included, signed."""
 

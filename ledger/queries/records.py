@@ -5,7 +5,7 @@ Every question names its viewer; what is not the viewer's does not exist for it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,8 +19,10 @@ from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, consent_chain
 from ledger.entries.statement import parse_item, parse_payload
 from ledger.errors import NotFound
-from ledger.planning.commands import Recorded
-from ledger.queries.tree import Prover, first_checkpoint_with
+from ledger.kept import Kept
+from ledger.merkle.tiles import FullTiles
+from ledger.planning.commands import Proved, Recorded
+from ledger.queries.tree import Prover, first_checkpoints_with
 from ledger.storage.log import LogStore, select_in
 from ledger.storage.rows import open_evidence, read_consent
 from ledger.storage.tables import consents, entries
@@ -32,9 +34,11 @@ PAGE_LIMIT = 500
 class RecordQueries:
     """Questions about entries and consents."""
 
-    def __init__(self, store: LogStore, keystore: KeyStore) -> None:
+    def __init__(self, store: LogStore, keystore: KeyStore, full_tiles: FullTiles | None = None) -> None:
+        """`full_tiles` are those that other readers of this process have read."""
         self._store = store
         self._keystore = keystore
+        self._full_tiles = Kept(64) if full_tiles is None else full_tiles
 
     def recorded(self, indexes: Sequence[int], *, repeated: bool = False) -> tuple[Recorded, ...]:
         """Entries with their first receipts, whoever asks: for submitters, who have proved what they signed.
@@ -52,9 +56,23 @@ class RecordQueries:
         """One entry for a participant who signed it or is a party of its consent. Raises NotFound."""
         with self._store.read() as connection:
             row = connection.execute(select(entries).where(entries.c.idx == index)).one_or_none()
-            if row is None or not self._may_see(connection, row, viewer):
-                raise NotFound(f"there is no entry {index} for this participant", member="index")
+            if row is None or not self._may_see(row, viewer, self._parties(connection, [row])):
+                raise _no_entry(index)
             return self._recorded(connection, [row])[0]
+
+    def proved_for(self, wanted: Sequence[tuple[str, int]]) -> list[Proved | NotFound]:
+        """What receipts are made of, for many (viewer, index) at once; the rule is that of `receipt_for`."""
+        with self._store.read() as connection:
+            indexes = sorted({index for _, index in wanted})
+            rows = {row.idx: row for row in select_in(connection, select(entries), entries.c.idx, indexes)}
+            parties = self._parties(connection, rows.values())
+            allowed = {
+                (viewer, index) for viewer, index in wanted
+                if index in rows and self._may_see(rows[index], viewer, parties)
+            }  # fmt: skip
+            shown = [rows[index] for index in sorted({index for _, index in allowed})]
+            proved = {one.index: one for one in self._proved(connection, shown)}
+            return [proved[one[1]] if one in allowed else _no_entry(one[1]) for one in wanted]
 
     def consent(self, viewer: str, consent_id: str) -> Consent:
         """A consent's state for its holder or recipient. Raises NotFound for anyone else."""
@@ -164,14 +182,15 @@ class RecordQueries:
             raise unknown_consent()
         return row
 
-    def _may_see(self, connection: Connection, row: Any, viewer: str) -> bool:
+    def _may_see(self, row: Any, viewer: str, parties: Mapping[bytes, Any]) -> bool:
+        """Its signer, the parties of its consent, and everybody for what is public; no recipient sees what strangers tried."""
         if row.kind in (Kind.OPERATOR, Kind.INDEX_HEAD) or (row.iss is not None and row.iss == viewer):
             return True
         if row.kind == Kind.SUBJECT:
             return self._says(row, lambda says: says.on_behalf_of == viewer)
         if row.kind != Kind.CONSENT:
             return False
-        consent = connection.execute(select(consents).where(consents.c.chain == row.chain)).one_or_none()
+        consent = parties.get(row.chain)
         if consent is None:
             return False
         return bool(
@@ -193,18 +212,31 @@ class RecordQueries:
         evidence = decode_evidence(open_evidence(row.idx, row.sealed, cipher)[0])
         return any(test(parse_payload(unb64u(text.split(".")[1]))) for text in evidence.statements)
 
-    def _recorded(self, connection: Connection, rows: Sequence[Any], *, repeated: bool = False) -> list[Recorded]:
+    def _parties(self, connection: Connection, rows: Iterable[Any]) -> dict[bytes, Any]:
+        """Holder and recipient of the consents that these entries are about, by chain."""
+        chains = {row.chain for row in rows if row.kind == Kind.CONSENT}
+        query = select(consents.c.chain, consents.c.holder, consents.c.recipient)
+        return {row.chain: row for row in select_in(connection, query, consents.c.chain, list(chains))}
+
+    def _proved(self, connection: Connection, rows: Sequence[Any]) -> list[Proved]:
         ciphers = self._keystore.existing(row.chain for row in rows if row.sealed is not None)
-        provers: dict[int, Prover] = {}
-        found: list[Recorded] = []
+        notes = first_checkpoints_with(connection, [row.idx for row in rows])
+        prover = Prover(connection, self._full_tiles)
+        found: list[Proved] = []
         for row in rows:
-            size, note = first_checkpoint_with(connection, row.idx)
-            prover = provers.setdefault(size, Prover(connection, size))
             evidence = opening = None
-            act, consent_id, outcome = row.kind, None, None
             if row.sealed is not None and row.chain in ciphers:
                 evidence, opening = open_evidence(row.idx, row.sealed, ciphers[row.chain])
-                says = decode_evidence(evidence)
+            size, note = notes[row.idx]
+            found.append(Proved(row.idx, row.leaf, evidence, opening, tuple(prover.inclusion(row.idx, size)), note))
+        return found
+
+    def _recorded(self, connection: Connection, rows: Sequence[Any], *, repeated: bool = False) -> list[Recorded]:
+        found: list[Recorded] = []
+        for row, proved in zip(rows, self._proved(connection, rows), strict=True):
+            act, consent_id, outcome = row.kind, None, None
+            if proved.evidence is not None:
+                says = decode_evidence(proved.evidence)
                 act, outcome = says.act, says.outcome or None
                 consent_id = consent_id_of(says.statements, says.item.body if says.item else None)
             elif row.kind == Kind.OPERATOR:
@@ -212,11 +244,15 @@ class RecordQueries:
             time = msgspec.json.decode(row.leaf)["time"]
             found.append(
                 Recorded(
-                    row.idx, time, Kind(row.kind), row.leaf, evidence, opening, act, consent_id, outcome,
-                    tuple(prover.inclusion(row.idx)), note, repeated,
+                    row.idx, time, Kind(row.kind), row.leaf, proved.evidence, proved.opening, act, consent_id, outcome,
+                    proved.proof, proved.checkpoint, repeated,
                 )
             )  # fmt: skip
         return found
+
+
+def _no_entry(index: int) -> NotFound:
+    return NotFound(f"there is no entry {index} for this participant", member="index")
 
 
 def consent_id_of(statements: Iterable[str], item: str | None) -> str | None:

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
-from ledger.errors import InvalidInput, NotFound
+from ledger.errors import InvalidInput, LedgerError, NotFound
+from ledger.kept import Kept
 from ledger.merkle.edge import Edge
+from ledger.merkle.hashing import HASH_SIZE
 from ledger.merkle.proofs import prove_consistency, prove_inclusion
-from ledger.merkle.tiles import TILE_WIDTH, TileReader, encode_bundle
+from ledger.merkle.tiles import TILE_WIDTH, FullTiles, TilePath, TileReader, encode_bundle
+from ledger.storage.engines import driver_for
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, entries, log_head, tiles
 
 Snapshot: TypeAlias = Connection
 """A connection that sees one state of the log."""
+
+HASHED_TILES: Final = 1024
+SERVED_TILES: Final = 2048
+"""Full tiles in memory, 8 KiB each."""
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+# made once: building a statement costs more than running it
+_HEAD: Final = select(log_head.c.size, log_head.c.checkpoint)
+_EDGE: Final = select(log_head.c.edge)
+_TILE: Final = select(tiles.c.content).where(tiles.c.level == bindparam("level"), tiles.c.number == bindparam("number"))
+
+
+class ProofWanted(NamedTuple):
+    """Which proof: of entry `first` in the tree of `size`, or that the tree of `size` extends that of `first`."""
+
+    kind: Literal["inclusion", "consistency"]
+    first: int
+    size: int
 
 
 class TreeQueries:
@@ -22,6 +46,8 @@ class TreeQueries:
 
     def __init__(self, store: LogStore) -> None:
         self._store = store
+        self.full_tiles: FullTiles = Kept(HASHED_TILES)
+        self._served: Kept[tuple[int, int], bytes] = Kept(SERVED_TILES)
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint. Raises NotFound before the log is opened."""
@@ -36,7 +62,15 @@ class TreeQueries:
     def tile(self, level: int, number: int, width: int) -> bytes:
         """A hash tile at a width that the log has reached. Raises NotFound."""
         with self._store.read() as connection:
-            return TileSource(connection).tile(level, number, width)
+            content = TileSource(connection).tile(level, number, width)
+        if width == TILE_WIDTH:
+            self._served.put((level, number), content)
+        return content
+
+    def known_tile(self, tile: TilePath) -> bytes | None:
+        """A hash tile that was asked for before: such a one costs no read. None when it must be read."""
+        content = self._served.get((tile.level, tile.number))
+        return None if content is None else content[: tile.width * HASH_SIZE]
 
     def entry_bundle(self, number: int, width: int) -> bytes:
         """A bundle of leaves: the first `width` leaves of bundle `number`. Raises NotFound."""
@@ -50,18 +84,18 @@ class TreeQueries:
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The inclusion proof of entry `index` in the tree of `size` entries; cost O(log size) tile reads."""
         with self._store.read() as connection:
-            return self._proofs(connection, size).inclusion(index)
+            return Prover(connection, self.full_tiles).inclusion(index, size)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """The consistency proof between two sizes, 1 ≤ old ≤ new ≤ size."""
         with self._store.read() as connection:
-            return prove_consistency(old, new, self._proofs(connection, new).reader.read_hashes)
+            return Prover(connection, self.full_tiles).consistency(old, new)
 
-    def _proofs(self, connection: Connection, size: int) -> Prover:
-        newest, _ = head_of(connection)
-        if not 1 <= size <= newest:
-            raise InvalidInput(f"size must lie between 1 and the log's {newest}", member="size")
-        return Prover(connection, size)
+    def prove(self, wanted: Sequence[ProofWanted]) -> list[list[bytes] | LedgerError]:
+        """Many proofs from one snapshot, each answered or refused alone."""
+        with self._store.read() as connection:
+            prover = Prover(connection, self.full_tiles)
+            return [answered(prover.prove, one) for one in wanted]
 
 
 class TileSource:
@@ -73,11 +107,10 @@ class TileSource:
 
     def tile(self, level: int, number: int, width: int) -> bytes:
         """The first `width` hashes of tile (level, number). Raises NotFound when the log has not grown so far."""
-        query = select(tiles.c.content).where(tiles.c.level == level, tiles.c.number == number)
-        content = self._connection.execute(query).scalar_one_or_none()
+        content = self._connection.execute(_TILE, {"level": level, "number": number}).scalar_one_or_none()
         if content is None:
             if self._edge is None:
-                edge = self._connection.execute(select(log_head.c.edge)).scalar_one()
+                edge = self._connection.execute(_EDGE).scalar_one()
                 self._edge = Edge.from_bytes(edge)
             content = self._edge.tile(level, number) or b""
         if not 1 <= width <= TILE_WIDTH or len(content) < width * 32:
@@ -86,20 +119,45 @@ class TileSource:
 
 
 class Prover:
-    """Inclusion proofs in the tree of one size; tiles are read once each."""
+    """Proofs in the trees of one snapshot; tiles are read once each, full ones once for all."""
 
-    def __init__(self, connection: Connection, size: int) -> None:
-        self._size = size
-        self.reader = TileReader(size, TileSource(connection).tile)
+    def __init__(self, connection: Connection, full_tiles: FullTiles) -> None:
+        """Raises NotFound before the log is opened."""
+        self._size, _ = head_of(connection)
+        self._read_hashes = TileReader(self._size, TileSource(connection).tile, full_tiles).read_hashes
 
-    def inclusion(self, index: int) -> list[bytes]:
-        """The proof of entry `index`. Raises InvalidInput when it is not in the tree."""
-        return prove_inclusion(index, self._size, self.reader.read_hashes)
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        """The proof of entry `index` in the tree of `size` entries. Raises InvalidInput."""
+        self._check(size)
+        return prove_inclusion(index, size, self._read_hashes)
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """The proof that the tree of `new` entries extends that of `old`. Raises InvalidInput."""
+        self._check(new)
+        return prove_consistency(old, new, self._read_hashes)
+
+    def prove(self, wanted: ProofWanted) -> list[bytes]:
+        """One or the other."""
+        if wanted.kind == "inclusion":
+            return self.inclusion(wanted.first, wanted.size)
+        return self.consistency(wanted.first, wanted.size)
+
+    def _check(self, size: int) -> None:
+        if not 1 <= size <= self._size:
+            raise InvalidInput(f"size must lie between 1 and the log's {self._size}", member="size")
+
+
+def answered(answer: Callable[[Q], A], question: Q) -> A | LedgerError:
+    """The answer, or why there is none: one refusal among many questions concerns nobody else."""
+    try:
+        return answer(question)
+    except LedgerError as error:
+        return error
 
 
 def head_of(connection: Connection) -> tuple[int, str]:
     """(size, signed checkpoint) of this snapshot. Raises NotFound before the log is opened."""
-    row = connection.execute(select(log_head.c.size, log_head.c.checkpoint)).one_or_none()
+    row = connection.execute(_HEAD).one_or_none()
     if row is None:
         raise NotFound("there is no log in this database yet")
     return row.size, row.checkpoint
@@ -112,6 +170,15 @@ def first_checkpoint_with(connection: Connection, index: int) -> tuple[int, str]
     if row is None:
         raise NotFound(f"there is no entry {index}", member="index")
     return row.size, row.note
+
+
+def first_checkpoints_with(connection: Connection, indexes: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """The same for many entries: (size, note) by index. Raises NotFound when one of them is not covered."""
+    rows = driver_for(connection.engine).first_checkpoints(connection, indexes) if indexes else ()
+    found = {int(index): (int(size), str(note)) for index, size, note in rows}
+    if missing := set(indexes) - found.keys():
+        raise NotFound(f"there is no entry {min(missing)}", member="index")
+    return found
 
 
 def bundle_of(connection: Connection, first: int, width: int) -> bytes:

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from ledger.errors import NotFound
+from ledger.kept import Kept
 from ledger.notes.policy import Policy
 from ledger.planning.commands import Recorded
 from ledger.queries.tree import Prover, head_of
@@ -27,6 +28,10 @@ class Standing:
     size: int
     time: int
     """POSIX seconds, the witness's own clock."""
+
+
+FEW_TILES = 8
+"""One proof reads no more."""
 
 
 class WitnessedQueries:
@@ -48,7 +53,7 @@ class WitnessedQueries:
         """The same entry, proved in the newest witnessed checkpoint. Raises NotFound while none covers it."""
         with self._store.read() as connection:
             size, note = self._checkpoint(connection, recorded.index)
-            proof = tuple(Prover(connection, size).inclusion(recorded.index))
+            proof = tuple(Prover(connection, Kept(FEW_TILES)).inclusion(recorded.index, size))
         return msgspec.structs.replace(recorded, proof=proof, checkpoint=note)
 
     def standings(self) -> list[Standing]:

@@ -48,6 +48,9 @@ class Driver(Protocol):
     def write_pages(self, connection: Connection, pages: Mapping[str, bytes]) -> None:
         """Store pages of the completeness map, new ones and changed ones."""
 
+    def first_checkpoints(self, connection: Connection, indexes: Sequence[int]) -> Iterable[Any]:
+        """Rows (index, size, note) of the first checkpoint that includes each of these entries."""
+
 
 _HEAD = "SELECT size, time, last_hash, edge, checkpoint FROM log_head WHERE id = 1"
 
@@ -102,6 +105,15 @@ class SqliteDriver:
         )
         connection.exec_driver_sql(sql, sorted(pages.items()))
 
+    def first_checkpoints(self, connection: Connection, indexes: Sequence[int]) -> Iterable[Any]:
+        for at in range(0, len(indexes), 800):
+            part = indexes[at : at + 800]
+            sql = (
+                f"WITH asked(idx) AS (VALUES {', '.join(['(?)'] * len(part))}) SELECT asked.idx, c.size, c.note FROM asked "
+                "JOIN checkpoints c ON c.size = (SELECT min(size) FROM checkpoints WHERE size > asked.idx)"
+            )
+            yield from connection.exec_driver_sql(sql, tuple(part))
+
 
 class PostgresDriver:
     """PostgreSQL through psycopg: binary COPY in, arrays out."""
@@ -152,6 +164,13 @@ class PostgresDriver:
             "ON CONFLICT (prefix) DO UPDATE SET page = excluded.page"
         )
         connection.exec_driver_sql(sql, (list(pages), list(pages.values())))
+
+    def first_checkpoints(self, connection: Connection, indexes: Sequence[int]) -> Iterable[Any]:
+        sql = (
+            "SELECT asked.idx, c.size, c.note FROM unnest(%s::int8[]) AS asked(idx) CROSS JOIN LATERAL "
+            "(SELECT size, note FROM checkpoints WHERE size > asked.idx ORDER BY size LIMIT 1) AS c"
+        )
+        return connection.exec_driver_sql(sql, (list(indexes),))
 
 
 def driver_for(engine: Engine) -> Driver:

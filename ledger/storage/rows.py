@@ -13,6 +13,7 @@ from ledger.entries.assertion import Credential
 from ledger.entries.leaf import OPENING_SIZE, consent_chain
 from ledger.entries.terms import Terms
 from ledger.planning.world import Entry
+from ledger.storage.packing import pack, unpack
 from ledger.vault.cipher import Cipher, consent_place, credential_place, evidence_place
 
 
@@ -44,7 +45,7 @@ def entry_row(entry: Entry, cipher: Cipher | None) -> tuple[Any, ...]:
     """The row of a planned entry, in the order of ENTRY_COLUMNS."""
     sealed = None
     if cipher is not None and entry.evidence is not None and entry.opening is not None:
-        sealed = cipher.seal(entry.opening + entry.evidence, evidence_place(entry.index))
+        sealed = cipher.seal(entry.opening + pack(entry.evidence), evidence_place(entry.index))
     return (
         entry.index, entry.kind.value, entry.chain, entry.seq, entry.leaf, entry.leaf_hash, sealed, entry.iss, entry.jti,
         entry.position, entry.payload_hash,
@@ -54,7 +55,7 @@ def entry_row(entry: Entry, cipher: Cipher | None) -> tuple[Any, ...]:
 def open_evidence(index: int, sealed: bytes, cipher: Cipher) -> tuple[bytes, bytes]:
     """(evidence, opening) of a stored entry. Raises Corrupt."""
     plain = cipher.open(sealed, evidence_place(index))
-    return plain[OPENING_SIZE:], plain[:OPENING_SIZE]
+    return unpack(plain[OPENING_SIZE:]), plain[:OPENING_SIZE]
 
 
 def credential_digest(credential_id: str) -> bytes:

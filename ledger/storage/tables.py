@@ -61,7 +61,7 @@ entries: Final = Table(
         "entries_operator", "idx", sqlite_where=text("kind = 'operator'"), postgresql_where=text("kind = 'operator'")
     ),
 )
-"""One row per leaf; `sealed` is evidence ‖ opening under the chain's data key, NULL for leaves in clear."""
+"""One row per leaf; `sealed` is opening ‖ packed evidence under the chain's data key, NULL for leaves in clear."""
 
 tiles: Final = Table(
     "tiles",

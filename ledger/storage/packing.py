@@ -1,0 +1,117 @@
+"""How evidence is packed before it is encrypted, and unpacked to the same bytes (docs/adr/0016).
+
+    packed evidence:  01 ‖ n ‖ n signatures of 64 bytes ‖ text
+    text:             the evidence, n of its statements written  01 header 02 payload 03  instead of as base64url, and each
+                      of WORDS written as one byte, 04 for the first
+
+JSON holds no bytes below 20 (hexadecimal), so these need no escapes. Evidence begins with «{», and what begins so was stored
+as it is: by older versions, or because it is not of the shape that this form is for.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from ledger.canonical import b64u, unb64u
+from ledger.errors import BadEncoding, Corrupt
+
+VERSION: Final = 1
+SIGNATURE_SIZE: Final = 64
+_CONTROLS: Final = bytes(range(0x20))
+_FIRST_WORD: Final = 4
+
+WORDS: Final = (
+    b'{"act":"access.request","outcome":{"basis":',
+    b',"consent_version":1,"decision":"allow","obligations":{"directions":[',
+    b'"account-number","beneficiary-account",',
+    (
+        b'"pan","party-identity","scheduled-payment-account","standing-order-account","statement-amount"],"to":0},'
+        b'"reasons":[],"ruleset":2'
+    ),
+    b',"decision":"deny","obligations":{},"reasons":["',
+    b',"used_today":0},"statements":["\x01{"alg":"EdDSA","kid":"',
+    b'},"statements":["\x01{"alg":"ES256","kid":"',
+    b'","typ":"consent-statement+jwt"}\x02{"accounts":["',
+    b'"],"act":"access.request","aud":"',
+    b'","consent_id":"',
+    b'","customer_present":true,"from":0,"iat":',
+    b'","customer_present":false,"from":0,"iat":',
+    b',"interaction_id":"',
+    b'","permissions":["',
+    b'"],"purpose":"',
+    b'","request_digest":"',
+    b'","to":0,"v":1}\x03"],"v":1}',
+    b'{"act":"access.request","item":{"body":"{\\"accounts\\":[\\"',
+    b'\\"],\\"consent_id\\":\\"',
+    b'\\",\\"customer_present\\":true,\\"from\\":0,\\"interaction_id\\":\\"',
+    b'\\",\\"permissions\\":[\\"',
+    b'\\"],\\"purpose\\":\\"',
+    b'\\",\\"request_digest\\":\\"',
+    b'\\",\\"to\\":0}","path":["',
+    b'","typ":"consent-statement+jwt"}\x02{"act":"access.batch","aud":"',
+    b',"iss":"',
+    b'","jti":"',
+    b'","v":1}\x03"],"v":1}',
+)
+"""What evidence commonly says; at most 28. They belong to VERSION 1 and are never changed."""
+_CODES: Final = tuple((word, bytes((_FIRST_WORD + at,))) for at, word in enumerate(WORDS))
+
+
+def pack(evidence: bytes) -> bytes:
+    """Evidence in its packed form, or as it is when it is not JSON that has one."""
+    if len(evidence.translate(None, _CONTROLS)) != len(evidence):
+        return evidence
+    before, name, after = evidence.rpartition(b'"statements":["')
+    statements, end, nothing = after.partition(b'"],"v":1}')
+    signatures: list[bytes] = []
+    text = evidence
+    if name and end and not nothing:
+        written: list[bytes] = []
+        for statement in statements.split(b'","'):
+            clear, signature = _in_clear(statement)
+            written.append(clear)
+            signatures += [signature] if signature else []
+        text = b"%b%b%b%b" % (before, name, b'","'.join(written), end)
+    if len(signatures) > 255:
+        return evidence
+    for word, code in _CODES:
+        text = text.replace(word, code)
+    return b"%b%b%b" % (bytes((VERSION, len(signatures))), b"".join(signatures), text)
+
+
+@lru_cache(maxsize=16)  # the entries of a batch share their statement
+def _in_clear(statement: bytes) -> tuple[bytes, bytes]:
+    """(header and payload between their marks, signature); the statement as it is, and nothing, if it has no such form."""
+    try:
+        header, payload, signature = (unb64u(part.decode()) for part in statement.split(b"."))
+    except (ValueError, BadEncoding):
+        return statement, b""
+    said = header + payload
+    if len(signature) != SIGNATURE_SIZE or len(said.translate(None, _CONTROLS)) != len(said):
+        return statement, b""
+    return b"\x01%b\x02%b\x03" % (header, payload), signature
+
+
+def unpack(packed: bytes) -> bytes:
+    """The evidence, byte for byte. Raises Corrupt."""
+    if packed[:1] == b"{":
+        return packed
+    if len(packed) < 2 or packed[0] != VERSION:
+        raise Corrupt("stored evidence is of a form that this version does not know")
+    end = 2 + packed[1] * SIGNATURE_SIZE
+    text = packed[end:]
+    for word, code in _CODES:
+        text = text.replace(code, word)
+    pieces = text.split(b"\x01")
+    if len(pieces) != 1 + packed[1]:
+        raise Corrupt("stored evidence has another number of statements than of signatures")
+    evidence = [pieces[0]]
+    for at, piece in enumerate(pieces[1:]):
+        header, second, rest = piece.partition(b"\x02")
+        payload, third, rest = rest.partition(b"\x03")
+        if not second or not third:
+            raise Corrupt("stored evidence holds a statement that does not end")
+        signature = packed[2 + at * SIGNATURE_SIZE : 2 + (at + 1) * SIGNATURE_SIZE]
+        evidence += [".".join(map(b64u, (header, payload, signature))).encode(), rest]
+    return b"".join(evidence)
