@@ -96,6 +96,7 @@ def _audit(
 ) -> Result:
     from verifier.archive import open_archive
     from verifier.bundle import Auditor, Options
+    from verifier.parties import parties
     from verifier.resume import load, save
 
     language = arguments.lang
@@ -127,6 +128,10 @@ def _audit(
         (word("evidence", language), audit.level),
         (word("backend", language), audit.backend),
     ]
+    result.parties = parties(auditor.replay.registry)
+    keys = sum(len(party.keys) for party in result.parties)
+    delegations = sum(len(party.delegates) for party in result.parties)
+    result.facts.append((word("signers", language), f"{len(result.parties)} / {keys} / {delegations}"))
     if audit.start:
         result.facts.append((word("resumed", language), f"{audit.start:,}"))
     if not place.is_file():

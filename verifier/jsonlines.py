@@ -13,12 +13,20 @@ VERSION = 1
 
 
 def lines(result: Result) -> Iterator[str]:
-    """`start`, `input`, `fact`, `checked`, `unchecked`, `count`, `text`, `notice`, `defect`, and `verdict` at the end."""
+    """`start`, `input`, `fact`, `participant`, `checked`, `unchecked`, `count`, `text`, `notice`, `defect`;
+    `verdict` at the end."""
     yield _line("start", command=result.command, v=VERSION)
     for path, digest in result.inputs:
         yield _line("input", path=path, sha256=digest)
     for name, value in result.facts:
         yield _line("fact", name=name, value=value)
+    for party in result.parties:
+        keys = [dict(zip(("kid", "alg", "use", "added_at", "revoked_at"), key, strict=True)) for key in party.keys]
+        delegates = [{"delegate": delegate, "acts": acts} for delegate, acts in party.delegates]
+        yield _line(
+            "participant", id=party.id, name=party.name, roles=party.roles, standing=party.standing, keys=keys,
+            delegates=delegates,
+        )  # fmt: skip
     found = result.findings
     for event, counts in (("checked", found.checked), ("unchecked", found.unchecked)):
         for what, count in sorted(counts.items()):

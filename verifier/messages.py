@@ -127,6 +127,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "for": ("for", "代表"),
     "word": ("somebody's word, which nothing here can prove", "仅为一方之言,此处无法证明"),
     "complete": ("Complete up to entry", "完整至条目"),
+    "signers": ("Participants / keys / delegations", "参与方 / 密钥 / 委托"),
+    "parties": (
+        "Who could sign: is every key and every delegation theirs?",
+        "谁可以签名:每个密钥和委托都是其本人的吗?",
+    ),
+    "participant": ("Participant", "参与方"),
+    "roles": ("Roles", "角色"),
+    "keys": ("Keys", "密钥"),
+    "delegates": ("May be signed for by", "可由其代签"),
+    "since": ("since entry", "自条目"),
+    "until": ("until entry", "至条目"),
+    "registered": ("registered", "已注册"),
+    "suspended": ("suspended", "已暂停"),
+    "removed": ("removed", "已移除"),
 }
 
 

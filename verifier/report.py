@@ -31,6 +31,7 @@ svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:12px}svg .bar{fill
 @media print{body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}tr,figure{break-inside:avoid}
 :root{--ink:#000;--paper:#fff;--soft:#444;--line:#bbb;--bar:#2f6fb0;--bad:#b3261e;--good:#17693a;--warn:#8a5a00}}
 """
+_PARTY_COLUMNS = ("participant", "roles", "keys", "delegates")
 _HEADS = {
     ExitStatus.VERIFIED: "VERIFIED",
     ExitStatus.REFUTED: "REFUTED",
@@ -65,6 +66,7 @@ def render(result: Result, language: str) -> str:
     parts += _defects(word("defects", language), found.defects, found.count, language)
     parts += _defects(word("notices", language), found.notices, found.notices_by_code.total(), language)
     parts += _charts(result, language)
+    parts += _parties(result, language)
     parts.append(f"<h2>{page(word('inputs', language))} (SHA-256)</h2>")
     parts.append(_pairs((path, digest) for path, digest in result.inputs))
     parts.append("</main></body></html>\n")
@@ -117,6 +119,25 @@ def _defects(title: str, defects: list[Defect], count: int, language: str) -> li
     return [
         f"<h2>{page(title)}: {count:,}</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
     ]
+
+
+def _parties(result: Result, language: str) -> list[str]:
+    if not result.parties:
+        return []
+    head = "".join(f'<th scope="col">{page(word(name, language))}</th>' for name in _PARTY_COLUMNS)
+    rows = []
+    for party in result.parties:
+        keys = "<br>".join(
+            page(f"{kid} ({alg}, {use}), {word('since', language)} {added}")
+            + ("" if revoked is None else page(f", {word('until', language)} {revoked}"))
+            for kid, alg, use, added, revoked in party.keys
+        )
+        delegates = "<br>".join(page(f"{delegate}: {', '.join(acts)}") for delegate, acts in party.delegates)
+        about = f"{page(party.name)}<br><code>{page(party.id)}</code>"
+        standing = f"{page(', '.join(party.roles))}<br>{page(word(party.standing, language))}"
+        rows.append(f"<tr><td>{about}</td><td>{standing}</td><td>{keys}</td><td>{delegates}</td></tr>")
+    title = f"<h2>{page(word('parties', language))}</h2>"
+    return [f"{title}<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"]
 
 
 def _charts(result: Result, language: str) -> list[str]:
