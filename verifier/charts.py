@@ -19,11 +19,11 @@ def bars(title: str, counts: Mapping[str, int]) -> str:
     parts = []
     for line, (name, count) in enumerate(rows):
         y = 24 * line
-        width = max(1, 170 * count // most)
+        width = max(1, 140 * count // most)
         parts.append(
             f'<text x="0" y="{y + 15}">{page(name)}</text>'
-            f'<rect class="bar" x="190" y="{y + 4}" width="{width}" height="14" rx="2"/>'
-            f'<text x="{196 + width}" y="{y + 15}">{count:,}</text>'
+            f'<rect class="bar" x="236" y="{y + 4}" width="{width}" height="14" rx="2"/>'
+            f'<text x="{242 + width}" y="{y + 15}">{count:,}</text>'
         )
     return _figure(title, 430, 24 * len(rows) + 4, "".join(parts), ", ".join(f"{name} {count}" for name, count in rows))
 
