@@ -1,4 +1,4 @@
-"""The pages docs/standards/*.md, written from the words: `python -m api.standards.documents docs/standards`."""
+"""The pages docs/standards.md and docs/standards/*.md, written from the words: `python -m api.standards.documents docs/standards`."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def page(standard: str) -> str:
 
 def index() -> str:
     """The list of all standards."""
-    rows = [(f"[{words(name).title}]({name}.md)", ", ".join(words(name).versions)) for name in standards()]
+    rows = [(f"[{words(name).title}](standards/{name}.md)", ", ".join(words(name).versions)) for name in standards()]
     return (
         "# Outward standards\n\n"
         "Each is a thin adapter: it reads a request as its standard words it, lets the ledger record what it comes to, and "
         "words the answer. A consent made through one is the same consent in all others and in the native API. They are "
-        "served when this node has a [gateway](gateway.md), under `/holders/{holder}/…`, since one ledger serves several "
+        "served when this node has a [gateway](standards/gateway.md), under `/holders/{holder}/…`, since one ledger serves several "
         "holders.\n\n"
         "Every page says of each official operation, field, header, state and code: `works`, or `by design not` with the "
         "reason. Tests read the official files and fail for whatever is missing here. The pages are made from "
@@ -86,8 +86,8 @@ def write_pages(folder: Path) -> None:
 
 
 def pages() -> dict[str, str]:
-    """File name → content."""
-    return {"README.md": index() + "\n"} | {f"{name}.md": page(name) for name in standards()}
+    """File name, beside `docs/standards`, → content."""
+    return {"../standards.md": index() + "\n"} | {f"{name}.md": page(name) for name in standards()}
 
 
 if __name__ == "__main__":
