@@ -1,0 +1,77 @@
+"""What the commands of `consent-verify` have in common: inputs with their hashes, the trust file, the facts of a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import time
+from pathlib import Path
+
+from verifier.errors import CannotCheck
+from verifier.findings import Findings
+from verifier.messages import word
+from verifier.policy import PolicyHead
+from verifier.result import Result
+from verifier.trust import Trust, parse_trust
+
+MAX_INPUT = 4_000_000
+
+
+def fresh(command: str) -> Result:
+    """A result to be filled."""
+    return Result(command, None, findings=Findings())
+
+
+def read_file(path: str, result: Result, limit: int = MAX_INPUT) -> bytes:
+    """The bytes of a file, or of standard input for `-`; noted among the inputs. Raises CannotCheck."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(limit + 1)
+        else:
+            with Path(path).open("rb") as file:
+                data = file.read(limit + 1)
+    except OSError as error:
+        raise CannotCheck(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
+    if len(data) > limit:
+        raise CannotCheck(f"{path} is longer than {limit} bytes")
+    result.inputs.append((path, hashlib.sha256(data).hexdigest()))
+    return data
+
+
+def trust_of(arguments: argparse.Namespace, result: Result) -> Trust:
+    """The policy or trust file that was named, current now. Raises CannotCheck."""
+    if arguments.policy is None:
+        raise CannotCheck("a policy is needed: --policy FILE names the log and witness keys that you trust")
+    trust = parse_trust(read_file(arguments.policy, result))
+    trust.check_current(now())
+    return trust
+
+
+def now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def head_facts(result: Result, head: PolicyHead, trust: Trust, language: str) -> None:
+    """Which log, which tree, which witnesses."""
+    checkpoint = head.head.checkpoint
+    result.facts += [
+        (word("log", language), checkpoint.origin),
+        (word("checkpoint", language), f"{checkpoint.size:,} / {checkpoint.root.hex()}"),
+        (
+            word("witnesses", language),
+            _names(head, trust, language),
+        ),
+    ]
+
+
+def _names(head: PolicyHead, trust: Trust, language: str) -> str:
+    names = ", ".join(head.witnesses) or word("none", language)
+    return f"{names} ({word('quorum' if head.witnessed else 'below', language)}: {trust.policy.quorum})"
+
+
+def conclude(result: Result, witnessed: bool) -> Result:
+    """The verdict that the findings give."""
+    result.code = result.findings.verdict(witnessed)
+    return result

@@ -1,0 +1,95 @@
+"""The commands about a log over time, and about what the verifier itself says: `log`, `evidence`, `explain`."""
+
+# ruff: noqa: PLC0415 - each command loads what it needs, so that a short one starts fast
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from verifier.asked import conclude, head_facts, now, read_file, trust_of
+from verifier.crypto.backend import Backend, select
+from verifier.errors import CannotCheck, Code, Refuted
+from verifier.messages import CODES, advice, code_sentence, reason_sentence, word
+from verifier.reasons import ASSERTED, FINDINGS, REASONS
+from verifier.result import Result
+from verifier.trust import Trust
+
+
+def log(arguments: argparse.Namespace, result: Result) -> Result:
+    """Follow a log and keep its newest verified checkpoint."""
+    from verifier.log import State, follow
+    from verifier.source import open_source
+    from verifier.tiles import C2SP, STATIC_CT
+
+    trust, backend = trust_of(arguments, result), select()
+    state = State(Path(arguments.state))
+    try:
+        followed = follow(
+            open_source(arguments.place),
+            trust.policy.logs,
+            state,
+            backend,
+            at_ms=now(),
+            witnesses=tuple(trust.policy.witnesses.values()),
+            origin=arguments.origin,
+            entries=STATIC_CT if arguments.static_ct else C2SP,
+        )
+        if arguments.origin is None:
+            head = trust.verify(followed.head.note, backend)
+            witnessed = head.witnessed
+            head_facts(result, head, trust, arguments.lang)
+        else:
+            witnessed = _witnessed(followed.head.cosignatures, trust)
+    except Refuted as refusal:
+        result.findings.refuse(refusal)
+        return conclude(result, False)
+    result.findings.checked["checkpoint signatures"] += 1
+    result.findings.checked["growth since the trusted checkpoint"] += followed.before is not None
+    result.facts.append(
+        (
+            "progress",
+            f"{followed.progress}: {followed.before.size if followed.before else 0:,} → {followed.head.size:,}",
+        )
+    )
+    return conclude(result, witnessed)
+
+
+def _witnessed(cosignatures: object, trust: Trust) -> bool:
+    names = [name for name, key in trust.policy.witnesses.items() if any(signed.key == key for signed in cosignatures)]  # type: ignore[attr-defined]
+    return trust.policy.is_satisfied(names)
+
+
+def evidence(arguments: argparse.Namespace, result: Result) -> Result:
+    """Check a saved proof of misbehaviour: VALID means that the log did misbehave."""
+    from verifier.evidence import check_evidence
+
+    backend: Backend = select()
+    keys = trust_of(arguments, result).policy.logs if arguments.policy is not None else ()
+    try:
+        found = check_evidence(read_file(arguments.path, result), backend, keys)
+    except Refuted as refusal:
+        result.findings.refuse(refusal, file=arguments.path)
+        return conclude(result, False)
+    result.facts += [("proven", "yes" if found.proven else "no: a claim"), ("what", found.sentence)]
+    if not keys:
+        result.findings.unchecked["whose keys these are (give --policy)"] += 1
+    if not found.proven:
+        result.reason = found.sentence
+        return result
+    return conclude(result, True)
+
+
+def explain(arguments: argparse.Namespace, result: Result) -> Result:
+    """Explain a verdict code, a reason for a denial, or a finding of a reconciliation."""
+    language, code = arguments.lang, arguments.code.upper()
+    result.code = Code.VALID
+    if code in CODES:
+        result.lines = [f"{code}: {code_sentence(code, language)}", advice(code, language)]
+        return result
+    known = next((name for name in (code, arguments.code.lower()) if reason_sentence(name, language)), None)
+    if known is None:
+        raise CannotCheck(f"no such code; the codes are {', '.join([*CODES, *REASONS, *FINDINGS])}")
+    result.lines = [f"{known}: {reason_sentence(known, language)}"]
+    if known in ASSERTED:
+        result.lines.append(word("word", language))
+    return result
