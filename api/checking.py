@@ -74,7 +74,7 @@ class _Examination:
         self._chains: dict[str, tuple[int, str]] = {}
         self._touched: set[str] = set()
         self._map = PatriciaMap()
-        self._erased: set[str] = set()
+        self._destroyed: set[bytes] = set()
 
     def run(self) -> Findings:
         head = self._connection.execute(select(log_head)).one_or_none()
@@ -118,6 +118,8 @@ class _Examination:
             if not page:
                 return
             ciphers = self._keystore.existing(row.chain for row in page if row.sealed is not None)
+            closed = {row.chain for row in page if row.sealed is not None} - ciphers.keys()
+            self._destroyed = self._keystore.destroyed(closed) if closed else set()
             for row in page:
                 self._entry(row, ciphers)
                 yield row
@@ -207,8 +209,10 @@ class _Examination:
             return
         if row.sealed is None:
             self._found.note(place, "its evidence is missing")
-        elif row.chain not in ciphers:
+        elif row.chain in self._destroyed:
             self._found.erased += 1
+        elif row.chain not in ciphers:
+            self._found.note(place, "the key store has no key for its chain and destroyed none: bring a newer one back")
         else:
             try:
                 evidence, opening = open_evidence(row.idx, row.sealed, ciphers[row.chain])

@@ -68,6 +68,10 @@ class Ledger:
     def start(self) -> None:
         """Begin to write. Raises Rollback, Corrupt or Unavailable, each with what to do."""
         self._sequencer.start()
+        try:
+            self._destroy_erased()  # a key store from an older backup brings erased keys back: gone before anyone reads
+        except Unavailable as error:  # housekeeping tries again
+            log.warning("destroying keys of erased chains: %s", error.detail)
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
         self._housekeeper.start()
 

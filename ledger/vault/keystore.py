@@ -76,6 +76,10 @@ class KeyStore:
         rows = self._select(wanted - found.keys())
         return found | self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items() if row[1]})
 
+    def destroyed(self, chains: Iterable[bytes]) -> set[bytes]:
+        """Those of these chains whose keys were destroyed; a chain that never had one here is not among them."""
+        return {chain for chain, (_, wrapped) in self._select(set(chains)).items() if wrapped is None}
+
     def destroy(self, chains: Iterable[bytes]) -> int:
         """Destroy the data keys of these chains; how many existed. What they encrypted is unreadable from here on.
 
