@@ -1,4 +1,7 @@
-"""The pages docs/standards.md and docs/standards/*.md, written from the words: `python -m api.standards.documents docs/standards`."""
+"""The pages docs/standards.md and docs/standards/*.md, written from the words.
+
+    python -m api.standards.documents docs/standards
+"""
 
 from __future__ import annotations
 
@@ -33,8 +36,8 @@ def index() -> str:
         "# Outward standards\n\n"
         "Each is a thin adapter: it reads a request as its standard words it, lets the ledger record what it comes to, and "
         "words the answer. A consent made through one is the same consent in all others and in the native API. They are "
-        "served when this node has a [gateway](standards/gateway.md), under `/holders/{holder}/…`, since one ledger serves several "
-        "holders.\n\n"
+        "served when this node has a [gateway](standards/gateway.md), under `/holders/{holder}/…`, since one ledger serves "
+        "several holders.\n\n"
         "Every page says of each official operation, field, header, state and code: `works`, or `by design not` with the "
         "reason. Tests read the official files and fail for whatever is missing here. The pages are made from "
         "`api/standards/words/`, which the adapters read too.\n\n"
