@@ -1,6 +1,6 @@
 """The pages docs/standards.md and docs/standards/*.md, written from the words.
 
-    python -m api.standards.documents docs/standards
+python -m api.standards.documents docs/standards
 """
 
 from __future__ import annotations
