@@ -217,7 +217,7 @@ def _wheel(folder: Path, target: Path) -> set[str]:
 
 
 def _copy(source: Path, target: Path) -> Path:
-    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis", "mutants", "dist")
+    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis", "dist")
     shutil.copytree(source, target, ignore=ignored)
     return target
 

@@ -1,0 +1,78 @@
+"""Mutation testing of the verifier: `python -m tests.mutants [MODULE…]`, such as `merkle crypto/ed25519`; all if none is named.
+
+Every mutant is run against the tests of its module. Those that survive stand in docs/mutants.md, each with the argument
+why no test can tell it from the original; a survivor without an argument is a missing test.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tests.conformance import ROOT
+from tests.mutants.making import mutants
+from tests.mutants.running import loaded, survives
+
+_NOTES, _PARSERS, _OFFICIAL, _SIGNATURES = (
+    f"test_{name}.py" for name in ("notes", "parsers", "conformance", "signatures")
+)
+_LOGS, _PACKS, _MAP, _BUNDLES, _COMMANDS = (
+    f"test_{name}.py" for name in ("logs", "packs", "map", "bundles", "commands")
+)
+_STATEMENTS, _ENCODING, _DAMAGE, _QUICK = (
+    f"test_{name}.py" for name in ("statements", "encoding", "random_damage", "quick")
+)
+_CRYPTO = (_SIGNATURES, _OFFICIAL)
+TESTS: dict[str, tuple[str, ...]] = {
+    "encoding": (_ENCODING, _NOTES, _STATEMENTS, _PACKS, _BUNDLES),
+    "merkle": (_NOTES, _LOGS, _OFFICIAL),
+    "tree": (_BUNDLES, _LOGS, _DAMAGE),
+    "tiles": (_LOGS, _OFFICIAL, _BUNDLES),
+    "note": (_NOTES, _PARSERS, _OFFICIAL),
+    "checkpoint": (_NOTES, "test_security_cases.py", _ENCODING, _OFFICIAL),
+    "policy": (_NOTES, "test_security_cases.py", _OFFICIAL),
+    "trust": (_NOTES, _COMMANDS),
+    "head": (_NOTES, _LOGS, _OFFICIAL),
+    "witness": (_NOTES, _PARSERS, _OFFICIAL),
+    "proof": (_NOTES, _PARSERS, _OFFICIAL, _COMMANDS),
+    "receipt": (_PACKS, _COMMANDS),
+    "evidence": (_LOGS, _PARSERS, _COMMANDS),
+    "commitment": (_ENCODING, _STATEMENTS, _BUNDLES),
+    "crypto/ed25519": _CRYPTO,
+    "crypto/p256": _CRYPTO,
+    "crypto/rsa": _CRYPTO,
+    "crypto/keys": (*_CRYPTO, _NOTES, _STATEMENTS),
+    "crypto/backend": _CRYPTO,
+    "crypto/with_cryptography": _CRYPTO,
+    "crypto/with_pynacl": _CRYPTO,
+    "cbor": (_PARSERS, _STATEMENTS, _OFFICIAL),
+    "cose": (_PARSERS, _OFFICIAL),
+    "patricia": (_MAP, _OFFICIAL),
+    "ct": (_NOTES, _LOGS, _PARSERS, _OFFICIAL),
+    "passkey": (_STATEMENTS,),
+    "statement": (_STATEMENTS, _PARSERS, _BUNDLES),
+    "pack": (_PACKS,),
+    "growth": (_LOGS, _BUNDLES),
+    "log": (_LOGS, _COMMANDS),
+}
+
+
+def main() -> int:
+    """0 if the tests pass on the originals. Who survives is printed."""
+    for name in sys.argv[1:] or TESTS:
+        path = ROOT / "verifier" / f"{name}.py"
+        tests = [f"tests/verifier/{test}" for test in TESTS[name]]
+        if not loaded(tests):
+            print(f"{name}: its own tests fail without any change", flush=True)
+            return 1
+        tried = alive = 0
+        for mutant in mutants(path.read_text()):
+            tried += 1
+            if survives(f"verifier.{name.replace('/', '.')}", str(path), mutant.tree, tests):
+                alive += 1
+                print(f"{name}: ALIVE {mutant.kind}: {mutant.name}", flush=True)
+        print(f"{name}: {tried} mutants, {alive} alive", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
