@@ -1,4 +1,4 @@
-"""Mutants of one module: every comparison, bound, boolean operator, constant, refusal and call for effect, changed one at a time."""
+"""Mutants of one module: every comparison, bound, boolean operator, constant, sum, refusal and check, one at a time."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _nodes(tree: ast.AST) -> Iterator[tuple[Path, ast.expr | ast.stmt, str]]:
     yield from below(tree, (), "")
 
 
-def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[str, ast.AST | None]]:
+def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[str, ast.AST | None]]:  # noqa: C901, PLR0912 - a table of cases
     match node:
         case ast.Compare():
             for at, op in enumerate(node.ops):

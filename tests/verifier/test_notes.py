@@ -216,6 +216,20 @@ def test_a_policy_that_is_not_one_cannot_be_used(change: Any) -> None:
         parse_policy(change(POLICY).encode())
 
 
+@pytest.mark.parametrize(
+    ("quorum", "least"),
+    [("quorum none", 0), ("quorum one", 1), ("group g any one two\nquorum g", 1), ("group g all one two\nquorum g", 2)],
+)
+def test_a_quorum_is_met_by_exactly_as_many_as_it_says(quorum: str, least: int) -> None:
+    policy = parse_policy(f"witness one {W1.vkey}\nwitness two {W2.vkey}\n{quorum}\n".encode())
+    assert [policy.is_satisfied(["one", "two"][:count]) for count in range(3)] == [count >= least for count in range(3)]
+
+
+def test_an_unknown_line_of_a_policy_is_refused_by_its_word() -> None:
+    with pytest.raises(CannotCheck, match="not a line of a policy: 'quorums'"):
+        parse_policy(f"{POLICY}quorums\n".encode())
+
+
 def test_one_public_key_under_two_key_names_is_no_second_witness() -> None:
     again = Signer(W1.name, 4)
     again.name = "w9.example"
