@@ -218,7 +218,14 @@ def test_a_policy_that_is_not_one_cannot_be_used(change: Any) -> None:
 
 @pytest.mark.parametrize(
     ("quorum", "least"),
-    [("quorum none", 0), ("quorum one", 1), ("group g any one two\nquorum g", 1), ("group g all one two\nquorum g", 2)],
+    [
+        ("quorum none", 0),
+        ("quorum one", 1),
+        ("group g any one two\nquorum g", 1),
+        ("group g all one two\nquorum g", 2),
+        ("group g 1 one two\nquorum g", 1),
+        ("group g 2 one two\nquorum g", 2),
+    ],
 )
 def test_a_quorum_is_met_by_exactly_as_many_as_it_says(quorum: str, least: int) -> None:
     policy = parse_policy(f"witness one {W1.vkey}\nwitness two {W2.vkey}\n{quorum}\n".encode())
