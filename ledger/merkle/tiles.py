@@ -154,6 +154,10 @@ FullTiles: TypeAlias = Kept[tuple[int, int], TileNodes]
 """Nodes of full tiles by (level, number), some 36 kB each: they never change, so readers share them."""
 
 
+OWN_TILES: Final = 256
+"""Full tiles that a reader keeps for itself when it shares none: more than any proof needs."""
+
+
 class TileReader:
     """Reads node hashes of the tree of `size` leaves, and so of every smaller tree, from its tiles.
 
@@ -170,7 +174,7 @@ class TileReader:
         check_size(size)
         self._size = size
         self._fetch = fetch
-        self._full = Kept(1) if full is None else full
+        self._full = Kept(OWN_TILES) if full is None else full
         self._partial: dict[tuple[int, int], TileNodes] = {}
 
     def read_hashes(self, nodes: list[Node]) -> list[Hash]:

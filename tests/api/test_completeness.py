@@ -110,7 +110,9 @@ def test_a_damaged_map_is_found_by_check_and_made_again(tmp_path: Path) -> None:
     database = sqlite3.connect(state / "ledger.sqlite")
     assert database.execute("SELECT size FROM map_state").fetchone() == (13,)
     with database:
-        database.execute("UPDATE map_pages SET page = substr(page, 1, length(page) - 1) || x'00' WHERE prefix <> ''")
+        database.execute(
+            "UPDATE map_pages SET page = CAST(substr(page, 1, length(page) - 1) || x'00' AS BLOB) WHERE prefix <> ''"
+        )
     database.close()
     found = run("check")
     assert (found.exit_code, "completeness map" in found.output) == (3, True), found.output

@@ -21,7 +21,7 @@ from tests.conformance import ROOT, conformance_dir
 
 FACTS = {
     "start", "consents", "pulls", "revocations", "after_revocation", "stranger", "replay", "frequency", "receipts", "bundle",
-    "falsified", "total",
+    "falsified", "total", "witnessed",
 }  # fmt: skip
 CUSTOMERS = 24
 

@@ -50,7 +50,7 @@ def survived(url: str, folder: Path, program: Sequence[str], count: int = 60) ->
 
 
 def test_f04_a_disk_that_fills_while_many_write_loses_nothing_acknowledged(sqlite_url: str, tmp_path: Path) -> None:
-    most = 700_000  # room for the tables and a few batches in the write-ahead log
+    most = 450_000  # room for the tables and a few batches in the write-ahead log
     first = survived(sqlite_url, tmp_path, [sys.executable, "-c", BOUNDED, str(most), *WRITER], count=300)
     assert first.acknowledged
     assert first.failed or first.process.returncode, "there was room for everything"
@@ -71,8 +71,10 @@ def test_f04_a_disk_that_reports_errors_loses_nothing_acknowledged(
     if not can_trace():
         lacking("no strace that may trace: it makes the disk's errors")
     # After some calls every fourth fails, as on a disk that is dying.
-    first_failing = {"fdatasync": 4, "pwrite64": 40}[failing]  # counted for each thread
+    first_failing = {"fdatasync": 4, "pwrite64": 90}[failing]  # counted for each thread
     errors = ["-e", f"trace={failing}", "-e", f"inject={failing}:error=EIO:when={first_failing}+4"]
-    first = survived(sqlite_url, tmp_path, ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), *errors, *WRITER])
+    first = survived(
+        sqlite_url, tmp_path, ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), *errors, *WRITER], count=150
+    )
     assert "EIO" in (tmp_path / "trace").read_text(), "no call has failed: nothing was tried"
     assert first.acknowledged
