@@ -54,7 +54,11 @@ def witnessed_log(engine_url: str, folder: Path, *, serve: int = 3) -> Iterator[
     listening = loopback()
     policy = folder / "policy"
     settings = Settings(
-        state_dir=folder / "state", database_url=engine_url, port=listening.getsockname()[1], policy_file=policy
+        state_dir=folder / "state",
+        database_url=engine_url,
+        port=listening.getsockname()[1],
+        policy_file=policy,
+        index_interval_ms=0,  # no entry that the test did not ask for
     )
     initialise(settings, ORIGIN)
     log = read_signer(settings.log_key_file).vkey.format()
