@@ -28,7 +28,7 @@ class Site:
 
     def __init__(self, root: Path, url: str) -> None:
         self.root = root
-        settings = Settings(state_dir=root / "state", database_url=url)
+        settings = Settings(state_dir=root / "state", database_url=url, index_interval_ms=0)
         initialise(settings, "bank.example/log")
         with short_lived(settings) as node:
             world = World(node.ledger)

@@ -118,7 +118,8 @@ def stage(
 ) -> Iterator[Stage]:
     """A served ledger in an empty database, with everybody registered and delegating."""
     listening = loopback()
-    chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **settings)
+    quiet = {"index_interval_ms": 0} | settings  # no entry that the test did not ask for
+    chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **quiet)
     initialise(chosen, ORIGIN)
     node = build_node(chosen)
     node.start()

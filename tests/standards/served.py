@@ -37,7 +37,8 @@ HOLDERS_MORE = (
 def served(database_url: str, folder: Path, **settings: Any) -> Iterator[Service]:
     """A new log, served with outward standards."""
     listening = loopback()
-    chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **settings)
+    quiet = {"index_interval_ms": 0} | settings  # no entry that the test did not ask for
+    chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **quiet)
     initialise(chosen, ORIGIN)
     with short_lived(chosen) as node:
         make_gateway(node.ledger, chosen.gateway_file, GATEWAY, "Gateway")
