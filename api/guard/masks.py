@@ -17,25 +17,21 @@ HIDDEN: Final = "***"
 
 def mask_pan(text: str) -> str:
     """A card number that shows its last four digits; anything of four digits or fewer shows nothing."""
-    digits = sum(character.isdigit() for character in text)
-    hide = digits - SHOWN if digits > SHOWN else digits
-    shown: list[str] = []
-    for character in text:
-        if character.isdigit() and hide > 0:
-            shown.append("*")
-            hide -= 1
-        else:
-            shown.append(character)
-    return "".join(shown)
+    return _last_shown(text, str.isdigit)
 
 
 def mask_account(text: str) -> str:
     """An account number (IBAN or other) that shows its last four letters and digits; four or fewer show nothing."""
-    signs = sum(character.isalnum() for character in text)
+    return _last_shown(text, str.isalnum)
+
+
+def _last_shown(text: str, is_sign: Callable[[str], bool]) -> str:
+    """The text with all but its last four signs starred, or all of them when there are no more; the rest stands as it is."""
+    signs = sum(map(is_sign, text))
     hide = signs - SHOWN if signs > SHOWN else signs
     shown: list[str] = []
     for character in text:
-        if character.isalnum() and hide > 0:
+        if is_sign(character) and hide > 0:
             shown.append("*")
             hide -= 1
         else:
