@@ -57,6 +57,24 @@ def test_no_page_of_the_consoles_has_a_violation(
     assert wrong == []
 
 
+@pytest.mark.parametrize("width", [850, 1180])
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_the_longest_menu_squeezes_neither_brand_nor_language(
+    consoles: Consoles, browser: Browser, locale: str, width: int
+) -> None:
+    context = browser.new_context(locale=locale, viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto(f"{consoles.url}/sign-in/start")
+    page.get_by_role("button", name="Bea").click()
+    page.wait_for_url("**/console/**")
+    for what in (".brand", ".languages a"):
+        box = page.locator(what).first.bounding_box()
+        assert box is not None
+        assert box["height"] <= 48, f"{what} is {box['height']} px high: its words stand below each other"
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+    context.close()
+
+
 def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
     paths = {route.path for router in CONSOLES for route in router.routes if "GET" in route.methods}  # type: ignore[attr-defined]
     seen = [path for listed in pages_of(consoles).values() for path in listed]
