@@ -102,6 +102,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int, media_type: str 
     length = header(scope, b"content-length")
     if length is not None and (not length.isdecimal() or len(length) > 12 or int(length) > limit):
         raise TooLarge(f"a body has at most {limit} bytes here", headers={"connection": "close"})
+    return await read_all(receive, limit)
+
+
+async def read_all(receive: Receive, limit: int) -> bytes:
+    """A request's body whatever it is declared as, at most `limit` bytes. Raises TooLarge, BadRequest when the caller left."""
     parts: list[bytes] = []
     size = 0
     while True:

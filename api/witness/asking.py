@@ -1,8 +1,8 @@
 """Asking witnesses to cosign our checkpoints (C2SP tlog-witness v1.0.0, the log's side).
 
 A thread of the process that sequences asks all witnesses at the same time about the same checkpoint, once a second while the
-log grows, and every ten minutes while it does not. Nothing waits for it: a receipt is durable and signed without witnesses,
-and can be had again with their lines (docs/witnesses.md). Several nodes may ask; a witness answers each of them.
+log grows. Nothing waits for it: a receipt is durable and signed without witnesses, and can be had again with their lines
+(docs/witnesses.md). Several nodes may ask; a witness answers each of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ TRIES: Final = 3
 """A witness that knows another size than we remember tells it: once is enough, and twice is a race with another node."""
 SKEW_SECONDS: Final = 300
 ANSWER_LIMIT: Final = 64 * 1024
-REPEAT_SECONDS: Final = 600
 LONGEST_PAUSE_SECONDS: Final = 300.0
 
 
@@ -47,6 +46,9 @@ class _State:
     """What is remembered of one witness between turns."""
 
     size: int = 0
+    """The size it knows, as far as we know."""
+    cosigned: int = -1
+    """The size of the last checkpoint that it cosigned for this process: it is not asked about it again."""
     failures: int = 0
     not_before: float = 0.0
     """Monotonic seconds: a witness that fails is asked less and less often."""
@@ -70,7 +72,6 @@ class WitnessAsker:
         self._witnesses = tuple(witnesses)
         self._clock = clock or SystemClock()
         self._states = {witness.vkey.name: _State() for witness in witnesses}
-        self._done: tuple[int, float] = (0, 0.0)
         self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
@@ -97,10 +98,11 @@ class WitnessAsker:
         """Ask every witness whose time has come about the newest checkpoint; the lines they gave, kept already."""
         note = self._ledger.tree.checkpoint()
         size = open_checkpoint(note, self._ledger.vkey).size
-        now = time.monotonic()
-        if size == self._done[0] and now - self._done[1] < REPEAT_SECONDS:
-            return {}
-        due = [one for one in self._witnesses if self._states[one.vkey.name].not_before <= now]
+        states, now = self._states, time.monotonic()
+        due = [
+            one for one in self._witnesses
+            if states[one.vkey.name].not_before <= now and states[one.vkey.name].cosigned != size
+        ]  # fmt: skip
         if not due:
             return {}
         found: dict[str, tuple[str, int]] = {}
@@ -108,8 +110,6 @@ class WitnessAsker:
             for lines in pool.map(lambda witness: self._ask_patiently(witness, note, size), due):
                 found |= lines
         self._store.put(size, found)
-        if len(found) == len(self._witnesses):
-            self._done = size, now
         return found
 
     def _live(self) -> None:
@@ -132,7 +132,9 @@ class WitnessAsker:
             state.not_before = time.monotonic() + min(LONGEST_PAUSE_SECONDS, 2.0**state.failures)
             log.warning("a witness did not cosign", witness=witness.vkey.name, error=state.last_error, log_size=size)
             return {}
-        state.size, state.failures, state.not_before, state.last_error = size, 0, 0.0, ""
+        state.failures, state.not_before, state.last_error = 0, 0.0, ""
+        if lines:
+            state.size = state.cosigned = size
         return lines
 
     def _ask(self, witness: Witness, state: _State, note: str, size: int) -> dict[str, tuple[str, int]]:

@@ -18,7 +18,7 @@ from typing import Final
 import structlog
 
 from api.refusals import BadRequest, TooLarge
-from api.wire import Receive, Reply, Scope, Send
+from api.wire import Receive, Reply, Scope, Send, read_all
 from api.witness.store import WitnessStore
 from ledger.clock import Clock
 from ledger.notes.keys import Cosigner, VerifierKey
@@ -60,7 +60,7 @@ class Witness:
 
     async def _add_checkpoint(self, receive: Receive) -> Reply:
         try:
-            body = await _body(receive)
+            body = await read_all(receive, REQUEST_LIMIT)
         except (TooLarge, BadRequest) as error:
             return Reply(413 if isinstance(error, TooLarge) else 400, f"{error.detail}\n".encode(), TEXT)
         async with self._turn:
@@ -93,16 +93,3 @@ class Witness:
 
 def _reply(verdict: Verdict) -> Reply:
     return Reply(verdict.status, verdict.body.encode(), verdict.media_type)
-
-
-async def _body(receive: Receive) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise BadRequest("the caller left before its request was complete")
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > REQUEST_LIMIT:
-            raise TooLarge(f"a request has at most {REQUEST_LIMIT} bytes")
-    return body

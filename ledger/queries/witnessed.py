@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -18,6 +20,7 @@ from ledger.storage.tables import checkpoints, cosignatures
 from ledger.witnessing import with_cosignatures
 
 LOOKED_AT: Final = 100
+"""Sizes with any cosignature, the newest first: old ones do not become witnessed later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,15 @@ class WitnessedQueries:
     def _checkpoint(self, connection: Connection, above: int) -> tuple[int, str]:
         newest, _ = head_of(connection)
         keys = {witness.vkey.name: witness.vkey for witness in self._policy.witnesses}
-        for size in _cosigned_sizes(connection, above, newest):
-            query = select(cosignatures.c.witness, cosignatures.c.line).where(cosignatures.c.size == size)
-            lines = [row for row in connection.execute(query.order_by(cosignatures.c.witness)) if row.witness in keys]
+        sizes = select(cosignatures.c.size).where(cosignatures.c.size > above, cosignatures.c.size <= newest).distinct()
+        looked_at = sizes.order_by(cosignatures.c.size.desc()).limit(LOOKED_AT).subquery()
+        query = select(cosignatures.c.size, cosignatures.c.witness, cosignatures.c.line).where(
+            cosignatures.c.size.in_(select(looked_at.c.size))
+        )
+        rows = connection.execute(query.order_by(cosignatures.c.size.desc(), cosignatures.c.witness))
+        for size, group in groupby(rows, key=attrgetter("size")):
+            lines = [row for row in group if row.witness in keys]
             if self._policy.is_witnessed([keys[row.witness] for row in lines]):
                 note = connection.execute(select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar_one()
                 return size, with_cosignatures(note, [row.line for row in lines])
         raise NotFound("no witnessed checkpoint covers this yet; witnesses are asked about once a second")
-
-
-def _cosigned_sizes(connection: Connection, above: int, newest: int) -> list[int]:
-    """Sizes with any cosignature, the newest first: at most LOOKED_AT, since old ones do not become witnessed later."""
-    query = select(cosignatures.c.size).where(cosignatures.c.size > above, cosignatures.c.size <= newest).distinct()
-    return list(connection.execute(query.order_by(cosignatures.c.size.desc()).limit(LOOKED_AT)).scalars())

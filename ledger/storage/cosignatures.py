@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -36,12 +35,3 @@ class CosignatureStore:
                 connection.execute(self._insert(cosignatures).on_conflict_do_nothing(), rows)
         except (DBAPIError, PoolTimeout) as error:
             raise Unavailable("the database did not keep a cosignature; it will be asked for again") from error
-
-    def last_sizes(self) -> dict[str, int]:
-        """The largest size that each witness has cosigned."""
-        query = select(cosignatures.c.witness, func.max(cosignatures.c.size)).group_by(cosignatures.c.witness)
-        try:
-            with self._engine.connect() as connection:
-                return {row[0]: row[1] for row in connection.execute(query)}
-        except (DBAPIError, PoolTimeout) as error:
-            raise Unavailable("the database does not answer") from error

@@ -141,6 +141,11 @@ def test_one_witness_away_is_no_harm_and_two_are(engine_url: str, tmp_path: Path
         assert len(log.asker.turn()) == 2
         assert set(log.asker.errors) == {NAMES[2]}
         assert log.service.node.witnessed.checkpoint()[0] == log.service.size
+        assert log.asker.turn() == {}, "who has cosigned is not asked again for the same checkpoint"
+        again = log.service.node.ask_witnesses()
+        assert again is not None
+        assert len(again.turn()) == 2, "a node that was started anew learns what its witnesses know"
+        again.stop()
 
 
 def test_without_a_quorum_nothing_counts_as_witnessed(tmp_path: Path) -> None:
