@@ -56,6 +56,8 @@ WORDS: Final = (
 )
 """What evidence commonly says; at most 28. They belong to VERSION 1 and are never changed."""
 _CODES: Final = tuple((word, bytes((_FIRST_WORD + at,))) for at, word in enumerate(WORDS))
+_UNESCAPED_CODES: Final = tuple((word, code) for word, code in _CODES if b"\\" not in word)
+"""Those that can occur in evidence without a backslash, as all evidence but that of batches is."""
 
 
 def pack(evidence: bytes) -> bytes:
@@ -75,16 +77,20 @@ def pack(evidence: bytes) -> bytes:
         text = b"%b%b%b%b" % (before, name, b'","'.join(written), end)
     if len(signatures) > 255:
         return evidence
-    for word, code in _CODES:
+    for word, code in _CODES if b"\\" in text else _UNESCAPED_CODES:
         text = text.replace(word, code)
     return b"%b%b%b" % (bytes((VERSION, len(signatures))), b"".join(signatures), text)
+
+
+_header: Final = lru_cache(maxsize=1024)(unb64u)  # one for each key; as many as sign most
 
 
 @lru_cache(maxsize=16)  # the entries of a batch share their statement
 def _in_clear(statement: bytes) -> tuple[bytes, bytes]:
     """(header and payload between their marks, signature); the statement as it is, and nothing, if it has no such form."""
     try:
-        header, payload, signature = (unb64u(part.decode()) for part in statement.split(b"."))
+        head, body, end = statement.decode().split(".")
+        header, payload, signature = _header(head), unb64u(body), unb64u(end)
     except (ValueError, BadEncoding):
         return statement, b""
     said = header + payload
