@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -82,6 +83,7 @@ _decoders: Final[dict[str, msgspec.json.Decoder[Any]]] = {
 }
 
 
+@lru_cache(maxsize=16_384)  # asked for several times in each access
 def consent_chain(consent_id: str) -> bytes:
     """The chain (32 bytes) of a consent's events."""
     return _chain(consent_id)

@@ -151,10 +151,10 @@ class _Planner:
         payload = statement.payload
         check_signer(statement, self.world.registry, self.world.time)
         match payload:
-            case ConsentAuthorise():
-                self._authorise(payload, command)
             case AccessRequest():
                 self._access(payload.consent_id, payload, command, relayed=payload.relayed is not UNSET)
+            case ConsentAuthorise():
+                self._authorise(payload, command)
             case AccessBatch():
                 self._batch(payload, command)
             case AccessLeg():

@@ -105,6 +105,8 @@ def _check_delegation(payload: Act, principal: str, registry: Registry) -> None:
 
 def _role_needed(payload: object) -> str | None:
     match payload:
+        case AccessRequest() | AccessBatch():  # first, as nearly all acts are accesses
+            return "recipient" if payload.relayed is UNSET else "holder"
         case ConsentRequest() | ConsentAmend() | ConsentReconfirm():
             return "recipient"
         case (
@@ -113,8 +115,6 @@ def _role_needed(payload: object) -> str | None:
             return "holder"
         case ConsentAuthorise() | SubjectConsent() | SubjectEnrol() | SubjectUnenrol():
             return "holder"
-        case AccessRequest() | AccessBatch():
-            return "recipient" if payload.relayed is UNSET else "holder"
         case AccessLeg():
             return "holder" if payload.act == "access.release" else "recipient"
         case _:

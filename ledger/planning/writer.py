@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import UNSET, structs
+from msgspec import UNSET
 
 from ledger.consent.state import Consent
 from ledger.documents import Document, document_chain
@@ -43,18 +43,14 @@ class Writer:
             prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
         )  # fmt: skip
         outcome = None if evidence.outcome is UNSET else evidence.outcome
+        signed = (
+            (None, None, None, None) if statement is None
+            else (statement.payload.iss, statement.jti, position, statement.payload_hash)
+        )  # fmt: skip
         entry = Entry(
             world.size, world.time, kind, chain, head.seq, leaf, leaf_hash(leaf), body, opening, evidence.act, consent_id,
-            outcome,
+            outcome, *signed,
         )  # fmt: skip
-        if statement is not None:
-            entry = structs.replace(
-                entry,
-                iss=statement.payload.iss,
-                jti=statement.jti,
-                position=position,
-                payload_hash=statement.payload_hash,
-            )
         self._take(entry)
         return entry
 

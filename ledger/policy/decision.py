@@ -67,13 +67,18 @@ def obligations(item: Item, consent: Consent, ruleset: int, time: int) -> Obliga
     start, end = narrowed_window(item, consent)
     keeps = ruleset > 1 and terms.retention_days > 0
     return Obligations(
-        directions=tuple(word for code, word in _DIRECTIONS if code in terms.permissions),
+        directions=_directions(terms.permissions),
         filters=terms.filters,
         from_=start,
         keep_until=time // 1000 + terms.retention_days * DAY_SECONDS if keeps else UNSET,
         masks=_masks(ruleset, terms.permissions),
         to=end,
     )
+
+
+@lru_cache(maxsize=4096)
+def _directions(granted: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for code, word in _DIRECTIONS if code in granted)
 
 
 @lru_cache(maxsize=4096)
