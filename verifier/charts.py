@@ -30,17 +30,11 @@ def bars(title: str, counts: Mapping[str, int]) -> str:
 
 def timeline(title: str, days: Mapping[int, int], denials: Mapping[int, int], denied: str) -> str:
     """Columns per day, or per several days where there are many; the denied ones below in their own colour."""
-    known = [day for day in days if 0 <= day <= _LAST_DAY]
-    if not known:
+    found = columns(days, denials)
+    if found is None:
         return ""
-    first, last = min(known), max(known)
-    step = (last - first) // MAX_COLUMNS + 1
-    columns = (last - first) // step + 1
-    totals, refused = [0] * columns, [0] * columns
-    for day in known:
-        totals[(day - first) // step] += days[day]
-        refused[(day - first) // step] += denials.get(day, 0)
-    most, width = max(totals), max(2.0, 400 / columns)
+    first, last, totals, refused = found
+    most, width = max(totals), max(2.0, 400 / len(totals))
     parts = []
     for column, (total, deny) in enumerate(zip(totals, refused, strict=True)):
         x, height, low = column * width, 120 * total / most, 120 * deny / most
@@ -49,14 +43,28 @@ def timeline(title: str, days: Mapping[int, int], denials: Mapping[int, int], de
             f'height="{height:.1f}"/><rect class="deny" x="{x:.1f}" y="{124 - low:.1f}" '
             f'width="{width - 1:.1f}" height="{low:.1f}"/>'
         )
-    parts.append(
-        f'<text x="0" y="142">{_date(first)}</text><text x="400" y="142" text-anchor="end">{_date(last)}</text>'
-    )
-    told = f"{_date(first)} – {_date(last)}: {sum(totals)}; {denied} {sum(refused)}; ≤ {most}"
+    parts.append(f'<text x="0" y="142">{date(first)}</text><text x="400" y="142" text-anchor="end">{date(last)}</text>')
+    told = f"{date(first)} – {date(last)}: {sum(totals)}; {denied} {sum(refused)}; ≤ {most}"
     return _figure(f"{title} (≤ {most:,}; {denied} {sum(refused):,})", 430, 150, "".join(parts), told)
 
 
-def _date(day: int) -> str:
+def columns(days: Mapping[int, int], denials: Mapping[int, int]) -> tuple[int, int, list[int], list[int]] | None:
+    """(first day, last day, events and denials of each column); None when no day can be shown. Days count from 1970."""
+    known = [day for day in days if 0 <= day <= _LAST_DAY]
+    if not known:
+        return None
+    first, last = min(known), max(known)
+    step = (last - first) // MAX_COLUMNS + 1
+    count = (last - first) // step + 1
+    totals, refused = [0] * count, [0] * count
+    for day in known:
+        totals[(day - first) // step] += days[day]
+        refused[(day - first) // step] += denials.get(day, 0)
+    return first, last, totals, refused
+
+
+def date(day: int) -> str:
+    """The date of a day counted from 1970, UTC."""
     return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -361,7 +363,11 @@ def test_a_pdf_is_written_where_fpdf2_is_there(place: Path, capsys: pytest.Captu
         )
         == 0
     )
-    assert out.read_bytes().startswith(b"%PDF")
+    written = out.read_bytes()
+    assert written.startswith(b"%PDF")
+    shown = b"".join(map(zlib.decompress, re.findall(rb"stream\n(.*?)\nendstream", written, re.DOTALL)))
+    for told in ("VERIFIED", "VALID", "What was NOT checked", "Nothing was left out", "By act", "Inputs"):
+        assert told.encode() in shown, told
 
 
 def test_c04_a_smaller_history_is_not_what_the_checkpoint_signs(
