@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from verifier.findings import Findings
+from verifier.messages import word
 from verifier.neutral import page
 
 MAX_COLUMNS = 120
@@ -46,6 +48,12 @@ def timeline(title: str, days: Mapping[int, int], denials: Mapping[int, int], de
     parts.append(f'<text x="0" y="142">{date(first)}</text><text x="400" y="142" text-anchor="end">{date(last)}</text>')
     told = f"{date(first)} – {date(last)}: {sum(totals)}; {denied} {sum(refused)}; ≤ {most}"
     return _figure(f"{title} (≤ {most:,}; {denied} {sum(refused):,})", 430, 150, "".join(parts), told)
+
+
+def breakdowns(found: Findings, language: str) -> list[tuple[str, Mapping[str, int]]]:
+    """What bars are drawn of: a title and counts by name, those that have any."""
+    tables = {"kinds": found.kinds, "acts": found.acts, "decisions": found.decisions, "reasons": found.reasons}
+    return [(word(name, language), counts) for name, counts in tables.items() if counts]
 
 
 def columns(days: Mapping[int, int], denials: Mapping[int, int]) -> tuple[int, int, list[int], list[int]] | None:

@@ -6,6 +6,7 @@ import locale
 import os
 
 from verifier.chinese import COUNTED, SENTENCES
+from verifier.errors import ExitStatus
 from verifier.reasons import FINDINGS, REASONS
 
 LANGUAGES = ("en", "zh")
@@ -160,6 +161,11 @@ def default_language() -> str:
 def word(name: str, language: str) -> str:
     """A label."""
     return WORDS[name][LANGUAGES.index(language)]
+
+
+def verdict(status: ExitStatus, language: str) -> str:
+    """A verdict's name."""
+    return word(status.name.replace("_", " "), language)
 
 
 def code_sentence(code: str, language: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from verifier.messages import word
 from verifier.participants import Registry
 
 
@@ -22,6 +23,20 @@ class Party:
     standing: str
     keys: tuple[tuple[str, str, str, int, int | None], ...]
     delegates: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def key_words(party: Party, language: str) -> list[str]:
+    """A sentence on each of its keys."""
+    return [
+        f"{kid} ({alg}, {use}), {word('since', language)} {added}"
+        + ("" if revoked is None else f", {word('until', language)} {revoked}")
+        for kid, alg, use, added, revoked in party.keys
+    ]
+
+
+def delegate_words(party: Party) -> list[str]:
+    """Who may sign for it, and what."""
+    return [f"{delegate}: {', '.join(acts)}" for delegate, acts in party.delegates]
 
 
 def parties(registry: Registry) -> list[Party]:

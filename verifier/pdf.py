@@ -7,19 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from verifier.charts import columns, date
+from verifier.charts import breakdowns, columns, date
 from verifier.errors import CannotCheck, Defect, ExitStatus
-from verifier.messages import advice, code_sentence, counted, sentence, word
+from verifier.messages import advice, code_sentence, counted, sentence, verdict, word
 from verifier.neutral import neutral
+from verifier.parties import delegate_words, key_words
 from verifier.result import Result
 
 MAX_DEFECTS = 500
-_HEADS = {
-    ExitStatus.VERIFIED: "VERIFIED",
-    ExitStatus.REFUTED: "REFUTED",
-    ExitStatus.COULD_NOT_CHECK: "COULD NOT CHECK",
-    ExitStatus.UNWITNESSED: "UNWITNESSED",
-}
 _INK, _SOFT, _LINE, _BAR, _BAD = (28, 35, 48), (90, 99, 114), (216, 220, 227), (47, 111, 176), (179, 38, 30)
 _COLOURS = {
     ExitStatus.VERIFIED: (23, 105, 58),
@@ -178,7 +173,7 @@ def _verdict(sheet: _Sheet, result: Result, language: str) -> None:
     top = paper.get_y()
     paper.set_left_margin(23)
     paper.set_y(top + 3)
-    sheet.line(word(_HEADS[status], language), 20, colour)
+    sheet.line(verdict(status, language), 20, colour)
     if code:
         sheet.line(code, 10, colour)
     sheet.line(result.reason if result.code is None else code_sentence(code, language), 10)
@@ -224,14 +219,8 @@ def _charts(sheet: _Sheet, result: Result, language: str) -> None:
     totals, refused = over_time[2:]
     title = f"{word('events', language)} (≤ {max(totals):,}; {word('denied', language)} {sum(refused):,})"
     sheet.timeline(title, *over_time)
-    for name, counts in (
-        ("kinds", found.kinds),
-        ("acts", found.acts),
-        ("decisions", found.decisions),
-        ("reasons", found.reasons),
-    ):
-        if counts:
-            sheet.bars(word(name, language), counts)
+    for title, counts in breakdowns(found, language):
+        sheet.bars(title, counts)
 
 
 def _parties(sheet: _Sheet, result: Result, language: str) -> None:
@@ -240,12 +229,8 @@ def _parties(sheet: _Sheet, result: Result, language: str) -> None:
     sheet.heading(word("parties", language))
     rows = []
     for party in result.parties:
-        keys = "; ".join(
-            f"{kid} ({alg}, {use}), {word('since', language)} {added}"
-            + ("" if revoked is None else f", {word('until', language)} {revoked}")
-            for kid, alg, use, added, revoked in party.keys
-        )
-        delegates = "; ".join(f"{delegate}: {', '.join(acts)}" for delegate, acts in party.delegates)
+        keys = "; ".join(key_words(party, language))
+        delegates = "; ".join(delegate_words(party))
         standing = f"{', '.join(party.roles)}; {word(party.standing, language)}"
         rows.append((f"{party.name} ({party.id})", standing, keys, delegates))
     head = [word(name, language) for name in ("participant", "roles", "keys", "delegates")]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from verifier.charts import bars, timeline
-from verifier.errors import Defect, ExitStatus
-from verifier.messages import advice, code_sentence, counted, sentence, word
+from verifier.charts import bars, breakdowns, timeline
+from verifier.errors import Defect
+from verifier.messages import advice, code_sentence, counted, sentence, verdict, word
 from verifier.neutral import page
+from verifier.parties import delegate_words, key_words
 from verifier.result import Result
 
 MAX_ROWS = 1_000
@@ -32,12 +33,6 @@ svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:12px}svg .bar{fill
 :root{--ink:#000;--paper:#fff;--soft:#444;--line:#bbb;--bar:#2f6fb0;--bad:#b3261e;--good:#17693a;--warn:#8a5a00}}
 """
 _PARTY_COLUMNS = ("participant", "roles", "keys", "delegates")
-_HEADS = {
-    ExitStatus.VERIFIED: "VERIFIED",
-    ExitStatus.REFUTED: "REFUTED",
-    ExitStatus.COULD_NOT_CHECK: "COULD NOT CHECK",
-    ExitStatus.UNWITNESSED: "UNWITNESSED",
-}
 
 
 def render(result: Result, language: str) -> str:
@@ -52,7 +47,7 @@ def render(result: Result, language: str) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline'\">",
         f"<title>{page(title)}: {page(code)}</title><style>{_STYLE}</style></head><body><main><h1>{page(title)}</h1>",
-        f'<section class="verdict s{int(status)}"><b>{page(word(_HEADS[status], language))}</b>',
+        f'<section class="verdict s{int(status)}"><b>{page(verdict(status, language))}</b>',
         f"<code>{page(code)}</code><p>{told}</p>",
     ]
     if found.count:
@@ -127,12 +122,8 @@ def _parties(result: Result, language: str) -> list[str]:
     head = "".join(f'<th scope="col">{page(word(name, language))}</th>' for name in _PARTY_COLUMNS)
     rows = []
     for party in result.parties:
-        keys = "<br>".join(
-            page(f"{kid} ({alg}, {use}), {word('since', language)} {added}")
-            + ("" if revoked is None else page(f", {word('until', language)} {revoked}"))
-            for kid, alg, use, added, revoked in party.keys
-        )
-        delegates = "<br>".join(page(f"{delegate}: {', '.join(acts)}") for delegate, acts in party.delegates)
+        keys = "<br>".join(map(page, key_words(party, language)))
+        delegates = "<br>".join(map(page, delegate_words(party)))
         about = f"{page(party.name)}<br><code>{page(party.id)}</code>"
         standing = f"{page(', '.join(party.roles))}<br>{page(word(party.standing, language))}"
         rows.append(f"<tr><td>{about}</td><td>{standing}</td><td>{keys}</td><td>{delegates}</td></tr>")
@@ -145,12 +136,5 @@ def _charts(result: Result, language: str) -> list[str]:
     if not found.days:
         return []
     figures = [timeline(word("events", language), found.days, found.denials, word("denied", language))]
-    for name, counts in (
-        ("kinds", found.kinds),
-        ("acts", found.acts),
-        ("decisions", found.decisions),
-        ("reasons", found.reasons),
-    ):
-        if counts:
-            figures.append(bars(word(name, language), counts))
+    figures += [bars(title, counts) for title, counts in breakdowns(found, language)]
     return [f'<h2>{page(word("period", language))}</h2><div class="charts">', *figures, "</div>"]

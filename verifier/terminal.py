@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TextIO
 
 from verifier.errors import Defect, ExitStatus
-from verifier.messages import advice, code_sentence, counted, sentence, word
+from verifier.messages import advice, code_sentence, counted, sentence, verdict, word
 from verifier.neutral import neutral
 from verifier.result import Result
 
@@ -20,12 +20,6 @@ _COLOURS = {
     ExitStatus.REFUTED: "41;97",
     ExitStatus.COULD_NOT_CHECK: "43;30",
     ExitStatus.UNWITNESSED: "43;30",
-}
-_HEADS = {
-    ExitStatus.VERIFIED: "VERIFIED",
-    ExitStatus.REFUTED: "REFUTED",
-    ExitStatus.COULD_NOT_CHECK: "COULD NOT CHECK",
-    ExitStatus.UNWITNESSED: "UNWITNESSED",
 }
 _SIGNS = {
     ExitStatus.VERIFIED: "✔",
@@ -38,7 +32,7 @@ _SIGNS = {
 def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
     """The whole report, line by line."""
     status, found = result.status, result.findings
-    head = f" {_SIGNS[status]} {word(_HEADS[status], language)} "
+    head = f" {_SIGNS[status]} {verdict(status, language)} "
     code = "" if result.code is None else f" {result.code}"
     yield f"\x1b[1;{_COLOURS[status]}m{head}\x1b[0m{code}" if colour else f"[{head}]{code}"
     yield "  " + (neutral(result.reason) if result.code is None else code_sentence(result.code, language))

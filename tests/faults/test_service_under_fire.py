@@ -120,8 +120,7 @@ async def fire(
     async def kill() -> None:
         while told.killed < kills:
             await asyncio.sleep(1)  # the rhythm that is asked for, not a wait for something
-            kill_one(server, chance)
-            told.killed += 1
+            told.killed += kill_one(server, chance)
 
     async def revoke(client: httpx.AsyncClient) -> None:
         while len(told.acknowledged) < total // 2:
@@ -149,15 +148,16 @@ def take(entry: dict[str, object], status: int, told: Fired) -> None:
         told.allowed.append(index)
 
 
-def kill_one(server: int, chance: random.Random) -> None:
-    """SIGKILL a front or the sequencing process: whichever chance points at."""
+def kill_one(server: int, chance: random.Random) -> bool:
+    """SIGKILL a front or the sequencing process, whichever chance points at; False when none is alive just now."""
     children = psutil.Process(server).children(recursive=True)
     chance.shuffle(children)
     for child in children:
         with suppress(psutil.Error):  # it may have ended by itself meanwhile
             if "resource_tracker" not in " ".join(child.cmdline()):
                 child.send_signal(signal.SIGKILL)
-                return
+                return True
+    return False
 
 
 @pytest.mark.timeout(400)
