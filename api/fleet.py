@@ -91,7 +91,7 @@ def run_fleet(settings: Settings, options: dict[str, Any], listening: socket.soc
 
     `options` are those of the HTTP server. Raises Unavailable when the sequencing process does not start.
     """
-    supervisor = Supervisor(patience=PATIENCE_SECONDS)
+    supervisor = Supervisor(patience=PATIENCE_SECONDS, preload=["api.preloaded"])
     try:
         sequencing = Kept("sequencer", sequence, (settings,))
         supervisor.add([sequencing])

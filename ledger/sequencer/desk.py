@@ -52,9 +52,8 @@ class Desk:
             threading.Thread(target=target, name=f"desk{target.__name__}", daemon=True).start()
 
     def close(self) -> None:
-        """Take no more fronts; lines that stand are cut."""
+        """Take no more fronts; lines that stand are cut. The socket's file stays: it may be the successor's already."""
         self._closed = True
-        self._path.unlink(missing_ok=True)
         self._listening.close()
         self._wake.send(b"x")
 

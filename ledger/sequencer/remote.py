@@ -28,7 +28,7 @@ from ledger.sequencer.wire import FiguresFrame, Unframer, decode_answer, encode_
 log = logging.getLogger("ledger.remote")
 
 CONNECT_SECONDS: Final = 20.0
-RETRY_SECONDS: Final = 0.1
+RETRY_SECONDS: Final = 0.02
 
 
 class RemoteSequencer:

@@ -122,12 +122,12 @@ class PostgresDriver:
         return connection.exec_driver_sql(f"{_HEAD} FOR UPDATE").one_or_none()
 
     def move_head(self, connection: Connection, old_size: int, row: tuple[Any, ...]) -> int:
-        connection.exec_driver_sql("INSERT INTO checkpoints (size, note) VALUES (%s, %s)", (row[0], row[4]))
-        moved = connection.exec_driver_sql(
-            "UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s WHERE id = 1 AND size = %s",
-            (*row, old_size),
+        sql = (
+            "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s "
+            "WHERE id = 1 AND size = %s RETURNING size, checkpoint) "
+            "INSERT INTO checkpoints (size, note) SELECT size, checkpoint FROM moved"
         )
-        return moved.rowcount
+        return connection.exec_driver_sql(sql, (*row, old_size)).rowcount
 
     _copy = f"COPY entries ({', '.join(ENTRY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 
@@ -190,7 +190,8 @@ def writer_engine(url: str) -> Engine:
         engine = _sqlite(url, pool_size=1, max_overflow=2)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
-    return _postgres(url, pool_size=1, max_overflow=2)
+    # whoever writes tries again when a connection turns out to be dead: no need to ask before each batch
+    return _postgres(url, pool_size=1, max_overflow=2, pool_pre_ping=False)
 
 
 def reader_engine(url: str, *, pool_size: int = 8) -> Engine:
@@ -261,8 +262,8 @@ def _sqlite(url: str, **pool: int) -> Engine:
     return engine
 
 
-def _postgres(url: str, **pool: int) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", **pool)
+def _postgres(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
+    engine = create_engine(url, pool_pre_ping=pool_pre_ping, isolation_level="READ COMMITTED", **pool)
 
     def configure(connection: Any, _: object) -> None:
         with connection.cursor() as cursor:

@@ -136,6 +136,8 @@ class KeyStore:
 
     def _select(self, chains: set[bytes]) -> dict[bytes, tuple[int, bytes | None]]:
         rows: dict[bytes, tuple[int, bytes | None]] = {}
+        if not chains:
+            return rows
         ordered = list(chains)
         with self._engine.connect() as connection:
             for at in range(0, len(ordered), 500):  # SQLite bounds the number of parameters

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.cli import app
+from api.commands import app
 from api.settings import Settings
 from api.slots import claim_slot
 from tests.api.service import Service

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api.cli import app
+from api.commands import app
 from api.reconciling import REPORT_MS, ReconciliationFigures, Reporter
 from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import consent_chain

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.bootstrap import initialise, short_lived
-from api.cli import app
+from api.commands import app
 from api.settings import Settings
 from ledger.canonical import b64
 from ledger.merkle.hashing import leaf_hash

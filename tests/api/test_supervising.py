@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, Pipe
 
+import psutil
 import pytest
 
-from api.supervising import Kept, Supervisor
+from api.supervising import Kept, Supervisor, when_orphaned
 
 PATIENCE = 30.0
 
@@ -22,6 +23,14 @@ def tell_and_wait(line: Connection, obedient: bool) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     line.send(os.getpid())
     threading.Event().wait()
+
+
+def tell_and_live_with_its_parent(line: Connection) -> None:
+    """Say who this is, and end when the process it was forked from has ended."""
+    ended = threading.Event()
+    when_orphaned(ended.set)
+    line.send(os.getpid())
+    ended.wait()
 
 
 def never_told(line: Connection) -> None:
@@ -64,6 +73,27 @@ def test_a_killed_process_is_started_again_and_the_signal_to_end_is_heard() -> N
         supervisor.run()
         other.join()
     assert len(set(seen)) == 3
+
+
+def test_when_that_is_killed_what_they_are_forked_from_all_are_started_again_and_the_old_ones_end() -> None:
+    lines = [Pipe() for _ in range(2)]
+    kept = [Kept(f"one of {len(lines)}", tell_and_live_with_its_parent, (theirs,)) for _, theirs in lines]
+    with supervised(*kept) as supervisor:
+        seen: list[list[psutil.Process]] = []
+
+        def kill_the_source_then_end() -> None:
+            for _ in range(2):
+                seen.append([psutil.Process(told(line)) for line, _ in lines])
+                if len(seen) == 1:
+                    psutil.Process(seen[0][0].ppid()).kill()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        other = threading.Thread(target=kill_the_source_then_end)
+        other.start()
+        supervisor.run()
+        other.join()
+    assert {process.pid for process in seen[0]}.isdisjoint({process.pid for process in seen[1]})
+    assert psutil.wait_procs(seen[0] + seen[1], timeout=PATIENCE)[1] == []
 
 
 def test_processes_that_hang_while_they_start_hold_up_no_signal() -> None:

@@ -124,6 +124,13 @@ class Serving:
         first = psutil.Process(self.process.pid)
         return [first, *first.children(recursive=True)]
 
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Those of them that do the work: the fronts and the sequencing process."""
+        first, *others = self.processes
+        helpers = {other.ppid() for other in others} | {other.pid for other in others if "tracker" in _words(other)}
+        return [other for other in others if other.pid not in helpers] or [first]
+
     def cpu_seconds(self) -> float:
         """CPU time used by all its processes so far."""
         return sum(used.user + used.system for used in (process.cpu_times() for process in self.processes))
@@ -131,6 +138,10 @@ class Serving:
     def rss(self) -> int:
         """Resident bytes of all its processes."""
         return sum(process.memory_info().rss for process in self.processes)
+
+
+def _words(process: psutil.Process) -> str:
+    return " ".join(process.cmdline())
 
 
 def free_port() -> int:

@@ -2,8 +2,8 @@
 
 Clients behave as participants must: a submission without an answer is sent again, the same bytes, until it is answered. At
 the end every acknowledged entry is in the log that `consent-verify` has verified whole, once; memory has not grown; and the
-99th percentile is within three times that of a quiet run before. What is killed is any process of the server but the
-supervisor, by SIGKILL, round robin; the supervisor starts it anew.
+99th percentile is within three times that of a quiet run before. What is killed, by SIGKILL and in turn, are the processes that
+do the work, the fronts and the sequencing process; the supervisor starts them anew.
 """
 
 from __future__ import annotations
@@ -134,14 +134,11 @@ class Soak:
             turns.task_done()
 
     async def _kill(self, book: Book) -> None:
-        turn = 0
         while self.kill_every:
             await asyncio.sleep(self.kill_every)
-            victims = self.server.processes[1:] or self.server.processes
-            victim = victims[turn % len(victims)]
-            turn += 1
-            book.killed.append(f"process {turn % len(victims) + 1} of {len(victims)}")
-            victim.send_signal(signal.SIGKILL)
+            victims = sorted(self.server.workers, key=lambda process: process.create_time())
+            victims[0].send_signal(signal.SIGKILL)  # the eldest: each has its turn
+            book.killed.append(f"process {victims[0].pid}")
 
     async def _watch(self, book: Book, begun: float) -> None:
         while True:

@@ -15,7 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from api.bootstrap import build_node, initialise
-from api.cli import app as command_line
+from api.commands import app as command_line
 from api.events.tokens import EVENT_PREFIX, UK_REVOKED
 from api.settings import Settings
 from tests.api.service import Service, TokenClient, running_service

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from api.bootstrap import Events, initialise, short_lived
-from api.cli import app as command_line
+from api.commands import app as command_line
 from api.settings import Settings
 from api.standards.configuration import read_gateway_file
 from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS

@@ -1,0 +1,263 @@
+"""`consent-ledger`: make a log, run it, look after it (docs/operating.md).
+
+Exit statuses: 0 done; 1 refused, the sentence on standard error says why; 2 wrong usage; 3 the check found a defect.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+import migrations
+from api.bootstrap import initialise, make_event_key, opened, short_lived
+from api.checking import examine
+from api.commanding import DEFECT, State, fail, progress_bar, settings_from, told_in_a_sentence
+from api.logs import configure_logging
+from api.packing import Selection, issue_pack
+from api.packing import chainpoint as chainpoint_of
+from api.participant_commands import delegations, participants, purposes, rulesets
+from api.serving import serve as run_server
+from api.standards.commands import gateways
+from api.version import version as installed_version
+from api.witness.running import make_witness, serve_witness
+from ledger.assembly import read_signer
+from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
+from ledger.storage.chainmap import rebuild_map
+
+app = typer.Typer(
+    help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+)  # fmt: skip
+app.add_typer(participants, name="participant")
+witnesses = typer.Typer(help="Be a witness for another party's log (docs/witnesses.md).", no_args_is_help=True)
+app.add_typer(witnesses, name="witness")
+app.add_typer(delegations, name="delegation")
+app.add_typer(purposes, name="purpose")
+app.add_typer(rulesets, name="ruleset")
+app.add_typer(gateways, name="gateway")
+
+
+@app.command()
+def init(
+    origin: Annotated[
+        str, typer.Option(help="The log's name, for ever: schema-less and URL-like.")
+    ] = "ledger.example/1",
+    state: State = None,
+) -> None:
+    """Make keys, tables and the first entry of a new log."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence():
+        initialise(settings, origin)
+        vkey = read_signer(settings.log_key_file).vkey.format()
+    print(f"The log {origin} is open. Its verifier key, to be published:\n\n  {vkey}\n")
+    print(f"Keys are in {settings.state_dir}: keep copies of log.key and kek apart from the database's backups.")
+
+
+@app.command()
+def migrate(state: State = None) -> None:
+    """Bring the database to the newest shape."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence():
+        migrations.upgrade(settings.database_url)
+        make_event_key(settings)
+        with progress_bar("completeness map") as progress:
+            rebuild_map(settings.database_url, afresh=False, progress=progress)
+    print("The database has the newest shape.")
+
+
+@app.command("rebuild-map")
+def rebuild_map_command(state: State = None) -> None:
+    """Make the completeness map again from the entries, when a node or a check refuses it. Stop the servers first."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), progress_bar("completeness map") as progress:
+        size = rebuild_map(settings.database_url, progress=progress)
+    print(f"The completeness map covers {size} entries.")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 lets the system choose.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of processes.")] = None,
+    state: State = None,
+) -> None:
+    """Serve the API until told to stop."""
+
+    settings = settings_from(state, host=host, port=port, workers=workers)
+    with told_in_a_sentence():
+        run_server(settings)
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="A new folder, or a file that ends in .zip.")],
+    evidence: Annotated[str, typer.Option(help="full, none, or FROM-TO (indexes, both included).")] = "full",
+    customer: Annotated[str | None, typer.Option(help="A pack of one customer: HOLDER:REFERENCE.")] = None,
+    participant: Annotated[str | None, typer.Option(help="A pack of one participant.")] = None,
+    period: Annotated[str | None, typer.Option(help="A pack of one period: FROM..TO, TO not included, UTC.")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="A pack of every entry.")] = False,
+    witnessed: Annotated[
+        bool, typer.Option("--witnessed", help="As of the newest checkpoint that witnesses cosigned.")
+    ] = False,
+    state: State = None,
+) -> None:
+    """Write a bundle of the whole log for an auditor (consent-verify bundle); or, with --customer, --participant, --period or
+    --all, an evidence pack, of which each item can be withheld and which the log records (consent-verify pack)."""
+
+    disclose = _disclose(evidence)
+    settings = settings_from(state)
+    configure_logging("warning")
+    if selection := Selection(customer, participant, period, everything):
+        if disclose.level == "partial":
+            raise typer.BadParameter(
+                "of a pack say full or none; items are withheld by not handing them on", param_hint="--evidence"
+            )
+        with told_in_a_sentence(), short_lived(settings) as node, ExitStack() as stack:
+            items, index = issue_pack(
+                node.ledger, selection, lambda: _target(target, stack), disclose=disclose.level == "full"
+            )
+        print(f"{target}: {items} items, recorded in entry {index}")
+        return
+    with told_in_a_sentence(), opened(settings) as node, ExitStack() as stack:
+        writer = _target(target, stack)
+        policy = None if settings.policy_file is None else settings.policy_file.read_text()
+        ledger = node.ledger
+        head = node.witnessed.checkpoint() if witnessed else None
+        with progress_bar("evidence") as progress:
+            size = export_bundle(
+                ledger.store, ledger.keystore, ledger.vkey, writer, disclose=disclose, policy=policy, head=head,
+                progress=progress,
+            )  # fmt: skip
+    print(f"{target}: {size} entries")
+
+
+def _target(target: Path, stack: ExitStack) -> Target:
+    """Where to write: a zip if the name says so, else a new folder."""
+    if target.suffix == ".zip":
+        return ZipTarget(stack.enter_context(target.open("xb")))
+    return DirectoryTarget(target)
+
+
+def _disclose(evidence: str) -> Disclose:
+    """What to open, from the command line's word. Exits when it is none."""
+    match evidence.split("-"):
+        case ["full"]:
+            return Disclose.full()
+        case ["none"]:
+            return Disclose.none()
+        case [first, last] if first.isdecimal() and last.isdecimal() and int(first) <= int(last):
+            return Disclose.between(int(first), int(last))
+        case _:
+            raise typer.BadParameter("say full, none, or FROM-TO", param_hint="--evidence")
+
+
+@app.command()
+def chainpoint(
+    index: Annotated[int, typer.Argument(min=0, help="Index of the entry.")],
+    state: State = None,
+) -> None:
+    """Print the proof of one entry in the form of Chainpoint v3, for tools that read that."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings) as node:
+        print(chainpoint_of(node.ledger, index).decode())
+
+
+@app.command()
+def check(state: State = None) -> None:
+    """Recompute hashes, chains, tree and commitments from the database, and compare them with the signed checkpoints."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings) as node, progress_bar("entries") as progress:
+        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress)
+    for defect in found.defects:
+        print(defect)
+    if found.count:
+        more = found.count - len(found.defects)
+        fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)
+    print(f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased.")
+
+
+@app.command()
+def reconcile(state: State = None) -> None:
+    """Compare the legs of all accesses that are an hour old, and record the report now (docs/spec/reconciliation.md)."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        recorded = node.ledger.reconcile()
+        said = json.loads(recorded.leaf)["document"]
+    print(
+        f"{recorded.act}: entry {recorded.index}; {said['accesses']} accesses among the entries {said['from_index']} to "
+        f"{said['to_index']}, {said['findings']} findings"
+    )
+
+
+@app.command()
+def health(
+    url: Annotated[str, typer.Option(help="Base address of the server.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Ask a server whether it records; 0 if it does. For container health checks."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/health/ready", timeout=3.0, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fail(f"{url} does not answer ({type(error).__name__})")
+    if answer.status_code != 200:
+        fail(f"{url} is not ready: {answer.text[:300]}")
+    print("ready")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the closing table.")] = False,
+    customers: Annotated[int, typer.Option(min=1, help="How many customers consent.")] = 200,
+    directory: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
+) -> None:
+    """Start a ledger, banks and recipients on this machine, and watch consents live and end."""
+    from api.demo import run  # noqa: PLC0415  (it brings much that no server needs)
+
+    with told_in_a_sentence():
+        status = run(once=once, customers=customers, directory=directory)
+    raise typer.Exit(status)
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    print(installed_version())
+
+
+@witnesses.command("init")
+def witness_init(
+    folder: Annotated[Path, typer.Argument(help="New folder for the witness's key and memory.")],
+    name: Annotated[str, typer.Option(help="Its name, such as witness.regulator.example.")],
+) -> None:
+    """Make a witness's key."""
+    with told_in_a_sentence():
+        vkey = make_witness(folder, name)
+    print(f"The verifier key of this witness, for the logs and for their auditors:\n\n  {vkey.format()}")
+
+
+@witnesses.command("serve")
+def witness_serve(
+    folder: Annotated[Path, typer.Argument(help="The witness's folder.")],
+    log: Annotated[list[str], typer.Option(help="Verifier key of a log to witness; repeatable.")],
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; a proxy in front ends TLS.")] = 8010,
+) -> None:
+    """Cosign checkpoints of these logs until told to stop."""
+    configure_logging("info")
+    with told_in_a_sentence():
+        serve_witness(folder, log, port)

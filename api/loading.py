@@ -1,0 +1,21 @@
+"""Loading what a process consists of, fast.
+
+What modules are made of is kept for good, so looking for garbage among it while it is being made is time for nothing: about
+a fifth of a start. Afterwards the collector leaves it alone, and processes forked from this one go on sharing its memory.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+from types import ModuleType
+
+
+def load(name: str) -> ModuleType:
+    """Import a module and all that it needs."""
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
