@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from ledger.errors import InvalidInput
 
 BUSY_TIMEOUT_MS = 15_000
+WAL_BYTES = 256 * 1024 * 1024
 
 ENTRY_COLUMNS = (
     "idx", "kind", "chain", "seq", "leaf", "leaf_hash", "sealed", "iss", "jti", "position", "payload_hash",
@@ -255,6 +256,7 @@ def _sqlite(url: str, **pool: int) -> Engine:
             "recursive_triggers=ON",  # else INSERT OR REPLACE deletes a row without firing its trigger
             "trusted_schema=OFF",
             "wal_autocheckpoint=0",  # the housekeeper does it, outside the commits (docs/adr)
+            f"journal_size_limit={WAL_BYTES}",  # what a long read made of the write-ahead log is given back
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
@@ -22,7 +22,7 @@ from ledger.merkle.edge import FullTile
 from ledger.participants import Registry
 from ledger.planning.world import ChainHead, Entry, Plan, Seen
 from ledger.storage.chainmap import ChainMap
-from ledger.storage.engines import driver_for
+from ledger.storage.engines import BUSY_TIMEOUT_MS, driver_for
 from ledger.storage.refold import refold
 from ledger.storage.rows import (
     consent_row,
@@ -37,6 +37,12 @@ from ledger.storage.rows import (
 from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
+
+WAL_PAGES: Final = 16_384
+"""Pages from which on SQLite's write-ahead log is to begin anew: 64 MiB."""
+WAL_REST: Final = 512
+WAL_ROUNDS: Final = 4
+WAL_PATIENCE_MS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +243,9 @@ class LogStore:
     def checkpoint_wal(self) -> None:
         """On SQLite: move committed pages from the write-ahead log into the database, without blocking writers.
 
-        Raises Unavailable when it cannot (a full disk, say); what is committed stays safe in the write-ahead log.
+        That alone would let the file grow for ever while somebody writes: it begins anew only when nothing in it is left to
+        move. So once it is long, writers wait for the moment that the last pages take. Raises Unavailable when it cannot (a
+        full disk, say); what is committed stays safe in the write-ahead log.
         """
         if self.engine_name != "sqlite":
             return
@@ -245,11 +253,7 @@ class LogStore:
             with self._reader.connect() as connection:
                 driver = connection.connection.driver_connection
                 if driver is not None:
-                    driver.execute("PRAGMA query_only=OFF").close()
-                    try:
-                        driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
-                    finally:
-                        driver.execute("PRAGMA query_only=ON").close()
+                    _begin_wal_anew(driver)
         except self._failures as error:
             raise _unavailable(error) from error
 
@@ -257,6 +261,25 @@ class LogStore:
         """Close all connections."""
         self._writer.dispose()
         self._reader.dispose()
+
+
+def _begin_wal_anew(driver: Any) -> None:
+    """Move what is committed, the bulk while others write; if the write-ahead log is long then, the rest while they wait."""
+    driver.execute("PRAGMA query_only=OFF").close()
+    try:
+        for _ in range(WAL_ROUNDS):
+            _, pages, moved = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages < WAL_PAGES:
+                return
+            if pages - moved < WAL_REST:
+                break
+        driver.execute(
+            f"PRAGMA busy_timeout={WAL_PATIENCE_MS}"
+        ).close()  # a long read must not hold up the writers for longer
+        driver.execute("PRAGMA wal_checkpoint(RESTART)").close()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
+        driver.execute("PRAGMA query_only=ON").close()
 
 
 def _unavailable(error: Exception) -> Unavailable:

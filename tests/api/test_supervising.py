@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ import psutil
 import pytest
 
 from api.supervising import Kept, Supervisor, when_orphaned
+from tests.conformance import ROOT
 
 PATIENCE = 30.0
 
@@ -101,6 +104,17 @@ def test_processes_that_hang_while_they_start_hold_up_no_signal() -> None:
     with supervised(Kept("one", never_told, (theirs,))) as supervisor:
         threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start()
         supervisor.run()
+
+
+def test_what_processes_are_forked_from_starts_no_thread_and_opens_nothing() -> None:
+    look = (
+        "import os, threading; before = set(os.listdir('/dev/fd')); import api.preloaded; "
+        "print(threading.active_count(), sorted(set(os.listdir('/dev/fd')) - before))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert said.stdout.strip() == "1 []"
 
 
 @pytest.mark.timeout(60)

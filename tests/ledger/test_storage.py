@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from psycopg import sql
-from sqlalchemy import Connection, create_engine, inspect, select, text
+from sqlalchemy import Connection, create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 import migrations
 from ledger.assembly import open_ledger
 from ledger.errors import InvalidInput
+from ledger.storage import log
 from ledger.storage.engines import driver_for, reader_engine
 from ledger.storage.tables import entries, metadata
 from migrations import grants
@@ -170,6 +172,36 @@ def test_sqlite_waits_for_its_disk(sqlite_node: Node) -> None:
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("synchronous", "journal_mode")
         }
     assert settings == {"synchronous": 2, "journal_mode": "wal"}
+
+
+def test_the_write_ahead_log_of_sqlite_does_not_grow_for_ever_while_somebody_writes(
+    sqlite_node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "WAL_PAGES", 256)
+    database = Path(str(make_url(sqlite_node.config.database_url).database))
+    written = database.with_name(database.name + "-wal")
+    consent_id = sqlite_node.grant()
+    commands = [
+        sqlite_node.ledger.prepare(sqlite_node.say(sqlite_node.fintech, "access.request", **item(consent_id)))
+        for _ in range(1_500)
+    ]
+    done = threading.Event()
+
+    def keep_house() -> None:
+        while not done.is_set():
+            sqlite_node.ledger.store.checkpoint_wal()
+
+    house = threading.Thread(target=keep_house)
+    house.start()
+    try:
+        for command in commands:  # each in a commit of its own: some three pages
+            sqlite_node.ledger.submit_soon(command).result()
+    finally:
+        done.set()
+        house.join()
+    pages = written.stat().st_size // 4096
+    assert pages < 1_500, "it began anew, several times"
+    assert sqlite_node.ledger.tree.size() > 1_500
 
 
 def test_other_engines_are_refused() -> None:
