@@ -21,6 +21,7 @@ import uvicorn
 
 from api.app import create_app
 from api.bootstrap import build_node, equip
+from api.listening import DealtOut, listen
 from api.logs import configure_logging
 from api.settings import Settings
 from api.supervising import Kept, Supervisor, when_orphaned
@@ -56,10 +57,10 @@ class FrontFactory:
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
         config = self.settings.node_config(self.settings.highwater_dir / "front")  # a front signs nothing
-        return create_app(equip(self.settings, open_front(config, desk_path(self.settings))))
+        return DealtOut(create_app(equip(self.settings, open_front(config, desk_path(self.settings)))))
 
 
-def front(settings: Settings, options: dict[str, Any], listening: socket.socket) -> None:
+def front(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
     """A front process: serve until told to stop."""
     configure_logging(settings.log_level)
     server = uvicorn.Server(uvicorn.Config(FrontFactory(settings), **options))
@@ -68,7 +69,7 @@ def front(settings: Settings, options: dict[str, Any], listening: socket.socket)
         server.should_exit = True
 
     when_orphaned(end)
-    server.run(sockets=[listening])
+    server.run(sockets=[listen(settings, bound)])
 
 
 def sequence(settings: Settings) -> None:
@@ -86,8 +87,8 @@ def sequence(settings: Settings) -> None:
     node.stop()
 
 
-def run_fleet(settings: Settings, options: dict[str, Any], listening: socket.socket) -> None:
-    """One sequencing process and `settings.workers` fronts on one socket, until told to stop.
+def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
+    """One sequencing process and `settings.workers` fronts on one address, until told to stop.
 
     `options` are those of the HTTP server. Raises Unavailable when the sequencing process does not start.
     """
@@ -97,7 +98,7 @@ def run_fleet(settings: Settings, options: dict[str, Any], listening: socket.soc
         supervisor.add([sequencing])
         _await_desk(settings, sequencing)
         names = [f"front {number + 1}" for number in range(settings.workers)]
-        supervisor.add([Kept(name, front, (settings, options, listening)) for name in names])
+        supervisor.add([Kept(name, front, (settings, options, bound)) for name in names])
         supervisor.run()
     finally:
         supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes

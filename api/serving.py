@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ import uvicorn
 from api.app import create_app
 from api.bootstrap import build_node, short_lived
 from api.fleet import run_fleet
+from api.listening import BACKLOG, bind
 from api.logs import configure_logging
 from api.settings import Settings
 from api.wire import App
@@ -30,28 +30,18 @@ class AppFactory:
         return create_app(build_node(self.settings, serves=True))
 
 
-def listen(settings: Settings) -> socket.socket:
-    """A listening socket. Raises OSError."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((settings.host, settings.port))
-    listening.listen(2048)
-    listening.set_inheritable(True)
-    return listening
-
-
 def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises what starting a node raises, and OSError when the address is taken."""
     with short_lived(settings):  # what stands against starting is said once, here, and not by every worker again
         pass
-    listening = listen(settings)
+    listening = bind(settings, shared=settings.workers > 1)
     if settings.port == 0:
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
     configure_logging(settings.log_level)
     log.info("serving", address=settings.base_url, workers=settings.workers)
     options = _options(settings)
     if settings.workers == 1:
+        listening.listen(BACKLOG)
         uvicorn.Server(uvicorn.Config(AppFactory(settings), **options)).run(sockets=[listening])
     else:
         run_fleet(settings, options, listening)

@@ -28,7 +28,7 @@ from ledger.planning.world import Plan
 from ledger.sequencer.alone import make_ready, stands_alone
 from ledger.sequencer.answers import Deliver, Repeated
 from ledger.sequencer.figures import Figures
-from ledger.sequencer.memory import Memory
+from ledger.sequencer.memory import Memory, identities
 from ledger.sequencer.rhythm import Rhythm
 from ledger.storage.chainmap import MapState
 from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registry
@@ -259,7 +259,7 @@ class Sequencer:
     def _commit(self, commands: Sequence[Command], doubtful: list[_Committed]) -> _Committed:
         """One try. `doubtful` holds what earlier tries may have committed; this one is added before its commit."""
         with self._store.batch() as transaction:
-            head = transaction.head()
+            head = transaction.head(identities(commands))
             memory = self._recall(transaction, head)
             for earlier in doubtful:
                 if transaction.note_at(earlier.head.size) == earlier.head.checkpoint:

@@ -56,7 +56,7 @@ class Memory:
             time=max(now, self.head.time),
             last_hash=self.head.last_hash,
             registry=self.registry,
-            seen=transaction.seen(touched.identities),
+            seen=transaction.seen,
             consents=_known(self.consents, touched.consents)
             | transaction.consents(touched.consents - self.consents.keys()),
             chains=_known(self.chains, chains) | transaction.chains(chains - self.chains.keys()),
@@ -75,7 +75,6 @@ class Memory:
 class _Touched:
     """What a batch of commands may need to know about."""
 
-    identities: set[tuple[str, bytes]] = field(default_factory=set)
     consents: set[str] = field(default_factory=set)
     chains: set[bytes] = field(default_factory=set)
     """Chains other than those of the consents."""
@@ -100,7 +99,6 @@ class _Touched:
         return touched
 
     def add(self, command: SubmitStatement) -> None:
-        self.identities.add(command.identity)
         payload = command.statement.payload
         if isinstance(payload, AccessBatch):
             self.consents.update(item.says.consent_id for item in command.items)
@@ -113,11 +111,21 @@ class _Touched:
                 self.consents.add(payload.superseded_by)
         if command.companion is not None and isinstance(command.companion.payload, SubjectConsent):
             link = command.companion.payload
-            self.identities.add((link.iss, command.companion.jti))
             self.chains.add(subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject))
         if command.assertion is not None:
             self.credentials.add(command.assertion.credential_id)
             self.challenges.add(b64u(command.assertion.challenge()))
+
+
+def identities(commands: Iterable[Command]) -> set[tuple[str, bytes]]:
+    """The (iss, jti) of all statements in these commands."""
+    found: set[tuple[str, bytes]] = set()
+    for command in commands:
+        if isinstance(command, SubmitStatement):
+            found.add(command.identity)
+            if command.companion is not None:
+                found.add((command.companion.payload.iss, command.companion.jti))
+    return found
 
 
 def _known(memory: dict[K, V], keys: set[K]) -> dict[K, V]:

@@ -159,13 +159,14 @@ def rebuild_map(url: str, *, afresh: bool = True, portion: int = PORTION, progre
                 ChainMap(connection).clear()
         while True:
             with engine.begin() as connection:
-                head = driver.lock_head(connection)
+                head, _ = driver.lock_head(connection)
                 if head is None:
                     return 0
-                state = ChainMap(connection).advance(head.size, portion)
+                size: int = head[0]
+                state = ChainMap(connection).advance(size, portion)
             if progress is not None:
-                progress(state.size, head.size)
-            if state.size >= head.size:
+                progress(state.size, size)
+            if state.size >= size:
                 return state.size
     finally:
         engine.dispose()

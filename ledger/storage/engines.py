@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
@@ -25,20 +25,22 @@ ENTRY_COLUMNS = (
 ENTRY_TYPES = ("int8", "varchar", "bytea", "int8", "bytea", "bytea", "bytea", "varchar", "bytea", "int4", "bytea")
 
 
+Row = tuple[Any, ...]
+
+
 class Driver(Protocol):
-    """What is done differently on each engine, for speed."""
+    """What is done differently on each engine, for speed. What every batch needs goes to the engine's own driver: in a small
+    batch SQLAlchemy's bookkeeping for each statement costs more than the statement."""
 
-    def lock_head(self, connection: Connection) -> Any:
-        """The head row (size, time, last_hash, edge, checkpoint), locked; None when there is none."""
+    def lock_head(self, connection: Connection, keys: Sequence[tuple[str, bytes]] = ()) -> tuple[Row | None, list[Row]]:
+        """The head row (size, time, last_hash, edge, checkpoint), locked, None when there is none; and, as they stand below the
+        lock, rows (iss, jti, position, idx, payload_hash) of the statements with these (iss, jti)."""
 
-    def move_head(self, connection: Connection, old_size: int, row: tuple[Any, ...]) -> int:
-        """Store a checkpoint and move the head from `old_size`; rows moved. `row` is in the order of `lock_head`."""
-
-    def insert_entries(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    def insert_entries(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Insert rows of ENTRY_COLUMNS."""
 
-    def find_statements(self, connection: Connection, keys: Sequence[tuple[str, bytes]]) -> Iterable[Any]:
-        """Rows (iss, jti, position, idx, payload_hash) of the statements with these (iss, jti)."""
+    def move_head(self, connection: Connection, old_size: int, row: Row) -> int:
+        """Store a checkpoint and move the head from `old_size`; rows moved. `row` is in the order of `lock_head`."""
 
     def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
         """Rows (chain, seq, leaf_hash) of the last entry of each of these chains that has one."""
@@ -56,33 +58,46 @@ class Driver(Protocol):
 _HEAD = "SELECT size, time, last_hash, edge, checkpoint FROM log_head WHERE id = 1"
 
 
+FEW: Final = 32
+"""Rows that PostgreSQL takes faster as arrays than by COPY."""
+
+
+def driver_of(connection: Connection) -> Any:
+    """The engine's own connection below SQLAlchemy's, inside its transaction. Its errors are the driver's own."""
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise InvalidInput("the database connection is closed")
+    return driver
+
+
 class SqliteDriver:
     """SQLite through the standard library's driver."""
 
-    def lock_head(self, connection: Connection) -> Any:
-        return connection.exec_driver_sql(_HEAD).one_or_none()  # BEGIN IMMEDIATE has locked it
-
-    def move_head(self, connection: Connection, old_size: int, row: tuple[Any, ...]) -> int:
-        connection.exec_driver_sql("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (row[0], row[4]))
-        moved = connection.exec_driver_sql(
-            "UPDATE log_head SET size = ?, time = ?, last_hash = ?, edge = ?, checkpoint = ? WHERE id = 1 AND size = ?",
-            (*row, old_size),
-        )
-        return moved.rowcount
-
-    _insert = f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"
-
-    def insert_entries(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        connection.exec_driver_sql(self._insert, list(rows))
-
-    def find_statements(self, connection: Connection, keys: Sequence[tuple[str, bytes]]) -> Iterable[Any]:
+    def lock_head(self, connection: Connection, keys: Sequence[tuple[str, bytes]] = ()) -> tuple[Row | None, list[Row]]:
+        driver, found = driver_of(connection), []
+        head = driver.execute(_HEAD).fetchone()  # BEGIN IMMEDIATE has locked it
         for at in range(0, len(keys), 400):
             part = keys[at : at + 400]
             sql = (
                 f"WITH asked(iss, jti) AS (VALUES {', '.join(['(?, ?)'] * len(part))}) SELECT e.iss, e.jti, e.position, "
                 "e.idx, e.payload_hash FROM asked JOIN entries e ON e.iss = asked.iss AND e.jti = asked.jti"
             )
-            yield from connection.exec_driver_sql(sql, tuple(value for key in part for value in key))
+            found += driver.execute(sql, [value for key in part for value in key]).fetchall()
+        return head, found
+
+    _insert = f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"
+
+    def insert_entries(self, connection: Connection, rows: Sequence[Row]) -> None:
+        driver_of(connection).executemany(self._insert, rows).close()
+
+    def move_head(self, connection: Connection, old_size: int, row: Row) -> int:
+        driver = driver_of(connection)
+        driver.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (row[0], row[4])).close()
+        moved: int = driver.execute(
+            "UPDATE log_head SET size = ?, time = ?, last_hash = ?, edge = ?, checkpoint = ? WHERE id = 1 AND size = ?",
+            (*row, old_size),
+        ).rowcount
+        return moved
 
     def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
         for at in range(0, len(chains), 800):
@@ -117,36 +132,47 @@ class SqliteDriver:
 
 
 class PostgresDriver:
-    """PostgreSQL through psycopg: binary COPY in, arrays out."""
+    """PostgreSQL through psycopg: binary COPY in, arrays out, and few round trips."""
 
-    def lock_head(self, connection: Connection) -> Any:
-        return connection.exec_driver_sql(f"{_HEAD} FOR UPDATE").one_or_none()
+    _find = (
+        "SELECT e.iss, e.jti, e.position, e.idx, e.payload_hash FROM unnest(%s::varchar[], %s::bytea[]) AS asked(iss, jti) "
+        "JOIN entries e ON e.iss = asked.iss AND e.jti = asked.jti"
+    )
 
-    def move_head(self, connection: Connection, old_size: int, row: tuple[Any, ...]) -> int:
-        sql = (
-            "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s "
-            "WHERE id = 1 AND size = %s RETURNING size, checkpoint) "
-            "INSERT INTO checkpoints (size, note) SELECT size, checkpoint FROM moved"
-        )
-        return connection.exec_driver_sql(sql, (*row, old_size)).rowcount
+    def lock_head(self, connection: Connection, keys: Sequence[tuple[str, bytes]] = ()) -> tuple[Row | None, list[Row]]:
+        driver, found = driver_of(connection), None
+        with (
+            driver.pipeline()
+        ):  # one round trip, the transaction's BEGIN included; the second answer is of after the lock
+            head = driver.execute(f"{_HEAD} FOR UPDATE")
+            if keys:
+                found = driver.execute(self._find, ([iss for iss, _ in keys], [jti for _, jti in keys]))
+        return head.fetchone(), [] if found is None else found.fetchall()
 
     _copy = f"COPY entries ({', '.join(ENTRY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+    _insert = (
+        f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) SELECT * FROM "
+        f"unnest({', '.join(f'%b::{name}[]' for name in ENTRY_TYPES)})"
+    )
 
-    def insert_entries(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        driver = connection.connection.driver_connection
-        if driver is None:
-            raise InvalidInput("the database connection is closed")
+    def insert_entries(self, connection: Connection, rows: Sequence[Row]) -> None:
+        driver = driver_of(connection)
+        if len(rows) <= FEW:  # a COPY takes two round trips
+            driver.execute(self._insert, [list(column) for column in zip(*rows, strict=True)]).close()
+            return
         with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
             copy.set_types(ENTRY_TYPES)
             for row in rows:
                 copy.write_row(row)
 
-    def find_statements(self, connection: Connection, keys: Sequence[tuple[str, bytes]]) -> Iterable[Any]:
+    def move_head(self, connection: Connection, old_size: int, row: Row) -> int:
         sql = (
-            "SELECT e.iss, e.jti, e.position, e.idx, e.payload_hash FROM unnest(%s::varchar[], %s::bytea[]) AS asked(iss, jti) "
-            "JOIN entries e ON e.iss = asked.iss AND e.jti = asked.jti"
+            "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s "
+            "WHERE id = 1 AND size = %s RETURNING size, checkpoint) "
+            "INSERT INTO checkpoints (size, note) SELECT size, checkpoint FROM moved"
         )
-        return connection.exec_driver_sql(sql, ([iss for iss, _ in keys], [jti for _, jti in keys]))
+        moved: int = driver_of(connection).execute(sql, (*row, old_size)).rowcount
+        return moved
 
     def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
         sql = (

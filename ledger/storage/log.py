@@ -65,22 +65,21 @@ class BatchTransaction:
         self._keystore = keystore
         self.map = ChainMap(connection)
         """The completeness map, to be touched below the lock only."""
+        self.seen: dict[tuple[str, bytes], Seen] = {}
+        """Those of the statements that `head` was told of that are in the log, with the indexes of their entries in order of
+        position."""
 
-    def head(self) -> Head:
-        """The head row, locked against all other writers. Raises Unavailable on a database without a log."""
-        row = self._driver.lock_head(self.connection)
+    def head(self, keys: Iterable[tuple[str, bytes]] = ()) -> Head:
+        """The head row, locked against all other writers; `keys`: the (iss, jti) that `seen` will tell about. Raises
+        Unavailable on a database without a log."""
+        row, found = self._driver.lock_head(self.connection, list(keys))
         if row is None:
             raise Unavailable("there is no log in this database yet: run «consent-ledger init»")
-        return Head(row.size, row.time, row.last_hash, row.edge, row.checkpoint)
-
-    def seen(self, keys: Iterable[tuple[str, bytes]]) -> dict[tuple[str, bytes], Seen]:
-        """Which of these (iss, jti) are in the log, with the indexes of their entries in order of position."""
-        wanted = list(keys)
-        found: dict[tuple[str, bytes], list[tuple[int, int, bytes]]] = {}
-        if wanted:
-            for iss, jti, position, index, payload_hash in self._driver.find_statements(self.connection, wanted):
-                found.setdefault((iss, bytes(jti)), []).append((position, index, bytes(payload_hash)))
-        return {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in found.items()}
+        by_key: dict[tuple[str, bytes], list[tuple[int, int, bytes]]] = {}
+        for iss, jti, position, index, payload_hash in found:
+            by_key.setdefault((iss, bytes(jti)), []).append((position, index, bytes(payload_hash)))
+        self.seen = {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()}
+        return Head(*row)
 
     def consents(self, consent_ids: Iterable[str]) -> dict[str, Consent]:
         """The present states of those of these consents that exist and were not erased."""

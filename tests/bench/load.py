@@ -84,6 +84,8 @@ class _Client(asyncio.Protocol):
         self._status = 0
         self.number = -1
         self.due = 0.0
+        self.ended = False
+        """The server has said that it closes this connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
@@ -107,6 +109,7 @@ class _Client(asyncio.Protocol):
             self._wanted = end + 4 + int(head[at + 15 : stop if stop > 0 else end])
             self._body = end + 4
             self._status = int(head[9:12])
+            self.ended = b"\r\nconnection: close" in head
         if len(self._buffer) < self._wanted:
             return
         body, self._buffer, self._wanted = self._buffer[self._body : self._wanted], self._buffer[self._wanted :], 0
@@ -132,6 +135,7 @@ class _Crew:
         self._late: deque[tuple[int, float]] = deque()
         self._at_work = 0
         self._closing = False
+        self._replacing: set[asyncio.Task[None]] = set()
         self.dues, self.ends = array("d"), array("d")
         self.statuses: dict[int, int] = {}
         self.bodies: list[tuple[int, int, bytes]] = []
@@ -142,7 +146,7 @@ class _Crew:
     async def run(self) -> tuple[float, float, float]:
         """Drive; (begin, end of the measured window, CPU seconds in it)."""
         plan, loop = self._plan, asyncio.get_running_loop()
-        clients = [
+        self._clients = clients = [
             (await loop.create_connection(lambda: _Client(self), plan.host, plan.port))[1] for _ in range(plan.clients)
         ]
         begin = time.perf_counter()
@@ -208,6 +212,19 @@ class _Crew:
         every = self._plan.keep_every
         if every and number % every == 0:
             self.bodies.append((number, status, body))
+        if client.ended:
+            self._replacing.add(asyncio.get_running_loop().create_task(self._replace()))
+        else:
+            self._go_on(client)
+
+    async def _replace(self) -> None:
+        """A new connection instead of one that the server has closed."""
+        loop = asyncio.get_running_loop()
+        _, client = await loop.create_connection(lambda: _Client(self), self._plan.host, self._plan.port)
+        self._clients.append(client)
+        self._go_on(client)
+
+    def _go_on(self, client: _Client) -> None:
         self._at_work -= 1
         if not self._plan.rate:
             self._next(client)

@@ -140,6 +140,10 @@ class Serving:
         return sum(process.memory_info().rss for process in self.processes)
 
 
+def _listens(process: psutil.Process) -> bool:
+    return any(connection.status == psutil.CONN_LISTEN for connection in process.net_connections("tcp"))
+
+
 def _words(process: psutil.Process) -> str:
     return " ".join(process.cmdline())
 
@@ -172,6 +176,8 @@ def serving(log: Place, *, workers: int = 1, extra: dict[str, str] | None = None
     ]
     environment = {f"CONSENT_LEDGER_{name}": value for name, value in (settings | (extra or {})).items()}
     with program(command, environment, log.settings.state_dir, "/health/ready") as server:
+        while sum(map(_listens, server.workers)) < len(server.workers) - 1:  # a crowd that came now would stay together
+            time.sleep(0.02)
         yield server
 
 

@@ -82,7 +82,10 @@ class Client:
         async with asyncio.timeout(15):
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             at = head.index(b"content-length:") + 15
-            return int(head[9:12]), await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
+            body = await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
+        if b"\r\nconnection: close" in head:
+            self.close()
+        return int(head[9:12]), body
 
     def close(self) -> None:
         """Forget the connection."""
@@ -173,7 +176,7 @@ def soak(
     with site() as place:
         log = new_log(place, engine, consents=200)
         with serving(log, workers=workers) as server:
-            reached, first = uvloop.run(capacity(log, server, 10.0))
+            reached, first = uvloop.run(capacity(log, server, 30.0))
             rate = reached * share
             say(f"capacity {reached:,.0f}/s with {CONNECTIONS} clients; offered from here on: {rate:,.0f}/s")
             quiet = uvloop.run(Soak(log, server, rate, max(10.0, min(60.0, seconds / 4)), 0.0).run())
