@@ -32,7 +32,7 @@ from tests.mutants.making import Mutant
 from tests.mutants.watching import caches, watched
 
 OURS = ("verifier", "tests")
-SECONDS, PATIENCE = 60, 1_800
+SECONDS, PATIENCE = 30, 1_800
 """Of the processor, and by the clock for a mutant that waits: whoever shares the machine may stop us for minutes."""
 LONG = (
     "accumulated_hashes_of_all_small_trees",
