@@ -245,6 +245,8 @@ def test_whoever_of_an_access_is_suspended_it_is_denied_for_that_once(who: str) 
         assert reasons(consent(), rules=suspended(who), **asking) == told
     assert reasons(None, rules=suspended(who), iss=who) == [*told, "CONSENT_UNKNOWN"]
     assert reasons(consent(), rules=suspended(OTHER)) == []
+    both = [operator("participant.suspended", participant=who, reason="case") for who in (HOLDER, RECIPIENT)]
+    assert reasons(consent(), rules=registry(*both)) == told
 
 
 def test_only_the_party_of_a_consent_may_ask() -> None:

@@ -26,7 +26,7 @@ from tests.verifier.states import (
     terms,
 )
 from verifier.consents import Consent, Given, Pending
-from verifier.errors import Code
+from verifier.errors import Code, Refuted
 from verifier.facts import Facts
 from verifier.transitions import StateUnknown, transition
 
@@ -185,6 +185,7 @@ def test_a_consent_is_active_with_the_last_authoriser_that_its_terms_require() -
         assert state.given.authorisers == tuple(f"{n}" * 22 for n in range(1, number + 1))
     assert (state.authenticated_at, state.confirmed_at) == (SECONDS + 3, SECONDS + 3)
     assert state.accounts == (A, B)
+    assert given(consent("PARTIAL")).status == "ACTIVE"
     one = given(fresh())
     assert (one.status, one.accounts, one.subject, one.given.separate) == (
         "ACTIVE",
@@ -282,6 +283,8 @@ def test_the_version_that_an_authorisation_names_is_the_one_it_is_for() -> None:
     with refusal(Code.CONSENT_INVALID):
         given(before, rules=RULES_1)
     with refusal(Code.CONSENT_INVALID):
+        given(replace(before, status="PARTIAL"), rules=RULES_1)
+    with refusal(Code.CONSENT_INVALID):
         given(replace(before, status="REVOKED"), version=2, **PENDING)
 
 
@@ -303,6 +306,7 @@ def test_an_amendment_waits_beside_a_consent_in_force(status: str) -> None:
         {"terms": {**TERMS, "grade": 2}},
     ):
         refused(consent(status), "amend", **{**asked, **wrong})
+    refused(consent(status), "amend", **{**asked, "party": OTHER, "terms": {**TERMS, "recipient": OTHER}})
     second = registry(
         operator("participant.registered", participant="second.example", name="second", roles=["holder"])
     )  # fmt: skip
@@ -324,6 +328,8 @@ def test_withdrawn_accounts_leave_every_approval_and_one_account_remains() -> No
     assert after.pending.given.approvals == ((ANN, ()),)
     for accounts in ([A, B, C], ["d" * 22], [A, "w" * 22]):
         refused(before, "withdraw_accounts", by="customer", accounts=accounts)
+    with pytest.raises(Refuted, match=r"consent\.revoke is the act"):
+        moved(before, "withdraw_accounts", by="customer", accounts=[A, B, C])
     assert moved(before, "withdraw_accounts", by="customer", accounts=[A, B]).accounts == ()  # C waits
 
 
