@@ -25,8 +25,9 @@ _STATEMENTS, _ENCODING, _DAMAGE, _QUICK = (
 _GESTURES, _COMPLETENESS, _AGREEMENT, _PARTIES, _WORDS = (
     f"test_{name}.py" for name in ("gestures", "completeness", "agreement", "parties", "words")
 )
+_BOUNDS = "test_bounds.py"
 _CRYPTO = (_SIGNATURES, _OFFICIAL)
-_RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py")
+_RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py", "test_terms.py")
 _READING = (_BUNDLES, _QUICK, _STATEMENTS, _DAMAGE, _PACKS)
 TESTS: dict[str, tuple[str, ...]] = {
     "encoding": (_ENCODING, _NOTES, _STATEMENTS, _PACKS, _BUNDLES),
@@ -36,11 +37,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "note": (_NOTES, _PARSERS, _OFFICIAL),
     "checkpoint": (_NOTES, "test_security_cases.py", _ENCODING, _OFFICIAL),
     "policy": (_NOTES, "test_security_cases.py"),
-    "trust": (_NOTES, _COMMANDS),
-    "head": (_NOTES, _LOGS, _OFFICIAL),
-    "witness": (_NOTES, _PARSERS, _OFFICIAL),
-    "proof": (_NOTES, _PARSERS, _OFFICIAL, _COMMANDS),
-    "receipt": (_PACKS, _COMMANDS),
+    "trust": (_NOTES, _COMMANDS, _BOUNDS),
+    "head": (_NOTES, _LOGS, _OFFICIAL, _BOUNDS),
+    "witness": (_NOTES, _PARSERS, _OFFICIAL, _BOUNDS),
+    "proof": (_NOTES, _PARSERS, _OFFICIAL, _COMMANDS, _BOUNDS),
+    "receipt": (_PACKS, _COMMANDS, "test_receipts.py"),
     "evidence": (_LOGS, _PARSERS, _COMMANDS),
     "commitment": (_ENCODING, _STATEMENTS, _BUNDLES),
     "crypto/ed25519": _CRYPTO,

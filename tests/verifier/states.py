@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from verifier.consents import Consent, Given
+from verifier.facts import Facts
 from verifier.participants import Registry
 from verifier.terms import Terms
+from verifier.transitions import transition
 
 HOLDER, RECIPIENT, OTHER = "bank.example", "app.example", "other.example"
 SECONDS = 1_790_078_400
@@ -78,3 +80,36 @@ def consent(status: str = "ACTIVE", *, of: dict[str, Any] | None = None, **chang
         **changes,
     }
     return Consent(**members)
+
+
+INDEX = 20
+TERMS = {
+    "authorisers_required": 1,
+    "expires_at": 0,
+    "frequency_per_day": 0,
+    "grade": 3,
+    "history_from": 0,
+    "history_to": 0,
+    "holder": HOLDER,
+    "language": "en",
+    "notice_hash": "A" * 43,
+    "once": False,
+    "permissions": ["ReadBalances"],
+    "purpose": {"code": "AIS", "text": "See my accounts"},
+    "recipient": RECIPIENT,
+    "retention_days": 0,
+    "separate_consents": ["provision", "sensitive"],
+    "standard": "uk-ob",
+    "standard_version": "4.0",
+    "starts_at": 0,
+}
+"""Terms as a recipient signs them."""
+
+
+def moved(before: Consent | None, act: str, *, party: str = HOLDER, time: int = NOW, rules: Registry | None = None,
+          find: Any = None, **content: Any) -> Consent:  # fmt: skip
+    """The state after `consent.<act>`."""
+    facts = Facts(
+        f"consent.{act}", party, "", 0, b"", b"", -1, False, {"consent_id": "urn:this", **content}, None, None
+    )
+    return transition(rules or registry(), before, facts, time, INDEX, find or (lambda _: None))

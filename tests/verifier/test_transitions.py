@@ -11,59 +11,30 @@ from tests.verifier.making import refusal
 from tests.verifier.states import (
     ANN,
     BOB,
-    DAY,
     HOLDER,
+    INDEX,
     NOW,
     OTHER,
     RECIPIENT,
     SECONDS,
+    TERMS,
     A,
     B,
     C,
     consent,
+    moved,
     operator,
     registry,
     terms,
 )
 from verifier.consents import Consent, Given, Pending
 from verifier.errors import Code, Refuted
-from verifier.facts import Facts
-from verifier.transitions import StateUnknown, transition
+from verifier.transitions import StateUnknown
 
 RULES, RULES_1 = registry(), registry(ruleset=1)
 REMOVED = registry(operator("participant.removed", participant=HOLDER, reason="left"))
-INDEX = 20
 OPEN = ("AWAITING", "PARTIAL", "ACTIVE", "PAUSED", "SUSPENDED")
 STATUSES = (*OPEN, "REJECTED", "EXPIRED", "REVOKED", "TERMINATED", "CONSUMED", "SUPERSEDED")
-TERMS = {
-    "authorisers_required": 1,
-    "expires_at": 0,
-    "frequency_per_day": 0,
-    "grade": 3,
-    "history_from": 0,
-    "history_to": 0,
-    "holder": HOLDER,
-    "language": "en",
-    "notice_hash": "A" * 43,
-    "once": False,
-    "permissions": ["ReadBalances"],
-    "purpose": {"code": "AIS", "text": "See my accounts"},
-    "recipient": RECIPIENT,
-    "retention_days": 0,
-    "separate_consents": ["provision", "sensitive"],
-    "standard": "uk-ob",
-    "standard_version": "4.0",
-    "starts_at": 0,
-}
-
-
-def moved(before: Consent | None, act: str, *, party: str = HOLDER, time: int = NOW, rules: Any = RULES,
-          find: Any = None, **content: Any) -> Consent:  # fmt: skip
-    """The state after `consent.<act>`."""
-    facts = Facts(
-        f"consent.{act}", party, "", 0, b"", b"", -1, False, {"consent_id": "urn:this", **content}, None, None
-    )
-    return transition(rules, before, facts, time, INDEX, find or (lambda _: None))
 
 
 def refused(*arguments: Any, **members: Any) -> None:
@@ -153,6 +124,8 @@ def test_nothing_moves_before_it_was_requested_or_twice() -> None:
     assert moved(None, "request", **asked) == Consent(
         1, "AWAITING", moved(None, "request", **asked).terms, "t" * 43, INDEX
     )
+    begun = moved(None, "request", **asked)
+    assert (begun.authenticated_at, begun.confirmed_at, begun.used_day, begun.used_today) == (0, 0, -1, 0)
     refused(consent("REVOKED"), "request", **asked)
 
 
@@ -333,6 +306,12 @@ def test_withdrawn_accounts_leave_every_approval_and_one_account_remains() -> No
     assert moved(before, "withdraw_accounts", by="customer", accounts=[A, B]).accounts == ()  # C waits
 
 
+def test_what_was_withdrawn_is_neither_shared_nor_waiting_whoever_gives_it() -> None:
+    twice = Given(((ANN, (A, B, C)), (BOB, (A,))), (A, C))
+    assert (twice.shared(()), twice.waiting(())) == ((A, B), {C})
+    assert (twice.shared((A, C)), twice.waiting((A, C))) == ((B,), set())
+
+
 def test_a_withdrawn_approval_takes_what_only_it_gave_and_may_leave_too_few() -> None:
     both = Given(((ANN, (A, B)), (BOB, (B, C))), (C,), ("provision",))
     before = replace(amended(), given=both, accounts=(A, B))
@@ -393,96 +372,3 @@ def test_no_consent_supersedes_itself_and_an_unknown_state_is_no_verdict() -> No
 
     with pytest.raises(StateUnknown):
         moved(consent(), "supersede", by="customer", superseded_by="urn:that", find=unknown)
-
-
-# --- terms ----------------------------------------------------------------------------------------------------
-
-
-def requested(rules: Any = RULES, party: str = RECIPIENT, **changes: Any) -> Consent:
-    return moved(None, "request", party=party, rules=rules, terms={**TERMS, **changes}, terms_hash="t" * 43)
-
-
-def unacceptable(**members: Any) -> None:
-    with refusal(Code.CONSENT_INVALID):
-        requested(**members)
-
-
-def test_terms_are_of_the_gravest_permission_and_nothing_is_shared_beyond_grade_3() -> None:
-    assert requested(permissions=["ReadOffers"], grade=2, separate_consents=[]).terms.grade == 2
-    assert requested(permissions=["ReadBalances", "ReadOffers", "ReadProducts"]).terms.grade == 3
-    unacceptable(grade=2)
-    unacceptable(grade=4)
-    unacceptable(permissions=["ReadOffers"], grade=1)
-    unacceptable(permissions=["ReadBiometricData"], grade=4)
-    unacceptable(permissions=["ReadBalances", "ReadNothingKnown"])
-    unacceptable(permissions=["ReadLoans"], rules=RULES_1)
-
-
-def test_grave_terms_name_both_separate_consents_from_ruleset_2_on() -> None:
-    for kinds in ([], ["provision"], ["sensitive"]):
-        unacceptable(separate_consents=kinds)
-        assert requested(separate_consents=kinds, rules=RULES_1).status == "AWAITING"
-    assert requested(separate_consents=["a", "provision", "sensitive"]).status == "AWAITING"
-
-
-@pytest.mark.parametrize("member", ["utc_offset", "reconfirm_days", "reauthenticate_days", "details_hash", "filters"])
-def test_members_of_ruleset_2_are_refused_under_ruleset_1(member: str) -> None:
-    value = {"details_hash": "A" * 43, "filters": [{"field": "a", "op": "eq", "value": "b"}]}.get(member, 1)
-    assert requested(**{member: value}).terms.later == (member,)
-    unacceptable(rules=RULES_1, **{member: value})
-
-
-def test_terms_end_after_they_begin_and_after_now() -> None:
-    assert requested(expires_at=SECONDS + 1).terms.expires_at == SECONDS + 1
-    assert requested(starts_at=SECONDS + 9).terms.expires_at == 0
-    unacceptable(expires_at=SECONDS)
-    unacceptable(expires_at=SECONDS + 9, starts_at=SECONDS + 9)
-    assert requested(expires_at=SECONDS + 10, starts_at=SECONDS + 9).status == "AWAITING"
-
-
-def test_history_ends_when_it_begins_or_later() -> None:
-    assert requested(history_from=7, history_to=7).status == "AWAITING"
-    assert requested(history_from=7, history_to=0).status == "AWAITING"
-    unacceptable(history_from=8, history_to=7)
-
-
-def test_terms_are_between_an_active_holder_and_the_recipient_that_signs() -> None:
-    unacceptable(party=OTHER)
-    unacceptable(holder=RECIPIENT)
-    unacceptable(holder=OTHER)
-    unacceptable(holder="nobody.example")
-    unacceptable(rules=registry(operator("participant.suspended", participant=HOLDER, reason="case")))
-    assert requested(rules=registry(operator("participant.suspended", participant=OTHER, reason="case")))
-    for party in (HOLDER, RECIPIENT):
-        unacceptable(rules=registry(operator("participant.removed", participant=party, reason="left")))
-    both = registry(
-        operator("participant.registered", participant="both.example", name="b", roles=["holder", "recipient"])
-    )
-    unacceptable(rules=both, party="both.example", holder="both.example", recipient="both.example")
-
-
-def limited(**limits: int) -> Any:
-    none = dict.fromkeys(("max_days", "max_frequency_per_day", "max_history_days", "max_retention_days"), 0)
-    return registry(operator("purpose.defined", code="AIS", permissions=["ReadBalances"], **{**none, **limits}))
-
-
-@pytest.mark.parametrize(
-    ("limit", "within", "beyond"),
-    [
-        ({}, {"expires_at": 0}, {"permissions": ["ReadBalances", "ReadParty"]}),
-        ({"max_days": 2}, {"expires_at": SECONDS + 2 * DAY}, {"expires_at": SECONDS + 2 * DAY + 1}),
-        ({"max_days": 2}, {"expires_at": SECONDS + 2 * DAY + 5, "starts_at": SECONDS + 5}, {"expires_at": 0}),
-        ({"max_days": 1}, {"expires_at": SECONDS + DAY}, {"expires_at": SECONDS + DAY + 1}),
-        ({"max_frequency_per_day": 2}, {"frequency_per_day": 2}, {"frequency_per_day": 3}),
-        ({"max_frequency_per_day": 2}, {"frequency_per_day": 1}, {"frequency_per_day": 0}),
-        ({"max_history_days": 2}, {"history_from": SECONDS - 2 * DAY}, {"history_from": SECONDS - 2 * DAY - 1}),
-        ({"max_history_days": 36_500}, {"history_from": 1}, {"history_from": 0}),
-        ({"max_retention_days": 2}, {"retention_days": 2}, {"retention_days": 3}),
-    ],
-)
-def test_terms_stay_within_their_purpose(limit: dict[str, int], within: dict[str, Any], beyond: dict[str, Any]) -> None:
-    rules = limited(**limit)
-    assert requested(rules=rules, **within).status == "AWAITING"
-    unacceptable(rules=rules, **beyond)
-    other = {"purpose": {"code": "MKT", "text": "Something else"}}
-    assert requested(rules=rules, **beyond, **other).status == "AWAITING"
