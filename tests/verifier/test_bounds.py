@@ -94,6 +94,18 @@ def test_both_ends_of_an_interval_count_and_keys_without_one_sign_from_size_0_on
             parse_trust(trust(keys=[interval(LOG.vkey, **outside)])).verify(signed, BACKEND)
 
 
+def test_an_interval_is_of_one_key_of_at_most_a_thousand_characters() -> None:
+    unusable(trust(keys=[interval(LOG.vkey, more=1)]))
+    for length in (1_000, 1_001):
+        name = "n" * (length - len(Signer("").vkey))
+        long = Signer(name)
+        members = {"policy": f"log {long.vkey}\nquorum none\n", "keys": [interval(long.vkey)]}
+        if length == 1_000:
+            assert parse_trust(trust(**members)).intervals == {long.vkey: (7, 7)}
+        else:
+            unusable(trust(**members))
+
+
 # --- witnesses ------------------------------------------------------------------------------------------------
 
 

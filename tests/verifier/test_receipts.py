@@ -77,6 +77,20 @@ def test_a_statement_under_an_unknown_key_is_a_defect_of_its_entry() -> None:
     assert [(defect.code, defect.place.index) for defect in found.findings.defects] == [(Code.BAD_SIGNATURE, REQUESTED)]
 
 
+def test_what_nobody_signed_or_cannot_be_read_counts_as_no_signature() -> None:
+    made = World(4).open()
+    consent = made.grant(expires_at=made.time // 1000 + 60)
+    made.tick(60_000)
+    expired = made.expire(consent)
+    made.bend_evidence = lambda _, evidence: evidence.update(more=1)
+    made.request()
+    trust = parse_trust(made.policy().encode())
+    for index, expected in ((expired, []), (expired + 1, ["BAD_ENCODING"])):
+        found = check_receipt(encode(made.receipt(index)), trust, BACKEND, {})
+        assert codes(found) == expected
+        assert found.findings.checked["statement signature"] == 0
+
+
 def receipt(**changes: Any) -> bytes:
     return encode(
         {name: value for name, value in {**world().receipt(REQUESTED), **changes}.items() if value is not None}
