@@ -9,6 +9,7 @@ import pytest
 
 from tests.verifier.forge import RECIPIENT, Json, World, b64u, encode
 from tests.verifier.making import BACKEND, refusal
+from tests.verifier.making import Signer as Stranger
 from verifier.crypto.keys import parse_jwk
 from verifier.errors import Code
 from verifier.receipt import Checked, check_receipt, parse_receipt
@@ -75,6 +76,12 @@ def test_leaf_and_proof_are_of_one_entry_and_evidence_is_the_leafs() -> None:
 def test_a_statement_under_an_unknown_key_is_a_defect_of_its_entry() -> None:
     found = check_receipt(encode(world().receipt(REQUESTED)), parse_trust(world().policy().encode()), BACKEND, {})
     assert [(defect.code, defect.place.index) for defect in found.findings.defects] == [(Code.BAD_SIGNATURE, REQUESTED)]
+
+
+def test_a_receipt_of_a_log_that_is_not_trusted_has_that_one_defect() -> None:
+    stranger = parse_trust(f"log {Stranger('stranger.example').vkey}\nquorum none\n".encode())
+    found = check_receipt(encode(world().receipt(REQUESTED)), stranger, BACKEND, None)
+    assert (codes(found), found.head) == (["BAD_SIGNATURE"], None)
 
 
 def test_what_nobody_signed_or_cannot_be_read_counts_as_no_signature() -> None:
