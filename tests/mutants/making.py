@@ -18,8 +18,12 @@ COUNTED: dict[type[ast.operator], type[ast.operator]] = {
 }  # fmt: skip
 TELLING = {
     "refuted",
+    "bad",
     "_bad",
+    "_defect",
     "_refused",
+    "_row",
+    "_unmatched",
     "printable",
     "Defect",
     "Place",
@@ -33,52 +37,71 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """`name` is the same for the same change of the same line in the same function, wherever the line moves to."""
+    """`name` is the same for the same change of the same line in the same function, wherever the line moves to. `lines`:
+    those of its statement; None outside of functions, where it has been run before any test."""
 
     name: str
     kind: str
     tree: ast.Module
+    lines: range | None
 
 
 def mutants(source: str) -> Iterator[Mutant]:
     """All mutants of a module's source, each a whole module."""
     tree = ast.parse(source)
-    lines = source.splitlines()
+    text = source.splitlines()
     seen: dict[str, int] = {}
-    for path, node, where in _nodes(tree):
+    for path, node, where, statement in _nodes(tree):
         for kind, changed in _changes(node):
-            before = f"{lines[node.lineno - 1].strip()}"
+            before = f"{text[node.lineno - 1].strip()}"
             name = f"{where}: {before} ⇒ {ast.unparse(changed) if changed is not None else 'nothing'}"
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1:
                 name += f" #{seen[name]}"
             whole = copy.deepcopy(tree)
             _put(whole, path, changed)
-            yield Mutant(name, kind, ast.fix_missing_locations(whole))
+            lines = (
+                None if statement is None else range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+            )
+            yield Mutant(name, kind, ast.fix_missing_locations(whole), lines)
 
 
 Path = tuple[tuple[str, int | None], ...]
+Node = tuple[Path, ast.expr | ast.stmt, str, ast.stmt | None]
 
 
-def _nodes(tree: ast.AST) -> Iterator[tuple[Path, ast.expr | ast.stmt, str]]:
-    def below(node: ast.AST, path: Path, where: str) -> Iterator[tuple[Path, ast.expr | ast.stmt, str]]:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in TELLING:
+def _nodes(tree: ast.AST) -> Iterator[Node]:
+    """Where each node is, and the innermost statement of a function that holds it."""
+
+    def below(node: ast.AST, path: Path, where: str, statement: ast.stmt | None) -> Iterator[Node]:
+        if isinstance(node, ast.Call) and _name(node.func) in TELLING:
             return
+        if isinstance(node, ast.stmt) and statement is not None:
+            statement = node
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             where = f"{where}.{node.name}" if where else node.name
         if isinstance(node, (ast.expr, ast.stmt)):
-            yield path, node, where or "module"
+            yield path, node, where or "module", statement
         for name, value in ast.iter_fields(node):
             if name in {"annotation", "returns", "decorator_list", "type_ignores"}:
                 continue
             if isinstance(value, list):
                 for at, inner in enumerate(value):
                     if isinstance(inner, ast.AST):
-                        yield from below(inner, (*path, (name, at)), where)
+                        own = inner if isinstance(node, ast.FunctionDef) and isinstance(inner, ast.stmt) else statement
+                        yield from below(inner, (*path, (name, at)), where, own)
             elif isinstance(value, ast.AST):
-                yield from below(value, (*path, (name, None)), where)
+                yield from below(value, (*path, (name, None)), where, statement)
 
-    yield from below(tree, (), "")
+    yield from below(tree, (), "", None)
+
+
+def _name(function: ast.expr) -> str:
+    match function:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
 
 
 def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[str, ast.AST | None]]:  # noqa: C901, PLR0912 - a table of cases

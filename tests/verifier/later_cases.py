@@ -344,6 +344,13 @@ def superfluous_approval(world: World) -> None:
     world.authorise(world.grant(), present=True)
 
 
+def version_nobody_asked_for(world: World) -> None:
+    """No amendment waits, and the ledger says that one came into force."""
+    consent = world.request()
+    world.override = lambda given: given.update(consent_version=2)
+    world.authorise(consent, version=2)
+
+
 def unnamed_separate(world: World) -> None:
     kinds = [{"given_at": 1, "kind": "marketing", "text_hash": b64u(bytes(32))}]
     world.authorise(world.request(), separate_consents=kinds)
@@ -479,6 +486,7 @@ CASES = [
     two("the last approval is withdrawn", BAD, lying(last_approval), 10),
     two("a consent stays active without its approvals", BAD, lying(stale_approval), 12),
     two("an approval that nothing lacks", BAD, lying(superfluous_approval), 10),
+    two("a version is authorised that nobody asked for", BAD, lying(version_nobody_asked_for), 8),
     two("a separate consent that the terms do not name", BAD, lying(unnamed_separate), 8),
     two("a separate consent is withdrawn that was not given", BAD,
         lying(lambda world: world.withdraw_separate(world.grant(), "marketing")), 10),

@@ -88,6 +88,12 @@ def test_a_log_key_is_no_witness_and_the_origin_is_the_keys_name() -> None:
     assert [s.key for s in head.log] == [LOG.key]
     with refusal(Code.BAD_SIGNATURE):
         open_head(note(as_witness), [as_witness.key], BACKEND)
+    assert open_head(note(as_witness), [LOG.key, as_witness.key], BACKEND).cosignatures == ()
+    second = Signer("second.example")
+    head = open_head(note(second), [LOG.key], BACKEND, witnesses=[second.key])
+    assert ([s.key for s in head.log], head.cosignatures) == ([LOG.key], ())
+    with refusal(Code.BAD_SIGNATURE):  # nor does a key count as the log's because it is of that kind
+        open_head(note(second), [Signer("third.example").key], BACKEND, witnesses=[second.key], origin=LOG.name)
     foreign = checkpoint_note(LOG, LEAVES, origin="another log")
     with refusal(Code.BAD_SIGNATURE):
         open_head(foreign, [LOG.key], BACKEND)
@@ -190,6 +196,7 @@ def test_m10_the_quorum_decides_between_valid_and_unwitnessed() -> None:
         lambda p: p[:-1],
         lambda p: p + "quorum",
         lambda p: p.replace("most 2", "most 4"),
+        lambda p: p.replace("most 2", "most 0"),
         lambda p: p.replace("most 2", "most 02"),
         lambda p: p.replace("most 2", "most +2"),
         lambda p: p.replace("group most", "group one"),
