@@ -38,10 +38,12 @@ from ledger.storage.tables import checkpoints, consents, credentials, entries, l
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
-WAL_PAGES: Final = 16_384
-"""Pages from which on SQLite's write-ahead log is to begin anew: 64 MiB."""
-WAL_REST: Final = 512
-WAL_ROUNDS: Final = 4
+WAL_PAGES: Final = 65_536
+"""Pages from which on SQLite's write-ahead log is to begin anew, when little is left to move: 256 MiB."""
+WAL_REST: Final = 2_048
+WAL_LIMIT: Final = 262_144
+"""Pages from which on it is to begin anew whatever is left: 1 GiB."""
+WAL_ROUNDS: Final = 2
 WAL_PATIENCE_MS: Final = 50
 
 
@@ -266,15 +268,18 @@ def _begin_wal_anew(driver: Any) -> None:
     """Move what is committed, the bulk while others write; if the write-ahead log is long then, the rest while they wait."""
     driver.execute("PRAGMA query_only=OFF").close()
     try:
-        for _ in range(WAL_ROUNDS):
+        for tried in range(1, WAL_ROUNDS + 1):
             _, pages, moved = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if pages < WAL_PAGES:
                 return
             if pages - moved < WAL_REST:
                 break
-        driver.execute(
-            f"PRAGMA busy_timeout={WAL_PATIENCE_MS}"
-        ).close()  # a long read must not hold up the writers for longer
+            if (
+                tried == WAL_ROUNDS and pages < WAL_LIMIT
+            ):  # the disk is behind: rather a longer file than writers that wait
+                return
+        # a long read must not hold up the writers for longer than this
+        driver.execute(f"PRAGMA busy_timeout={WAL_PATIENCE_MS}").close()
         driver.execute("PRAGMA wal_checkpoint(RESTART)").close()
     finally:
         driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
