@@ -174,10 +174,12 @@ def test_sqlite_waits_for_its_disk(sqlite_node: Node) -> None:
     assert settings == {"synchronous": 2, "journal_mode": "wal"}
 
 
+@pytest.mark.parametrize("rest", [log.WAL_REST, 0], ids=["little is left", "at its limit"])
 def test_the_write_ahead_log_of_sqlite_does_not_grow_for_ever_while_somebody_writes(
-    sqlite_node: Node, monkeypatch: pytest.MonkeyPatch
+    sqlite_node: Node, monkeypatch: pytest.MonkeyPatch, rest: int
 ) -> None:
-    monkeypatch.setattr(log, "WAL_PAGES", 256)
+    for name, value in {"WAL_PAGES": 256, "WAL_REST": rest, "WAL_LIMIT": 512}.items():
+        monkeypatch.setattr(log, name, value)
     database = Path(str(make_url(sqlite_node.config.database_url).database))
     written = database.with_name(database.name + "-wal")
     consent_id = sqlite_node.grant()
