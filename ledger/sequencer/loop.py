@@ -74,8 +74,9 @@ class Sequencer:
         self._origin = signer.vkey.name
         self._highwater = highwater
         self._clock = clock
+        self._max_waiting = max_waiting
         self._max_batch = max_batch
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(max_waiting)
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._held: _Waiting | None = None  # what waits for a batch of its own
         self._rhythm = Rhythm(index_interval_ms, clock)
         self._memory: Memory | None = None
@@ -102,16 +103,14 @@ class Sequencer:
 
         Raises QueueFull, SequencerStopped.
         """
-        try:
-            with self._door:
-                if self._stopped is not None:
-                    raise SequencerStopped(self._stopped.detail)
-                self._queue.put_nowait(_Waiting(command, deliver))
-        except queue.Full:
-            self.figures.pushed_back += 1
-            raise QueueFull(
-                f"{self._queue.maxsize} submissions are waiting already; nothing was recorded, try again shortly"
-            ) from None
+        with self._door:
+            if self._stopped is not None:
+                raise SequencerStopped(self._stopped.detail)
+            if self._queue.qsize() < self._max_waiting:
+                self._queue.put(_Waiting(command, deliver))
+                return
+        self.figures.pushed_back += 1
+        raise QueueFull(f"{self._max_waiting} submissions are waiting already; nothing was recorded, try again shortly")
 
     def start(self) -> None:
         """Check the database against what this node has signed, then begin. Raises Rollback, Corrupt, Unavailable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -83,8 +83,10 @@ class BatchTransaction:
         self.seen = {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()}
         return Head(*row)
 
-    def consents(self, consent_ids: Iterable[str]) -> dict[str, Consent]:
+    def consents(self, consent_ids: Collection[str]) -> dict[str, Consent]:
         """The present states of those of these consents that exist and were not erased."""
+        if not consent_ids:
+            return {}
         chains = {consent_chain(consent_id): consent_id for consent_id in consent_ids}
         found = list(select_in(self.connection, select(consents), consents.c.chain, list(chains)))
         ciphers = self._keystore.existing(row.chain for row in found)
@@ -104,16 +106,17 @@ class BatchTransaction:
             ),
         )
 
-    def chains(self, chains: Iterable[bytes]) -> dict[bytes, ChainHead]:
+    def chains(self, chains: Collection[bytes]) -> dict[bytes, ChainHead]:
         """Where these chains continue; chains without a leaf are absent."""
-        wanted = list(set(chains))
-        if not wanted:
+        if not chains:
             return {}
-        rows = self._driver.chain_heads(self.connection, wanted)
+        rows = self._driver.chain_heads(self.connection, list(chains))
         return {bytes(chain): ChainHead(seq + 1, bytes(last)) for chain, seq, last in rows}
 
-    def credentials(self, credential_ids: Iterable[str]) -> dict[str, Credential]:
+    def credentials(self, credential_ids: Collection[str]) -> dict[str, Credential]:
         """Those of these passkeys that were ever enrolled; erased ones stay taken but open to nobody."""
+        if not credential_ids:
+            return {}
         digests = {credential_digest(credential_id): credential_id for credential_id in credential_ids}
         found: dict[str, Credential] = {}
         for row in select_in(self.connection, select(credentials), credentials.c.digest, list(digests)):
@@ -123,8 +126,10 @@ class BatchTransaction:
             )
         return found
 
-    def challenges(self, challenges: Iterable[str]) -> set[str]:
+    def challenges(self, challenges: Collection[str]) -> set[str]:
         """Those of these challenges (b64u) that an entry has used."""
+        if not challenges:
+            return set()
         raw = {unb64u(challenge, size=32): challenge for challenge in challenges}
         rows = select_in(self.connection, select(used_challenges), used_challenges.c.challenge, list(raw))
         return {raw[row.challenge] for row in rows}
@@ -198,6 +203,7 @@ class LogStore:
         self._writer = writer
         self._reader = reader
         self._keystore = keystore
+        self._kept: list[Connection] = []
         # COPY and PRAGMA go to the driver itself, whose errors SQLAlchemy does not see
         self._failures = (DBAPIError, PoolTimeout, writer.dialect.loaded_dbapi.Error)
 
@@ -212,11 +218,25 @@ class LogStore:
 
         Raises Unavailable when the database does not answer; if that happens in the commit, its outcome is unknown.
         """
+        connection = None
         try:
-            with self._writer.begin() as connection:
+            # kept from batch to batch: to fetch it from the pool and to bring it back costs more than a small batch's rules
+            connection = self._kept.pop() if self._kept else self._writer.connect()
+            with connection.begin():
                 yield BatchTransaction(connection, self._keystore)
         except self._failures as error:
+            if connection is not None:
+                connection.invalidate()
             raise _unavailable(error) from error
+        finally:
+            if connection is not None:
+                self._keep(connection)
+
+    def _keep(self, connection: Connection) -> None:
+        if connection.invalidated or self._kept:
+            connection.close()
+        else:
+            self._kept.append(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -260,6 +280,8 @@ class LogStore:
 
     def close(self) -> None:
         """Close all connections."""
+        while self._kept:
+            self._kept.pop().close()
         self._writer.dispose()
         self._reader.dispose()
 
