@@ -22,6 +22,7 @@ import uvicorn
 from api.app import create_app
 from api.bootstrap import build_node, equip
 from api.listening import DealtOut, listen
+from api.loading import begin_preloading
 from api.logs import configure_logging
 from api.settings import Settings
 from api.supervising import Kept, Supervisor, when_orphaned
@@ -92,7 +93,8 @@ def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket)
 
     `options` are those of the HTTP server. Raises Unavailable when the sequencing process does not start.
     """
-    supervisor = Supervisor(patience=PATIENCE_SECONDS, preload=["api.preloaded"])
+    begin_preloading()
+    supervisor = Supervisor(patience=PATIENCE_SECONDS)
     try:
         sequencing = Kept("sequencer", sequence, (settings,))
         supervisor.add([sequencing])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 import importlib
+import multiprocessing
+from multiprocessing import forkserver
 from types import ModuleType
 
 
@@ -19,3 +21,10 @@ def load(name: str) -> ModuleType:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def begin_preloading() -> None:
+    """Start, without waiting for it, the process that a node's processes are forked from (api/supervising.py). Once: later
+    calls find it there."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["api.preloaded"])
+    forkserver.ensure_running()

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     trusted_proxies: str = "127.0.0.1"
     """Addresses, comma-separated, whose `X-Forwarded-For` is believed."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """Number of processes, each with a sequencer of its own."""
+    """Number of processes that answer; from two on, one more sequences for them."""
 
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
     """Submissions that may wait in one process, before 503."""

@@ -49,10 +49,8 @@ class Kept:
 class Supervisor:
     """Keeps processes running until a signal to end comes, then ends them one group after the other."""
 
-    def __init__(self, *, patience: float, preload: Sequence[str] = ()) -> None:
-        """`patience`: seconds that each group has to end by itself before it is killed. `preload`: modules that all processes
-        need; importing them must start no thread and open nothing. Main thread only."""
-        _CONTEXT.set_forkserver_preload(list(preload))
+    def __init__(self, *, patience: float) -> None:
+        """`patience`: seconds that each group has to end by itself before it is killed. Main thread only."""
         self._patience = patience
         self._groups: list[list[Kept]] = []
         # Signals to end make `_reader` readable: `wait` sees them whatever it waits for, also those that come while the

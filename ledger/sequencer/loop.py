@@ -229,7 +229,7 @@ class Sequencer:
         if committed.map is None:
             self._rhythm.saw(committed.head.size, own=committed.growth is not None)
         else:
-            self._rhythm.knows(committed.map, committed.head.size)
+            self._rhythm.knows(committed.map, committed.head.size, time.perf_counter() - begun)
         if committed.map is None or committed.growth is not None:
             self.figures.batch_done(committed.plan, time.perf_counter() - begun)
         _answer(batch, committed)

@@ -6,8 +6,13 @@ wait twice as long, so that of many nodes on one database the busy one writes, a
 
 from __future__ import annotations
 
+from typing import Final
+
 from ledger.clock import Clock
 from ledger.storage.chainmap import MapState
+
+PAUSE: Final = 3
+"""A map that has much to catch up with takes one turn, then leaves the log to its writers for so many times as long."""
 
 
 class Rhythm:
@@ -20,12 +25,13 @@ class Rhythm:
         self._covered = 0
         self._due: int | None = None
 
-    def knows(self, state: MapState, size: int) -> None:
-        """Take over where the map stands in a log of `size` leaves."""
+    def knows(self, state: MapState, size: int, spent: float = 0.0) -> None:
+        """Take over where the map stands in a log of `size` leaves; `spent`: seconds that bringing it there took."""
         self._covered = state.head + 1
         self._due = None
         if self.interval and size > self._covered:
-            self._due = max(self._clock.now(), state.head_time + self.interval)
+            pause = min(int(spent * 1000 * PAUSE), self.interval)
+            self._due = max(self._clock.now() + pause, state.head_time + self.interval)
 
     def saw(self, size: int, *, own: bool) -> None:
         """The log has `size` leaves; `own`: this node has just recorded the last of them."""

@@ -1,7 +1,7 @@
 """Logs of a million entries in seconds: rows, tiles and edge written in bulk, head and checkpoint signed by the log's own key.
 
-The filler entries are leaves of nothing (their chains are random and their content is a number), but the tree over them,
-the chain of hashes, the indexes and the signatures are what they would be; the node that opens such a log cannot tell.
+The filler entries are leaves of nothing (a hundred to a chain, and their content is a number), but the tree over them, the
+indexes, the completeness map and the signatures are what they would be; the node that opens such a log cannot tell.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from ledger.merkle.edge import Edge, FullTile
 from ledger.merkle.hashing import leaf_hash, parents
 from ledger.merkle.tiles import FULL_TILE_BYTES, TILE_WIDTH, tile_widths
 from ledger.notes.checkpoint import sign_checkpoint
+from ledger.storage.chainmap import rebuild_map
 from ledger.storage.engines import driver_for, writer_engine
 from ledger.storage.tables import checkpoints, log_head, tiles
 from tests.bench.places import Place
 
 PORTION = 65_536
+PER_CHAIN = 100
+"""Filler entries to a chain, spread over the whole log as the accesses under a consent are."""
 
 
 def fill(log: Place, size: int) -> None:
@@ -32,14 +35,17 @@ def fill(log: Place, size: int) -> None:
     with engine.begin() as connection:
         head = connection.execute(select(log_head)).one()
     edge = Edge.from_bytes(head.edge)
+    chains = [os.urandom(32) for _ in range(max(1, (size - edge.size) // PER_CHAIN))]
+    start = edge.size
     while edge.size < size:
         leaves = [b'{"filler":%d}' % number for number in range(edge.size, min(size, edge.size + PORTION))]
         hashes = [leaf_hash(leaf) for leaf in leaves]
         first = edge.size
         full = edge.extend(hashes)
         rows = [
-            (first + at, "consent", os.urandom(32), 0, leaf, leaf_hash_, None, "filler", os.urandom(16), 0, bytes(32))
-            for at, (leaf, leaf_hash_) in enumerate(zip(leaves, hashes, strict=True))
+            (number, "consent", chains[turn], seq, leaf, leaf_hash_, None, "filler", os.urandom(16), 0, bytes(32))
+            for number, leaf, leaf_hash_ in zip(range(first, edge.size), leaves, hashes, strict=True)
+            for seq, turn in [divmod(number - start, len(chains))]
         ]
         note = sign_checkpoint(signer.vkey.name, edge.size, edge.root(), signer)
         with engine.begin() as connection:
@@ -50,6 +56,7 @@ def fill(log: Place, size: int) -> None:
             connection.execute(
                 update(log_head).values(size=edge.size, last_hash=hashes[-1], edge=edge.to_bytes(), checkpoint=note)
             )
+    rebuild_map(log.settings.database_url, afresh=False, portion=4 * PORTION)
     _settle(engine)
     for path in highwater_files(log.settings.highwater_dir):
         HighWater(path, signer.vkey).record(note)
