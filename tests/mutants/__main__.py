@@ -66,8 +66,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "consents": _RULES,
     "acceptance": _RULES,
     "judging": (*_RULES, _DAMAGE),
-    "signers": _RULES,
-    "participants": (*_RULES, _PARTIES),
+    "signers": (*_RULES, "test_signers.py"),
+    "participants": (*_RULES, _PARTIES, "test_registry.py"),
     "catalogue": (*_RULES, _WORDS),
     "legs": (_BUNDLES, _DAMAGE),
     "matching": (_BUNDLES, _DAMAGE, _GESTURES),
@@ -85,6 +85,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "acts": (*_READING, _AGREEMENT),
     "parties": (_PARTIES,),
     "asked": (_COMMANDS,),
+    "reasons": (_WORDS, _COMMANDS, "test_decisions.py"),
 }
 
 
