@@ -101,6 +101,16 @@ def test_a_leg_belongs_to_an_access_before_it_of_its_consent_and_interaction() -
         unknown = after(lambda read, kind=kind: read.put(kind, 5, 6), unknown=True)  # type: ignore[misc]
         assert told(unknown) == []
         assert unknown.unchecked == {"legs of accesses that may be withheld": 1}
+        twice = Read()
+        twice.put(kind, 5, 6)
+        twice.put(kind, 5, 7)
+        assert twice.finish(unknown=True).unchecked.total() == 2
+        mixed = Read()
+        mixed.access(5)
+        mixed.put(kind, 5, 6, interaction="two")
+        mixed.put(kind, 5, 7)
+        found = mixed.finish()
+        assert (told(found), found.checked["legs of accesses"]) == ([(Code.UNMATCHED, 6)], 1)
     # What is withheld excuses nobody whose access is there.
     read = Read()
     read.access(5)
