@@ -8,7 +8,7 @@ import pytest
 
 from tests.verifier.forge import b64u, terms_hash
 from tests.verifier.making import refusal
-from tests.verifier.states import HOLDER, RECIPIENT, SECONDS, TERMS
+from tests.verifier.states import HOLDER, RECIPIENT, SECONDS, TERMS, terms
 from verifier.acts import BY, MEMBERS
 from verifier.errors import Code
 from verifier.forms import check_item, read_content
@@ -249,9 +249,9 @@ def test_members_of_terms_are_bounded(member: str, fine: list[Any], wrong: list[
 
 
 def test_every_member_of_terms_is_asked_for_but_those_of_ruleset_2() -> None:
-    plain = parse_terms(TERMS)
-    assert (plain.filters, plain.later) == ((), ())
-    assert (plain.reauthenticate_days, plain.reconfirm_days, plain.utc_offset) == (0, 0, 0)
+    for plain in (parse_terms(TERMS), terms()):
+        assert (plain.filters, plain.later) == ((), ())
+        assert (plain.reauthenticate_days, plain.reconfirm_days, plain.utc_offset) == (0, 0, 0)
     for name in TERMS:
         with refusal(Code.BAD_ENCODING):
             parse_terms({key: value for key, value in TERMS.items() if key != name})
