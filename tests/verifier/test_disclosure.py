@@ -14,6 +14,7 @@ from tests.verifier.forge import (
     START,
     Forge,
     Signer,
+    World,
     b64u,
     chain_of,
     encode,
@@ -27,6 +28,7 @@ from verifier.crypto.keys import parse_jwk
 from verifier.disclosure import Reader
 from verifier.errors import Code
 from verifier.facts import Facts, Found
+from verifier.leaf import parse_leaf
 
 SIGNERS = {who: Signer(who, who) for who in (HOLDER, RECIPIENT, "p" * 63)}
 KEYS = {who: parse_jwk(signer.jwk) for who, signer in SIGNERS.items()}
@@ -280,12 +282,39 @@ def test_a_bad_signature_is_told_and_the_statement_replayed_all_the_same() -> No
 
 @pytest.mark.parametrize("change", [
     lambda jws: jws + ".AA", lambda jws: jws.rpartition(".")[0], lambda jws: "é" + jws, lambda jws: jws + "=",
-    lambda jws: "." + jws, lambda jws: jws + "A" * 16_384,
+    lambda jws: "." + jws, lambda jws: jws + "A" * 16_384, lambda jws: jws.replace(".", ".é", 1), lambda jws: jws + "é",
 ])  # fmt: skip
 def test_a_statement_has_three_parts_in_their_one_spelling(change: Any) -> None:
     by = reader()
     assert read(REVOKED, by=by).defects == []  # its header is known from here on
     refused(Code.BAD_ENCODING, REVOKED | {"statements": [change(REVOKED["statements"][0])]}, by=by)
+
+
+def test_a_statement_whose_header_is_not_ours_is_no_statement() -> None:
+    header = {"alg": "EdDSA", "kid": HOLDER, "typ": "consent-statement+jwt"}
+    for change in ({"alg": "none"}, {"alg": "HS256"}, {"typ": "JWT"}, {"crit": ["b64"]}):
+        jws = SIGNERS[HOLDER].sign(payload("consent.revoke"), header | change)
+        refused(Code.BAD_SIGNATURE, REVOKED | {"statements": [jws]})
+    # What is signed may look like a header, and is not read as one.
+    refused(Code.BAD_ENCODING, REVOKED | {"statements": [SIGNERS[HOLDER].sign(header | {"kid": "nobody.1"})]})
+
+
+def test_a_line_opens_the_commitment_of_its_leaf() -> None:
+    world = World(5).open()
+    consent = world.grant()
+    keys = {signer.kid: parse_jwk(signer.jwk) for signer in world.signers.values()}
+    for index in (world.access(consent), world.revoke(consent)):
+        leaf, line = parse_leaf(world.entries[index]), world.line(index)[:-1]
+        place = leaf.kind, leaf.chain, leaf.commitment, leaf.time
+        by = Reader(ORIGIN, select(None), keys)
+        assert by.read(*place, line).defects == []
+        body, opening = world.evidence[index]
+        world.evidence[index] = body, bytes(32)
+        for wrong, code in ((world.line(index)[:-1], Code.BAD_COMMITMENT), (line + b"}", Code.BAD_ENCODING)):
+            found = by.read(*place, wrong)
+            assert found.facts is None
+            assert [row[0] for row in found.defects] == [str(code)]
+        world.evidence[index] = body, opening
 
 
 # --- batches --------------------------------------------------------------------------------------------------

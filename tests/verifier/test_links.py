@@ -127,6 +127,8 @@ def test_a_log_whose_rest_is_numbered_otherwise_is_told_so_once() -> None:
     for shift in (1, -1, 2):
         made = bent(12, upto=99, index=shift)
         assert [row for row in told(walked(made.entries)) if row[2] == "index"] == [(Code.BAD_CHAIN, 12, "index")]
+    made = world(lambda leaf: change_at(leaf, 12, {"index": -1 if leaf["index"] == 16 else 1}, 99))
+    assert [row[1] for row in told(walked(made.entries)) if row[2] == "index"] == [12, 16]
     back = bent(12, upto=14, index=1)  # two, and then as it should be
     assert [row for row in told(walked(back.entries)) if row[2] == "index"] == [(Code.BAD_CHAIN, 12, "index")]
 
@@ -250,6 +252,10 @@ def same(one: Shown, other: Shown) -> None:
 def test_leaves_of_one_bundle_are_added_together_as_they_would_be_alone() -> None:
     made = world(heads=False)
     made.index_head()
+    plain = world(heads=False)
+    shown, done = together(plain)
+    assert done
+    same(shown, walked(plain.entries))
     for first, last in ((BEGUN, len(made.entries) - 1), (9, 13), (12, 13)):
         shown, done = together(made, first, last)
         assert done
@@ -257,14 +263,20 @@ def test_leaves_of_one_bundle_are_added_together_as_they_would_be_alone() -> Non
         same(shown, walked(made.entries))
 
 
+AGAIN = {"seq": -3, "prev_in_chain": b64u(bytes(32))}
+"""Makes entry 12 the beginning of a chain that has begun."""
+
+
 @pytest.mark.parametrize(
-    "changes",
-    [{"seq": 1}, {"seq": -1}, {"prev_in_chain": ELSEWHERE}],
+    ("at", "changes"),
+    [
+        *((at, {"seq": 1}) for at in (9, 11, 12)),
+        *((at, {"prev_in_chain": ELSEWHERE}) for at in (9, 11, 12)),
+        *((12, {"seq": less}) for less in (-1, -2, -3)),
+        (12, AGAIN),
+    ],
 )
-@pytest.mark.parametrize("at", [9, 11, 12])
 def test_a_broken_chain_within_a_bundle_is_named_where_it_is(at: int, changes: Json) -> None:
-    if at in (9, 11) and changes == {"seq": -1}:
-        return  # a chain cannot begin before its beginning
     made = world(lambda leaf: change_at(leaf, at, changes), heads=False)
     made.index_head()
     shown, done = together(made, BEGUN, len(made.entries) - 1)

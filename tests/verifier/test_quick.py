@@ -135,6 +135,21 @@ def test_forms_of_ruleset_2_that_are_refused_are_not_read_quickly(changes: dict[
     assert strict(row).facts is None
 
 
+@pytest.mark.parametrize("changes", [{"alg": "ES256"}, {"alg": "none"}, {"kid": "nobody.1"}, {"typ": "JWT"}])
+def test_an_access_under_another_header_than_its_keys_is_refused_by_both(changes: dict[str, str]) -> None:
+    made = world()
+    consent, signer = next(iter(made.consents)), made.signers[RECIPIENT]
+    header = {"alg": "EdDSA", "kid": signer.kid, "typ": "consent-statement+jwt"}
+    evidence = _evidence(made, consent, {})
+    payload = made.payload(RECIPIENT, "access.request", **made.item(consent))
+    row = row_of_entry(made, made.record("consent", consent, evidence | {"statements": [signer.sign(payload, header)]}))
+    assert compare(row)
+    evidence = _evidence(made, consent, {}) | {"statements": [signer.sign(payload, header | changes)]}
+    row = row_of_entry(made, made.record("consent", consent, evidence))
+    assert not compare(row)
+    assert [defect[0] for defect in strict(row).defects] == ["BAD_SIGNATURE"]
+
+
 def test_a_reader_of_another_log_reads_nothing_quickly() -> None:
     made = world()
     row = row_of_entry(made, made.access(next(iter(made.consents))))
