@@ -62,7 +62,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "log": (_LOGS, _COMMANDS),
     "decisions": _RULES,
     "transitions": _RULES,
-    "authorising": _RULES,
+    "authorising": (*_RULES, "test_replay.py"),
     "consents": _RULES,
     "acceptance": _RULES,
     "judging": (*_RULES, _DAMAGE, "test_replay.py"),

@@ -163,6 +163,13 @@ def for_other_terms_to_come(world: World) -> str:
     return consent
 
 
+def for_a_version_that_nobody_asked_for(world: World) -> str:
+    consent = world.request()
+    world.consents[consent]["version"] = 2
+    world.authorise(consent)
+    return consent
+
+
 def superfluous_while_others_wait(world: World) -> str:
     consent = world.grant()
     world.amend(consent, permissions=["ReadBalances"])
@@ -174,7 +181,7 @@ def superfluous_while_others_wait(world: World) -> str:
 @pytest.mark.parametrize(
     "lie",
     [count_of_the_day, stranger_ends_it, requested_again, for_other_terms, for_other_terms_to_come,
-     superfluous_while_others_wait],
+     superfluous_while_others_wait, for_a_version_that_nobody_asked_for],
 )  # fmt: skip
 def test_a_lie_is_told_once_and_then_taken_over(lie: Callable[[World], str]) -> None:
     world = World(5).open()
