@@ -191,6 +191,20 @@ def test_a_lie_is_told_once_and_then_taken_over(lie: Callable[[World], str]) -> 
     assert found.unchecked == {}
 
 
+def test_an_access_of_what_was_never_requested_is_denied_whatever_is_claimed() -> None:
+    world = World(5).open()
+    stranger = world.consent_id()
+    world.access(stranger)
+    world.access(stranger, HOLDER, relayed=True, asserted=["TOKEN_EXPIRED"])
+    found = replayed(world)
+    assert (told(found), found.unchecked) == ([], {})  # nothing rests on the holder's word here
+    for claim in ({"used_today": 3}, {"decision": "allow"}, {"decision": "allow", "used_today": 3}):
+        world.override = lambda given, claim=claim: given.update(claim)  # type: ignore[misc]
+        at = world.access(stranger)
+        assert told(replayed(world))[-1] == (BAD, at, "outcome")
+    assert len(told(replayed(world))) == 3
+
+
 @pytest.mark.parametrize("claim", [{"status": "WHATEVER"}, {"status": "active"}])
 def test_after_a_claimed_state_that_there_is_not_nothing_of_the_consent_is_judged(claim: Json) -> None:
     world, consent = begun()
@@ -264,6 +278,15 @@ def test_a_consent_is_not_superseded_by_one_whose_state_is_unknown() -> None:
         assert len(told(found)) == defects, told(found)
         assert found.unchecked.get(UNKNOWN_STATE, 0) == 2 * unchecked
         assert at > last
+    world, consent = begun()
+    request = len(world.entries)
+    other = world.request()
+    world.supersede(consent, other)
+    found = replayed(world, withheld=[request])
+    assert (told(found), found.unchecked[UNKNOWN_STATE]) == ([], 1)
+    world, consent = begun()  # by one of which nobody ever spoke
+    at = world.supersede(consent, world.consent_id())
+    assert told(replayed(world)) == [(BAD, at, None)]
     world, consent = begun()  # by one that has a chain, but never was requested
     stranger = world.consent_id()
     world.access(stranger)
