@@ -307,6 +307,17 @@ def test_evidence_that_is_refused_ends_what_is_known_of_its_chain() -> None:
     assert found.unchecked == {"evidence that was refused (see the defects)": 1, UNKNOWN_STATE: 1}
 
 
+def test_a_report_over_evidence_that_was_refused_is_not_checked() -> None:
+    world, consent = begun()
+    world.submit(
+        world.payload(RECIPIENT, "access.request", **world.item(consent), more=1),
+        world.decide(RECIPIENT, world.item(consent)),
+    )
+    world.tick(2 * HOUR)
+    world.reconcile()
+    assert replayed(world).unchecked[UNREAD] == 1
+
+
 @pytest.mark.parametrize("subject", [True, False])
 def test_what_may_rest_on_a_missing_entry_is_not_called_wrong(subject: bool) -> None:
     """An authorisation whose companion is withheld, and a companion whose authorisation is."""
@@ -408,12 +419,77 @@ def test_a_forged_signature_is_told_once_and_does_not_spoil_the_next() -> None:
     assert len(told(replayed(world))) == 3
 
 
+def asked(world: World, consent: str, signer: Signer, **changes: Any) -> int:
+    """An access of the recipient, signed with any key."""
+    payload = world.payload(RECIPIENT, "access.request", **world.item(consent), **changes)
+    return world.submit(payload, world.decide(RECIPIENT, payload), jws=signer.sign(payload))
+
+
+def test_a_key_that_is_added_later_signs_nothing_before_whoever_forged_it_meanwhile() -> None:
+    world, consent = begun()
+    late, forged = Signer("late", RECIPIENT), Signer("late", RECIPIENT)
+    forged.key = Signer("forger", "x").key
+    entries = [asked(world, consent, signer) for signer in (late, forged, late)]
+    world.add_key(RECIPIENT, "late")
+    world.access(consent)
+    assert told(replayed(world)) == [
+        (Code.BAD_SIGNATURE, at, field) for at, field in zip(entries, ("kid", None, "kid"), strict=True)
+    ]
+
+
+def test_a_strangers_statement_is_told_for_that_and_for_its_time() -> None:
+    world, consent = begun()
+    at = asked(world, consent, Signer("nobody.1", RECIPIENT), iat=world.time // 1000 - 301)
+    assert told(replayed(world)) == [(Code.BAD_SIGNATURE, at, "kid"), (Code.TIME_INVALID, at, "iat")]
+
+
+def test_what_was_lost_excuses_no_forgery_and_no_late_statement() -> None:
+    world, consent = begun()
+    forger = Signer(f"{RECIPIENT}.1", RECIPIENT)
+    forger.key = Signer("forger", "x").key
+    forged = asked(world, consent, forger)
+    late = asked(world, consent, world.signers[RECIPIENT], iat=world.time // 1000 - 301)
+    for lost in ([], [6]):
+        found = told(replayed(world, lost=lost))
+        assert found == [(Code.BAD_SIGNATURE, forged, None), (Code.TIME_INVALID, late, "iat")]
+
+
+def test_terms_of_an_unknown_holder_are_refused_unless_an_entry_was_lost() -> None:
+    world, _ = begun()
+    at = len(world.entries)
+    world.request(holder="nobody.example")
+    assert told(replayed(world)) == [(BAD, at, None)]
+    found = replayed(world, lost=[6])
+    assert (told(found), found.unchecked[UNKNOWN_STATE]) == ([], 1)
+
+
+def test_participants_who_are_all_there_are_known_after_a_loss() -> None:
+    world = World(5)
+    world.operator({"type": "ledger.opened", "origin": ORIGIN, "ruleset": 2})
+    world.register(HOLDER, ["holder"])
+    world.register(RECIPIENT, ["recipient"])
+    lost = world.index_head()
+    world.grant()
+    found = replayed(world, lost=[lost])
+    assert (told(found), found.unchecked, found.checked["consent transitions"]) == ([], {}, 2)
+
+
+def test_under_ruleset_1_what_exists_from_ruleset_2_on_is_told() -> None:
+    for ruleset in (1, 2):
+        world = World(5, ruleset).open()
+        consent = world.grant()
+        at = world.reconfirm(consent)
+        world.access(consent)
+        found = told(replayed(world))
+        assert (BAD, at, "act") in found if ruleset == 1 else found == []
+
+
 # --- operator documents ---------------------------------------------------------------------------------------
 
 
 def test_the_log_opens_with_its_own_name_and_its_documents_stand_in_their_chains() -> None:
     world, _ = begun()
-    assert told(replayed(world, origin="ledger.example/other"))[0] == (Code.BAD_ENCODING, 0, "document.origin")
+    assert told(replayed(world, origin="ledger.example/other")) == [(Code.BAD_ENCODING, 0, "document.origin")]
     at = world.operator({"type": "participant.suspended", "participant": OTHER, "reason": "case"}, "operator:ledger")
     disclosure = {"type": "disclosure", "participant": HOLDER, "case": "case-1", "from_index": 0, "to_index": 1}
     world.operator(disclosure, "operator:ledger")
@@ -524,6 +600,22 @@ def test_a_passkey_is_the_customers_in_whose_chain_the_companion_stands() -> Non
     second = world.signed_consent()
     assert told(replayed(world)) == [(BAD, second + 1, "chain")]
     assert at < second
+
+
+def test_one_gesture_of_a_customer_is_one_approval() -> None:
+    world = Signing()
+    consent, accounts = world.request(authorisers_required=2), [world.reference()]
+    record = world.passkey.agree(consent, world.consents[consent]["terms"], accounts)
+
+    def beside(_: int, evidence: Json) -> None:
+        if evidence["act"] == "consent.authorise":
+            evidence["assertion"] = record
+
+    world.bend_evidence = beside
+    world.authorise(consent, accounts)
+    assert told(replayed(world)) == []
+    second = world.authorise(consent, accounts)
+    assert told(replayed(world)) == [(BAD, second, "assertion")]
 
 
 def test_a_passkey_signs_authorisations_only() -> None:
