@@ -80,7 +80,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "disclosure": (*_READING, "test_disclosure.py"),
     "facts": _READING,
     "forms": (*_READING, _AGREEMENT, "test_forms.py"),
-    "quick": (*_READING, "test_disclosure.py"),
+    "quick": (*_READING, "test_disclosure.py", "test_quick_edges.py"),
     "terms": (*_READING, _AGREEMENT, "test_forms.py"),
     "acts": (*_READING, _AGREEMENT, "test_forms.py"),
     "parties": (_PARTIES,),

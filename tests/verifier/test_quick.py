@@ -11,9 +11,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.verifier.forge import ORIGIN, RECIPIENT, World, encode
+from verifier.commitment import commit
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey, parse_jwk
 from verifier.disclosure import Reader
+from verifier.encoding import encode_base64url
 from verifier.facts import Found
 from verifier.leaf import parse_leaf
 from verifier.quick import QuickReader
@@ -195,9 +197,6 @@ def test_a_second_spelling_under_a_fitting_commitment_is_not_read_quickly(insert
     index = made.record("consent", consent, _evidence(made, consent, {}))
     other = body[:at] + insert + body[at:]
     opening = made.evidence[index][1]
-    from verifier.commitment import commit
-    from verifier.encoding import encode_base64url
-
     commitment = encode_base64url(commit(opening, other)).encode()
     kind, chain, _, time, _ = row_of_entry(made, index)
     line = encode({"evidence": other.decode("utf-8", "replace"), "index": index, "opening": encode_base64url(opening)})

@@ -14,7 +14,7 @@ from tests.verifier.forge import (
     World,
 )
 from tests.verifier.replaying import BAD, begun, replayed, told
-from tests.verifier.test_gestures import Signing
+from tests.verifier.test_gestures import Passkey, Signing
 from verifier.errors import Code
 
 
@@ -122,6 +122,9 @@ def test_a_passkey_whose_enrolment_may_be_withheld_is_not_called_unknown() -> No
         "evidence withheld": 1, "passkey confirmations whose enrolment may be withheld": 1,
     }  # fmt: skip
     assert found.checked["passkey confirmations"] == 0
+    stranger = Signing()
+    at = stranger.signed_consent(Passkey("a stranger's").agree)
+    assert told(replayed(stranger)) == [(BAD, at, "assertion.credential_id")]
     # One that is enrolled is judged all the same.
     other = Signing()
     other.companion(other.request(), "t" * 22)
