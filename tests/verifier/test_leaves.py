@@ -86,6 +86,16 @@ def test_a_leaf_has_at_most_1024_bytes_and_a_kind_that_is_known() -> None:
             parse_leaf(entry)
 
 
+def test_a_leaf_that_lacks_any_one_byte_is_read_as_the_strict_reader_reads_it() -> None:
+    for kind in LEAVES:
+        whole = spelled(kind, time=10)
+        for at in range(len(whole)):
+            less = whole[:at] + whole[at + 1 :]
+            assert accepts(parse_leaf, less) is accepts(parse_strictly, less), less
+            if accepts(parse_leaf, less):  # a digit less is another number
+                assert parse_leaf(less) == parse_strictly(less)
+
+
 def test_hashes_are_texts_and_back() -> None:
     for raw in (bytes(32), b"\xff" * 32, b"\xfb\xef" * 16, sha(b"any")):
         assert text_of(raw).decode() == b64u(raw)
@@ -118,6 +128,27 @@ def test_the_leaves_of_a_bundle_are_read_as_one_by_one() -> None:
         assert columns.raws == [leaf_hash(entry) for entry in part]
         assert columns.texts == [text_of(leaf_hash(entry)) for entry in part]
     assert {leaf.kind for leaf in map(parse_leaf, entries()[7:])} == {"consent", "subject"}
+
+
+def test_bundles_of_any_length_give_each_leaf_its_hash() -> None:
+    world = World(5).open()
+    consent = world.grant()
+    for _ in range(253):
+        world.access(consent)
+    for width in (43, 44, 45, 256):
+        columns = read_columns(bundle(*world.entries[7 : 7 + width]), 7, width)
+        assert columns is not None
+        assert columns.texts == [text_of(hashed) for hashed in world.hashes[7 : 7 + width]]
+
+
+def test_a_bundle_in_which_a_leaf_lacks_a_byte_is_read_as_one_by_one_or_not_at_all() -> None:
+    part = list(entries()[7:10])
+    whole = part[1]
+    for at in range(len(whole)):
+        part[1] = whole[:at] + whole[at + 1 :]
+        columns = read_columns(bundle(*part), 7, 3)
+        assert columns is None or columns.leaves(7) == [parse_leaf(entry) for entry in part]
+    assert read_columns(bundle(b"", b"", b""), 7, 3) is None
 
 
 def test_any_other_bundle_is_left_to_be_read_entry_by_entry() -> None:
