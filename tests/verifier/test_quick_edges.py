@@ -69,6 +69,26 @@ def test_evidence_that_lacks_any_one_byte_is_not_read_quickly() -> None:
         same_as_strict((*less, *more), row_of_entry(made, index))
 
 
+def test_a_line_that_lacks_any_one_byte_or_opens_another_commitment_is_not_read_quickly() -> None:
+    made = World(8).open()
+    for index in adorned(made):
+        kind, chain, commitment, time, line = row = row_of_entry(made, index)
+        same_as_strict(((kind, chain, commitment, time, less) for less in without_one_byte(line)), row)
+        same_as_strict([(kind, chain, b"A" * 43, time, line)], row)
+        # A backslash whose quote is left out, under a commitment to the text without either.
+        opening, begin, end = made.evidence[index][1], line.index(b'":"') + 3, line.rindex(b'","index"')
+        escaped = line[begin:end]
+        for at in (at for at in range(len(escaped)) if escaped[at : at + 2] == b'\\"'):
+            less = escaped[: at + 1] + escaped[at + 2 :]
+            fitting = encode_base64url(commit(opening, less.translate(None, b"\\"))).encode()
+            assert quick((kind, chain, fitting, time, line[:begin] + less + line[end:])) is None
+        body = made.evidence[index][0]
+        member = body.index(b'"obligations":') + len(b'"obligations":')
+        value = json.loads(body)["outcome"]["obligations"]
+        assert body[member:].startswith(encode(value))
+        assert not compare(committed(made, index, body[:member] + body[member + len(encode(value)) :]))
+
+
 def resigned(made: World, index: int, payload: bytes, item: dict[str, Any] | None = None) -> Row:
     """The same evidence about another payload, which its participant signed."""
     evidence = json.loads(made.evidence[index][0])
