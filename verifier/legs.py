@@ -66,11 +66,11 @@ class Legs:
 
     def put(self, basis: int, kind: int, index: int, chain: bytes, content: Object, time: int) -> None:
         """One leg of the access decided at entry `basis`."""
-        interaction = sha256(str(content["interaction_id"]).encode()).digest()[:8]
+        interaction = sha256(str(content["interaction_id"]).encode()).digest()
         rows, size, digest = (content["rows"], content["bytes"], str(content["digest"])) if kind else (0, 0, "")
-        place = chain[:12], interaction
+        # The record cuts chain, interaction and digest to what `Leg` says of them.
         self.spool.put(
-            basis & 0xFF, _LEG.pack(basis, kind, index, *place, rows, size, digest[:22].encode("ascii"), time)
+            basis & 0xFF, _LEG.pack(basis, kind, index, chain, interaction, rows, size, digest.encode("ascii"), time)
         )
 
     def miss(self, index: int) -> None:

@@ -47,7 +47,7 @@ class Matching:
 
     def put_challenge(self, challenge: bytes, index: int) -> None:
         """The challenge of a passkey confirmation."""
-        self._challenges.put(challenge[0], _CHALLENGE.pack(challenge[:16], index))
+        self._challenges.put(challenge[0], _CHALLENGE.pack(challenge, index))  # cut to 16 bytes, as identities are
 
     def put_missing(self, chain: bytes, index: int, kind: str) -> None:
         """A leaf without an evidence line."""

@@ -212,8 +212,10 @@ class QuickReader:
         whole = signed + b"." + signature
         if len(whole) > MAX_STATEMENT:
             raise _Other
-        if self._signatures and whole != self._checked:
-            self._backend.verify(known[1], signed, _decode(signature))
+        if whole != self._checked:
+            raw = _decode(signature)  # in its one spelling even if nobody asks whether it verifies
+            if self._signatures:
+                self._backend.verify(known[1], signed, raw)
             self._checked = whole
         return known[0]
 

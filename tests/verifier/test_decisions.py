@@ -243,6 +243,7 @@ def test_whoever_of_an_access_is_suspended_it_is_denied_for_that_once(who: str) 
         {"iss": "helper.example", "party": HOLDER, "relayed": True},
     ):
         assert reasons(consent(), rules=suspended(who), **asking) == told
+        assert reasons(consent(), **asking) == []
     assert reasons(None, rules=suspended(who), iss=who) == [*told, "CONSENT_UNKNOWN"]
     assert reasons(consent(), rules=suspended(OTHER)) == []
     both = [operator("participant.suspended", participant=who, reason="case") for who in (HOLDER, RECIPIENT)]

@@ -11,9 +11,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.verifier.forge import ORIGIN, RECIPIENT, World, encode
+from verifier.commitment import commit
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey, parse_jwk
 from verifier.disclosure import Reader
+from verifier.encoding import encode_base64url
 from verifier.facts import Found
 from verifier.leaf import parse_leaf
 from verifier.quick import QuickReader
@@ -135,6 +137,21 @@ def test_forms_of_ruleset_2_that_are_refused_are_not_read_quickly(changes: dict[
     assert strict(row).facts is None
 
 
+@pytest.mark.parametrize("changes", [{"alg": "ES256"}, {"alg": "none"}, {"kid": "nobody.1"}, {"typ": "JWT"}])
+def test_an_access_under_another_header_than_its_keys_is_refused_by_both(changes: dict[str, str]) -> None:
+    made = world()
+    consent, signer = next(iter(made.consents)), made.signers[RECIPIENT]
+    header = {"alg": "EdDSA", "kid": signer.kid, "typ": "consent-statement+jwt"}
+    evidence = _evidence(made, consent, {})
+    payload = made.payload(RECIPIENT, "access.request", **made.item(consent))
+    row = row_of_entry(made, made.record("consent", consent, evidence | {"statements": [signer.sign(payload, header)]}))
+    assert compare(row)
+    evidence = _evidence(made, consent, {}) | {"statements": [signer.sign(payload, header | changes)]}
+    row = row_of_entry(made, made.record("consent", consent, evidence))
+    assert not compare(row)
+    assert [defect[0] for defect in strict(row).defects] == ["BAD_SIGNATURE"]
+
+
 def test_a_reader_of_another_log_reads_nothing_quickly() -> None:
     made = world()
     row = row_of_entry(made, made.access(next(iter(made.consents))))
@@ -180,9 +197,6 @@ def test_a_second_spelling_under_a_fitting_commitment_is_not_read_quickly(insert
     index = made.record("consent", consent, _evidence(made, consent, {}))
     other = body[:at] + insert + body[at:]
     opening = made.evidence[index][1]
-    from verifier.commitment import commit
-    from verifier.encoding import encode_base64url
-
     commitment = encode_base64url(commit(opening, other)).encode()
     kind, chain, _, time, _ = row_of_entry(made, index)
     line = encode({"evidence": other.decode("utf-8", "replace"), "index": index, "opening": encode_base64url(opening)})

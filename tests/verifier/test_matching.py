@@ -1,0 +1,343 @@
+"""What is compared once a whole log was read: identities, challenges, missing evidence, the legs of accesses and the
+ledger's reports about them (docs/spec/reconciliation.md), each fact alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.verifier.forge import b64u, encode, sha
+from verifier.errors import Code
+from verifier.findings import Findings
+from verifier.leaf import text_of
+from verifier.legs import ACCESS, RECEIVE, RELEASE, UNREAD, Legs
+from verifier.matching import Matching
+
+CHAIN, OTHER_CHAIN = text_of(sha(b"chain")), text_of(sha(b"chain"))[:11] + b"_" + text_of(sha(b"chain"))[12:]
+DAY_MS = 86_400_000
+DIGEST = b64u(sha(b"digest"))
+LAST = DIGEST[:21] + ("A" if DIGEST[21] != "A" else "B") + DIGEST[22:]
+"""Differs in the last of the characters that are compared."""
+
+
+def told(findings: Findings) -> list[tuple[Code, int | None]]:
+    return [(defect.code, defect.place.index) for defect in findings.defects]
+
+
+# --- legs of accesses -----------------------------------------------------------------------------------------
+
+
+class Read:
+    """A log as it is read: accesses and legs at the entries that are named."""
+
+    def __init__(self) -> None:
+        self.legs = Legs()
+
+    def put(self, kind: int, basis: int, index: int, *, interaction: str = "one", chain: bytes = CHAIN, time: int = 0,
+            **figures: Any) -> None:  # fmt: skip
+        content = {"interaction_id": interaction, "rows": 3, "bytes": 900, "digest": DIGEST, **figures}
+        self.legs.put(basis, kind, index, chain, content, time)
+
+    def access(self, index: int, **members: Any) -> None:
+        self.put(ACCESS, index, index, **members)
+
+    def both(self, index: int, **figures: Any) -> None:
+        """An access and its legs; `figures`: what the recipient says otherwise."""
+        self.access(index)
+        self.put(RELEASE, index, index + 1)
+        self.put(RECEIVE, index, index + 2, time=1, **figures)
+
+    def report(self, index: int, first: int, last: int, counts: tuple[int, int, int], found: list[tuple[int, str]],
+               **lies: Any) -> None:  # fmt: skip
+        """A report at `index`; `counts`: accesses, releases, receipts."""
+        text = b"".join(encode({"access": access, "finding": code}) + b"\n" for access, code in found)
+        names = dict(zip(("accesses", "releases", "receipts"), counts, strict=True))
+        figures = {"findings": len(found), "findings_hash": b64u(sha(b"consent-ledger/v1/findings\0" + text))}
+        self.legs.report(index, {"from_index": first, "to_index": last, **names, **figures, **lies, "v": 1})
+
+    def finish(self, time: int = 0, unknown: bool = False) -> Findings:
+        findings = Findings()
+        with closing(self.legs):
+            self.legs.finish(findings, time, unknown)
+        return findings
+
+
+def after(*steps: Callable[[Read], None], time: int = 0, unknown: bool = False) -> Findings:
+    read = Read()
+    for step in steps:
+        step(read)
+    return read.finish(time, unknown)
+
+
+def test_both_legs_of_an_access_with_equal_figures_are_in_order() -> None:
+    found = after(lambda read: read.both(300), time=9 * DAY_MS)
+    assert (told(found), found.notices, found.checked["legs of accesses"]) == ([], [], 2)
+    lone = after(lambda read: read.access(300), time=9 * DAY_MS)
+    assert (told(lone), lone.notices, lone.checked.total()) == ([], [], 0)
+
+
+@pytest.mark.parametrize("figures", [{"rows": 4}, {"bytes": 901}, {"digest": LAST}])
+def test_legs_whose_figures_differ_are_unmatched(figures: dict[str, Any]) -> None:
+    found = after(lambda read: read.both(5, **figures))
+    assert told(found) == [(Code.UNMATCHED, 7)]
+    assert found.defects[0].expected == "the figures of entry 6"
+
+
+def test_a_leg_belongs_to_an_access_before_it_of_its_consent_and_interaction() -> None:
+    for kind in (RELEASE, RECEIVE):
+        for wrong in ({"interaction": "two"}, {"chain": OTHER_CHAIN}, {"basis": 4}, {"index": 3}):
+            read = Read()
+            read.access(5)
+            read.put(kind, **{"basis": 5, "index": 6, **wrong})  # type: ignore[arg-type]
+            found = read.finish()
+            assert told(found) == [(Code.UNMATCHED, wrong.get("index", 6))]
+            assert found.checked["legs of accesses"] == 0
+        alone = after(lambda read, kind=kind: read.put(kind, 5, 6))  # type: ignore[misc]
+        assert told(alone) == [(Code.UNMATCHED, 6)]
+        unknown = after(lambda read, kind=kind: read.put(kind, 5, 6), unknown=True)  # type: ignore[misc]
+        assert told(unknown) == []
+        assert unknown.unchecked == {"legs of accesses that may be withheld": 1}
+        twice = Read()
+        twice.put(kind, 5, 6)
+        twice.put(kind, 5, 7)
+        assert twice.finish(unknown=True).unchecked.total() == 2
+        mixed = Read()
+        mixed.access(5)
+        mixed.put(kind, 5, 6, interaction="two")
+        mixed.put(kind, 5, 7)
+        found = mixed.finish()
+        assert (told(found), found.checked["legs of accesses"]) == ([(Code.UNMATCHED, 6)], 1)
+    # What is withheld excuses nobody whose access is there.
+    read = Read()
+    read.access(5)
+    read.put(RELEASE, 5, 6, interaction="two")
+    assert told(read.finish(unknown=True)) == [(Code.UNMATCHED, 6)]
+
+
+def test_each_side_speaks_once_and_its_first_word_counts() -> None:
+    for kind in (RELEASE, RECEIVE):
+        read = Read()
+        read.access(5)
+        read.put(kind, 5, 6)
+        read.put(kind, 5, 7, rows=4)
+        read.put(3 - kind, 5, 8)
+        found = read.finish()
+        assert told(found) == [(Code.UNMATCHED, 7)]
+        assert found.defects[0].found == "entries 6 and 7"
+        assert found.checked["legs of accesses"] == 3
+
+
+@pytest.mark.parametrize(("kind", "name"), [(RELEASE, "access.receive"), (RECEIVE, "access.release")])
+def test_a_side_that_is_silent_for_more_than_a_day_is_told(kind: int, name: str) -> None:
+    def steps(read: Read) -> None:
+        read.access(5, time=50)
+        read.put(kind, 5, 6, time=100)
+
+    assert after(steps, time=100 + DAY_MS).notices == []
+    [notice] = (found := after(steps, time=101 + DAY_MS)).notices
+    assert (notice.code, notice.place.index, notice.expected, told(found)) == (Code.UNMATCHED, 6, name, [])
+
+
+# --- reports of the ledger ------------------------------------------------------------------------------------
+
+
+def every_finding(read: Read) -> None:
+    """Accesses at entries 2, 10, 20 … 600, of which five are not in order."""
+    read.both(2)
+    read.access(10)
+    read.put(RELEASE, 10, 11)
+    read.access(20)
+    read.put(RECEIVE, 20, 21)
+    read.both(30, rows=4, bytes=901, digest=LAST)
+    read.access(40)
+    read.both(600, bytes=901)
+
+
+EVERY = [
+    (10, "receipt-missing"), (20, "release-missing"), (30, "rows-differ"), (30, "bytes-differ"), (30, "digest-differ"),
+    (600, "bytes-differ"),
+]  # fmt: skip
+
+
+def of_report(found: Findings, index: int) -> list[str]:
+    return [defect.expected for defect in found.defects if defect.place.index == index]
+
+
+def test_a_report_says_what_the_entries_give() -> None:
+    for last in (600, 620):
+        found = after(every_finding, lambda read, last=last: read.report(700, 0, last, (6, 4, 4), EVERY))  # type: ignore[misc]
+        assert of_report(found, 700) == []
+        assert found.checked["reconciliation reports"] == 1
+        assert found.unchecked == {}
+
+
+@pytest.mark.parametrize(
+    ("lie", "expected"),
+    [
+        ({"accesses": 7}, "accesses 6"),
+        ({"releases": 5}, "releases 4"),
+        ({"receipts": 3}, "receipts 4"),
+        ({"findings": 5}, "findings 6"),
+        ({"accesses": 5, "receipts": 5}, "accesses 6, receipts 4"),
+    ],
+)
+def test_a_report_that_says_anything_else_is_unmatched(lie: dict[str, int], expected: str) -> None:
+    found = after(every_finding, lambda read: read.report(700, 0, 620, (6, 4, 4), EVERY, **lie))
+    assert of_report(found, 700) == [expected]
+    for wrong in (EVERY[::-1], [*EVERY[:-1], (600, "rows-differ")], [*EVERY[:-1], (599, "bytes-differ")]):
+        found = after(every_finding, lambda read, wrong=wrong: read.report(700, 0, 620, (6, 4, 4), wrong))  # type: ignore[misc]
+        assert [text.split()[0] for text in of_report(found, 700)] == ["findings_hash"]
+
+
+def test_each_access_counts_in_the_report_that_covers_its_entry() -> None:
+    def read_all(read: Read, *, missing: int | None = None) -> None:
+        every_finding(read)
+        read.report(650, 0, 10, (2, 2, 1), EVERY[:1])
+        if missing is not None:
+            read.legs.miss(missing)
+        read.report(660, 11, 30, (2, 1, 2), EVERY[1:5])
+        read.report(670, 31, 599, (1, 0, 0), [])
+        read.report(680, 600, 600, (1, 1, 1), EVERY[5:])
+
+    found = after(read_all)
+    assert [of_report(found, index) for index in (650, 660, 670, 680)] == [[], [], [], []]
+    assert found.checked["reconciliation reports"] == 4
+    # A report over an entry that could not be read, or after which one was lost, is not checked; the others are.
+    for missing, unchecked in ((10, 0), (11, 1), (30, 1), (31, 2)):
+        found = after(lambda read, missing=missing: read_all(read, missing=missing))  # type: ignore[misc]
+        assert found.unchecked.get(UNREAD, 0) == unchecked
+        assert found.checked["reconciliation reports"] == 4 - unchecked
+
+
+def test_nothing_between_reports_is_asked_for() -> None:
+    """A gap is refused where the report is read; what lies in it belongs to no report."""
+    found = after(every_finding, lambda read: read.report(650, 3, 10, (1, 1, 0), EVERY[:1]))
+    assert of_report(found, 650) == []
+
+
+def test_what_is_said_after_a_report_or_of_another_access_is_not_counted_in_it() -> None:
+    def steps(read: Read) -> None:
+        read.access(5)
+        read.put(RELEASE, 5, 6, interaction="two")
+        read.put(RELEASE, 5, 7, chain=OTHER_CHAIN)
+        read.put(RELEASE, 5, 4)
+        read.put(RELEASE, 5, 51)
+        read.put(RECEIVE, 5, 8)
+        read.put(RECEIVE, 5, 9, rows=8)
+        read.report(50, 0, 5, (1, 0, 1), [(5, "release-missing")])
+
+    assert of_report(after(steps), 50) == []
+
+
+# --- identities, challenges, missing evidence -----------------------------------------------------------------
+
+
+@contextmanager
+def matching() -> Iterator[tuple[Matching, Findings]]:
+    made = Matching()
+    with closing(made):
+        yield made, Findings()
+
+
+KEY, PAYLOAD = sha(b"jti")[:16], sha(b"payload")[:16]
+
+
+@pytest.mark.parametrize(
+    ("entries", "again"),
+    [
+        ([(PAYLOAD, -1, 5)], []),
+        ([(PAYLOAD, -1, 5), (PAYLOAD, -1, 6)], [6]),
+        ([(PAYLOAD, -1, 5), (PAYLOAD[:-1] + b"?", -1, 6)], [6]),
+        ([(PAYLOAD, 0, 5), (PAYLOAD, 1, 6), (PAYLOAD, 2, 7)], []),
+        ([(PAYLOAD, 1, 5), (PAYLOAD, 0, 6)], []),
+        ([(PAYLOAD, 0, 5), (PAYLOAD, 1, 6), (PAYLOAD, 1, 7)], [7]),
+        ([(PAYLOAD, 0, 5), (PAYLOAD[:-1] + b"?", 1, 6)], [6]),
+        ([(PAYLOAD, 0, 5), (PAYLOAD, -1, 6)], [6]),
+    ],
+)
+def test_an_identity_is_used_once_or_once_for_each_place_in_a_batch(
+    entries: list[tuple[bytes, int, int]], again: list[int]
+) -> None:
+    with matching() as (made, findings):
+        for payload, position, index in entries:
+            made.put_identity(KEY, payload, position, index)
+        made.put_identity(KEY[:-1] + b"?", PAYLOAD, 0, 8)
+        made.put_identity(KEY[:-1] + b"?", PAYLOAD, 1, 9)
+        made.finish(findings, {}, full=True, time=0)
+    assert told(findings) == [(Code.BAD_CHAIN, index) for index in again]
+    assert findings.checked["identities (iss, jti)"] == len(entries) + 2
+
+
+def test_a_challenge_is_confirmed_once() -> None:
+    with matching() as (made, findings):
+        made.put_challenge(sha(b"challenge"), 5)
+        made.put_challenge(sha(b"challenge")[:15] + b"?", 6)
+        made.put_challenge(sha(b"challenge"), 7)
+        made.finish(findings, {}, full=True, time=0)
+    assert told(findings) == [(Code.CONSENT_INVALID, 7)]
+
+
+def test_missing_evidence_is_erased_withheld_or_a_defect() -> None:
+    for full, codes in ((True, [(Code.BODY_MISSING, 6)]), (False, [])):
+        with matching() as (made, findings):
+            made.put_missing(CHAIN, 5, "consent")
+            made.put_missing(OTHER_CHAIN, 6, "subject")
+            assert made.missing == {"consent": 1, "subject": 1}
+            made.finish(findings, {CHAIN.decode(): 9}, full, time=0)
+        assert told(findings) == codes
+        erased = {"evidence erased, as an erasure document says": 1}
+        assert findings.unchecked == (erased if full else {**erased, "evidence withheld": 1})
+
+
+@pytest.mark.parametrize(
+    ("missing", "lost", "excused"),
+    [([], 0, False), (["subject"], 0, False), (["consent"], 0, True), ([], 1, True), (["consent"], 1, True)],
+)
+def test_only_what_may_have_been_an_access_excuses_a_leg_without_one(
+    missing: list[str], lost: int, excused: bool
+) -> None:
+    with matching() as (made, findings):
+        for kind in missing:
+            made.put_missing(CHAIN, 3, kind)
+        for index in range(lost):
+            made.lose(index)
+        assert made.lost == lost
+        made.legs.report(40, {"from_index": 4, "to_index": 6, "accesses": 0, "releases": 0, "receipts": 0, "findings": 0,
+                              "findings_hash": b64u(sha(b"consent-ledger/v1/findings\0"))})  # fmt: skip
+        content = {"interaction_id": "one", "rows": 3, "bytes": 900, "digest": DIGEST}
+        made.legs.put(5, RELEASE, 6, CHAIN, content, 0)
+        made.finish(findings, {}, full=False, time=0)
+    assert told(findings) == ([] if excused else [(Code.UNMATCHED, 6)])
+    assert findings.checked["reconciliation reports"] == 1
+
+
+def test_a_report_over_missing_evidence_of_a_consent_or_a_lost_entry_is_not_checked() -> None:
+    for kind, unchecked in (("consent", 1), ("subject", 0), ("", 1)):
+        with matching() as (made, findings):
+            if kind:
+                made.put_missing(CHAIN, 4, kind)
+            else:
+                made.lose(4)
+            read = Read()
+            read.legs.close()
+            read.legs = made.legs
+            read.report(40, 4, 6, (0, 0, 0), [])
+            made.finish(findings, {}, full=False, time=0)
+        assert findings.unchecked.get(UNREAD, 0) == unchecked
+
+
+@pytest.mark.parametrize("kind", [Legs, Matching])
+def test_temporary_files_are_given_back(kind: Callable[[], Legs | Matching]) -> None:
+    def is_open() -> set[str]:
+        return {place.name for place in Path("/dev/fd").iterdir()}
+
+    before = is_open()
+    made = kind()
+    during = is_open()
+    made.close()
+    assert before < during
+    assert is_open() == before
