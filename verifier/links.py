@@ -26,7 +26,7 @@ class Links:
         self.time = 0
         self.lost = 0  # entries that could not be read
         self._shift = 0
-        self._suspected = 0
+        self._suspected = (-1, 0)  # the last leaf whose index is not its place: where it stood, and by how much
         self._second_names: dict[bytes, bytes] = {}  # hash of damaged bytes -> hash the tile names
         self._unreadable: dict[bytes, int] = {}
         self.map = Map()
@@ -51,6 +51,8 @@ class Links:
             return None, raw
         chain = self.shelf.get(leaf.chain) if leaf.chain else None
         wrong = [] if self._fits(position, leaf, chain) else self._wrong(position, leaf, chain)
+        if leaf.number == position:
+            self._shift = 0
         if wrong and len(names) == 2:
             # Neither the tree nor its neighbours know this leaf: it is not the log's, and nothing in it counts.
             self._lose(position, names)
@@ -120,9 +122,9 @@ class Links:
         return [*self._check_order(position, leaf), *self._check_chain(position, leaf, chain)]
 
     def _check_order(self, position: int, leaf: Leaf) -> Iterator[Defect]:
-        if leaf.number != position + self._shift:
-            shift = leaf.number - position
-            if shift == self._suspected:  # the whole rest of the log is shifted: said once
+        shift = leaf.number - position
+        if shift not in (0, self._shift):
+            if (position - 1, shift) == self._suspected:  # the whole rest of the log is shifted: said once
                 self._shift = shift
             else:
                 yield _defect(
@@ -133,7 +135,7 @@ class Links:
                     position + self._shift,
                     leaf.number,
                 )
-            self._suspected = shift
+            self._suspected = position, shift
         if self.previous and leaf.prev not in self.previous:
             yield _defect(
                 position,

@@ -133,6 +133,16 @@ def test_a_log_whose_rest_is_numbered_otherwise_is_told_so_once() -> None:
     assert [row for row in told(walked(back.entries)) if row[2] == "index"] == [(Code.BAD_CHAIN, 12, "index")]
 
 
+def test_leaves_that_stand_alone_with_a_wrong_number_are_told_one_by_one() -> None:
+    for wrong in ([12, 14], [12, 14, 16], [10, 11, 13]):
+        made = world(lambda leaf, wrong=wrong: change_at(leaf, 0, {"index": 1}, 99 if leaf["index"] in wrong else 0))
+        seen = [row for row in told(walked(made.entries)) if row[2] == "index"]
+        told_of = [
+            at for at in wrong if at - 1 not in wrong
+        ]  # the second in a row is the rest of the log, until it is not
+        assert seen == [(Code.BAD_CHAIN, at, "index") for at in told_of]
+
+
 def test_a_chain_that_does_not_begin_at_0_has_a_state_that_nobody_knows() -> None:
     made = bent(7, seq=1)
     _, _, shelf = walked(made.entries)
