@@ -31,7 +31,7 @@ _RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py", "tes
 _READING = (_BUNDLES, _QUICK, _STATEMENTS, _DAMAGE, _PACKS)
 TESTS: dict[str, tuple[str, ...]] = {
     "encoding": (_ENCODING, _NOTES, _STATEMENTS, _PACKS, _BUNDLES),
-    "merkle": (_NOTES, _OFFICIAL),
+    "merkle": ("test_merkle.py", _NOTES, _LOGS, _OFFICIAL),
     "tree": (_BUNDLES, _LOGS, _DAMAGE),
     "tiles": (_LOGS, _OFFICIAL, _BUNDLES),
     "note": (_NOTES, _PARSERS, _OFFICIAL),
