@@ -25,16 +25,16 @@ _STATEMENTS, _ENCODING, _DAMAGE, _QUICK = (
 _GESTURES, _COMPLETENESS, _AGREEMENT, _PARTIES, _WORDS = (
     f"test_{name}.py" for name in ("gestures", "completeness", "agreement", "parties", "words")
 )
-_BOUNDS = "test_bounds.py"
+_BOUNDS, _COSE = "test_bounds.py", "test_cose.py"
 _CRYPTO = (_SIGNATURES, _OFFICIAL)
 _RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py", "test_terms.py")
 _READING = (_BUNDLES, _QUICK, _STATEMENTS, _DAMAGE, _PACKS)
 TESTS: dict[str, tuple[str, ...]] = {
-    "encoding": (_ENCODING, _NOTES, _STATEMENTS, _PACKS, _BUNDLES),
+    "encoding": ("test_members.py", _ENCODING, _NOTES, _STATEMENTS, _PACKS, _BUNDLES),
     "merkle": ("test_merkle.py", _NOTES, _LOGS, _OFFICIAL),
     "tree": (_BUNDLES, _LOGS, _DAMAGE),
     "tiles": (_LOGS, _OFFICIAL, _BUNDLES),
-    "note": (_NOTES, _PARSERS, _OFFICIAL),
+    "note": (_NOTES, _PARSERS, _OFFICIAL, _BOUNDS),
     "checkpoint": (_NOTES, "test_security_cases.py", _ENCODING, _OFFICIAL),
     "policy": (_NOTES, "test_security_cases.py"),
     "trust": (_NOTES, _COMMANDS, _BOUNDS),
@@ -42,7 +42,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "witness": (_NOTES, _PARSERS, _OFFICIAL, _BOUNDS),
     "proof": (_NOTES, _PARSERS, _OFFICIAL, _COMMANDS, _BOUNDS),
     "receipt": (_PACKS, _COMMANDS, "test_receipts.py"),
-    "evidence": (_LOGS, _PARSERS, _COMMANDS),
+    "evidence": (_LOGS, _PARSERS, _COMMANDS, _BOUNDS),
     "commitment": (_ENCODING, _STATEMENTS, _BUNDLES),
     "crypto/ed25519": _CRYPTO,
     "crypto/p256": _CRYPTO,
@@ -51,8 +51,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "crypto/backend": _CRYPTO,
     "crypto/with_cryptography": _CRYPTO,
     "crypto/with_pynacl": _CRYPTO,
-    "cbor": (_PARSERS, _STATEMENTS, _OFFICIAL),
-    "cose": (_PARSERS, _OFFICIAL),
+    "cbor": (_COSE, _PARSERS, _STATEMENTS, _OFFICIAL),
+    "cose": (_COSE, _PARSERS, _OFFICIAL),
     "patricia": (_MAP, _OFFICIAL),
     "ct": (_NOTES, _LOGS, _PARSERS, _OFFICIAL),
     "passkey": (_STATEMENTS,),
