@@ -25,7 +25,7 @@ _STATEMENTS, _ENCODING, _DAMAGE, _QUICK = (
 _GESTURES, _COMPLETENESS, _AGREEMENT, _PARTIES, _WORDS = (
     f"test_{name}.py" for name in ("gestures", "completeness", "agreement", "parties", "words")
 )
-_BOUNDS, _COSE = "test_bounds.py", "test_cose.py"
+_BOUNDS, _COSE, _TILES = "test_bounds.py", "test_cose.py", "test_tiles.py"
 _CRYPTO = (_SIGNATURES, _OFFICIAL)
 _RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py", "test_terms.py")
 _READING = (_BUNDLES, _QUICK, _STATEMENTS, _DAMAGE, _PACKS)
@@ -33,7 +33,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "encoding": ("test_members.py", _ENCODING, _NOTES, _STATEMENTS, _PACKS, _BUNDLES),
     "merkle": ("test_merkle.py", _NOTES, _LOGS, _OFFICIAL),
     "tree": (_BUNDLES, _LOGS, _DAMAGE),
-    "tiles": (_LOGS, _OFFICIAL, _BUNDLES),
+    "tiles": (_TILES, _LOGS, _OFFICIAL, _BUNDLES),
     "note": (_NOTES, _PARSERS, _OFFICIAL, _BOUNDS),
     "checkpoint": (_NOTES, "test_security_cases.py", _ENCODING, _OFFICIAL),
     "policy": (_NOTES, "test_security_cases.py"),
@@ -53,12 +53,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "crypto/with_pynacl": _CRYPTO,
     "cbor": (_COSE, _PARSERS, _STATEMENTS, _OFFICIAL),
     "cose": (_COSE, _PARSERS, _OFFICIAL),
-    "patricia": (_MAP, _OFFICIAL),
-    "ct": (_NOTES, _LOGS, _PARSERS, _OFFICIAL),
+    "patricia": (_TILES, _MAP, _OFFICIAL),
+    "ct": (_TILES, _NOTES, _LOGS, _PARSERS, _OFFICIAL),
     "passkey": (_STATEMENTS,),
     "statement": (_STATEMENTS, _PARSERS, _BUNDLES),
     "pack": (_PACKS,),
-    "growth": (_LOGS, _BUNDLES),
+    "growth": (_TILES, _LOGS, _BUNDLES),
     "log": (_LOGS, _COMMANDS),
     "decisions": _RULES,
     "transitions": _RULES,

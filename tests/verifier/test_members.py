@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from tests.verifier.making import accepts, refusal
 from verifier import encoding
+from verifier.disclosure import _read_item as read_item
 from verifier.encoding import (
     Json,
     Object,
@@ -19,6 +21,9 @@ from verifier.encoding import (
     encode_base64url,
 )
 from verifier.errors import Code, Refuted
+from verifier.leaf import parse_leaf
+from verifier.lines import split_line
+from verifier.statement import parse_envelope
 
 LARGEST = 2**53 - 1
 
@@ -122,3 +127,50 @@ def test_members_are_those_that_must_be_and_may_be_there_and_no_others() -> None
         ({"c": 1}, False),
     ):
         assert accepts(encoding.check_members, value, {"a"}, {"b"}) is accepted
+
+
+# --- sizes of what is signed and hashed (docs/spec/encoding.md) -----------------------------------------------
+
+
+def padded(before: str, length: int, after: str) -> bytes:
+    return (before + "x" * (length - len(before) - len(after)) + after).encode()
+
+
+def line(length: int) -> bytes:
+    """A line of evidence of so many characters, one of them beyond ASCII."""
+    return f'{{"evidence":"é{"x" * (length - 1)}","index":1,"opening":"{encode_base64url(bytes(32))}"}}'.encode()
+
+
+def statement(length: int) -> bytes:
+    header = encode_base64url(b'{"alg":"EdDSA","kid":"key-1","typ":"consent-statement+jwt"}')
+    return padded(f"{header}.", length, ".AAAA")
+
+
+SIZES: list[tuple[Callable[[int], object], int, str]] = [
+    (lambda length: parse_leaf(padded('{"x":"', length, '"}')), 1_024, "too long"),
+    (lambda length: parse_envelope(statement(length)), 16_384, "too long"),
+    (lambda length: read_item({"body": "x" * length, "path": [], "position": 0}, {}), 8_192, "field body"),
+    (lambda length: split_line(line(length)), 49_152, "field evidence"),
+]
+
+
+@pytest.mark.parametrize(("read", "most", "told"), SIZES)
+def test_sizes_are_bounded_before_parsing(read: Callable[[int], object], most: int, told: str) -> None:
+    """Up to the bound it is refused, if at all, for what it says; beyond it for its length."""
+    with pytest.raises(Refuted, match=told):
+        read(most + 1)
+    for length in (most - 2, most):
+        found: list[str] = []
+        with suppress(Refuted), noted(found):
+            read(length)
+        assert told not in " ".join(found)
+
+
+@contextmanager
+def noted(found: list[str]) -> Iterator[None]:
+    """Keeps what a refusal said."""
+    try:
+        yield
+    except Refuted as refusal_:
+        found.append(str(refusal_))
+        raise
