@@ -26,7 +26,7 @@ _GESTURES, _COMPLETENESS, _AGREEMENT, _PARTIES, _WORDS = (
     f"test_{name}.py" for name in ("gestures", "completeness", "agreement", "parties", "words")
 )
 _BOUNDS, _COSE, _TILES = "test_bounds.py", "test_cose.py", "test_tiles.py"
-_CRYPTO = (_SIGNATURES, _OFFICIAL)
+_CRYPTO = (_SIGNATURES, "test_crypto.py", _OFFICIAL)
 _RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py", "test_terms.py")
 _READING = (_BUNDLES, _QUICK, _STATEMENTS, _DAMAGE, _PACKS)
 TESTS: dict[str, tuple[str, ...]] = {
