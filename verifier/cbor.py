@@ -57,7 +57,7 @@ def decode_prefix(data: bytes, start: int, depth: int = 0) -> tuple[Cbor, int]:
             item, at = decode_prefix(data, at, depth + 1)
             return Tagged(argument, item), at
         case _:
-            if argument not in _SIMPLE or at != start + 1:
+            if argument not in _SIMPLE:
                 raise _bad("a float or an unknown simple value")
             return _SIMPLE[argument], at
 

@@ -24,7 +24,7 @@ MAX_LINES = 100
 ED25519, ECDSA, COSIGNATURE, TREE_HEAD = 0x01, 0x02, 0x04, 0x05
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
-_VKEY = re.compile(r"([^+]+)\+([0-9a-f]{8})\+(.+)", re.ASCII | re.DOTALL)
+_VKEY = re.compile(r"([^+]+)\+([0-9a-f]{8})\+(.+)")
 
 
 @dataclass(frozen=True, slots=True)

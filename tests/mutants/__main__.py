@@ -56,7 +56,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "patricia": (_TILES, _MAP, _OFFICIAL),
     "ct": (_TILES, _NOTES, _LOGS, _PARSERS, _OFFICIAL),
     "passkey": (_STATEMENTS,),
-    "statement": (_STATEMENTS, _PARSERS, _BUNDLES),
+    "statement": ("test_members.py", _STATEMENTS, _PARSERS, _BUNDLES),
     "pack": (_PACKS,),
     "growth": (_TILES, _LOGS, _BUNDLES),
     "log": (_LOGS, _COMMANDS),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.verifier.making import BACKEND, Signer, checkpoint_note, refusal
 from verifier.encoding import encode_base64
@@ -93,6 +97,27 @@ def test_a_witness_signs_a_time_below_2_63() -> None:
 def test_a_name_of_a_key_has_no_space_and_no_control_character(name: str) -> None:
     with refusal(Code.BAD_ENCODING):
         parse_vkey(Signer(name).vkey)
+
+
+def test_a_verifier_key_has_at_most_a_thousand_characters_and_a_known_type() -> None:
+    rest = len(Signer("").vkey)
+    assert len(parse_vkey(Signer("n" * (1_000 - rest)).vkey).vkey) == 1_000
+    with refusal(Code.BAD_ENCODING):
+        parse_vkey(Signer("n" * (1_001 - rest)).vkey)
+    for kind in (0, 3, 6):
+        with pytest.raises(Refuted, match="unknown type"):
+            parse_vkey(Signer("log.example", kind).vkey)
+
+
+def test_an_ecdsa_note_is_refused_when_its_text_is_another() -> None:
+    private = ec.derive_private_key(78, ec.SECP256R1())
+    spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    key_id = hashlib.sha256(spki).digest()[:4]
+    key = parse_vkey(f"rekor.example+{key_id.hex()}+{encode_base64(bytes([2]) + spki)}")
+    blob = encode_base64(key_id + private.sign(b"text\n", ec.ECDSA(hashes.SHA256())))
+    assert verify_note(parse_note(f"text\n\n— rekor.example {blob}\n".encode()), [key], BACKEND)[0].key == key
+    with refusal(Code.BAD_SIGNATURE):
+        verify_note(parse_note(f"more\n\n— rekor.example {blob}\n".encode()), [key], BACKEND)
 
 
 # --- evidence of two histories --------------------------------------------------------------------------------

@@ -227,7 +227,25 @@ def test_a_number_has_its_shortest_form(head: str) -> None:
     assert accepts(cbor.decode_cbor, bytes.fromhex(head)) is (head in ("18ff", "190100", "1a00010000"))
 
 
-@pytest.mark.parametrize("data", ["f3", "f7", "fc", "f9", "a1f600", "a1f400", "a1800000", "a2000100", "42ff", "18"])
-def test_other_values_and_items_that_end_too_early_are_refused(data: str) -> None:
+@pytest.mark.parametrize("data", ["f3", "f7", "fc", "f818", "f9", "a1f600", "a1f400", "a1800000", "a2000100"])
+def test_other_values_and_keys_are_refused(data: str) -> None:
     with refusal(Code.BAD_ENCODING):
+        cbor.decode_cbor(bytes.fromhex(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("42ff", "string ends behind"),
+        ("62", "string ends behind"),
+        ("18", "ends too early"),
+        ("1b" + "ff" * 7, "ends too early"),
+        ("8201", "ends too early"),
+        ("1c" + "ff" * 16, "reserved length"),
+        ("1f" + "ff" * 128, "reserved length"),
+        ("5f4101ff", "reserved length"),
+    ],
+)
+def test_an_item_that_ends_too_early_or_never_is_told_as_such(data: str, told: str) -> None:
+    with pytest.raises(Refuted, match=told):
         cbor.decode_cbor(bytes.fromhex(data))
