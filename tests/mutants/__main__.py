@@ -73,7 +73,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "matching": (_BUNDLES, _DAMAGE, _GESTURES),
     "replay": (*_RULES, _DAMAGE, _GESTURES),
     "subjects": (_BUNDLES, _GESTURES, _DAMAGE),
-    "gestures": (_GESTURES, _BUNDLES),
+    "gestures": ("test_enrolments.py", _GESTURES, _BUNDLES),
     "completeness": (_COMPLETENESS, _COMMANDS),
     "links": (_BUNDLES, _DAMAGE),
     "leaf": (*_READING, _PARSERS, _MAP),
