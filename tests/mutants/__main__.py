@@ -57,7 +57,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "ct": (_TILES, _NOTES, _LOGS, _PARSERS, _OFFICIAL),
     "passkey": (_STATEMENTS,),
     "statement": ("test_members.py", _STATEMENTS, _PARSERS, _BUNDLES),
-    "pack": (_PACKS,),
+    "pack": ("test_pack_bounds.py", _PACKS),
     "growth": (_TILES, _LOGS, _BUNDLES),
     "log": (_LOGS, _COMMANDS),
     "decisions": _RULES,
@@ -84,7 +84,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "terms": (*_READING, _AGREEMENT),
     "acts": (*_READING, _AGREEMENT),
     "parties": (_PARTIES,),
-    "asked": (_COMMANDS,),
+    "asked": ("test_asked.py", _COMMANDS),
 }
 
 
