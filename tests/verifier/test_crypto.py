@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -11,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa as library
 
 from tests.verifier.making import accepts, refusal
 from tests.verifier.test_signatures import b64u, public, verdict
-from verifier.crypto import ed25519, p256, rsa
+from verifier.crypto import backend, ed25519, p256, rsa
 from verifier.crypto.keys import (
     Ed25519Key,
     P256Key,
@@ -23,7 +25,7 @@ from verifier.crypto.keys import (
     parse_spki,
 )
 from verifier.encoding import Json, Object, encode_base64url
-from verifier.errors import Code, Refuted
+from verifier.errors import CannotCheck, Code, Refuted
 
 # --- Ed25519 --------------------------------------------------------------------------------------------------
 
@@ -285,3 +287,50 @@ def test_a_cose_key_has_the_members_of_its_kind_and_no_others() -> None:
         assert not accepts(parse_cose_key, data)
     for data in (good.replace(x, b"\x01"), good.replace(y, b"\x01"), good.replace(y, b"\x40"), okp[:8] + b"\x01"):
         assert not accepts(parse_cose_key, data)
+
+
+# --- backends -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh_backends() -> Iterator[None]:
+    backend._build.cache_clear()
+    yield
+    backend._build.cache_clear()
+
+
+def test_each_choice_uses_the_library_it_names_and_our_own_code_for_the_rest() -> None:
+    pure, sodium, openssl = (backend.select(name) for name in ("pure", "pynacl", "cryptography"))
+    assert (pure.name, pure.ed25519, pure.es256, pure.ps256) == ("pure", ed25519.verify, p256.verify, rsa.verify)
+    assert sodium.name == "ES256 and PS256 pure, Ed25519 pynacl"
+    assert (sodium.es256, sodium.ps256) == (pure.es256, pure.ps256)
+    assert openssl.name == "ES256 and PS256 cryptography, Ed25519 cryptography"
+    best = backend.select("auto")
+    assert best.name == "ES256 and PS256 cryptography, Ed25519 pynacl"
+    assert (best.ed25519, best.es256, best.ps256) == (sodium.ed25519, openssl.es256, openssl.ps256)
+    assert len({pure.ed25519, sodium.ed25519, openssl.ed25519}) == 3
+
+
+@pytest.mark.usefixtures("fresh_backends")
+@pytest.mark.parametrize(
+    ("missing", "name"),
+    [
+        (("with_pynacl",), "ES256 and PS256 cryptography, Ed25519 cryptography"),
+        (("with_cryptography",), "ES256 and PS256 pure, Ed25519 pynacl"),
+        (("with_pynacl", "with_cryptography"), "ES256 and PS256 pure, Ed25519 pure"),
+    ],
+)
+def test_a_library_that_is_missing_is_done_without_unless_it_was_asked_for(
+    missing: tuple[str, ...], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in missing:
+        monkeypatch.setitem(sys.modules, f"verifier.crypto.{module}", None)
+        monkeypatch.delattr(f"verifier.crypto.{module}", raising=False)
+    assert backend.select("auto").name == name
+    assert backend.select("pure").name == "pure"
+    for choice in ("pynacl", "cryptography"):
+        if f"with_{choice}" in missing:
+            with pytest.raises(CannotCheck, match="not installed"):
+                backend.select(choice)
+        else:
+            assert choice in backend.select(choice).name
