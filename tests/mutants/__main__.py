@@ -74,7 +74,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "replay": (*_RULES, _DAMAGE, _GESTURES),
     "subjects": (_BUNDLES, _GESTURES, _DAMAGE),
     "gestures": ("test_enrolments.py", _GESTURES, _BUNDLES),
-    "completeness": (_COMPLETENESS, _COMMANDS),
+    "completeness": ("test_chains.py", _COMPLETENESS, _COMMANDS),
     "links": (_BUNDLES, _DAMAGE),
     "leaf": (*_READING, _PARSERS, _MAP),
     "disclosure": _READING,

@@ -108,6 +108,12 @@ def test_two_proofs_of_inclusion_in_one_receipt_are_refused() -> None:
         two.verify_inclusion(b"\x03", KEY, BACKEND)
 
 
+def test_a_receipt_may_hold_a_proof_of_either_kind() -> None:
+    both = receipt(unprotected={VDP: {-1: [INCLUSION], -2: [write([3, 7, list(merkle.consistency_path(3, LEAVES))])]}})
+    assert includes(both)
+    assert cose.parse_receipt(both).verify_consistency(ROOTS[3], KEY, BACKEND) == ROOTS[7]
+
+
 @pytest.mark.parametrize("alg", [-7, -9])
 def test_es256_and_its_fully_specified_spelling_are_one_algorithm(alg: int) -> None:
     private = ec.derive_private_key(7, ec.SECP256R1())
@@ -163,6 +169,7 @@ def test_headers_that_are_not_understood_are_refused_though_they_are_signed(prot
         receipt(unprotected={VDP: {-1: [INCLUSION]}, ALG: -8}),
         receipt(unprotected={VDP: {-1: INCLUSION}}),
         receipt(unprotected={VDP: {-1: []}}),
+        receipt(unprotected={VDP: {-1: 5}}),
         receipt(unprotected={VDP: {-1: [[7, 3, []]]}}),
         receipt()[:-1],
         receipt() + b"\0",
