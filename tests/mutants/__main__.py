@@ -31,8 +31,8 @@ _RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py", "tes
 _READING = (_BUNDLES, _QUICK, _STATEMENTS, _DAMAGE, _PACKS)
 TESTS: dict[str, tuple[str, ...]] = {
     "encoding": ("test_members.py", _ENCODING, _NOTES, _STATEMENTS),
-    "merkle": ("test_merkle.py", _NOTES, _LOGS, _OFFICIAL),
-    "tree": (_BUNDLES, _LOGS, _DAMAGE),
+    "merkle": ("test_merkle.py", _NOTES, _OFFICIAL),
+    "tree": ("test_trees.py",),
     "tiles": (_TILES, _LOGS, _OFFICIAL),
     "note": (_NOTES, _PARSERS, _OFFICIAL, _BOUNDS),
     "checkpoint": (_NOTES, "test_security_cases.py", _ENCODING, _OFFICIAL),
@@ -54,7 +54,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "cbor": (_COSE, _PARSERS, _STATEMENTS, _OFFICIAL),
     "cose": (_COSE, _PARSERS, _OFFICIAL),
     "patricia": (_TILES, _MAP, _OFFICIAL),
-    "ct": (_TILES, _NOTES, _LOGS, _PARSERS, _OFFICIAL),
+    "ct": (_TILES, _NOTES, _OFFICIAL),
     "passkey": (_STATEMENTS,),
     "statement": ("test_members.py", _STATEMENTS, _PARSERS, _BUNDLES),
     "pack": ("test_pack_bounds.py", _PACKS),
