@@ -236,10 +236,18 @@ def jwk(n: int = 2**2047 + 1, e: bytes = b"\1\0\1", more: int = 0) -> Object:
 def test_a_registered_rsa_key_has_at_most_3072_bits_and_an_exponent_of_4_bytes() -> None:
     assert parse_jwk(jwk(2**3071 + 1)) == RsaKey(2**3071 + 1, 65_537)
     assert parse_jwk(jwk(e=b"\xff" * 4)) == RsaKey(2**2047 + 1, 2**32 - 1)
-    for other in (jwk(2**3072 + 1), jwk(more=1), jwk(e=b"\0\1\0\1"), jwk(e=b"\1\0\0\0\1"), jwk(e=b"")):
+    for other in (
+        jwk(2**3072 + 1),
+        jwk(more=1),
+        jwk(e=b"\0\1\0\1"),
+        jwk(e=b"\1\0\0\0\1"),
+        jwk(e=b""),
+        jwk(0),
+        {**jwk(), "d": "AQ"},
+    ):
         with refusal(Code.BAD_ENCODING):
             parse_jwk(other)
-    for other in (jwk(2**2046 + 1), jwk(e=b"\3")):
+    for other in (jwk(2**2046 + 1), jwk(3), jwk(e=b"\3")):
         with refusal(Code.BAD_SIGNATURE):
             parse_jwk(other)
 

@@ -196,6 +196,12 @@ def test_a_branching_tests_a_bit_that_keys_of_this_length_may_differ_in(length: 
                 patricia.verify_present(root, key, b"v", proof)
 
 
+@pytest.mark.parametrize("bit", [126, 127, 128, 129])
+def test_numbers_of_a_map_proof_are_read_around_127(bit: int) -> None:
+    root = patricia.hash_inner(bit, patricia.hash_leaf(KEY, b"v"), OTHER)
+    patricia.verify_present(root, KEY, b"v", patricia.uvarint(bit) + OTHER)
+
+
 def test_all_keys_of_a_prefix_are_below_one_node() -> None:
     subtree, prefix = b"\7" * 32, b"\x80"
     root = patricia.hash_inner(0, OTHER, subtree)
@@ -223,9 +229,12 @@ def test_entries_of_a_ct_log_are_certificates_or_precertificates() -> None:
     assert len({ct.hash_tile_leaf(entry) for entry in good}) == 2  # the chain is not hashed
     with pytest.raises(Refuted, match="more than 2"):
         ct.split_leaves(b"".join(good), 2)
-    for bad in (leaf(2), leaf(0, 31), leaf(0, 33), leaf(0, 1), leaf(0)[:-1], leaf(1)[:40], b"\0"):
+    for bad in (leaf(2), leaf(0, 31), leaf(0, 33), leaf(0, 1), leaf(0)[:-1], leaf(0)[:-32], leaf(1)[:40], b"\0"):
         with refusal(Code.BAD_ENCODING):
             ct.split_leaves(bad, 3)
+    for kind in (2, 256):
+        with pytest.raises(Refuted, match="unknown type"):
+            ct.split_leaves(leaf(kind), 3)
     with pytest.raises(Refuted, match="bytes behind"):
         ct.hash_tile_leaf(leaf(0, tail=b"\0"))
 
@@ -234,6 +243,6 @@ def test_entries_of_a_ct_log_are_certificates_or_precertificates() -> None:
 def test_a_signature_of_a_ct_log_is_ecdsa_with_sha_256_of_its_own_length(blob: bytes) -> None:
     der = bytes.fromhex("3006020101020101")
     assert ct.raw_signature(b"\x04\x03\x00\x08" + der) == (bytes(31) + b"\1") * 2
-    told = len(der) + (1 if blob == b"\x04\x03" else 0)
-    with pytest.raises(Refuted, match="ECDSA signature with SHA-256"):
-        ct.raw_signature(blob + told.to_bytes(2) + der)
+    for more in (1, 256) if blob == b"\x04\x03" else (0,):
+        with pytest.raises(Refuted, match="ECDSA signature with SHA-256"):
+            ct.raw_signature(blob + (len(der) + more).to_bytes(2) + der)

@@ -136,6 +136,54 @@ def test_what_lies_above_a_wrong_hash_is_not_told_again(tmp_path: Path) -> None:
     assert found.findings.first_bad == 259
 
 
+def test_what_lies_above_a_wrong_hash_is_not_told_again_beyond_65_536_entries(tmp_path: Path) -> None:
+    """As above, in the second tile of level 1; what lies before is taken as audited."""
+    before = 65_536
+    made, growth, findings = Forge(6), Growth.resume(before, {2: [bytes(HASH)]}), Findings()
+    made.entries, made.hashes = [b""] * before, [bytes(HASH)] * before
+    for _ in range(256):
+        made.record("consent", "consent", {"act": "x"})
+    hashes = made.hashes[before:]
+    hashes[3] = b"x" * HASH
+    entries = b"".join(len(entry).to_bytes(2) + entry for entry in made.entries[before:])
+    kept = {"tile/0/256": b"".join(hashes), "tile/entries/256": entries, "tile/1/001.p/1": tree(hashes)}
+    write({**kept, "tile/2/000.p/1": bytes(HASH)}, tmp_path)
+    found = Tree(open_archive(tmp_path), findings, Links(findings, Shelf()), growth, before, before + 256)
+    assert [(first, len(leaves)) for first, leaves in found.bundles(True)] == [(before, 256)]
+    found.finish()
+    assert {(one.place.file, one.place.index) for one in findings.defects if "tile" in one.sentence} == set()
+    assert findings.first_bad in (before, before + 3)
+
+
+def test_where_entries_and_tile_are_missing_nothing_is_known_and_the_rest_is_read(tmp_path: Path) -> None:
+    kept = files()
+    del kept["tile/entries/001"], kept["tile/0/001"]
+    found = Read(kept, tmp_path)
+    assert {(code, file) for code, file, _ in found.told} >= {
+        ("BAD_PROOF", "tile/0/001"),
+        ("BAD_ENCODING", "tile/entries/001"),
+    }
+    assert [sum(leaf is not None for leaf in leaves) for _, leaves in found.bundles] == [256, 0, 88]
+
+
+def test_a_bundle_that_breaks_off_beside_a_missing_tile_is_lost(tmp_path: Path) -> None:
+    kept, path = files(), "tile/entries/001"
+    del kept["tile/0/001"]
+    found = Read({**kept, path: kept[path][:-1]}, tmp_path)
+    assert ("BAD_ENCODING", path, 256) in found.told
+    assert [sum(leaf is not None for leaf in leaves) for _, leaves in found.bundles] == [256, 0, 88]
+
+
+def test_a_gap_in_a_chain_is_told_at_its_entry_though_all_tiles_agree(tmp_path: Path) -> None:
+    liar = Forge(5)
+    liar.bend = lambda leaf: leaf.update(seq=leaf["seq"] + 1) if leaf["index"] == 300 else None
+    for number in range(512):
+        liar.record("consent", f"consent-{number % 7}", {"act": "x"})
+    found = Read(liar.files("none"), tmp_path, 512)
+    assert found.told[0][0::2] == ("BAD_CHAIN", 300)
+    assert found.findings.first_bad == 300
+
+
 @pytest.mark.parametrize("path", ["tile/entries/001", "tile/entries/002.p/88"])
 def test_a_bundle_that_breaks_off_is_read_as_far_as_its_tile_agrees(path: str, tmp_path: Path) -> None:
     kept = files()
