@@ -10,6 +10,8 @@ from functools import cache
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric import rsa as library
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.verifier.making import accepts, refusal
 from tests.verifier.test_signatures import b64u, public, verdict
@@ -216,6 +218,15 @@ def test_each_step_of_pss_is_checked(bits: int) -> None:
     assert not pss(bits, zeros=7)
     if bits % 8 != 1:
         assert not pss(bits, top=0x80 >> (8 * ((bits + 6) // 8) - bits))
+
+
+@pytest.mark.parametrize(("exponent", "bits"), [(65_537, 1024), (65_537, 2046), (3, 2048)])
+def test_a_good_signature_of_a_key_that_may_not_be_registered_is_refused_by_all(exponent: int, bits: int) -> None:
+    private = library.generate_private_key(exponent, bits)
+    numbers = private.public_key().public_numbers()
+    good = private.sign(b"m", PSS(MGF1(SHA256()), 32), SHA256())
+    private.public_key().verify(good, b"m", PSS(MGF1(SHA256()), 32), SHA256())
+    assert not verdict(RsaKey(numbers.n, numbers.e), b"m", good)
 
 
 def test_what_opens_to_more_than_the_encoding_is_refused() -> None:
