@@ -190,27 +190,43 @@ def rsa_key(bits: int) -> tuple[int, int]:
     return p * q, pow(65537, -1, (p - 1) * (q - 1))
 
 
-def pss(bits: int, *, top: int = 0, padding: int = 0, separator: int = 1, trailer: int = 0xBC, zeros: int = 8) -> bool:
-    """The one verdict on a signature in which these parts of EMSA-PSS are as given; by default all is right."""
+def signed(
+    bits: int,
+    *,
+    top: int = 0,
+    first: int = 0,
+    padding: int = 0,
+    separator: int = 1,
+    trailer: int = 0xBC,
+    zeros: int = 8,
+) -> tuple[RsaKey, bytes]:
+    """A signature in which these parts of EMSA-PSS are as given; by default all is right."""
     (n, d), length = rsa_key(bits), (bits + 6) // 8
     for number in range(256):
         salt = hashlib.sha256(bytes([number])).digest()
         h = hashlib.sha256(bytes(zeros) + hashlib.sha256(b"m").digest() + salt).digest()
         block = bytearray(length - 66) + bytes([separator]) + salt
+        block[0] ^= first
         block[length - 67] ^= padding
         mask = b"".join(hashlib.sha256(h + counter.to_bytes(4)).digest() for counter in range(16))
         masked = bytearray(a ^ b for a, b in zip(block, mask, strict=False))
         masked[0] = masked[0] & (0xFF >> (8 * length - bits + 1)) | top
         opened = int.from_bytes(bytes(masked) + h + bytes([trailer]))
         if opened < n:
-            signature = pow(opened, d, n).to_bytes((bits + 7) // 8)
-            return verdict(RsaKey(n, 65_537), b"m", signature)
+            return RsaKey(n, 65_537), pow(opened, d, n).to_bytes((bits + 7) // 8)
     raise AssertionError("no encoding below the modulus")
 
 
-@pytest.mark.parametrize("bits", [2048, 2049, 2055])
+def pss(bits: int, **changes: int) -> bool:
+    """The one verdict on such a signature."""
+    key, signature = signed(bits, **changes)
+    return verdict(key, b"m", signature)
+
+
+@pytest.mark.parametrize("bits", [2048, 2049, 2050, 2055])
 def test_each_step_of_pss_is_checked(bits: int) -> None:
     assert pss(bits)
+    assert not pss(bits, first=1)
     assert not pss(bits, padding=1)
     assert not pss(bits, separator=2)
     assert not pss(bits, separator=0)
@@ -218,6 +234,14 @@ def test_each_step_of_pss_is_checked(bits: int) -> None:
     assert not pss(bits, zeros=7)
     if bits % 8 != 1:
         assert not pss(bits, top=0x80 >> (8 * ((bits + 6) // 8) - bits))
+
+
+@pytest.mark.parametrize("bits", [2049, 2055])
+def test_a_signature_plus_the_modulus_is_no_second_signature(bits: int) -> None:
+    """It opens to the same, and has the same length where the modulus does not fill its bytes."""
+    key, signature = signed(bits)
+    assert verdict(key, b"m", signature)
+    assert not verdict(key, b"m", (int.from_bytes(signature) + key.n).to_bytes(len(signature)))
 
 
 @pytest.mark.parametrize(("exponent", "bits"), [(65_537, 1024), (65_537, 2046), (3, 2048)])

@@ -21,7 +21,7 @@ from verifier.crypto.backend import select
 from verifier.crypto.keys import Ed25519Key, P256Key, PublicKey, RsaKey
 from verifier.crypto.p256 import raw_from_der
 from verifier.encoding import encode_base64url, encode_canonical
-from verifier.errors import Code
+from verifier.errors import Code, Refuted
 from verifier.statement import Statement, parse_envelope, verify_statement
 
 LOG = "ledger.example/test"
@@ -294,6 +294,23 @@ def test_flags_say_present_and_verified_and_nothing_that_is_not_there(flags: int
     """UP and UV set; BS only with BE; AT and ED clear; the two reserved bits may be anything."""
     good = flags & 0x05 == 0x05 and flags & 0x18 != 0x10 and not flags & 0xC0
     assert accepts(verify, assertion(flags=flags)) is good
+
+
+def test_the_place_of_a_gesture_is_one_that_is_allowed() -> None:
+    for rp_ids, origins in (({"other.example"}, {ORIGIN}), ({RP}, {"https://other.example"}), (set[str](), {ORIGIN})):
+        with pytest.raises(Refuted, match="is not allowed"):
+            passkey.verify_assertion(assertion(), rp_ids, origins, BACKEND)
+
+
+def test_a_browser_that_says_nothing_of_other_sites_is_believed() -> None:
+    told = json.loads(assertion().client_data)
+    del told["crossOrigin"]
+    verify(assertion(client=json.dumps(told).encode()))
+
+
+def test_the_counter_is_the_last_four_bytes_of_the_authenticators_data() -> None:
+    made = replace(assertion(), authenticator_data=b"\xff" * 33 + bytes.fromhex("01020304") + b"\xff")
+    assert made.counter == 0x01020304
 
 
 def record(**changes: Any) -> dict[str, Any]:
