@@ -59,7 +59,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "statement": ("test_members.py", _STATEMENTS, _PARSERS, _BUNDLES),
     "pack": ("test_pack_bounds.py", _PACKS),
     "growth": (_TILES, _LOGS),
-    "log": (_LOGS, _COMMANDS),
+    "log": ("test_following.py", _LOGS),
     "decisions": _RULES,
     "transitions": _RULES,
     "authorising": _RULES,
