@@ -9,10 +9,11 @@ import pytest
 
 from tests.verifier.making import BACKEND, Signer, accepts, refusal
 from tests.verifier.test_statements import ORIGIN, RP, SIGNED, assertion
+from verifier import gestures as rules
 from verifier.commitment import accounts_hash
 from verifier.encoding import encode_base64url
 from verifier.errors import Code, Refuted
-from verifier.gestures import Gestures, _check_origin
+from verifier.gestures import Gestures
 from verifier.passkey import Assertion
 from verifier.trust import parse_trust
 
@@ -168,4 +169,4 @@ def test_a_credential_is_enrolled_once_and_ended_in_its_own_chain() -> None:
     ],
 )
 def test_an_origin_is_https_at_its_place_or_below_it(origin: str, rp_id: str, accepted: bool) -> None:
-    assert accepts(_check_origin, origin, rp_id) is accepted
+    assert accepts(rules._check_origin, origin, rp_id) is accepted

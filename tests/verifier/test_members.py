@@ -9,8 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from tests.verifier.making import accepts, refusal
-from verifier import encoding
-from verifier.disclosure import _read_item as read_item
+from verifier import disclosure, encoding
 from verifier.encoding import (
     Json,
     Object,
@@ -149,7 +148,7 @@ def statement(length: int) -> bytes:
 SIZES: list[tuple[Callable[[int], object], int, str]] = [
     (lambda length: parse_leaf(padded('{"x":"', length, '"}')), 1_024, "too long"),
     (lambda length: parse_envelope(statement(length)), 16_384, "too long"),
-    (lambda length: read_item({"body": "x" * length, "path": [], "position": 0}, {}), 8_192, "field body"),
+    (lambda length: disclosure._read_item({"body": "x" * length, "path": [], "position": 0}, {}), 8_192, "field body"),
     (lambda length: split_line(line(length)), 49_152, "field evidence"),
 ]
 
