@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.verifier.making import Signer
-from verifier.asked import fresh, now, read_file, trust_of
+from tests.verifier.making import BACKEND, Signer, checkpoint_note
+from verifier.asked import fresh, head_facts, now, read_file, trust_of
 from verifier.errors import CannotCheck
+from verifier.trust import parse_trust
 
 POLICY = f"log {Signer('ledger.example/test').vkey}\nquorum none\n"
 
@@ -60,3 +61,13 @@ def test_trust_is_named_and_has_not_expired(tmp_path: Path) -> None:
         else:
             with pytest.raises(CannotCheck, match="expired"):
                 trust_of(arguments, fresh("proof"))
+
+
+def test_the_witnesses_of_a_checkpoint_are_named_or_said_to_be_none() -> None:
+    log, witness = Signer("ledger.example/test"), Signer("w1.example", 4)
+    policy = f"log {log.vkey}\nwitness first {witness.vkey}\nquorum first\n"
+    trust = parse_trust(policy.encode())
+    for signers, told in (((witness,), "first ("), ((), "none (")):
+        result = fresh("proof")
+        head_facts(result, trust.verify(checkpoint_note(log, [bytes(32)], *signers), BACKEND), trust, "en")
+        assert [what[: len(told)] for _, what in result.facts][-1] == told
