@@ -57,7 +57,7 @@ def decode_prefix(data: bytes, start: int, depth: int = 0) -> tuple[Cbor, int]:
             item, at = decode_prefix(data, at, depth + 1)
             return Tagged(argument, item), at
         case _:
-            if argument not in _SIMPLE or at != start + 1:
+            if argument not in _SIMPLE:
                 raise _bad("a float or an unknown simple value")
             return _SIMPLE[argument], at
 
@@ -97,7 +97,7 @@ def _head(data: bytes, start: int) -> tuple[int, int, int]:
     if end > len(data):
         raise _bad("the input ends too early")
     argument = int.from_bytes(data[start + 1 : end])
-    if argument < 24 or (width > 1 and argument < 1 << (4 * width)):
+    if argument < max(24, 1 << (4 * width)):
         raise _bad("a number is not in its shortest form", found=argument)
     return major, argument, end
 

@@ -23,7 +23,6 @@ from verifier.trust import Trust
 MAX_FILE = 4_000_000
 MAX_LEAVES = 1_000
 MAX_PROOF_BYTES = 65_536
-VALUE_BYTES = 40
 
 
 @dataclass(slots=True)

@@ -82,13 +82,6 @@ class Gestures:
         if assertion.rp_id != known.rp_id:
             raise _bad("the passkey was enrolled for another place", known.rp_id, assertion.rp_id, "assertion.rp_id")
         _check_origin(assertion.origin, assertion.rp_id)
-        if len(assertion.authenticator_data) != 37:
-            raise _bad(
-                "the authenticator data have a wrong length",
-                37,
-                len(assertion.authenticator_data),
-                "assertion.authenticator_data",
-            )
         wanted: dict[str, Json] = {
             "act": act,
             "consent_id": content["consent_id"],

@@ -139,7 +139,7 @@ def consistency_roots(old: int, new: int, path: Sequence[bytes]) -> tuple[bytes,
 def check_subtree(start: int, end: int, size: int) -> None:
     """[start, end) is a subtree of a tree of `size` leaves: aligned to its own width; else Refuted(BAD_PROOF)."""
     width = 1 << (end - start - 1).bit_length() if end > start else 1
-    if not (0 <= start <= end <= size <= MAX_SIZE and (start == end or start % width == 0)):
+    if not (0 <= start <= end <= size <= MAX_SIZE and start % width == 0):
         raise _bad("not a valid subtree", found=f"[{start}, {end}) of {size}")
 
 

@@ -24,7 +24,7 @@ MAX_LINES = 100
 ED25519, ECDSA, COSIGNATURE, TREE_HEAD = 0x01, 0x02, 0x04, 0x05
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
-_VKEY = re.compile(r"([^+]+)\+([0-9a-f]{8})\+(.+)", re.ASCII | re.DOTALL)
+_VKEY = re.compile(r"([^+]+)\+([0-9a-f]{8})\+(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def parse_vkey(text: str) -> NoteKey:
     if not match or len(text) > 1_000 or not is_key_name(match[1]):
         raise _bad("not a verifier key", text)
     name, key_id, data = match[1], bytes.fromhex(match[2]), decode_base64(match[3])
-    kind, public = data[0] if data else 0, data[1:]
+    kind, public = data[0], data[1:]
     identity = name.encode("utf-8") + b"\n" + data
     key: Ed25519Key | P256Key
     if kind in (ED25519, COSIGNATURE):
@@ -156,8 +156,6 @@ def _verify_line(text: bytes, line: SignatureLine, key: NoteKey, backend: Backen
         if key.kind == ECDSA:
             backend.verify(key.key, text, p256.raw_from_der(line.blob))
             return Signed(key)
-        if len(line.blob) < 8:
-            raise refuted(Code.BAD_SIGNATURE, "the signature is too short", found=line.blob)
         stamp, signature = int.from_bytes(line.blob[:8]), line.blob[8:]
         if stamp >= 2**63:
             raise refuted(Code.BAD_SIGNATURE, "the time of the signature is out of range", found=stamp)

@@ -131,7 +131,9 @@ class TileReader:
         if n == full and width:
             return self.edge[level]
         if not 0 <= n < full:
-            raise refuted(Code.BAD_PROOF, "the tile is not within the tree", file=tile_path(level, n), found=n)
+            raise refuted(
+                Code.BAD_PROOF, f"the tile is not within level {level} of the tree", expected=f"below {full}", found=n
+            )
         known = self._trusted.get((level, n))
         if known is None:
             known = self._fetch(level, n, WIDTH)

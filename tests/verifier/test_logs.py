@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -256,6 +258,49 @@ def test_a_state_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
     for path in state.iterdir():
         path.write_bytes(path.read_bytes().replace(b"\n3\n", b"\n2\n"))
     with refusal(Code.BAD_SIGNATURE):
+        watch(log, state)
+
+
+def test_evidence_names_first_what_was_trusted_and_is_kept_under_its_hash(tmp_path: Path) -> None:
+    log, state = tmp_path / "log", tmp_path / "not" / "yet" / "there"
+    write_log(log, LOG, entries_of(3))
+    watch(log, state)
+    write_log(log, LOG, entries_of(3, "b"))
+    with pytest.raises(Forked) as caught:
+        watch(log, state)
+    found, file = caught.value.misbehaviour, caught.value.file
+    assert (found.a.root, found.b.root) == (merkle.root_of(leaves_of(3)), merkle.root_of(leaves_of(3, "b")))
+    assert file
+    kept = file.read_bytes()
+    digest = hashlib.sha256(kept).hexdigest()
+    assert file.name.partition(".")[2] == f"evidence-{digest[:16]}.json"
+    assert json.loads(kept)["seen"] == 1
+
+
+def test_a_log_that_neither_grows_nor_shrinks_must_still_show_its_tiles(tmp_path: Path) -> None:
+    log, state = tmp_path / "log", tmp_path / "state"
+    write_log(log, LOG, entries_of(3))
+    watch(log, state)
+    put(log, "tile/0/000.p/3", (log / "tile/0/000.p/3").read_bytes()[::-1])
+    with refusal(Code.BAD_PROOF):
+        watch(log, state)
+    (log / "tile/0/000.p/3").unlink()
+    with pytest.raises(NotFound):
+        watch(log, state)
+
+
+def test_a_state_that_cannot_be_read_or_written_is_no_reason_to_trust(tmp_path: Path) -> None:
+    log, state = tmp_path / "log", tmp_path / "state"
+    write_log(log, LOG, entries_of(3))
+    state.write_bytes(b"a file where a folder should be")
+    with pytest.raises(CannotCheck, match="cannot be"):
+        watch(log, state)
+    state.unlink()
+    watch(log, state)
+    [kept] = state.iterdir()
+    kept.unlink()
+    kept.mkdir()
+    with pytest.raises(CannotCheck, match="cannot be read"):
         watch(log, state)
 
 

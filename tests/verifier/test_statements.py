@@ -21,7 +21,7 @@ from verifier.crypto.backend import select
 from verifier.crypto.keys import Ed25519Key, P256Key, PublicKey, RsaKey
 from verifier.crypto.p256 import raw_from_der
 from verifier.encoding import encode_base64url, encode_canonical
-from verifier.errors import Code
+from verifier.errors import Code, Refuted
 from verifier.statement import Statement, parse_envelope, verify_statement
 
 LOG = "ledger.example/test"
@@ -94,9 +94,11 @@ def test_a_statement_verifies_under_its_registered_key_and_no_other(alg: str) ->
         ("alias", header("Ed25519")),
     ],
 )
-def test_headers_other_than_ours_are_bad_signatures(case: str, head: bytes) -> None:
+def test_headers_other_than_ours_are_bad_signatures_before_any_key_is_looked_up(case: str, head: bytes) -> None:
     with refusal(Code.BAD_SIGNATURE):
         check(jws(head=head))
+    with refusal(Code.BAD_SIGNATURE):
+        parse_envelope(jws(head=head))
 
 
 @pytest.mark.parametrize(
@@ -287,3 +289,93 @@ DOUBLED = assertion().client_data.replace(b'{"type"', b'{"origin": "https://evil
 def test_any_other_gesture_does_not_show_the_customers_consent(case: str, made: passkey.Assertion) -> None:
     with refusal(Code.CONSENT_INVALID):
         verify(made)
+
+
+@pytest.mark.parametrize("flags", range(256))
+def test_flags_say_present_and_verified_and_nothing_that_is_not_there(flags: int) -> None:
+    """UP and UV set; BS only with BE; AT and ED clear; the two reserved bits may be anything."""
+    good = flags & 0x05 == 0x05 and flags & 0x18 != 0x10 and not flags & 0xC0
+    assert accepts(verify, assertion(flags=flags)) is good
+
+
+def test_the_place_of_a_gesture_is_one_that_is_allowed() -> None:
+    for rp_ids, origins in (({"other.example"}, {ORIGIN}), ({RP}, {"https://other.example"}), (set[str](), {ORIGIN})):
+        with pytest.raises(Refuted, match="is not allowed"):
+            passkey.verify_assertion(assertion(), rp_ids, origins, BACKEND)
+
+
+def test_a_browser_that_says_nothing_of_other_sites_is_believed() -> None:
+    told = json.loads(assertion().client_data)
+    del told["crossOrigin"]
+    verify(assertion(client=json.dumps(told).encode()))
+
+
+def test_the_counter_is_the_last_four_bytes_of_the_authenticators_data() -> None:
+    made = replace(assertion(), authenticator_data=b"\xff" * 33 + bytes.fromhex("01020304") + b"\xff")
+    assert made.counter == 0x01020304
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    made = assertion()
+    names = ("authenticator_data", "client_data", "credential_id", "nonce", "public_key", "signature")
+    members = {name: encode_base64url(getattr(made, name)) for name in names}
+    return {**members, "origin": ORIGIN, "rp_id": RP, "signed": SIGNED, **changes}
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("credential_id", 16, 1_023),
+        ("public_key", 1, 1_024),
+        ("client_data", 1, 4_096),
+        ("authenticator_data", 37, 1_024),
+        ("signature", 8, 72),
+        ("nonce", 32, 32),
+        ("rp_id", 1, 253),
+        ("origin", 1, 512),
+    ],
+)
+def test_the_members_of_an_assertion_are_bounded(name: str, least: int, most: int) -> None:
+    for length in (least - 1, least, most, most + 1):
+        value = "x" * length if name in ("rp_id", "origin") else encode_base64url(b"x" * length)
+        assert accepts(passkey.parse_assertion, record(**{name: value})) is (least <= length <= most)
+    with refusal(Code.BAD_ENCODING):
+        passkey.parse_assertion(record(signed={**SIGNED, "more": 1}))
+
+
+def test_client_data_have_at_most_4_096_bytes() -> None:
+    told = assertion().client_data
+    verify(assertion(client=told.ljust(4_096)))
+    with refusal(Code.CONSENT_INVALID):
+        verify(assertion(client=told.ljust(4_097)))
+
+
+# --- bounds of the common members -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"aud": "x" * 255}, Code.BAD_SIGNATURE),  # read, and another log's
+        ({"aud": "x" * 256}, Code.BAD_ENCODING),
+        ({"aud": ""}, Code.BAD_ENCODING),
+        ({"act": "a." + "b" * 62}, None),
+        ({"act": "a." + "b" * 63}, Code.BAD_ENCODING),
+        ({"act": "consent"}, Code.BAD_ENCODING),
+        ({"iss": "b" * 63}, None),
+        ({"iss": "b" * 64}, Code.BAD_ENCODING),
+        ({"iss": "bb"}, None),
+        ({"iss": "b"}, Code.BAD_ENCODING),
+        ({"iat": 0}, None),
+        ({"iat": 2**53}, Code.BAD_ENCODING),
+        ({"v": 0}, Code.BAD_ENCODING),
+        ({"jti": encode_base64url(b"j" * 17)}, Code.BAD_ENCODING),
+    ],
+)
+def test_the_common_members_are_bounded(change: dict[str, Any], code: Code | None) -> None:
+    text = jws(payload=encode_canonical({**PAYLOAD, **change}))
+    if code is None:
+        check(text)
+    else:
+        with refusal(code):
+            check(text)

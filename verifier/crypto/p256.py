@@ -53,16 +53,15 @@ def verify(x: int, y: int, message: bytes, signature: bytes) -> None:
 def raw_from_der(der: bytes) -> bytes:
     """The 64-byte r || s of `SEQUENCE { r INTEGER, s INTEGER }` in strict DER: minimal lengths and integers,
     positive, nothing behind. Anything else is BAD_SIGNATURE. Source: RFC 3279 section 2.2.3, X.690."""
-    # Two integers of at most 33 bytes: every length fits the one-byte form.
-    if not 8 <= len(der) <= 72 or der[0] != 0x30 or der[1] != len(der) - 2:
+    if len(der) < 8 or der[0] != 0x30 or der[1] != len(der) - 2:  # two integers: every length fits the one-byte form
         raise _refused("not a DER signature", found=der)
     raw, rest = b"", der[2:]
     for _ in range(2):
-        if len(rest) < 3 or rest[0] != 0x02 or not 1 <= rest[1] <= min(33, len(rest) - 2):
+        if len(rest) < 3 or rest[0] != 0x02 or rest[1] > len(rest) - 2:
             raise _refused("not a DER integer", found=der)
         digits, rest = rest[2 : 2 + rest[1]], rest[2 + rest[1] :]
         number = int.from_bytes(digits)
-        if digits[0] & 0x80 or number >> 256 or len(digits) != number.bit_length() // 8 + 1:
+        if number >> 256 or len(digits) != number.bit_length() // 8 + 1:
             raise _refused("an integer of the signature is negative, too long or not minimal", found=der)
         raw += number.to_bytes(32)
     if rest:

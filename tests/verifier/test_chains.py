@@ -1,0 +1,170 @@
+"""Completeness files of a forged log: how many leaves a chain has is what the log signed, whatever is shown of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.verifier.forge import World, b64u, chain_of, encode, leaf_hash
+from tests.verifier.making import BACKEND, refusal
+from tests.verifier.test_map import Prover
+from verifier.completeness import Complete, check_completeness
+from verifier.errors import Code
+from verifier.trust import parse_trust
+
+Json = dict[str, Any]
+
+
+class Shown:
+    """A log with one consent and an index-head, and the completeness file of that consent."""
+
+    def __init__(self, **head: Any) -> None:
+        """`head`: what the log lies about in its index-head."""
+        self.world = World(3).open()
+        self.consent = self.world.grant()
+        self.chain = chain_of(self.consent)
+        self.pairs = {chain: (seq + 1).to_bytes(8) + last for chain, (seq, last) in self.world.chains.items()}
+        self.world.bend = lambda leaf: leaf.update(head) if leaf["kind"] == "index-head" else None
+        self.index = self.world.index_head()
+        self.world.bend = None
+        self.leaves = [entry.decode() for entry in self.world.entries if b64u(self.chain).encode() in entry]
+
+    def members(self, chain: bytes | None = None) -> Json:
+        """Of the consent's chain, or of one that the log does not have."""
+        chain = chain or self.chain
+        prover = Prover(self.pairs)
+        end, steps = prover.walk(chain, list(self.pairs))
+        members: Json = {"v": 1, "chain": b64u(chain), "index_head": json.dumps(self.world.receipt(self.index))}
+        if chain in self.pairs:
+            value = self.pairs[chain]
+            shown = self.leaves if chain == self.chain else []
+            return {**members, "count": int.from_bytes(value[:8]), "last": b64u(value[8:]), "map_proof": b64u(steps),
+                    "leaves": shown}  # fmt: skip
+        return {**members, "count": 0, "map_proof": b64u(prover.absence(chain, end, steps)), "leaves": []}
+
+    def check(self, members: Json, *shown: bytes) -> Complete:
+        return check_completeness(encode(members), parse_trust(self.world.policy().encode()), BACKEND, shown)
+
+    def told(self, members: Json, *shown: bytes) -> list[tuple[str, str]]:
+        return [(str(one.code), one.sentence) for one in self.check(members, *shown).findings.defects]
+
+
+SHOWN = Shown()
+NOBODY = chain_of("a consent that never was")
+
+
+def test_all_leaves_of_a_chain_up_to_an_index_head() -> None:
+    found = SHOWN.check(SHOWN.members())
+    assert found.findings.defects == []
+    assert sorted(found.leaves) == list(range(found.count))
+    assert (found.count, found.index_head is not None) == (len(SHOWN.leaves), True)
+    assert found.findings.checked["leaves of the chain"] == found.count
+    assert found.findings.checked["map proofs"] == 1
+
+
+def test_leaves_count_wherever_they_come_from_and_whatever_stands_beside_them() -> None:
+    members = {**SHOWN.members(), "leaves": ["not a leaf", *SHOWN.leaves[1:]]}
+    assert [code for code, _ in SHOWN.told(members)] == ["INCOMPLETE"]
+    assert SHOWN.told(members, b"nor this", SHOWN.leaves[0].encode()) == []
+
+
+def test_nothing_is_known_of_a_chain_that_the_log_does_not_have() -> None:
+    found = SHOWN.check(SHOWN.members(NOBODY))
+    assert (found.findings.defects, found.count, found.leaves) == ([], 0, {})
+    lie = {**SHOWN.members(NOBODY), "chain": b64u(SHOWN.chain)}
+    assert [code for code, _ in SHOWN.told(lie)] == ["INCOMPLETE"]
+
+
+def test_a_log_that_has_nothing_yet_has_an_empty_map() -> None:
+    world = World(3)
+    index = world.index_head()
+    members: Json = {"v": 1, "chain": b64u(NOBODY), "count": 0, "map_proof": "", "leaves": [],
+                     "index_head": json.dumps(world.receipt(index))}  # fmt: skip
+    trust = parse_trust(world.policy().encode())
+    assert check_completeness(encode(members), trust, BACKEND).findings.defects == []
+    for proof in (b64u(b"\0"), SHOWN.members(NOBODY)["map_proof"]):
+        found = check_completeness(encode({**members, "map_proof": proof}), trust, BACKEND)
+        assert [str(one.code) for one in found.findings.defects] == ["INCOMPLETE"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"v": 0},
+        {"v": 2},
+        {"count": 0},
+        {"count": -1},
+        {"last": None},
+        {"chain": b64u(bytes(31))},
+        {"chain": b64u(bytes(33))},
+        {"more": 1},
+        {"index_head": ""},
+    ],
+)
+def test_what_is_no_completeness_file_is_refused(changes: Json) -> None:
+    members = {name: value for name, value in {**SHOWN.members(), **changes}.items() if value is not None}
+    with refusal(Code.BAD_ENCODING):
+        SHOWN.check(members)
+
+
+def test_a_chain_without_leaves_has_no_last_one() -> None:
+    with refusal(Code.BAD_ENCODING):
+        SHOWN.check({**SHOWN.members(NOBODY), "last": b64u(bytes(32))})
+
+
+def test_a_completeness_file_has_at_most_four_million_bytes_and_a_thousand_leaves() -> None:
+    trust, members = parse_trust(SHOWN.world.policy().encode()), SHOWN.members()
+    assert check_completeness(encode(members).ljust(4_000_000), trust, BACKEND).findings.defects == []
+    with refusal(Code.BAD_ENCODING):
+        check_completeness(encode(members).ljust(4_000_001), trust, BACKEND)
+    fill = 1_000 - len(SHOWN.leaves)
+    assert SHOWN.told({**members, "leaves": [*SHOWN.leaves, *["x"] * fill]}) == []
+    with refusal(Code.BAD_ENCODING):
+        SHOWN.check({**members, "leaves": [*SHOWN.leaves, *["x"] * (fill + 1)]})
+
+
+def test_a_map_proof_has_at_most_65_536_bytes() -> None:
+    for length, code in ((65_536, "INCOMPLETE"), (65_537, "BAD_ENCODING")):
+        assert [found for found, _ in SHOWN.told({**SHOWN.members(), "map_proof": b64u(bytes(length))})] == [code]
+
+
+def test_an_index_head_covers_all_leaves_before_it_and_nothing_else_is_one() -> None:
+    short = Shown(map_size=len(SHOWN.world.entries) - 2)
+    assert [told for _, told in short.told(short.members())] == ["the index-head does not cover all leaves before it"]
+    other = {**SHOWN.members(), "index_head": json.dumps(SHOWN.world.receipt(SHOWN.index - 1))}
+    assert ("INCOMPLETE", "the receipt is not that of an index-head") in SHOWN.told(other)
+
+
+def test_missing_leaves_are_told_from_leaves_that_contradict() -> None:
+    members, last = SHOWN.members(), SHOWN.leaves[-1]
+    assert SHOWN.told({**members, "leaves": SHOWN.leaves[:-2]}) == [
+        ("INCOMPLETE", "leaves of the chain are not shown: give their receipts too")
+    ]
+    found = SHOWN.check({**members, "leaves": [last]}).findings.defects
+    assert [(one.expected, one.found) for one in found] == [(f"{len(SHOWN.leaves)} leaves", "1 leaves")]
+    changed = json.loads(last)
+    changed["time"] += 1
+    assert SHOWN.told({**members, "leaves": [*SHOWN.leaves[:-1], encode(changed).decode()]}) == [
+        ("INCOMPLETE", "a leaf that is shown is not the one that the chain names")
+    ]
+
+
+@pytest.mark.parametrize("lie", [{"seq": 7}, {"chain": b64u(NOBODY)}])
+def test_a_leaf_of_another_chain_or_place_ends_the_chain_though_the_log_links_it(lie: Json) -> None:
+    """The log's own key signed it: the map names a last leaf that says it is another's, or at another place."""
+    made = Shown()
+    world = World(3).open()
+    consent = world.grant()
+    last = max(at for at, entry in enumerate(world.entries) if b64u(chain_of(consent)).encode() in entry)
+    entry = json.loads(world.entries[last])
+    leaf = encode({**entry, **lie})
+    seq, _ = world.chains[chain_of(consent)]
+    digest = leaf_hash(leaf)
+    world.chains[chain_of(consent)] = (seq, digest)
+    made.world, made.chain = world, chain_of(consent)
+    made.pairs = {chain: (at + 1).to_bytes(8) + head for chain, (at, head) in world.chains.items()}
+    made.index = world.index_head()
+    made.leaves = [leaf.decode()]
+    assert made.told(made.members()) == [("BAD_CHAIN", "the chain has a gap or a repetition")]

@@ -1,0 +1,144 @@
+"""Proofs about trees at their edges: every small tree, the largest size, hashes of other lengths, paths cut short."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests.verifier.making import accepts, entries_of, refusal
+from verifier import merkle
+from verifier.errors import Code, Refuted
+from verifier.growth import Growth
+from verifier.merkle import EMPTY_ROOT, MAX_SIZE, hash_leaf, hash_node
+
+LEAVES = [hash_leaf(entry) for entry in entries_of(17)]
+HASH = LEAVES[0]
+
+
+def test_the_hashes_are_those_of_rfc_6962() -> None:
+    assert EMPTY_ROOT.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert hash_leaf(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    assert hash_node(hash_leaf(b""), hash_leaf(b"\0")).hex() == (
+        "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"
+    )
+
+
+def test_every_entry_of_every_small_tree_is_proved_at_its_index_only_and_by_its_whole_path() -> None:
+    growth = Growth()
+    for size in range(1, len(LEAVES) + 1):
+        growth.append(LEAVES[size - 1])
+        leaves, root = LEAVES[:size], growth.root()
+        assert merkle.root_of(leaves) == root
+        for index in range(size):
+            path = merkle.inclusion_path(index, leaves)
+            for claimed in range(-1, size + 2):
+                found = accepts(merkle.verify_inclusion, claimed, size, leaves[index], path, root)
+                assert found is (claimed == index)
+            for other in (path[:-1], [*path, HASH]):
+                if other != path:
+                    with refusal(Code.BAD_PROOF):
+                        merkle.inclusion_root(index, size, leaves[index], other)
+
+
+def test_a_root_is_no_entry_of_its_own_tree_and_no_end_of_a_path_that_is_cut_short() -> None:
+    """Without the length of the path, whoever knows a root could show it as an entry, or as what an older tree had."""
+    root = merkle.root_of(LEAVES)
+    with refusal(Code.BAD_PROOF):
+        merkle.inclusion_root(0, 17, root, [])
+    for old in range(1, 17):
+        with refusal(Code.BAD_PROOF):
+            merkle.consistency_roots(old, 17, [root])
+
+
+def test_all_small_trees_continue_each_other_and_no_other() -> None:
+    roots = [merkle.root_of(LEAVES[:size]) for size in range(18)]
+    for old, new in itertools.combinations_with_replacement(range(1, 18), 2):
+        path = merkle.consistency_path(old, LEAVES[:new])
+        merkle.verify_consistency(old, new, path, roots[old], roots[new])
+        for others in ((roots[old - 1], roots[new]), (roots[old], roots[new - 1])):
+            with refusal(Code.BAD_PROOF):
+                merkle.verify_consistency(old, new, path, *others)
+        for other in (path[:-1], path[1:], [*path, HASH]):
+            if other != path:
+                with refusal(Code.BAD_PROOF):
+                    merkle.verify_consistency(old, new, other, roots[old], roots[new])
+        seeded = [roots[old], *path] if old & (old - 1) == 0 else path
+        if old < new:
+            assert merkle.consistency_roots(old, new, seeded) == (roots[old], roots[new])
+            with refusal(Code.BAD_PROOF):
+                merkle.verify_consistency(new, old, path, roots[new], roots[old])
+        else:
+            with refusal(Code.BAD_PROOF):
+                merkle.consistency_roots(old, new, [roots[old]])
+
+
+def test_the_empty_tree_and_an_empty_path_show_no_growth() -> None:
+    root = merkle.root_of(LEAVES)
+    with pytest.raises(Refuted, match="not in order"):
+        merkle.verify_consistency(0, 17, [], EMPTY_ROOT, root)
+    with refusal(Code.BAD_PROOF):
+        merkle.consistency_roots(0, 17, [root])
+    with refusal(Code.BAD_PROOF):
+        merkle.consistency_roots(16, 17, [])
+
+
+def test_trees_have_at_most_2_63_minus_1_entries() -> None:
+    path = [HASH] * 63
+    for size in (2**63 - 1, 2**63):
+        large = size == 2**63
+        assert accepts(merkle.inclusion_root, 0, size, HASH, path) is not large
+        assert accepts(merkle.consistency_roots, 1, size, [HASH, *path]) is not large
+        assert accepts(merkle.verify_consistency, size, size, [], HASH, HASH) is not large
+        assert accepts(merkle.check_subtree, 0, 1, size) is not large
+    assert MAX_SIZE == 2**63 - 1
+    old, new = merkle.consistency_roots(1, MAX_SIZE, [HASH, *path])
+    merkle.verify_consistency(1, MAX_SIZE, path, old, new)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33, 64])
+def test_a_hash_of_another_length_is_refused_though_it_leads_to_the_root(length: int) -> None:
+    """Else bytes could move from one side of a node to the other, and one root would stand for two trees."""
+    odd = b"x" * length
+    for leaf, path in ((HASH, [odd]), (odd, [HASH])):
+        with pytest.raises(Refuted, match="32 bytes"):
+            merkle.verify_inclusion(0, 2, leaf, path, hash_node(leaf, path[0]))
+        with pytest.raises(Refuted, match="32 bytes"):
+            merkle.consistency_roots(1, 2, [leaf, *path])
+        with pytest.raises(Refuted, match="32 bytes"):
+            merkle.verify_consistency(1, 2, path, leaf, hash_node(leaf, path[0]))
+    with pytest.raises(Refuted, match="32 bytes"):
+        merkle.verify_consistency(2, 2, [], odd, odd)
+
+
+def test_a_subtree_is_aligned_to_its_own_width() -> None:
+    for start, end, size in itertools.product(range(-1, 10), range(-1, 10), range(-1, 10)):
+        width = next(width for width in (1, 2, 4, 8, 16) if width >= end - start)
+        valid = 0 <= start <= end <= size and start % width == 0
+        assert accepts(merkle.check_subtree, start, end, size) is valid, (start, end, size)
+
+
+def test_an_entry_is_proved_within_its_subtree_only() -> None:
+    part = LEAVES[4:7]
+    for index in range(2, 9):
+        inner = min(max(index - 4, 0), 2)
+        arguments = (4, 7, part[inner], merkle.inclusion_path(inner, part), merkle.root_of(part))
+        if index - 4 == inner:
+            merkle.verify_subtree_inclusion(index, *arguments)
+        else:
+            with pytest.raises(Refuted, match="within the subtree"):
+                merkle.verify_subtree_inclusion(index, *arguments)
+    crooked = LEAVES[1:3]
+    with pytest.raises(Refuted, match="not a valid subtree"):
+        merkle.verify_subtree_inclusion(1, 1, 3, crooked[0], [crooked[1]], merkle.root_of(crooked))
+
+
+def test_a_crooked_subtree_is_no_part_of_a_tree_and_an_empty_one_has_the_empty_root() -> None:
+    root = merkle.root_of(LEAVES)
+    merkle.verify_subtree_consistency(3, 3, 17, [], EMPTY_ROOT, root)
+    with pytest.raises(Refuted, match="must be empty"):
+        merkle.verify_subtree_consistency(3, 3, 17, [HASH], EMPTY_ROOT, root)
+    with pytest.raises(Refuted, match="old root"):
+        merkle.verify_subtree_consistency(3, 3, 17, [], HASH, root)
+    with pytest.raises(Refuted, match="not a valid subtree"):
+        merkle.verify_subtree_consistency(1, 3, 3, [LEAVES[0]], merkle.root_of(LEAVES[1:3]), root)
