@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import ledger.sequencer.loop
 from tests.bench.places import ROOT, new_log, site
 
 FEW: Final = 10
@@ -24,8 +25,6 @@ MANY: Final = 50
 
 def record(batches: int, size: int) -> None:
     """Prepare MANY batches, record some of them, and end at once."""
-    from ledger.sequencer.loop import _Waiting
-
     with site() as place:
         log = new_log(place, "sqlite", consents=20)
         log.settings = log.settings.model_copy(
@@ -33,7 +32,10 @@ def record(batches: int, size: int) -> None:
         )  # they come by the clock, which runs slowly here
         with log.node() as node:
             prepared = [
-                [_Waiting(log.crowd.access(size * number + at).prepare(node), lambda _: None) for at in range(size)]
+                [
+                    ledger.sequencer.loop._Waiting(log.crowd.access(size * number + at).prepare(node), lambda _: None)
+                    for at in range(size)
+                ]
                 for number in range(MANY)
             ]
             for batch in prepared[:batches]:
