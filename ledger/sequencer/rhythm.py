@@ -12,7 +12,8 @@ from ledger.clock import Clock
 from ledger.storage.chainmap import MapState
 
 PAUSE: Final = 3
-"""A map that has much to catch up with takes one turn, then leaves the log to its writers for so many times as long."""
+"""A map that has much to catch up with takes one turn, then leaves the log to its writers for so many times as long, or for one
+interval if that is less."""
 
 
 class Rhythm:

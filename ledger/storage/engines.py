@@ -215,7 +215,7 @@ def writer_engine(url: str) -> Engine:
     """An engine for the one connection that writes."""
     if make_url(url).get_backend_name() == "sqlite":
         engine = _sqlite(url, pool_size=1, max_overflow=2)
-        event.listen(engine, "begin", lambda connection: driver_of(connection).execute("BEGIN IMMEDIATE").close())
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
     # whoever writes tries again when a connection turns out to be dead: no need to ask before each batch
     return _postgres(url, pool_size=1, max_overflow=2, pool_pre_ping=False)
