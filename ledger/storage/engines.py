@@ -42,6 +42,9 @@ class Driver(Protocol):
     def move_head(self, connection: Connection, old_size: int, row: Row) -> int:
         """Store a checkpoint and move the head from `old_size`; rows moved. `row` is in the order of `lock_head`."""
 
+    def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
+        """`insert_entries`, then `move_head`, in as few round trips as the engine allows; rows moved."""
+
     def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
         """Rows (chain, seq, leaf_hash) of the last entry of each of these chains that has one."""
 
@@ -98,6 +101,10 @@ class SqliteDriver:
             (*row, old_size),
         ).rowcount
         return moved
+
+    def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
+        self.insert_entries(connection, rows)
+        return self.move_head(connection, old_size, head)
 
     def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
         for at in range(0, len(chains), 800):
@@ -158,7 +165,7 @@ class PostgresDriver:
     def insert_entries(self, connection: Connection, rows: Sequence[Row]) -> None:
         driver = driver_of(connection)
         if len(rows) <= FEW:  # a COPY takes two round trips
-            driver.execute(self._insert, [list(column) for column in zip(*rows, strict=True)]).close()
+            driver.execute(self._insert, [list(column) for column in zip(*rows, strict=True)])
             return
         with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
             copy.set_types(ENTRY_TYPES)
@@ -166,12 +173,24 @@ class PostgresDriver:
                 copy.write_row(row)
 
     def move_head(self, connection: Connection, old_size: int, row: Row) -> int:
-        sql = (
-            "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s "
-            "WHERE id = 1 AND size = %s RETURNING size, checkpoint) "
-            "INSERT INTO checkpoints (size, note) SELECT size, checkpoint FROM moved"
-        )
-        moved: int = driver_of(connection).execute(sql, (*row, old_size)).rowcount
+        moved: int = driver_of(connection).execute(self._move, (*row, old_size)).rowcount
+        return moved
+
+    _move = (
+        "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s "
+        "WHERE id = 1 AND size = %s RETURNING size, checkpoint) "
+        "INSERT INTO checkpoints (size, note) SELECT size, checkpoint FROM moved"
+    )
+
+    def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
+        if len(rows) > FEW:  # a COPY cannot be sent along with something else
+            self.insert_entries(connection, rows)
+            return self.move_head(connection, old_size, head)
+        driver = driver_of(connection)
+        with driver.pipeline():
+            self.insert_entries(connection, rows)
+            done = driver.execute(self._move, (*head, old_size))
+        moved: int = done.rowcount
         return moved
 
     def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:

@@ -155,13 +155,12 @@ class BatchTransaction:
         sealed = [entry.chain for entry in planned if entry.evidence is not None and entry.chain is not None]
         ciphers = self._keystore.ciphers({*sealed, *map(consent_chain, changed)})
         rows = [entry_row(entry, ciphers.get(entry.chain or b"")) for entry in planned]
-        self._driver.insert_entries(self.connection, rows)
         self._write_consents(planned, changed, ciphers)
         self._write_passkeys(plan)
         if full_tiles:
             self.connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
         row = (head.size, head.time, head.last_hash, head.edge, head.checkpoint)
-        if self._driver.move_head(self.connection, old_size, row) != 1:
+        if self._driver.write(self.connection, rows, old_size, row) != 1:
             raise Corrupt(f"the head moved away from size {old_size} under its own lock")
 
     def _write_consents(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -250,6 +251,19 @@ def test_only_the_canonical_base64url_is_accepted(text: str) -> None:
 def test_only_the_canonical_base64_is_accepted(text: str) -> None:
     with pytest.raises(BadEncoding):
         unb64(text)
+
+
+@given(st.text(st.sampled_from("AQgwEIMUYcksoz048-_+/=\n \0é"), max_size=12))
+def test_base64url_is_read_exactly_if_it_is_what_would_be_written(text: str) -> None:
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_")
+    except ValueError:
+        data = b""
+    if b64u(data) == text:
+        assert unb64u(text) == data
+    else:
+        with pytest.raises(BadEncoding):
+            unb64u(text)
 
 
 @given(st.integers(0, 10**19 - 1))

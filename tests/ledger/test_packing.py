@@ -50,6 +50,12 @@ def test_what_is_almost_a_statement_is_kept_as_it_is(text: str) -> None:
     assert unpack(pack(original)) == original
 
 
+def test_what_holds_a_mark_of_the_packed_form_is_kept_as_it_is() -> None:
+    for payload in (b"{}\x01", b"\x02\x03", b"{\x04}"):
+        original = evidence(statement(b'{"act":"access.request","v":1}'), statement(payload))
+        assert pack(original) == original
+
+
 def test_an_access_takes_less_than_half(sqlite_node: Node) -> None:
     recorded = sqlite_node.access(sqlite_node.grant())
     assert recorded.evidence is not None
