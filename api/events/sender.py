@@ -199,8 +199,8 @@ class EventSender:
                 for notice in notices
                 for party in notice.audience
             ]
-            if not self._store.advance(first, below, new, now):
-                return
+            if not self._store.advance(first, below, new, now) or below == size:
+                return  # what came meanwhile is for the next turn: a busy log has something new after each look
 
     def _sweep(self, now: int) -> None:
         """What nobody has acknowledged: after five minutes a person should know, after a week it ends."""
