@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from nacl.bindings import crypto_sign_open
@@ -37,9 +39,18 @@ def bare(count: int = 3_000) -> float:
     return (time.process_time() - begun) / count * 1e6
 
 
+def bare_at_once(jobs: int) -> float:
+    """The same in this many processes at once: cores that share a cache, or a core, are slower together than alone."""
+    if jobs == 1:
+        return bare()
+    with ProcessPoolExecutor(jobs) as pool:
+        return statistics.fmean(pool.map(bare, [6_000] * jobs))
+
+
 def measure(root: Path, jobs: int, level: str) -> None:
     """One audit in this process."""
-    before, spent, begun = bare(), _seconds(resource.RUSAGE_SELF), time.perf_counter()
+    before = bare_at_once(jobs)
+    spent, children, begun = _seconds(resource.RUSAGE_SELF), _seconds(resource.RUSAGE_CHILDREN), time.perf_counter()
     auditor = Auditor(
         open_archive(root / "bundle"),
         parse_trust((root / "policy").read_bytes()),
@@ -48,9 +59,9 @@ def measure(root: Path, jobs: int, level: str) -> None:
     audit = auditor.run()
     took, main = time.perf_counter() - begun, _seconds(resource.RUSAGE_SELF) - spent
     auditor.close()
-    workers = _seconds(resource.RUSAGE_CHILDREN)
+    workers = _seconds(resource.RUSAGE_CHILDREN) - children
     own, child = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    cost, known = 1e6 * (main + workers) / audit.size, (before + bare()) / 2
+    cost, known = 1e6 * (main + workers) / audit.size, (before + bare_at_once(jobs)) / 2
     print(
         f"{level:4} {audit.size:>9,} entries, jobs {jobs}: {audit.verdict}, {audit.size / took:,.0f} entries/s, CPU "
         f"{1e6 * main / audit.size:.1f} + {1e6 * workers / audit.size:.1f} us/entry; bare {known:.1f} us = "
