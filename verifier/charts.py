@@ -10,6 +10,8 @@ from verifier.messages import word
 from verifier.neutral import page
 
 MAX_COLUMNS = 120
+WIDEST = 40.0
+"""Of a column: a log of one day is no wall."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DAY = 2_932_896  # 9999-12-31
 
@@ -36,7 +38,7 @@ def timeline(title: str, days: Mapping[int, int], denials: Mapping[int, int], de
     if found is None:
         return ""
     first, last, totals, refused = found
-    most, width = max(totals), max(2.0, 400 / len(totals))
+    most, width = max(totals), min(WIDEST, max(2.0, 400 / len(totals)))
     parts = []
     for column, (total, deny) in enumerate(zip(totals, refused, strict=True)):
         x, height, low = column * width, 120 * total / most, 120 * deny / most
@@ -45,7 +47,9 @@ def timeline(title: str, days: Mapping[int, int], denials: Mapping[int, int], de
             f'height="{height:.1f}"/><rect class="deny" x="{x:.1f}" y="{124 - low:.1f}" '
             f'width="{width - 1:.1f}" height="{low:.1f}"/>'
         )
-    parts.append(f'<text x="0" y="142">{date(first)}</text><text x="400" y="142" text-anchor="end">{date(last)}</text>')
+    parts.append(f'<path class="base" d="M0 124.5H400"/><text x="0" y="142">{date(first)}</text>')
+    if last != first:
+        parts.append(f'<text x="{max(200.0, width * len(totals)):.0f}" y="142" text-anchor="end">{date(last)}</text>')
     told = f"{date(first)} – {date(last)}: {sum(totals)}; {denied} {sum(refused)}; ≤ {most}"
     return _figure(f"{title} (≤ {most:,}; {denied} {sum(refused):,})", 430, 150, "".join(parts), told)
 

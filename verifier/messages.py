@@ -6,7 +6,7 @@ import locale
 import os
 
 from verifier.chinese import COUNTED, SENTENCES
-from verifier.errors import ExitStatus
+from verifier.errors import ExitStatus, Place
 from verifier.reasons import FINDINGS, REASONS
 
 LANGUAGES = ("en", "zh")
@@ -142,6 +142,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "registered": ("registered", "已注册"),
     "suspended": ("suspended", "已暂停"),
     "removed": ("removed", "已移除"),
+    "at entry": ("entry {}", "条目 {}"),
+    "at line": ("line {}", "第 {} 行"),
+    "at field": ("field {}", "字段 {}"),
+    "input": ("input", "输入"),
 }
 
 
@@ -181,6 +185,26 @@ def reason_sentence(reason: str, language: str) -> str:
 def advice(code: str, language: str) -> str:
     """What a reader should do about it."""
     return ADVICE.get(code, ADVICE[""])[LANGUAGES.index(language)]
+
+
+def located(place: Place, language: str) -> str:
+    """Where a defect is; in English as `str(place)` says it."""
+    parts = []
+    if place.index is not None:
+        parts.append(word("at entry", language).format(place.index))
+    if place.file is not None:
+        parts.append(place.file if place.line is None else f"{place.file}:{place.line}")
+    elif place.line is not None:
+        parts.append(word("at line", language).format(place.line))
+    if place.field is not None:
+        parts.append(word("at field", language).format(place.field))
+    return ", ".join(parts) or word("input", language)
+
+
+def first_bad(index: int | None, language: str) -> str:
+    """Which entry is the first that a defect names, and up to where all is well."""
+    good = f"; {word('last_good', language)}: {index - 1}" if index else ""
+    return f"{word('first', language)}: {'–' if index is None else index}{good}"
 
 
 def sentence(text: str, language: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from verifier.charts import breakdowns, columns, date
 from verifier.errors import CannotCheck, Defect, ExitStatus
-from verifier.messages import advice, code_sentence, counted, sentence, verdict, word
+from verifier.messages import advice, code_sentence, counted, first_bad, located, sentence, verdict, word
 from verifier.neutral import neutral
 from verifier.parties import delegate_words, key_words
 from verifier.result import Result
@@ -178,9 +178,7 @@ def _verdict(sheet: _Sheet, result: Result, language: str) -> None:
         sheet.line(code, 10, colour)
     sheet.line(result.reason if result.code is None else code_sentence(code, language), 10)
     if found.count:
-        first = "–" if found.first_bad is None else str(found.first_bad)
-        good = f"; {word('last_good', language)}: {found.first_bad - 1}" if found.first_bad else ""
-        sheet.line(f"{word('first', language)}: {first}{good}", 10)
+        sheet.line(first_bad(found.first_bad, language), 10)
         sheet.line(f"{word('advice', language)}: {advice(code, language)}", 10)
     paper.set_left_margin(18)
     paper.set_draw_color(*colour)
@@ -200,7 +198,13 @@ def _defects(sheet: _Sheet, title: str, defects: Sequence[Defect], count: int, l
         return
     sheet.heading(f"{title}: {count:,}")
     rows = [
-        (str(defect.place), str(defect.code), sentence(defect.sentence, language), defect.expected, defect.found)
+        (
+            located(defect.place, language),
+            str(defect.code),
+            sentence(defect.sentence, language),
+            defect.expected,
+            defect.found,
+        )
         for defect in sorted(defects, key=lambda d: (d.place.index is None, d.place.index or 0))[:MAX_DEFECTS]
     ]
     sheet.table(

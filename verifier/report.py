@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from verifier.charts import bars, breakdowns, timeline
 from verifier.errors import Defect
-from verifier.messages import advice, code_sentence, counted, sentence, verdict, word
+from verifier.messages import advice, code_sentence, counted, first_bad, located, sentence, verdict, word
 from verifier.neutral import page
 from verifier.parties import delegate_words, key_words
 from verifier.result import Result
@@ -28,7 +28,10 @@ thead~tbody td:nth-child(1){overflow-wrap:break-word;max-width:16em}thead~tbody 
 td.n{text-align:right;font-variant-numeric:tabular-nums}
 code{font:.85em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}.soft{color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1rem}figure{margin:0}
-svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:12px}svg .bar{fill:var(--bar)}svg .deny{fill:var(--bad)}
+svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:12px}svg .bar{fill:var(--bar)}svg .deny{fill:var(--bad)}svg .base{stroke:var(--line)}
+@media screen and (max-width:40rem){thead{display:none}tr[role]{display:block;padding:.4rem 0;border-bottom:1px solid var(--line)}
+td[data-name]{display:grid;grid-template-columns:7rem 1fr;gap:.5rem;padding:.1rem 0;border:0;max-width:none!important;white-space:normal!important}
+td[data-name]::before{content:attr(data-name);color:var(--soft)}}
 @media print{body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}tr,figure{break-inside:avoid}
 :root{--ink:#000;--paper:#fff;--soft:#444;--line:#bbb;--bar:#2f6fb0;--bad:#b3261e;--good:#17693a;--warn:#8a5a00}}
 """
@@ -51,8 +54,7 @@ def render(result: Result, language: str) -> str:
         f"<code>{page(code)}</code><p>{told}</p>",
     ]
     if found.count:
-        first = "–" if found.first_bad is None else str(found.first_bad)
-        parts.append(f"<p>{page(word('first', language))}: <b>{first}</b></p>")
+        parts.append(f"<p><b>{page(first_bad(found.first_bad, language))}</b></p>")
         parts.append(f"<p>{page(word('advice', language))}: {page(advice(code, language))}</p>")
     parts += ["</section>", _pairs(result.facts)]
     if result.lines:
@@ -100,35 +102,47 @@ def _defects(title: str, defects: list[Defect], count: int, language: str) -> li
     if not count:
         return []
     names = [word(name, language) for name in ("place", "code", "what", "expected", "found")]
-    rows = "".join(
-        "<tr>"
+    rows = [
+        [
+            page(cell)
+            for cell in (
+                located(defect.place, language), defect.code, sentence(defect.sentence, language), defect.expected,
+                defect.found,
+            )
+        ]
+        for defect in sorted(defects, key=lambda d: (d.place.index is None, d.place.index or 0))[:MAX_ROWS]
+    ]  # fmt: skip
+    more = f'<p class="soft">… {count - MAX_ROWS:,} {page(word("more", language))}</p>' if count > MAX_ROWS else ""
+    return [f"<h2>{page(title)}: {count:,}</h2>{_table(names, rows)}{more}"]
+
+
+def _table(names: list[str], rows: list[list[str]]) -> str:
+    """Rows of cells that are HTML already. On a narrow screen each row is a block, whose cells say what they are."""
+    head = "".join(f'<th role="columnheader" scope="col">{page(name)}</th>' for name in names)
+    body = "".join(
+        '<tr role="row">'
         + "".join(
-            f"<td>{page(cell)}</td>"
-            for cell in (defect.place, defect.code, sentence(defect.sentence, language), defect.expected, defect.found)
+            f'<td role="cell" data-name="{page(name)}"><div>{cell}</div></td>'
+            for name, cell in zip(names, row, strict=True)
         )
         + "</tr>"
-        for defect in sorted(defects, key=lambda d: (d.place.index is None, d.place.index or 0))[:MAX_ROWS]
+        for row in rows
     )
-    head = "".join(f'<th scope="col">{page(name)}</th>' for name in names)
-    more = f'<p class="soft">… {count - MAX_ROWS:,} {page(word("more", language))}</p>' if count > MAX_ROWS else ""
-    return [
-        f"<h2>{page(title)}: {count:,}</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
-    ]
+    return f'<table role="table"><thead><tr role="row">{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _parties(result: Result, language: str) -> list[str]:
     if not result.parties:
         return []
-    head = "".join(f'<th scope="col">{page(word(name, language))}</th>' for name in _PARTY_COLUMNS)
     rows = []
     for party in result.parties:
         keys = "<br>".join(map(page, key_words(party, language)))
-        delegates = "<br>".join(map(page, delegate_words(party)))
+        delegates = "<br>".join(map(page, delegate_words(party))) or "–"
         about = f"{page(party.name)}<br><code>{page(party.id)}</code>"
         standing = f"{page(', '.join(party.roles))}<br>{page(word(party.standing, language))}"
-        rows.append(f"<tr><td>{about}</td><td>{standing}</td><td>{keys}</td><td>{delegates}</td></tr>")
-    title = f"<h2>{page(word('parties', language))}</h2>"
-    return [f"{title}<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"]
+        rows.append([about, standing, keys, delegates])
+    names = [word(name, language) for name in _PARTY_COLUMNS]
+    return [f"<h2>{page(word('parties', language))}</h2>{_table(names, rows)}"]
 
 
 def _charts(result: Result, language: str) -> list[str]:

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TextIO
 
 from verifier.errors import Defect, ExitStatus
-from verifier.messages import advice, code_sentence, counted, sentence, verdict, word
+from verifier.messages import advice, code_sentence, counted, first_bad, located, sentence, verdict, word
 from verifier.neutral import neutral
 from verifier.result import Result
 
@@ -37,7 +37,7 @@ def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
     yield f"\x1b[1;{_COLOURS[status]}m{head}\x1b[0m{code}" if colour else f"[{head}]{code}"
     yield "  " + (neutral(result.reason) if result.code is None else code_sentence(result.code, language))
     if found.count:
-        yield "  " + _first(result, language)
+        yield "  " + first_bad(result.findings.first_bad, language)
     for name, value in result.facts:
         yield f"  {name + ':':<18} {neutral(value)}"
     yield from _counts(result, language)
@@ -53,14 +53,6 @@ def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
     if result.lines:
         yield ""
         yield from (neutral(line) for line in result.lines)
-
-
-def _first(result: Result, language: str) -> str:
-    first = result.findings.first_bad
-    if first is None:
-        return f"{word('first', language)}: –"
-    good = f"; {word('last_good', language)}: {first - 1}" if first else ""
-    return f"{word('first', language)}: {first}{good}"
 
 
 def _counts(result: Result, language: str) -> Iterator[str]:
@@ -80,7 +72,7 @@ def _grouped(defects: list[Defect], counts: dict[str, int], language: str) -> It
         yield f"  {code} ({counts[code]}): {code_sentence(code, language)}"
         members = list(group)
         for defect in members[:SHOWN]:
-            yield f"    • {neutral(str(defect.place))}: {neutral(sentence(defect.sentence, language))}"
+            yield f"    • {neutral(located(defect.place, language))}: {neutral(sentence(defect.sentence, language))}"
             if defect.expected or defect.found:
                 yield (
                     f"      {word('expected', language)} {neutral(defect.expected) or '–'}; "
