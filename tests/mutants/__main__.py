@@ -57,7 +57,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "ct": (_TILES, _NOTES, _OFFICIAL),
     "passkey": (_STATEMENTS,),
     "statement": ("test_members.py", _STATEMENTS, _PARSERS, _BUNDLES),
-    "pack": ("test_pack_bounds.py", _PACKS),
+    "pack": ("test_pack_bounds.py", "test_pack_records.py", _PACKS),
     "growth": (_TILES, _LOGS),
     "log": ("test_following.py", _LOGS),
     "decisions": _RULES,

@@ -90,6 +90,9 @@ def test_r_and_s_are_within_1_and_n_minus_1() -> None:
     for r, s in ((0, 1), (1, 0), (p256.N, 1), (1, p256.N)):
         with refusal(Code.BAD_SIGNATURE):
             p256.split(r.to_bytes(32) + s.to_bytes(32))
+    for length in (31, 33):  # the same numbers, spelled shorter and longer
+        with refusal(Code.BAD_SIGNATURE):
+            p256.split((1).to_bytes(32) + (1).to_bytes(length))
 
 
 def test_a_signature_that_leads_to_infinity_is_refused() -> None:
@@ -111,6 +114,27 @@ def test_a_signature_whose_two_summands_are_one_point_is_doubled() -> None:
     key = P256Key(*public(ec.derive_private_key(secret, ec.SECP256R1())))
     assert verdict(key, b"m", r.to_bytes(32) + e.to_bytes(32))
     assert not verdict(key, b"m", r.to_bytes(32) + (e - 1).to_bytes(32))
+
+
+def test_a_signature_whose_summands_have_opposite_y_but_are_not_opposite_points_verifies() -> None:
+    """A line through y meets the curve in up to three points: u1 G and u2 Q may have y and -y, and another x each."""
+    message, k = b"m", 0
+    e, x, y, other = int.from_bytes(hashlib.sha256(message).digest()), 0, 0, 0
+    while not other:  # x, other and -x-other are the roots of X^3 - 3X + B = y^2, if they are in the field
+        k += 1
+        point = p256._multiply(k, p256.BASE)
+        assert point is not None
+        (x, y), square = point, (12 - 3 * point[0] ** 2) % p256.P
+        root = pow(square, (p256.P + 1) // 4, p256.P)
+        other = (root - x) * pow(2, -1, p256.P) % p256.P if root * root % p256.P == square else 0
+    second = (other, p256.P - y)
+    p256.check_point(*second)
+    slope = (second[1] - y) * pow(other - x, -1, p256.P)
+    r = (slope * slope - x - other) % p256.P % p256.N
+    w = k * pow(e, -1, p256.N) % p256.N
+    q = p256._multiply(pow(r * w, -1, p256.N), second)
+    assert q is not None
+    assert verdict(P256Key(*q), message, r.to_bytes(32) + pow(w, -1, p256.N).to_bytes(32))
 
 
 def der(*numbers: bytes, more: bytes = b"", tag: int = 0x30) -> bytes:
@@ -152,6 +176,8 @@ def test_der_is_read_from_8_to_72_bytes() -> None:
         bytes.fromhex("3006020101030101"),
         bytes.fromhex("30050201010201"),
         bytes.fromhex("300402010102"),
+        bytes.fromhex("3005020101020101"),  # two right integers, and a length that is not theirs
+        bytes.fromhex("3007020101020101"),
     ],
 )
 def test_any_other_der_is_a_bad_signature(data: bytes) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.verifier.forge import ORIGIN, b64u, encode
 from tests.verifier.making import accepts, refusal
 from tests.verifier.packing import commitment_of, item_hash, path_of, rows_of
-from verifier.errors import Code, Refuted
+from verifier.errors import CannotCheck, Code, Refuted
 from verifier.pack import PackHead, PackItem, hash_item, parse_head, parse_item, sides_of, verify_item
 
 
@@ -64,6 +64,9 @@ def test_the_head_of_a_pack_is_bounded(good: dict[str, Any], bad: dict[str, Any]
         ({"path": [{"right": "ff" * 32}]}, {"path": [{"middle": "ff" * 32}]}),
         ({}, {"path": [{"left": 1}]}),
         ({}, {"path": ["left"]}),
+        ({}, {"path": ["l"]}),
+        ({}, {"path": 7}),
+        ({}, {"path": {"left": "00" * 32}}),
         ({}, {"path": [{"left": "00" * 31}]}),
         ({"position": 2**32 - 2}, {"position": 2**32 - 1}),
         ({}, {"position": -1}),
@@ -76,6 +79,11 @@ def test_an_item_of_a_pack_is_bounded(good: dict[str, Any], bad: dict[str, Any])
     parse_item(item(**good))
     with refusal(Code.BAD_ENCODING):
         parse_item(item(**bad))
+
+
+def test_a_format_that_is_not_known_is_not_judged() -> None:
+    with pytest.raises(CannotCheck):
+        parse_head(head(format="x" * 64))
 
 
 def test_a_head_has_at_most_4_096_bytes() -> None:
