@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-KNOWN_RULESETS = (1, 2)
-
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -73,3 +71,4 @@ CATALOGUES: dict[int, Catalogue] = {
         {3: ("provision", "sensitive")},
     ),
 }
+KNOWN_RULESETS = tuple(CATALOGUES)

@@ -14,7 +14,7 @@ from verifier.crypto.backend import Backend
 from verifier.encoding import Object, check_members, decode_json, get_bytes, get_integer, get_text, get_texts
 from verifier.errors import Code, Defect, Place, Refuted, refuted
 from verifier.findings import Findings
-from verifier.leaf import Leaf, parse_leaf, raw_of
+from verifier.leaf import Leaf, parse_leaf, raw_of, text_of
 from verifier.patricia import EMPTY, verify_absent, verify_present
 from verifier.policy import PolicyHead
 from verifier.receipt import check_receipt
@@ -73,8 +73,7 @@ def _check_map(members: Object, found: Complete, head: Leaf) -> None:
             expected=head.number,
             found=head.map_size,
         )
-    root, text = raw_of(head.map_root), members["map_proof"]
-    proof = b"" if text == "" else get_bytes(members, "map_proof", 1, MAX_PROOF_BYTES)
+    root, proof = raw_of(head.map_root), get_bytes(members, "map_proof", 0, MAX_PROOF_BYTES)
     if found.count:
         value = found.count.to_bytes(8) + get_bytes(members, "last", 32)
         verify_present(root, found.chain, value, proof)
@@ -99,7 +98,7 @@ def _check_leaves(members: Object, found: Complete, shown: Iterable[bytes]) -> N
         except Refuted as refusal:
             found.findings.refuse(refusal)
             return
-        if (leaf.seq, raw_of(leaf.chain) if leaf.chain else b"") != (seq, found.chain):
+        if (leaf.seq, leaf.chain) != (seq, text_of(found.chain)):
             found.findings.add(
                 Defect(
                     Code.BAD_CHAIN, "the chain has a gap or a repetition", Place(leaf.number), str(seq), str(leaf.seq)
@@ -135,4 +134,4 @@ def _is_of(data: bytes, chain: bytes, seq: int) -> bool:
         leaf = parse_leaf(data)
     except Refuted:
         return False
-    return bool(leaf.chain) and raw_of(leaf.chain) == chain and leaf.seq == seq
+    return leaf.chain == text_of(chain) and leaf.seq == seq

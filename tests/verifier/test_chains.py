@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,16 +21,21 @@ Json = dict[str, Any]
 class Shown:
     """A log with one consent and an index-head, and the completeness file of that consent."""
 
-    def __init__(self, **head: Any) -> None:
-        """`head`: what the log lies about in its index-head."""
+    def __init__(
+        self, make: Callable[[World], str] = World.grant, last: Callable[[bytes], bytes] = bytes, **head: Any
+    ) -> None:
+        """`make`: the consent. `last`: its last leaf as the log's map has it. `head`: what the log lies about in its
+        index-head."""
         self.world = World(3).open()
-        self.consent = self.world.grant()
-        self.chain = chain_of(self.consent)
+        self.chain = chain_of(make(self.world))
+        leaves = [entry for entry in self.world.entries if b64u(self.chain).encode() in entry]
+        leaves[-1] = last(leaves[-1])
+        self.leaves = [leaf.decode() for leaf in leaves]
+        self.world.chains[self.chain] = len(leaves) - 1, leaf_hash(leaves[-1])
         self.pairs = {chain: (seq + 1).to_bytes(8) + last for chain, (seq, last) in self.world.chains.items()}
         self.world.bend = lambda leaf: leaf.update(head) if leaf["kind"] == "index-head" else None
         self.index = self.world.index_head()
         self.world.bend = None
-        self.leaves = [entry.decode() for entry in self.world.entries if b64u(self.chain).encode() in entry]
 
     def members(self, chain: bytes | None = None) -> Json:
         """Of the consent's chain, or of one that the log does not have."""
@@ -151,20 +157,56 @@ def test_missing_leaves_are_told_from_leaves_that_contradict() -> None:
     ]
 
 
-@pytest.mark.parametrize("lie", [{"seq": 7}, {"chain": b64u(NOBODY)}])
-def test_a_leaf_of_another_chain_or_place_ends_the_chain_though_the_log_links_it(lie: Json) -> None:
-    """The log's own key signed it: the map names a last leaf that says it is another's, or at another place."""
-    made = Shown()
-    world = World(3).open()
-    consent = world.grant()
-    last = max(at for at, entry in enumerate(world.entries) if b64u(chain_of(consent)).encode() in entry)
-    entry = json.loads(world.entries[last])
-    leaf = encode({**entry, **lie})
-    seq, _ = world.chains[chain_of(consent)]
-    digest = leaf_hash(leaf)
-    world.chains[chain_of(consent)] = (seq, digest)
-    made.world, made.chain = world, chain_of(consent)
-    made.pairs = {chain: (at + 1).to_bytes(8) + head for chain, (at, head) in world.chains.items()}
-    made.index = world.index_head()
-    made.leaves = [leaf.decode()]
-    assert made.told(made.members()) == [("BAD_CHAIN", "the chain has a gap or a repetition")]
+def test_what_says_nothing_of_the_missing_leaf_is_no_contradiction() -> None:
+    """A leaf of another chain with the same number, one of no chain, and what is no leaf at all."""
+    members, world = SHOWN.members(), SHOWN.world
+    another = next(
+        entry for entry in world.entries if '"seq":0' in entry.decode() and entry.decode() not in SHOWN.leaves
+    )
+    for beside in (another, world.entries[SHOWN.index], b"not a leaf"):
+        assert SHOWN.told({**members, "leaves": SHOWN.leaves[1:]}, beside) == [
+            ("INCOMPLETE", "leaves of the chain are not shown: give their receipts too")
+        ]
+
+
+def test_a_chain_of_one_leaf_has_a_last_one() -> None:
+    made = Shown(World.request)
+    members = made.members()
+    found = made.check(members)
+    assert (found.findings.defects, found.count, [*found.leaves]) == ([], 1, [0])
+    del members["last"]
+    with refusal(Code.BAD_ENCODING):
+        made.check(members)
+
+
+def test_below_an_index_head_that_is_refused_nothing_counts_as_checked() -> None:
+    members, receipt = SHOWN.members(), SHOWN.world.receipt(SHOWN.index)
+    earlier = SHOWN.world.receipt(SHOWN.index - 1)["proof"]
+    for wrong, code in (({"proof": earlier}, Code.BAD_PROOF), ({"leaf": "not a leaf"}, Code.BAD_ENCODING)):
+        found = SHOWN.check({**members, "index_head": json.dumps(receipt | wrong)})
+        assert code in {one.code for one in found.findings.defects}
+        assert (found.leaves, found.findings.checked["map proofs"]) == ({}, 0)
+
+
+def changed(**members: Any) -> Callable[[bytes], bytes]:
+    return lambda leaf: encode(json.loads(leaf) | members)
+
+
+@pytest.mark.parametrize(
+    ("make", "last", "told"),
+    [
+        (World.grant, changed(seq=7), "the chain has a gap or a repetition"),
+        (World.grant, changed(chain=b64u(NOBODY)), "the chain has a gap or a repetition"),
+        (World.request, lambda _: SHOWN.world.entries[SHOWN.index], "the chain has a gap or a repetition"),
+        (World.grant, lambda _: b"not a leaf", "not JSON"),
+    ],
+)
+def test_what_is_no_leaf_of_this_chain_and_place_ends_the_chain_though_the_log_links_it(
+    make: Callable[[World], str], last: Callable[[bytes], bytes], told: str
+) -> None:
+    """The log's own key signed it: the map names a last leaf that says it is another's, or at another place, or nothing."""
+    made = Shown(make, last)
+    found = made.check(made.members())
+    code = Code.BAD_ENCODING if told == "not JSON" else Code.BAD_CHAIN
+    assert [(one.code, one.sentence) for one in found.findings.defects] == [(code, told)]
+    assert found.leaves == {}

@@ -86,6 +86,12 @@ def facts(shown: dict[str, Any], **place: Any) -> Facts:
     return found.facts
 
 
+def place_of(shown: dict[str, Any]) -> str:
+    """The member that its one defect names."""
+    [(_, _, field, _, _)] = read(shown).defects
+    return field
+
+
 def refused(code: Code, shown: dict[str, Any], **place: Any) -> None:
     """Nothing of it may count."""
     found = read(shown, **place)
@@ -315,6 +321,12 @@ def test_a_line_opens_the_commitment_of_its_leaf() -> None:
             assert found.facts is None
             assert [row[0] for row in found.defects] == [str(code)]
         world.evidence[index] = body, opening
+
+
+def test_a_refusal_names_the_member_that_is_wrong_if_it_is_one() -> None:
+    assert place_of(REVOKED | {"act": "consent.pause"}) == "act"
+    assert place_of(REVOKED | {"statements": [], "v": 2}) == "v"
+    assert place_of(REVOKED | {"more": 1}) == ""  # that of none
 
 
 # --- batches --------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,6 +73,15 @@ def test_an_enrolled_passkey_confirms_an_authorisation(places: dict[str, list[st
 def test_a_place_that_the_auditor_does_not_trust_is_refused(places: dict[str, list[str]]) -> None:
     with refusal(Code.CONSENT_INVALID):
         confirm(enrolled(MADE, **places))
+
+
+@pytest.mark.parametrize("places", [{}, {"origins": [ORIGIN, "https://evil.example"]}])
+def test_a_gesture_made_elsewhere_is_refused_whatever_the_auditor_trusts(places: dict[str, list[str]]) -> None:
+    """The passkey's own signature over another site's page: who trusts no places in particular is not fooled by it."""
+    made = assertion(signed=AGREED, client={"origin": "https://evil.example"})
+    with pytest.raises(Refuted, match="does not belong to the passkey's place") as caught:
+        confirm(enrolled(MADE, **places), replace(made, origin="https://evil.example"))
+    assert (caught.value.defect.code, caught.value.defect.place.field) == (Code.CONSENT_INVALID, "assertion.origin")
 
 
 @pytest.mark.parametrize(
@@ -165,6 +175,8 @@ def test_a_credential_is_enrolled_once_and_ended_in_its_own_chain() -> None:
         ("https://bank.example@evil.example", "bank.example", False),
         ("https://[bank.example", "bank.example", False),
         ("bank.example", "bank.example", False),
+        ("https://", "bank.example", False),
+        ("https:bank.example", "bank.example", False),
         ("", "bank.example", False),
     ],
 )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.verifier import later_cases
-from tests.verifier.forge import HOLDER, PROVIDER, RECIPIENT, write
+from tests.verifier.forge import HOLDER, PROVIDER, RECIPIENT, Signer, write
+from tests.verifier.states import operator, registry
 from verifier.cli import main
+from verifier.parties import key_words, parties
 
 
 def test_the_report_and_the_lines_name_every_key_and_every_delegation_in_force(
@@ -32,3 +35,25 @@ def test_the_report_and_the_lines_name_every_key_and_every_delegation_in_force(
     for party in told.values():
         assert all(key["kid"] in shown for key in party["keys"])
     assert "consent.authorise, subject.consent" in shown
+
+
+def test_each_participant_has_its_own_keys_with_the_entries_that_made_and_ended_them() -> None:
+    def key(participant: str, kid: str) -> dict[str, Any]:
+        jwk = Signer(kid, participant).jwk
+        return operator("key.added", participant=participant, kid=kid, alg="EdDSA", use="statement", jwk=jwk)
+
+    documents = (
+        key(HOLDER, "older"),
+        key(RECIPIENT, "another"),
+        operator("key.revoked", participant=HOLDER, kid="older", reason="lost"),
+        key(HOLDER, "newer"),
+    )
+    known = registry(*documents)
+    first = len(known.history) - len(documents)
+    told = {party.id: key_words(party, "en") for party in parties(known)}
+    assert told[HOLDER] == [
+        f"older (EdDSA, statement), since entry {first}, until entry {first + 2}",
+        f"newer (EdDSA, statement), since entry {first + 3}",
+    ]
+    assert told[RECIPIENT] == [f"another (EdDSA, statement), since entry {first + 1}"]
+    assert [keys for who, keys in told.items() if who not in {HOLDER, RECIPIENT}] == [[], []]
