@@ -65,7 +65,7 @@ def split_entries(data: bytes, limit: int = WIDTH) -> list[bytes]:
     while at < end:
         start = at + 2
         at = start + int.from_bytes(data[start - 2 : start])
-        if start > end or at > end or len(entries) == limit:
+        if at > end or len(entries) == limit:
             raise refuted(Code.BAD_ENCODING, "an entry bundle ends within an entry or has too many", found=len(entries))
         entries.append(data[start:at])
     return entries

@@ -62,6 +62,19 @@ def test_what_is_off_the_curve_is_told_as_such() -> None:
     assert 10 < off < 30  # half of all y
 
 
+def test_a_key_that_is_registered_is_no_point_of_small_order_in_any_spelling() -> None:
+    """The neutral point passes the test of its order, and so may an unreduced spelling."""
+    prime = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")  # RFC 8032, 7.1
+    ed25519.check_registered_key(prime)
+    for y in (0, 1, ed25519.P - 1, *range(ed25519.P, 2**255)):
+        for sign in (0, 1):
+            with refusal(Code.BAD_SIGNATURE):
+                ed25519.check_registered_key((y | sign << 255).to_bytes(32, "little"))
+    for key in (prime[:31], prime + b"\0", b""):
+        with refusal(Code.BAD_SIGNATURE):
+            ed25519.check_registered_key(key)
+
+
 # --- P-256 ----------------------------------------------------------------------------------------------------
 
 Y0 = pow(p256.B, (p256.P + 1) // 4, p256.P)

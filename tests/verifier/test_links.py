@@ -123,6 +123,16 @@ def test_one_member_that_breaks_the_order_is_named_once(code: Code, at: int, cha
     assert [row[2] for row in follows] in ([], ["seq"])
 
 
+@pytest.mark.parametrize("shift", [1, 2])
+def test_a_log_that_is_shifted_from_its_first_leaf_on_says_so_there(shift: int) -> None:
+    made = World(5)
+    made.bend = lambda leaf: leaf.update(index=leaf["index"] + shift)
+    made.open()
+    assert [row for row in told(walked(made.entries, made.hashes)) if row[2] == "index"] == [
+        (Code.BAD_CHAIN, 0, "index")
+    ]
+
+
 def test_a_log_whose_rest_is_numbered_otherwise_is_told_so_once() -> None:
     for shift in (1, -1, 2):
         made = bent(12, upto=99, index=shift)

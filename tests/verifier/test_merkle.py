@@ -142,3 +142,41 @@ def test_a_crooked_subtree_is_no_part_of_a_tree_and_an_empty_one_has_the_empty_r
         merkle.verify_subtree_consistency(3, 3, 17, [], HASH, root)
     with pytest.raises(Refuted, match="not a valid subtree"):
         merkle.verify_subtree_consistency(1, 3, 3, [LEAVES[0]], merkle.root_of(LEAVES[1:3]), root)
+
+
+def subtrees(size: int) -> list[tuple[int, int]]:
+    """All [start, end) of a tree of this size that are not empty and aligned to their own width."""
+    return [
+        (start, end)
+        for start, end in itertools.combinations(range(size + 1), 2)
+        if start % next(width for width in (1, 2, 4, 8, 16, 32) if width >= end - start) == 0
+    ]
+
+
+@pytest.mark.parametrize("size", range(1, 14))
+def test_every_subtree_of_a_small_tree_is_part_of_it_by_its_whole_proof_and_no_other(size: int) -> None:
+    leaves = LEAVES[:size]
+    root = merkle.root_of(leaves)
+    for start, end in subtrees(size):
+        part, path = merkle.root_of(leaves[start:end]), merkle.subtree_path(start, end, leaves)
+        merkle.verify_subtree_consistency(start, end, size, path, part, root)
+        for others in ((HASH[::-1], root), (part, HASH[::-1])):
+            with refusal(Code.BAD_PROOF):
+                merkle.verify_subtree_consistency(start, end, size, path, *others)
+        for other in (path[:-1], path[1:], [], [*path, HASH]):
+            if other != path:
+                with refusal(Code.BAD_PROOF):
+                    merkle.verify_subtree_consistency(start, end, size, other, part, root)
+        for first, last in subtrees(size):
+            if merkle.root_of(leaves[first:last]) != part:
+                assert not accepts(merkle.verify_subtree_consistency, first, last, size, path, part, root)
+
+
+def test_an_entry_of_a_subtree_leads_to_the_root_of_that_subtree() -> None:
+    for start, end in subtrees(13):
+        part = LEAVES[start:end]
+        for index in range(start, end):
+            path = merkle.inclusion_path(index - start, part)
+            merkle.verify_subtree_inclusion(index, start, end, LEAVES[index], path, merkle.root_of(part))
+            with pytest.raises(Refuted, match="does not lead to the root"):
+                merkle.verify_subtree_inclusion(index, start, end, LEAVES[index], path, HASH[::-1])

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.verifier.making import Signer, entries_of, put, refusal, write_log
-from verifier import ct, merkle, patricia
-from verifier.errors import Code, Refuted
+from verifier import ct, merkle, patricia, tiles
+from verifier.errors import Code, NotFound, Refuted
 from verifier.growth import Growth
 from verifier.source import Directory
 from verifier.tiles import (
@@ -93,6 +93,7 @@ def test_what_can_still_be_read_of_a_damaged_bundle_ends_at_the_first_entry_of_a
     assert leading_entries(data, known[:2]) == entries[:2]
     assert leading_entries(data, [known[0], known[2], known[1]]) == entries[:1]
     assert leading_entries(data[:-1], known) == entries[:2]
+    assert leading_entries(data.replace(b"one", b"two"), known) == entries[:1]  # and not what stands behind it
     assert leading_entries(b"", [merkle.hash_leaf(b"")]) == []
     assert leading_entries(b"\0", [merkle.hash_leaf(b"")]) == []
     assert leading_entries(b"\0\2x", [merkle.hash_leaf(b"x")]) == []
@@ -102,9 +103,67 @@ def test_tile_paths_reach_to_level_63_number_2_63_minus_1_and_60_characters() ->
     for level, n, width in ((63, 2**63 - 1, 256), ("entries", 2**63 - 1, 255), (0, 0, 1)):
         path = tile_path(level, n, width)
         assert parse_tile_path(path) == (level, n, width)
-    for path in (tile_path(64, 0), tile_path(0, 2**63), tile_path(0, 0, 255).replace("255", "256")):
+    others = (tile_path(0, 0, 255).replace("255", other) for other in ("0", "000", "256", "257", "999"))
+    for path in (tile_path(64, 0), tile_path(0, 2**63), *others, f"tile/0/{'x001/' * 2_000}001"):
         with refusal(Code.BAD_ENCODING):
             parse_tile_path(path)
+
+
+@pytest.mark.parametrize("size", [1, 256, 300])
+def test_a_reader_opens_only_on_tiles_that_give_the_root(size: int, tmp_path: Path) -> None:
+    reader = reader_of(tmp_path, entries_of(size))
+    for other in (bytes(32), merkle.hash_node(reader.root, reader.root), merkle.EMPTY_ROOT):
+        with pytest.raises(Refuted) as caught:
+            TileReader(Directory(tmp_path), size, other)
+        assert caught.value.defect.code is Code.BAD_PROOF
+    with refusal(Code.BAD_PROOF):
+        TileReader(Directory(tmp_path), 0, reader.root)
+    assert TileReader(Directory(tmp_path), 0, merkle.EMPTY_ROOT).edge == {}
+
+
+def test_a_full_tile_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+    reader = reader_of(tmp_path, entries_of(600))
+    (tmp_path / "tile/0/001").unlink()
+    with pytest.raises(NotFound, match="tile/0/001"):
+        reader.tile(0, 1)
+
+
+class Counted:
+    """A directory's files, and what was asked for of them."""
+
+    def __init__(self, root: Path) -> None:
+        self._files, self.name = Directory(root), str(root)
+        self.asked: list[str] = []
+
+    def read(self, path: str, limit: int) -> bytes:
+        self.asked.append(path)
+        return self._files.read(path, limit)
+
+
+def test_the_tiles_used_last_are_kept_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "CACHED_TILES", 2)
+    entries = entries_of(5 * 256)
+    write_log(tmp_path, LOG, entries)
+    source = Counted(tmp_path)
+    reader = TileReader(source, len(entries), merkle.root_of([merkle.hash_leaf(entry) for entry in entries]))
+    source.asked.clear()
+    for n in (0, 1, 0, 2, 0, 1, 2, 2):
+        reader.tile(0, n)
+    assert source.asked == [tile_path(0, n) for n in (0, 1, 2, 1, 2)]
+
+
+@pytest.mark.parametrize(("more", "told"), [(0, "more than 1 entries"), (1, "the file is too long")])
+def test_a_data_tile_of_a_ct_log_has_at_most_64_mib(more: int, told: str, tmp_path: Path) -> None:
+    hashes = [bytes(32)]
+    put(tmp_path, "tile/0/000.p/1", hashes[0])
+    data = tmp_path / "tile/data/000.p/1"
+    data.parent.mkdir(parents=True)
+    with data.open("wb") as file:
+        file.truncate(64 * 1024 * 1024 + more)  # of zeros, and no blocks on the disk
+    reader = TileReader(Directory(tmp_path), 1, hashes[0], tiles.STATIC_CT)
+    with pytest.raises(Refuted) as caught:
+        reader.bundle(0)
+    assert told in caught.value.defect.sentence
 
 
 # --- growth ---------------------------------------------------------------------------------------------------
