@@ -180,3 +180,17 @@ def test_an_entry_of_a_subtree_leads_to_the_root_of_that_subtree() -> None:
             merkle.verify_subtree_inclusion(index, start, end, LEAVES[index], path, merkle.root_of(part))
             with pytest.raises(Refuted, match="does not lead to the root"):
                 merkle.verify_subtree_inclusion(index, start, end, LEAVES[index], path, HASH[::-1])
+
+
+@pytest.mark.parametrize(("start", "end", "size"), [(16, 29, 30), (32, 61, 62), (16, 28, 31)])
+def test_a_subtree_that_meets_the_trees_edge_below_its_own_top_is_part_of_it(start: int, end: int, size: int) -> None:
+    leaves = [hash_leaf(entry) for entry in entries_of(size)]
+    part, root, path = (
+        merkle.root_of(leaves[start:end]),
+        merkle.root_of(leaves),
+        merkle.subtree_path(start, end, leaves),
+    )
+    merkle.verify_subtree_consistency(start, end, size, path, part, root)
+    for other in (path[:-1], [*path, HASH], [*path[:-1], HASH[::-1]]):
+        with refusal(Code.BAD_PROOF):
+            merkle.verify_subtree_consistency(start, end, size, other, part, root)
