@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import string
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,7 +27,7 @@ HEADERS: Final = {
 HSTS: Final = "max-age=63072000; includeSubDomains"
 HOME: Final = "/my/connections"
 BODY_LIMIT: Final = 64 * 1024
-_LOCAL: Final = re.compile(r"/(?:[A-Za-z0-9._~\-%?=&:@]+/?)*", re.ASCII)
+_LOCAL: Final = frozenset(string.ascii_letters + string.digits + "/._~-%?=&:@")
 
 
 class CrossSite(NotPermitted):
@@ -35,8 +35,8 @@ class CrossSite(NotPermitted):
 
 
 def local_path(value: str | None) -> str:
-    """`value` if it is a path of ours, else the home page: nobody is ever sent elsewhere."""
-    if value and len(value) <= 512 and not value.startswith("//") and _LOCAL.fullmatch(value):
+    """`value` if it is a path of ours, else the home page: nobody is ever sent elsewhere. Takes time in proportion to it."""
+    if value and len(value) <= 512 and value[0] == "/" and "//" not in value and _LOCAL.issuperset(value):
         return value
     return HOME
 
