@@ -33,9 +33,9 @@ STEPS: Final = frozenset({"pause", "reject", "resume", "revoke", "suspend", "ter
 
 
 class _Entry(Struct, frozen=True):
-    index: int
+    index: int = -1
     receipt: Raw = Raw()
-    """Empty for a statement that was recorded before."""
+    """Empty for a statement that was recorded before: then `index` says where."""
 
 
 class _Entries(Struct, frozen=True):
