@@ -63,7 +63,8 @@ receipts are then read with a token, since whoever has a copy of a statement can
 **Errors** are problems (RFC 9457); `type` leads to a page that says what to do.
 """
 _RENAMED: Final = {
-    "SubmissionReply": "Submission", "RepeatReply": "Repeat", "EntryReply": "Entry", "ConsentReply": "Consent", "PendingReply": "PendingVersion",
+    "RepeatReply": "Repeat", "SubmissionReply": "Submission", "EntryReply": "Entry",
+    "ConsentReply": "Consent", "PendingReply": "PendingVersion",
     "ConsentsReply": "Consents", "HistoryReply": "History", "ParticipantReply": "Participant", "KeyReply": "Key",
     "ParticipantsReply": "Participants", "ChangeReply": "Change", "EndpointReply": "Endpoint", "DeliveryReply": "Delivery",
     "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
@@ -193,7 +194,8 @@ def _complete_foreign(operation: dict[str, Any], said: Words, slugs: Iterable[st
 
 def _schemas() -> dict[str, Any]:
     kinds = [
-        Envelope, SubmissionReply, RepeatReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
+        RepeatReply,
+        Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
         Completeness, DeliveriesReply, FindingsReply, Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,
         ConsentOutcome,

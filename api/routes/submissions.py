@@ -94,7 +94,8 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     ),
     200: answer(
         "This statement was recorded before, in these entries. Their receipts, the first ones byte for byte, are read with a "
-        "token by those who may see them", schema="Repeat"
+        "token by those who may see them",
+        schema="Repeat",
     ),
 }
 
