@@ -23,7 +23,7 @@ from api.standards.notices import OutwardNotices
 from api.standards.office import Office
 from api.standards.receipts.subject import Contact, read_contacts
 from api.tokens.clients import Clients
-from api.tokens.external import ExternalIssuers
+from api.tokens.external import ExternalIssuers, Reach
 from api.tokens.grants import Grants
 from api.tokens.guard import TokenGuard
 from api.tokens.introspection import Introspection
@@ -172,7 +172,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     grants = Grants(ledger.records.consent, registry)
     tokens = TokenService(issuer, signer, once, registry, clients, grants, lifetime=settings.access_token_seconds)
     introspection = Introspection(issuer, signer, once, clients, grants)
-    guard = TokenGuard(issuer, signer, once, registry, ExternalIssuers(settings.external_issuers))
+    guard = TokenGuard(issuer, signer, once, registry, _external(settings))
     events = Events(
         EventStore(settings.database_url),
         EventQueries(ledger.store, ledger.keystore),
@@ -263,6 +263,12 @@ def opened(settings: Settings) -> Iterator[Node]:
         yield node
     finally:
         node.stop()
+
+
+def _external(settings: Settings) -> ExternalIssuers:
+    return ExternalIssuers({
+        one.issuer: Reach(frozenset(one.participants), frozenset(one.scopes)) for one in settings.external_issuers
+    })  # fmt: skip
 
 
 def initialise(settings: Settings, origin: str) -> None:
