@@ -202,10 +202,10 @@ def read_policy(settings: Settings, vkey: VerifierKey) -> Policy:
     if settings.policy_file is None:
         return Policy(logs=(vkey,))
     try:
-        policy = parse_policy(settings.policy_file.read_text("utf-8"))
+        policy = parse_policy(settings.policy_file.read_bytes())
     except FileNotFoundError:
         raise NotFound(f"the policy file {settings.policy_file} does not exist") from None
-    except (BadEncoding, UnicodeDecodeError) as error:
+    except BadEncoding as error:
         raise InvalidInput(f"the policy file {settings.policy_file} does not read: {error}") from None
     if vkey not in policy.logs:
         raise InvalidInput(f"the policy file {settings.policy_file} does not name this log's key, {vkey.format()}")

@@ -136,6 +136,8 @@ class Settings(BaseSettings):
     """Milliseconds within which an index-head covers every entry, which makes completeness provable; 0 turns them off."""
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 1024
     """Requests in work at the same time in one process, before 503."""
+    max_body_bytes: Annotated[int, Field(ge=16 * 2**20)] = 64 * 2**20
+    """Bytes of bodies that one process holds at the same time, before 503."""
     token_requests_per_minute: Annotated[int, Field(ge=1)] = 120
     """Token requests of one network address in one minute, before 429."""
     reads_per_minute: Annotated[int, Field(ge=1)] = 6000
