@@ -145,7 +145,7 @@ CASES: tuple[tuple[str, str, tuple[str, ...]], ...] = (  # id, what is done and 
      (f"{LEDGER}/test_vault.py::test_p04_after_erasure_proofs_hold_and_bodies_are_gone",
       f"{VERIFIER}/test_commands.py::test_p04_an_erased_consent_still_proves_and_is_called_erased")),
     ("A01", "the same statement twice: one leaf, the same receipt",
-     (f"{API}/test_submissions.py::test_a_repeated_statement_gets_the_same_bytes_and_no_second_entry",
+     (f"{API}/test_submissions.py::test_a_repeated_statement_is_told_its_entries_whose_receipts_are_the_same_bytes",
       f"{LEDGER}/test_sequencer.py::test_a01_a_repeat_gets_the_first_receipt_byte_for_byte")),
     ("A02", "the same jti, other bytes: 409",
      (f"{API}/test_submissions.py::test_a_jti_with_another_payload_is_refused_and_counted",

@@ -65,6 +65,8 @@ def head_facts(result: Result, head: PolicyHead, trust: Trust, language: str) ->
             _names(head, trust, language),
         ),
     ]
+    if trust.policy.uncounted:
+        result.facts.append((word("uncounted", language), ", ".join(trust.policy.uncounted)))
 
 
 def _names(head: PolicyHead, trust: Trust, language: str) -> str:

@@ -140,6 +140,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "backend": ("Signature code", "签名程序"),
     "level": ("Level", "级别"),
     "quorum": ("quorum met", "达到法定数"),
+    "uncounted": ("Witnesses that cannot be counted (ML-DSA-44)", "无法计入的见证方(ML-DSA-44)"),
     "below": ("below the quorum", "未达法定数"),
     "from": ("from", "自"),
     "to": ("to", "至"),
