@@ -232,7 +232,7 @@ def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
         highwater = HighWater(path, ledger.vkey)
         recorded = highwater.read()  # before the database is asked: a file never runs ahead of it
         if recorded is not None:
-            highwater.check(ledger.tree.size(), _note_at(ledger, recorded[0].size))
+            highwater.check(recorded, ledger.tree.size(), _note_at(ledger, recorded[0].size))
 
 
 def _note_at(ledger: Ledger, size: int) -> str | None:

@@ -39,7 +39,7 @@ class Place:
 
     def feed(self) -> str:
         path = self.folder / "feed.json"
-        path.write_text(json.dumps(feed()))
+        path.write_bytes(feed())
         return str(path)
 
 

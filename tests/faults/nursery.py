@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
+
 from tests.conformance import ROOT
 
 DATABASE = re.compile(r"\.sqlite(-wal|-shm|-journal)?$")
@@ -38,6 +40,11 @@ class Child:
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has; nobody has waited for it yet."""
+        return psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE
 
     @property
     def said(self) -> str:

@@ -126,7 +126,7 @@ class Scene:
 
 def ready(base_url: str, server: Child) -> None:
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    while time.monotonic() < until and not server.has_ended:
         with suppress(httpx.HTTPError):
             if httpx.get(f"{base_url}/health/ready", timeout=5, trust_env=False).status_code < 500:
                 return  # 404: a witness, which has no such page, answers
