@@ -181,7 +181,7 @@ OPENERS = {
     "ledger/storage/postgres.py": "the engine",
     "migrations/env.py": "Alembic's own connection, to a database that engines.make_private has seen",
     "migrations/grants.py": "the owner's connection to PostgreSQL",
-    "api/web/store.py": "the pages' store, whose file engines.make_private has seen",
+    "api/web/store.py": "the pages' store, whose file assembly.close_to_others has seen",
     "api/witness/store.py": "a witness's memory: one connection of the standard library",
     "api/personality.py": "a scratch log for comparisons",
     "api/demo/audit.py": "the demo's copy",

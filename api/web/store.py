@@ -20,8 +20,8 @@ from api.web.people import Person, Session
 from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
 from api.web.tables import OF_PEOPLE, deeds, meta, metadata, passkeys, people, preferences, requests, sessions
+from ledger.assembly import close_to_others
 from ledger.errors import Corrupt, InvalidInput, NotFound, Unavailable
-from ledger.storage.engines import is_file, make_private
 
 MAX_OPEN_REQUESTS: Final = 20
 MAX_PASSKEYS: Final = 10
@@ -61,8 +61,7 @@ class Store:
 
         Raises NotFound when the database has a key and `key_file` does not exist, InvalidInput when it holds another one.
         """
-        self._is_sqlite = is_file(url)
-        make_private(url)
+        self._is_sqlite = close_to_others(url)
         self.engine: Engine = create_engine(url, pool_pre_ping=True)
         if self._is_sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
