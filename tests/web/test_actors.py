@@ -153,7 +153,7 @@ TONGUES = pytest.mark.parametrize("language", LANGUAGES)
 
 def plain(markup: str) -> str:
     text = re.sub(
-        r"</?(bdi|strong|span|p|small|br|h1|time)\b[^>]*>", "", re.sub(r"<svg.*?</svg>", "", markup, flags=re.S)
+        r"</?(bdi|strong|span|p|small|br|h1|time)\b[^>]*>", "", re.sub(r"<svg.*?</svg>", "", markup, flags=re.DOTALL)
     )
     return " ".join(html.unescape(text).split())
 
@@ -168,7 +168,7 @@ def test_the_life_holds_every_kind_of_actor(life: Life) -> None:
 def test_the_history_names_who_did_each_thing(life: Life, who: str, language: str) -> None:
     with life.site.client(who, language=language) as client:
         page = client.get(f"/my/connections/{life.site.key(life.consent)}/history")
-    titles = [plain(title) for title in re.findall(r'<p class="event-title">(.*?)</p>', page.text, re.S)]
+    titles = [plain(title) for title in re.findall(r'<p class="event-title">(.*?)</p>', page.text, re.DOTALL)]
     wanted = [sentence(one.entry.act, one.seen[who], language) for one in reversed(life.done)]
     assert len(titles) == len(wanted)
     assert [(got, want) for got, want in zip(titles, wanted, strict=True) if not got.startswith(want)] == []
@@ -180,7 +180,7 @@ def test_the_receipt_names_who_did_it(life: Life, who: str, language: str) -> No
     with life.site.client(who, language=language) as client:
         for one in life.done:
             page = client.get(f"/my/receipts/{one.entry.index}").text
-            lead = re.search(r'<p class="lead">(.*?)</p>', page, re.S)
+            lead = re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)
             assert lead
             assert plain(lead[1]).startswith(sentence(one.entry.act, one.seen[who], language)), one
             actor = re.search(r"<dt>(?:Who did it|操作人)</dt><dd>(.*?)</dd>", page)
@@ -284,7 +284,9 @@ def test_no_other_words_of_the_catalogues_say_who_did_what() -> None:
     from api.web.locale import CATALOGUES
 
     shared = re.compile(r"^(status|act|reason|access)\.")
-    did = re.compile(r"\b(by you|you (agreed|had|were|paused|stopped|declined|did))\b|您(已|尚未|主动|未)|由您", re.I)
+    did = re.compile(
+        r"\b(by you|you (agreed|had|were|paused|stopped|declined|did))\b|您(已|尚未|主动|未)|由您", re.IGNORECASE
+    )
     for language in LANGUAGES:
         wrong = {key for key, text in CATALOGUES[language].items() if shared.match(key) and did.search(text)}
         assert wrong == set(), language

@@ -260,9 +260,9 @@ def test_an_unknown_address_answers_a_program_with_a_problem_and_a_person_with_a
     "place",
     [
         {"environment": "production"},
-        {"host": "0.0.0.0"},
+        {"host": "0.0.0.0"},  # noqa: S104 (refused)
         {"host": "ledger.example"},
-        {"workers": 2},  # noqa: S104 (refused)
+        {"workers": 2},
         {"base_url": "https://ledger.example"},
     ],
 )
