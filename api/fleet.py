@@ -82,7 +82,7 @@ def sequence(settings: Settings) -> None:
     when_orphaned(ended.set)
     node = build_node(settings, serves=True)
     node.start()
-    desk = Desk(node.ledger.sequencer, desk_path(settings))
+    desk = Desk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
     ended.wait()
     desk.close()
     node.stop()

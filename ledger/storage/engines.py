@@ -33,14 +33,18 @@ class Driver(Protocol):
     batch SQLAlchemy's bookkeeping for each statement costs more than the statement."""
 
     def lock_head(self, connection: Connection, keys: Sequence[tuple[str, bytes]] = ()) -> tuple[Row | None, list[Row]]:
-        """The head row (size, time, last_hash, edge, checkpoint), locked, None when there is none; and, as they stand below the
-        lock, rows (iss, jti, position, idx, payload_hash) of the statements with these (iss, jti)."""
+        """The head row (size, time, last_hash, edge, checkpoint, confirmed) and the database's own time (ms; None where it is
+        this machine's), locked, None when there is none; and, as they stand below the lock, rows (iss, jti, position, idx,
+        payload_hash) of the statements with these (iss, jti)."""
 
     def insert_entries(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Insert rows of ENTRY_COLUMNS."""
 
     def move_head(self, connection: Connection, old_size: int, row: Row) -> int:
-        """Store a checkpoint and move the head from `old_size`; rows moved. `row` is in the order of `lock_head`."""
+        """Store a checkpoint and move the head from `old_size`; rows moved. `row` is in the order of the head row."""
+
+    def confirm(self, connection: Connection, size: int) -> None:
+        """Write to the head row, whatever it says, that `size` is confirmed at least."""
 
     def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
         """`insert_entries`, then `move_head`, in as few round trips as the engine allows; rows moved."""
@@ -58,7 +62,8 @@ class Driver(Protocol):
         """Rows (index, size, note) of the first checkpoint that includes each of these entries."""
 
 
-_HEAD = "SELECT size, time, last_hash, edge, checkpoint FROM log_head WHERE id = 1"
+_HEAD = "SELECT size, time, last_hash, edge, checkpoint, confirmed, {clock} FROM log_head WHERE id = 1"
+_CONFIRM = "UPDATE log_head SET confirmed = CASE WHEN confirmed < {0} THEN {0} ELSE confirmed END WHERE id = 1"
 
 
 FEW: Final = 32
@@ -76,9 +81,11 @@ def driver_of(connection: Connection) -> Any:
 class SqliteDriver:
     """SQLite through the standard library's driver."""
 
+    _head = _HEAD.format(clock="NULL")
+
     def lock_head(self, connection: Connection, keys: Sequence[tuple[str, bytes]] = ()) -> tuple[Row | None, list[Row]]:
         driver, found = driver_of(connection), []
-        head = driver.execute(_HEAD).fetchone()  # BEGIN IMMEDIATE has locked it
+        head = driver.execute(self._head).fetchone()  # BEGIN IMMEDIATE has locked it
         for at in range(0, len(keys), 400):
             part = keys[at : at + 400]
             sql = (
@@ -97,10 +104,14 @@ class SqliteDriver:
         driver = driver_of(connection)
         driver.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (row[0], row[4])).close()
         moved: int = driver.execute(
-            "UPDATE log_head SET size = ?, time = ?, last_hash = ?, edge = ?, checkpoint = ? WHERE id = 1 AND size = ?",
+            "UPDATE log_head SET size = ?, time = ?, last_hash = ?, edge = ?, checkpoint = ?, confirmed = ? "
+            "WHERE id = 1 AND size = ?",
             (*row, old_size),
         ).rowcount
         return moved
+
+    def confirm(self, connection: Connection, size: int) -> None:
+        driver_of(connection).execute(_CONFIRM.format("?1"), (size,)).close()
 
     def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
         self.insert_entries(connection, rows)
@@ -141,6 +152,8 @@ class SqliteDriver:
 class PostgresDriver:
     """PostgreSQL through psycopg: binary COPY in, arrays out, and few round trips."""
 
+    _head = _HEAD.format(clock="(extract(epoch FROM clock_timestamp()) * 1000)::int8") + " FOR UPDATE"
+
     _find = (
         "SELECT e.iss, e.jti, e.position, e.idx, e.payload_hash FROM unnest(%s::varchar[], %s::bytea[]) AS asked(iss, jti) "
         "JOIN entries e ON e.iss = asked.iss AND e.jti = asked.jti"
@@ -151,7 +164,7 @@ class PostgresDriver:
         with (
             driver.pipeline()
         ):  # one round trip, the transaction's BEGIN included; the second answer is of after the lock
-            head = driver.execute(f"{_HEAD} FOR UPDATE")
+            head = driver.execute(self._head)
             if keys:
                 found = driver.execute(self._find, ([iss for iss, _ in keys], [jti for _, jti in keys]))
         return head.fetchone(), [] if found is None else found.fetchall()
@@ -177,10 +190,13 @@ class PostgresDriver:
         return moved
 
     _move = (
-        "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s "
+        "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s, confirmed = %s "
         "WHERE id = 1 AND size = %s RETURNING size, checkpoint) "
         "INSERT INTO checkpoints (size, note) SELECT size, checkpoint FROM moved"
     )
+
+    def confirm(self, connection: Connection, size: int) -> None:
+        driver_of(connection).execute(_CONFIRM.format("%(size)s"), {"size": size})
 
     def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
         if len(rows) > FEW:  # a COPY cannot be sent along with something else
@@ -310,7 +326,10 @@ def _sqlite(url: str, **pool: int) -> Engine:
 
 
 def _postgres(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
+    from ledger.storage import commits  # noqa: PLC0415  (psycopg need not be loaded for SQLite)
+
     engine = create_engine(url, pool_pre_ping=pool_pre_ping, isolation_level="READ COMMITTED", **pool)
+    event.listen(engine, "do_connect", lambda _, __, arguments, parameters: commits.connect(*arguments, **parameters))
 
     def configure(connection: Any, _: object) -> None:
         with connection.cursor() as cursor:
