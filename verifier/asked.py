@@ -16,6 +16,7 @@ from verifier.result import Result
 from verifier.trust import Trust, parse_trust
 
 MAX_INPUT = 4_000_000
+OWN_POLICY = "whose log this is: the policy comes out of the bundle itself, not from somebody you trust"
 
 
 def fresh(command: str) -> Result:
@@ -64,6 +65,8 @@ def head_facts(result: Result, head: PolicyHead, trust: Trust, language: str) ->
             _names(head, trust, language),
         ),
     ]
+    if trust.policy.uncounted:
+        result.facts.append((word("uncounted", language), ", ".join(trust.policy.uncounted)))
 
 
 def _names(head: PolicyHead, trust: Trust, language: str) -> str:
@@ -72,6 +75,20 @@ def _names(head: PolicyHead, trust: Trust, language: str) -> str:
 
 
 def conclude(result: Result, witnessed: bool) -> Result:
-    """The verdict that the findings give."""
+    """The verdict that the findings give; none, with the reason, while they leave the question open."""
     result.code = result.findings.verdict(witnessed)
+    if result.code is None:
+        result.reason = result.findings.open
     return result
+
+
+def tell_policy_inside(result: Result, policy: str | None, place: Path) -> None:
+    """A policy out of the bundle itself says only that the bundle agrees with itself (docs/spec/verdicts.md, step 1)."""
+    if policy is None or policy == "-":
+        return
+    try:
+        inside = Path(policy).resolve().is_relative_to(place.resolve())
+    except (OSError, RuntimeError):
+        return
+    if inside:
+        result.findings.unchecked[OWN_POLICY] += 1

@@ -64,8 +64,8 @@ class Audit:
     start: int = 0
 
     @property
-    def verdict(self) -> Code:
-        """One code for the whole bundle."""
+    def verdict(self) -> Code | None:
+        """One code for the whole bundle; None if no verdict can be given (`findings.open`)."""
         return self.findings.verdict(self.head is not None and self.head.witnessed)
 
 
@@ -85,6 +85,7 @@ class Auditor:
         self.replay = Replay(
             self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend, self._time_of
         )
+        self.replay.breaks = self.links.breaks
 
     # --- the pass -------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ lists, texts and numbers, so that they travel between processes cheaply and with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 
@@ -30,7 +30,7 @@ from verifier.encoding import (
     get_text,
     get_texts,
 )
-from verifier.errors import Code, Refuted, refuted
+from verifier.errors import CannotCheck, Code, Refuted, refuted, unforeseen
 from verifier.facts import ASKED, DefectRow, Facts, Found, row_of
 from verifier.forms import SKEW_SECONDS, check_item, read_content
 from verifier.leaf import raw_of, text_of
@@ -64,26 +64,36 @@ class Reader:
 
     def read(self, kind: str, chain: bytes, commitment: bytes, time: int, line: bytes) -> Found:
         """Check one line against its leaf; never raises Refuted."""
-        facts = self._quick.read(kind, chain, commitment, time, line)
+        try:
+            facts = self._quick.read(kind, chain, commitment, time, line)
+        except (ValueError, TypeError, LookupError):  # whatever is not as usual is the strict reader's
+            facts = None
         if facts is not None:
             return Found(facts, [])
-        defects: list[DefectRow] = []
-        try:
+
+        def disclosed() -> bytes:
             evidence, opening = split_line(line)
             check_commitment(raw_of(commitment), opening, evidence)
-            return Found(self._facts(kind, chain, time, evidence, defects), defects)
-        except Refuted as refusal:
-            defects.append(row_of(refusal))
-            return Found(None, defects)
+            return evidence
+
+        return self._found(kind, chain, time, disclosed)
 
     def read_evidence(self, kind: str, chain: bytes, time: int, evidence: bytes) -> Found:
         """As `read`, for evidence whose commitment was checked (receipts)."""
+        return self._found(kind, chain, time, lambda: evidence)
+
+    def _found(self, kind: str, chain: bytes, time: int, evidence: Callable[[], bytes]) -> Found:
         defects: list[DefectRow] = []
         try:
-            return Found(self._facts(kind, chain, time, evidence, defects), defects)
+            return Found(self._facts(kind, chain, time, evidence(), defects), defects)
         except Refuted as refusal:
             defects.append(row_of(refusal))
-            return Found(None, defects)
+        except (CannotCheck, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one guard per entry: no input ends an audit
+            self._batch = None
+            defects.append(row_of(unforeseen(error)))
+        return Found(None, defects)
 
     def _facts(self, kind: str, chain: bytes, time: int, evidence: bytes, defects: list[DefectRow]) -> Facts:
         members = read_canonical(evidence, MAX_EVIDENCE)

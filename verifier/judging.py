@@ -71,7 +71,7 @@ class Judge:
                 for reason in told if isinstance(told, list) else ():
                     self.findings.reasons[str(reason)] += 1
         else:
-            self.legs.put(self.tell.index, ACCESS, self.tell.index, leaf.chain, facts.content, leaf.time)
+            self.legs.put(self.tell.index, ACCESS, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party)
         if not chain.known:
             self.findings.unchecked[UNKNOWN_STATE] += 1
             return
@@ -105,10 +105,12 @@ class Judge:
                     party,
                     facts.party,
                 )
+        elif not chain.known:
+            self.findings.unchecked[UNKNOWN_STATE] += 1
         basis = facts.content["basis"]
         if isinstance(basis, int):
             kind = RELEASE if release else RECEIVE
-            self.legs.put(basis, kind, self.tell.index, leaf.chain, facts.content, leaf.time)
+            self.legs.put(basis, kind, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party)
 
     def _find(self, consent_id: str) -> Consent | None:
         chain = self.shelf.get(text_of(chain_of(consent_id)))

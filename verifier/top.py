@@ -138,6 +138,12 @@ class Top:
         if name in ("manifest.json", "checkpoint", "policy"):
             return
         shard = _SHARD_PATH.fullmatch(name)
+        if shard is not None and self.level == "none":
+            raise refuted(
+                Code.BAD_ENCODING,
+                "evidence in a bundle whose manifest says that it has none",
+                expected="no evidence file",
+            )
         if shard is not None:
             n = int(shard[1].replace("x", "").replace("/", ""))
             if name == shard_path(n) and n * SHARD < self.size:

@@ -16,6 +16,8 @@ from typing_extensions import override
 class UnsureCommit(psycopg.OperationalError):
     """COMMIT came back with a warning: the transaction may be lost by a failover. Its outcome is unknown."""
 
+    sentence = "the server stopped waiting for its synchronous standby: the outcome is unknown"
+
 
 class SureConnection(psycopg.Connection[Any]):
     """A connection whose `commit` raises UnsureCommit when the server had to warn."""
@@ -28,7 +30,7 @@ class SureConnection(psycopg.Connection[Any]):
         self._warned = False
         super().commit()
         if self._warned:
-            raise UnsureCommit("the server stopped waiting for its synchronous standby: the outcome is unknown")
+            raise UnsureCommit(UnsureCommit.sentence)
 
     def listen_for_warnings(self) -> None:
         """Begin to read what the server says beside its answers."""
