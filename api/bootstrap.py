@@ -232,7 +232,7 @@ def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
         recorded = highwater.read()  # before the database is asked: a file never runs ahead of it
         if recorded is not None:
             size, note = ledger.store.visible(recorded[0].size)
-            highwater.check(size, note)
+            highwater.check(recorded, size, note)
 
 
 @contextmanager

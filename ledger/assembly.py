@@ -21,7 +21,7 @@ from ledger.queries.tree import visible_size
 from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.remote import RemoteSequencer
-from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
+from ledger.storage.engines import is_file, keystore_engine, make_private, reader_engine, writer_engine
 from ledger.storage.log import Head, LogStore
 from ledger.vault.cipher import KEY_SIZE
 from ledger.vault.keystore import KeyStore
@@ -67,6 +67,15 @@ def write_secret(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def close_to_others(url: str) -> bool:
+    """Let only its owner open the files of the database at `url`, before it is opened; whether it has any on this machine.
+
+    For databases that lie beside the log. Raises InvalidInput when they are open to others and belong to one of them.
+    """
+    make_private(url)
+    return is_file(url)
 
 
 def read_secret(path: Path) -> bytes:

@@ -43,6 +43,7 @@ def read_file(path: str, result: Result, limit: int = MAX_INPUT) -> bytes:
 def trust_of(arguments: argparse.Namespace, result: Result) -> Trust:
     """The policy or trust file that was named, current now. Raises CannotCheck."""
     if arguments.policy is None:
+        # Step 1.1.
         raise CannotCheck("a policy is needed: --policy FILE names the log and witness keys that you trust")
     trust = parse_trust(read_file(arguments.policy, result))
     trust.check_current(now())
@@ -91,4 +92,5 @@ def tell_policy_inside(result: Result, policy: str | None, place: Path) -> None:
     except (OSError, RuntimeError):
         return
     if inside:
+        # Step 1.2.
         result.findings.unchecked[OWN_POLICY] += 1

@@ -66,6 +66,7 @@ class Audit:
     @property
     def verdict(self) -> Code | None:
         """One code for the whole bundle; None if no verdict can be given (`findings.open`)."""
+        # Step 3.4.
         return self.findings.verdict(self.head is not None and self.head.witnessed)
 
 
@@ -179,6 +180,7 @@ class Auditor:
 
     def _finish(self, root: bytes) -> None:
         self.findings.checked["entries"] += self.size - self.start
+        # Step 5.6.
         if self.head is not None and root != self.head.head.root:
             self.findings.add(
                 Defect(

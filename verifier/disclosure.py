@@ -72,6 +72,7 @@ class Reader:
             return Found(facts, [])
 
         def disclosed() -> bytes:
+            # Step 7.3.
             evidence, opening = split_line(line)
             check_commitment(raw_of(commitment), opening, evidence)
             return evidence
@@ -90,12 +91,14 @@ class Reader:
             defects.append(row_of(refusal))
         except (CannotCheck, MemoryError):
             raise
+        # Step 7.16.
         except Exception as error:  # noqa: BLE001 - one guard per entry: no input ends an audit
             self._batch = None
             defects.append(row_of(unforeseen(error)))
         return Found(None, defects)
 
     def _facts(self, kind: str, chain: bytes, time: int, evidence: bytes, defects: list[DefectRow]) -> Facts:
+        # Step 7.4.
         members = read_canonical(evidence, MAX_EVIDENCE)
         check_members(members, ("act", "statements", "v"), ("assertion", "item", "outcome"))
         get_integer(members, "v", 1, 1)
@@ -112,6 +115,7 @@ class Reader:
         payload, kid = self._statement(statements[0], defects)
         item = members.get("item")
         signed_act = payload["act"]
+        # Step 7.12.
         if signed_act != ("access.batch" if item is not None else act) or (act == "access.batch"):
             raise refuted(
                 Code.CONSENT_INVALID,
@@ -122,8 +126,10 @@ class Reader:
             )
         position, content = -1, payload
         if item is not None:
+            # Step 7.13.
             position, content = _read_item(get_object(members, "item"), payload)
         iat = get_integer(payload, "iat")
+        # Step 7.14.
         if abs(iat * 1000 - time) > SKEW_SECONDS * 1000:
             defects.append(
                 (
@@ -135,6 +141,7 @@ class Reader:
                 )
             )
         iss, behalf = str(payload["iss"]), str(payload.get("on_behalf_of", ""))
+        # Step 7.15.
         _check_chain(kind, chain, act, behalf or iss, content)
         if act == "access.request":
             asserted = {"asserted": content["asserted"]} if "asserted" in content else {}
@@ -161,8 +168,10 @@ class Reader:
         if self._batch is not None and self._batch[0] == jws:  # the other items of a batch have the same statement
             defects += self._batch[3]
             return self._batch[2], self._batch[1].kid
+        # Steps 7.5, 7.6.
         envelope = self._envelope(jws)
         mine: list[DefectRow] = []
+        # Step 7.7.
         if self.signatures:
             try:
                 key = self.keys.get(envelope.kid)
@@ -178,11 +187,13 @@ class Reader:
             except Refuted as refusal:
                 mine.append(row_of(refusal))
         defects += mine
+        # Step 7.8.
         payload = read_canonical(envelope.payload, MAX_STATEMENT)
         get_integer(payload, "v", 1, 1)
         get_bytes(payload, "jti", 16)
         get_text(payload, "iss", 63, PARTICIPANT)
         content = read_content(get_text(payload, "act", 64), payload)
+        # Step 7.11.
         if payload["aud"] != self.origin:
             raise refuted(
                 Code.BAD_SIGNATURE,

@@ -198,6 +198,7 @@ def _check_subject_consent(payload: Object) -> None:
 def _check_enrol(payload: Object) -> None:
     get_text(payload, "subject", 64, REFERENCE)
     get_bytes(payload, "credential_id", 16, 1023)
+    # Step 7.10.
     _check_cose_key(get_bytes(payload, "public_key", 1, 1024))
     get_text(payload, "rp_id", 253)
     _check_sca(payload)
@@ -224,6 +225,7 @@ def _check_sca(payload: Object) -> None:
     check_members(sca, {"acr", "amr", "at"})
     get_text(sca, "acr", 64, CODE)
     check_codes(get_texts(sca, "amr", 0, 64), "amr")
+    # Step 7.9.
     if get_integer(sca, "at") > get_integer(payload, "iat") + SKEW_SECONDS:
         raise _late(sca, payload)
 

@@ -41,6 +41,7 @@ class Judge:
             self.findings.unchecked[UNKNOWN_STATE] += 1
             return
         try:
+            # Step 8.10.
             consent = transition(self.registry, chain.consent, facts, leaf.time, self.tell.index, self._find)
         except StateUnknown:
             self.findings.unchecked[UNKNOWN_STATE] += 1
@@ -79,6 +80,7 @@ class Judge:
         asker = Asker(facts.iss, facts.party, facts.relayed)
         stated = facts.content.get("asserted")
         asserted = asserted_of(self.registry.ruleset, outcome.get("asserted"), stated)
+        # Step 8.11.
         expected = decide(self.registry, chain.consent, asker, item, leaf.time, asserted)
         self._compare(outcome, expected, "the rules give another decision")
         if asserted and "asserted" in expected:
@@ -97,6 +99,7 @@ class Judge:
         release = facts.act == "access.release"
         if chain.consent is not None:
             party = chain.consent.terms.holder if release else chain.consent.terms.recipient
+            # Step 8.12.
             if facts.party != party:
                 self.tell.bad(
                     Code.CONSENT_INVALID,

@@ -150,7 +150,7 @@ class Legs:
             if leg.kind not in (RELEASE, RECEIVE):
                 continue
             name = _NAMES[leg.kind]
-            # Step 9.1. What is not known is what entry `basis` itself would say, and only if it can be of this consent.
+            # Step 9.3. What is not known is what entry `basis` itself would say, and only if it can be of this consent.
             if access is None and _may_be(unread, leg):
                 findings.unchecked[MAY_BE_UNREAD] += 1
             elif access is None or leg.chain != access.chain or leg.number <= basis:
@@ -164,7 +164,7 @@ class Legs:
             else:
                 findings.checked["legs of accesses"] += 1
             first = seen.setdefault((leg.interaction, leg.kind), leg)
-            if first is not leg:  # step 9.2
+            if first is not leg:  # Step 9.4.
                 found = f"entries {first.number} and {leg.number}"
                 findings.add(_unmatched(leg.number, f"a second {name} for one access", "one", found))
         for (interaction, kind), leg in seen.items():
@@ -177,7 +177,7 @@ class Legs:
                 self._tell_difference(findings, leg, other)
 
     def _tell_difference(self, findings: Findings, release: Leg, receipt: Leg) -> None:
-        """Step 9.3: a finding about two participants."""
+        """Step 9.5: a finding about two participants."""
         names = [name for name, at in (("rows", 5), ("bytes", 6), ("digest", 7)) if release[at] != receipt[at]]
         place = Place(max(release.number, receipt.number), field=", ".join(names))
         sides = (
@@ -188,7 +188,7 @@ class Legs:
         findings.dispute(Defect(Code.DISPUTED, DIFFER, place, *sides))
 
     def _tell_silent(self, findings: Findings) -> None:
-        """Step 9.4: legs to which the other side said nothing for a day, unless an unreadable entry may hold it."""
+        """Step 9.6: legs to which the other side said nothing for a day, unless an unreadable entry may hold it."""
         for bucket in range(BUCKETS):
             silent = self._silent.read(bucket)
             if not silent:
@@ -243,6 +243,7 @@ class Legs:
                 findings.unchecked[UNREAD] += 1
                 continue
             findings.checked["reconciliation reports"] += 1
+            # Step 9.7.
             wanted = {
                 "accesses": counts[ordinal, ACCESS],
                 "releases": counts[ordinal, RELEASE],

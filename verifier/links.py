@@ -45,11 +45,13 @@ class Links:
         raw = sha256(b"\0" + entry).digest()
         text = text_of(raw)
         names: tuple[bytes, ...] = (text,)
+        # Step 5.3.
         if in_tile is not None and in_tile != raw:
             names = (text, text_of(in_tile))
             self._second_names[text] = names[1]
             self._bad(position, Code.BAD_PROOF, "the entry is not the one of the tree", "", names[1], text)
         try:
+            # Step 5.4.
             leaf = parse_leaf(entry)
         except Refuted as refusal:
             self.findings.refuse(refusal, index=position)
@@ -134,6 +136,7 @@ class Links:
         return [*self._check_order(position, leaf), *self._check_chain(position, leaf, chain)]
 
     def _check_order(self, position: int, leaf: Leaf) -> Iterator[Defect]:
+        # Step 6.1.
         shift = leaf.number - position
         if shift not in (0, self._shift):
             if (position - 1, shift) == self._suspected:  # the whole rest of the log is shifted: said once
@@ -148,6 +151,7 @@ class Links:
                     leaf.number,
                 )
             self._suspected = position, shift
+        # Step 6.2.
         if self.previous and leaf.prev not in self.previous:
             yield _defect(
                 position,
@@ -157,6 +161,7 @@ class Links:
                 self.previous[0],
                 leaf.prev,
             )
+        # Step 6.3.
         if leaf.time < self.time:
             yield _defect(
                 position, Code.TIME_INVALID, "the time runs backwards", "time", f"at least {self.time}", leaf.time
@@ -165,6 +170,7 @@ class Links:
     def _check_chain(self, position: int, leaf: Leaf, chain: Chain | None) -> Iterator[Defect]:
         if leaf.kind == "index-head":
             return
+        # Step 6.4.
         seq, head = (0, ZERO) if chain is None else (chain.seq + 1, chain.head)
         if leaf.seq == seq and leaf.prev_in_chain in (head, self._second_names.get(head)):
             return
@@ -193,6 +199,7 @@ class Links:
         self._touched[leaf.chain] = (leaf.seq, raw)
 
     def _check_map(self, position: int, leaf: Leaf) -> None:
+        # Step 6.5.
         if leaf.map_size != leaf.number:
             self._bad(
                 position,
@@ -205,7 +212,7 @@ class Links:
         for key, (seq, raw) in self._touched.items():
             self.map.put(raw_of(key), (seq + 1).to_bytes(8) + raw)
         self._touched.clear()
-        # Each map root is held against the leaves themselves: one that is wrong says nothing of the next (step 6.9).
+        # Step 6.6. Each map root is held against the leaves themselves: one that is wrong says nothing of the next.
         root = text_of(self.map.root())
         if root == leaf.map_root:
             self.findings.checked["completeness maps"] += 1

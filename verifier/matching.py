@@ -86,6 +86,7 @@ class Matching:
             positions: set[tuple[bytes, int]] = set()
             for record in records:
                 key, payload, position, index = _IDENTITY.unpack(record)
+                # Step 9.1.
                 known = first.setdefault(key, (payload, index))
                 if known[0] != payload or (position < 0 and known[1] != index) or (key, position) in positions:
                     findings.add(
@@ -105,6 +106,7 @@ class Matching:
             first: dict[bytes, int] = {}
             for record in records:
                 challenge, index = _CHALLENGE.unpack(record)
+                # Step 9.2.
                 known = first.setdefault(challenge, index)
                 if known != index:
                     findings.add(
@@ -121,6 +123,7 @@ class Matching:
         for records in self._missing.buckets():
             for record in records:
                 raw, index = _MISSING.unpack(record)
+                # Step 9.9.
                 if text_of(raw).decode() in erased:
                     findings.unchecked["evidence erased, as an erasure document says"] += 1
                 elif full:

@@ -131,10 +131,13 @@ class Registry:
         members = MEMBERS.get(kind)
         if members is None:
             raise refuted(Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind)
+        # Step 8.2.
         check_members(document, members | {"type", "v"})
         get_integer(document, "v", 1, 1)
+        # Step 8.1.
         if (index == 0) != (kind == "ledger.opened"):
             raise _bad("the log opens with ledger.opened, and only there", "ledger.opened at index 0", kind)
+        # Step 8.3.
         later = kind in SINCE_2 and self.ruleset < 2
         ruleset = self.ruleset
         getattr(self, "_" + kind.replace(".", "_"))(document, index)
@@ -278,6 +281,7 @@ class Registry:
         get_bytes(document, "findings_hash", 32)
         first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
         expected, self.reported = self.reported + 1, last  # taken over even if it is wrong: the next is judged by it
+        # Step 8.5.
         if first != expected:
             raise _bad("the report does not go on where the one before it ended", expected, first)
         if not first <= last < index:

@@ -87,6 +87,7 @@ class Replay:
         if leaf.kind == "operator":
             self._operator(leaf)
         elif leaf.kind != "index-head":
+            # Step 8.1.
             if index == 0:
                 self.tell.bad(
                     Code.CONSENT_INVALID,
@@ -95,6 +96,7 @@ class Replay:
                     "operator",
                     leaf.kind,
                 )
+            # Step 8.6.
             if self.registry.erased and leaf.chain.decode() in self.registry.erased:
                 self._erased(leaf)
             chain = self.shelf.get(leaf.chain)
@@ -149,6 +151,7 @@ class Replay:
         self._sound.clear()
         legal = True
         try:
+            # Steps 8.1, 8.2, 8.3.
             self.registry.fold(document, self.tell.index)
         except Refuted as refusal:
             self.tell.refuse(refusal)
@@ -156,6 +159,7 @@ class Replay:
                 return  # it says nothing that could be taken over
             legal = False
         expected = text_of(chain_of(chain_name(document)))
+        # Step 8.4.
         if leaf.chain != expected:
             self.tell.bad(
                 Code.BAD_CHAIN,
@@ -184,6 +188,7 @@ class Replay:
     def _rules(self) -> None:
         """Whether the ruleset in force is one of ours: else no verdict can be given (step 8.0)."""
         ruleset = self.registry.ruleset
+        # Step 8.0.
         if ruleset in KNOWN_RULESETS or not ruleset:
             return
         self.unknown_rules = True
@@ -201,6 +206,7 @@ class Replay:
         before, after = self.time_of(last), self.time_of(last + 1)
         if before is None or after is None:
             self.findings.unchecked["ranges of reconciliation reports whose entries could not be read"] += 1
+        # Step 8.5.
         elif not before <= time - HOUR_MS < after:
             self.tell.bad(
                 Code.CONSENT_INVALID,
@@ -253,9 +259,11 @@ class Replay:
 
     def _judge(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         act = facts.act
+        # Step 8.8.
         if self.registry.ruleset < 2:
             for row in later_defects(self.registry, facts):
                 self.tell.row(row)
+        # Step 8.9.
         if facts.assertion is not None and act != "consent.authorise":
             self.tell.bad(Code.CONSENT_INVALID, "a passkey signs authorisations only", "act", "consent.authorise", act)
         if act == "access.request":
@@ -275,6 +283,7 @@ class Replay:
         known = (facts.kid, facts.iss, facts.behalf, facts.act, facts.relayed, facts.position < 0)
         if known in self._sound:
             return
+        # Step 8.7.
         rows = [*signer_defects(self.registry, facts, self.tell.index, self._flagged)]
         if not rows and not self._flagged:
             self._sound.add(known)

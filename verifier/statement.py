@@ -68,6 +68,7 @@ def parse_envelope(jws: str | bytes) -> Envelope:
     header = decode_canonical(decode_base64url(match[1]), MAX_STATEMENT)
     alg, kid = header.get("alg"), header.get("kid")
     known = isinstance(alg, str) and alg in ALGORITHMS
+    # Step 7.6.
     if header.keys() != {"alg", "kid", "typ"} or header["typ"] != TYPE or not known:
         raise _refused("the header is not that of a statement", found=header, expected=f"alg, kid, typ {TYPE}")
     if not isinstance(kid, str) or not _KID.fullmatch(kid):

@@ -82,6 +82,7 @@ class Subjects:
         try:
             if facts.act == "subject.consent":
                 self._companion(leaf, facts)
+            # Step 8.14.
             elif facts.act == "subject.enrol":
                 self.gestures.enrol(leaf.chain, facts.party, facts.content)
             elif chain.known or str(facts.content["credential_id"]) in self.gestures.enrolled:
@@ -94,6 +95,7 @@ class Subjects:
     def _companion(self, leaf: Leaf, facts: Facts) -> None:
         consent_id = str(facts.content["consent_id"])
         name = text_of(chain_of(consent_id))
+        # Step 8.13.
         waiting = self.awaiting.get(name)
         if not waiting:
             index, unread = self._gap
@@ -142,6 +144,7 @@ class Subjects:
         if self.gaps and credential not in self.gestures.enrolled:
             return "", credential
         try:
+            # Step 8.9.
             assertion, enrolment = self.gestures.confirm(record, facts.act, facts.party, facts.content)
         except Refuted as refusal:
             self.tell.refuse(refusal)
@@ -157,6 +160,7 @@ class Subjects:
 
     def finish(self) -> None:
         """What only the whole log can say."""
+        # Step 9.8.
         for waiting in self.awaiting.values():
             for authorised in waiting:
                 self._bad(

@@ -312,7 +312,7 @@ class Sequencer:
             )
         if self._signed == 0:
             recorded = self._highwater.read()
-            self._highwater.check(head.size, transaction.note_at(recorded[0].size) if recorded else None)
+            self._highwater.check(recorded, head.size, transaction.note_at(recorded[0].size) if recorded else None)
             if recorded is not None:
                 self._signed, self._note = recorded[0].size, recorded[1]
         elif transaction.note_at(self._signed) != self._note:
