@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
@@ -22,7 +22,8 @@ from ledger.merkle.edge import FullTile
 from ledger.participants import Registry
 from ledger.planning.world import ChainHead, Entry, Plan, Seen
 from ledger.storage.chainmap import ChainMap
-from ledger.storage.engines import BUSY_TIMEOUT_MS, driver_for
+from ledger.storage.engines import backend_of, driver_for
+from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.refold import refold
 from ledger.storage.rows import (
     consent_row,
@@ -38,14 +39,6 @@ from ledger.storage.tables import checkpoints, consents, credentials, entries, l
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
-WAL_PAGES: Final = 65_536
-"""Pages from which on SQLite's write-ahead log is to begin anew, when little is left to move: 256 MiB."""
-WAL_REST: Final = 2_048
-WAL_LIMIT: Final = 262_144
-"""Pages from which on it is to begin anew whatever is left: 1 GiB."""
-WAL_ROUNDS: Final = 2
-WAL_PATIENCE_MS: Final = 50
-
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -56,13 +49,18 @@ class Head:
     last_hash: bytes
     edge: bytes
     checkpoint: str
+    confirmed: int = field(default=0, compare=False)
+    """What the row says of the confirmed horizon."""
+    clock: int | None = field(default=None, compare=False)
+    """The database's own time (ms) when the head was locked; None where it is this machine's."""
 
 
 class BatchTransaction:
     """One batch's transaction, holding the log's lock from `head` to the commit."""
 
-    def __init__(self, connection: Connection, keystore: KeyStore) -> None:
+    def __init__(self, connection: Connection, keystore: KeyStore, horizon: Horizon) -> None:
         self.connection = connection
+        self._horizon = horizon
         self._driver = driver_for(connection.engine)
         self._keystore = keystore
         self.map = ChainMap(connection)
@@ -81,7 +79,12 @@ class BatchTransaction:
         for iss, jti, position, index, payload_hash in found:
             by_key.setdefault((iss, bytes(jti)), []).append((position, index, bytes(payload_hash)))
         self.seen = {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()}
+        self._horizon.reached(row[5])  # a commit that had come back when another one wrote this
         return Head(*row)
+
+    def confirm(self) -> None:
+        """Say in the head row what is known to be confirmed. It is a write: its commit confirms all that is visible to it."""
+        self._driver.confirm(self.connection, self._horizon.size)
 
     def consents(self, consent_ids: Collection[str]) -> dict[str, Consent]:
         """The present states of those of these consents that exist and were not erased."""
@@ -159,7 +162,7 @@ class BatchTransaction:
         self._write_passkeys(plan)
         if full_tiles:
             self.connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
-        row = (head.size, head.time, head.last_hash, head.edge, head.checkpoint)
+        row = (head.size, head.time, head.last_hash, head.edge, head.checkpoint, self._horizon.size)
         if self._driver.write(self.connection, rows, old_size, row) != 1:
             raise Corrupt(f"the head moved away from size {old_size} under its own lock")
 
@@ -199,9 +202,12 @@ class LogStore:
     """Opens transactions and snapshots on the log's database."""
 
     def __init__(self, writer: Engine, reader: Engine, keystore: KeyStore) -> None:
+        self.horizon = Horizon()
+        """How far this process knows the log to be confirmed: readers see no further."""
         self._writer = writer
-        self._reader = reader
+        self._reader = reader.execution_options(**{OPTION: self.horizon})
         self._keystore = keystore
+        self._backend = backend_of(writer)
         self._kept: list[Connection] = []
         # COPY and PRAGMA go to the driver itself, whose errors SQLAlchemy does not see
         self._failures = (DBAPIError, PoolTimeout, writer.dialect.loaded_dbapi.Error)
@@ -215,18 +221,21 @@ class LogStore:
     def batch(self) -> Iterator[BatchTransaction]:
         """One batch's transaction, committed at the end of the block.
 
-        Raises Unavailable when the database does not answer; if that happens in the commit, its outcome is unknown.
+        Raises Unavailable when the database does not answer; if that happens in the commit, its outcome is unknown. Raises
+        Corrupt when its files were removed or exchanged.
         """
         connection = None
         try:
             # kept from batch to batch: to fetch it from the pool and to bring it back costs more than a small batch's rules
             connection = self._kept.pop() if self._kept else self._writer.connect()
             with connection.begin():
-                yield BatchTransaction(connection, self._keystore)
+                yield BatchTransaction(connection, self._keystore, self.horizon)
+            # here a commit may have gone into files that were taken away: it is not acknowledged, and the node stops
+            self._backend.driver.verify_files(connection)
         except self._failures as error:
             if connection is not None:
                 connection.invalidate()
-            raise _unavailable(error) from error
+            raise self._unavailable(error) from error
         finally:
             if connection is not None:
                 self._keep(connection)
@@ -244,7 +253,14 @@ class LogStore:
             with self._reader.begin() as connection:
                 yield connection
         except self._failures as error:
-            raise _unavailable(error) from error
+            raise self._unavailable(error) from error
+
+    def visible(self, size: int) -> tuple[int, str | None]:
+        """How many entries the database shows, confirmed or not, and its checkpoint of exactly `size`, if it has one."""
+        with self.read() as connection:
+            shown = connection.execute(select(log_head.c.size)).scalar_one_or_none() or 0
+            note = connection.execute(select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar_one_or_none()
+        return shown, note
 
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""
@@ -261,21 +277,17 @@ class LogStore:
             )
 
     def checkpoint_wal(self) -> None:
-        """On SQLite: move committed pages from the write-ahead log into the database, without blocking writers.
-
-        That alone would let the file grow for ever while somebody writes: it begins anew only when nothing in it is left to
-        move. So once it is long, writers wait for the moment that the last pages take. Raises Unavailable when it cannot (a
-        full disk, say); what is committed stays safe in the write-ahead log.
-        """
-        if self.engine_name != "sqlite":
-            return
+        """Housekeeping of the write-ahead log, where the engine leaves it to us. Raises Unavailable when it cannot be done (a
+        full disk, say); what is committed stays safe in it."""
         try:
-            with self._reader.connect() as connection:
-                driver = connection.connection.driver_connection
-                if driver is not None:
-                    _begin_wal_anew(driver)
+            self._backend.move_log(self._reader)
         except self._failures as error:
-            raise _unavailable(error) from error
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> Unavailable:
+        """What a caller may know of a database's failure: what happened, never a text that can quote values."""
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        return Unavailable(f"the database refused or lost a transaction: {self._backend.explain(cause)}")
 
     def close(self) -> None:
         """Close all connections."""
@@ -283,34 +295,6 @@ class LogStore:
             self._kept.pop().close()
         self._writer.dispose()
         self._reader.dispose()
-
-
-def _begin_wal_anew(driver: Any) -> None:
-    """Move what is committed, the bulk while others write; if the write-ahead log is long then, the rest while they wait."""
-    driver.execute("PRAGMA query_only=OFF").close()
-    try:
-        for tried in range(1, WAL_ROUNDS + 1):
-            _, pages, moved = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if pages < WAL_PAGES:
-                return
-            if pages - moved < WAL_REST:
-                break
-            if (
-                tried == WAL_ROUNDS and pages < WAL_LIMIT
-            ):  # the disk is behind: rather a longer file than writers that wait
-                return
-        # a long read must not hold up the writers for longer than this
-        driver.execute(f"PRAGMA busy_timeout={WAL_PATIENCE_MS}").close()
-        driver.execute("PRAGMA wal_checkpoint(RESTART)").close()
-    finally:
-        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
-        driver.execute("PRAGMA query_only=ON").close()
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    """What a caller may know of a database's failure: its kind, never its text, which can quote values."""
-    kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
-    return Unavailable(f"the database refused or lost a transaction: {kind}")
 
 
 def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:
