@@ -51,7 +51,7 @@ def one(files: Files, start: str) -> str:
 @damage("2.1", exit=2)
 def _the_manifest_is_of_another_format(_: Life, files: Files, dice: random.Random) -> Told:
     manifest = json.loads(files["manifest.json"])
-    change = dice.choice(({"v": 2}, {"format": "consent-ledger-bundle/2"}, {"v": 9, "more": 1}))
+    change = dice.choice(({"v": 2}, {"format": "consent-ledger-bundle/2"}))
     files["manifest.json"] = encode({**manifest, **change})
     if dice.random() < 0.3:
         del files["manifest.json"]
