@@ -140,6 +140,15 @@ used_challenges: Final = Table(
 )
 """Challenges that passkeys have signed, each with the entry that used it."""
 
+access_legs: Final = Table(
+    "access_legs",
+    metadata,
+    Column("basis", _Big, primary_key=True, autoincrement=False),
+    Column("act", String(16), primary_key=True),
+    Column("idx", _Big, nullable=False),
+)
+"""The first release and the first receipt under each decision, with their entries: what a second one is refused by."""
+
 seen_tokens: Final = Table(
     "seen_tokens",
     metadata,
