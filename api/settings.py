@@ -18,11 +18,11 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import make_url
 
 from api.tokens.scopes import ROLE_SCOPES
 from api.web.settings import WebSettings
 from ledger.assembly import NodeConfig
+from ledger.storage.engines import is_file
 
 INSTALLED_STATE = Path("/var/lib/consent-ledger")
 
@@ -184,8 +184,7 @@ class Settings(BaseSettings):
         if not self.keystore_url:
             object.__setattr__(self, "keystore_url", f"sqlite:///{state / 'keys.sqlite'}")
         if not self.token_store_url:
-            sqlite = make_url(self.database_url).get_backend_name() == "sqlite"
-            url = f"sqlite:///{state / 'tokens.sqlite'}" if sqlite else self.database_url
+            url = f"sqlite:///{state / 'tokens.sqlite'}" if is_file(self.database_url) else self.database_url
             object.__setattr__(self, "token_store_url", url)
         issuers = [one.issuer for one in self.external_issuers]
         if len(set(issuers)) != len(issuers) or self.base_url in issuers:

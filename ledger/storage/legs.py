@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
 from ledger.canonical import unb64u
-from ledger.entries.acts import AccessRequest
+from ledger.entries.acts import AccessLeg, AccessRequest
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import Kind
 from ledger.entries.statement import parse_item, parse_payload
@@ -16,7 +17,11 @@ from ledger.storage.rows import open_evidence
 from ledger.storage.tables import access_legs, entries
 from ledger.vault.keystore import KeyStore
 
-_PORTION = 500
+ACTS: Final = frozenset({"access.receive", "access.release"})
+MARK: Final = -1
+"""Under this basis stands how far the legs of an older log are to be found (`from`), and that they were (`done`)."""
+_PORTION: Final = 500
+_PAGE: Final = 1_000
 
 
 def allowed_accesses(connection: Connection, keystore: KeyStore, indexes: Collection[int]) -> dict[int, Allowed]:
@@ -42,6 +47,41 @@ def legs_under(connection: Connection, indexes: Collection[int]) -> set[tuple[in
         rows = connection.execute(select(access_legs.c.basis, access_legs.c.act).where(access_legs.c.basis.in_(some)))
         found |= {(row.basis, row.act) for row in rows}
     return found
+
+
+def fill_legs(connection: Connection, keystore: KeyStore) -> None:
+    """Find the legs of a log that is older than the table, in one pass, unless that was done: of several the first counts.
+
+    In the transaction of a node that starts, below the head's lock: a crash leaves the mark, and the next start begins again.
+    """
+    marks = connection.execute(select(access_legs.c.act, access_legs.c.idx).where(access_legs.c.basis == MARK))
+    found = {row.act: row.idx for row in marks}
+    if "from" not in found or "done" in found:
+        return
+    known: set[tuple[int, str]] = set()
+    query = select(entries.c.idx, entries.c.chain, entries.c.sealed).where(
+        entries.c.kind == Kind.CONSENT.value, entries.c.sealed.is_not(None)
+    )
+    for first in range(0, found["from"], _PAGE):
+        last = min(first + _PAGE, found["from"])
+        rows = connection.execute(
+            query.where(entries.c.idx >= first, entries.c.idx < last).order_by(entries.c.idx)
+        ).all()
+        ciphers = keystore.existing(row.chain for row in rows)
+        legs: dict[tuple[int, str], int] = {}
+        for row in rows:
+            if row.chain not in ciphers:
+                continue
+            evidence = decode_evidence(open_evidence(row.idx, row.sealed, ciphers[row.chain])[0])
+            if evidence.act not in ACTS:
+                continue
+            says = parse_payload(unb64u(evidence.statements[0].split(".")[1]))
+            leg = (says.basis if isinstance(says, AccessLeg) else MARK, evidence.act)
+            if leg not in known:
+                legs[leg] = row.idx
+                known.add(leg)
+        keep_legs(connection, legs)
+    connection.execute(insert(access_legs), [{"basis": MARK, "act": "done", "idx": found["from"]}])
 
 
 def keep_legs(connection: Connection, legs: Mapping[tuple[int, str], int]) -> None:

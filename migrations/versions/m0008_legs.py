@@ -1,7 +1,7 @@
 """Which accesses have a release and a receipt, so that a second one is refused (docs/spec/reconciliation.md, At the door).
 
-Legs that were recorded before this step are not in the table, since a migration cannot open evidence: a second one under such
-an access is recorded as before, and is a finding about who signed it.
+A migration cannot open evidence. So it only notes how far the legs in the log are still to be found (`basis` −1), and the node
+that starts next finds them (ledger/storage/legs.py).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("act", sa.String(16), primary_key=True),
         sa.Column("idx", _BIG, nullable=False),
     )
+    op.execute("INSERT INTO access_legs (basis, act, idx) SELECT -1, 'from', size FROM log_head WHERE size > 0")
 
 
 def downgrade() -> None:

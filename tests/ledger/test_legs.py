@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, insert, select
 
+from ledger.assembly import open_ledger
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.canonical import b64u, unb64u
 from ledger.errors import ImpossibleLeg, LedgerError, NotFound, NotPermitted
 from ledger.planning.commands import Recorded
+from ledger.storage.tables import access_legs
 from tests.api.service import Service, running_service
-from tests.world import ConsentInWorld, Party, Submission, World, running_world
+from tests.ledger.kit import unguarded
+from tests.world import ConsentInWorld, Party, Submission, World, node_config, running_world
 from verifier.archive import open_archive
 from verifier.bundle import Auditor, Options
 from verifier.trust import parse_trust
@@ -144,6 +148,31 @@ def test_no_refused_leg_and_no_difference_between_two_parties_spoils_an_audit(sc
     with closing(Auditor(open_archive(bundle), trust, Options(jobs=1))) as auditor:
         audit = auditor.run()
     assert [str(defect) for defect in audit.findings.defects] == []
+
+
+def test_an_older_logs_legs_are_found_when_its_node_starts_anew(engine_url: str, tmp_path: Path) -> None:
+    """A log from before there was a table of legs: what it holds is known again, so that no second leg is let in."""
+    with running_world(engine_url, tmp_path) as world:
+        scene = Scene(world)
+        for leg in scene.both():
+            world.record(leg)
+        with unguarded(engine_url) as connection:
+            before = {tuple(row) for row in connection.execute(select(access_legs))}
+            connection.execute(delete(access_legs))
+            connection.execute(
+                insert(access_legs).values(basis=-1, act="from", idx=scene.size)
+            )  # as migration 0008 leaves it
+    ledger = open_ledger(node_config(engine_url, tmp_path))
+    ledger.start()
+    try:
+        with ledger.store.read() as connection:
+            rows = {tuple(row) for row in connection.execute(select(access_legs).where(access_legs.c.basis >= 0))}
+        assert rows == before
+        for leg in scene.both():
+            with pytest.raises(ImpossibleLeg, match="recorded already"):
+                ledger.record(leg.statement)
+    finally:
+        ledger.stop()
 
 
 def test_over_http_the_problem_names_what_was_refused(sqlite_url: str, tmp_path: Path) -> None:
