@@ -233,12 +233,12 @@ class Store:
             connection.execute(delete(deeds).where(deeds.c.entry == entry))
             connection.execute(insert(deeds).values(entry=entry, person=self._sealer.person(person.key)))
 
-    def deeds(self, entries: list[int], person: Person) -> dict[int, bool]:
-        """For each of these entries that somebody asked for here: whether it was this person."""
-        mine = self._sealer.person(person.key)
+    def deed(self, entry: int, person: Person) -> bool | None:
+        """Whether this person asked for an entry; None when nobody did here, or who did was erased."""
         with self.engine.connect() as connection:
-            rows = connection.execute(select(deeds).where(deeds.c.entry.in_(entries[:1_000]))).all()
-        return {row.entry: row.person == mine for row in rows}
+            query = select(deeds.c.person).where(deeds.c.entry == entry)
+            known = connection.execute(query).scalar_one_or_none()
+        return None if known is None else bytes(known) == self._sealer.person(person.key)
 
     # -- opened requests --------------------------------------------------------------------------------------------
 
