@@ -23,7 +23,7 @@ from api.standards.notices import OutwardNotices
 from api.standards.office import Office
 from api.standards.receipts.subject import Contact, read_contacts
 from api.tokens.clients import Clients
-from api.tokens.external import ExternalIssuers
+from api.tokens.external import ExternalIssuers, Reach
 from api.tokens.grants import Grants
 from api.tokens.guard import TokenGuard
 from api.tokens.introspection import Introspection
@@ -39,7 +39,6 @@ from ledger.notes.keys import VerifierKey
 from ledger.notes.policy import Policy, parse_policy
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
-from ledger.queries.tree import first_checkpoint_with
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.events import EventStore
@@ -172,7 +171,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     grants = Grants(ledger.records.consent, registry)
     tokens = TokenService(issuer, signer, once, registry, clients, grants, lifetime=settings.access_token_seconds)
     introspection = Introspection(issuer, signer, once, clients, grants)
-    guard = TokenGuard(issuer, signer, once, registry, ExternalIssuers(settings.external_issuers))
+    guard = TokenGuard(issuer, signer, once, registry, _external(settings))
     events = Events(
         EventStore(settings.database_url),
         EventQueries(ledger.store, ledger.keystore),
@@ -232,16 +231,8 @@ def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
         highwater = HighWater(path, ledger.vkey)
         recorded = highwater.read()  # before the database is asked: a file never runs ahead of it
         if recorded is not None:
-            highwater.check(ledger.tree.size(), _note_at(ledger, recorded[0].size))
-
-
-def _note_at(ledger: Ledger, size: int) -> str | None:
-    with ledger.store.read() as connection:
-        try:
-            found, note = first_checkpoint_with(connection, size - 1)
-        except NotFound:
-            return None
-    return note if found == size else None
+            size, note = ledger.store.visible(recorded[0].size)
+            highwater.check(recorded, size, note)
 
 
 @contextmanager
@@ -263,6 +254,12 @@ def opened(settings: Settings) -> Iterator[Node]:
         yield node
     finally:
         node.stop()
+
+
+def _external(settings: Settings) -> ExternalIssuers:
+    return ExternalIssuers({
+        one.issuer: Reach(frozenset(one.participants), frozenset(one.scopes)) for one in settings.external_issuers
+    })  # fmt: skip
 
 
 def initialise(settings: Settings, origin: str) -> None:

@@ -115,6 +115,12 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "Send the same statement again after `Retry-After` seconds, with growing distances. For many accesses, use "
         "`POST /accesses/batch`.",
     ),
+    errors.ClockAhead: Problem(
+        503, "clock-ahead", "This node's clock is ahead",
+        "The clock of this node's machine is ahead of the time, and what is recorded by it would hold up every later "
+        "statement. Nothing was recorded. Reads are answered.",
+        "Clients: try another node, or later. Operators: docs/operating.md, «The clock».",
+    ),
     errors.SequencerStopped: Problem(
         503, "sequencer-stopped", "This node does not write",
         "This node has stopped writing; `detail` says why. Nothing was recorded. Reads may still be answered.",

@@ -13,6 +13,7 @@ LedgerError
 │   └── NotPermitted        the participant is suspended or lacks the role
 ├── Unavailable       try again later; nothing was acknowledged
 │   ├── QueueFull           back-pressure: more is waiting than may wait
+│   ├── ClockAhead          this machine's clock is wrong; it goes on when it is right
 │   └── SequencerStopped    this node may not write; the message says why and what to do
 └── Corrupt           stored data contradicts itself, or history was rolled back
     └── Rollback            the database is older than, or differs from, what this node has signed
@@ -79,6 +80,10 @@ class Unavailable(LedgerError):
 
 class QueueFull(Unavailable):
     """More submissions wait than the configured bound."""
+
+
+class ClockAhead(Unavailable):
+    """This machine's clock is ahead of the time: nothing new is recorded until it is right."""
 
 
 class SequencerStopped(Unavailable):
