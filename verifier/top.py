@@ -141,7 +141,8 @@ class Top:
         present = 0
         for name in self._archive.names():
             try:
-                present += self._check_name(name)  # step 4.1
+                # Step 4.1.
+                present += self._check_name(name)
             except Refuted as refusal:
                 self._findings.refuse(refusal, file=printable(name))
         wanted = -(-self.size // WIDTH)
