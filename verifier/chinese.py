@@ -14,7 +14,6 @@ SENTENCES: dict[str, str] = {
     "a folder with content": "目录项带有内容",
     "a shard without lines": "证据分片为空",
     "the last line has no end": "最后一行没有换行符",
-    "evidence in a bundle whose manifest says that it has none": "清单声明无证据,资料包中却有证据",
     "most entry bundles are missing: no entry was looked at": "大部分条目包缺失:未检查任何条目",
     "an evidence line out of order or in the wrong shard": "证据行次序有误或位于错误的分片",
     "an evidence line for a leaf that has none": "为不应有证据的叶子提供了证据行",
