@@ -8,6 +8,7 @@ LedgerError
 ├── Refused           understood, and not allowed; nothing was recorded
 │   ├── NotFound            no such consent, entry or participant (or not yours: the same answer)
 │   ├── IllegalTransition   the consent's state, or the signer's role, does not allow this act
+│   │   └── ImpossibleLeg   nothing can be delivered, or delivered again, under this decision
 │   ├── Conflict            the identifier is taken by something else
 │   │   └── JtiReused       (iss, jti) was used for another payload: a security event
 │   └── NotPermitted        the participant is suspended or lacks the role
@@ -60,6 +61,10 @@ class NotFound(Refused):
 
 class IllegalTransition(Refused):
     """A consent cannot make this step from its present state, or not by this signer."""
+
+
+class ImpossibleLeg(IllegalTransition):
+    """A release or receipt that its access cannot have."""
 
 
 class Conflict(Refused):
