@@ -270,6 +270,7 @@ def test_every_table_has_its_rights() -> None:
     assert sorted((*grants.APPENDED, *grants.MOVED, *grants.FORGOTTEN, *grants.REBUILT)) == sorted(metadata.tables)
 
 
-def test_grants_are_no_business_of_sqlite(sqlite_url: str) -> None:
+def test_sqlite_has_no_roles(sqlite_url: str) -> None:
     migrations.upgrade(sqlite_url)
-    migrations.grant(sqlite_url, "anyone")
+    with pytest.raises(InvalidInput, match="no roles"):
+        migrations.grant(sqlite_url, "anyone")
