@@ -178,7 +178,7 @@ def test_the_counts_of_the_list_agree(tmp_path: Path) -> None:
         paused = site.shared(accounts=1, expires_at=soon)
         site.world.record(site.bank.step("pause", paused))
         page = client.get("/my/connections")
-        assert f"{len(shared)} connections share your data now. 1 more is paused" in words_of(page)
+        assert f"{len(shared)} connections share your data now. 1 is paused" in words_of(page)
         assert count_of(page, "active") == len(shared) + 1
         assert count_of(page, "action") == 0, "what is paused asks nothing of her"
         asked = site.ask()
