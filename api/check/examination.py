@@ -1,87 +1,100 @@
-"""The operator's own check of a database: is what is stored what was signed?
+"""One pass over the log in its order, in one snapshot: hashes, chains, tree, columns, bodies, and what they lead to.
 
-It never replaces the auditor's `consent-verify`, which shares no code with this program and also replays the rules.
+It never replaces the auditor's `consent-verify`, which shares no code with this program and also replays the decisions.
+Memory does not grow with the log: what is remembered of each chain and consent lies in a temporary file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import closing
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+import msgspec
+from sqlalchemy import Connection, func, select
 
+from api.check.beside import examine_beside
+from api.check.columns import statement_columns
+from api.check.engine import examine_engine
+from api.check.findings import Findings
+from api.check.rows import NO_KEY, RowCheck
+from api.check.tree import ChainLinks, map_size
 from ledger.canonical import b64u, unb64u
-from ledger.entries.leaf import CommitmentLeaf, IndexHeadLeaf, Leaf, open_commitment, parse_leaf
-from ledger.errors import LedgerError
+from ledger.entries.evidence import decode_evidence
+from ledger.entries.leaf import CommitmentLeaf, IndexHeadLeaf, Leaf, OperatorLeaf, open_commitment, parse_leaf
+from ledger.errors import LedgerError, Unavailable
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
-from ledger.merkle.pages import REPAIR
-from ledger.merkle.patricia import PatriciaMap
+from ledger.merkle.tiles import tile_widths
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
-from ledger.storage.chainmap import ChainMap
 from ledger.storage.log import LogStore
+from ledger.storage.replay import Replay, Unfit, Unjudged
 from ledger.storage.rows import open_evidence
+from ledger.storage.spill import Spill
 from ledger.storage.tables import checkpoints, entries, log_head, tiles
 from ledger.vault.keystore import KeyStore
 
 PAGE: Final = 1000
-SHOWN: Final = 20
 
 Progress = Callable[[int, int], None]
 """Takes entries done and entries in all."""
 
 
-@dataclass
-class Findings:
-    """What a check found."""
+def examine(
+    store: LogStore,
+    keystore: KeyStore,
+    vkey: VerifierKey,
+    progress: Progress | None = None,
+    witnesses: tuple[VerifierKey, ...] = (),
+) -> Findings:
+    """Hold every row and column of one snapshot against the entries, and the entries against what was signed.
 
-    size: int = 0
-    opened: int = 0
-    """Entries whose evidence was opened and fits its commitment."""
-    erased: int = 0
-    """Entries whose data key was destroyed."""
-    defects: list[str] = field(default_factory=list)
-    """The first of them, in rising order of their index."""
-    count: int = 0
-
-    def note(self, place: str, sentence: str) -> None:
-        """Count a defect."""
-        self.count += 1
-        if len(self.defects) < SHOWN:
-            self.defects.append(f"{place}: {sentence}")
-
-
-def examine(store: LogStore, keystore: KeyStore, vkey: VerifierKey, progress: Progress | None = None) -> Findings:
-    """Recompute leaf hashes, chains, tree, tiles, checkpoints, commitments, completeness map and head from one snapshot."""
-    with store.read() as connection:
-        return _Examination(connection, keystore, vkey, progress).run()
+    `witnesses`: the keys that kept cosignatures are held against. Raises Unavailable when the database does not answer.
+    """
+    found = Findings()
+    try:
+        with store.read() as connection, closing(Spill()) as spill:
+            examine_engine(connection, found)
+            _Examination(connection, keystore, vkey, progress, spill, found).run()
+            examine_beside(connection, found, witnesses)
+    except Unavailable as error:
+        if not found.count:
+            raise
+        found.could_not("database", f"the rest of it could not be read: {error.detail}")
+    return found
 
 
 class _Examination:
     def __init__(
-        self, connection: Connection, keystore: KeyStore, vkey: VerifierKey, progress: Progress | None
+        self,
+        connection: Connection,
+        keystore: KeyStore,
+        vkey: VerifierKey,
+        progress: Progress | None,
+        spill: Spill,
+        found: Findings,
     ) -> None:
         self._connection = connection
         self._keystore = keystore
         self._vkey = vkey
         self._progress = progress
-        self._found = Findings()
+        self._found = found
         self._edge = Edge()
         self._last = bytes(32)
         self._time = 0
-        self._chains: dict[str, tuple[int, str]] = {}
-        self._touched: set[str] = set()
-        self._map = PatriciaMap()
+        self._links = ChainLinks(spill, found)
+        self._replay = Replay(spill)
+        self._map_size = -1
         self._destroyed: set[bytes] = set()
 
-    def run(self) -> Findings:
+    def run(self) -> None:
         head = self._connection.execute(select(log_head)).one_or_none()
         if head is None:
             self._found.note("head", "there is no log in this database")
-            return self._found
+            return
         self._found.size = head.size
+        self._map_size = map_size(self._connection)
         rows = self._rows(head.size)
         note = ""
         for size, note in self._checkpoints():
@@ -95,8 +108,11 @@ class _Examination:
                 self._found.note("head", "it does not continue the last entry, edge and checkpoint")
         if next(rows, None) is not None:
             self._found.note(f"entry {self._edge.size}", "no checkpoint covers it")
-        self._stored_map(head.size)
-        return self._found
+        self._count_tiles()
+        self._links.root()
+        if self._map_size >= self._edge.size or self._map_size < 0:
+            self._links.compare_stored(self._connection, head.size)
+        RowCheck(self._connection, self._keystore, self._replay, self._found).run()
 
     def _checkpoints(self) -> Iterator[tuple[int, str]]:
         after = 0
@@ -149,8 +165,16 @@ class _Examination:
         except LedgerError as error:
             self._found.note(f"checkpoint {size}", error.detail)
 
+    def _count_tiles(self) -> None:
+        full = sum(count for _, count, _ in tile_widths(self._edge.size))
+        stored = self._connection.execute(select(func.count()).select_from(tiles)).scalar_one()
+        if stored != full:
+            self._found.note("tiles", f"the table has {stored}, and a log of this size has {full} full ones")
+
     def _entry(self, row: Any, ciphers: Any) -> None:
         place = f"entry {row.idx}"
+        if row.idx == self._map_size:
+            self._links.compare_stored(self._connection, self._found.size)
         raw = _bytes(row.leaf)
         hashed = leaf_hash(raw)
         if raw is not row.leaf:
@@ -169,57 +193,59 @@ class _Examination:
             self._found.note(place, "time runs backwards")
         self._last, self._time = hashed, max(leaf.time, self._time)
         self._chain(place, leaf, row, hashed)
-        self._evidence(place, leaf, row, ciphers)
+        self._lead(place, leaf, row, ciphers)
 
     def _chain(self, place: str, leaf: Leaf, row: Any, hashed: bytes) -> None:
+        named = (None, None) if isinstance(leaf, IndexHeadLeaf) else (unb64u(leaf.chain), leaf.seq)
+        if (row.kind, row.chain, row.seq) != (leaf.kind, *named):
+            self._found.note(place, "its columns kind, chain and seq are not those of the leaf")
+        if not isinstance(leaf, IndexHeadLeaf):
+            self._links.take(row.idx, unb64u(leaf.chain), leaf.seq, leaf.prev_in_chain, hashed)
+        elif (leaf.map_size, leaf.map_root) != (leaf.index, b64u(self._links.root())):
+            self._found.note(place, "it does not commit the completeness map over the leaves before it")
         if isinstance(leaf, IndexHeadLeaf):
-            if (leaf.map_size, leaf.map_root) != (leaf.index, b64u(self._replayed())):
-                self._found.note(place, "it does not commit the completeness map over the leaves before it")
-            return
-        chain = leaf.chain
-        seq, last = self._chains.get(chain, (0, b64u(bytes(32))))
-        if (getattr(leaf, "seq", -1), getattr(leaf, "prev_in_chain", "")) != (seq, last):
-            self._found.note(place, "it does not continue its chain")
-        if b64u(bytes(row.chain or b"")) != chain or row.seq != getattr(leaf, "seq", -1):
-            self._found.note(place, "its columns chain and seq are not those of the leaf")
-        self._chains[chain] = (seq + 1, b64u(hashed))
-        self._touched.add(chain)
+            self._links.head, self._links.head_time = row.idx, leaf.time
 
-    def _replayed(self) -> bytes:
-        """The root of the completeness map over all leaves so far."""
-        for chain in self._touched:
-            count, last = self._chains[chain]
-            self._map.set(unb64u(chain), count.to_bytes(8, "big") + unb64u(last))
-        self._touched.clear()
-        return self._map.root()
-
-    def _stored_map(self, size: int) -> None:
-        """The stored map is that of the leaves, page by page; a map that lags behind is brought up by the next index-head."""
-        stored = ChainMap(self._connection)
-        try:
-            state = stored.check(size)
-            chains = stored.count(state)
-            if state.size == size and (state.root, chains) != (self._replayed(), len(self._map)):
-                self._found.note("completeness map", f"it is not that of the entries: {REPAIR}")
-        except LedgerError as error:
-            self._found.note("completeness map", error.detail)
-
-    def _evidence(self, place: str, leaf: Leaf, row: Any, ciphers: Any) -> None:
+    def _lead(self, place: str, leaf: Leaf, row: Any, ciphers: Any) -> None:
+        """What an entry says is what its columns say, and fits what the entries before it lead to."""
         if not isinstance(leaf, CommitmentLeaf):
-            return
-        if row.sealed is None:
+            if (row.sealed, row.iss, row.jti, row.position, row.payload_hash) != (None,) * 5:
+                self._found.note(place, "it has a body or a statement, and is a leaf in clear")
+            if isinstance(leaf, OperatorLeaf):
+                self._judge(place, lambda: self._replay.document(row.idx, leaf.document))
+        elif row.sealed is None:
             self._found.note(place, "its evidence is missing")
         elif row.chain in self._destroyed:
             self._found.erased += 1
         elif row.chain not in ciphers:
-            self._found.note(place, "the key store has no key for its chain and destroyed none: bring a newer one back")
+            self._found.note(place, NO_KEY)
         else:
-            try:
-                evidence, opening = open_evidence(row.idx, row.sealed, ciphers[row.chain])
-                open_commitment(leaf, evidence, opening)
-                self._found.opened += 1
-            except LedgerError as error:
-                self._found.note(place, error.detail)
+            self._judge(place, lambda: self._open(place, leaf, row, ciphers[row.chain]))
+
+    def _judge(self, place: str, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except LedgerError as error:
+            self._found.note(place, error.detail)
+        except Unfit as error:
+            self._found.note(place, str(error))
+        except Unjudged as error:
+            self._found.could_not(
+                place, f"what it led to was not compared, the rules of this version refuse it: {error}"
+            )
+
+    def _open(self, place: str, leaf: CommitmentLeaf, row: Any, cipher: Any) -> None:
+        body, opening = open_evidence(row.idx, row.sealed, cipher)
+        open_commitment(leaf, body, opening)
+        self._found.opened += 1
+        try:
+            evidence = decode_evidence(body)
+        except msgspec.MsgspecError:
+            self._found.note(place, "its evidence is not of a form that this version reads")
+            return
+        if (row.iss, row.jti, row.position, row.payload_hash) != statement_columns(evidence):
+            self._found.note(place, "its columns iss, jti, position and payload_hash are not those of its statement")
+        self._replay.entry(row.idx, leaf.time, row.chain, evidence)
 
 
 def _bytes(value: object) -> bytes:
