@@ -11,6 +11,7 @@ from api.check.findings import Findings
 from ledger.entries.leaf import Kind
 from ledger.errors import LedgerError
 from ledger.notes.keys import VerifierKey
+from ledger.notes.note import parse_signature
 from ledger.policy.reconciliation import Finding, findings_hash
 from ledger.storage.findings import code_of
 from ledger.storage.log import operator_documents
@@ -41,14 +42,15 @@ def _cosignatures(connection: Connection, found: Findings, witnesses: tuple[Veri
             place = f"cosignature of {row.witness} under checkpoint {row.size}"
             if row.note is None:
                 found.note(place, "there is no such checkpoint")
-            elif row.witness in names:
-                try:
-                    said = open_cosignatures(row.note, row.line, witnesses)
-                except LedgerError as error:
-                    found.note(place, error.detail)
-                    continue
-                if said != {row.witness: (row.line, row.time)}:
-                    found.note(place, "it is not that witness's line, or of another time")
+                continue
+            try:
+                name = parse_signature(row.line).name
+                said = open_cosignatures(row.note, row.line, witnesses) if name in names else {name: (row.line, row.time)}
+            except (LedgerError, TypeError) as error:
+                found.note(place, getattr(error, "detail", "it is no signature line"))
+                continue
+            if said != {row.witness: (row.line, row.time)}:
+                found.note(place, "it is not that witness's line, or of another time")
         last = page[-1]
         same = and_(cosignatures.c.size == last.size, cosignatures.c.witness > last.witness)
         page = connection.execute(query.where(or_(cosignatures.c.size > last.size, same))).all()

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from api.check import Findings, examine
 from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
+from api.check import Findings, examine
 from ledger.app import Ledger
 from ledger.assembly import open_ledger
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
