@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Doorkeeper
+from api.bodies import Room
 from api.bootstrap import Node
 from api.events.figures import EventFigures
 from api.hot import HotRoutes
@@ -56,9 +57,8 @@ def create_app(node: Node) -> App:
 
 def assemble(node: Node, framework: FastAPI) -> App:
     """Fast routes and the observing layer around the framework's application."""
-    settings = node.settings
     hot = HotRoutes(node, framework.state.doorkeeper, framework)
-    return Observed(hot, framework.state.metrics.http, base_url=settings.base_url, max_requests=settings.max_requests)
+    return Observed(hot, framework.state.metrics.http, framework.state.room, base_url=node.settings.base_url)
 
 
 def create_framework(node: Node) -> FastAPI:
@@ -77,8 +77,12 @@ def create_framework(node: Node) -> FastAPI:
     )  # fmt: skip
     app.state.node = node
     app.state.documentation = Documentation(app, settings.base_url)
+    app.state.room = Room(max_requests=settings.max_requests, body_bytes=settings.max_body_bytes)
     app.state.metrics = Metrics(
-        node.ledger, EventFigures(node.events.queries), ReconciliationFigures(node.ledger.reconciliation)
+        node.ledger,
+        app.state.room,
+        EventFigures(node.events.queries),
+        ReconciliationFigures(node.ledger.reconciliation),
     )
     limits = RateLimits(
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute

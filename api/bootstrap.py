@@ -23,7 +23,7 @@ from api.standards.notices import OutwardNotices
 from api.standards.office import Office
 from api.standards.receipts.subject import Contact, read_contacts
 from api.tokens.clients import Clients
-from api.tokens.external import ExternalIssuers
+from api.tokens.external import ExternalIssuers, Reach
 from api.tokens.grants import Grants
 from api.tokens.guard import TokenGuard
 from api.tokens.introspection import Introspection
@@ -172,7 +172,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     grants = Grants(ledger.records.consent, registry)
     tokens = TokenService(issuer, signer, once, registry, clients, grants, lifetime=settings.access_token_seconds)
     introspection = Introspection(issuer, signer, once, clients, grants)
-    guard = TokenGuard(issuer, signer, once, registry, ExternalIssuers(settings.external_issuers))
+    guard = TokenGuard(issuer, signer, once, registry, _external(settings))
     events = Events(
         EventStore(settings.database_url),
         EventQueries(ledger.store, ledger.keystore),
@@ -202,10 +202,10 @@ def read_policy(settings: Settings, vkey: VerifierKey) -> Policy:
     if settings.policy_file is None:
         return Policy(logs=(vkey,))
     try:
-        policy = parse_policy(settings.policy_file.read_text("utf-8"))
+        policy = parse_policy(settings.policy_file.read_bytes())
     except FileNotFoundError:
         raise NotFound(f"the policy file {settings.policy_file} does not exist") from None
-    except (BadEncoding, UnicodeDecodeError) as error:
+    except BadEncoding as error:
         raise InvalidInput(f"the policy file {settings.policy_file} does not read: {error}") from None
     if vkey not in policy.logs:
         raise InvalidInput(f"the policy file {settings.policy_file} does not name this log's key, {vkey.format()}")
@@ -263,6 +263,12 @@ def opened(settings: Settings) -> Iterator[Node]:
         yield node
     finally:
         node.stop()
+
+
+def _external(settings: Settings) -> ExternalIssuers:
+    return ExternalIssuers({
+        one.issuer: Reach(frozenset(one.participants), frozenset(one.scopes)) for one in settings.external_issuers
+    })  # fmt: skip
 
 
 def initialise(settings: Settings, origin: str) -> None:

@@ -135,7 +135,7 @@ def export(
         return
     with told_in_a_sentence(), opened(settings) as node, ExitStack() as stack:
         writer = _target(target, stack)
-        policy = None if settings.policy_file is None else settings.policy_file.read_text()
+        policy = None if settings.policy_file is None else settings.policy_file.read_bytes()
         ledger = node.ledger
         head = node.witnessed.checkpoint() if witnessed else None
         with progress_bar("evidence") as progress:

@@ -21,6 +21,7 @@ import uvicorn
 
 from api.app import create_app
 from api.bootstrap import build_node, equip
+from api.httpserver import HttpServer
 from api.listening import DealtOut, listen
 from api.loading import begin_preloading
 from api.logs import configure_logging
@@ -64,7 +65,7 @@ class FrontFactory:
 def front(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
     """A front process: serve until told to stop."""
     configure_logging(settings.log_level)
-    server = uvicorn.Server(uvicorn.Config(FrontFactory(settings), **options))
+    server = HttpServer(uvicorn.Config(FrontFactory(settings), **options))
 
     def end() -> None:
         server.should_exit = True
@@ -84,6 +85,7 @@ def sequence(settings: Settings) -> None:
     node.start()
     desk = Desk(node.ledger.sequencer, desk_path(settings))
     ended.wait()
+    desk.await_leave(PATIENCE_SECONDS - 5)
     desk.close()
     node.stop()
 

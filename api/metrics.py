@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from api.bodies import Room
 from ledger.app import Ledger
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,7 +22,6 @@ class HttpFigures:
     """Requests by method, route template and status."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.in_work = 0
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "consent_ledger_http_requests", "Answered requests", ("method", "route", "status"), registry=registry
@@ -46,9 +46,9 @@ class HttpFigures:
 class LedgerFigures(Collector):
     """The sequencer's figures (ledger/sequencer/figures.py) at the time of the scrape."""
 
-    def __init__(self, ledger: Ledger, http: HttpFigures) -> None:
+    def __init__(self, ledger: Ledger, room: Room) -> None:
         self._ledger = ledger
-        self._http = http
+        self._room = room
 
     @override
     def collect(self) -> Iterator[Metric]:
@@ -65,7 +65,9 @@ class LedgerFigures(Collector):
             ),
             ("last_batch_entries", "Entries of the last commit", figures.last_batch_entries),
             ("last_batch_seconds", "Time of the last commit", figures.last_batch_seconds),
-            ("http_in_work", "Requests in work", self._http.in_work),
+            ("http_in_work", "Requests in work", self._room.in_work),
+            ("http_bodies_coming", "Requests whose body is not whole yet", self._room.coming),
+            ("http_body_bytes", "Bytes of bodies that this process holds", self._room.held),
         ):
             yield GaugeMetricFamily(f"consent_ledger_{name}", help_text, value=value)
         for name, help_text, value in (
@@ -91,12 +93,12 @@ class LedgerFigures(Collector):
 class Metrics:
     """One process's metrics."""
 
-    def __init__(self, ledger: Ledger, *others: Collector) -> None:
+    def __init__(self, ledger: Ledger, room: Room, *others: Collector) -> None:
         self._registry = CollectorRegistry()
         for other in others:
             self._registry.register(other)
         self.http = HttpFigures(self._registry)
-        self._registry.register(LedgerFigures(ledger, self.http))
+        self._registry.register(LedgerFigures(ledger, room))
 
     def text(self) -> bytes:
         """The exposition text."""

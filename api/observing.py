@@ -9,8 +9,9 @@ from typing import Any, Final
 import structlog
 
 from api.accesslog import AccessLog
+from api.bodies import Body, Room
 from api.metrics import HttpFigures
-from api.refusals import InternalError, Overloaded
+from api.refusals import BadRequest, InternalError
 from api.wire import App, Receive, Scope, Send, Visit, problem_reply, visit_of
 from ledger.errors import JtiReused, LedgerError
 
@@ -29,11 +30,11 @@ QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 class Observed:
     """ASGI application around another one."""
 
-    def __init__(self, app: App, figures: HttpFigures, *, base_url: str, max_requests: int) -> None:
+    def __init__(self, app: App, figures: HttpFigures, room: Room, *, base_url: str) -> None:
         self._app = app
         self._figures = figures
+        self._room = room
         self._base_url = base_url
-        self._max_requests = max_requests
         self._access_log = AccessLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,19 +46,25 @@ class Observed:
         begun = time.perf_counter()
         request_id = visit.request_id.encode()
 
+        body: Body | None = None
+
         async def observed_send(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 visit.status = message["status"]
                 said = list(message.get("headers", ()))
-                if not any(name == b"x-request-id" for name, _ in said):  # a standard may say whose id it is
+                names = {name for name, _ in said}
+                if b"x-request-id" not in names:  # a standard may say whose id it is
                     said.append((b"x-request-id", request_id))
-                message["headers"] = [*said, *SECURITY_HEADERS]
+                said += [header for header in SECURITY_HEADERS if header[0] not in names]
+                if body is not None and body.refused is not None and not body.whole and b"connection" not in names:
+                    said.append((b"connection", b"close"))  # the rest of the body would be taken for the next request
+                message["headers"] = said
             await send(message)
 
-        self._figures.in_work += 1
         try:
-            self._require_room()
-            await self._app(scope, receive, observed_send)
+            _require_one_host(scope)
+            body = self._room.enter(scope, receive)
+            await self._app(scope, body, observed_send)
         except LedgerError as error:
             await self.answer_error(error, visit, observed_send)
         except Exception as error:  # a defect: the caller learns nothing of it, the log where it was
@@ -67,12 +74,9 @@ class Observed:
             if not visit.status:
                 await self.answer_error(InternalError("unexpected"), visit, observed_send)
         finally:
-            self._figures.in_work -= 1
+            if body is not None:
+                body.leave()
             self._note(scope["method"], visit, time.perf_counter() - begun)
-
-    def _require_room(self) -> None:
-        if self._figures.in_work > self._max_requests:
-            raise Overloaded(f"{self._max_requests} requests are in work already; this one was not read")
 
     async def answer_error(self, error: LedgerError, visit: Visit, send: Send) -> None:
         """Answer with the error's problem, unless an answer has begun."""
@@ -85,6 +89,12 @@ class Observed:
         if visit.route in QUIET and visit.status < 400:
             return
         self._access_log.note(method, visit, seconds)
+
+
+def _require_one_host(scope: Scope) -> None:
+    """RFC 9112 §3.2: a request names one host. Of two, a proxy in front may have believed the other. Raises BadRequest."""
+    if sum(name == b"host" for name, _ in scope["headers"]) != 1:
+        raise BadRequest("a request has exactly one header Host", headers={"connection": "close"})
 
 
 def note_security_event(error: LedgerError, visit: Visit) -> None:

@@ -21,7 +21,7 @@ from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.reconciliation import FindingsReply
 from api.standards.words import Words, words
-from api.submission import Envelope, SubmissionReply
+from api.submission import Envelope, RepeatReply, SubmissionReply
 from api.tokens.scopes import SCOPES
 from api.version import version
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome
@@ -53,7 +53,8 @@ An append-only, provable record of open-banking consents, revocations and data a
 authenticates itself. The answer comes after the commit, with a receipt for each entry: leaf, evidence, Merkle proof and
 signed checkpoint, which anyone can check offline.
 
-**Repeating is safe.** The same statement again gives the same receipts, byte for byte, and 200 instead of 201.
+**Repeating is safe.** The same statement again is recorded once: 200 instead of 201, and the indexes of its entries. Their
+receipts are then read with a token, since whoever has a copy of a statement can repeat it.
 
 **A denied access is no error.** It is recorded, and `outcome` says why.
 
@@ -62,7 +63,8 @@ signed checkpoint, which anyone can check offline.
 **Errors** are problems (RFC 9457); `type` leads to a page that says what to do.
 """
 _RENAMED: Final = {
-    "SubmissionReply": "Submission", "EntryReply": "Entry", "ConsentReply": "Consent", "PendingReply": "PendingVersion",
+    "RepeatReply": "Repeat", "SubmissionReply": "Submission", "EntryReply": "Entry",
+    "ConsentReply": "Consent", "PendingReply": "PendingVersion",
     "ConsentsReply": "Consents", "HistoryReply": "History", "ParticipantReply": "Participant", "KeyReply": "Key",
     "ParticipantsReply": "Participants", "ChangeReply": "Change", "EndpointReply": "Endpoint", "DeliveryReply": "Delivery",
     "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
@@ -192,6 +194,7 @@ def _complete_foreign(operation: dict[str, Any], said: Words, slugs: Iterable[st
 
 def _schemas() -> dict[str, Any]:
     kinds = [
+        RepeatReply,
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
         Completeness, DeliveriesReply, FindingsReply, Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,

@@ -73,6 +73,7 @@ def issue_pack(ledger: Ledger, selection: Selection, place: Callable[[], Target]
     """Write a pack; how many items it has, and the entry that records it. `place` opens where it is written to, once it is
     known that there is something to write.
 
+    A participant's pack opens what the participant may read.
     With `disclose` false the items prove that entries are there, and say nothing of what is in them. Raises InvalidInput,
     NotFound, and what recording a document raises: then nothing is written.
     """
@@ -84,7 +85,7 @@ def issue_pack(ledger: Ledger, selection: Selection, place: Callable[[], Target]
     entries = [
         entry
         for at in range(0, len(indexes), _PORTION)
-        for entry in ledger.records.recorded(indexes[at : at + _PORTION])
+        for entry in ledger.records.recorded(indexes[at : at + _PORTION], viewer=selection.participant)
     ]
     target = place()
     pack = bind_pack(entries, scope=scope, size=size, disclose=disclose)

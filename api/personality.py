@@ -19,8 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import uvicorn
-
+from api.httpserver import run
 from api.wire import App, Receive, Reply, Scope, Send
 from ledger.assembly import read_signer, write_secret
 from ledger.errors import BadEncoding, Corrupt, LedgerError
@@ -200,8 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app = create_app(given.folder, given.origin)
     except LedgerError as error:
         parser.exit(1, f"{error.detail}\n")
-    uvicorn.run(app, host=given.host, port=given.port, loop="uvloop", http="httptools", ws="none", lifespan="off",
-                access_log=False, server_header=False, log_level="warning")  # fmt: skip
+    run(app, host=given.host, port=given.port, lifespan="off", log_level="warning")
 
 
 if __name__ == "__main__":

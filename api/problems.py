@@ -160,6 +160,16 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "It was not read to its end, and nothing was recorded.",
         "Split a batch. A statement never needs to be this large.",
     ),
+    refusals.TooSlow: Problem(
+        408, "too-slow", "The request did not come in time",
+        "The headers of a request have 10 seconds, its body has 30. The connection was closed, and nothing was recorded.",
+        "Send the request again on a new connection, all at once.",
+    ),
+    refusals.HeadersTooLarge: Problem(
+        431, "headers-too-large", "Too many headers",
+        "The address and the headers together have more than 64 KiB. The connection was closed, and nothing was recorded.",
+        "Send only the headers that the route needs (`GET /openapi.json`).",
+    ),
     refusals.UnsupportedMedia: Problem(
         415, "unsupported-media-type", "Not this media type",
         "The body is not declared as the media type that this route reads. Nothing was recorded.",
@@ -190,7 +200,8 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     ),
     refusals.Overloaded: Problem(
         503, "overloaded", "Too many requests in work",
-        "As many requests as this process takes are in work already. This one was not read.",
+        "As many requests as this process takes are in work already, or more bytes are being sent to it than it "
+        "holds at a time. Nothing was recorded.",
         "Send it again after `Retry-After` seconds, with growing distances.",
     ),
 }  # fmt: skip

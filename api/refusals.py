@@ -8,6 +8,8 @@ LedgerError
 │   ├── MethodNotAllowed    something is, under other methods
 │   ├── NotAcceptable       only in media types that the caller does not want
 │   ├── TooLarge            more bytes than this route reads
+│   ├── TooSlow             the request was not there in time
+│   ├── HeadersTooLarge     more bytes of headers than are read
 │   ├── UnsupportedMedia    the body is not declared as the media type this route reads
 │   ├── Unauthenticated     no token, or none that holds
 │   ├── InsufficientScope   the token is good and not for this
@@ -62,6 +64,14 @@ class NotAcceptable(HttpRefusal):
 
 class TooLarge(HttpRefusal):
     """The body is larger than this route reads."""
+
+
+class TooSlow(HttpRefusal):
+    """The request did not come to its end in the time that it has."""
+
+
+class HeadersTooLarge(HttpRefusal):
+    """The address and the headers have more bytes than are read."""
 
 
 class UnsupportedMedia(HttpRefusal):

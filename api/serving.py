@@ -11,6 +11,7 @@ import uvicorn
 from api.app import create_app
 from api.bootstrap import build_node, short_lived
 from api.fleet import run_fleet
+from api.httpserver import HttpServer, bounded
 from api.listening import BACKLOG, bind
 from api.logs import configure_logging
 from api.settings import Settings
@@ -42,24 +43,16 @@ def serve(settings: Settings) -> None:
     options = _options(settings)
     if settings.workers == 1:
         listening.listen(BACKLOG)
-        uvicorn.Server(uvicorn.Config(AppFactory(settings), **options)).run(sockets=[listening])
+        HttpServer(uvicorn.Config(AppFactory(settings), **options)).run(sockets=[listening])
     else:
         run_fleet(settings, options, listening)
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    return {
-        "factory": True,
-        "loop": "uvloop",
-        "http": "httptools",
-        "ws": "none",
-        "lifespan": "on",
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "proxy_headers": settings.behind_tls_proxy,
-        "forwarded_allow_ips": settings.trusted_proxies,
-        "timeout_keep_alive": 30,
-        "timeout_graceful_shutdown": 20,
-        "h11_max_incomplete_event_size": 32 * 1024,
-    }
+    return bounded(
+        factory=True,
+        lifespan="on",
+        proxy_headers=settings.behind_tls_proxy,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=20,
+    )

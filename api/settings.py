@@ -7,10 +7,20 @@ import os
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
+from api.tokens.scopes import ROLE_SCOPES
 from api.web.settings import WebSettings
 from ledger.assembly import NodeConfig
 
@@ -40,6 +50,27 @@ def is_loopback(host: str) -> bool:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class TrustedIssuer(BaseModel):
+    """Another issuer whose access tokens are accepted: for whom, and for what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: BaseUrl
+    """Its address, as its tokens spell it in `iss`."""
+    participants: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,62}$")], ...] = ()
+    """Ids that its tokens may name as `client_id`; the operator's is never one of them."""
+    scopes: tuple[str, ...] = ()
+    """Scopes that its tokens can give, within those of the participant's roles."""
+
+    @field_validator("scopes")
+    @classmethod
+    def _known(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        known = frozenset[str]().union(*ROLE_SCOPES.values())
+        if unknown := sorted(set(scopes) - known):
+            raise ValueError(f"not scopes that a participant can have: {', '.join(unknown)}")
+        return scopes
 
 
 class Settings(BaseSettings):
@@ -105,6 +136,8 @@ class Settings(BaseSettings):
     """Milliseconds within which an index-head covers every entry, which makes completeness provable; 0 turns them off."""
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 1024
     """Requests in work at the same time in one process, before 503."""
+    max_body_bytes: Annotated[int, Field(ge=16 * 2**20)] = 64 * 2**20
+    """Bytes of bodies that one process holds at the same time, before 503."""
     token_requests_per_minute: Annotated[int, Field(ge=1)] = 120
     """Token requests of one network address in one minute, before 429."""
     reads_per_minute: Annotated[int, Field(ge=1)] = 6000
@@ -112,8 +145,9 @@ class Settings(BaseSettings):
 
     access_token_seconds: Annotated[int, Field(ge=30, le=600)] = 300
     """Lifetime of an access token in seconds."""
-    external_issuers: tuple[BaseUrl, ...] = ()
-    """Issuers, a JSON list, whose access tokens are accepted too; their keys are found by OIDC discovery."""
+    external_issuers: tuple[TrustedIssuer, ...] = ()
+    """Issuers whose access tokens are accepted too, a JSON list of `{"issuer", "participants": […], "scopes": […]}`: for these
+    participants and scopes only, never for the operator. Their keys are found by OIDC discovery."""
     metrics_open: bool = False
     """Serve `/metrics` without a token, for a Prometheus that cannot prove a key; keep the port to your own network then."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
@@ -153,6 +187,9 @@ class Settings(BaseSettings):
             sqlite = make_url(self.database_url).get_backend_name() == "sqlite"
             url = f"sqlite:///{state / 'tokens.sqlite'}" if sqlite else self.database_url
             object.__setattr__(self, "token_store_url", url)
+        issuers = [one.issuer for one in self.external_issuers]
+        if len(set(issuers)) != len(issuers) or self.base_url in issuers:
+            raise ValueError("external_issuers names each other issuer once, and not this ledger itself")
         if not self.behind_tls_proxy and not is_loopback(self.host):
             raise ValueError(
                 f"refusing to listen on {self.host} without TLS: put a proxy that ends TLS in front and set "

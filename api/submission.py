@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.answers import Answers
 from api.refusals import BadRequest, PathMismatch, TooLarge
@@ -16,6 +17,7 @@ from ledger.app import Ledger
 from ledger.entries.statement import STATEMENT_LIMIT
 from ledger.planning.commands import Recorded, SubmitStatement
 from ledger.receipts import receipt_bytes
+from ledger.sequencer.answers import Repeated
 
 SINGLE_LIMIT: Final = 64 * 1024
 BATCH_LIMIT: Final = 10 * 1024 * 1024
@@ -43,12 +45,28 @@ class EntryReply(Struct, frozen=True):
     outcome: Any
     """An `Outcome`, or None; not declared as one because msgspec describes no union of untagged structs."""
     receipt: msgspec.Raw
+    statement: str | UnsetType = UNSET
+    """The signer's statement where the receipt discloses no evidence: an authorisation that the customer signed too."""
 
 
 class SubmissionReply(Struct, frozen=True):
     """The entries of one submission."""
 
     entries: list[EntryReply]
+
+
+class RepeatedEntry(Struct, frozen=True):
+    """Where a statement, or an item of a batch, was recorded before."""
+
+    act: str
+    consent_id: str | None
+    index: int
+
+
+class RepeatReply(Struct, frozen=True):
+    """The entries of a submission that was recorded before, without what is in them."""
+
+    entries: list[RepeatedEntry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +86,7 @@ def entry_reply(recorded: Recorded) -> EntryReply:
     """An entry with its receipt."""
     return EntryReply(
         recorded.act, recorded.consent_id, recorded.index, recorded.time, recorded.outcome,
-        msgspec.Raw(receipt_bytes(recorded)),
+        msgspec.Raw(receipt_bytes(recorded)), UNSET if recorded.statement is None else recorded.statement,
     )  # fmt: skip
 
 
@@ -100,8 +118,10 @@ def prepare(ledger: Ledger, address: Address, body: bytes) -> SubmitStatement:
 
 
 async def submit(ledger: Ledger, address: Address, body: bytes, visit: Visit) -> Reply:
-    """Record a submission and wait for its commit: 201 with receipts, 200 with the same ones for a repeat.
+    """Record a submission and wait for its commit: 201 with receipts; 200 for a repeat, which is told where its entries are.
 
+    A repeat is answered from what was submitted and their indexes alone. Whoever has a copy of a statement can submit it
+    again (a proxy from its log, a recipient from its consent's history): receipts are for those who prove who they are.
     Raises what `prepare` and the rules raise; Unavailable when the database does not answer.
     """
     if address.limit == SINGLE_LIMIT:
@@ -109,11 +129,21 @@ async def submit(ledger: Ledger, address: Address, body: bytes, visit: Visit) ->
     else:  # a thousand items are read and hashed: not on the event loop
         command = await asyncio.to_thread(prepare, ledger, address, body)
     answer = await Answers.of(ledger).to(command)  # bounded by the database's own time limits
-    recorded = answer if isinstance(answer, tuple) else await asyncio.to_thread(ledger.settle, answer)
-    visit.index = recorded[0].index
-    reply = SubmissionReply([entry_reply(entry) for entry in recorded])
-    return Reply(
-        200 if recorded[0].repeated else 201,
-        _encoder.encode(reply),
-        headers=(("location", f"/receipts/{recorded[0].index}"),),
-    )
+    if isinstance(answer, Repeated):
+        visit.index = answer.indexes[0]
+        return _reply(200, RepeatReply(_places(command, answer.indexes)), answer.indexes[0])
+    visit.index = answer[0].index
+    return _reply(201, SubmissionReply([entry_reply(entry) for entry in answer]), answer[0].index)
+
+
+def _reply(status: int, reply: SubmissionReply | RepeatReply, first: int) -> Reply:
+    return Reply(status, _encoder.encode(reply), headers=(("location", f"/receipts/{first}"),))
+
+
+def _places(command: SubmitStatement, indexes: Sequence[int]) -> list[RepeatedEntry]:
+    """What was submitted, in its order, beside the indexes of its entries."""
+    said: list[tuple[str, str | None]] = [("access.request", item.says.consent_id) for item in command.items]
+    if not said:
+        parts = [command.statement, *([] if command.companion is None else [command.companion])]
+        said = [(part.payload.act, getattr(part.payload, "consent_id", None)) for part in parts]
+    return [RepeatedEntry(act, consent_id, index) for (act, consent_id), index in zip(said, indexes, strict=True)]

@@ -113,7 +113,7 @@ def export_bundle(
     target: Target,
     *,
     disclose: Disclose,
-    policy: str | None = None,
+    policy: bytes | None = None,
     size: int | None = None,
     head: tuple[int, str] | None = None,
     created: int | None = None,
@@ -122,7 +122,7 @@ def export_bundle(
     """Write a bundle of the log as of a committed `size` (default: the newest); how many entries it has.
 
     `head` is a size with its checkpoint note, when it is to be one with cosignatures.
-    `policy` is the tlog-policy text to enclose, by default the log's key without witnesses. Raises InvalidInput for a size
+    `policy` is the tlog-policy to enclose, by default the log's key without witnesses. Raises InvalidInput for a size
     that the log never signed.
     """
     with store.read() as connection:
@@ -146,7 +146,7 @@ def export_bundle(
         }
         target.write("manifest.json", encode(manifest))
         target.write("checkpoint", note.encode())
-        target.write("policy", (policy or f"log {vkey.format()}\nquorum none\n").encode())
+        target.write("policy", policy or f"log {vkey.format()}\nquorum none\n".encode())
         for path, content in _tree_files(connection, size):
             target.write(path, content)
         if disclose.level != "none":

@@ -76,6 +76,7 @@ class Submission:
     statement: str
     items: tuple[str, ...] | None = None
     companion: str | None = None
+    assertion: str | None = None
 
     @property
     def envelope(self) -> dict[str, Any]:
@@ -85,6 +86,8 @@ class Submission:
             envelope["items"] = list(self.items)
         if self.companion is not None:
             envelope["companion"] = self.companion
+        if self.assertion is not None:
+            envelope["assertion"] = self.assertion
         return envelope
 
     @property
@@ -267,7 +270,9 @@ class World:
 
     def record(self, submission: Submission) -> tuple[Recorded, ...]:
         """Submit and wait."""
-        return self.ledger.record(submission.statement, items=submission.items, companion=submission.companion)
+        return self.ledger.record(
+            submission.statement, items=submission.items, companion=submission.companion, assertion=submission.assertion
+        )
 
     def requested_consent(self, recipient: Party, holder: Party, **terms: Any) -> ConsentInWorld:
         """A consent that waits for its customer."""

@@ -16,6 +16,7 @@ from verifier.result import Result
 from verifier.trust import Trust, parse_trust
 
 MAX_INPUT = 4_000_000
+OWN_POLICY = "whose log this is: the policy comes out of the bundle itself, not from somebody you trust"
 
 
 def fresh(command: str) -> Result:
@@ -42,6 +43,7 @@ def read_file(path: str, result: Result, limit: int = MAX_INPUT) -> bytes:
 def trust_of(arguments: argparse.Namespace, result: Result) -> Trust:
     """The policy or trust file that was named, current now. Raises CannotCheck."""
     if arguments.policy is None:
+        # Step 1.1.
         raise CannotCheck("a policy is needed: --policy FILE names the log and witness keys that you trust")
     trust = parse_trust(read_file(arguments.policy, result))
     trust.check_current(now())
@@ -64,6 +66,8 @@ def head_facts(result: Result, head: PolicyHead, trust: Trust, language: str) ->
             _names(head, trust, language),
         ),
     ]
+    if trust.policy.uncounted:
+        result.facts.append((word("uncounted", language), ", ".join(trust.policy.uncounted)))
 
 
 def _names(head: PolicyHead, trust: Trust, language: str) -> str:
@@ -72,6 +76,21 @@ def _names(head: PolicyHead, trust: Trust, language: str) -> str:
 
 
 def conclude(result: Result, witnessed: bool) -> Result:
-    """The verdict that the findings give."""
+    """The verdict that the findings give; none, with the reason, while they leave the question open."""
     result.code = result.findings.verdict(witnessed)
+    if result.code is None:
+        result.reason = result.findings.open
     return result
+
+
+def tell_policy_inside(result: Result, policy: str | None, place: Path) -> None:
+    """A policy out of the bundle itself says only that the bundle agrees with itself (docs/spec/verdicts.md, step 1)."""
+    if policy is None or policy == "-":
+        return
+    try:
+        inside = Path(policy).resolve().is_relative_to(place.resolve())
+    except (OSError, RuntimeError):
+        return
+    if inside:
+        # Step 1.2.
+        result.findings.unchecked[OWN_POLICY] += 1

@@ -64,8 +64,9 @@ class Audit:
     start: int = 0
 
     @property
-    def verdict(self) -> Code:
-        """One code for the whole bundle."""
+    def verdict(self) -> Code | None:
+        """One code for the whole bundle; None if no verdict can be given (`findings.open`)."""
+        # Step 3.4.
         return self.findings.verdict(self.head is not None and self.head.witnessed)
 
 
@@ -85,6 +86,7 @@ class Auditor:
         self.replay = Replay(
             self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend, self._time_of
         )
+        self.replay.breaks = self.links.breaks
 
     # --- the pass -------------------------------------------------------------------------------------------
 
@@ -178,6 +180,7 @@ class Auditor:
 
     def _finish(self, root: bytes) -> None:
         self.findings.checked["entries"] += self.size - self.start
+        # Step 5.6.
         if self.head is not None and root != self.head.head.root:
             self.findings.add(
                 Defect(

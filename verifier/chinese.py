@@ -9,6 +9,19 @@ SENTENCES: dict[str, str] = {
     "a leaf that is shown is not the one that the chain names": "所示叶子不是链所指的叶子",
     "leaves of the chain are not shown: give their receipts too": "链中有叶子未出示:请一并提供其收据",
     "the file is about another chain than the one asked for": "该文件涉及的链与所问的不同",
+    # legs of accesses
+    "access.release without an allowed access of this consent and interaction": "提供记录没有同一同意、同一交互的获准访问",
+    "access.receive without an allowed access of this consent and interaction": "接收记录没有同一同意、同一交互的获准访问",
+    "access.release names another interaction than its access": "提供记录所指的交互与其访问不同",
+    "access.receive names another interaction than its access": "接收记录所指的交互与其访问不同",
+    "a second access.release for one access": "同一次访问有第二份提供记录",
+    "a second access.receive for one access": "同一次访问有第二份接收记录",
+    "release and receipt differ in rows, bytes or digest": "提供与接收的行数、字节数或摘要不一致",
+    "access.release without access.receive within 24 hours": "有提供记录,24 小时内没有接收记录",
+    "access.receive without access.release within 24 hours": "有接收记录,24 小时内没有提供记录",
+    # what ends no audit
+    "the entry has a form that cannot be read": "该条目的形式无法读取",
+    "evidence in a bundle whose manifest says that it has none": "清单称不含证据的资料包中有证据文件",
     "the entry is not the one of the tree": "该条目与树中的不符",
     "the leaf has another index than its place": "叶子的序号与其位置不符",
     "the leaf does not name the hash of the one before it": "叶子没有指向前一条目的哈希",
@@ -68,7 +81,8 @@ SENTENCES: dict[str, str] = {
     "the key id was used before": "密钥编号已被使用过",
     "only an active key of the participant can be revoked": "只能撤销该参与方的有效密钥",
     "an erasure needs two different approvers": "删除需要两位不同的批准人",
-    "not the name of an act": "不是行为的名称",
+    "not an act that a participant can sign": "不是参与方可签署的行为",
+    "a removed participant grants and gets no delegation": "已移出账本的参与方不得授予或接受委托",
     "not a chain": "不是链",
     "not a code": "不是代码",
     # reports
@@ -163,7 +177,19 @@ COUNTED: dict[str, str] = {
     "asserted reasons: the holder's word, signed by it": "声称的理由:持有方之言,由其签署",
     "asserted reasons: the ledger's own word": "声称的理由:账本自身之言",
     "entries under a ruleset this verifier does not know": "本验证程序不认识的规则集之下的条目",
-    "legs of accesses that may be withheld": "可能未披露的访问的双方记录",
+    "legs of accesses that may be withheld": "所依访问可能未披露的提供或接收记录",
+    "legs without the other side's, which may stand in an entry that could not be read": (
+        "对方记录可能位于无法读取的条目中的提供或接收记录"
+    ),
+    "companions whose authorisation may be withheld": "所依授权可能未披露的伴随记录",
+    "passkey confirmations whose enrolment may be withheld": "登记可能未披露的通行密钥确认",
+    "passkeys ended whose enrolment may be withheld": "登记可能未披露的通行密钥注销",
+    "passkeys that may have been ended in an entry that could not be read": "可能已在无法读取的条目中注销的通行密钥",
+    "places of passkey confirmations (your policy names none)": "通行密钥确认的来源(您的策略未列出)",
+    "statements whose key may stand in an entry that could not be read": "密钥可能位于无法读取的条目中的声明",
+    "whose log this is: the policy comes out of the bundle itself, not from somebody you trust": (
+        "这是谁的日志:策略取自资料包本身,而非来自您信任的人"
+    ),
     "signatures of statements (left out on request)": "声明签名(按要求略过)",
     "evidence and rules (left out on request)": "证据与规则(按要求略过)",
 }

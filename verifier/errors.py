@@ -32,6 +32,7 @@ class Code(StrEnum):
     TIME_INVALID = "TIME_INVALID"
     BODY_MISSING = "BODY_MISSING"
     POLICY_REJECTED = "POLICY_REJECTED"
+    DISPUTED = "DISPUTED"
 
 
 class ExitStatus(IntEnum):
@@ -113,6 +114,13 @@ def refuted(
 ) -> Refuted:
     """The exception for one defect, to be raised by the caller. `expected` and `found` are made safe to print."""
     return Refuted(Defect(code, sentence, Place(index, file, line, field), printable(expected), printable(found)))
+
+
+def unforeseen(error: Exception) -> Refuted:
+    """An entry in a form that nobody foresaw is badly encoded; it must not take the audit of all others with it."""
+    return refuted(
+        Code.BAD_ENCODING, "the entry has a form that cannot be read", found=f"{type(error).__name__}: {error}"
+    )
 
 
 @contextmanager

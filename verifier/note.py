@@ -21,7 +21,11 @@ from verifier.errors import Code, Refuted, refuted
 
 MAX_NOTE = 1_000_000
 MAX_LINES = 100
-ED25519, ECDSA, COSIGNATURE, TREE_HEAD = 0x01, 0x02, 0x04, 0x05
+ED25519, ECDSA, COSIGNATURE, TREE_HEAD, ML_DSA_44 = 0x01, 0x02, 0x04, 0x05, 0x06
+MAX_VKEY = 2_300
+"""Characters of a verifier key: an ML-DSA-44 key has 1,312 bytes, a name at most 255."""
+
+ML_DSA_44_BYTES = 1_312
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _VKEY = re.compile(r"([^+]+)\+([0-9a-f]{8})\+(.+)")
@@ -36,6 +40,15 @@ class NoteKey:
     key_id: bytes
     kind: int
     key: Ed25519Key | P256Key
+
+
+@dataclass(frozen=True, slots=True)
+class UncountedKey:
+    """A verifier key that is understood and that nobody here can verify with: ML-DSA-44. `raw`: its 1,312 bytes."""
+
+    vkey: str
+    name: str
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +77,28 @@ class Signed:
 
 
 def is_key_name(name: str) -> bool:
-    """Non-empty, no Unicode space, no plus sign, no control character."""
-    return bool(name) and "+" not in name and not any(c.isspace() or c < " " for c in name)
+    """1 to 255 bytes, no Unicode space, no plus sign, no control character."""
+    return 1 <= len(name.encode("utf-8")) <= 255 and "+" not in name and not any(c.isspace() or c < " " for c in name)
 
 
 def parse_vkey(text: str) -> NoteKey:
     """Read `name+hex id+base64(type || key)`; the id must be the one computed from the rest.
     Raises Refuted: BAD_ENCODING for the form, BAD_SIGNATURE for a key that must not be used."""
+    key = parse_any_vkey(text)
+    if isinstance(key, UncountedKey):
+        raise _bad("a verifier key of a type that cannot be used", f"0x{ML_DSA_44:02x}")
+    return key
+
+
+def parse_any_vkey(text: str) -> NoteKey | UncountedKey:
+    """As `parse_vkey`, for files that may also name keys that do not count."""
     match = _VKEY.fullmatch(text)
-    if not match or len(text) > 1_000 or not is_key_name(match[1]):
+    if not match or len(text) > MAX_VKEY or not is_key_name(match[1]):
         raise _bad("not a verifier key", text)
     name, key_id, data = match[1], bytes.fromhex(match[2]), decode_base64(match[3])
     kind, public = data[0], data[1:]
     identity = name.encode("utf-8") + b"\n" + data
-    key: Ed25519Key | P256Key
+    key: Ed25519Key | P256Key | None = None
     if kind in (ED25519, COSIGNATURE):
         key = ed25519_key(public)
     elif kind == ECDSA:
@@ -85,8 +106,8 @@ def parse_vkey(text: str) -> NoteKey:
     elif kind == TREE_HEAD:
         key = parse_spki(public)
         identity = name.encode("utf-8") + b"\n" + bytes([kind]) + hashlib.sha256(public).digest()
-    else:
-        raise _bad("a verifier key of an unknown type", f"0x{kind:02x}")
+    elif kind != ML_DSA_44 or len(public) != ML_DSA_44_BYTES:
+        raise _bad("a verifier key of an unknown type", f"0x{kind:02x}, {len(public)} bytes")
     expected = hashlib.sha256(identity).digest()[:4]
     if key_id != expected:
         raise refuted(
@@ -95,7 +116,7 @@ def parse_vkey(text: str) -> NoteKey:
             expected=expected,
             found=key_id,
         )
-    return NoteKey(text, name, key_id, kind, key)
+    return UncountedKey(text, name, public) if key is None else NoteKey(text, name, key_id, kind, key)
 
 
 def parse_note(data: bytes) -> Note:

@@ -9,17 +9,18 @@ All refusals are CONSENT_INVALID: the consent is not shown to be the customer's.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from verifier import tags
+from verifier.clientdata import MAX_CLIENT_DATA, MAX_ORIGIN, check_origin, read_client_data
 from verifier.crypto import p256
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import P256Key, parse_cose_key
 from verifier.encoding import (
     Object,
     check_members,
-    decode_json,
     encode_base64url,
     encode_canonical,
     get_bytes,
@@ -42,8 +43,9 @@ MEMBERS = frozenset(
     }
 )
 SIGNED = frozenset({"accounts_hash", "act", "consent_id", "locale", "terms_hash", "text_hash"})
-MAX_CLIENT_DATA = 4_096
 MAX_AUTHENTICATOR_DATA = 1_024
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 AUTHENTICATOR_DATA_BYTES = 37
 USER_PRESENT, USER_VERIFIED, BACKUP_ELIGIBLE, BACKED_UP, ATTESTED, EXTENSIONS = (
     0x01,
@@ -87,6 +89,8 @@ def parse_assertion(record: Object) -> Assertion:
     check_members(record, MEMBERS)
     signed = get_object(record, "signed")
     check_members(signed, SIGNED)
+    get_text(signed, "locale", 35, _LOCALE)
+    get_bytes(signed, "text_hash", 32)
     return Assertion(
         credential_id=get_bytes(record, "credential_id", 16, 1023),
         public_key=get_bytes(record, "public_key", 1, 1024),
@@ -95,14 +99,15 @@ def parse_assertion(record: Object) -> Assertion:
         signature=get_bytes(record, "signature", 8, 72),
         nonce=get_bytes(record, "nonce", 32),
         signed=signed,
-        rp_id=get_text(record, "rp_id", 253),
-        origin=get_text(record, "origin", 512),
+        rp_id=get_text(record, "rp_id", 253, _DOMAIN),
+        origin=get_text(record, "origin", MAX_ORIGIN),
     )
 
 
 def verify_assertion(assertion: Assertion, rp_ids: Collection[str], origins: Collection[str], backend: Backend) -> None:
     """The assertion is a verified gesture over `assertion.signed`, made at an allowed place; else
     Refuted(CONSENT_INVALID). Source: WebAuthn level 3, section 7.2, as far as it can be checked offline."""
+    check_origin(assertion.origin, assertion.rp_id)
     if assertion.rp_id not in rp_ids:
         raise _refused("the relying party is not allowed", ", ".join(sorted(rp_ids)), assertion.rp_id, "rp_id")
     if assertion.origin not in origins:
@@ -119,10 +124,7 @@ def verify_assertion(assertion: Assertion, rp_ids: Collection[str], origins: Col
 
 
 def _check_client_data(assertion: Assertion) -> None:
-    try:
-        client = decode_json(assertion.client_data, MAX_CLIENT_DATA)
-    except Refuted as refusal:
-        raise _refused(f"the client data: {refusal.defect.sentence}", "", refusal.defect.found, "client_data") from None
+    client = read_client_data(assertion.client_data)
     expected: Object = {
         "type": "webauthn.get",
         "challenge": encode_base64url(assertion.challenge),

@@ -1,4 +1,4 @@
-"""Trust policies (C2SP tlog-policy as of 2026-07-22): which logs, which witnesses, how many of them.
+"""Trust policies (docs/spec/policies.md; C2SP tlog-policy as of 2026-07-22): which logs, which witnesses, how many of them.
 
 A policy is the auditor's own input, brought out of band. One that cannot be read is CannotCheck: without it nothing
 can be said about any evidence. Files are bytes; names are compared as bytes (kept as Latin-1 text).
@@ -13,10 +13,13 @@ from verifier.crypto.backend import Backend
 from verifier.encoding import decode_decimal
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.head import Head, open_head
-from verifier.note import COSIGNATURE, ECDSA, ED25519, TREE_HEAD, NoteKey, parse_vkey
+from verifier.note import COSIGNATURE, ECDSA, ED25519, TREE_HEAD, NoteKey, UncountedKey, parse_any_vkey
 
 MAX_POLICY = 262_144
 MAX_LINES = 4_096
+MAX_EACH = 256
+"""Logs, witnesses, groups, each."""
+MAX_NESTED = 32
 NONE = "none"
 
 
@@ -30,12 +33,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Log keys, witness keys by name, groups by name, and the name that must be witnessed (`none`: nobody)."""
+    """Log keys, witness keys by name, groups by name, and the name that must be witnessed (`none`: nobody).
+    `uncounted`: names of logs and witnesses with keys that nobody here can verify with."""
 
     logs: tuple[NoteKey, ...]
     witnesses: dict[str, NoteKey]
     groups: dict[str, Group]
     quorum: str
+    uncounted: tuple[str, ...] = ()
 
     def is_satisfied(self, names: Collection[str]) -> bool:
         """Whether cosignatures by the witnesses of these names meet the quorum."""
@@ -88,8 +93,10 @@ def parse_policy(data: bytes) -> Policy:
             except _MalformedError as error:
                 raise CannotCheck(f"policy line {number}: {error}") from None
     if builder.quorum is None:
-        raise CannotCheck("the policy has no quorum line")
-    return Policy(tuple(builder.logs), builder.witnesses, builder.groups, builder.quorum)
+        raise CannotCheck("the policy has no quorum line: write «quorum none» if you ask for no witness")
+    return Policy(
+        tuple(builder.logs), builder.witnesses, builder.groups, builder.quorum, tuple(builder.uncounted.values())
+    )
 
 
 class _MalformedError(Exception):
@@ -101,55 +108,96 @@ class _Builder:
         self.logs: list[NoteKey] = []
         self.witnesses: dict[str, NoteKey] = {}
         self.groups: dict[str, Group] = {}
+        self.uncounted: dict[str, str] = {}  # names in the file -> how to call them to the reader
         self.quorum: str | None = None
         self._members: set[str] = set()
+        self._depths: dict[str, int] = {}
+        self._keys: set[object] = set()
+        self._log_names: set[str] = set()
+        self._log_count = 0
+        self._witness_names: set[str] = set()
 
     def add(self, words: list[str]) -> None:
         match words:
             case ["log", vkey] | ["log", vkey, _]:
-                key = self._key(vkey, (ED25519, ECDSA, TREE_HEAD), "a log")
-                self._check_new(key, self.logs)
-                self.logs.append(key)
+                self._add_log(vkey)
             case ["witness", name, vkey] | ["witness", name, vkey, _]:
                 self._check_free(name)
-                key = self._key(vkey, (COSIGNATURE,), "a witness")
-                self._check_new(key, list(self.witnesses.values()))
-                self.witnesses[name] = key
+                self._add_witness(name, vkey)
             case ["group", name, threshold, *members] if members:
                 self._check_free(name)
-                self.groups[name] = Group(self._threshold(threshold, len(members)), tuple(members))
-                for member in members:
-                    if member == name or (member not in self.witnesses and member not in self.groups):
-                        raise _MalformedError(f"the member {member!r} is not defined above")
-                    if member in self._members:
-                        raise _MalformedError(f"{member!r} is a member already")
-                    self._members.add(member)
+                self._add_group(name, threshold, members)
             case ["quorum", name]:
                 if self.quorum is not None:
                     raise _MalformedError("a second quorum line")
-                if name != NONE and name not in self.witnesses and name not in self.groups:
+                if name != NONE and not self._is_defined(name):
                     raise _MalformedError(f"the quorum {name!r} is not defined above")
                 self.quorum = name
             case _:
                 raise _MalformedError(f"not a line of a policy: {words[0]!r}")
 
-    def _key(self, vkey: str, kinds: tuple[int, ...], what: str) -> NoteKey:
-        try:
-            key = parse_vkey(vkey.encode("latin-1").decode("utf-8"))
-        except UnicodeDecodeError:
-            raise _MalformedError("a key name is not UTF-8") from None
-        if key.kind not in kinds:
-            raise _MalformedError(f"a key of type 0x{key.kind:02x} cannot be the key of {what}")
-        return key
+    def _add_log(self, vkey: str) -> None:
+        key = self._key(vkey, (ED25519, ECDSA, TREE_HEAD), "a log")
+        if key.name in self._witness_names:
+            raise _MalformedError(f"{key.name!r} is a witness: nobody witnesses itself")
+        self._log_names.add(key.name)
+        if isinstance(key, UncountedKey):
+            self.uncounted[f" {key.vkey}"] = key.name  # the blank: no word of the file is so
+        else:
+            self.logs.append(key)
+        self._log_count += 1
+        self._bound(self._log_count, "logs")
+
+    def _add_witness(self, name: str, vkey: str) -> None:
+        key = self._key(vkey, (COSIGNATURE,), "a witness")
+        if key.name in self._log_names:
+            raise _MalformedError(f"{key.name!r} is a log: nobody witnesses itself")
+        if key.name in self._witness_names:
+            raise _MalformedError(f"a second key of the witness {key.name!r}: it would count twice")
+        self._witness_names.add(key.name)
+        if isinstance(key, UncountedKey):
+            self.uncounted[name] = name
+        else:
+            self.witnesses[name] = key
+        self._bound(len(self._witness_names), "witnesses")
+
+    def _add_group(self, name: str, threshold: str, members: list[str]) -> None:
+        self.groups[name] = Group(self._threshold(threshold, len(members)), tuple(members))
+        for member in members:
+            if member == name or not self._is_defined(member):
+                raise _MalformedError(f"the member {member!r} is not defined above")
+            if member in self._members:
+                raise _MalformedError(f"{member!r} is a member already")
+            self._members.add(member)
+        self._depths[name] = 1 + max(self._depths.get(member, 0) for member in members)
+        if self._depths[name] > MAX_NESTED:
+            raise _MalformedError(f"groups are nested more than {MAX_NESTED} deep")
+        self._bound(len(self.groups), "groups")
 
     @staticmethod
-    def _check_new(key: NoteKey, others: list[NoteKey]) -> None:
-        # Two names for one public key would let one signer count twice.
-        if any(key.key == other.key for other in others):
-            raise _MalformedError("the same public key again")
+    def _bound(count: int, what: str) -> None:
+        if count > MAX_EACH:
+            raise _MalformedError(f"more than {MAX_EACH} {what}")
+
+    def _key(self, vkey: str, kinds: tuple[int, ...], what: str) -> NoteKey | UncountedKey:
+        try:
+            key = parse_any_vkey(vkey.encode("latin-1").decode("utf-8"))
+        except UnicodeDecodeError:
+            raise _MalformedError("a key name is not UTF-8") from None
+        if isinstance(key, NoteKey) and key.kind not in kinds:
+            raise _MalformedError(f"a key of type 0x{key.kind:02x} cannot be the key of {what}")
+        # Two names for one public key would let one signer count twice, or a log be its own witness.
+        public = key.raw if isinstance(key, UncountedKey) else key.key
+        if public in self._keys:
+            raise _MalformedError("the same public key again: a key has one role")
+        self._keys.add(public)
+        return key
+
+    def _is_defined(self, name: str) -> bool:
+        return name in self.witnesses or name in self.groups or name in self.uncounted
 
     def _check_free(self, name: str) -> None:
-        if name == NONE or name in self.witnesses or name in self.groups:
+        if name == NONE or self._is_defined(name):
             raise _MalformedError(f"the name {name!r} is taken")
 
     @staticmethod

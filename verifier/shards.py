@@ -37,6 +37,7 @@ class Evidence:
         if waiting is None or waiting[0] != position:
             return None
         self._advance()
+        # Step 7.2.
         if kind in ("consent", "subject"):
             return waiting[1]
         if kind:
@@ -44,6 +45,7 @@ class Evidence:
         return None
 
     def _read(self) -> Iterator[tuple[int, bytes, str, int]]:
+        # Step 7.1.
         last = -1
         for n in range(self._start // SHARD, -(-self._size // SHARD)):
             path = shard_path(n)

@@ -31,10 +31,12 @@ class Top:
         self._read()
 
     def _read(self) -> None:
+        # Steps 2.1, 2.2.
         manifest = self._read_manifest()
         self.origin, self.size = get_text(manifest, "origin", 255), get_integer(manifest, "size")
         self.level, self.created = get_text(manifest, "evidence", 16), get_integer(manifest, "created")
         try:
+            # Steps 3.1, 3.2.
             note = self._archive.read("checkpoint", MAX_NOTE)
             head = self._trust.verify(note, self._backend)
         except Refuted as refusal:
@@ -47,6 +49,7 @@ class Top:
             self.head = head
             checkpoint = head.head.checkpoint
             self._findings.checked["checkpoint signatures"] += len(head.head.log) + len(head.head.cosignatures)
+            # Step 3.3.
             if checkpoint.origin != self.origin:
                 self._file(
                     Code.BAD_SIGNATURE,
@@ -116,6 +119,7 @@ class Top:
         except Unreadable as error:
             self._file(Code.BAD_ENCODING, str(error), "policy", "", "")
             return
+        # Step 4.2.
         vkeys = [key.vkey.encode("utf-8") for key in self._trust.policy.logs]
         if not any(vkey in theirs for vkey in vkeys):
             self._findings.notice(
@@ -130,6 +134,7 @@ class Top:
         """Exactly the files that a tree of this size implies."""
         for name in self._archive.names():
             try:
+                # Step 4.1.
                 self._check_name(name)
             except Refuted as refusal:
                 self._findings.refuse(refusal, file=printable(name))
@@ -138,6 +143,12 @@ class Top:
         if name in ("manifest.json", "checkpoint", "policy"):
             return
         shard = _SHARD_PATH.fullmatch(name)
+        if shard is not None and self.level == "none":
+            raise refuted(
+                Code.BAD_ENCODING,
+                "evidence in a bundle whose manifest says that it has none",
+                expected="no evidence file",
+            )
         if shard is not None:
             n = int(shard[1].replace("x", "").replace("/", ""))
             if name == shard_path(n) and n * SHARD < self.size:

@@ -45,7 +45,9 @@ def _cosignatures(connection: Connection, found: Findings, witnesses: tuple[Veri
                 continue
             try:
                 name = parse_signature(row.line).name
-                said = open_cosignatures(row.note, row.line, witnesses) if name in names else {name: (row.line, row.time)}
+                said = (
+                    open_cosignatures(row.note, row.line, witnesses) if name in names else {name: (row.line, row.time)}
+                )
             except (LedgerError, TypeError) as error:
                 found.note(place, getattr(error, "detail", "it is no signature line"))
                 continue

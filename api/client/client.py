@@ -33,7 +33,9 @@ STEPS: Final = frozenset({"pause", "reject", "resume", "revoke", "suspend", "ter
 
 
 class _Entry(Struct, frozen=True):
-    receipt: Raw
+    index: int = -1
+    receipt: Raw = Raw()
+    """Empty for a statement that was recorded before: then `index` says where."""
 
 
 class _Entries(Struct, frozen=True):
@@ -67,7 +69,8 @@ class LedgerClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timeout: float = 65.0,
     ) -> None:
-        """`client_key`: registered for `client` use; needed for reads only. `memory`: where the newest checkpoint is kept.
+        """`client_key`: registered for `client` use; needed for reads, and for the receipts of what was recorded in an earlier
+        try whose answer was lost. `memory`: where the newest checkpoint is kept.
         `on_behalf_of`: whom this participant, a technology provider, signs for (a delegation in the log must allow it).
         `evidence`: a folder for checkpoints that contradict each other. `timeout`: seconds for one try; the ledger itself
         answers within 60."""
@@ -100,7 +103,8 @@ class LedgerClient:
     async def ask(self, path: str, question: Question) -> list[VerifiedReceipt]:
         """Submit a signed question; its receipts, each verified and compared with what was asked.
 
-        Safe to call again with the same question: it is recorded once.
+        Safe to call again with the same question: it is recorded once. Its receipts are then read with a token, which needs
+        the `client_key`.
         """
         answer = await self._transport.ask("POST", path, body=question.body)
         receipts = await self._open_all(answer)
@@ -325,7 +329,16 @@ class LedgerClient:
             entries = _entries.decode(answer.body).entries
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ReceiptRefused(f"the answer holds no receipts: {error}") from None
-        return await asyncio.gather(*(self._open(bytes(entry.receipt)) for entry in entries))
+        return await asyncio.gather(*map(self._open_entry, entries))
+
+    async def _open_entry(self, entry: _Entry) -> VerifiedReceipt:
+        if receipt := bytes(entry.receipt):
+            return await self._open(receipt)
+        if self._tokens is None:
+            raise ReceiptRefused(
+                f"the statement was recorded before, as entry {entry.index}: reading its receipt needs a client key"
+            )
+        return await self.receipt(entry.index)
 
     async def _open(self, file: bytes) -> VerifiedReceipt:
         receipt = open_receipt(file, self.trust)

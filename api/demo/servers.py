@@ -15,6 +15,8 @@ from typing import Any, Final
 import httpx
 import uvicorn
 
+from api.httpserver import HttpServer, bounded
+
 STARTING_SECONDS: Final = 60.0
 PLENTY: Final = "1000000"
 
@@ -82,7 +84,7 @@ async def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path
             await asyncio.sleep(0.05)
 
 
-class _Server(uvicorn.Server):
+class _Server(HttpServer):
     """Several of these share one event loop, so none of them may take the signals."""
 
     @contextmanager
@@ -101,7 +103,7 @@ async def serving(applications: dict[str, Any]) -> AsyncIterator[dict[str, str]]
             stack.callback(listening.close)
             listening.bind(("127.0.0.1", 0))
             listening.listen(512)
-            config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2)
+            config = uvicorn.Config(app, **bounded(lifespan="on", timeout_graceful_shutdown=2))
             server = _Server(config)
             task = asyncio.create_task(server.serve(sockets=[listening]))
             stack.push_async_callback(_stop, server, task)

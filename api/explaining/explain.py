@@ -81,7 +81,7 @@ class _Past:
 
 def explain(records: RecordQueries, viewer: str, index: int) -> ExplanationReply:
     """Explain an entry to a participant that signed it or is a party of its consent. Raises NotFound for any other."""
-    recorded = records.receipt_for(viewer, index)
+    recorded = records.entry_for(viewer, index)
     if recorded.evidence is None:
         is_public = recorded.kind in (Kind.OPERATOR, Kind.INDEX_HEAD)
         return _reply(recorded, "record", RECORDED if is_public else ERASED)

@@ -67,7 +67,7 @@ async def _send(node: Node, disclose: Disclose, name: str) -> Response:
     ledger = node.ledger
     policy = None
     if node.settings.policy_file is not None:
-        policy = await run_in_threadpool(node.settings.policy_file.read_text)
+        policy = await run_in_threadpool(node.settings.policy_file.read_bytes)
 
     def write(stream: BinaryIO) -> None:
         export_bundle(ledger.store, ledger.keystore, ledger.vkey, ZipTarget(stream), disclose=disclose, policy=policy)

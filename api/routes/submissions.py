@@ -92,7 +92,11 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     201: answer(
         "Recorded: durable, included in the tree, signed. `Location` is the first entry's receipt", schema="Submission"
     ),
-    200: answer("This statement was recorded before; here are its first receipts, byte for byte", schema="Submission"),
+    200: answer(
+        "This statement was recorded before, in these entries. Their receipts, the first ones byte for byte, are read with a "
+        "token by those who may see them",
+        schema="Repeat",
+    ),
 }
 
 

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -23,7 +22,7 @@ from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.leaf import consent_chain
 from ledger.errors import BadEncoding, Corrupt, Unavailable
-from ledger.storage.engines import operations_engine
+from ledger.storage.engines import insert_into, operations_engine
 from ledger.storage.tables import standard_notes as _notes
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
@@ -49,7 +48,6 @@ class Notes:
         self._engine = operations_engine(url)
         self._keystore = keystore
         self._clock = clock or SystemClock()
-        self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
 
     def close(self) -> None:
         """Close all connections."""
@@ -66,7 +64,7 @@ class Notes:
         sealed = self._keystore.ciphers([chain])[chain].seal(text, _place(chain, name, now))
         row = {"chain": chain, "name": name, "sealed": sealed, "made_at": now}
         with self._transaction() as connection:
-            done = connection.execute(self._insert(_notes).on_conflict_do_nothing(), row)
+            done = connection.execute(insert_into(self._engine, _notes).on_conflict_do_nothing(), row)
             return bool(done.rowcount)
 
     def read(self, consent_id: str, name: str) -> bytes | None:

@@ -8,13 +8,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Engine, Select, create_engine, delete, event, make_url, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.tokens.jwt import BadToken
 from ledger.errors import Unavailable
-from ledger.storage.engines import make_private
+from ledger.storage.engines import insert_into, is_file, token_engine
 from ledger.storage.tables import metadata, seen_tokens
 
 SWEEP_SECONDS: Final = 60.0
@@ -47,10 +46,13 @@ class Once:
     """Lets each token through once. Thread-safe; blocking."""
 
     def __init__(self, url: str) -> None:
-        self._sqlite = make_url(url).get_backend_name() == "sqlite"
-        self._engine = _engine(url, sqlite=self._sqlite)
-        if self._sqlite:  # a file of its own; on PostgreSQL the migrations make the table
+        self._engine = token_engine(url)
+        self._noted: tuple[Any, ...] = (seen_tokens.c.digest,)
+        if is_file(url):  # a file of its own; on PostgreSQL the migrations make the table
             metadata.create_all(self._engine, tables=[seen_tokens])
+        else:  # what a power cut loses has expired, or nearly, when the machine is back: this one commit need not wait for
+            # the disk. Said in the statement itself, so that no session is left in which a commit of the log would not wait
+            self._noted += (func.set_config("synchronous_commit", "off", True),)
         self._swept = time.monotonic()
         self._lock = threading.Lock()
 
@@ -70,9 +72,8 @@ class Once:
             digest: {"digest": digest, "expires_at": int(use.expires_at) + 1}
             for digest, use in zip(digests, uses, strict=True)
         }
-        insert = sqlite.insert if self._sqlite else postgresql.insert
-        note = insert(seen_tokens).values(list(values.values()))
-        noted = note.on_conflict_do_nothing().returning(seen_tokens.c.digest)
+        note = insert_into(self._engine, seen_tokens).values(list(values.values()))
+        noted = note.on_conflict_do_nothing().returning(*self._noted)
         try:
             with self._engine.begin() as connection:
                 fresh = set(connection.execute(noted).scalars())
@@ -118,23 +119,3 @@ def _refusal(digest: bytes, fresh: set[bytes]) -> BadToken | None:
         return BadToken("it was used before")
     fresh.remove(digest)
     return None
-
-
-def _engine(url: str, *, sqlite: bool) -> Engine:
-    """Not forced to disk: what a power cut loses has expired, or nearly, when the machine is back."""
-    make_private(url)
-    engine = create_engine(url, pool_pre_ping=not sqlite, pool_size=4, max_overflow=8)
-
-    def configure(connection: Any, _: object) -> None:
-        cursor = connection.cursor()
-        if sqlite:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=NORMAL")
-            cursor.execute("PRAGMA busy_timeout=10000")
-        else:
-            cursor.execute("SET synchronous_commit = off")
-            connection.commit()
-        cursor.close()
-
-    event.listen(engine, "connect", configure)
-    return engine

@@ -30,6 +30,10 @@ WHILE_SUSPENDED: Final = frozenset(
 )
 """A suspended participant still sees what it must end, and may end it; the rules refuse whatever else it writes."""
 
+NOT_FOR_RECIPIENTS: Final = frozenset({"bundle:read", "disclosure:open", "log:read"})
+"""Who reads all leaves sees beside each authorisation a leaf of its customer's own chain: a recipient that is an auditor too
+could tell with another one which of their customers are one person."""
+
 SCOPES: Final[dict[str, str]] = {
     "admin:metrics.basic:read": "Read a holder's metrics as the Consumer Data Right has them",
     "bundle:read": "Export the log without evidence",
@@ -56,4 +60,6 @@ def scopes_of(client: str, registry: Registry) -> frozenset[str]:
     if participant is None or participant.removed:
         return frozenset()
     allowed = frozenset[str]().union(*(ROLE_SCOPES[role] for role in participant.roles))
+    if "recipient" in participant.roles:
+        allowed -= NOT_FOR_RECIPIENTS
     return allowed & WHILE_SUSPENDED if participant.suspended else allowed

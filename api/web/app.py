@@ -26,13 +26,14 @@ from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
+from api.web.migrating import open_store
 from api.web.oidc import RelyingParty
 from api.web.pages import approving, connections, erasing, parting, public, receipts, settings, signin, stopping
 from api.web.passkeys import Ceremonies
+from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
 from api.web.settings import WebSettings
 from api.web.staff import CONSOLE, read_staff
-from api.web.store import Store
 from api.web.words import LANGUAGES, bdi
 from api.wire import problem_reply, visit_of
 from ledger.app import Ledger
@@ -74,7 +75,10 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         ledger=ledger,
         settings=web,
         base_url=base_url,
-        store=Store(web.session_store_url or f"sqlite:///{settings.state_dir / 'web.sqlite'}"),
+        store=open_store(
+            web.session_store_url or f"sqlite:///{settings.state_dir / 'web.sqlite'}",
+            web.session_key_file or settings.state_dir / KEY_NAME,
+        ),
         agents=_agents(web, ledger.origin, clock),
         relying_party=relying_party,
         ceremonies=Ceremonies(host, base_url, ledger.origin),

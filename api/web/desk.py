@@ -33,6 +33,7 @@ from ledger.errors import NotFound, NotPermitted, Unavailable
 
 LANGUAGE_COOKIE: Final = "language"
 YEAR: Final = 365 * 86_400
+DAY_MS: Final = 86_400_000
 
 
 class SignInNeeded(Exception):
@@ -181,6 +182,7 @@ class Desk:
         else:
             self.change(person=someone, sca=sca)
         self.office.store.purge_sessions(self.now)
+        self.office.store.inbox.purge_reports(self.now - self.office.settings.report_days * DAY_MS)
 
     def leave(self) -> None:
         """End the session."""

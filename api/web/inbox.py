@@ -7,49 +7,17 @@ customer can quote.
 from __future__ import annotations
 
 import os
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct, structs
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Engine,
-    Index,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Engine, delete, func, insert, select, update
 
+from api.web.keys import PersonKeys
 from api.web.people import Person
+from api.web.sealing import place
+from api.web.tables import erasures, people, reports
 
-metadata: Final = MetaData()
-_reports: Final = Table(
-    "web_unexpected",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("person", LargeBinary(32), nullable=False),
-    Column("holder", String(63), nullable=False),
-    Column("made_at", BigInteger, nullable=False),
-    Column("entry", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Index("web_unexpected_person", "person", "entry"),
-    Index("web_unexpected_holder", "holder", "made_at"),
-)
-_erasures: Final = Table(
-    "web_erasures",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("person", LargeBinary(32), nullable=False, index=True),
-    Column("made_at", BigInteger, nullable=False, index=True),
-    Column("state", String(10), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-)
 LISTED: Final = 100
 
 State = Literal["asked", "approved", "done", "declined", "withdrawn"]
@@ -81,6 +49,8 @@ class Erasure(Struct, frozen=True, kw_only=True):
     approved_by: tuple[str, ...] = ()
     answered_at: int = 0
     reason: str = ""
+    version: int = 0
+    """How often it was answered: an answer is given to the request that was read."""
 
     @property
     def is_open(self) -> bool:
@@ -99,78 +69,119 @@ def new_number() -> str:
 
 
 class Inbox:
-    """The two kinds of letters, in the pages' own database."""
+    """The two kinds of letters, in the pages' own database.
 
-    def __init__(self, engine: Engine) -> None:
-        """Makes its tables if they are missing."""
+    A report is sealed under the key of the person who wrote it, and goes with it. A request to be erased is sealed under the
+    store's own: it must tell her afterwards what became of it. It holds digests, no name and no reference.
+    """
+
+    def __init__(self, engine: Engine, keys: PersonKeys) -> None:
+        """The tables are there (store.py)."""
         self._engine = engine
-        metadata.create_all(engine)
+        self._keys = keys
 
     # -- reports ----------------------------------------------------------------------------------------------------
 
     def add_report(self, person: Person, report: Report) -> None:
         """Keep a report for the staff of the person's bank."""
-        row = {"id": report.id, "person": person.key, "holder": person.holder, "made_at": report.made_at}
+        self.keep_report(person.key, person.holder, report)
+
+    def keep_report(self, key: bytes, holder: str, report: Report) -> None:
+        """The same, for a person by her key."""
+        mine = self._keys.sealer.person(key)
+        row = {"id": report.id, "person": mine, "holder": holder, "made_at": report.made_at, "entry": report.entry}
         with self._engine.begin() as connection:
-            connection.execute(insert(_reports).values(entry=report.entry, body=_encode(report), **row))
+            cipher = self._keys.made(connection, mine)
+            sealed = cipher.seal(_encode(report), _report_place(report.id))
+            connection.execute(insert(reports).values(sealed=sealed, **row))
 
     def reports_about(self, person: Person, entry: int) -> list[Report]:
         """A person's reports about one entry, oldest first."""
-        query = select(_reports.c.body).where(_reports.c.person == person.key, _reports.c.entry == entry)
-        with self._engine.connect() as connection:
-            bodies = connection.execute(query.order_by(_reports.c.made_at)).scalars()
-            return [_report_codec.decode(body) for body in bodies]
+        mine = reports.c.person == self._keys.sealer.person(person.key)
+        return self._reports(_REPORTS.where(mine, reports.c.entry == entry).order_by(reports.c.made_at))
 
     def reports_to(self, holder: str, *, before: int | None = None, limit: int = 50) -> list[Report]:
         """What customers of a bank reported before `before` (ms), newest first."""
-        query = select(_reports.c.body).where(_reports.c.holder == holder)
+        query = _REPORTS.where(reports.c.holder == holder)
         if before is not None:
-            query = query.where(_reports.c.made_at < before)
-        with self._engine.connect() as connection:
-            bodies = connection.execute(query.order_by(_reports.c.made_at.desc()).limit(limit)).scalars()
-            return [_report_codec.decode(body) for body in bodies]
+            query = query.where(reports.c.made_at < before)
+        return self._reports(query.order_by(reports.c.made_at.desc()).limit(limit))
 
     def count_reports(self, person: Person, since: int) -> int:
         """How many reports a person made since `since` (ms): the bound against floods."""
-        query = select(func.count()).select_from(_reports)
+        mine = (reports.c.person == self._keys.sealer.person(person.key)) & (reports.c.made_at >= since)
         with self._engine.connect() as connection:
-            mine = (_reports.c.person == person.key) & (_reports.c.made_at >= since)
-            return int(connection.execute(query.where(mine)).scalar_one())
+            return int(connection.execute(select(func.count()).select_from(reports).where(mine)).scalar_one())
+
+    def purge_reports(self, before: int) -> None:
+        """Delete the reports made before `before` (ms): they are kept as long as the operator has set, no longer."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(reports).where(reports.c.made_at < before))
+
+    def _reports(self, query: Any) -> list[Report]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        unwrap = self._keys.sealer.unwrap
+        return [
+            _report_codec.decode(unwrap(row.wrapped, row.person).open(row.sealed, _report_place(row.id)))
+            for row in rows
+        ]
 
     # -- erasures ---------------------------------------------------------------------------------------------------
 
     def ask_erasure(self, person: Person, wish: Erasure) -> None:
         """Keep a request for the operator."""
-        row = {"id": wish.id, "person": person.key, "made_at": wish.made_at, "state": wish.state}
+        self.keep_erasure(person.key, wish)
+
+    def keep_erasure(self, key: bytes, wish: Erasure) -> None:
+        """The same, for a person by her key."""
+        row = {"id": wish.id, "person": self._keys.sealer.person(key), "made_at": wish.made_at}
         with self._engine.begin() as connection:
-            connection.execute(insert(_erasures).values(body=_encode(wish), **row))
+            connection.execute(insert(erasures).values(**row, **self._answer(wish)))
 
     def erasure_of(self, person: Person) -> Erasure | None:
         """A person's newest request."""
-        query = select(_erasures.c.body).where(_erasures.c.person == person.key)
-        with self._engine.connect() as connection:
-            body = connection.execute(query.order_by(_erasures.c.made_at.desc()).limit(1)).scalar_one_or_none()
-        return None if body is None else _erasure_codec.decode(body)
+        mine = erasures.c.person == self._keys.sealer.person(person.key)
+        found = self._erasures(_ERASURES.where(mine).order_by(erasures.c.made_at.desc()).limit(1))
+        return found[0] if found else None
 
     def erasures(self) -> list[Erasure]:
         """The newest LISTED requests of everybody, those that wait first."""
-        query = select(_erasures.c.body).order_by(_erasures.c.state.not_in(OPEN), _erasures.c.made_at.desc())
-        with self._engine.connect() as connection:
-            return [_erasure_codec.decode(body) for body in connection.execute(query.limit(LISTED)).scalars()]
+        waiting_first = _ERASURES.order_by(erasures.c.state.not_in(OPEN), erasures.c.made_at.desc())
+        return self._erasures(waiting_first.limit(LISTED))
 
     def erasure(self, number: str) -> Erasure | None:
         """The request of this number."""
-        with self._engine.connect() as connection:
-            query = select(_erasures.c.body).where(_erasures.c.id == number)
-            body = connection.execute(query).scalar_one_or_none()
-        return None if body is None else _erasure_codec.decode(body)
+        found = self._erasures(_ERASURES.where(erasures.c.id == number))
+        return found[0] if found else None
 
     def answer_erasure(self, known: Erasure, **changes: object) -> bool:
         """Replace members of a request that is still as it is `known`; False when somebody was faster."""
-        answered = structs.replace(known, **changes)
+        answered = structs.replace(known, version=known.version + 1, **changes)
+        same = (erasures.c.id == known.id) & (erasures.c.version == known.version)
         with self._engine.begin() as connection:
-            same = (_erasures.c.id == known.id) & (_erasures.c.body == _encode(known))
-            done = connection.execute(
-                update(_erasures).where(same).values(state=answered.state, body=_encode(answered))
-            )
-            return bool(done.rowcount)
+            return bool(connection.execute(update(erasures).where(same).values(**self._answer(answered))).rowcount)
+
+    def _answer(self, wish: Erasure) -> dict[str, object]:
+        sealed = self._keys.sealer.common.seal(_encode(wish), _erasure_place(wish.id))
+        return {"state": wish.state, "version": wish.version, "sealed": sealed}
+
+    def _erasures(self, query: Any) -> list[Erasure]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        common = self._keys.sealer.common
+        return [_erasure_codec.decode(common.open(row.sealed, _erasure_place(row.id))) for row in rows]
+
+
+_REPORTS: Final = select(reports.c.id, reports.c.person, reports.c.sealed, people.c.wrapped).join(
+    people, people.c.person == reports.c.person
+)
+_ERASURES: Final = select(erasures.c.id, erasures.c.sealed)
+
+
+def _report_place(number: str) -> bytes:
+    return place("reports", number.encode())
+
+
+def _erasure_place(number: str) -> bytes:
+    return place("erasures", number.encode())

@@ -27,6 +27,11 @@ class WebSettings(BaseModel):
     session_store_url: str = ""
     """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
     one PostgreSQL database."""
+    session_key_file: Path | None = None
+    """The key (32 bytes, mode 0600) that seals what is kept there; made with the store. Default: `web.key` in the state folder;
+    workers on several machines need the same file. Keep it apart from copies of the store: together they open it."""
+    report_days: Annotated[int, Field(ge=1, le=36_500)] = 1_095
+    """How long reports of customers are kept, in days; the request of the customer to be erased ends it sooner."""
     oidc_issuer: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
     """Issuer of the identity provider. Default: none; in development, the embedded one."""
     oidc_client_id: str = "consent-ledger"

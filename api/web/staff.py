@@ -31,7 +31,12 @@ class Staff(Struct, frozen=True):
         return sha256(f"staff\n{self.participant}\n{self.role}\n{self.sub}".encode()).digest()
 
     def works_here(self, registry: Registry) -> bool:
-        """Whether the log knows their employer in this role. The operator is no participant; all others are."""
+        """Whether the log knows their employer in this role. The operator is no participant; all others are.
+
+        A recipient's staff never watch the log: see `NOT_FOR_RECIPIENTS` (api/tokens/scopes.py).
+        """
+        if self.role in {"auditor", "regulator"} and registry.has_role(self.participant, "recipient"):
+            return False
         return self.role == "operator" or registry.has_role(self.participant, self.role)
 
 

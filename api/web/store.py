@@ -1,72 +1,30 @@
 """What the pages remember outside the log: sessions, passkeys for sign-in, opened requests, preferences (letters: inbox.py).
 
-All of it may be lost without harm to anybody's rights: people sign in again, enrol again. Session ids are kept as digests, so
-a copy of this database opens no session.
+All of it may be lost without harm to anybody's rights: people sign in again, enrol again. It is private all the same: the file
+is its owner's alone, what is of a person is sealed under a key of hers (sealing.py), and erasure destroys that key.
 """
 
 from __future__ import annotations
 
-from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Engine,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    delete,
-    event,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, make_url, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.web.inbox import Inbox
+from api.web.keys import PersonKeys
 from api.web.people import Person, Session
+from api.web.sealing import Sealer, digest, load_or_make, make_private, place
 from api.web.staff import Staff
-
-metadata: Final = MetaData()
-
-_sessions: Final = Table(
-    "web_sessions",
-    metadata,
-    Column("digest", LargeBinary(32), primary_key=True),
-    Column("person", LargeBinary(32), nullable=True, index=True),
-    Column("ends_at", BigInteger, nullable=False, index=True),
-    Column("body", LargeBinary, nullable=False),
-)
-_passkeys: Final = Table(
-    "web_passkeys",
-    metadata,
-    Column("credential_id", String(1364), primary_key=True),
-    Column("person", LargeBinary(32), nullable=False, index=True),
-    Column("body", LargeBinary, nullable=False),
-)
-_requests: Final = Table(
-    "web_requests",
-    metadata,
-    Column("person", LargeBinary(32), primary_key=True),
-    Column("consent_id", String(128), primary_key=True),
-    Column("opened_at", BigInteger, nullable=False),
-)
-_preferences: Final = Table(
-    "web_preferences",
-    metadata,
-    Column("person", LargeBinary(32), primary_key=True),
-    Column("zone", String(64), nullable=False),
-    Column("version", Integer, nullable=False, default=1),
-)
+from api.web.tables import OF_PEOPLE, deeds, meta, metadata, passkeys, people, preferences, requests, sessions
+from ledger.errors import Corrupt, InvalidInput, NotFound, Unavailable
 
 MAX_OPEN_REQUESTS: Final = 20
 MAX_PASSKEYS: Final = 10
+CHECK: Final = "key-check"
 
 
 class Passkey(Struct, frozen=True):
@@ -91,140 +49,258 @@ _encode: Final = msgspec.json.Encoder().encode
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")  # a lost session is a new sign-in
+    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
 
 
 class Store:
     """The pages' own small database."""
 
-    def __init__(self, url: str) -> None:
-        """Open it, and make its tables if they are missing."""
-        self._engine: Engine = create_engine(url, pool_pre_ping=True)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _configure_sqlite)
-        metadata.create_all(self._engine)
-        self.inbox = Inbox(self._engine)
+    def __init__(self, url: str, key_file: Path) -> None:
+        """Open it; make its key and its tables if there are none. Whoever may meet an older one uses `open_store`.
+
+        Raises NotFound when the database has a key and `key_file` does not exist, InvalidInput when it holds another one.
+        """
+        target = make_url(url)
+        self._is_sqlite = target.get_backend_name() == "sqlite"
+        if self._is_sqlite and target.database:
+            make_private(Path(target.database))
+        self.engine: Engine = create_engine(url, pool_pre_ping=True)
+        if self._is_sqlite:
+            event.listen(self.engine, "connect", _configure_sqlite)
+        metadata.create_all(self.engine)
+        self._sealer = Sealer(self._key(key_file))
+        self._keys = PersonKeys(self._sealer)
+        self.inbox = Inbox(self.engine, self._keys)
+
+    def _key(self, key_file: Path) -> bytes:
+        """The key of this store, made with it. Raises NotFound, InvalidInput."""
+        query = select(meta.c.value).where(meta.c.name == CHECK)
+        with self.engine.connect() as connection:
+            known = connection.execute(query).scalar_one_or_none()
+        try:
+            key = load_or_make(key_file, may_make=known is None)
+        except NotFound:
+            raise NotFound(
+                f"the pages' store was sealed with a key that is not at {key_file}: put it there (it lies beside the"
+                " store of the node that made it), or remove the store: people then sign in again"
+            ) from None
+        check = Sealer(key).check
+        if known is None:
+            with self.engine.begin() as connection:
+                try:
+                    with connection.begin_nested():
+                        connection.execute(insert(meta).values(name=CHECK, value=check))
+                except IntegrityError:  # another process opened the same new store
+                    pass
+                known = connection.execute(query).scalar_one()
+        if known != check:
+            raise InvalidInput(
+                f"the key at {key_file} is not the one that the pages' store was sealed with: put that key there, or"
+                " remove the store: people then sign in again"
+            )
+        return key
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
     def put_session(self, token: str, session: Session, ends_at: int) -> None:
         """Write a session under its token; it is purged after `ends_at` (ms)."""
-        person = session.someone.key if session.someone else None
-        row = {"person": person, "ends_at": ends_at, "body": _encode(session)}
-        with self._engine.begin() as connection:
-            done = connection.execute(update(_sessions).where(_sessions.c.digest == _digest(token)).values(**row))
-            if done.rowcount == 0:
-                connection.execute(insert(_sessions).values(digest=_digest(token), **row))
+        name = digest(token)
+        with self.engine.begin() as connection:
+            if session.someone is None:
+                person, cipher = None, self._sealer.common
+            else:
+                person = self._sealer.person(session.someone.key)
+                cipher = self._keys.made(connection, person)
+            row = {
+                "person": person,
+                "ends_at": ends_at,
+                "sealed": cipher.seal(_encode(session), place("sessions", name)),
+            }
+            if connection.execute(update(sessions).where(sessions.c.digest == name).values(**row)).rowcount == 0:
+                connection.execute(insert(sessions).values(digest=name, **row))
 
     def session(self, token: str) -> Session | None:
-        """The session of a token, if there is one."""
-        with self._engine.connect() as connection:
-            query = select(_sessions.c.body).where(_sessions.c.digest == _digest(token))
-            body = connection.execute(query).scalar_one_or_none()
-        return None if body is None else _session_codec.decode(body)
+        """The session of a token, if there is one. One that was changed behind our back is none."""
+        name = digest(token)
+        query = select(sessions.c.sealed, sessions.c.person, people.c.wrapped).select_from(
+            sessions.outerjoin(people, people.c.person == sessions.c.person)
+        )
+        with self.engine.connect() as connection:
+            row = connection.execute(query.where(sessions.c.digest == name)).one_or_none()
+        if row is None or (row.person is not None and row.wrapped is None):
+            return None
+        try:
+            cipher = self._sealer.common if row.person is None else self._sealer.unwrap(row.wrapped, row.person)
+            return _session_codec.decode(cipher.open(row.sealed, place("sessions", name)))
+        except Corrupt:
+            return None
 
     def drop_session(self, token: str) -> None:
         """End one session."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(_sessions).where(_sessions.c.digest == _digest(token)))
+        with self.engine.begin() as connection:
+            connection.execute(delete(sessions).where(sessions.c.digest == digest(token)))
 
     def drop_sessions_of(self, person: Person | Staff) -> None:
         """End all sessions of a person, on every device."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(_sessions).where(_sessions.c.person == person.key))
+        with self.engine.begin() as connection:
+            connection.execute(delete(sessions).where(sessions.c.person == self._sealer.person(person.key)))
 
     def purge_sessions(self, now: int) -> None:
         """Forget sessions that have ended."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(_sessions).where(_sessions.c.ends_at < now))
+        with self.engine.begin() as connection:
+            connection.execute(delete(sessions).where(sessions.c.ends_at < now))
 
     # -- passkeys ---------------------------------------------------------------------------------------------------
 
     def add_passkey(self, passkey: Passkey) -> None:
         """Remember an enrolled passkey."""
-        row = {"credential_id": passkey.credential_id, "person": passkey.person.key, "body": _encode(passkey)}
-        with self._engine.begin() as connection:
-            connection.execute(insert(_passkeys).values(**row))
+        with self.engine.begin() as connection:
+            row = self._passkey_row(connection, passkey)
+            connection.execute(insert(passkeys).values(**row))
 
     def passkey(self, credential_id: str) -> Passkey | None:
         """The passkey of this credential id."""
-        with self._engine.connect() as connection:
-            query = select(_passkeys.c.body).where(_passkeys.c.credential_id == credential_id)
-            body = connection.execute(query).scalar_one_or_none()
-        return None if body is None else _passkey_codec.decode(body)
+        found = self._passkeys(passkeys.c.credential == self._sealer.credential(credential_id))
+        return found[0] if found else None
 
     def passkeys_of(self, person: Person) -> list[Passkey]:
         """A person's passkeys, oldest first."""
-        with self._engine.connect() as connection:
-            query = select(_passkeys.c.body).where(_passkeys.c.person == person.key)
-            found = [_passkey_codec.decode(body) for body in connection.execute(query).scalars()]
+        found = self._passkeys(passkeys.c.person == self._sealer.person(person.key))
         return sorted(found, key=lambda passkey: passkey.enrolled_at)
 
     def update_passkey(self, passkey: Passkey) -> None:
         """Write a passkey's new counter."""
-        with self._engine.begin() as connection:
-            where = _passkeys.c.credential_id == passkey.credential_id
-            connection.execute(update(_passkeys).where(where).values(body=_encode(passkey)))
+        with self.engine.begin() as connection:
+            row = self._passkey_row(connection, passkey)
+            where = passkeys.c.credential == row["credential"]
+            connection.execute(update(passkeys).where(where).values(sealed=row["sealed"]))
 
     def drop_passkey(self, person: Person, credential_id: str) -> None:
         """Forget a passkey of this person."""
-        with self._engine.begin() as connection:
-            mine = (_passkeys.c.credential_id == credential_id) & (_passkeys.c.person == person.key)
-            connection.execute(delete(_passkeys).where(mine))
+        mine = passkeys.c.person == self._sealer.person(person.key)
+        with self.engine.begin() as connection:
+            this = passkeys.c.credential == self._sealer.credential(credential_id)
+            connection.execute(delete(passkeys).where(this & mine))
+
+    def _passkey_row(self, connection: Connection, passkey: Passkey) -> dict[str, bytes]:
+        person, name = self._sealer.person(passkey.person.key), self._sealer.credential(passkey.credential_id)
+        sealed = self._keys.made(connection, person).seal(_encode(passkey), place("passkeys", name))
+        return {"credential": name, "person": person, "sealed": sealed}
+
+    def _passkeys(self, which: Any) -> list[Passkey]:
+        query = select(passkeys.c.credential, passkeys.c.person, passkeys.c.sealed, people.c.wrapped).join(
+            people, people.c.person == passkeys.c.person
+        )
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.where(which)).all()
+        return [
+            _passkey_codec.decode(
+                self._sealer.unwrap(row.wrapped, row.person).open(row.sealed, place("passkeys", row.credential))
+            )
+            for row in rows
+        ]
+
+    # -- erasure ----------------------------------------------------------------------------------------------------
 
     def drop_person(self, key: bytes) -> None:
-        """Forget all but the letters of a person whose records were erased."""
-        with self._engine.begin() as connection:
-            for table in (_sessions, _passkeys, _requests, _preferences):
-                connection.execute(delete(table).where(table.c.person == key))
+        """Forget all of a person whose records were erased, her key first of all; her requests to be erased stay.
+
+        Raises Unavailable while somebody reads the database so that its write-ahead log cannot be emptied: do it again.
+        """
+        person = self._sealer.person(key)
+        with self.engine.begin() as connection:
+            for table in OF_PEOPLE:
+                connection.execute(delete(table).where(table.c.person == person))
+        self.leave_no_trace()
+
+    def leave_no_trace(self) -> None:
+        """What was deleted is in no file any more: not in the write-ahead log (SQLite), not as a dead row (PostgreSQL)."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if self._is_sqlite:
+                if connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
+                    raise Unavailable("the pages' store is being read: what was erased is still in its log; repeat")
+            else:
+                for table in OF_PEOPLE:
+                    connection.exec_driver_sql(f"VACUUM {table.name}")
+
+    # -- who asked for what -----------------------------------------------------------------------------------------
+
+    def remember_deed(self, person: Person, entry: int) -> None:
+        """This person asked for that entry of the log."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(deeds).where(deeds.c.entry == entry))
+            connection.execute(insert(deeds).values(entry=entry, person=self._sealer.person(person.key)))
+
+    def deeds(self, entries: list[int], person: Person) -> dict[int, bool]:
+        """For each of these entries that somebody asked for here: whether it was this person."""
+        mine = self._sealer.person(person.key)
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(deeds).where(deeds.c.entry.in_(entries[:1_000]))).all()
+        return {row.entry: row.person == mine for row in rows}
 
     # -- opened requests --------------------------------------------------------------------------------------------
 
     def remember_request(self, person: Person, consent_id: str, at: int) -> None:
         """A customer has opened a request that waits; the oldest are forgotten beyond a bound."""
-        with self._engine.begin() as connection:
-            mine = _requests.c.person == person.key
-            connection.execute(delete(_requests).where(mine, _requests.c.consent_id == consent_id))
-            connection.execute(insert(_requests).values(person=person.key, consent_id=consent_id, opened_at=at))
-            keep = select(_requests.c.opened_at).where(mine).order_by(_requests.c.opened_at.desc())
+        self.keep_request(person.key, consent_id, at)
+
+    def keep_request(self, key: bytes, consent_id: str, at: int) -> None:
+        """The same, for a person by her key."""
+        person, name = self._sealer.person(key), self._sealer.consent(consent_id)
+        with self.engine.begin() as connection:
+            mine = requests.c.person == person
+            connection.execute(delete(requests).where(mine, requests.c.consent == name))
+            sealed = self._keys.made(connection, person).seal(consent_id.encode(), place("requests", name))
+            connection.execute(insert(requests).values(person=person, consent=name, opened_at=at, sealed=sealed))
+            keep = select(requests.c.opened_at).where(mine).order_by(requests.c.opened_at.desc())
             oldest = connection.execute(keep.offset(MAX_OPEN_REQUESTS).limit(1)).scalar_one_or_none()
             if oldest is not None:
-                connection.execute(delete(_requests).where(mine, _requests.c.opened_at <= oldest))
+                connection.execute(delete(requests).where(mine, requests.c.opened_at <= oldest))
 
     def forget_request(self, person: Person, consent_id: str) -> None:
         """The request was answered."""
-        with self._engine.begin() as connection:
-            where = (_requests.c.person == person.key) & (_requests.c.consent_id == consent_id)
-            connection.execute(delete(_requests).where(where))
+        mine = requests.c.person == self._sealer.person(person.key)
+        with self.engine.begin() as connection:
+            connection.execute(delete(requests).where(mine, requests.c.consent == self._sealer.consent(consent_id)))
 
     def requests_of(self, person: Person) -> list[str]:
         """Consent ids of the requests that a person opened and has not answered here, newest first."""
-        with self._engine.connect() as connection:
-            query = select(_requests.c.consent_id).where(_requests.c.person == person.key)
-            return list(connection.execute(query.order_by(_requests.c.opened_at.desc())).scalars())
+        mine = self._sealer.person(person.key)
+        with self.engine.connect() as connection:
+            cipher = self._keys.known(connection, mine)
+            query = select(requests.c.consent, requests.c.sealed).where(requests.c.person == mine)
+            rows = connection.execute(query.order_by(requests.c.opened_at.desc())).all() if cipher else []
+        return [cipher.open(row.sealed, place("requests", row.consent)).decode() for row in rows if cipher]
 
     # -- preferences ------------------------------------------------------------------------------------------------
 
     def zone(self, person: Person) -> str | None:
         """The time zone that a person chose."""
-        with self._engine.connect() as connection:
-            query = select(_preferences.c.zone).where(_preferences.c.person == person.key)
-            return connection.execute(query).scalar_one_or_none()
+        mine = self._sealer.person(person.key)
+        with self.engine.connect() as connection:
+            query = select(preferences.c.sealed, people.c.wrapped).join(people, people.c.person == preferences.c.person)
+            row = connection.execute(query.where(preferences.c.person == mine)).one_or_none()
+        if row is None:
+            return None
+        return self._sealer.unwrap(row.wrapped, mine).open(row.sealed, place("choices", mine)).decode()
 
     def set_zone(self, person: Person, zone: str) -> None:
         """Remember a person's time zone."""
-        with self._engine.begin() as connection:
-            where = _preferences.c.person == person.key
-            if connection.execute(update(_preferences).where(where).values(zone=zone)).rowcount == 0:
+        self.keep_zone(person.key, zone)
+
+    def keep_zone(self, key: bytes, zone: str) -> None:
+        """The same, for a person by her key."""
+        mine = self._sealer.person(key)
+        with self.engine.begin() as connection:
+            sealed = self._keys.made(connection, mine).seal(zone.encode(), place("choices", mine))
+            where = preferences.c.person == mine
+            if connection.execute(update(preferences).where(where).values(sealed=sealed)).rowcount == 0:
                 try:
                     with connection.begin_nested():
-                        connection.execute(insert(_preferences).values(person=person.key, zone=zone))
+                        connection.execute(insert(preferences).values(person=mine, sealed=sealed))
                 except IntegrityError:  # two windows at once: the other one's insert counts as well as ours
-                    connection.execute(update(_preferences).where(where).values(zone=zone))
-
-
-def _digest(token: str) -> bytes:
-    return sha256(token.encode()).digest()
+                    connection.execute(update(preferences).where(where).values(sealed=sealed))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import uvicorn
-
+from api.httpserver import run
 from api.witness.server import Witness
 from api.witness.store import WitnessStore
 from ledger.assembly import read_secret, write_secret
@@ -44,7 +43,4 @@ def open_witness(folder: Path, logs: list[str]) -> Witness:
 
 def serve_witness(folder: Path, logs: list[str], port: int) -> None:
     """Serve on loopback until told to stop; a proxy in front ends TLS. Raises what `open_witness` raises."""
-    uvicorn.run(
-        open_witness(folder, logs), host="127.0.0.1", port=port, loop="uvloop", http="httptools", ws="none",
-        lifespan="off", access_log=False, server_header=False, log_config=None,
-    )  # fmt: skip
+    run(open_witness(folder, logs), host="127.0.0.1", port=port, lifespan="off")

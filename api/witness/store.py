@@ -12,6 +12,7 @@ from typing import Final
 
 from ledger.notes.checkpoint import Checkpoint
 from ledger.storage.engines import make_private
+from ledger.storage.sqlite import Files
 from ledger.witnessing import Seen
 
 _SCHEMA: Final = """
@@ -32,6 +33,7 @@ class WitnessStore:
         make_private(f"sqlite:///{path}")
         self._database = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
         self._database.executescript(_SCHEMA)
+        self._files = Files.of(path)
 
     def seen(self, origin: str) -> Seen | None:
         """The tree last cosigned of a log; None before the first."""
@@ -48,15 +50,23 @@ class WitnessStore:
         return int(self._database.execute("SELECT coalesce(max(time), 0) FROM seen").fetchone()[0])
 
     def advance(self, before: Seen | None, checkpoint: Checkpoint, note: str, time: int) -> bool:
-        """Durably remember a tree in place of `before`; False when another request was faster and nothing was changed."""
+        """Durably remember a tree in place of `before`; False when another request was faster and nothing was changed.
+
+        Raises Corrupt when the file was taken away: what was written would be forgotten, so it must not be cosigned.
+        """
         values = checkpoint.size, checkpoint.root, note, time
         if before is None:
             statement = (
                 "INSERT INTO seen (size, root, note, time, origin) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
             )
-            return self._database.execute(statement, (*values, checkpoint.origin)).rowcount == 1
-        statement = "UPDATE seen SET size = ?, root = ?, note = ?, time = ? WHERE origin = ? AND size = ? AND root = ?"
-        return self._database.execute(statement, (*values, checkpoint.origin, before.size, before.root)).rowcount == 1
+            done = self._database.execute(statement, (*values, checkpoint.origin))
+        else:
+            statement = (
+                "UPDATE seen SET size = ?, root = ?, note = ?, time = ? WHERE origin = ? AND size = ? AND root = ?"
+            )
+            done = self._database.execute(statement, (*values, checkpoint.origin, before.size, before.root))
+        self._files.verify()
+        return done.rowcount == 1
 
     def close(self) -> None:
         """Close the file."""

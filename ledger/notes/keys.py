@@ -30,12 +30,15 @@ from ledger.notes.cosignature import cosigned_message, format_blob, parse_blob
 
 ED25519: Final = 0x01
 COSIGNATURE: Final = 0x04
+ML_DSA_44: Final = 0x06
 
 _TYPES: Final = frozenset({ED25519, COSIGNATURE})
 _KEY_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
 _MAX_NAME_BYTES: Final = 255
-_MAX_VKEY_CHARACTERS: Final = 512
+_ML_DSA_44_BYTES: Final = 1_312
+_MAX_VKEY_CHARACTERS: Final = 2_300
+"""An ML-DSA-44 key's; a name has at most 255 bytes."""
 _SECRET_PREFIX: Final = "PRIVATE+KEY+"  # noqa: S105  (a format's first bytes, not a secret)
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
@@ -98,15 +101,41 @@ class VerifierKey:
             raise BadSignature(f"the signature of {self.name} does not verify") from None
 
 
+@dataclass(frozen=True)
+class UncountedKey:
+    """A note key that is understood, and that nothing here verifies with: an ML-DSA-44 key (type 0x06)."""
+
+    name: str
+    public_key: bytes
+
+    def format(self) -> str:
+        """The vkey text."""
+        identity = key_id(self.name, ML_DSA_44, self.public_key)
+        return f"{self.name}+{identity.hex()}+{b64(bytes([ML_DSA_44]) + self.public_key)}"
+
+
 def parse_vkey(text: str) -> VerifierKey:
     """The key `text` names, in the one spelling `VerifierKey.format` writes. Raises BadEncoding."""
+    key = parse_any_vkey(text)
+    if isinstance(key, UncountedKey):
+        raise BadEncoding(f"note keys of type 0x{ML_DSA_44:02x} are not supported")
+    return key
+
+
+def parse_any_vkey(text: str) -> VerifierKey | UncountedKey:
+    """As `parse_vkey`, for files that may also name keys that do not count. Raises BadEncoding."""
     parts = text.split("+", 2)  # the base64 part may itself hold a plus sign
     if len(text) > _MAX_VKEY_CHARACTERS or len(parts) != 3 or not _KEY_ID.fullmatch(parts[1]):
         raise BadEncoding("a verifier key reads name+8 hex digits+base64")
     material = unb64(parts[2])
     if not material:
         raise BadEncoding("the verifier key holds no key")
-    key = VerifierKey(parts[0], material[0], material[1:])
+    key: VerifierKey | UncountedKey
+    if material[0] == ML_DSA_44 and len(material) == 1 + _ML_DSA_44_BYTES:
+        check_name(parts[0])
+        key = UncountedKey(parts[0], material[1:])
+    else:
+        key = VerifierKey(parts[0], material[0], material[1:])
     if key.format() != text:
         raise BadEncoding("the key id in the verifier key is not that of its name and key")
     return key

@@ -9,17 +9,21 @@ others is judged by their own copy of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sized
 from dataclasses import dataclass
 from typing import Final
 
 from ledger.canonical import decimal
 from ledger.errors import BadEncoding
-from ledger.notes.keys import COSIGNATURE, ED25519, VerifierKey, parse_vkey
+from ledger.notes.keys import COSIGNATURE, ED25519, UncountedKey, VerifierKey, parse_any_vkey
 
 POLICY_LIMIT: Final = 256 * 1024
+LINE_LIMIT: Final = 4_096
+MOST_EACH: Final = 256
+MOST_NESTED: Final = 32
 NONE: Final = "none"
-_LINE: Final = re.compile(r"[\t\x20-\x7e\x80-\uffff]*")
+_LINE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_BLANK: Final = re.compile(rb"[\t ]+")
 _FEWEST: Final = {"log": 2, "witness": 3, "group": 4, "quorum": 2}
 _MOST: Final = {"log": 3, "witness": 4, "quorum": 2}
 
@@ -60,12 +64,17 @@ class Policy:
         return self.quorum in met
 
 
-def parse_policy(text: str) -> Policy:
-    """The policy that a file holds. Raises BadEncoding, naming the line."""
-    if len(text.encode("utf-8", "surrogateescape")) > POLICY_LIMIT:
-        raise BadEncoding(f"a policy has at most {POLICY_LIMIT} bytes")
+def parse_policy(data: bytes) -> Policy:
+    """The policy that a file holds (docs/spec/policies.md). Raises BadEncoding, naming the line.
+
+    Names are opaque bytes; they are kept as text that gives the same bytes again (`surrogateescape`).
+    """
+    if len(data) > POLICY_LIMIT or data.count(b"\n") > LINE_LIMIT:
+        raise BadEncoding(f"a policy has at most {POLICY_LIMIT} bytes in {LINE_LIMIT} lines")
+    if data and not data.endswith(b"\n"):
+        raise BadEncoding("each line of a policy ends in a newline, the last one too")
     reader = _Reader()
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
             reader.take(line)
         except BadEncoding as error:
@@ -74,69 +83,102 @@ def parse_policy(text: str) -> Policy:
 
 
 class _Reader:
-    """Lines in, a policy out. Every name is defined above its use."""
+    """Lines in, a policy out. Every name is defined above its use; every key and every key name has one role."""
 
     def __init__(self) -> None:
         self._logs: list[VerifierKey] = []
         self._witnesses: list[Witness] = []
         self._groups: list[Group] = []
         self._quorum: str | None = None
+        self._depths: dict[str, int] = {}
+        """The names of witnesses (0) and groups: how deep the groups in it are nested."""
+        self._taken: set[str] = set()
+        self._public_keys: set[bytes] = set()
+        self._log_names: list[str] = []
+        self._witness_names: list[str] = []
 
-    def take(self, line: str) -> None:
-        words = line.split()
-        if not words or line.startswith("#"):
+    def take(self, line: bytes) -> None:
+        words = [word.decode("utf-8", "surrogateescape") for word in _BLANK.split(line) if word]
+        if not _LINE.fullmatch(line):
+            raise BadEncoding("it holds a control character")
+        if not words or words[0].startswith("#"):
             return
-        _check_line(line, words)
+        _check_words(words)
         match words[0]:
             case "log":
-                self._logs.append(self._key(words[1], ED25519))
+                self._take_log(words[1])
             case "witness":
                 self._check_new(words[1])
-                self._witnesses.append(
-                    Witness(words[1], self._key(words[2], COSIGNATURE), words[3] if len(words) > 3 else "")
-                )
+                self._take_witness(words[1], words[2], words[3] if len(words) > 3 else "")
             case "group":
-                self._groups.append(self._group(words[1], words[2], tuple(words[3:])))
-            case _ if self._quorum is None:
+                self._check_new(words[1])
+                self._take_group(words[1], words[2], tuple(words[3:]))
+            case _ if self._quorum is not None:
+                raise BadEncoding("a policy has one quorum")
+            case _ if words[1] == NONE or words[1] in self._depths:
                 self._quorum = words[1]
             case _:
-                raise BadEncoding("a policy has one quorum")
+                raise BadEncoding(f"the quorum {words[1]!r} is not defined above")
 
     def policy(self) -> Policy:
-        if self._quorum is None or not (self._quorum == NONE or self._quorum in self._names()):
-            raise BadEncoding("a policy names a witness, a group or «none» as its quorum")
+        if self._quorum is None:
+            raise BadEncoding("a policy has a quorum line: write «quorum none» to ask for no witness")
         return Policy(tuple(self._logs), tuple(self._witnesses), tuple(self._groups), self._quorum)
 
-    def _names(self) -> set[str]:
-        return {witness.name for witness in self._witnesses} | {group.name for group in self._groups}
-
     def _check_new(self, name: str) -> None:
-        if name == NONE or name in self._names():
+        if name == NONE or name in self._depths:
             raise BadEncoding(f"the name {name!r} is taken")
 
-    def _key(self, text: str, key_type: int) -> VerifierKey:
-        key = parse_vkey(text)
-        if key.key_type != key_type:
+    def _take_log(self, text: str) -> None:
+        key = self._key(text, ED25519)
+        if key.name in self._witness_names:
+            raise BadEncoding(f"{key.name!r} is a witness: nobody witnesses itself")
+        self._log_names.append(key.name)
+        if isinstance(key, VerifierKey):
+            self._logs.append(key)
+        _bound(self._log_names, "logs")
+
+    def _take_witness(self, name: str, text: str, url: str) -> None:
+        key = self._key(text, COSIGNATURE)
+        if key.name in self._log_names:
+            raise BadEncoding(f"{key.name!r} is a log: nobody witnesses itself")
+        if key.name in self._witness_names:
+            raise BadEncoding(f"a second key of the witness {key.name!r}: it would count twice")
+        self._witness_names.append(key.name)
+        self._depths[name] = 0
+        if isinstance(key, VerifierKey):
+            self._witnesses.append(Witness(name, key, url))
+        _bound(self._witness_names, "witnesses")
+
+    def _key(self, text: str, key_type: int) -> VerifierKey | UncountedKey:
+        key = parse_any_vkey(text)
+        if isinstance(key, VerifierKey) and key.key_type != key_type:
             raise BadEncoding(f"a key of type 0x{key.key_type:02x} stands where 0x{key_type:02x} belongs")
-        known = [*self._logs, *(witness.vkey for witness in self._witnesses)]
-        if any(other.public_key == key.public_key for other in known):
-            raise BadEncoding("a public key stands in a policy once")
+        if key.public_key in self._public_keys:
+            raise BadEncoding("a public key stands in a policy once: a key has one role")
+        self._public_keys.add(key.public_key)
         return key
 
-    def _group(self, name: str, threshold: str, members: tuple[str, ...]) -> Group:
-        self._check_new(name)
-        taken = {member for group in self._groups for member in group.members}
-        if len(set(members)) != len(members) or taken & set(members) or not set(members) <= self._names():
+    def _take_group(self, name: str, threshold: str, members: tuple[str, ...]) -> None:
+        if len(set(members)) != len(members) or self._taken & set(members) or not set(members) <= self._depths.keys():
             raise BadEncoding("a group's members are defined above it, and each is a member once in the whole file")
         needed = {"all": len(members), "any": 1}.get(threshold) or decimal(threshold)
         if not 1 <= needed <= len(members):
             raise BadEncoding(f"a group of {len(members)} cannot need {threshold}")
-        return Group(name, needed, members)
+        self._depths[name] = 1 + max(self._depths[member] for member in members)
+        if self._depths[name] > MOST_NESTED:
+            raise BadEncoding(f"groups are nested more than {MOST_NESTED} deep")
+        self._taken.update(members)
+        self._groups.append(Group(name, needed, members))
+        _bound(self._groups, "groups")
 
 
-def _check_line(line: str, words: list[str]) -> None:
-    if not _LINE.fullmatch(line):
-        raise BadEncoding("it holds a control character")
+def _bound(found: Sized, what: str) -> None:
+    if len(found) > MOST_EACH:
+        raise BadEncoding(f"a policy has at most {MOST_EACH} {what}")
+
+
+def _check_words(words: list[str]) -> None:
     if words[0] not in _FEWEST:
         raise BadEncoding("it is none of log, witness, group, quorum")
     if not _FEWEST[words[0]] <= len(words) <= _MOST.get(words[0], len(words)):

@@ -124,6 +124,8 @@ class Recorded(Struct, frozen=True):
     """The signed checkpoint, a note."""
     repeated: bool = False
     """True when this answers a statement that was recorded before."""
+    statement: str | None = None
+    """What its signer said, for a viewer who may read that and not the evidence around it."""
 
 
 def batch_items(payload: AccessBatch, items: Sequence[str]) -> tuple[BatchItem, ...]:

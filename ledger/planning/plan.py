@@ -100,7 +100,11 @@ class _Planner:
         self.plan.results.append(result)
 
     def _repeat(self, command: SubmitStatement) -> tuple[int, ...] | None:
-        """The entries of a statement that was recorded before, its companion's too; None for a new one."""
+        """The entries of what was submitted, if it was recorded before; None for a new statement.
+
+        The companion's is named only to who submits the companion again: a recipient may have a copy of the authorisation, and
+        must not get through it to the customer's own chain (docs/spec/statements.md, Repeats).
+        """
         statement = command.statement
         seen = self.world.seen.get(command.identity)
         if seen is None:
@@ -110,13 +114,13 @@ class _Planner:
         )  # before all else: a stranger must not learn what others have signed
         if seen.payload_hash != statement.payload_hash:
             raise JtiReused("this jti was used by this issuer for another statement; a new statement needs a new jti")
-        if not isinstance(statement.payload, ConsentAuthorise):
+        if command.companion is None:
             return seen.indexes
-        if command.companion is not None:
-            link = self.world.seen.get((command.companion.payload.iss, command.companion.jti))
-            if link is None or link.payload_hash != command.companion.payload_hash:
-                raise JtiReused("this authorisation was recorded with another subject.consent beside it")
-        return seen.indexes[0], seen.indexes[0] + 1  # the companion stands right after it
+        link = self.world.seen.get((command.companion.payload.iss, command.companion.jti))
+        beside = seen.indexes[0] + 1  # the companion stands right after its authorisation
+        if link is None or link.payload_hash != command.companion.payload_hash or link.indexes != (beside,):
+            raise JtiReused("this authorisation was recorded with another subject.consent beside it")
+        return seen.indexes[0], beside
 
     def _record(self, command: Command) -> None:
         self._refuse_erased(command)

@@ -38,7 +38,9 @@ class Publisher:
     """Brings a public place up to the log's newest checkpoint, again and again."""
 
     def __init__(self, store: LogStore, vkey: VerifierKey, place: PublicPlace, *, entries: bool = False) -> None:
-        """With `entries`, leaves are published too: they hold no personal data, but say how often which chain grows."""
+        """With `entries`, leaves are published too, for a place that only auditors and regulators can read: they hold no
+        personal data, but they say how often which chain grows, and the leaf beside an authorisation names its customer's
+        chain, so that recipients who read them could tell which of their customers are one person."""
         self._store = store
         self._vkey = vkey
         self._place = place

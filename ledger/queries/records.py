@@ -6,9 +6,10 @@ Every question names its viewer; what is not the viewer's does not exist for it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Connection, or_, select
 
 from ledger.canonical import unb64u
@@ -29,6 +30,8 @@ from ledger.storage.tables import consents, entries
 from ledger.vault.keystore import KeyStore
 
 PAGE_LIMIT = 500
+_SIGNED_BY_CUSTOMER: Final = b'{"act":"consent.authorise","assertion":'
+"""How the evidence of an authorisation begins that carries the customer's passkey assertion (CL-JSON: one spelling)."""
 
 
 class RecordQueries:
@@ -40,8 +43,10 @@ class RecordQueries:
         self._keystore = keystore
         self._full_tiles = Kept(64) if full_tiles is None else full_tiles
 
-    def recorded(self, indexes: Sequence[int], *, repeated: bool = False) -> tuple[Recorded, ...]:
-        """Entries with their first receipts, whoever asks: for submitters, who have proved what they signed.
+    def recorded(
+        self, indexes: Sequence[int], *, repeated: bool = False, viewer: str | None = None
+    ) -> tuple[Recorded, ...]:
+        """Entries with their first receipts, whoever asks; `viewer`: without what this participant may not read in them.
 
         The proof is that of the entry's own batch, so a receipt given again is the same bytes.
         """
@@ -50,15 +55,28 @@ class RecordQueries:
             missing = [index for index in indexes if index not in rows]
             if missing:
                 raise NotFound(f"there is no entry {missing[0]}", member="index")
-            return tuple(self._recorded(connection, [rows[index] for index in indexes], repeated=repeated))
+            found = self._recorded(connection, [rows[index] for index in indexes], repeated=repeated)
+            if viewer is None:
+                return tuple(found)
+            parties = self._parties(connection, rows.values())
+            return tuple(_for(viewer, rows[one.index], parties, one) for one in found)
 
     def receipt_for(self, viewer: str, index: int) -> Recorded:
         """One entry for a participant who signed it or is a party of its consent. Raises NotFound."""
+        return self._one_for(viewer, index, whole=False)
+
+    def entry_for(self, viewer: str, index: int) -> Recorded:
+        """As `receipt_for`, with evidence that this viewer must not be given: for what is told about the entry."""
+        return self._one_for(viewer, index, whole=True)
+
+    def _one_for(self, viewer: str, index: int, *, whole: bool) -> Recorded:
         with self._store.read() as connection:
             row = connection.execute(select(entries).where(entries.c.idx == index)).one_or_none()
-            if row is None or not self._may_see(row, viewer, self._parties(connection, [row])):
+            parties = {} if row is None else self._parties(connection, [row])
+            if row is None or not self._may_see(row, viewer, parties):
                 raise _no_entry(index)
-            return self._recorded(connection, [row])[0]
+            [found] = self._recorded(connection, [row])
+            return found if whole else _for(viewer, row, parties, found)
 
     def proved_for(self, wanted: Sequence[tuple[str, int]]) -> list[Proved | NotFound]:
         """What receipts are made of, for many (viewer, index) at once; the rule is that of `receipt_for`."""
@@ -72,7 +90,10 @@ class RecordQueries:
             }  # fmt: skip
             shown = [rows[index] for index in sorted({index for _, index in allowed})]
             proved = {one.index: one for one in self._proved(connection, shown)}
-            return [proved[one[1]] if one in allowed else _no_entry(one[1]) for one in wanted]
+            return [
+                _for(one[0], rows[one[1]], parties, proved[one[1]]) if one in allowed else _no_entry(one[1])
+                for one in wanted
+            ]
 
     def consent(self, viewer: str, consent_id: str) -> Consent:
         """A consent's state for its holder or recipient. Raises NotFound for anyone else."""
@@ -112,7 +133,8 @@ class RecordQueries:
     def history(self, viewer: str, consent_id: str, *, after: int = -1, limit: int = 50) -> tuple[Recorded, ...]:
         """A consent's events from above `seq` = `after`, for its holder or recipient. Raises NotFound for anyone else.
 
-        A recipient does not see what strangers tried on the consent; the holder (and the customer through it) does.
+        A recipient does not see what strangers tried on the consent; the holder (and the customer through it) does. Nor does it
+        get the customer's passkey assertion.
         """
         chain = consent_chain(consent_id)
         with self._store.read() as connection:
@@ -126,7 +148,9 @@ class RecordQueries:
                 if not page:
                     break
                 after = page[-1].seq
-            return tuple(self._recorded(connection, rows))
+            parties = {chain: consent}
+            found = self._recorded(connection, rows)
+            return tuple(_for(viewer, row, parties, one) for row, one in zip(rows, found, strict=True))
 
     def history_of_chain(self, chain: bytes, *, after: int = -1, limit: int = 50) -> tuple[Recorded, ...]:
         """All events of a consent or subject chain, oldest first: for the customer it belongs to."""
@@ -251,6 +275,29 @@ class RecordQueries:
                 )
             )  # fmt: skip
         return found
+
+
+_Shown = TypeVar("_Shown", Proved, Recorded)
+
+
+def _for(viewer: str, row: Any, parties: Mapping[bytes, Any], entry: _Shown) -> _Shown:
+    """An entry as a viewer may have it: a customer's passkey assertion is for the holder, and for who submitted it.
+
+    The id of the passkey is the same under all consents of its customer, and from two ECDSA signatures its public key can be
+    computed: any two recipients who have both assertions know whether it is one person (docs/spec/passkeys.md). The leaf
+    commits to the evidence as a whole, so whoever may not have a part of it gets none; the holder's own statement, which
+    says nothing that another recipient knows, is told beside the receipt.
+    """
+    if entry.evidence is None or not entry.evidence.startswith(_SIGNED_BY_CUSTOMER) or row.iss == viewer:
+        return entry
+    consent = parties.get(row.chain)
+    if consent is not None and viewer == consent.holder:
+        return entry
+    closed = structs.replace(entry, evidence=None, opening=None)
+    if not isinstance(closed, Recorded):
+        return closed
+    [statement] = decode_evidence(entry.evidence).statements
+    return structs.replace(closed, statement=statement)
 
 
 def _no_entry(index: int) -> NotFound:

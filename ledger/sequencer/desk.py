@@ -12,6 +12,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from dataclasses import fields
 from pathlib import Path
@@ -50,6 +51,13 @@ class Desk:
         self._listening.listen(64)
         for target in (self._accept, self._send):
             threading.Thread(target=target, name=f"desk{target.__name__}", daemon=True).start()
+
+    def await_leave(self, seconds: float) -> None:
+        """Wait until no front is connected any more. Whoever ends all processes at once (a service manager does) would cut off
+        what the fronts have taken and not yet handed on."""
+        until = time.monotonic() + seconds
+        while self._lines and time.monotonic() < until:
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Take no more fronts; lines that stand are cut. The socket's file stays: it may be the successor's already."""

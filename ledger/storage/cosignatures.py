@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.errors import Unavailable
-from ledger.storage.engines import operations_engine
+from ledger.storage.engines import insert_into, operations_engine
 from ledger.storage.tables import cosignatures
 
 
@@ -19,7 +17,6 @@ class CosignatureStore:
 
     def __init__(self, url: str) -> None:
         self._engine = operations_engine(url)
-        self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
 
     def close(self) -> None:
         """Close all connections."""
@@ -32,6 +29,6 @@ class CosignatureStore:
             return
         try:
             with self._engine.begin() as connection:
-                connection.execute(self._insert(cosignatures).on_conflict_do_nothing(), rows)
+                connection.execute(insert_into(self._engine, cosignatures).on_conflict_do_nothing(), rows)
         except (DBAPIError, PoolTimeout) as error:
             raise Unavailable("the database did not keep a cosignature; it will be asked for again") from error

@@ -9,12 +9,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import Connection, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.errors import Unavailable
-from ledger.storage.engines import operations_engine
+from ledger.storage.engines import insert_into, operations_engine
 from ledger.storage.tables import event_cursor, event_deliveries, event_endpoints
 
 
@@ -47,7 +46,6 @@ class EventStore:
 
     def __init__(self, url: str) -> None:
         self._engine = operations_engine(url)
-        self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
 
     def close(self) -> None:
         """Close all connections."""
@@ -83,7 +81,7 @@ class EventStore:
                 update(event_cursor).where(event_cursor.c.next_index == old).values(next_index=new)
             )
             if moved.rowcount == 1 and rows:
-                connection.execute(self._insert(event_deliveries).on_conflict_do_nothing(), rows)
+                connection.execute(insert_into(self._engine, event_deliveries).on_conflict_do_nothing(), rows)
             return moved.rowcount == 1
 
     # -- one delivery -----------------------------------------------------------------------------------------------
@@ -140,7 +138,7 @@ class EventStore:
     def set_endpoint(self, participant: str, url: str, *, enabled: bool, now: int) -> None:
         """Where a participant wants to be told from now on; what is open for it is due at once."""
         row = {"participant": participant, "url": url, "enabled": enabled, "changed_at": now}
-        put = self._insert(event_endpoints).values(row)
+        put = insert_into(self._engine, event_endpoints).values(row)
         put = put.on_conflict_do_update(index_elements=["participant"], set_=row)
         with self._begin() as connection:
             connection.execute(put)

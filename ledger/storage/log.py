@@ -23,7 +23,7 @@ from ledger.merkle.edge import FullTile
 from ledger.participants import Registry
 from ledger.planning.world import ChainHead, Entry, Plan, Seen
 from ledger.storage.chainmap import ChainMap
-from ledger.storage.engines import BUSY_TIMEOUT_MS, driver_for
+from ledger.storage.engines import backend_of, driver_for
 from ledger.storage.rows import (
     AFTER_CHANGE,
     consent_row,
@@ -38,13 +38,6 @@ from ledger.storage.tables import checkpoints, consents, credentials, entries, l
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
-WAL_PAGES: Final = 65_536
-"""Pages from which on SQLite's write-ahead log is to begin anew, when little is left to move: 256 MiB."""
-WAL_REST: Final = 2_048
-WAL_LIMIT: Final = 262_144
-"""Pages from which on it is to begin anew whatever is left: 1 GiB."""
-WAL_ROUNDS: Final = 2
-WAL_PATIENCE_MS: Final = 50
 ABSENT_CHAINS: Final = 16_384
 """Chains without a consent that are remembered as such."""
 
@@ -228,6 +221,7 @@ class LogStore:
         self._writer = writer
         self._reader = reader
         self._keystore = keystore
+        self._backend = backend_of(writer)
         self._kept: list[Connection] = []
         self._absent: Kept[bytes, ChainHead] = Kept(ABSENT_CHAINS)
         # COPY and PRAGMA go to the driver itself, whose errors SQLAlchemy does not see
@@ -242,7 +236,8 @@ class LogStore:
     def batch(self) -> Iterator[BatchTransaction]:
         """One batch's transaction, committed at the end of the block.
 
-        Raises Unavailable when the database does not answer; if that happens in the commit, its outcome is unknown.
+        Raises Unavailable when the database does not answer; if that happens in the commit, its outcome is unknown. Raises
+        Corrupt when its files were removed or exchanged.
         """
         connection = None
         try:
@@ -250,10 +245,12 @@ class LogStore:
             connection = self._kept.pop() if self._kept else self._writer.connect()
             with connection.begin():
                 yield BatchTransaction(connection, self._keystore, self._absent)
+            # here a commit may have gone into files that were taken away: it is not acknowledged, and the node stops
+            self._backend.driver.verify_files(connection)
         except self._failures as error:
             if connection is not None:
                 connection.invalidate()
-            raise _unavailable(error) from error
+            raise self._unavailable(error) from error
         finally:
             if connection is not None:
                 self._keep(connection)
@@ -271,7 +268,7 @@ class LogStore:
             with self._reader.begin() as connection:
                 yield connection
         except self._failures as error:
-            raise _unavailable(error) from error
+            raise self._unavailable(error) from error
 
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""
@@ -288,21 +285,17 @@ class LogStore:
             )
 
     def checkpoint_wal(self) -> None:
-        """On SQLite: move committed pages from the write-ahead log into the database, without blocking writers.
-
-        That alone would let the file grow for ever while somebody writes: it begins anew only when nothing in it is left to
-        move. So once it is long, writers wait for the moment that the last pages take. Raises Unavailable when it cannot (a
-        full disk, say); what is committed stays safe in the write-ahead log.
-        """
-        if self.engine_name != "sqlite":
-            return
+        """Housekeeping of the write-ahead log, where the engine leaves it to us. Raises Unavailable when it cannot be done (a
+        full disk, say); what is committed stays safe in it."""
         try:
-            with self._reader.connect() as connection:
-                driver = connection.connection.driver_connection
-                if driver is not None:
-                    _begin_wal_anew(driver)
+            self._backend.move_log(self._reader)
         except self._failures as error:
-            raise _unavailable(error) from error
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> Unavailable:
+        """What a caller may know of a database's failure: what happened, never a text that can quote values."""
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        return Unavailable(f"the database refused or lost a transaction: {self._backend.explain(cause)}")
 
     def close(self) -> None:
         """Close all connections."""
@@ -310,34 +303,6 @@ class LogStore:
             self._kept.pop().close()
         self._writer.dispose()
         self._reader.dispose()
-
-
-def _begin_wal_anew(driver: Any) -> None:
-    """Move what is committed, the bulk while others write; if the write-ahead log is long then, the rest while they wait."""
-    driver.execute("PRAGMA query_only=OFF").close()
-    try:
-        for tried in range(1, WAL_ROUNDS + 1):
-            _, pages, moved = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if pages < WAL_PAGES:
-                return
-            if pages - moved < WAL_REST:
-                break
-            if (
-                tried == WAL_ROUNDS and pages < WAL_LIMIT
-            ):  # the disk is behind: rather a longer file than writers that wait
-                return
-        # a long read must not hold up the writers for longer than this
-        driver.execute(f"PRAGMA busy_timeout={WAL_PATIENCE_MS}").close()
-        driver.execute("PRAGMA wal_checkpoint(RESTART)").close()
-    finally:
-        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
-        driver.execute("PRAGMA query_only=ON").close()
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    """What a caller may know of a database's failure: its kind, never its text, which can quote values."""
-    kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
-    return Unavailable(f"the database refused or lost a transaction: {kind}")
 
 
 def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:

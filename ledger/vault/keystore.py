@@ -11,14 +11,16 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, Table, select, update
+from sqlalchemy.dialects import postgresql
 
 from ledger.clock import Clock, SystemClock
 from ledger.errors import Corrupt, NotFound, Unavailable
+from ledger.storage.engines import backend_of, insert_into
 from ledger.vault.cipher import KEY_SIZE, Cipher
 
 metadata: Final = MetaData()
@@ -42,6 +44,7 @@ class KeyStore:
     def __init__(self, engine: Engine, kek: bytes, *, kek_epoch: int = 1, clock: Clock | None = None) -> None:
         """`kek` is the 32-byte key-encryption key of `kek_epoch`. The tables are made if they do not exist."""
         self._engine = engine
+        self._backend = backend_of(engine)
         self._kek = Cipher(kek)
         self._epoch = kek_epoch
         self._clock = clock or SystemClock()
@@ -86,7 +89,7 @@ class KeyStore:
         Raises Unavailable when a reader kept SQLite from overwriting the old bytes; doing it again is safe.
         """
         doomed = list(chains)
-        with self._engine.begin() as connection:
+        with self._changing() as connection:
             done = connection.execute(
                 update(data_keys)
                 .where(data_keys.c.chain.in_(doomed), data_keys.c.wrapped.is_not(None))
@@ -109,7 +112,7 @@ class KeyStore:
     def rewrap(self, kek: bytes, epoch: int) -> int:
         """Wrap all live data keys under a new KEK; how many. Destroy the old KEK afterwards to erase old backups."""
         new = Cipher(kek)
-        with self._engine.begin() as connection:
+        with self._changing() as connection:
             rows = connection.execute(select(data_keys).where(data_keys.c.wrapped.is_not(None))).all()
             for row in rows:
                 key = self._kek.open(row.wrapped, _place(row.chain, row.kek_epoch))
@@ -122,14 +125,18 @@ class KeyStore:
         self._truncate_wal()
         return len(rows)
 
-    def _truncate_wal(self) -> None:
-        """On SQLite: leave no old page behind in the write-ahead log. Not possible inside a transaction."""
-        if self._engine.dialect.name != "sqlite":
-            return
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """A transaction that is durable when the block ends: a body whose key was lost would be unreadable for ever."""
         with self._engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            busy = driver is not None and driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if busy:
+            with connection.begin():
+                self._backend.driver.hold_durable(connection)
+                yield connection
+            self._backend.driver.verify_files(connection)
+
+    def _truncate_wal(self) -> None:
+        """Leave no old page behind in the write-ahead log. Not possible inside a transaction."""
+        if not self._backend.empty_log(self._engine):
             raise Unavailable(
                 "the keys are destroyed, but a reader keeps their old bytes in a file; destroy them again"
             )
@@ -170,9 +177,8 @@ class KeyStore:
             }
             for chain in chains
         ]
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        with self._engine.begin() as connection:
-            connection.execute(insert(data_keys).on_conflict_do_nothing(), values)
+        with self._changing() as connection:
+            connection.execute(insert_into(self._engine, data_keys).on_conflict_do_nothing(), values)
 
     def _unwrap(self, chain: bytes, epoch: int, wrapped: bytes | None) -> Cipher:
         if wrapped is None or epoch != self._epoch:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.app import create_app
 from api.bootstrap import Node, build_node, initialise
+from api.httpserver import HttpServer, bounded
 from api.settings import Settings
 from api.tokens.keys import TokenSigner
 from api.tokens.scopes import OPERATOR
@@ -132,8 +133,7 @@ class Service:
 @contextmanager
 def serving(app: Any, listening: socket.socket) -> Iterator[None]:
     """Run an application in a thread on a socket that listens already."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none", http="httptools")
-    server = uvicorn.Server(config)
+    server = HttpServer(uvicorn.Config(app, **bounded(lifespan="on")))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

@@ -84,7 +84,7 @@ def test_a_batch_is_decided_item_by_item(service: Service) -> None:
     assert decisions == ["allow", "deny", "allow"]
 
 
-def test_a_repeated_statement_gets_the_same_bytes_and_no_second_entry(service: Service) -> None:
+def test_a_repeated_statement_is_told_its_entries_whose_receipts_are_the_same_bytes(service: Service) -> None:
     """A01."""
     bank, app = service.world.holder(), service.world.recipient()
     consent = service.world.active_consent(app, bank)
@@ -94,7 +94,13 @@ def test_a_repeated_statement_gets_the_same_bytes_and_no_second_entry(service: S
         service.world.record(app.access(consent))  # the tree grows in between
         again = service.post(submission)
         assert (first.status_code, again.status_code) == (201, 200)
-        assert again.content == first.content
+        said = [{name: entry[name] for name in ("act", "consent_id", "index")} for entry in _entries(first)]
+        assert again.json() == {"entries": said}
+        assert again.headers["location"] == first.headers["location"]
+        reader = service.as_(app)
+        assert [reader.get(f"/receipts/{entry['index']}").json() for entry in said] == [
+            entry["receipt"] for entry in _entries(first)
+        ]
         assert service.size == size + 1
 
 

@@ -23,7 +23,8 @@ import psycopg
 from sqlalchemy import make_url, select
 
 import migrations
-from ledger.storage.engines import ENTRY_COLUMNS, ENTRY_TYPES
+from ledger.storage.driver import ENTRY_COLUMNS
+from ledger.storage.postgres import ENTRY_TYPES
 from ledger.storage.tables import entries
 from tests.bench.audit import Unsound
 from tests.bench.figures import Figure, Latency, latency_of

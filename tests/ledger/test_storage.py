@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 import migrations
 from ledger.assembly import open_ledger
 from ledger.errors import InvalidInput
-from ledger.storage import log
+from ledger.storage import sqlite
 from ledger.storage.engines import driver_for, reader_engine
 from ledger.storage.tables import entries, metadata
 from migrations import grants
@@ -173,12 +173,12 @@ def test_sqlite_waits_for_its_disk(sqlite_node: Node) -> None:
     assert settings == {"synchronous": 2, "journal_mode": "wal"}
 
 
-@pytest.mark.parametrize("rest", [log.WAL_REST, 0], ids=["little is left", "at its limit"])
+@pytest.mark.parametrize("rest", [sqlite.WAL_REST, 0], ids=["little is left", "at its limit"])
 def test_the_write_ahead_log_of_sqlite_does_not_grow_for_ever_while_somebody_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: int
 ) -> None:
     for name, value in {"WAL_PAGES": 256, "WAL_REST": rest, "WAL_LIMIT": 512}.items():
-        monkeypatch.setattr(log, name, value)
+        monkeypatch.setattr(sqlite, name, value)
     database = tmp_path / "busy.sqlite"
     written = database.with_name(database.name + "-wal")
     with running(tmp_path, f"sqlite:///{database}", max_batch=1) as node:

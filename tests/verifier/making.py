@@ -43,11 +43,11 @@ def accepts(check: Callable[..., object], *arguments: Any) -> bool:
 
 
 class Signer:
-    """An Ed25519 note key from a seed text: kind 1 for logs, 4 for witnesses."""
+    """An Ed25519 note key from a seed, by default its name: kind 1 for logs, 4 for witnesses."""
 
-    def __init__(self, name: str, kind: int = 1) -> None:
+    def __init__(self, name: str, kind: int = 1, seed: bytes | None = None) -> None:
         self.name, self.kind = name, kind
-        self.private = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
+        self.private = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(seed or name.encode()).digest())
         data = bytes([kind]) + self.private.public_key().public_bytes_raw()
         self.key_id = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
         self.vkey = f"{name}+{self.key_id.hex()}+{encode_base64(data)}"

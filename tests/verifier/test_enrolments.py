@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.verifier.making import BACKEND, Signer, accepts, refusal
+from tests.verifier.making import BACKEND, Signer, refusal
 from tests.verifier.test_statements import ORIGIN, RP, SIGNED, assertion
-from verifier import gestures as rules
 from verifier.commitment import accounts_hash
 from verifier.encoding import encode_base64url
 from verifier.errors import Code, Refuted
@@ -115,7 +114,7 @@ def test_the_customer_signs_the_act_that_is_recorded() -> None:
 
 
 def test_a_signature_over_other_terms_is_refused_though_the_record_says_these() -> None:
-    other = assertion(signed={**AGREED, "text_hash": "y"})
+    other = assertion(signed={**AGREED, "text_hash": encode_base64url(b"y" * 32)})
     record = {**record_of(other), "signed": AGREED}
     with refusal(Code.CONSENT_INVALID):
         enrolled(MADE).confirm(record, "consent.authorise", HOLDER, CONTENT)
@@ -154,31 +153,3 @@ def test_a_credential_is_enrolled_once_and_ended_in_its_own_chain() -> None:
         found.unenrol(CHAIN, content_of(MADE))
     with pytest.raises(Refuted, match="enrolled before"):
         found.enrol(CHAIN, HOLDER, content_of(MADE))
-
-
-@pytest.mark.parametrize(
-    ("origin", "rp_id", "accepted"),
-    [
-        ("https://bank.example", "bank.example", True),
-        ("https://bank.example:8443", "bank.example", True),
-        ("https://login.bank.example", "bank.example", True),
-        ("http://localhost:3000", "localhost", True),
-        ("https://localhost", "localhost", True),
-        ("http://bank.example", "bank.example", False),
-        ("http://app.localhost", "localhost", False),
-        ("http://localhost", "bank.example", False),
-        ("ftp://localhost", "localhost", False),
-        ("ftp://bank.example", "bank.example", False),
-        ("https://evilbank.example", "bank.example", False),
-        ("https://bank.example.evil", "bank.example", False),
-        ("https://evil.example/bank.example", "bank.example", False),
-        ("https://bank.example@evil.example", "bank.example", False),
-        ("https://[bank.example", "bank.example", False),
-        ("bank.example", "bank.example", False),
-        ("https://", "bank.example", False),
-        ("https:bank.example", "bank.example", False),
-        ("", "bank.example", False),
-    ],
-)
-def test_an_origin_is_https_at_its_place_or_below_it(origin: str, rp_id: str, accepted: bool) -> None:
-    assert accepts(rules._check_origin, origin, rp_id) is accepted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from typing import Any
@@ -251,11 +252,81 @@ def test_one_public_key_under_two_key_names_is_no_second_witness() -> None:
         parse_policy(POLICY.replace(W2.vkey, rename(again)).encode())
 
 
-def test_many_nested_groups_are_evaluated_without_recursion() -> None:
-    lines = [f"log {LOG.vkey}", f"witness w0 {W1.vkey}"] + [f"group w{n} all w{n - 1}" for n in range(1, 3_000)]
-    policy = parse_policy("\n".join([*lines, "quorum w2999", ""]).encode())
+def _nested(depth: int) -> bytes:
+    lines = [f"log {LOG.vkey}", f"witness w0 {W1.vkey}", *(f"group w{n} all w{n - 1}" for n in range(1, depth + 1))]
+    return "\n".join([*lines, f"quorum w{depth}", ""]).encode()
+
+
+def test_groups_are_nested_at_most_32_deep() -> None:
+    policy = parse_policy(_nested(32))
     assert policy.is_satisfied(["w0"])
     assert not policy.is_satisfied([])
+    for depth in (33, 3_000):
+        with pytest.raises(CannotCheck, match="policy line 35: groups are nested more than 32 deep"):
+            parse_policy(_nested(depth))
+
+
+def test_a_policy_names_at_most_256_of_each() -> None:
+    logs = [Signer(f"log{n}.example").vkey for n in range(257)]
+    witnesses = [Signer(f"w{n}.example", 4).vkey for n in range(257)]
+    for what, lines in (
+        ("logs", [f"log {v}" for v in logs]),
+        ("witnesses", [f"witness w{n} {v}" for n, v in enumerate(witnesses)]),
+    ):
+        assert parse_policy("\n".join([*lines[:256], "quorum none", ""]).encode())
+        with pytest.raises(CannotCheck, match=f"policy line 257: more than 256 {what}"):
+            parse_policy("\n".join([*lines, "quorum none", ""]).encode())
+
+
+def test_nobody_counts_twice_and_nobody_witnesses_itself() -> None:
+    """The review's cases: each was accepted, and one signer made a quorum of two, or the operator its own."""
+    other = Signer("w1.example", 4, seed=b"another")
+    itself, named = rename(Signer(LOG.name, 4)), Signer(LOG.name, 4, seed=b"another").vkey
+    for line, said in (
+        (f"witness four {other.vkey}", "second key of the witness 'w1.example'"),
+        (f"witness four {itself}", "same public key"),
+        (f"witness four {named}", "is a log"),
+        (f"log {Signer('w1.example', seed=b'another').vkey}", "is a witness"),
+    ):
+        with pytest.raises(CannotCheck, match=said):
+            parse_policy(POLICY.replace("group most", f"{line}\ngroup most").encode())
+
+
+def test_a_log_whose_key_was_exchanged_has_two() -> None:
+    assert len(parse_policy((f"log {Signer(LOG.name, seed=b'retired').vkey}\n" + POLICY).encode()).logs) == 2
+
+
+def ml_dsa(name: str, length: int = 1_312) -> str:
+    data = b"\x06" + b"k" * length
+    identity = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
+    return f"{name}+{identity.hex()}+{base64.b64encode(data).decode()}"
+
+
+def test_a_witness_with_an_ml_dsa_key_is_understood_and_not_counted() -> None:
+    vkey = ml_dsa("w4.example")
+    text = POLICY.replace("group most 2", f"witness four {vkey}\ngroup most 2").replace(
+        "one two three", "one two three four"
+    )
+    policy = parse_policy(text.encode())
+    assert (policy.uncounted, "four" in policy.witnesses) == (("four",), False)
+    assert not policy.is_satisfied(["one", "four"])
+    assert policy.is_satisfied(["one", "two"])
+    assert policy.verify(note(W1, W2), BACKEND).witnessed
+    alone = parse_policy(f"log {LOG.vkey}\nwitness four {vkey}\nquorum four\n".encode())
+    assert not alone.verify(note(), BACKEND).witnessed
+    wrong = vkey.replace("w4.example+", "w4.example+0", 1)
+    for bad in (wrong, ml_dsa("w4.example", length=1_311), ml_dsa("w4.example", length=32)):
+        with pytest.raises(CannotCheck):
+            parse_policy(text.replace(vkey, bad).encode())
+    with pytest.raises(CannotCheck, match="second key of the witness"):
+        parse_policy(text.replace(vkey, ml_dsa("w1.example")).encode())
+
+
+def test_a_cosignature_of_an_ml_dsa_key_beside_the_others_is_passed_over() -> None:
+    line = "\u2014 w4.example " + base64.b64encode(b"idid" + bytes(8) + b"s" * 2_420).decode() + "\n"
+    found = parse_policy(POLICY.encode()).verify(note(W1, W2) + line.encode(), BACKEND)
+    assert found.witnessed
+    assert found.witnesses == ("one", "two")
 
 
 def trust(**change: Any) -> bytes:

@@ -167,9 +167,9 @@ def test_every_published_policy_has_its_verdict() -> None:
             seen += 1
             if not case["valid"]:
                 with pytest.raises(BadEncoding):
-                    parse_policy(case["policy"])
+                    parse_policy(case["policy"].encode())
                 continue
-            policy = parse_policy(case["policy"])
+            policy = parse_policy(case["policy"].encode())
             keys = {witness.name: witness.vkey for witness in policy.witnesses}
             if policy.quorum == "none":
                 assert not policy.is_witnessed(keys.values())

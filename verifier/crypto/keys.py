@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from verifier.cbor import decode_cbor
 from verifier.crypto import ed25519, p256, rsa
 from verifier.encoding import Object, check_members, get_bytes
 from verifier.errors import Code, refuted
@@ -97,14 +96,17 @@ def parse_spki(der: bytes) -> P256Key:
     return p256_key(der[-64:-32], der[-32:])
 
 
+# A COSE key has one spelling, CTAP2's: these bytes with the coordinates between and behind them (docs/spec/passkeys.md).
+_COSE_ES256, _COSE_Y = bytes.fromhex("a5010203262001215820"), bytes.fromhex("225820")
+_COSE_EDDSA = bytes.fromhex("a4010103272006215820")
+
+
 def parse_cose_key(data: bytes) -> Ed25519Key | P256Key:
-    """The key of a COSE_Key as authenticators give it: {1:2, 3:-7, -1:1, -2:x, -3:y} or {1:1, 3:-8, -1:6, -2:x},
-    no other member. Source: RFC 9052 section 7, RFC 9053 sections 2 and 7."""
-    members = decode_cbor(data)
-    if isinstance(members, dict):
-        x, y = members.get(-2), members.get(-3)
-        if isinstance(x, bytes) and members == {1: 1, 3: -8, -1: 6, -2: x}:
-            return ed25519_key(x)
-        if isinstance(x, bytes) and isinstance(y, bytes) and members == {1: 2, 3: -7, -1: 1, -2: x, -3: y}:
-            return p256_key(x, y)
+    """The key of a COSE_Key as authenticators give it: {1:2, 3:-7, -1:1, -2:x, -3:y} or {1:1, 3:-8, -1:6, -2:x}, in
+    these bytes and no other. Raises Refuted: BAD_ENCODING for the form, BAD_SIGNATURE for a key that must not be used.
+    Source: RFC 9052 section 7, RFC 9053 sections 2 and 7, CTAP 2.1 section 8."""
+    if data.startswith(_COSE_EDDSA) and len(data) == 42:
+        return ed25519_key(data[10:])
+    if data.startswith(_COSE_ES256) and len(data) == 77 and data[42:45] == _COSE_Y:
+        return p256_key(data[10:42], data[45:])
     raise refuted(Code.BAD_ENCODING, "not a COSE key for ES256 or EdDSA", found=data)

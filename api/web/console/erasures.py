@@ -47,10 +47,11 @@ def approve(sent: OperatorsForm, number: str) -> Response:
         _agreed(inbox.answer_erasure(wish, state="approved", approved_by=(who,)))
         return desk.redirect(HERE)
     first, second = sorted((*wish.approved_by, who))
-    # Erasing twice is erasing once: what fails between the ledger and this note is done again by approving again.
+    # Erasing twice is erasing once: what fails between the ledger and the note is done again by approving again. The note is
+    # last: «your data was erased» is never said while the pages' own store still holds any of it.
     desk.office.ledger.erase([unb64u(chain) for chain in wish.chains], BASIS, (first, second))
-    _agreed(inbox.answer_erasure(wish, state="done", approved_by=(first, second), answered_at=desk.now))
     desk.office.store.drop_person(unb64u(wish.person))
+    _agreed(inbox.answer_erasure(wish, state="done", approved_by=(first, second), answered_at=desk.now))
     return desk.redirect(HERE)
 
 

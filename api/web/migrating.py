@@ -1,0 +1,64 @@
+"""A store of an earlier version kept names, references and reports in the open: sealed here, and the old tables dropped.
+
+Sessions are not taken over: people sign in again. Interrupted, it is done again from the start: what has a row already is left.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import inspect
+from sqlalchemy.exc import IntegrityError
+
+from api.web.inbox import Erasure, Report
+from api.web.store import Passkey, Store
+
+OLD: Final = (
+    "web_sessions", "web_passkeys", "web_requests", "web_preferences", "web_unexpected", "web_erasures",
+)  # fmt: skip
+
+
+def open_store(url: str, key_file: Path) -> Store:
+    """The pages' store, with whatever an earlier version left in it sealed. Raises as `Store` does."""
+    store = Store(url, key_file)
+    _migrate(store)
+    return store
+
+
+def _migrate(store: Store) -> None:
+    engine = store.engine
+    there = [name for name in OLD if inspect(engine).has_table(name)]
+    if not there:
+        return
+    for name in there:
+        with engine.connect() as connection:
+            rows = connection.exec_driver_sql(f"SELECT * FROM {name}").mappings().all()  # noqa: S608 (a name of OLD)
+        for row in rows:
+            with suppress(IntegrityError):  # it was taken over before
+                _take_over(store, name, row)
+    for name in there:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM")  # pages that were freed before secure_delete was set
+    store.leave_no_trace()
+
+
+def _take_over(store: Store, name: str, row: Any) -> None:
+    match name:
+        case "web_passkeys":
+            store.add_passkey(msgspec.json.decode(row["body"], type=Passkey))
+        case "web_requests":
+            store.keep_request(row["person"], row["consent_id"], row["opened_at"])
+        case "web_preferences":
+            store.keep_zone(row["person"], row["zone"])
+        case "web_unexpected":
+            store.inbox.keep_report(row["person"], row["holder"], msgspec.json.decode(row["body"], type=Report))
+        case "web_erasures":
+            store.inbox.keep_erasure(row["person"], msgspec.json.decode(row["body"], type=Erasure))
+        case _:  # sessions
+            pass

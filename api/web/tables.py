@@ -1,0 +1,80 @@
+"""The tables of the pages' own database. What is of a person is sealed (api/web/sealing.py); `person` is a keyed digest."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table
+
+metadata: Final = MetaData()
+
+meta: Final = Table(
+    "web_meta", metadata, Column("name", String(32), primary_key=True), Column("value", LargeBinary, nullable=False)
+)
+people: Final = Table(
+    "web_people",
+    metadata,
+    Column("person", LargeBinary(32), primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+sessions: Final = Table(
+    "web_open_sessions",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("person", LargeBinary(32), nullable=True, index=True),
+    Column("ends_at", BigInteger, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+passkeys: Final = Table(
+    "web_known_passkeys",
+    metadata,
+    Column("credential", LargeBinary(32), primary_key=True),
+    Column("person", LargeBinary(32), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+requests: Final = Table(
+    "web_open_requests",
+    metadata,
+    Column("person", LargeBinary(32), primary_key=True),
+    Column("consent", LargeBinary(32), primary_key=True),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+preferences: Final = Table(
+    "web_choices",
+    metadata,
+    Column("person", LargeBinary(32), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+deeds: Final = Table(
+    "web_deeds",
+    metadata,
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("person", LargeBinary(32), nullable=False, index=True),
+)
+"""Which person asked for an entry of the log: the log itself does not say it of every act (api/web/actors.py)."""
+reports: Final = Table(
+    "web_reports",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("person", LargeBinary(32), nullable=False),
+    Column("holder", String(63), nullable=False),
+    Column("made_at", BigInteger, nullable=False, index=True),
+    Column("entry", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("web_reports_person", "person", "entry"),
+    Index("web_reports_holder", "holder", "made_at"),
+)
+erasures: Final = Table(
+    "web_erasure_requests",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("person", LargeBinary(32), nullable=False, index=True),
+    Column("made_at", BigInteger, nullable=False, index=True),
+    Column("state", String(10), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, deeds, reports, people)
+"""Whatever goes when a person's data is erased; her key last, for without it the rest is noise already."""

@@ -1,0 +1,180 @@
+"""PostgreSQL, through psycopg: binary COPY in, arrays out, and few round trips.
+
+Each transaction that must last says so itself (`synchronous_commit`), in the statement that takes the log's lock: a session
+that was told otherwise, or a pooler that hands sessions on, cannot lower it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger.storage.driver import ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
+
+FEW: Final = 32
+"""Rows that PostgreSQL takes faster as arrays than by COPY."""
+
+ENTRY_TYPES: Final = (
+    "int8", "varchar", "bytea", "int8", "bytea", "bytea", "bytea", "varchar", "bytea", "int4", "bytea",
+)  # fmt: skip
+
+_HEAD: Final = (
+    f"SELECT {HEAD_COLUMNS}, set_config('synchronous_commit', 'on', true) FROM log_head WHERE id = 1 FOR UPDATE"
+)
+
+
+class PostgresDriver:
+    """PostgreSQL through psycopg: binary COPY in, arrays out, and few round trips."""
+
+    _find = (
+        "SELECT e.iss, e.jti, e.position, e.idx, e.payload_hash FROM unnest(%s::varchar[], %s::bytea[]) AS asked(iss, jti) "
+        "JOIN entries e ON e.iss = asked.iss AND e.jti = asked.jti"
+    )
+
+    def lock_head(self, connection: Connection, keys: Sequence[tuple[str, bytes]] = ()) -> tuple[Row | None, list[Row]]:
+        driver, found = driver_of(connection), None
+        with (
+            driver.pipeline()
+        ):  # one round trip, the transaction's BEGIN included; the second answer is of after the lock
+            head = driver.execute(_HEAD)
+            if keys:
+                found = driver.execute(self._find, ([iss for iss, _ in keys], [jti for _, jti in keys]))
+        row = head.fetchone()
+        return None if row is None else row[:-1], [] if found is None else found.fetchall()
+
+    _copy = f"COPY entries ({', '.join(ENTRY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+    _insert = (
+        f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) SELECT * FROM "
+        f"unnest({', '.join(f'%b::{name}[]' for name in ENTRY_TYPES)})"
+    )
+
+    def insert_entries(self, connection: Connection, rows: Sequence[Row]) -> None:
+        driver = driver_of(connection)
+        if len(rows) <= FEW:  # a COPY takes two round trips
+            driver.execute(self._insert, [list(column) for column in zip(*rows, strict=True)])
+            return
+        with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+            copy.set_types(ENTRY_TYPES)
+            for row in rows:
+                copy.write_row(row)
+
+    def move_head(self, connection: Connection, old_size: int, row: Row) -> int:
+        moved: int = driver_of(connection).execute(self._move, (*row, old_size)).rowcount
+        return moved
+
+    _move = (
+        "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s "
+        "WHERE id = 1 AND size = %s RETURNING size, checkpoint) "
+        "INSERT INTO checkpoints (size, note) SELECT size, checkpoint FROM moved"
+    )
+
+    def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
+        if len(rows) > FEW:  # a COPY cannot be sent along with something else
+            self.insert_entries(connection, rows)
+            return self.move_head(connection, old_size, head)
+        driver = driver_of(connection)
+        with driver.pipeline():
+            self.insert_entries(connection, rows)
+            done = driver.execute(self._move, (*head, old_size))
+        moved: int = done.rowcount
+        return moved
+
+    def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
+        sql = (
+            "SELECT asked.chain, e.seq, e.leaf_hash FROM unnest(%s::bytea[]) AS asked(chain) CROSS JOIN LATERAL "
+            "(SELECT seq, leaf_hash FROM entries WHERE entries.chain = asked.chain ORDER BY seq DESC LIMIT 1) AS e"
+        )
+        return connection.exec_driver_sql(sql, (list(chains),))
+
+    def read_pages(self, connection: Connection, prefixes: Sequence[str]) -> Iterable[Any]:
+        sql = "SELECT prefix, page FROM map_pages WHERE prefix = ANY(%s::varchar[])"
+        return connection.exec_driver_sql(sql, (list(prefixes),))
+
+    def write_pages(self, connection: Connection, pages: Mapping[str, bytes]) -> None:
+        sql = (
+            "INSERT INTO map_pages (prefix, page) SELECT * FROM unnest(%s::varchar[], %s::bytea[]) "
+            "ON CONFLICT (prefix) DO UPDATE SET page = excluded.page"
+        )
+        connection.exec_driver_sql(sql, (list(pages), list(pages.values())))
+
+    def first_checkpoints(self, connection: Connection, indexes: Sequence[int]) -> Iterable[Any]:
+        sql = (
+            "SELECT asked.idx, c.size, c.note FROM unnest(%s::int8[]) AS asked(idx) CROSS JOIN LATERAL "
+            "(SELECT size, note FROM checkpoints WHERE size > asked.idx ORDER BY size LIMIT 1) AS c"
+        )
+        return connection.exec_driver_sql(sql, (list(indexes),))
+
+    def hold_durable(self, connection: Connection) -> None:
+        driver_of(connection).execute("SET LOCAL synchronous_commit = on")
+
+    def verify_files(self, connection: Connection) -> None:
+        """Nothing: the server looks after its own files."""
+
+
+driver: Final = PostgresDriver()
+in_file: Final = False
+insert_into: Final = insert
+
+
+def make_private(_: str) -> None:
+    """Nothing: the server's files are the server's."""
+
+
+def writer_engine(url: str) -> Engine:
+    """One connection that writes: locking the head row is the log's lock."""
+    # whoever writes tries again when a connection turns out to be dead: no need to ask before each batch
+    return _engine(url, pool_size=1, max_overflow=2, pool_pre_ping=False)
+
+
+def reader_engine(url: str, pool_size: int) -> Engine:
+    """Readers, each of which sees one state."""
+    engine = _engine(url, pool_size=pool_size, max_overflow=pool_size)
+    return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+
+
+def operations_engine(url: str) -> Engine:
+    """As safe as the log: nobody waits for it here."""
+    return _engine(url, pool_size=1, max_overflow=4)
+
+
+def keystore_engine(url: str) -> Engine:
+    """Its writers call `hold_durable`."""
+    return _engine(url, pool_size=4, max_overflow=8)
+
+
+def token_engine(url: str) -> Engine:
+    """Whoever notes a token lowers `synchronous_commit` for that one transaction."""
+    return _engine(url, pool_size=4, max_overflow=8)
+
+
+def move_log(_: Engine) -> None:
+    """Nothing: the server's checkpointer does."""
+
+
+def empty_log(_: Engine) -> bool:
+    """Nothing can be done from here: the server's write-ahead log ends with its archive (docs/operating.md)."""
+    return True
+
+
+def explain(error: BaseException) -> str:
+    """psycopg's name of what happened, with its SQLSTATE: the server's sentence can quote values."""
+    state = getattr(error, "sqlstate", None)
+    return type(error).__name__ + (f" (SQLSTATE {state})" if state else "")
+
+
+def _engine(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
+    engine = create_engine(url, pool_pre_ping=pool_pre_ping, isolation_level="READ COMMITTED", **pool)
+
+    def configure(connection: Any, _: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = on")
+            cursor.execute("SET lock_timeout = '15s'")
+            cursor.execute("SET statement_timeout = '60s'")
+            cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+        connection.commit()
+
+    event.listen(engine, "connect", configure)
+    return engine

@@ -1,0 +1,225 @@
+"""The pages' own store: its owner's alone, sealed, and empty of whoever was erased."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from api.web.inbox import Erasure, Report
+from api.web.migrating import open_store
+from api.web.people import Person, Sca, Session
+from api.web.sealing import Sealer
+from api.web.store import Passkey, Store
+from ledger.canonical import b64u
+from ledger.errors import InvalidInput, NotFound
+from tests.web.consoles import open_consoles
+from tests.web.site import MEI, csrf_of
+from tests.web.test_erasing import HERE, OFFICERS, _as_site
+
+MEI_LIN = Person("mei", "bank-a", "subject-of-mei-and-wei-0001", "Mei Lin")
+WEI_CHEN = Person("wei", "bank-a", "subject-of-mei-and-wei-0001", "Wei Chen")
+WORDS = "I was asleep then"
+CONFIGURED = {"customers.json"}
+"""What a test's operator wrote into the folder: the development identity provider's customers."""
+
+
+def opened(folder: Path) -> Store:
+    return open_store(f"sqlite:///{folder / 'web.sqlite'}", folder / "web.key")
+
+
+def fill(store: Store, person: Person) -> None:
+    session = Session(csrf=f"csrf-of-{person.sub}", created_at=1, seen_at=1, person=person, sca=Sca("x", (), 1))
+    store.put_session(f"token-of-{person.sub}", session, 2**50)
+    store.add_passkey(Passkey(f"credential-of-{person.sub}", person, "key", 0, "Phone", 1, 5))
+    store.remember_request(person, f"consent-of-{person.sub}", 1)
+    store.set_zone(person, "Asia/Shanghai")
+    store.remember_deed(person, 7 if person.sub == "mei" else 8)
+    store.inbox.add_report(person, Report(f"N-{person.sub}", 7, WORDS, 1))
+
+
+def holding(folder: Path, *said: str) -> list[str]:
+    """The files that hold any of these, in the open."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in CONFIGURED]
+    return [f"{path.name}: {one}" for path in files for one in said if one.encode() in path.read_bytes()]
+
+
+def test_nothing_of_a_person_stands_in_the_open_and_everything_comes_back(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    fill(store, MEI_LIN)
+    assert holding(tmp_path, "Mei", MEI_LIN.subject, "csrf-of", "token-of", "credential-of", "consent-of", WORDS,
+                   "Asia/Shanghai", b64u(MEI_LIN.key)) == []  # fmt: skip
+    found = store.session("token-of-mei")
+    assert found is not None
+    assert found.person == MEI_LIN
+    assert store.passkey("credential-of-mei").person == MEI_LIN  # type: ignore[union-attr]
+    assert store.requests_of(MEI_LIN) == ["consent-of-mei"]
+    assert store.zone(MEI_LIN) == "Asia/Shanghai"
+    assert [one.words for one in store.inbox.reports_to("bank-a")] == [WORDS]
+    assert store.deeds([7, 8], MEI_LIN) == {7: True}
+    store.close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_only_its_owner_reads_the_store_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    import os
+
+    (tmp_path / "old").mkdir()
+    sqlite3.connect(tmp_path / "old" / "web.sqlite").close()
+    (tmp_path / "old" / "web.sqlite").touch()
+    (tmp_path / "old" / "web.sqlite").chmod(0o644)
+    (tmp_path / "new").mkdir()
+    before = os.umask(umask)
+    try:
+        stores = [opened(tmp_path / name) for name in ("old", "new")]
+        for store in stores:
+            fill(store, MEI_LIN)
+        modes = {
+            str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*/web.*")
+        }
+    finally:
+        os.umask(before)
+    assert len(modes) >= 8, "database, write-ahead log, its index and key, twice"
+    assert set(modes.values()) == {0o600}, modes
+    for store in stores:
+        store.close()
+
+
+def test_opening_the_store_again_leaves_the_locks_of_the_one_that_is_open(tmp_path: Path) -> None:
+    """On POSIX, closing any handle of a file drops all locks that the process holds on it."""
+    store = opened(tmp_path)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM web_choices")  # the write lock is held now
+        opened(tmp_path).close()
+        other = sqlite3.connect(tmp_path / "web.sqlite", timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+    store.close()
+
+
+def test_whoever_is_erased_is_in_no_byte_of_the_store_and_cannot_be_read_from_an_older_copy(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    fill(store, MEI_LIN)
+    fill(store, WEI_CHEN)
+    sealer = Sealer((tmp_path / "web.key").read_bytes())
+    with store.engine.connect() as connection:
+        query = "SELECT wrapped FROM web_people WHERE person = ?"
+        wrapped = connection.exec_driver_sql(query, (sealer.person(MEI_LIN.key),)).scalar_one()
+    store.drop_person(MEI_LIN.key)
+    files = [path for path in tmp_path.iterdir() if path.name != "web.key"]
+    assert [path.name for path in files if wrapped in path.read_bytes()] == [], "her key is still there"
+    assert [path.name for path in files if sealer.person(MEI_LIN.key) in path.read_bytes()] == []
+    assert store.session("token-of-mei") is None
+    assert store.passkeys_of(MEI_LIN) == []
+    assert store.requests_of(MEI_LIN) == []
+    assert store.zone(MEI_LIN) is None
+    assert [one.id for one in store.inbox.reports_to("bank-a")] == ["N-wei"]
+    assert store.deeds([7, 8], WEI_CHEN) == {8: True}, "who was erased did nothing that is known by name"
+    assert store.session("token-of-wei") is not None, "the other person of the relationship stays"
+    store.close()
+
+
+def test_reports_are_kept_as_long_as_the_operator_has_set(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    for number, made_at in (("OLD", 10), ("NEW", 20)):
+        store.inbox.add_report(MEI_LIN, Report(number, 1, WORDS, made_at))
+    store.inbox.purge_reports(20)
+    assert [one.id for one in store.inbox.reports_to("bank-a")] == ["NEW"]
+    store.close()
+
+
+def test_a_store_is_opened_with_its_own_key_only(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    kept = (tmp_path / "web.key").read_bytes()
+    (tmp_path / "web.key").unlink()
+    with pytest.raises(NotFound, match=r"sealed with a key that is not at .*web\.key"):
+        opened(tmp_path)
+    (tmp_path / "web.key").write_bytes(bytes(32))
+    (tmp_path / "web.key").chmod(0o600)
+    with pytest.raises(InvalidInput, match="not the one that the pages' store was sealed with"):
+        opened(tmp_path)
+    (tmp_path / "web.key").write_bytes(kept)
+    (tmp_path / "web.key").chmod(0o644)
+    with pytest.raises(InvalidInput, match="open to others"):
+        opened(tmp_path)
+    (tmp_path / "web.key").chmod(0o600)
+    opened(tmp_path).close()
+
+
+def test_a_row_that_was_moved_to_another_person_does_not_open(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    fill(store, MEI_LIN)
+    fill(store, WEI_CHEN)
+    with store.engine.begin() as connection:
+        mine = Sealer((tmp_path / "web.key").read_bytes())
+        connection.exec_driver_sql(
+            "UPDATE web_open_sessions SET person = ? WHERE person = ?",
+            (mine.person(WEI_CHEN.key), mine.person(MEI_LIN.key)),
+        )
+    assert store.session("token-of-mei") is None
+    store.close()
+
+
+OLD_TABLES = """
+CREATE TABLE web_sessions (digest BLOB PRIMARY KEY, person BLOB, ends_at BIGINT, body BLOB);
+CREATE TABLE web_passkeys (credential_id VARCHAR(1364) PRIMARY KEY, person BLOB, body BLOB);
+CREATE TABLE web_requests (person BLOB, consent_id VARCHAR(128), opened_at BIGINT, PRIMARY KEY (person, consent_id));
+CREATE TABLE web_preferences (person BLOB PRIMARY KEY, zone VARCHAR(64), version INTEGER);
+CREATE TABLE web_unexpected (id VARCHAR(32) PRIMARY KEY, person BLOB, holder VARCHAR(63), made_at BIGINT, entry BIGINT,
+                             body BLOB);
+CREATE TABLE web_erasures (id VARCHAR(32) PRIMARY KEY, person BLOB, made_at BIGINT, state VARCHAR(10), body BLOB);
+"""
+"""What the version before kept."""
+
+
+def test_what_an_earlier_version_kept_in_the_open_is_sealed_and_nothing_but_sessions_is_lost(tmp_path: Path) -> None:
+    passkey = Passkey("credential-of-mei", MEI_LIN, "key", 3, "Phone", 1, 5)
+    wish = Erasure(id="E1", holder="bank-a", person=b64u(MEI_LIN.key), chains=("c",), made_at=9)
+    encode = msgspec.json.encode
+    with sqlite3.connect(tmp_path / "web.sqlite") as old:
+        old.executescript("PRAGMA journal_mode=WAL;" + OLD_TABLES)
+        session = encode(Session(csrf="csrf-of-mei", created_at=1, seen_at=1, person=MEI_LIN))
+        key = MEI_LIN.key
+        old.execute("INSERT INTO web_sessions VALUES (?, ?, 1, ?)", (b"d", key, session))
+        old.execute("INSERT INTO web_passkeys VALUES (?, ?, ?)", ("credential-of-mei", key, encode(passkey)))
+        old.execute("INSERT INTO web_requests VALUES (?, 'consent-of-mei', 1)", (key,))
+        old.execute("INSERT INTO web_preferences VALUES (?, 'Asia/Shanghai', 1)", (key,))
+        report = encode(Report("N1", 7, WORDS, 1))
+        old.execute("INSERT INTO web_unexpected VALUES ('N1', ?, 'bank-a', 1, 7, ?)", (key, report))
+        old.execute("INSERT INTO web_erasures VALUES ('E1', ?, 9, 'asked', ?)", (key, encode(wish)))
+    old.close()
+    assert holding(tmp_path, "Mei Lin", WORDS), "the test is about something"
+    for _ in range(2):
+        store = opened(tmp_path)
+        assert store.passkeys_of(MEI_LIN) == [passkey]
+        assert store.requests_of(MEI_LIN) == ["consent-of-mei"]
+        assert store.zone(MEI_LIN) == "Asia/Shanghai"
+        assert [one.words for one in store.inbox.reports_about(MEI_LIN, 7)] == [WORDS]
+        assert store.inbox.erasure_of(MEI_LIN) == wish
+        assert holding(tmp_path, "Mei Lin", MEI_LIN.subject, WORDS, "csrf-of", "credential-of", "consent-of") == []
+        store.close()
+
+
+def test_after_an_erasure_no_byte_of_the_state_folder_names_the_person(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    with open_consoles(folder, **OFFICERS) as consoles:
+        site = _as_site(consoles)
+        mei_lin = site.people[MEI]
+        index = site.read(site.shared()).index
+        with consoles.client(None) as mei, consoles.client("olaf") as olaf, consoles.client("oona") as oona:
+            consoles.sign_in(mei, MEI)
+            token = csrf_of(mei.get("/my/settings"))
+            mei.post("/my/settings", data={"csrf": token, "zone": "Asia/Hong_Kong"})
+            mei.post(f"/my/receipts/{index}/report", data={"csrf": token, "words": WORDS})
+            mei.post("/my/stop-all", data={"csrf": token})
+            mei.post("/my/erase", data={"csrf": token})
+            number = site.office.store.inbox.erasure_of(mei_lin).id  # type: ignore[union-attr]
+            for officer in (olaf, oona):
+                officer.post(f"{HERE}/{number}/approve", data={"csrf": csrf_of(officer.get(HERE))})
+            assert site.office.store.inbox.erasure_of(mei_lin).state == "done"  # type: ignore[union-attr]
+            assert site.office.store.inbox.reports_to(mei_lin.holder) == []
+            assert holding(folder, mei_lin.name, mei_lin.subject, token, WORDS, "Asia/Hong_Kong") == []
