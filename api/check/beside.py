@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, or_, select
@@ -14,7 +14,6 @@ from ledger.notes.keys import VerifierKey
 from ledger.notes.note import parse_signature
 from ledger.policy.reconciliation import Finding, findings_hash
 from ledger.storage.findings import code_of
-from ledger.storage.log import operator_documents
 from ledger.storage.tables import checkpoints, cosignatures, entries, event_cursor, log_head
 from ledger.storage.tables import reconciliation_findings as reported
 from ledger.witnessing import open_cosignatures
@@ -22,10 +21,13 @@ from ledger.witnessing import open_cosignatures
 PAGE: Final = 1_000
 
 
-def examine_beside(connection: Connection, found: Findings, witnesses: tuple[VerifierKey, ...]) -> None:
-    """Compare them with the entries and checkpoints. `witnesses`: those whose lines are shown to anybody."""
+def examine_beside(
+    connection: Connection, found: Findings, witnesses: tuple[VerifierKey, ...], reports: Mapping[int, str]
+) -> None:
+    """Compare them with the entries and checkpoints. `witnesses`: those whose lines are shown to anybody; `reports`: the
+    `findings_hash` of each report by its index."""
     _cosignatures(connection, found, witnesses)
-    _reported(connection, found)
+    _reported(connection, found, reports)
     size = connection.execute(select(log_head.c.size)).scalar_one_or_none()
     for row in connection.execute(select(event_cursor)):
         if not isinstance(row.next_index, int) or not 0 <= row.next_index <= (size or 0):
@@ -58,13 +60,8 @@ def _cosignatures(connection: Connection, found: Findings, witnesses: tuple[Veri
         page = connection.execute(query.where(or_(cosignatures.c.size > last.size, same))).all()
 
 
-def _reported(connection: Connection, found: Findings) -> None:
+def _reported(connection: Connection, found: Findings, hashes: Mapping[int, str]) -> None:
     """The findings of each report are those that it commits to."""
-    hashes = {
-        index: document["findings_hash"]
-        for index, document in operator_documents(connection, 0)
-        if document.get("type") == "reconciliation.reported"
-    }
     for report, committed in hashes.items():
         rows = connection.execute(select(reported).where(reported.c.report == report).order_by(reported.c.key)).all()
         try:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from api.check.beside import examine_beside
 from api.check.columns import statement_columns
@@ -56,13 +57,37 @@ def examine(
     try:
         with store.read() as connection, closing(Spill()) as spill:
             examine_engine(connection, found)
-            _Examination(connection, keystore, vkey, progress, spill, found).run()
-            examine_beside(connection, found, witnesses)
+            examination = _Examination(connection, keystore, vkey, progress, spill, found)
+            _to_its_end(found, "entries and states", examination.run)
+            reports = examination.reports
+            _to_its_end(found, "what lies beside", lambda: examine_beside(connection, found, witnesses, reports))
     except Unavailable as error:
         if not found.count:
             raise
         found.could_not("database", f"the rest of it could not be read: {error.detail}")
     return found
+
+
+def _to_its_end(found: Findings, place: str, act: Callable[[], None]) -> None:
+    """A damaged database holds values of any kind in any place: what cannot even be read is a defect, not an end."""
+    try:
+        act()
+    except LedgerError as error:
+        if isinstance(error, Unavailable):
+            raise
+        found.note(place, error.detail)
+    except (
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        StatementError,
+        msgspec.MsgspecError,
+    ) as error:
+        if isinstance(error, DBAPIError):
+            raise
+        found.note(place, f"they cannot be read to their end: a value is of another kind ({type(error).__name__})")
 
 
 class _Examination:
@@ -87,6 +112,8 @@ class _Examination:
         self._replay = Replay(spill)
         self._map_size = -1
         self._destroyed: set[bytes] = set()
+        self.reports: dict[int, str] = {}
+        """`findings_hash` of each reconciliation report, by its index."""
 
     def run(self) -> None:
         head = self._connection.execute(select(log_head)).one_or_none()
@@ -213,6 +240,8 @@ class _Examination:
                 self._found.note(place, "it has a body or a statement, and is a leaf in clear")
             if isinstance(leaf, OperatorLeaf):
                 self._judge(place, lambda: self._replay.document(row.idx, leaf.document))
+                if leaf.document.get("type") == "reconciliation.reported":
+                    self.reports[leaf.index] = str(leaf.document.get("findings_hash"))
         elif row.sealed is None:
             self._found.note(place, "its evidence is missing")
         elif row.chain in self._destroyed:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -16,10 +15,11 @@ from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
 from ledger.documents import parse_document
 from ledger.entries.assertion import Credential
-from ledger.entries.leaf import Kind, consent_chain
-from ledger.errors import Corrupt, Unavailable
+from ledger.entries.leaf import Kind, OperatorLeaf, consent_chain, parse_leaf
+from ledger.errors import BadEncoding, Corrupt, Unavailable
 from ledger.kept import Kept
 from ledger.merkle.edge import FullTile
+from ledger.merkle.hashing import leaf_hash
 from ledger.participants import Registry
 from ledger.planning.world import ChainHead, Entry, Plan, Seen
 from ledger.storage.chainmap import ChainMap
@@ -306,12 +306,22 @@ class LogStore:
 
 
 def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:
-    """Operator documents at `index` and above as (index, document), in order."""
-    query = select(entries.c.idx, entries.c.leaf).where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= index)
-    return [
-        (row.idx, msgspec.json.decode(row.leaf)["document"])
-        for row in connection.execute(query.order_by(entries.c.idx))
-    ]
+    """Operator documents at `index` and above as (index, document), in order. Raises Corrupt for a leaf that was changed."""
+    query = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash)
+    query = query.where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= index)
+    return [(row.idx, _document_of(row)) for row in connection.execute(query.order_by(entries.c.idx))]
+
+
+def _document_of(row: Any) -> dict[str, Any]:
+    try:
+        leaf = parse_leaf(row.leaf)
+    except (BadEncoding, TypeError):
+        leaf = None
+    if not isinstance(leaf, OperatorLeaf) or leaf.index != row.idx or leaf_hash(row.leaf) != row.leaf_hash:
+        raise Corrupt(
+            f"entry {row.idx} was changed in the database: it is no operator document, or another. {AFTER_CHANGE}"
+        )
+    return leaf.document
 
 
 def advance_registry(registry: Registry, documents: Iterable[tuple[int, dict[str, Any]]], size: int) -> Registry:
