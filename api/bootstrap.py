@@ -39,7 +39,6 @@ from ledger.notes.keys import VerifierKey
 from ledger.notes.policy import Policy, parse_policy
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
-from ledger.queries.tree import first_checkpoint_with
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.events import EventStore
@@ -232,16 +231,8 @@ def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
         highwater = HighWater(path, ledger.vkey)
         recorded = highwater.read()  # before the database is asked: a file never runs ahead of it
         if recorded is not None:
-            highwater.check(ledger.tree.size(), _note_at(ledger, recorded[0].size))
-
-
-def _note_at(ledger: Ledger, size: int) -> str | None:
-    with ledger.store.read() as connection:
-        try:
-            found, note = first_checkpoint_with(connection, size - 1)
-        except NotFound:
-            return None
-    return note if found == size else None
+            size, note = ledger.store.visible(recorded[0].size)
+            highwater.check(recorded, size, note)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from api.bootstrap import short_lived
 from api.logs import configure_logging
@@ -34,6 +34,10 @@ def settings_from(state: Path | None, **given: Any) -> Settings:
         chosen["state_dir"] = state
     try:
         return Settings(**chosen)
+    except LedgerError as error:
+        fail(error.detail)
+    except ArgumentError:
+        fail("a database's address does not read: sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME")
     except ValidationError as error:
         for problem in error.errors():
             place = ".".join(str(part) for part in problem["loc"])

@@ -18,11 +18,11 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import make_url
 
 from api.tokens.scopes import ROLE_SCOPES
 from api.web.settings import WebSettings
 from ledger.assembly import NodeConfig
+from ledger.storage.engines import is_file
 
 INSTALLED_STATE = Path("/var/lib/consent-ledger")
 
@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of processes that answer; from two on, one more sequences for them."""
 
+    clock_lead_seconds: Annotated[int, Field(ge=1, le=86_400)] = 30
+    """How far this machine's clock may be ahead of the time that has passed, and of the database's clock, before nothing new
+    is recorded."""
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
     """Submissions that may wait in one process, before 503."""
     max_batch: Annotated[int, Field(ge=1, le=10_000)] = 512
@@ -184,8 +187,7 @@ class Settings(BaseSettings):
         if not self.keystore_url:
             object.__setattr__(self, "keystore_url", f"sqlite:///{state / 'keys.sqlite'}")
         if not self.token_store_url:
-            sqlite = make_url(self.database_url).get_backend_name() == "sqlite"
-            url = f"sqlite:///{state / 'tokens.sqlite'}" if sqlite else self.database_url
+            url = f"sqlite:///{state / 'tokens.sqlite'}" if is_file(self.database_url) else self.database_url
             object.__setattr__(self, "token_store_url", url)
         issuers = [one.issuer for one in self.external_issuers]
         if len(set(issuers)) != len(issuers) or self.base_url in issuers:
@@ -216,4 +218,6 @@ class Settings(BaseSettings):
             max_waiting=self.max_waiting,
             max_batch=self.max_batch,
             index_interval_ms=self.index_interval_ms,
+            clock_file=self.highwater_dir / "clock",
+            clock_lead_ms=self.clock_lead_seconds * 1000,
         )

@@ -121,6 +121,8 @@ class _Examination:
             self._found.note("head", "there is no log in this database")
             return
         self._found.size = head.size
+        if not isinstance(head.confirmed, int) or not 0 <= head.confirmed <= head.size:
+            self._found.note("head", "what it calls confirmed is beyond the log")
         self._map_size = map_size(self._connection)
         rows = self._rows(head.size)
         note = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, and_, or_, select, tuple_
 
@@ -11,9 +11,10 @@ from api.check.findings import Findings
 from api.standards.notes import details_hash, facts_name, open_note
 from ledger.canonical import b64u
 from ledger.errors import LedgerError
-from ledger.storage.replay import Enrolled, Moved, Replay
+from ledger.storage.legs import MARK
+from ledger.storage.replay import Enrolled, Moved, Replay, leg_key
 from ledger.storage.rows import open_consent, read_credential
-from ledger.storage.tables import consents, credentials, entries, standard_notes, used_challenges
+from ledger.storage.tables import access_legs, consents, credentials, entries, standard_notes, used_challenges
 from ledger.vault.keystore import KeyStore
 
 PAGE: Final = 1_000
@@ -36,6 +37,7 @@ class RowCheck:
         self._consents()
         self._credentials()
         self._challenges()
+        self._legs()
         self._notes()
 
     # -- consents ---------------------------------------------------------------------------------------------------
@@ -124,12 +126,32 @@ class RowCheck:
             if row is None:
                 self._found.note(place, f"its row is missing, and entry {used} used it")
             elif used is None:
-                query = select(entries.c.chain).where(entries.c.idx == row.idx)
-                chain = self._connection.execute(query).scalar_one_or_none()
-                if not isinstance(chain, bytes) or not self._keystore.destroyed([chain]):
+                if not self._is_erased(row.idx):
                     self._found.note(place, "no entry used it")
             elif row.idx != used:
                 self._found.note(place, f"its row names entry {row.idx}, and entry {used} used it")
+
+    def _legs(self) -> None:
+        """The first legs under each access; an older log may have legs that no start has looked for yet."""
+        table = access_legs
+        marks = {row.act: row.idx for row in self._connection.execute(select(table).where(table.c.basis == MARK))}
+        filled = 0 if "done" in marks else marks.get("from", 0)
+        if not set(marks) <= {"from", "done"} or marks.get("done", marks.get("from")) != marks.get("from"):
+            self._found.note("legs", "the marks of what was looked for are not those of a start")
+        for key, row, index in _merged(_leg_rows(self._connection), "key", self._replay.legs()):
+            place = f"leg of entry {int.from_bytes(key[:8], 'big')}"
+            if row is None:
+                if index is None or index >= filled:
+                    self._found.note(place, f"its row is missing, and entry {index} records it")
+            elif index is None:
+                if not self._is_erased(row.idx):
+                    self._found.note(place, "no entry records it")
+            elif row.idx != index:
+                self._found.note(place, f"its row names entry {row.idx}, and entry {index} is the first to record it")
+
+    def _is_erased(self, index: Any) -> bool:
+        chain = self._connection.execute(select(entries.c.chain).where(entries.c.idx == index)).scalar_one_or_none()
+        return isinstance(chain, bytes) and bool(self._keystore.destroyed([chain]))
 
     # -- notes of standards -----------------------------------------------------------------------------------------
 
@@ -166,6 +188,22 @@ def _pages(connection: Connection, table: Any, key: Any) -> Iterator[Any]:
         if len(page) < PAGE:
             return
         after = getattr(page[-1], key.name)
+
+
+class _LegRow(NamedTuple):
+    key: bytes
+    idx: Any
+
+
+def _leg_rows(connection: Connection) -> Iterator[_LegRow]:
+    table = access_legs
+    query = select(table).where(table.c.basis != MARK).order_by(table.c.basis, table.c.act).limit(PAGE)
+    page = connection.execute(query).all()
+    while page:
+        yield from (_LegRow(leg_key(row.basis, row.act), row.idx) for row in page)
+        last = page[-1]
+        later = or_(table.c.basis > last.basis, and_(table.c.basis == last.basis, table.c.act > last.act))
+        page = connection.execute(query.where(later)).all()
 
 
 def _note_rows(connection: Connection) -> Iterator[Any]:

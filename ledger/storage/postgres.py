@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger.storage.driver import ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
+from ledger.storage.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
 
 FEW: Final = 32
 """Rows that PostgreSQL takes faster as arrays than by COPY."""
@@ -22,7 +22,8 @@ ENTRY_TYPES: Final = (
 )  # fmt: skip
 
 _HEAD: Final = (
-    f"SELECT {HEAD_COLUMNS}, set_config('synchronous_commit', 'on', true) FROM log_head WHERE id = 1 FOR UPDATE"
+    f"SELECT {HEAD_COLUMNS}, (extract(epoch FROM clock_timestamp()) * 1000)::int8, "
+    "set_config('synchronous_commit', 'on', true) FROM log_head WHERE id = 1 FOR UPDATE"
 )
 
 
@@ -66,10 +67,13 @@ class PostgresDriver:
         return moved
 
     _move = (
-        "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s "
+        "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s, confirmed = %s "
         "WHERE id = 1 AND size = %s RETURNING size, checkpoint) "
         "INSERT INTO checkpoints (size, note) SELECT size, checkpoint FROM moved"
     )
+
+    def confirm(self, connection: Connection, size: int) -> None:
+        driver_of(connection).execute(CONFIRM.format("%(size)s"), {"size": size})
 
     def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
         if len(rows) > FEW:  # a COPY cannot be sent along with something else
@@ -161,12 +165,17 @@ def empty_log(_: Engine) -> bool:
 
 def explain(error: BaseException) -> str:
     """psycopg's name of what happened, with its SQLSTATE: the server's sentence can quote values."""
+    if isinstance(sentence := getattr(error, "sentence", None), str):
+        return sentence
     state = getattr(error, "sqlstate", None)
     return type(error).__name__ + (f" (SQLSTATE {state})" if state else "")
 
 
 def _engine(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
+    from ledger.storage import commits  # noqa: PLC0415  (psycopg need not be loaded for SQLite)
+
     engine = create_engine(url, pool_pre_ping=pool_pre_ping, isolation_level="READ COMMITTED", **pool)
+    event.listen(engine, "do_connect", lambda _, __, arguments, parameters: commits.connect(*arguments, **parameters))
 
     def configure(connection: Any, _: object) -> None:
         with connection.cursor() as cursor:

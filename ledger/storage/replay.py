@@ -16,6 +16,7 @@ from ledger.consent.state import Consent, Status
 from ledger.consent.transitions import apply, expire
 from ledger.documents import parse_document
 from ledger.entries.acts import (
+    AccessLeg,
     ConsentAct,
     ConsentSupersede,
     SubjectConsent,
@@ -50,6 +51,11 @@ class Enrolled(NamedTuple):
     unenrolled_at: int | None
 
 
+def leg_key(basis: int, act: str) -> bytes:
+    """The key of a leg, in the order of the accesses."""
+    return basis.to_bytes(8, "big") + act.encode()
+
+
 class Unfit(Exception):
     """An entry says something that the entries before it do not lead to."""
 
@@ -72,6 +78,7 @@ class Replay:
         self._passkeys = spill.table("passkeys")
         self._challenges = spill.table("challenges", sealed=False)
         self._unjudged = spill.table("unjudged", sealed=False)
+        self._legs = spill.table("legs", sealed=False)
 
     def document(self, index: int, document: dict[str, object]) -> None:
         """Take an operator document. Raises Unfit."""
@@ -88,6 +95,8 @@ class Replay:
                 self._passkey(index, chain, says)
             case SubjectConsent():
                 self._list(chain, says.consent_id)
+            case AccessLeg():
+                self._leg(index, says)
             case _ if evidence.act == "access.request":
                 self._access(time, chain, evidence)
             case _ if evidence.act.startswith("consent."):
@@ -116,6 +125,15 @@ class Replay:
     def challenges(self) -> Iterator[tuple[bytes, int]]:
         """All challenges that were used, in order, with the entry that used each."""
         return ((challenge, int.from_bytes(index, "big")) for challenge, index in self._challenges.items())
+
+    def legs(self) -> Iterator[tuple[bytes, int]]:
+        """The first legs of each act under each access, by `leg_key` in order, with their entries."""
+        return ((key, int.from_bytes(index, "big")) for key, index in self._legs.items())
+
+    def _leg(self, index: int, says: AccessLeg) -> None:
+        key = leg_key(says.basis, says.act)
+        if self._legs.get(key) is None:
+            self._legs.put(key, index.to_bytes(8, "big"))
 
     def _consent(self, index: int, time: int, chain: bytes, evidence: Evidence, says: object) -> None:
         if evidence.assertion is not UNSET:

@@ -157,7 +157,7 @@ def another(column: str, value: Any) -> Any:
         return "subject" if value == "consent" else "consent"
     if column == "status":
         return "REVOKED" if value == "ACTIVE" else "ACTIVE"
-    if column in ("next_index", "position", "used_day", "used_today"):
+    if column in ("confirmed", "next_index", "position", "used_day", "used_today"):
         return value + 20_000
     return changed(value)
 
