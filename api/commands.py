@@ -27,7 +27,7 @@ from api.standards.commands import gateways
 from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
-from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
+from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, create_private, export_bundle
 from ledger.clock import SystemClock
 from ledger.sequencer.watch import ClockWatch
 from ledger.storage.chainmap import rebuild_map
@@ -87,6 +87,7 @@ def rebuild_map_command(state: State = None) -> None:
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence(), progress_bar("completeness map") as progress:
+        migrations.refuse_other_versions(settings.database_url)
         size = rebuild_map(settings.database_url, progress=progress)
     print(f"The completeness map covers {size} entries.")
 
@@ -174,7 +175,7 @@ def export(
 def _target(target: Path, stack: ExitStack) -> Target:
     """Where to write: a zip if the name says so, else a new folder."""
     if target.suffix == ".zip":
-        return ZipTarget(stack.enter_context(target.open("xb")))
+        return ZipTarget(stack.enter_context(create_private(target)))
     return DirectoryTarget(target)
 
 
