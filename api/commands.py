@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,8 @@ import typer
 
 import migrations
 from api.bootstrap import initialise, make_event_key, opened, short_lived
-from api.checking import examine
-from api.commanding import DEFECT, State, fail, progress_bar, settings_from, told_in_a_sentence
+from api.check import examine
+from api.commanding import DEFECT, UNCHECKED, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.logs import configure_logging
 from api.packing import Selection, issue_pack
 from api.packing import chainpoint as chainpoint_of
@@ -26,8 +27,11 @@ from api.standards.commands import gateways
 from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
-from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
+from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, create_private, export_bundle
+from ledger.clock import SystemClock
+from ledger.sequencer.watch import ClockWatch
 from ledger.storage.chainmap import rebuild_map
+from ledger.storage.reseal import reseal
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
@@ -71,6 +75,8 @@ def migrate(state: State = None) -> None:
         make_event_key(settings)
         with progress_bar("completeness map") as progress:
             rebuild_map(settings.database_url, afresh=False, progress=progress)
+        with opened(settings) as node, progress_bar("states of consents") as progress:
+            reseal(node.ledger.store, node.ledger.keystore, progress)
     print("The database has the newest shape.")
 
 
@@ -81,8 +87,31 @@ def rebuild_map_command(state: State = None) -> None:
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence(), progress_bar("completeness map") as progress:
+        migrations.refuse_other_versions(settings.database_url)
         size = rebuild_map(settings.database_url, progress=progress)
     print(f"The completeness map covers {size} entries.")
+
+
+@app.command("trust-clock")
+def trust_clock(
+    *,
+    right: Annotated[
+        bool, typer.Option("--this-time-is-right", help="You have compared it with another clock.")
+    ] = False,
+    state: State = None,
+) -> None:
+    """Take this machine's present time for the right one, after its clock was set forward and the node pauses.
+
+    Whatever is recorded from here on carries it, and the log's time never runs back."""
+
+    settings = settings_from(state)
+    now = SystemClock().now()
+    shown = f"{datetime.fromtimestamp(now / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if not right:
+        fail(f"this machine says that it is {shown}. If another clock says so too, say it with --this-time-is-right")
+    settings.highwater_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ClockWatch(settings.highwater_dir / "clock").trust(now)
+    print(f"{shown} is taken for the right time.")
 
 
 @app.command()
@@ -146,7 +175,7 @@ def export(
 def _target(target: Path, stack: ExitStack) -> Target:
     """Where to write: a zip if the name says so, else a new folder."""
     if target.suffix == ".zip":
-        return ZipTarget(stack.enter_context(target.open("xb")))
+        return ZipTarget(stack.enter_context(create_private(target)))
     return DirectoryTarget(target)
 
 
@@ -177,18 +206,26 @@ def chainpoint(
 
 @app.command()
 def check(state: State = None) -> None:
-    """Recompute hashes, chains, tree and commitments from the database, and compare them with the signed checkpoints."""
+    """Hold every row of the database against the entries, and the entries against what was signed. Safe beside servers."""
 
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence(), opened(settings) as node, progress_bar("entries") as progress:
-        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress)
+        witnesses = tuple(witness.vkey for witness in node.policy.witnesses)
+        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress, witnesses)
     for defect in found.defects:
         print(defect)
+    for lacking in found.unchecked:
+        print(f"not checked: {lacking}")
     if found.count:
         more = found.count - len(found.defects)
         fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)
-    print(f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased.")
+    if found.unchecked_count:
+        fail(f"no defect was found, and {found.unchecked_count} checks could not be made", UNCHECKED)
+    print(
+        f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased; "
+        f"{found.consents} consents are what their entries lead to."
+    )
 
 
 @app.command()

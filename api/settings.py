@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of processes that answer; from two on, one more sequences for them."""
 
+    clock_lead_seconds: Annotated[int, Field(ge=1, le=86_400)] = 30
+    """How far this machine's clock may be ahead of the time that has passed, and of the database's clock, before nothing new
+    is recorded."""
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
     """Submissions that may wait in one process, before 503."""
     max_batch: Annotated[int, Field(ge=1, le=10_000)] = 512
@@ -215,4 +218,6 @@ class Settings(BaseSettings):
             max_waiting=self.max_waiting,
             max_batch=self.max_batch,
             index_interval_ms=self.index_interval_ms,
+            clock_file=self.highwater_dir / "clock",
+            clock_lead_ms=self.clock_lead_seconds * 1000,
         )

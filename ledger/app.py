@@ -90,6 +90,11 @@ class Ledger:
         return self._sequencer.stopped_because
 
     @property
+    def paused_because(self) -> str | None:
+        """Why nothing new is recorded for the moment, though this node will go on by itself; None while it records."""
+        return self.figures.paused_because
+
+    @property
     def engine_name(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._store.engine_name

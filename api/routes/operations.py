@@ -12,7 +12,7 @@ from api.problems import BY_SLUG
 from api.reference import CSP
 from api.refusals import NoSuchRoute
 from api.wire import Reply
-from ledger.errors import SequencerStopped
+from ledger.errors import ClockAhead, SequencerStopped
 
 router = APIRouter()
 
@@ -28,13 +28,15 @@ async def get_live() -> Response:
 
 @serve(
     router, "GET", "/health/ready", access=PUBLIC, tag="operations", summary="Whether the node records",
-    answers={200: answer("It does", example={"status": "ready"})}, problems=("sequencer-stopped",),
+    answers={200: answer("It does", example={"status": "ready"})}, problems=("sequencer-stopped", "clock-ahead"),
 )  # fmt: skip
 async def get_ready(node: NodeHere) -> Response:
-    """For load balancers: 503 with the reason when the sequencer has stopped."""
+    """For load balancers: 503 with the reason when the sequencer has stopped, or pauses."""
     reason = node.ledger.stopped_because
     if reason is not None:
         raise SequencerStopped(reason)
+    if (paused := node.ledger.paused_because) is not None:
+        raise ClockAhead(paused)
     return Reply(200, b'{"status":"ready"}').response()
 
 

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from ledger.clock import Clock
-from ledger.errors import Corrupt, LedgerError, QueueFull, Rollback, SequencerStopped, Unavailable
+from ledger.errors import ClockAhead, Corrupt, LedgerError, QueueFull, Rollback, SequencerStopped, Unavailable
 from ledger.highwater import HighWater
 from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
@@ -31,6 +31,7 @@ from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.memory import Memory, identities
 from ledger.sequencer.rhythm import Rhythm
+from ledger.sequencer.watch import ClockWatch
 from ledger.storage.chainmap import MapState
 from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registry
 
@@ -52,14 +53,17 @@ class Sequencer:
         max_waiting: int = 4096,
         max_batch: int = 512,
         index_interval_ms: int = 0,
+        watch: ClockWatch | None = None,
     ) -> None:
         """`max_waiting` commands may wait, beyond that `submit` refuses; at most `max_batch` share a commit.
-        `index_interval_ms`: time within which an index-head covers every entry; 0: index-heads only when submitted."""
+        `index_interval_ms`: time within which an index-head covers every entry; 0: index-heads only when submitted.
+        `watch` judges the clock; without it `clock` is believed."""
         self._store = store
         self._signer = signer
         self._origin = signer.vkey.name
         self._highwater = highwater
         self._clock = clock
+        self._watch = watch
         self._max_waiting = max_waiting
         self._max_batch = max_batch
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
@@ -103,6 +107,7 @@ class Sequencer:
         with self._store.batch() as transaction:
             head = transaction.head()
             self._recall(transaction, head)
+            transaction.fill_legs()
             if head.confirmed < head.size:  # the node before us died, or never knew
                 transaction.confirm()
             if self._rhythm.interval:
@@ -151,7 +156,9 @@ class Sequencer:
             if batch is None:
                 break
             broken = self._try(batch) if batch else None
-            if broken is None and self._rhythm.due():
+            if broken is None and self.figures.paused_because is not None:
+                self._rhythm.put_off()  # a wrong clock says nothing of what is due
+            elif broken is None and self._rhythm.due():
                 broken = self._try([Waiting(RecordIndexHead(every=self._rhythm.interval), _nobody)])
             if broken is not None:
                 with self._door:
@@ -220,7 +227,7 @@ class Sequencer:
         try:
             committed = self._commit_surely(commands)
         except Unavailable as error:
-            fail_all(batch, Unavailable(f"{error.detail}. Submitting the same statement again is safe"))
+            fail_all(batch, type(error)(f"{error.detail}. Submitting the same statement again is safe"))
             return
         if committed.head.size > self._signed:  # also by another node, or in a commit whose answer was lost
             self._highwater.record(committed.head.checkpoint)  # before any receipt leaves, after the commit
@@ -242,6 +249,8 @@ class Sequencer:
         for attempt in range(COMMIT_TRIES - 1):
             try:
                 return self._commit(commands, doubtful)
+            except ClockAhead:
+                raise  # nothing was written, and trying again at once would not help
             except Unavailable as error:
                 self._forget()
                 self.figures.commit_failures += 1
@@ -273,7 +282,7 @@ class Sequencer:
                 transaction.confirm()  # it is visible, which a crash may have made it: this commit confirms it
                 return earlier, _nothing
         now = self._clock.now()
-        self.figures.clock_behind_ms = max(0, head.time - now)
+        self._judge_clock(now, head, record=bool(commands))
         ready = make_ready(transaction, head, memory.registry, commands, now)
         if ready.nothing is not None:
             return self._found(transaction, ready.nothing, head, ready.map)
@@ -289,6 +298,20 @@ class Sequencer:
         doubtful.append(committed)
         transaction.append(head.size, plan, growth.full_tiles(), after)
         return committed, lambda: memory.advance(after, edge, world)
+
+    def _judge_clock(self, now: int, head: Head, *, record: bool) -> None:
+        """Raises ClockAhead when something is to be recorded and `now` (ms) must not become the log's time."""
+        figures = self.figures
+        figures.clock_behind_ms = max(0, head.time - now)
+        ahead = None if self._watch is None else self._watch.ahead(now, head.clock)
+        figures.clock_ahead_ms, reason = (0, None) if ahead is None else ahead
+        if reason is not None and figures.paused_because is None:
+            log.critical("the sequencer pauses: %s", reason)
+        elif reason is None and figures.paused_because is not None:
+            log.warning("the clock is right again, and recording goes on")
+        figures.paused_because = reason
+        if reason is not None and record:
+            raise ClockAhead(reason)
 
     def _found(
         self, transaction: BatchTransaction, plan: Plan, head: Head, state: MapState | None, *, look: bool = False
