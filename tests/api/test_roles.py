@@ -73,7 +73,8 @@ def test_after_migrate_the_services_role_does_its_work_and_can_rewrite_nothing(s
         consent = world.active_consent(recipient, holder)
         world.record(recipient.access(consent))
         world.record(holder.step("revoke", consent))
-    assert run(site.service, "check").exit_code == 0
+    checked = run(site.service, "check")
+    assert checked.exit_code == 0, checked.output
     for table in ("entries", "tiles", "checkpoints"):
         for statement in (
             f"ALTER TABLE {table} DISABLE TRIGGER ALL", f"DELETE FROM {table}", f"TRUNCATE {table}", f"DROP TABLE {table}",
