@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from verifier.acts import MEMBERS as ACTS
 from verifier.catalogue import CATALOGUES
 from verifier.crypto.keys import PublicKey, parse_jwk
-from verifier.encoding import Object, check_members, get_bytes, get_integer, get_object, get_text, get_texts
+from verifier.encoding import (
+    Object,
+    check_entry_version,
+    check_members,
+    get_bytes,
+    get_integer,
+    get_object,
+    get_text,
+    get_texts,
+)
 from verifier.errors import Code, Refuted, refuted
 from verifier.terms import CODE, PARTICIPANT, check_sorted, get_codes
 
@@ -128,13 +137,13 @@ class Registry:
         """Apply one operator document. Raises Refuted: BAD_ENCODING for its form, BAD_SIGNATURE for a key that must not be
         registered: such a document says nothing. CONSENT_INVALID for a step that the rules do not give: what it claims
         is taken over all the same, so that it is told once (docs/spec/verdicts.md, «After a defect»)."""
+        check_entry_version(document, "the operator document")
         kind = get_text(document, "type", 64)
         members = MEMBERS.get(kind)
         if members is None:
             raise refuted(Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind)
         # Step 8.2.
         check_members(document, members | {"type", "v"})
-        get_integer(document, "v", 1, 1)
         # Step 8.1.
         if (index == 0) != (kind == "ledger.opened"):
             raise _bad("the log opens with ledger.opened, and only there", "ledger.opened at index 0", kind)
