@@ -66,9 +66,10 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("init",): [Run(_said("--origin", "ledger.example/other"), ends=(1,))],  # there is a log
     ("migrate",): [Run(_said())],
     ("rebuild-map",): [Run(_said())],
+    ("trust-clock",): [Run(_said("--this-time-is-right"))],
     ("serve",): [Run(lambda place: ["--port", str(place.port)], serves=True)],
     ("export",): [
-        Run(lambda place: [str(place.folder / "bundle")]),
+        Run(lambda place: [str(place.folder / "bundle"), "--reason", "test"]),
         Run(lambda place: [str(place.folder / "bundle.zip"), "--evidence", "none"]),
         Run(lambda place: [str(place.folder / "pack.zip"), "--participant", "bank-a"]),
     ],
