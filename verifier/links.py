@@ -82,10 +82,7 @@ class Links:
             self.findings.add(defect)
         self.previous = names
         self.time = leaf.time
-        if self.latest is not None and leaf.time > self.latest:
-            # Step 6.3.
-            self._bad(position, Code.TIME_INVALID, TOO_YOUNG, "time", f"at most {self.latest}", leaf.time)
-            self.latest = None
+        self._hold_to_witnesses(position, leaf)
         if leaf.kind == "index-head":
             self._check_map(position, leaf)
         else:
@@ -97,6 +94,12 @@ class Links:
         self.findings.kinds[leaf.kind] += 1
         self.findings.days[leaf.time // DAY_MS] += 1
         return leaf, raw
+
+    def _hold_to_witnesses(self, position: int, leaf: Leaf) -> None:
+        """Step 6.3: times only rise, so the first entry that is too young is told for all."""
+        if self.latest is not None and leaf.time > self.latest:
+            self._bad(position, Code.TIME_INVALID, TOO_YOUNG, "time", f"at most {self.latest}", leaf.time)
+            self.latest = None
 
     def add_all(self, first: int, leaves: Columns) -> bool:
         """As `add` for each leaf of a bundle whose hashes are those of its tile. False, and nothing was done, unless

@@ -125,8 +125,8 @@ def follow(
 
     `origin`: see head.open_head. `witnessed`: ask first for the newest checkpoint that witnesses cosigned, where the log has
     one and it is not older than what is trusted already. `at_ms` is written into evidence.
-    Raises Refuted: EQUIVOCATION (as `Forked`, with a file), ROLLBACK for a checkpoint smaller than the trusted one (which stays), BAD_SIGNATURE, BAD_PROOF,
-    BAD_ENCODING; CannotCheck when the log or the state cannot be read.
+    Raises Refuted: EQUIVOCATION (as `Forked`, with a file), ROLLBACK for a checkpoint smaller than the trusted one (which
+    stays), BAD_SIGNATURE, BAD_PROOF, BAD_ENCODING; CannotCheck when the log or the state cannot be read.
     """
     offered = open_head(_newest(source, witnessed), log_keys, backend, witnesses=witnesses, origin=origin)
     name = offered.checkpoint.origin
