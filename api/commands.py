@@ -206,10 +206,13 @@ def check(state: State = None) -> None:
 
     settings = settings_from(state)
     configure_logging("warning")
-    with told_in_a_sentence(), opened(settings) as node, progress_bar("entries") as progress:
+    with told_in_a_sentence(), opened(settings, examine=True) as node, progress_bar("entries") as progress:
+        went_back = node.went_back
         found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress)
     for defect in found.defects:
         print(defect)
+    if went_back is not None:
+        fail(went_back, DEFECT)
     if found.count:
         more = found.count - len(found.defects)
         fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)

@@ -23,6 +23,7 @@ from ledger.clock import Clock, SystemClock
 from ledger.entries.leaf import consent_chain
 from ledger.errors import BadEncoding, Unavailable
 from ledger.storage.engines import insert_into, operations_engine
+from ledger.storage.tables import consents
 from ledger.storage.tables import standard_notes as _notes
 from ledger.vault.keystore import KeyStore
 
@@ -60,8 +61,15 @@ class Notes:
         if len(text) > NOTE_LIMIT:
             raise BadEncoding(f"a note has at most {NOTE_LIMIT} bytes, not {len(text)}")
         chain = consent_chain(consent_id)
-        sealed = self._keystore.ciphers([chain])[chain].seal(text, _place(chain, name))
-        row = {"chain": chain, "name": name, "sealed": sealed, "made_at": self._clock.now()}
+        with self._transaction() as connection:
+            known = connection.execute(select(consents.c.chain).where(consents.c.chain == chain)).first() is not None
+        cipher = self._keystore.ciphers([chain], begun=[chain] if known else [])[chain]
+        row = {
+            "chain": chain,
+            "name": name,
+            "sealed": cipher.seal(text, _place(chain, name)),
+            "made_at": self._clock.now(),
+        }
         with self._transaction() as connection:
             done = connection.execute(insert_into(self._engine, _notes).on_conflict_do_nothing(), row)
             return bool(done.rowcount)

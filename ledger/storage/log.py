@@ -22,7 +22,7 @@ from ledger.merkle.edge import FullTile
 from ledger.participants import Registry
 from ledger.planning.world import ChainHead, Entry, Plan, Seen
 from ledger.storage.chainmap import ChainMap
-from ledger.storage.engines import backend_of, driver_for
+from ledger.storage.engines import backend_of, driver_for, insert_into
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.refold import refold
 from ledger.storage.rows import (
@@ -35,9 +35,18 @@ from ledger.storage.rows import (
     open_evidence,
     read_credential,
 )
-from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
+from ledger.storage.tables import (
+    checkpoints,
+    consents,
+    credentials,
+    entries,
+    log_head,
+    named_key_store,
+    tiles,
+    used_challenges,
+)
 from ledger.vault.cipher import Cipher
-from ledger.vault.keystore import KeyStore
+from ledger.vault.keystore import KeyStore, no_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,13 @@ class BatchTransaction:
         chains = {consent_chain(consent_id): consent_id for consent_id in consent_ids}
         found = list(select_in(self.connection, select(consents), consents.c.chain, list(chains)))
         ciphers = self._keystore.existing(row.chain for row in found)
+        self._demand_erased({bytes(row.chain) for row in found} - ciphers.keys())
         return {chains[row.chain]: self._state(row, ciphers[row.chain]) for row in found if row.chain in ciphers}
+
+    def _demand_erased(self, closed: set[bytes]) -> None:
+        """A key that is not there is no erasure: what it would open must not be decided upon as if it were not there."""
+        if closed and (lost := self._keystore.lacking(closed)):
+            raise no_key(len(lost))
 
     def _state(self, row: Any, cipher: Cipher) -> Consent:
         consent, is_exact = open_consent(row, cipher)
@@ -124,6 +139,8 @@ class BatchTransaction:
         found: dict[str, Credential] = {}
         for row in select_in(self.connection, select(credentials), credentials.c.digest, list(digests)):
             cipher = self._keystore.existing([row.subject_chain]).get(row.subject_chain)
+            if cipher is None:
+                self._demand_erased({bytes(row.subject_chain)})
             found[digests[row.digest]] = (
                 erased_credential(row, digests[row.digest]) if cipher is None else read_credential(row, cipher)
             )
@@ -156,7 +173,9 @@ class BatchTransaction:
         """Write a whole plan. Raises Corrupt when the head is not at `old_size` any more."""
         planned, changed = plan.entries, plan.changed
         sealed = [entry.chain for entry in planned if entry.evidence is not None and entry.chain is not None]
-        ciphers = self._keystore.ciphers({*sealed, *map(consent_chain, changed)})
+        wanted = {*sealed, *map(consent_chain, changed)}
+        fresh = {entry.chain for entry in planned if entry.seq == 0}
+        ciphers = self._keystore.ciphers(wanted, begun=wanted - fresh)
         rows = [entry_row(entry, ciphers.get(entry.chain or b"")) for entry in planned]
         self._write_consents(planned, changed, ciphers)
         self._write_passkeys(plan)
@@ -261,6 +280,30 @@ class LogStore:
             shown = connection.execute(select(log_head.c.size)).scalar_one_or_none() or 0
             note = connection.execute(select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar_one_or_none()
         return shown, note
+
+    def confirm(self) -> None:
+        """Confirm what the database shows by a commit of its own, if that is still to be done. Raises Unavailable."""
+        with self.batch() as transaction:
+            head = transaction.head()
+            if head.confirmed < head.size:
+                transaction.confirm()
+        self.horizon.reached(head.size)
+
+    def named_key_store(self) -> bytes | None:
+        """The key store that belongs to this log; None until it was named."""
+        with self.read() as connection:
+            named: bytes | None = connection.execute(select(named_key_store.c.store_id)).scalar_one_or_none()
+        return None if named is None else bytes(named)
+
+    def name_key_store(self, store_id: bytes) -> None:
+        """Name the key store of this log, for ever. Raises Unavailable; a second name changes nothing."""
+        row = {"id": 1, "store_id": store_id}
+        try:
+            with self._writer.begin() as connection:
+                self._backend.driver.hold_durable(connection)
+                connection.execute(insert_into(self._writer, named_key_store).on_conflict_do_nothing(), row)
+        except self._failures as error:
+            raise self._unavailable(error) from error
 
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""
