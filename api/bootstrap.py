@@ -33,7 +33,7 @@ from api.tokens.once import Once
 from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
-from ledger.assembly import create_log, make_keys, open_ledger
+from ledger.assembly import create_log, make_keys, open_ledger, read_signer
 from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound, Rollback, Unavailable
 from ledger.highwater import HighWater
 from ledger.notes.keys import VerifierKey
@@ -145,6 +145,7 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
 
     Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
     """
+    _refuse_other_versions(settings)
     slot = claim_slot(settings.highwater_dir)
     try:
         ledger = open_ledger(settings.node_config(slot.highwater_file))
@@ -163,6 +164,12 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
     except BaseException:
         slot.release()
         raise
+
+
+def _refuse_other_versions(settings: Settings) -> None:
+    """Before anything is opened, and so made: a state folder without a log gets no files by being looked at."""
+    read_signer(settings.log_key_file)
+    migrations.refuse_other_versions(settings.database_url)
 
 
 def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
@@ -262,6 +269,7 @@ def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
     the database shows is confirmed. With `examine`, a database that went back and a key store that lacks keys are let pass:
     for the check, which says so (`went_back`). Raises Rollback, Corrupt, Unavailable.
     """
+    _refuse_other_versions(settings)
     node = equip(settings, open_ledger(settings.node_config(settings.highwater_dir / "reader")))
     try:
         store, keystore = node.ledger.store, node.ledger.keystore
@@ -297,7 +305,7 @@ def initialise(settings: Settings, origin: str) -> None:
 
     Raises Conflict when a key file or a log exists already, InvalidInput for an unfit origin.
     """
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     slot = claim_slot(settings.highwater_dir)
     try:
         signed = highwater_files(settings.highwater_dir)

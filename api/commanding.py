@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from api.bootstrap import short_lived
 from api.logs import configure_logging
 from api.settings import Settings
 from ledger.errors import LedgerError
+from ledger.storage import sqlite
 
 REFUSED = 1
 DEFECT = 3
@@ -60,7 +62,9 @@ def told_in_a_sentence() -> Iterator[None]:
         fail(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        fail(f"the database did not do as asked ({str(cause).splitlines()[0]}); has «consent-ledger migrate» been run?")
+        # SQLite in our own words; of PostgreSQL the first line, which tells an operator why there is no connection
+        said = sqlite.explain(cause) if isinstance(cause, sqlite3.Error) else str(cause).splitlines()[0]
+        fail(f"the database did not do as asked: {said}")
 
 
 @contextmanager

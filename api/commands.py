@@ -27,7 +27,7 @@ from api.standards.commands import gateways
 from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
-from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
+from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, create_private, export_bundle
 from ledger.clock import SystemClock
 from ledger.sequencer.watch import ClockWatch
 from ledger.storage.chainmap import rebuild_map
@@ -84,6 +84,7 @@ def rebuild_map_command(state: State = None) -> None:
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence(), progress_bar("completeness map") as progress:
+        migrations.refuse_other_versions(settings.database_url)
         size = rebuild_map(settings.database_url, progress=progress)
     print(f"The completeness map covers {size} entries.")
 
@@ -171,7 +172,7 @@ def export(
 def _target(target: Path, stack: ExitStack) -> Target:
     """Where to write: a zip if the name says so, else a new folder."""
     if target.suffix == ".zip":
-        return ZipTarget(stack.enter_context(target.open("xb")))
+        return ZipTarget(stack.enter_context(create_private(target)))
     return DirectoryTarget(target)
 
 
@@ -212,10 +213,12 @@ def check(state: State = None) -> None:
     for defect in found.defects:
         print(defect)
     if went_back is not None:
-        fail(went_back, DEFECT)
+        print(f"database: {went_back}")
     if found.count:
         more = found.count - len(found.defects)
         fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)
+    if went_back is not None:
+        fail("the entries are as they were signed, and the newest of them are missing", DEFECT)
     print(f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased.")
 
 

@@ -42,7 +42,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     LedgerError: Problem(
         500, "internal-error", "Internal error",
         "Something happened that this program does not foresee. Whether the submission was recorded is not known.",
-        "Submit the same statement again: if it was recorded, you get its receipts. Tell the operator the `instance` of the "
+        "Submit the same statement again: if it was recorded, you are told where. Tell the operator the `instance` of the "
         "answer; the ledger's own log has the rest under it.",
     ),
     errors.InvalidInput: Problem(
@@ -88,6 +88,14 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "recorded, and the consent is as it was.",
         "Read the consent (`GET /consents/{consent_id}`). A terminal state is for ever: ask for a new consent.",
     ),
+    errors.ImpossibleLeg: Problem(
+        409, "impossible-leg", "Nothing is delivered under this decision",
+        "A release or receipt names a decision that cannot have it: the entry is no allowed access of this consent, decides "
+        "another interaction, or has such a leg already (docs/spec/reconciliation.md). Nothing was recorded.",
+        "`member` names what does not fit. `basis` is the index of the allowed access, `interaction_id` that of its request; "
+        "each party says once what it gave out, or got. Figures that turn out to be wrong are not corrected by a second leg: "
+        "the difference stays as what reconciliation found.",
+    ),
     errors.Conflict: Problem(
         409, "conflict", "The identifier is taken",
         "The identifier (of a consent, participant or key) is in use for something else. Nothing was recorded.",
@@ -98,6 +106,12 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "A statement with the same issuer and `jti` and another payload is in the log. Nothing was recorded. This is counted "
         "as a security event: either a client makes identifiers that are not random, or somebody tries something.",
         "Make `jti` from 16 random bytes for each new statement. To repeat a statement safely, send the very same text.",
+    ),
+    errors.LooksAlike: Problem(
+        409, "looks-alike", "It can be taken for another participant",
+        "The id or name of the new participant looks like that of a registered one, or its name mixes alphabets. People who "
+        "give consents go by names. Nothing was recorded; `detail` names both.",
+        "Ask who it is. If it is meant, say so: `\"confirm_likeness\": true` in the body, `--force` on the command line.",
     ),
     errors.NotPermitted: Problem(
         403, "not-permitted", "Not permitted to this participant",

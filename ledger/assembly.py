@@ -63,7 +63,7 @@ def make_keys(config: NodeConfig, origin: str) -> None:
 
 def write_secret(path: Path, data: bytes) -> None:
     """Write a new file that only its owner can read. Raises Conflict when it exists."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
     except FileExistsError:

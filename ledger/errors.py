@@ -8,8 +8,10 @@ LedgerError
 ├── Refused           understood, and not allowed; nothing was recorded
 │   ├── NotFound            no such consent, entry or participant (or not yours: the same answer)
 │   ├── IllegalTransition   the consent's state, or the signer's role, does not allow this act
+│   │   └── ImpossibleLeg   nothing can be delivered, or delivered again, under this decision
 │   ├── Conflict            the identifier is taken by something else
-│   │   └── JtiReused       (iss, jti) was used for another payload: a security event
+│   │   ├── JtiReused       (iss, jti) was used for another payload: a security event
+│   │   └── LooksAlike      a new participant can be taken for a registered one
 │   └── NotPermitted        the participant is suspended or lacks the role
 ├── Unavailable       try again later; nothing was acknowledged
 │   ├── QueueFull           back-pressure: more is waiting than may wait
@@ -62,12 +64,20 @@ class IllegalTransition(Refused):
     """A consent cannot make this step from its present state, or not by this signer."""
 
 
+class ImpossibleLeg(IllegalTransition):
+    """A release or receipt that its access cannot have."""
+
+
 class Conflict(Refused):
     """An identifier is already in use for something else."""
 
 
 class JtiReused(Conflict):
     """The same (iss, jti) arrived with a different payload."""
+
+
+class LooksAlike(Conflict):
+    """A new participant's id or name looks like a registered one's, and nobody has said that this is meant."""
 
 
 class NotPermitted(Refused):

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from verifier.archive import Unreadable, open_regular
 from verifier.errors import CannotCheck
 from verifier.findings import Findings
 from verifier.messages import word
@@ -30,8 +31,10 @@ def read_file(path: str, result: Result, limit: int = MAX_INPUT) -> bytes:
         if path == "-":
             data = sys.stdin.buffer.read(limit + 1)
         else:
-            with Path(path).open("rb") as file:
+            with open_regular(Path(path), follow=True) as file:
                 data = file.read(limit + 1)
+    except Unreadable as error:
+        raise CannotCheck(f"{error}; standard input is read as -") from None
     except OSError as error:
         raise CannotCheck(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
     if len(data) > limit:

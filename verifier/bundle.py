@@ -93,7 +93,8 @@ class Auditor:
     def run(self) -> Audit:
         """Read everything; all defects are in the findings. Raises CannotCheck when the question stays open."""
         calm()
-        self.top.check_names()
+        if not self.top.check_names():
+            return self._audit()
         workers = Workers(
             self.origin,
             self.options.backend,
@@ -111,6 +112,9 @@ class Auditor:
         finally:
             workers.close()
         self._finish(tree.finish())
+        return self._audit()
+
+    def _audit(self) -> Audit:
         return Audit(
             self.origin,
             self.size,

@@ -184,6 +184,8 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
         (word("items", language), f"{checked.present:,} / {head.items_count:,}"),
         (word("withheld", language), f"{max(checked.absent, 0):,}"),
     ]
+    if checked.left_open:
+        raise CannotCheck(checked.left_open)
     return conclude(result, checked.witnessed)
 
 

@@ -104,6 +104,7 @@ class Reader:
         get_integer(members, "v", 1, 1)
         act = get_text(members, "act", 64)
         outcome = get_object(members, "outcome") if "outcome" in members else None
+        item = get_object(members, "item") if "item" in members else None
         _check_outcome(act, outcome)
         statements = get_texts(members, "statements", 0, 1)
         if act == "consent.expire":
@@ -113,7 +114,6 @@ class Reader:
         if not statements:
             raise _bad("the evidence holds no statement", "statements", 1, 0)
         payload, kid = self._statement(statements[0], defects)
-        item = members.get("item")
         signed_act = payload["act"]
         # Step 7.12.
         if signed_act != ("access.batch" if item is not None else act) or (act == "access.batch"):
@@ -127,7 +127,7 @@ class Reader:
         position, content = -1, payload
         if item is not None:
             # Step 7.13.
-            position, content = _read_item(get_object(members, "item"), payload)
+            position, content = _read_item(item, payload)
         iat = get_integer(payload, "iat")
         # Step 7.14.
         if abs(iat * 1000 - time) > SKEW_SECONDS * 1000:

@@ -89,6 +89,10 @@ class Refuted(Exception):
         self.defect = defect
 
 
+class OtherVersion(Refuted):
+    """An object of a version that this verifier does not know, among others that it does know."""
+
+
 class CannotCheck(Exception):
     """The question could not be answered, for the reason given in one sentence."""
 

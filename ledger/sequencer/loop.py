@@ -107,6 +107,7 @@ class Sequencer:
         with self._store.batch() as transaction:
             head = transaction.head()
             self._recall(transaction, head)
+            transaction.fill_legs()
             if head.confirmed < head.size:  # the node before us died, or never knew
                 transaction.confirm()
             if self._rhythm.interval:

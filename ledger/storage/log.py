@@ -20,10 +20,11 @@ from ledger.entries.leaf import Kind, consent_chain
 from ledger.errors import Corrupt, Unavailable
 from ledger.merkle.edge import FullTile
 from ledger.participants import Registry
-from ledger.planning.world import ChainHead, Entry, Plan, Seen
+from ledger.planning.world import Allowed, ChainHead, Entry, Plan, Seen
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.engines import backend_of, driver_for, insert_into
 from ledger.storage.horizon import OPTION, Horizon
+from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
 from ledger.storage.refold import refold
 from ledger.storage.rows import (
     consent_row,
@@ -154,6 +155,18 @@ class BatchTransaction:
         rows = select_in(self.connection, select(used_challenges), used_challenges.c.challenge, list(raw))
         return {raw[row.challenge] for row in rows}
 
+    def allowed_accesses(self, indexes: Collection[int]) -> dict[int, Allowed]:
+        """Those of these entries that are allowed accesses."""
+        return allowed_accesses(self.connection, self._keystore, indexes) if indexes else {}
+
+    def fill_legs(self) -> None:
+        """Find the legs that were recorded before there was a table of them, once; where there are none to find, nothing."""
+        fill_legs(self.connection, self._keystore)
+
+    def legs_under(self, indexes: Collection[int]) -> set[tuple[int, str]]:
+        """(basis, act) of the legs that these accesses have."""
+        return legs_under(self.connection, indexes) if indexes else set()
+
     def documents_from(self, index: int) -> list[tuple[int, dict[str, Any]]]:
         """Operator documents at `index` and above, in order."""
         return operator_documents(self.connection, index)
@@ -179,6 +192,7 @@ class BatchTransaction:
         rows = [entry_row(entry, ciphers.get(entry.chain or b"")) for entry in planned]
         self._write_consents(planned, changed, ciphers)
         self._write_passkeys(plan)
+        keep_legs(self.connection, plan.legs)
         if full_tiles:
             self.connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
         row = (head.size, head.time, head.last_hash, head.edge, head.checkpoint, self._horizon.size)

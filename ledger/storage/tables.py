@@ -151,6 +151,16 @@ used_challenges: Final = Table(
 )
 """Challenges that passkeys have signed, each with the entry that used it."""
 
+access_legs: Final = Table(
+    "access_legs",
+    metadata,
+    Column("basis", _Big, primary_key=True, autoincrement=False),
+    Column("act", String(16), primary_key=True),
+    Column("idx", _Big, nullable=False),
+)
+"""The first release and the first receipt under each decision, with their entries: what a second one is refused by. Rows with
+`basis` −1 say how far the legs of a log that is older than this table were to be found."""
+
 seen_tokens: Final = Table(
     "seen_tokens",
     metadata,

@@ -62,6 +62,41 @@ def test_participants_are_looked_after_without_a_server(state: Path, tmp_path: P
     assert (refused.exit_code, refused.stderr) == (1, "consent-ledger: there is no participant 'bank-b'\n")
 
 
+def test_a_participant_that_can_be_taken_for_another_is_warned_of_and_refused_without_force(state: Path) -> None:
+    """Security review, S15."""
+    add = ("participant", "add", "--role", "holder")
+    assert run(state, *add, "bank-a", "--name", "Bank of Amber").exit_code == 0
+    twin = (*add, "bank-amber", "--name", "Bank of Amber")
+    refused = run(state, *twin)
+    assert refused.exit_code == 1
+    assert "bank-a'" in refused.stderr
+    assert "'bank-amber'" in refused.stderr
+    assert "bank-amber" not in run(state, "participant", "list").output
+    forced = run(state, *twin, "--force")
+    assert forced.exit_code == 0
+    assert "warning: the name 'Bank of Amber' of 'bank-amber' is also the name" in forced.stderr
+    assert "bank-amber" in run(state, "participant", "list").output
+
+
+def test_a_delegation_names_acts_that_there_are_between_participants_that_there_are(state: Path) -> None:
+    for participant, role in (
+        ("bank-a", "holder"),
+        ("provider", "technology-provider"),
+        ("gone", "technology-provider"),
+    ):
+        added = run(state, "participant", "add", participant, "--role", role, "--name", participant)
+        assert added.exit_code == 0
+    assert run(state, "participant", "remove", "gone", "--reason", "test").exit_code == 0
+    refused = run(
+        state, "delegation", "grant", "bank-a", "provider", "--act", "consent.revoke", "--act", "consent.invent"
+    )
+    assert (refused.exit_code, "consent.invent" in refused.stderr) == (1, True)
+    for pair in (("bank-a", "gone"), ("gone", "provider")):
+        refused = run(state, "delegation", "grant", *pair, "--act", "consent.revoke")
+        assert (refused.exit_code, "'gone' has been removed" in refused.stderr) == (1, True)
+    assert run(state, "delegation", "grant", "bank-a", "provider", "--act", "consent.revoke").exit_code == 0
+
+
 def test_a_bundle_is_exported_and_the_log_checked(state: Path, tmp_path: Path) -> None:
     assert run(state, "export", str(tmp_path / "bundle.zip")).exit_code == 0
     assert run(state, "export", str(tmp_path / "bundle"), "--evidence", "0-0").exit_code == 0

@@ -66,6 +66,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("init",): [Run(_said("--origin", "ledger.example/other"), ends=(1,))],  # there is a log
     ("migrate",): [Run(_said())],
     ("rebuild-map",): [Run(_said())],
+    ("trust-clock",): [Run(_said("--this-time-is-right"))],
     ("serve",): [Run(lambda place: ["--port", str(place.port)], serves=True)],
     ("export",): [
         Run(lambda place: [str(place.folder / "bundle")]),

@@ -347,7 +347,24 @@ def test_a_report_over_missing_evidence_of_a_consent_or_a_lost_entry_is_not_chec
         assert findings.unchecked.get(UNREAD, 0) == unchecked
 
 
-@pytest.mark.parametrize("kind", [Legs, Matching])
+def full_legs() -> Legs:
+    """So many that they go to disk."""
+    made = Legs()
+    for index in range(300):
+        made.put(5, RELEASE, index, CHAIN, {"interaction_id": "one", "rows": 3, "bytes": 900, "digest": DIGEST}, 0)
+    return made
+
+
+def full_matching() -> Matching:
+    made = Matching()
+    for index in range(900):
+        made.put_missing(CHAIN, index, "subject")
+    made.legs.close()
+    made.legs = full_legs()
+    return made
+
+
+@pytest.mark.parametrize("kind", [full_legs, full_matching])
 def test_temporary_files_are_given_back(kind: Callable[[], Legs | Matching]) -> None:
     def is_open() -> set[str]:
         return {place.name for place in Path("/dev/fd").iterdir()}

@@ -28,6 +28,7 @@ SENTENCES: Final[dict[str, str]] = {
     "con.more": "More",
     "con.first": "From the start",
     "con.ends": "ends",
+    "con.removed": "Removed for good",
     "con.suspended": "Suspended",
     "con.registered": "Registered",
     "con.size": "Entries in the log",

@@ -28,6 +28,7 @@ SENTENCES: Final[dict[str, str]] = {
     "con.more": "更多",
     "con.first": "回到开头",
     "con.ends": "到期：",
+    "con.removed": "已移除",
     "con.suspended": "已停用",
     "con.registered": "已登记",
     "con.size": "日志条目数",
