@@ -41,6 +41,7 @@ from ledger.notes.policy import Policy, parse_policy
 from ledger.opening import open_key_store
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
+from ledger.queries.tree import visible_note, visible_size
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.engines import make_database
@@ -246,7 +247,8 @@ def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
         highwater = HighWater(path, ledger.vkey)
         recorded = highwater.read()  # before the database is asked: a file never runs ahead of it
         if recorded is not None:
-            size, note = ledger.store.visible(recorded[0].size)
+            with ledger.store.read() as connection:
+                size, note = visible_size(connection) or 0, visible_note(connection, recorded[0].size)
             highwater.check(recorded, size, note)
 
 

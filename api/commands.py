@@ -16,8 +16,8 @@ import typer
 
 import migrations
 from api.bootstrap import initialise, make_event_key, opened, short_lived
-from api.checking import examine
-from api.commanding import DEFECT, State, fail, progress_bar, settings_from, told_in_a_sentence
+from api.check import examine
+from api.commanding import DEFECT, UNCHECKED, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.logs import configure_logging
 from api.packing import Selection, issue_pack
 from api.packing import chainpoint as chainpoint_of
@@ -31,6 +31,7 @@ from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, create_p
 from ledger.clock import SystemClock
 from ledger.sequencer.watch import ClockWatch
 from ledger.storage.chainmap import rebuild_map
+from ledger.storage.reseal import reseal
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
@@ -74,6 +75,8 @@ def migrate(state: State = None) -> None:
         make_event_key(settings)
         with progress_bar("completeness map") as progress:
             rebuild_map(settings.database_url, afresh=False, progress=progress)
+        with opened(settings) as node, progress_bar("states of consents") as progress:
+            reseal(node.ledger.store, node.ledger.keystore, progress)
     print("The database has the newest shape.")
 
 
@@ -203,15 +206,18 @@ def chainpoint(
 
 @app.command()
 def check(state: State = None) -> None:
-    """Recompute hashes, chains, tree and commitments from the database, and compare them with the signed checkpoints."""
+    """Hold every row of the database against the entries, and the entries against what was signed. Safe beside servers."""
 
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence(), opened(settings, examine=True) as node, progress_bar("entries") as progress:
         went_back = node.went_back
-        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress)
+        witnesses = tuple(witness.vkey for witness in node.policy.witnesses)
+        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress, witnesses)
     for defect in found.defects:
         print(defect)
+    for lacking in found.unchecked:
+        print(f"not checked: {lacking}")
     if went_back is not None:
         print(f"database: {went_back}")
     if found.count:
@@ -219,7 +225,12 @@ def check(state: State = None) -> None:
         fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)
     if went_back is not None:
         fail("the entries are as they were signed, and the newest of them are missing", DEFECT)
-    print(f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased.")
+    if found.unchecked_count:
+        fail(f"no defect was found, and {found.unchecked_count} checks could not be made", UNCHECKED)
+    print(
+        f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased; "
+        f"{found.consents} consents are what their entries lead to."
+    )
 
 
 @app.command()

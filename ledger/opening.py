@@ -15,6 +15,7 @@ from ledger.participants import Registry
 from ledger.queries.newest import newest_chains
 from ledger.queries.tree import visible_size
 from ledger.storage.log import LogStore, advance_registry, operator_documents
+from ledger.storage.naming import key_store_named, name_key_store
 from ledger.vault.keystore import KeyStore
 
 log = logging.getLogger("ledger.opening")
@@ -32,7 +33,8 @@ def open_key_store(store: LogStore, keystore: KeyStore, *, whole: bool = True) -
         size = visible_size(connection) or 0
         registry = advance_registry(Registry(), operator_documents(connection, 0), size)
         newest = newest_chains(connection, registry, size)
-    _check_name(store, keystore)
+        named = key_store_named(connection)
+    _check_name(named, keystore)
     _destroy(keystore, registry)
     lacking = keystore.lacking(newest)
     if lacking and whole:
@@ -41,13 +43,12 @@ def open_key_store(store: LogStore, keystore: KeyStore, *, whole: bool = True) -
             "the log. Going on would make new keys for bodies that are there. Bring back the newest key store; see "
             "docs/operating.md, «The key store»"
         )
-    if not lacking:
+    if named is None and not lacking:
         _name(store, keystore)
     return registry.erased
 
 
-def _check_name(store: LogStore, keystore: KeyStore) -> None:
-    named = store.named_key_store()
+def _check_name(named: bytes | None, keystore: KeyStore) -> None:
     if named is not None and named != keystore.identity():
         raise Corrupt(
             f"this key store ({keystore.identity().hex()[:8]}…) is not the one that belongs to the log "
@@ -58,11 +59,12 @@ def _check_name(store: LogStore, keystore: KeyStore) -> None:
 
 def _name(store: LogStore, keystore: KeyStore) -> None:
     """A log that is older than this rule, or new, names the key store that has its keys."""
-    if store.named_key_store() is None:
-        try:
-            store.name_key_store(keystore.identity())
-        except Unavailable as error:  # a replica, which cannot be written: a node that records will do it
-            log.info("the log does not name its key store yet: %s", error.detail)
+    try:
+        with store.batch() as transaction:
+            transaction.head()
+            name_key_store(transaction.connection, keystore.identity())
+    except Unavailable as error:  # a replica, which cannot be written: a node that records will do it
+        log.info("the log does not name its key store yet: %s", error.detail)
 
 
 def _destroy(keystore: KeyStore, registry: Registry) -> None:

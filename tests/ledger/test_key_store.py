@@ -13,6 +13,8 @@ from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Corrupt, NotFound, SequencerStopped
 from ledger.opening import open_key_store
+from ledger.storage.naming import key_store_named
+from ledger.storage.tables import named_key_store
 from ledger.vault.keystore import data_keys
 from tests.ledger.kit import BANK, Node, audit
 
@@ -85,9 +87,12 @@ def test_erasures_are_applied_before_a_key_store_of_yesterday_opens_anything(nod
 
 def test_a_log_of_before_names_the_key_store_that_has_its_keys(node: Node) -> None:
     node.grant()
-    named = node.ledger.store.named_key_store()
-    assert named == node.ledger.keystore.identity()
+    engine = create_engine(node.config.database_url)
+    with engine.begin() as connection:
+        connection.execute(delete(named_key_store))
     started_anew(node)
     node.grant()
-    assert node.ledger.store.named_key_store() == named
+    with engine.connect() as connection:
+        assert key_store_named(connection) == node.ledger.keystore.identity()
+    engine.dispose()
     audit(node.config.database_url, node.ledger)
