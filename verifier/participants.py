@@ -49,6 +49,7 @@ MEMBERS: dict[str, frozenset[str]] = {
     ),
     "ruleset.activated": frozenset({"ruleset"}),
     "disclosure": frozenset({"participant", "case", "from_index", "to_index"}),
+    "evidence.opened": frozenset({"by", "case", "from_index", "to_index"}),
     "pack.issued": frozenset({"commitment", "items_count", "scope"}),
     "erasure": frozenset({"chains", "basis", "approved_by"}),
 }
@@ -301,6 +302,13 @@ class Registry:
         get_text(document, "case", 64, CODE)
         first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
         self._registered(name, participant)
+        if not first <= last < index:
+            raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
+
+    def _evidence_opened(self, document: Object, index: int) -> None:
+        get_text(document, "by", 64, CODE)
+        get_text(document, "case", 64, CODE)
+        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
         if not first <= last < index:
             raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
 
