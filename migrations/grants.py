@@ -36,6 +36,9 @@ REBUILT: Final = ("map_pages", "map_state")
 """Whatever is in them can be made again from the log."""
 
 
+KEY_STORE: Final = (("SELECT, INSERT, UPDATE", ("data_keys",)), ("SELECT, INSERT", ("key_store",)))
+"""What the service may do in the key store: keys are made and destroyed, and their rows stay."""
+
 READ: Final = ("alembic_version",)
 """The shape of the database, which each start looks at."""
 
@@ -55,7 +58,7 @@ def grant(url: str, role: str) -> None:
 
 def grant_keys(url: str, role: str) -> None:
     """The same on the key store at `url`, whose tables exist. Keys are made and destroyed; their rows stay."""
-    _grant(url, role, (("SELECT, INSERT, UPDATE", ("data_keys",)),))
+    _grant(url, role, KEY_STORE)
 
 
 def _grant(url: str, role: str, rights: Sequence[tuple[str, Sequence[str]]]) -> None:
