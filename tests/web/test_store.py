@@ -61,6 +61,7 @@ def test_nothing_of_a_person_stands_in_the_open_and_everything_comes_back(tmp_pa
     assert store.zone(MEI_LIN) == "Asia/Shanghai"
     assert [one.words for one in store.inbox.reports_to("bank-a")] == [WORDS]
     assert store.deed(7, MEI_LIN) is True
+    store.remember_deed(WEI_CHEN, 7)  # the same statement again changes nothing
     assert store.deed(7, WEI_CHEN) is False
     assert store.deed(8, MEI_LIN) is None
     store.close()
