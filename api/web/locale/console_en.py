@@ -79,6 +79,7 @@ SENTENCES: Final[dict[str, str]] = {
     "cact.key.revoked": "Key revoked",
     "cact.erasure": "Evidence erased",
     "cact.disclosure": "Evidence opened",
+    "cact.evidence.opened": "Evidence opened by the operator",
     "cact.pack.issued": "Evidence pack issued",
     "cact.index-head": "Map of all chains",
     "why.PARTICIPANT_SUSPENDED": "One of the two participants is suspended",
