@@ -132,6 +132,8 @@ class Desk:
     @property
     def staff(self) -> Staff:
         """Who is signed in for work. Raises SignInNeeded; NotPermitted when the log does not know them in their role."""
+        if self.session is not None and self.session.person is not None:
+            raise NotFound("there is no such page for you")  # a customer: signing in again would lead here again
         if self.session is None or self.session.staff is None:
             raise SignInNeeded(self.here)
         if not self.session.staff.works_here(self.office.ledger.registry):
@@ -193,14 +195,20 @@ class Desk:
         """Who signs for her bank."""
         return self.office.agent_of(self.person)
 
+    def own_accounts(self, consent_id: str) -> dict[str, str]:
+        """Her accounts in her bank's order, reference → name; none without an answer of the bank."""
+        try:
+            return {one.reference: one.label for one in self.agent.accounts(self.person, consent_id)}
+        except (Unavailable, NotFound):
+            return {}
+
     def labels(self, consent: Consent) -> dict[str, str]:
         """The accounts of a consent in words, by reference, hers in her bank's order. Without an answer, none has a name.
 
         What another person of the relationship gave and her bank does not list as hers is told without its name.
         """
-        try:
-            mine = {one.reference: one.label for one in self.agent.accounts(self.person, consent.consent_id)}
-        except (Unavailable, NotFound):
+        mine = self.own_accounts(consent.consent_id)
+        if not mine:
             return {}
         others = {one for approval in consent.approvals for one in approval.accounts}.difference(mine)
         me = self._reference(consent.consent_id) if others else ""

@@ -79,6 +79,9 @@ class Backend(Protocol):
     def insert_into(self, table: Table) -> Any:
         """An INSERT that can be told what to do ON CONFLICT."""
 
+    def make_database(self, url: str, beside: str, /) -> None:
+        """Make a database on the server of another one. Raises InvalidInput."""
+
     def make_private(self, url: str, /) -> None:
         """Let only its owner open the database's files, a new one's from the first moment. Raises InvalidInput."""
 
@@ -102,6 +105,10 @@ class Backend(Protocol):
 
     def empty_log(self, engine: Engine, /) -> bool:
         """Leave no old page behind in the write-ahead log; False when a reader prevents that."""
+
+    def weaknesses(self, connection: Connection, /) -> list[str]:
+        """What of the server's set-up weakens what the log promises, in sentences for the operator. Raises InvalidInput for
+        a set-up under which what was acknowledged can be lost."""
 
     def explain(self, error: BaseException) -> str:
         """An error of the driver in words for the operator's log. Never quotes a value."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 
+from ledger.errors import InvalidInput
 from ledger.storage.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
 
 FEW: Final = 32
@@ -123,6 +125,23 @@ in_file: Final = False
 insert_into: Final = insert
 
 
+def make_database(url: str, beside: str) -> None:
+    """CREATE DATABASE, which no transaction may do. Raises InvalidInput when this role may not."""
+    name = make_url(url).database or ""
+    engine = create_engine(beside, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            known = text("SELECT 1 FROM pg_database WHERE datname = :name")
+            if connection.execute(known, {"name": name}).first() is None:
+                quoted = engine.dialect.identifier_preparer.quote_identifier(name)
+                connection.exec_driver_sql(f"CREATE DATABASE {quoted}")
+    except DBAPIError as error:
+        raise InvalidInput(
+            f"the database {name!r} of the key store could not be made ({explain(error.orig or error)}): make it, or set "
+            "CONSENT_LEDGER_KEYSTORE_URL to another one; see docs/operating.md, «The key store»"
+        ) from None
+
+
 def make_private(_: str) -> None:
     """Nothing: the server's files are the server's."""
 
@@ -161,6 +180,34 @@ def move_log(_: Engine) -> None:
 def empty_log(_: Engine) -> bool:
     """Nothing can be done from here: the server's write-ahead log ends with its archive (docs/operating.md)."""
     return True
+
+
+_RIGHTS: Final = """
+    SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+           coalesce(string_agg(relname, ', ' ORDER BY relname) FILTER (WHERE pg_has_role(relowner, 'USAGE')
+               OR has_table_privilege(oid, 'UPDATE') OR has_table_privilege(oid, 'DELETE')
+               OR has_table_privilege(oid, 'TRUNCATE') OR has_table_privilege(oid, 'TRIGGER')), '')
+    FROM pg_class WHERE oid IN ('entries'::regclass, 'tiles'::regclass, 'checkpoints'::regclass)
+"""
+
+
+def weaknesses(connection: Connection) -> list[str]:
+    """The server must force commits to its disk; the service's role should be able to append to the log and no more."""
+    for setting in ("fsync", "full_page_writes"):
+        if connection.exec_driver_sql(f"SHOW {setting}").scalar_one() != "on":
+            raise InvalidInput(
+                f"PostgreSQL runs with {setting}=off: when its machine fails, entries that were acknowledged are lost. Set "
+                f"{setting}=on in postgresql.conf"
+            )
+    is_superuser, tables = connection.exec_driver_sql(_RIGHTS).one()
+    if not is_superuser and not tables:
+        return []
+    power = "is a superuser" if is_superuser else f"can change or delete rows of {tables}"
+    sentence = (
+        f"the database role of this service {power}: whoever gets its password can rewrite the log, and only witnesses and "
+        "auditors would tell. Run «consent-ledger migrate --role» as the owner (docs/operating.md, «Roles of PostgreSQL»)"
+    )
+    return [sentence]
 
 
 def explain(error: BaseException) -> str:

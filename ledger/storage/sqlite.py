@@ -210,6 +210,10 @@ def file_of(url: str) -> Path | None:
     return None if name in (None, "", ":memory:") else Path(str(name))
 
 
+def make_database(_: str, __: str) -> None:
+    """Nothing: a file is made when it is first opened."""
+
+
 def make_private(url: str) -> None:
     """See to it that only its owner can open a database: a new file is made so, an old one is closed to others.
 
@@ -327,6 +331,11 @@ def empty_log(engine: Engine) -> bool:
     with engine.connect() as connection:
         busy, _, _ = driver_of(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
+
+
+def weaknesses(_: Connection) -> list[str]:
+    """None: each connection sets itself up, and the files' modes are seen to when an engine is made."""
+    return []
 
 
 # -- errors -------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -12,10 +13,12 @@ from typer.testing import CliRunner, Result
 from api.commands import app
 from api.settings import Settings
 from api.slots import claim_slot
+from ledger.merkle.tiles import decode_bundle
 from tests.api.service import Service
 from tests.keys import KeyPair
 from tests.registers.test_feed import feed as register
 from tests.world import World
+from verifier.cli import main as verify
 
 runner = CliRunner()
 
@@ -98,14 +101,44 @@ def test_a_delegation_names_acts_that_there_are_between_participants_that_there_
 
 
 def test_a_bundle_is_exported_and_the_log_checked(state: Path, tmp_path: Path) -> None:
-    assert run(state, "export", str(tmp_path / "bundle.zip")).exit_code == 0
-    assert run(state, "export", str(tmp_path / "bundle"), "--evidence", "0-0").exit_code == 0
+    assert run(state, "export", str(tmp_path / "bundle.zip"), "--evidence", "none").exit_code == 0
+    assert run(state, "export", str(tmp_path / "bundle"), "--evidence", "none").exit_code == 0
     assert (tmp_path / "bundle" / "checkpoint").read_text().startswith("bank.example/log\n1\n")
-    assert run(state, "export", str(tmp_path / "bundle.zip")).exit_code == 1
+    assert run(state, "export", str(tmp_path / "bundle.zip"), "--evidence", "none").exit_code == 1
     assert run(state, "export", str(tmp_path / "other"), "--evidence", "some").exit_code == 2
     checked = run(state, "check")
     assert checked.exit_code == 0, checked.output
     assert "1 entries are as they were signed" in checked.output
+
+
+def _documents(bundle: Path) -> list[dict[str, Any]]:
+    """The operator documents of a small bundle, in their order."""
+    size = int((bundle / "checkpoint").read_text().split("\n")[1])
+    data = (bundle / "tile" / "entries" / f"000.p/{size}").read_bytes()
+    return [leaf["document"] for leaf in map(json.loads, decode_bundle(data, size)) if leaf["kind"] == "operator"]
+
+
+def test_evidence_is_opened_for_a_reason_that_the_log_records_before_it_is_written(state: Path, tmp_path: Path) -> None:
+    """Mission review, M7: the operator exported bodies, and nobody could see it."""
+    refused = run(state, "export", str(tmp_path / "bundle"))
+    assert (refused.exit_code, "--reason" in refused.stderr, (tmp_path / "bundle").exists()) == (1, True, False)
+    for name, evidence, covered in (("full", "full", (0, 0)), ("some", "0-99", (0, 1))):
+        given = ("--evidence", evidence, "--reason", f"audit-{name}", "--by", "desk-7")
+        done = run(state, "export", str(tmp_path / name), *given)
+        assert done.exit_code == 0, done.output
+        *_, said = _documents(tmp_path / name)  # the bundle itself shows it, as its last entry
+        assert said == {
+            "type": "evidence.opened", "v": 1, "by": "desk-7", "case": f"audit-{name}", "from_index": covered[0],
+            "to_index": covered[1],
+        }  # fmt: skip
+        verdict = verify(["bundle", str(tmp_path / name), "--policy", str(tmp_path / name / "policy")])
+        assert verdict == 0
+    taken = run(state, "export", str(tmp_path / "full"), "--reason", "again")
+    assert taken.exit_code == 1
+    assert run(state, "export", str(tmp_path / "none"), "--evidence", "none").exit_code == 0
+    assert [one["case"] for one in _documents(tmp_path / "none") if one["type"] == "evidence.opened"] == [
+        "audit-full", "audit-some",
+    ]  # fmt: skip
 
 
 TAMPERINGS = {

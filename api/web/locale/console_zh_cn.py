@@ -79,6 +79,7 @@ SENTENCES: Final[dict[str, str]] = {
     "cact.key.revoked": "密钥吊销",
     "cact.erasure": "证据已删除",
     "cact.disclosure": "证据已调阅",
+    "cact.evidence.opened": "运营方已调取证据",
     "cact.pack.issued": "证据集已签发",
     "cact.index-head": "全部链的索引",
     "why.PARTICIPANT_SUSPENDED": "双方之一已被停用",
