@@ -15,6 +15,7 @@ from msgspec import structs
 from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
 
+from api.bundling import Bundler
 from api.web.actors import Acts
 from api.web.agent import HolderAgent, Signed
 from api.web.customer import Connection, Dealings
@@ -85,6 +86,8 @@ class Office:
     discretion: Discretion
     contacts: Mapping[str, str]
     """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
+    bundler: Bundler
+    """What writes the bundles that auditors and regulators take home."""
 
     @property
     def is_secure(self) -> bool:
