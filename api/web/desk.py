@@ -166,7 +166,11 @@ class Desk:
     @cached_property
     def dealings(self) -> Dealings:
         """What she may see."""
-        return Dealings(self.office.ledger, self.person, self.now, self.office.discretion, self._reference)
+        return self.dealings_of(self.person)
+
+    def dealings_of(self, person: Person) -> Dealings:
+        """What this person may see, who may not be signed in yet."""
+        return Dealings(self.office.ledger, person, self.now, self.office.discretion, self._reference)
 
     @cached_property
     def acts(self) -> Acts:
