@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from ledger.clock import Clock
@@ -36,6 +37,10 @@ from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registr
 log = logging.getLogger("ledger.sequencer")
 
 COMMIT_TRIES: Final = 4
+COMMIT_SECONDS: Final = 20.0
+"""No try begins later than so long after the first: whoever waits gets an answer, and can send the statement again."""
+PROBE_SECONDS: Final = 5.0
+"""A node that records nothing for so long writes to its database all the same, to learn whether it could."""
 
 
 class _Waiting(NamedTuple):
@@ -51,6 +56,13 @@ class _Committed(NamedTuple):
     head: Head
     map: MapState | None = None
     """Where the completeness map stands, when that was looked at."""
+    probed: bool = False
+    """Whether the head was written as it was."""
+
+    @property
+    def wrote(self) -> bool:
+        """Whether its commit had anything to write."""
+        return self.growth is not None or self.probed
 
 
 class Sequencer:
@@ -94,6 +106,11 @@ class Sequencer:
         return None if self._stopped is None else self._stopped.detail
 
     @property
+    def unready_because(self) -> str | None:
+        """Why a submission would probably not be recorded now; None when one would."""
+        return self.stopped_because or self.figures.unready_because()
+
+    @property
     def registry(self) -> Registry:
         """Participants and keys as of the last batch this node has seen."""
         return Registry() if self._memory is None else self._memory.registry
@@ -122,6 +139,7 @@ class Sequencer:
                 self._rhythm.knows(state, state.head + 1)
                 self._rhythm.saw(head.size, own=True)
         self._stopped = None
+        self.figures.succeeded(wrote=False)
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
 
@@ -221,16 +239,21 @@ class Sequencer:
         try:
             committed = self._commit_surely(commands)
         except Unavailable as error:
-            _fail(batch, Unavailable(f"{error.detail}. Submitting the same statement again is safe"))
+            self.figures.failed(error.detail)
+            # what came meanwhile would wait as long for the same answer
+            _fail([*batch, *self._come()], Unavailable(f"{error.detail}. Submitting the same statement again is safe"))
             return
         if committed.head.size > self._signed:  # also by another node, or in a commit whose answer was lost
             self._highwater.record(committed.head.checkpoint)  # before any receipt leaves, after the commit
             self._signed, self._note = committed.head.size, committed.head.checkpoint
+        self.figures.succeeded(wrote=committed.wrote)
         if committed.map is None:
             self._rhythm.saw(committed.head.size, own=committed.growth is not None)
         else:
             self._rhythm.knows(committed.map, committed.head.size, time.perf_counter() - begun)
-        if committed.map is None or committed.growth is not None:
+        if commands and (
+            committed.map is None or committed.growth is not None
+        ):  # else nobody asked, or nothing was due
             self.figures.batch_done(committed.plan, time.perf_counter() - begun)
         _answer(batch, committed)
 
@@ -240,20 +263,35 @@ class Sequencer:
         Raises Unavailable after some tries.
         """
         doubtful: list[_Committed] = []
-        for attempt in range(COMMIT_TRIES - 1):
+        until = time.monotonic() + COMMIT_SECONDS
+        attempt = 1
+        while True:
             try:
                 return self._commit(commands, doubtful)
             except Unavailable as error:
                 self._forget()
                 self.figures.commit_failures += 1
-                log.warning("a commit failed (try %d of %d): %s", attempt + 1, COMMIT_TRIES, error.detail)
-                time.sleep(0.05 * 4**attempt)
-        try:
-            return self._commit(commands, doubtful)
-        except Unavailable:
-            self._forget()
-            self.figures.commit_failures += 1
-            raise
+                log.warning("a commit failed (try %d of %d): %s", attempt, COMMIT_TRIES, error.detail)
+                if attempt == COMMIT_TRIES or time.monotonic() > until:
+                    raise
+            self._end_stalled()
+            time.sleep(0.0125 * 4**attempt)
+            attempt += 1
+
+    def _end_stalled(self) -> None:
+        """Another node may hold the log's lock and never let it go."""
+        with suppress(Unavailable):
+            if ended := self._store.end_stalled():
+                log.warning("%d sessions that held the log's lock without doing anything were ended", ended)
+
+    def _come(self) -> Iterator[_Waiting]:
+        """What waits in the queue now."""
+        for _ in range(self._queue.qsize()):
+            item = self._queue.get()
+            if item is None:
+                self._queue.put(None)  # the end, for whoever looks next
+                return
+            yield item
 
     def _commit(self, commands: Sequence[Command], doubtful: list[_Committed]) -> _Committed:
         """One try. `doubtful` holds what earlier tries may have committed; this one is added before its commit."""
@@ -271,6 +309,10 @@ class Sequencer:
             world = memory.load(transaction, ready.commands, now)
             plan = plan_batch(world, ready.commands, _openings(), None if ready.map is None else ready.map.root)
             if not plan.entries:
+                if self.figures.seconds_since_write() > PROBE_SECONDS:
+                    transaction.probe()
+                    self.figures.probes += 1
+                    return _Committed(plan, None, head, probed=True)
                 return _Committed(plan, None, head)
             growth = memory.edge.grow([entry.leaf_hash for entry in plan.entries])
             note = sign_checkpoint(self._origin, growth.size, growth.root, self._signer)

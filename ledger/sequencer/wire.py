@@ -101,6 +101,7 @@ class FiguresFrame(Struct, frozen=True, array_like=True, tag="f"):
 
     request: int
     stopped_because: str | None
+    unready_because: str | None
     figures: dict[str, Any]
 
 
@@ -199,9 +200,9 @@ def encode_answer(request: int, answer: Answer | LedgerError) -> bytes:
     return frame(_encode(_Entries(request, entries, answer[0].checkpoint if answer else "")))
 
 
-def encode_figures(stopped_because: str | None, figures: dict[str, Any]) -> bytes:
+def encode_figures(stopped_because: str | None, unready_because: str | None, figures: dict[str, Any]) -> bytes:
     """The frame with the sequencing process's figures."""
-    return frame(_encode(FiguresFrame(FIGURES, stopped_because, figures)))
+    return frame(_encode(FiguresFrame(FIGURES, stopped_because, unready_because, figures)))
 
 
 def decode_answer(body: bytes) -> tuple[int, Answer | LedgerError | FiguresFrame]:

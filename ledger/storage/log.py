@@ -135,6 +135,10 @@ class BatchTransaction:
         query = select(checkpoints.c.note).where(checkpoints.c.size == size)
         return self.connection.execute(query).scalar_one_or_none()
 
+    def probe(self) -> None:
+        """Write what is there already: its commit succeeds where one with entries would."""
+        self.connection.execute(update(log_head).where(log_head.c.id == 1).values(time=log_head.c.time))
+
     def append(
         self,
         old_size: int,
@@ -226,6 +230,14 @@ class LogStore:
         finally:
             if connection is not None:
                 self._keep(connection)
+
+    def end_stalled(self) -> int:
+        """End what holds the log's lock and will never let it go (storage/driver.py); how many sessions. Raises Unavailable."""
+        try:
+            with self._reader.connect() as connection:
+                return self._backend.driver.end_stalled(connection)
+        except self._failures as error:
+            raise self._unavailable(error) from error
 
     def _keep(self, connection: Connection) -> None:
         if connection.invalidated or self._kept:
