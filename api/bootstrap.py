@@ -23,7 +23,7 @@ from api.standards.notices import OutwardNotices
 from api.standards.office import Office
 from api.standards.receipts.subject import Contact, read_contacts
 from api.tokens.clients import Clients
-from api.tokens.external import ExternalIssuers
+from api.tokens.external import ExternalIssuers, Reach
 from api.tokens.grants import Grants
 from api.tokens.guard import TokenGuard
 from api.tokens.introspection import Introspection
@@ -32,14 +32,13 @@ from api.tokens.once import Once
 from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
-from ledger.assembly import create_log, make_keys, open_ledger
+from ledger.assembly import create_log, make_keys, open_ledger, read_signer
 from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound
 from ledger.highwater import HighWater
 from ledger.notes.keys import VerifierKey
 from ledger.notes.policy import Policy, parse_policy
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
-from ledger.queries.tree import first_checkpoint_with
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.events import EventStore
@@ -138,6 +137,7 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
 
     Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
     """
+    _refuse_other_versions(settings)
     slot = claim_slot(settings.highwater_dir)
     try:
         ledger = open_ledger(settings.node_config(slot.highwater_file))
@@ -158,6 +158,12 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
         raise
 
 
+def _refuse_other_versions(settings: Settings) -> None:
+    """Before anything is opened, and so made: a state folder without a log gets no files by being looked at."""
+    read_signer(settings.log_key_file)
+    migrations.refuse_other_versions(settings.database_url)
+
+
 def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     """A node around a ledger that exists already. Raises NotFound or InvalidInput for unfit key files."""
     signer = TokenSigner.load(settings.token_key_file)
@@ -172,7 +178,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     grants = Grants(ledger.records.consent, registry)
     tokens = TokenService(issuer, signer, once, registry, clients, grants, lifetime=settings.access_token_seconds)
     introspection = Introspection(issuer, signer, once, clients, grants)
-    guard = TokenGuard(issuer, signer, once, registry, ExternalIssuers(settings.external_issuers))
+    guard = TokenGuard(issuer, signer, once, registry, _external(settings))
     events = Events(
         EventStore(settings.database_url),
         EventQueries(ledger.store, ledger.keystore),
@@ -232,16 +238,8 @@ def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
         highwater = HighWater(path, ledger.vkey)
         recorded = highwater.read()  # before the database is asked: a file never runs ahead of it
         if recorded is not None:
-            highwater.check(ledger.tree.size(), _note_at(ledger, recorded[0].size))
-
-
-def _note_at(ledger: Ledger, size: int) -> str | None:
-    with ledger.store.read() as connection:
-        try:
-            found, note = first_checkpoint_with(connection, size - 1)
-        except NotFound:
-            return None
-    return note if found == size else None
+            size, note = ledger.store.visible(recorded[0].size)
+            highwater.check(recorded, size, note)
 
 
 @contextmanager
@@ -258,6 +256,7 @@ def short_lived(settings: Settings) -> Iterator[Node]:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Node]:
     """A node that only reads: for exports and checks, also of a log that this node may not continue."""
+    _refuse_other_versions(settings)
     node = equip(settings, open_ledger(settings.node_config(settings.highwater_dir / "reader")))
     try:
         yield node
@@ -265,12 +264,18 @@ def opened(settings: Settings) -> Iterator[Node]:
         node.stop()
 
 
+def _external(settings: Settings) -> ExternalIssuers:
+    return ExternalIssuers({
+        one.issuer: Reach(frozenset(one.participants), frozenset(one.scopes)) for one in settings.external_issuers
+    })  # fmt: skip
+
+
 def initialise(settings: Settings, origin: str) -> None:
     """Make keys, tables and the first entry of a new log named `origin`.
 
     Raises Conflict when a key file or a log exists already, InvalidInput for an unfit origin.
     """
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     slot = claim_slot(settings.highwater_dir)
     try:
         signed = highwater_files(settings.highwater_dir)

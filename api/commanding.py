@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,12 +13,13 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from api.bootstrap import short_lived
 from api.logs import configure_logging
 from api.settings import Settings
 from ledger.errors import LedgerError
+from ledger.storage import sqlite
 
 REFUSED = 1
 DEFECT = 3
@@ -32,6 +34,10 @@ def settings_from(state: Path | None, **given: Any) -> Settings:
         chosen["state_dir"] = state
     try:
         return Settings(**chosen)
+    except LedgerError as error:
+        fail(error.detail)
+    except ArgumentError:
+        fail("a database's address does not read: sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME")
     except ValidationError as error:
         for problem in error.errors():
             place = ".".join(str(part) for part in problem["loc"])
@@ -56,7 +62,9 @@ def told_in_a_sentence() -> Iterator[None]:
         fail(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        fail(f"the database did not do as asked ({str(cause).splitlines()[0]}); has «consent-ledger migrate» been run?")
+        # SQLite in our own words; of PostgreSQL the first line, which tells an operator why there is no connection
+        said = sqlite.explain(cause) if isinstance(cause, sqlite3.Error) else str(cause).splitlines()[0]
+        fail(f"the database did not do as asked: {said}")
 
 
 @contextmanager

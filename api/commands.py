@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,9 @@ from api.standards.commands import gateways
 from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
-from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, export_bundle
+from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, create_private, export_bundle
+from ledger.clock import SystemClock
+from ledger.sequencer.watch import ClockWatch
 from ledger.storage.chainmap import rebuild_map
 
 app = typer.Typer(
@@ -81,8 +84,31 @@ def rebuild_map_command(state: State = None) -> None:
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence(), progress_bar("completeness map") as progress:
+        migrations.refuse_other_versions(settings.database_url)
         size = rebuild_map(settings.database_url, progress=progress)
     print(f"The completeness map covers {size} entries.")
+
+
+@app.command("trust-clock")
+def trust_clock(
+    *,
+    right: Annotated[
+        bool, typer.Option("--this-time-is-right", help="You have compared it with another clock.")
+    ] = False,
+    state: State = None,
+) -> None:
+    """Take this machine's present time for the right one, after its clock was set forward and the node pauses.
+
+    Whatever is recorded from here on carries it, and the log's time never runs back."""
+
+    settings = settings_from(state)
+    now = SystemClock().now()
+    shown = f"{datetime.fromtimestamp(now / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if not right:
+        fail(f"this machine says that it is {shown}. If another clock says so too, say it with --this-time-is-right")
+    settings.highwater_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ClockWatch(settings.highwater_dir / "clock").trust(now)
+    print(f"{shown} is taken for the right time.")
 
 
 @app.command()
@@ -146,7 +172,7 @@ def export(
 def _target(target: Path, stack: ExitStack) -> Target:
     """Where to write: a zip if the name says so, else a new folder."""
     if target.suffix == ".zip":
-        return ZipTarget(stack.enter_context(target.open("xb")))
+        return ZipTarget(stack.enter_context(create_private(target)))
     return DirectoryTarget(target)
 
 

@@ -83,7 +83,7 @@ def sequence(settings: Settings) -> None:
     when_orphaned(ended.set)
     node = build_node(settings, serves=True)
     node.start()
-    desk = Desk(node.ledger.sequencer, desk_path(settings))
+    desk = Desk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
     ended.wait()
     desk.await_leave(PATIENCE_SECONDS - 5)
     desk.close()

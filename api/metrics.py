@@ -54,7 +54,7 @@ class LedgerFigures(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families."""
         figures = self._ledger.figures
-        stopped = self._ledger.stopped_because is not None
+        stopped = self._ledger.stopped_because is not None or self._ledger.paused_because is not None
         for name, help_text, value in (
             ("up", "1 while this node writes", float(not stopped)),
             ("ready", "1 while /health/ready says so", float(self._ledger.unready_because is None)),
@@ -63,6 +63,11 @@ class LedgerFigures(Collector):
                 "clock_behind_seconds",
                 "How far this machine's clock is behind the log's time",
                 figures.clock_behind_ms / 1000,
+            ),
+            (
+                "clock_ahead_seconds",
+                "How far this machine's clock is ahead of the time; 0 within its bounds",
+                figures.clock_ahead_ms / 1000,
             ),
             ("last_batch_entries", "Entries of the last commit", figures.last_batch_entries),
             ("last_batch_seconds", "Time of the last commit", figures.last_batch_seconds),

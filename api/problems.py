@@ -42,7 +42,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     LedgerError: Problem(
         500, "internal-error", "Internal error",
         "Something happened that this program does not foresee. Whether the submission was recorded is not known.",
-        "Submit the same statement again: if it was recorded, you get its receipts. Tell the operator the `instance` of the "
+        "Submit the same statement again: if it was recorded, you are told where. Tell the operator the `instance` of the "
         "answer; the ledger's own log has the rest under it.",
     ),
     errors.InvalidInput: Problem(
@@ -88,6 +88,14 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "recorded, and the consent is as it was.",
         "Read the consent (`GET /consents/{consent_id}`). A terminal state is for ever: ask for a new consent.",
     ),
+    errors.ImpossibleLeg: Problem(
+        409, "impossible-leg", "Nothing is delivered under this decision",
+        "A release or receipt names a decision that cannot have it: the entry is no allowed access of this consent, decides "
+        "another interaction, or has such a leg already (docs/spec/reconciliation.md). Nothing was recorded.",
+        "`member` names what does not fit. `basis` is the index of the allowed access, `interaction_id` that of its request; "
+        "each party says once what it gave out, or got. Figures that turn out to be wrong are not corrected by a second leg: "
+        "the difference stays as what reconciliation found.",
+    ),
     errors.Conflict: Problem(
         409, "conflict", "The identifier is taken",
         "The identifier (of a consent, participant or key) is in use for something else. Nothing was recorded.",
@@ -114,6 +122,12 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "More submissions wait than this node lets wait. Nothing was recorded.",
         "Send the same statement again after `Retry-After` seconds, with growing distances. For many accesses, use "
         "`POST /accesses/batch`.",
+    ),
+    errors.ClockAhead: Problem(
+        503, "clock-ahead", "This node's clock is ahead",
+        "The clock of this node's machine is ahead of the time, and what is recorded by it would hold up every later "
+        "statement. Nothing was recorded. Reads are answered.",
+        "Clients: try another node, or later. Operators: docs/operating.md, «The clock».",
     ),
     errors.SequencerStopped: Problem(
         503, "sequencer-stopped", "This node does not write",

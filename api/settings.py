@@ -7,12 +7,22 @@ import os
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import make_url
 
+from api.tokens.scopes import ROLE_SCOPES
 from api.web.settings import WebSettings
 from ledger.assembly import NodeConfig
+from ledger.storage.engines import is_file
 
 INSTALLED_STATE = Path("/var/lib/consent-ledger")
 
@@ -40,6 +50,27 @@ def is_loopback(host: str) -> bool:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class TrustedIssuer(BaseModel):
+    """Another issuer whose access tokens are accepted: for whom, and for what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: BaseUrl
+    """Its address, as its tokens spell it in `iss`."""
+    participants: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,62}$")], ...] = ()
+    """Ids that its tokens may name as `client_id`; the operator's is never one of them."""
+    scopes: tuple[str, ...] = ()
+    """Scopes that its tokens can give, within those of the participant's roles."""
+
+    @field_validator("scopes")
+    @classmethod
+    def _known(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        known = frozenset[str]().union(*ROLE_SCOPES.values())
+        if unknown := sorted(set(scopes) - known):
+            raise ValueError(f"not scopes that a participant can have: {', '.join(unknown)}")
+        return scopes
 
 
 class Settings(BaseSettings):
@@ -97,6 +128,9 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of processes that answer; from two on, one more sequences for them."""
 
+    clock_lead_seconds: Annotated[int, Field(ge=1, le=86_400)] = 30
+    """How far this machine's clock may be ahead of the time that has passed, and of the database's clock, before nothing new
+    is recorded."""
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
     """Submissions that may wait in one process, before 503."""
     max_batch: Annotated[int, Field(ge=1, le=10_000)] = 512
@@ -114,8 +148,9 @@ class Settings(BaseSettings):
 
     access_token_seconds: Annotated[int, Field(ge=30, le=600)] = 300
     """Lifetime of an access token in seconds."""
-    external_issuers: tuple[BaseUrl, ...] = ()
-    """Issuers, a JSON list, whose access tokens are accepted too; their keys are found by OIDC discovery."""
+    external_issuers: tuple[TrustedIssuer, ...] = ()
+    """Issuers whose access tokens are accepted too, a JSON list of `{"issuer", "participants": […], "scopes": […]}`: for these
+    participants and scopes only, never for the operator. Their keys are found by OIDC discovery."""
     metrics_open: bool = False
     """Serve `/metrics` without a token, for a Prometheus that cannot prove a key; keep the port to your own network then."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
@@ -152,9 +187,11 @@ class Settings(BaseSettings):
         if not self.keystore_url:
             object.__setattr__(self, "keystore_url", f"sqlite:///{state / 'keys.sqlite'}")
         if not self.token_store_url:
-            sqlite = make_url(self.database_url).get_backend_name() == "sqlite"
-            url = f"sqlite:///{state / 'tokens.sqlite'}" if sqlite else self.database_url
+            url = f"sqlite:///{state / 'tokens.sqlite'}" if is_file(self.database_url) else self.database_url
             object.__setattr__(self, "token_store_url", url)
+        issuers = [one.issuer for one in self.external_issuers]
+        if len(set(issuers)) != len(issuers) or self.base_url in issuers:
+            raise ValueError("external_issuers names each other issuer once, and not this ledger itself")
         if not self.behind_tls_proxy and not is_loopback(self.host):
             raise ValueError(
                 f"refusing to listen on {self.host} without TLS: put a proxy that ends TLS in front and set "
@@ -181,4 +218,6 @@ class Settings(BaseSettings):
             max_waiting=self.max_waiting,
             max_batch=self.max_batch,
             index_interval_ms=self.index_interval_ms,
+            clock_file=self.highwater_dir / "clock",
+            clock_lead_ms=self.clock_lead_seconds * 1000,
         )

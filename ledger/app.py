@@ -94,6 +94,11 @@ class Ledger:
         return self._sequencer.stopped_because
 
     @property
+    def paused_because(self) -> str | None:
+        """Why nothing new is recorded for the moment, though this node will go on by itself; None while it records."""
+        return self.figures.paused_because
+
+    @property
     def unready_because(self) -> str | None:
         """Why a submission would probably not be recorded now: this node has stopped, its database or its key store has not
         answered lately, or its housekeeping fails. None when all of that was well a few seconds ago. Costs nothing."""

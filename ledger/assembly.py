@@ -17,11 +17,12 @@ from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import Ed25519NoteSigner, format_secret_key, parse_secret_key
 from ledger.participants import RULESETS
-from ledger.queries.tree import head_of
+from ledger.queries.tree import visible_size
 from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.remote import RemoteSequencer
-from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
+from ledger.sequencer.watch import LEAD_MS, ClockWatch
+from ledger.storage.engines import is_file, keystore_engine, make_private, reader_engine, writer_engine
 from ledger.storage.log import Head, LogStore
 from ledger.vault.cipher import KEY_SIZE
 from ledger.vault.keystore import KeyStore
@@ -46,6 +47,10 @@ class NodeConfig:
     kek_epoch: int = 1
     max_waiting: int = 4096
     max_batch: int = 512
+    clock_file: Path | None = None
+    """Where this machine's clock is anchored (ledger/sequencer/watch.py); None: in memory only."""
+    clock_lead_ms: int = LEAD_MS
+    """How far this machine's clock may be ahead of the time that has passed, and of the database's clock."""
     index_interval_ms: int = 0
     """Milliseconds within which an index-head covers every entry; 0: only when one is asked for."""
 
@@ -58,7 +63,7 @@ def make_keys(config: NodeConfig, origin: str) -> None:
 
 def write_secret(path: Path, data: bytes) -> None:
     """Write a new file that only its owner can read. Raises Conflict when it exists."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
     except FileExistsError:
@@ -67,6 +72,15 @@ def write_secret(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def close_to_others(url: str) -> bool:
+    """Let only its owner open the files of the database at `url`, before it is opened; whether it has any on this machine.
+
+    For databases that lie beside the log. Raises InvalidInput when they are open to others and belong to one of them.
+    """
+    make_private(url)
+    return is_file(url)
 
 
 def read_secret(path: Path) -> bytes:
@@ -94,8 +108,12 @@ def read_signer(path: Path) -> Ed25519NoteSigner:
 
 
 def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
-    """Build a node; `start` makes it write. Raises NotFound or InvalidInput for missing or unfit key files."""
+    """Build a node; `start` makes it write. A `clock` other than the machine's is believed as it is.
+
+    Raises NotFound or InvalidInput for missing or unfit key files.
+    """
     signer = read_signer(config.log_key_file)
+    watch = ClockWatch(config.clock_file, lead=config.clock_lead_ms) if clock is None else None
     clock = clock or SystemClock()
     keystore = KeyStore(
         keystore_engine(config.keystore_url), _read_kek(config), kek_epoch=config.kek_epoch, clock=clock
@@ -109,6 +127,7 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
         max_waiting=config.max_waiting,
         max_batch=config.max_batch,
         index_interval_ms=config.index_interval_ms,
+        watch=watch,
     )
     return Ledger(store, keystore, sequencer, signer.vkey)
 
@@ -121,7 +140,9 @@ def open_front(config: NodeConfig, desk: Path) -> Ledger:
     vkey = read_signer(config.log_key_file).vkey
     keystore = KeyStore(keystore_engine(config.keystore_url), _read_kek(config), kek_epoch=config.kek_epoch)
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
-    return Ledger(store, keystore, RemoteSequencer(desk, Follower(store), max_waiting=config.max_waiting), vkey)
+    return Ledger(
+        store, keystore, RemoteSequencer(desk, Follower(store), store.horizon, max_waiting=config.max_waiting), vkey
+    )
 
 
 def _read_kek(config: NodeConfig) -> bytes:
@@ -154,13 +175,10 @@ def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int =
 def _make_head(ledger: Ledger, signer: Ed25519NoteSigner) -> None:
     """The head of an empty log, unless a crash of an earlier `create_log` left just that. Raises Conflict."""
     with ledger.store.read() as connection:
-        try:
-            size, _ = head_of(connection)
-        except NotFound:
-            size = -1
-    if size > 0:
+        size = visible_size(connection)
+    if size:
         raise Conflict(f"this database holds a log of {size} entries already")
-    if size < 0:
+    if size is None:
         edge = Edge()
         note = sign_checkpoint(signer.vkey.name, 0, edge.root(), signer)
         ledger.store.create_head(Head(0, 0, NO_HASH, edge.to_bytes(), note))

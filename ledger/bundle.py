@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,8 +44,13 @@ class Target(Protocol):
         """Finish the bundle."""
 
 
+def create_private(path: Path) -> BinaryIO:
+    """A new file, to write, that only its owner can read: bundles hold bodies in clear. Raises FileExistsError."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+
 class DirectoryTarget:
-    """A new directory."""
+    """A new directory, its owner's only."""
 
     def __init__(self, root: Path) -> None:
         """Raises Conflict when the directory exists and is not empty."""
@@ -54,8 +60,11 @@ class DirectoryTarget:
 
     def write(self, path: str, content: bytes) -> None:
         place = self._root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
+        for folder in reversed(place.parents):
+            if folder.is_relative_to(self._root):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with create_private(place) as file:
+            file.write(content)
 
     def close(self) -> None:
         """Nothing to finish."""
@@ -69,7 +78,7 @@ class ZipTarget:
 
     def write(self, path: str, content: bytes) -> None:
         info = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
-        info.external_attr = 0o644 << 16
+        info.external_attr = 0o600 << 16
         stored = path.endswith(".gz") or (path.startswith("tile/") and not path.startswith("tile/entries/"))
         info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
         self._zip.writestr(info, content)

@@ -8,11 +8,13 @@ LedgerError
 ├── Refused           understood, and not allowed; nothing was recorded
 │   ├── NotFound            no such consent, entry or participant (or not yours: the same answer)
 │   ├── IllegalTransition   the consent's state, or the signer's role, does not allow this act
+│   │   └── ImpossibleLeg   nothing can be delivered, or delivered again, under this decision
 │   ├── Conflict            the identifier is taken by something else
 │   │   └── JtiReused       (iss, jti) was used for another payload: a security event
 │   └── NotPermitted        the participant is suspended or lacks the role
 ├── Unavailable       try again later; nothing was acknowledged
 │   ├── QueueFull           back-pressure: more is waiting than may wait
+│   ├── ClockAhead          this machine's clock is wrong; it goes on when it is right
 │   └── SequencerStopped    this node may not write; the message says why and what to do
 └── Corrupt           stored data contradicts itself, or history was rolled back
     └── Rollback            the database is older than, or differs from, what this node has signed
@@ -61,6 +63,10 @@ class IllegalTransition(Refused):
     """A consent cannot make this step from its present state, or not by this signer."""
 
 
+class ImpossibleLeg(IllegalTransition):
+    """A release or receipt that its access cannot have."""
+
+
 class Conflict(Refused):
     """An identifier is already in use for something else."""
 
@@ -79,6 +85,10 @@ class Unavailable(LedgerError):
 
 class QueueFull(Unavailable):
     """More submissions wait than the configured bound."""
+
+
+class ClockAhead(Unavailable):
+    """This machine's clock is ahead of the time: nothing new is recorded until it is right."""
 
 
 class SequencerStopped(Unavailable):

@@ -16,6 +16,9 @@ from ledger.errors import Corrupt, InvalidInput, Rollback
 from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 from ledger.notes.keys import VerifierKey
 
+READ_TRIES = 5
+"""Looks at a file that does not read, before it is called damaged."""
+
 
 class HighWater:
     """One node's high-water file."""
@@ -29,19 +32,26 @@ class HighWater:
 
     def read(self) -> tuple[Checkpoint, str] | None:
         """The recorded checkpoint and its note; None on a node that has never signed. Raises Corrupt."""
-        try:
-            written = self._path.read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            note = written.decode()
-            return open_checkpoint(note, self._vkey), note
-        except (InvalidInput, UnicodeDecodeError) as error:
-            raise Corrupt(
-                f"the high-water file {self._path} is damaged or belongs to another log ({error}). Restore it from "
-                "its backup; if there is none, compare the ledger's checkpoint with one held by a participant, then "
-                "remove the file and start again"
-            ) from None
+        for tried in range(READ_TRIES):
+            try:
+                written = self._path.read_bytes()
+            except FileNotFoundError:
+                return None
+            try:
+                note = written.decode()
+                return open_checkpoint(note, self._vkey), note
+            except (InvalidInput, UnicodeDecodeError) as error:
+                if tried < READ_TRIES - 1:  # its owner, a running process, may be writing over it at this moment
+                    continue
+                raise self._damaged(error) from None
+        raise AssertionError("the last try returns or raises")
+
+    def _damaged(self, error: Exception) -> Corrupt:
+        return Corrupt(
+            f"the high-water file {self._path} is damaged or belongs to another log ({error}). Restore it from "
+            "its backup; if there is none, compare the ledger's checkpoint with one held by a participant, then "
+            "remove the file and start again"
+        )
 
     def record(self, note: str) -> None:
         """Replace the recorded checkpoint."""
@@ -78,12 +88,12 @@ class HighWater:
             finally:
                 os.close(handle)
 
-    def check(self, size: int, note_at: str | None) -> None:
+    def check(self, recorded: tuple[Checkpoint, str] | None, size: int, note_at: str | None) -> None:
         """Refuse a database that does not continue what this node has signed.
 
-        `size` is the database's; `note_at` its checkpoint at the recorded size, if it has one. Raises Rollback, Corrupt.
+        `recorded` is what `read` gave *before* the database was asked, since its owner may write on meanwhile; `size` is the
+        database's; `note_at` its checkpoint at the recorded size, if it has one. Raises Rollback.
         """
-        recorded = self.read()
         if recorded is None:
             return
         checkpoint, _ = recorded

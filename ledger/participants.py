@@ -196,8 +196,8 @@ class Registry:
         return found
 
     def _delegate(self, changed: Registry, document: DelegationGranted) -> Registry:
-        self.participant(document.participant)
-        self.participant(document.delegate)
+        self._present(document.participant)
+        self._present(document.delegate)
         if document.participant == document.delegate or not self.has_role(document.delegate, "technology-provider"):
             raise IllegalTransition(
                 "a delegation is to another participant that is a technology-provider", member="delegate"

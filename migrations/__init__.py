@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrations.grants import grant
+from migrations.shape import refuse_newer, refuse_other_versions
 
 if TYPE_CHECKING:  # a server that only starts need not wait for Alembic to load
     from alembic.config import Config
 
-__all__ = ["alembic_config", "downgrade", "grant", "upgrade"]
+__all__ = ["alembic_config", "downgrade", "grant", "refuse_newer", "refuse_other_versions", "upgrade"]
 
 
 def alembic_config(url: str) -> Config:
@@ -24,9 +25,10 @@ def alembic_config(url: str) -> Config:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Apply all migrations up to `revision`."""
+    """Apply all migrations up to `revision`. Raises InvalidInput for a database that a newer version has been at."""
     from alembic import command
 
+    refuse_newer(url)
     command.upgrade(alembic_config(url), revision)
 
 

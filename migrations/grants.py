@@ -11,7 +11,9 @@ from typing import Final
 
 from sqlalchemy import create_engine, make_url, pool, text
 
-APPENDED: Final = ("entries", "tiles", "checkpoints", "used_challenges", "cosignatures")
+APPENDED: Final = (
+    "entries", "tiles", "checkpoints", "used_challenges", "cosignatures", "named_key_store", "access_legs",
+)  # fmt: skip
 """Read and inserted into, never changed."""
 MOVED: Final = (
     "consents",

@@ -46,7 +46,9 @@ class Device:
             "authenticator_data": b64u(authenticator), "client_data": b64u(client), "credential_id": self.credential_id,
             "nonce": b64u(nonce), "origin": origin, "rp_id": RP_ID, "signature": b64u(signature), "signed": signed,
         }  # fmt: skip
-        return encode(record).decode()
+        return json.dumps(
+            record, ensure_ascii=False, separators=(",", ":"), sort_keys=True
+        )  # also what no CL-JSON can hold
 
 
 def _tagged(tag: str, data: bytes) -> str:

@@ -171,3 +171,47 @@ def test_no_test_replaces_our_own_code_by_a_mock() -> None:
         or (isinstance(node, ast.ImportFrom) and any(alias.name == "mock" for alias in node.names))
     ]
     assert mocks == []
+
+
+# -- databases ------------------------------------------------------------------------------------------------------------
+
+OPENERS = {
+    # who may open a database by itself, and why not through ledger/storage/engines.py
+    "ledger/storage/sqlite.py": "the engine",
+    "ledger/storage/postgres.py": "the engine",
+    "migrations/env.py": "Alembic's own connection, to a database that engines.make_private has seen",
+    "migrations/grants.py": "the owner's connection to PostgreSQL",
+    "api/web/store.py": "the pages' store, whose file assembly.close_to_others has seen",
+    "api/witness/store.py": "a witness's memory: one connection of the standard library",
+    "api/personality.py": "a scratch log for comparisons",
+    "api/demo/audit.py": "the demo's copy",
+}
+
+
+def test_databases_are_opened_in_few_places_and_through_their_engine_only() -> None:
+    """A file of SQLite that is opened and closed behind its back costs the process all its locks (docs/adr/0018)."""
+    found = {
+        str(path)
+        for path, tree in _sources("ledger", "api", "migrations")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"create_engine", "sqlite3.connect", "psycopg.connect"}
+    }
+    assert found == set(OPENERS)
+
+
+def test_only_the_core_decides_what_an_engine_can_do() -> None:
+    names = {
+        f"{path}: {ast.unparse(node)}"
+        for path, tree in _sources("ledger", "api")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        and path.name not in {"sqlite.py", "postgres.py", "engines.py"}
+        and any(isinstance(each, ast.Constant) and each.value in {"sqlite", "postgresql"} for each in node.comparators)
+    }
+    assert names == {
+        # the size of what is stored is the engine's own question; the third reads an address, and opens nothing
+        "ledger/queries/overview.py: self._store.engine_name == 'postgresql'",
+        "api/web/migrating.py: engine.dialect.name == 'sqlite'",
+        "api/web/console/premises.py: url.get_backend_name() == 'sqlite'",
+    }

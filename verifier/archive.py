@@ -1,10 +1,14 @@
-"""The files of a bundle: a directory, or a zip of it read in place. Names are listed, contents are bounded."""
+"""The files of a bundle: a directory, or a zip of it read in place. Names are listed, contents are bounded.
+
+What a name leads to is a file like any other, and each name leads to one: no link, pipe or device in a directory, no name
+twice in a zip (docs/spec/bundles.md, «Containers»).
+"""
 
 from __future__ import annotations
 
-import gzip
-import io
+import errno
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,15 +18,24 @@ from typing import IO, Protocol
 
 from verifier.errors import CannotCheck, NotFound
 
+Oddity = tuple[str, str]
+"""A name and what is wrong with it: a defect of the container."""
+
+
+class Unreadable(Exception):
+    """A file's compression or checksum is broken, or it is no file: a defect, told in one sentence."""
+
 
 class Archive(Protocol):
-    """`read` is that of `source.Source`; `names` lists all files; `lines` streams the lines of a gzip file."""
+    """`read` is that of `source.Source`; `names` lists all files, each once; `oddities` what a container must not hold."""
 
     name: str
 
     def read(self, path: str, limit: int) -> bytes: ...
 
     def names(self) -> Iterator[str]: ...
+
+    def oddities(self) -> Iterator[Oddity]: ...
 
     def open(self, path: str) -> IO[bytes]: ...
 
@@ -41,19 +54,58 @@ class Folder:
 
     def open(self, path: str) -> IO[bytes]:
         try:
-            return (self.root / path).open("rb")
+            return open_regular(self.root / path)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"{path} is not in {self.name}") from None
         except OSError as error:
             raise CannotCheck(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
 
     def names(self) -> Iterator[str]:
-        for folder, _, files in os.walk(self.root):
-            for file in files:
-                yield (Path(folder) / file).relative_to(self.root).as_posix()
+        return (name for name, sentence in self._walk() if not sentence)
+
+    def oddities(self) -> Iterator[Oddity]:
+        return (found for found in self._walk() if found[1])
+
+    def _walk(self) -> Iterator[Oddity]:
+        """Every name below the folder, with what is wrong with it (empty: nothing). Links are not followed."""
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                with os.scandir(self.root / folder) as entries:
+                    for entry in entries:
+                        name = f"{folder}{entry.name}"
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(f"{name}/")
+                        else:
+                            yield name, "" if entry.is_file(follow_symlinks=False) else NOT_A_FILE
+            except OSError as error:
+                raise CannotCheck(f"{folder or self.name} cannot be listed: {error.strerror}") from None
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+NOT_A_FILE = "not a regular file: a link, a pipe or a device"
+_OPEN = os.O_RDONLY
+for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # not every system has each
+    _OPEN |= getattr(os, _flag, 0)
+_STAY = getattr(os, "O_NOFOLLOW", 0)
+
+
+def open_regular(path: Path, *, follow: bool = False) -> IO[bytes]:
+    """Open a regular file for reading. Raises Unreadable for anything else, at once: a pipe would make us wait, a device
+    has no end, and a link leads out of the folder. `follow`: a link to a regular file is as good. OSError as `open`."""
+    try:
+        handle = os.open(path, _OPEN if follow else _OPEN | _STAY)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):  # a link (two spellings), a socket
+            raise Unreadable(f"{path.name}: {NOT_A_FILE}") from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Unreadable(f"{path.name}: {NOT_A_FILE}")
+    return os.fdopen(handle, "rb")
 
 
 class Zip:
@@ -83,15 +135,30 @@ class Zip:
             raise CannotCheck(f"{path} cannot be read: {error}") from None
 
     def names(self) -> Iterator[str]:
-        return (name for name in self._zip.namelist() if not name.endswith("/"))
+        return (name for name in self._zip.NameToInfo if not name.endswith("/"))
+
+    def oddities(self) -> Iterator[Oddity]:
+        """Two members of one name are two contents: which one is read depends on the reader."""
+        seen: set[str] = set()
+        first = None
+        for member in self._zip.infolist():
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            if member.filename in seen:
+                yield member.filename, "a name occurs twice in the zip"
+            elif member.orig_filename != member.filename:
+                yield member.filename, "the name of a member is not spelled as it is read"
+            elif member.filename.endswith("/") and (member.file_size or member.compress_size):
+                yield member.filename, "a folder with content"
+            elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                yield member.filename, NOT_A_FILE
+            seen.add(member.filename)
+            first = member.header_offset if first is None else min(first, member.header_offset)
+        if first:
+            yield self.name, "bytes before the first member of the zip"
 
     def close(self) -> None:
         """Close the file."""
         self._zip.close()
-
-
-class Unreadable(Exception):
-    """A file's compression or checksum is broken: a defect of the file, told in one sentence."""
 
 
 BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError)
@@ -114,24 +181,10 @@ def _bounded(file: IO[bytes], path: str, limit: int) -> bytes:
     return data
 
 
-def gzip_lines(archive: Archive, path: str, limit: int) -> Iterator[bytes]:
-    """The lines of a gzip file, each with its newline and at most `limit` bytes. Raises Unreadable."""
-    with (
-        archive.open(path) as raw,
-        gzip.GzipFile(fileobj=raw) as unpacked,
-        io.BufferedReader(unpacked, 1 << 17) as file,
-        reading(path),
-    ):
-        while line := file.readline(limit + 1):
-            if len(line) > limit:
-                raise Unreadable(f"{path} has a line longer than {limit} bytes")
-            yield line
-
-
 def open_archive(place: Path) -> Archive:
     """The bundle at a path. Raises CannotCheck."""
     if place.is_dir():
         return Folder(place)
     if not place.is_file():
-        raise CannotCheck(f"there is no bundle at {place}")
+        raise CannotCheck(f"there is no bundle at {place}: give a directory or a zip")
     return Zip(place)

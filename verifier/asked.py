@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from verifier.archive import Unreadable, open_regular
 from verifier.errors import CannotCheck
 from verifier.findings import Findings
 from verifier.messages import word
@@ -16,6 +17,7 @@ from verifier.result import Result
 from verifier.trust import Trust, parse_trust
 
 MAX_INPUT = 4_000_000
+OWN_POLICY = "whose log this is: the policy comes out of the bundle itself, not from somebody you trust"
 
 
 def fresh(command: str) -> Result:
@@ -29,8 +31,10 @@ def read_file(path: str, result: Result, limit: int = MAX_INPUT) -> bytes:
         if path == "-":
             data = sys.stdin.buffer.read(limit + 1)
         else:
-            with Path(path).open("rb") as file:
+            with open_regular(Path(path), follow=True) as file:
                 data = file.read(limit + 1)
+    except Unreadable as error:
+        raise CannotCheck(f"{error}; standard input is read as -") from None
     except OSError as error:
         raise CannotCheck(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
     if len(data) > limit:
@@ -42,6 +46,7 @@ def read_file(path: str, result: Result, limit: int = MAX_INPUT) -> bytes:
 def trust_of(arguments: argparse.Namespace, result: Result) -> Trust:
     """The policy or trust file that was named, current now. Raises CannotCheck."""
     if arguments.policy is None:
+        # Step 1.1.
         raise CannotCheck("a policy is needed: --policy FILE names the log and witness keys that you trust")
     trust = parse_trust(read_file(arguments.policy, result))
     trust.check_current(now())
@@ -74,6 +79,21 @@ def _names(head: PolicyHead, trust: Trust, language: str) -> str:
 
 
 def conclude(result: Result, witnessed: bool) -> Result:
-    """The verdict that the findings give."""
+    """The verdict that the findings give; none, with the reason, while they leave the question open."""
     result.code = result.findings.verdict(witnessed)
+    if result.code is None:
+        result.reason = result.findings.open
     return result
+
+
+def tell_policy_inside(result: Result, policy: str | None, place: Path) -> None:
+    """A policy out of the bundle itself says only that the bundle agrees with itself (docs/spec/verdicts.md, step 1)."""
+    if policy is None or policy == "-":
+        return
+    try:
+        inside = Path(policy).resolve().is_relative_to(place.resolve())
+    except (OSError, RuntimeError):
+        return
+    if inside:
+        # Step 1.2.
+        result.findings.unchecked[OWN_POLICY] += 1

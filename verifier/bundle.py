@@ -64,8 +64,9 @@ class Audit:
     start: int = 0
 
     @property
-    def verdict(self) -> Code:
-        """One code for the whole bundle."""
+    def verdict(self) -> Code | None:
+        """One code for the whole bundle; None if no verdict can be given (`findings.open`)."""
+        # Step 3.4.
         return self.findings.verdict(self.head is not None and self.head.witnessed)
 
 
@@ -85,13 +86,15 @@ class Auditor:
         self.replay = Replay(
             self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend, self._time_of
         )
+        self.replay.breaks = self.links.breaks
 
     # --- the pass -------------------------------------------------------------------------------------------
 
     def run(self) -> Audit:
         """Read everything; all defects are in the findings. Raises CannotCheck when the question stays open."""
         calm()
-        self.top.check_names()
+        if not self.top.check_names():
+            return self._audit()
         workers = Workers(
             self.origin,
             self.options.backend,
@@ -109,6 +112,9 @@ class Auditor:
         finally:
             workers.close()
         self._finish(tree.finish())
+        return self._audit()
+
+    def _audit(self) -> Audit:
         return Audit(
             self.origin,
             self.size,
@@ -178,6 +184,7 @@ class Auditor:
 
     def _finish(self, root: bytes) -> None:
         self.findings.checked["entries"] += self.size - self.start
+        # Step 5.6.
         if self.head is not None and root != self.head.head.root:
             self.findings.add(
                 Defect(

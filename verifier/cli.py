@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from verifier import commands, jsonlines, terminal
-from verifier.errors import CannotCheck, Code, ExitStatus
+from verifier.errors import CannotCheck, ExitStatus
 from verifier.messages import LANGUAGES, default_language
 from verifier.neutral import neutral
 from verifier.result import Result
@@ -118,7 +118,7 @@ def _give_up(result: Result, reason: str) -> None:
     result.reason = reason
     result.code = None
     if result.findings.count:
-        result.code = Code(result.findings.verdict(witnessed=False))
+        result.code = result.findings.verdict(witnessed=False)
 
 
 def _where(error: Exception) -> str:

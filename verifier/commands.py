@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verifier.asked import conclude, fresh, head_facts, read_file, trust_of
+from verifier.asked import conclude, fresh, head_facts, read_file, tell_policy_inside, trust_of
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted, refuted
@@ -64,11 +64,13 @@ def _audit(
         if arguments.since is not None:
             load(auditor, Path(arguments.since))
         audit = auditor.run()
-        if arguments.keep is not None and not audit.findings.count and audit.head is not None:
+        judged = not audit.findings.count and not audit.findings.open and audit.head is not None
+        if arguments.keep is not None and judged:
             save(auditor, Path(arguments.keep))
     finally:
         auditor.close()
         archive.close()
+    tell_policy_inside(result, arguments.policy, place)
     if audit.head is not None:
         head_facts(result, audit.head, trust, language)
     result.facts += [
@@ -182,6 +184,8 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
         (word("items", language), f"{checked.present:,} / {head.items_count:,}"),
         (word("withheld", language), f"{max(checked.absent, 0):,}"),
     ]
+    if checked.left_open:
+        raise CannotCheck(checked.left_open)
     return conclude(result, checked.witnessed)
 
 

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from verifier.crypto.backend import Backend
-from verifier.encoding import Object, check_members, decode_json, get_bytes, get_integer, get_text, get_texts
+from verifier.encoding import (
+    Object,
+    check_members,
+    check_version,
+    decode_json,
+    get_bytes,
+    get_integer,
+    get_text,
+    get_texts,
+)
 from verifier.errors import Code, Defect, Place, Refuted, refuted
 from verifier.findings import Findings
 from verifier.leaf import Leaf, parse_leaf, raw_of, text_of
@@ -43,8 +52,8 @@ def check_completeness(data: bytes, trust: Trust, backend: Backend, shown: Itera
     Raises Refuted(BAD_ENCODING) if it is no completeness file at all.
     """
     members = decode_json(data, MAX_FILE)
+    check_version(members, "the completeness file")
     check_members(members, {"v", "chain", "count", "index_head", "map_proof", "leaves"}, {"last"})
-    get_integer(members, "v", 1, 1)
     chain, count = get_bytes(members, "chain", 32), get_integer(members, "count")
     if ("last" in members) != (count > 0):
         raise refuted(Code.BAD_ENCODING, "a chain with leaves has a last one", field="last", found=count)

@@ -7,7 +7,7 @@ lists, texts and numbers, so that they travel between processes cheaply and with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 
@@ -30,7 +30,7 @@ from verifier.encoding import (
     get_text,
     get_texts,
 )
-from verifier.errors import Code, Refuted, refuted
+from verifier.errors import CannotCheck, Code, Refuted, refuted, unforeseen
 from verifier.facts import ASKED, DefectRow, Facts, Found, row_of
 from verifier.forms import SKEW_SECONDS, check_item, read_content
 from verifier.leaf import raw_of, text_of
@@ -64,33 +64,47 @@ class Reader:
 
     def read(self, kind: str, chain: bytes, commitment: bytes, time: int, line: bytes) -> Found:
         """Check one line against its leaf; never raises Refuted."""
-        facts = self._quick.read(kind, chain, commitment, time, line)
+        try:
+            facts = self._quick.read(kind, chain, commitment, time, line)
+        except (ValueError, TypeError, LookupError):  # whatever is not as usual is the strict reader's
+            facts = None
         if facts is not None:
             return Found(facts, [])
-        defects: list[DefectRow] = []
-        try:
+
+        def disclosed() -> bytes:
+            # Step 7.3.
             evidence, opening = split_line(line)
             check_commitment(raw_of(commitment), opening, evidence)
-            return Found(self._facts(kind, chain, time, evidence, defects), defects)
-        except Refuted as refusal:
-            defects.append(row_of(refusal))
-            return Found(None, defects)
+            return evidence
+
+        return self._found(kind, chain, time, disclosed)
 
     def read_evidence(self, kind: str, chain: bytes, time: int, evidence: bytes) -> Found:
         """As `read`, for evidence whose commitment was checked (receipts)."""
+        return self._found(kind, chain, time, lambda: evidence)
+
+    def _found(self, kind: str, chain: bytes, time: int, evidence: Callable[[], bytes]) -> Found:
         defects: list[DefectRow] = []
         try:
-            return Found(self._facts(kind, chain, time, evidence, defects), defects)
+            return Found(self._facts(kind, chain, time, evidence(), defects), defects)
         except Refuted as refusal:
             defects.append(row_of(refusal))
-            return Found(None, defects)
+        except (CannotCheck, MemoryError):
+            raise
+        # Step 7.16.
+        except Exception as error:  # noqa: BLE001 - one guard per entry: no input ends an audit
+            self._batch = None
+            defects.append(row_of(unforeseen(error)))
+        return Found(None, defects)
 
     def _facts(self, kind: str, chain: bytes, time: int, evidence: bytes, defects: list[DefectRow]) -> Facts:
+        # Step 7.4.
         members = read_canonical(evidence, MAX_EVIDENCE)
         check_members(members, ("act", "statements", "v"), ("assertion", "item", "outcome"))
         get_integer(members, "v", 1, 1)
         act = get_text(members, "act", 64)
         outcome = get_object(members, "outcome") if "outcome" in members else None
+        item = get_object(members, "item") if "item" in members else None
         _check_outcome(act, outcome)
         statements = get_texts(members, "statements", 0, 1)
         if act == "consent.expire":
@@ -100,8 +114,8 @@ class Reader:
         if not statements:
             raise _bad("the evidence holds no statement", "statements", 1, 0)
         payload, kid = self._statement(statements[0], defects)
-        item = members.get("item")
         signed_act = payload["act"]
+        # Step 7.12.
         if signed_act != ("access.batch" if item is not None else act) or (act == "access.batch"):
             raise refuted(
                 Code.CONSENT_INVALID,
@@ -112,8 +126,10 @@ class Reader:
             )
         position, content = -1, payload
         if item is not None:
-            position, content = _read_item(get_object(members, "item"), payload)
+            # Step 7.13.
+            position, content = _read_item(item, payload)
         iat = get_integer(payload, "iat")
+        # Step 7.14.
         if abs(iat * 1000 - time) > SKEW_SECONDS * 1000:
             defects.append(
                 (
@@ -125,6 +141,7 @@ class Reader:
                 )
             )
         iss, behalf = str(payload["iss"]), str(payload.get("on_behalf_of", ""))
+        # Step 7.15.
         _check_chain(kind, chain, act, behalf or iss, content)
         if act == "access.request":
             asserted = {"asserted": content["asserted"]} if "asserted" in content else {}
@@ -151,8 +168,10 @@ class Reader:
         if self._batch is not None and self._batch[0] == jws:  # the other items of a batch have the same statement
             defects += self._batch[3]
             return self._batch[2], self._batch[1].kid
+        # Steps 7.5, 7.6.
         envelope = self._envelope(jws)
         mine: list[DefectRow] = []
+        # Step 7.7.
         if self.signatures:
             try:
                 key = self.keys.get(envelope.kid)
@@ -168,11 +187,13 @@ class Reader:
             except Refuted as refusal:
                 mine.append(row_of(refusal))
         defects += mine
+        # Step 7.8.
         payload = read_canonical(envelope.payload, MAX_STATEMENT)
         get_integer(payload, "v", 1, 1)
         get_bytes(payload, "jti", 16)
         get_text(payload, "iss", 63, PARTICIPANT)
         content = read_content(get_text(payload, "act", 64), payload)
+        # Step 7.11.
         if payload["aud"] != self.origin:
             raise refuted(
                 Code.BAD_SIGNATURE,

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection
 from typing import NoReturn, TypeAlias
 
-from verifier.errors import Code, refuted
+from verifier.errors import CannotCheck, Code, refuted
 
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 Object: TypeAlias = dict[str, Json]
@@ -140,6 +140,14 @@ def get_text(value: Object, name: str, limit: int, pattern: re.Pattern[str] | No
             expected=pattern.pattern if pattern else f"1 to {limit} characters",
         )
     return text
+
+
+def check_version(value: Object, what: str, known: int = 1) -> None:
+    """`v` of a format, to be asked before anything else in it. Raises CannotCheck for a version that this verifier does not
+    know, Refuted(BAD_ENCODING) if it is no number at all."""
+    number = get_integer(value, "v", 1)
+    if number != known:
+        raise CannotCheck(f"{what} is of version {number}: this verifier knows version {known}")
 
 
 def get_integer(value: Object, name: str, low: int = 0, high: int = MAX_INTEGER) -> int:

@@ -32,6 +32,7 @@ class Code(StrEnum):
     TIME_INVALID = "TIME_INVALID"
     BODY_MISSING = "BODY_MISSING"
     POLICY_REJECTED = "POLICY_REJECTED"
+    DISPUTED = "DISPUTED"
 
 
 class ExitStatus(IntEnum):
@@ -88,6 +89,10 @@ class Refuted(Exception):
         self.defect = defect
 
 
+class OtherVersion(Refuted):
+    """An object of a version that this verifier does not know, among others that it does know."""
+
+
 class CannotCheck(Exception):
     """The question could not be answered, for the reason given in one sentence."""
 
@@ -113,6 +118,13 @@ def refuted(
 ) -> Refuted:
     """The exception for one defect, to be raised by the caller. `expected` and `found` are made safe to print."""
     return Refuted(Defect(code, sentence, Place(index, file, line, field), printable(expected), printable(found)))
+
+
+def unforeseen(error: Exception) -> Refuted:
+    """An entry in a form that nobody foresaw is badly encoded; it must not take the audit of all others with it."""
+    return refuted(
+        Code.BAD_ENCODING, "the entry has a form that cannot be read", found=f"{type(error).__name__}: {error}"
+    )
 
 
 @contextmanager

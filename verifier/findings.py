@@ -17,12 +17,17 @@ class Findings:
     """Collects; the first MAX_KEPT defects are kept whole, all are counted.
 
     `first_bad` is the lowest index that a defect names. `checked` counts what was verified by kind of check,
-    `unchecked` what could not be, with the reason in the key. `notices` are no grounds to doubt the log."""
+    `unchecked` what could not be, with the reason in the key. `notices` are no grounds to doubt the log. `disputes` are
+    findings about participants: what one says differently from another, or does not say. They are no grounds either: the
+    log records truly what each said. `open` says why no verdict can be given, if none can."""
 
     defects: list[Defect] = field(default_factory=list)
     notices: list[Defect] = field(default_factory=list)
+    disputes: list[Defect] = field(default_factory=list)
+    open: str = ""
     by_code: Counter[str] = field(default_factory=Counter)
     notices_by_code: Counter[str] = field(default_factory=Counter)
+    disputed: int = 0
     first_bad: int | None = None
     checked: Counter[str] = field(default_factory=Counter)
     unchecked: Counter[str] = field(default_factory=Counter)
@@ -63,15 +68,29 @@ class Findings:
         if len(self.notices) < MAX_KEPT:
             self.notices.append(defect)
 
+    def dispute(self, dispute: Defect) -> None:
+        """A finding about participants."""
+        self.disputed += 1
+        if len(self.disputes) < MAX_KEPT:
+            self.disputes.append(dispute)
+
     @property
     def count(self) -> int:
         """How many defects in all."""
         return self.by_code.total()
 
-    def verdict(self, witnessed: bool) -> Code:
-        """The code that comes first: that of the first defect, else VALID or VALID_UNWITNESSED."""
+    @property
+    def not_checked(self) -> int:
+        """How many things were not checked, of all kinds together."""
+        return self.unchecked.total()
+
+    def verdict(self, witnessed: bool) -> Code | None:
+        """The headline: the code of the defect with the lowest index; None while the question stays open; else VALID or
+        VALID_UNWITNESSED. Source: docs/spec/verdicts.md, «The headline»."""
         if self.count:
             return Code(min(self.defects, key=_rank).code)
+        if self.open:
+            return None
         return Code.VALID if witnessed else Code.VALID_UNWITNESSED
 
 
@@ -80,6 +99,12 @@ class Reporter:
 
     def __init__(self, findings: Findings) -> None:
         self.findings, self.index = findings, 0
+
+    def at(self, index: int) -> Reporter:
+        """A reporter of another entry."""
+        other = Reporter(self.findings)
+        other.index = index
+        return other
 
     def bad(self, code: Code, sentence: str, field: str, expected: object, found: object) -> None:
         """One defect of this entry."""

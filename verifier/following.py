@@ -8,7 +8,7 @@ from pathlib import Path
 
 from verifier.asked import conclude, head_facts, now, read_file, trust_of
 from verifier.crypto.backend import Backend, select
-from verifier.errors import CannotCheck, Code, Refuted
+from verifier.errors import CannotCheck, Refuted
 from verifier.messages import CODES, advice, code_sentence, reason_sentence, word
 from verifier.reasons import ASSERTED, FINDINGS, REASONS
 from verifier.result import Result
@@ -82,12 +82,13 @@ def evidence(arguments: argparse.Namespace, result: Result) -> Result:
 def explain(arguments: argparse.Namespace, result: Result) -> Result:
     """Explain a verdict code, a reason for a denial, or a finding of a reconciliation."""
     language, code = arguments.lang, arguments.code.upper()
-    result.code = Code.VALID
+    result.explains = True
     if code in CODES:
         result.lines = [f"{code}: {code_sentence(code, language)}", advice(code, language)]
         return result
     known = next((name for name in (code, arguments.code.lower()) if reason_sentence(name, language)), None)
     if known is None:
+        result.explains = False
         raise CannotCheck(f"no such code; the codes are {', '.join([*CODES, *REASONS, *FINDINGS])}")
     result.lines = [f"{known}: {reason_sentence(known, language)}"]
     if known in ASSERTED:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from verifier.acts import ANYWHERE, BY, COMMON, MEMBERS, OPTIONAL
 from verifier.commitment import terms_hash
+from verifier.crypto.keys import parse_cose_key
 from verifier.encoding import (
     Json,
     Object,
@@ -168,7 +169,7 @@ def _check_supersede(payload: Object) -> None:
 
 def _check_ending(payload: Object) -> None:
     get_text(payload, "reason", 64, CODE)
-    if payload["by"] not in BY:
+    if get_text(payload, "by", 16) not in BY:
         raise refuted(
             Code.BAD_ENCODING,
             "in an unknown name",
@@ -197,9 +198,20 @@ def _check_subject_consent(payload: Object) -> None:
 def _check_enrol(payload: Object) -> None:
     get_text(payload, "subject", 64, REFERENCE)
     get_bytes(payload, "credential_id", 16, 1023)
-    get_bytes(payload, "public_key", 1, 1024)
+    # Step 7.10.
+    _check_cose_key(get_bytes(payload, "public_key", 1, 1024))
     get_text(payload, "rp_id", 253)
     _check_sca(payload)
+
+
+def _check_cose_key(key: bytes) -> None:
+    """In its one spelling, and a key that can be used: else the enrolment says nothing that could ever be checked."""
+    try:
+        parse_cose_key(key)
+    except Refuted as refusal:
+        raise refuted(
+            Code.BAD_ENCODING, refusal.defect.sentence, field="public_key", expected="a COSE key", found=key
+        ) from None
 
 
 def _check_unenrol(payload: Object) -> None:
@@ -213,6 +225,7 @@ def _check_sca(payload: Object) -> None:
     check_members(sca, {"acr", "amr", "at"})
     get_text(sca, "acr", 64, CODE)
     check_codes(get_texts(sca, "amr", 0, 64), "amr")
+    # Step 7.9.
     if get_integer(sca, "at") > get_integer(payload, "iat") + SKEW_SECONDS:
         raise _late(sca, payload)
 

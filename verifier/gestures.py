@@ -17,6 +17,8 @@ from verifier.errors import Code, Refuted, refuted
 from verifier.passkey import Assertion, parse_assertion, verify_assertion
 from verifier.trust import Trust
 
+NOT_ENROLLED = "the passkey is not enrolled by this holder at a lower index"
+
 
 class Enrolment(NamedTuple):
     """A credential in force: the subject chain (base64url) it was enrolled in, the holder, key and rpId."""
@@ -72,7 +74,7 @@ class Gestures:
             )
         if known is None or known.holder != holder:
             raise _bad(
-                "the passkey is not enrolled by this holder at a lower index",
+                NOT_ENROLLED,
                 "an enrolled credential",
                 credential,
                 "assertion.credential_id",

@@ -13,7 +13,7 @@ VERSION = 1
 
 
 def lines(result: Result) -> Iterator[str]:
-    """`start`, `input`, `fact`, `participant`, `checked`, `unchecked`, `count`, `text`, `notice`, `defect`;
+    """`start`, `input`, `fact`, `participant`, `checked`, `unchecked`, `count`, `text`, `finding`, `notice`, `defect`;
     `verdict` at the end."""
     yield _line("start", command=result.command, v=VERSION)
     for path, digest in result.inputs:
@@ -41,6 +41,8 @@ def lines(result: Result) -> Iterator[str]:
             yield _line("count", of=group, what=what, count=count)
     for text in result.lines:
         yield _line("text", text=text)
+    for defect in found.disputes:
+        yield _line("finding", **_defect(defect))
     for defect in found.notices:
         yield _line("notice", **_defect(defect))
     for defect in found.defects:
@@ -51,8 +53,10 @@ def lines(result: Result) -> Iterator[str]:
         status=int(result.status),
         defects=found.count,
         notices=found.notices_by_code.total(),
+        findings=found.disputed,
+        unchecked=found.not_checked,
         first_bad=found.first_bad,
-        reason=result.reason or None,
+        reason=result.reason or found.open or None,
     )
 
 

@@ -41,6 +41,7 @@ class Judge:
             self.findings.unchecked[UNKNOWN_STATE] += 1
             return
         try:
+            # Step 8.10.
             consent = transition(self.registry, chain.consent, facts, leaf.time, self.tell.index, self._find)
         except StateUnknown:
             self.findings.unchecked[UNKNOWN_STATE] += 1
@@ -71,7 +72,7 @@ class Judge:
                 for reason in told if isinstance(told, list) else ():
                     self.findings.reasons[str(reason)] += 1
         else:
-            self.legs.put(self.tell.index, ACCESS, self.tell.index, leaf.chain, facts.content, leaf.time)
+            self.legs.put(self.tell.index, ACCESS, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party)
         if not chain.known:
             self.findings.unchecked[UNKNOWN_STATE] += 1
             return
@@ -79,6 +80,7 @@ class Judge:
         asker = Asker(facts.iss, facts.party, facts.relayed)
         stated = facts.content.get("asserted")
         asserted = asserted_of(self.registry.ruleset, outcome.get("asserted"), stated)
+        # Step 8.11.
         expected = decide(self.registry, chain.consent, asker, item, leaf.time, asserted)
         self._compare(outcome, expected, "the rules give another decision")
         if asserted and "asserted" in expected:
@@ -97,6 +99,7 @@ class Judge:
         release = facts.act == "access.release"
         if chain.consent is not None:
             party = chain.consent.terms.holder if release else chain.consent.terms.recipient
+            # Step 8.12.
             if facts.party != party:
                 self.tell.bad(
                     Code.CONSENT_INVALID,
@@ -105,10 +108,12 @@ class Judge:
                     party,
                     facts.party,
                 )
+        elif not chain.known:
+            self.findings.unchecked[UNKNOWN_STATE] += 1
         basis = facts.content["basis"]
         if isinstance(basis, int):
             kind = RELEASE if release else RECEIVE
-            self.legs.put(basis, kind, self.tell.index, leaf.chain, facts.content, leaf.time)
+            self.legs.put(basis, kind, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party)
 
     def _find(self, consent_id: str) -> Consent | None:
         chain = self.shelf.get(text_of(chain_of(consent_id)))

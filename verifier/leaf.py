@@ -23,7 +23,7 @@ from verifier.encoding import (
     get_object,
     get_text,
 )
-from verifier.errors import Code, refuted
+from verifier.errors import Code, OtherVersion, refuted
 
 ZERO = b"A" * 43
 """32 zero bytes."""
@@ -157,6 +157,10 @@ def parse_leaf(entry: bytes) -> Leaf:
 def parse_strictly(entry: bytes) -> Leaf:
     """As `parse_leaf`, by the general reader of CL-JSON."""
     members = decode_canonical(entry, MAX_LEAF)
+    version = get_integer(members, "v")
+    if version != 1:
+        sentence = "a leaf of a version that this verifier does not know"
+        raise OtherVersion(refuted(Code.BAD_ENCODING, sentence, field="v", expected=1, found=version).defect)
     kind = get_text(members, "kind", 16)
     if kind not in KINDS:
         raise refuted(
@@ -167,7 +171,6 @@ def parse_strictly(entry: bytes) -> Leaf:
             expected=", ".join(KINDS),
         )
     check_members(members, KINDS[kind])
-    get_integer(members, "v", 1, 1)
     index, time = get_integer(members, "index"), get_integer(members, "time")
     prev = _hash(members, "prev")
     if kind == "index-head":

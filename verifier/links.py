@@ -29,9 +29,15 @@ class Links:
         self._suspected = (-1, 0)  # the last leaf whose index is not its place: where it stood, and by how much
         self._second_names: dict[bytes, bytes] = {}  # hash of damaged bytes -> hash the tile names
         self._unreadable: dict[bytes, int] = {}
+        self.breaks: set[int] = set()
+        """Entries before which their chain has one that could not be read: its state is unknown from here on. Told to the
+        replay by index, for this walk runs ahead of it."""
         self.map = Map()
         self._touched: dict[bytes, tuple[int, bytes]] = {}
-        self._map_fits = True
+        # What the map cannot be held against: unreadable entries whose chain nobody has named yet, chains whose last
+        # leaf has two hashes.
+        self._unplaced: set[int] = set()
+        self._doubtful: set[bytes] = set()
 
     def add(self, position: int, entry: bytes, in_tile: bytes | None) -> tuple[Leaf | None, bytes]:
         """Check the entry at `position`; `in_tile` is the (raw) hash that its tile names, if there is one.
@@ -39,11 +45,13 @@ class Links:
         raw = sha256(b"\0" + entry).digest()
         text = text_of(raw)
         names: tuple[bytes, ...] = (text,)
+        # Step 5.3.
         if in_tile is not None and in_tile != raw:
             names = (text, text_of(in_tile))
             self._second_names[text] = names[1]
             self._bad(position, Code.BAD_PROOF, "the entry is not the one of the tree", "", names[1], text)
         try:
+            # Step 5.4.
             leaf = parse_leaf(entry)
         except Refuted as refusal:
             self.findings.refuse(refusal, index=position)
@@ -65,6 +73,10 @@ class Links:
             self._check_map(position, leaf)
         else:
             self._take(leaf, chain, text, raw)
+            if len(names) == 2:
+                self._doubtful.add(leaf.chain)
+            else:
+                self._doubtful.discard(leaf.chain)
         self.findings.kinds[leaf.kind] += 1
         self.findings.days[leaf.time // DAY_MS] += 1
         return leaf, raw
@@ -95,6 +107,7 @@ class Links:
                     self.findings.add(defect)
                 self._take(leaf, chain, text, raw)
             touched[name] = (seq, raw)
+        self._doubtful.difference_update(leaves.chains)
         self.previous, self.time = (leaves.texts[-1],), times[-1]
         self.findings.kinds.update(leaves.kinds)
         self.findings.days.update([time // DAY_MS for time in times])
@@ -103,6 +116,7 @@ class Links:
     def _lose(self, position: int, names: tuple[bytes, ...]) -> None:
         """An entry that is not there or cannot be read: what names it is believed to link to it."""
         self.lost += 1
+        self._unplaced.add(position)
         self._unreadable.update(dict.fromkeys(names, position))
         self.previous = names
 
@@ -122,6 +136,7 @@ class Links:
         return [*self._check_order(position, leaf), *self._check_chain(position, leaf, chain)]
 
     def _check_order(self, position: int, leaf: Leaf) -> Iterator[Defect]:
+        # Step 6.1.
         shift = leaf.number - position
         if shift not in (0, self._shift):
             if (position - 1, shift) == self._suspected:  # the whole rest of the log is shifted: said once
@@ -136,6 +151,7 @@ class Links:
                     leaf.number,
                 )
             self._suspected = position, shift
+        # Step 6.2.
         if self.previous and leaf.prev not in self.previous:
             yield _defect(
                 position,
@@ -145,6 +161,7 @@ class Links:
                 self.previous[0],
                 leaf.prev,
             )
+        # Step 6.3.
         if leaf.time < self.time:
             yield _defect(
                 position, Code.TIME_INVALID, "the time runs backwards", "time", f"at least {self.time}", leaf.time
@@ -153,13 +170,14 @@ class Links:
     def _check_chain(self, position: int, leaf: Leaf, chain: Chain | None) -> Iterator[Defect]:
         if leaf.kind == "index-head":
             return
+        # Step 6.4.
         seq, head = (0, ZERO) if chain is None else (chain.seq + 1, chain.head)
         if leaf.seq == seq and leaf.prev_in_chain in (head, self._second_names.get(head)):
             return
         if leaf.prev_in_chain in self._unreadable:
-            # The link leads to a leaf that could not be read: reported there, and its act is unknown.
-            if chain is not None:
-                chain.known = False
+            # The link leads to a leaf that could not be read: reported there, and its act is unknown. Now its chain is known.
+            self.breaks.add(position)
+            self._unplaced.discard(self._unreadable[leaf.prev_in_chain])
         elif leaf.seq != seq:
             yield _defect(position, Code.BAD_CHAIN, "the chain has a gap or a repetition", "seq", seq, leaf.seq)
         else:
@@ -181,6 +199,7 @@ class Links:
         self._touched[leaf.chain] = (leaf.seq, raw)
 
     def _check_map(self, position: int, leaf: Leaf) -> None:
+        # Step 6.5.
         if leaf.map_size != leaf.number:
             self._bad(
                 position,
@@ -193,14 +212,13 @@ class Links:
         for key, (seq, raw) in self._touched.items():
             self.map.put(raw_of(key), (seq + 1).to_bytes(8) + raw)
         self._touched.clear()
+        # Step 6.6. Each map root is held against the leaves themselves: one that is wrong says nothing of the next.
         root = text_of(self.map.root())
         if root == leaf.map_root:
-            self._map_fits = True
             self.findings.checked["completeness maps"] += 1
-        elif self.lost or self._second_names:
+        elif self._unplaced or self._doubtful:
             self.findings.unchecked["index-heads after a damaged entry"] += 1
-        elif self._map_fits:  # said once, until a map fits again
-            self._map_fits = False
+        else:
             self._bad(
                 position,
                 Code.BAD_PROOF,
@@ -209,8 +227,6 @@ class Links:
                 root,
                 leaf.map_root,
             )
-        else:
-            self.findings.unchecked["index-heads after one whose map does not fit"] += 1
 
     def restore_map(self, chains: Iterable[tuple[bytes, Chain]]) -> None:
         """Build the map from the chains of an earlier run."""

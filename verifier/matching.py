@@ -29,7 +29,7 @@ class Matching:
         self.legs, self._missing = Legs(), Spool(_MISSING.size)
         self.missing: Counter[str] = Counter()
         self.lost = 0
-        """Entries or bodies that could not be read: what rests on them cannot be judged."""
+        """Leaves that could not be read: whose they are nobody knows."""
 
     @property
     def spools(self) -> dict[str, Spool]:
@@ -38,6 +38,7 @@ class Matching:
             "identities": self._identities,
             "challenges": self._challenges,
             "legs": self.legs.spool,
+            "gaps": self.legs.gaps,
             "missing": self._missing,
         }
 
@@ -52,26 +53,30 @@ class Matching:
     def put_missing(self, chain: bytes, index: int, kind: str) -> None:
         """A leaf without an evidence line."""
         raw = raw_of(chain)
-        if kind == "consent":
-            self.legs.miss(index)
+        self.put_refused(chain, index, kind)
         self.missing[kind] += 1
         self._missing.put(raw[0], _MISSING.pack(raw, index))
 
+    def put_refused(self, chain: bytes, index: int, kind: str) -> None:
+        """A leaf whose evidence cannot be read."""
+        if kind == "consent":
+            self.legs.miss(chain, index)
+
     def lose(self, index: int) -> None:
-        """An entry, or its evidence, that could not be read."""
+        """A leaf that could not be read."""
         self.lost += 1
-        self.legs.miss(index)
+        self.legs.lose(index)
 
     def finish(self, findings: Findings, erased: Mapping[str, int], full: bool, time: int) -> None:
         """Report; `erased` are the chains of erasure documents, `time` the log's last."""
         self._finish_identities(findings)
         self._finish_challenges(findings)
-        self.legs.finish(findings, time, self.missing["consent"] + self.lost > 0)
+        self.legs.finish(findings, time)
         self._finish_missing(findings, erased, full)
 
     def close(self) -> None:
         """Give the temporary files back."""
-        for spool in self.spools.values():
+        for spool in (self._identities, self._challenges, self._missing):
             spool.close()
         self.legs.close()
 
@@ -81,6 +86,7 @@ class Matching:
             positions: set[tuple[bytes, int]] = set()
             for record in records:
                 key, payload, position, index = _IDENTITY.unpack(record)
+                # Step 9.1.
                 known = first.setdefault(key, (payload, index))
                 if known[0] != payload or (position < 0 and known[1] != index) or (key, position) in positions:
                     findings.add(
@@ -100,6 +106,7 @@ class Matching:
             first: dict[bytes, int] = {}
             for record in records:
                 challenge, index = _CHALLENGE.unpack(record)
+                # Step 9.2.
                 known = first.setdefault(challenge, index)
                 if known != index:
                     findings.add(
@@ -116,6 +123,7 @@ class Matching:
         for records in self._missing.buckets():
             for record in records:
                 raw, index = _MISSING.unpack(record)
+                # Step 9.9.
                 if text_of(raw).decode() in erased:
                     findings.unchecked["evidence erased, as an erasure document says"] += 1
                 elif full:

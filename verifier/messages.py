@@ -6,7 +6,7 @@ import locale
 import os
 
 from verifier.chinese import COUNTED, SENTENCES
-from verifier.errors import ExitStatus, Place
+from verifier.errors import Place
 from verifier.reasons import FINDINGS, REASONS
 
 LANGUAGES = ("en", "zh")
@@ -42,8 +42,12 @@ CODES: dict[str, tuple[str, str]] = {
     "ROLLBACK": ("The log is smaller than it was before.", "日志比以前变小了。"),
     "INCOMPLETE": ("What is shown does not cover all that is claimed.", "所示内容没有涵盖其声称的全部范围。"),
     "UNMATCHED": (
-        "An access lacks one of its legs, or the figures of holder and recipient differ.",
-        "某次访问缺少一方的记录,或双方的数字不一致。",
+        "The ledger recorded a release or receipt that belongs to no allowed access, or one twice; or its own report is wrong.",
+        "账本记录了不属于任何获准访问的提供或接收,或同一方重复记录;或账本自己的对账报告有误。",
+    ),
+    "DISPUTED": (
+        "Two participants say different things of one access, or one says nothing. The log records truly what each said.",
+        "双方对同一次访问的说法不一致,或其中一方没有记录。日志如实记录了各方的说法。",
     ),
     "CONSENT_INVALID": (
         "The ledger recorded a step or decision that the rules do not give.",
@@ -72,6 +76,14 @@ ADVICE: dict[str, tuple[str, str]] = {
         "Keep your state file; ask the operator for the newer checkpoint.",
         "请保存您的状态文件,并向运营方索取更新的检查点。",
     ),
+    "UNMATCHED": (
+        "Ask the operator why it was accepted. Which participant signed it says the entry; nothing else rests on it.",
+        "请向运营方询问为何接受该记录。由哪一方签署见该条目;其他内容不以其为依据。",
+    ),
+    "DISPUTED": (
+        "This is between the participants named: ask both for their records. It is no ground to doubt the log or anybody else.",
+        "这是所列参与方之间的事:请向双方索取各自的记录。这不构成怀疑日志或其他任何一方的理由。",
+    ),
     "": (
         "Do not rely on the entries named. Keep the input as it is and ask the operator for a fresh copy.",
         "请勿依赖所列条目。原样保存输入文件,并向运营方索取新的副本。",
@@ -82,6 +94,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "VERIFIED": ("VERIFIED", "已验证"),
     "REFUTED": ("REFUTED", "已否定"),
     "COULD NOT CHECK": ("COULD NOT CHECK", "无法检查"),
+    "IN PART": ("VALID, NOT ALL CHECKED", "有效,但未全部检查"),
+    "EXPLAINED": ("EXPLANATION", "说明"),
+    "shown valid": (
+        "Everything that could be checked holds. Not everything could be checked.",
+        "能够检查的内容均成立,但并非全部内容都能检查。",
+    ),
+    "shown unwitnessed": (
+        "Everything that could be checked holds. Not everything could be, and fewer witnesses have cosigned than you ask for.",
+        "能够检查的内容均成立,但并非全部内容都能检查,且联署的见证人少于您的策略所要求的数量。",
+    ),
+    "left": ("Not checked: {}; what and why is listed below.", "未检查:{} 项;内容与原因见下文。"),
+    "differ": (
+        "Findings about participants: {}. They say nothing against the log.",
+        "涉及参与方的发现:{} 项,不影响对日志的结论。",
+    ),
+    "disputes": ("Findings about participants", "涉及参与方的发现"),
     "UNWITNESSED": ("VALID, BUT UNWITNESSED", "有效,但见证不足"),
     "log": ("Log", "日志"),
     "entries": ("Entries", "条目"),
@@ -166,11 +194,6 @@ def default_language() -> str:
 def word(name: str, language: str) -> str:
     """A label."""
     return WORDS[name][LANGUAGES.index(language)]
-
-
-def verdict(status: ExitStatus, language: str) -> str:
-    """A verdict's name."""
-    return word(status.name.replace("_", " "), language)
 
 
 def code_sentence(code: str, language: str) -> str:

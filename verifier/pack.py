@@ -22,6 +22,7 @@ from verifier.encoding import (
     Json,
     Object,
     check_members,
+    check_version,
     decode_canonical,
     decode_decimal,
     get_bytes,
@@ -85,6 +86,8 @@ class CheckedPack:
     log_head: PolicyHead | None = None
     present: int = 0
     witnessed: bool = True
+    left_open: str = ""
+    """Why something in it could not be checked: the first reason, in one sentence."""
 
     @property
     def absent(self) -> int:
@@ -98,12 +101,12 @@ class CheckedPack:
 def parse_head(data: bytes) -> PackHead:
     """Read `pack.json`. Raises Refuted(BAD_ENCODING), and CannotCheck for a format that is not known."""
     members = decode_canonical(data, MAX_HEAD)
+    check_version(members, "the pack")
     if get_text(members, "format", 64) != FORMAT:
         raise CannotCheck("a pack of a format that this verifier does not know")
     check_members(
         members, {"commitment", "created", "format", "items_count", "origin", "pack_id", "scope", "size", "v"}
     )
-    get_integer(members, "v", 1, 1)
     return PackHead(
         get_bytes(members, "commitment", 32),
         get_integer(members, "created"),
@@ -261,21 +264,22 @@ class _Check:
                 self._check_item(path)
             except Refuted as refusal:
                 self.findings.refuse(refusal, file=path)
+            except CannotCheck as error:
+                self.checked.left_open = self.checked.left_open or f"{path}: {error.sentence}"
         if self.checked.absent > 0:
             self.findings.unchecked["items withheld from this copy of the pack"] += self.checked.absent
         return self.checked
 
     def _files(self) -> list[str]:
-        """The items' files in the order of their positions. A name twice in a zip is two contents under one name."""
-        items, seen = [], set()
+        """The items' files in the order of their positions."""
+        items = []
+        for name, sentence in self.archive.oddities():
+            self._file(name, sentence)
         for name in self.archive.names():
-            if name in seen:
-                self._file(name, "a name occurs twice in the zip")
-            elif _ITEM_FILE.fullmatch(name):
+            if _ITEM_FILE.fullmatch(name):
                 items.append(name)
             elif name not in (HEAD, ISSUED):
                 self._file(name, "a file that does not belong to a pack")
-            seen.add(name)
         return sorted(items, key=lambda name: (len(name), name))
 
     def _file(self, name: str, sentence: str) -> None:

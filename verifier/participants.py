@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from verifier.acts import MEMBERS as ACTS
 from verifier.catalogue import CATALOGUES
 from verifier.crypto.keys import PublicKey, parse_jwk
 from verifier.encoding import Object, check_members, get_bytes, get_integer, get_object, get_text, get_texts
@@ -45,7 +46,6 @@ MEMBERS: dict[str, frozenset[str]] = {
 SINCE_2 = frozenset(
     {"participant.removed", "delegation.granted", "delegation.ended", "purpose.defined", "reconciliation.reported"}
 )
-ACT = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*", re.ASCII)
 MAX_DAYS, MAX_FREQUENCY = 36_500, 10_000
 
 
@@ -124,30 +124,34 @@ class Registry:
         return act in self.delegations.get((participant, delegate), ())
 
     def fold(self, document: Object, index: int) -> None:
-        """Apply one operator document. Raises Refuted: BAD_ENCODING for its form, CONSENT_INVALID for a step that
-        the rules do not give, BAD_SIGNATURE for a key that must not be registered. A refused document changes
-        nothing, but that a report's range is taken over."""
+        """Apply one operator document. Raises Refuted: BAD_ENCODING for its form, BAD_SIGNATURE for a key that must not be
+        registered: such a document says nothing. CONSENT_INVALID for a step that the rules do not give: what it claims
+        is taken over all the same, so that it is told once (docs/spec/verdicts.md, «After a defect»)."""
         kind = get_text(document, "type", 64)
         members = MEMBERS.get(kind)
         if members is None:
             raise refuted(Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind)
+        # Step 8.2.
         check_members(document, members | {"type", "v"})
         get_integer(document, "v", 1, 1)
+        # Step 8.1.
         if (index == 0) != (kind == "ledger.opened"):
             raise _bad("the log opens with ledger.opened, and only there", "ledger.opened at index 0", kind)
-        if kind in SINCE_2 and self.ruleset < 2:
-            raise _bad("the document exists from ruleset 2 on", "ruleset 2", f"{kind} under ruleset {self.ruleset}")
+        # Step 8.3.
+        later = kind in SINCE_2 and self.ruleset < 2
+        ruleset = self.ruleset
         getattr(self, "_" + kind.replace(".", "_"))(document, index)
+        if later:
+            raise _bad("the document exists from ruleset 2 on", "ruleset 2", f"{kind} under ruleset {ruleset}")
         self.history.append((index, document))
 
     def _ledger_opened(self, document: Object, _: int) -> None:
         self.origin, self.ruleset = get_text(document, "origin", 255), get_integer(document, "ruleset", 1)
 
     def _ruleset_activated(self, document: Object, _: int) -> None:
-        ruleset = get_integer(document, "ruleset", 1)
-        if ruleset <= self.ruleset:
-            raise _bad("the ruleset never falls", f"above {self.ruleset}", ruleset)
-        self.ruleset = ruleset
+        before, self.ruleset = self.ruleset, get_integer(document, "ruleset", 1)
+        if self.ruleset <= before:
+            raise _bad("the ruleset never falls", f"above {before}", self.ruleset)
 
     def _participant_registered(self, document: Object, _: int) -> None:
         participant = get_text(document, "participant", 63, PARTICIPANT)
@@ -155,14 +159,16 @@ class Registry:
         check_sorted(roles, "roles")
         if not set(roles) <= ROLES:
             raise refuted(Code.BAD_ENCODING, "an unknown role", field="roles", found=", ".join(roles))
-        if participant in self.participants:
+        before = self.participants.get(participant)
+        known = Participant(get_text(document, "name", 200), frozenset(roles))
+        if before is not None:  # its standing stays
+            known.suspended, known.removed = before.suspended, before.removed
+        self.participants[participant] = known
+        if before is not None:
             raise _bad("the participant is registered already", "a new id", participant)
-        self.participants[participant] = Participant(get_text(document, "name", 200), frozenset(roles))
 
     def _key_added(self, document: Object, index: int) -> None:
-        owner, participant = self._known(document)
-        if participant.removed:
-            raise _bad("a removed participant gets no new keys", "a participant that was not removed", owner)
+        owner, participant = self._named(document)
         kid = get_text(document, "kid", 64, KID)
         use = get_text(document, "use", 16)
         if use not in ("statement", "client"):
@@ -177,17 +183,23 @@ class Registry:
                 expected=key.alg,
                 found=document["alg"],
             )
-        if kid in self.keys:
+        if kid in self.keys:  # the one that was there first stays
             raise _bad("the key id was used before", "a new kid", kid)
         self.keys[kid] = Key(kid, owner, use, jwk, key, index)
+        self._registered(owner, participant)
+        if participant is not None and participant.removed:
+            raise _bad("a removed participant gets no new keys", "a participant that was not removed", owner)
 
     def _key_revoked(self, document: Object, index: int) -> None:
-        owner = self._known(document)[0]
+        owner, participant = self._named(document)
         key = self.keys.get(get_text(document, "kid", 64, KID))
         get_text(document, "reason", 64, CODE)
-        if key is None or key.owner != owner or key.revoked is not None:
+        active = key is not None and key.revoked is None
+        if key is not None and active:
+            key.revoked = index
+        self._registered(owner, participant)
+        if key is None or key.owner != owner or not active:
             raise _bad("only an active key of the participant can be revoked", "an active key", document["kid"])
-        key.revoked = index
 
     def _participant_suspended(self, document: Object, _: int) -> None:
         self._turn(document, True)
@@ -197,44 +209,52 @@ class Registry:
 
     def _turn(self, document: Object, suspended: bool) -> None:
         name, participant = self._known(document)
-        get_text(document, "reason", 64, CODE)
-        if participant.removed:
+        changes, removed = participant.suspended != suspended, participant.removed
+        if changes:
+            participant.suspended = suspended
+            self.suspensions += 1 if suspended else -1
+        if removed:
             raise _bad("the participant was removed for ever", "a participant that was not removed", name)
-        if participant.suspended == suspended:
+        if not changes:
             raise _bad(
                 "the participant is so already",
                 "suspended" if not suspended else "not suspended",
                 "suspended" if suspended else "not suspended",
             )
-        participant.suspended = suspended
-        self.suspensions += 1 if suspended else -1
 
     def _participant_removed(self, document: Object, _: int) -> None:
         name, participant = self._known(document)
-        get_text(document, "reason", 64, CODE)
         if participant.removed:
             raise _bad("the participant was removed before", "a participant that was not removed", name)
         participant.removed = True
         self.removals += 1
 
     def _delegation_granted(self, document: Object, _: int) -> None:
-        name, delegate = self._known(document)[0], self._delegate(document)
+        (name, participant), delegate = self._named(document), self._delegate(document)
         acts = get_texts(document, "acts", 1, 32)
         check_sorted(acts, "acts")
         for act in acts:
-            if not ACT.fullmatch(act):
-                raise refuted(Code.BAD_ENCODING, "not the name of an act", field="acts", found=act)
+            if act not in ACTS:
+                raise refuted(Code.BAD_ENCODING, "not an act that a participant can sign", field="acts", found=act)
+        self.delegations[name, delegate] = frozenset(acts)
+        self._registered(name, participant)
         if delegate == name or not self.has_role(delegate, "technology-provider"):
             raise _bad(
                 "a delegation is to another participant that is a technology provider", "technology-provider", delegate
             )
-        self.delegations[name, delegate] = frozenset(acts)
+        for party in (name, delegate):
+            if self.is_removed(party):
+                raise _bad(
+                    "a removed participant grants and gets no delegation", "a participant that was not removed", party
+                )
 
     def _delegation_ended(self, document: Object, _: int) -> None:
-        pair = self._known(document)[0], self._delegate(document)
+        (name, participant), delegate = self._named(document), self._delegate(document)
         get_text(document, "reason", 64, CODE)
-        if self.delegations.pop(pair, None) is None:
-            raise _bad("only a delegation in force can be ended", "a delegation of this pair", " to ".join(pair))
+        ended = self.delegations.pop((name, delegate), None)
+        self._registered(name, participant)
+        if ended is None:
+            raise _bad("only a delegation in force can be ended", "a delegation of this pair", f"{name} to {delegate}")
 
     @staticmethod
     def _delegate(document: Object) -> str:
@@ -244,8 +264,6 @@ class Registry:
         permissions = get_codes(document, "permissions", 1, 64)
         catalogue = CATALOGUES.get(self.ruleset)
         surplus = [] if catalogue is None else [code for code in permissions if code not in catalogue.grades]
-        if surplus:
-            raise _bad("a permission is not in the catalogue", "codes of the catalogue", ", ".join(surplus))
         self.purposes[get_text(document, "code", 64, CODE)] = Purpose(
             frozenset(permissions),
             get_integer(document, "max_days", 0, MAX_DAYS),
@@ -253,6 +271,8 @@ class Registry:
             get_integer(document, "max_history_days", 0, MAX_DAYS),
             get_integer(document, "max_retention_days", 0, MAX_DAYS),
         )
+        if surplus:
+            raise _bad("a permission is not in the catalogue", "codes of the catalogue", ", ".join(surplus))
 
     def _reconciliation_reported(self, document: Object, index: int) -> None:
         """Which entries it covers; whether its figures are right says `reconciliation`."""
@@ -261,15 +281,17 @@ class Registry:
         get_bytes(document, "findings_hash", 32)
         first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
         expected, self.reported = self.reported + 1, last  # taken over even if it is wrong: the next is judged by it
+        # Step 8.5.
         if first != expected:
             raise _bad("the report does not go on where the one before it ended", expected, first)
         if not first <= last < index:
             raise _bad("the report covers no entries below it", f"{first} to {index - 1}", last)
 
     def _disclosure(self, document: Object, index: int) -> None:
-        self._known(document)
+        name, participant = self._named(document)
         get_text(document, "case", 64, CODE)
         first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
+        self._registered(name, participant)
         if not first <= last < index:
             raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
 
@@ -288,14 +310,24 @@ class Registry:
         for text in approvers:
             if not CODE.fullmatch(text):
                 raise refuted(Code.BAD_ENCODING, "not a code", field="approved_by", found=text)
-        if approvers[0] == approvers[1]:
-            raise _bad("an erasure needs two different approvers", "two codes", approvers[0])
         for text in chains:
             self.erased.setdefault(text, index)
+        if approvers[0] == approvers[1]:
+            raise _bad("an erasure needs two different approvers", "two codes", approvers[0])
+
+    def _named(self, document: Object) -> tuple[str, Participant | None]:
+        name = get_text(document, "participant", 63, PARTICIPANT)
+        return name, self.participants.get(name)
+
+    @staticmethod
+    def _registered(name: str, participant: Participant | None) -> None:
+        if participant is None:
+            raise _bad("the participant is not registered", "a registered participant", name)
 
     def _known(self, document: Object) -> tuple[str, Participant]:
-        name = get_text(document, "participant", 63, PARTICIPANT)
-        participant = self.participants.get(name)
+        """The participant of a document that changes its standing, for a reason."""
+        name, participant = self._named(document)
+        get_text(document, "reason", 64, CODE)
         if participant is None:
             raise _bad("the participant is not registered", "a registered participant", name)
         return name, participant

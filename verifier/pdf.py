@@ -9,7 +9,8 @@ from typing import Any
 
 from verifier.charts import breakdowns, columns, date
 from verifier.errors import CannotCheck, Defect, ExitStatus
-from verifier.messages import advice, code_sentence, counted, first_bad, located, sentence, verdict, word
+from verifier.headline import heading, reservations, told
+from verifier.messages import advice, counted, first_bad, located, sentence, word
 from verifier.neutral import neutral
 from verifier.parties import delegate_words, key_words
 from verifier.result import Result
@@ -59,6 +60,7 @@ def render_pdf(result: Result, language: str) -> bytes:
     else:
         sheet.line(word("nothing", language), 9)
     _defects(sheet, word("defects", language), found.defects, found.count, language)
+    _defects(sheet, word("disputes", language), found.disputes, found.disputed, language)
     _defects(sheet, word("notices", language), found.notices, found.notices_by_code.total(), language)
     _charts(sheet, result, language)
     _parties(sheet, result, language)
@@ -173,10 +175,11 @@ def _verdict(sheet: _Sheet, result: Result, language: str) -> None:
     top = paper.get_y()
     paper.set_left_margin(23)
     paper.set_y(top + 3)
-    sheet.line(verdict(status, language), 20, colour)
+    sheet.line(heading(result, language), 20, colour)
     if code:
         sheet.line(code, 10, colour)
-    sheet.line(result.reason if result.code is None else code_sentence(code, language), 10)
+    for line in (told(result, language), *reservations(result, language)):
+        sheet.line(line, 10)
     if found.count:
         sheet.line(first_bad(found.first_bad, language), 10)
         sheet.line(f"{word('advice', language)}: {advice(code, language)}", 10)

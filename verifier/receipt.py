@@ -9,8 +9,8 @@ from verifier.commitment import check_commitment
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import PublicKey
 from verifier.disclosure import Reader
-from verifier.encoding import check_members, decode_json, get_bytes, get_integer, get_text
-from verifier.errors import Code, Defect, Place, Refuted, refuted
+from verifier.encoding import check_members, check_version, decode_json, get_bytes, get_text
+from verifier.errors import CannotCheck, Code, Defect, OtherVersion, Place, Refuted, refuted
 from verifier.facts import Facts
 from verifier.findings import Findings
 from verifier.leaf import Leaf, parse_leaf, raw_of
@@ -43,16 +43,21 @@ class Checked:
 
 
 def parse_receipt(data: bytes) -> Receipt:
-    """Read a receipt file. Raises Refuted(BAD_ENCODING)."""
+    """Read a receipt file. Raises Refuted(BAD_ENCODING), CannotCheck for a version that is not known."""
     members = decode_json(data, MAX_RECEIPT)
+    check_version(members, "the receipt")
     check_members(members, {"v", "leaf", "proof"}, {"evidence", "opening"})
-    get_integer(members, "v", 1, 1)
     if ("evidence" in members) != ("opening" in members):
         raise refuted(Code.BAD_ENCODING, "evidence and opening come together or not at all")
     disclosed = "evidence" in members
+    proof = parse_proof(get_text(members, "proof", MAX_RECEIPT).encode("utf-8"))
+    if proof.extra is not None:
+        raise refuted(
+            Code.BAD_ENCODING, "the proof of a receipt has no extra data: nobody vouches for them", field="proof"
+        )
     return Receipt(
         get_text(members, "leaf", 1_024).encode("utf-8"),
-        parse_proof(get_text(members, "proof", MAX_RECEIPT).encode("utf-8")),
+        proof,
         get_text(members, "evidence", 49_152).encode("utf-8") if disclosed else None,
         get_bytes(members, "opening", 32) if disclosed else None,
     )
@@ -60,7 +65,8 @@ def parse_receipt(data: bytes) -> Receipt:
 
 def check_receipt(data: bytes, trust: Trust, backend: Backend, keys: Mapping[str, PublicKey] | None) -> Checked:
     """Check all of it and collect every defect. `keys`: participants' keys by kid; None leaves statement signatures
-    unchecked, which the findings say. Raises Refuted(BAD_ENCODING) if it is not a receipt at all."""
+    unchecked, which the findings say. Raises Refuted(BAD_ENCODING) if it is not a receipt at all, and CannotCheck for a
+    version of it or of its leaf that is not known."""
     receipt = parse_receipt(data)
     checked = Checked(receipt, None, None, None, Findings())
     found = checked.findings
@@ -81,6 +87,8 @@ def check_receipt(data: bytes, trust: Trust, backend: Backend, keys: Mapping[str
                 found=leaf.number,
             )
         _check_disclosed(checked, leaf, receipt, backend, keys)
+    except OtherVersion as refusal:
+        raise CannotCheck(str(refusal)) from None
     except Refuted as refusal:
         found.refuse(refusal, index=receipt.proof.index)
     return checked

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from verifier.charts import bars, breakdowns, timeline
 from verifier.errors import Defect
-from verifier.messages import advice, code_sentence, counted, first_bad, located, sentence, verdict, word
+from verifier.headline import heading, reservations, told
+from verifier.messages import advice, counted, first_bad, located, sentence, word
 from verifier.neutral import page
 from verifier.parties import delegate_words, key_words
 from verifier.result import Result
@@ -43,15 +44,15 @@ def render(result: Result, language: str) -> str:
     status, found = result.status, result.findings
     title = word("title", language)
     code = "" if result.code is None else str(result.code)
-    told = page(result.reason) if result.code is None else page(code_sentence(code, language))
+    said = [told(result, language), *reservations(result, language)]
     parts = [
         "<!doctype html>",
         f'<html lang="{"zh-CN" if language == "zh" else "en"}"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline'\">",
         f"<title>{page(title)}: {page(code)}</title><style>{_STYLE}</style></head><body><main><h1>{page(title)}</h1>",
-        f'<section class="verdict s{int(status)}"><b>{page(verdict(status, language))}</b>',
-        f"<code>{page(code)}</code><p>{told}</p>",
+        f'<section class="verdict s{int(status)}"><b>{page(heading(result, language))}</b>',
+        f"<code>{page(code)}</code>" + "".join(f"<p>{page(line)}</p>" for line in said if line),
     ]
     if found.count:
         parts.append(f"<p><b>{page(first_bad(found.first_bad, language))}</b></p>")
@@ -61,6 +62,7 @@ def render(result: Result, language: str) -> str:
         parts.append("<pre>" + "\n".join(page(line) for line in result.lines) + "</pre>")
     parts += _coverage(result, language)
     parts += _defects(word("defects", language), found.defects, found.count, language)
+    parts += _defects(word("disputes", language), found.disputes, found.disputed, language)
     parts += _defects(word("notices", language), found.notices, found.notices_by_code.total(), language)
     parts += _charts(result, language)
     parts += _parties(result, language)

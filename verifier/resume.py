@@ -20,13 +20,13 @@ from verifier.spool import BUCKETS
 from verifier.subjects import Authorised
 from verifier.tiles import TileReader
 
-FORMAT = 2
+FORMAT = 3
 
 
 def save(auditor: Auditor, path: Path) -> None:
     """Write the state of an audit that found no defect. Raises CannotCheck."""
     head = auditor.head
-    if head is None or auditor.findings.count:
+    if head is None or auditor.findings.count or auditor.findings.open:
         raise CannotCheck("only an audit without defects is kept")
     replay, links = auditor.replay, auditor.links
     meta = {
@@ -41,6 +41,9 @@ def save(auditor: Auditor, path: Path) -> None:
         "evidence": auditor.options.evidence,
         "missing": replay.matching.missing,
         "last_missing": replay.matching.legs.last_missing,
+        "last_lost": replay.matching.legs.last_lost,
+        "parties": replay.matching.legs.parties,
+        "gaps": replay.subjects.gaps,
         "reports": replay.matching.legs.reports,
         "awaiting": {name.decode(): waiting for name, waiting in replay.subjects.awaiting.items()},
         "enrolled": replay.gestures.enrolled,
@@ -143,6 +146,7 @@ def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
     replay, links = auditor.replay, auditor.links
     history, awaiting, enrolled = meta["history"], meta["awaiting"], meta["enrolled"]
     used, missing, previous, reports = meta["used"], meta["missing"], meta["previous"], meta["reports"]
+    parties = meta["parties"]
     if not (
         isinstance(history, list)
         and isinstance(awaiting, dict)
@@ -151,18 +155,22 @@ def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
         and isinstance(missing, dict)
         and isinstance(previous, list)
         and isinstance(reports, list)
+        and isinstance(parties, list)
     ):
         raise CannotCheck("the state file is damaged")
     for index, document in history:
         replay.registry.fold(document, index)
-    replay.subjects.awaiting = {
-        name.encode(): [Authorised(*members) for members in waiting] for name, waiting in awaiting.items()
-    }
+    replay.subjects.take_up(
+        {name.encode(): [Authorised(*members) for members in waiting] for name, waiting in awaiting.items()},
+        int(str(meta["gaps"])),
+    )
     replay.gestures.enrolled = {name: Enrolment(*members) for name, members in enrolled.items()}
     replay.gestures.used = set(used)
     replay.matching.missing.update(missing)
     replay.matching.legs.reports = [Report(*members) for members in reports]
     replay.matching.legs.last_missing = int(str(meta["last_missing"]))
+    replay.matching.legs.last_lost = int(str(meta["last_lost"]))
+    replay.matching.legs.parties = [str(name) for name in parties]
     replay.time = links.time = int(str(meta["time"]))
     links.previous = tuple(str(name).encode() for name in previous)
     links.restore_map(auditor.shelf.records())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from verifier.archive import Archive, Unreadable, gzip_lines
+from verifier.archive import Archive, Unreadable
 from verifier.errors import Code, Defect, NotFound, Place, Refuted
 from verifier.findings import Findings
+from verifier.gzipped import Broken, gzip_lines
 from verifier.lines import MAX_LINE, line_index
 from verifier.tiles import tile_path
 
@@ -37,6 +38,7 @@ class Evidence:
         if waiting is None or waiting[0] != position:
             return None
         self._advance()
+        # Step 7.2.
         if kind in ("consent", "subject"):
             return waiting[1]
         if kind:
@@ -44,19 +46,21 @@ class Evidence:
         return None
 
     def _read(self) -> Iterator[tuple[int, bytes, str, int]]:
+        # Step 7.1.
         last = -1
         for n in range(self._start // SHARD, -(-self._size // SHARD)):
             path = shard_path(n)
             low, high = n * SHARD, min((n + 1) * SHARD, self._size)
+            number = 0
             try:
-                for number, raw in enumerate(gzip_lines(self._archive, path, MAX_LINE + 1), 1):
+                for number, (line, ended) in enumerate(gzip_lines(self._archive, path, MAX_LINE), 1):
                     try:
-                        index = line_index(raw)
+                        index = line_index(line)
                     except Refuted as refusal:
                         self._findings.refuse(refusal, file=path, line=number)
                         continue
-                    row = (index, raw[:-1] if raw.endswith(b"\n") else raw, path, number)
-                    if not raw.endswith(b"\n"):
+                    row = (index, line, path, number)
+                    if not ended:
                         self._bad(row, "the last line has no end", "a newline", "none")
                     if not max(low, last + 1) <= index < high:
                         self._bad(
@@ -71,8 +75,13 @@ class Evidence:
                         yield row
             except NotFound:
                 continue
-            except Unreadable as error:
+            except Broken as error:  # what comes after the last whole line is lost
                 self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(max(last + 1, low), file=path)))
+            except Unreadable as error:
+                self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(file=path)))
+            else:
+                if not number:
+                    self._findings.add(Defect(Code.BAD_ENCODING, "a shard without lines", Place(file=path)))
 
     def _bad(self, row: tuple[int, bytes, str, int], sentence: str, expected: str, found: str) -> None:
         self._findings.add(Defect(Code.BAD_ENCODING, sentence, Place(row[0], row[2], row[3]), expected, found))

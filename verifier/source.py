@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from verifier.archive import Unreadable, open_regular
 from verifier.errors import CannotCheck, Code, NotFound, refuted
 
 
@@ -28,8 +29,10 @@ class Directory:
     def read(self, path: str, limit: int) -> bytes:
         """See Source."""
         try:
-            with (self.root / path).open("rb") as file:
+            with open_regular(self.root / path, follow=True) as file:
                 return bounded(file.read(limit + 1), limit, path)
+        except Unreadable as error:
+            raise refuted(Code.BAD_ENCODING, str(error), file=path) from None
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"{path} is not in {self.name}") from None
         except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from typing import IO
 
 BUCKETS = 256
 FLUSH = 16_384
@@ -18,7 +19,7 @@ class Spool:
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self._file = tempfile.TemporaryFile(prefix="consent-verify-")  # noqa: SIM115 - closed by `close`
+        self._file: IO[bytes] | None = None  # made when something must go to disk: most bundles are small
         self._waiting: list[bytearray] = [bytearray() for _ in range(BUCKETS)]
         self._blocks: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]
         self._end = 0
@@ -32,6 +33,8 @@ class Spool:
 
     def _flush(self, bucket: int) -> None:
         waiting = self._waiting[bucket]
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="consent-verify-")  # noqa: SIM115 - closed by `close`
         self._file.seek(self._end)
         self._file.write(waiting)
         self._blocks[bucket].append((self._end, len(waiting)))
@@ -41,9 +44,10 @@ class Spool:
     def read(self, bucket: int) -> bytes:
         """All records of a bucket, in the order they were put."""
         parts = []
-        for start, length in self._blocks[bucket]:
-            self._file.seek(start)
-            parts.append(self._file.read(length))
+        if self._file is not None:
+            for start, length in self._blocks[bucket]:
+                self._file.seek(start)
+                parts.append(self._file.read(length))
         return b"".join([*parts, self._waiting[bucket]])
 
     def buckets(self) -> Iterator[list[bytes]]:
@@ -57,5 +61,6 @@ class Spool:
         self._waiting[bucket] += raw
 
     def close(self) -> None:
-        """Give the temporary file back."""
-        self._file.close()
+        """Give the temporary file back, if there is one."""
+        if self._file is not None:
+            self._file.close()

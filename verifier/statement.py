@@ -67,7 +67,9 @@ def parse_envelope(jws: str | bytes) -> Envelope:
         raise refuted(Code.BAD_ENCODING, "not a compact JWS of three base64url parts", found=text)
     header = decode_canonical(decode_base64url(match[1]), MAX_STATEMENT)
     alg, kid = header.get("alg"), header.get("kid")
-    if header.keys() != {"alg", "kid", "typ"} or header["typ"] != TYPE or alg not in ALGORITHMS:
+    known = isinstance(alg, str) and alg in ALGORITHMS
+    # Step 7.6.
+    if header.keys() != {"alg", "kid", "typ"} or header["typ"] != TYPE or not known:
         raise _refused("the header is not that of a statement", found=header, expected=f"alg, kid, typ {TYPE}")
     if not isinstance(kid, str) or not _KID.fullmatch(kid):
         raise _refused("the key id has a form that is not allowed", found=kid, expected=_KID.pattern)

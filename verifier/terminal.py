@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import TextIO
 
-from verifier.errors import Defect, ExitStatus
-from verifier.messages import advice, code_sentence, counted, first_bad, located, sentence, verdict, word
+from verifier.errors import Code, Defect, ExitStatus
+from verifier.headline import heading, reservations, told
+from verifier.messages import advice, code_sentence, counted, first_bad, located, sentence, word
 from verifier.neutral import neutral
 from verifier.result import Result
 
@@ -32,10 +33,12 @@ _SIGNS = {
 def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
     """The whole report, line by line."""
     status, found = result.status, result.findings
-    head = f" {_SIGNS[status]} {verdict(status, language)} "
+    head = f" {'i' if result.explains else _SIGNS[status]} {heading(result, language)} "
     code = "" if result.code is None else f" {result.code}"
     yield f"\x1b[1;{_COLOURS[status]}m{head}\x1b[0m{code}" if colour else f"[{head}]{code}"
-    yield "  " + (neutral(result.reason) if result.code is None else code_sentence(result.code, language))
+    if not result.explains:
+        yield "  " + neutral(told(result, language))
+    yield from (f"  {neutral(line)}" for line in reservations(result, language))
     if found.count:
         yield "  " + first_bad(result.findings.first_bad, language)
     for name, value in result.facts:
@@ -46,6 +49,11 @@ def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
         yield f"{word('defects', language)}: {found.count}"
         yield from _grouped(found.defects, found.by_code, language)
         yield f"  → {advice('' if result.code is None else str(result.code), language)}"
+    if found.disputes:
+        yield ""
+        yield f"{word('disputes', language)}: {found.disputed}"
+        yield from _grouped(found.disputes, {str(Code.DISPUTED): found.disputed}, language)
+        yield f"  → {advice(str(Code.DISPUTED), language)}"
     if found.notices:
         yield ""
         yield f"{word('notices', language)}: {found.notices_by_code.total()}"
@@ -67,7 +75,7 @@ def _counts(result: Result, language: str) -> Iterator[str]:
             yield f"    – {count:,} × {counted(what, language)}"
 
 
-def _grouped(defects: list[Defect], counts: dict[str, int], language: str) -> Iterator[str]:
+def _grouped(defects: list[Defect], counts: Mapping[str, int], language: str) -> Iterator[str]:
     for code, group in groupby(sorted(defects, key=_order), key=lambda defect: str(defect.code)):
         yield f"  {code} ({counts[code]}): {code_sentence(code, language)}"
         members = list(group)

@@ -6,7 +6,7 @@ import re
 
 from verifier.archive import Archive, Unreadable
 from verifier.crypto.backend import Backend
-from verifier.encoding import Object, check_members, decode_canonical, get_integer, get_text
+from verifier.encoding import Object, check_members, check_version, decode_canonical, get_integer, get_text
 from verifier.errors import CannotCheck, Code, Defect, NotFound, Place, Refuted, printable, refuted
 from verifier.findings import Findings
 from verifier.growth import WIDTH
@@ -17,6 +17,8 @@ from verifier.tiles import parse_tile_path
 from verifier.trust import Trust
 
 FORMAT = "consent-ledger-bundle/1"
+MAX_MISSING = 1_000
+"""Entry bundles that may be missing, however few there are, for the others to be gone through."""
 LEVELS = ("full", "partial", "none")
 _SHARD_PATH = re.compile(r"evidence/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.ASCII)
 
@@ -31,10 +33,12 @@ class Top:
         self._read()
 
     def _read(self) -> None:
+        # Steps 2.1, 2.2.
         manifest = self._read_manifest()
         self.origin, self.size = get_text(manifest, "origin", 255), get_integer(manifest, "size")
         self.level, self.created = get_text(manifest, "evidence", 16), get_integer(manifest, "created")
         try:
+            # Steps 3.1, 3.2.
             note = self._archive.read("checkpoint", MAX_NOTE)
             head = self._trust.verify(note, self._backend)
         except Refuted as refusal:
@@ -47,6 +51,7 @@ class Top:
             self.head = head
             checkpoint = head.head.checkpoint
             self._findings.checked["checkpoint signatures"] += len(head.head.log) + len(head.head.cosignatures)
+            # Step 3.3.
             if checkpoint.origin != self.origin:
                 self._file(
                     Code.BAD_SIGNATURE,
@@ -72,11 +77,12 @@ class Top:
     def _read_manifest(self) -> Object:
         try:
             manifest = decode_canonical(self._archive.read("manifest.json", 4_096), 4_096)
-            check_members(manifest, {"created", "evidence", "format", "origin", "size", "v"})
-            if manifest["v"] != 1 or manifest["format"] != FORMAT:
+            check_version(manifest, "the bundle")
+            if get_text(manifest, "format", 64) != FORMAT:
                 raise CannotCheck(
                     f"the bundle has a format this verifier does not know: {printable(manifest['format'])}"
                 )
+            check_members(manifest, {"created", "evidence", "format", "origin", "size", "v"})
             get_integer(manifest, "created")
             get_integer(manifest, "size", 1)
             get_text(manifest, "origin", 255)
@@ -116,6 +122,7 @@ class Top:
         except Unreadable as error:
             self._file(Code.BAD_ENCODING, str(error), "policy", "", "")
             return
+        # Step 4.2.
         vkeys = [key.vkey.encode("utf-8") for key in self._trust.policy.logs]
         if not any(vkey in theirs for vkey in vkeys):
             self._findings.notice(
@@ -126,28 +133,47 @@ class Top:
                 )
             )
 
-    def check_names(self) -> None:
-        """Exactly the files that a tree of this size implies."""
+    def check_names(self) -> bool:
+        """Exactly the files that a tree of this size implies. False if so few of its entries are there that it is not to be
+        gone through: a checkpoint may name any size, and the work is bounded by what was handed over."""
+        for name, sentence in self._archive.oddities():
+            self._file(Code.BAD_ENCODING, sentence, printable(name), "", "")
+        present = 0
         for name in self._archive.names():
             try:
-                self._check_name(name)
+                # Step 4.1.
+                present += self._check_name(name)
             except Refuted as refusal:
                 self._findings.refuse(refusal, file=printable(name))
+        wanted = -(-self.size // WIDTH)
+        if wanted - present <= max(MAX_MISSING, present):
+            return True
+        self._file(
+            Code.BAD_ENCODING, "most entry bundles are missing: no entry was looked at", "tile/entries", wanted, present
+        )
+        return False
 
-    def _check_name(self, name: str) -> None:
+    def _check_name(self, name: str) -> bool:
+        """Whether it is an entry bundle; Refuted if the file does not belong here."""
         if name in ("manifest.json", "checkpoint", "policy"):
-            return
+            return False
         shard = _SHARD_PATH.fullmatch(name)
+        if shard is not None and self.level == "none":
+            raise refuted(
+                Code.BAD_ENCODING,
+                "evidence in a bundle whose manifest says that it has none",
+                expected="no evidence file",
+            )
         if shard is not None:
             n = int(shard[1].replace("x", "").replace("/", ""))
             if name == shard_path(n) and n * SHARD < self.size:
-                return
+                return False
         elif name.startswith("tile/"):
             level, n, width = parse_tile_path(name)
             if level != "data":
                 total = self.size >> (8 * (0 if level == "entries" else int(level)))
                 if width == min(WIDTH, max(0, total - n * WIDTH)):
-                    return
+                    return level == "entries"
         raise refuted(Code.BAD_ENCODING, "a file that does not belong to a bundle of this size")
 
     def _file(

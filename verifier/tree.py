@@ -68,6 +68,7 @@ class Tree:
     def _read(self, n: int, width: int) -> bytes | None:
         path = tile_path("entries", n, width)
         try:
+            # Step 5.1.
             return self._archive.read(path, MAX_BUNDLE)
         except NotFound:
             self._file(
@@ -102,6 +103,7 @@ class Tree:
     def _tile(self, level: int, n: int, width: int) -> list[bytes] | None:
         path = tile_path(level, n, width)
         try:
+            # Step 5.2.
             return split_hashes(self._archive.read(path, WIDTH * HASH), width)
         except Refuted as refusal:
             self._findings.refuse(refusal, file=path)
@@ -122,6 +124,7 @@ class Tree:
         if tile.level == 0:
             return
         for position, (theirs, ours) in enumerate(zip(published, tile.hashes, strict=True)):
+            # Step 5.5.
             if theirs != ours and (tile.level - 1, tile.n * WIDTH + position) not in self._tainted:
                 self._file(
                     Code.BAD_PROOF,

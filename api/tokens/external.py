@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import msgspec
 
 from api.tokens.jwt import BadToken
 from api.tokens.keys import PublicKey, parse_key_set
+from api.tokens.scopes import OPERATOR
 from ledger.errors import InvalidInput, Unavailable
 
 KEEP_SECONDS: Final = 900.0
@@ -27,11 +29,31 @@ class _Keys:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class ExternalIssuers:
-    """Issuers that the operator has named; no other is ever asked for anything."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """For whom an external issuer may speak, and what its tokens may give."""
 
-    def __init__(self, issuers: tuple[str, ...]) -> None:
+    participants: frozenset[str]
+    scopes: frozenset[str]
+
+
+class ExternalIssuers:
+    """Issuers that the operator has named, each within its reach; no other is ever asked for anything."""
+
+    def __init__(self, issuers: Mapping[str, Reach]) -> None:
+        self._reach = dict(issuers)
         self._keys = {issuer: _Keys() for issuer in issuers}
+
+    def within_reach(self, issuer: str, client: str, scopes: frozenset[str]) -> frozenset[str]:
+        """Those of `scopes` that this issuer may give this client. Raises BadToken for whom it does not speak for.
+
+        The operator's id is no participant's and is refused whatever is configured: only this ledger's own tokens, for the
+        key that `init` made, act for the operator.
+        """
+        reach = self._reach[issuer]
+        if client == OPERATOR or client not in reach.participants:
+            raise BadToken("its issuer does not speak for this client here")
+        return scopes & reach.scopes
 
     def __contains__(self, issuer: object) -> bool:
         return issuer in self._keys

@@ -68,6 +68,7 @@ class TokenGuard:
         try:
             claims = await self._claims(token, now)
             client = text_claim(claims, "client_id", longest=64)
+            said = self._said_scopes(claims, client)
             bound_to = _bound_to(claims)
         except BadToken as error:
             raise _unauthenticated(f"the access token does not hold: {error}", "invalid_token") from None
@@ -83,7 +84,7 @@ class TokenGuard:
             raise _unauthenticated(f"the DPoP proof does not hold: {error}", "invalid_dpop_proof") from None
         if revoked:
             raise _unauthenticated("the access token was revoked", "invalid_token")
-        granted = frozenset(str(claims.get("scope", "")).split()) & scopes_of(client, self._registry())
+        granted = said & scopes_of(client, self._registry())
         if needed not in granted:
             raise InsufficientScope(
                 f"this needs the scope {needed}",
@@ -109,6 +110,12 @@ class TokenGuard:
             claims = await self._verify(token)
         check_times(claims, now, longest=_LONGEST)
         return claims
+
+    def _said_scopes(self, claims: dict[str, Any], client: str) -> frozenset[str]:
+        """The scopes of a token, as far as its issuer may give them to this client. Raises BadToken."""
+        scopes = frozenset(str(claims.get("scope", "")).split())
+        issuer = claims["iss"]
+        return scopes if issuer == self._issuer else self._external.within_reach(issuer, client, scopes)
 
     async def _verify(self, token: str) -> dict[str, Any]:
         """Check all of a token but its times. One of our own is kept: our key does not change while this process runs."""

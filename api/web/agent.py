@@ -21,7 +21,7 @@ from ledger.assembly import read_secret
 from ledger.clock import Clock
 from ledger.entries.fields import Code, ParticipantId, Reference, Text
 from ledger.entries.payload import SeparateConsent
-from ledger.errors import NotFound
+from ledger.errors import InvalidInput, NotFound
 
 Step = Literal["consent.pause", "consent.reject", "consent.resume", "consent.revoke"]
 """What a customer can do with a consent besides authorising it."""
@@ -192,17 +192,26 @@ class HoldersFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_customers(path: Path) -> tuple[Customer, ...]:
-    """The customers in a file. Raises ValidationError of msgspec for another content."""
-    return msgspec.json.decode(path.read_bytes(), type=CustomersFile).customers
+    """The customers in a file. Raises ValidationError of msgspec for another content, InvalidInput for a person named twice."""
+    customers = msgspec.json.decode(path.read_bytes(), type=CustomersFile).customers
+    seen: set[str] = set()
+    for customer in customers:
+        if customer.sub in seen:  # the last one would win, and the other would lose her accounts
+            raise InvalidInput(f"the customers file {path} names the sub «{customer.sub}» twice: give each person one")
+        seen.add(customer.sub)
+    return customers
 
 
 class LocalAgent:
     """Signs with a holder's statement key that lies in this process."""
 
     def __init__(
-        self, maker: StatementMaker, pseudonyms: Pseudonyms, accounts: Mapping[str, tuple[CustomerAccount, ...]]
+        self,
+        maker: StatementMaker,
+        pseudonyms: Pseudonyms,
+        accounts: Mapping[tuple[str, str], tuple[CustomerAccount, ...]],
     ) -> None:
-        """`accounts` are by the customer's subject reference."""
+        """`accounts` are by (subject reference, sub): the people of a joint relationship share the first, not the accounts."""
         self._maker = maker
         self._pseudonyms = pseudonyms
         self._accounts = accounts
@@ -216,7 +225,7 @@ class LocalAgent:
         signer: StatementSigner = LocalSigner.load(entry.kid, folder / entry.key_file)
         pseudonyms = Pseudonyms(read_secret(folder / entry.secret_file))
         customers = read_customers(folder / entry.accounts_file) if entry.accounts_file else ()
-        accounts = {customer.subject: customer.accounts for customer in customers if customer.holder == entry.holder}
+        accounts = {(one.subject, one.sub): one.accounts for one in customers if one.holder == entry.holder}
         return cls(StatementMaker(entry.holder, origin, signer, clock), pseudonyms, accounts)
 
     @property
@@ -226,7 +235,7 @@ class LocalAgent:
 
     def accounts(self, person: Person, consent_id: str) -> tuple[Account, ...]:
         """See HolderAgent."""
-        mine = self._accounts.get(person.subject, ())
+        mine = self._accounts.get((person.subject, person.sub), ())
         reference = self._pseudonyms.account
         return tuple(Account(reference(account.id, consent_id), account.label, account.joint) for account in mine)
 

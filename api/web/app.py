@@ -21,7 +21,7 @@ from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.console import audit, erasures, operations, partner
 from api.web.console.premises import Premises
-from api.web.desk import Desk, Office, SignInNeeded, StepUpNeeded, open_desk
+from api.web.desk import Desk, Office, SignedOut, SignInNeeded, StepUpNeeded, open_desk
 from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
 from api.web.disclosures import Disclosures
@@ -30,6 +30,7 @@ from api.web.migrating import open_store
 from api.web.oidc import RelyingParty
 from api.web.pages import approving, connections, erasing, parting, public, receipts, settings, signin, stopping
 from api.web.passkeys import Ceremonies
+from api.web.people import Kept
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
 from api.web.settings import WebSettings
@@ -38,9 +39,10 @@ from api.web.words import LANGUAGES, bdi
 from api.wire import problem_reply, visit_of
 from ledger.app import Ledger
 from ledger.assembly import read_secret
+from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
-from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, Unavailable
+from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
 from ledger.queries.overview import OverviewQueries
 
 if TYPE_CHECKING:
@@ -175,6 +177,14 @@ def _add_error_pages(pages: FastAPI) -> None:
     def _sign_in_needed(request: Request, error: SignInNeeded) -> Response:
         return open_desk(request).redirect(f"/sign-in?{urlencode({'next': error.then})}")
 
+    @pages.exception_handler(SignedOut)
+    def _signed_out(request: Request, error: SignedOut) -> Response:
+        desk = open_desk(request)
+        gone = desk.gone or getattr(request.state, "gone", None)
+        if gone is not None:
+            desk.change(kept=Kept(b64u(gone.key), error.then, error.words))
+        return desk.render("signedout.html", 401, words_kept=error.words, then=error.then, is_kept=gone is not None)
+
     @pages.exception_handler(StepUpNeeded)
     def _step_up_needed(request: Request, error: StepUpNeeded) -> Response:
         if error.then.startswith(CONSOLE):  # passkeys are customers'; people at work prove themselves to their provider
@@ -220,4 +230,6 @@ def _status_of(error: LedgerError) -> int:
 def _page(desk: Desk, status: int, error: LedgerError | None) -> Response:
     """An error in words. The core's sentences are for engineers; a customer reads ours, and theirs below."""
     known = status if status in {403, 404, 409, 503} else (500 if status >= 500 else 404)
-    return desk.render("error.html", status, kind=known, error=error)
+    # A node that stopped in the middle may have recorded it: then nobody says that it was not.
+    text = "error.503.unknown" if isinstance(error, SequencerStopped) else f"error.{known}.text"
+    return desk.render("error.html", status, kind=known, text=text, error=error)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from msgspec import UNSET, UnsetType
 
 from api.events.status import told
+from api.web.actors import consent_of
 from api.web.discretion import Discretion
 from api.web.happened import Event, Row, Show, is_shown, joined, read_event
 from api.web.people import Person
@@ -16,7 +17,7 @@ from api.web.plain import plain
 from ledger.app import Ledger
 from ledger.canonical import unb64u
 from ledger.consent.state import IN_FORCE, LIVE, Consent, Status
-from ledger.entries.acts import SubjectConsent
+from ledger.entries.acts import SubjectConsent, SubjectEnrol, SubjectUnenrol
 from ledger.entries.leaf import CommitmentLeaf, Kind, consent_chain, parse_leaf
 from ledger.errors import NotFound
 from ledger.planning.commands import Recorded
@@ -29,6 +30,11 @@ SCANNED: Final = 200
 """The most events that one page of a filtered history looks at."""
 SOON_MS: Final = 14 * 86_400_000
 DAY_SECONDS: Final = 86_400
+
+STEPS: Final = frozenset({
+    "consent.pause", "consent.reject", "consent.revoke", "consent.terminate", "consent.expire", "consent.supersede",
+})  # fmt: skip
+"""Acts that pause or end a consent."""
 
 Tab = Literal["active", "action", "ended"]
 
@@ -107,7 +113,8 @@ class Connection:
         expires = self.consent.terms.expires_at * 1000
         found: set[Tab] = set() if self.status in {Status.AWAITING, Status.PARTIAL} else {"active"}
         late = self.due is not None and self.due - now < SOON_MS
-        if self.waits or late or (expires and expires - now < SOON_MS):
+        soon = late or bool(expires and expires - now < SOON_MS)
+        if self.waits or (soon and self.status is not Status.PAUSED):  # what is paused asks nothing of anybody
             found.add("action")
         return found
 
@@ -129,13 +136,29 @@ class Dealings:
         self._ledger = ledger
         self._person = person
         self._now = now
-        self._reference = reference
+        self.reference = reference
+        self._consents: dict[str, Consent] = {}
         self._private = discretion.kept_by(ledger.records, person.chain)
 
     def name_of(self, participant: str) -> str:
         """A participant's registered name, harmless; its id when it is unknown."""
         found = self._ledger.registry.participants.get(participant)
         return plain(found.name) if found else participant
+
+    def recipient_of(self, event: Event) -> str:
+        """See Names."""
+        consent = self.consent_of(event)
+        return consent.terms.recipient if consent else event.principal
+
+    def consent_of(self, event: Event) -> Consent | None:
+        """The consent that an entry is about; None when it is about none, or its content was erased."""
+        consent_id = consent_of(event)
+        if consent_id not in self._consents:
+            try:
+                self._consents[consent_id] = self._ledger.records.consent(self._person.holder, consent_id)
+            except NotFound:
+                return None
+        return self._consents[consent_id]
 
     def connections(self, after: int = -1) -> tuple[list[Connection], int | None]:
         """Up to MANY of her consents, newest first, and where more are found (None: these are all)."""
@@ -169,6 +192,18 @@ class Dealings:
             raise NotFound("there is no such request for you")
         return self._connection(-1, consent)
 
+    def is_mine(self, connection: Connection) -> bool:
+        """Whether she agreed to it and nobody else did: then the customer whom an app says it served is she."""
+        consent = connection.consent
+        agreed = (*consent.authorisers, *(consent.pending.authorisers if consent.pending else ()))
+        return bool(agreed) and set(agreed) == {self.reference(consent.consent_id)}
+
+    def steps(self, connections: Iterable[Connection]) -> dict[int, Event]:
+        """By connection key, the step that paused or ended it, where it is the newest step of its consent."""
+        basis = {one.consent.basis: one.key for one in connections if not one.is_live or one.status is Status.PAUSED}
+        events = map(read_event, self._ledger.records.recorded(sorted(basis))) if basis else ()
+        return {basis[event.index]: event for event in events if event.act in STEPS}
+
     def key_of(self, consent_id: str) -> int | None:
         """The key of one of her consents, by looking through the newest."""
         listed, _ = self.connections()
@@ -185,8 +220,26 @@ class Dealings:
         top = length if before is None else max(0, min(before, length))
         low = max(0, top - (EVENTS if show == "all" and not account else SCANNED))
         events = self._events(connection.chain, low, top)
-        rows = [row for row in joined(events) if is_shown(row.event, show) and row.event.is_about(account)]
+        later = self._events(connection.chain, top, min(top + EVENTS, length)) if events else []
+        rows = [
+            row for row in joined(events, later, self._shown_before(connection.chain, events))
+            if is_shown(row.event, show) and row.event.is_about(account)
+        ]  # fmt: skip
         return History(rows, low or None, length)
+
+    def _shown_before(self, chain: bytes, events: list[Event]) -> set[int]:
+        """Deliveries among these events (by index) that stand beside their access on the page before: not told twice."""
+        there = {event.index for event in events}
+        bases = {event.leg.basis for event in events if event.leg is not None} - there
+        found: dict[int, int] = {}
+        for one in self._ledger.records.recorded(sorted(bases)) if bases else ():
+            leaf = parse_leaf(one.leaf)
+            if isinstance(leaf, CommitmentLeaf) and unb64u(leaf.chain) == chain:
+                found[one.index] = leaf.seq
+        return {
+            event.index for event in events
+            if event.leg is not None and event.leg.basis in found and event.seq - found[event.leg.basis] <= EVENTS
+        }  # fmt: skip
 
     def events_from(self, connection: Connection, seq: int, limit: int) -> list[Event]:
         """A consent's events from `seq` on, oldest first."""
@@ -201,6 +254,19 @@ class Dealings:
         length = self._ledger.records.chain_length(self._person.chain)
         events = self._events(self._person.chain, max(0, length - limit), length)[::-1]
         return [event for event in events if self._may_see_event(event)]
+
+    def passkeys(self) -> dict[str, Event]:
+        """The passkeys that the log has in force for her relationship: credential id → the entry that enrolled it."""
+        found: dict[str, Event] = {}
+        length, low = self._ledger.records.chain_length(self._person.chain), 0
+        while low < length:
+            for event in self._events(self._person.chain, low, min(low + MANY, length)):
+                if isinstance(event.says, SubjectEnrol):
+                    found[event.says.credential_id] = event
+                elif isinstance(event.says, SubjectUnenrol):
+                    found.pop(event.says.credential_id, None)
+            low += MANY
+        return found
 
     def last_access(self, connection: Connection) -> Event | None:
         """The newest access among a consent's newest events, if there is one."""
@@ -252,7 +318,7 @@ class Dealings:
         several = (
             consent.terms.authorisers_required > 1 or len(consent.approvals) > 1 or consent.waiting or consent.pending
         )
-        me = self._reference(consent.consent_id) if several else ""
+        me = self.reference(consent.consent_id) if several else ""
         kept = consent.consent_id in self._private
         return Connection(key, consent, self._status(consent), self.name_of(consent.terms.recipient), kept, me)
 
@@ -261,7 +327,7 @@ class Dealings:
         if consent.consent_id not in self._private:
             return True
         known = (*consent.authorisers, *(consent.pending.authorisers if consent.pending else ()))
-        return self._reference(consent.consent_id) in known
+        return self.reference(consent.consent_id) in known
 
     def _may_see_event(self, event: Event) -> bool:
         if not isinstance(event.says, SubjectConsent) or event.says.consent_id not in self._private:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Final
@@ -15,7 +15,8 @@ from msgspec import structs
 from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
 
-from api.web.agent import HolderAgent
+from api.web.actors import Acts
+from api.web.agent import HolderAgent, Signed
 from api.web.customer import Connection, Dealings
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
@@ -28,10 +29,16 @@ from api.web.staff import Staff
 from api.web.store import Store
 from api.web.words import HOME_ZONE, Words, choose_language
 from ledger.app import Ledger
+from ledger.canonical import b64u
 from ledger.clock import Clock
+from ledger.consent.state import Consent
 from ledger.errors import NotFound, NotPermitted, Unavailable
+from ledger.planning.commands import Recorded
 
 LANGUAGE_COOKIE: Final = "language"
+WORDS: Final = "words"
+"""The field of a form in which somebody writes sentences."""
+MOST_WORDS: Final = 1_000
 YEAR: Final = 365 * 86_400
 DAY_MS: Final = 86_400_000
 
@@ -42,6 +49,15 @@ class SignInNeeded(Exception):
     def __init__(self, then: str) -> None:
         super().__init__(then)
         self.then = then
+
+
+class SignedOut(Exception):
+    """Words arrived from somebody whose session had ended: they are shown to her again, not lost."""
+
+    def __init__(self, then: str, words: str) -> None:
+        super().__init__(then)
+        self.then = then
+        self.words = words
 
 
 class StepUpNeeded(Exception):
@@ -98,7 +114,11 @@ class Desk:
     session: Session | None
     token: str
     now: int
+    gone: Person | None = None
+    """Whose session has just ended, in this browser."""
     _set_token: bool = field(default=False, init=False)
+    _references: dict[str, str] = field(default_factory=dict, init=False)
+    """Her own reference within each consent, as her bank told it in this visit."""
 
     # -- who is there -----------------------------------------------------------------------------------------------
 
@@ -143,23 +163,50 @@ class Desk:
         """What she may see."""
         return Dealings(self.office.ledger, self.person, self.now, self.office.discretion, self._reference)
 
+    @cached_property
+    def acts(self) -> Acts:
+        """Entries in words: what happened, and who did it."""
+        return Acts(self.dealings, self.office.store, self.person, self.words)
+
     def _reference(self, consent_id: str) -> str:
-        try:
-            return self.agent.authoriser(self.person, consent_id)
-        except (Unavailable, NotFound, NotPermitted):
-            return ""
+        known = self._references.get(consent_id)
+        if known is None:
+            try:
+                known = self.agent.authoriser(self.person, consent_id)
+            except (Unavailable, NotFound, NotPermitted):
+                known = ""
+            self._references[consent_id] = known
+        return known
+
+    def record(self, signed: Signed, assertion: str | None = None) -> Recorded:
+        """Record what her bank signed for her, and remember that it was she who asked for it.
+
+        A crash between the two loses that note only: the entry then is «an account holder's».
+        """
+        recorded = self.office.ledger.record(signed.statement, companion=signed.companion, assertion=assertion)
+        for entry in recorded:
+            self.office.store.remember_deed(self.person, entry.index)
+        return recorded[0]
 
     @property
     def agent(self) -> HolderAgent:
         """Who signs for her bank."""
         return self.office.agent_of(self.person)
 
-    def labels(self, consent_id: str) -> dict[str, str]:
-        """Her accounts under one consent, by reference. Without an answer of the bank, none has a name."""
+    def labels(self, consent: Consent) -> dict[str, str]:
+        """The accounts of a consent in words, by reference, hers in her bank's order. Without an answer, none has a name.
+
+        What another person of the relationship gave and her bank does not list as hers is told without its name.
+        """
         try:
-            return {account.reference: account.label for account in self.agent.accounts(self.person, consent_id)}
+            mine = {one.reference: one.label for one in self.agent.accounts(self.person, consent.consent_id)}
         except (Unavailable, NotFound):
             return {}
+        others = {one for approval in consent.approvals for one in approval.accounts}.difference(mine)
+        me = self._reference(consent.consent_id) if others else ""
+        given = (one for one in consent.approvals if me and one.authoriser != me)
+        theirs = {reference for approval in given for reference in approval.accounts} & others
+        return mine | dict.fromkeys(sorted(theirs), self.words.t("account.other"))
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
@@ -173,14 +220,24 @@ class Desk:
         return self.session
 
     def arrive(self, someone: Person | Staff, sca: Sca) -> None:
-        """Sign in, or step up: always under a new session id and a new CSRF token."""
+        """Sign in, or step up: always under a new session id and a new CSRF token.
+
+        What the same person was about to agree to, or had written, comes along.
+        """
+        before = self.session
+        same = before is not None and before.person is not None and before.person.key == someone.key
+        carried: dict[str, Any] = {}
+        if before is not None and same:
+            carried = {"draft": before.draft, "answers": before.answers}
+        if before is not None and before.kept is not None and before.kept.person == b64u(someone.key):
+            carried["kept"] = before.kept
         self.leave()
         self.session, self.token = new_session(self.now), new_token()
         self._set_token = True
         if isinstance(someone, Staff):
             self.change(staff=someone, sca=sca)
         else:
-            self.change(person=someone, sca=sca)
+            self.change(person=someone, sca=sca, **carried)
         self.office.store.purge_sessions(self.now)
         self.office.store.inbox.purge_reports(self.now - self.office.settings.report_days * DAY_MS)
 
@@ -198,8 +255,8 @@ class Desk:
         signed_in = self.session.someone if self.session else None
         body = self.office.templates.get_template(template).render(
             desk=self, t=words.t, h=words.h, n=words.n, words=words, me=signed_in, now=self.now,
-            at_work=isinstance(signed_in, Staff), csrf=self.session.csrf if self.session else "", path=self.request.url.path, here=self.here,  # noqa: E501
-            origin=self.office.ledger.origin, **shown,
+            at_work=isinstance(signed_in, Staff), csrf=self.session.csrf if self.session else "", path=self.request.url.path,
+            origin=self.office.ledger.origin, **{"here": self.here} | shown,
         )  # fmt: skip
         return self.keep(HTMLResponse(body, status, headers={"content-language": words.language}))
 
@@ -224,8 +281,14 @@ class Desk:
 
     def account_labels(self, connection: Connection) -> list[str]:
         """The accounts of a connection in words."""
-        labels = self.labels(connection.consent.consent_id)
-        return [self.account_label(reference, labels) for reference in connection.consent.accounts]
+        labels = self.labels(connection.consent)
+        return [self.account_label(reference, labels) for reference in in_order(connection.consent.accounts, labels)]
+
+
+def in_order(references: Iterable[str], labels: Mapping[str, str]) -> list[str]:
+    """Accounts as her bank lists them, those without a name last: their references are random."""
+    place = {reference: number for number, reference in enumerate(labels)}
+    return sorted(references, key=lambda reference: (place.get(reference, len(place)), reference))
 
 
 def open_desk(request: Request) -> Desk:
@@ -234,16 +297,18 @@ def open_desk(request: Request) -> Desk:
     now = office.clock.now()
     token = request.cookies.get(office.cookie, "")
     session = office.store.session(token) if 20 <= len(token) <= 100 else None
+    gone: Person | None = None
     if session is None or session.is_over(now):
         if session is not None:
             office.store.drop_session(token)
+            gone = request.state.gone = session.person  # the row is gone now: an error page asks again
         session, token = None, ""
     elif now - session.seen_at >= TOUCH_MS and not request.url.path.endswith("/live"):
         session = structs.replace(session, seen_at=now)
         office.store.put_session(token, session, session.created_at + ABSOLUTE_MS)
     language = choose_language([request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language")])
     zone = office.store.zone(session.person) if session and session.person else None
-    return Desk(office, request, Words(language, zone or HOME_ZONE[language]), session, token, now)
+    return Desk(office, request, Words(language, zone or HOME_ZONE[language]), session, token, now, gone)
 
 
 Anyone = Annotated[Desk, Depends(open_desk)]
@@ -279,12 +344,15 @@ class Sent:
 async def _read_form(request: Request, desk: Anyone) -> Sent:
     """The form of an unsafe request: from our own page (Origin, Sec-Fetch-Site), with the session's own token."""
     check_same_origin(request.headers, desk.office.base_url)
-    if desk.session is None and request.url.path.startswith("/my/"):
-        raise SignInNeeded(HOME)  # the session ended while she was reading
     try:
         form = await request.form(max_files=0, max_fields=300)
     except ClientDisconnect:
         raise CrossSite("the form did not arrive whole") from None
+    if desk.session is None and request.url.path.startswith("/my/"):  # the session ended while she was reading
+        words = form.get(WORDS)
+        if isinstance(words, str) and words.strip():
+            raise SignedOut(request.url.path, words[:MOST_WORDS])
+        raise SignInNeeded(HOME)
     sent = form.get("csrf")
     known = desk.session.csrf if desk.session else ""
     if not known or not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), known.encode()):

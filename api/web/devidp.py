@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from fastapi import APIRouter, Form, Request
@@ -69,6 +69,8 @@ class DevelopmentProvider:
             raise NotForThisPlace("the embedded identity provider runs with environment=development only")
         if not _is_loopback(host):
             raise NotForThisPlace(f"the embedded identity provider does not listen on {host}: loopback only")
+        if not _is_loopback(urlsplit(base_url).hostname or ""):  # behind a proxy, who listens on loopback is public
+            raise NotForThisPlace(f"the embedded identity provider is not served at {base_url}: loopback only")
         if workers != 1:
             raise NotForThisPlace("the embedded identity provider keeps its codes in memory: one worker only")
         self.issuer = f"{base_url}{PATH}"

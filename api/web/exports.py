@@ -17,8 +17,8 @@ from api.web.plain import cell
 from ledger.receipts import receipt
 
 COLUMNS: Final = (
-    "partner", "purpose", "consent", "entry", "time_utc", "event", "asked_by", "decision", "reasons", "data",
-    "customer_present",
+    "partner", "purpose", "consent", "entry", "time_utc", "event", "who", "stated_by", "customer_signature", "decision",
+    "reasons", "data", "customer_present",
 )  # fmt: skip
 PIECE: Final = 200
 
@@ -31,12 +31,13 @@ def as_csv(desk: Desk) -> Iterator[str]:
 
 
 def as_json(desk: Desk) -> Iterator[str]:
-    """`{"events": [...]}`, each event with its receipt."""
+    """`{"events": [...]}`, each event with its receipt; `actor` and `signature` are the codes of `who` (api/web/actors.py)."""
     yield '{"events":['
     comma = ""
     for connection, event in _events(desk):
         row = dict(zip(COLUMNS, _row(desk, connection, event), strict=True))
-        yield comma + msgspec.json.encode({**row, "receipt": receipt(event.recorded)}).decode()
+        codes = {"actor": str(desk.acts.actor(event)), "signature": str(desk.acts.signature(event))}
+        yield comma + msgspec.json.encode({**row, **codes, "receipt": receipt(event.recorded)}).decode()
         comma = ","
     yield "]}\n"
 
@@ -57,10 +58,16 @@ def _row(desk: Desk, connection: Connection, event: Event) -> tuple[str | int, .
     present = "" if item is None else words.t("yes" if item.customer_present else "no")
     return (
         connection.recipient, words.purpose(connection.consent.terms), connection.consent.consent_id, event.index, at,
-        words.code("act", event.act), event.iss, decision,
+        _event(desk, event), desk.acts.who(event), event.iss, desk.acts.signed(event), decision,
         "; ".join(words.code("reason", reason) for reason in event.reasons),
         "; ".join(words.code("permission", code) for code in (item.permissions if item else ())), present,
     )  # fmt: skip
+
+
+def _event(desk: Desk, event: Event) -> str:
+    if event.is_access:
+        return desk.words.t("access.title", who=desk.acts.participant(event))
+    return desk.acts.title(event)
 
 
 def _line(values: tuple[str | int, ...]) -> str:

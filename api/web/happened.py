@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,8 +31,11 @@ class Event:
     says: Act | AccessItem | None
     iss: str
     outcome: AccessOutcome | ConsentOutcome | None
-    signed_by_customer: bool
+    credential_id: str
+    """The passkey that signed beside the statement; empty for none."""
     recorded: Recorded
+    stated: Act | None = None
+    """The statement itself: for an item of a batch, the batch."""
 
     @property
     def is_access(self) -> bool:
@@ -66,7 +70,17 @@ class Event:
     @property
     def principal(self) -> str:
         """Whose act this is: the participant that the signer acts for, else the signer."""
-        return acting_for(self.iss, getattr(self.says, "on_behalf_of", UNSET))
+        return acting_for(self.iss, getattr(self.stated, "on_behalf_of", UNSET))
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether the bank reports an access that somebody else asked for."""
+        return getattr(self.stated, "relayed", UNSET) is True
+
+    @property
+    def signed_by_customer(self) -> bool:
+        """Whether a customer's passkey signed beside the holder."""
+        return bool(self.credential_id)
 
     @property
     def acting_role(self) -> str:
@@ -108,29 +122,35 @@ def read_event(recorded: Recorded) -> Event:
     """An entry as an event."""
     seq = getattr(parse_leaf(recorded.leaf), "seq", -1)
     says: Act | AccessItem | None = None
-    iss, signed = "", False
+    stated: Act | None = None
+    iss = credential_id = ""
     if recorded.evidence is not None:
         evidence = decode_evidence(recorded.evidence)
-        signed = isinstance(evidence.assertion, msgspec.Struct)
+        if isinstance(evidence.assertion, msgspec.Struct):
+            credential_id = evidence.assertion.credential_id
         for text in evidence.statements:
-            says = parse_payload(unb64u(text.split(".")[1]))
-            iss = says.iss
+            says = stated = parse_payload(unb64u(text.split(".")[1]))
+            iss = stated.iss
         if isinstance(evidence.item, msgspec.Struct):
             says = parse_item(evidence.item.body.encode())
-    return Event(recorded.index, seq, recorded.time, recorded.act, says, iss, recorded.outcome, signed, recorded)
+    return Event(
+        recorded.index, seq, recorded.time, recorded.act, says, iss, recorded.outcome, credential_id, recorded, stated
+    )
 
 
-def joined(events: list[Event]) -> list[Row]:
-    """Events (oldest first) as rows, newest first; deliveries stand in the row of the access they were made under."""
-    legs = [event for event in events if event.leg is not None]
+def joined(events: list[Event], later: Sequence[Event] = (), told: Collection[int] = ()) -> list[Row]:
+    """Events (oldest first) as rows, newest first; deliveries stand in the row of the access they were made under.
+
+    `later` are events above these, whose deliveries may belong to these; `told` are deliveries that stand on another page.
+    """
     accesses = {event.index for event in events if event.is_access}
     by_access: dict[tuple[int, str], AccessLeg] = {
-        (event.leg.basis, event.act): event.leg for event in legs if event.leg is not None
+        (event.leg.basis, event.act): event.leg for event in (*events, *later) if event.leg is not None
     }
     return [
         Row(event, by_access.get((event.index, "access.release")), by_access.get((event.index, "access.receive")))
         for event in reversed(events)
-        if event.leg is None or event.leg.basis not in accesses
+        if event.leg is None or (event.leg.basis not in accesses and event.index not in told)
     ]
 
 

@@ -54,7 +54,7 @@ async def _stream(desk: Desk, request: Request, found: Connection, seq: int) -> 
             if await run_in_threadpool(desk.dealings.length, found) > seq:
                 for event in await run_in_threadpool(desk.dealings.events_from, found, seq, PIECE):
                     seq = event.seq + 1
-                    yield b"event: entry\nid: %d\ndata: %s\n\n" % (event.seq, _told(desk, found, event))
+                    yield b"event: entry\nid: %d\ndata: %s\n\n" % (event.seq, _told(desk, event))
             else:
                 yield b": still here\n\n"
             await asyncio.sleep(POLL_SECONDS)
@@ -68,14 +68,14 @@ def _is_still_in(desk: Desk) -> bool:
     return session is not None and session.person is not None and not session.is_over(desk.office.clock.now())
 
 
-def _told(desk: Desk, found: Connection, event: Event) -> bytes:
+def _told(desk: Desk, event: Event) -> bytes:
     words = desk.words
     kind = ("allowed" if event.allowed else "refused") if event.is_access else "step"
     item = event.item
     about = [words.t(f"cluster.{name}") for name, _ in words.clusters(item.permissions)] if item else []
     says = {
         "kind": kind,
-        "title": words.t(f"live.{kind}", partner=found.recipient, what=words.code("act", event.act)),
+        "title": words.t(f"live.{kind}", partner=desk.acts.participant(event), what=desk.acts.title(event)),
         "detail": words.t("list.comma").join([*about, *(words.code("reason", reason) for reason in event.reasons)]),
         "time": words.time(event.time),
         "link": f"/my/receipts/{event.index}",

@@ -1,7 +1,8 @@
 """Passkeys for signing in and for enrolment (WebAuthn level 2), with the checks the library leaves to its caller.
 
-The library neither requires user verification by default nor objects to a cross-origin frame or to a name that stands twice
-in clientDataJSON; and it does not know whose passkey it is. A customer's signature under a consent is checked by the core.
+The library neither requires user verification by default nor objects to a cross-origin frame or to client data that other
+readers read in another way; and it does not know whose passkey it is. A customer's signature under a consent is checked by
+the core.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from webauthn.helpers.structs import (
 from api.web.store import Passkey
 from ledger.canonical import b64u, unb64u
 from ledger.entries.assertion import Assertion, SignedTerms, accounts_hash
+from ledger.entries.client_data import parse_client_data
 from ledger.errors import LedgerError, NotPermitted
 from ledger.tags import CHALLENGE
 
@@ -134,9 +136,8 @@ class Ceremonies:
         """The checks that the library does not make: unique names, no frame of another site."""
         answer: Any = _read(response).get("response")
         try:
-            text = unb64u(answer["clientDataJSON"])
-            client = json.loads(text.decode(), object_pairs_hook=_unique)
-        except (KeyError, TypeError, ValueError, LedgerError, RecursionError):
+            client = parse_client_data(unb64u(answer["clientDataJSON"]))
+        except (KeyError, TypeError, ValueError, LedgerError):
             raise PasskeyRefused("the browser's part of the answer cannot be read") from None
         if client.get("type") != kind or client.get("origin") != self.origin:
             raise PasskeyRefused("the passkey was used on another page")
@@ -173,10 +174,3 @@ def _read(response: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise PasskeyRefused("the passkey's answer cannot be read")
     return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found

@@ -84,6 +84,25 @@ class Draft(Struct, frozen=True):
     suppress_notify: bool = False
 
 
+class Answers(Struct, frozen=True):
+    """What a customer has chosen on a request so far: kept, so that nothing is asked twice."""
+
+    consent_id: str
+    accounts: tuple[str, ...] = ()
+    separate: tuple[str, ...] = ()
+    alone: bool = False
+    at: int = 0
+
+
+class Kept(Struct, frozen=True):
+    """Words that somebody sent when her session had ended: hers again when the same person signs in."""
+
+    person: str
+    """`Person.key`, b64u."""
+    path: str
+    words: str
+
+
 class Session(Struct, frozen=True, kw_only=True):
     """One browser's session. Times are milliseconds."""
 
@@ -98,6 +117,8 @@ class Session(Struct, frozen=True, kw_only=True):
     challenge: str = ""
     """The WebAuthn challenge (b64u) that this browser was given last; used once."""
     draft: Draft | None = None
+    answers: Answers | None = None
+    kept: Kept | None = None
 
     @property
     def someone(self) -> Person | Staff | None:

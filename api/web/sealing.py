@@ -95,18 +95,3 @@ def load_or_make(path: Path, *, may_make: bool) -> bytes:
         finally:
             draft.unlink()
     return read_secret(path)
-
-
-def make_private(path: Path) -> None:
-    """Make sure that nobody else can read a SQLite database, before SQLite opens it.
-
-    A file that exists is never opened here: closing it would drop the locks that SQLite of this process holds on it. A new
-    one nobody can have open yet. SQLite gives its write-ahead log the mode of the database.
-    """
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
-    except FileExistsError:
-        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-            known = path.with_name(name)
-            if known.exists():
-                known.chmod(MODE)

@@ -11,15 +11,16 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, make_url, select, update
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.web.inbox import Inbox
 from api.web.keys import PersonKeys
 from api.web.people import Person, Session
-from api.web.sealing import Sealer, digest, load_or_make, make_private, place
+from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
 from api.web.tables import OF_PEOPLE, deeds, meta, metadata, passkeys, people, preferences, requests, sessions
+from ledger.assembly import close_to_others
 from ledger.errors import Corrupt, InvalidInput, NotFound, Unavailable
 
 MAX_OPEN_REQUESTS: Final = 20
@@ -60,10 +61,7 @@ class Store:
 
         Raises NotFound when the database has a key and `key_file` does not exist, InvalidInput when it holds another one.
         """
-        target = make_url(url)
-        self._is_sqlite = target.get_backend_name() == "sqlite"
-        if self._is_sqlite and target.database:
-            make_private(Path(target.database))
+        self._is_sqlite = close_to_others(url)
         self.engine: Engine = create_engine(url, pool_pre_ping=True)
         if self._is_sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
@@ -235,12 +233,12 @@ class Store:
             connection.execute(delete(deeds).where(deeds.c.entry == entry))
             connection.execute(insert(deeds).values(entry=entry, person=self._sealer.person(person.key)))
 
-    def deeds(self, entries: list[int], person: Person) -> dict[int, bool]:
-        """For each of these entries that somebody asked for here: whether it was this person."""
-        mine = self._sealer.person(person.key)
+    def deed(self, entry: int, person: Person) -> bool | None:
+        """Whether this person asked for an entry; None when nobody did here, or who did was erased."""
         with self.engine.connect() as connection:
-            rows = connection.execute(select(deeds).where(deeds.c.entry.in_(entries[:1_000]))).all()
-        return {row.entry: row.person == mine for row in rows}
+            query = select(deeds.c.person).where(deeds.c.entry == entry)
+            known = connection.execute(query).scalar_one_or_none()
+        return None if known is None else bytes(known) == self._sealer.person(person.key)
 
     # -- opened requests --------------------------------------------------------------------------------------------
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Final, Literal
 
-import cbor2
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,6 +19,7 @@ from msgspec import Meta, Struct
 
 from ledger.canonical import b64u, encode, unb64u
 from ledger.entries.acts import ConsentAuthorise
+from ledger.entries.client_data import parse_client_data, require_origin
 from ledger.entries.fields import Bytes32, ConsentId, Language
 from ledger.entries.keys import Verify, ed25519_verifier
 from ledger.entries.subject_acts import CredentialId, Domain
@@ -29,6 +27,9 @@ from ledger.errors import BadEncoding, BadSignature, BadStatement, InvalidInput
 from ledger.tags import ACCOUNTS, CHALLENGE
 
 ASSERTION_LIMIT: Final = 8_192
+_COSE_ES256, _COSE_Y = bytes.fromhex("a5010203262001215820"), bytes.fromhex("225820")
+_COSE_EDDSA: Final = bytes.fromhex("a4010103272006215820")
+_P256: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _FLAG_UP, _FLAG_UV, _FLAG_BE, _FLAG_BS, _FLAG_AT, _FLAG_ED = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
 
 
@@ -130,24 +131,24 @@ def check_credential(assertion: Assertion, credential: Credential | None, subjec
 
 
 def cose_verifier(cose: bytes) -> Verify:
-    """A verifier for a COSE public key: ES256 (signatures in DER) or EdDSA. Raises InvalidInput."""
-    try:
-        key = cbor2.loads(cose)
-        if not isinstance(key, dict) or cbor2.dumps(key) != cose:
-            raise InvalidInput("the passkey's public key is not one canonical CBOR map", member="public_key")
-    except (cbor2.CBORDecodeError, ValueError, RecursionError, OverflowError):
-        raise InvalidInput("the passkey's public key is not CBOR", member="public_key") from None
-    x, y = key.get(-2), key.get(-3)
-    if set(key) == {1, 3, -1, -2} and (key[1], key[3], key[-1]) == (1, -8, 6) and isinstance(x, bytes):
-        return ed25519_verifier(x)
-    well_formed = set(key) == {1, 3, -1, -2, -3} and (key[1], key[3], key[-1]) == (2, -7, 1)
-    if well_formed and isinstance(x, bytes) and isinstance(y, bytes) and len(x) == len(y) == 32:
-        numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), ec.SECP256R1())
+    """A verifier for a COSE public key in its one spelling, CTAP2's: ES256 (signatures in DER) or EdDSA.
+
+    Raises InvalidInput.
+    """
+    if len(cose) == 42 and cose.startswith(_COSE_EDDSA):
+        return ed25519_verifier(cose[10:])
+    if len(cose) == 77 and cose.startswith(_COSE_ES256) and cose[42:45] == _COSE_Y:
+        x, y = int.from_bytes(cose[10:42]), int.from_bytes(cose[45:])
         try:
-            return _es256_der(numbers.public_key())
+            if x < _P256 and y < _P256:
+                return _es256_der(ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key())
         except ValueError:
-            raise InvalidInput("the passkey's public key is not a point on P-256", member="public_key") from None
-    raise InvalidInput("a passkey's public key is ES256 on P-256 or EdDSA on Ed25519", member="public_key")
+            pass
+        raise InvalidInput("the passkey's public key is not a point on P-256", member="public_key")
+    raise InvalidInput(
+        "a passkey's public key is a COSE key for ES256 on P-256 or EdDSA on Ed25519, in the spelling of CTAP2",
+        member="public_key",
+    )
 
 
 def _es256_der(key: ec.EllipticCurvePublicKey) -> Verify:
@@ -166,10 +167,11 @@ def _es256_der(key: ec.EllipticCurvePublicKey) -> Verify:
 
 def _check_client_data(assertion: Assertion) -> None:
     try:
-        client = json.loads(unb64u(assertion.client_data).decode(), object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError):
-        raise _refused("clientDataJSON is not a JSON object with unique names") from None
-    if not isinstance(client, dict) or client.get("type") != "webauthn.get":
+        require_origin(assertion.origin, assertion.rp_id)
+        client = parse_client_data(unb64u(assertion.client_data))
+    except ValueError as error:
+        raise _refused(f"clientDataJSON or origin: {error}") from None
+    if client.get("type") != "webauthn.get":
         raise _refused("clientDataJSON is not of type webauthn.get")
     if client.get("challenge") != b64u(assertion.challenge()):
         raise _refused("the challenge is not the hash of the terms that were signed")
@@ -177,27 +179,6 @@ def _check_client_data(assertion: Assertion) -> None:
         raise _refused("the origin in clientDataJSON is not the one recorded")
     if client.get("crossOrigin", False) is not False or "topOrigin" in client:
         raise _refused("the ceremony ran inside a page of another origin")
-    _check_origin(assertion.origin, assertion.rp_id)
-
-
-def _check_origin(origin: str, rp_id: str) -> None:
-    try:
-        parts = urlsplit(origin)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise _refused("the origin is not a URL origin") from None
-    if origin != f"{parts.scheme}://{host}" + (f":{port}" if port is not None else ""):
-        raise _refused("the origin is not spelled as a URL origin")
-    local = parts.scheme == "http" and host == "localhost"
-    if not (parts.scheme == "https" or local) or not (host == rp_id or host.endswith("." + rp_id)):
-        raise _refused("the origin does not belong to the relying party")
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("duplicate names")
-    return members
 
 
 def _refused(why: str) -> BadSignature:

@@ -12,12 +12,13 @@ from typing import Any, assert_never
 from msgspec import UNSET, structs
 
 from ledger.canonical import b64u, unb64u
-from ledger.consent.actors import party_role, unknown_consent
+from ledger.consent.actors import unknown_consent
 from ledger.consent.state import Consent
 from ledger.consent.transitions import apply, expire
 from ledger.documents import parse_document
 from ledger.entries.acts import (
     AccessBatch,
+    AccessItem,
     AccessLeg,
     AccessRequest,
     ConsentAct,
@@ -56,11 +57,11 @@ from ledger.planning.commands import (
     RecordIndexHead,
     SubmitStatement,
 )
+from ledger.planning.legs import check_leg
 from ledger.planning.signers import check_owner, check_signer
-from ledger.planning.world import Plan, Seen, World
+from ledger.planning.world import Allowed, Plan, Seen, World
 from ledger.planning.writer import Writer
 from ledger.policy.decision import after_access, decide
-from ledger.policy.rules import Item
 
 
 def plan_batch(
@@ -249,7 +250,7 @@ class _Planner:
     def _access(
         self,
         consent_id: str,
-        item: Item,
+        item: AccessItem | AccessRequest,
         command: SubmitStatement,
         *,
         relayed: bool,
@@ -267,7 +268,9 @@ class _Planner:
         )
         position = 0 if place is None else place.position
         chain = consent_chain(consent_id)
-        self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=consent_id, position=position)
+        entry = self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=consent_id, position=position)
+        if entry.index in world.awaited and outcome.decision == "allow":
+            world.allowed[entry.index] = Allowed(chain, item.interaction_id)
         if consent is not None:
             after = after_access(consent, item, outcome, world.time)
             if after is not consent:
@@ -283,14 +286,12 @@ class _Planner:
         consent = self.world.consents.get(payload.consent_id)
         if consent is None:
             raise unknown_consent()
-        role = party_role(consent, acting_for(payload.iss, payload.on_behalf_of))
-        if role != ("holder" if payload.act == "access.release" else "recipient"):
-            raise NotPermitted(f"{payload.act} is not for the {role} of the consent")
-        if payload.basis >= self.world.size:
-            raise IllegalTransition("basis must be the index of the decision this rests on", member="basis")
+        check_leg(payload, consent, self.world)
         evidence = Evidence(act=payload.act, statements=(statement.text,))
         chain = consent_chain(payload.consent_id)
-        self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=payload.consent_id)
+        entry = self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=payload.consent_id)
+        self.world.legs.add((payload.basis, payload.act))
+        self.plan.legs[payload.basis, payload.act] = entry.index
 
     def _documents(self, documents: Sequence[Mapping[str, Any]]) -> None:
         parsed = [(parse_document(document), document) for document in documents]

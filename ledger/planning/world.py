@@ -21,6 +21,14 @@ class ChainHead(Struct, frozen=True, gc=False):
     last_hash: bytes = NO_HASH
 
 
+class Allowed(Struct, frozen=True):
+    """An access that was allowed: what legs may rest on."""
+
+    chain: bytes
+    """Of its consent."""
+    interaction_id: str
+
+
 class Seen(Struct, frozen=True):
     """A statement that is in the log already."""
 
@@ -44,6 +52,12 @@ class World:
     """Passkeys by credential id."""
     challenges: set[str] = field(default_factory=set)
     """Challenges (b64u) that entries of the log have used."""
+    awaited: frozenset[int] = frozenset()
+    """Indexes that legs in this batch rest on."""
+    allowed: dict[int, Allowed] = field(default_factory=dict)
+    """Those of them that are allowed accesses."""
+    legs: set[tuple[int, str]] = field(default_factory=set)
+    """(basis, act) of the legs under them."""
 
 
 class Entry(Struct, frozen=True):
@@ -81,3 +95,5 @@ class Plan:
     """Passkeys that were enrolled or unenrolled."""
     challenges: dict[str, int] = field(default_factory=dict)
     """Challenges used in this batch, with the index of their entry."""
+    legs: dict[tuple[int, str], int] = field(default_factory=dict)
+    """Legs recorded in this batch, (basis, act), with the index of their entry."""

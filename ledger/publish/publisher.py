@@ -18,7 +18,8 @@ from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, pars
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.publish.places import PublicPlace
-from ledger.queries.tree import TileSource, bundle_of, head_of
+from ledger.queries.tree import TileSource, bundle_of, head_of, visible_size
+from ledger.storage.horizon import horizon_of
 from ledger.storage.log import LogStore
 
 _PORTION: Final = 64
@@ -52,9 +53,9 @@ class Publisher:
         with self._place.alone():
             with self._store.read() as connection:
                 size, note = head_of(connection)
-            before = self._published_size(size)
-            if before == size:
-                return Published(size, 0, self._sweep(size))
+            before = self._published_size()
+            if before >= size:  # beyond it: another process knew more to be confirmed than this one does yet
+                return Published(before, 0, self._sweep(before))
             written = 0
             for path, content in self._files(before, size):
                 written += self._place.create(path, content)
@@ -62,7 +63,7 @@ class Publisher:
             removed = self._sweep(size) if not self._swept else self._remove_superseded(before, size)
             return Published(size, written, removed)
 
-    def _published_size(self, size: int) -> int:
+    def _published_size(self) -> int:
         """The size that is public, after a look whether it is this log's: 0 for a new place."""
         note = self._place.checkpoint()
         if note is None:
@@ -71,9 +72,11 @@ class Publisher:
             public = open_checkpoint(note, self._vkey)
         except InvalidInput as error:
             raise Corrupt(f"the published checkpoint is not one of this log: {error.detail}") from None
-        if public.size > size:
-            raise Corrupt(f"{public.size} entries are published, and the log has {size}: the database went back")
         with self._store.read() as connection:
+            size = visible_size(connection) or 0
+            if public.size > size:
+                raise Corrupt(f"{public.size} entries are published, and the log has {size}: the database went back")
+            horizon_of(connection).reached(public.size)  # what was published was confirmed
             if Edge.from_tiles(public.size, TileSource(connection).tile).root() != public.root:
                 raise Corrupt(f"the published checkpoint of size {public.size} has another root than the log had")
         return public.size

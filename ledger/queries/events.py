@@ -16,10 +16,12 @@ from ledger.entries.evidence import ConsentOutcome, decode_evidence
 from ledger.entries.leaf import Kind
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import parse_payload
+from ledger.queries.tree import visible_size
 from ledger.storage.events import OPEN, DeliveryState
+from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore, select_in
 from ledger.storage.rows import open_evidence, read_consent
-from ledger.storage.tables import consents, entries, event_cursor, event_deliveries, event_endpoints, log_head
+from ledger.storage.tables import consents, entries, event_cursor, event_deliveries, event_endpoints
 from ledger.vault.keystore import KeyStore
 
 TOLD_ACTS: Final = frozenset({
@@ -107,7 +109,8 @@ class EventQueries:
     def position(self) -> tuple[int, int]:
         """(first entry not looked at yet, number of entries) of one snapshot."""
         with self._store.read() as connection:
-            size = connection.execute(select(log_head.c.size)).scalar_one_or_none() or 0
+            size = visible_size(connection) or 0
+            size = min(size, confirmed_size(connection, size))  # nobody is told of what a crash may still take back
             return connection.execute(select(event_cursor.c.next_index)).scalar_one(), size
 
     def notices(self, first: int, below: int) -> list[Notice]:

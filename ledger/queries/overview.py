@@ -15,6 +15,7 @@ from sqlalchemy import Select, column, func, select
 from ledger.entries.leaf import Kind
 from ledger.errors import NotFound
 from ledger.queries.tree import head_of
+from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore, select_in
 from ledger.storage.tables import checkpoints, entries
 
@@ -78,6 +79,7 @@ class OverviewQueries:
         if before is not None:
             query = query.where(checkpoints.c.size < before)
         with self._store.read() as connection:
+            query = query.where(checkpoints.c.size <= head_of(connection)[0])
             rows = connection.execute(query.order_by(checkpoints.c.size.desc()).limit(min(limit, PAGE_LIMIT))).all()
         return [(row.size, row.note) for row in rows]
 
@@ -85,7 +87,8 @@ class OverviewQueries:
         """The signed checkpoint of exactly this size. Raises NotFound: not every size was signed."""
         with self._store.read() as connection:
             query = select(checkpoints.c.note).where(checkpoints.c.size == size)
-            note = connection.execute(query).scalar_one_or_none()
+            known = confirmed_size(connection, size) >= size
+            note = connection.execute(query).scalar_one_or_none() if known else None
         if note is None:
             raise NotFound(f"no checkpoint of size {size} was signed", member="size")
         return str(note)

@@ -10,14 +10,15 @@ import msgspec
 from sqlalchemy import Connection, func, or_, select
 
 from ledger.canonical import unb64u
-from ledger.entries.access_acts import AccessLeg, AccessRequest
+from ledger.entries.access_acts import AccessLeg
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import Kind
-from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.statement import parse_payload
 from ledger.errors import Conflict, NotPermitted
 from ledger.participants import Registry
 from ledger.policy.reconciliation import DELAY_MS, Comparison, Figures, Leg, LegKind, Place, Report
 from ledger.storage.findings import close_finding, code_of, keep_findings
+from ledger.storage.legs import interaction_of
 from ledger.storage.log import LogStore
 from ledger.storage.rows import open_evidence
 from ledger.storage.tables import consents, entries, log_head, reconciliation_findings
@@ -101,13 +102,13 @@ class Survey:
             if evidence.act in _LEGS:
                 self._comparison.leg(_leg_of(row, evidence))
             elif isinstance(evidence.outcome, AccessOutcome) and evidence.outcome.decision == "allow":
-                self._comparison.allowed(row.idx, Place(row.chain, _interaction(evidence)))
+                self._comparison.allowed(row.idx, Place(row.chain, interaction_of(evidence)))
         self._next = max(self._next, size)
 
     def _belongs(self, connection: Connection, leg: Leg) -> bool:
         for row, evidence in self._opened(connection, leg.basis, leg.basis + 1):
             if isinstance(evidence.outcome, AccessOutcome):
-                return Place(row.chain, _interaction(evidence)) == leg.place
+                return Place(row.chain, interaction_of(evidence)) == leg.place
         return False
 
     def _opened(self, connection: Connection, first: int, end: int) -> Iterator[tuple[Any, Evidence]]:
@@ -177,14 +178,6 @@ def _leg_of(row: Any, evidence: Evidence) -> Leg:
     assert isinstance(says, AccessLeg)  # noqa: S101  (what the ledger itself has recorded as one)
     place = Place(row.chain, says.interaction_id)
     return Leg(row.idx, says.act, says.basis, place, Figures(says.rows, says.bytes, says.digest))
-
-
-def _interaction(evidence: Evidence) -> str:
-    if evidence.item:
-        return parse_item(evidence.item.body.encode()).interaction_id
-    says = parse_payload(unb64u(evidence.statements[0].split(".")[1]))
-    assert isinstance(says, AccessRequest)  # noqa: S101  (as above; a batch has items)
-    return says.interaction_id
 
 
 def _last_before(connection: Connection, size: int, time: int) -> int:

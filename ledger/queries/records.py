@@ -24,6 +24,7 @@ from ledger.kept import Kept
 from ledger.merkle.tiles import FullTiles
 from ledger.planning.commands import Proved, Recorded
 from ledger.queries.tree import Prover, first_checkpoints_with
+from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore, select_in
 from ledger.storage.rows import open_evidence, read_consent
 from ledger.storage.tables import consents, entries
@@ -51,7 +52,8 @@ class RecordQueries:
         The proof is that of the entry's own batch, so a receipt given again is the same bytes.
         """
         with self._store.read() as connection:
-            rows = {row.idx: row for row in select_in(connection, select(entries), entries.c.idx, list(indexes))}
+            asked = list(select_in(connection, select(entries), entries.c.idx, list(indexes)))
+            rows = {row.idx: row for row in _confirmed(connection, asked)}
             missing = [index for index in indexes if index not in rows]
             if missing:
                 raise NotFound(f"there is no entry {missing[0]}", member="index")
@@ -71,7 +73,8 @@ class RecordQueries:
 
     def _one_for(self, viewer: str, index: int, *, whole: bool) -> Recorded:
         with self._store.read() as connection:
-            row = connection.execute(select(entries).where(entries.c.idx == index)).one_or_none()
+            rows = connection.execute(select(entries).where(entries.c.idx == index)).all()
+            row = next(iter(_confirmed(connection, rows)), None)
             parties = {} if row is None else self._parties(connection, [row])
             if row is None or not self._may_see(row, viewer, parties):
                 raise _no_entry(index)
@@ -82,7 +85,8 @@ class RecordQueries:
         """What receipts are made of, for many (viewer, index) at once; the rule is that of `receipt_for`."""
         with self._store.read() as connection:
             indexes = sorted({index for _, index in wanted})
-            rows = {row.idx: row for row in select_in(connection, select(entries), entries.c.idx, indexes)}
+            found = select_in(connection, select(entries), entries.c.idx, indexes)
+            rows = {row.idx: row for row in _confirmed(connection, list(found))}
             parties = self._parties(connection, rows.values())
             allowed = {
                 (viewer, index) for viewer, index in wanted
@@ -147,6 +151,7 @@ class RecordQueries:
                 if not page:
                     break
                 after = page[-1].seq
+            rows = list(_confirmed(connection, rows))
             parties = {chain: consent}
             found = self._recorded(connection, rows)
             return tuple(_for(viewer, row, parties, one) for row, one in zip(rows, found, strict=True))
@@ -155,7 +160,8 @@ class RecordQueries:
         """All events of a consent or subject chain, oldest first: for the customer it belongs to."""
         with self._store.read() as connection:
             query = select(entries).where(entries.c.chain == chain, entries.c.seq > after).order_by(entries.c.seq)
-            return tuple(self._recorded(connection, connection.execute(query.limit(min(limit, PAGE_LIMIT))).all()))
+            rows = connection.execute(query.limit(min(limit, PAGE_LIMIT))).all()
+            return tuple(self._recorded(connection, _confirmed(connection, rows)))
 
     def evidence_of_chain(self, chain: bytes, *, below: int) -> Iterator[bytes]:
         """The evidence of a chain's entries with an index below `below`, oldest first; none of an erased chain."""
@@ -273,6 +279,13 @@ class RecordQueries:
                 )
             )  # fmt: skip
         return found
+
+
+def _confirmed(connection: Connection, rows: Sequence[Any]) -> Sequence[Any]:
+    """Those of these entries that may leave this node: no receipt is made of what a crash may still take back."""
+    end = max((row.idx + 1 for row in rows), default=0)
+    size = confirmed_size(connection, end)
+    return rows if end <= size else [row for row in rows if row.idx < size]
 
 
 _Shown = TypeVar("_Shown", Proved, Recorded)

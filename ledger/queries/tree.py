@@ -7,13 +7,14 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, bindparam, select
 
-from ledger.errors import InvalidInput, LedgerError, NotFound
+from ledger.errors import InvalidInput, LedgerError, NotFound, Unavailable
 from ledger.kept import Kept
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import HASH_SIZE
 from ledger.merkle.proofs import prove_consistency, prove_inclusion
 from ledger.merkle.tiles import TILE_WIDTH, FullTiles, TilePath, TileReader, encode_bundle
 from ledger.storage.engines import driver_for
+from ledger.storage.horizon import confirmed_size, horizon_of
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, entries, log_head, tiles
 
@@ -28,7 +29,14 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 # made once: building a statement costs more than running it
-_HEAD: Final = select(log_head.c.size, log_head.c.checkpoint)
+_HEAD: Final = select(log_head.c.size, log_head.c.checkpoint, log_head.c.confirmed)
+_VISIBLE: Final = select(log_head.c.size)
+_NEWEST: Final = (
+    select(checkpoints.c.size, checkpoints.c.note)
+    .where(checkpoints.c.size <= bindparam("confirmed"))
+    .order_by(checkpoints.c.size.desc())
+    .limit(1)
+)
 _EDGE: Final = select(log_head.c.edge)
 _TILE: Final = select(tiles.c.content).where(tiles.c.level == bindparam("level"), tiles.c.number == bindparam("number"))
 
@@ -42,7 +50,7 @@ class ProofWanted(NamedTuple):
 
 
 class TreeQueries:
-    """Questions about the tree. Every size asked for must be a committed one."""
+    """Questions about the tree. Every size asked for must be a confirmed one."""
 
     def __init__(self, store: LogStore) -> None:
         self._store = store
@@ -55,7 +63,7 @@ class TreeQueries:
             return head_of(connection)[1]
 
     def size(self) -> int:
-        """How many entries are committed."""
+        """How many entries are confirmed."""
         with self._store.read() as connection:
             return head_of(connection)[0]
 
@@ -106,7 +114,10 @@ class TileSource:
         self._edge: Edge | None = None
 
     def tile(self, level: int, number: int, width: int) -> bytes:
-        """The first `width` hashes of tile (level, number). Raises NotFound when the log has not grown so far."""
+        """The first `width` hashes of tile (level, number). Raises NotFound when the confirmed log has not grown so far."""
+        end = (number * TILE_WIDTH + width) << (8 * level)
+        if confirmed_size(self._connection, end) < end:
+            raise NotFound("the log has not grown as far as this tile")
         content = self._connection.execute(_TILE, {"level": level, "number": number}).scalar_one_or_none()
         if content is None:
             if self._edge is None:
@@ -156,15 +167,35 @@ def answered(answer: Callable[[Q], A], question: Q) -> A | LedgerError:
 
 
 def head_of(connection: Connection) -> tuple[int, str]:
-    """(size, signed checkpoint) of this snapshot. Raises NotFound before the log is opened."""
+    """(size, signed checkpoint) of the confirmed log in this snapshot: what may leave a node.
+
+    Raises NotFound before the log is opened, Unavailable while nothing of it is known to be confirmed.
+    """
     row = connection.execute(_HEAD).one_or_none()
     if row is None:
         raise NotFound("there is no log in this database yet")
-    return row.size, row.checkpoint
+    confirmed = horizon_of(connection).reached(row.confirmed)
+    if row.size <= confirmed:
+        return row.size, row.checkpoint
+    newest = connection.execute(_NEWEST, {"confirmed": confirmed}).one_or_none()
+    if newest is None:
+        raise Unavailable(
+            "nothing of this log is known to be confirmed yet: a node that records does so when it starts"
+        )
+    return newest.size, newest.note
+
+
+def visible_size(connection: Connection) -> int | None:
+    """How many entries this snapshot shows, confirmed or not; None without a log. For those who judge a database, not for
+    what leaves a node."""
+    size: int | None = connection.execute(_VISIBLE).scalar_one_or_none()
+    return size
 
 
 def first_checkpoint_with(connection: Connection, index: int) -> tuple[int, str]:
     """(size, note) of the first checkpoint that includes entry `index`: the one of its own batch. Raises NotFound."""
+    if confirmed_size(connection, index + 1) <= index:
+        raise NotFound(f"there is no entry {index}", member="index")
     query = select(checkpoints.c.size, checkpoints.c.note).where(checkpoints.c.size > index)
     row = connection.execute(query.order_by(checkpoints.c.size).limit(1)).one_or_none()
     if row is None:
@@ -174,6 +205,9 @@ def first_checkpoint_with(connection: Connection, index: int) -> tuple[int, str]
 
 def first_checkpoints_with(connection: Connection, indexes: Sequence[int]) -> dict[int, tuple[int, str]]:
     """The same for many entries: (size, note) by index. Raises NotFound when one of them is not covered."""
+    last = max(indexes, default=-1)
+    if confirmed_size(connection, last + 1) <= last:
+        raise NotFound(f"there is no entry {last}", member="index")
     rows = driver_for(connection.engine).first_checkpoints(connection, indexes) if indexes else ()
     found = {int(index): (int(size), str(note)) for index, size, note in rows}
     if missing := set(indexes) - found.keys():

@@ -20,7 +20,8 @@ from typing import Any, Final
 
 from ledger.errors import Corrupt, LedgerError
 from ledger.sequencer.answers import Answer, SequencerLike
-from ledger.sequencer.wire import Unframer, decode_command, encode_answer, encode_figures
+from ledger.sequencer.wire import Unframer, decode_command, encode_answer, encode_confirmed, encode_figures
+from ledger.storage.horizon import Horizon
 
 log = logging.getLogger("ledger.desk")
 
@@ -33,9 +34,10 @@ SEND_SECONDS: Final = 10
 class Desk:
     """Listens on a Unix socket and serves fronts until closed."""
 
-    def __init__(self, sequencer: SequencerLike, path: Path) -> None:
-        """`path` is replaced if it exists: a dead process's socket."""
+    def __init__(self, sequencer: SequencerLike, path: Path, horizon: Horizon) -> None:
+        """`path` is replaced if it exists: a dead process's socket. `horizon`: what the fronts are to know of it."""
         self._sequencer = sequencer
+        self._horizon = horizon
         self._path = path
         self._lines: set[_Line] = set()
         self._lock = threading.Lock()
@@ -49,6 +51,7 @@ class Desk:
         finally:
             os.umask(mask)
         self._listening.listen(64)
+        horizon.tell(self._confirmed)
         for target in (self._accept, self._send):
             threading.Thread(target=target, name=f"desk{target.__name__}", daemon=True).start()
 
@@ -74,7 +77,16 @@ class Desk:
             line = _Line(connection, self._wake)
             with self._lock:
                 self._lines.add(line)
+            line.put(encode_confirmed(self._horizon.size))
             threading.Thread(target=self._read, args=(line,), name="desk-line", daemon=True).start()
+
+    def _confirmed(self, size: int) -> None:
+        """On the sequencer's thread, before it answers: a front that hands a receipt on can show its checkpoint too."""
+        told = encode_confirmed(size)
+        with self._lock:
+            lines = list(self._lines)
+        for line in lines:
+            line.put(told)
 
     def _read(self, line: _Line) -> None:
         frames = Unframer()

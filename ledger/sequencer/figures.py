@@ -32,10 +32,13 @@ class Figures:
     pushed_back: int = 0
     commit_failures: int = 0
     clock_behind_ms: int = 0
+    clock_ahead_ms: int = 0
+    """How far the machine's clock is ahead of the time it should show; 0 while it is within its bounds."""
+    paused_because: str | None = None
+    """Why nothing new is recorded for the moment; None while it is."""
     last_batch_entries: int = 0
     last_batch_seconds: float = 0.0
     busy_seconds: float = 0.0
-    probes: int = 0
     succeeded_at: float = field(default_factory=time.monotonic)
     """When a transaction last came to its end, one that only looked included (monotonic seconds)."""
     wrote_at: float = -math.inf

@@ -11,26 +11,27 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from ledger.clock import Clock
-from ledger.errors import Corrupt, LedgerError, QueueFull, Rollback, SequencerStopped, Unavailable
+from ledger.errors import ClockAhead, Corrupt, LedgerError, QueueFull, Rollback, SequencerStopped, Unavailable
 from ledger.highwater import HighWater
-from ledger.merkle.edge import Edge, Growth
+from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
 from ledger.notes.keys import Signer
 from ledger.participants import Registry
-from ledger.planning.commands import Command, Recorded, RecordIndexHead
+from ledger.planning.commands import Command, RecordIndexHead
 from ledger.planning.plan import plan_batch
 from ledger.planning.world import Plan
 from ledger.sequencer.alone import make_ready, stands_alone
-from ledger.sequencer.answers import Deliver, Repeated
+from ledger.sequencer.answers import Deliver
+from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all, taken_from
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.memory import Memory, identities
 from ledger.sequencer.rhythm import Rhythm
+from ledger.sequencer.watch import ClockWatch
 from ledger.storage.chainmap import MapState
 from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registry
 
@@ -41,28 +42,6 @@ COMMIT_SECONDS: Final = 20.0
 """No try begins later than so long after the first: whoever waits gets an answer, and can send the statement again."""
 PROBE_SECONDS: Final = 5.0
 """A node that records nothing for so long writes to its database all the same, to learn whether it could."""
-
-
-class _Waiting(NamedTuple):
-    command: Command | None
-    """None: nothing to record, only a look at the head."""
-    deliver: Deliver
-
-
-class _Committed(NamedTuple):
-    plan: Plan
-    growth: Growth | None
-    """None when nothing was recorded."""
-    head: Head
-    map: MapState | None = None
-    """Where the completeness map stands, when that was looked at."""
-    probed: bool = False
-    """Whether the head was written as it was."""
-
-    @property
-    def wrote(self) -> bool:
-        """Whether its commit had anything to write."""
-        return self.growth is not None or self.probed
 
 
 class Sequencer:
@@ -78,18 +57,21 @@ class Sequencer:
         max_waiting: int = 4096,
         max_batch: int = 512,
         index_interval_ms: int = 0,
+        watch: ClockWatch | None = None,
     ) -> None:
         """`max_waiting` commands may wait, beyond that `submit` refuses; at most `max_batch` share a commit.
-        `index_interval_ms`: time within which an index-head covers every entry; 0: index-heads only when submitted."""
+        `index_interval_ms`: time within which an index-head covers every entry; 0: index-heads only when submitted.
+        `watch` judges the clock; without it `clock` is believed."""
         self._store = store
         self._signer = signer
         self._origin = signer.vkey.name
         self._highwater = highwater
         self._clock = clock
+        self._watch = watch
         self._max_waiting = max_waiting
         self._max_batch = max_batch
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._held: _Waiting | None = None  # what waits for a batch of its own
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._held: Waiting | None = None  # what waits for a batch of its own
         self._rhythm = Rhythm(index_interval_ms, clock)
         self._memory: Memory | None = None
         self._signed, self._note = 0, ""
@@ -124,7 +106,7 @@ class Sequencer:
             if self._stopped is not None:
                 raise SequencerStopped(self._stopped.detail)
             if self._queue.qsize() < self._max_waiting:
-                self._queue.put(_Waiting(command, deliver))
+                self._queue.put(Waiting(command, deliver))
                 return
         self.figures.pushed_back += 1
         raise QueueFull(f"{self._max_waiting} submissions are waiting already; nothing was recorded, try again shortly")
@@ -134,10 +116,14 @@ class Sequencer:
         with self._store.batch() as transaction:
             head = transaction.head()
             self._recall(transaction, head)
+            transaction.fill_legs()
+            if head.confirmed < head.size:  # the node before us died, or never knew
+                transaction.confirm()
             if self._rhythm.interval:
                 state = transaction.map.check(head.size)
                 self._rhythm.knows(state, state.head + 1)
                 self._rhythm.saw(head.size, own=True)
+        self._store.horizon.reached(head.size)
         self._stopped = None
         self.figures.succeeded(wrote=False)
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
@@ -151,6 +137,7 @@ class Sequencer:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
+            self._leave_word()
         self._highwater.sync()
 
     def refresh(self) -> Future[None]:
@@ -162,6 +149,15 @@ class Sequencer:
             done.set_result(None)
         return done
 
+    def _leave_word(self) -> None:
+        """At the end: what this node knows to be confirmed is of use to those who read after it. Not having said it is safe."""
+        if self._memory is None or self._memory.head.size > self._store.horizon.size:
+            return
+        try:
+            self._commit((), [])
+        except LedgerError as error:
+            log.info("the head row does not say how far the log is confirmed: %s", error.detail)
+
     # -- the sequencer's thread -------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -170,15 +166,17 @@ class Sequencer:
             if batch is None:
                 break
             broken = self._try(batch) if batch else None
-            if broken is None and self._rhythm.due():
-                broken = self._try([_Waiting(RecordIndexHead(every=self._rhythm.interval), _nobody)])
+            if broken is None and self.figures.paused_because is not None:
+                self._rhythm.put_off()  # a wrong clock says nothing of what is due
+            elif broken is None and self._rhythm.due():
+                broken = self._try([Waiting(RecordIndexHead(every=self._rhythm.interval), _nobody)])
             if broken is not None:
                 with self._door:
                     self._stopped = broken
                 break
         self._drain()
 
-    def _try(self, batch: list[_Waiting]) -> SequencerStopped | None:
+    def _try(self, batch: list[Waiting]) -> SequencerStopped | None:
         """Sequence one batch; why this node must not write any more, if so."""
         try:
             self._sequence(batch)
@@ -190,10 +188,10 @@ class Sequencer:
             broken = SequencerStopped(f"an internal error stopped this node ({type(error).__name__})")
         else:
             return None
-        _fail(batch, broken)
+        fail_all(batch, broken)
         return broken
 
-    def _collect(self) -> list[_Waiting] | None:
+    def _collect(self) -> list[Waiting] | None:
         """The next batch: one command and all that wait beside it, or one that stands alone. Empty when it is time for an
         index-head and nothing else came; None at the end."""
         try:
@@ -201,7 +199,7 @@ class Sequencer:
         except queue.Empty:
             return []
         self._held = None
-        batch: list[_Waiting] = []
+        batch: list[Waiting] = []
         while item is not None:
             alone = stands_alone(item.command)
             if alone and batch:
@@ -232,16 +230,19 @@ class Sequencer:
             if item is not None:
                 item.deliver(reason)
 
-    def _sequence(self, batch: list[_Waiting]) -> None:
+    def _sequence(self, batch: list[Waiting]) -> None:
         """Commit one batch and answer it."""
         commands = [item.command for item in batch if item.command is not None]
         begun = time.perf_counter()
         try:
             committed = self._commit_surely(commands)
         except Unavailable as error:
-            self.figures.failed(error.detail)
-            # what came meanwhile would wait as long for the same answer
-            _fail([*batch, *self._come()], Unavailable(f"{error.detail}. Submitting the same statement again is safe"))
+            if isinstance(error, ClockAhead):  # others may still be answered from the log
+                late = batch
+            else:
+                self.figures.failed(error.detail)
+                late = [*batch, *taken_from(self._queue)]  # what came meanwhile would wait as long for the same answer
+            fail_all(late, type(error)(f"{error.detail}. Submitting the same statement again is safe"))
             return
         if committed.head.size > self._signed:  # also by another node, or in a commit whose answer was lost
             self._highwater.record(committed.head.checkpoint)  # before any receipt leaves, after the commit
@@ -253,76 +254,93 @@ class Sequencer:
             self._rhythm.knows(committed.map, committed.head.size, time.perf_counter() - begun)
         if commands and (
             committed.map is None or committed.growth is not None
-        ):  # else nobody asked, or nothing was due
+        ):  # else it was only looked, or nothing was due
             self.figures.batch_done(committed.plan, time.perf_counter() - begun)
-        _answer(batch, committed)
+        answer_all(batch, committed)
 
-    def _commit_surely(self, commands: Sequence[Command]) -> _Committed:
+    def _commit_surely(self, commands: Sequence[Command]) -> Committed:
         """Commit; if the outcome is unknown, look for the checkpoint it would have left, and else run the batch again.
 
         Raises Unavailable after some tries.
         """
-        doubtful: list[_Committed] = []
+        doubtful: list[Committed] = []
         until = time.monotonic() + COMMIT_SECONDS
         attempt = 1
         while True:
             try:
                 return self._commit(commands, doubtful)
+            except ClockAhead:
+                raise  # nothing was written, and trying again at once would not help
             except Unavailable as error:
                 self._forget()
                 self.figures.commit_failures += 1
                 log.warning("a commit failed (try %d of %d): %s", attempt, COMMIT_TRIES, error.detail)
                 if attempt == COMMIT_TRIES or time.monotonic() > until:
                     raise
-            self._end_stalled()
+            self._store.end_stalled()
             time.sleep(0.0125 * 4**attempt)
             attempt += 1
 
-    def _end_stalled(self) -> None:
-        """Another node may hold the log's lock and never let it go."""
-        with suppress(Unavailable):
-            if ended := self._store.end_stalled():
-                log.warning("%d sessions that held the log's lock without doing anything were ended", ended)
-
-    def _come(self) -> Iterator[_Waiting]:
-        """What waits in the queue now."""
-        for _ in range(self._queue.qsize()):
-            item = self._queue.get()
-            if item is None:
-                self._queue.put(None)  # the end, for whoever looks next
-                return
-            yield item
-
-    def _commit(self, commands: Sequence[Command], doubtful: list[_Committed]) -> _Committed:
+    def _commit(self, commands: Sequence[Command], doubtful: list[Committed]) -> Committed:
         """One try. `doubtful` holds what earlier tries may have committed; this one is added before its commit."""
         with self._store.batch() as transaction:
-            head = transaction.head(identities(commands))
-            memory = self._recall(transaction, head)
-            for earlier in doubtful:
-                if transaction.note_at(earlier.head.size) == earlier.head.checkpoint:
-                    return earlier
-            now = self._clock.now()
-            self.figures.clock_behind_ms = max(0, head.time - now)
-            ready = make_ready(transaction, head, memory.registry, commands, now)
-            if ready.nothing is not None:
-                return _Committed(ready.nothing, None, head, ready.map)
-            world = memory.load(transaction, ready.commands, now)
-            plan = plan_batch(world, ready.commands, _openings(), None if ready.map is None else ready.map.root)
-            if not plan.entries:
-                if self.figures.seconds_since_write() > PROBE_SECONDS:
-                    transaction.probe()
-                    self.figures.probes += 1
-                    return _Committed(plan, None, head, probed=True)
-                return _Committed(plan, None, head)
-            growth = memory.edge.grow([entry.leaf_hash for entry in plan.entries])
-            note = sign_checkpoint(self._origin, growth.size, growth.root, self._signer)
-            edge = growth.edge()
-            after = Head(growth.size, world.time, world.last_hash, edge.to_bytes(), note)
-            committed = _Committed(plan, growth, after, ready.finish(transaction, head, after))
-            doubtful.append(committed)
-            transaction.append(head.size, plan, growth.full_tiles(), after)
-        memory.advance(after, edge, world)  # committed: only now may the memory move on
+            committed, advance = self._write(transaction, commands, doubtful)
+        advance()  # committed: only now may the memory move on
+        self._store.horizon.reached(committed.head.size)  # and readers see what this commit found or added
         return committed
+
+    def _write(
+        self, transaction: BatchTransaction, commands: Sequence[Command], doubtful: list[Committed]
+    ) -> tuple[Committed, Callable[[], None]]:
+        """What the transaction of one try does; with what is to be done once it is committed."""
+        head = transaction.head(identities(commands))
+        memory = self._recall(transaction, head)
+        for earlier in doubtful:
+            if transaction.note_at(earlier.head.size) == earlier.head.checkpoint:
+                transaction.confirm()  # it is visible, which a crash may have made it: this commit confirms it
+                return earlier._replace(wrote=True), _nothing
+        now = self._clock.now()
+        self._judge_clock(now, head, record=bool(commands))
+        ready = make_ready(transaction, head, memory.registry, commands, now)
+        if ready.nothing is not None:
+            return self._found(transaction, ready.nothing, head, ready.map)
+        world = memory.load(transaction, ready.commands, now)
+        plan = plan_batch(world, ready.commands, _openings(), None if ready.map is None else ready.map.root)
+        if not plan.entries:
+            return self._found(transaction, plan, head, None, look=not commands)
+        growth = memory.edge.grow([entry.leaf_hash for entry in plan.entries])
+        note = sign_checkpoint(self._origin, growth.size, growth.root, self._signer)
+        edge = growth.edge()
+        after = Head(growth.size, world.time, world.last_hash, edge.to_bytes(), note)
+        committed = Committed(plan, growth, after, ready.finish(transaction, head, after), wrote=True)
+        doubtful.append(committed)
+        transaction.append(head.size, plan, growth.full_tiles(), after)
+        return committed, lambda: memory.advance(after, edge, world)
+
+    def _judge_clock(self, now: int, head: Head, *, record: bool) -> None:
+        """Raises ClockAhead when something is to be recorded and `now` (ms) must not become the log's time."""
+        figures = self.figures
+        figures.clock_behind_ms = max(0, head.time - now)
+        ahead = None if self._watch is None else self._watch.ahead(now, head.clock)
+        figures.clock_ahead_ms, reason = (0, None) if ahead is None else ahead
+        if reason is not None and figures.paused_because is None:
+            log.critical("the sequencer pauses: %s", reason)
+        elif reason is None and figures.paused_because is not None:
+            log.warning("the clock is right again, and recording goes on")
+        figures.paused_because = reason
+        if reason is not None and record:
+            raise ClockAhead(reason)
+
+    def _found(
+        self, transaction: BatchTransaction, plan: Plan, head: Head, state: MapState | None, *, look: bool = False
+    ) -> tuple[Committed, Callable[[], None]]:
+        """Nothing to record. What is answered from the log must be confirmed all the same; a mere `look` also leaves word in
+        the head row of what this node knows, for those who only read."""
+        known = self._store.horizon.size
+        due = look and (head.confirmed < head.size or self.figures.seconds_since_write() > PROBE_SECONDS)
+        if confirms := head.size > known or due:
+            transaction.confirm()
+        return Committed(plan, None, head, state, wrote=confirms), _nothing
 
     def _recall(self, transaction: BatchTransaction, head: Head) -> Memory:
         """The memory, if no other node has written since; else a fresh one. Refuses a database that went back."""
@@ -336,7 +354,7 @@ class Sequencer:
             )
         if self._signed == 0:
             recorded = self._highwater.read()
-            self._highwater.check(head.size, transaction.note_at(recorded[0].size) if recorded else None)
+            self._highwater.check(recorded, head.size, transaction.note_at(recorded[0].size) if recorded else None)
             if recorded is not None:
                 self._signed, self._note = recorded[0].size, recorded[1]
         elif transaction.note_at(self._signed) != self._note:
@@ -370,31 +388,5 @@ def _nobody(_: object) -> None:
     """The answer that nobody waits for."""
 
 
-def _fail(batch: Iterable[_Waiting], error: LedgerError) -> None:
-    for item in batch:
-        item.deliver(error)
-
-
-def _answer(batch: Iterable[_Waiting], committed: _Committed) -> None:
-    plan, note = committed.plan, committed.head.checkpoint
-    proofs = [] if committed.growth is None else committed.growth.proofs()
-    recorded = [
-        Recorded(
-            entry.index, entry.time, entry.kind, entry.leaf, entry.evidence, entry.opening, entry.act,
-            entry.consent_id, entry.outcome, tuple(proof), note,
-        )
-        for entry, proof in zip(plan.entries, proofs, strict=True)
-    ]  # fmt: skip
-    first = plan.entries[0].index if plan.entries else 0
-    results = iter(zip(plan.results, plan.repeated, strict=True))
-    for item in batch:
-        if item.command is None:
-            item.deliver(())
-            continue
-        result, repeated = next(results)
-        if isinstance(result, LedgerError):
-            item.deliver(result)
-        elif repeated:
-            item.deliver(Repeated(result))
-        else:
-            item.deliver(tuple(recorded[result[0] - first : result[-1] - first + 1]) if result else ())
+def _nothing() -> None:
+    """Nothing to be done after a commit."""

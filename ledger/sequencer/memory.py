@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from ledger.canonical import b64u
 from ledger.consent.state import Consent
 from ledger.documents import document_chain, parse_document
-from ledger.entries.acts import AccessBatch, ConsentSupersede, SubjectConsent, SubjectEnrol, SubjectUnenrol
+from ledger.entries.acts import AccessBatch, AccessLeg, ConsentSupersede, SubjectConsent, SubjectEnrol, SubjectUnenrol
 from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.entries.payload import acting_for
 from ledger.errors import InvalidInput
@@ -62,6 +62,9 @@ class Memory:
             chains=_known(self.chains, chains) | transaction.chains(chains - self.chains.keys()),
             credentials=transaction.credentials(touched.credentials),
             challenges=transaction.challenges(touched.challenges),
+            awaited=frozenset(touched.bases),
+            allowed=transaction.allowed_accesses(touched.bases),
+            legs=transaction.legs_under(touched.bases),
         )
 
     def advance(self, head: Head, edge: Edge, world: World) -> None:
@@ -80,6 +83,8 @@ class _Touched:
     """Chains other than those of the consents."""
     credentials: set[str] = field(default_factory=set)
     challenges: set[str] = field(default_factory=set)
+    bases: set[int] = field(default_factory=set)
+    """Decisions that legs rest on."""
 
     @classmethod
     def by(cls, commands: Iterable[Command]) -> _Touched:
@@ -107,7 +112,9 @@ class _Touched:
             self.credentials.add(payload.credential_id)
         else:
             self.consents.add(payload.consent_id)
-            if isinstance(payload, ConsentSupersede):
+            if isinstance(payload, AccessLeg):
+                self.bases.add(payload.basis)
+            elif isinstance(payload, ConsentSupersede):
                 self.consents.add(payload.superseded_by)
         if command.companion is not None and isinstance(command.companion.payload, SubjectConsent):
             link = command.companion.payload

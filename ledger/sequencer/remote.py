@@ -24,7 +24,8 @@ from ledger.planning.commands import Command
 from ledger.sequencer.answers import Deliver
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.follower import Follower
-from ledger.sequencer.wire import FiguresFrame, Unframer, decode_answer, encode_command
+from ledger.sequencer.wire import ConfirmedFrame, FiguresFrame, Unframer, decode_answer, encode_command
+from ledger.storage.horizon import Horizon
 
 log = logging.getLogger("ledger.remote")
 
@@ -37,8 +38,9 @@ SILENT_SECONDS: Final = 5.0
 class RemoteSequencer:
     """The line. `start` must run on the event loop's thread; `submit` may be called from any."""
 
-    def __init__(self, path: Path, follower: Follower, *, max_waiting: int = 4096) -> None:
-        """`path` is the desk's socket."""
+    def __init__(self, path: Path, follower: Follower, horizon: Horizon, *, max_waiting: int = 4096) -> None:
+        """`path` is the desk's socket; `horizon` is told what the sequencing process knows to be confirmed."""
+        self._horizon = horizon
         self._path = path
         self._follower = follower
         self._max_waiting = max_waiting
@@ -149,6 +151,9 @@ class RemoteSequencer:
     def answered(self, body: bytes) -> None:
         """A frame came in."""
         request, answer = decode_answer(body)
+        if isinstance(answer, ConfirmedFrame):
+            self._horizon.reached(answer.size)
+            return
         if isinstance(answer, FiguresFrame):
             self._take_figures(answer)
             return

@@ -39,6 +39,11 @@ class Rhythm:
         if self.interval and self._due is None and size > self._covered:
             self._due = self._clock.now() + self.interval * (1 if own else 2)
 
+    def put_off(self) -> None:
+        """Not now: look again in an interval."""
+        if self._due is not None:
+            self._due = self._clock.now() + self.interval
+
     def due(self) -> bool:
         """Whether it is time."""
         if self._due is None:

@@ -8,6 +8,7 @@ checked twice; shapes are, because a decoder that guesses is a defect wherever i
                     [request, consent_id]                                                     record an expiry
     desk → front:   [request, entries] · [request, indexes] (a repeat) · [request, error name, detail, member | nil]
                     [0, figures]  once a second
+                    [0, size]     confirmed so far, before the answers that rest on it
 """
 
 from __future__ import annotations
@@ -105,12 +106,18 @@ class FiguresFrame(Struct, frozen=True, array_like=True, tag="f"):
     figures: dict[str, Any]
 
 
+class ConfirmedFrame(Struct, frozen=True, array_like=True, tag="c"):
+    """How far the sequencing process knows the log to be confirmed."""
+
+    request: int
+    size: int
+
+
 _to_desk: Final[msgspec.msgpack.Decoder[_Submit | _Documents | _Expire]] = msgspec.msgpack.Decoder(
     _Submit | _Documents | _Expire
 )
-_to_front: Final[msgspec.msgpack.Decoder[_Entries | _Indexes | _Refusal | FiguresFrame]] = msgspec.msgpack.Decoder(
-    _Entries | _Indexes | _Refusal | FiguresFrame
-)
+_ToFront = _Entries | _Indexes | _Refusal | FiguresFrame | ConfirmedFrame
+_to_front: Final[msgspec.msgpack.Decoder[_ToFront]] = msgspec.msgpack.Decoder(_ToFront)
 _encode: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
 _access: Final = msgspec.json.Decoder(AccessOutcome)
@@ -205,7 +212,12 @@ def encode_figures(stopped_because: str | None, unready_because: str | None, fig
     return frame(_encode(FiguresFrame(FIGURES, stopped_because, unready_because, figures)))
 
 
-def decode_answer(body: bytes) -> tuple[int, Answer | LedgerError | FiguresFrame]:
+def encode_confirmed(size: int) -> bytes:
+    """The frame that says how far the log is confirmed."""
+    return frame(_encode(ConfirmedFrame(FIGURES, size)))
+
+
+def decode_answer(body: bytes) -> tuple[int, Answer | LedgerError | FiguresFrame | ConfirmedFrame]:
     """(request, answer). Raises Corrupt."""
     try:
         read = _to_front.decode(body)
@@ -216,7 +228,7 @@ def decode_answer(body: bytes) -> tuple[int, Answer | LedgerError | FiguresFrame
             return read.request, Repeated(read.indexes)
         case _Refusal():
             return read.request, _error(read)
-        case FiguresFrame():
+        case FiguresFrame() | ConfirmedFrame():
             return read.request, read
         case _Entries():
             return read.request, tuple(_recorded(entry, read.checkpoint) for entry in read.entries)

@@ -17,7 +17,9 @@ ENTRY_COLUMNS: Final = (
     "idx", "kind", "chain", "seq", "leaf", "leaf_hash", "sealed", "iss", "jti", "position", "payload_hash",
 )  # fmt: skip
 
-HEAD_COLUMNS: Final = "size, time, last_hash, edge, checkpoint"
+HEAD_COLUMNS: Final = "size, time, last_hash, edge, checkpoint, confirmed"
+CONFIRM: Final = "UPDATE log_head SET confirmed = CASE WHEN confirmed < {0} THEN {0} ELSE confirmed END WHERE id = 1"
+"""With the engine's own placeholder. It writes, whatever the row says."""
 
 Row = tuple[Any, ...]
 
@@ -27,14 +29,18 @@ class Driver(Protocol):
     batch SQLAlchemy's bookkeeping for each statement costs more than the statement."""
 
     def lock_head(self, connection: Connection, keys: Sequence[tuple[str, bytes]] = ()) -> tuple[Row | None, list[Row]]:
-        """The head row (size, time, last_hash, edge, checkpoint), locked, None when there is none; and, as they stand below the
-        lock, rows (iss, jti, position, idx, payload_hash) of the statements with these (iss, jti)."""
+        """The head row (HEAD_COLUMNS, then the database's own time in ms where that is not this machine's), locked, None when
+        there is none; and, as they stand below the lock, rows (iss, jti, position, idx, payload_hash) of the statements with
+        these (iss, jti)."""
 
     def insert_entries(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Insert rows of ENTRY_COLUMNS."""
 
     def move_head(self, connection: Connection, old_size: int, row: Row) -> int:
-        """Store a checkpoint and move the head from `old_size`; rows moved. `row` is in the order of `lock_head`."""
+        """Store a checkpoint and move the head from `old_size`; rows moved. `row` is in the order of HEAD_COLUMNS."""
+
+    def confirm(self, connection: Connection, size: int) -> None:
+        """Write to the head row that `size` at least is confirmed; a write also when the row knows that."""
 
     def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
         """`insert_entries`, then `move_head`, in as few round trips as the engine allows; rows moved."""

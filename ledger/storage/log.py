@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -20,9 +21,11 @@ from ledger.entries.leaf import Kind, consent_chain
 from ledger.errors import Corrupt, Unavailable
 from ledger.merkle.edge import FullTile
 from ledger.participants import Registry
-from ledger.planning.world import ChainHead, Entry, Plan, Seen
+from ledger.planning.world import Allowed, ChainHead, Entry, Plan, Seen
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.engines import backend_of, driver_for
+from ledger.storage.horizon import OPTION, Horizon
+from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
 from ledger.storage.refold import refold
 from ledger.storage.rows import (
     consent_row,
@@ -38,6 +41,8 @@ from ledger.storage.tables import checkpoints, consents, credentials, entries, l
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
+log = logging.getLogger("ledger.storage")
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -48,13 +53,18 @@ class Head:
     last_hash: bytes
     edge: bytes
     checkpoint: str
+    confirmed: int = field(default=0, compare=False)
+    """What the row says of the confirmed horizon."""
+    clock: int | None = field(default=None, compare=False)
+    """The database's own time (ms) when the head was locked; None where it is this machine's."""
 
 
 class BatchTransaction:
     """One batch's transaction, holding the log's lock from `head` to the commit."""
 
-    def __init__(self, connection: Connection, keystore: KeyStore) -> None:
+    def __init__(self, connection: Connection, keystore: KeyStore, horizon: Horizon) -> None:
         self.connection = connection
+        self._horizon = horizon
         self._driver = driver_for(connection.engine)
         self._keystore = keystore
         self.map = ChainMap(connection)
@@ -73,7 +83,12 @@ class BatchTransaction:
         for iss, jti, position, index, payload_hash in found:
             by_key.setdefault((iss, bytes(jti)), []).append((position, index, bytes(payload_hash)))
         self.seen = {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()}
+        self._horizon.reached(row[5])  # a commit that had come back when another one wrote this
         return Head(*row)
+
+    def confirm(self) -> None:
+        """Say in the head row what is known to be confirmed. It is a write: its commit confirms all that is visible to it."""
+        self._driver.confirm(self.connection, self._horizon.size)
 
     def consents(self, consent_ids: Collection[str]) -> dict[str, Consent]:
         """The present states of those of these consents that exist and were not erased."""
@@ -126,6 +141,18 @@ class BatchTransaction:
         rows = select_in(self.connection, select(used_challenges), used_challenges.c.challenge, list(raw))
         return {raw[row.challenge] for row in rows}
 
+    def allowed_accesses(self, indexes: Collection[int]) -> dict[int, Allowed]:
+        """Those of these entries that are allowed accesses."""
+        return allowed_accesses(self.connection, self._keystore, indexes) if indexes else {}
+
+    def fill_legs(self) -> None:
+        """Find the legs that were recorded before there was a table of them, once; where there are none to find, nothing."""
+        fill_legs(self.connection, self._keystore)
+
+    def legs_under(self, indexes: Collection[int]) -> set[tuple[int, str]]:
+        """(basis, act) of the legs that these accesses have."""
+        return legs_under(self.connection, indexes) if indexes else set()
+
     def documents_from(self, index: int) -> list[tuple[int, dict[str, Any]]]:
         """Operator documents at `index` and above, in order."""
         return operator_documents(self.connection, index)
@@ -134,10 +161,6 @@ class BatchTransaction:
         """The signed checkpoint of exactly this size, if the log had one."""
         query = select(checkpoints.c.note).where(checkpoints.c.size == size)
         return self.connection.execute(query).scalar_one_or_none()
-
-    def probe(self) -> None:
-        """Write what is there already: its commit succeeds where one with entries would."""
-        self.connection.execute(update(log_head).where(log_head.c.id == 1).values(time=log_head.c.time))
 
     def append(
         self,
@@ -153,9 +176,10 @@ class BatchTransaction:
         rows = [entry_row(entry, ciphers.get(entry.chain or b"")) for entry in planned]
         self._write_consents(planned, changed, ciphers)
         self._write_passkeys(plan)
+        keep_legs(self.connection, plan.legs)
         if full_tiles:
             self.connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
-        row = (head.size, head.time, head.last_hash, head.edge, head.checkpoint)
+        row = (head.size, head.time, head.last_hash, head.edge, head.checkpoint, self._horizon.size)
         if self._driver.write(self.connection, rows, old_size, row) != 1:
             raise Corrupt(f"the head moved away from size {old_size} under its own lock")
 
@@ -195,8 +219,10 @@ class LogStore:
     """Opens transactions and snapshots on the log's database."""
 
     def __init__(self, writer: Engine, reader: Engine, keystore: KeyStore) -> None:
+        self.horizon = Horizon()
+        """How far this process knows the log to be confirmed: readers see no further."""
         self._writer = writer
-        self._reader = reader
+        self._reader = reader.execution_options(**{OPTION: self.horizon})
         self._keystore = keystore
         self._backend = backend_of(writer)
         self._kept: list[Connection] = []
@@ -220,7 +246,7 @@ class LogStore:
             # kept from batch to batch: to fetch it from the pool and to bring it back costs more than a small batch's rules
             connection = self._kept.pop() if self._kept else self._writer.connect()
             with connection.begin():
-                yield BatchTransaction(connection, self._keystore)
+                yield BatchTransaction(connection, self._keystore, self.horizon)
             # here a commit may have gone into files that were taken away: it is not acknowledged, and the node stops
             self._backend.driver.verify_files(connection)
         except self._failures as error:
@@ -232,12 +258,16 @@ class LogStore:
                 self._keep(connection)
 
     def end_stalled(self) -> int:
-        """End what holds the log's lock and will never let it go (storage/driver.py); how many sessions. Raises Unavailable."""
+        """End what holds the log's lock and will never let it go (storage/driver.py); how many sessions. 0 as well when the
+        database does not answer: there is nobody to hold a lock then."""
         try:
             with self._reader.connect() as connection:
-                return self._backend.driver.end_stalled(connection)
-        except self._failures as error:
-            raise self._unavailable(error) from error
+                ended = self._backend.driver.end_stalled(connection)
+        except self._failures:
+            return 0
+        if ended:
+            log.warning("%d sessions that held the log's lock without doing anything were ended", ended)
+        return ended
 
     def _keep(self, connection: Connection) -> None:
         if connection.invalidated or self._kept:
@@ -253,6 +283,13 @@ class LogStore:
                 yield connection
         except self._failures as error:
             raise self._unavailable(error) from error
+
+    def visible(self, size: int) -> tuple[int, str | None]:
+        """How many entries the database shows, confirmed or not, and its checkpoint of exactly `size`, if it has one."""
+        with self.read() as connection:
+            shown = connection.execute(select(log_head.c.size)).scalar_one_or_none() or 0
+            note = connection.execute(select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar_one_or_none()
+        return shown, note
 
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""

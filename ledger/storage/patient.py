@@ -20,6 +20,10 @@ WAIT_SECONDS: Final = 30.0
 class NoAnswer(psycopg.OperationalError):
     """The server took longer than a connection waits; whether it did what it was asked is not known."""
 
+    def __init__(self, seconds: float) -> None:
+        self.sentence = f"no answer from the database within {seconds:g} s"
+        super().__init__(self.sentence)
+
 
 class Patient(psycopg.Connection[Any]):
     """One connection of the log's, the key store's or the token store's."""
@@ -36,4 +40,4 @@ class Patient(psycopg.Connection[Any]):
             return super().wait(gen, interval, self.seconds)
         except _WaitTimeout:
             self.close()
-            raise NoAnswer(f"no answer from the database within {self.seconds:g} s") from None
+            raise NoAnswer(self.seconds) from None

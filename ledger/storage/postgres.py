@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert
 
-from ledger.storage.driver import ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
+from ledger.storage.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
 
 FEW: Final = 32
 """Rows that PostgreSQL takes faster as arrays than by COPY."""
@@ -38,7 +38,8 @@ STALLED_SECONDS: Final = 30
 """A node that holds the log's lock and has said nothing for so long is not going to."""
 
 _HEAD: Final = (
-    f"SELECT {HEAD_COLUMNS}, set_config('synchronous_commit', 'on', true) FROM log_head WHERE id = 1 FOR UPDATE"
+    f"SELECT {HEAD_COLUMNS}, (extract(epoch FROM clock_timestamp()) * 1000)::int8, "
+    "set_config('synchronous_commit', 'on', true) FROM log_head WHERE id = 1 FOR UPDATE"
 )
 
 
@@ -91,10 +92,13 @@ class PostgresDriver:
         return moved
 
     _move = (
-        "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s "
+        "WITH moved AS (UPDATE log_head SET size = %s, time = %s, last_hash = %s, edge = %s, checkpoint = %s, confirmed = %s "
         "WHERE id = 1 AND size = %s RETURNING size, checkpoint) "
         "INSERT INTO checkpoints (size, note) SELECT size, checkpoint FROM moved"
     )
+
+    def confirm(self, connection: Connection, size: int) -> None:
+        driver_of(connection).execute(CONFIRM.format("%(size)s"), {"size": size})
 
     def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
         if len(rows) > FEW:  # a COPY cannot be sent along with something else
@@ -194,24 +198,22 @@ def empty_log(_: Engine) -> bool:
 
 def explain(error: BaseException) -> str:
     """psycopg's name of what happened, with its SQLSTATE: the server's sentence can quote values."""
+    if isinstance(sentence := getattr(error, "sentence", None), str):
+        return sentence
     state = getattr(error, "sqlstate", None)
-    if type(error).__name__ == "NoAnswer":
-        return str(error)  # ours
     return type(error).__name__ + (f" (SQLSTATE {state})" if state else "")
 
 
 def _engine(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
+    from ledger.storage import commits  # noqa: PLC0415  (psycopg need not be loaded for SQLite)
+
     given = make_url(url).query
     unset = {name: value for name, value in NETWORK.items() if name not in given}
     engine = create_engine(
         url, pool_pre_ping=pool_pre_ping, isolation_level="READ COMMITTED", pool_timeout=POOL_SECONDS,
         connect_args=unset, **pool,
     )  # fmt: skip
-
-    def connect(_dialect: object, _record: object, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        from ledger.storage.patient import Patient  # noqa: PLC0415  (psycopg is there only where PostgreSQL is used)
-
-        return Patient.connect(*arguments, **options)
+    event.listen(engine, "do_connect", lambda _, __, arguments, parameters: commits.connect(*arguments, **parameters))
 
     def configure(connection: Any, _: object) -> None:
         with connection.cursor() as cursor:
@@ -219,6 +221,5 @@ def _engine(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
                 cursor.execute(f"SET {name} = '{value}'")
         connection.commit()
 
-    event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", configure)
     return engine

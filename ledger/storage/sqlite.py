@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.sqlite import insert
 
 from ledger.errors import Corrupt, InvalidInput
-from ledger.storage.driver import ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
+from ledger.storage.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
 
 BUSY_TIMEOUT_MS: Final = 5_000
 WAL_BYTES: Final = 256 * 1024 * 1024
@@ -65,10 +65,14 @@ class SqliteDriver:
         driver = driver_of(connection)
         driver.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (row[0], row[4])).close()
         moved: int = driver.execute(
-            "UPDATE log_head SET size = ?, time = ?, last_hash = ?, edge = ?, checkpoint = ? WHERE id = 1 AND size = ?",
+            "UPDATE log_head SET size = ?, time = ?, last_hash = ?, edge = ?, checkpoint = ?, confirmed = ? "
+            "WHERE id = 1 AND size = ?",
             (*row, old_size),
         ).rowcount
         return moved
+
+    def confirm(self, connection: Connection, size: int) -> None:
+        driver_of(connection).execute(CONFIRM.format("?1"), (size,)).close()
 
     def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
         self.insert_entries(connection, rows)

@@ -37,9 +37,20 @@ log_head: Final = Table(
     Column("last_hash", LargeBinary(32), nullable=False),
     Column("edge", LargeBinary, nullable=False),
     Column("checkpoint", String, nullable=False),
+    Column("confirmed", _Big, nullable=False, server_default="0"),
     CheckConstraint("id = 1", name="log_head_one_row"),
 )
-"""One row: the state a sequencer continues from. Its lock is what orders all writers."""
+"""One row: the state a sequencer continues from. Its lock is what orders all writers. `confirmed` is the size that the writer
+of the row knew to be confirmed (docs/spec/log.md, «Confirmed horizon»)."""
+
+named_key_store: Final = Table(
+    "named_key_store",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("store_id", LargeBinary(16), nullable=False),
+    CheckConstraint("id = 1", name="named_key_store_one_row"),
+)
+"""One row: the key store that belongs to this log (ledger/vault/keystore.py); another one is refused."""
 
 entries: Final = Table(
     "entries",
@@ -139,6 +150,16 @@ used_challenges: Final = Table(
     Column("idx", _Big, nullable=False),
 )
 """Challenges that passkeys have signed, each with the entry that used it."""
+
+access_legs: Final = Table(
+    "access_legs",
+    metadata,
+    Column("basis", _Big, primary_key=True, autoincrement=False),
+    Column("act", String(16), primary_key=True),
+    Column("idx", _Big, nullable=False),
+)
+"""The first release and the first receipt under each decision, with their entries: what a second one is refused by. Rows with
+`basis` −1 say how far the legs of a log that is older than this table were to be found."""
 
 seen_tokens: Final = Table(
     "seen_tokens",

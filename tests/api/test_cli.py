@@ -164,3 +164,15 @@ def test_a_registers_feed_is_shown_first_and_recorded_once(state: Path, tmp_path
     assert "participant.removed" in changed
     feed.write_text("[]")
     assert run(state, "participant", "import", str(feed)).exit_code == 1
+
+
+@pytest.mark.parametrize("address", ["mysql://user:secret@host/name", "no address with a secret"])
+def test_an_address_of_no_database_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("CONSENT_LEDGER_DATABASE_URL", address)
+    refused = run(tmp_path, "check")
+    assert refused.exit_code == 1
+    assert "sqlite" in refused.stderr
+    assert "secret" not in refused.stderr
+    assert isinstance(refused.exception, SystemExit)

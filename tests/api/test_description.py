@@ -121,7 +121,10 @@ def test_every_setting_is_explained() -> None:
 @pytest.mark.parametrize(
     "given",
     [{"host": "::"}, {"host": "ledger.example"}, {"port": 70_000}, {"public_url": "http://ledger.example"},
-     {"public_url": "https://ledger.example/path"}, {"access_token_seconds": 601}, {"external_issuers": ["http://idp.example"]},
+     {"public_url": "https://ledger.example/path"}, {"access_token_seconds": 601}, {"external_issuers": [{"issuer": "http://idp.example"}]},
+     {"external_issuers": ["https://idp.example"]},
+     {"external_issuers": [{"issuer": "https://idp.example", "participants": ["urn:consent-ledger:operator"]}]},
+     {"external_issuers": [{"issuer": "https://idp.example", "scopes": ["participants:write"]}]},
      {"unknown": 1}],
 )  # fmt: skip
 def test_unsafe_settings_are_refused(given: dict[str, object]) -> None:

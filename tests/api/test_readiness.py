@@ -59,8 +59,9 @@ def test_a_full_disk_is_told_by_a_node_that_has_nothing_to_record(
 ) -> None:
     """Looking at the database succeeds on a full disk; writing does not."""
     with running_service(sqlite_url, tmp_path / "state") as service:
-        size, probes = service.size, service.node.ledger.figures.probes
-        while service.node.ledger.figures.probes == probes:
+        figures = service.node.ledger.figures
+        size, wrote = service.size, figures.wrote_at
+        while figures.wrote_at == wrote:
             pass
         assert service.size == size
 

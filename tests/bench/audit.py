@@ -7,6 +7,7 @@ to a checkpoint that the log signed. Speed without this would be a figure about 
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 import time
@@ -45,7 +46,8 @@ class Answered(Struct):
     """One entry of an answer."""
 
     index: int
-    receipt: Disclosed
+    receipt: Disclosed | None = None
+    """None for a submission that was recorded in an earlier try, whose answer was lost."""
 
 
 class Answer(Struct):
@@ -58,8 +60,14 @@ class _Evidence(Struct):
     statements: list[str]
 
 
+class _Line(Struct):
+    index: int
+    evidence: str
+
+
 _answer = msgspec.json.Decoder(Answer)
 _evidence = msgspec.json.Decoder(_Evidence)
+_line = msgspec.json.Decoder(_Line)
 
 
 @dataclass
@@ -104,7 +112,9 @@ def audit(log: Place, acknowledged: Iterable[tuple[Post, Answer]], folder: Path)
     begun = time.perf_counter()
     verify(bundle, folder / "policy")
     done.verify_seconds = time.perf_counter() - begun
-    _hold_against(done, _leaves(bundle, done.entries), acknowledged, parse_trust((folder / "policy").read_bytes()))
+    posts = list(acknowledged)
+    _hold_against(done, _leaves(bundle, done.entries), posts, parse_trust((folder / "policy").read_bytes()))
+    _hold_repeats(bundle, posts)
     return done
 
 
@@ -140,19 +150,33 @@ def _hold_against(
         for entry in answer.entries:
             if by_index.setdefault(entry.index, post.statement) != post.statement:
                 raise Unsound(f"entry {entry.index} was given to two statements")
-            _check(done, entry, post, leaves, trust)
+            if entry.receipt is not None:
+                _check(done, entry.index, entry.receipt, post, leaves, trust)
             done.receipts += 1
 
 
-def _check(done: Audited, entry: Answered, post: Post, leaves: Mapping[int, bytes], trust: Trust) -> None:
-    leaf = entry.receipt.leaf.encode()
-    if leaves.get(entry.index) != leaf:
-        raise Unsound(f"entry {entry.index} was acknowledged, and the verified log does not hold it")
-    if not {post.statement, post.companion} & set(_evidence.decode(entry.receipt.evidence).statements):
-        raise Unsound(f"entry {entry.index} was acknowledged to someone who posted another statement")
-    proof = parse_proof(entry.receipt.proof.encode())
-    if proof.index != entry.index:
-        raise Unsound(f"the receipt of entry {entry.index} proves entry {proof.index}")
+def _hold_repeats(bundle: Path, acknowledged: Iterable[tuple[Post, Answer]]) -> None:
+    """A repeat is told where its entries are and gets no receipt: what stands there must be what was posted."""
+    told = {entry.index: post for post, answer in acknowledged for entry in answer.entries if entry.receipt is None}
+    for shard in sorted((bundle / "evidence").rglob("*.jsonl.gz")) if told else ():
+        with gzip.open(shard) as lines:
+            for line in map(_line.decode, lines):
+                post = told.pop(line.index, None)
+                if post and not {post.statement, post.companion} & set(_evidence.decode(line.evidence).statements):
+                    raise Unsound(f"entry {line.index} was named to someone who posted another statement")
+    if told:
+        raise Unsound(f"entry {min(told)} was named in answer to a repeat, and the verified log does not hold it")
+
+
+def _check(done: Audited, index: int, shown: Disclosed, post: Post, leaves: Mapping[int, bytes], trust: Trust) -> None:
+    leaf = shown.leaf.encode()
+    if leaves.get(index) != leaf:
+        raise Unsound(f"entry {index} was acknowledged, and the verified log does not hold it")
+    if not {post.statement, post.companion} & set(_evidence.decode(shown.evidence).statements):
+        raise Unsound(f"entry {index} was acknowledged to someone who posted another statement")
+    proof = parse_proof(shown.proof.encode())
+    if proof.index != index:
+        raise Unsound(f"the receipt of entry {index} proves entry {proof.index}")
     signed = done._notes.get(proof.checkpoint)  # one signature check for all receipts of a batch
     if signed is None:
         head = trust.verify(proof.checkpoint, select()).head

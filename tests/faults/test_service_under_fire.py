@@ -47,6 +47,8 @@ class Fired:
 
     acknowledged: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     """Index and receipt by jti."""
+    repeated: dict[str, int] = field(default_factory=dict)
+    """Index by jti of what an earlier try had recorded, whose answer was lost: told without a receipt."""
     allowed: list[int] = field(default_factory=list)
     revoked_at: int | None = None
     killed: int = 0
@@ -114,8 +116,9 @@ async def fire(
         while written < EACH or told.killed < kills:
             written += 1
             consent = doomed if writer % 2 else consents[1 + writer % (len(consents) - 1)]
-            reply = await post_surely(client, recipient.access(consent))
-            take(reply.json()["entries"][0], reply.status_code, told)
+            submission = recipient.access(consent)
+            reply = await post_surely(client, submission)
+            take(submission.statement, reply.json()["entries"][0], reply.status_code, told)
 
     async def kill() -> None:
         while told.killed < kills:
@@ -135,14 +138,17 @@ async def fire(
     return told
 
 
-def take(entry: dict[str, object], status: int, told: Fired) -> None:
+def take(statement: str, entry: dict[str, object], status: int, told: Fired) -> None:
     assert status in (200, 201)
-    index, outcome, receipt = entry["index"], entry["outcome"], entry["receipt"]
+    jti, index = msgspec.json.decode(unb64u(statement.split(".")[1]))["jti"], entry["index"]
     assert isinstance(index, int)
+    if status == 200:
+        told.repeated[jti] = index
+        return
+    outcome, receipt = entry["outcome"], entry["receipt"]
     assert isinstance(outcome, dict)
     assert isinstance(receipt, dict)
-    statement = msgspec.json.decode(receipt["evidence"])["statements"][0]
-    jti = msgspec.json.decode(unb64u(statement.split(".")[1]))["jti"]
+    assert msgspec.json.decode(receipt["evidence"])["statements"] == [statement]
     told.acknowledged[jti] = (index, msgspec.json.encode(receipt))
     if outcome["decision"] == "allow":
         told.allowed.append(index)
@@ -175,14 +181,13 @@ def test_forty_writers_a_revocation_and_killed_processes_leave_one_whole_log(
     with served(settings) as process:
         told = asyncio.run(fire(settings, recipient, holder, consents, process.pid, kills))
     assert told.killed == kills
-    assert len(told.acknowledged) >= WRITERS * EACH
+    assert len(told.acknowledged) + len(told.repeated) >= WRITERS * EACH
     assert told.revoked_at is not None
     for index, receipt in told.acknowledged.values():
         assert check_receipt(receipt, vkey)[1].index == index
     rows = stored(engine_url)
-    assert {jti: rows[unb64u(jti)] for jti in told.acknowledged} == {
-        jti: [index] for jti, (index, _) in told.acknowledged.items()
-    }
+    indexes = {jti: index for jti, (index, _) in told.acknowledged.items()} | told.repeated
+    assert {jti: rows[unb64u(jti)] for jti in indexes} == {jti: [index] for jti, index in indexes.items()}
     verdict = audited(settings, tmp_path / "bundle")
     assert verdict.returncode == 0, verdict.stdout
     on_the_doomed = allowed_on(settings, consents[0].consent_id, holder.id)

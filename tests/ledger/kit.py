@@ -33,6 +33,7 @@ from ledger.notes.checkpoint import open_checkpoint
 from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
 from ledger.sequencer.loop import Sequencer
+from ledger.sequencer.watch import ClockWatch
 from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, consents, entries, log_head
@@ -374,12 +375,12 @@ def map_root(values: Mapping[bytes, bytes]) -> bytes:
 # -- faults at the edge -------------------------------------------------------------------------------------------------
 
 
-def assembled(config: NodeConfig, clock: HandClock, writer: Engine) -> Ledger:
+def assembled(config: NodeConfig, clock: HandClock, writer: Engine, watch: ClockWatch | None = None) -> Ledger:
     """A node whose writes go through `writer`, an engine with a fault of the test's choosing; not started."""
     signer = read_signer(config.log_key_file)
     keystore = KeyStore(keystore_engine(config.keystore_url), read_secret(config.kek_file), clock=clock)
     store = LogStore(writer, reader_engine(config.database_url), keystore)
-    sequencer = Sequencer(store, signer, HighWater(config.highwater_file, signer.vkey), clock)
+    sequencer = Sequencer(store, signer, HighWater(config.highwater_file, signer.vkey), clock, watch=watch)
     return Ledger(store, keystore, sequencer, signer.vkey)
 
 

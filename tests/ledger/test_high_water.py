@@ -112,7 +112,7 @@ def test_the_file_of_another_log_is_refused(tmp_path: Path) -> None:
 def test_a_node_that_has_never_signed_takes_any_database(tmp_path: Path) -> None:
     water = HighWater(tmp_path / "highwater", SIGNER.vkey)
     assert water.read() is None
-    water.check(0, None)
+    water.check(water.read(), 0, None)
     water.sync()
 
 
@@ -120,14 +120,39 @@ def test_a_forged_checkpoint_in_the_database_is_no_proof_of_history(tmp_path: Pa
     water = HighWater(tmp_path / "highwater", SIGNER.vkey)
     note = sign_checkpoint("ledger.example/1", 7, b"r" * 32, SIGNER)
     water.record(note)
-    water.check(7, note)
-    water.check(9, note)
+    water.check(water.read(), 7, note)
+    water.check(water.read(), 9, note)
     for size, at in ((6, None), (7, None), (9, None), (9, sign_checkpoint("ledger.example/1", 7, b"s" * 32, SIGNER))):
         with pytest.raises(Rollback):
-            water.check(size, at)
+            water.check(water.read(), size, at)
 
 
 def test_a_new_log_is_not_begun_where_this_node_has_signed(sqlite_node: Node) -> None:
     sqlite_node.ledger.stop()
     with pytest.raises(Corrupt, match="second"):
         create_log(sqlite_node.config, clock=sqlite_node.clock)
+
+
+def test_a_look_at_another_processs_file_is_no_rollback_when_that_process_writes_on(node: Node) -> None:
+    """A second process starts: it reads the file, then the database, and the first one signs meanwhile."""
+    consent_id = node.grant()
+    water = HighWater(node.config.highwater_file, node.ledger.vkey)
+    recorded = water.read()
+    size = node.ledger.tree.size()
+    assert recorded is not None
+    with node.ledger.store.batch() as transaction:
+        note_at = transaction.note_at(recorded[0].size)
+    node.access(consent_id)
+    water.check(recorded, size, note_at)
+
+
+def test_a_file_that_is_being_written_over_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "highwater"
+    note = sign_checkpoint(SIGNER.vkey.name, 7, b"r" * 32, SIGNER)
+    HighWater(path, SIGNER.vkey).record(note)
+    half = [note.encode()[:20] + b"?" * 30]
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: half.pop() if half and self == path else read(self))
+    recorded = HighWater(path, SIGNER.vkey).read()
+    assert recorded is not None
+    assert recorded[0].size == 7

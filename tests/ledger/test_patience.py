@@ -74,9 +74,9 @@ def test_a_server_that_does_not_answer_is_given_up(
         consent_id = node.grant()
         with monkeypatch.context() as hurried:
             hurried.setattr(Patient, "seconds", 0.5)
-            with pytest.raises(Unavailable, match=r"no answer from the database within 0\.5 s"):
-                with node.ledger.store.read() as one:
-                    one.execute(text("SELECT pg_sleep(20)"))
+            told = r"no answer from the database within 0\.5 s"
+            with pytest.raises(Unavailable, match=told), node.ledger.store.read() as one:
+                one.execute(text("SELECT pg_sleep(20)"))
             with (
                 lock_held(postgres_url),
                 pytest.raises(Unavailable, match="again is safe"),

@@ -61,7 +61,7 @@ class Desk:
 
     def __init__(self, *more: Document) -> None:
         known = registry(*(signer.key_added() for signer in SIGNERS.values()), *more) if more else REGISTRY
-        self.world = World(known.size, NOW, NO_HASH, known, {}, {}, {})
+        self.world = World(known.size, NOW, NO_HASH, known, {}, {}, {}, awaited=frozenset(range(1_000)))
 
     def plan(self, *commands: Command, map_root: bytes | None = None) -> Plan:
         return plan_batch(self.world, commands, openings(), map_root)
@@ -259,7 +259,8 @@ def leg(consent_id: str, basis: int = 3) -> dict[str, Any]:
 def copied(world: World) -> World:
     return replace(
         world, seen=dict(world.seen), consents=dict(world.consents), chains=dict(world.chains),
-        credentials=dict(world.credentials), challenges=set(world.challenges),
+        credentials=dict(world.credentials), challenges=set(world.challenges), allowed=dict(world.allowed),
+        legs=set(world.legs),
     )  # fmt: skip
 
 
@@ -315,7 +316,7 @@ def test_a_suspended_participant_may_do_nothing_else_and_its_accesses_are_denied
 def test_the_legs_of_an_access_are_recorded_in_the_consents_chain() -> None:
     desk = Desk()
     consent_id = desk.grant()
-    (index,) = desk.one(desk.access(consent_id))
+    (index,) = desk.one(desk.access(consent_id, interaction_id="interaction-1"))
     plan = desk.plan(
         desk.say(BANK, "access.release", **leg(consent_id, index)),
         desk.say(FINTECH, "access.receive", **leg(consent_id, index)),

@@ -782,7 +782,6 @@ CASES = [
     Case("terms that end before they begin", "CONSENT_INVALID", lying(bad_terms(expires_at=5, starts_at=9)), 7),
     Case("a batch item takes another place", "BAD_PROOF", lying(batch_position), 13),
     Case("a release without an access", "UNMATCHED", lying(release_alone), 10, case="L06"),
-    Case("release and receipt differ", "UNMATCHED", lying(figures), 12, case="L08"),
     # lies in operator documents
     Case("a participant is registered twice", "CONSENT_INVALID", lying(registered_twice), 7),
     Case("one person approves an erasure twice", "CONSENT_INVALID", lying(lone_approver), 7),

@@ -3,6 +3,7 @@ every state, on every decision with all its reasons; and the bundle of it all is
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import random
@@ -104,7 +105,7 @@ class Life:
             recorded = self.world.ledger.record_documents(document)
         except LedgerError:
             with pytest.raises(Refuted):
-                self.mirror.registry.fold(document, self.size)
+                copy.deepcopy(self.mirror.registry).fold(document, self.size)  # which takes over what it refuses
             self.refused[kind] += 1
         else:
             self.done[kind] += 1

@@ -80,6 +80,8 @@ def test_exit_status_one_when_refuted(place: Path, capsys: pytest.CaptureFixture
         "status": 1,
         "defects": 1,
         "notices": 0,
+        "findings": 0,
+        "unchecked": 0,
         "first_bad": 11,
         "reason": None,
     }
@@ -185,8 +187,10 @@ def test_l07_a_missing_receipt_is_told_after_a_day_but_refutes_nothing(
     world.access(consent)
     write(world.files(), place / "legs")
     status, events = run(capsys, "bundle", place / "legs", "--policy", place / "policy", "--jobs", 1)
-    [notice] = [event for event in events if event["event"] == "notice"]
-    assert (status, notice["code"], notice["index"]) == (0, "UNMATCHED", release)
+    [finding] = [event for event in events if event["event"] == "finding"]
+    assert (status, finding["code"], finding["index"]) == (0, "DISPUTED", release)
+    assert finding["found"] == f"{HOLDER} (entry {release}) alone"
+    assert (events[-1]["code"], events[-1]["findings"]) == ("VALID", 1)
 
 
 def test_a_later_audit_reads_only_what_was_added(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,7 +255,7 @@ def test_a_changed_receipt_is_refuted(place: Path, capsys: pytest.CaptureFixture
         "opening": b64u(bytes(32)),
         "evidence": receipt["evidence"].replace('"v":1}', '"v":2}'),
         "proof": receipt["proof"].replace("index 20", "index 21"),
-        "v": 2,
+        "v": 0,
         "extra": 1,
     }
     for name, value in changes.items():

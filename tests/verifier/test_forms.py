@@ -18,6 +18,8 @@ from verifier.terms import SINCE_2, parse_terms
 REF, HASH = "r" * 22, b64u(bytes(32))
 CONSENT_ID = "urn:a:" + "c" * 20
 COMMON = {"aud": "ledger.example/1", "iat": SECONDS, "iss": RECIPIENT, "jti": b64u(bytes(16)), "v": 1}
+COSE = b64u(bytes.fromhex("a4010103272006215820d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"))
+"""The key of RFC 8032, test 1."""
 SCA = {"acr": "sca", "amr": ["pwd"], "at": SECONDS}
 ENDING = {"consent_id": CONSENT_ID, "reason": "asked", "by": "customer"}
 LEG = {"consent_id": CONSENT_ID, "interaction_id": "i" * 8, "basis": 7, "rows": 1, "bytes": 2, "digest": HASH}
@@ -45,7 +47,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     "access.release": LEG,
     "access.receive": LEG,
     "subject.consent": {"consent_id": CONSENT_ID, "subject": REF},
-    "subject.enrol": CREDENTIAL | {"public_key": "AA", "rp_id": HOLDER, "sca": SCA},
+    "subject.enrol": CREDENTIAL | {"public_key": COSE, "rp_id": HOLDER, "sca": SCA},
     "subject.unenrol": CREDENTIAL | {"reason": "lost"},
 }  # fmt: skip
 
@@ -130,7 +132,10 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("access.batch", "items_root", *DIGEST),
     *((act, "subject", *REFERENCE) for act in ("subject.consent", "subject.enrol", "subject.unenrol")),
     *((act, "credential_id", *CREDENTIALS) for act in ("subject.enrol", "subject.unenrol")),
-    ("subject.enrol", "public_key", ["AA", b64u(bytes(1024))], ["", b64u(bytes(1025)), 1]),
+    ("subject.enrol", "public_key", [COSE],
+     ["", b64u(bytes(1024)), 1, ["AA"], COSE + "AA",
+      b64u(bytes.fromhex("a5010203262001215820") + bytes(32) + bytes.fromhex("225820") + bytes(32)),
+      b64u(bytes.fromhex("a4010103272006215820") + bytes(32))]),
     ("subject.enrol", "rp_id", ["r", "r" * 253], ["", "r" * 254, 1]),
 ]  # fmt: skip
 

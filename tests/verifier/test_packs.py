@@ -197,7 +197,7 @@ HOSTILE: dict[str, tuple[Callable[[Files, World], Files], Code, str]] = {
     "another pack id": (set_head(pack_id=b64u(bytes(32))), Code.BAD_PROOF, ALONE),
     "a size above the record": (set_head(size=1000), Code.BAD_PROOF, "pack.receipt.json"),
     "a size below the entries": (set_head(size=9), Code.BAD_PROOF, ALONE),
-    "a version of later": (set_head(v=2), Code.BAD_ENCODING, "pack.json"),
+    "a version of none": (set_head(v=0), Code.BAD_ENCODING, "pack.json"),
     "no items": (set_head(items_count=0), Code.BAD_ENCODING, "pack.json"),
     "the receipt of no pack": (
         lambda files, _: files | {"pack.receipt.json": value_of(files, ALONE).encode()}, Code.BAD_PROOF,
@@ -279,7 +279,7 @@ def test_a_receipt_of_another_log_is_refuted(tmp_path: Path) -> None:
     with pytest.raises(CannotCheck):  # the key id no longer fits its name
         parse_trust(policy)
     other = World(4)
-    other.log_key = world.witness_key
+    other.log_key, other.witness_key = world.witness_key, world.log_key
     found = check_pack(open_archive(write(files, tmp_path)), parse_trust(other.policy().encode()), BACKEND)
     assert found.findings.count
     assert found.log_head is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.verifier.forge import RECIPIENT, Json, World, b64u, encode
 from tests.verifier.making import BACKEND, refusal
 from tests.verifier.making import Signer as Stranger
 from verifier.crypto.keys import parse_jwk
-from verifier.errors import Code
+from verifier.errors import CannotCheck, Code
 from verifier.receipt import Checked, check_receipt, parse_receipt
 from verifier.trust import parse_trust
 
@@ -104,7 +105,9 @@ def receipt(**changes: Any) -> bytes:
     )
 
 
-@pytest.mark.parametrize("changes", [{"v": 0}, {"v": 2}, {"evidence": None}, {"opening": None}, {"more": 1}])
+@pytest.mark.parametrize(
+    "changes", [{"v": 0}, {"v": "1"}, {"v": 1.0}, {"evidence": None}, {"opening": None}, {"more": 1}]
+)
 def test_what_is_no_receipt_is_refused(changes: dict[str, Any]) -> None:
     with refusal(Code.BAD_ENCODING):
         parse_receipt(receipt(**changes))
@@ -121,3 +124,32 @@ def test_a_receipt_has_at_most_1_400_000_bytes() -> None:
     assert parse_receipt(receipt().ljust(1_400_000)).proof.index == REQUESTED
     with refusal(Code.BAD_ENCODING):
         parse_receipt(receipt().ljust(1_400_001))
+
+
+def test_what_is_of_a_version_of_later_is_not_judged() -> None:
+    """A receipt, or the leaf in it: neither right nor wrong, so exit status 2."""
+    trust = parse_trust(world().policy().encode())
+    leaf = json.loads(world().receipt(REQUESTED)["leaf"]) | {"v": 2}
+    for changes in ({"v": 2}, {"leaf": encode(leaf).decode()}):
+        with pytest.raises(CannotCheck, match="version"):
+            check_receipt(receipt(**changes), trust, BACKEND, None)
+
+
+def test_a_receipt_is_read_in_any_spelling_of_its_members_and_in_no_other() -> None:
+    made = json.loads(receipt())
+    spelled = json.dumps(dict(reversed(made.items())), indent=2).encode()
+    assert parse_receipt(spelled) == parse_receipt(receipt())
+    for other in (
+        b"\xef\xbb\xbf" + spelled,
+        spelled[:-1] + b',"v":1}',
+        spelled.replace(b'"v": 1', b'"v": 1.0'),
+        spelled + b"{}",
+    ):
+        with refusal(Code.BAD_ENCODING):
+            parse_receipt(other)
+
+
+def test_the_proof_of_a_receipt_has_no_extra_line() -> None:
+    proof = world().receipt(REQUESTED)["proof"].replace("index", "extra AAAA\nindex", 1)
+    with refusal(Code.BAD_ENCODING):
+        parse_receipt(receipt(proof=proof))

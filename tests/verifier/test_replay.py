@@ -238,8 +238,30 @@ def test_under_a_ruleset_that_nobody_knows_nothing_is_judged() -> None:
     world.reconcile()
     found = replayed(world)
     assert told(found) == []
-    assert found.unchecked == {OTHER_RULES: 1, UNREAD: 1}
+    assert found.unchecked == {OTHER_RULES: 2}
     assert found.checked["reconciliation reports"] == 1
+    assert found.verdict(witnessed=True) is None
+    assert "ruleset 3" in found.open
+
+
+def test_above_an_unknown_ruleset_what_a_leaf_commits_to_is_still_checked() -> None:
+    world, consent = begun()
+    world.activate(3)
+    at = world.access(consent)
+    body, _ = world.evidence[at]
+    world.evidence[at] = body, bytes(32)
+    found = replayed(world)
+    assert told(found) == [(Code.BAD_COMMITMENT, at, None)]
+    assert found.verdict(witnessed=True) is Code.BAD_COMMITMENT  # a defect is one under any rules
+
+
+def test_what_is_wrong_below_an_unknown_ruleset_is_told() -> None:
+    world, consent = begun()
+    world.revoke(consent)
+    at = world.end(consent, "consent.revoke", "REVOKED")
+    world.activate(3)
+    found = replayed(world)
+    assert (told(found), found.verdict(witnessed=True)) == ([(BAD, at, None)], BAD)
 
 
 def test_an_erased_chain_takes_no_more_entries() -> None:

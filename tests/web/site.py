@@ -15,7 +15,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -143,8 +143,13 @@ def csrf_of(page: httpx.Response) -> str:
     return found[1]
 
 
-def write_people(folder: Path, bank: str = "bank-a") -> dict[str, Person]:
-    """A customers file: Mei and Wei share one relationship, Olga has her own."""
+def write_people(
+    folder: Path, bank: str = "bank-a", own_accounts: Mapping[str, list[dict[str, Any]]] | None = None
+) -> dict[str, Person]:
+    """A customers file: Mei and Wei share one relationship, Olga has her own.
+
+    `own_accounts` are accounts by person, in the order in which these people then stand in the file.
+    """
     joint, own = reference(), reference()
     accounts = [
         {"id": "a-1", "label": "Everyday account ··4021"}, {"id": "a-2", "label": "Savings ··7733"},
@@ -156,6 +161,10 @@ def write_people(folder: Path, bank: str = "bank-a") -> dict[str, Person]:
         {"sub": OLGA, "holder": bank, "subject": own, "name": "Olga Novak",
          "accounts": [{"id": "o-1", "label": "Current account ··5500"}]},
     ]  # fmt: skip
+    if own_accounts:
+        order = [*own_accounts, *(one["sub"] for one in customers if one["sub"] not in own_accounts)]
+        customers.sort(key=lambda one: order.index(one["sub"]))
+        customers = [{**one, "accounts": own_accounts.get(str(one["sub"]), one["accounts"])} for one in customers]
     (folder / "customers.json").write_text(json.dumps({"customers": customers}))
     return {one["sub"]: Person(one["sub"], bank, one["subject"], one["name"]) for one in customers}  # type: ignore[misc,arg-type]
 
@@ -208,7 +217,12 @@ def serving(app: FastAPI, listener: socket.socket) -> Iterator[None]:
 
 @contextmanager
 def open_site(
-    folder: Path, *, clock: Clock | None = None, recipient: str = "Plum Budget", contacts: dict[str, str] | None = None
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    recipient: str = "Plum Budget",
+    contacts: dict[str, str] | None = None,
+    accounts: Mapping[str, list[dict[str, Any]]] | None = None,
 ) -> Iterator[Site]:
     """A site with one bank, one app and three people; `contacts` are what the operator knows of how to reach whom."""
     folder.mkdir(exist_ok=True)
@@ -218,7 +232,7 @@ def open_site(
     ):
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        people = write_people(folder)
+        people = write_people(folder, own_accounts=accounts)
         bank = join_bank(world, folder)
         app = join_named(world, "plum", recipient)
         more = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,12 +13,12 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from api.web.agent import Authorisation, Withdrawal
+from api.web.agent import Authorisation, Withdrawal, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.people import Sca
 from ledger.entries.payload import SeparateConsent
-from ledger.errors import NotFound, NotPermitted, Unavailable
-from tests.web.site import MEI, OLGA, Site, serving
+from ledger.errors import InvalidInput, NotFound, NotPermitted, Unavailable
+from tests.web.site import MEI, OLGA, WEI, Site, open_site, serving
 
 SCA = Sca("phr", ("hwk",), 1)
 
@@ -143,6 +144,49 @@ def test_a_local_agent_shares_no_account_of_another_customer(shared_site: Site) 
     foreign = site.agent.accounts(site.people[OLGA], asked.consent_id)[0].reference
     with pytest.raises(NotFound):
         site.agent.authorise(site.people[MEI], wish_for(site, (foreign,)))
+
+
+SOLE = {
+    MEI: [{"id": "m", "label": "Mei's own"}, {"id": "j", "label": "Household", "joint": True}],
+    WEI: [{"id": "w", "label": "Wei's own"}, {"id": "j", "label": "Household", "joint": True}],
+}
+
+
+@pytest.mark.parametrize("order", [(MEI, WEI), (WEI, MEI)])
+def test_each_person_of_a_joint_relationship_has_her_own_accounts_in_whatever_order_they_stand(
+    tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    with open_site(tmp_path / "site", accounts={who: SOLE[who] for who in order}) as site:
+        asked = site.ask()
+        mine, his = (site.agent.accounts(site.people[who], asked.consent_id) for who in (MEI, WEI))
+        assert [one.label for one in mine] == ["Mei's own", "Household"]
+        assert [one.label for one in his] == ["Wei's own", "Household"]
+        assert mine[1].reference == his[1].reference, "a joint account is one account"
+        for who, foreign in ((MEI, his[0]), (WEI, mine[0])):
+            with pytest.raises(NotFound):
+                site.agent.authorise(site.people[who], wish_for(site, (foreign.reference,)))
+
+        # What one of them shares of her own is told to the other without its name, on every page and file.
+        consent = site.agree(asked, MEI, accounts=1)
+        access = site.read(consent)
+        key = site.key(consent)
+        with site.client(WEI) as wei, site.client(MEI) as mei:
+            for path in ("", f"/{key}", f"/{key}/history", f"/{key}/stop"):
+                assert "Mei&#39;s own" not in wei.get(f"/my/connections{path}").text
+            assert "An account of the other holder" in wei.get(f"/my/connections/{key}").text
+            assert "Mei&#39;s own" not in wei.get(f"/my/receipts/{access.index}").text
+            assert "Mei's own" not in wei.get("/my/export/csv").text
+            assert "Mei&#39;s own" in mei.get(f"/my/connections/{key}").text
+            offered = wei.get(f"/my/approve?consent={site.ask().consent_id}").text
+        assert "Mei&#39;s own" not in offered
+        assert "Wei&#39;s own" in offered
+
+
+def test_a_customers_file_that_names_a_person_twice_is_refused(tmp_path: Path) -> None:
+    person = {"sub": "mei", "holder": "bank-a", "subject": "A" * 22, "name": "Mei"}
+    (tmp_path / "customers.json").write_text(json.dumps({"customers": [person, {**person, "subject": "B" * 22}]}))
+    with pytest.raises(InvalidInput, match="names the sub «mei» twice"):
+        read_customers(tmp_path / "customers.json")
 
 
 def test_references_of_accounts_differ_between_consents(shared_site: Site) -> None:

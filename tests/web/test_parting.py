@@ -97,7 +97,7 @@ def test_a_separate_consent_is_taken_back_by_itself_and_given_again(shared_site:
     with site.client() as client:
         first = client.get(f"/my/connections/{key}/separate", params={"kind": "sensitive"})
         done = client.post(f"/my/connections/{key}/separate", data={"csrf": csrf_of(first), "kind": "sensitive"})
-        assert "A separate consent was withdrawn" in words_of(done)
+        assert "You withdrew a separate consent" in words_of(done)
         assert "Partner told Not yet" in words_of(done)
         assert reasons(site, consent) == ("SEPARATE_CONSENT_MISSING",)
         assert "not given" in words_of(client.get(f"/my/connections/{key}"))
@@ -134,7 +134,7 @@ def test_one_account_is_stopped_in_two_steps_at_once_without_scripts(site: Site,
     assert keep
     assert (stop["width"], stop["height"]) == (keep["width"], keep["height"])
     page.get_by_role("button", name="Stop this account").click()
-    expect(page.get_by_role("heading", name="Accounts were taken out")).to_be_visible()
+    expect(page.get_by_role("heading", name="You took accounts out")).to_be_visible()
     expect(page.get_by_text("Not yet")).to_be_visible()
     savings = next(one.reference for one in site.agent.accounts(site.people[MEI], consent.consent_id)
                    if "Savings" in one.label)  # fmt: skip
@@ -162,11 +162,11 @@ def test_a_joint_account_waits_for_a_second_yes(shared_site: Site) -> None:
     consent = site.shared(accounts=4)
     joint = next(one for one in site.agent.accounts(site.people[MEI], consent.consent_id) if one.joint).reference
     with site.client() as client:
-        assert "waits for a second yes" in words_of(client.get(f"/my/connections/{site.key(consent)}"))
-        assert "waits for your yes" not in words_of(client.get("/my/connections")), "she has said hers"
+        assert "waits for a second approval" in words_of(client.get(f"/my/connections/{site.key(consent)}"))
+        assert "waits for your approval" not in words_of(client.get("/my/connections")), "she has said hers"
     assert reasons(site, consent, accounts=[joint]) == ("ACCOUNT_APPROVAL_PENDING",)
     with site.client(WEI) as client:
-        assert "a joint account waits for your yes" in words_of(client.get("/my/connections?tab=action"))
+        assert "a joint account waits for your approval" in words_of(client.get("/my/connections?tab=action"))
         page = client.get("/my/approve", params={"consent": consent.consent_id})
         assert re.findall(r'name="account" value="([^"]+)"', page.text) == [joint], "it is about this account only"
         form = {"csrf": csrf_of(page), "consent": consent.consent_id, "account": joint,
@@ -265,7 +265,7 @@ def test_confirming_with_the_bank_is_shown_when_due_and_lets_sharing_go_on(tmp_p
         site.sign_in(client, MEI, f"/sign-in/start?fresh=1&next=/my/connections/{key}/renew")
         token = csrf_of(client.get(f"/my/connections/{key}/renew"))
         done = client.post(f"/my/connections/{key}/renew", data={"csrf": token})
-        assert "Confirmed with your bank again" in words_of(done)
+        assert "You confirmed with the bank again" in words_of(done)
         assert reasons(site, consent) == ()
 
 
@@ -313,7 +313,7 @@ def test_the_terms_stand_on_the_receipts_of_asking_and_agreeing(shared_site: Sit
     for told in (
         "Plum Budget",
         "To help you plan your money",
-        "How long it may keep it 90 days after reading",
+        "How long it may keep it at most 90 days from each read",
         "From Bank-A",
     ):
         assert told in asked

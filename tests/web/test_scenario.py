@@ -104,7 +104,7 @@ def test_a_customer_enrols_agrees_watches_stops_and_proves(site: Site, page: Pag
     forged = tmp_path / "forged.json"
     forged.write_text(json.dumps(altered))
     page.get_by_label("Drop a receipt file here").set_input_files(forged)
-    expect(page.get_by_role("heading", name="This receipt is not genuine")).to_be_visible()
+    expect(page.get_by_role("heading", name="This receipt was altered or forged")).to_be_visible()
     expect(page.locator("[data-step=commitment] [data-word]")).to_have_text("failed")
 
 
@@ -147,8 +147,8 @@ def test_a_change_is_shown_side_by_side_and_the_old_terms_go_on_until_she_agrees
     sign_in(page, site)
     page.get_by_role("link", name=re.compile("asks for a change")).click()
     row = page.get_by_role("row", name=re.compile("How long it may keep it"))
-    expect(row).to_contain_text("90 days after reading")
-    expect(row).to_contain_text("365 days after reading")
+    expect(row).to_contain_text("at most 90 days from each read")
+    expect(row).to_contain_text("at most 365 days from each read")
     assert site.read(consent).outcome.consent_version == 1  # type: ignore[union-attr]
     tick_separately(page)  # a change is agreed to as a whole, so these are asked again
     page.get_by_role("button", name="Continue").click()  # her accounts are chosen already
@@ -161,7 +161,7 @@ def test_the_language_can_be_changed_and_is_remembered(site: Site, page: Page) -
     site.shared()
     sign_in(page, site)
     page.get_by_role("link", name="简体中文").click()
-    expect(page.get_by_role("heading", name="您的连接")).to_be_visible()
+    expect(page.get_by_role("heading", name="您的授权")).to_be_visible()
     assert page.locator("html").get_attribute("lang") == "zh-CN"
     page.get_by_role("link", name="停止共享").first.click()
     page.get_by_role("button", name="停止共享").click()
@@ -184,7 +184,7 @@ def test_reading_and_stopping_work_without_scripts(site: Site, scriptless: Brows
     expect(page.get_by_text("Plum Budget asked to read data").first).to_be_visible()
     expect(page.get_by_text("Load the page again to see what is new")).to_be_visible()
     page.get_by_text("See all history").click()
-    expect(page.get_by_text("You were there").first).to_be_visible()
+    expect(page.get_by_text("Read while you used the app").first).to_be_visible()
     page.goto(f"{site.url}/my/connections/{site.key(consent)}/stop")
     page.get_by_role("button", name="Stop sharing").click()
     expect(page.get_by_role("heading", name="Sharing has stopped")).to_be_visible()
@@ -193,7 +193,7 @@ def test_reading_and_stopping_work_without_scripts(site: Site, scriptless: Brows
     expect(page.get_by_role("heading", name="Everything has stopped.")).to_be_visible()
     assert site.world.ledger.records.consent(site.bank.id, second.consent_id).status == "REVOKED"
     page.goto(f"{site.url}/verify")
-    expect(page.get_by_text("consent-verify")).to_be_visible()
+    expect(page.get_by_text("use the independent program consent-verify")).to_be_visible()
 
 
 def tab_to(page: Page, name: str, limit: int = 60) -> None:

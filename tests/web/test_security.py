@@ -258,7 +258,13 @@ def test_an_unknown_address_answers_a_program_with_a_problem_and_a_person_with_a
 
 @pytest.mark.parametrize(
     "place",
-    [{"environment": "production"}, {"host": "0.0.0.0"}, {"host": "ledger.example"}, {"workers": 2}],  # noqa: S104 (refused)
+    [
+        {"environment": "production"},
+        {"host": "0.0.0.0"},  # noqa: S104 (refused)
+        {"host": "ledger.example"},
+        {"workers": 2},
+        {"base_url": "https://ledger.example"},
+    ],
 )
 def test_the_development_provider_refuses_to_run_where_customers_might_be(place: dict[str, object]) -> None:
     known: dict[str, object] = {

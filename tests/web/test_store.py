@@ -59,7 +59,9 @@ def test_nothing_of_a_person_stands_in_the_open_and_everything_comes_back(tmp_pa
     assert store.requests_of(MEI_LIN) == ["consent-of-mei"]
     assert store.zone(MEI_LIN) == "Asia/Shanghai"
     assert [one.words for one in store.inbox.reports_to("bank-a")] == [WORDS]
-    assert store.deeds([7, 8], MEI_LIN) == {7: True}
+    assert store.deed(7, MEI_LIN) is True
+    assert store.deed(7, WEI_CHEN) is False
+    assert store.deed(8, MEI_LIN) is None
     store.close()
 
 
@@ -118,7 +120,8 @@ def test_whoever_is_erased_is_in_no_byte_of_the_store_and_cannot_be_read_from_an
     assert store.requests_of(MEI_LIN) == []
     assert store.zone(MEI_LIN) is None
     assert [one.id for one in store.inbox.reports_to("bank-a")] == ["N-wei"]
-    assert store.deeds([7, 8], WEI_CHEN) == {8: True}, "who was erased did nothing that is known by name"
+    assert store.deed(7, WEI_CHEN) is None, "who was erased did nothing that is known by name"
+    assert store.deed(8, WEI_CHEN) is True
     assert store.session("token-of-wei") is not None, "the other person of the relationship stays"
     store.close()
 

@@ -31,6 +31,7 @@ RUN = """async ([name, cases, vkey]) => {
       const { genuine, steps } = await verify.checkReceipt(c, vkey);
       return [genuine, steps.filter((s) => s.outcome === 'failed').map((s) => s.step)];
     },
+    outcome: async (c) => (await verify.checkReceipt(c, vkey)).outcome,
   }[name];
   const answers = [];
   for (const c of cases) {
@@ -193,6 +194,16 @@ def test_the_script_accepts_every_receipt_of_the_ledger_and_names_the_step_that_
         assert run(checking, "receipt", cases, vkey) == [[False, [step]]] * len(cases), step
     stranger = json.loads(files("vectors/*/example.json")[0].read_text())["log_vkey"]
     assert run(checking, "receipt", genuine[:1], stranger) == [[False, ["checkpoint"]]]
+
+    # What a person is told: four outcomes, each of which calls for something else.
+    assert run(checking, "outcome", genuine, vkey) == ["genuine"] * len(genuine)
+    assert run(checking, "outcome", genuine, stranger) == ["foreign"] * len(genuine)
+    forged = [case for step, cases in tampered.items() if step != "read" for case in cases]
+    assert set(run(checking, "outcome", forged, vkey)) == {"altered"}
+    altered_abroad = [case for step in ("commitment", "leaf", "inclusion") for case in tampered.get(step, [])]
+    assert "foreign" not in run(checking, "outcome", altered_abroad, stranger), "what does not fit itself is no log's"
+    nothing = ["not json", "[]", "{}", '{"a":1}', "", '{"v":1,"leaf":"x","proof":"y"}']
+    assert run(checking, "outcome", nothing, vkey) == ["nothing"] * len(nothing)
 
 
 def _with_another_signature(proof: str, other: str) -> str:

@@ -5,10 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from api.web.locale import codes_en, codes_zh_cn, console_en, console_zh_cn, deliveries_en, deliveries_zh_cn, en, zh_cn
+from api.web.locale import (
+    acts_en,
+    acts_zh_cn,
+    codes_en,
+    codes_zh_cn,
+    console_en,
+    console_zh_cn,
+    deliveries_en,
+    deliveries_zh_cn,
+    en,
+    zh_cn,
+)
 
 CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = {
-    "en": {**en.SENTENCES, **codes_en.SENTENCES, **console_en.SENTENCES, **deliveries_en.SENTENCES},
-    "zh-CN": {**zh_cn.SENTENCES, **codes_zh_cn.SENTENCES, **console_zh_cn.SENTENCES, **deliveries_zh_cn.SENTENCES},
+    "en": {
+        **en.SENTENCES,
+        **codes_en.SENTENCES,
+        **acts_en.SENTENCES,
+        **console_en.SENTENCES,
+        **deliveries_en.SENTENCES,
+    },
+    "zh-CN": {
+        **zh_cn.SENTENCES,
+        **codes_zh_cn.SENTENCES,
+        **acts_zh_cn.SENTENCES,
+        **console_zh_cn.SENTENCES,
+        **deliveries_zh_cn.SENTENCES,
+    },
 }
 DEFAULT: Final = "en"

@@ -19,7 +19,7 @@ from api.web.pages.erasing import withdraw_erasure
 from api.web.pages.signin import PASSKEY_SCA
 from api.web.pages.stopping import STOPPED, take_step
 from api.web.passkeys import PasskeyRefused, consent_challenge, signed_terms
-from api.web.people import Draft, Sca, SeparateDraft
+from api.web.people import Answers, Draft, Sca, SeparateDraft
 from api.web.terms import agreement, changes, lines_of, plain_text, separate_text
 from api.web.words import Words
 from ledger.canonical import b64u
@@ -31,6 +31,14 @@ from ledger.errors import IllegalTransition, NotFound
 
 router = APIRouter(include_in_schema=False, prefix="/my/approve")
 DRAFT_MS: Final = 10 * 60_000
+
+
+class TooLate(NotFound):
+    """A draft lasts for some minutes: after that she reads it anew."""
+
+
+def _address(consent_id: str) -> str:
+    return f"/my/approve?consent={quote(consent_id, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +129,32 @@ def _separate(desk: Desk, question: Question) -> list[SeparateWords]:
     return [SeparateWords(kind, *words) for kind, words in zip(terms.separate_consents, said, strict=True)]
 
 
-def _ask(desk: Desk, question: Question, problem: str = "", status: int = 200) -> Response:
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is missing, in words, and where."""
+
+    says: str
+    field: Literal["account", "separate"]
+    missing: tuple[str, ...] = ()
+    """Kinds of separate consent that were not given."""
+
+
+def _answers(desk: Desk, consent_id: str) -> Answers:
+    """What she has answered on this request within the last minutes; nothing is ever ticked for her."""
+    known = desk.session.answers if desk.session else None
+    if known is None or known.consent_id != consent_id or desk.now - known.at > DRAFT_MS:
+        return Answers(consent_id)
+    return known
+
+
+def _ask(desk: Desk, question: Question, problem: Problem | None = None, status: int = 200) -> Response:
     consent = question.connection.consent
-    accounts = _offered(desk, question)
+    accounts, answers = _offered(desk, question), _answers(desk, consent.consent_id)
     alone = question.kind == "new" and question.terms.authorisers_required == 1 and any(one.joint for one in accounts)
     return desk.render(
         "approve.html", status, question=question, one=question.connection, accounts=accounts, problem=problem,
-        chosen=set(consent.accounts) if question.before is not None else set(), separate=_separate(desk, question),
+        chosen=set(answers.accounts or (consent.accounts if question.before is not None else ())), answers=answers,
+        here=_address(consent.consent_id), separate=_separate(desk, question),
         lines=lines_of(desk.words, question.terms), clusters=desk.words.clusters(question.terms.permissions),
         changed=changes(desk.words, question.before, question.terms) if question.before is not None else [], alone=alone,
     )  # fmt: skip
@@ -139,18 +166,23 @@ def choose(sent: CustomersForm) -> Response:
     desk = sent.desk
     question = _question(desk, sent.text("consent"))
     mine = {account.reference: account for account in _offered(desk, question)}
-    chosen = tuple(mine[reference] for reference in sorted(set(sent.texts("account"))) if reference in mine)
-    if not chosen:
-        return _ask(desk, question, desk.words.t("approve.choose.problem"), 422)
+    asked = set(sent.texts("account"))
+    chosen = tuple(account for reference, account in mine.items() if reference in asked)  # in her bank's order
     separate, ticked = _separate(desk, question), set(sent.texts("separate"))
-    if not ticked.issuperset(one.kind for one in separate):
-        return _ask(desk, question, desk.words.t("separate.problem"), 422)
+    given = tuple(one.kind for one in separate if one.kind in ticked)
+    consent_id = question.connection.consent.consent_id
+    references = tuple(account.reference for account in chosen)
+    desk.change(answers=Answers(consent_id, references, given, bool(sent.text("alone")), desk.now))
+    if not chosen:
+        return _ask(desk, question, Problem(desk.words.t("approve.choose.problem"), "account"), 422)
+    missing = tuple(one.kind for one in separate if one.kind not in ticked)
+    if missing:
+        return _ask(desk, question, Problem(desk.words.t("separate.problem"), "separate", missing), 422)
     alone = bool(sent.text("alone")) and question.kind == "new" and question.terms.authorisers_required == 1
     draft = Draft(
-        question.connection.consent.consent_id, question.version, question.terms_hash,
-        tuple(account.reference for account in chosen), desk.words.language,
+        consent_id, question.version, question.terms_hash, tuple(sorted(references)), desk.words.language,
         _text(desk, question, chosen, alone=alone), b64u(os.urandom(32)), desk.now,
-        joint_accounts=() if alone else tuple(account.reference for account in chosen if account.joint),
+        joint_accounts=() if alone else tuple(sorted(account.reference for account in chosen if account.joint)),
         separate=tuple(SeparateDraft(one.kind, one.text(desk.words), desk.now // 1000) for one in separate),
         suppress_notify=alone,
     )  # fmt: skip
@@ -170,10 +202,10 @@ def _text(desk: Desk, question: Question, chosen: tuple[Account, ...], *, alone:
 
 
 def _draft(desk: Desk) -> tuple[Draft, Question, SignedTerms]:
-    """The draft, if it still fits what is asked. Raises NotFound, IllegalTransition."""
+    """The draft, if it still fits what is asked. Raises TooLate, NotFound, IllegalTransition."""
     draft = desk.session.draft if desk.session else None
     if draft is None or desk.now - draft.made_at > DRAFT_MS:
-        raise NotFound("there is nothing to agree to: please open the request again")
+        raise TooLate("there is nothing to agree to: please open the request again")
     question = _question(desk, draft.consent_id)
     if (question.version, question.terms_hash) != (draft.version, draft.terms_hash):
         raise IllegalTransition("the request was changed while you were reading: please open it again")
@@ -182,16 +214,27 @@ def _draft(desk: Desk) -> tuple[Draft, Question, SignedTerms]:
     return draft, question, signed
 
 
+def _too_late(desk: Desk) -> Response:
+    """She looked at it for longer than a draft lasts: nothing was agreed, and what she chose is still there."""
+    draft = desk.session.draft if desk.session else None
+    if draft is not None and desk.session is not None and desk.session.answers is not None:
+        desk.change(draft=None, answers=structs.replace(desk.session.answers, at=desk.now))
+    return desk.render("toolate.html", 410, consent_id=draft.consent_id if draft else "")
+
+
 @router.get("/review")
 def review(desk: Customer) -> Response:
     """Exactly what she is about to agree to, and the two buttons."""
-    draft, question, signed = _draft(desk)
+    try:
+        draft, question, signed = _draft(desk)
+    except TooLate:
+        return _too_late(desk)
     known = desk.office.store.passkeys_of(desk.person)
     options = desk.office.ceremonies.sign_in_options(consent_challenge(signed, draft.nonce), known)
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render(
         "review.html", draft=draft, question=question, one=question.connection, options=options, has_passkey=bool(known),
-        fresh=fresh, back=f"/my/approve?consent={quote(draft.consent_id, safe='')}",
+        fresh=fresh, back=_address(draft.consent_id),
     )  # fmt: skip
 
 
@@ -199,7 +242,10 @@ def review(desk: Customer) -> Response:
 def agree(sent: CustomersForm) -> Response:
     """She agrees: by passkey, or by a sign-in of the last five minutes."""
     desk = sent.desk
-    draft, question, signed = _draft(desk)
+    try:
+        draft, question, signed = _draft(desk)
+    except TooLate:
+        return _too_late(desk)
     response = sent.text("response", 16_384)
     assertion: str | None = None
     sca = desk.sca
@@ -221,9 +267,8 @@ def agree(sent: CustomersForm) -> Response:
             SeparateConsent(one.given_at, one.kind, b64u(sha256(one.text.encode()).digest())) for one in draft.separate
         ),
     )  # fmt: skip
-    by_holder = desk.agent.authorise(desk.person, wish)
-    desk.office.ledger.record(by_holder.statement, companion=by_holder.companion, assertion=assertion)
-    desk.change(draft=None)
+    desk.record(desk.agent.authorise(desk.person, wish), assertion)
+    desk.change(draft=None, answers=None)
     desk.office.store.forget_request(desk.person, draft.consent_id)
     withdraw_erasure(desk)
     key = desk.dealings.key_of(draft.consent_id)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from api.web.customer import PAGE, SCANNED, Connection, Dealings, Tab
-from api.web.desk import Customer, Desk
+from api.web.desk import Customer, Desk, in_order
 from api.web.happened import Event, Show, joined
 from api.web.pictures import days, life
 from api.web.terms import changes, lines_of
@@ -64,8 +64,9 @@ def connections(
     return desk.render(
         "connections.html", tab=tab, tabs=tabs, cards=cards, page=page, opened=opened, live=live[:PAGE], more=more,
         pages=-(-len(found) // PAGE), q=q, sort=sort, sorts=SORTS, many=bool(q) or len(listed) >= SEARCHED,
+        sharing=len(live), resting=len(tabs["active"]) - len(live),
         mapped={name for one in live for name, _ in desk.words.clusters(one.consent.terms.permissions)},
-        waiting=[one for one in tabs["action"] if one.waits],
+        waiting=[one for one in tabs["action"] if one.waits], steps=dealings.steps(shown),
     )  # fmt: skip
 
 
@@ -118,16 +119,17 @@ def connection(desk: Customer, key: int, done: str = "") -> Response:
     start = next((step.time for step in steps if _led_to(step, Status.ACTIVE)), steps[0].time)
     expires = found.consent.terms.expires_at * 1000 or None
     end = expires if found.is_live or found.status is Status.EXPIRED else steps[-1].time
-    labels = desk.labels(found.consent.consent_id)
+    labels = desk.labels(found.consent)
     return desk.render(
         "connection.html", one=found, done=done if done in {"agreed", "resumed", "paused"} else "",
         lines=lines_of(desk.words, found.consent.terms), clusters=desk.words.clusters(found.consent.terms.permissions),
         accounts=[(one, desk.account_label(one, labels), one in found.consent.waiting)
-                  for one in sorted({*found.consent.accounts, *found.consent.waiting})],
+                  for one in in_order({*found.consent.accounts, *found.consent.waiting}, labels)],
         rules=desk.office.ledger.registry.purposes.get(found.consent.terms.purpose.code),
         versions=_versions(desk, steps)[::-1], life=life(start, end, desk.now), started=start,
         days=days(newest, desk.now, desk.words.zone), rows=joined(newest)[:5], length=length, labels=labels,
         others=_earlier(dealings, found), last=next((e for e in reversed(newest) if e.is_access), None),
+        step=dealings.steps([found]).get(key), is_mine=dealings.is_mine(found),
         waits=found.waits, cut=length > SCANNED + FIRST_EVENTS,
         opened=desk.office.disclosures.of_chain(desk.office.ledger.records, found.chain, key),
     )  # fmt: skip
@@ -164,8 +166,10 @@ def history(
 ) -> Response:
     """Everything that happened under one connection, newest first; all accounts, or reads of one."""
     found = desk.dealings.connection(key)
+    labels = desk.labels(found.consent)
     page = desk.dealings.history(found, before=before, show=show, account=account)
     return desk.render(
         "history.html", one=found, history=page, show=show, before=before, account=account,
-        opened=desk.office.disclosures.known(), labels=desk.labels(found.consent.consent_id),
+        is_mine=desk.dealings.is_mine(found), opened=desk.office.disclosures.known(), labels=labels,
+        accounts=in_order(found.consent.accounts, labels),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.web.agent import Withdrawal
+from api.web.agent import Signed, Withdrawal
 from api.web.customer import Connection
 from api.web.desk import Customer, CustomersForm, Desk
 from ledger.consent.state import Status
@@ -27,11 +27,11 @@ def _ask(desk: Desk, one: Connection, part: str, action: str, **shown: Any) -> R
 
 def _take_back(desk: Desk, one: Connection, **what: Any) -> Response:
     wish = Withdrawal(consent_id=one.consent.consent_id, reason=REASON, **what)
-    return _record(desk, one, desk.agent.withdraw(desk.person, wish).statement)
+    return _record(desk, one, desk.agent.withdraw(desk.person, wish))
 
 
-def _record(desk: Desk, one: Connection, statement: str) -> Response:
-    entry = desk.office.ledger.record(statement)[0]
+def _record(desk: Desk, one: Connection, signed: Signed) -> Response:
+    entry = desk.record(signed)
     return desk.redirect(f"/my/connections/{one.key}/changed/{entry.index}")
 
 
@@ -62,7 +62,7 @@ def ask_account(desk: Customer, key: int, account: str = Query(max_length=128)) 
     one, is_last = _account(desk, key, account)
     if is_last:
         return desk.redirect(f"/my/connections/{key}/stop")
-    label = desk.account_label(account, desk.labels(one.consent.consent_id))
+    label = desk.account_label(account, desk.labels(one.consent))
     return _ask(desk, one, "accounts", "accounts", field=("account", account), account=label, kind="")
 
 
@@ -145,4 +145,4 @@ def renew(sent: CustomersForm, key: int) -> Response:
     desk = sent.desk
     one = _renewable(desk, key)
     desk.require_fresh(f"/my/connections/{key}/renew")
-    return _record(desk, one, desk.agent.reauthenticate(desk.person, one.consent.consent_id, desk.sca).statement)
+    return _record(desk, one, desk.agent.reauthenticate(desk.person, one.consent.consent_id, desk.sca))

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from api.web.desk import Customer, CustomersForm
+from api.web.desk import MOST_WORDS, WORDS, Customer, CustomersForm, in_order
 from api.web.inbox import Report, new_number
 from api.web.terms import lines_of
 from ledger.errors import NotPermitted
@@ -33,8 +33,10 @@ def receipt(desk: Customer, index: int) -> Response:
     """One receipt in words, for reading and printing."""
     event = desk.dealings.receipt(index)
     consent_id, terms = event.recorded.consent_id, getattr(event.says, "terms", None)
+    consent = desk.dealings.consent_of(event)
+    labels = desk.labels(consent) if consent else {}
     return desk.render(
-        "receipt.html", event=event, labels=desk.labels(consent_id) if consent_id else {},
+        "receipt.html", event=event, labels=labels, accounts=in_order(event.item.accounts if event.item else (), labels),
         key=desk.dealings.key_of(consent_id) if consent_id else None, vkey=desk.office.ledger.vkey.format(),
         reports=desk.office.store.inbox.reports_about(desk.person, index),
         name_of=desk.dealings.name_of, opened=desk.office.disclosures.of_entry(index), terms=terms,
@@ -58,7 +60,9 @@ def ask_report(desk: Customer, index: int) -> Response:
     event = desk.dealings.receipt(index)
     consent_id = event.recorded.consent_id
     key = desk.dealings.key_of(consent_id) if consent_id else None
-    return desk.render("report.html", event=event, name_of=desk.dealings.name_of, key=key, sent=None)
+    kept = desk.session.kept if desk.session else None
+    written = kept.words if kept is not None and kept.path == desk.request.url.path else ""
+    return desk.render("report.html", event=event, name_of=desk.dealings.name_of, key=key, sent=None, written=written)
 
 
 @router.post("/{index}/report")
@@ -68,8 +72,10 @@ def report(sent: CustomersForm, index: int) -> Response:
     event = desk.dealings.receipt(index)
     if desk.office.store.inbox.count_reports(desk.person, desk.now - DAY_MS) >= REPORTS_A_DAY:
         raise NotPermitted("you have sent many reports today; your bank has them, please call it if it is urgent")
-    made = Report(new_number(), index, sent.text("words", 1_000), desk.now)
+    made = Report(new_number(), index, sent.text(WORDS, MOST_WORDS), desk.now)
     desk.office.store.inbox.add_report(desk.person, made)
+    if desk.session is not None and desk.session.kept is not None:
+        desk.change(kept=None)
     consent_id = event.recorded.consent_id
     key = desk.dealings.key_of(consent_id) if consent_id else None
     return desk.render("report.html", event=event, name_of=desk.dealings.name_of, key=key, sent=made)

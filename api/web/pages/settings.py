@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
@@ -25,6 +26,41 @@ def settings(desk: Customer) -> Response:
     return _settings(desk)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A passkey as the page lists it: what the log has in force, and what these pages know of it."""
+
+    credential_id: str
+    entry: int
+    since: int
+    label: str = ""
+    """The name that she gave it; empty where these pages did not add it."""
+    is_mine: bool = False
+    is_others: bool = False
+    """Whether it is another person's of the same relationship."""
+    in_force: bool = True
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether the log has it in force and nobody added it here: she must be able to see and to remove it."""
+        return not self.is_mine and not self.is_others
+
+
+def _listed(desk: Desk) -> list[Listed]:
+    """All passkeys of her relationship that are in force in the log, and those that she still has here; hers first."""
+    store, enrolled = desk.office.store, desk.dealings.passkeys()
+    found = [
+        Listed(one.credential_id, one.entry, one.enrolled_at, one.label, is_mine=True, in_force=one.credential_id in enrolled)
+        for one in store.passkeys_of(desk.person)
+    ]  # fmt: skip
+    mine = {one.credential_id for one in found}
+    for credential_id, event in enrolled.items():
+        if credential_id not in mine:
+            owner = store.passkey(credential_id)
+            found.append(Listed(credential_id, event.index, event.time, is_others=owner is not None))
+    return found
+
+
 def _settings(desk: Desk, problem: str = "", status: int = 200) -> Response:
     store = desk.office.store
     known = store.passkeys_of(desk.person)
@@ -35,6 +71,7 @@ def _settings(desk: Desk, problem: str = "", status: int = 200) -> Response:
     options = desk.office.ceremonies.registration_options(challenge, handle, desk.person.name or "customer", known)
     return desk.render(
         "settings.html", status, known=known, options=options, zones=ZONES, zone=desk.words.zone, problem=problem,
+        listed=_listed(desk),
         fresh=session.is_fresh(desk.now), full=len(known) >= MAX_PASSKEYS,
     )  # fmt: skip
 
@@ -64,7 +101,7 @@ def add_passkey(sent: CustomersForm) -> Response:
     credential_id, key, count = desk.office.ceremonies.registered(sent.text("response", 16_384), challenge)
     rp_id = desk.office.ceremonies.rp_id
     signed = desk.agent.enrol(desk.person, credential_id, key, rp_id, desk.sca)
-    entry = desk.office.ledger.record(signed.statement)[0]
+    entry = desk.record(signed)
     label = " ".join(sent.text("label", 40).split()) or desk.words.t("passkey.unnamed")
     store.add_passkey(Passkey(credential_id, desk.person, key, count, label, entry.time, entry.index))
     return desk.redirect("/my/settings")
@@ -75,10 +112,11 @@ def remove_passkey(sent: CustomersForm) -> Response:
     """Take a passkey out of use, here and in the log."""
     desk = sent.desk
     credential_id = sent.text("credential_id")
-    if credential_id not in {key.credential_id for key in desk.office.store.passkeys_of(desk.person)}:
+    found = next((one for one in _listed(desk) if one.credential_id == credential_id and not one.is_others), None)
+    if found is None:
         raise NotFound("there is no such passkey of yours")
-    signed = desk.agent.unenrol(desk.person, credential_id, "customer-request")
-    desk.office.ledger.record(signed.statement)
+    if found.in_force:
+        desk.record(desk.agent.unenrol(desk.person, credential_id, "customer-request"))
     desk.office.store.drop_passkey(desk.person, credential_id)
     return desk.redirect("/my/settings")
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.agent import Step
-from api.web.customer import Connection
+from api.web.customer import STEPS, Connection
 from api.web.desk import Customer, CustomersForm, Desk
 from api.web.happened import Event
 from ledger.consent.state import Status
@@ -48,8 +48,13 @@ def stopped(desk: Customer, key: int) -> Response:
     found = dealings.connection(key)
     if found.is_live:
         return desk.redirect(f"/my/connections/{key}")
-    ended: Event = dealings.receipt(found.consent.basis)
-    return desk.render("stopped.html", one=found, ended=ended, told=dealings.told_at(found, ended))
+    newest: Event = dealings.receipt(found.consent.basis)
+    ended = newest if newest.act in STEPS else None
+    expires = found.consent.terms.expires_at * 1000
+    return desk.render(
+        "stopped.html", one=found, newest=newest, ended=ended, told=dealings.told_at(found, ended) if ended else None,
+        at=ended.time if ended else (expires if found.status is Status.EXPIRED else None),
+    )  # fmt: skip
 
 
 @router.get("/stop-all")
@@ -98,8 +103,7 @@ def pausing(sent: CustomersForm, key: int, step: Pausing) -> Response:
 
 def take_step(desk: Desk, found: Connection, step: Step, reason: str) -> Recorded:
     """Have the holder sign a customer's step, and record it. Raises what the ledger says."""
-    signed = desk.agent.step(desk.person, step, found.consent.consent_id, reason)
-    return desk.office.ledger.record(signed.statement)[0]
+    return desk.record(desk.agent.step(desk.person, step, found.consent.consent_id, reason))
 
 
 def _reason(sent: CustomersForm) -> str:

@@ -9,7 +9,7 @@ const content = root.querySelector("[data-content]");
 
 function show(verdict, result) {
   for (const box of root.querySelectorAll("[data-verdict]")) box.hidden = box.dataset.verdict !== verdict;
-  steps.hidden = !result;
+  steps.hidden = !result || verdict === "nothing";
   content.hidden = !result?.content;
   if (!result) return;
   for (const { step, outcome, detail } of result.steps) {
@@ -36,7 +36,7 @@ function readable(evidence) {
 async function check(text) {
   try {
     const result = await checkReceipt(text, root.dataset.vkey);
-    show(result.genuine ? "good" : "bad", result);
+    show({ genuine: "good", altered: "bad", foreign: "foreign", nothing: "nothing" }[result.outcome], result);
   } catch {
     show("unable", null);
   }

@@ -257,8 +257,18 @@ function readReceipt(text) {
   return { ...receipt, says: leaf };
 }
 
+class OtherLog extends Refuted {}
+
+/** What a person should be told: each of the four calls for something else. */
+function outcomeOf(failure) {
+  if (!failure) return "genuine";
+  if (failure.step === "read") return "nothing"; // not a receipt at all
+  return failure.foreign ? "foreign" : "altered"; // another log's, whole in itself; or not what any log signed
+}
+
 /**
- * Check a receipt. Each step is {step, outcome: "passed" | "failed" | "skipped", detail}; after a failure the rest is
+ * Check a receipt. `outcome` is "genuine", "altered", "foreign" (whole in itself, but of a log whose key is not this one: its
+ * signature was not checked) or "nothing" (not a receipt). Each step is {step, outcome: "passed" | "failed" | "skipped", detail}; after a failure the rest is
  * skipped. `genuine` is true only if no step failed.
  */
 export async function checkReceipt(text, vkeyText) {
@@ -277,7 +287,7 @@ export async function checkReceipt(text, vkeyText) {
     } catch (error) {
       if (!(error instanceof Refuted)) throw error; // this browser cannot do it: that says nothing about the receipt
       failed = true;
-      steps.push({ step: name, outcome: "failed", detail: error.message });
+      steps.push({ step: name, outcome: "failed", detail: error.message, foreign: error instanceof OtherLog });
       return undefined;
     }
   };
@@ -309,16 +319,16 @@ export async function checkReceipt(text, vkeyText) {
     await verifyInclusion(proof.index, checkpoint.size, hash, proof.hashes, checkpoint.root);
     return [`${proof.hashes.length} hashes, root ${b64(checkpoint.root)}`, { note, checkpoint }];
   });
-  await step("checkpoint", async () => {
-    await openNote(found.note, [vkey]);
-    if (found.checkpoint.origin !== vkey.name) refuse("the checkpoint is of another log");
-    return [`${found.checkpoint.origin}, ${found.checkpoint.size} entries`];
-  });
   await step("chain", async () => {
     const name = content === null ? null : chainNamed(content);
     if (name === null) return [null];
     if (b64u(await chainOf(name)) !== receipt.says.chain) refuse("the content is of another chain");
     return [receipt.says.chain];
   });
-  return { genuine: !failed, steps, content };
+  await step("checkpoint", async () => {
+    if (found.checkpoint.origin !== vkey.name) throw new OtherLog(`the checkpoint is of the log ${found.checkpoint.origin}`);
+    await openNote(found.note, [vkey]);
+    return [`${found.checkpoint.origin}, ${found.checkpoint.size} entries`];
+  });
+  return { genuine: !failed, outcome: outcomeOf(failed ? steps.find((one) => one.outcome === "failed") : null), steps, content };
 }

@@ -1,0 +1,135 @@
+"""How each command of `consent-ledger` is run beside a server. A command that is not listed here turns a test red."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from api.commands import app
+from tests.keys import KeyPair
+from tests.registers.test_feed import feed
+
+
+@dataclass(frozen=True)
+class Place:
+    """What commands are about."""
+
+    state: Path
+    folder: Path
+    """Empty, for what this round writes."""
+    base_url: str
+    vkey: str
+    port: int
+    """Free for a second server."""
+    round: int = 0
+
+    def name(self, what: str) -> str:
+        """An identifier of this round."""
+        return f"{what}-{self.round}"
+
+    def jwk(self) -> str:
+        path = self.folder / "key.jwk"
+        path.write_text(json.dumps(KeyPair.generate("EdDSA", "some").jwk))
+        return str(path)
+
+    def feed(self) -> str:
+        path = self.folder / "feed.json"
+        path.write_bytes(feed())
+        return str(path)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One way to run a command."""
+
+    arguments: Callable[[Place], list[str]]
+    ends: tuple[int, ...] = (0,)
+    """Exit statuses that are right here."""
+    serves: bool = False
+    """It runs until it is told to stop, and then ends by that signal, in order."""
+    on_state: bool = True
+    """It takes --state."""
+
+
+def _said(*words: str) -> Callable[[Place], list[str]]:
+    return lambda _: list(words)
+
+
+ELSEWHERE = {("demo",): "it makes a ledger in a folder of its own; tests/demo runs it"}
+
+COMMANDS: dict[tuple[str, ...], list[Run]] = {
+    ("init",): [Run(_said("--origin", "ledger.example/other"), ends=(1,))],  # there is a log
+    ("migrate",): [Run(_said())],
+    ("rebuild-map",): [Run(_said())],
+    ("trust-clock",): [Run(_said("--this-time-is-right"))],
+    ("serve",): [Run(lambda place: ["--port", str(place.port)], serves=True)],
+    ("export",): [
+        Run(lambda place: [str(place.folder / "bundle")]),
+        Run(lambda place: [str(place.folder / "bundle.zip"), "--evidence", "none"]),
+        Run(lambda place: [str(place.folder / "pack.zip"), "--participant", "bank-a"]),
+    ],
+    ("chainpoint",): [Run(_said("1"))],
+    ("check",): [Run(_said())],
+    ("reconcile",): [Run(_said(), ends=(0, 1))],  # 1: nothing is an hour old
+    ("health",): [Run(lambda place: ["--url", place.base_url], on_state=False)],
+    ("version",): [Run(_said(), on_state=False)],
+    ("participant", "add"): [
+        Run(lambda place: [place.name("bank"), "--role", "holder", "--name", place.name("The Bank")]),
+        Run(lambda place: [place.name("agent"), "--role", "technology-provider", "--name", place.name("Agent")]),
+    ],
+    ("participant", "key"): [Run(lambda place: [place.name("bank"), place.jwk(), "--kid", place.name("key")])],
+    ("participant", "revoke-key"): [Run(lambda place: [place.name("bank"), place.name("key")])],
+    ("participant", "suspend"): [Run(lambda place: [place.name("bank"), "--reason", "test"])],
+    ("participant", "reinstate"): [Run(lambda place: [place.name("bank"), "--reason", "test"])],
+    ("participant", "endpoint"): [Run(lambda place: [place.name("bank"), "https://bank.example/events", "--disabled"])],
+    ("participant", "list"): [Run(_said())],
+    ("participant", "import"): [Run(lambda place: [place.feed()])],
+    ("delegation", "grant"): [
+        Run(lambda place: [place.name("bank"), place.name("agent"), "--act", "consent.authorise"])
+    ],
+    ("delegation", "end"): [Run(lambda place: [place.name("bank"), place.name("agent"), "--reason", "over"])],
+    ("gateway", "init"): [Run(_said(), ends=(0, 1))],  # 1: there is one, from the round before
+    ("gateway", "delegate"): [Run(lambda place: [place.name("bank")])],
+    ("participant", "remove"): [Run(lambda place: [place.name("bank"), "--reason", "test"])],
+    ("purpose", "define"): [Run(lambda place: [place.name("purpose"), "--permission", "ReadBalances"])],
+    ("ruleset", "activate"): [Run(_said("1"), ends=(1,))],  # it never falls
+    ("witness", "init"): [
+        Run(lambda place: [str(place.folder / "witness"), "--name", "witness.example"], on_state=False)
+    ],
+    ("witness", "serve"): [
+        Run(
+            lambda place: [str(place.folder / "witness"), "--log", place.vkey, "--port", str(place.port)],
+            serves=True,
+            on_state=False,
+        )
+    ],
+}
+"""In an order in which each finds what it needs."""
+
+
+def every_command() -> set[tuple[str, ...]]:
+    """All commands, as the command line itself knows them."""
+    return set(_below(get_command(app), ()))
+
+
+def _below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if not hasattr(command, "commands"):
+        yield path
+        return
+    for name, below in command.commands.items():
+        yield from _below(below, (*path, name))
+
+
+def runs() -> list[tuple[str, Run, tuple[str, ...]]]:
+    """(name, run, command) of everything that is to be run."""
+    return [(" ".join(command), run, command) for command, listed in COMMANDS.items() for run in listed]
+
+
+def words(command: tuple[str, ...], run: Run, place: Place) -> list[str]:
+    """The whole command line behind `consent-ledger`."""
+    return [*command, *run.arguments(place), *(["--state", str(place.state)] if run.on_state else [])]

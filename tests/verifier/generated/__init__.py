@@ -1,0 +1,1 @@
+"""Bundles by the thousand, each with what must be said of it: exit status, code and place (docs/spec/verdicts.md)."""

@@ -1,0 +1,176 @@
+"""Bundles made by chance, and judged: `check(seed)` makes one, says what must be said of it, and asks the verifier."""
+
+from __future__ import annotations
+
+import io
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import IO
+
+from tests.verifier.generated import rules  # noqa: F401 - keeps its lies in LIES
+from tests.verifier.generated.damage import DAMAGES, Damage
+from tests.verifier.generated.lies import LIES, Lie
+from tests.verifier.generated.lives import Life
+from verifier.archive import Archive
+from verifier.asked import conclude, fresh
+from verifier.bundle import Auditor, Options
+from verifier.errors import CannotCheck, NotFound
+from verifier.result import Result
+from verifier.trust import parse_trust
+
+Files = dict[str, bytes]
+
+
+class Shelf(Archive):
+    """The files of a bundle in memory."""
+
+    def __init__(self, files: Files) -> None:
+        self.files, self.name = files, "memory"
+
+    def read(self, path: str, limit: int) -> bytes:
+        with self.open(path) as file:
+            return file.read(limit + 1)
+
+    def open(self, path: str) -> IO[bytes]:
+        if path not in self.files:
+            raise NotFound(f"{path} is not here")
+        return io.BytesIO(self.files[path])
+
+    def names(self) -> Iterator[str]:
+        yield from self.files
+
+    def oddities(self) -> Iterator[tuple[str, str]]:
+        yield from ()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+@dataclass
+class Made:
+    """A bundle and what must be said of it: the exit status, and of each defect the code and the index or file."""
+
+    kind: str
+    files: Files
+    policy: str
+    exit: int = 0
+    told: set[tuple[str, int | str]] = field(default_factory=set)
+    exactly: bool = True
+
+
+def judged(made: Made) -> Result:
+    """What `consent-verify bundle` ends in."""
+    result = fresh("bundle")
+    try:
+        with closing(Auditor(Shelf(made.files), parse_trust(made.policy.encode()), Options(jobs=1))) as auditor:
+            result.findings = auditor.findings
+            audit = auditor.run()
+    except CannotCheck as error:
+        result.reason = error.sentence
+        return result
+    return conclude(result, audit.head is not None and audit.head.witnessed)
+
+
+def places(result: Result) -> set[tuple[str, int | str]]:
+    """Code and index, else file, of each defect."""
+    found = result.findings.defects
+    return {(str(defect.code), defect.place.file or "" if defect.place.index is None else defect.place.index)
+            for defect in found}  # fmt: skip
+
+
+def legal(dice: random.Random) -> Made:
+    """A life without a lie, of which anything may be withheld, erased or cut off between two batches."""
+    life = Life(dice)
+    life.go_on(dice.randrange(4, 24))
+    gone: frozenset[int] = frozenset()
+    if life.busy and dice.random() < 0.3:
+        gone = life.erase(sorted(dice.sample(life.busy, min(len(life.busy), 2))))
+        life.go_on(dice.randrange(4))
+    level = dice.choice(("full", "full", "partial", "partial", "none"))
+    if level == "partial":
+        share = dice.random()
+        gone |= {index for index in life.evidence if dice.random() < share}
+    witnessed, cosign = dice.random() < 0.2, dice.random() < 0.5
+    files = life.files(level, gone, cosign=cosign)
+    return Made(f"legal, {level}", files, life.policy(witnessed), 3 if witnessed and not cosign else 0)
+
+
+def lying(dice: random.Random, lie: Lie | None = None) -> Made:
+    """One lie in an otherwise legal life; bodies that have nothing to do with it are withheld."""
+    lie = lie or dice.choice(LIES)
+    life = Life(dice, lie.ruleset)
+    life.go_on(dice.randrange(9))
+    first = len(life.entries)
+    told = lie.tell(life, dice)
+    last = len(life.entries)
+    if lie.heads:
+        life.go_on(dice.randrange(6))
+    withheld: set[int] = set()
+    level = "full"
+    if dice.random() < 0.5 and lie.step != "9.7":  # a report rests on every entry
+        level = "partial"
+        touched = {
+            life.chain_at(index)
+            for index in range(first, last)
+            if index in life.evidence and index not in life_lost(life)
+        }
+        withheld = {
+            index
+            for index in life.evidence
+            if not first - 1 <= index <= last and life.chain_at(index) not in touched and dice.random() < 0.4
+        }
+    policy = life.policy()
+    return Made(f"lie {lie.step}: {lie.name}", life.files(level, frozenset(withheld)), policy, lie.exit, set(told))
+
+
+def damaged(dice: random.Random, hurt: Damage | None = None) -> Made:
+    """A legal life in a bundle that was damaged on its way."""
+    hurt = hurt or dice.choice(DAMAGES)
+    life = Life(dice)
+    life.grant()
+    life.go_on(dice.randrange(2, 20))
+    policy, files = life.policy(), life.files()
+    told = hurt.do(life, files, dice)
+    return Made(f"damage {hurt.step}: {hurt.name}", files, policy, hurt.exit, told, hurt.exactly)
+
+
+def life_lost(life: Life) -> set[int]:
+    """Entries whose leaves have no chain that could be read."""
+    return {index for index, entry in enumerate(life.entries) if b'"chain":"' not in entry}
+
+
+def check(seed: int) -> str:
+    """Make and judge one; its kind. Raises AssertionError with the seed."""
+    dice = random.Random(seed)
+    made = dice.choices((legal, lying, damaged), (3, 5, 2))[0](dice)
+    result = judged(made)
+    found = places(result)
+    assert int(result.status) == made.exit, (seed, made.kind, int(result.status), found, made.told, result.reason)
+    assert found == made.told if made.exactly else made.told <= found, (seed, made.kind, found, made.told)
+    return made.kind
+
+
+def main() -> int:
+    """`python -m tests.verifier.generated.judge SECONDS [FIRST SEED]`: as many as the time allows, and a count by kind."""
+    seconds, seed = float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    end, kinds, failed = time.monotonic() + seconds, Counter[str](), 0
+    while time.monotonic() < end:
+        try:
+            kinds[check(seed)] += 1
+        except AssertionError as error:
+            failed += 1
+            print("WRONG", error)
+        seed += 1
+    for kind, count in sorted(kinds.items()):
+        print(f"{count:>7}  {kind}")
+    print(f"FIGURE bundles {kinds.total() + failed} as expected {kinds.total()} wrong {failed}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

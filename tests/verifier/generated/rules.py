@@ -1,0 +1,333 @@
+"""Lies about the rules: acts, decisions and documents that no honest ledger records, and what only the end can tell."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tests.verifier.forge import OTHER, PROVIDER, RECIPIENT, Json, b64u, chain_of
+from tests.verifier.generated.lies import Told, lie, wrong
+from tests.verifier.generated.lives import HOUR, Life
+from tests.verifier.test_gestures import Passkey
+
+THIRD = "third.example"
+
+
+def invented(life: Life) -> str:
+    """A participant of this lie's own."""
+    name = f"p{len(life.entries)}.example"
+    life.register(name, ["holder", "recipient"])
+    return name
+
+
+# --- 8.1 to 8.6: documents ------------------------------------------------------------------------------------
+
+
+@lie("8.0", exit=2)
+def _a_ruleset_that_nobody_knows(life: Life, dice: random.Random) -> Told:
+    life.operator({"type": "ruleset.activated", "ruleset": dice.choice((3, 4, 2**53 - 1))})
+    return set()
+
+
+@lie("8.1")
+def _the_log_opens_again(life: Life, _: random.Random) -> Told:
+    return {("CONSENT_INVALID", life.operator({"type": "ledger.opened", "origin": "ledger.example/1", "ruleset": 1}))}
+
+
+def documents(life: Life, dice: random.Random) -> Json:
+    """A legal one."""
+    name = invented(life)
+    return dice.choice([
+        {"type": "participant.suspended", "participant": name, "reason": "case"},
+        {"type": "key.revoked", "participant": name, "kid": f"{name}.1", "reason": "lost"},
+        {"type": "pack.issued", "commitment": b64u(bytes(32)), "items_count": 2, "scope": "all"},
+        {"type": "participant.registered", "participant": f"q{name}", "name": "Q", "roles": ["auditor"]},
+        {"type": "erasure", "chains": [b64u(bytes(32))], "basis": "request", "approved_by": ["a1", "b2"]},
+        {"type": "disclosure", "participant": name, "case": "case-1", "from_index": 0, "to_index": 3},
+        {"type": "key.added", "participant": name, "kid": f"{name}.2", "alg": "EdDSA", "use": "client",
+         "jwk": life.signers[name].jwk},
+    ])  # fmt: skip
+
+
+@lie("8.2")
+def _a_document_holds_nonsense(life: Life, dice: random.Random) -> Told:
+    document = {"v": 1, **documents(life, dice)}
+    member = dice.choice(sorted(document))
+    if dice.random() < 0.2:
+        document["more"] = 1
+    elif dice.random() < 0.2 and member != "v":
+        del document[member]
+    else:
+        document[member] = wrong(document[member], dice)
+    return {("BAD_ENCODING", life.operator(document, "operator:ledger"))}
+
+
+@lie("8.2", ruleset=2)
+def _a_delegation_names_an_act_that_is_none(life: Life, dice: random.Random) -> Told:
+    acts = dice.choice((["consent.nothing"], ["access", "access.request"], ["operator.erase"]))
+    document = {"participant": invented(life), "delegate": PROVIDER, "acts": acts}
+    return {("BAD_ENCODING", life.operator({"type": "delegation.granted", **document}))}
+
+
+@lie("8.2")
+def _a_key_of_small_order_is_registered(life: Life, _: random.Random) -> Told:
+    name, jwk = invented(life), {"crv": "Ed25519", "kty": "OKP", "x": b64u(bytes(32))}
+    key = {"kid": f"{name}.2", "alg": "EdDSA", "use": "statement", "jwk": jwk}
+    return {("BAD_SIGNATURE", life.operator({"type": "key.added", "participant": name, **key}))}
+
+
+@lie("8.3")
+def _a_document_is_illegal(life: Life, dice: random.Random) -> Told:
+    name = invented(life)
+    illegal: list[Json] = [
+        {"type": "participant.registered", "participant": name, "name": "again", "roles": ["recipient"]},
+        {"type": "participant.reinstated", "participant": name, "reason": "never suspended"[:5]},
+        {"type": "key.revoked", "participant": name, "kid": "never", "reason": "lost"},
+        {"type": "key.added", "participant": name, "kid": f"{name}.1", "alg": "EdDSA", "use": "client",
+         "jwk": life.signers[name].jwk},
+        {"type": "erasure", "chains": [b64u(bytes(32))], "basis": "request", "approved_by": ["a1", "a1"]},
+        {"type": "disclosure", "participant": name, "case": "case-1", "from_index": 0, "to_index": 2**40},
+        {"type": "delegation.ended", "participant": name, "delegate": PROVIDER, "reason": "over"},
+        {"type": "delegation.granted", "participant": name, "delegate": OTHER, "acts": ["access.request"]},
+        {"type": "purpose.defined", "code": f"p{len(life.entries)}", "permissions": ["ReadNothing"], "max_days": 0,
+         "max_frequency_per_day": 0, "max_history_days": 0, "max_retention_days": 0},
+    ]  # fmt: skip
+    document = dice.choice(illegal)
+    chain = "operator:ledger" if document["type"] == "disclosure" else None
+    return {("CONSENT_INVALID", life.operator(document, chain))}
+
+
+@lie("8.3", ruleset=2)
+def _who_was_removed_is_delegated_to(life: Life, dice: random.Random) -> Told:
+    name, other = invented(life), f"helper{len(life.entries)}.example"
+    life.register(other, ["technology-provider"])
+    life.operator({"type": "participant.removed", "participant": dice.choice((name, other)), "reason": "left"})
+    document = {"participant": name, "delegate": other, "acts": ["access.request"]}
+    return {("CONSENT_INVALID", life.operator({"type": "delegation.granted", **document}))}
+
+
+@lie("8.4")
+def _a_document_stands_in_another_chain(life: Life, _: random.Random) -> Told:
+    document = {"type": "participant.suspended", "participant": invented(life), "reason": "case"}
+    return {("BAD_CHAIN", life.operator(document, "operator:ledger"))}
+
+
+@lie("8.5", ruleset=2)
+def _a_report_covers_other_entries(life: Life, dice: random.Random) -> Told:
+    life.tick(HOUR + 1)
+    life.tick(1)
+    life.index_head()
+    life.tick(HOUR + 1)
+    return {("CONSENT_INVALID", life.reconcile(from_index=life.reported + dice.choice((2, 3))))}
+
+
+@lie("8.6")
+def _an_erased_chain_goes_on(life: Life, _: random.Random) -> Told:
+    consent = life.grant()
+    document = {"chains": [b64u(chain_of(consent))], "basis": "request", "approved_by": ["a1", "b2"]}
+    life.operator({"type": "erasure", **document})
+    return {("CONSENT_INVALID", life.access(consent))}
+
+
+# --- 8.7 to 8.14: acts ----------------------------------------------------------------------------------------
+
+
+def consent_of(life: Life, recipient: str) -> str:
+    """A consent of another recipient."""
+    consent = life.request(recipient, recipient=recipient)
+    life.authorise(consent)
+    return consent
+
+
+@lie("8.7")
+def _a_signer_could_not_sign(life: Life, dice: random.Random) -> Told:
+    name = invented(life)
+    consent = consent_of(life, name)
+    change = dice.choice(["revoked", "client", "suspended"])
+    if change == "revoked":
+        life.operator({"type": "key.revoked", "participant": name, "kid": f"{name}.1", "reason": "lost"})
+    elif change == "client":
+        signer = life.signers[name]
+        life.operator({"type": "key.added", "participant": name, "kid": f"{name}.c", "alg": "EdDSA", "use": "client",
+                       "jwk": signer.jwk})  # fmt: skip
+        signer.kid = f"{name}.c"
+    else:
+        life.suspend(name)
+        life.suspended.discard(name)
+        payload = life.payload(
+            name, "consent.amend", consent_id=consent, previous_version=1, terms=life.terms(recipient=name)
+        )
+        outcome = {"consent_version": 1, "ruleset": life.ruleset, "status": "ACTIVE"}
+        return {("POLICY_REJECTED", life.submit(payload, outcome))}
+    return {("POLICY_REJECTED", life.access(consent, name))}
+
+
+@lie("8.7")
+def _a_key_is_another_participants(life: Life, _: random.Random) -> Told:
+    consent = life.grant()
+    payload = life.payload(RECIPIENT, "access.request", **life.item(consent))
+    jws = life.signers[OTHER].sign(payload)
+    return {("BAD_SIGNATURE", life.submit(payload, life.decide(RECIPIENT, payload), jws=jws))}
+
+
+@lie("8.7", ruleset=2)
+def _nobody_delegated_this(life: Life, _: random.Random) -> Told:
+    return {("CONSENT_INVALID", life.access(life.grant(), PROVIDER, behalf=RECIPIENT))}
+
+
+@lie("8.8", ruleset=1)
+def _ruleset_2_is_used_before(life: Life, _: random.Random) -> Told:
+    consent = life.request()
+    index = life.authorise(consent, acting_role="owner")
+    return {("CONSENT_INVALID", index)}
+
+
+@lie("8.9")
+def _a_gesture_was_not_verified(life: Life, dice: random.Random) -> Told:
+    device = Passkey(b64u(life.random.randbytes(9)))
+    if enrolled := dice.random() < 0.5:
+        life.enrol(device)
+    index = len(life.entries) + 1
+    life.confirmed(device, **({"flags": dice.choice((0x01, 0x04, 0x45))} if enrolled else {}))
+    return {("CONSENT_INVALID", index)}
+
+
+@lie("8.10")
+def _a_consent_ends_twice(life: Life, dice: random.Random) -> Told:
+    consent = life.grant()
+    life.revoke(consent)
+    act, status = dice.choice((("revoke", "REVOKED"), ("pause", "PAUSED"), ("terminate", "TERMINATED")))
+    by = "holder" if act == "terminate" else "customer"
+    return {("CONSENT_INVALID", life.end(consent, f"consent.{act}", status, by=by))}
+
+
+@lie("8.10")
+def _a_transition_leads_elsewhere(life: Life, dice: random.Random) -> Told:
+    consent = life.grant()
+    lies = dice.choice(
+        ({"status": "ACTIVE"}, {"consent_version": 2}, {"ruleset": 3 - life.ruleset}, {"status": "GONE"})
+    )
+    life.override = lambda outcome: outcome.update(lies)
+    index = life.revoke(consent)
+    life.override = None
+    return {("CONSENT_INVALID", index)}
+
+
+@lie("8.11")
+def _an_access_is_allowed_wrongly(life: Life, dice: random.Random) -> Told:
+    consent = life.grant()
+    life.revoke(consent)
+    allow: Json = {"decision": "allow", "reasons": [], "obligations": {}}
+    life.override = lambda outcome: outcome.update(allow)
+    index = life.batch([consent])[0] if dice.random() < 0.3 else life.access(consent)
+    life.override = None
+    return {("CONSENT_INVALID", index)}
+
+
+@lie("8.11")
+def _a_decision_says_something_else(life: Life, dice: random.Random) -> Told:
+    consent = life.grant()
+    lies: Json = dice.choice([
+        {"basis": 0}, {"consent_version": 7}, {"used_today": 9}, {"ruleset": 3 - life.ruleset},
+        {"decision": "deny", "reasons": ["CONSENT_EXPIRED"], "obligations": {}}, {"reasons": ["NONSENSE"]},
+        {"obligations": {"x": [[1]]}}, {"obligations": {"from": "0"}}, {"asserted": ["NONSENSE"]},
+    ])  # fmt: skip
+    life.override = lambda outcome: outcome.update(lies)
+    index = life.access(consent)
+    life.override = None
+    return {("CONSENT_INVALID", index)}
+
+
+@lie("8.12")
+def _a_stranger_tells_a_leg(life: Life, _: random.Random) -> Told:
+    consent = life.grant()
+    basis = life.access(consent, interaction_id="interaction-9")
+    members = {"interaction_id": "interaction-9", "basis": basis, "rows": 1, "bytes": 2, "digest": b64u(bytes(32))}
+    life.legs[basis]["access.receive"] = members
+    payload = life.payload(OTHER, "access.receive", consent_id=consent, **members)
+    return {("CONSENT_INVALID", life.submit(payload, None))}
+
+
+@lie("8.13")
+def _a_companion_stands_alone(life: Life, dice: random.Random) -> Told:
+    consent = life.grant() if dice.random() < 0.5 else life.consent_id()
+    return {("CONSENT_INVALID", life.companion(consent, life.reference()))}
+
+
+@lie("8.14")
+def _a_passkey_is_enrolled_twice_or_ended_unenrolled(life: Life, dice: random.Random) -> Told:
+    device, subject = Passkey(b64u(life.random.randbytes(9))), life.reference()
+    if dice.random() < 0.5:
+        return {("CONSENT_INVALID", life.enrol(device, "subject.unenrol", subject))}
+    life.enrol(device, subject=subject)
+    return {("CONSENT_INVALID", life.enrol(device, subject=subject))}
+
+
+# --- 9: at the end --------------------------------------------------------------------------------------------
+
+
+@lie("9.1")
+def _a_statement_is_used_twice(life: Life, dice: random.Random) -> Told:
+    consent = life.grant()
+    payload = life.payload(RECIPIENT, "access.request", **life.item(consent, customer_present=True))
+    life.submit(payload, life.decide(RECIPIENT, payload))
+    if dice.random() < 0.5:
+        payload = {**payload, "request_digest": b64u(life.random.randbytes(32))}
+    return {("BAD_CHAIN", life.submit(payload, life.decide(RECIPIENT, payload)))}
+
+
+@lie("9.2")
+def _a_gesture_counts_twice(life: Life, _: random.Random) -> Told:
+    device, accounts = Passkey(b64u(life.random.randbytes(9))), [life.reference()]
+    life.enrol(device)
+    consent = life.request(authorisers_required=2)
+    gesture = device.agree(consent, life.consents[consent]["terms"], accounts)
+
+    def beside(_: int, evidence: Json) -> None:
+        if evidence["act"] == "consent.authorise":
+            evidence["assertion"] = gesture
+
+    life.bend_evidence = beside
+    life.authorise(consent, accounts)
+    second = life.authorise(consent, accounts)
+    life.bend_evidence = None
+    return {("CONSENT_INVALID", second)}
+
+
+@lie("9.3")
+def _a_leg_of_nothing(life: Life, dice: random.Random) -> Told:
+    """Of a denied access, an operator's document, a later entry, another consent, a transition, another interaction."""
+    consent, other = life.grant(), life.grant()
+    foreign = life.access(other, interaction_id="interaction-9")
+    denied = life.access(consent, interaction_id="interaction-9", permissions=["ReadParty"], purpose="MKT")
+    fine = life.access(consent, interaction_id="interaction-1")
+    basis = dice.choice((denied, 0, len(life.entries) + dice.randrange(3), foreign, denied - 3, fine, 2**53 - 1))
+    known = {index: dict(legs) for index, legs in life.legs.items()}
+    index = life.leg(dice.choice(("access.release", "access.receive")), consent, basis, "interaction-9")
+    life.legs = known  # no report counts it
+    return {("UNMATCHED", index)}
+
+
+@lie("9.4")
+def _a_second_leg(life: Life, dice: random.Random) -> Told:
+    consent, act = life.grant(), dice.choice(("access.release", "access.receive"))
+    basis = life.access(consent, interaction_id="interaction-9")
+    life.leg(act, consent, basis, "interaction-9")
+    return {("UNMATCHED", life.leg(act, consent, basis, "interaction-9", rows=dice.choice((3, 4))))}
+
+
+@lie("9.7", ruleset=2)
+def _a_report_is_wrong(life: Life, dice: random.Random) -> Told:
+    life.tick(HOUR + 1)
+    life.index_head()
+    life.tick(HOUR + 1)
+    figure: dict[str, Any] = dice.choice(({"accesses": 999}, {"findings": 999}, {"findings_hash": b64u(bytes(32))}))
+    return {("UNMATCHED", life.reconcile(**figure))}
+
+
+@lie("9.8")
+def _an_authorisation_has_no_companion(life: Life, _: random.Random) -> Told:
+    companion, life.companion = life.companion, lambda *_, **__: -1  # type: ignore[method-assign]
+    index = life.authorise(life.request())
+    life.companion = companion  # type: ignore[method-assign]
+    return {("INCOMPLETE", index)}
