@@ -216,10 +216,14 @@ def _engine(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
     event.listen(engine, "do_connect", lambda _, __, arguments, parameters: commits.connect(*arguments, **parameters))
 
     def configure(connection: Any, _: object) -> None:
-        with connection.cursor() as cursor:
-            for name, value in LIMITS.items():
-                cursor.execute(f"SET {name} = '{value}'")
-        connection.commit()
+        try:
+            with connection.cursor() as cursor:
+                for name, value in LIMITS.items():
+                    cursor.execute(f"SET {name} = '{value}'")
+            connection.commit()
+        except BaseException:  # the pool does not know it yet, and nobody else would close it
+            connection.close()
+            raise
 
     event.listen(engine, "connect", configure)
     return engine

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 from sqlalchemy import Engine, make_url, text
 
@@ -116,14 +117,17 @@ def test_a_node_at_work_is_never_taken_for_a_paused_one(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "STALLED_SECONDS", 0)
-    with running(tmp_path, postgres_url) as node, writer_engine(postgres_url).connect() as other, other.begin():
-        driver = other.connection.driver_connection
-        driver.execute("SELECT 1 FROM log_head FOR UPDATE")
-        with driver.pipeline():
-            driver.execute("SELECT pg_sleep(2)")
-            driver.pgconn.send_flush_request()
-            driver.pgconn.flush()
-            assert node.ledger.store.end_stalled() == 0
+    with (
+        running(tmp_path, postgres_url) as node,
+        psycopg.connect(postgres_url.replace("+psycopg", "")) as other,
+        other.pipeline(),
+    ):
+        other.execute("SELECT 1 FROM log_head FOR UPDATE")
+        other.execute("SELECT pg_sleep(2)")
+        other.pgconn.send_flush_request()
+        other.pgconn.flush()
+
+        assert node.ledger.store.end_stalled() == 0
 
 
 def test_whoever_waits_behind_a_lock_is_answered_together(
