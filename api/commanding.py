@@ -23,6 +23,8 @@ from ledger.storage import sqlite
 
 REFUSED = 1
 DEFECT = 3
+UNCHECKED = 4
+"""A check could not be made, so that it is no success."""
 
 State = Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")]
 

@@ -6,6 +6,7 @@ Exit statuses: 0 done; 1 refused, the sentence on standard error says why; 2 wro
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,21 +17,25 @@ import typer
 
 import migrations
 from api.bootstrap import initialise, make_event_key, opened, short_lived
-from api.checking import examine
-from api.commanding import DEFECT, State, fail, progress_bar, settings_from, told_in_a_sentence
+from api.check import examine
+from api.commanding import DEFECT, UNCHECKED, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.logs import configure_logging
+from api.opening import Opening, put_on_record
 from api.packing import Selection, issue_pack
 from api.packing import chainpoint as chainpoint_of
 from api.participant_commands import delegations, participants, purposes, rulesets
 from api.serving import serve as run_server
+from api.settings import Settings
 from api.standards.commands import gateways
 from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, create_private, export_bundle
 from ledger.clock import SystemClock
+from ledger.errors import Corrupt, Unavailable
 from ledger.sequencer.watch import ClockWatch
 from ledger.storage.chainmap import rebuild_map
+from ledger.storage.reseal import reseal
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
@@ -74,6 +79,8 @@ def migrate(state: State = None) -> None:
         make_event_key(settings)
         with progress_bar("completeness map") as progress:
             rebuild_map(settings.database_url, afresh=False, progress=progress)
+        with opened(settings) as node, progress_bar("states of consents") as progress:
+            reseal(node.ledger.store, node.ledger.keystore, progress)
     print("The database has the newest shape.")
 
 
@@ -129,6 +136,10 @@ def serve(
 def export(
     target: Annotated[Path, typer.Argument(help="A new folder, or a file that ends in .zip.")],
     evidence: Annotated[str, typer.Option(help="full, none, or FROM-TO (indexes, both included).")] = "full",
+    reason: Annotated[
+        str | None, typer.Option(help="Why evidence is opened, a code such as audit-2026; recorded.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who opens it, a code of your own; recorded.")] = "operator",
     customer: Annotated[str | None, typer.Option(help="A pack of one customer: HOLDER:REFERENCE.")] = None,
     participant: Annotated[str | None, typer.Option(help="A pack of one participant.")] = None,
     period: Annotated[str | None, typer.Option(help="A pack of one period: FROM..TO, TO not included, UTC.")] = None,
@@ -137,9 +148,13 @@ def export(
     witnessed: Annotated[
         bool, typer.Option("--witnessed", help="As of the newest checkpoint that witnesses cosigned.")
     ] = False,
+    unrecorded: Annotated[
+        bool, typer.Option("--unrecorded", help="Open evidence of a log that no node may continue, off the record.")
+    ] = False,
     state: State = None,
 ) -> None:
-    """Write a bundle of the whole log for an auditor (consent-verify bundle); or, with --customer, --participant, --period or
+    """Write a bundle of the whole log for an auditor (consent-verify bundle), with evidence for a --reason that the log
+    records, or --evidence none; or, with --customer, --participant, --period or
     --all, an evidence pack, of which each item can be withheld and which the log records (consent-verify pack)."""
 
     disclose = _disclose(evidence)
@@ -156,17 +171,46 @@ def export(
             )
         print(f"{target}: {items} items, recorded in entry {index}")
         return
-    with told_in_a_sentence(), opened(settings) as node, ExitStack() as stack:
+    if disclose.level != "none" and reason is None:
+        fail("evidence is opened for a reason, which the log records: say --reason CODE, or --evidence none")
+    with told_in_a_sentence(), ExitStack() as stack:
+        if target.is_file() or (target.is_dir() and any(target.iterdir())):
+            fail(f"{target} is there already: an export is written to a new place")
+        note = None if reason is None else _on_record(settings, by, reason, disclose, unrecorded=unrecorded)
         writer = _target(target, stack)
+        node = stack.enter_context(opened(settings))
         policy = None if settings.policy_file is None else settings.policy_file.read_bytes()
         ledger = node.ledger
-        head = node.witnessed.checkpoint() if witnessed else None
+        head = node.witnessed.checkpoint() if witnessed else note
         with progress_bar("evidence") as progress:
             size = export_bundle(
                 ledger.store, ledger.keystore, ledger.vkey, writer, disclose=disclose, policy=policy, head=head,
                 progress=progress,
             )  # fmt: skip
     print(f"{target}: {size} entries")
+
+
+def _on_record(
+    settings: Settings, by: str, reason: str, disclose: Disclose, *, unrecorded: bool
+) -> tuple[int, str] | None:
+    """Record that evidence is opened; (size, checkpoint) of the log that ends with the record.
+
+    None when nothing is opened, or when no node may write this log and `unrecorded` says that it is opened all the same.
+    """
+    if disclose.level == "none":
+        return None
+    try:
+        with short_lived(settings) as node:
+            recorded = put_on_record(node.ledger, Opening(by, reason, disclose.first, disclose.last))
+    except (Corrupt, Unavailable) as error:
+        if not unrecorded:
+            fail(
+                f"that evidence is opened cannot be recorded, so none is: {error.detail}. --unrecorded opens it all the same"
+            )
+        print(f"warning: evidence is opened OFF THE RECORD: {error.detail}", file=sys.stderr)
+        return None
+    print(f"{recorded.act}: entry {recorded.index}", file=sys.stderr)
+    return recorded.index + 1, recorded.checkpoint
 
 
 def _target(target: Path, stack: ExitStack) -> Target:
@@ -203,18 +247,26 @@ def chainpoint(
 
 @app.command()
 def check(state: State = None) -> None:
-    """Recompute hashes, chains, tree and commitments from the database, and compare them with the signed checkpoints."""
+    """Hold every row of the database against the entries, and the entries against what was signed. Safe beside servers."""
 
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence(), opened(settings) as node, progress_bar("entries") as progress:
-        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress)
+        witnesses = tuple(witness.vkey for witness in node.policy.witnesses)
+        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress, witnesses)
     for defect in found.defects:
         print(defect)
+    for lacking in found.unchecked:
+        print(f"not checked: {lacking}")
     if found.count:
         more = found.count - len(found.defects)
         fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)
-    print(f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased.")
+    if found.unchecked_count:
+        fail(f"no defect was found, and {found.unchecked_count} checks could not be made", UNCHECKED)
+    print(
+        f"{found.size} entries are as they were signed; {found.opened} bodies opened, {found.erased} erased; "
+        f"{found.consents} consents are what their entries lead to."
+    )
 
 
 @app.command()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +18,8 @@ from api.registers.cdr import read_feed
 from api.registers.plan import plan_feed
 from api.web.plain import plain
 from ledger.clock import SystemClock
+from ledger.lookalikes import likenesses, require_unmistakable
+from ledger.participants import Participant, Registry
 
 participants = typer.Typer(help="Participants and their keys, on the database directly.", no_args_is_help=True)
 delegations = typer.Typer(help="Who may sign on behalf of whom.", no_args_is_help=True)
@@ -30,11 +34,21 @@ def participant_add(
         list[str], typer.Option(help="holder, recipient, technology-provider, regulator, auditor; repeatable.")
     ],
     name: Annotated[str, typer.Option(help="Its legal name.")],
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="It is meant, although it can be taken for a registered one.")
+    ] = False,
     state: State = None,
 ) -> None:
-    """Register a participant."""
-    record(state, {"type": "participant.registered", "v": 1, "participant": participant, "name": name,
-                    "roles": sorted(set(role))})  # fmt: skip
+    """Register a participant. One whose id or name looks like a registered one's is refused unless --force."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    document = {"type": "participant.registered", "v": 1, "participant": participant, "name": name,
+                "roles": sorted(set(role))}  # fmt: skip
+    with told_in_a_sentence(), short_lived(settings) as node:
+        _warn_of_likeness([document], node.ledger.registry, force=force)
+        [recorded] = node.ledger.record_documents(document)
+    print(f"{recorded.act}: entry {recorded.index}")
 
 
 @participants.command("key")
@@ -136,6 +150,9 @@ def participant_import(
     feed: Annotated[Path, typer.Argument(help="The data file of a register.")],
     *,
     apply: Annotated[bool, typer.Option("--apply", help="Record the documents; else they are only shown.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also those that can be taken for a registered participant.")
+    ] = False,
     state: State = None,
 ) -> None:
     """Bring participants into line with a register's feed (docs/operating.md): a dry run, unless --apply."""
@@ -145,6 +162,7 @@ def participant_import(
         plan = plan_feed(read_feed(feed), node.ledger.registry)
         for note in plan.notes:
             print(f"note: {note}")
+        _warn_of_likeness(plan.documents, node.ledger.registry, force=force or not apply)
         if apply and plan.documents:
             recorded = node.ledger.record_documents(*plan.documents)
             indexes = [str(entry.index) for entry in recorded]
@@ -155,6 +173,20 @@ def participant_import(
             f"{index}  {document['type']}  {document['participant']}  {document.get('name', document.get('reason', ''))}"
         )
     print(f"{len(plan.documents)} documents " + ("recorded." if apply else "would be recorded; --apply records them."))
+
+
+def _warn_of_likeness(documents: Iterable[Mapping[str, Any]], registry: Registry, *, force: bool) -> None:
+    """Say which new participants can be taken for others, and refuse them unless `force`. Raises LooksAlike."""
+    known = list(registry.participants.values())
+    for document in documents:
+        if document["type"] != "participant.registered":
+            continue
+        participant, name = document["participant"], document["name"]
+        for sentence in likenesses(participant, name, known):
+            print(f"warning: {plain(sentence)}", file=sys.stderr)
+        if not force:
+            require_unmistakable(participant, name, known)
+        known.append(Participant(participant, name, (), 0))
 
 
 @delegations.command("grant")

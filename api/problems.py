@@ -107,6 +107,12 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "as a security event: either a client makes identifiers that are not random, or somebody tries something.",
         "Make `jti` from 16 random bytes for each new statement. To repeat a statement safely, send the very same text.",
     ),
+    errors.LooksAlike: Problem(
+        409, "looks-alike", "It can be taken for another participant",
+        "The id or name of the new participant looks like that of a registered one, or its name mixes alphabets. People who "
+        "give consents go by names. Nothing was recorded; `detail` names both.",
+        "Ask who it is. If it is meant, say so: `\"confirm_likeness\": true` in the body, `--force` on the command line.",
+    ),
     errors.NotPermitted: Problem(
         403, "not-permitted", "Not permitted to this participant",
         "The participant is suspended, or does not have the role that this act needs. Nothing was recorded.",

@@ -93,6 +93,9 @@ class Disclose:
 
     level: str
     select: Callable[[int, bytes], bool]
+    first: int = 0
+    last: int | None = None
+    """The range that is opened at most, both included; None: to the end."""
 
     @classmethod
     def full(cls) -> Disclose:
@@ -107,7 +110,7 @@ class Disclose:
     @classmethod
     def between(cls, first: int, last: int) -> Disclose:
         """Evidence of the entries `first` … `last`, both included."""
-        return cls("partial", lambda index, _chain: first <= index <= last)
+        return cls("partial", lambda index, _chain: first <= index <= last, first, last)
 
     @classmethod
     def of_chains(cls, chains: frozenset[bytes]) -> Disclose:

@@ -168,6 +168,15 @@ class Disclosure(_Document, frozen=True, kw_only=True, tag_field="type", tag="di
     to_index: Count
 
 
+class EvidenceOpened(_Document, frozen=True, kw_only=True, tag_field="type", tag="evidence.opened"):
+    """The operator itself took evidence of the entries `from_index` … `to_index` (both included) out of the ledger."""
+
+    by: Code
+    case: Code
+    from_index: Count
+    to_index: Count
+
+
 class PackIssued(_Document, frozen=True, kw_only=True, tag_field="type", tag="pack.issued"):
     """An evidence pack was made; its commitment binds all its items (docs/spec/packs.md)."""
 
@@ -191,6 +200,7 @@ Document = (
     | ReconciliationReported
     | Erasure
     | Disclosure
+    | EvidenceOpened
     | PackIssued
 )
 
@@ -215,7 +225,7 @@ def document_chain(document: Document) -> bytes:
     match document:
         case (
             LedgerOpened() | RulesetActivated() | Erasure() | Disclosure() | PackIssued() | PurposeDefined()
-            | ReconciliationReported()
+            | ReconciliationReported() | EvidenceOpened()
         ):  # fmt: skip
             return ledger_chain()
         case _:

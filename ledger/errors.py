@@ -10,7 +10,8 @@ LedgerError
 │   ├── IllegalTransition   the consent's state, or the signer's role, does not allow this act
 │   │   └── ImpossibleLeg   nothing can be delivered, or delivered again, under this decision
 │   ├── Conflict            the identifier is taken by something else
-│   │   └── JtiReused       (iss, jti) was used for another payload: a security event
+│   │   ├── JtiReused       (iss, jti) was used for another payload: a security event
+│   │   └── LooksAlike      a new participant can be taken for a registered one
 │   └── NotPermitted        the participant is suspended or lacks the role
 ├── Unavailable       try again later; nothing was acknowledged
 │   ├── QueueFull           back-pressure: more is waiting than may wait
@@ -73,6 +74,10 @@ class Conflict(Refused):
 
 class JtiReused(Conflict):
     """The same (iss, jti) arrived with a different payload."""
+
+
+class LooksAlike(Conflict):
+    """A new participant's id or name looks like a registered one's, and nobody has said that this is meant."""
 
 
 class NotPermitted(Refused):

@@ -19,6 +19,7 @@ from ledger.documents import (
     Disclosure,
     Document,
     Erasure,
+    EvidenceOpened,
     KeyAdded,
     KeyRevoked,
     LedgerOpened,
@@ -180,8 +181,9 @@ class Registry:
                 return replace(changed, erased=self.erased | frozenset(document.chains))
             case PackIssued():
                 return changed
-            case Disclosure():
-                self.participant(document.participant)
+            case Disclosure() | EvidenceOpened():
+                if isinstance(document, Disclosure):
+                    self.participant(document.participant)
                 if document.to_index < document.from_index or document.to_index >= index:
                     raise InvalidInput("a disclosure covers entries that exist, in order", member="to_index")
                 return changed

@@ -161,6 +161,8 @@ def postgres_server() -> Iterator[Server]:
     try:
         server = start(programs, folder)
         try:
+            with server.connect("template1") as admin:  # every test's database is made like this one
+                admin.execute("CREATE EXTENSION amcheck")
             yield server
         finally:
             server.run("pg_ctl", "stop", "-m", "fast", "-w", "-D", str(folder / "cluster"))

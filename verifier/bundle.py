@@ -86,7 +86,7 @@ class Auditor:
         self.replay = Replay(
             self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend, self._time_of
         )
-        self.replay.breaks = self.links.breaks
+        self.replay.breaks, self.replay.others = self.links.breaks, self.links.others
 
     # --- the pass -------------------------------------------------------------------------------------------
 

@@ -186,6 +186,7 @@ COUNTED: dict[str, str] = {
     "ranges of reconciliation reports whose entries could not be read": "所涉条目无法读取的对账报告范围",
     "asserted reasons: the holder's word, signed by it": "声称的理由:持有方之言,由其签署",
     "asserted reasons: the ledger's own word": "声称的理由:账本自身之言",
+    "entries of a version this verifier does not know": "本验证程序不认识的版本的条目",
     "entries under a ruleset this verifier does not know": "本验证程序不认识的规则集之下的条目",
     "legs of accesses that may be withheld": "所依访问可能未披露的提供或接收记录",
     "legs without the other side's, which may stand in an entry that could not be read": (

@@ -21,6 +21,7 @@ from verifier.encoding import (
     MAX_STATEMENT,
     Json,
     Object,
+    check_entry_version,
     check_members,
     decode_base64url,
     decode_canonical,
@@ -30,8 +31,8 @@ from verifier.encoding import (
     get_text,
     get_texts,
 )
-from verifier.errors import CannotCheck, Code, Refuted, refuted, unforeseen
-from verifier.facts import ASKED, DefectRow, Facts, Found, row_of
+from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, refuted, unforeseen
+from verifier.facts import ASKED, OTHER_VERSION, DefectRow, Facts, Found, row_of
 from verifier.forms import SKEW_SECONDS, check_item, read_content
 from verifier.leaf import raw_of, text_of
 from verifier.lines import read_base64url, read_canonical, split_line
@@ -87,6 +88,8 @@ class Reader:
         defects: list[DefectRow] = []
         try:
             return Found(self._facts(kind, chain, time, evidence(), defects), defects)
+        except OtherVersion as refusal:
+            defects.append((OTHER_VERSION, *row_of(refusal)[1:]))
         except Refuted as refusal:
             defects.append(row_of(refusal))
         except (CannotCheck, MemoryError):
@@ -100,8 +103,8 @@ class Reader:
     def _facts(self, kind: str, chain: bytes, time: int, evidence: bytes, defects: list[DefectRow]) -> Facts:
         # Step 7.4.
         members = read_canonical(evidence, MAX_EVIDENCE)
+        check_entry_version(members, "the evidence")
         check_members(members, ("act", "statements", "v"), ("assertion", "item", "outcome"))
-        get_integer(members, "v", 1, 1)
         act = get_text(members, "act", 64)
         outcome = get_object(members, "outcome") if "outcome" in members else None
         item = get_object(members, "item") if "item" in members else None
@@ -189,7 +192,7 @@ class Reader:
         defects += mine
         # Step 7.8.
         payload = read_canonical(envelope.payload, MAX_STATEMENT)
-        get_integer(payload, "v", 1, 1)
+        check_entry_version(payload, "the statement")
         get_bytes(payload, "jti", 16)
         get_text(payload, "iss", 63, PARTICIPANT)
         content = read_content(get_text(payload, "act", 64), payload)

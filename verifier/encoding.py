@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection
 from typing import NoReturn, TypeAlias
 
-from verifier.errors import CannotCheck, Code, refuted
+from verifier.errors import CannotCheck, Code, OtherVersion, refuted
 
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 Object: TypeAlias = dict[str, Json]
@@ -148,6 +148,15 @@ def check_version(value: Object, what: str, known: int = 1) -> None:
     number = get_integer(value, "v", 1)
     if number != known:
         raise CannotCheck(f"{what} is of version {number}: this verifier knows version {known}")
+
+
+def check_entry_version(value: Object, what: str) -> None:
+    """`v` of something that stands in a log among others. Raises OtherVersion for a later one than ours, Refuted(BAD_ENCODING)
+    if it is no version at all. To be asked before anything else in it."""
+    number = get_integer(value, "v", 1)
+    if number != 1:
+        sentence = f"{what} is of a version that this verifier does not know"
+        raise OtherVersion(refuted(Code.BAD_ENCODING, sentence, field="v", expected=1, found=number).defect)
 
 
 def get_integer(value: Object, name: str, low: int = 0, high: int = MAX_INTEGER) -> int:

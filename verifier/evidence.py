@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from verifier.crypto.backend import Backend
 from verifier.encoding import (
     check_members,
+    check_version,
     decode_base64,
     decode_json,
     encode_base64,
@@ -105,10 +106,10 @@ def encode_evidence(found: Misbehaviour, seen_ms: int, sources: Sequence[str]) -
 def check_evidence(data: bytes, backend: Backend, log_keys: Sequence[NoteKey] = ()) -> Misbehaviour:
     """Check a saved proof of misbehaviour from scratch. With `log_keys` the checkpoints must be signed by those;
     without, the keys of the file are used, and who they belong to must be learnt elsewhere.
-    Raises Refuted when the file does not show what it says."""
+    Raises Refuted when the file does not show what it says, CannotCheck for a version that is not known."""
     members = decode_json(data, MAX_EVIDENCE)
+    check_version(members, "the evidence")
     check_members(members, {"v", "kind", "origin", "vkeys", "note_a", "note_b", "proof", "seen", "sources"})
-    get_integer(members, "v", 1, 1)
     get_integer(members, "seen")
     get_texts(members, "sources", 0, 16)
     kind, origin = get_text(members, "kind", 16), get_text(members, "origin", 255)

@@ -11,6 +11,9 @@ from verifier.errors import Refuted
 DefectRow = tuple[str, str, str, str, str]
 """Code, sentence, field, expected, found."""
 
+OTHER_VERSION = "OTHER_VERSION"
+"""In place of a code: nothing is wrong, but this verifier cannot read it."""
+
 ASKED = ("accounts", "customer_present", "from", "interaction_id", "permissions", "purpose", "to")
 """The members of an access that anybody looks at once its form, its signature and its chain were checked."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from verifier.errors import Code, Defect, Place, Refuted, printable
-from verifier.facts import DefectRow
+from verifier.facts import OTHER_VERSION, DefectRow
 
 MAX_KEPT = 10_000
 DAY_MS = 86_400_000
@@ -16,10 +16,10 @@ DAY_MS = 86_400_000
 class Findings:
     """Collects; the first MAX_KEPT defects are kept whole, all are counted.
 
-    `first_bad` is the lowest index that a defect names. `checked` counts what was verified by kind of check,
-    `unchecked` what could not be, with the reason in the key. `notices` are no grounds to doubt the log. `disputes` are
-    findings about participants: what one says differently from another, or does not say. They are no grounds either: the
-    log records truly what each said. `open` says why no verdict can be given, if none can."""
+    `first_bad` is the lowest index that a defect names, `headline` the defect that is told first. `checked` counts what was
+    verified by kind of check, `unchecked` what could not be, with the reason in the key. `notices` are no grounds to doubt
+    the log. `disputes` are findings about participants: what one says differently from another, or does not say. They are
+    no grounds either: the log records truly what each said. `open` says why no verdict can be given, if none can."""
 
     defects: list[Defect] = field(default_factory=list)
     notices: list[Defect] = field(default_factory=list)
@@ -29,6 +29,7 @@ class Findings:
     notices_by_code: Counter[str] = field(default_factory=Counter)
     disputed: int = 0
     first_bad: int | None = None
+    headline: Defect | None = None
     checked: Counter[str] = field(default_factory=Counter)
     unchecked: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -44,10 +45,17 @@ class Findings:
         """One defect."""
         self.by_code[str(defect.code)] += 1
         index = defect.place.index
+        if self.headline is None or _rank(defect) < _rank(self.headline):
+            self.headline = defect
         if index is not None and (self.first_bad is None or index < self.first_bad):
             self.first_bad = index
         if len(self.defects) < MAX_KEPT:
             self.defects.append(defect)
+
+    def postpone(self, index: int, sentence: str, version: str) -> None:
+        """The entry at `index` is of a version that nobody here can read, so that there is no verdict on the whole."""
+        self.unchecked["entries of a version this verifier does not know"] += 1
+        self.open = self.open or f"entry {index}: {sentence} (version {version}; it knows 1)"
 
     def refuse(
         self, refusal: Refuted, *, index: int | None = None, file: str | None = None, line: int | None = None
@@ -88,7 +96,7 @@ class Findings:
         """The headline: the code of the defect with the lowest index; None while the question stays open; else VALID or
         VALID_UNWITNESSED. Source: docs/spec/verdicts.md, «The headline»."""
         if self.count:
-            return Code(min(self.defects, key=_rank).code)
+            return None if self.headline is None else self.headline.code
         if self.open:
             return None
         return Code.VALID if witnessed else Code.VALID_UNWITNESSED
@@ -114,6 +122,9 @@ class Reporter:
     def row(self, row: DefectRow) -> None:
         """A defect as plain texts."""
         code, sentence, field, expected, found = row
+        if code == OTHER_VERSION:
+            self.findings.postpone(self.index, sentence, found)
+            return
         self.findings.add(Defect(Code(code), sentence, Place(self.index, field=field or None), expected, found))
 
     def refuse(self, refusal: Refuted) -> None:

@@ -16,6 +16,7 @@ from verifier.encoding import (
     MAX_INTEGER,
     MAX_LEAF,
     Object,
+    check_entry_version,
     check_members,
     decode_canonical,
     get_bytes,
@@ -23,7 +24,7 @@ from verifier.encoding import (
     get_object,
     get_text,
 )
-from verifier.errors import Code, OtherVersion, refuted
+from verifier.errors import Code, refuted
 
 ZERO = b"A" * 43
 """32 zero bytes."""
@@ -157,10 +158,7 @@ def parse_leaf(entry: bytes) -> Leaf:
 def parse_strictly(entry: bytes) -> Leaf:
     """As `parse_leaf`, by the general reader of CL-JSON."""
     members = decode_canonical(entry, MAX_LEAF)
-    version = get_integer(members, "v")
-    if version != 1:
-        sentence = "a leaf of a version that this verifier does not know"
-        raise OtherVersion(refuted(Code.BAD_ENCODING, sentence, field="v", expected=1, found=version).defect)
+    check_entry_version(members, "the leaf")
     kind = get_text(members, "kind", 16)
     if kind not in KINDS:
         raise refuted(

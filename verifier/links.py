@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
-from verifier.errors import Code, Defect, Place, Refuted, printable
+from verifier.errors import Code, Defect, OtherVersion, Place, Refuted, printable
 from verifier.findings import DAY_MS, Findings
 from verifier.leaf import ZERO, Columns, Leaf, parse_leaf, raw_of, text_of
 from verifier.patricia import Map
@@ -32,6 +32,8 @@ class Links:
         self.breaks: set[int] = set()
         """Entries before which their chain has one that could not be read: its state is unknown from here on. Told to the
         replay by index, for this walk runs ahead of it."""
+        self.others: set[int] = set()
+        """Leaves of a version that nobody here can read: by which rules the log goes on is not known."""
         self.map = Map()
         self._touched: dict[bytes, tuple[int, bytes]] = {}
         # What the map cannot be held against: unreadable entries whose chain nobody has named yet, chains whose last
@@ -53,6 +55,14 @@ class Links:
         try:
             # Step 5.4.
             leaf = parse_leaf(entry)
+        except OtherVersion as refusal:
+            if in_tile == raw:  # the log has it so: it is only we who cannot read it
+                self.findings.postpone(position, refusal.defect.sentence, refusal.defect.found)
+                self.others.add(position)
+            else:
+                self.findings.refuse(refusal, index=position)
+            self._lose(position, names)
+            return None, raw
         except Refuted as refusal:
             self.findings.refuse(refusal, index=position)
             self._lose(position, names)

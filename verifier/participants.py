@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from verifier.acts import MEMBERS as ACTS
 from verifier.catalogue import CATALOGUES
 from verifier.crypto.keys import PublicKey, parse_jwk
-from verifier.encoding import Object, check_members, get_bytes, get_integer, get_object, get_text, get_texts
+from verifier.encoding import (
+    Object,
+    check_entry_version,
+    check_members,
+    get_bytes,
+    get_integer,
+    get_object,
+    get_text,
+    get_texts,
+)
 from verifier.errors import Code, Refuted, refuted
 from verifier.terms import CODE, PARTICIPANT, check_sorted, get_codes
 
@@ -40,6 +49,7 @@ MEMBERS: dict[str, frozenset[str]] = {
     ),
     "ruleset.activated": frozenset({"ruleset"}),
     "disclosure": frozenset({"participant", "case", "from_index", "to_index"}),
+    "evidence.opened": frozenset({"by", "case", "from_index", "to_index"}),
     "pack.issued": frozenset({"commitment", "items_count", "scope"}),
     "erasure": frozenset({"chains", "basis", "approved_by"}),
 }
@@ -127,13 +137,13 @@ class Registry:
         """Apply one operator document. Raises Refuted: BAD_ENCODING for its form, BAD_SIGNATURE for a key that must not be
         registered: such a document says nothing. CONSENT_INVALID for a step that the rules do not give: what it claims
         is taken over all the same, so that it is told once (docs/spec/verdicts.md, «After a defect»)."""
+        check_entry_version(document, "the operator document")
         kind = get_text(document, "type", 64)
         members = MEMBERS.get(kind)
         if members is None:
             raise refuted(Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind)
         # Step 8.2.
         check_members(document, members | {"type", "v"})
-        get_integer(document, "v", 1, 1)
         # Step 8.1.
         if (index == 0) != (kind == "ledger.opened"):
             raise _bad("the log opens with ledger.opened, and only there", "ledger.opened at index 0", kind)
@@ -292,6 +302,13 @@ class Registry:
         get_text(document, "case", 64, CODE)
         first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
         self._registered(name, participant)
+        if not first <= last < index:
+            raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
+
+    def _evidence_opened(self, document: Object, index: int) -> None:
+        get_text(document, "by", 64, CODE)
+        get_text(document, "case", 64, CODE)
+        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
         if not first <= last < index:
             raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
 

@@ -11,7 +11,7 @@ from verifier.crypto.keys import PublicKey
 from verifier.disclosure import Reader
 from verifier.encoding import check_members, check_version, decode_json, get_bytes, get_text
 from verifier.errors import CannotCheck, Code, Defect, OtherVersion, Place, Refuted, refuted
-from verifier.facts import Facts
+from verifier.facts import OTHER_VERSION, Facts
 from verifier.findings import Findings
 from verifier.leaf import Leaf, parse_leaf, raw_of
 from verifier.policy import PolicyHead
@@ -116,6 +116,8 @@ def _check_disclosed(
     reader = Reader(origin, backend, keys or {}, signatures=keys is not None)
     result = reader.read_evidence(leaf.kind, leaf.chain, leaf.time, receipt.evidence)
     for code, sentence, field, expected, given in result.defects:
+        if code == OTHER_VERSION:
+            raise CannotCheck(f"{sentence}: {given}")
         found.add(Defect(Code(code), sentence, Place(leaf.number, field=field or None), expected, given))
     checked.facts = result.facts
     if keys is None:

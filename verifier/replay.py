@@ -13,8 +13,8 @@ from verifier.catalogue import KNOWN_RULESETS
 from verifier.commitment import chain_of
 from verifier.crypto.backend import Backend
 from verifier.encoding import Object
-from verifier.errors import CannotCheck, Code, Refuted, unforeseen
-from verifier.facts import Facts, Found
+from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, unforeseen
+from verifier.facts import OTHER_VERSION, Facts, Found
 from verifier.findings import Findings, Reporter
 from verifier.gestures import Gestures
 from verifier.judging import Judge
@@ -58,6 +58,8 @@ class Replay:
         self.time = 0
         self.breaks: set[int] = set()
         """Entries before which their chain has an unreadable one: those of `links`."""
+        self.others: set[int] = set()
+        """Leaves of a version that nobody here can read: those of `links`."""
         self.unknown_rules = False
         self._flagged = False
         # signers found in order since the registry changed last
@@ -135,6 +137,7 @@ class Replay:
         """An entry that cannot be read."""
         self.matching.lose(index)
         self.subjects.unread(index, "", None)
+        self.unknown_rules = self.unknown_rules or index in self.others
 
     def _unread(self, leaf: Leaf) -> None:
         """An entry whose leaf can be read, and its evidence not: what rests on it is not known."""
@@ -153,6 +156,11 @@ class Replay:
         try:
             # Steps 8.1, 8.2, 8.3.
             self.registry.fold(document, self.tell.index)
+        except OtherVersion as refusal:  # it may say anything: as under rules that nobody knows
+            self.findings.postpone(self.tell.index, refusal.defect.sentence, refusal.defect.found)
+            self.unknown_rules = True
+            self.matching.legs.last_lost = self.tell.index
+            return
         except Refuted as refusal:
             self.tell.refuse(refusal)
             if refusal.defect.code is not Code.CONSENT_INVALID:
@@ -194,7 +202,7 @@ class Replay:
         self.unknown_rules = True
         self.matching.legs.last_lost = max(self.matching.legs.last_lost, self.tell.index)
         known = ", ".join(map(str, KNOWN_RULESETS))
-        self.findings.open = (
+        self.findings.open = self.findings.open or (
             f"from entry {self.tell.index} on the log is under ruleset {ruleset}, and this verifier knows {known}: "
             "what the entries above it mean cannot be checked"
         )
@@ -228,7 +236,8 @@ class Replay:
         facts = found.facts
         if facts is None:
             self._unread(leaf)
-            self.findings.unchecked[REFUSED] += 1
+            if not any(row[0] == OTHER_VERSION for row in found.defects):
+                self.findings.unchecked[REFUSED] += 1
             return
         self.findings.checked["evidence bodies"] += 1
         self.findings.acts[facts.act] += 1

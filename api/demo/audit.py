@@ -61,7 +61,9 @@ def write_receipts(folder: Path, receipts: Iterable[VerifiedReceipt]) -> int:
 async def export(state: Path, target: Path, witnessed_by: Path | None = None) -> None:
     """`consent-ledger export`, of a checkpoint cosigned under the policy `witnessed_by`, if given. Raises DemoFailed."""
     witnessed = () if witnessed_by is None else ("--witnessed",)
-    status, output = await _run(command("export", target, "--state", state, *witnessed), witnessed_by)
+    status, output = await _run(
+        command("export", target, "--state", state, "--reason", "demo", *witnessed), witnessed_by
+    )
     if status != 0:
         raise DemoFailed(f"the export ended with {status}: {output[-600:]}")
 

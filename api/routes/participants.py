@@ -16,6 +16,7 @@ from api.documents import answer, body
 from api.refusals import BadRequest
 from api.submission import SINGLE_LIMIT, EntryReply, entry_reply
 from api.wire import Reply, read_body, visit_of
+from ledger.lookalikes import require_unmistakable
 from ledger.participants import Participant, Registry
 
 router = APIRouter()
@@ -78,6 +79,8 @@ class NewParticipant(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     roles: list[str]
     keys: Annotated[list[NewKey], Meta(max_length=10)] = []
+    confirm_likeness: bool = False
+    """That it is meant although its id or name looks like a registered one's."""
 
 
 class Why(Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,8 +129,11 @@ async def get_participant(participant: str, node: NodeHere) -> Response:
     request_body=body("NewParticipant"), answers={201: answer("Registered", schema="Change")}, problems=_PROBLEMS,
 )  # fmt: skip
 async def post_participant(request: Request, node: NodeHere) -> Response:
-    """The participant and its keys are recorded together or not at all."""
+    """The participant and its keys are recorded together or not at all. One whose id or name can be taken for a registered
+    one's is refused unless `confirm_likeness` says that it is meant."""
     new = await _read(request, NewParticipant)
+    if not new.confirm_likeness:
+        require_unmistakable(new.participant, new.name, node.ledger.registry.participants.values())
     registered = {
         "type": "participant.registered", "v": 1, "participant": new.participant, "name": new.name, "roles": sorted(new.roles)
     }  # fmt: skip

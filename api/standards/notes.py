@@ -21,9 +21,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.leaf import consent_chain
-from ledger.errors import BadEncoding, Unavailable
+from ledger.errors import BadEncoding, Corrupt, Unavailable
 from ledger.storage.engines import insert_into, operations_engine
 from ledger.storage.tables import standard_notes as _notes
+from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
 NOTE_LIMIT: Final = 64 * 1024
@@ -59,9 +60,9 @@ class Notes:
         """
         if len(text) > NOTE_LIMIT:
             raise BadEncoding(f"a note has at most {NOTE_LIMIT} bytes, not {len(text)}")
-        chain = consent_chain(consent_id)
-        sealed = self._keystore.ciphers([chain])[chain].seal(text, _place(chain, name))
-        row = {"chain": chain, "name": name, "sealed": sealed, "made_at": self._clock.now()}
+        chain, now = consent_chain(consent_id), self._clock.now()
+        sealed = self._keystore.ciphers([chain])[chain].seal(text, _place(chain, name, now))
+        row = {"chain": chain, "name": name, "sealed": sealed, "made_at": now}
         with self._transaction() as connection:
             done = connection.execute(insert_into(self._engine, _notes).on_conflict_do_nothing(), row)
             return bool(done.rowcount)
@@ -70,10 +71,10 @@ class Notes:
         """A note; None when there is none, or the consent was erased. Raises Corrupt."""
         chain = consent_chain(consent_id)
         with self._transaction() as connection:
-            query = select(_notes.c.sealed).where(_notes.c.chain == chain, _notes.c.name == name)
-            sealed = connection.execute(query).scalar_one_or_none()
+            query = select(_notes).where(_notes.c.chain == chain, _notes.c.name == name)
+            row = connection.execute(query).one_or_none()
         cipher = self._keystore.existing([chain]).get(chain)
-        return None if sealed is None or cipher is None else cipher.open(sealed, _place(chain, name))
+        return None if row is None or cipher is None else open_note(row, cipher)
 
     def names(self, consent_id: str, prefix: str) -> list[str]:
         """The names of a consent's notes that begin so, oldest first."""
@@ -97,5 +98,13 @@ class Notes:
             raise Unavailable("the notes of the standards cannot be read or written now") from error
 
 
-def _place(chain: bytes, name: str) -> bytes:
-    return f"consent-ledger/standard_notes/{chain.hex()}/{name}".encode()
+def open_note(row: Any, cipher: Cipher) -> bytes:
+    """The text of a row of `standard_notes`. Raises Corrupt when the row is not the one that was written."""
+    try:
+        return cipher.open(row.sealed, _place(row.chain, row.name, row.made_at))
+    except Corrupt:  # before version 2 of this place, `made_at` was not part of it
+        return cipher.open(row.sealed, f"consent-ledger/standard_notes/{row.chain.hex()}/{row.name}".encode())
+
+
+def _place(chain: bytes, name: str, made_at: int) -> bytes:
+    return f"consent-ledger/standard_notes/v2/{chain.hex()}/{made_at}/{name}".encode()

@@ -193,14 +193,20 @@ class Desk:
         """Who signs for her bank."""
         return self.office.agent_of(self.person)
 
+    def own_accounts(self, consent_id: str) -> dict[str, str]:
+        """Her accounts in her bank's order, reference → name; none without an answer of the bank."""
+        try:
+            return {one.reference: one.label for one in self.agent.accounts(self.person, consent_id)}
+        except (Unavailable, NotFound):
+            return {}
+
     def labels(self, consent: Consent) -> dict[str, str]:
         """The accounts of a consent in words, by reference, hers in her bank's order. Without an answer, none has a name.
 
         What another person of the relationship gave and her bank does not list as hers is told without its name.
         """
-        try:
-            mine = {one.reference: one.label for one in self.agent.accounts(self.person, consent.consent_id)}
-        except (Unavailable, NotFound):
+        mine = self.own_accounts(consent.consent_id)
+        if not mine:
             return {}
         others = {one for approval in consent.approvals for one in approval.accounts}.difference(mine)
         me = self._reference(consent.consent_id) if others else ""

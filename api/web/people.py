@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from api.web.staff import Staff
+from ledger.canonical import unb64u
 from ledger.entries.leaf import subject_chain
 
 IDLE_MS: Final = 15 * 60_000
@@ -124,6 +125,13 @@ class Session(Struct, frozen=True, kw_only=True):
     def someone(self) -> Person | Staff | None:
         """Whoever is signed in."""
         return self.person or self.staff
+
+    @property
+    def owner(self) -> bytes | None:
+        """Whose this is: whoever is signed in, or who left words here when her session had ended; nobody's else."""
+        if self.someone is not None:
+            return self.someone.key
+        return unb64u(self.kept.person) if self.kept is not None else None
 
     def is_over(self, now: int) -> bool:
         """Whether it has been idle or open for too long."""

@@ -108,10 +108,9 @@ class Store:
         """Write a session under its token; it is purged after `ends_at` (ms)."""
         name = digest(token)
         with self.engine.begin() as connection:
-            if session.someone is None:
-                person, cipher = None, self._sealer.common
-            else:
-                person = self._sealer.person(session.someone.key)
+            person, cipher = None, self._sealer.common
+            if session.owner is not None:
+                person = self._sealer.person(session.owner)
                 cipher = self._keys.made(connection, person)
             row = {
                 "person": person,

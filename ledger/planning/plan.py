@@ -57,6 +57,7 @@ from ledger.planning.commands import (
     RecordIndexHead,
     SubmitStatement,
 )
+from ledger.planning.doors import check_document
 from ledger.planning.legs import check_leg
 from ledger.planning.signers import check_owner, check_signer
 from ledger.planning.world import Allowed, Plan, Seen, World
@@ -299,6 +300,7 @@ class _Planner:
             raise InvalidInput("there is no document to record")
         world, registry = self.world, self.world.registry
         for offset, (document, _) in enumerate(parsed):  # all are acceptable before the first is recorded
+            check_document(document, registry)
             registry = registry.after(document, world.size + offset)
         before = world.size, world.last_hash, dict(world.chains), len(self.plan.entries)
         try:

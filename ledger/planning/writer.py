@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -14,6 +14,10 @@ from ledger.entries.leaf import Kind, commitment, encode_commitment_leaf, encode
 from ledger.entries.statement import Statement
 from ledger.merkle.hashing import leaf_hash
 from ledger.planning.world import ChainHead, Entry, Plan, World
+
+STATE_EVERY: Final = 8
+"""A consent's state is written at least once in so many entries of its chain, changed or not: whoever loads it holds it against
+the entries after it, and reads no more than these (ledger/storage/standing.py)."""
 
 
 class Writer:
@@ -52,6 +56,8 @@ class Writer:
             outcome, *signed,
         )  # fmt: skip
         self._take(entry)
+        if consent_id in world.consents and head.seq % STATE_EVERY == STATE_EVERY - 1 and kind is Kind.CONSENT:
+            self.plan.changed.setdefault(consent_id, world.consents[consent_id])
         return entry
 
     def _take(self, entry: Entry) -> None:

@@ -20,7 +20,7 @@ from ledger.queries.tree import visible_size
 from ledger.storage.events import OPEN, DeliveryState
 from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore, select_in
-from ledger.storage.rows import open_evidence, read_consent
+from ledger.storage.standing import open_entry, standing_consents
 from ledger.storage.tables import consents, entries, event_cursor, event_deliveries, event_endpoints
 from ledger.vault.keystore import KeyStore
 
@@ -207,14 +207,16 @@ class EventQueries:
         chains = list({row.chain for row in rows})
         states = {row.chain: row for row in select_in(connection, select(consents), consents.c.chain, chains)}
         ciphers = self._keystore.existing(chains)
+        standing: dict[bytes, Consent] = {}
         found: list[Notice] = []
         for row in rows:
             if row.chain not in ciphers or row.chain not in states:
                 continue  # erased: nobody can be told any more what it was
-            evidence = decode_evidence(open_evidence(row.idx, row.sealed, ciphers[row.chain])[0])
+            evidence = decode_evidence(open_entry(row, ciphers[row.chain])[0])
             if evidence.act in TOLD_ACTS:
-                consent = read_consent(states[row.chain], ciphers[row.chain])
-                found.append(_notice(row, evidence.statements, evidence.act, evidence.outcome, consent))
+                if row.chain not in standing:
+                    standing |= standing_consents(connection, [states[row.chain]], ciphers)
+                found.append(_notice(row, evidence.statements, evidence.act, evidence.outcome, standing[row.chain]))
         return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, func, or_, select
 
 from ledger.consent.state import LIVE, Consent, Status
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, decode_evidence
@@ -20,7 +20,7 @@ from ledger.errors import NotFound
 from ledger.queries.records import consent_id_of
 from ledger.queries.tree import head_of
 from ledger.storage.log import LogStore
-from ledger.storage.rows import open_evidence, read_consent
+from ledger.storage.standing import open_entry, standing_consents
 from ledger.storage.tables import consents, entries
 from ledger.vault.keystore import KeyStore
 
@@ -137,8 +137,9 @@ class PartyQueries:
         with self._store.read() as connection:
             rows = connection.execute(query).all()
             count, lowest = connection.execute(select(func.count(), func.min(newest.c.opened_at))).one()
+            opened = self._open(connection, rows, now)
         older = rows[-1].opened_at if len(rows) == limit else (lowest if count == CONSENTS_A_PAGE else None)
-        return OwnConsents(self._open(rows, now), older)
+        return OwnConsents(opened, older)
 
     def expiring(self, viewer: str, side: Side, now: int, until: int, *, limit: int = 10) -> list[OwnConsent]:
         """Live consents among the viewer's newest CONSENTS_A_PAGE that expire after `now` and by `until` (ms), next first."""
@@ -148,13 +149,13 @@ class PartyQueries:
         query = select(newest).where(live, newest.c.expires_at > 0, ends > now, ends <= until)
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(newest.c.expires_at).limit(limit)).all()
-        return self._open(rows, now)
+            return self._open(connection, rows, now)
 
     def consent(self, viewer: str, side: Side, key: int, now: int) -> OwnConsent:
         """One of the viewer's consents by its key. Raises NotFound for any other, and for an erased one."""
         query = select(consents).where(_mine(viewer, side), consents.c.opened_at == key)
         with self._store.read() as connection:
-            found = self._open(connection.execute(query).all(), now)
+            found = self._open(connection, connection.execute(query).all(), now)
         if not found:
             raise NotFound("there is no such consent of yours")
         return found[0]
@@ -175,7 +176,7 @@ class PartyQueries:
             for _ in range(SPANS):
                 top, low = low, max(0, low - SPAN)
                 query = (
-                    select(entries.c.idx, entries.c.chain, entries.c.iss, entries.c.leaf, entries.c.sealed)
+                    select(entries)
                     .select_from(joined)
                     .where(entries.c.idx >= low, entries.c.idx < top, entries.c.kind == Kind.CONSENT, visible)
                     .order_by(entries.c.idx.desc())
@@ -189,9 +190,9 @@ class PartyQueries:
         ciphers = self._keystore.existing(row.chain for row in rows)
         return Calls([_call(row, ciphers[row.chain]) for row in rows if row.chain in ciphers], low, high)
 
-    def _open(self, rows: Any, now: int) -> list[OwnConsent]:
-        ciphers = self._keystore.existing(row.chain for row in rows)
-        opened = [(row.opened_at, read_consent(row, ciphers[row.chain])) for row in rows if row.chain in ciphers]
+    def _open(self, connection: Connection, rows: Any, now: int) -> list[OwnConsent]:
+        standing = standing_consents(connection, rows, self._keystore.existing(row.chain for row in rows))
+        opened = [(row.opened_at, standing[row.chain]) for row in rows if row.chain in standing]
         return [OwnConsent(key, consent, consent.status_at(now, self._removed)) for key, consent in opened]
 
     def _effective(self, rows: Subquery, now: int) -> ColumnElement[str]:
@@ -223,7 +224,7 @@ def _newest(viewer: str, side: Side, before: int | None) -> Subquery:
 
 
 def _call(row: Any, cipher: Any) -> Call:
-    evidence, _ = open_evidence(row.idx, row.sealed, cipher)
+    evidence, _ = open_entry(row, cipher)
     says = decode_evidence(evidence)
     time = msgspec.json.decode(row.leaf)["time"]
     consent_id = consent_id_of(says.statements, says.item.body if says.item else None)

@@ -20,7 +20,7 @@ from ledger.policy.reconciliation import DELAY_MS, Comparison, Figures, Leg, Leg
 from ledger.storage.findings import close_finding, code_of, keep_findings
 from ledger.storage.legs import interaction_of
 from ledger.storage.log import LogStore
-from ledger.storage.rows import open_evidence
+from ledger.storage.standing import open_entry
 from ledger.storage.tables import consents, entries, log_head, reconciliation_findings
 from ledger.vault.keystore import KeyStore
 
@@ -113,15 +113,14 @@ class Survey:
 
     def _opened(self, connection: Connection, first: int, end: int) -> Iterator[tuple[Any, Evidence]]:
         """Consent entries with their evidence; erased ones are passed over."""
-        columns = (entries.c.idx, entries.c.chain, entries.c.sealed)
         for at in range(first, end, PAGE):
-            query = select(*columns).where(entries.c.idx >= at, entries.c.idx < min(end, at + PAGE))
+            query = select(entries).where(entries.c.idx >= at, entries.c.idx < min(end, at + PAGE))
             query = query.where(entries.c.kind == Kind.CONSENT.value, entries.c.sealed.is_not(None))
             rows = connection.execute(query.order_by(entries.c.idx)).all()
             ciphers = self._keystore.existing(row.chain for row in rows)
             for row in rows:
                 if row.chain in ciphers:
-                    yield row, decode_evidence(open_evidence(row.idx, row.sealed, ciphers[row.chain])[0])
+                    yield row, decode_evidence(open_entry(row, ciphers[row.chain])[0])
 
 
 class ReconciliationQueries:

@@ -26,7 +26,7 @@ from ledger.planning.commands import Proved, Recorded
 from ledger.queries.tree import Prover, first_checkpoints_with
 from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore, select_in
-from ledger.storage.rows import open_evidence, read_consent
+from ledger.storage.standing import open_entry, standing_consents
 from ledger.storage.tables import consents, entries
 from ledger.vault.keystore import KeyStore
 
@@ -103,7 +103,8 @@ class RecordQueries:
         """A consent's state for its holder or recipient. Raises NotFound for anyone else."""
         with self._store.read() as connection:
             row = self._consent_row(connection, viewer, consent_chain(consent_id))
-            return read_consent(row, self._keystore.cipher(row.chain))
+            cipher = self._keystore.cipher(row.chain)
+            return standing_consents(connection, [row], {row.chain: cipher})[row.chain]
 
     def chain_for(self, viewer: str, consent_id: str) -> bytes:
         """The chain of a consent, for its holder or recipient. Raises NotFound for anyone else."""
@@ -168,10 +169,10 @@ class RecordQueries:
         cipher = self._keystore.existing([chain]).get(chain)
         if cipher is None:
             return
-        query = select(entries.c.idx, entries.c.sealed).where(entries.c.chain == chain, entries.c.idx < below)
+        query = select(entries).where(entries.c.chain == chain, entries.c.idx < below)
         with self._store.read() as connection:
             for row in connection.execute(query.order_by(entries.c.seq)):
-                yield open_evidence(row.idx, row.sealed, cipher)[0]
+                yield open_entry(row, cipher)[0]
 
     def chain_length(self, chain: bytes) -> int:
         """How many events a chain has: its next `seq`. Cost does not depend on the length."""
@@ -203,8 +204,9 @@ class RecordQueries:
         query = query.where(consents.c.opened_at > after).order_by(consents.c.opened_at).limit(min(limit, PAGE_LIMIT))
         with self._store.read() as connection:
             rows = connection.execute(query).all()
-        ciphers = self._keystore.existing(row.chain for row in rows)
-        return [(row.opened_at, read_consent(row, ciphers[row.chain])) for row in rows if row.chain in ciphers]
+            ciphers = self._keystore.existing(row.chain for row in rows)
+            standing = standing_consents(connection, rows, ciphers)
+        return [(row.opened_at, standing[row.chain]) for row in rows if row.chain in standing]
 
     def _consent_row(self, connection: Connection, viewer: str, chain: bytes) -> Any:
         row = connection.execute(select(consents).where(consents.c.chain == chain)).one_or_none()
@@ -239,7 +241,7 @@ class RecordQueries:
         cipher = self._keystore.existing([row.chain]).get(row.chain)
         if cipher is None:
             return False
-        evidence = decode_evidence(open_evidence(row.idx, row.sealed, cipher)[0])
+        evidence = decode_evidence(open_entry(row, cipher)[0])
         return any(test(parse_payload(unb64u(text.split(".")[1]))) for text in evidence.statements)
 
     def _parties(self, connection: Connection, rows: Iterable[Any]) -> dict[bytes, Any]:
@@ -256,7 +258,7 @@ class RecordQueries:
         for row in rows:
             evidence = opening = None
             if row.sealed is not None and row.chain in ciphers:
-                evidence, opening = open_evidence(row.idx, row.sealed, ciphers[row.chain])
+                evidence, opening = open_entry(row, ciphers[row.chain])
             size, note = notes[row.idx]
             found.append(Proved(row.idx, row.leaf, evidence, opening, tuple(prover.inclusion(row.idx, size)), note))
         return found

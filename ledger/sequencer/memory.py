@@ -50,7 +50,8 @@ class Memory:
     def load(self, transaction: BatchTransaction, commands: Sequence[Command], now: int) -> World:
         """The world for these commands at `now` (ms): from memory, the rest from the database."""
         touched = _Touched.by(commands)
-        chains = {*touched.chains, *map(consent_chain, touched.consents)}
+        wanted = {*touched.chains, *map(consent_chain, touched.consents)}
+        chains = _known(self.chains, wanted) | transaction.chains(wanted - self.chains.keys())
         return World(
             size=self.head.size,
             time=max(now, self.head.time),
@@ -58,8 +59,8 @@ class Memory:
             registry=self.registry,
             seen=transaction.seen,
             consents=_known(self.consents, touched.consents)
-            | transaction.consents(touched.consents - self.consents.keys()),
-            chains=_known(self.chains, chains) | transaction.chains(chains - self.chains.keys()),
+            | transaction.consents(touched.consents - self.consents.keys(), chains),
+            chains=chains,
             credentials=transaction.credentials(touched.credentials),
             challenges=transaction.challenges(touched.challenges),
             awaited=frozenset(touched.bases),
@@ -81,7 +82,8 @@ class _Touched:
     consents: set[str] = field(default_factory=set)
     chains: set[bytes] = field(default_factory=set)
     """Chains other than those of the consents."""
-    credentials: set[str] = field(default_factory=set)
+    credentials: dict[str, bytes] = field(default_factory=dict)
+    """Passkeys, each with the subject chain that it is spoken of with."""
     challenges: set[str] = field(default_factory=set)
     bases: set[int] = field(default_factory=set)
     """Decisions that legs rest on."""
@@ -108,8 +110,9 @@ class _Touched:
         if isinstance(payload, AccessBatch):
             self.consents.update(item.says.consent_id for item in command.items)
         elif isinstance(payload, SubjectEnrol | SubjectUnenrol):
-            self.chains.add(subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject))
-            self.credentials.add(payload.credential_id)
+            chain = subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject)
+            self.chains.add(chain)
+            self.credentials[payload.credential_id] = chain
         else:
             self.consents.add(payload.consent_id)
             if isinstance(payload, AccessLeg):
@@ -118,9 +121,11 @@ class _Touched:
                 self.consents.add(payload.superseded_by)
         if command.companion is not None and isinstance(command.companion.payload, SubjectConsent):
             link = command.companion.payload
-            self.chains.add(subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject))
+            chain = subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject)
+            self.chains.add(chain)
+            if command.assertion is not None:
+                self.credentials[command.assertion.credential_id] = chain
         if command.assertion is not None:
-            self.credentials.add(command.assertion.credential_id)
             self.challenges.add(b64u(command.assertion.challenge()))
 
 

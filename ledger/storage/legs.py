@@ -14,6 +14,7 @@ from ledger.entries.leaf import Kind
 from ledger.entries.statement import parse_item, parse_payload
 from ledger.planning.world import Allowed
 from ledger.storage.rows import open_evidence
+from ledger.storage.standing import open_entry
 from ledger.storage.tables import access_legs, entries
 from ledger.vault.keystore import KeyStore
 
@@ -27,14 +28,14 @@ _PAGE: Final = 1_000
 def allowed_accesses(connection: Connection, keystore: KeyStore, indexes: Collection[int]) -> dict[int, Allowed]:
     """Those of these entries that are allowed accesses and can still be read."""
     found: dict[int, Allowed] = {}
-    columns = select(entries.c.idx, entries.c.chain, entries.c.sealed).where(entries.c.kind == Kind.CONSENT.value)
+    columns = select(entries).where(entries.c.kind == Kind.CONSENT.value)
     for some in _portions(indexes):
         rows = connection.execute(columns.where(entries.c.idx.in_(some), entries.c.sealed.is_not(None))).all()
         ciphers = keystore.existing(row.chain for row in rows)
         for row in rows:
             if row.chain not in ciphers:
                 continue
-            evidence = decode_evidence(open_evidence(row.idx, row.sealed, ciphers[row.chain])[0])
+            evidence = decode_evidence(open_entry(row, ciphers[row.chain])[0])
             if isinstance(evidence.outcome, AccessOutcome) and evidence.outcome.decision == "allow":
                 found[row.idx] = Allowed(bytes(row.chain), interaction_of(evidence))
     return found

@@ -6,42 +6,44 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ledger.canonical import unb64u
+from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
 from ledger.documents import parse_document
 from ledger.entries.assertion import Credential
-from ledger.entries.leaf import Kind, consent_chain
-from ledger.errors import Corrupt, Unavailable
+from ledger.entries.leaf import Kind, OperatorLeaf, consent_chain, parse_leaf
+from ledger.errors import BadEncoding, Corrupt, Unavailable
+from ledger.kept import Kept
 from ledger.merkle.edge import FullTile
+from ledger.merkle.hashing import leaf_hash
 from ledger.participants import Registry
 from ledger.planning.world import Allowed, ChainHead, Entry, Plan, Seen
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.engines import backend_of, driver_for
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
-from ledger.storage.refold import refold
 from ledger.storage.rows import (
+    AFTER_CHANGE,
     consent_row,
     credential_digest,
     credential_row,
     entry_row,
     erased_credential,
-    open_consent,
-    open_evidence,
     read_credential,
 )
+from ledger.storage.standing import chain_heads, enrolment, events_of, has_request, standing_consents
 from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
 log = logging.getLogger("ledger.storage")
+ABSENT_CHAINS: Final = 16_384
+"""Chains without a consent that are remembered as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,13 @@ class Head:
 class BatchTransaction:
     """One batch's transaction, holding the log's lock from `head` to the commit."""
 
-    def __init__(self, connection: Connection, keystore: KeyStore, horizon: Horizon) -> None:
+    def __init__(
+        self, connection: Connection, keystore: KeyStore, horizon: Horizon, absent: Kept[bytes, ChainHead]
+    ) -> None:
+        """`absent`: up to where chains were read that no consent belongs to."""
         self.connection = connection
         self._horizon = horizon
+        self._absent = absent
         self._driver = driver_for(connection.engine)
         self._keystore = keystore
         self.map = ChainMap(connection)
@@ -90,48 +96,68 @@ class BatchTransaction:
         """Say in the head row what is known to be confirmed. It is a write: its commit confirms all that is visible to it."""
         self._driver.confirm(self.connection, self._horizon.size)
 
-    def consents(self, consent_ids: Collection[str]) -> dict[str, Consent]:
-        """The present states of those of these consents that exist and were not erased."""
+    def consents(self, consent_ids: Collection[str], heads: Mapping[bytes, ChainHead]) -> dict[str, Consent]:
+        """The present states of those of these consents that exist and were not erased, each held against its chain, which
+        continues at `heads`. Raises Corrupt when one is not what its chain leads to."""
         if not consent_ids:
             return {}
         chains = {consent_chain(consent_id): consent_id for consent_id in consent_ids}
-        found = list(select_in(self.connection, select(consents), consents.c.chain, list(chains)))
-        ciphers = self._keystore.existing(row.chain for row in found)
-        return {chains[row.chain]: self._state(row, ciphers[row.chain]) for row in found if row.chain in ciphers}
+        found = {row.chain: row for row in select_in(self.connection, select(consents), consents.c.chain, list(chains))}
+        ciphers = self._keystore.existing(chain for chain in chains if chain in found or chain in heads)
+        for chain in heads.keys() & ciphers.keys() & chains.keys() - found.keys():
+            self._check_absent(chain, ciphers[chain], heads[chain])
+        standing = standing_consents(self.connection, found.values(), ciphers, heads)
+        return {chains[chain]: consent for chain, consent in standing.items()}
 
-    def _state(self, row: Any, cipher: Cipher) -> Consent:
-        consent, is_exact = open_consent(row, cipher)
-        if is_exact:
-            return consent
-        query = select(entries.c.idx, entries.c.leaf, entries.c.sealed).where(entries.c.chain == row.chain)
-        events = self.connection.execute(query.order_by(entries.c.seq))
-        return refold(
-            consent,
-            (
-                (msgspec.json.decode(event.leaf)["time"], open_evidence(event.idx, event.sealed, cipher)[0])
-                for event in events
-            ),
-        )
+    def _check_absent(self, chain: bytes, cipher: Cipher, head: ChainHead) -> None:
+        """A chain without a consent holds what strangers tried, and no request. What was read once is not read again."""
+        known = self._absent.get(chain) or ChainHead()
+        if known == head:
+            return
+        exists, end = has_request(events_of(self.connection, chain, cipher, known))
+        if exists:
+            raise Corrupt(f"the state of a consent is missing, which its chain has a request for. {AFTER_CHANGE}")
+        self._absent.put(chain, end)
 
     def chains(self, chains: Collection[bytes]) -> dict[bytes, ChainHead]:
         """Where these chains continue; chains without a leaf are absent."""
-        if not chains:
-            return {}
-        rows = self._driver.chain_heads(self.connection, list(chains))
-        return {bytes(chain): ChainHead(seq + 1, bytes(last)) for chain, seq, last in rows}
+        return chain_heads(self.connection, chains)
 
-    def credentials(self, credential_ids: Collection[str]) -> dict[str, Credential]:
-        """Those of these passkeys that were ever enrolled; erased ones stay taken but open to nobody."""
-        if not credential_ids:
+    def credentials(self, wanted: Mapping[str, bytes]) -> dict[str, Credential]:
+        """Those of these passkeys that were ever enrolled, each held against the customer's chain that enrolled it; erased ones
+        stay taken but open to nobody. `wanted`: the subject chain that each is spoken of with. Raises Corrupt."""
+        if not wanted:
             return {}
-        digests = {credential_digest(credential_id): credential_id for credential_id in credential_ids}
+        digests = {credential_digest(credential_id): credential_id for credential_id in wanted}
+        rows = {
+            row.digest: row
+            for row in select_in(self.connection, select(credentials), credentials.c.digest, list(digests))
+        }
         found: dict[str, Credential] = {}
-        for row in select_in(self.connection, select(credentials), credentials.c.digest, list(digests)):
-            cipher = self._keystore.existing([row.subject_chain]).get(row.subject_chain)
-            found[digests[row.digest]] = (
-                erased_credential(row, digests[row.digest]) if cipher is None else read_credential(row, cipher)
-            )
+        for digest, credential_id in digests.items():
+            row = rows.get(digest)
+            asked = wanted[credential_id]
+            owner = asked if row is None else row.subject_chain
+            ciphers = self._keystore.existing({asked, owner})
+            for chain, cipher in ciphers.items():
+                self._check_enrolment(row if chain == owner else None, chain, cipher, credential_id)
+            if row is not None:
+                is_erased = owner not in ciphers
+                found[credential_id] = (
+                    erased_credential(row, credential_id) if is_erased else read_credential(row, ciphers[owner])
+                )
         return found
+
+    def _check_enrolment(self, row: Any, chain: bytes, cipher: Cipher, credential_id: str) -> None:
+        """A passkey's row says what its customer's chain says, and there is one if the chain has an enrolment."""
+        says = enrolment(self.connection, chain, cipher, credential_id)
+        stored = None
+        if row is not None:
+            known = read_credential(row, cipher)
+            stored = known.credential_id, b64u(known.public_key), known.rp_id, known.enrolled_at, known.unenrolled_at
+        act = None if says is None else (says[0].credential_id, says[0].public_key, says[0].rp_id, *says[1:])
+        if act != stored:
+            raise Corrupt(f"the row of a passkey is not what its customer's chain says. {AFTER_CHANGE}")
 
     def challenges(self, challenges: Collection[str]) -> set[str]:
         """Those of these challenges (b64u) that an entry has used."""
@@ -189,9 +215,11 @@ class BatchTransaction:
         if not changed:
             return
         opened = {entry.consent_id: entry.index for entry in planned if entry.act == "consent.request"}
+        last = {entry.chain: (entry.seq or 0, entry.leaf_hash) for entry in planned}
         new, old = [], []
         for consent_id, consent in changed.items():
-            row = consent_row(consent, opened.get(consent_id, 0), ciphers[consent_chain(consent_id)])
+            chain = consent_chain(consent_id)
+            row = consent_row(consent, opened.get(consent_id, 0), ciphers[chain], last[chain])
             if consent_id in opened:
                 new.append(row)
             else:
@@ -226,6 +254,7 @@ class LogStore:
         self._keystore = keystore
         self._backend = backend_of(writer)
         self._kept: list[Connection] = []
+        self._absent: Kept[bytes, ChainHead] = Kept(ABSENT_CHAINS)
         # COPY and PRAGMA go to the driver itself, whose errors SQLAlchemy does not see
         self._failures = (DBAPIError, PoolTimeout, writer.dialect.loaded_dbapi.Error)
 
@@ -246,7 +275,7 @@ class LogStore:
             # kept from batch to batch: to fetch it from the pool and to bring it back costs more than a small batch's rules
             connection = self._kept.pop() if self._kept else self._writer.connect()
             with connection.begin():
-                yield BatchTransaction(connection, self._keystore, self.horizon)
+                yield BatchTransaction(connection, self._keystore, self.horizon, self._absent)
             # here a commit may have gone into files that were taken away: it is not acknowledged, and the node stops
             self._backend.driver.verify_files(connection)
         except self._failures as error:
@@ -327,12 +356,22 @@ class LogStore:
 
 
 def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:
-    """Operator documents at `index` and above as (index, document), in order."""
-    query = select(entries.c.idx, entries.c.leaf).where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= index)
-    return [
-        (row.idx, msgspec.json.decode(row.leaf)["document"])
-        for row in connection.execute(query.order_by(entries.c.idx))
-    ]
+    """Operator documents at `index` and above as (index, document), in order. Raises Corrupt for a leaf that was changed."""
+    query = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash)
+    query = query.where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= index)
+    return [(row.idx, _document_of(row)) for row in connection.execute(query.order_by(entries.c.idx))]
+
+
+def _document_of(row: Any) -> dict[str, Any]:
+    try:
+        leaf = parse_leaf(row.leaf)
+    except (BadEncoding, TypeError):
+        leaf = None
+    if not isinstance(leaf, OperatorLeaf) or leaf.index != row.idx or leaf_hash(row.leaf) != row.leaf_hash:
+        raise Corrupt(
+            f"entry {row.idx} was changed in the database: it is no operator document, or another. {AFTER_CHANGE}"
+        )
+    return leaf.document
 
 
 def advance_registry(registry: Registry, documents: Iterable[tuple[int, dict[str, Any]]], size: int) -> Registry:

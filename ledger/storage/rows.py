@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from ledger.consent.state import LIVE, Approval, Approvals, Consent, Pending, Status
+from ledger.consent.state import Approvals, Consent, Pending, Status
 from ledger.entries.assertion import Credential
 from ledger.entries.leaf import OPENING_SIZE, consent_chain
 from ledger.entries.terms import Terms
+from ledger.errors import Corrupt
 from ledger.planning.world import Entry
 from ledger.storage.packing import pack, unpack
 from ledger.vault.cipher import Cipher, consent_place, credential_place, evidence_place
@@ -34,6 +35,22 @@ class _SealedConsent(Struct, frozen=True, array_like=True):
     separate: tuple[str, ...] = ()
     authenticated_at: int = 0
     confirmed_at: int = 0
+    seq: int = -1
+    """`seq` of the chain's entry that the state rests on, and below it that entry's leaf hash; −1 in rows of older versions."""
+    leaf_hash: bytes = b""
+    status: str = ""
+    subject_chain: bytes = b""
+    basis: int = -1
+    used_day: int = -1
+    used_today: int = 0
+
+
+class StoredConsent(NamedTuple):
+    """A consent's state as its row has it, and the entry of its chain that it rests on."""
+
+    consent: Consent
+    seq: int
+    leaf_hash: bytes
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -93,47 +110,59 @@ def erased_credential(row: Any, credential_id: str) -> Credential:
     )  # fmt: skip
 
 
-def consent_row(consent: Consent, opened_at: int, cipher: Cipher) -> dict[str, Any]:
-    """The row of a consent's state; `opened_at` is the index of its request."""
+def consent_row(consent: Consent, opened_at: int, cipher: Cipher, rests_on: tuple[int, bytes]) -> dict[str, Any]:
+    """The row of a consent's state; `opened_at` is the index of its request, `rests_on` the `seq` and the leaf hash of the
+    last entry of its chain.
+
+    Everything is in the sealed part, which nobody writes without the data key; the columns in clear only find rows.
+    """
     chain = consent_chain(consent.consent_id)
     body = _SealedConsent(
         consent.consent_id, consent.version, consent.terms, consent.pending, (), consent.accounts, consent.subject,
         consent.approvals, consent.joint, consent.withdrawn, consent.separate, consent.authenticated_at,
-        consent.confirmed_at,
+        consent.confirmed_at, *rests_on, consent.status.value, consent.subject_chain, consent.basis, consent.used_day,
+        consent.used_today,
     )  # fmt: skip
     return {
         "chain": chain,
+        "opened_at": opened_at,
+        "sealed": cipher.seal(_encode(body), consent_place(chain)),
+    } | in_clear(consent)
+
+
+def in_clear(consent: Consent) -> dict[str, Any]:
+    """What of a consent's state stands in columns, so that rows can be found by it."""
+    return {
         "recipient": consent.terms.recipient,
         "holder": consent.terms.holder,
         "subject_chain": consent.subject_chain or None,
         "status": consent.status.value,
         "expires_at": consent.terms.expires_at,
-        "opened_at": opened_at,
         "basis": consent.basis,
         "used_day": consent.used_day,
         "used_today": consent.used_today,
-        "sealed": cipher.seal(_encode(body), consent_place(chain)),
     }
 
 
-def open_consent(row: Any, cipher: Cipher) -> tuple[Consent, bool]:
-    """The consent of a row of `consents`, and whether all of its state is exact. Raises Corrupt.
+def open_consent(row: Any, cipher: Cipher) -> StoredConsent:
+    """The state in a row of `consents`, from its sealed part alone. Raises Corrupt when a column says something else.
 
-    A row written before ruleset 2 does not say which authoriser gave which account, or when: each is taken to have given
-    all. That is good enough for what is shown; before such a consent is moved, `refold` reads its chain.
+    Whether it is still the chain's state, `standing` says; nothing is decided or shown before.
     """
-    body = _decoder.decode(cipher.open(row.sealed, consent_place(row.chain)))
-    approvals, is_exact = body.approvals, True
-    if approvals is None:
-        approvals = tuple(Approval(authoriser, body.accounts) for authoriser in body.authorisers)
-        is_exact = not approvals or row.status not in LIVE
+    place = f"the stored state of the consent that entry {row.opened_at} asked for"
+    try:
+        body = _decoder.decode(cipher.open(row.sealed, consent_place(row.chain)))
+    except msgspec.MsgspecError:
+        raise Corrupt(f"{place} is not of the form that this version writes") from None
+    if body.seq < 0 or body.approvals is None:
+        raise Corrupt(f"{place} was written by an older version: run «consent-ledger migrate»")
     consent = Consent(
         consent_id=body.consent_id,
         version=body.version,
-        status=Status(row.status),
+        status=Status(body.status),
         terms=body.terms,
         pending=body.pending,
-        approvals=approvals,
+        approvals=body.approvals,
         joint=body.joint,
         withdrawn=body.withdrawn,
         accounts=body.accounts,
@@ -141,14 +170,25 @@ def open_consent(row: Any, cipher: Cipher) -> tuple[Consent, bool]:
         authenticated_at=body.authenticated_at,
         confirmed_at=body.confirmed_at,
         subject=body.subject,
-        subject_chain=row.subject_chain or b"",
-        basis=row.basis,
-        used_day=row.used_day,
-        used_today=row.used_today,
+        subject_chain=body.subject_chain,
+        basis=body.basis,
+        used_day=body.used_day,
+        used_today=body.used_today,
     )
-    return consent, is_exact
+    changed = [name for name, value in in_clear(consent).items() if getattr(row, name) != value]
+    if changed:
+        raise Corrupt(
+            f"{place} was changed in the database: {', '.join(changed)} is not what was sealed. {AFTER_CHANGE}"
+        )
+    return StoredConsent(consent, body.seq, body.leaf_hash)
 
 
-def read_consent(row: Any, cipher: Cipher) -> Consent:
-    """The consent of a row of `consents`, for showing it. Raises Corrupt."""
-    return open_consent(row, cipher)[0]
+AFTER_CHANGE: Final = "Nothing rests on it. Run «consent-ledger check», and see docs/operating.md, «A changed row»"
+
+
+def is_of_older_version(row: Any, cipher: Cipher) -> bool:
+    """Whether the row's sealed part does not say yet what it rests on. Raises Corrupt."""
+    try:
+        return _decoder.decode(cipher.open(row.sealed, consent_place(row.chain))).seq < 0
+    except msgspec.MsgspecError:  # a version that waited had another form before ruleset 2
+        return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -12,10 +13,12 @@ from typer.testing import CliRunner, Result
 from api.commands import app
 from api.settings import Settings
 from api.slots import claim_slot
+from ledger.merkle.tiles import decode_bundle
 from tests.api.service import Service
 from tests.keys import KeyPair
 from tests.registers.test_feed import feed as register
 from tests.world import World
+from verifier.cli import main as verify
 
 runner = CliRunner()
 
@@ -62,15 +65,80 @@ def test_participants_are_looked_after_without_a_server(state: Path, tmp_path: P
     assert (refused.exit_code, refused.stderr) == (1, "consent-ledger: there is no participant 'bank-b'\n")
 
 
+def test_a_participant_that_can_be_taken_for_another_is_warned_of_and_refused_without_force(state: Path) -> None:
+    """Security review, S15."""
+    add = ("participant", "add", "--role", "holder")
+    assert run(state, *add, "bank-a", "--name", "Bank of Amber").exit_code == 0
+    twin = (*add, "bank-amber", "--name", "Bank of Amber")
+    refused = run(state, *twin)
+    assert refused.exit_code == 1
+    assert "bank-a'" in refused.stderr
+    assert "'bank-amber'" in refused.stderr
+    assert "bank-amber" not in run(state, "participant", "list").output
+    forced = run(state, *twin, "--force")
+    assert forced.exit_code == 0
+    assert "warning: the name 'Bank of Amber' of 'bank-amber' is also the name" in forced.stderr
+    assert "bank-amber" in run(state, "participant", "list").output
+
+
+def test_a_delegation_names_acts_that_there_are_between_participants_that_there_are(state: Path) -> None:
+    for participant, role in (
+        ("bank-a", "holder"),
+        ("provider", "technology-provider"),
+        ("gone", "technology-provider"),
+    ):
+        added = run(state, "participant", "add", participant, "--role", role, "--name", participant)
+        assert added.exit_code == 0
+    assert run(state, "participant", "remove", "gone", "--reason", "test").exit_code == 0
+    refused = run(
+        state, "delegation", "grant", "bank-a", "provider", "--act", "consent.revoke", "--act", "consent.invent"
+    )
+    assert (refused.exit_code, "consent.invent" in refused.stderr) == (1, True)
+    for pair in (("bank-a", "gone"), ("gone", "provider")):
+        refused = run(state, "delegation", "grant", *pair, "--act", "consent.revoke")
+        assert (refused.exit_code, "'gone' has been removed" in refused.stderr) == (1, True)
+    assert run(state, "delegation", "grant", "bank-a", "provider", "--act", "consent.revoke").exit_code == 0
+
+
 def test_a_bundle_is_exported_and_the_log_checked(state: Path, tmp_path: Path) -> None:
-    assert run(state, "export", str(tmp_path / "bundle.zip")).exit_code == 0
-    assert run(state, "export", str(tmp_path / "bundle"), "--evidence", "0-0").exit_code == 0
+    assert run(state, "export", str(tmp_path / "bundle.zip"), "--evidence", "none").exit_code == 0
+    assert run(state, "export", str(tmp_path / "bundle"), "--evidence", "none").exit_code == 0
     assert (tmp_path / "bundle" / "checkpoint").read_text().startswith("bank.example/log\n1\n")
-    assert run(state, "export", str(tmp_path / "bundle.zip")).exit_code == 1
+    assert run(state, "export", str(tmp_path / "bundle.zip"), "--evidence", "none").exit_code == 1
     assert run(state, "export", str(tmp_path / "other"), "--evidence", "some").exit_code == 2
     checked = run(state, "check")
     assert checked.exit_code == 0, checked.output
     assert "1 entries are as they were signed" in checked.output
+
+
+def _documents(bundle: Path) -> list[dict[str, Any]]:
+    """The operator documents of a small bundle, in their order."""
+    size = int((bundle / "checkpoint").read_text().split("\n")[1])
+    data = (bundle / "tile" / "entries" / f"000.p/{size}").read_bytes()
+    return [leaf["document"] for leaf in map(json.loads, decode_bundle(data, size)) if leaf["kind"] == "operator"]
+
+
+def test_evidence_is_opened_for_a_reason_that_the_log_records_before_it_is_written(state: Path, tmp_path: Path) -> None:
+    """Mission review, M7: the operator exported bodies, and nobody could see it."""
+    refused = run(state, "export", str(tmp_path / "bundle"))
+    assert (refused.exit_code, "--reason" in refused.stderr, (tmp_path / "bundle").exists()) == (1, True, False)
+    for name, evidence, covered in (("full", "full", (0, 0)), ("some", "0-99", (0, 1))):
+        given = ("--evidence", evidence, "--reason", f"audit-{name}", "--by", "desk-7")
+        done = run(state, "export", str(tmp_path / name), *given)
+        assert done.exit_code == 0, done.output
+        *_, said = _documents(tmp_path / name)  # the bundle itself shows it, as its last entry
+        assert said == {
+            "type": "evidence.opened", "v": 1, "by": "desk-7", "case": f"audit-{name}", "from_index": covered[0],
+            "to_index": covered[1],
+        }  # fmt: skip
+        verdict = verify(["bundle", str(tmp_path / name), "--policy", str(tmp_path / name / "policy")])
+        assert verdict == 0
+    taken = run(state, "export", str(tmp_path / "full"), "--reason", "again")
+    assert taken.exit_code == 1
+    assert run(state, "export", str(tmp_path / "none"), "--evidence", "none").exit_code == 0
+    assert [one["case"] for one in _documents(tmp_path / "none") if one["type"] == "evidence.opened"] == [
+        "audit-full", "audit-some",
+    ]  # fmt: skip
 
 
 TAMPERINGS = {

@@ -288,6 +288,12 @@ def test_the_operator_registers_rotates_suspends_and_everybody_sees_it(service: 
     assert made.headers["location"] == "/participants/bank-z"
     assert [entry["act"] for entry in made.json()["entries"]] == ["participant.registered", "key.added"]
     assert operator.request("POST", "/participants", json=new).status_code == 409
+    twin = new | {"participant": "bank-zed", "keys": []}
+    warned = operator.request("POST", "/participants", json=twin)
+    assert (warned.status_code, warned.json()["type"].rsplit("/", 1)[1]) == (409, "looks-alike")
+    assert "'bank-z'" in warned.json()["detail"]
+    assert "'bank-zed'" in warned.json()["detail"]
+    assert operator.request("POST", "/participants", json=twin | {"confirm_likeness": True}).status_code == 201
     assert operator.request("POST", "/participants/bank-z/keys", json=key(second)).status_code == 201
     revoked = operator.request("DELETE", "/participants/bank-z/keys/bank-z-1?reason=compromised")
     assert revoked.status_code == 201
@@ -301,7 +307,7 @@ def test_the_operator_registers_rotates_suspends_and_everybody_sees_it(service: 
     assert said["keys"][1]["jwk"] == second.jwk
     assert operator.request("POST", "/participants/bank-z/suspend", json={"reason": "test"}).status_code == 409
     assert operator.request("POST", "/participants/bank-z/reinstate", json={"reason": "test"}).status_code == 201
-    assert [one["suspended"] for one in http.get("/participants").json()["participants"]] == [False]
+    assert [one["suspended"] for one in http.get("/participants").json()["participants"]] == [False, False]
     assert http.get("/participants/bank-y").status_code == 404
 
 

@@ -69,7 +69,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("trust-clock",): [Run(_said("--this-time-is-right"))],
     ("serve",): [Run(lambda place: ["--port", str(place.port)], serves=True)],
     ("export",): [
-        Run(lambda place: [str(place.folder / "bundle")]),
+        Run(lambda place: [str(place.folder / "bundle"), "--reason", "test"]),
         Run(lambda place: [str(place.folder / "bundle.zip"), "--evidence", "none"]),
         Run(lambda place: [str(place.folder / "pack.zip"), "--participant", "bank-a"]),
     ],

@@ -42,7 +42,7 @@ def replayed(world: World, *, withheld: Collection[int] = (), lost: Collection[i
     reader = Reader(ORIGIN, BACKEND, keys)
     policy = parse_trust((trust or world.policy()).encode())
     replay = Replay(origin, findings, shelf, full, policy, BACKEND, times or (lambda index: leaves[index].time))
-    replay.breaks = links.breaks
+    replay.breaks, replay.others = links.breaks, links.others
     with closing(replay.matching):
         for at, (entry, leaf) in enumerate(zip(world.entries, leaves, strict=True)):
             if at in lost:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance import ROOT
 from tests.verifier import later_cases
-from tests.verifier.forge import DAY, World, b64u, chain_of, encode, write
+from tests.verifier.forge import DAY, OTHER, RECIPIENT, World, b64u, chain_of, encode, write
 from tests.verifier.generated.damage import DAMAGES
 from tests.verifier.generated.judge import damaged
 from tests.verifier.test_gestures import Signing
@@ -150,6 +150,28 @@ def asserted() -> tuple[Files, World]:
     return world.files(), world
 
 
+def later(what: str) -> Callable[[], tuple[Files, World]]:
+    """Something of version 2, and a lie above it that nobody can be sure of."""
+
+    def make() -> tuple[Files, World]:
+        world, consent = begun()
+        if what == "document":
+            world.operator({"type": "participant.suspended", "participant": OTHER, "reason": "case", "v": 2})
+        elif what == "statement":
+            payload = {**world.payload(RECIPIENT, "access.request", **world.item(consent)), "v": 2, "more": 1}
+            world.submit(payload, world.decide(RECIPIENT, payload))
+        else:
+            world.bend = lambda leaf: leaf.update(v=2, more=1) if what == "leaf" else None
+            world.bend_evidence = lambda _, evidence: evidence.update(v=2, more=1) if what == "evidence" else None
+            world.access(consent)
+            world.bend = world.bend_evidence = None
+        world.end(consent, "consent.resume", "ACTIVE")
+        return world.files(), world
+
+    return make
+
+
+UNKNOWN = "the log is under a ruleset, or holds an object of a version, that the reader does not know"
 STATE = "entries of consents whose state is unknown since an entry was withheld, erased or unreadable"
 DEFECT, OTHERWISE = "there is a defect, of whatever kind", "otherwise"
 REST = "reports, legs, companions, passkeys that rest on an unreadable entry"
@@ -165,8 +187,9 @@ ROWS = [
     Row("the policy is missing, expired or unreadable", 2, honest(), policy="nowhere"),
     Row("the policy is missing, expired or unreadable", 2, honest(), policy="nonsense"),
     Row("a state file cannot be used", 2, honest(), words=("--since", "nonsense")),
-    Row("the log is under a ruleset that the reader does not know", 2, unknown_rules,
-        "entries under a ruleset this verifier does not know"),
+    Row(UNKNOWN, 2, unknown_rules, "entries under a ruleset this verifier does not know"),
+    *(Row(UNKNOWN, 2, later(what), "entries of a version this verifier does not know") for what in
+      ("leaf", "evidence", "statement", "document")),
     Row(FAILED, 2, honest(), words=("--report", "nowhere/at/all.html")),
     Row("cosignatures are below the policy's quorum", 3, honest(), policy="quorum"),
     Row(OTHERWISE, 0, honest()),
@@ -215,6 +238,7 @@ def test_each_row_of_the_tables_gives_its_exit_status(
     assert (row.unchecked in counts) is bool(row.unchecked)
     assert found == [row.found] * bool(row.found)
     assert verdict["findings"] == len(found)
+    assert [event["code"] for event in events if event["event"] == "defect"][1:] == [] or row.exit == 1
     if row.exit in (0, 3):
         assert verdict["code"] == ("VALID" if row.exit == 0 else "VALID_UNWITNESSED")
         assert main(["bundle", "bundle", "--policy", row.policy, "--jobs", "1", "--lang", "en", *row.words]) == row.exit

@@ -40,6 +40,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     },
     "ruleset.activated": {"ruleset": 3},
     "disclosure": {"participant": HOLDER, "case": "case-1", "from_index": 0, "to_index": 4},
+    "evidence.opened": {"by": "operator", "case": "case-1", "from_index": 0, "to_index": 4},
     "pack.issued": {"commitment": b64u(bytes(32)), "items_count": 2, "scope": "all"},
     "erasure": {"chains": CHAINS[:1], "basis": "request", "approved_by": ["a1", "b2"]},
 }  # fmt: skip

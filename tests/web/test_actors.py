@@ -22,7 +22,7 @@ from tests.web.site import MEI, WEI, Site, csrf_of, open_site
 from tests.world import DAY, ConsentInWorld
 
 SAYS = {
-    "consent.request": ("{who} asked for your consent", "{who} 请求获得您的授权"),
+    "consent.request": ("{who} asked for a consent", "{who} 请求获得授权"),
     "consent.authorise": ("{who} agreed", "{who}已同意"),
     "consent.pause": ("{who} paused sharing", "{who}已暂停共享"),
     "consent.resume": ("{who} resumed sharing", "{who}已恢复共享"),

@@ -247,6 +247,27 @@ def test_the_operator_sees_figures_high_water_and_participants(consoles: Console
     assert "Suspended" in people
 
 
+@pytest.mark.parametrize(
+    ("language", "registered", "removed"), [("en", ">Registered<", "Removed"), ("zh-CN", "已登记", "已移除")]
+)
+def test_a_removed_participant_is_shown_as_removed_and_never_as_registered(
+    tmp_path: Path, language: str, registered: str, removed: str
+) -> None:
+    """Mission review, M10."""
+    with open_consoles(tmp_path / "own", gwen=("gone-1", "recipient")) as consoles:
+        gone = {"type": "participant.removed", "v": 1, "participant": "gone-1", "reason": "test"}
+        consoles.world.recipient("gone-1", client=False)
+        consoles.world.ledger.record_documents(gone)
+        with consoles.client("olaf", language=language) as client:
+            page = client.get("/console/operator/participants").text
+        [section] = [part for part in page.split("<section") if "<code>gone-1</code>" in part]
+        with consoles.client("gwen", language=language) as client:
+            own = client.get("/console/partner").text
+    for shown in (section, own):
+        assert removed in shown
+        assert registered not in shown
+
+
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_hostile_names_and_purposes_are_inert_on_every_page(consoles: Consoles, language: str) -> None:
     pages = {

@@ -11,7 +11,7 @@ import pytest
 
 from api.web.inbox import Erasure, Report
 from api.web.migrating import open_store
-from api.web.people import Person, Sca, Session
+from api.web.people import Kept, Person, Sca, Session
 from api.web.sealing import Sealer
 from api.web.store import Passkey, Store
 from ledger.canonical import b64u
@@ -123,6 +123,16 @@ def test_whoever_is_erased_is_in_no_byte_of_the_store_and_cannot_be_read_from_an
     assert store.deed(7, WEI_CHEN) is None, "who was erased did nothing that is known by name"
     assert store.deed(8, WEI_CHEN) is True
     assert store.session("token-of-wei") is not None, "the other person of the relationship stays"
+    store.close()
+
+
+def test_words_that_outlived_a_session_go_with_the_person_who_wrote_them(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    left = Session(csrf="c", created_at=1, seen_at=1, kept=Kept(b64u(MEI_LIN.key), "/my/receipts/7/report", WORDS))
+    store.put_session("token", left, 2**50)
+    assert store.session("token") == left
+    store.drop_person(MEI_LIN.key)
+    assert store.session("token") is None
     store.close()
 
 

@@ -30,7 +30,7 @@ DOCUMENTS: Final = 100
 
 About = Literal["all", "disclosure", "erasure", "suspension", "key", "reconciliation"]
 ABOUT: Final[dict[str, tuple[str, ...]]] = {
-    "disclosure": ("disclosure", "pack.issued"),
+    "disclosure": ("disclosure", "evidence.opened", "pack.issued"),
     "erasure": ("erasure",),
     "suspension": ("participant.suspended", "participant.reinstated", "participant.removed"),
     "key": ("key.added", "key.revoked", "delegation.granted", "delegation.ended"),

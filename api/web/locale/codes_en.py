@@ -145,7 +145,7 @@ SENTENCES: Final[dict[str, str]] = {
     "cluster.savings": "Investments, pensions, insurance",
     "cluster.tax": "Tax",
     "cluster.never": "What is never shared",
-    "separate.provision": "Giving your personal information to another company",
+    "separate.provision": "Giving personal information to another company",
     "separate.sensitive": "Using sensitive data",
     "acting.owner": "as the owner",
     "acting.joint": "as a joint holder",

@@ -145,7 +145,7 @@ SENTENCES: Final[dict[str, str]] = {
     "cluster.savings": "投资、养老金和保险",
     "cluster.tax": "税务",
     "cluster.never": "绝不共享的内容",
-    "separate.provision": "向其他机构提供您的个人信息",
+    "separate.provision": "向其他机构提供个人信息",
     "separate.sensitive": "处理敏感个人信息",
     "acting.owner": "以所有人身份",
     "acting.joint": "以联名持有人身份",

@@ -47,7 +47,7 @@ SENTENCES: Final[dict[str, str]] = {
     "connections.sharing.other": "当前有 {count} 项授权正在共享您的数据。",
     "connections.none": "当前没有共享任何数据。",
     "connections.tabs": "授权分类",
-    "tab.active": "共享中",
+    "tab.active": "有效",
     "tab.action": "需要处理",
     "tab.ended": "已结束",
     "connections.empty.active": "没有应用在读取您的数据。",

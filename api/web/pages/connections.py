@@ -119,11 +119,11 @@ def connection(desk: Customer, key: int, done: str = "") -> Response:
     start = next((step.time for step in steps if _led_to(step, Status.ACTIVE)), steps[0].time)
     expires = found.consent.terms.expires_at * 1000 or None
     end = expires if found.is_live or found.status is Status.EXPIRED else steps[-1].time
-    labels = desk.labels(found.consent)
+    labels, own = desk.labels(found.consent), desk.own_accounts(found.consent.consent_id)
     return desk.render(
         "connection.html", one=found, done=done if done in {"agreed", "resumed", "paused"} else "",
         lines=lines_of(desk.words, found.consent.terms), clusters=desk.words.clusters(found.consent.terms.permissions),
-        accounts=[(one, desk.account_label(one, labels), one in found.consent.waiting)
+        accounts=[(one, desk.account_label(one, labels), one in found.consent.waiting, not own or one in own)
                   for one in in_order({*found.consent.accounts, *found.consent.waiting}, labels)],
         rules=desk.office.ledger.registry.purposes.get(found.consent.terms.purpose.code),
         versions=_versions(desk, steps)[::-1], life=life(start, end, desk.now), started=start,

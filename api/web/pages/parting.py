@@ -51,7 +51,10 @@ def _account(desk: Desk, key: int, account: str) -> tuple[Connection, bool]:
     """The connection that holds this account, and whether it holds no other. Raises NotFound."""
     one = desk.dealings.connection(key)
     there = {*one.consent.accounts, *one.consent.waiting}
-    if not one.is_live or account not in there:
+    own = desk.own_accounts(one.consent.consent_id)
+    if (
+        not one.is_live or account not in there or (own and account not in own)
+    ):  # the other holder's is not hers to stop
         raise NotFound("there is no such account in this connection")
     return one, len(there) == 1
 

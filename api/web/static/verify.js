@@ -11,6 +11,8 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const LIMIT = 128 * 1024;
 
 export class Refuted extends Error {}
+/** Nothing is wrong with it, but it is not of the log, or not under the key, that we can check. */
+export class OtherLog extends Refuted {}
 const refuse = (sentence) => {
   throw new Refuted(sentence);
 };
@@ -178,7 +180,8 @@ export async function openNote(note, vkeys) {
       verified.push(vkey);
     }
   }
-  return verified.length ? { text, verified } : refuse("the log did not sign this note");
+  if (!verified.length) throw new OtherLog("no line of the note is of this log's key");
+  return { text, verified };
 }
 
 /** Origin, size and root of a checkpoint's text. */
@@ -256,8 +259,6 @@ function readReceipt(text) {
   }
   return { ...receipt, says: leaf };
 }
-
-class OtherLog extends Refuted {}
 
 /** What a person should be told: each of the four calls for something else. */
 function outcomeOf(failure) {

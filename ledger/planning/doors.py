@@ -1,0 +1,21 @@
+"""What the ledger records no more, though older logs hold it: the registry reads both (docs/spec/leaves.md)."""
+
+from __future__ import annotations
+
+from ledger.documents import DelegationGranted, Document
+from ledger.entries.acts import ACTS
+from ledger.errors import IllegalTransition, InvalidInput
+from ledger.participants import Registry
+
+
+def check_document(document: Document, registry: Registry) -> None:
+    """Refuse a document that says what cannot be. Raises InvalidInput, IllegalTransition."""
+    if not isinstance(document, DelegationGranted):
+        return
+    if unknown := [act for act in document.acts if act not in ACTS]:
+        raise InvalidInput(
+            f"not acts that can be signed: {', '.join(unknown)}; see docs/spec/statements.md", member="acts"
+        )
+    for participant in (document.participant, document.delegate):
+        if participant in registry.removed:
+            raise IllegalTransition(f"participant {participant!r} has been removed, which is for ever")
