@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,15 +34,21 @@ from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger, read_signer
-from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound
+from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound, Rollback, Unavailable
 from ledger.highwater import HighWater
 from ledger.notes.keys import VerifierKey
 from ledger.notes.policy import Policy, parse_policy
+from ledger.opening import open_key_store
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
+from ledger.queries.tree import visible_note, visible_size
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
+from ledger.storage.engines import make_database
 from ledger.storage.events import EventStore
+from ledger.storage.log import LogStore
+
+log = logging.getLogger("api.bootstrap")
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class Node:
     """Likewise; None too when the policy names no witness with an address."""
     reporter: Reporter | None = None
     """Likewise."""
+    went_back: str | None = None
+    """Why this database is not to be continued, for a check that looks at it all the same."""
     _running: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -238,7 +247,8 @@ def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
         highwater = HighWater(path, ledger.vkey)
         recorded = highwater.read()  # before the database is asked: a file never runs ahead of it
         if recorded is not None:
-            size, note = ledger.store.visible(recorded[0].size)
+            with ledger.store.read() as connection:
+                size, note = visible_size(connection) or 0, visible_note(connection, recorded[0].size)
             highwater.check(recorded, size, note)
 
 
@@ -254,14 +264,36 @@ def short_lived(settings: Settings) -> Iterator[Node]:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Node]:
-    """A node that only reads: for exports and checks, also of a log that this node may not continue."""
+def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
+    """A node that only reads: for exports and checks, also of a log that this node may not continue.
+
+    Before anything is read, the database is held against the high-water files, erasures are applied to the key store, and what
+    the database shows is confirmed. With `examine`, a database that went back and a key store that lacks keys are let pass:
+    for the check, which says so (`went_back`). Raises Rollback, Corrupt, Unavailable.
+    """
     _refuse_other_versions(settings)
     node = equip(settings, open_ledger(settings.node_config(settings.highwater_dir / "reader")))
     try:
+        store, keystore = node.ledger.store, node.ledger.keystore
+        try:
+            _check_all_highwater_files(settings, node.ledger)
+        except Rollback as error:
+            if not examine:
+                raise
+            node.went_back = error.detail
+        open_key_store(store, keystore, whole=not examine)
+        if node.went_back is None:
+            _confirm(store)
         yield node
     finally:
         node.stop()
+
+
+def _confirm(store: LogStore) -> None:
+    try:
+        store.confirm()
+    except Unavailable as error:  # a replica cannot be written: what its head row says is good as far as it goes
+        log.info("what the database shows beyond its confirmed size is left aside: %s", error.detail)
 
 
 def _external(settings: Settings) -> ExternalIssuers:
@@ -288,6 +320,8 @@ def initialise(settings: Settings, origin: str) -> None:
         make_keys(config, origin)
         make_client_keys(settings)
         migrations.upgrade(settings.database_url)
+        if settings.keystore_beside:
+            make_database(settings.keystore_url, settings.database_url)
         create_log(config)
     finally:
         slot.release()

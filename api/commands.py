@@ -251,16 +251,21 @@ def check(state: State = None) -> None:
 
     settings = settings_from(state)
     configure_logging("warning")
-    with told_in_a_sentence(), opened(settings) as node, progress_bar("entries") as progress:
+    with told_in_a_sentence(), opened(settings, examine=True) as node, progress_bar("entries") as progress:
+        went_back = node.went_back
         witnesses = tuple(witness.vkey for witness in node.policy.witnesses)
         found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress, witnesses)
     for defect in found.defects:
         print(defect)
     for lacking in found.unchecked:
         print(f"not checked: {lacking}")
+    if went_back is not None:
+        print(f"database: {went_back}")
     if found.count:
         more = found.count - len(found.defects)
         fail(f"{found.count} defects in {found.size} entries" + (f", {more} of them not shown" if more else ""), DEFECT)
+    if went_back is not None:
+        fail("the entries are as they were signed, and the newest of them are missing", DEFECT)
     if found.unchecked_count:
         fail(f"no defect was found, and {found.unchecked_count} checks could not be made", UNCHECKED)
     print(

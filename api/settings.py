@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from api.tokens.scopes import ROLE_SCOPES
 from api.web.settings import WebSettings
 from ledger.assembly import NodeConfig
-from ledger.storage.engines import is_file
+from ledger.storage.engines import is_file, key_store_beside
 
 INSTALLED_STATE = Path("/var/lib/consent-ledger")
 
@@ -91,7 +91,10 @@ class Settings(BaseSettings):
     database_url: str = ""
     """The log's database, `sqlite:///…` or `postgresql+psycopg://…`. Default: `ledger.sqlite` in the state folder."""
     keystore_url: str = ""
-    """The key store's database, with credentials and backups of its own. Default: `keys.sqlite` in the state folder."""
+    """The key store's database, with credentials and backups of its own; every node of a log uses the same. Default:
+    `keys.sqlite` in the state folder; beside a log on PostgreSQL, a database of its name and `_keys`, on its server."""
+    keystore_in_file: bool = False
+    """Allow a key store in a file of this machine beside a log on PostgreSQL: then no other machine may ever serve."""
     token_store_url: str = ""
     """Where used one-time tokens are remembered. Default: the log's database on PostgreSQL; on SQLite, whose writers wait
     for each other, the file `tokens.sqlite` in the state folder."""
@@ -184,8 +187,7 @@ class Settings(BaseSettings):
                 object.__setattr__(self, name, value)
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite:///{state / 'ledger.sqlite'}")
-        if not self.keystore_url:
-            object.__setattr__(self, "keystore_url", f"sqlite:///{state / 'keys.sqlite'}")
+        self._fill_in_key_store(state / "keys.sqlite")
         if not self.token_store_url:
             url = f"sqlite:///{state / 'tokens.sqlite'}" if is_file(self.database_url) else self.database_url
             object.__setattr__(self, "token_store_url", url)
@@ -198,6 +200,31 @@ class Settings(BaseSettings):
                 "CONSENT_LEDGER_BEHIND_TLS_PROXY=true, or listen on 127.0.0.1"
             )
         return self
+
+    def _fill_in_key_store(self, file: Path) -> None:
+        beside = key_store_beside(self.database_url)
+        if beside is None:
+            if not self.keystore_url:
+                object.__setattr__(self, "keystore_url", f"sqlite:///{file}")
+            return
+        advice = "set CONSENT_LEDGER_KEYSTORE_IN_FILE=true if only this machine will ever serve this log"
+        if not self.keystore_url:
+            if file.exists():
+                raise ValueError(
+                    f"the key store of this log seems to be the file {file}: set CONSENT_LEDGER_KEYSTORE_URL=sqlite:///{file} "
+                    f"and {advice}; or move the keys to PostgreSQL (docs/operating.md, «The key store»)"
+                )
+            object.__setattr__(self, "keystore_url", beside)
+        elif is_file(self.keystore_url) and not self.keystore_in_file:
+            raise ValueError(
+                "refusing a key store in a file beside a log on PostgreSQL: another machine would have another one, and what "
+                f"either writes the other could not read. Name a database of PostgreSQL, or {advice}"
+            )
+
+    @property
+    def keystore_beside(self) -> bool:
+        """Whether the key store is the default one beside a log on PostgreSQL, which `init` may make."""
+        return self.keystore_url == key_store_beside(self.database_url)
 
     @property
     def base_url(self) -> str:

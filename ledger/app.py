@@ -20,6 +20,7 @@ from ledger.entries.assertion import parse_assertion
 from ledger.entries.statement import Statement, parse_statement
 from ledger.errors import BadStatement, LedgerError, Unavailable
 from ledger.notes.keys import VerifierKey
+from ledger.opening import open_key_store
 from ledger.participants import Registry
 from ledger.planning.commands import (
     Command,
@@ -71,6 +72,7 @@ class Ledger:
 
     def start(self) -> None:
         """Begin to write. Raises Rollback, Corrupt or Unavailable, each with what to do."""
+        open_key_store(self._store, self.keystore)  # before anyone decides by what is sealed, or reads it
         self._sequencer.start()
         try:
             self._destroy_erased()  # a key store from an older backup brings erased keys back: gone before anyone reads

@@ -23,6 +23,7 @@ from ledger.clock import Clock, SystemClock
 from ledger.entries.leaf import consent_chain
 from ledger.errors import BadEncoding, Corrupt, Unavailable
 from ledger.storage.engines import insert_into, operations_engine
+from ledger.storage.tables import consents
 from ledger.storage.tables import standard_notes as _notes
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
@@ -61,8 +62,10 @@ class Notes:
         if len(text) > NOTE_LIMIT:
             raise BadEncoding(f"a note has at most {NOTE_LIMIT} bytes, not {len(text)}")
         chain, now = consent_chain(consent_id), self._clock.now()
-        sealed = self._keystore.ciphers([chain])[chain].seal(text, _place(chain, name, now))
-        row = {"chain": chain, "name": name, "sealed": sealed, "made_at": now}
+        with self._transaction() as connection:
+            known = connection.execute(select(consents.c.chain).where(consents.c.chain == chain)).first() is not None
+        cipher = self._keystore.ciphers([chain], begun=[chain] if known else [])[chain]
+        row = {"chain": chain, "name": name, "sealed": cipher.seal(text, _place(chain, name, now)), "made_at": now}
         with self._transaction() as connection:
             done = connection.execute(insert_into(self._engine, _notes).on_conflict_do_nothing(), row)
             return bool(done.rowcount)

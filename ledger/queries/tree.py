@@ -31,6 +31,7 @@ A = TypeVar("A")
 # made once: building a statement costs more than running it
 _HEAD: Final = select(log_head.c.size, log_head.c.checkpoint, log_head.c.confirmed)
 _VISIBLE: Final = select(log_head.c.size)
+_NOTE: Final = select(checkpoints.c.note).where(checkpoints.c.size == bindparam("size"))
 _NEWEST: Final = (
     select(checkpoints.c.size, checkpoints.c.note)
     .where(checkpoints.c.size <= bindparam("confirmed"))
@@ -190,6 +191,12 @@ def visible_size(connection: Connection) -> int | None:
     what leaves a node."""
     size: int | None = connection.execute(_VISIBLE).scalar_one_or_none()
     return size
+
+
+def visible_note(connection: Connection, size: int) -> str | None:
+    """The signed checkpoint of exactly `size` that this snapshot shows, confirmed or not."""
+    note: str | None = connection.execute(_NOTE, {"size": size}).scalar_one_or_none()
+    return note
 
 
 def first_checkpoint_with(connection: Connection, index: int) -> tuple[int, str]:

@@ -82,6 +82,9 @@ class Backend(Protocol):
     def insert_into(self, table: Table) -> Any:
         """An INSERT that can be told what to do ON CONFLICT."""
 
+    def make_database(self, url: str, beside: str, /) -> None:
+        """Make a database on the server of another one. Raises InvalidInput."""
+
     def make_private(self, url: str, /) -> None:
         """Let only its owner open the database's files, a new one's from the first moment. Raises InvalidInput."""
 

@@ -79,6 +79,22 @@ def token_engine(url: str) -> Engine:
     return _at(url).token_engine(url)
 
 
+def key_store_beside(url: str) -> str | None:
+    """Where the key store of a log at `url` lies by default, if not in a file: in a database beside it, on the same server."""
+    if is_file(url):
+        return None
+    log = make_url(url)
+    return str(log.set(database=f"{log.database}_keys").render_as_string(hide_password=False))
+
+
+def make_database(url: str, beside: str) -> None:
+    """Make the database at `url`, unless it exists, on the server of the one at `beside`; nothing where a file will do.
+
+    Raises InvalidInput when this role may not.
+    """
+    _at(url).make_database(url, beside)
+
+
 def make_private(url: str) -> None:
     """Let only its owner open the database's files, a new one's from the first moment; nothing on PostgreSQL."""
     _at(url).make_private(url)

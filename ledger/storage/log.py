@@ -39,7 +39,7 @@ from ledger.storage.rows import (
 from ledger.storage.standing import chain_heads, enrolment, events_of, has_request, standing_consents
 from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
-from ledger.vault.keystore import KeyStore
+from ledger.vault.keystore import KeyStore, no_key
 
 log = logging.getLogger("ledger.storage")
 ABSENT_CHAINS: Final = 16_384
@@ -104,10 +104,16 @@ class BatchTransaction:
         chains = {consent_chain(consent_id): consent_id for consent_id in consent_ids}
         found = {row.chain: row for row in select_in(self.connection, select(consents), consents.c.chain, list(chains))}
         ciphers = self._keystore.existing(chain for chain in chains if chain in found or chain in heads)
+        self._demand_erased(chains.keys() & (found.keys() | heads.keys()) - ciphers.keys())
         for chain in heads.keys() & ciphers.keys() & chains.keys() - found.keys():
             self._check_absent(chain, ciphers[chain], heads[chain])
         standing = standing_consents(self.connection, found.values(), ciphers, heads)
         return {chains[chain]: consent for chain, consent in standing.items()}
+
+    def _demand_erased(self, closed: set[bytes]) -> None:
+        """A key that is not there is no erasure: what it would open must not be decided upon as if it were not there."""
+        if closed and (lost := self._keystore.lacking(closed)):
+            raise no_key(len(lost))
 
     def _check_absent(self, chain: bytes, cipher: Cipher, head: ChainHead) -> None:
         """A chain without a consent holds what strangers tried, and no request. What was read once is not read again."""
@@ -142,7 +148,8 @@ class BatchTransaction:
             for chain, cipher in ciphers.items():
                 self._check_enrolment(row if chain == owner else None, chain, cipher, credential_id)
             if row is not None:
-                is_erased = owner not in ciphers
+                if is_erased := owner not in ciphers:
+                    self._demand_erased({owner})
                 found[credential_id] = (
                     erased_credential(row, credential_id) if is_erased else read_credential(row, ciphers[owner])
                 )
@@ -198,7 +205,9 @@ class BatchTransaction:
         """Write a whole plan. Raises Corrupt when the head is not at `old_size` any more."""
         planned, changed = plan.entries, plan.changed
         sealed = [entry.chain for entry in planned if entry.evidence is not None and entry.chain is not None]
-        ciphers = self._keystore.ciphers({*sealed, *map(consent_chain, changed)})
+        wanted = {*sealed, *map(consent_chain, changed)}
+        fresh = {entry.chain for entry in planned if entry.seq == 0}
+        ciphers = self._keystore.ciphers(wanted, begun=wanted - fresh)
         rows = [entry_row(entry, ciphers.get(entry.chain or b"")) for entry in planned]
         self._write_consents(planned, changed, ciphers)
         self._write_passkeys(plan)
@@ -313,12 +322,13 @@ class LogStore:
         except self._failures as error:
             raise self._unavailable(error) from error
 
-    def visible(self, size: int) -> tuple[int, str | None]:
-        """How many entries the database shows, confirmed or not, and its checkpoint of exactly `size`, if it has one."""
-        with self.read() as connection:
-            shown = connection.execute(select(log_head.c.size)).scalar_one_or_none() or 0
-            note = connection.execute(select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar_one_or_none()
-        return shown, note
+    def confirm(self) -> None:
+        """Confirm what the database shows by a commit of its own, if that is still to be done. Raises Unavailable."""
+        with self.batch() as transaction:
+            head = transaction.head()
+            if head.confirmed < head.size:
+                transaction.confirm()
+        self.horizon.reached(head.size)
 
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""

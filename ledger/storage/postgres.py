@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 
+from ledger.errors import InvalidInput
 from ledger.storage.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
 
 FEW: Final = 32
@@ -154,6 +156,23 @@ class PostgresDriver:
 driver: Final = PostgresDriver()
 in_file: Final = False
 insert_into: Final = insert
+
+
+def make_database(url: str, beside: str) -> None:
+    """CREATE DATABASE, which no transaction may do. Raises InvalidInput when this role may not."""
+    name = make_url(url).database or ""
+    engine = create_engine(beside, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            known = text("SELECT 1 FROM pg_database WHERE datname = :name")
+            if connection.execute(known, {"name": name}).first() is None:
+                quoted = engine.dialect.identifier_preparer.quote_identifier(name)
+                connection.exec_driver_sql(f"CREATE DATABASE {quoted}")
+    except DBAPIError as error:
+        raise InvalidInput(
+            f"the database {name!r} of the key store could not be made ({explain(error.orig or error)}): make it, or set "
+            "CONSENT_LEDGER_KEYSTORE_URL to another one; see docs/operating.md, «The key store»"
+        ) from None
 
 
 def make_private(_: str) -> None:

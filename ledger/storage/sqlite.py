@@ -215,6 +215,10 @@ def file_of(url: str) -> Path | None:
     return None if name in (None, "", ":memory:") else Path(str(name))
 
 
+def make_database(_: str, __: str) -> None:
+    """Nothing: a file is made when it is first opened."""
+
+
 def make_private(url: str) -> None:
     """See to it that only its owner can open a database: a new file is made so, an old one is closed to others.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -36,6 +36,13 @@ data_keys: Final = Table(
     Column("destroyed_at", Integer().with_variant(postgresql.BIGINT(), "postgresql"), nullable=True),
 )
 """`wrapped` is NULL once the key is destroyed; the row stays, so that the chain never gets a second key."""
+key_store: Final = Table(
+    "key_store",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("store_id", LargeBinary(16), nullable=False),
+)
+"""One row: what tells this key store from others. Its backups have the same."""
 
 _CACHE_SIZE: Final = 65_536
 
@@ -54,18 +61,38 @@ class KeyStore:
         self._cache: OrderedDict[bytes, Cipher] = OrderedDict()
         metadata.create_all(engine)
 
-    def ciphers(self, chains: Iterable[bytes]) -> dict[bytes, Cipher]:
+    def identity(self) -> bytes:
+        """The 16 bytes that tell this key store from others; made at the first question."""
+        query = select(key_store.c.store_id).where(key_store.c.id == 1)
+        with self._engine.connect() as connection:
+            known: bytes | None = connection.execute(query).scalar_one_or_none()
+        if known is not None:
+            return bytes(known)
+        with self._changing() as connection:
+            row = {"id": 1, "store_id": os.urandom(16)}
+            connection.execute(insert_into(self._engine, key_store).on_conflict_do_nothing(), row)
+            return bytes(connection.execute(query).scalar_one())
+
+    def ciphers(self, chains: Iterable[bytes], *, begun: Collection[bytes] = ()) -> dict[bytes, Cipher]:
         """The ciphers of these chains; keys that do not exist are made and are durable when this returns.
 
-        Raises NotFound for a chain whose key was destroyed.
+        `begun`: those of them that have entries already, to which no key is ever made. Raises Corrupt when one of these has
+        none, NotFound for a chain whose key was destroyed.
         """
         wanted = set(chains)
         with self._lock:
             found = {chain: self._cache[chain] for chain in wanted if chain in self._cache}
         missing = wanted - found.keys()
         if missing:
+            if lost := self.lacking(missing.intersection(begun)):
+                raise no_key(len(lost))
             found |= self._load(missing, make=True)
         return found
+
+    def lacking(self, chains: Iterable[bytes]) -> set[bytes]:
+        """Those of these chains for which there never was a key here: not even a destroyed one."""
+        wanted = set(chains)
+        return wanted - self._select(wanted).keys()
 
     def cipher(self, chain: bytes) -> Cipher:
         """The cipher of one existing chain. Raises NotFound when its key was destroyed or never made."""
@@ -91,7 +118,14 @@ class KeyStore:
         Raises Unavailable when a reader kept SQLite from overwriting the old bytes; doing it again is safe.
         """
         doomed = list(chains)
+        marks = [
+            {"chain": chain, "kek_epoch": self._epoch, "wrapped": None, "created_at": now, "destroyed_at": now}
+            for now in (self._clock.now(),)
+            for chain in doomed
+        ]
         with self._changing() as connection:
+            if marks:  # also for a chain whose key is not here: it never gets one
+                connection.execute(insert_into(self._engine, data_keys).on_conflict_do_nothing(), marks)
             done = connection.execute(
                 update(data_keys)
                 .where(data_keys.c.chain.in_(doomed), data_keys.c.wrapped.is_not(None))
@@ -209,6 +243,14 @@ class KeyStore:
             while len(self._cache) > _CACHE_SIZE:
                 self._cache.popitem(last=False)
         return ciphers
+
+
+def no_key(chains: int) -> Corrupt:
+    """Chains with entries have no key here, and their bodies are not on record as erased."""
+    return Corrupt(
+        f"the key store has no key for {chains} of the chains that have entries: it is older than the log, or belongs to "
+        "another one. Stop all nodes and bring back the newest key store; see docs/operating.md, «The key store»"
+    )
 
 
 def _place(chain: bytes, epoch: int) -> bytes:

@@ -11,7 +11,7 @@ from ledger.errors import Corrupt, LedgerError, Rollback, SequencerStopped
 from ledger.highwater import HighWater
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import Ed25519NoteSigner
-from tests.ledger.kit import Backup, Node, audit, new_consent_id
+from tests.ledger.kit import Backup, Node, audit, item, new_consent_id
 
 SIGNER = Ed25519NoteSigner("ledger.example/1", b"k" * 32)
 
@@ -56,8 +56,7 @@ def test_another_history_of_the_same_or_a_larger_size_is_refused(node: Node, mor
     rival = node.beside("rival")
     rival.start()
     for _ in range(1 + more):
-        rival.record(node.say(node.fintech, "access.receive", consent_id=consent_id, basis=3, rows=1, bytes=1,
-                              digest="A" * 43, interaction_id="interaction"))  # fmt: skip
+        rival.record(node.say(node.fintech, "access.request", **item(consent_id)))
     rival.stop()
     # Whoever looks first, the node's housekeeping before the rival has written or this access after it, stops the node.
     with pytest.raises(SequencerStopped, match=r"another history|went back"):

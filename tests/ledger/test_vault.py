@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, select, text, update
 
+from ledger.assembly import open_ledger
 from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.errors import Corrupt, NotFound, Unavailable
@@ -214,10 +215,13 @@ def test_the_log_alone_is_ciphertext(node: Node) -> None:
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM data_keys"))
     engine.dispose()
-    node.restart()
+    node.ledger.stop()
+    node.ledger = open_ledger(node.config, clock=node.clock)
     lost = node.ledger.records.receipt_for(FINTECH, index)
     assert lost.evidence is None
     check_receipt(receipt_bytes(lost), node.ledger.vkey)
+    with pytest.raises(Corrupt, match="no key"):
+        node.ledger.start()
 
 
 def test_p01_no_file_of_the_log_holds_what_was_said_about_a_person(sqlite_node: Node, tmp_path: Path) -> None:
