@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -41,7 +40,6 @@ from ledger.storage.tables import checkpoints, consents, credentials, entries, l
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore, no_key
 
-log = logging.getLogger("ledger.storage")
 ABSENT_CHAINS: Final = 16_384
 """Chains without a consent that are remembered as such."""
 
@@ -296,16 +294,12 @@ class LogStore:
                 self._keep(connection)
 
     def end_stalled(self) -> int:
-        """End what holds the log's lock and will never let it go (storage/driver.py); how many sessions. 0 as well when the
-        database does not answer: there is nobody to hold a lock then."""
+        """End what holds the log's lock and never lets it go; how many sessions. 0 when the database does not answer."""
         try:
             with self._reader.connect() as connection:
-                ended = self._backend.driver.end_stalled(connection)
+                return self._backend.driver.end_stalled(connection)
         except self._failures:
             return 0
-        if ended:
-            log.warning("%d sessions that held the log's lock without doing anything were ended", ended)
-        return ended
 
     def _keep(self, connection: Connection) -> None:
         if connection.invalidated or self._kept:

@@ -6,6 +6,7 @@ that was told otherwise, or a pooler that hands sessions on, cannot lower it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.errors import InvalidInput
 from ledger.storage.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
+
+log = logging.getLogger("ledger.storage")
 
 FEW: Final = 32
 """Rows that PostgreSQL takes faster as arrays than by COPY."""
@@ -149,8 +152,10 @@ class PostgresDriver:
         a pipeline the server's own time limit for idle transactions does not see it: between two messages of one pipeline it
         is not idle. Its session is ended, which rolls back what it had not committed. One that waits for a standby, for another
         lock or for the disk is at work, and is left alone."""
-        ended = connection.exec_driver_sql(_END_STALLED, {"seconds": STALLED_SECONDS}).scalars().all()
-        return sum(map(bool, ended))
+        ended = sum(connection.exec_driver_sql(_END_STALLED, {"seconds": STALLED_SECONDS}).scalars())
+        if ended:
+            log.warning("%d sessions that held the log's lock without doing anything were ended", ended)
+        return ended
 
 
 driver: Final = PostgresDriver()
