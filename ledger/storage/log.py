@@ -337,17 +337,9 @@ class LogStore:
 
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""
+        names = ("size", "time", "last_hash", "edge", "checkpoint")
         with self._writer.begin() as connection:
-            connection.execute(
-                insert(log_head).values(
-                    id=1,
-                    size=head.size,
-                    time=head.time,
-                    last_hash=head.last_hash,
-                    edge=head.edge,
-                    checkpoint=head.checkpoint,
-                )
-            )
+            connection.execute(insert(log_head).values(id=1, **{name: getattr(head, name) for name in names}))
 
     def checkpoint_wal(self) -> None:
         """Housekeeping of the write-ahead log, where the engine leaves it to us. Raises Unavailable when it cannot be done (a

@@ -152,7 +152,7 @@ class PostgresDriver:
         a pipeline the server's own time limit for idle transactions does not see it: between two messages of one pipeline it
         is not idle. Its session is ended, which rolls back what it had not committed. One that waits for a standby, for another
         lock or for the disk is at work, and is left alone."""
-        ended = sum(connection.exec_driver_sql(_END_STALLED, {"seconds": STALLED_SECONDS}).scalars())
+        ended: int = sum(connection.exec_driver_sql(_END_STALLED, {"seconds": STALLED_SECONDS}).scalars())
         if ended:
             log.warning("%d sessions that held the log's lock without doing anything were ended", ended)
         return ended
