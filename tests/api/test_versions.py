@@ -125,7 +125,7 @@ def test_what_a_state_folder_and_an_export_hold_is_their_owners_only(tmp_path: P
     initialise(Settings(state_dir=state), "ledger.example/private")
     for target in (bundle, packed):
         assert (
-            CliRunner().invoke(app, ["export", str(target), "--reason", "test", "--state", str(state)]).exit_code == 0
+            CliRunner().invoke(app, ["export", str(target), "--reason", "audit", "--state", str(state)]).exit_code == 0
         )
     open_to_others = [
         str(path)
