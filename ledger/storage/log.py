@@ -43,6 +43,13 @@ from ledger.vault.keystore import KeyStore, no_key
 ABSENT_CHAINS: Final = 16_384
 """Chains without a consent that are remembered as such."""
 
+# made once: building a statement costs more than running it
+_CHANGE_CONSENT: Final = (
+    update(consents)
+    .where(consents.c.chain == bindparam("new_chain"))
+    .values({one.name: bindparam(f"new_{one.name}") for one in consents.c if one.name not in ("chain", "opened_at")})
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -230,12 +237,11 @@ class BatchTransaction:
             if consent_id in opened:
                 new.append(row)
             else:
-                del row["opened_at"]
-                old.append({("key" if name == "chain" else name): value for name, value in row.items()})
+                old.append({f"new_{name}": value for name, value in row.items()})
         if new:
             self.connection.execute(insert(consents), new)
         if old:
-            self.connection.execute(update(consents).where(consents.c.chain == bindparam("key")), old)
+            self.connection.execute(_CHANGE_CONSENT, old)
 
     def _write_passkeys(self, plan: Plan) -> None:
         for credential in plan.credentials.values():
