@@ -299,6 +299,14 @@ class LogStore:
             if connection is not None:
                 self._keep(connection)
 
+    def end_stalled(self) -> int:
+        """End what holds the log's lock and never lets it go; how many sessions. 0 when the database does not answer."""
+        try:
+            with self._reader.connect() as connection:
+                return self._backend.driver.end_stalled(connection)
+        except self._failures:
+            return 0
+
     def _keep(self, connection: Connection) -> None:
         if connection.invalidated or self._kept:
             connection.close()
@@ -329,17 +337,9 @@ class LogStore:
 
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""
+        names = ("size", "time", "last_hash", "edge", "checkpoint")
         with self._writer.begin() as connection:
-            connection.execute(
-                insert(log_head).values(
-                    id=1,
-                    size=head.size,
-                    time=head.time,
-                    last_hash=head.last_hash,
-                    edge=head.edge,
-                    checkpoint=head.checkpoint,
-                )
-            )
+            connection.execute(insert(log_head).values(id=1, **{name: getattr(head, name) for name in names}))
 
     def checkpoint_wal(self) -> None:
         """Housekeeping of the write-ahead log, where the engine leaves it to us. Raises Unavailable when it cannot be done (a
