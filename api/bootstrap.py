@@ -116,6 +116,11 @@ class Node:
         """What writes the bundles that are handed out."""
         return Bundler(self.ledger, self.witnessed, self.settings.policy_file)
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._running and not self._closed
+
     def ask_witnesses(self) -> WitnessAsker | None:
         """What asks the policy's witnesses; None when none of them has an address."""
         asked = [witness for witness in self.policy.witnesses if witness.url]

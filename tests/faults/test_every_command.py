@@ -237,4 +237,7 @@ def back_up(file: Path, statement: str) -> None:
 
 def replace_databases(settings: Settings, copies: list[Path]) -> Settings:
     log, keys = copies
-    return settings.model_copy(update={"database_url": f"sqlite:///{log}", "keystore_url": f"sqlite:///{keys}"})
+    return settings.model_copy(update={
+        "database_url": f"sqlite:///{log}", "keystore_url": f"sqlite:///{keys}",
+        "highwater_dir": log.parent / "of-the-copy",  # the original's say rightly that the copy is older
+    })  # fmt: skip
