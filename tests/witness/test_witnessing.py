@@ -28,6 +28,7 @@ from ledger.witnessing import AddCheckpoint
 from tests.api.service import Service, loopback, serving
 from tests.conformance import ROOT
 from tests.world import ORIGIN, World
+from verifier.cli import main
 
 NAMES = ("regulator.example/w", "consumers.example/w", "banks.example/w")
 
@@ -141,6 +142,18 @@ def test_the_bundles_of_the_api_meet_a_witness_policy(engine_url: str, tmp_path:
         latest = service.size - 1
         opened.write_bytes(clients[1].request("POST", "/bundles", json=asked | {"to_index": latest}).content)
         assert verified("bundle", opened, log.policy) == 3
+
+
+def test_a_log_is_followed_by_its_witnessed_checkpoint_where_the_policy_asks(engine_url: str, tmp_path: Path) -> None:
+    with witnessed_log(engine_url, tmp_path) as log:
+        an_access(log.service.world)
+        address, arguments = log.service.node.settings.base_url, ["--state", str(tmp_path / "state")]
+        follow = ["log", address, "--policy", str(log.policy), *arguments]
+        assert main(follow) == 3, "nobody was asked yet"
+        assert set(log.asker.turn()) == set(NAMES)
+        assert main(follow) == 0
+        an_access_more(log.service.world)
+        assert main(follow) == 0, "the newest witnessed one, not the newest"
 
 
 def an_access_more(world: World) -> None:
