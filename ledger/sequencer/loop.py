@@ -73,6 +73,7 @@ class Sequencer:
         self._signed, self._note = 0, ""
         self._door = threading.Lock()  # between the look at `_stopped` and the queue nothing may come
         self._stopped: SequencerStopped | None = SequencerStopped("the sequencer has not been started")
+        self._halted = False
         self._thread: threading.Thread | None = None
         self.figures = Figures(waiting=self._queue.qsize)
 
@@ -130,6 +131,15 @@ class Sequencer:
             self._leave_word()
         self._highwater.sync()
 
+    def halt(self, reason: str) -> None:
+        """Sign nothing more: what waits is refused, and only the batch that is under way is finished."""
+        with self._door:
+            self._halted = True
+            if self._stopped is None:
+                log.critical("the sequencer stops: %s", reason)
+                self._stopped = SequencerStopped(reason)
+        self._queue.put(None)
+
     def refresh(self) -> Future[None]:
         """Take note of what other nodes have recorded (new participants and keys); done when the future is."""
         done: Future[None] = Future()
@@ -151,7 +161,7 @@ class Sequencer:
     # -- the sequencer's thread -------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while self._stopped is None or self._held is not None or self._queue.qsize():
+        while not self._halted and (self._stopped is None or self._held is not None or self._queue.qsize()):
             batch = self._collect()
             if batch is None:
                 break
