@@ -46,7 +46,7 @@ from ledger.queries.events import EventQueries, Notice
 from ledger.queries.tree import visible_note, visible_size
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
-from ledger.storage.engines import make_database
+from ledger.storage.engines import is_file, make_database
 from ledger.storage.events import EventStore
 from ledger.storage.log import LogStore
 
@@ -340,6 +340,16 @@ def initialise(settings: Settings, origin: str) -> None:
         create_log(config)
     finally:
         slot.release()
+
+
+def restrict(settings: Settings, role: str) -> None:
+    """Leave the role that the service logs in as, on PostgreSQL, what it needs and no more. Raises InvalidInput."""
+    migrations.grant(settings.database_url, role)
+    if not is_file(settings.keystore_url):
+        ledger = open_ledger(settings.node_config(settings.highwater_dir / "reader"))  # makes the key store's table
+        ledger.store.close()
+        ledger.keystore.close()
+        migrations.grant_keys(settings.keystore_url, role)
 
 
 def make_client_keys(settings: Settings) -> None:

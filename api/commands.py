@@ -16,7 +16,7 @@ import httpx
 import typer
 
 import migrations
-from api.bootstrap import initialise, make_event_key, opened, short_lived
+from api.bootstrap import initialise, make_event_key, opened, restrict, short_lived
 from api.check import examine
 from api.commanding import DEFECT, UNCHECKED, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.logs import configure_logging
@@ -70,8 +70,14 @@ def init(
 
 
 @app.command()
-def migrate(state: State = None) -> None:
-    """Bring the database to the newest shape."""
+def migrate(
+    role: Annotated[
+        str | None,
+        typer.Option(help="PostgreSQL: the role that the service logs in as; it may append to the log and no more."),
+    ] = None,
+    state: State = None,
+) -> None:
+    """Bring the database to the newest shape; with --role, as its owner, also leave the service's role what it needs."""
 
     settings = settings_from(state)
     configure_logging("warning")
@@ -82,7 +88,11 @@ def migrate(state: State = None) -> None:
             rebuild_map(settings.database_url, afresh=False, progress=progress)
         with opened(settings) as node, progress_bar("states of consents") as progress:
             reseal(node.ledger.store, node.ledger.keystore, progress)
+        if role is not None:
+            restrict(settings, role)
     print("The database has the newest shape.")
+    if role is not None:
+        print(f"The role {role} may append to the log and no more.")
 
 
 @app.command("rebuild-map")

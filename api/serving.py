@@ -33,12 +33,16 @@ class AppFactory:
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises what starting a node raises, and OSError when the address is taken."""
-    with short_lived(settings):  # what stands against starting is said once, here, and not by every worker again
-        pass
+    with short_lived(
+        settings
+    ) as node:  # what stands against starting is said once, here, and not by every worker again
+        weaknesses = node.ledger.store.weaknesses()
     listening = bind(settings, shared=settings.workers > 1)
     if settings.port == 0:
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
     configure_logging(settings.log_level)
+    for weakness in weaknesses:
+        log.warning("weakness", reason=weakness)
     log.info("serving", address=settings.base_url, workers=settings.workers)
     options = _options(settings)
     if settings.workers == 1:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrations.grants import grant
+from migrations.grants import grant, grant_keys
 from migrations.shape import refuse_newer, refuse_other_versions
 
 if TYPE_CHECKING:  # a server that only starts need not wait for Alembic to load
     from alembic.config import Config
 
-__all__ = ["alembic_config", "downgrade", "grant", "refuse_newer", "refuse_other_versions", "upgrade"]
+__all__ = ["alembic_config", "downgrade", "grant", "grant_keys", "refuse_newer", "refuse_other_versions", "upgrade"]
 
 
 def alembic_config(url: str) -> Config:

@@ -12,7 +12,7 @@ from verifier.archive import Unreadable, open_regular
 from verifier.errors import CannotCheck
 from verifier.findings import Findings
 from verifier.messages import word
-from verifier.policy import PolicyHead
+from verifier.policy import NONE, Policy, PolicyHead
 from verifier.result import Result
 from verifier.trust import Trust, parse_trust
 
@@ -56,6 +56,28 @@ def trust_of(arguments: argparse.Namespace, result: Result) -> Trust:
 def now() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def check_age(
+    arguments: argparse.Namespace, result: Result, head: PolicyHead | None, policy: Policy, told: int
+) -> None:
+    """Leave the question open if the checkpoint is older than `--max-age` asks: by the witnesses that the quorum needs, or,
+    where the policy asks for none, by `told` (ms, 0: nothing), the newest time that the log itself names."""
+    if arguments.max_age is None or head is None:
+        return
+    since = now() - arguments.max_age
+    if policy.quorum == NONE and not told:
+        raise CannotCheck(
+            "--max-age: neither witnesses, of whom your policy asks for none, nor this file tell the time"
+        )
+    if policy.quorum == NONE:
+        fresh_enough = told >= since
+    else:
+        names = {key: name for name, key in policy.witnesses.items()}
+        signed = [names[one.key] for one in head.head.cosignatures if (one.time_ms or 0) >= since]
+        fresh_enough = policy.is_satisfied(signed)
+    if not fresh_enough:
+        result.findings.open = "the checkpoint is older than --max-age allows: ask for a newer one"
 
 
 def head_facts(result: Result, head: PolicyHead, trust: Trust, language: str) -> None:

@@ -16,6 +16,7 @@ from verifier.errors import Code, Defect, NotFound, Place, Refuted, printable
 from verifier.facts import Found
 from verifier.findings import Findings
 from verifier.growth import WIDTH, Growth
+from verifier.histories import window_of
 from verifier.leaf import Leaf, parse_leaf
 from verifier.links import Links
 from verifier.policy import PolicyHead
@@ -83,6 +84,8 @@ class Auditor:
         self.backend = select(options.backend)
         self.top = top = Top(archive, trust, self.backend, self.findings)
         self.origin, self.size, self.level, self.head = top.origin, top.size, top.level, top.head
+        if self.head is not None:
+            self.links.latest = window_of(trust.policy, self.head).latest
         self.replay = Replay(
             self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend, self._time_of
         )

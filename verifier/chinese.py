@@ -8,6 +8,17 @@ SENTENCES: dict[str, str] = {
     "the map proof does not lead to the root": "映射证明不能得出根哈希",
     "a leaf that is shown is not the one that the chain names": "所示叶子不是链所指的叶子",
     "leaves of the chain are not shown: give their receipts too": "链中有叶子未出示:请一并提供其收据",
+    "two different entries stand at one place of a chain": "链的同一位置上有两个不同的条目",
+    "the log has two different entries of one index": "日志的同一序号有两个不同的条目",
+    "the log signed two roots for one size": "日志为同一规模签署了两个根哈希",
+    "the log signed two histories: this tree does not begin the other one": "日志签署了两段历史:此树不是另一树的开头",
+    "the index-head leaves out an entry of the chain": "索引头遗漏了链中的一个条目",
+    "the log goes on above the index-head: entries there are not covered": "索引头之后日志还有条目,不在涵盖范围内",
+    "a receipt of another log": "另一日志的收据",
+    "the entry is younger than the witnesses' signatures over the tree that holds it": "条目的时间晚于见证方对包含它的树的签名",
+    "the entry is older than the witnesses' signatures over the tree that did not hold it yet": (
+        "条目的时间早于见证方对尚未包含它的树的签名"
+    ),
     "a name occurs twice in the zip": "压缩包中有重名文件",
     "not a regular file: a link, a pipe or a device": "不是普通文件,而是链接、管道或设备",
     "bytes before the first member of the zip": "压缩包的首个文件之前另有字节",
@@ -145,6 +156,10 @@ SENTENCES: dict[str, str] = {
 
 COUNTED: dict[str, str] = {
     "map proofs": "映射证明",
+    "receipts shown beside the file": "随文件出示的收据",
+    "smaller trees within the bundle": "资料包中较小的树",
+    "entries within the bundle": "资料包中的条目",
+    "checkpoints of different sizes that no bundle among the files connects": "所给文件中没有资料包可连接的不同规模的检查点",
     "leaves of the chain": "链的叶子",
     "access decisions": "访问决定",
     "checkpoint signatures": "检查点签名",

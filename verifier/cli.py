@@ -43,6 +43,12 @@ def build_parser() -> argparse.ArgumentParser:
         dest="policy",
         help="C2SP tlog-policy or trust file with the keys you trust",
     )
+    policy.add_argument(
+        "--max-age",
+        type=_age,
+        metavar="AGE",
+        help="refuse to judge an older checkpoint, e.g. 90s, 15m, 24h, 7d (by its witnesses' time)",
+    )
     audit = _Parser(add_help=False, parents=[policy])
     audit.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="worker processes; default: one per core")
     audit.add_argument("--since", metavar="STATE", help="go on from the state an earlier run kept")
@@ -72,6 +78,10 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("path", metavar="FILE", help="the completeness file")
     one.add_argument("shown", nargs="*", metavar="RECEIPT", help="receipts of entries that the file does not enclose")
     one.add_argument("--consent", metavar="ID", help="the consent that it must be about")
+    one = add("compare", parents=[policy], help="do these files show one and the same log?")
+    one.add_argument(
+        "paths", nargs="+", metavar="FILE", help="receipts, checkpoints, proofs, completeness files, bundles"
+    )
     one = add("log", parents=[policy], help="follow a log and keep trusted state")
     one.add_argument("place", metavar="URL|DIR")
     one.add_argument(
@@ -84,6 +94,14 @@ def build_parser() -> argparse.ArgumentParser:
     one = add("explain", parents=[common], help="explain a verdict code")
     one.add_argument("code", metavar="CODE")
     return parser
+
+
+def _age(text: str) -> int:
+    """An age in milliseconds."""
+    number, unit = text[:-1], {"s": 1, "m": 60, "h": 3_600, "d": 86_400}.get(text[-1:])
+    if unit is None or not (number.isascii() and number.isdigit() and len(number) < 9 and int(number) > 0):
+        raise argparse.ArgumentTypeError("a whole number and s, m, h or d, e.g. 24h")
+    return int(number) * unit * 1_000
 
 
 def _jobs(text: str) -> int:

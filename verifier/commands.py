@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verifier.asked import conclude, fresh, head_facts, read_file, tell_policy_inside, trust_of
+from verifier.asked import check_age, conclude, fresh, head_facts, read_file, tell_policy_inside, trust_of
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted, refuted
@@ -22,7 +22,19 @@ from verifier.trust import Trust
 if TYPE_CHECKING:
     from verifier.bundle import Watch
 
-__all__ = ["bundle", "completeness", "consent", "evidence", "explain", "fresh", "log", "pack", "proof", "receipt"]
+__all__ = [
+    "bundle",
+    "compare",
+    "completeness",
+    "consent",
+    "evidence",
+    "explain",
+    "fresh",
+    "log",
+    "pack",
+    "proof",
+    "receipt",
+]
 
 
 # --- bundle, consent ------------------------------------------------------------------------------------------
@@ -90,6 +102,7 @@ def _audit(
             for name in ("manifest.json", "checkpoint")
             if (place / name).is_file()
         ]
+    check_age(arguments, result, audit.head, trust.policy, auditor.links.time)
     return conclude(result, audit.head is not None and audit.head.witnessed)
 
 
@@ -154,6 +167,8 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
         for name, value in (facts.outcome or {}).items():
             result.facts.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
         result.lines = [*told_reasons(facts, arguments.lang)]
+    if checked.leaf is not None:
+        check_age(arguments, result, checked.head, trust.policy, checked.leaf.time)
     return conclude(result, checked.head is not None and checked.head.witnessed)
 
 
@@ -184,6 +199,7 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
         (word("items", language), f"{checked.present:,} / {head.items_count:,}"),
         (word("withheld", language), f"{max(checked.absent, 0):,}"),
     ]
+    check_age(arguments, result, checked.log_head, trust.policy, head.created)
     if checked.left_open:
         raise CannotCheck(checked.left_open)
     return conclude(result, checked.witnessed)
@@ -193,12 +209,11 @@ def completeness(arguments: argparse.Namespace, result: Result) -> Result:
     """Check that what is shown is all of one chain, up to an index-head."""
     from verifier.commitment import chain_of
     from verifier.completeness import MAX_FILE, check_completeness
-    from verifier.receipt import parse_receipt
 
     trust, backend, language = trust_of(arguments, result), select(), arguments.lang
     data = read_file(arguments.path, result, MAX_FILE)
     try:
-        shown = [parse_receipt(read_file(path, result)).leaf for path in arguments.shown]
+        shown = {path: read_file(path, result) for path in arguments.shown}
         found = check_completeness(data, trust, backend, shown)
         if arguments.consent is not None and found.chain != chain_of(arguments.consent):
             raise refuted(Code.INCOMPLETE, "the file is about another chain than the one asked for", field="chain")
@@ -215,7 +230,33 @@ def completeness(arguments: argparse.Namespace, result: Result) -> Result:
             (word("complete", language), f"{head.number:,}, {_when(head.time)}"),
             (word("entries", language), f"{found.count:,}"),
         ]
+    if found.index_head is not None:
+        check_age(arguments, result, found.head, trust.policy, found.index_head.time)
     return conclude(result, found.head is not None and found.head.witnessed)
+
+
+def compare(arguments: argparse.Namespace, result: Result) -> Result:
+    """Whether several files show one and the same log."""
+    from verifier.comparing import MAX_FILE, Comparison
+
+    trust = trust_of(arguments, result)
+    comparison = Comparison(trust, select())
+    result.findings = comparison.compared.findings
+    try:
+        for path in arguments.paths:
+            place = Path(path)
+            if place.is_dir() or (path != "-" and place.suffix == ".zip"):
+                comparison.add_bundle(place)
+            else:
+                comparison.add(path, read_file(path, result, MAX_FILE))
+        compared = comparison.finish()
+    finally:
+        comparison.close()
+    for path, head in compared.heads.items():
+        result.facts.append((path, f"{head.head.size:,} / {head.head.root.hex()}"))
+    newest = max(compared.heads.values(), key=lambda head: head.head.size, default=None)
+    check_age(arguments, result, newest, trust.policy, comparison.newest)
+    return conclude(result, compared.witnessed)
 
 
 def _when(milliseconds: int) -> str:
@@ -262,4 +303,5 @@ def proof(arguments: argparse.Namespace, result: Result) -> Result:
     result.findings.checked["inclusion proof"] += 1
     head_facts(result, found, trust, arguments.lang)
     result.facts.append(("index", str(parse_proof(data).index)))
+    check_age(arguments, result, found, trust.policy, 0)
     return conclude(result, found.witnessed)

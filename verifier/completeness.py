@@ -23,10 +23,11 @@ from verifier.encoding import (
 )
 from verifier.errors import Code, Defect, Place, Refuted, refuted
 from verifier.findings import Findings
+from verifier.histories import Histories
 from verifier.leaf import Leaf, parse_leaf, raw_of, text_of
 from verifier.patricia import EMPTY, verify_absent, verify_present
 from verifier.policy import PolicyHead
-from verifier.receipt import check_receipt
+from verifier.receipt import Checked, check_receipt
 from verifier.trust import Trust
 
 MAX_FILE = 4_000_000
@@ -46,10 +47,13 @@ class Complete:
     findings: Findings
 
 
-def check_completeness(data: bytes, trust: Trust, backend: Backend, shown: Iterable[bytes] = ()) -> Complete:
-    """Check all of it. `shown`: leaves from elsewhere, such as receipts, which count where the file holds none.
+def check_completeness(
+    data: bytes, trust: Trust, backend: Backend, shown: Mapping[str, bytes] | None = None
+) -> Complete:
+    """Check all of it. `shown`: receipts by the name of their file, whose leaves count where the file encloses none. Each is
+    verified itself, must be of the same log, and contradict neither the file nor another.
 
-    Raises Refuted(BAD_ENCODING) if it is no completeness file at all.
+    Raises Refuted(BAD_ENCODING) if it is no completeness file at all, CannotCheck for a version that is not known.
     """
     members = decode_json(data, MAX_FILE)
     check_version(members, "the completeness file")
@@ -67,8 +71,63 @@ def check_completeness(data: bytes, trust: Trust, backend: Backend, shown: Itera
         found.findings.refuse(refusal, index=checked.leaf.number)
         return found
     texts = get_texts(members, "leaves", 0, MAX_LEAVES)
-    _check_leaves(members, found, [*(text.encode("utf-8") for text in texts), *shown])
+    proved = _check_shown(found, trust, backend, shown or {})
+    histories = Histories(trust.policy, found.findings)
+    if found.head is not None:
+        histories.see_head(found.head, "index_head")
+    enclosed = [text.encode("utf-8") for text in texts]
+    _check_leaves(members, found, [*enclosed, *(checked.receipt.leaf for checked in proved.values())], histories)
+    for path, checked in proved.items():
+        _hold_against(found, checked, path, histories)
+    histories.finish()
+    _tell_uncovered(found)
     return found
+
+
+def _check_shown(found: Complete, trust: Trust, backend: Backend, shown: Mapping[str, bytes]) -> dict[str, Checked]:
+    """The receipts that are shown beside the file, each verified; those with a defect count for nothing."""
+    proved = {}
+    for path, data in shown.items():
+        try:
+            checked = check_receipt(data, trust, backend, None)
+        except Refuted as refusal:
+            found.findings.refuse(refusal, file=path)
+            continue
+        for defect in checked.findings.defects:
+            found.findings.refuse(Refuted(defect), file=path)
+        if checked.findings.count or checked.head is None or checked.leaf is None:
+            continue
+        if found.head is not None and checked.head.head.checkpoint.origin != found.head.head.checkpoint.origin:
+            found.findings.refuse(refuted(Code.BAD_PROOF, "a receipt of another log", file=path))
+            continue
+        found.findings.checked["receipts shown beside the file"] += 1
+        proved[path] = checked
+    return proved
+
+
+def _hold_against(found: Complete, checked: Checked, path: str, histories: Histories) -> None:
+    """A receipt contradicts neither the chain nor the map: below the index-head, an entry of this chain is counted."""
+    head, leaf = found.index_head, checked.leaf
+    if checked.head is None or leaf is None or head is None:
+        return
+    histories.see_head(checked.head, path)
+    histories.see_leaf(leaf, sha256(b"\0" + checked.receipt.leaf).digest(), path)
+    if leaf.chain == text_of(found.chain) and leaf.number < head.number and leaf.seq >= found.count:
+        sentence = "the index-head leaves out an entry of the chain"
+        expected, given = f"{found.count} entries", f"entry {leaf.number}, seq {leaf.seq}"
+        found.findings.add(Defect(Code.INCOMPLETE, sentence, Place(head.number, file=path), expected, given))
+
+
+def _tell_uncovered(found: Complete) -> None:
+    """How much of the log lies above the index-head: the chain may have entries there."""
+    if found.head is None or found.index_head is None:
+        return
+    above = found.head.head.size - found.index_head.number - 1
+    if above > 0:
+        sentence = "the log goes on above the index-head: entries there are not covered"
+        found.findings.notice(
+            Defect(Code.INCOMPLETE, sentence, Place(found.index_head.number), "0 entries", f"{above} entries")
+        )
 
 
 def _check_map(members: Object, found: Complete, head: Leaf) -> None:
@@ -93,7 +152,7 @@ def _check_map(members: Object, found: Complete, head: Leaf) -> None:
     found.findings.checked["map proofs"] += 1
 
 
-def _check_leaves(members: Object, found: Complete, shown: Iterable[bytes]) -> None:
+def _check_leaves(members: Object, found: Complete, shown: Iterable[bytes], histories: Histories) -> None:
     """From the last leaf backwards: each is the one that the leaf after it names."""
     by_hash = {sha256(b"\0" + leaf).digest(): leaf for leaf in shown}
     wanted = get_bytes(members, "last", 32) if found.count else b""
@@ -115,6 +174,7 @@ def _check_leaves(members: Object, found: Complete, shown: Iterable[bytes]) -> N
             )
             return
         found.leaves[seq] = leaf
+        histories.see_leaf(leaf, wanted, "leaves")
         found.findings.checked["leaves of the chain"] += 1
         wanted = raw_of(leaf.prev_in_chain)
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from verifier.asked import conclude, head_facts, now, read_file, trust_of
+from verifier.asked import check_age, conclude, head_facts, now, read_file, trust_of
 from verifier.crypto.backend import Backend, select
 from verifier.errors import CannotCheck, Refuted
 from verifier.messages import CODES, advice, code_sentence, reason_sentence, word
+from verifier.policy import NONE
 from verifier.reasons import ASSERTED, FINDINGS, REASONS
 from verifier.result import Result
 from verifier.trust import Trust
@@ -33,11 +34,13 @@ def log(arguments: argparse.Namespace, result: Result) -> Result:
             witnesses=tuple(trust.policy.witnesses.values()),
             origin=arguments.origin,
             entries=STATIC_CT if arguments.static_ct else C2SP,
+            witnessed=trust.policy.quorum != NONE,
         )
         if arguments.origin is None:
             head = trust.verify(followed.head.note, backend)
             witnessed = head.witnessed
             head_facts(result, head, trust, arguments.lang)
+            check_age(arguments, result, head, trust.policy, 0)
         else:
             witnessed = _witnessed(followed.head.cosignatures, trust)
     except Refuted as refusal:

@@ -224,7 +224,7 @@ def _check_sca(payload: Object) -> None:
     sca = get_object(payload, "sca")
     check_members(sca, {"acr", "amr", "at"})
     get_text(sca, "acr", 64, CODE)
-    check_codes(get_texts(sca, "amr", 0, 64), "amr")
+    check_codes(get_texts(sca, "amr", 0, 8), "amr")
     # Step 7.9.
     if get_integer(sca, "at") > get_integer(payload, "iat") + SKEW_SECONDS:
         raise _late(sca, payload)

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from verifier.errors import Code, Defect, OtherVersion, Place, Refuted, printable
 from verifier.findings import DAY_MS, Findings
+from verifier.histories import TOO_YOUNG
 from verifier.leaf import ZERO, Columns, Leaf, parse_leaf, raw_of, text_of
 from verifier.patricia import Map
 from verifier.shelf import Chain, Shelf
@@ -24,6 +25,8 @@ class Links:
         self.findings, self.shelf = findings, shelf
         self.previous: tuple[bytes, ...] = (ZERO,)
         self.time = 0
+        self.latest: int | None = None
+        """The latest time (ms) that the checkpoint's cosignatures allow; None: they say nothing, or one entry was told."""
         self.lost = 0  # entries that could not be read
         self._shift = 0
         self._suspected = (-1, 0)  # the last leaf whose index is not its place: where it stood, and by how much
@@ -79,6 +82,7 @@ class Links:
             self.findings.add(defect)
         self.previous = names
         self.time = leaf.time
+        self._hold_to_witnesses(position, leaf)
         if leaf.kind == "index-head":
             self._check_map(position, leaf)
         else:
@@ -91,6 +95,12 @@ class Links:
         self.findings.days[leaf.time // DAY_MS] += 1
         return leaf, raw
 
+    def _hold_to_witnesses(self, position: int, leaf: Leaf) -> None:
+        """Step 6.3: times only rise, so the first entry that is too young is told for all."""
+        if self.latest is not None and leaf.time > self.latest:
+            self._bad(position, Code.TIME_INVALID, TOO_YOUNG, "time", f"at most {self.latest}", leaf.time)
+            self.latest = None
+
     def add_all(self, first: int, leaves: Columns) -> bool:
         """As `add` for each leaf of a bundle whose hashes are those of its tile. False, and nothing was done, unless
         they follow each other and what came before: then they must be added one by one."""
@@ -101,6 +111,7 @@ class Links:
             or list(leaves.prevs[1:]) != leaves.texts[:-1]
             or times[0] < self.time
             or times != sorted(times)
+            or (self.latest is not None and times[-1] > self.latest)
         ):
             return False
         get, put, touched = self.shelf.get, self.shelf.put, self._touched

@@ -6,6 +6,7 @@ two histories is a file of its own that is never overwritten.  Source: C2SP tlog
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -15,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from verifier.crypto.backend import Backend
-from verifier.errors import CannotCheck, Code, Refuted, refuted
+from verifier.errors import CannotCheck, Code, NotFound, Refuted, refuted
 from verifier.evidence import Misbehaviour, encode_evidence, judge
 from verifier.head import Head, open_head
 from verifier.note import MAX_NOTE, NoteKey
@@ -118,16 +119,20 @@ def follow(
     witnesses: Sequence[NoteKey] = (),
     origin: str | None = None,
     entries: EntryFormat = C2SP,
+    witnessed: bool = False,
 ) -> Followed:
     """Fetch the log's checkpoint, hold it against the trusted state, and trust it if it continues that.
 
-    `origin`: see head.open_head. `at_ms` is written into evidence. Raises Refuted: EQUIVOCATION (as `Forked`, with a
-    file), ROLLBACK for a checkpoint smaller than the trusted one (which stays), BAD_SIGNATURE, BAD_PROOF,
-    BAD_ENCODING; CannotCheck when the log or the state cannot be read.
+    `origin`: see head.open_head. `witnessed`: ask first for the newest checkpoint that witnesses cosigned, where the log has
+    one and it is not older than what is trusted already. `at_ms` is written into evidence.
+    Raises Refuted: EQUIVOCATION (as `Forked`, with a file), ROLLBACK for a checkpoint smaller than the trusted one (which
+    stays), BAD_SIGNATURE, BAD_PROOF, BAD_ENCODING; CannotCheck when the log or the state cannot be read.
     """
-    offered = open_head(source.read("checkpoint", MAX_NOTE), log_keys, backend, witnesses=witnesses, origin=origin)
+    offered = open_head(_newest(source, witnessed), log_keys, backend, witnesses=witnesses, origin=origin)
     name = offered.checkpoint.origin
     kept = state.load(name)
+    if kept is not None and witnessed and open_head(kept, log_keys, backend, origin=name).size > offered.size:
+        offered = open_head(_newest(source, False), log_keys, backend, witnesses=witnesses, origin=origin)
     if kept is None:
         tiles = TileReader(source, offered.size, offered.root, entries)
         state.save(name, offered.note)
@@ -154,6 +159,13 @@ def follow(
         state.save(name, offered.note)
         return Followed(Progress.GREW, offered, trusted, tiles)
     return Followed(Progress.SAME, offered, trusted, tiles)
+
+
+def _newest(source: Source, witnessed: bool) -> bytes:
+    if witnessed:
+        with contextlib.suppress(NotFound):
+            return source.read("checkpoint/witnessed", MAX_NOTE)
+    return source.read("checkpoint", MAX_NOTE)
 
 
 def _forked(found: Misbehaviour, state: State, source: Source, at_ms: int) -> Forked:

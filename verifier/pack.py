@@ -31,6 +31,7 @@ from verifier.encoding import (
 )
 from verifier.errors import CannotCheck, Code, NotFound, Refuted, located, refuted
 from verifier.findings import Findings
+from verifier.histories import Histories
 from verifier.leaf import text_of
 from verifier.participants import LEDGER_CHAIN
 from verifier.policy import PolicyHead
@@ -237,7 +238,7 @@ def check_pack(
 
 
 class _Check:
-    """One run of `check_pack`. `roots`: what the log signed for each size, as far as the receipts show."""
+    """One run of `check_pack`. `histories`: what the log signed, as far as the receipts show."""
 
     def __init__(
         self,
@@ -249,7 +250,7 @@ class _Check:
     ) -> None:
         self.archive, self.trust, self.backend, self.keys, self.checked = archive, trust, backend, keys, checked
         self.head, self.findings = checked.head, checked.findings
-        self.roots: dict[int, bytes] = {}
+        self.histories = Histories(trust.policy, checked.findings)
         self.last_index = -1
 
     def run(self) -> CheckedPack:
@@ -266,6 +267,7 @@ class _Check:
                 self.findings.refuse(refusal, file=path)
             except CannotCheck as error:
                 self.checked.left_open = self.checked.left_open or f"{path}: {error.sentence}"
+        self.histories.finish()
         if self.checked.absent > 0:
             self.findings.unchecked["items withheld from this copy of the pack"] += self.checked.absent
         return self.checked
@@ -381,13 +383,9 @@ class _Check:
             raise refuted(
                 Code.BAD_PROOF, "a receipt of another log", expected=self.head.origin, found=checkpoint.origin
             )
-        if self.roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
-            raise refuted(
-                Code.EQUIVOCATION,
-                "the log signed another root for the same size in another receipt of this pack",
-                expected=self.roots[checkpoint.size],
-                found=checkpoint.root,
-            )
+        self.histories.see_head(checked.head, path)
+        if checked.leaf is not None and not checked.findings.count:
+            self.histories.see_leaf(checked.leaf, hashlib.sha256(b"\0" + checked.receipt.leaf).digest(), path)
         return checked
 
 

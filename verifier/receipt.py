@@ -13,6 +13,7 @@ from verifier.encoding import check_members, check_version, decode_json, get_byt
 from verifier.errors import CannotCheck, Code, Defect, OtherVersion, Place, Refuted, refuted
 from verifier.facts import OTHER_VERSION, Facts
 from verifier.findings import Findings
+from verifier.histories import TOO_YOUNG, window_of
 from verifier.leaf import Leaf, parse_leaf, raw_of
 from verifier.policy import PolicyHead
 from verifier.proof import Proof, parse_proof, verify_proof
@@ -86,12 +87,21 @@ def check_receipt(data: bytes, trust: Trust, backend: Backend, keys: Mapping[str
                 expected=receipt.proof.index,
                 found=leaf.number,
             )
+        _check_time(checked, leaf, trust)
         _check_disclosed(checked, leaf, receipt, backend, keys)
     except OtherVersion as refusal:
         raise CannotCheck(str(refusal)) from None
     except Refuted as refusal:
         found.refuse(refusal, index=receipt.proof.index)
     return checked
+
+
+def _check_time(checked: Checked, leaf: Leaf, trust: Trust) -> None:
+    bound = None if checked.head is None else window_of(trust.policy, checked.head).latest
+    if bound is not None and leaf.time > bound:
+        checked.findings.add(
+            Defect(Code.TIME_INVALID, TOO_YOUNG, Place(leaf.number, field="time"), f"at most {bound}", str(leaf.time))
+        )
 
 
 def _head(receipt: Receipt, trust: Trust, backend: Backend) -> PolicyHead:

@@ -132,6 +132,8 @@ class Desk:
     @property
     def staff(self) -> Staff:
         """Who is signed in for work. Raises SignInNeeded; NotPermitted when the log does not know them in their role."""
+        if self.session is not None and self.session.person is not None:
+            raise NotFound("there is no such page for you")  # a customer: signing in again would lead here again
         if self.session is None or self.session.staff is None:
             raise SignInNeeded(self.here)
         if not self.session.staff.works_here(self.office.ledger.registry):

@@ -80,7 +80,7 @@ class Event:
     @property
     def signed_by_customer(self) -> bool:
         """Whether a customer's passkey signed beside the holder."""
-        return bool(self.credential_id)
+        return bool(self.credential_id) or self.recorded.statement is not None
 
     @property
     def acting_role(self) -> str:
@@ -99,7 +99,7 @@ class Event:
     @property
     def is_erased(self) -> bool:
         """Whether the evidence was erased: only the place in the log is left."""
-        return self.recorded.evidence is None
+        return self.recorded.evidence is None and self.recorded.statement is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,9 @@ def read_event(recorded: Recorded) -> Event:
             iss = stated.iss
         if isinstance(evidence.item, msgspec.Struct):
             says = parse_item(evidence.item.body.encode())
+    elif recorded.statement is not None:  # the customer's passkey record around it is not for this reader
+        says = stated = parse_payload(unb64u(recorded.statement.split(".")[1]))
+        iss = stated.iss
     return Event(
         recorded.index, seq, recorded.time, recorded.act, says, iss, recorded.outcome, credential_id, recorded, stated
     )

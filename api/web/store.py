@@ -227,10 +227,13 @@ class Store:
     # -- who asked for what -----------------------------------------------------------------------------------------
 
     def remember_deed(self, person: Person, entry: int) -> None:
-        """This person asked for that entry of the log."""
+        """This person asked for that entry of the log; who asked for it first stays (a statement can be repeated)."""
         with self.engine.begin() as connection:
-            connection.execute(delete(deeds).where(deeds.c.entry == entry))
-            connection.execute(insert(deeds).values(entry=entry, person=self._sealer.person(person.key)))
+            try:
+                with connection.begin_nested():
+                    connection.execute(insert(deeds).values(entry=entry, person=self._sealer.person(person.key)))
+            except IntegrityError:
+                return
 
     def deed(self, entry: int, person: Person) -> bool | None:
         """Whether this person asked for an entry; None when nobody did here, or who did was erased."""

@@ -125,7 +125,7 @@ class Recorded(Struct, frozen=True):
     repeated: bool = False
     """True when this answers a statement that was recorded before."""
     statement: str | None = None
-    """What its signer said, for a viewer who may read that and not the evidence around it."""
+    """What its signer said, where the evidence holds the customer's passkey record too and the viewer may not have that."""
 
 
 def batch_items(payload: AccessBatch, items: Sequence[str]) -> tuple[BatchItem, ...]:

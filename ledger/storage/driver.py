@@ -106,6 +106,10 @@ class Backend(Protocol):
     def empty_log(self, engine: Engine, /) -> bool:
         """Leave no old page behind in the write-ahead log; False when a reader prevents that."""
 
+    def weaknesses(self, connection: Connection, /) -> list[str]:
+        """What of the server's set-up weakens what the log promises, in sentences for the operator. Raises InvalidInput for
+        a set-up under which what was acknowledged can be lost."""
+
     def explain(self, error: BaseException) -> str:
         """An error of the driver in words for the operator's log. Never quotes a value."""
 

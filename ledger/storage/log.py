@@ -316,6 +316,11 @@ class LogStore:
                 transaction.confirm()
         self.horizon.reached(head.size)
 
+    def weaknesses(self) -> list[str]:
+        """What of the database's set-up weakens what the log promises. Raises InvalidInput, Unavailable."""
+        with self.read() as connection:
+            return self._backend.weaknesses(connection)
+
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""
         with self._writer.begin() as connection:

@@ -182,6 +182,34 @@ def empty_log(_: Engine) -> bool:
     return True
 
 
+_RIGHTS: Final = """
+    SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+           coalesce(string_agg(relname, ', ' ORDER BY relname) FILTER (WHERE pg_has_role(relowner, 'USAGE')
+               OR has_table_privilege(oid, 'UPDATE') OR has_table_privilege(oid, 'DELETE')
+               OR has_table_privilege(oid, 'TRUNCATE') OR has_table_privilege(oid, 'TRIGGER')), '')
+    FROM pg_class WHERE oid IN ('entries'::regclass, 'tiles'::regclass, 'checkpoints'::regclass)
+"""
+
+
+def weaknesses(connection: Connection) -> list[str]:
+    """The server must force commits to its disk; the service's role should be able to append to the log and no more."""
+    for setting in ("fsync", "full_page_writes"):
+        if connection.exec_driver_sql(f"SHOW {setting}").scalar_one() != "on":
+            raise InvalidInput(
+                f"PostgreSQL runs with {setting}=off: when its machine fails, entries that were acknowledged are lost. Set "
+                f"{setting}=on in postgresql.conf"
+            )
+    is_superuser, tables = connection.exec_driver_sql(_RIGHTS).one()
+    if not is_superuser and not tables:
+        return []
+    power = "is a superuser" if is_superuser else f"can change or delete rows of {tables}"
+    sentence = (
+        f"the database role of this service {power}: whoever gets its password can rewrite the log, and only witnesses and "
+        "auditors would tell. Run «consent-ledger migrate --role» as the owner (docs/operating.md, «Roles of PostgreSQL»)"
+    )
+    return [sentence]
+
+
 def explain(error: BaseException) -> str:
     """psycopg's name of what happened, with its SQLSTATE: the server's sentence can quote values."""
     if isinstance(sentence := getattr(error, "sentence", None), str):

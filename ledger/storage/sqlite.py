@@ -333,6 +333,11 @@ def empty_log(engine: Engine) -> bool:
     return not busy
 
 
+def weaknesses(_: Connection) -> list[str]:
+    """None: each connection sets itself up, and the files' modes are seen to when an engine is made."""
+    return []
+
+
 # -- errors -------------------------------------------------------------------------------------------------------------
 
 _WORDS: Final = {

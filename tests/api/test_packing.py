@@ -129,7 +129,7 @@ def test_a_part_of_a_pack_and_a_closed_pack_verify_and_say_what_is_not_there(
     assert "not disclosed by this receipt" in capsys.readouterr().out
     assert site.run("export", str(site.root / "some"), "--all", "--evidence", "0-3").exit_code == 2
     assert site.run("export", str(pack), "--all").exit_code == 1, "a place that is taken"
-    bundle = site.pack("bundle")
+    bundle = site.pack("bundle", "--reason", "test")
     assert site.verified(pack, "--bundle", str(bundle)) == 0
     assert re.search(r'"statement signature", "count": \d+', capsys.readouterr().out)
 

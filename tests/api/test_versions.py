@@ -124,7 +124,9 @@ def test_what_a_state_folder_and_an_export_hold_is_their_owners_only(tmp_path: P
     state, bundle, packed = tmp_path / "state", tmp_path / "bundle", tmp_path / "bundle.zip"
     initialise(Settings(state_dir=state), "ledger.example/private")
     for target in (bundle, packed):
-        assert CliRunner().invoke(app, ["export", str(target), "--state", str(state)]).exit_code == 0
+        assert (
+            CliRunner().invoke(app, ["export", str(target), "--reason", "audit", "--state", str(state)]).exit_code == 0
+        )
     open_to_others = [
         str(path)
         for place in (state, bundle, packed)

@@ -19,6 +19,7 @@ from ledger.errors import InvalidInput
 from ledger.storage import sqlite
 from ledger.storage.engines import driver_for, reader_engine
 from ledger.storage.tables import entries, metadata
+from ledger.vault import keystore
 from migrations import grants
 from tests.engines import Server
 from tests.ledger.kit import Node, audit, config_for, item, running
@@ -268,8 +269,10 @@ def denied(url: str, statement: str) -> None:
 
 def test_every_table_has_its_rights() -> None:
     assert sorted((*grants.APPENDED, *grants.MOVED, *grants.FORGOTTEN, *grants.REBUILT)) == sorted(metadata.tables)
+    assert sorted(name for _, names in grants.KEY_STORE for name in names) == sorted(keystore.metadata.tables)
 
 
-def test_grants_are_no_business_of_sqlite(sqlite_url: str) -> None:
+def test_sqlite_has_no_roles(sqlite_url: str) -> None:
     migrations.upgrade(sqlite_url)
-    migrations.grant(sqlite_url, "anyone")
+    with pytest.raises(InvalidInput, match="no roles"):
+        migrations.grant(sqlite_url, "anyone")

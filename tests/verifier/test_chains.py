@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -51,7 +52,12 @@ class Shown:
         return {**members, "count": 0, "map_proof": b64u(prover.absence(chain, end, steps)), "leaves": []}
 
     def check(self, members: Json, *shown: bytes) -> Complete:
-        return check_completeness(encode(members), parse_trust(self.world.policy().encode()), BACKEND, shown)
+        receipts = {f"receipt-{number}": data for number, data in enumerate(shown)}
+        return check_completeness(encode(members), parse_trust(self.world.policy().encode()), BACKEND, receipts)
+
+    def receipt(self, seq: int) -> bytes:
+        """The receipt of an entry of the chain."""
+        return encode(self.world.receipt(self.world.entries.index(self.leaves[seq].encode())))
 
     def told(self, members: Json, *shown: bytes) -> list[tuple[str, str]]:
         return [(str(one.code), one.sentence) for one in self.check(members, *shown).findings.defects]
@@ -73,7 +79,51 @@ def test_all_leaves_of_a_chain_up_to_an_index_head() -> None:
 def test_leaves_count_wherever_they_come_from_and_whatever_stands_beside_them() -> None:
     members = {**SHOWN.members(), "leaves": ["not a leaf", *SHOWN.leaves[1:]]}
     assert [code for code, _ in SHOWN.told(members)] == ["INCOMPLETE"]
-    assert SHOWN.told(members, b"nor this", SHOWN.leaves[0].encode()) == []
+    assert SHOWN.told(members, SHOWN.receipt(0)) == []
+    assert SHOWN.told(members, SHOWN.receipt(1), SHOWN.receipt(0), SHOWN.receipt(0)) == []
+
+
+def test_a_receipt_that_does_not_hold_counts_for_nothing_and_is_told() -> None:
+    members = {**SHOWN.members(), "leaves": SHOWN.leaves[1:]}
+    assert SHOWN.check(members, SHOWN.receipt(0)).findings.checked["receipts shown beside the file"] == 1
+    for bad, code in (
+        (b"nor this", "BAD_ENCODING"),
+        (SHOWN.receipt(0).replace(b'"seq\\":0', b'"seq\\":1'), "BAD_PROOF"),
+        (SHOWN.receipt(0).replace(b"index ", b"index 1"), "BAD_PROOF"),
+    ):
+        defects = SHOWN.check(members, bad).findings.defects
+        assert [str(one.code) for one in defects if one.place.file == "receipt-0"][:1] == [code]
+        assert "INCOMPLETE" in [str(one.code) for one in defects]
+
+
+def test_two_entries_at_one_place_of_a_chain_are_both_named() -> None:
+    """The review's case: each has its genuine receipt, and the map counts one of them."""
+    world = SHOWN.world
+    original = json.loads(SHOWN.leaves[1])
+    twin = encode(original | {"index": len(world.entries), "prev": b64u(world.hashes[-1]), "time": world.time})
+    forked = copy.deepcopy(world)
+    forked.entries.append(twin)
+    forked.hashes.append(leaf_hash(twin))
+    receipt = encode({"v": 1, "leaf": twin.decode(), "proof": forked.proof(len(forked.entries) - 1).decode()})
+    trust, members = parse_trust(world.policy().encode()), encode(SHOWN.members())
+    for shown in ({"b": receipt}, {"a": SHOWN.receipt(1), "b": receipt}):
+        found = check_completeness(members, trust, BACKEND, shown).findings
+        [defect] = found.defects  # the chain may go on above the index-head, but not with a place that it has already
+        assert (str(defect.code), defect.place.index) == ("BAD_CHAIN", len(world.entries))
+        assert f"entry {original['index']}" in defect.expected
+
+
+def test_how_much_of_the_log_is_not_covered_is_told() -> None:
+    grown = copy.deepcopy(SHOWN.world)
+    for _ in range(3):
+        grown.tick()
+        grown.request()
+    members = SHOWN.members() | {"index_head": json.dumps(grown.receipt(SHOWN.index))}
+    found = SHOWN.check(members).findings
+    assert found.defects == []
+    [notice] = found.notices
+    assert (notice.code, notice.found) == ("INCOMPLETE", f"{len(grown.entries) - SHOWN.index - 1} entries")
+    assert SHOWN.check(SHOWN.members()).findings.notices == []
 
 
 def test_nothing_is_known_of_a_chain_that_the_log_does_not_have() -> None:
@@ -99,7 +149,6 @@ def test_a_log_that_has_nothing_yet_has_an_empty_map() -> None:
     "changes",
     [
         {"v": 0},
-        {"v": 2},
         {"count": 0},
         {"count": -1},
         {"last": None},
@@ -163,8 +212,8 @@ def test_what_says_nothing_of_the_missing_leaf_is_no_contradiction() -> None:
     another = next(
         entry for entry in world.entries if '"seq":0' in entry.decode() and entry.decode() not in SHOWN.leaves
     )
-    for beside in (another, world.entries[SHOWN.index], b"not a leaf"):
-        assert SHOWN.told({**members, "leaves": SHOWN.leaves[1:]}, beside) == [
+    for beside in (another.decode(), world.entries[SHOWN.index].decode(), "not a leaf"):
+        assert SHOWN.told({**members, "leaves": [*SHOWN.leaves[1:], beside]}) == [
             ("INCOMPLETE", "leaves of the chain are not shown: give their receipts too")
         ]
 

@@ -84,9 +84,9 @@ INTERACTION = ["i" * 8, "i" * 64], ["i" * 7, "i" * 65, "i" * 8 + '"', 1]
 CREDENTIALS = [b64u(bytes(16)), b64u(bytes(1023))], [b64u(bytes(15)), b64u(bytes(1024)), "", 1]
 SCAS = (
     [SCA, SCA | {"amr": []}, SCA | {"acr": "a" * 64}, SCA | {"at": 0}, SCA | {"at": SECONDS + 300},
-     SCA | {"amr": [f"a{number}" for number in range(64)]}, SCA | {"amr": ["pwd", "otp", "pwd"]}],
+     SCA | {"amr": [f"a{number}" for number in range(8)]}, SCA | {"amr": ["pwd", "otp", "pwd"]}],
     [SCA | {"acr": ""}, SCA | {"acr": "a" * 65}, SCA | {"at": -1}, SCA | {"amr": ["a b"]}, SCA | {"amr": "pwd"},
-     SCA | {"amr": ["a"] * 65}, SCA | {"more": 1}, {"acr": "sca", "at": 1}, "sca"],
+     SCA | {"amr": ["a"] * 9}, SCA | {"more": 1}, {"acr": "sca", "at": 1}, "sca"],
 )  # fmt: skip
 EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     *((act, "consent_id", *IDS) for act in PLAIN if "consent_id" in PLAIN[act]),

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from ledger.queries.overview import OverviewQueries
 from ledger.receipts import receipt_bytes
 from tests.client.service import running_service
+from tests.devices import RP_ID, Device
 from tests.web.consoles import HOSTILE, Consoles, open_consoles
 from tests.web.site import csrf_of
 from tests.world import SteppingClock
@@ -245,6 +247,27 @@ def test_the_operator_sees_figures_high_water_and_participants(consoles: Console
     assert str(consoles.world.ledger.figures.entries) in node
     assert "Bank-B" in people
     assert "Suspended" in people
+
+
+def test_a_recipient_reads_of_a_customers_own_signature_and_gets_none_of_it(tmp_path: Path) -> None:
+    """The passkey record is for the bank; what the bank said, and that the customer signed too, is the recipient's to know."""
+    with open_consoles(tmp_path / "own") as consoles:
+        world, device = consoles.world, Device()
+        bank, plum = world.parties["bank-a"], world.parties["plum"]
+        consent = world.requested_consent(plum, bank)
+        world.record(
+            bank.enrol(consent.customer, credential_id=device.credential_id, public_key=device.public_key, rp_id=RP_ID)
+        )
+        [given, _] = world.record(replace(bank.authorise(consent), assertion=device.agree(consent)))
+        with consoles.client("pia") as client:
+            page = client.get(f"/console/partner/receipts/{given.index}").text
+            file = client.get(f"/console/partner/receipts/{given.index}/file").text
+        with consoles.client("bea") as client:
+            banks = client.get(f"/console/partner/receipts/{given.index}/file").text
+    assert "consent.authorise" in page
+    assert "erased" not in page
+    assert device.credential_id not in file
+    assert device.credential_id in banks
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from api.web.migrating import open_store
 from api.web.people import Kept, Person, Sca, Session
 from api.web.sealing import Sealer
 from api.web.store import Passkey, Store
+from api.web.tables import metadata
 from ledger.canonical import b64u
 from ledger.errors import InvalidInput, NotFound
 from tests.web.consoles import open_consoles
@@ -60,6 +61,7 @@ def test_nothing_of_a_person_stands_in_the_open_and_everything_comes_back(tmp_pa
     assert store.zone(MEI_LIN) == "Asia/Shanghai"
     assert [one.words for one in store.inbox.reports_to("bank-a")] == [WORDS]
     assert store.deed(7, MEI_LIN) is True
+    store.remember_deed(WEI_CHEN, 7)  # the same statement again changes nothing
     assert store.deed(7, WEI_CHEN) is False
     assert store.deed(8, MEI_LIN) is None
     store.close()
@@ -236,3 +238,37 @@ def test_after_an_erasure_no_byte_of_the_state_folder_names_the_person(tmp_path:
             assert site.office.store.inbox.erasure_of(mei_lin).state == "done"  # type: ignore[union-attr]
             assert site.office.store.inbox.reports_to(mei_lin.holder) == []
             assert holding(folder, mei_lin.name, mei_lin.subject, token, WORDS, "Asia/Hong_Kong") == []
+
+
+def test_both_engines_keep_seal_and_forget_alike(engine_url: str, tmp_path: Path) -> None:
+    store = open_store(engine_url, tmp_path / "web.key")
+    fill(store, MEI_LIN)
+    fill(store, WEI_CHEN)
+    wish = Erasure(id="E1", holder="bank-a", person=b64u(MEI_LIN.key), chains=("c",), made_at=9)
+    store.inbox.ask_erasure(MEI_LIN, wish)
+    with store.engine.connect() as connection:
+        for table in metadata.sorted_tables:
+            kept = b" ".join(bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode()
+                             for row in connection.execute(table.select()) for cell in row)  # fmt: skip
+            for said in (
+                "Mei",
+                MEI_LIN.subject,
+                "csrf-of",
+                "token-of",
+                "credential-of",
+                "consent-of",
+                WORDS,
+                "Shanghai",
+            ):
+                assert said.encode() not in kept, (table.name, said)
+    store.drop_person(MEI_LIN.key)
+    assert store.session("token-of-mei") is None
+    assert store.passkey("credential-of-mei") is None
+    assert store.requests_of(MEI_LIN) == []
+    assert store.zone(MEI_LIN) is None
+    assert store.deed(7, WEI_CHEN) is None
+    assert store.inbox.erasure_of(MEI_LIN) == wish, "she must learn what became of it"
+    assert store.session("token-of-wei") is not None
+    assert store.inbox.answer_erasure(wish, state="done")
+    assert not store.inbox.answer_erasure(wish, state="declined"), "somebody was faster"
+    store.close()

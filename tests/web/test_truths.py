@@ -285,6 +285,15 @@ def test_somebody_at_work_keeps_the_menu_on_every_page(tmp_path: Path) -> None:
                     assert 'href="/my/connections"' not in page.split("<main")[0]
 
 
+def test_a_customer_who_opens_a_console_is_told_that_it_is_not_hers(tmp_path: Path) -> None:
+    with open_consoles(tmp_path / "site") as consoles, consoles.client(None) as mei:
+        consoles.sign_in(mei, MEI)
+        for path in ("/console", "/console/partner", "/console/operator", "/console/audit/bundles"):
+            page = mei.get(path)  # not a redirect that leads to itself
+            assert page.status_code == 404, path
+            assert "Page not found, or you do not have access" in words_of(page)
+
+
 def test_a_bank_reads_why_and_not_what_an_app_should_do(tmp_path: Path) -> None:
     with open_consoles(tmp_path / "site") as consoles:
         with consoles.client("bea") as bea, consoles.client("pia") as pia:

@@ -12,6 +12,7 @@ from verifier.crypto import ed25519, p256, rsa
 from verifier.encoding import Object, check_members, get_bytes
 from verifier.errors import Code, refuted
 
+JWK_RSA_EXPONENT = 65_537
 MAX_JWK_RSA_BITS = 3072  # docs/spec/statements.md: registered RSA keys have 2048 to 3072 bits
 
 
@@ -79,6 +80,13 @@ def parse_jwk(jwk: Object) -> PublicKey:
             raise refuted(Code.BAD_ENCODING, "a number of the key has a leading zero byte", field="jwk")
         key = RsaKey(int.from_bytes(modulus), int.from_bytes(exponent))
         rsa.check_key(key.n, key.e)
+        if key.e != JWK_RSA_EXPONENT or key.n.bit_length() % 8:
+            raise refuted(
+                Code.BAD_SIGNATURE,
+                "a registered RSA key has the exponent 65537 and a modulus of whole bytes",
+                field="jwk",
+                found=f"{key.n.bit_length()} bits, exponent {key.e}",
+            )
         return key
     raise refuted(
         Code.BAD_ENCODING,

@@ -6,12 +6,12 @@ import hashlib
 
 from verifier.errors import Code, Refuted, refuted
 
-MIN_BITS, MAX_BITS = 2048, 4096
+MIN_BITS, MAX_BITS = 2048, 3072
 SALT = HASH = 32
 
 
 def check_key(n: int, e: int) -> None:
-    """An odd modulus of 2048 to 4096 bits and an odd exponent of 65537 up to 32 bits; else BAD_SIGNATURE."""
+    """An odd modulus of 2048 to 3072 bits and an odd exponent of 65537 up to 32 bits; else BAD_SIGNATURE."""
     if not MIN_BITS <= n.bit_length() <= MAX_BITS or n % 2 == 0:
         raise _refused(f"the RSA modulus is not an odd number of {MIN_BITS} to {MAX_BITS} bits", found=n.bit_length())
     if not 65537 <= e < 2**32 or e % 2 == 0:

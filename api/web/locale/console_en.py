@@ -288,7 +288,7 @@ SENTENCES: Final[dict[str, str]] = {
     "con.participants.since": "Registered in entry {index}",
     "con.nav.reports": "Customer reports",
     "con.nav.erasures": "Erasures",
-    "con.reports.title": "Customer reports: reads they ask about",
+    "con.reports.title": "Customer reports: what was not expected",
     "con.reports.lead": "In their own words, newest first. Each is about one entry of the log, which stays as proof.",
     "con.reports.none": "No customer has reported anything.",
     "con.erasures.title": "Requests to be erased",

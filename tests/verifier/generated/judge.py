@@ -16,10 +16,14 @@ from tests.verifier.generated import rules  # noqa: F401 - keeps its lies in LIE
 from tests.verifier.generated.damage import DAMAGES, Damage
 from tests.verifier.generated.lies import LIES, Lie
 from tests.verifier.generated.lives import Life
+from verifier import jsonlines, terminal
 from verifier.archive import Archive
 from verifier.asked import conclude, fresh
 from verifier.bundle import Auditor, Options
 from verifier.errors import CannotCheck, NotFound
+from verifier.messages import LANGUAGES
+from verifier.parties import parties
+from verifier.report import render
 from verifier.result import Result
 from verifier.trust import parse_trust
 
@@ -70,6 +74,7 @@ def judged(made: Made) -> Result:
         with closing(Auditor(Shelf(made.files), parse_trust(made.policy.encode()), Options(jobs=1))) as auditor:
             result.findings = auditor.findings
             audit = auditor.run()
+            result.parties = parties(auditor.replay.registry)
     except CannotCheck as error:
         result.reason = error.sentence
         return result
@@ -150,6 +155,8 @@ def check(seed: int) -> str:
     made = dice.choices((legal, lying, damaged), (3, 5, 2))[0](dice)
     result = judged(made)
     found = places(result)
+    for language in LANGUAGES:  # nothing that was said of it ends the telling either
+        assert [*terminal.lines(result, language, False), *jsonlines.lines(result), render(result, language)]
     assert int(result.status) == made.exit, (seed, made.kind, int(result.status), found, made.told, result.reason)
     assert found == made.told if made.exactly else made.told <= found, (seed, made.kind, found, made.told)
     return made.kind
