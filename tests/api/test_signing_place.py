@@ -139,7 +139,6 @@ def test_a_disk_that_does_not_take_the_high_water_stops_the_node_with_what_to_do
     with short_lived(settings) as node:
         water = settings.highwater_dir / "000"
         water.with_name("000.new").mkdir()  # what the file would be put in place from
-        node.ledger._sequencer._highwater.close()  # type: ignore[attr-defined]
         with pytest.raises(SequencerStopped, match="is durable, and was not acknowledged"):
             node.ledger.record_documents(
                 {"type": "participant.registered", "v": 1, "participant": "bank-z", "name": "Z", "roles": ["holder"]}
