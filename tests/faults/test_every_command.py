@@ -237,4 +237,11 @@ def back_up(file: Path, statement: str) -> None:
 
 def replace_databases(settings: Settings, copies: list[Path]) -> Settings:
     log, keys = copies
-    return settings.model_copy(update={"database_url": f"sqlite:///{log}", "keystore_url": f"sqlite:///{keys}"})
+    elsewhere = log.parent / "highwater"  # where the log was signed, nobody reads an older copy of it
+    return settings.model_copy(
+        update={
+            "database_url": f"sqlite:///{log}",
+            "keystore_url": f"sqlite:///{keys}",
+            "highwater_dir": elsewhere,
+        }
+    )
