@@ -138,6 +138,7 @@ class Body:
         self._room.held -= self._size
         self._room.in_work -= self._working
         self._size, self._working = 0, False
+        self.refused = None  # it holds the frames that read the body, and with them the body, which holds it
 
 
 def _has_body(scope: Scope) -> bool:

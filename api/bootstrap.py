@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from urllib.parse import urlsplit
 
 import msgspec
 
 import migrations
+from api.bundling import Bundler, read_policy
 from api.events.delivery import Push
 from api.events.sender import EventSender, Outward
 from api.events.tokens import EventTokens
 from api.reconciling import Reporter
-from api.settings import Settings, is_loopback
-from api.signing_place import check_place, stop_signing
+from api.settings import Settings
+from api.signing_place import check_place, leave_mark, stop_signing
 from api.slots import Slot, claim_slot, highwater_files
 from api.standards.berlin.succession import Succession
 from api.standards.gateway import Gateway
@@ -36,10 +36,9 @@ from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger, read_signer
-from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound, Rollback, Unavailable
+from ledger.errors import Corrupt, Rollback, Unavailable
 from ledger.highwater import HighWater
-from ledger.notes.keys import VerifierKey
-from ledger.notes.policy import Policy, parse_policy
+from ledger.notes.policy import Policy
 from ledger.opening import open_key_store
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
@@ -114,6 +113,16 @@ class Node:
             if self.reporter is not None:
                 self.reporter.start()
 
+    @property
+    def bundler(self) -> Bundler:
+        """What writes the bundles that are handed out."""
+        return Bundler(self.ledger, self.witnessed, self.settings.policy_file)
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._running and not self._closed
+
     def ask_witnesses(self) -> WitnessAsker | None:
         """What asks the policy's witnesses; None when none of them has an address."""
         asked = [witness for witness in self.policy.witnesses if witness.url]
@@ -135,6 +144,7 @@ class Node:
             if self.reporter is not None:
                 self.reporter.stop()
             self.ledger.stop()
+            leave_mark(self.settings, self.ledger.vkey)
         else:
             self.ledger.store.close()
             self.ledger.keystore.close()
@@ -225,30 +235,6 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         slot,
         _office(settings, ledger),
     )
-
-
-def read_policy(settings: Settings, vkey: VerifierKey) -> Policy:
-    """The policy of this log, which bundles enclose. Raises InvalidInput for one that does not read, or is of another log."""
-    if settings.policy_file is None:
-        return Policy(logs=(vkey,))
-    try:
-        policy = parse_policy(settings.policy_file.read_bytes())
-    except FileNotFoundError:
-        raise NotFound(f"the policy file {settings.policy_file} does not exist") from None
-    except BadEncoding as error:
-        raise InvalidInput(f"the policy file {settings.policy_file} does not read: {error}") from None
-    if vkey not in policy.logs:
-        raise InvalidInput(f"the policy file {settings.policy_file} does not name this log's key, {vkey.format()}")
-    for witness in policy.witnesses:
-        check_witness_url(witness.url)
-    return policy
-
-
-def check_witness_url(url: str) -> None:
-    """Raises InvalidInput unless `url` is empty, https, or plain http on this machine."""
-    parts = urlsplit(url)
-    if url and not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))):
-        raise InvalidInput(f"a witness is asked over https; plain http is for loopback only: {url}")
 
 
 def _office(settings: Settings, ledger: Ledger) -> Office | None:

@@ -29,7 +29,7 @@ from api.settings import Settings
 from api.supervising import Kept, Supervisor, when_orphaned
 from api.wire import App
 from ledger.assembly import open_front
-from ledger.errors import Unavailable
+from ledger.errors import SequencerStopped, Unavailable
 from ledger.sequencer.desk import Desk
 
 SOCKET_PATH_LIMIT: Final = 100
@@ -84,7 +84,11 @@ def sequence(settings: Settings) -> None:
     node = build_node(settings, serves=True)
     node.start()
     desk = Desk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
-    ended.wait()
+    while not ended.wait(1.0):
+        if (why := node.ledger.stopped_because) is not None:
+            desk.close()
+            node.stop()
+            raise SequencerStopped(f"this node stopped writing; its sequencing process ends and is started anew: {why}")
     desk.await_leave(PATIENCE_SECONDS - 5)
     desk.close()
     node.stop()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -149,14 +150,19 @@ class Connection(HttpToolsProtocol):
 class HttpServer(uvicorn.Server):
     """uvicorn's server with these bounds. When it is told to end, it first drains."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, fails: Callable[[], bool] = lambda: False) -> None:
+        """`fails` says, once a second, whether what is served has failed for good: then the server ends by itself."""
         super().__init__(config)
+        self._fails = fails
+        self.failed = False
         self.server_state: Draining = Draining()
 
     @override
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:
             self._look()
+            if self._fails():
+                self.failed = self.should_exit = True
         return await super().on_tick(counter)
 
     @override

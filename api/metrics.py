@@ -57,6 +57,7 @@ class LedgerFigures(Collector):
         stopped = self._ledger.stopped_because is not None or self._ledger.paused_because is not None
         for name, help_text, value in (
             ("up", "1 while this node writes", float(not stopped)),
+            ("ready", "1 while /health/ready says so", float(self._ledger.unready_because is None)),
             ("waiting", "Submissions that wait for the sequencer", figures.waiting()),
             (
                 "clock_behind_seconds",

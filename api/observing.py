@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import MutableMapping
 from typing import Any, Final
@@ -13,7 +14,7 @@ from api.bodies import Body, Room
 from api.metrics import HttpFigures
 from api.refusals import BadRequest, InternalError
 from api.wire import App, Receive, Scope, Send, Visit, problem_reply, visit_of
-from ledger.errors import JtiReused, LedgerError
+from ledger.errors import JtiReused, LedgerError, Unavailable
 
 log = structlog.get_logger("api.request")
 security_log = structlog.get_logger("api.security")
@@ -23,6 +24,8 @@ SECURITY_HEADERS: Final = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
 ]
+ANSWER_SECONDS: Final = 55.0
+"""For the beginning of an answer, from the end of the request's headers."""
 QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Routes that machines ask every few seconds: logged only when they fail."""
 
@@ -36,6 +39,7 @@ class Observed:
         self._room = room
         self._base_url = base_url
         self._access_log = AccessLog()
+        self._answering: set[asyncio.Future[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,22 +65,39 @@ class Observed:
                 message["headers"] = said
             await send(message)
 
+        async def app_send(message: MutableMapping[str, Any]) -> None:
+            if visit.given_up:  # it has been answered
+                return
+            timer.cancel()  # what streams may take longer
+            await observed_send(message)
+
+        timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._give_up, visit, observed_send)
         try:
             _require_one_host(scope)
             body = self._room.enter(scope, receive)
-            await self._app(scope, body, observed_send)
+            await self._app(scope, body, app_send)
         except LedgerError as error:
-            await self.answer_error(error, visit, observed_send)
+            await self.answer_error(error, visit, app_send)
         except Exception as error:  # a defect: the caller learns nothing of it, the log where it was
             log.exception(
                 "unexpected error", request_id=visit.request_id, route=visit.route, error=type(error).__name__
             )
-            if not visit.status:
-                await self.answer_error(InternalError("unexpected"), visit, observed_send)
+            await self.answer_error(InternalError("unexpected"), visit, app_send)
         finally:
+            timer.cancel()
             if body is not None:
                 body.leave()
             self._note(scope["method"], visit, time.perf_counter() - begun)
+
+    def _give_up(self, visit: Visit, send: Send) -> None:
+        """Whoever waits is answered, whatever holds the request up; that goes on, and keeps its place until it has ended."""
+        late = Unavailable(
+            f"there was no answer within {ANSWER_SECONDS:.0f} s; submitting the same statement again is safe"
+        )
+        answering = asyncio.ensure_future(self.answer_error(late, visit, send))
+        visit.given_up = True
+        self._answering.add(answering)
+        answering.add_done_callback(self._answering.discard)
 
     async def answer_error(self, error: LedgerError, visit: Visit, send: Send) -> None:
         """Answer with the error's problem, unless an answer has begun."""

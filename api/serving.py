@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 import uvicorn
 
 from api.app import create_app
-from api.bootstrap import build_node, short_lived
+from api.bootstrap import Node, build_node, short_lived
 from api.fleet import run_fleet
 from api.httpserver import HttpServer, bounded
 from api.listening import BACKLOG, bind
 from api.logs import configure_logging
 from api.settings import Settings
 from api.wire import App
+from ledger.errors import SequencerStopped
 
 log = structlog.get_logger("api.serving")
 
 
-@dataclass(frozen=True)
+@dataclass
 class AppFactory:
     """Builds the node and its application in the process that serves it."""
 
     settings: Settings
+    node: Node | None = field(default=None, init=False)
+    stopped: str | None = field(default=None, init=False)
+    """Why the node stopped writing by itself."""
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
-        return create_app(build_node(self.settings, serves=True))
+        self.node = build_node(self.settings, serves=True)
+        return create_app(self.node)
+
+    def fails(self) -> bool:
+        """Whether the running node has stopped writing."""
+        if self.node is not None and self.node.running:
+            self.stopped = self.node.ledger.stopped_because
+        return self.stopped is not None
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to stop. Raises what starting a node raises, and OSError when the address is taken."""
+    """Serve until told to stop. Raises SequencerStopped when the node stops writing by itself, what starting a node raises, and
+    OSError when the address is taken."""
     with short_lived(
         settings
     ) as node:  # what stands against starting is said once, here, and not by every worker again
@@ -47,7 +59,11 @@ def serve(settings: Settings) -> None:
     options = _options(settings)
     if settings.workers == 1:
         listening.listen(BACKLOG)
-        HttpServer(uvicorn.Config(AppFactory(settings), **options)).run(sockets=[listening])
+        factory = AppFactory(settings)
+        server = HttpServer(uvicorn.Config(factory, **options), factory.fails)
+        server.run(sockets=[listening])
+        if server.failed:  # whoever supervises this process starts it anew, and a start says what stands against it
+            raise SequencerStopped(f"this node stopped writing and ends: {factory.stopped}")
     else:
         run_fleet(settings, options, listening)
 

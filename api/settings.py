@@ -6,6 +6,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -194,6 +195,11 @@ class Settings(BaseSettings):
         issuers = [one.issuer for one in self.external_issuers]
         if len(set(issuers)) != len(issuers) or self.base_url in issuers:
             raise ValueError("external_issuers names each other issuer once, and not this ledger itself")
+        if self.web.environment == "development" and not is_loopback(urlsplit(self.base_url).hostname or ""):
+            raise ValueError(
+                f"refusing environment=development under {self.base_url}: behind a proxy it would let strangers sign in as "
+                "anybody (/dev-idp). Set CONSENT_LEDGER_WEB__ENVIRONMENT=production, or a public address on loopback"
+            )
         if not self.behind_tls_proxy and not is_loopback(self.host):
             raise ValueError(
                 f"refusing to listen on {self.host} without TLS: put a proxy that ends TLS in front and set "

@@ -60,6 +60,16 @@ def check_place(settings: Settings, ledger: Ledger) -> None:
     )
 
 
+def leave_mark(settings: Settings, vkey: VerifierKey) -> None:
+    """At an orderly end: an older database is refused here also when the high-water files are lost."""
+    try:
+        newest = newest_signed(settings, vkey)
+        if newest is not None:
+            _write(settings.state_dir / MARK, newest)
+    except (LedgerError, OSError) as error:  # the mark of the start stays, and the high-water files say more
+        log.warning("the mark of this place is not brought up to date", error=str(error))
+
+
 def newest_signed(settings: Settings, vkey: VerifierKey) -> str | None:
     """The checkpoint note of the largest size in the high-water files; None when there is none. Raises Corrupt."""
     recorded = [HighWater(path, vkey).read() for path in highwater_files(settings.highwater_dir)]

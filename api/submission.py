@@ -128,6 +128,7 @@ async def submit(ledger: Ledger, address: Address, body: bytes, visit: Visit) ->
         command = prepare(ledger, address, body)
     else:  # a thousand items are read and hashed: not on the event loop
         command = await asyncio.to_thread(prepare, ledger, address, body)
+    visit.client = command.statement.payload.iss  # by its signature
     answer = await Answers.of(ledger).to(command)  # bounded by the database's own time limits
     if isinstance(answer, Repeated):
         visit.index = answer.indexes[0]

@@ -24,6 +24,10 @@ log = structlog.get_logger("api.supervising")
 
 RESTART_SECONDS: Final = 1.0
 """From one start of a process to the next: one that cannot start must not spin, and one that ran until now starts at once."""
+FAILED: Final = 1
+"""Exit code of a process that an error ended, rather than a signal."""
+LONGEST_RESTART_SECONDS: Final = 30.0
+"""One that ends again and again, each time soon, is waited for twice as long each time, up to this."""
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
@@ -36,6 +40,7 @@ class Kept:
     arguments: tuple[Any, ...]
     process: BaseProcess = field(init=False)
     started: float = field(init=False, default=0.0)
+    pause: float = field(init=False, default=RESTART_SECONDS)
     due: float = field(init=False, default=0.0)
     """When it is to be started again (monotonic seconds); 0 while it runs."""
 
@@ -114,7 +119,10 @@ class Supervisor:
     def _note_end(self, kept: Kept) -> None:
         kept.process.join()
         log.warning("a process ended and is started again", process=kept.name, exit_code=kept.process.exitcode)
-        kept.due = max(time.monotonic(), kept.started + RESTART_SECONDS)
+        now = time.monotonic()
+        soon = now - kept.started < LONGEST_RESTART_SECONDS and kept.process.exitcode == FAILED
+        kept.pause = min(kept.pause * 2, LONGEST_RESTART_SECONDS) if soon else RESTART_SECONDS
+        kept.due = max(now, kept.started + kept.pause)
 
 
 def when_orphaned(end: Callable[[], None]) -> None:

@@ -36,6 +36,8 @@ class Visit:
     index: int | None = None
     """Index of the (first) entry that the request made or read."""
     problem: str | None = None
+    given_up: bool = False
+    """Whether it was answered in the place of whoever took too long."""
 
     @property
     def instance(self) -> str:

@@ -6,8 +6,10 @@ Flow of one submission: `prepare` (any thread: parse, check the signature) → `
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -42,6 +44,7 @@ log = logging.getLogger("ledger.app")
 
 WAIT_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 1.0
+KEYSTORE_SECONDS = 5.0
 CHAINS_A_DOCUMENT = 8
 CHAINS_AT_ONCE = 500
 
@@ -63,6 +66,7 @@ class Ledger:
         self._end = threading.Event()
         self._housekeeper: threading.Thread | None = None
         self._erased: frozenset[str] = frozenset()
+        self._troubles: dict[str, str] = {}
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -101,6 +105,12 @@ class Ledger:
         return self.figures.paused_because
 
     @property
+    def unready_because(self) -> str | None:
+        """Why a submission would probably not be recorded now: this node has stopped, its database or its key store has not
+        answered lately, or its housekeeping fails. None when all of that was well a few seconds ago. Costs nothing."""
+        return self._sequencer.unready_because or next(iter(self._troubles.values()), None)
+
+    @property
     def engine_name(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._store.engine_name
@@ -112,13 +122,24 @@ class Ledger:
 
     def _keep_house(self) -> None:
         """Once a second: move SQLite's write-ahead log into the database, learn of keys and erasures from other nodes."""
+        looked = -math.inf
         while not self._end.wait(HOUSEKEEPING_SECONDS):
             self._sequencer.refresh()
-            try:
-                self._destroy_erased()
-                self._store.checkpoint_wal()
-            except Unavailable as error:  # the next second is another chance
-                log.warning("keeping house: %s", error.detail)
+            self._try("keeping house", self._destroy_erased, self._store.checkpoint_wal)
+            if time.monotonic() - looked > KEYSTORE_SECONDS:
+                self._try("the key store", self.keystore.probe)
+                looked = time.monotonic()
+
+    def _try(self, what: str, *works: Callable[[], None]) -> None:
+        """Do what can be done again later; until it succeeds, this node says that it is not ready."""
+        try:
+            for work in works:
+                work()
+        except LedgerError as error:
+            log.warning("%s: %s", what, error.detail)
+            self._troubles[what] = f"{what}: {error.detail}"
+        else:
+            self._troubles.pop(what, None)
 
     def _destroy_erased(self) -> None:
         """What is on record as erased is unreadable here too: copies of keys that another node destroyed are dropped, and keys

@@ -118,6 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(arguments, name, value)
     result = commands.fresh(arguments.command)
     try:
+        _prepare_reports(arguments)
         result = getattr(commands, arguments.command)(arguments, result)
         _write_reports(arguments, result)
     except CannotCheck as error:
@@ -144,6 +145,26 @@ def _where(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return "" if trace is None else f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"
+
+
+def _prepare_reports(arguments: argparse.Namespace) -> None:
+    """Find out before the work whether its reports can be written. Raises CannotCheck."""
+    for path in filter(None, (arguments.report, arguments.pdf)):
+        place = Path(path)
+        existed = place.exists()
+        try:
+            with place.open("ab"):
+                pass
+            if not existed:
+                place.unlink()
+        except OSError as error:
+            raise CannotCheck(
+                f"the report cannot be written to {path}: {error.strerror}; nothing was checked"
+            ) from None
+    if arguments.pdf is not None:
+        from verifier.pdf import blank
+
+        blank(arguments.lang)
 
 
 def _write_reports(arguments: argparse.Namespace, result: Result) -> None:

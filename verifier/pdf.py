@@ -37,13 +37,19 @@ _FONTS = (
 _PLACES = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts", "C:/Windows/Fonts")
 
 
-def render_pdf(result: Result, language: str) -> bytes:
-    """The report's bytes. Raises CannotCheck without fpdf2, or without a font for Chinese."""
+def blank(language: str) -> _Sheet:
+    """An empty report: made before an audit, so that what a PDF lacks is told before the work and not after it.
+    Raises CannotCheck without fpdf2, or without a font for Chinese."""
     try:
         fpdf: Any = importlib.import_module("fpdf")
     except ImportError:
         raise CannotCheck("a PDF report needs the package fpdf2; or print the --report page") from None
-    sheet = _Sheet(fpdf, language)
+    return _Sheet(fpdf, language)
+
+
+def render_pdf(result: Result, language: str) -> bytes:
+    """The report's bytes. Raises CannotCheck as `blank`."""
+    sheet = blank(language)
     found = result.findings
     title = word("title", language)
     sheet.paper.set_title(f"{title}: {result.code or ''}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +30,7 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.tiles import tile_widths
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
-from ledger.storage.log import LogStore
+from ledger.storage.log import LogStore, operator_documents
 from ledger.storage.replay import Replay, Unfit, Unjudged
 from ledger.storage.rows import open_evidence
 from ledger.storage.spill import Spill
@@ -61,11 +62,24 @@ def examine(
             _to_its_end(found, "entries and states", examination.run)
             reports = examination.reports
             _to_its_end(found, "what lies beside", lambda: examine_beside(connection, found, witnesses, reports))
+        if examination.unrecorded:
+            _to_its_end(found, "erasures", lambda: _unrecorded(store, found, examination.unrecorded))
     except Unavailable as error:
         if not found.count:
             raise
         found.could_not("database", f"the rest of it could not be read: {error.detail}")
     return found
+
+
+def _unrecorded(store: LogStore, found: Findings, closed: dict[str, int]) -> None:
+    """Keys that were destroyed without an erasure on record. One may have been recorded, and its key destroyed, since the
+    snapshot: the log as it is now is asked."""
+    with store.read() as connection:
+        later = [document for _, document in operator_documents(connection, found.size)]
+    for chain in (name for document in later if document["type"] == "erasure" for name in document["chains"]):
+        closed.pop(chain, None)
+    for index in closed.values():
+        found.note(f"entry {index}", "the key of its chain was destroyed, and no entry records an erasure of it")
 
 
 def _to_its_end(found: Findings, place: str, act: Callable[[], None]) -> None:
@@ -112,6 +126,9 @@ class _Examination:
         self._replay = Replay(spill)
         self._map_size = -1
         self._destroyed: set[bytes] = set()
+        self._closed = spill.table("closed", sealed=False)
+        self.unrecorded: dict[str, int] = {}
+        """Chains whose key was destroyed although no erasure in this snapshot says so, each with an entry: the first."""
         self.reports: dict[int, str] = {}
         """`findings_hash` of each reconciliation report, by its index."""
 
@@ -141,6 +158,9 @@ class _Examination:
         self._links.root()
         if self._map_size >= self._edge.size or self._map_size < 0:
             self._links.compare_stored(self._connection, head.size)
+        erased = self._replay.registry.erased
+        closed = ((b64u(chain), int.from_bytes(index, "big")) for chain, index in self._closed.items())
+        self.unrecorded = dict(islice((pair for pair in closed if pair[0] not in erased), PAGE))
         RowCheck(self._connection, self._keystore, self._replay, self._found).run()
 
     def _checkpoints(self) -> Iterator[tuple[int, str]]:
@@ -248,6 +268,7 @@ class _Examination:
             self._found.note(place, "its evidence is missing")
         elif row.chain in self._destroyed:
             self._found.erased += 1
+            self._closed.put(row.chain, row.idx.to_bytes(8, "big"))
         elif row.chain not in ciphers:
             self._found.note(place, NO_KEY)
         else:

@@ -18,7 +18,7 @@ from api.refusals import BadRequest
 from api.streams import stream_of
 from api.submission import SINGLE_LIMIT
 from api.wire import read_body, visit_of
-from ledger.bundle import Disclose, ZipTarget, export_bundle
+from ledger.bundle import Disclose
 
 router = APIRouter()
 BUNDLE_READ: Final = token("bundle:read")
@@ -40,7 +40,7 @@ class Opening(Struct, frozen=True, forbid_unknown_fields=True):
 )  # fmt: skip
 async def get_bundle(node: NodeHere) -> Response:
     """Leaves, tiles and checkpoint: enough to check order, chains and tree. What the leaves commit to stays closed."""
-    return await _send(node, Disclose.none(), "log.zip")
+    return await _send(node, Disclose.none(), "log.zip", -1)
 
 
 @serve(
@@ -60,17 +60,15 @@ async def post_bundle(request: Request, node: NodeHere, caller: CallerHere) -> R
     }  # fmt: skip
     [recorded] = await run_in_threadpool(node.ledger.record_documents, document)
     visit_of(request.scope).index = recorded.index
-    return await _send(node, Disclose.between(asked.from_index, asked.to_index), "disclosure.zip")
+    disclose = Disclose.between(asked.from_index, asked.to_index)
+    return await _send(node, disclose, "disclosure.zip", asked.to_index)
 
 
-async def _send(node: Node, disclose: Disclose, name: str) -> Response:
-    ledger = node.ledger
-    policy = None
-    if node.settings.policy_file is not None:
-        policy = await run_in_threadpool(node.settings.policy_file.read_bytes)
+async def _send(node: Node, disclose: Disclose, name: str, above: int) -> Response:
+    bundler = node.bundler
 
     def write(stream: BinaryIO) -> None:
-        export_bundle(ledger.store, ledger.keystore, ledger.vkey, ZipTarget(stream), disclose=disclose, policy=policy)
+        bundler.write(stream, disclose, above=above)
 
     pieces = stream_of(write)
     first = await anext(pieces)  # what cannot be exported at all is answered as a problem

@@ -12,7 +12,7 @@ from api.problems import BY_SLUG
 from api.reference import CSP
 from api.refusals import NoSuchRoute
 from api.wire import Reply
-from ledger.errors import ClockAhead, SequencerStopped
+from ledger.errors import ClockAhead, SequencerStopped, Unavailable
 
 router = APIRouter()
 
@@ -28,15 +28,19 @@ async def get_live() -> Response:
 
 @serve(
     router, "GET", "/health/ready", access=PUBLIC, tag="operations", summary="Whether the node records",
-    answers={200: answer("It does", example={"status": "ready"})}, problems=("sequencer-stopped", "clock-ahead"),
+    answers={200: answer("It does", example={"status": "ready"})},
+    problems=("sequencer-stopped", "clock-ahead", "unavailable"),
 )  # fmt: skip
 async def get_ready(node: NodeHere) -> Response:
-    """For load balancers: 503 with the reason when the sequencer has stopped, or pauses."""
-    reason = node.ledger.stopped_because
-    if reason is not None:
-        raise SequencerStopped(reason)
+    """For load balancers: 200 when a commit, or a look at the database in its place, has come to its end in the last seconds;
+    503 with the reason when the sequencer has stopped, or pauses, or would not record: the database or the key store does not
+    answer, the disk is full, a standby is away. Costs nothing: the node has looked already."""
+    if (stopped := node.ledger.stopped_because) is not None:
+        raise SequencerStopped(stopped)
     if (paused := node.ledger.paused_because) is not None:
         raise ClockAhead(paused)
+    if (reason := node.ledger.unready_because) is not None:
+        raise Unavailable(reason)
     return Reply(200, b'{"status":"ready"}').response()
 
 

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from api.bundling import Bundler, read_policy
 from api.client.signing import LocalSigner
 from api.refusals import NoSuchRoute
 from api.web import live
@@ -44,6 +45,7 @@ from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
 from ledger.queries.overview import OverviewQueries
+from ledger.queries.witnessed import WitnessedQueries
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -89,6 +91,9 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         disclosures=Disclosures(OverviewQueries(ledger.store)),
         discretion=Discretion(),
         contacts=_contacts(web),
+        bundler=Bundler(
+            ledger, WitnessedQueries(ledger.store, read_policy(settings, ledger.vkey)), settings.policy_file
+        ),
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages")
     pages.state.office = office

@@ -15,6 +15,7 @@ from msgspec import structs
 from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
 
+from api.bundling import Bundler
 from api.web.actors import Acts
 from api.web.agent import HolderAgent, Signed
 from api.web.customer import Connection, Dealings
@@ -85,6 +86,8 @@ class Office:
     discretion: Discretion
     contacts: Mapping[str, str]
     """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
+    bundler: Bundler
+    """What writes the bundles that auditors and regulators take home."""
 
     @property
     def is_secure(self) -> bool:
@@ -163,7 +166,11 @@ class Desk:
     @cached_property
     def dealings(self) -> Dealings:
         """What she may see."""
-        return Dealings(self.office.ledger, self.person, self.now, self.office.discretion, self._reference)
+        return self.dealings_of(self.person)
+
+    def dealings_of(self, person: Person) -> Dealings:
+        """What this person may see, who may not be signed in yet."""
+        return Dealings(self.office.ledger, person, self.now, self.office.discretion, self._reference)
 
     @cached_property
     def acts(self) -> Acts:

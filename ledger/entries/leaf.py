@@ -82,6 +82,8 @@ _decoders: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     "index-head": msgspec.json.Decoder(IndexHeadLeaf),
 }
 
+_commitment_decoder: Final = msgspec.json.Decoder(CommitmentLeaf)
+
 
 @lru_cache(maxsize=16_384)  # asked for several times in each access
 def consent_chain(consent_id: str) -> bytes:
@@ -169,6 +171,17 @@ def parse_leaf(data: bytes) -> Leaf:
     except msgspec.DecodeError as error:
         raise BadEncoding(f"not a leaf: {error}") from None
     return leaf
+
+
+def read_commitment_leaf(data: bytes) -> CommitmentLeaf:
+    """The same for bytes whose hash is compared with one that the ledger has made: their spelling need not be looked at.
+
+    Raises BadEncoding.
+    """
+    try:
+        return _commitment_decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise BadEncoding(f"not a leaf: {error}") from None
 
 
 def open_commitment(leaf: CommitmentLeaf, evidence: bytes, opening: bytes) -> None:

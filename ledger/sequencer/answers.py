@@ -35,6 +35,10 @@ class SequencerLike(Protocol):
         """Why this node does not write; None while it does."""
 
     @property
+    def unready_because(self) -> str | None:
+        """Why a submission would probably not be recorded now, or not soon; None when one would."""
+
+    @property
     def registry(self) -> Registry:
         """Participants and keys as this process knows them."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import queue
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ledger.errors import LedgerError
@@ -31,6 +32,18 @@ class Committed(NamedTuple):
     head: Head
     map: MapState | None = None
     """Where the completeness map stands, when that was looked at."""
+    wrote: bool = False
+    """Whether its commit had anything to write: entries, or the head as it was."""
+
+
+def taken_from(waiting: queue.SimpleQueue[Waiting | None]) -> Iterator[Waiting]:
+    """What waits in a queue now, taken out of it; None, which marks its end, stays in."""
+    for _ in range(waiting.qsize()):
+        item = waiting.get()
+        if item is None:
+            waiting.put(None)
+            return
+        yield item
 
 
 def fail_all(batch: Iterable[Waiting], error: LedgerError) -> None:

@@ -113,14 +113,17 @@ class Desk:
 
     def _send(self) -> None:
         """Send what was put; once a second tell all fronts the figures."""
+        due = time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(self._woken, selectors.EVENT_READ)
             while not self._closed:
-                if selector.select(FIGURES_SECONDS):
+                if selector.select(max(0.0, due - time.monotonic())):
                     self._woken.recv(4096)
-                    figures = None
-                else:
-                    figures = encode_figures(self._sequencer.stopped_because, _figures(self._sequencer))
+                figures = None
+                if time.monotonic() >= due:  # however much there is to send: fronts take silence for the end
+                    due = time.monotonic() + FIGURES_SECONDS
+                    asked = self._sequencer
+                    figures = encode_figures(asked.stopped_because, asked.unready_because, _figures(asked))
                 with self._lock:
                     lines = list(self._lines)
                 for line in lines:

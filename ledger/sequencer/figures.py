@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import JtiReused, LedgerError
 from ledger.planning.world import Plan
+
+READY_SECONDS: Final = 15.0
+"""A node looks at its database once a second at least, and is not ready when that has not come to its end for so long."""
 
 
 @dataclass(slots=True)
@@ -33,9 +39,38 @@ class Figures:
     last_batch_entries: int = 0
     last_batch_seconds: float = 0.0
     busy_seconds: float = 0.0
+    succeeded_at: float = field(default_factory=time.monotonic)
+    """When a transaction last came to its end, one that only looked included (monotonic seconds)."""
+    wrote_at: float = -math.inf
+    """When one last wrote."""
+    trouble: str | None = None
+    """Why the last batch failed; None since something was written."""
     acts: Counter[str] = field(default_factory=Counter)
     decisions: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+
+    def succeeded(self, *, wrote: bool) -> None:
+        """A transaction was committed."""
+        self.succeeded_at = time.monotonic()
+        if wrote:
+            self.wrote_at, self.trouble = self.succeeded_at, None
+
+    def failed(self, why: str) -> None:
+        """A batch was given up. The next look writes, to learn whether that has passed."""
+        self.trouble, self.wrote_at = why, -math.inf
+
+    def seconds_since_write(self) -> float:
+        """How long nothing has been written."""
+        return time.monotonic() - self.wrote_at
+
+    def unready_because(self) -> str | None:
+        """Why the next submission would probably not be recorded; None when one was lately, or would have been."""
+        if self.trouble is not None:
+            return self.trouble
+        waited = time.monotonic() - self.succeeded_at
+        if waited > READY_SECONDS:
+            return f"the database has not answered for {waited:.0f} s; submissions wait"
+        return None
 
     def batch_done(self, plan: Plan, seconds: float) -> None:
         """Count one committed (or empty) batch."""

@@ -27,7 +27,7 @@ from ledger.planning.plan import plan_batch
 from ledger.planning.world import Plan
 from ledger.sequencer.alone import make_ready, stands_alone
 from ledger.sequencer.answers import Deliver
-from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all
+from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all, taken_from
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.memory import Memory, identities
 from ledger.sequencer.rhythm import Rhythm
@@ -38,6 +38,10 @@ from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registr
 log = logging.getLogger("ledger.sequencer")
 
 COMMIT_TRIES: Final = 4
+COMMIT_SECONDS: Final = 20.0
+"""No try begins later than so long after the first: whoever waits gets an answer, and can send the statement again."""
+PROBE_SECONDS: Final = 5.0
+"""A node that records nothing for so long writes to its database all the same, to learn whether it could."""
 
 
 class Sequencer:
@@ -85,6 +89,11 @@ class Sequencer:
         return None if self._stopped is None else self._stopped.detail
 
     @property
+    def unready_because(self) -> str | None:
+        """Why a submission would probably not be recorded now; None when one would."""
+        return self.stopped_because or self.figures.unready_because()
+
+    @property
     def registry(self) -> Registry:
         """Participants and keys as of the last batch this node has seen."""
         return Registry() if self._memory is None else self._memory.registry
@@ -117,6 +126,7 @@ class Sequencer:
                 self._rhythm.saw(head.size, own=True)
         self._store.horizon.reached(head.size)
         self._stopped = None
+        self.figures.succeeded(wrote=False)
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
 
@@ -237,16 +247,24 @@ class Sequencer:
         try:
             committed = self._commit_surely(commands)
         except Unavailable as error:
-            fail_all(batch, type(error)(f"{error.detail}. Submitting the same statement again is safe"))
+            if isinstance(error, ClockAhead):  # others may still be answered from the log
+                late = batch
+            else:
+                self.figures.failed(error.detail)
+                late = [*batch, *taken_from(self._queue)]  # what came meanwhile would wait as long for the same answer
+            fail_all(late, type(error)(f"{error.detail}. Submitting the same statement again is safe"))
             return
         if committed.head.size > self._signed:  # also by another node, or in a commit whose answer was lost
             self._highwater.record(committed.head.checkpoint)  # before any receipt leaves, after the commit
             self._signed, self._note = committed.head.size, committed.head.checkpoint
+        self.figures.succeeded(wrote=committed.wrote)
         if committed.map is None:
             self._rhythm.saw(committed.head.size, own=committed.growth is not None)
         else:
             self._rhythm.knows(committed.map, committed.head.size, time.perf_counter() - begun)
-        if committed.map is None or committed.growth is not None:
+        if commands and (
+            committed.map is None or committed.growth is not None
+        ):  # else it was only looked, or nothing was due
             self.figures.batch_done(committed.plan, time.perf_counter() - begun)
         answer_all(batch, committed)
 
@@ -256,7 +274,9 @@ class Sequencer:
         Raises Unavailable after some tries.
         """
         doubtful: list[Committed] = []
-        for attempt in range(COMMIT_TRIES - 1):
+        until = time.monotonic() + COMMIT_SECONDS
+        attempt = 1
+        while True:
             try:
                 return self._commit(commands, doubtful)
             except ClockAhead:
@@ -264,14 +284,12 @@ class Sequencer:
             except Unavailable as error:
                 self._forget()
                 self.figures.commit_failures += 1
-                log.warning("a commit failed (try %d of %d): %s", attempt + 1, COMMIT_TRIES, error.detail)
-                time.sleep(0.05 * 4**attempt)
-        try:
-            return self._commit(commands, doubtful)
-        except Unavailable:
-            self._forget()
-            self.figures.commit_failures += 1
-            raise
+                log.warning("a commit failed (try %d of %d): %s", attempt, COMMIT_TRIES, error.detail)
+                if attempt == COMMIT_TRIES or time.monotonic() > until:
+                    raise
+            self._store.end_stalled()
+            time.sleep(0.0125 * 4**attempt)
+            attempt += 1
 
     def _commit(self, commands: Sequence[Command], doubtful: list[Committed]) -> Committed:
         """One try. `doubtful` holds what earlier tries may have committed; this one is added before its commit."""
@@ -290,7 +308,7 @@ class Sequencer:
         for earlier in doubtful:
             if transaction.note_at(earlier.head.size) == earlier.head.checkpoint:
                 transaction.confirm()  # it is visible, which a crash may have made it: this commit confirms it
-                return earlier, _nothing
+                return earlier._replace(wrote=True), _nothing
         now = self._clock.now()
         self._judge_clock(now, head, record=bool(commands))
         ready = make_ready(transaction, head, memory.registry, commands, now)
@@ -304,7 +322,7 @@ class Sequencer:
         note = sign_checkpoint(self._origin, growth.size, growth.root, self._signer)
         edge = growth.edge()
         after = Head(growth.size, world.time, world.last_hash, edge.to_bytes(), note)
-        committed = Committed(plan, growth, after, ready.finish(transaction, head, after))
+        committed = Committed(plan, growth, after, ready.finish(transaction, head, after), wrote=True)
         doubtful.append(committed)
         transaction.append(head.size, plan, growth.full_tiles(), after)
         return committed, lambda: memory.advance(after, edge, world)
@@ -329,9 +347,10 @@ class Sequencer:
         """Nothing to record. What is answered from the log must be confirmed all the same; a mere `look` also leaves word in
         the head row of what this node knows, for those who only read."""
         known = self._store.horizon.size
-        if head.size > known or (look and head.confirmed < head.size):
+        due = look and (head.confirmed < head.size or self.figures.seconds_since_write() > PROBE_SECONDS)
+        if confirms := head.size > known or due:
             transaction.confirm()
-        return Committed(plan, None, head, state), _nothing
+        return Committed(plan, None, head, state, wrote=confirms), _nothing
 
     def _recall(self, transaction: BatchTransaction, head: Head) -> Memory:
         """The memory, if no other node has written since; else a fresh one. Refuses a database that went back."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
@@ -30,6 +31,8 @@ log = logging.getLogger("ledger.remote")
 
 CONNECT_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 0.02
+SILENT_SECONDS: Final = 5.0
+"""The desk speaks once a second."""
 
 
 class RemoteSequencer:
@@ -48,6 +51,8 @@ class RemoteSequencer:
         self._loop_thread = 0
         self._ended = False
         self._told: str | None = None
+        self._unready: str | None = "the sequencing process of this node has not said yet whether it records"
+        self._told_at = time.monotonic()
         self._desk_waits = 0
         self.figures = Figures(waiting=lambda: self._desk_waits)
 
@@ -59,6 +64,16 @@ class RemoteSequencer:
         if self._protocol is None:
             return "the sequencing process of this node does not answer; it is being started again"
         return self._told
+
+    @property
+    def unready_because(self) -> str | None:
+        """Why a submission would probably not be recorded now; None when one would."""
+        if (stopped := self.stopped_because) is not None:
+            return stopped
+        silent = time.monotonic() - self._told_at
+        if silent > SILENT_SECONDS:
+            return f"the sequencing process of this node has said nothing for {silent:.0f} s"
+        return self._unready
 
     @property
     def registry(self) -> Registry:
@@ -166,6 +181,8 @@ class RemoteSequencer:
 
     def _take_figures(self, frame: FiguresFrame) -> None:
         self._told = frame.stopped_because
+        self._unready = frame.unready_because
+        self._told_at = time.monotonic()
         values: dict[str, Any] = dict(frame.figures)
         self._desk_waits = values.pop("waiting")
         values["pushed_back"] += self.figures.pushed_back

@@ -102,6 +102,7 @@ class FiguresFrame(Struct, frozen=True, array_like=True, tag="f"):
 
     request: int
     stopped_because: str | None
+    unready_because: str | None
     figures: dict[str, Any]
 
 
@@ -206,9 +207,9 @@ def encode_answer(request: int, answer: Answer | LedgerError) -> bytes:
     return frame(_encode(_Entries(request, entries, answer[0].checkpoint if answer else "")))
 
 
-def encode_figures(stopped_because: str | None, figures: dict[str, Any]) -> bytes:
+def encode_figures(stopped_because: str | None, unready_because: str | None, figures: dict[str, Any]) -> bytes:
     """The frame with the sequencing process's figures."""
-    return frame(_encode(FiguresFrame(FIGURES, stopped_because, figures)))
+    return frame(_encode(FiguresFrame(FIGURES, stopped_because, unready_because, figures)))
 
 
 def encode_confirmed(size: int) -> bytes:

@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 from typing_extensions import override
 
+from ledger.storage.patient import Patient
+
 
 class UnsureCommit(psycopg.OperationalError):
     """COMMIT came back with a warning: the transaction may be lost by a failover. Its outcome is unknown."""
@@ -19,7 +21,7 @@ class UnsureCommit(psycopg.OperationalError):
     sentence = "the server stopped waiting for its synchronous standby: the outcome is unknown"
 
 
-class SureConnection(psycopg.Connection[Any]):
+class SureConnection(Patient):
     """A connection whose `commit` raises UnsureCommit when the server had to warn."""
 
     _warned = False

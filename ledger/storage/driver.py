@@ -64,6 +64,9 @@ class Driver(Protocol):
         """After a commit and before its answer. Raises Corrupt when the database's files are no longer those that this
         connection writes into: what was just committed lies where nobody will look for it."""
 
+    def end_stalled(self, connection: Connection, /) -> int:
+        """End the sessions of nodes that hold the log's lock and will never let it go; how many."""
+
 
 class Backend(Protocol):
     """One kind of database: how its engines are opened. Opening changes nothing but the permissions of its files."""

@@ -43,6 +43,13 @@ from ledger.vault.keystore import KeyStore, no_key
 ABSENT_CHAINS: Final = 16_384
 """Chains without a consent that are remembered as such."""
 
+# made once: building a statement costs more than running it
+_CHANGE_CONSENT: Final = (
+    update(consents)
+    .where(consents.c.chain == bindparam("new_chain"))
+    .values({one.name: bindparam(f"new_{one.name}") for one in consents.c if one.name not in ("chain", "opened_at")})
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -230,12 +237,11 @@ class BatchTransaction:
             if consent_id in opened:
                 new.append(row)
             else:
-                del row["opened_at"]
-                old.append({("key" if name == "chain" else name): value for name, value in row.items()})
+                old.append({f"new_{name}": value for name, value in row.items()})
         if new:
             self.connection.execute(insert(consents), new)
         if old:
-            self.connection.execute(update(consents).where(consents.c.chain == bindparam("key")), old)
+            self.connection.execute(_CHANGE_CONSENT, old)
 
     def _write_passkeys(self, plan: Plan) -> None:
         for credential in plan.credentials.values():
@@ -293,6 +299,14 @@ class LogStore:
             if connection is not None:
                 self._keep(connection)
 
+    def end_stalled(self) -> int:
+        """End what holds the log's lock and never lets it go; how many sessions. 0 when the database does not answer."""
+        try:
+            with self._reader.connect() as connection:
+                return self._backend.driver.end_stalled(connection)
+        except self._failures:
+            return 0
+
     def _keep(self, connection: Connection) -> None:
         if connection.invalidated or self._kept:
             connection.close()
@@ -323,17 +337,9 @@ class LogStore:
 
     def create_head(self, head: Head) -> None:
         """Make the head row of a new, empty log."""
+        names = ("size", "time", "last_hash", "edge", "checkpoint")
         with self._writer.begin() as connection:
-            connection.execute(
-                insert(log_head).values(
-                    id=1,
-                    size=head.size,
-                    time=head.time,
-                    last_hash=head.last_hash,
-                    edge=head.edge,
-                    checkpoint=head.checkpoint,
-                )
-            )
+            connection.execute(insert(log_head).values(id=1, **{name: getattr(head, name) for name in names}))
 
     def checkpoint_wal(self) -> None:
         """Housekeeping of the write-ahead log, where the engine leaves it to us. Raises Unavailable when it cannot be done (a

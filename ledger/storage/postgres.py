@@ -6,6 +6,7 @@ that was told otherwise, or a pooler that hands sessions on, cannot lower it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from ledger.errors import InvalidInput
 from ledger.storage.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
 
+log = logging.getLogger("ledger.storage")
+
 FEW: Final = 32
 """Rows that PostgreSQL takes faster as arrays than by COPY."""
 
@@ -23,10 +26,35 @@ ENTRY_TYPES: Final = (
     "int8", "varchar", "bytea", "int8", "bytea", "bytea", "bytea", "varchar", "bytea", "int4", "bytea",
 )  # fmt: skip
 
+POOL_SECONDS: Final = 10
+NETWORK: Final[dict[str, Any]] = {
+    "connect_timeout": 5, "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}  # fmt: skip
+"""What a database URL that does not say otherwise gets: a machine that vanished is noticed in some ten seconds, not in the two
+hours that TCP takes by itself. Each host that the URL names has `connect_timeout` of its own."""
+LIMITS: Final = {
+    "synchronous_commit": "on",
+    "lock_timeout": "5s",
+    "statement_timeout": "25s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+STALLED_SECONDS: Final = 30
+"""A node that holds the log's lock and has said nothing for so long is not going to."""
+
 _HEAD: Final = (
     f"SELECT {HEAD_COLUMNS}, (extract(epoch FROM clock_timestamp()) * 1000)::int8, "
     "set_config('synchronous_commit', 'on', true) FROM log_head WHERE id = 1 FOR UPDATE"
 )
+
+
+_END_STALLED: Final = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() AND wait_event_type = 'Client'
+  AND greatest(state_change, query_start) < clock_timestamp() - make_interval(secs => %(seconds)s)
+  AND pid IN (SELECT pid FROM pg_locks WHERE relation = 'log_head'::regclass AND mode = 'RowShareLock' AND granted)
+"""
+"""Readers of the head hold another lock; those that wait for the row do not wait for their client."""
 
 
 class PostgresDriver:
@@ -118,6 +146,16 @@ class PostgresDriver:
 
     def verify_files(self, connection: Connection) -> None:
         """Nothing: the server looks after its own files."""
+
+    def end_stalled(self, connection: Connection, /) -> int:
+        """A node that was stopped in the middle of its transaction (paused, swapped out, cut off) keeps the log's lock, and in
+        a pipeline the server's own time limit for idle transactions does not see it: between two messages of one pipeline it
+        is not idle. Its session is ended, which rolls back what it had not committed. One that waits for a standby, for another
+        lock or for the disk is at work, and is left alone."""
+        ended: int = sum(connection.exec_driver_sql(_END_STALLED, {"seconds": STALLED_SECONDS}).scalars())
+        if ended:
+            log.warning("%d sessions that held the log's lock without doing anything were ended", ended)
+        return ended
 
 
 driver: Final = PostgresDriver()
@@ -221,16 +259,23 @@ def explain(error: BaseException) -> str:
 def _engine(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
     from ledger.storage import commits  # noqa: PLC0415  (psycopg need not be loaded for SQLite)
 
-    engine = create_engine(url, pool_pre_ping=pool_pre_ping, isolation_level="READ COMMITTED", **pool)
+    given = make_url(url).query
+    unset = {name: value for name, value in NETWORK.items() if name not in given}
+    engine = create_engine(
+        url, pool_pre_ping=pool_pre_ping, isolation_level="READ COMMITTED", pool_timeout=POOL_SECONDS,
+        connect_args=unset, **pool,
+    )  # fmt: skip
     event.listen(engine, "do_connect", lambda _, __, arguments, parameters: commits.connect(*arguments, **parameters))
 
     def configure(connection: Any, _: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET synchronous_commit = on")
-            cursor.execute("SET lock_timeout = '15s'")
-            cursor.execute("SET statement_timeout = '60s'")
-            cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
-        connection.commit()
+        try:
+            with connection.cursor() as cursor:
+                for name, value in LIMITS.items():
+                    cursor.execute(f"SET {name} = '{value}'")
+            connection.commit()
+        except BaseException:  # the pool does not know it yet, and nobody else would close it
+            connection.close()
+            raise
 
     event.listen(engine, "connect", configure)
     return engine

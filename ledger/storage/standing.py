@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
 from ledger.entries.acts import Act, SubjectEnrol, SubjectUnenrol
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
-from ledger.entries.leaf import NO_HASH, CommitmentLeaf, open_commitment, parse_leaf
+from ledger.entries.leaf import NO_HASH, CommitmentLeaf, open_commitment, read_commitment_leaf
 from ledger.entries.statement import parse_item, parse_payload
 from ledger.errors import BadEncoding, Corrupt, LedgerError
 from ledger.merkle.hashing import leaf_hash
@@ -28,9 +28,21 @@ from ledger.storage.tables import entries
 from ledger.vault.cipher import Cipher
 
 PAGE: Final = 200
-_COLUMNS: Final = (
-    entries.c.idx, entries.c.kind, entries.c.chain, entries.c.seq, entries.c.leaf, entries.c.leaf_hash, entries.c.sealed,
-)  # fmt: skip
+# made once: building a statement costs more than running it
+_FROM: Final = (
+    select(
+        entries.c.idx,
+        entries.c.kind,
+        entries.c.chain,
+        entries.c.seq,
+        entries.c.leaf,
+        entries.c.leaf_hash,
+        entries.c.sealed,
+    )
+    .where(entries.c.chain == bindparam("chain"), entries.c.seq >= bindparam("seq"))
+    .order_by(entries.c.seq)
+    .limit(PAGE)
+)
 
 
 class Event(NamedTuple):
@@ -45,7 +57,10 @@ class Event(NamedTuple):
 
 def open_entry(row: Any, cipher: Cipher) -> tuple[bytes, bytes]:
     """(evidence, opening) of a stored entry, if its leaf commits to them and its columns are the leaf's. Raises Corrupt."""
-    leaf = _leaf_of(row)
+    return _open(row, _leaf_of(row), cipher)
+
+
+def _open(row: Any, leaf: CommitmentLeaf, cipher: Cipher) -> tuple[bytes, bytes]:
     evidence, opening = open_evidence(row.idx, row.sealed, cipher)
     open_commitment(leaf, evidence, opening)
     return evidence, opening
@@ -53,10 +68,10 @@ def open_entry(row: Any, cipher: Cipher) -> tuple[bytes, bytes]:
 
 def _leaf_of(row: Any) -> CommitmentLeaf:
     try:
-        leaf = parse_leaf(row.leaf)
+        leaf = read_commitment_leaf(row.leaf)
     except (BadEncoding, TypeError):
         raise _changed(row) from None
-    if not isinstance(leaf, CommitmentLeaf) or row.sealed is None:
+    if row.sealed is None:
         raise _changed(row)
     columns = (row.idx, row.kind, b64u(row.chain or b""), row.seq, row.leaf_hash)
     if columns != (leaf.index, leaf.kind, leaf.chain, leaf.seq, leaf_hash(row.leaf)):
@@ -72,13 +87,12 @@ def events_of(connection: Connection, chain: bytes, cipher: Cipher, after: Chain
     """The entries of a chain from where `after` continues, each linked to the one before it. Raises Corrupt."""
     seq, last = after.seq, after.last_hash
     while True:
-        query = select(*_COLUMNS).where(entries.c.chain == chain, entries.c.seq >= seq).order_by(entries.c.seq)
-        page = connection.execute(query.limit(PAGE)).all()
+        page = connection.execute(_FROM, {"chain": chain, "seq": seq}).all()
         for row in page:
             leaf = _leaf_of(row)
             if (row.seq, leaf.prev_in_chain) != (seq, b64u(last)):
                 raise Corrupt(f"entry {row.idx} does not continue its chain in the database. {AFTER_CHANGE}")
-            evidence, _ = open_entry(row, cipher)
+            evidence, _ = _open(row, leaf, cipher)
             yield Event(row.idx, leaf.time, seq, row.leaf_hash, decode_evidence(evidence))
             seq, last = seq + 1, row.leaf_hash
         if len(page) < PAGE:

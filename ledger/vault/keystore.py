@@ -17,6 +17,8 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, Table, select, update
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.clock import Clock, SystemClock
 from ledger.errors import Corrupt, NotFound, Unavailable
@@ -174,6 +176,22 @@ class KeyStore:
             raise Unavailable(
                 "the keys are destroyed, but a reader keeps their old bytes in a file; destroy them again"
             )
+
+    def probe(self) -> None:
+        """Ask for one key, whichever. Raises Unavailable when the store does not answer, or its file is gone: keys made
+        from now on would be nowhere at the next start."""
+        try:
+            with self._engine.connect() as connection:
+                connection.execute(select(data_keys.c.kek_epoch).limit(1)).all()
+                self._backend.driver.verify_files(connection)
+        except (DBAPIError, PoolTimeout) as error:
+            raise Unavailable(
+                f"it does not answer: {self._backend.explain(getattr(error, 'orig', None) or error)}"
+            ) from error
+        except Corrupt:
+            raise Unavailable(
+                "its file was removed or exchanged under a running node; put it back, then start again"
+            ) from None
 
     def _select(self, chains: set[bytes]) -> dict[bytes, tuple[int, bytes | None]]:
         rows: dict[bytes, tuple[int, bytes | None]] = {}

@@ -176,13 +176,16 @@ def test_a_missing_key_is_told_apart_from_an_erased_one(scene: Scene) -> None:
     ledger.erase([consent_chain(scene.revoked)], "gdpr-17", ("anna", "bert"))
     found = scene.check()
     assert (found.defects, found.erased) == ([], 3)
+    ledger.keystore.destroy([consent_chain(scene.node.grant())])
+    [lost] = scene.check().defects
+    assert "no entry records an erasure" in lost
     engine = create_engine(scene.node.config.keystore_url)
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM data_keys WHERE chain = :chain"), {"chain": consent_chain(scene.consent)})
     engine.dispose()
     ledger.keystore.forget([consent_chain(scene.consent)])
     found = scene.check()
-    assert found.erased == 3
+    assert found.erased == 5
     assert any("the key store has no key" in defect for defect in found.defects)
 
 

@@ -237,11 +237,7 @@ def back_up(file: Path, statement: str) -> None:
 
 def replace_databases(settings: Settings, copies: list[Path]) -> Settings:
     log, keys = copies
-    elsewhere = log.parent / "highwater"  # where the log was signed, nobody reads an older copy of it
-    return settings.model_copy(
-        update={
-            "database_url": f"sqlite:///{log}",
-            "keystore_url": f"sqlite:///{keys}",
-            "highwater_dir": elsewhere,
-        }
-    )
+    return settings.model_copy(update={
+        "database_url": f"sqlite:///{log}", "keystore_url": f"sqlite:///{keys}",
+        "highwater_dir": log.parent / "of-the-copy",  # the original's say rightly that the copy is older
+    })  # fmt: skip

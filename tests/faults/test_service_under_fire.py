@@ -1,4 +1,5 @@
-"""The served ledger with three front processes under forty writers: a revocation in the middle, a process killed each second.
+"""The served ledger with three front processes under forty writers: a revocation in the middle, a process killed each second,
+and every command of `consent-ledger` run beside them.
 
 What must hold whatever happens: no `allow` above the revocation's index, every acknowledged entry in the log exactly once,
 every receipt good, and a whole log in the independent verifier's eyes.
@@ -14,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ from ledger.canonical import unb64u
 from ledger.receipts import check_receipt
 from ledger.storage.tables import entries
 from tests.conformance import ROOT
+from tests.faults.commands import Place, runs, words
+from tests.faults.nursery import nursery
 from tests.world import ConsentInWorld, Party, Submission, World
 
 WRITERS = 40
@@ -52,6 +55,8 @@ class Fired:
     allowed: list[int] = field(default_factory=list)
     revoked_at: int | None = None
     killed: int = 0
+    commanded: bool = False
+    """Whether every command has been run."""
 
 
 @contextmanager
@@ -104,7 +109,13 @@ async def post_surely(client: httpx.AsyncClient, submission: Submission) -> http
 
 
 async def fire(
-    settings: Settings, recipient: Party, holder: Party, consents: list[ConsentInWorld], server: int, kills: int
+    settings: Settings,
+    recipient: Party,
+    holder: Party,
+    consents: list[ConsentInWorld],
+    server: int,
+    kills: int,
+    commands: Callable[[], None],
 ) -> Fired:
     told = Fired()
     doomed = consents[0]
@@ -113,7 +124,7 @@ async def fire(
 
     async def write(client: httpx.AsyncClient, writer: int) -> None:
         written = 0
-        while written < EACH or told.killed < kills:
+        while written < EACH or told.killed < kills or not told.commanded:
             written += 1
             consent = doomed if writer % 2 else consents[1 + writer % (len(consents) - 1)]
             submission = recipient.access(consent)
@@ -121,9 +132,15 @@ async def fire(
             take(submission.statement, reply.json()["entries"][0], reply.status_code, told)
 
     async def kill() -> None:
-        while told.killed < kills:
+        while told.killed < kills or (kills and not told.commanded):
             await asyncio.sleep(1)  # the rhythm that is asked for, not a wait for something
             told.killed += kill_one(server, chance)
+
+    async def command() -> None:
+        try:
+            await asyncio.to_thread(commands)
+        finally:
+            told.commanded = True
 
     async def revoke(client: httpx.AsyncClient) -> None:
         while len(told.acknowledged) < total // 2:
@@ -134,7 +151,7 @@ async def fire(
 
     limits = httpx.Limits(max_connections=WRITERS + 1)
     async with httpx.AsyncClient(base_url=settings.base_url, timeout=30, limits=limits) as client:
-        await asyncio.gather(revoke(client), kill(), *(write(client, writer) for writer in range(WRITERS)))
+        await asyncio.gather(revoke(client), kill(), command(), *(write(client, writer) for writer in range(WRITERS)))
     return told
 
 
@@ -166,6 +183,22 @@ def kill_one(server: int, chance: random.Random) -> bool:
     return False
 
 
+def run_every_command(settings: Settings, folder: Path, vkey: str) -> None:
+    """Each command that ends by itself, one after the other, in processes of their own."""
+    place = Place(settings.state_dir, folder / "out", settings.base_url, vkey, 0)
+    place.folder.mkdir(parents=True)
+    environment = {"CONSENT_LEDGER_DATABASE_URL": settings.database_url, "CONSENT_LEDGER_LOG_LEVEL": "error"}
+    with nursery(folder / "said", environment) as made:
+        for name, how, command in runs():
+            if how.serves:
+                continue
+            child = made.start(words(command, how, place))
+            status = child.wait()
+            # while a process is started anew a server may say that it is not ready: that is an answer, too
+            assert status in (*how.ends, *((1,) if command == ("health",) else ())), f"{name}: {status}, {child.said}"
+        assert made.heard.read_text() == ""
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("kills", [0, KILLS], ids=["quiet", "killed"])
 def test_forty_writers_a_revocation_and_killed_processes_leave_one_whole_log(
@@ -178,9 +211,14 @@ def test_forty_writers_a_revocation_and_killed_processes_leave_one_whole_log(
         recipient, holder = world.recipient(), world.holder()
         consents = [world.active_consent(recipient, holder, frequency_per_day=0) for _ in range(6)]
         vkey = node.ledger.vkey
+
+    def beside() -> None:
+        if kills:
+            run_every_command(settings, tmp_path / "beside", vkey.format())
+
     with served(settings) as process:
-        told = asyncio.run(fire(settings, recipient, holder, consents, process.pid, kills))
-    assert told.killed == kills
+        told = asyncio.run(fire(settings, recipient, holder, consents, process.pid, kills, beside))
+    assert told.killed >= kills
     assert len(told.acknowledged) + len(told.repeated) >= WRITERS * EACH
     assert told.revoked_at is not None
     for index, receipt in told.acknowledged.values():

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from typing import Any
 
 from tests.conformance import ROOT
+from tests.verifier.forge import ORIGIN, World
+from tests.verifier.making import BACKEND
+from verifier.disclosure import Reader
+from verifier.errors import Code
+from verifier.findings import Findings
+from verifier.leaf import parse_leaf
+from verifier.replay import Replay
+from verifier.shelf import Shelf
+from verifier.trust import parse_trust
 
 
 def test_each_step_of_the_specification_stands_in_the_source_and_the_reverse() -> None:
@@ -16,3 +27,21 @@ def test_each_step_of_the_specification_stands_in_the_source_and_the_reverse() -
             written |= set(numbers.split(", "))
     assert written == specified
     assert len(specified) > 45
+
+
+def test_step_7_16_what_nobody_foresaw_is_a_defect_of_its_entry_and_ends_nothing() -> None:
+    """A time that is no number stands for all that a reader may stumble over."""
+    world = World(5).open()
+    world.access(world.grant())
+    nonsense: Any = "noon"
+    index = len(world.entries) - 1
+    leaf = parse_leaf(world.entries[index])
+    body, _ = world.evidence[index]
+    found = Reader(ORIGIN, BACKEND, {}).read_evidence(leaf.kind, leaf.chain, nonsense, body)
+    assert (found.facts, found.defects[-1][0]) == (None, "BAD_ENCODING")
+    findings, trust = Findings(), parse_trust(world.policy().encode())
+    replay = Replay(ORIGIN, findings, Shelf(), True, trust, BACKEND, lambda _: None)
+    with closing(replay.matching):
+        replay.add(index, leaf._replace(time=nonsense), None)
+        replay.finish()
+    assert [(defect.code, defect.place.index) for defect in findings.defects] == [(Code.BAD_ENCODING, index)]

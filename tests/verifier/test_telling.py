@@ -73,3 +73,32 @@ def test_a_policy_out_of_the_bundle_itself_is_told_everywhere(place: Path, capsy
         status, events = run(capsys, "bundle", bundle, "--policy", policy)
         told = {event["what"]: event["count"] for event in events if event["event"] == "unchecked"}
         assert (status, told.get(OWN_POLICY, 0), events[-1]["unchecked"]) == (0, int(own), int(own))
+
+
+def test_a_later_audit_knows_what_was_withheld_and_who_said_what(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The access of one leg is withheld below the state; the other leg's sides stand on both sides of it."""
+    world = World(3).open()
+    first, second = world.grant(), world.grant()
+    withheld = world.access(first, interaction_id="interaction-1")
+    basis = world.access(second, interaction_id="interaction-2")
+    world.leg("access.release", second, basis, "interaction-2")
+    size = len(world.entries)
+    write(world.files("partial", frozenset({withheld}), size=size), place / "before")
+    world.leg("access.receive", second, basis, "interaction-2", rows=9)
+    world.leg("access.release", first, withheld, "interaction-1")
+    world.leg("access.release", second, basis, "interaction-2")
+    write(world.files("partial", frozenset({withheld})), place / "after")
+    policy, state = ("--policy", place / "policy"), place / "state"
+    assert run(capsys, "bundle", place / "before", *policy, "--keep", state)[0] == 0
+    told = []
+    for more in ((), ("--since", state)):
+        status, events = run(capsys, "bundle", place / "after", *policy, *more)
+        names = ("finding", "defect")
+        told.append([event for event in events if event["event"] in names])
+        assert status == 1
+        assert {"event": "unchecked", "what": "legs of accesses that may be withheld", "count": 1} in events
+    assert told[0] == told[1]
+    assert [row["code"] for row in told[0]] == ["DISPUTED", "UNMATCHED"]
+    assert str(told[0][0]["expected"]).startswith(HOLDER)

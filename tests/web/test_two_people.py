@@ -207,6 +207,19 @@ def _prints_it(home: Household, language: str) -> None:
     page.emulate_media(media="screen")
 
 
+def test_a_passkey_that_the_bank_took_out_of_use_lets_nobody_in(browser: Browser, tmp_path: Path) -> None:
+    with household(browser, tmp_path) as home:
+        mei = home.pages[MEI]
+        [passkey] = home.site.office.store.passkeys_of(home.site.people[MEI])
+        gone = home.site.agent.unenrol(home.site.people[MEI], passkey.credential_id, "device-lost")
+        home.site.world.ledger.record(gone.statement)
+        assert "No longer in force in the log" in home.text(mei, "/my/settings")
+        mei.get_by_role("button", name="Sign out here").click()
+        mei.goto(f"{home.site.url}/sign-in")
+        mei.get_by_role("button", name="Use a passkey").click()
+        expect(mei.get_by_role("alert").first).to_contain_text("The passkey was not accepted")
+
+
 def _reads_the_settings(home: Household) -> None:
     mine, his = (home.text(home.speak(who, "en"), "/my/settings") for who in (MEI, WEI))
     assert "Mei's phone" in mine

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.bootstrap import Node, build_node, initialise, read_policy
+from api.bootstrap import Node, build_node, initialise
+from api.bundling import read_policy
 from api.settings import Settings
 from api.witness.asking import WitnessAsker
 from api.witness.running import make_witness, open_witness
@@ -118,6 +119,28 @@ def test_a_receipt_is_logged_at_once_and_witnessed_soon_after(engine_url: str, t
             policy=log.policy.read_bytes(), head=service.node.witnessed.checkpoint(),
         )  # fmt: skip
         assert verified("bundle", bundle, log.policy) == 0
+
+
+def test_the_bundles_of_the_api_meet_a_witness_policy(engine_url: str, tmp_path: Path) -> None:
+    with witnessed_log(engine_url, tmp_path) as log:
+        service = log.service
+        _, index = an_access(service.world)
+        auditor, regulator = service.world.join("watch", "auditor"), service.world.join("state", "regulator")
+        clients = service.as_(auditor), service.as_(regulator)
+        bundle = tmp_path / "log.zip"
+        bundle.write_bytes(clients[0].get("/bundle").content)
+        assert verified("bundle", bundle, log.policy) == 3, "nobody was asked yet: the whole log, unwitnessed"
+        assert set(log.asker.turn()) == set(NAMES)
+        bundle.write_bytes(clients[0].get("/bundle").content)
+        assert verified("bundle", bundle, log.policy) == 0
+        asked = {"case": "case-1", "from_index": 0, "to_index": index}
+        opened = tmp_path / "disclosure.zip"
+        opened.write_bytes(clients[1].request("POST", "/bundles", json=asked).content)
+        assert verified("bundle", opened, log.policy) == 0
+        # What is asked for comes before the witnesses: an entry that they have not seen is in the bundle all the same.
+        latest = service.size - 1
+        opened.write_bytes(clients[1].request("POST", "/bundles", json=asked | {"to_index": latest}).content)
+        assert verified("bundle", opened, log.policy) == 3
 
 
 def an_access_more(world: World) -> None:

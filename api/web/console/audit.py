@@ -14,7 +14,7 @@ from api.web.console import pictures
 from api.web.console.doors import Place, Regulator, RegulatorsForm, WatchDesk, Watcher
 from api.web.desk import Desk
 from api.web.plain import plain
-from ledger.bundle import Disclose, ZipTarget, export_bundle
+from ledger.bundle import Disclose
 from ledger.canonical import b64
 from ledger.errors import InvalidInput, NotFound
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
@@ -151,7 +151,7 @@ def bundles(watcher: Watcher) -> Response:
     cases = _cases(watcher) if watcher.staff.role == "regulator" else []
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render(
-        "console/bundles.html", watcher=watcher, cases=cases, fresh=fresh, size=desk.office.ledger.tree.size(),
+        "console/bundles.html", watcher=watcher, cases=cases, fresh=fresh, size=desk.office.bundler.size(),
         until=lambda one: one.time + CASE_MS, case_entries=CASE_ENTRIES, problem="",
     )  # fmt: skip
 
@@ -169,7 +169,7 @@ def _is_case_of(one: PublicDocument, participant: str) -> bool:
 @router.get("/bundle")
 async def bundle(watcher: Watcher) -> Response:
     """The whole log without evidence, as a zip."""
-    return await _send(watcher.desk, Disclose.none(), "log.zip")
+    return await _send(watcher.desk, Disclose.none(), "log.zip", -1)
 
 
 @router.post("/cases")
@@ -214,7 +214,7 @@ async def case_bundle(regulator: Regulator, index: Place) -> Response:
         raise NotFound("this case is closed: record a new disclosure")
     desk.require_fresh(f"/console/audit/cases/{index}")
     disclose = Disclose.between(found.document["from_index"], found.document["to_index"])
-    return await _send(desk, disclose, f"case-{index}.zip")
+    return await _send(desk, disclose, f"case-{index}.zip", found.document["to_index"])
 
 
 def _own_case(regulator: WatchDesk, index: int) -> PublicDocument:
@@ -224,11 +224,11 @@ def _own_case(regulator: WatchDesk, index: int) -> PublicDocument:
     return found
 
 
-async def _send(desk: Desk, disclose: Disclose, name: str) -> Response:
-    ledger = desk.office.ledger
+async def _send(desk: Desk, disclose: Disclose, name: str, above: int) -> Response:
+    bundler = desk.office.bundler
 
     def write(stream: BinaryIO) -> None:
-        export_bundle(ledger.store, ledger.keystore, ledger.vkey, ZipTarget(stream), disclose=disclose)
+        bundler.write(stream, disclose, above=above)
 
     pieces = stream_of(write)
     first = await anext(pieces)  # what cannot be exported at all is an error page, not a broken file

@@ -101,6 +101,8 @@ def with_passkey(sent: AnyonesForm) -> Response:
         if passkey is None or (session.person is not None and passkey.person.key != session.person.key):
             raise PasskeyRefused("this passkey is not known here")
         count = desk.office.ceremonies.signed_in(response, challenge, passkey)
+        if passkey.credential_id not in desk.dealings_of(passkey.person).passkeys():
+            raise PasskeyRefused("the log has this passkey in force no longer")  # her bank took it out of use
     except LedgerError:
         template = "stepup.html" if stepping_up else "signin.html"
         return _ways_in(desk, template, then, desk.words.t("passkey.refused"), 403)
