@@ -7,8 +7,7 @@ EVERY branching of the walk, else a prover could show some other corner of the m
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TypeAlias
+from array import array
 
 from verifier.errors import Code, Refuted, refuted
 
@@ -136,63 +135,78 @@ def _bad(sentence: str, found: object) -> Refuted:
 # --- replay ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Leaf:
-    key: bytes
-    hash: bytes
-
-
-@dataclass(slots=True)
-class _Inner:
-    bit: int
-    left: _Node
-    right: _Node
-    hash: bytes | None = None  # None: something below has changed
-
-
-_Node: TypeAlias = "_Leaf | _Inner"
-
-
 class Map:
     """The map itself, for replaying a log: `put` in log order, `root` at each index-head.
 
-    Hashes on the changed ways are recomputed by `root` only, once per change of a node.
+    Hashes on the changed ways are recomputed by `root` only, once per change of a node. A log has a chain for every consent,
+    so nodes are rows of arrays, not objects: about 150 bytes for a key with its leaf and its branching. Inner node n is number
+    n; leaf n is number ~n, which is negative.
     """
 
     def __init__(self) -> None:
-        self._top: _Node | None = None
+        self._top: int | None = None
+        self._keys: list[bytes] = []
+        self._leaves = bytearray()  # HASH bytes for each leaf
+        self._bits, self._left, self._right = array("I"), array("i"), array("i")
+        self._hashes = bytearray()  # HASH bytes for each inner node
+        self._stale = bytearray()  # 1: something below that inner node has changed
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set the value of a key."""
-        fresh = _Leaf(key, hash_leaf(key, value))
+        leaf = hash_leaf(key, value)
         if self._top is None:
-            self._top = fresh
+            self._top = self._add_leaf(key, leaf)
             return
+        bits, left, right = self._bits, self._left, self._right
         node, way = self._top, []
-        while isinstance(node, _Inner):
+        while node >= 0:
             way.append(node)
-            node = node.right if bit_of(key, node.bit) else node.left
-        if node.key == key:
-            node.hash = fresh.hash
+            node = right[node] if bit_of(key, bits[node]) else left[node]
+        if self._keys[~node] == key:
+            self._leaves[HASH * ~node : HASH * (~node + 1)] = leaf
         else:
-            bit = _first_difference(key, node.key)
-            kept = [inner for inner in way if inner.bit < bit]
+            bit = _first_difference(key, self._keys[~node])
+            kept = [inner for inner in way if bits[inner] < bit]
             below = way[len(kept)] if len(kept) < len(way) else node
-            ones = bit_of(key, bit)
-            branch = _Inner(bit, below, fresh) if ones else _Inner(bit, fresh, below)
+            branch = self._add_branch(bit, key, below, self._add_leaf(key, leaf))
             if not kept:
                 self._top = branch
-            elif bit_of(key, kept[-1].bit):
-                kept[-1].right = branch
+            elif bit_of(key, bits[kept[-1]]):
+                right[kept[-1]] = branch
             else:
-                kept[-1].left = branch
+                left[kept[-1]] = branch
             way = kept
         for inner in way:
-            inner.hash = None
+            self._stale[inner] = 1
+
+    def _add_leaf(self, key: bytes, leaf: bytes) -> int:
+        self._keys.append(key)
+        self._leaves += leaf
+        return ~(len(self._keys) - 1)
+
+    def _add_branch(self, bit: int, key: bytes, below: int, fresh: int) -> int:
+        self._bits.append(bit)
+        first, second = (below, fresh) if bit_of(key, bit) else (fresh, below)
+        self._left.append(first)
+        self._right.append(second)
+        self._hashes += bytes(HASH)
+        self._stale.append(1)
+        return len(self._bits) - 1
 
     def root(self) -> bytes:
         """The root of the map as it is now."""
-        return EMPTY if self._top is None else _hash_of(self._top)
+        return EMPTY if self._top is None else self._hash_of(self._top)
+
+    def _hash_of(self, node: int) -> bytes:
+        """Depth is bounded by the bits of a key: 256 for chains."""
+        if node < 0:
+            return bytes(self._leaves[HASH * ~node : HASH * (~node + 1)])
+        at = HASH * node
+        if self._stale[node]:
+            left, right = self._hash_of(self._left[node]), self._hash_of(self._right[node])
+            self._hashes[at : at + HASH] = hash_inner(self._bits[node], left, right)
+            self._stale[node] = 0
+        return bytes(self._hashes[at : at + HASH])
 
 
 def _first_difference(a: bytes, b: bytes) -> int:
@@ -202,12 +216,3 @@ def _first_difference(a: bytes, b: bytes) -> int:
     while bit_of(a, bit) == bit_of(b, bit):
         bit += 1
     return bit
-
-
-def _hash_of(node: _Node) -> bytes:
-    """Depth is bounded by the bits of a key: 256 for chains."""
-    if isinstance(node, _Leaf):
-        return node.hash
-    if node.hash is None:
-        node.hash = hash_inner(node.bit, _hash_of(node.left), _hash_of(node.right))
-    return node.hash

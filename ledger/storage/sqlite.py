@@ -278,6 +278,14 @@ class Files:
 
     def verify(self) -> None:
         """Raises Corrupt when a name stands for another file, or for none."""
+        try:
+            if (_identity(self.names[0]), _identity(self.names[1])) == self.identities:
+                return
+        except FileNotFoundError:
+            pass
+        self._refuse()
+
+    def _refuse(self) -> None:
         for name, expected in zip(self.names, self.identities, strict=True):
             try:
                 if _identity(name) == expected:
@@ -290,6 +298,9 @@ class Files:
                 "not acknowledged. This node signs no more. End it with SIGTERM, never SIGKILL, and see docs/operating.md, "
                 "«The files of an SQLite database»"
             )
+        raise Corrupt(
+            f"{self.names[0]} was not itself for a moment, under a running node: stop whatever exchanges its files"
+        )
 
 
 def _identity(name: str) -> tuple[int, int]:
