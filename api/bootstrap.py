@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -16,6 +17,7 @@ from api.events.sender import EventSender, Outward
 from api.events.tokens import EventTokens
 from api.reconciling import Reporter
 from api.settings import Settings
+from api.signing_place import check_place, leave_mark, stop_signing
 from api.slots import Slot, claim_slot, highwater_files
 from api.standards.berlin.succession import Succession
 from api.standards.gateway import Gateway
@@ -124,7 +126,10 @@ class Node:
     def ask_witnesses(self) -> WitnessAsker | None:
         """What asks the policy's witnesses; None when none of them has an address."""
         asked = [witness for witness in self.policy.witnesses if witness.url]
-        return WitnessAsker(self.ledger, CosignatureStore(self.settings.database_url), asked) if asked else None
+        if not asked:
+            return None
+        store = CosignatureStore(self.settings.database_url)
+        return WitnessAsker(self.ledger, store, asked, refused=partial(stop_signing, self.settings, self.ledger))
 
     def stop(self) -> None:
         """Finish what was submitted, close the databases, give the slot back."""
@@ -139,6 +144,7 @@ class Node:
             if self.reporter is not None:
                 self.reporter.stop()
             self.ledger.stop()
+            leave_mark(self.settings, self.ledger.vkey)
         else:
             self.ledger.store.close()
             self.ledger.keystore.close()
@@ -159,21 +165,31 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
     slot = claim_slot(settings.highwater_dir)
     try:
         ledger = open_ledger(settings.node_config(slot.highwater_file))
-        _check_all_highwater_files(settings, ledger)
-        node = equip(settings, ledger, slot)
-        if serves and settings.events_enabled:
-            node.sender = node.events.sender(
-                development=settings.web.environment == "development",
-                also=None if node.office is None else Succession(node.office, ledger.records),
-                outward=None if node.office is None else OutwardNotices(node.office.gateway),
-            )
-        if serves:
-            node.asker = node.ask_witnesses()
-            node.reporter = Reporter(ledger)
-        return node
+        try:
+            return _built(settings, ledger, slot, serves=serves)
+        except BaseException:
+            ledger.store.close()
+            ledger.keystore.close()
+            raise
     except BaseException:
         slot.release()
         raise
+
+
+def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool) -> Node:
+    _check_all_highwater_files(settings, ledger)
+    check_place(settings, ledger)
+    node = equip(settings, ledger, slot)
+    if serves and settings.events_enabled:
+        node.sender = node.events.sender(
+            development=settings.web.environment == "development",
+            also=None if node.office is None else Succession(node.office, ledger.records),
+            outward=None if node.office is None else OutwardNotices(node.office.gateway),
+        )
+    if serves:
+        node.asker = node.ask_witnesses()
+        node.reporter = Reporter(ledger)
+    return node
 
 
 def _refuse_other_versions(settings: Settings) -> None:

@@ -26,6 +26,7 @@ from api.packing import chainpoint as chainpoint_of
 from api.participant_commands import delegations, participants, purposes, rulesets
 from api.serving import serve as run_server
 from api.settings import Settings
+from api.signing_place import sign_here
 from api.standards.commands import gateways
 from api.version import version as installed_version
 from api.witness.running import make_witness, serve_witness
@@ -104,6 +105,33 @@ def rebuild_map_command(state: State = None) -> None:
         migrations.refuse_other_versions(settings.database_url)
         size = rebuild_map(settings.database_url, progress=progress)
     print(f"The completeness map covers {size} entries.")
+
+
+@app.command("sign-here")
+def sign_here_command(
+    *,
+    newest: Annotated[
+        bool,
+        typer.Option(
+            "--this-is-the-newest-copy", help="No newer copy of this log exists, and nobody signs from another."
+        ),
+    ] = False,
+    state: State = None,
+) -> None:
+    """Let this machine sign the log, which it has not signed before, or no longer knows that it has.
+
+    A second history is provable for ever: compare the checkpoint that is shown with one that a participant or witness holds."""
+
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings) as node:
+        note = node.ledger.tree.checkpoint()
+        if not newest:
+            fail(
+                f"the newest checkpoint here is\n\n{note}\nIf no newer one exists, say it with --this-is-the-newest-copy"
+            )
+        sign_here(settings, note)
+    print(f"This machine signs from here on:\n\n{note}")
 
 
 @app.command("trust-clock")

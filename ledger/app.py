@@ -95,6 +95,10 @@ class Ledger:
         """Why this node does not write; None while it does."""
         return self._sequencer.stopped_because
 
+    def halt(self, reason: str) -> None:
+        """Sign nothing more from now on, whatever waits: the reason is told to everybody."""
+        self._sequencer.halt(reason)
+
     @property
     def paused_because(self) -> str | None:
         """Why nothing new is recorded for the moment, though this node will go on by itself; None while it records."""

@@ -67,6 +67,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("migrate",): [Run(_said())],
     ("rebuild-map",): [Run(_said())],
     ("trust-clock",): [Run(_said("--this-time-is-right"))],
+    ("sign-here",): [Run(_said("--this-is-the-newest-copy"))],
     ("serve",): [Run(lambda place: ["--port", str(place.port)], serves=True)],
     ("export",): [
         Run(lambda place: [str(place.folder / "bundle"), "--reason", "test"]),

@@ -20,7 +20,7 @@ from api.witness.asking import WitnessAsker
 from api.witness.running import make_witness, open_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
-from ledger.errors import InvalidInput, NotFound
+from ledger.errors import InvalidInput, NotFound, Rollback, SequencerStopped
 from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.notes.note import open_note
@@ -214,6 +214,17 @@ def test_a_log_that_went_back_is_told_so_by_its_witnesses(tmp_path: Path) -> Non
         assert log.asker.turn() == {}
         assert all("rollback" in why for why in log.asker.errors.values())
         assert len(log.asker.errors) == len(NAMES)
+        ready = log.service.http.get("/health/ready")
+        assert ready.status_code == 503, "a witness's refusal stops the node"
+        assert (
+            NAMES[0] in ready.json()["detail"]
+            or NAMES[1] in ready.json()["detail"]
+            or NAMES[2] in ready.json()["detail"]
+        )
+        with pytest.raises(SequencerStopped):
+            log.service.world.holder()
+    with pytest.raises(Rollback, match="rollback"):
+        build_node(node.settings)  # nor does it sign when it is started anew
 
 
 @pytest.mark.parametrize("line", ["http://witness.example", "ftp://witness.example"])
