@@ -12,8 +12,8 @@ from typing import Final
 
 from sqlalchemy import Connection, create_engine, pool, text
 
+from ledger.engines.engine import is_file
 from ledger.errors import InvalidInput
-from ledger.storage.engines import is_file
 
 APPENDED: Final = (
     "entries", "tiles", "checkpoints", "used_challenges", "cosignatures", "named_key_store", "access_legs",

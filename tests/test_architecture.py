@@ -84,7 +84,7 @@ def test_routes_and_pages_reach_storage_and_sequencer_only_through_the_ledger(
     assert doors == []
 
 
-SPEAKERS = ("ledger.storage", "ledger.vault", "ledger.queries")
+SPEAKERS = ("ledger.engines", "ledger.storage", "ledger.vault", "ledger.queries")
 WRITES = {"insert", "update", "delete", "text"}
 
 
@@ -176,16 +176,15 @@ def test_no_test_replaces_our_own_code_by_a_mock() -> None:
 # -- databases ------------------------------------------------------------------------------------------------------------
 
 OPENERS = {
-    # who may open a database by itself, and why not through ledger/storage/engines.py
-    "ledger/storage/sqlite.py": "the engine",
-    "ledger/storage/postgres.py": "the engine",
+    # who may open a database by itself, and why not through ledger/engines/engine.py
+    "ledger/engines/sqlite.py": "the engine",
+    "ledger/engines/postgres.py": "the engine",
     "ledger/storage/spill.py": "what a check sets aside, in a file of its own that has no name when it ends",
     "migrations/shape.py": "one look at a database that no engine may be made for yet",
     "migrations/env.py": "Alembic's own connection, to a database that engines.make_private has seen",
     "migrations/grants.py": "the owner's connection to PostgreSQL",
     "api/web/store.py": "the pages' store, whose file assembly.close_to_others has seen",
     "api/witness/store.py": "a witness's memory: one connection of the standard library",
-    "api/personality.py": "a scratch log for comparisons",
     "api/demo/audit.py": "the demo's copy",
 }
 
@@ -213,7 +212,7 @@ def test_only_the_core_decides_what_an_engine_can_do() -> None:
     }
     assert names == {
         # what an engine can say of its own sizes and of its own integrity; the third reads an address, and opens nothing
-        "api/check/engine.py: connection.dialect.name == 'sqlite'",
+        "api/checking/engine.py: connection.dialect.name == 'sqlite'",
         "ledger/queries/overview.py: self._store.engine_name == 'postgresql'",
         "api/web/migrating.py: engine.dialect.name == 'sqlite'",
         "api/web/console/premises.py: url.get_backend_name() == 'sqlite'",

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import httpx
 
-from api.bootstrap import initialise, short_lived
 from api.client import InFile, LedgerClient, LocalSigner, Trust
 from api.client.signing import Algorithm
 from api.demo.bank import Bank, bank_app
@@ -17,7 +16,8 @@ from api.demo.people import Account, People
 from api.demo.recipient import Recipient, recipient_app
 from api.demo.servers import serving
 from api.demo.templates import Template
-from api.settings import Settings
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
 from ledger.notes.keys import VerifierKey
 
 ORIGIN: Final = "ledger.demo.example/1"

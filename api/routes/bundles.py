@@ -11,13 +11,13 @@ from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from api.access import CallerHere, NodeHere, serve, token
-from api.bootstrap import Node
-from api.documents import binary, body
-from api.refusals import BadRequest
-from api.streams import stream_of
-from api.submission import SINGLE_LIMIT
-from api.wire import read_body, visit_of
+from api.http.describing import binary, body
+from api.http.refusals import BadRequest
+from api.http.streams import stream_of
+from api.http.submission import SINGLE_LIMIT
+from api.http.wire import read_body, visit_of
+from api.node.admission import CallerHere, NodeHere, serve, token
+from api.node.building import Node
 from ledger.bundle import Disclose
 
 router = APIRouter()

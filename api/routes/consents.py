@@ -12,10 +12,10 @@ from fastapi import APIRouter, Query
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
-from api.access import CallerHere, NodeHere, serve, token
-from api.documents import answer
-from api.submission import EntryReply, entry_reply
-from api.wire import Reply
+from api.http.describing import answer
+from api.http.submission import EntryReply, entry_reply
+from api.http.wire import Reply
+from api.node.admission import CallerHere, NodeHere, serve, token
 from ledger.canonical import b64u
 from ledger.consent.state import Consent, Status
 from ledger.entries.leaf import parse_leaf

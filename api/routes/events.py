@@ -10,14 +10,14 @@ from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.access import PUBLIC, CallerHere, NodeHere, serve, token
-from api.documents import answer, body
 from api.events.addresses import read_endpoint
 from api.events.polling import Poll, poll
-from api.refusals import BadRequest
-from api.submission import SINGLE_LIMIT
+from api.http.describing import answer, body
+from api.http.refusals import BadRequest
+from api.http.submission import SINGLE_LIMIT
+from api.http.wire import Reply, read_body
+from api.node.admission import PUBLIC, CallerHere, NodeHere, serve, token
 from api.tokens.scopes import OPERATOR
-from api.wire import Reply, read_body
 from ledger.clock import SystemClock
 from ledger.errors import NotFound
 from ledger.queries.events import Delivery

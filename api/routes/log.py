@@ -9,10 +9,10 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.access import PUBLIC, NodeHere, serve, token
-from api.documents import TEXT, answer, binary
-from api.refusals import NoSuchRoute
-from api.wire import Reply
+from api.http.describing import TEXT, answer, binary
+from api.http.refusals import NoSuchRoute
+from api.http.wire import Reply
+from api.node.admission import PUBLIC, NodeHere, serve, token
 from ledger.app import Ledger
 from ledger.canonical import b64u
 from ledger.errors import BadEncoding

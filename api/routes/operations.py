@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import METRICS, PUBLIC, NodeHere, serve
-from api.documents import TEXT, answer
-from api.metrics import MEDIA_TYPE, Metrics
-from api.problems import BY_SLUG
-from api.reference import CSP
-from api.refusals import NoSuchRoute
-from api.wire import Reply
+from api.http.describing import TEXT, answer
+from api.http.problems import BY_SLUG
+from api.http.reference import CSP
+from api.http.refusals import NoSuchRoute
+from api.http.wire import Reply
+from api.node.admission import METRICS, PUBLIC, NodeHere, serve
+from api.node.metrics import MEDIA_TYPE, Metrics
 from ledger.errors import ClockAhead, SequencerStopped, Unavailable
 
 router = APIRouter()

@@ -10,12 +10,12 @@ from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.access import PUBLIC, NodeHere, serve, token
-from api.bootstrap import Node
-from api.documents import answer, body
-from api.refusals import BadRequest
-from api.submission import SINGLE_LIMIT, EntryReply, entry_reply
-from api.wire import Reply, read_body, visit_of
+from api.http.describing import answer, body
+from api.http.refusals import BadRequest
+from api.http.submission import SINGLE_LIMIT, EntryReply, entry_reply
+from api.http.wire import Reply, read_body, visit_of
+from api.node.admission import PUBLIC, NodeHere, serve, token
+from api.node.building import Node
 from ledger.lookalikes import require_unmistakable
 from ledger.participants import Participant, Registry
 

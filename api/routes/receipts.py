@@ -9,12 +9,12 @@ import msgspec
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api.access import CallerHere, NodeHere, serve, token
-from api.documents import TEXT, answer
 from api.explaining.explain import explain
-from api.refusals import NoSuchRoute, NotAcceptable
+from api.http.describing import TEXT, answer
+from api.http.refusals import NoSuchRoute, NotAcceptable
+from api.http.wire import Reply, Visit, visit_of
+from api.node.admission import CallerHere, NodeHere, serve, token
 from api.routes.log import TEXT_UTF8
-from api.wire import Reply, Visit, visit_of
 from ledger.canonical import decimal
 from ledger.errors import BadEncoding
 from ledger.planning.commands import Proved, Recorded

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query
 from msgspec import Struct
 from starlette.responses import Response
 
-from api.access import CallerHere, NodeHere, serve, token
-from api.documents import answer
-from api.wire import Reply
+from api.http.describing import answer
+from api.http.wire import Reply
+from api.node.admission import CallerHere, NodeHere, serve, token
 
 router = APIRouter()
 READ: Final = token("reconciliation:read")

@@ -8,10 +8,10 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import STATEMENT, NodeHere, serve
-from api.documents import answer, body
-from api.submission import BATCH_LIMIT, SINGLE_LIMIT, Address, submit
-from api.wire import read_body, visit_of
+from api.http.describing import answer, body
+from api.http.submission import BATCH_LIMIT, SINGLE_LIMIT, Address, submit
+from api.http.wire import read_body, visit_of
+from api.node.admission import STATEMENT, NodeHere, serve
 
 router = APIRouter()
 

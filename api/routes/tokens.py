@@ -9,10 +9,10 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
-from api.documents import answer, body
+from api.http.describing import answer, body
+from api.http.wire import Reply, header, read_body, visit_of
+from api.node.admission import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
 from api.tokens.clients import FORM, FORM_LIMIT
-from api.wire import Reply, header, read_body, visit_of
 
 router = APIRouter()
 

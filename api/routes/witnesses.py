@@ -8,9 +8,9 @@ import msgspec
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api.access import PUBLIC, CallerHere, NodeHere, serve, token
-from api.documents import TEXT, answer
-from api.wire import Reply, visit_of
+from api.http.describing import TEXT, answer
+from api.http.wire import Reply, visit_of
+from api.node.admission import PUBLIC, CallerHere, NodeHere, serve, token
 from ledger.receipts import MEDIA_TYPE, receipt_bytes
 
 router = APIRouter()

@@ -14,13 +14,13 @@ import msgspec
 
 from api.client.signing import sign_jwt
 from api.events.delivery import Message
+from api.http.wire import JSON
+from api.office.gateway import Gateway
 from api.standards.cdr.requests import STANDARD as CDR
-from api.standards.gateway import Gateway
-from api.standards.india.details import STANDARD as INDIA
-from api.standards.india.details import VERSIONS, aa_time
+from api.standards.india.requests import STANDARD as INDIA
+from api.standards.india.requests import VERSIONS, aa_time
 from api.standards.india.signatures import HEADER, detached
 from api.tokens.clients import FORM
-from api.wire import JSON
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.queries.events import Notice

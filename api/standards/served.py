@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from api.standards.berlin import routes as berlin_routes
-from api.standards.berlin.errors import BerlinDialect
+from api.standards.berlin.dialect import BerlinDialect
 from api.standards.brazil.dialect import BrazilDialect
 from api.standards.brazil.routes import router as brazil
 from api.standards.cdr.dialect import CdrDialect
@@ -19,7 +19,7 @@ from api.standards.oauth.dialect import OAuthDialect
 from api.standards.oauth.routes import router as oauth
 from api.standards.uk import events as uk_events
 from api.standards.uk import routes as uk_routes
-from api.standards.uk.errors import UkDialect
+from api.standards.uk.dialect import UkDialect
 
 STANDARDS: Final[tuple[APIRouter, ...]] = (
     uk_routes.router, uk_events.router, berlin_routes.router, brazil, cdr, india, oauth

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from api.refusals import BadRequest
+from api.http.refusals import BadRequest
 
 TYPE: Final = "account_information"
 ERROR: Final = "invalid_authorization_details"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.refusals import BadRequest
+from api.http.refusals import BadRequest
 from api.tokens.details import ERROR, TYPE, AccountInformation, actions_of, granted
 from ledger.consent.state import Consent, Status
 from ledger.errors import NotFound

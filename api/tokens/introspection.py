@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from api.refusals import BadRequest
+from api.http.refusals import BadRequest
 from api.tokens.clients import Clients, read_form
 from api.tokens.grants import Grants
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from api.refusals import BadRequest
+from api.http.refusals import BadRequest
 from api.tokens.clients import Clients, read_form
 from api.tokens.details import TYPE, parse_details
 from api.tokens.dpop import check_proof

@@ -14,9 +14,11 @@ from fastapi.responses import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from api.bundling import Bundler, read_policy
 from api.client.signing import LocalSigner
-from api.refusals import NoSuchRoute
+from api.http.refusals import NoSuchRoute
+from api.http.wire import problem_reply, visit_of
+from api.node.bundling import Bundler, read_policy
+from api.node.web_settings import WebSettings
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
@@ -34,10 +36,8 @@ from api.web.passkeys import Ceremonies
 from api.web.people import Kept
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
-from api.web.settings import WebSettings
 from api.web.staff import CONSOLE, read_staff
 from api.web.words import LANGUAGES, bdi
-from api.wire import problem_reply, visit_of
 from ledger.app import Ledger
 from ledger.assembly import read_secret
 from ledger.canonical import b64u
@@ -48,7 +48,7 @@ from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
 
 if TYPE_CHECKING:
-    from api.settings import Settings
+    from api.node.settings import Settings
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (

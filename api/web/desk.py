@@ -15,7 +15,8 @@ from msgspec import structs
 from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
 
-from api.bundling import Bundler
+from api.node.bundling import Bundler
+from api.node.web_settings import WebSettings
 from api.web.actors import Acts
 from api.web.agent import HolderAgent, Signed
 from api.web.customer import Connection, Dealings
@@ -25,7 +26,6 @@ from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
 from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Sca, Session, new_session, new_token
 from api.web.security import HOME, CrossSite, check_same_origin
-from api.web.settings import WebSettings
 from api.web.staff import Staff
 from api.web.store import Store
 from api.web.words import HOME_ZONE, Words, choose_language

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from api.httpserver import run
+from api.http.httpserver import run
 from api.witness.server import Witness
 from api.witness.store import WitnessStore
 from ledger.assembly import read_secret, write_secret

@@ -17,8 +17,8 @@ from typing import Final
 
 import structlog
 
-from api.refusals import BadRequest, TooLarge
-from api.wire import Receive, Reply, Scope, Send, read_all
+from api.http.refusals import BadRequest, TooLarge
+from api.http.wire import Receive, Reply, Scope, Send, read_all
 from api.witness.store import WitnessStore
 from ledger.clock import Clock
 from ledger.notes.keys import Cosigner, VerifierKey

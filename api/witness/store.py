@@ -10,9 +10,9 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from ledger.engines.engine import make_private
+from ledger.engines.sqlite import Files
 from ledger.notes.checkpoint import Checkpoint
-from ledger.storage.engines import make_private
-from ledger.storage.sqlite import Files
 from ledger.witnessing import Seen
 
 _SCHEMA: Final = """

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
 from ledger.documents import parse_document
+from ledger.engines.engine import backend_of, driver_for
 from ledger.entries.assertion import Credential
 from ledger.entries.leaf import Kind, OperatorLeaf, consent_chain, parse_leaf
 from ledger.errors import BadEncoding, Corrupt, Unavailable
@@ -23,7 +24,6 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.participants import Registry
 from ledger.planning.world import Allowed, ChainHead, Entry, Plan, Seen
 from ledger.storage.chainmap import ChainMap
-from ledger.storage.engines import backend_of, driver_for
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
 from ledger.storage.rows import (

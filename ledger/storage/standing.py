@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
+from ledger.engines.engine import driver_for
 from ledger.entries.acts import Act, SubjectEnrol, SubjectUnenrol
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import NO_HASH, CommitmentLeaf, open_commitment, read_commitment_leaf
@@ -22,7 +23,6 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.planning.world import ChainHead
 from ledger.policy.decision import after_access
 from ledger.policy.rules import Item
-from ledger.storage.engines import driver_for
 from ledger.storage.rows import AFTER_CHANGE, open_consent, open_evidence
 from ledger.storage.tables import entries
 from ledger.vault.cipher import Cipher

@@ -18,10 +18,10 @@ import httpx
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.app import create_app
-from api.bootstrap import Node, build_node, initialise
-from api.httpserver import HttpServer, bounded
-from api.settings import Settings
+from api.http.httpserver import HttpServer, bounded
+from api.node.building import Node, build_node, initialise
+from api.node.settings import Settings
+from api.server.app import create_app
 from api.tokens.keys import TokenSigner
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import b64u, encode, unb64u

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.commands import app
-from api.settings import Settings
-from api.slots import claim_slot
+from api.cli.log import app
+from api.node.settings import Settings
+from api.node.slots import claim_slot
 from ledger.merkle.tiles import decode_bundle
 from tests.api.service import Service
 from tests.keys import KeyPair

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api.commands import app
-from api.reconciling import REPORT_MS, ReconciliationFigures, Reporter
+from api.cli.log import app
+from api.node.reconciling import REPORT_MS, ReconciliationFigures, Reporter
 from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import consent_chain
 from ledger.merkle.patricia import verify_present

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from api.logs import configure_logging
-from api.problems import PROBLEMS, pages
-from api.settings import Settings
+from api.http.problems import PROBLEMS, pages
+from api.node.logs import configure_logging
+from api.node.settings import Settings
 from ledger.errors import LedgerError
 from tests.api.service import Service, running_service
 
@@ -26,10 +26,10 @@ def _all_kinds(kind: type[LedgerError] = LedgerError) -> Iterator[type[LedgerErr
 
 
 def test_every_error_has_its_row_and_every_row_its_page() -> None:
-    served = [kind for kind in _all_kinds() if kind.__module__ in {"ledger.errors", "api.refusals"}]
+    served = [kind for kind in _all_kinds() if kind.__module__ in {"ledger.errors", "api.http.refusals"}]
     assert [kind.__name__ for kind in served if kind not in PROBLEMS] == []
     assert {path.name: path.read_text() for path in ERRORS.glob("*.md")} == pages(), (
-        "python -m api.problems docs/errors"
+        "python -m api.http.problems docs/errors"
     )
 
 

@@ -15,12 +15,12 @@ import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
 
-from api.bodies import Room
-from api.httpserver import HEAD_BYTES, Connection, HttpServer, bounded
-from api.metrics import HttpFigures
-from api.observing import Observed
-from api.refusals import BadRequest
-from api.wire import Receive, Reply, Scope, Send, read_all
+from api.http.bodies import Room
+from api.http.httpserver import HEAD_BYTES, Connection, HttpServer, bounded
+from api.http.refusals import BadRequest
+from api.http.wire import Receive, Reply, Scope, Send, read_all
+from api.node.metrics import HttpFigures
+from api.server.observing import Observed
 from tests.api.service import Service, loopback
 
 POST = "POST /accesses HTTP/1.1\r\nHost: ledger.example\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from api.app import create_framework
-from api.hot import HOT_POSTS
+from api.server.app import create_framework
+from api.server.hot import HOT_POSTS
 from ledger.canonical import b64u, unb64u
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.proofs import verify_consistency, verify_inclusion

@@ -14,11 +14,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner, Result
 
-from api.bootstrap import initialise, short_lived
-from api.commands import app
-from api.settings import Settings
+from api.cli.log import app
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
+from ledger.engines import postgres
 from ledger.errors import InvalidInput
-from ledger.storage import postgres
 from tests.engines import Server
 from tests.world import World
 

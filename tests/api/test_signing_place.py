@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
-from api.bootstrap import initialise, opened, short_lived
-from api.commands import app
-from api.settings import Settings
+from api.cli.log import app
+from api.node.building import initialise, opened, short_lived
+from api.node.settings import Settings
 from ledger.errors import Rollback, SequencerStopped
 from ledger.queries.tree import visible_size
 

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, Pipe
 import psutil
 import pytest
 
-from api.supervising import Kept, Supervisor, when_orphaned
+from api.server.supervising import Kept, Supervisor, when_orphaned
 from tests.conformance import ROOT
 
 PATIENCE = 30.0
@@ -108,7 +108,7 @@ def test_processes_that_hang_while_they_start_hold_up_no_signal() -> None:
 
 def test_what_processes_are_forked_from_starts_no_thread_and_opens_nothing() -> None:
     look = (
-        "import os, threading; before = set(os.listdir('/dev/fd')); import api.preloaded; "
+        "import os, threading; before = set(os.listdir('/dev/fd')); import api.server.preloaded; "
         "print(threading.active_count(), sorted(set(os.listdir('/dev/fd')) - before))"
     )
     said = subprocess.run(

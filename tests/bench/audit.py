@@ -23,11 +23,11 @@ from ledger.planning.commands import Recorded
 from ledger.receipts import receipt
 from tests.bench.places import ROOT, Place
 from tests.bench.statements import Post
+from verifier.bytes.merkle import hash_leaf, verify_inclusion
 from verifier.crypto.backend import select
-from verifier.merkle import hash_leaf, verify_inclusion
-from verifier.proof import parse_proof
-from verifier.tiles import split_entries, tile_path
-from verifier.trust import Trust, parse_trust
+from verifier.tlog.proof import parse_proof
+from verifier.tlog.tiles import split_entries, tile_path
+from verifier.tlog.trust import Trust, parse_trust
 
 
 class Unsound(Exception):

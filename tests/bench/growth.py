@@ -13,10 +13,10 @@ import psycopg
 from sqlalchemy import make_url
 
 from ledger.clock import SystemClock
+from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.queries.tree import TreeQueries
-from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
 from ledger.storage.log import LogStore
 from ledger.vault.keystore import KeyStore
 from tests.bench.audit import Unsound
@@ -25,7 +25,7 @@ from tests.bench.in_process import flow, resident
 from tests.bench.load import request
 from tests.bench.places import Place, Site, new_log, serving
 from tests.bench.synthetic import EvenTree, fill, plant
-from verifier.merkle import verify_inclusion
+from verifier.bytes.merkle import verify_inclusion
 
 Tell = Callable[[Figure], None]
 BATCH = 128

@@ -23,8 +23,8 @@ import psycopg
 from sqlalchemy import make_url, select
 
 import migrations
-from ledger.storage.driver import ENTRY_COLUMNS
-from ledger.storage.postgres import ENTRY_TYPES
+from ledger.engines.driver import ENTRY_COLUMNS
+from ledger.engines.postgres import ENTRY_TYPES
 from ledger.storage.tables import entries
 from tests.bench.audit import Unsound
 from tests.bench.figures import Figure, Latency, latency_of
@@ -200,7 +200,7 @@ def add_entries(server: Foreign, folder: Path, tell: Tell, *, clients: int, seco
 def own_personality(place: Site, tell: Tell, *, clients: int, seconds: float) -> None:
     """Our own tree, notes, tiles and group commit without participants and rules."""
     folder = place.new_folder("scratch")
-    command = [sys.executable, "-m", "api.personality", str(folder), "--origin", ORIGIN]
+    command = [sys.executable, "-m", "tests.bench.personality", str(folder), "--origin", ORIGIN]
     with program(command, {}, folder, "/checkpoint") as server:
         ours = Foreign("our personality", server.host, server.port)
         add_entries(ours, folder, tell, clients=clients, seconds=seconds)

@@ -14,10 +14,10 @@ from typing import Any
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.app import create_app
-from api.bootstrap import Node, build_node, initialise
 from api.client import LedgerClient, LocalSigner, Patience, Pseudonyms, Trust, make_item, make_terms, request_digest
-from api.settings import Settings
+from api.node.building import Node, build_node, initialise
+from api.node.settings import Settings
+from api.server.app import create_app
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import unb64u
 from ledger.clock import SystemClock

@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from api.commands import app
+from api.cli.log import app
 from tests.keys import KeyPair
 from tests.registers.test_feed import feed
 

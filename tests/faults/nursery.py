@@ -120,7 +120,7 @@ def _tell(heard: int) -> None:
 
 
 def _live(arguments: list[str], said: str, heard: int) -> NoReturn:
-    from api.commands import app
+    from api.cli.log import app
 
     status = 70
     try:
@@ -141,7 +141,7 @@ def _live(arguments: list[str], said: str, heard: int) -> NoReturn:
 
 
 def main() -> None:
-    import api.commands  # noqa: F401  (loaded once, for all children)
+    import api.cli.log  # noqa: F401  (loaded once, for all children)
 
     heard = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
     for line in iter(sys.stdin.readline, ""):

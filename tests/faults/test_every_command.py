@@ -22,8 +22,8 @@ import httpx
 import msgspec
 import pytest
 
-from api.bootstrap import initialise, short_lived
-from api.settings import Settings
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
 from ledger.canonical import unb64u
 from tests.conformance import ROOT
 from tests.faults.commands import COMMANDS, ELSEWHERE, Place, Run, every_command, runs, words

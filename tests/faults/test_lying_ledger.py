@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, delete, insert, select
 import ledger.planning.plan
 import ledger.sequencer.loop
 import ledger.storage.log
-from api.check import examine
+from api.checking import examine
 from ledger.assembly import open_ledger, read_signer
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.consent.state import Consent

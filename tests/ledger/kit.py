@@ -27,6 +27,7 @@ import migrations
 from ledger.app import Ledger
 from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_secret, read_signer
 from ledger.canonical import b64u, encode
+from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.keys import jwk_of_ed25519
 from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
@@ -34,7 +35,6 @@ from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.watch import ClockWatch
-from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, consents, entries, log_head
 from ledger.vault.keystore import KeyStore

@@ -20,9 +20,9 @@ from ledger.storage.tables import access_legs
 from tests.api.service import Service, running_service
 from tests.ledger.kit import unguarded
 from tests.world import ConsentInWorld, Party, Submission, World, node_config, running_world
-from verifier.archive import open_archive
-from verifier.bundle import Auditor, Options
-from verifier.trust import parse_trust
+from verifier.audit.bundle import Auditor, Options
+from verifier.bytes.archive import open_archive
+from verifier.tlog.trust import parse_trust
 
 
 class Scene:

@@ -19,9 +19,9 @@ from ledger.publish.publisher import Publisher
 from tests.bench.statements import Crowd
 from tests.world import ORIGIN, node_config, running_ledger
 from verifier.crypto.backend import select
-from verifier.log import Progress, State, follow
-from verifier.note import NoteKey, parse_vkey
-from verifier.source import Directory
+from verifier.tlog.log import Progress, State, follow
+from verifier.tlog.note import NoteKey, parse_vkey
+from verifier.tlog.source import Directory
 
 
 @pytest.fixture

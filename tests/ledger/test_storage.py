@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 import migrations
 from ledger.assembly import open_ledger
+from ledger.engines import sqlite
+from ledger.engines.engine import driver_for, reader_engine
 from ledger.errors import InvalidInput
-from ledger.storage import sqlite
-from ledger.storage.engines import driver_for, reader_engine
 from ledger.storage.tables import entries, metadata
 from ledger.vault import keystore
 from migrations import grants

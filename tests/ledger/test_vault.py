@@ -13,10 +13,10 @@ from sqlalchemy import create_engine, select, text, update
 
 from ledger.assembly import open_ledger
 from ledger.canonical import b64u
+from ledger.engines.engine import keystore_engine
 from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.errors import Corrupt, NotFound, Unavailable
 from ledger.receipts import check_receipt, receipt_bytes
-from ledger.storage.engines import keystore_engine
 from ledger.storage.tables import consents, entries
 from ledger.vault.cipher import Cipher, consent_place, evidence_place
 from ledger.vault.keystore import KeyStore, data_keys

@@ -17,11 +17,11 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from sqlalchemy import func, select
 
-from api.app import create_app
-from api.bootstrap import build_node, initialise
-from api.settings import Settings
-from api.standards.configuration import GatewayFile, HolderOptions
-from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.node.building import build_node, initialise
+from api.node.settings import Settings
+from api.office.configuration import GatewayFile, HolderOptions
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.server.app import create_app
 from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import Kind
 from ledger.planning.commands import Recorded

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from api.office.office import Change
 from api.standards.brazil.answers import CONFIRM_SECONDS, brazil_time, rejection_of, status_of
 from api.standards.brazil.permissions import BUSINESS, GROUPINGS, MEANING, codes_of, is_whole, meaning_of
 from api.standards.brazil.requests import parse_time
 from api.standards.dialects import Refusal
-from api.standards.office import Change
 from api.standards.words import words
 from ledger.catalogue import CATALOGUES
 from ledger.consent.state import Status

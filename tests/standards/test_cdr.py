@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from api.refusals import BadRequest
+from api.http.refusals import BadRequest
 from api.standards.cdr.dialect import TITLES
 from api.standards.cdr.requests import DAY, SCOPES, YEAR, parse_scopes, parse_sharing, scopes_of, wish_of
 from api.standards.notices import OutwardNotices

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
-from api.bootstrap import Events, initialise, short_lived
-from api.commands import app as command_line
-from api.settings import Settings
-from api.standards.configuration import read_gateway_file
-from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS
-from api.standards.notes import NOTE_LIMIT
-from api.standards.office import Standing
-from api.standards.wish import Wish
+from api.cli.log import app as command_line
+from api.node.building import Events, initialise, short_lived
+from api.node.settings import Settings
+from api.office.configuration import read_gateway_file
+from api.office.facts import NOTE_LIMIT
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS
+from api.office.office import Standing
+from api.office.wish import Wish
 from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound, Unavailable
 from ledger.queries.events import Notice
 from tests.api.service import running_service

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from api.client.signing import LocalSigner
+from api.office.gateway import delegate
 from api.standards.dialects import Refusal
-from api.standards.gateway import delegate
-from api.standards.india.details import (
+from api.standards.india.requests import (
     FI_TYPES,
     NOT_UNDERSTOOD,
     ConsentRequest,

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from api.office.subject import read_contacts
 from api.standards.receipts.categories import dpv_of
 from api.standards.receipts.dpv import CONSENT_STATUS
 from api.standards.receipts.forms import FORMS
-from api.standards.receipts.subject import read_contacts
 from api.standards.words import words
 from ledger.catalogue import LATEST
 from ledger.errors import InvalidInput

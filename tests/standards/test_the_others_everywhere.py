@@ -7,9 +7,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from api.office.gateway import HOLDER_ACTS, delegate
 from api.standards.brazil.answers import brazil_time
-from api.standards.gateway import HOLDER_ACTS, delegate
-from api.standards.india.details import aa_time
+from api.standards.india.requests import aa_time
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from tests.api.service import ASSERTION_TYPE, assertion
 from tests.standards.kit import GATEWAY, Stage, stage

@@ -15,14 +15,14 @@ import pytest
 
 from api.events.delivery import Push, resolve
 from api.events.sender import EventSender
+from api.office.configuration import read_gateway_file
+from api.office.facts import Notes
+from api.office.gateway import RECIPIENT_ACTS, Gateway, delegate, make_gateway
+from api.office.office import Office
 from api.standards.brazil.answers import answer_of
-from api.standards.brazil.consents import Brazil
-from api.standards.configuration import read_gateway_file
+from api.standards.brazil.operations import Brazil
 from api.standards.dialects import Refusal
-from api.standards.gateway import RECIPIENT_ACTS, Gateway, delegate, make_gateway
-from api.standards.notes import Notes
 from api.standards.notices import OutwardNotices
-from api.standards.office import Office
 from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey
 from ledger.storage.events import DeliveryState

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.problems import BY_SLUG
+from api.http.problems import BY_SLUG
 from api.standards.documents import pages, standards
 from api.standards.words import words
 from ledger.catalogue import LATEST
@@ -146,7 +146,7 @@ def test_the_uks_permissions_are_the_official_ones_and_states_are_of_the_enumera
 
 @pytest.mark.conformance
 def test_codes_that_the_uk_adapter_sends_have_their_official_names() -> None:
-    from api.standards.uk.errors import NAMES
+    from api.standards.uk.dialect import NAMES
 
     [codeset] = files("**/OB_Internal_Codeset.csv")
     with codeset.open(encoding="utf-8-sig", newline="") as file:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from verifier.consents import Consent, Given
-from verifier.facts import Facts
-from verifier.participants import Registry
-from verifier.terms import Terms
-from verifier.transitions import transition
+from verifier.records.facts import Facts
+from verifier.records.terms import Terms
+from verifier.rules.consents import Consent, Given
+from verifier.rules.participants import Registry
+from verifier.rules.transitions import transition
 
 HOLDER, RECIPIENT, OTHER = "bank.example", "app.example", "other.example"
 SECONDS = 1_790_078_400

@@ -25,12 +25,12 @@ from ledger.planning.commands import Recorded
 from ledger.storage.log import operator_documents
 from tests.verifier.mirror import Mirror, facts_of, payload_of, refuses
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, SteppingClock, Submission, World, node_config
-from verifier.archive import open_archive
-from verifier.bundle import Audit, Auditor, Options
+from verifier.audit.bundle import Audit, Auditor, Options
+from verifier.bytes.archive import open_archive
 from verifier.errors import Refuted
-from verifier.facts import Facts
-from verifier.transitions import transition
-from verifier.trust import parse_trust
+from verifier.records.facts import Facts
+from verifier.rules.transitions import transition
+from verifier.tlog.trust import parse_trust
 
 STEPS = (*("suspend", "resume", "pause", "resume") * 3, "reject", "revoke", "terminate", "reconfirm")
 BY = ("customer", "customer", "guardian", "court", "holder", "recipient", "system")

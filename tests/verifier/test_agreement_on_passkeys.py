@@ -18,12 +18,12 @@ from ledger.errors import BadSignature, InvalidInput
 from tests.devices import RP_ID, Device
 from tests.keys import KeyPair
 from tests.world import passkey, running_world
-from verifier.archive import open_archive
-from verifier.bundle import Auditor, Options
-from verifier.clientdata import check_origin, read_client_data
+from verifier.audit.bundle import Auditor, Options
+from verifier.bytes.archive import open_archive
 from verifier.crypto.keys import parse_cose_key
 from verifier.errors import Refuted
-from verifier.trust import parse_trust
+from verifier.records.clientdata import check_origin, read_client_data
+from verifier.tlog.trust import parse_trust
 
 BROWSERS = b'{"type":"webauthn.get","challenge":"CHALLENGE","origin":ORIGIN,"crossOrigin":false%s}'
 PIECES = [

@@ -12,9 +12,9 @@ import pytest
 from tests.verifier.forge import World, b64u, chain_of, encode, leaf_hash
 from tests.verifier.making import BACKEND, refusal
 from tests.verifier.test_map import Prover
-from verifier.completeness import Complete, check_completeness
+from verifier.audit.completeness import Complete, check_completeness
 from verifier.errors import Code
-from verifier.trust import parse_trust
+from verifier.tlog.trust import parse_trust
 
 Json = dict[str, Any]
 

@@ -19,13 +19,13 @@ import pytest
 
 from tests.verifier.cases import Files, honest
 from tests.verifier.forge import World, encode, write
-from verifier.archive import Archive, Unreadable, open_archive
-from verifier.bundle import Audit, Auditor, Options
+from verifier.audit.bundle import Audit, Auditor, Options
+from verifier.audit.evidence_shards import shard_path
+from verifier.bytes.archive import Archive, Unreadable, open_archive
+from verifier.bytes.gzipped import PIECE, Broken, gzip_lines
 from verifier.cli import main
 from verifier.errors import CannotCheck, Code
-from verifier.gzipped import PIECE, Broken, gzip_lines
-from verifier.shards import shard_path
-from verifier.trust import parse_trust
+from verifier.tlog.trust import parse_trust
 
 SHARD = "evidence/000.jsonl.gz"
 

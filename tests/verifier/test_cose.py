@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.verifier.making import BACKEND, Signer, accepts, refusal
-from verifier import cbor, cose, merkle
+from verifier.bytes import cbor, merkle
 from verifier.crypto.keys import P256Key
 from verifier.crypto.p256 import raw_from_der
 from verifier.errors import Code, Refuted
+from verifier.tlog import cose
 
 LOG = Signer("ledger.example/test")
 KEY = LOG.key.key

@@ -22,9 +22,9 @@ from tests.verifier.states import (
     operator,
     registry,
 )
-from verifier.catalogue import CATALOGUES
-from verifier.consents import Consent, Given
-from verifier.decisions import Asker, Item, after_allow, asserted_of, decide, used_on, with_used
+from verifier.rules.catalogue import CATALOGUES
+from verifier.rules.consents import Consent, Given
+from verifier.rules.decisions import Asker, Item, after_allow, asserted_of, decide, used_on, with_used
 
 RULES = registry()
 DAY_MS = DAY * 1000

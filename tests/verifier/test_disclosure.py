@@ -25,10 +25,10 @@ from tests.verifier.forge import (
 )
 from verifier.crypto.backend import select
 from verifier.crypto.keys import parse_jwk
-from verifier.disclosure import Reader
 from verifier.errors import Code
-from verifier.facts import Facts, Found
-from verifier.leaf import parse_leaf
+from verifier.records.disclosure import Reader
+from verifier.records.facts import Facts, Found
+from verifier.records.leaf import parse_leaf
 
 SIGNERS = {who: Signer(who, who) for who in (HOLDER, RECIPIENT, "p" * 63)}
 KEYS = {who: parse_jwk(signer.jwk) for who, signer in SIGNERS.items()}

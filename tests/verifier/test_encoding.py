@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.making import accepts, refusal
-from verifier import tags
-from verifier.commitment import accounts_hash, chain_of, check_commitment, commit, terms_hash
-from verifier.encoding import (
+from verifier.bytes import tags
+from verifier.bytes.encoding import (
     MAX_INTEGER,
     decode_base64,
     decode_base64url,
@@ -24,6 +23,7 @@ from verifier.encoding import (
     encode_canonical,
 )
 from verifier.errors import Code, Defect, Place, located, printable, refuted
+from verifier.records.commitment import accounts_hash, chain_of, check_commitment, commit, terms_hash
 
 text = st.text(st.characters(blacklist_categories=("Cs", "Cc")))
 names = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)

@@ -9,11 +9,11 @@ import pytest
 from tests.verifier.forge import b64u, terms_hash
 from tests.verifier.making import refusal
 from tests.verifier.states import HOLDER, RECIPIENT, SECONDS, TERMS, terms
-from verifier.acts import BY, MEMBERS
 from verifier.errors import Code
-from verifier.forms import check_item, read_content
-from verifier.reasons import ASSERTED
-from verifier.terms import SINCE_2, parse_terms
+from verifier.records.acts import BY, MEMBERS
+from verifier.records.forms import check_item, read_content
+from verifier.records.reasons import ASSERTED
+from verifier.records.terms import SINCE_2, parse_terms
 
 REF, HASH = "r" * 22, b64u(bytes(32))
 CONSENT_ID = "urn:a:" + "c" * 20

@@ -18,7 +18,7 @@ from tests.verifier.forge import (
 )
 from tests.verifier.replaying import BAD, begun, replayed, told
 from verifier.errors import Code
-from verifier.judging import UNKNOWN_STATE
+from verifier.rules.judging import UNKNOWN_STATE
 
 
 def test_decisions_reasons_and_what_somebody_asserts_are_counted() -> None:

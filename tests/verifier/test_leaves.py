@@ -10,9 +10,9 @@ import pytest
 
 from tests.verifier.forge import World, b64u, encode, leaf_hash, sha
 from tests.verifier.making import accepts, refusal
-from verifier.encoding import MAX_LEAF
+from verifier.bytes.encoding import MAX_LEAF
 from verifier.errors import Code
-from verifier.leaf import Leaf, parse_leaf, parse_strictly, raw_of, read_columns, text_of
+from verifier.records.leaf import Leaf, parse_leaf, parse_strictly, raw_of, read_columns, text_of
 
 HASH = b64u(sha(b"hash"))
 COMMON = {"index": 7, "prev": HASH, "time": 9, "v": 1}

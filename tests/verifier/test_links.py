@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.verifier.forge import DAY, START, Json, World, b64u
+from verifier.audit.log_order import Links
 from verifier.errors import Code
-from verifier.findings import Findings
-from verifier.leaf import parse_leaf, read_columns, text_of
-from verifier.links import Links
-from verifier.shelf import Shelf
+from verifier.records.leaf import parse_leaf, read_columns, text_of
+from verifier.rules.chain_store import Shelf
+from verifier.rules.findings import Findings
 
 BEGUN = 7
 """Entries of an open log; all that follow, but for index-heads, are consents' and customers'."""

@@ -25,14 +25,14 @@ from tests.verifier.making import (
     refusal,
     write_log,
 )
-from verifier import merkle
+from verifier.bytes import merkle
+from verifier.bytes.growing_tree import Growth
 from verifier.errors import CannotCheck, Code, NotFound
-from verifier.evidence import FORK, check_evidence, encode_evidence, judge
-from verifier.growth import Growth
-from verifier.head import open_head
-from verifier.log import Followed, Forked, Progress, State, follow
-from verifier.source import Directory, open_source
-from verifier.tiles import TileReader, parse_tile_path, seedless, split_entries, tile_path
+from verifier.tlog.evidence import FORK, check_evidence, encode_evidence, judge
+from verifier.tlog.head import open_head
+from verifier.tlog.log import Followed, Forked, Progress, State, follow
+from verifier.tlog.source import Directory, open_source
+from verifier.tlog.tiles import TileReader, parse_tile_path, seedless, split_entries, tile_path
 
 LOG = Signer("ledger.example/test")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.making import accepts, refusal
-from verifier import patricia
+from verifier.bytes import patricia
 from verifier.errors import Code
 
 keys32 = st.binary(min_size=32, max_size=32)

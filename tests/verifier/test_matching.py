@@ -12,10 +12,10 @@ import pytest
 
 from tests.verifier.forge import b64u, encode, sha
 from verifier.errors import Code
-from verifier.findings import Findings
-from verifier.leaf import text_of
-from verifier.legs import ACCESS, RECEIVE, RELEASE, UNREAD, Legs
-from verifier.matching import Matching
+from verifier.records.leaf import text_of
+from verifier.rules.access_legs import ACCESS, RECEIVE, RELEASE, UNREAD, Legs
+from verifier.rules.findings import Findings
+from verifier.rules.matching import Matching
 
 CHAIN, OTHER_CHAIN = text_of(sha(b"chain")), text_of(sha(b"chain"))[:11] + b"_" + text_of(sha(b"chain"))[12:]
 DAY_MS = 86_400_000

@@ -10,8 +10,8 @@ import pytest
 from tests.verifier.forge import ORIGIN, b64u, encode
 from tests.verifier.making import accepts, refusal
 from tests.verifier.packing import commitment_of, item_hash, path_of, rows_of
+from verifier.audit.pack import PackHead, PackItem, hash_item, parse_head, parse_item, sides_of, verify_item
 from verifier.errors import CannotCheck, Code, Refuted
-from verifier.pack import PackHead, PackItem, hash_item, parse_head, parse_item, sides_of, verify_item
 
 
 def head(**changes: Any) -> bytes:

@@ -14,11 +14,11 @@ import pytest
 from tests.verifier.forge import ORIGIN, World, b64u, encode, leaf_hash, sha, write
 from tests.verifier.making import BACKEND, refusal
 from tests.verifier.packing import Packing, commitment_of, item_hash, pack
-from verifier.archive import open_archive
+from verifier.audit.pack import CheckedPack, check_pack, parse_head, parse_item, sides_of, verify_item
+from verifier.bytes.archive import open_archive
 from verifier.cli import main
 from verifier.errors import CannotCheck, Code
-from verifier.pack import CheckedPack, check_pack, parse_head, parse_item, sides_of, verify_item
-from verifier.trust import parse_trust
+from verifier.tlog.trust import parse_trust
 
 Files = dict[str, bytes]
 COUNT = 7

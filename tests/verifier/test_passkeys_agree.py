@@ -19,11 +19,11 @@ from ledger.entries.payload import Sca
 from ledger.errors import LedgerError
 from tests.verifier.forge import b64u, encode, sha
 from tests.verifier.making import BACKEND, Signer
+from verifier.bytes.encoding import MAX_EVIDENCE, decode_canonical
 from verifier.crypto.keys import parse_cose_key
-from verifier.encoding import MAX_EVIDENCE, decode_canonical
 from verifier.errors import Refuted
-from verifier.gestures import Gestures
-from verifier.trust import parse_trust
+from verifier.rules.gestures import Gestures
+from verifier.tlog.trust import parse_trust
 
 EC: Final = ec.derive_private_key(int.from_bytes(sha(b"passkey")) >> 2, ec.SECP256R1())
 ED: Final = ed25519.Ed25519PrivateKey.from_private_bytes(sha(b"passkey"))

@@ -10,7 +10,7 @@ from tests.verifier import later_cases
 from tests.verifier.forge import write
 from verifier.cli import main
 from verifier.errors import Place
-from verifier.messages import LANGUAGES, first_bad, located
+from verifier.telling.messages import LANGUAGES, first_bad, located
 
 PLACES = {
     Place(): "输入",

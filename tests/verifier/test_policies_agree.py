@@ -13,8 +13,8 @@ import pytest
 from ledger.errors import BadEncoding
 from ledger.notes import policy as ledger
 from tests.verifier.making import Signer
-from verifier import policy as verifier
 from verifier.errors import CannotCheck
+from verifier.tlog import policy as verifier
 
 LOG = Signer("ledger.example/1")
 OLD = Signer("ledger.example/1", seed=b"retired")

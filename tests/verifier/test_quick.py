@@ -11,14 +11,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.verifier.forge import ORIGIN, RECIPIENT, World, encode
-from verifier.commitment import commit
+from verifier.bytes.encoding import encode_base64url
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey, parse_jwk
-from verifier.disclosure import Reader
-from verifier.encoding import encode_base64url
-from verifier.facts import Found
-from verifier.leaf import parse_leaf
-from verifier.quick import QuickReader
+from verifier.records.commitment import commit
+from verifier.records.disclosure import Reader
+from verifier.records.facts import Found
+from verifier.records.leaf import parse_leaf
+from verifier.records.usual_access import QuickReader
 
 Row = tuple[str, bytes, bytes, int, bytes]
 

@@ -11,13 +11,13 @@ import pytest
 from tests.verifier.forge import ORIGIN, RECIPIENT, START, World, encode, leaf_hash, path_of, tree
 from tests.verifier.test_quick import Row, compare, quick, row_of_entry, strict
 from tests.verifier.test_quick import keys as known_keys
-from verifier.commitment import commit
+from verifier.bytes.encoding import MAX_EVIDENCE, MAX_ITEM, MAX_STATEMENT, decode_base64url, encode_base64url
 from verifier.crypto.backend import select
-from verifier.disclosure import Reader
-from verifier.encoding import MAX_EVIDENCE, MAX_ITEM, MAX_STATEMENT, decode_base64url, encode_base64url
-from verifier.facts import Found
-from verifier.quick import QuickReader
-from verifier.reasons import ASSERTED
+from verifier.records.commitment import commit
+from verifier.records.disclosure import Reader
+from verifier.records.facts import Found
+from verifier.records.reasons import ASSERTED
+from verifier.records.usual_access import QuickReader
 
 
 def without_one_byte(text: bytes) -> Iterator[bytes]:

@@ -11,10 +11,10 @@ import pytest
 from tests.verifier.forge import Signer, b64u
 from tests.verifier.making import refusal
 from tests.verifier.states import HOLDER, OTHER, RECIPIENT, operator, registry
-from verifier.acts import MEMBERS
-from verifier.catalogue import KNOWN_RULESETS
 from verifier.errors import Code
-from verifier.participants import ROLES, Registry
+from verifier.records.acts import MEMBERS
+from verifier.rules.catalogue import KNOWN_RULESETS
+from verifier.rules.participants import ROLES, Registry
 
 HELPER, LONG = "helper.example", "p" * 63
 """Two technology providers: one of `registry`, one with the longest name."""

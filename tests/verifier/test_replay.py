@@ -17,10 +17,10 @@ from tests.verifier.forge import (
 )
 from tests.verifier.replaying import BAD, CHAIN, HOUR, LOST_KEY, asked, begun, replayed, told
 from verifier.errors import Code
-from verifier.judging import UNKNOWN_STATE
-from verifier.leaf import parse_leaf
-from verifier.legs import UNREAD
-from verifier.replay import OTHER_RULES
+from verifier.records.leaf import parse_leaf
+from verifier.rules.access_legs import UNREAD
+from verifier.rules.judging import UNKNOWN_STATE
+from verifier.rules.replay import OTHER_RULES
 
 # --- what is missing ------------------------------------------------------------------------------------------
 

@@ -8,11 +8,11 @@ import pytest
 
 from tests.verifier.forge import Signer
 from tests.verifier.states import HOLDER, OTHER, RECIPIENT, operator, registry
-from verifier.acts import HOLDER_ACTS, MEMBERS, RECIPIENT_ACTS, REDUCING
 from verifier.errors import Code
-from verifier.facts import Facts
-from verifier.participants import Registry
-from verifier.signers import later_defects, role_of, signer_defects
+from verifier.records.acts import HOLDER_ACTS, MEMBERS, RECIPIENT_ACTS, REDUCING
+from verifier.records.facts import Facts
+from verifier.rules.participants import Registry
+from verifier.rules.signers import later_defects, role_of, signer_defects
 
 HELPER = "helper.example"
 INDEX = 40

@@ -13,8 +13,8 @@ import pytest
 
 from tests.verifier.cases import honest
 from tests.verifier.forge import World, encode, leaf_hash, write
+from verifier.audit.histories import AHEAD_MS, BEHIND_MS
 from verifier.cli import main
-from verifier.histories import AHEAD_MS, BEHIND_MS
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[dict[str, Any]]]:

@@ -27,9 +27,9 @@ from tests.verifier.states import (
     registry,
     terms,
 )
-from verifier.consents import Consent, Given, Pending
 from verifier.errors import Code, Refuted
-from verifier.transitions import StateUnknown
+from verifier.rules.consents import Consent, Given, Pending
+from verifier.rules.transitions import StateUnknown
 
 RULES, RULES_1 = registry(), registry(ruleset=1)
 REMOVED = registry(operator("participant.removed", participant=HOLDER, reason="left"))

@@ -13,12 +13,12 @@ import pytest
 
 from tests.verifier import later_cases
 from tests.verifier.forge import HOLDER, PROVIDER, World, write
-from verifier.catalogue import CATALOGUES
-from verifier.chinese import COUNTED, SENTENCES
 from verifier.cli import main
-from verifier.judging import HOLDERS_WORD, LEDGERS_WORD
-from verifier.legs import CODES, UNREAD
-from verifier.reasons import ASSERTED, FINDINGS, GIVEN
+from verifier.records.reasons import ASSERTED, FINDINGS, GIVEN
+from verifier.rules.access_legs import CODES, UNREAD
+from verifier.rules.catalogue import CATALOGUES
+from verifier.rules.judging import HOLDERS_WORD, LEDGERS_WORD
+from verifier.telling.chinese import COUNTED, SENTENCES
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "docs" / "spec"

@@ -27,7 +27,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.client.signing import LocalSigner
-from api.settings import Settings
+from api.node.settings import Settings
 from api.web import mount
 from api.web.agent import Authorisation, LocalAgent
 from api.web.desk import Office

@@ -11,7 +11,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.client.signing import LocalSigner
-from api.settings import Settings
+from api.node.settings import Settings
 from api.web.app import ROUTERS
 from api.web.devidp import PATH, DevelopmentProvider, NotForThisPlace
 from api.web.people import ABSOLUTE_MS, IDLE_MS

@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.app import create_app
-from api.bootstrap import Node, build_node, initialise
-from api.bundling import read_policy
-from api.settings import Settings
+from api.node.building import Node, build_node, initialise
+from api.node.bundling import read_policy
+from api.node.settings import Settings
+from api.server.app import create_app
 from api.witness.asking import WitnessAsker
 from api.witness.running import make_witness, open_witness
 from ledger.assembly import read_signer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from api.standards.berlin.errors import Message, format_error
+from api.standards.berlin.dialect import Message, format_error
 from api.standards.words import words
 from ledger.entries.terms import Filter
 

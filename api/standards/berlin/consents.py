@@ -6,12 +6,12 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
+from api.office.configuration import HolderOptions
+from api.office.office import Standing
+from api.office.wish import Wish
 from api.standards.berlin.access import access_from, permissions_of
-from api.standards.berlin.errors import Message, format_error
-from api.standards.configuration import HolderOptions
+from api.standards.berlin.dialect import Message, format_error
 from api.standards.json import NotJson, read_object
-from api.standards.office import Standing
-from api.standards.wish import Wish
 from api.standards.words import words
 from ledger.consent.state import BEFORE, Status
 

@@ -11,8 +11,10 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.access import NodeHere, serve
-from api.documents import answer, body
+from api.http.describing import answer, body
+from api.http.wire import read_body
+from api.node.admission import NodeHere, serve
+from api.office.office import Office, Standing
 from api.standards.berlin.consents import (
     may_be_authorised,
     read_consent,
@@ -20,7 +22,7 @@ from api.standards.berlin.consents import (
     status_of,
     word_consent,
 )
-from api.standards.berlin.errors import Message, consent_unknown, echoed, format_error
+from api.standards.berlin.dialect import Message, consent_unknown, echoed, format_error
 from api.standards.berlin.headers import ADDRESS, EXPLICIT, NOK_REDIRECT, REDIRECT, check_headers
 from api.standards.incoming import (
     CONSENTS_READ,
@@ -33,9 +35,7 @@ from api.standards.incoming import (
     StatementHere,
 )
 from api.standards.json import NotJson, read_object
-from api.standards.office import Office, Standing
 from api.standards.words import words
-from api.wire import read_body
 from ledger.errors import IllegalTransition, NotFound
 
 router: Final = APIRouter(dependencies=[Depends(check_headers)])

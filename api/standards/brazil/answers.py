@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from api.office.office import Change, Standing
 from api.standards.brazil.permissions import codes_of, meaning_of
 from api.standards.brazil.requests import Facts, parse_facts
-from api.standards.office import Change, Standing
 from ledger.consent.state import Status
 
 CONFIRM_SECONDS: Final = 3600

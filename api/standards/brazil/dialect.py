@@ -11,12 +11,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.problems import problem_headers, problem_of
+from api.http.problems import problem_headers, problem_of
+from api.http.wire import Reply
 from api.standards.brazil.answers import error_body
 from api.standards.brazil.requests import VERSION
 from api.standards.dialects import HOLDER, Refusal
 from api.standards.words import words
-from api.wire import Reply
 from ledger.errors import IllegalTransition, LedgerError
 
 BASE: Final = "/open-banking/consents/v3"

@@ -10,9 +10,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from api.office.wish import Wish
 from api.standards.brazil.permissions import ALWAYS, BUSINESS, MEANING, PERSONAL, is_whole, meaning_of
 from api.standards.dialects import Refusal
-from api.standards.wish import Wish
 from ledger.entries.terms import Purpose
 
 STANDARD: Final = "brazil-of"

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from api.access import NodeHere, serve
+from api.node.admission import NodeHere, serve
 from api.standards.brazil.answers import answer_of, brazil_time
-from api.standards.brazil.consents import Brazil
 from api.standards.brazil.dialect import BASE, answer, interaction_id
+from api.standards.brazil.operations import Brazil
 from api.standards.brazil.requests import malformed
 from api.standards.incoming import (
     CONSENTS_READ,

@@ -9,12 +9,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.problems import problem_headers, problem_of
-from api.refusals import HttpRefusal
+from api.http.problems import problem_headers, problem_of
+from api.http.refusals import HttpRefusal
+from api.http.wire import Reply
 from api.standards.dialects import Refusal
 from api.standards.oauth.dialect import oauth_refusal
 from api.standards.words import words
-from api.wire import Reply
 from ledger.errors import LedgerError
 
 BASE: Final = "/cdr"

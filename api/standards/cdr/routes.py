@@ -10,15 +10,15 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from api.access import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
-from api.standards.cdr.arrangements import Arrangements
+from api.http.wire import Reply, header, read_body, visit_of
+from api.node.admission import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
 from api.standards.cdr.dialect import BASE, refused
 from api.standards.cdr.metrics import metrics
+from api.standards.cdr.operations import Arrangements
 from api.standards.cdr.requests import SCOPES
 from api.standards.incoming import HOLDER_PATH, HolderHere, OfficeHere
 from api.tokens.clients import FORM, FORM_LIMIT
 from api.tokens.keys import ALGORITHMS
-from api.wire import Reply, header, read_body, visit_of
 from ledger.errors import NotPermitted
 
 router = APIRouter()

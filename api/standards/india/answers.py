@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from api.client.signing import StatementSigner, sign_jwt
-from api.standards.india.details import ConsentDetail, ConsentRequest, aa_time
-from api.standards.office import Standing
+from api.office.office import Standing
+from api.standards.india.requests import ConsentDetail, ConsentRequest, aa_time
 from ledger.consent.state import Consent, Status
 from ledger.entries.evidence import AccessOutcome, decode_evidence
 from ledger.entries.terms import Terms

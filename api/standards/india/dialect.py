@@ -11,13 +11,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.bootstrap import Node
-from api.problems import problem_headers, problem_of
+from api.http.problems import problem_headers, problem_of
+from api.http.wire import Reply
+from api.node.building import Node
 from api.standards.dialects import HOLDER, Refusal
-from api.standards.india.details import VERSIONS, aa_time
+from api.standards.india.requests import VERSIONS, aa_time
 from api.standards.india.signatures import HEADER, detached
 from api.standards.words import words
-from api.wire import Reply
 from ledger.errors import LedgerError
 
 BASE: Final = "/aa/v2"

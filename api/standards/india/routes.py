@@ -12,7 +12,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from api.access import CallerHere, NodeHere, serve, token
+from api.http.wire import header
+from api.node.admission import CallerHere, NodeHere, serve, token
 from api.standards.incoming import (
     CONSENTS_READ,
     CONSENTS_WRITE,
@@ -22,11 +23,10 @@ from api.standards.incoming import (
     OfficeHere,
     StatementHere,
 )
-from api.standards.india.consents import Aggregator
-from api.standards.india.details import VERSIONS, aa_time, refused
 from api.standards.india.dialect import BASE, TXN, answer
+from api.standards.india.operations import Aggregator
+from api.standards.india.requests import VERSIONS, aa_time, refused
 from api.standards.india.signatures import HEADER, check_detached
-from api.wire import header
 
 router = APIRouter()
 TAG: Final = "account-aggregator"

@@ -9,11 +9,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.problems import problem_headers, problem_of
-from api.refusals import HttpRefusal
+from api.http.problems import problem_headers, problem_of
+from api.http.refusals import HttpRefusal
+from api.http.wire import Reply
 from api.standards.dialects import HOLDER
 from api.standards.words import words
-from api.wire import Reply
 from ledger.errors import LedgerError
 
 BASE: Final = "/oauth"

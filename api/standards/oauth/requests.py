@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from api.refusals import BadRequest
-from api.standards.office import Office, Standing
-from api.standards.wish import Wish
+from api.http.refusals import BadRequest
+from api.office.office import Office, Standing
+from api.office.wish import Wish
 from api.tokens.clients import Clients, read_form
 from api.tokens.details import ERROR, AccountInformation, parse_details, permissions_of
 from ledger.canonical import b64u

@@ -9,12 +9,12 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import CLIENT, NodeHere, serve, token
+from api.http.wire import Reply, read_body, visit_of
+from api.node.admission import CLIENT, NodeHere, serve, token
 from api.standards.incoming import HOLDER_PATH, HolderHere, OfficeHere, RecipientHere
 from api.standards.oauth.dialect import BASE
 from api.standards.oauth.requests import Requests
 from api.tokens.clients import FORM, FORM_LIMIT
-from api.wire import Reply, read_body, visit_of
 from ledger.consent.state import IN_FORCE
 from ledger.errors import NotFound
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from api.office.subject import Event, Person, ReceiptSubject
 from api.standards.receipts.categories import dpv_of
-from api.standards.receipts.subject import Event, Person, ReceiptSubject
 
 CONTEXT: Final[dict[str, str]] = {
     "dct": "http://purl.org/dc/terms/",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from api.office.subject import Event, Person, ReceiptSubject
 from api.standards.receipts.categories import dpv_of
-from api.standards.receipts.subject import Event, Person, ReceiptSubject
 
 SCHEMA_VERSION: Final = "27560:2023"
 _STATES: Final = {

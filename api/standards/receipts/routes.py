@@ -9,12 +9,12 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import CallerHere, NodeHere, serve, token
-from api.bootstrap import Node
-from api.refusals import NotAcceptable
+from api.http.refusals import NotAcceptable
+from api.http.wire import JSON, Reply, header
+from api.node.admission import CallerHere, NodeHere, serve, token
+from api.node.building import Node
 from api.standards.receipts.forms import DEFAULT, FORMS, Form, receipt_for_people
-from api.tokens.guard import Caller
-from api.wire import JSON, Reply, header
+from api.tokens.bearer import Caller
 
 router = APIRouter()
 CONSENTS_READ: Final = token("consents:read")

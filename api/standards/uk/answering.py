@@ -10,12 +10,12 @@ import msgspec
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from api.access import NodeHere
-from api.bootstrap import Node
+from api.node.admission import NodeHere
+from api.node.building import Node
+from api.office.office import Office
 from api.standards.incoming import BodyHere, HolderHere, OfficeHere, RecipientHere
-from api.standards.office import Office
 from api.standards.uk import signatures
-from api.standards.uk.errors import INTERACTION, MEDIA_TYPE, Fault, Faults, interaction_of, version_of
+from api.standards.uk.dialect import INTERACTION, MEDIA_TYPE, Fault, Faults, interaction_of, version_of
 
 PATHS = {"v4.0": "/open-banking/v4.0", "v3.1": "/open-banking/v3.1"}
 RESOURCE = "account-access-consents"

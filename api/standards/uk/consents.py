@@ -6,10 +6,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from api.office.office import Standing
+from api.office.wish import Wish
 from api.standards.json import NotJson, read_object
-from api.standards.office import Standing
-from api.standards.uk.errors import V3, Fault, Faults
-from api.standards.wish import Wish
+from api.standards.uk.dialect import V3, Fault, Faults
 from api.standards.words import words
 from ledger.consent.state import Status
 

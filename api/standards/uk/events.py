@@ -13,16 +13,16 @@ import msgspec
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from api.access import NodeHere, serve, token
-from api.bootstrap import Node
-from api.documents import answer, body
 from api.events.addresses import read_endpoint
 from api.events.polling import Poll, poll
 from api.events.tokens import UK_REVOKED
+from api.http.describing import answer, body
+from api.node.admission import NodeHere, serve, token
+from api.node.building import Node
 from api.standards.incoming import HOLDER_PATH, BodyHere, HolderHere, OfficeHere, RecipientHere
 from api.standards.json import NotJson, read_object
 from api.standards.uk.answering import PATHS, Exchange, ExchangeHere, SignedBody
-from api.standards.uk.errors import V4, Fault, Faults
+from api.standards.uk.dialect import V4, Fault, Faults
 from api.standards.uk.headers import check_headers
 from ledger.clock import SystemClock
 from ledger.errors import InvalidInput

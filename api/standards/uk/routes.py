@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from api.access import serve
-from api.documents import answer, body
+from api.http.describing import answer, body
+from api.node.admission import serve
+from api.office.office import Office, Standing
 from api.standards.incoming import (
     CONSENTS_READ,
     CONSENTS_WRITE,
@@ -18,10 +19,9 @@ from api.standards.incoming import (
     RecipientHere,
     StatementHere,
 )
-from api.standards.office import Office, Standing
 from api.standards.uk.answering import PATHS, RESOURCE, ExchangeHere, SignedBody
 from api.standards.uk.consents import DELETED, is_deleted, not_found, read_consent, word_consent
-from api.standards.uk.errors import Fault, Faults
+from api.standards.uk.dialect import Fault, Faults
 from api.standards.uk.headers import check_headers
 from ledger.errors import IllegalTransition, NotFound
 

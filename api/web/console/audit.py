@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.streams import stream_of
+from api.http.streams import stream_of
 from api.web.console import pictures
 from api.web.console.doors import Place, Regulator, RegulatorsForm, WatchDesk, Watcher
 from api.web.desk import Desk

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import make_url
 
-from api.slots import highwater_files
+from api.node.slots import highwater_files
 from ledger.errors import Corrupt, LedgerError
 from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
 
 if TYPE_CHECKING:
-    from api.settings import Settings
+    from api.node.settings import Settings
 
 Mark = Literal["reached", "beyond", "damaged"]
 
