@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from api.http.limiting import RateLimits
 from api.http.wire import Scope, visit_of
-from api.node.building import Node
+from api.node.node import Node
 from api.tokens.bearer import Caller, TokenGuard
 
 

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 import msgspec
 
 import migrations
-from api.events.delivery import Push
-from api.events.sender import EventSender, Outward
+from api.events.sender import Outward as OutwardMessages
 from api.events.tokens import EventTokens
-from api.node.bundling import Bundler, read_policy
+from api.node.bundling import read_policy
+from api.node.node import Events, Node
 from api.node.reconciling import Reporter
 from api.node.settings import Settings
-from api.node.signing_place import check_place, leave_mark, stop_signing
+from api.node.signing_place import check_place
 from api.node.slots import Slot, claim_slot, highwater_files
 from api.office.facts import Notes
 from api.office.gateway import Gateway
 from api.office.office import Office
-from api.office.subject import Contact, read_contacts
-from api.standards.berlin.succession import Succession
-from api.standards.notices import OutwardNotices
+from api.office.subject import read_contacts
 from api.tokens.bearer import TokenGuard
 from api.tokens.clients import Clients
 from api.tokens.external import ExternalIssuers, Reach
@@ -33,19 +30,17 @@ from api.tokens.introspection import Introspection
 from api.tokens.keys import TokenSigner, read_key_set
 from api.tokens.once import Once
 from api.tokens.service import TokenService
-from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger, read_signer
 from ledger.engines.engine import is_file, make_database
 from ledger.errors import Corrupt, Rollback, Unavailable
 from ledger.highwater import HighWater
-from ledger.notes.policy import Policy
 from ledger.opening import open_key_store
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
+from ledger.queries.records import RecordQueries
 from ledger.queries.tree import visible_note, visible_size
 from ledger.queries.witnessed import WitnessedQueries
-from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.events import EventStore
 from ledger.storage.log import LogStore
 
@@ -53,111 +48,19 @@ log = logging.getLogger("api.node.building")
 
 
 @dataclass(frozen=True)
-class Events:
-    """What telling the parties of consents needs (docs/events.md)."""
+class Outward:
+    """What a serving node does for outward standards beside answering; handed in by the server, which knows them."""
 
-    store: EventStore
-    queries: EventQueries
-    tokens: EventTokens
-
-    def sender(
-        self, *, development: bool, also: Callable[[Notice], None] | None = None, outward: Outward | None = None
-    ) -> EventSender:
-        """One that sends; several may exist, and one at a time works. `also`, `outward`: see EventSender."""
-        return EventSender(
-            self.queries, self.store, self.tokens, lambda: Push(development=development), also=also, outward=outward
-        )
+    follower: Callable[[Office, RecordQueries], Callable[[Notice], None]]
+    """Makes what is shown every notice (see `EventSender`, `also`)."""
+    messages: Callable[[Gateway], OutwardMessages]
+    """Makes what words events for endpoints that take a standard's own messages."""
 
 
-@dataclass(eq=False)
-class Node:
-    """A ledger with the settings it was built from. `start` and `stop` may be called more than once."""
-
-    settings: Settings
-    ledger: Ledger
-    tokens: TokenService
-    clients: Clients
-    introspection: Introspection
-    grants: Grants
-    guard: TokenGuard
-    once: Once
-    events: Events
-    contacts: Mapping[str, Contact]
-    """By participant id: how parties are reached, for receipts that people read."""
-    policy: Policy
-    """Whose cosignatures make a checkpoint witnessed."""
-    witnessed: WitnessedQueries
-    slot: Slot | None = None
-    office: Office | None = None
-    """What outward standards need; None without a gateway."""
-    sender: EventSender | None = None
-    """Set in the process that also sequences, and in no command."""
-    asker: WitnessAsker | None = None
-    """Likewise; None too when the policy names no witness with an address."""
-    reporter: Reporter | None = None
-    """Likewise."""
-    went_back: str | None = None
-    """Why this database is not to be continued, for a check that looks at it all the same."""
-    _running: bool = field(default=False, init=False)
-    _closed: bool = field(default=False, init=False)
-
-    def start(self) -> None:
-        """Begin to write. Raises Rollback, Corrupt, Unavailable."""
-        if not self._running:
-            self.ledger.start()
-            self._running = True
-            if self.sender is not None:
-                self.sender.start()
-            if self.asker is not None:
-                self.asker.start()
-            if self.reporter is not None:
-                self.reporter.start()
-
-    @property
-    def bundler(self) -> Bundler:
-        """What writes the bundles that are handed out."""
-        return Bundler(self.ledger, self.witnessed, self.settings.policy_file)
-
-    @property
-    def running(self) -> bool:
-        """Whether it was started and not stopped since."""
-        return self._running and not self._closed
-
-    def ask_witnesses(self) -> WitnessAsker | None:
-        """What asks the policy's witnesses; None when none of them has an address."""
-        asked = [witness for witness in self.policy.witnesses if witness.url]
-        if not asked:
-            return None
-        store = CosignatureStore(self.settings.database_url)
-        return WitnessAsker(self.ledger, store, asked, refused=partial(stop_signing, self.settings, self.ledger))
-
-    def stop(self) -> None:
-        """Finish what was submitted, close the databases, give the slot back."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._running:
-            if self.sender is not None:
-                self.sender.stop()
-            if self.asker is not None:
-                self.asker.stop()
-            if self.reporter is not None:
-                self.reporter.stop()
-            self.ledger.stop()
-            leave_mark(self.settings, self.ledger.vkey)
-        else:
-            self.ledger.store.close()
-            self.ledger.keystore.close()
-        self.once.close()
-        self.events.store.close()
-        if self.office is not None:
-            self.office.notes.close()
-        if self.slot is not None:
-            self.slot.release()
-
-
-def build_node(settings: Settings, *, serves: bool = False) -> Node:
+def build_node(settings: Settings, *, serves: bool = False, outward: Outward | None = None) -> Node:
     """A node that is ready to start; one that serves also tells the parties of consents and asks witnesses.
+
+    `outward` is what it does for outward standards, where it has a gateway.
 
     Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
     """
@@ -166,7 +69,7 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
     try:
         ledger = open_ledger(settings.node_config(slot.highwater_file))
         try:
-            return _built(settings, ledger, slot, serves=serves)
+            return _built(settings, ledger, slot, serves=serves, outward=outward)
         except BaseException:
             ledger.store.close()
             ledger.keystore.close()
@@ -176,15 +79,16 @@ def build_node(settings: Settings, *, serves: bool = False) -> Node:
         raise
 
 
-def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool) -> Node:
+def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outward: Outward | None) -> Node:
     _check_all_highwater_files(settings, ledger)
     check_place(settings, ledger)
     node = equip(settings, ledger, slot)
     if serves and settings.events_enabled:
+        office = node.office if outward is not None else None
         node.sender = node.events.sender(
             development=settings.web.environment == "development",
-            also=None if node.office is None else Succession(node.office, ledger.records),
-            outward=None if node.office is None else OutwardNotices(node.office.gateway),
+            also=None if office is None or outward is None else outward.follower(office, ledger.records),
+            outward=None if office is None or outward is None else outward.messages(office.gateway),
         )
     if serves:
         node.asker = node.ask_witnesses()

@@ -17,7 +17,7 @@ from api.http.streams import stream_of
 from api.http.submission import SINGLE_LIMIT
 from api.http.wire import read_body, visit_of
 from api.node.admission import CallerHere, NodeHere, serve, token
-from api.node.building import Node
+from api.node.node import Node
 from ledger.bundle import Disclose
 
 router = APIRouter()

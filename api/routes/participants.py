@@ -15,7 +15,7 @@ from api.http.refusals import BadRequest
 from api.http.submission import SINGLE_LIMIT, EntryReply, entry_reply
 from api.http.wire import Reply, read_body, visit_of
 from api.node.admission import PUBLIC, NodeHere, serve, token
-from api.node.building import Node
+from api.node.node import Node
 from ledger.lookalikes import require_unmistakable
 from ledger.participants import Participant, Registry
 

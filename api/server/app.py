@@ -19,8 +19,8 @@ from api.http.problems import problem_of
 from api.http.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
 from api.http.wire import App, Receive, Scope, Send, problem_reply, visit_of
 from api.node.admission import Doorkeeper
-from api.node.building import Node
 from api.node.metrics import Metrics
+from api.node.node import Node
 from api.node.reconciling import ReconciliationFigures
 from api.routes import (
     bundles,
@@ -40,7 +40,7 @@ from api.server.observing import Observed, note_security_event
 from api.server.openapi import Documentation
 from api.standards.dialects import Dialect, dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
-from api.standards.served import DIALECTS, STANDARDS
+from api.standards.served import STANDARDS
 from api.web import mount
 from ledger.errors import LedgerError
 
@@ -91,9 +91,10 @@ def create_framework(node: Node) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
 
-    dialects = DIALECTS if node.office is not None else ()
-    if node.office is not None:
-        for router in STANDARDS:
+    standards = STANDARDS if node.office is not None else ()
+    dialects = [standard.dialect for standard in standards]
+    for standard in standards:
+        for router in standard.routers:
             app.include_router(router)
 
     def refuse(request: Request, error: LedgerError) -> Response:

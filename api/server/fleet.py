@@ -28,6 +28,7 @@ from api.server.app import create_app
 from api.server.listening import DealtOut, listen
 from api.server.loading import begin_preloading
 from api.server.supervising import Kept, Supervisor, when_orphaned
+from api.standards.served import OUTWARD
 from ledger.assembly import open_front
 from ledger.errors import SequencerStopped, Unavailable
 from ledger.sequencer.desk import Desk
@@ -81,7 +82,7 @@ def sequence(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     when_orphaned(ended.set)
-    node = build_node(settings, serves=True)
+    node = build_node(settings, serves=True, outward=OUTWARD)
     node.start()
     desk = Desk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
     while not ended.wait(1.0):

@@ -14,7 +14,7 @@ from api.http.grouping import Together
 from api.http.submission import Address, submit
 from api.http.wire import App, Receive, Reply, Scope, Send, header, read_body, visit_of
 from api.node.admission import PUBLIC, Doorkeeper
-from api.node.building import Node
+from api.node.node import Node
 from api.routes.log import LOG_READ, checkpoint_reply, proof_reply, tile_body, tile_named, tile_reply
 from api.routes.receipts import RECEIPTS_READ, receipt_named, receipt_reply
 from api.routes.submissions import ACT_ROUTES

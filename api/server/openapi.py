@@ -22,6 +22,7 @@ from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.reconciliation import FindingsReply
+from api.standards.served import STANDARDS
 from api.standards.words import Words, words
 from api.tokens.scopes import SCOPES
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome
@@ -38,11 +39,6 @@ TAGS: Final = {
     "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
     "reconciliation": "Where the decision, the release and the receipt of an access do not agree.",
     "bundles": "The whole log to take home.",
-    "account-aggregator": "India's Account Aggregator messages (docs/standards/india.md).",
-    "berlin-group": "Account information consents as NextGenPSD2 words them, errors too (docs/standards/berlin.md).",
-    "consumer-data-right": "Arrangements as Australia's Consumer Data Right words them (docs/standards/cdr.md).",
-    "open-finance-brasil": "Consents as Open Finance Brasil words them (docs/standards/brazil.md).",
-    "uk-open-banking": "Consents and events as the UK's Open Banking words them, errors too (docs/standards/uk.md).",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",
 }
@@ -70,11 +66,6 @@ _RENAMED: Final = {
     "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
     "StepReply": "ExplainedStep", "FindingReply": "Finding", "FindingsReply": "Findings",
 }  # fmt: skip
-_STANDARDS: Final = {
-    "account-aggregator": "india", "berlin-group": "berlin", "consumer-data-right": "cdr", "open-finance-brasil": "brazil",
-    "uk-open-banking": "uk",
-}  # fmt: skip
-"""Tags whose operations speak a standard, and the name of its words."""
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
     "public": ("rate-limited",), "client": (), "statement": (),
@@ -128,13 +119,14 @@ def openapi_document(app: FastAPI, base_url: str) -> dict[str, Any]:
         summary="Consents, accesses and their proofs",
         description=DESCRIPTION,
         routes=app.routes,
-        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        tags=[{"name": name, "description": text} for name, text in (TAGS | _standards_tags()).items()],
         servers=[{"url": base_url}],
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
+        standard = next((one for one in STANDARDS if one.dialect.place.match(path)), None)
         for operation in operations.values():
-            _complete(operation)
+            _complete(operation, None if standard is None else words(standard.name))
     paths = {path.replace(":path}", "}"): operations for path, operations in document["paths"].items()}
     document["paths"] = {}
     for path, operations in paths.items():
@@ -148,8 +140,12 @@ def openapi_document(app: FastAPI, base_url: str) -> dict[str, Any]:
     return document
 
 
-def _complete(operation: dict[str, Any]) -> None:
-    """Add problems and security to one operation; take away what the framework guesses."""
+def _standards_tags() -> dict[str, str]:
+    return {standard.tag: standard.about for standard in STANDARDS}
+
+
+def _complete(operation: dict[str, Any], said: Words | None) -> None:
+    """Add problems and security to one operation; take away what the framework guesses. `said`: its standard's words."""
     operation["responses"].pop("422", None)
     access = operation.pop("x-access")
     kind, _, scope = access.partition(":")
@@ -160,9 +156,8 @@ def _complete(operation: dict[str, Any]) -> None:
     else:
         operation["security"] = []
     slugs = dict.fromkeys((*operation.pop("x-problems"), *_BY_ACCESS[kind], *_ALWAYS))
-    standard = next((_STANDARDS[tag] for tag in operation["tags"] if tag in _STANDARDS), None)
-    if standard is not None:
-        _complete_foreign(operation, words(standard), slugs)
+    if said is not None:
+        _complete_foreign(operation, said, slugs)
         return
     by_status: dict[str, list[str]] = {}
     for slug in slugs:

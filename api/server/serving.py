@@ -10,12 +10,14 @@ import uvicorn
 
 from api.http.httpserver import HttpServer, bounded
 from api.http.wire import App
-from api.node.building import Node, build_node, short_lived
+from api.node.building import build_node, short_lived
 from api.node.logs import configure_logging
+from api.node.node import Node
 from api.node.settings import Settings
 from api.server.app import create_app
 from api.server.fleet import run_fleet
 from api.server.listening import BACKLOG, bind
+from api.standards.served import OUTWARD
 from ledger.errors import SequencerStopped
 
 log = structlog.get_logger("api.server.serving")
@@ -32,7 +34,7 @@ class AppFactory:
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
-        self.node = build_node(self.settings, serves=True)
+        self.node = build_node(self.settings, serves=True, outward=OUTWARD)
         return create_app(self.node)
 
     def fails(self) -> bool:

@@ -19,7 +19,8 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.http.httpserver import HttpServer, bounded
-from api.node.building import Node, build_node, initialise
+from api.node.building import build_node, initialise
+from api.node.node import Node
 from api.node.settings import Settings
 from api.server.app import create_app
 from api.tokens.keys import TokenSigner

@@ -15,7 +15,8 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.client import LedgerClient, LocalSigner, Patience, Pseudonyms, Trust, make_item, make_terms, request_digest
-from api.node.building import Node, build_node, initialise
+from api.node.building import build_node, initialise
+from api.node.node import Node
 from api.node.settings import Settings
 from api.server.app import create_app
 from api.tokens.scopes import OPERATOR

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from api.events.delivery import Push, resolve
 from api.events.sender import EventSender
 from api.events.tokens import TYP, EventTokens
-from api.node.building import Events
+from api.node.node import Events
 from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey, TokenSigner
 from ledger.queries.events import Delivery, EventQueries

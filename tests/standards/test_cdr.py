@@ -18,6 +18,7 @@ from api.http.refusals import BadRequest
 from api.standards.cdr.dialect import TITLES
 from api.standards.cdr.requests import DAY, SCOPES, YEAR, parse_scopes, parse_sharing, scopes_of, wish_of
 from api.standards.notices import OutwardNotices
+from api.standards.served import STANDARDS
 from api.standards.words import words
 from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey
@@ -279,7 +280,7 @@ def test_a_recipient_with_an_arrangement_endpoint_is_told_by_a_signed_jwt(servic
     bank_and_app(service)
     assert service.node.office is not None
     gateway = service.node.office.gateway
-    notices = OutwardNotices(gateway)
+    notices = OutwardNotices(STANDARDS, gateway)
     url = "https://adr.example.com/arrangements/revoke"
     assert notices.speaks_at(url)
     assert not notices.speaks_at("https://adr.example.com/events")
@@ -306,7 +307,7 @@ def test_a_recipient_with_an_arrangement_endpoint_is_told_by_a_signed_jwt(servic
 def test_an_fiu_and_an_fip_are_told_by_the_specifications_notification(service: Service) -> None:
     bank_and_app(service)
     assert service.node.office is not None
-    notices = OutwardNotices(service.node.office.gateway)
+    notices = OutwardNotices(STANDARDS, service.node.office.gateway)
     url = "https://fiu.example.com/v2/Consent/Notification"
     documents = [official(f"standards/india-aa/{name}-*.yaml", "swagger") for name in ("FIU", "FIP")]
     for act in ("consent.revoke", "consent.pause", "consent.resume", "consent.expire", "consent.reject"):

@@ -23,6 +23,7 @@ from api.standards.brazil.answers import answer_of
 from api.standards.brazil.operations import Brazil
 from api.standards.dialects import Refusal
 from api.standards.notices import OutwardNotices
+from api.standards.served import STANDARDS
 from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey
 from ledger.storage.events import DeliveryState
@@ -103,7 +104,7 @@ def _tell(played: Stage, clock: SteppingClock) -> None:
     """One turn of a sender that words events for standards too."""
     node = played.service.node
     assert node.office is not None
-    outward = OutwardNotices(node.office.gateway)
+    outward = OutwardNotices(STANDARDS, node.office.gateway)
 
     async def turn() -> None:
         sender = EventSender(

@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.node.building import Node, build_node, initialise
+from api.node.building import build_node, initialise
 from api.node.bundling import read_policy
+from api.node.node import Node
 from api.node.settings import Settings
 from api.server.app import create_app
 from api.witness.asking import WitnessAsker

@@ -15,15 +15,10 @@ from api.http.describing import answer, body
 from api.http.wire import read_body
 from api.node.admission import NodeHere, serve
 from api.office.office import Office, Standing
-from api.standards.berlin.consents import (
-    may_be_authorised,
-    read_consent,
-    sca_status,
-    status_of,
-    word_consent,
-)
+from api.standards.berlin.answers import may_be_authorised, sca_status, status_of, word_consent
 from api.standards.berlin.dialect import Message, consent_unknown, echoed, format_error
 from api.standards.berlin.headers import ADDRESS, EXPLICIT, NOK_REDIRECT, REDIRECT, check_headers
+from api.standards.berlin.requests import read_consent
 from api.standards.incoming import (
     CONSENTS_READ,
     CONSENTS_WRITE,

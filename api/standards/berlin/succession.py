@@ -9,7 +9,7 @@ from __future__ import annotations
 import structlog
 
 from api.office.office import Office
-from api.standards.berlin.consents import STANDARD
+from api.standards.berlin.requests import STANDARD
 from ledger.consent.state import Consent, Status
 from ledger.errors import LedgerError, NotFound, Unavailable
 from ledger.queries.events import Notice

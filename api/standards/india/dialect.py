@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api.http.problems import problem_headers, problem_of
 from api.http.wire import Reply
-from api.node.building import Node
+from api.node.node import Node
 from api.standards.dialects import HOLDER, Refusal
 from api.standards.india.requests import VERSIONS, aa_time
 from api.standards.india.signatures import HEADER, detached

@@ -19,7 +19,7 @@ from ledger.consent.state import IN_FORCE
 from ledger.errors import NotFound
 
 router = APIRouter()
-TAG: Final = "tokens"
+TAG: Final = "oauth"
 _FORM: Final = {"required": True, "content": {FORM: {"schema": {"type": "object"}}}}
 _SAID: Final[dict[str, Any]] = {"description": "As RFC 9126 has it", "content": {"application/json": {}}}
 

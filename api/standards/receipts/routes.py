@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.http.refusals import NotAcceptable
 from api.http.wire import JSON, Reply, header
 from api.node.admission import CallerHere, NodeHere, serve, token
-from api.node.building import Node
+from api.node.node import Node
 from api.standards.receipts.forms import DEFAULT, FORMS, Form, receipt_for_people
 from api.tokens.bearer import Caller
 

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from api.node.admission import NodeHere
-from api.node.building import Node
+from api.node.node import Node
 from api.office.office import Office
 from api.standards.incoming import BodyHere, HolderHere, OfficeHere, RecipientHere
 from api.standards.uk import signatures

@@ -18,7 +18,7 @@ from api.events.polling import Poll, poll
 from api.events.tokens import UK_REVOKED
 from api.http.describing import answer, body
 from api.node.admission import NodeHere, serve, token
-from api.node.building import Node
+from api.node.node import Node
 from api.standards.incoming import HOLDER_PATH, BodyHere, HolderHere, OfficeHere, RecipientHere
 from api.standards.json import NotJson, read_object
 from api.standards.uk.answering import PATHS, Exchange, ExchangeHere, SignedBody

@@ -20,9 +20,10 @@ from api.standards.incoming import (
     StatementHere,
 )
 from api.standards.uk.answering import PATHS, RESOURCE, ExchangeHere, SignedBody
-from api.standards.uk.consents import DELETED, is_deleted, not_found, read_consent, word_consent
+from api.standards.uk.answers import DELETED, is_deleted, not_found, word_consent
 from api.standards.uk.dialect import Fault, Faults
 from api.standards.uk.headers import check_headers
+from api.standards.uk.requests import read_consent
 from ledger.errors import IllegalTransition, NotFound
 
 router: Final = APIRouter(dependencies=[Depends(check_headers)])

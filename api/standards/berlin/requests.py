@@ -1,19 +1,16 @@
-"""Consent requests and what is told of a consent. Pure, but for the holder's zone."""
+"""Consent requests, read. Pure, but for the holder's zone."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from api.office.configuration import HolderOptions
-from api.office.office import Standing
 from api.office.wish import Wish
-from api.standards.berlin.access import access_from, permissions_of
+from api.standards.berlin.access import permissions_of
 from api.standards.berlin.dialect import Message, format_error
 from api.standards.json import NotJson, read_object
-from api.standards.words import words
-from ledger.consent.state import BEFORE, Status
 
 STANDARD: Final = "berlin-group"
 VERSION: Final = "1.3"
@@ -39,7 +36,7 @@ def read_consent(body: bytes, options: HolderOptions, now: int) -> Wish:
         if not isinstance(asked[name], bool):
             raise format_error("must be true or false", name)
     if type(often) is not int or often < 1:
-        raise format_error("must be a whole number from 1 on", "frequencyPerDay")
+        raise format_error("must be a whole number, at least 1", "frequencyPerDay")
     if asked["combinedServiceIndicator"]:
         raise Message(400, "SESSIONS_NOT_SUPPORTED", "payments are not combined here", "combinedServiceIndicator")
     if not recurring and often != 1:
@@ -65,7 +62,7 @@ def _end_of(said: Any, options: HolderOptions, now: int) -> int:
     try:
         day = date.fromisoformat(said)
     except ValueError:
-        raise format_error("is no date that exists", "validUntil") from None
+        raise format_error("is not a valid date", "validUntil") from None
     if day < datetime.fromtimestamp(now / 1000, options.tz).date():
         raise Message(400, "PERIOD_INVALID", "must not lie in the past", "validUntil")
     if day == NEVER:
@@ -77,52 +74,3 @@ def _offset(options: HolderOptions, now: int) -> int:
     """Minutes from UTC to the holder's day, as they are when the consent is asked for."""
     ahead = datetime.fromtimestamp(now / 1000, options.tz).utcoffset()
     return 0 if ahead is None else int(ahead.total_seconds() // 60)
-
-
-def status_of(standing: Standing) -> str:
-    """`consentStatus`. An end is told as its author's where the framework has a word for the author."""
-    if standing.status in (Status.REVOKED, Status.TERMINATED):
-        return _ENDED_BY.get(standing.change.by, "expired")
-    return words("berlin").states[standing.status.value][VERSION]
-
-
-_ENDED_BY: Final = {"customer": "revokedByPsu", "guardian": "revokedByPsu", "recipient": "terminatedByTpp"}
-
-
-def word_consent(standing: Standing, options: HolderOptions) -> dict[str, Any]:
-    """The consent's information."""
-    terms = standing.terms
-    own = standing.facts is not None and terms.standard == STANDARD
-    last = NEVER if not terms.expires_at else _day((terms.expires_at - 1) * 1000, options)
-    return {
-        "access": read_object(standing.facts)["access"] if own and standing.facts else access_from(terms.permissions),
-        "recurringIndicator": not terms.once,
-        "validUntil": last.isoformat(),
-        "frequencyPerDay": terms.frequency_per_day or options.frequency_per_day,
-        "lastActionDate": _day(standing.changed_at, options).isoformat(),
-        "consentStatus": status_of(standing),
-    }
-
-
-def _day(milliseconds: int, options: HolderOptions) -> date:
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).astimezone(options.tz).date()
-
-
-def sca_status(standing: Standing, place: int) -> str:
-    """`scaStatus` of the authorisation that is the `place`-th of its consent (from 0): one for each customer who agreed."""
-    consent = standing.consent
-    agreed = consent.pending.authorisers if consent.pending is not None else consent.authorisers
-    if place < len(agreed):
-        return "finalised"
-    waits = consent.pending is not None or standing.status in BEFORE
-    return "received" if waits and standing.status not in _OVER else "failed"
-
-
-def may_be_authorised(standing: Standing) -> bool:
-    """Whether somebody may still agree to it."""
-    return standing.status in BEFORE or (standing.consent.pending is not None and standing.status not in _OVER)
-
-
-_OVER: Final = frozenset(
-    {Status.REJECTED, Status.EXPIRED, Status.REVOKED, Status.TERMINATED, Status.CONSUMED, Status.SUPERSEDED}
-)
