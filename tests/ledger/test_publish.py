@@ -14,7 +14,9 @@ from ledger.app import Ledger
 from ledger.assembly import open_ledger
 from ledger.errors import Conflict, Corrupt, InvalidInput
 from ledger.publish.bucket import PublicBucket
-from ledger.publish.places import PublicDirectory, PublicPlace, open_place
+from ledger.publish.directory import PublicDirectory
+from ledger.publish.place import PublicPlace
+from ledger.publish.places import open_place
 from ledger.publish.publisher import Publisher
 from tests.bench.statements import Crowd
 from tests.world import ORIGIN, node_config, running_ledger

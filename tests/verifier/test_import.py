@@ -8,16 +8,9 @@ import sys
 
 from tests.conformance import ROOT
 
-ALL = " ".join(
-    [
-        "verifier.errors",
-        "verifier.bytes.encoding",
-        "verifier.tlog.note",
-        "verifier.tlog.policy",
-        "verifier.tlog.log",
-        "verifier.records.passkey",
-        "verifier.tlog.cose",
-    ]
+ALL = (
+    "verifier.errors verifier.bytes.encoding verifier.tlog.note verifier.tlog.policy "
+    "verifier.tlog.log verifier.records.passkey verifier.tlog.cose"
 )
 
 

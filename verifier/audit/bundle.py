@@ -96,7 +96,7 @@ class Auditor:
     def run(self) -> Audit:
         """Read everything; all defects are in the findings. Raises CannotCheck when the question stays open."""
         calm()
-        if not self.top.check_names():
+        if not self.top.names_are_complete():
             return self._audit()
         workers = Workers(
             self.origin,

@@ -133,7 +133,7 @@ class Top:
                 )
             )
 
-    def check_names(self) -> bool:
+    def names_are_complete(self) -> bool:
         """Exactly the files that a tree of this size implies. False if so few of its entries are there that it is not to be
         gone through: a checkpoint may name any size, and the work is bounded by what was handed over."""
         for name, sentence in self._archive.oddities():
@@ -142,7 +142,7 @@ class Top:
         for name in self._archive.names():
             try:
                 # Step 4.1.
-                present += self._check_name(name)
+                present += self._is_entry_bundle(name)
             except Refuted as refusal:
                 self._findings.refuse(refusal, file=printable(name))
         wanted = -(-self.size // WIDTH)
@@ -153,7 +153,7 @@ class Top:
         )
         return False
 
-    def _check_name(self, name: str) -> bool:
+    def _is_entry_bundle(self, name: str) -> bool:
         """Whether it is an entry bundle; Refuted if the file does not belong here."""
         if name in ("manifest.json", "checkpoint", "policy"):
             return False

@@ -10,7 +10,7 @@ import zlib
 from typing import IO
 
 from verifier.errors import CannotCheck, NotFound
-from verifier.tlog.source import bounded
+from verifier.tlog.bounded import bounded
 
 TIMEOUT_SECONDS = 20.0
 GZIP_OVERHEAD = 1_024  # incompressible data grow a little

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from verifier.bytes.archive import Unreadable, open_regular
 from verifier.errors import CannotCheck, Code, NotFound, refuted
+from verifier.tlog.bounded import bounded
 
 
 class Source(Protocol):
@@ -49,10 +50,3 @@ def open_source(place: str) -> Source:
     if not root.is_dir():
         raise CannotCheck(f"not a directory: {place}")
     return Directory(root)
-
-
-def bounded(data: bytes, limit: int, path: str) -> bytes:
-    """`data`, or Refuted(BAD_ENCODING) if it is longer than `limit` bytes: no honest file of a log is."""
-    if len(data) > limit:
-        raise refuted(Code.BAD_ENCODING, "the file is too long", expected=f"at most {limit} bytes", file=path)
-    return data

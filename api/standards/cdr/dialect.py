@@ -13,7 +13,7 @@ from api.http.problems import problem_headers, problem_of
 from api.http.refusals import HttpRefusal
 from api.http.wire import Reply
 from api.standards.dialects import Refusal
-from api.standards.oauth.dialect import oauth_refusal
+from api.standards.oauth_errors import oauth_refusal
 from api.standards.words import words
 from ledger.errors import LedgerError
 
