@@ -24,7 +24,7 @@ from api.cli.participants import delegations, participants, purposes, rulesets
 from api.cli.shared import DEFECT, UNCHECKED, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.node.building import initialise, make_event_key, opened, restrict, short_lived
 from api.node.logs import configure_logging
-from api.node.opening import Opening, put_on_record
+from api.node.opening import EvidenceOpening, put_on_record
 from api.node.settings import Settings
 from api.node.signing_place import sign_here
 from api.node.version import version as installed_version
@@ -239,7 +239,7 @@ def _on_record(
         return None
     try:
         with short_lived(settings) as node:
-            recorded = put_on_record(node.ledger, Opening(by, reason, disclose.first, disclose.last))
+            recorded = put_on_record(node.ledger, EvidenceOpening(by, reason, disclose.first, disclose.last))
     except (Corrupt, Unavailable) as error:
         if not unrecorded:
             fail(

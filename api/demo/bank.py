@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI
 from starlette.responses import JSONResponse, Response
 
 from api.client import Directory, LedgerClient, Pseudonyms
-from api.demo.people import Account, Transaction
+from api.demo.people import DemoAccount, Transaction
 from api.demo.templates import ACCOUNTS, BALANCES, TRANSACTIONS
 from api.guard import ConsentGuard, GuardedAccess
 from ledger.clock import SystemClock
@@ -34,7 +34,7 @@ class Bank:
 
     client: LedgerClient
     name: str
-    accounts: Mapping[str, Account]
+    accounts: Mapping[str, DemoAccount]
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms.generate)
     held: dict[str, dict[str, str]] = field(default_factory=dict)
     """Consent → reference → account."""

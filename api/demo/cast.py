@@ -12,7 +12,7 @@ import httpx
 from api.client import InFile, LedgerClient, LocalSigner, Trust
 from api.client.signing import Algorithm
 from api.demo.bank import Bank, bank_app
-from api.demo.people import Account, People
+from api.demo.people import DemoAccount, People
 from api.demo.recipient import Recipient, recipient_app
 from api.demo.servers import serving
 from api.demo.templates import Template
@@ -130,7 +130,7 @@ async def assemble(
     return Cast(url, trust, banks, recipients, {"the ledger": url} | urls | more, channels)
 
 
-def _customers(people: People, bank: int) -> dict[str, Account]:
+def _customers(people: People, bank: int) -> dict[str, DemoAccount]:
     return {account.id: account for number, account in enumerate(people.accounts) if number % len(BANKS) == bank}
 
 

@@ -21,7 +21,7 @@ from api.demo.cast import Cast, assemble, open_log
 from api.demo.people import People, find_people
 from api.demo.recipient import Pulled
 from api.demo.servers import DemoFailed, free_port, ledger_process, wait_until_ready
-from api.demo.table import Facts
+from api.demo.table import ClosingTable
 from api.demo.templates import find_templates
 from api.demo.witnesses import start_witnesses, wait_until_witnessed
 from ledger.errors import LedgerError
@@ -88,7 +88,7 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _play(console: Console, folder: Path, *, once: bool, customers: int) -> int:
     begun = time.perf_counter()
-    stage, facts, seen = Stage(console), Facts(), story.Seen()
+    stage, facts, seen = Stage(console), ClosingTable(), story.StoryCounts()
     people, templates = find_people(), find_templates()
     console.print(f"\n[bold]The consent ledger, at work.[/] The banks serve {people.source}.")
     for template in templates:
@@ -124,7 +124,7 @@ async def _play(console: Console, folder: Path, *, once: bool, customers: int) -
     return 0 if facts.good else 1
 
 
-async def _consents(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen, customers: int) -> None:
+async def _consents(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts, customers: int) -> None:
     chosen = story.cast_customers(cast, customers)
     with stage.act("Customers connect an app to their bank", customers) as tick:
         await story.connect(cast, seen, chosen, tick)
@@ -140,7 +140,7 @@ async def _consents(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen, cu
               "that the bank checked by itself", good=online + offline == fetches, seconds=stage.seconds)  # fmt: skip
 
 
-async def _refusals(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen) -> None:
+async def _refusals(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts) -> None:
     with stage.act("Some customers stop sharing", len(seen.shares[::10]) + len(seen.shares[5::10])) as tick:
         await story.revoke(cast, seen, tick)
     facts.add("revocations", "Customers stopped sharing",
@@ -166,7 +166,7 @@ async def _refusals(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen) ->
               good=0 < len(allowed) <= 4 and len(too_often) == len(seen.frequency) - len(allowed) > 0)  # fmt: skip
 
 
-def _all_denied(seen: story.Seen) -> bool:
+def _all_denied(seen: story.StoryCounts) -> bool:
     """The refusals are in the log, above the revocations they follow from."""
     proved = [pulled.receipt for pulled in seen.after_revocation if pulled.receipt is not None]
     return len(proved) == len(seen.after_revocation) and all(
@@ -179,7 +179,7 @@ def _told(pulled: Pulled | None) -> str:
     return "not tried" if pulled is None else f"refused with {pulled.status} {pulled.reason}"
 
 
-async def _witnessed(stage: Stage, facts: Facts, cast: Cast) -> None:
+async def _witnessed(stage: Stage, facts: ClosingTable, cast: Cast) -> None:
     size = (await cast.recipients[0].client.checkpoint()).size
     with stage.act("Both banks witness that the log only grew"):
         cosigned = await wait_until_witnessed(cast.url, cast.trust.vkey, size)
@@ -187,7 +187,7 @@ async def _witnessed(stage: Stage, facts: Facts, cast: Cast) -> None:
               f"up to entry {cosigned - 1:,}", good=cosigned >= size, seconds=stage.seconds)  # fmt: skip
 
 
-async def _audit(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen, folder: Path) -> None:
+async def _audit(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts, folder: Path) -> None:
     policy, bundle, state = folder / "policy", folder / "bundle", folder / "ledger"
     witnessed = folder / "policy-with-witnesses"
     audit.write_policy(policy, cast.trust.vkey)

@@ -44,7 +44,7 @@ class Draining(ServerState):
     draining = False
 
 
-class Connection(HttpToolsProtocol):
+class BoundedConnection(HttpToolsProtocol):
     """One connection, with bounds."""
 
     head_seconds = HEAD_SECONDS
@@ -182,14 +182,14 @@ class HttpServer(uvicorn.Server):
         for connection in self._connections():
             connection.look(now)
 
-    def _connections(self) -> list[Connection]:
-        return [connection for connection in self.server_state.connections if isinstance(connection, Connection)]
+    def _connections(self) -> list[BoundedConnection]:
+        return [connection for connection in self.server_state.connections if isinstance(connection, BoundedConnection)]
 
 
 def bounded(**options: Any) -> dict[str, Any]:
     """Options of uvicorn for every server of ours: the bounded protocol on the fast loop, and no logging of its own."""
     ours: dict[str, Any] = {
-        "loop": "uvloop", "http": Connection, "ws": "none", "log_config": None, "access_log": False,
+        "loop": "uvloop", "http": BoundedConnection, "ws": "none", "log_config": None, "access_log": False,
         "server_header": False, "timeout_keep_alive": int(REST_SECONDS),
     }  # fmt: skip
     return ours | options

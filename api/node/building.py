@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 import migrations
-from api.events.sender import Outward as OutwardMessages
+from api.events.sender import OutwardMessages
 from api.events.tokens import EventTokens
 from api.node.bundling import read_policy
 from api.node.node import Events, Node

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from api.events.delivery import Push
-from api.events.sender import EventSender, Outward
+from api.events.sender import EventSender, OutwardMessages
 from api.events.tokens import EventTokens
 from api.node.bundling import Bundler
 from api.node.reconciling import Reporter
@@ -40,7 +40,7 @@ class Events:
     tokens: EventTokens
 
     def sender(
-        self, *, development: bool, also: Callable[[Notice], None] | None = None, outward: Outward | None = None
+        self, *, development: bool, also: Callable[[Notice], None] | None = None, outward: OutwardMessages | None = None
     ) -> EventSender:
         """One that sends; several may exist, and one at a time works. `also`, `outward`: see EventSender."""
         return EventSender(

@@ -13,7 +13,7 @@ from ledger.participants import Registry
 from ledger.planning.commands import Composer, RecordComposed, Recorded
 
 
-class Opening(Composer):
+class EvidenceOpening(Composer):
     """Writes «the operator opened the evidence of these entries», as of the very index it gets. For one use."""
 
     def __init__(self, by: str, reason: str, first: int, last: int | None) -> None:
@@ -34,6 +34,6 @@ class Opening(Composer):
         """Nothing else belongs to it."""
 
 
-def put_on_record(ledger: Ledger, opening: Opening) -> Recorded:
+def put_on_record(ledger: Ledger, opening: EvidenceOpening) -> Recorded:
     """Record it. Whoever takes the log as of its checkpoint takes no evidence that it does not name."""
     return ledger.submit_and_wait(RecordComposed(opening))[0]

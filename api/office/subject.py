@@ -26,7 +26,7 @@ JURISDICTION: Final[Mapping[str, str]] = {
 """Where a standard is law. A consent under another is of the holder's own jurisdiction."""
 
 
-class Address(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
+class PostalAddress(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
     """A postal address, in the words of schema.org."""
 
     address_country: str = ""
@@ -42,7 +42,7 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
     """Whom to ask for, such as «Data Protection Officer»."""
     email: str = ""
     phone: str = ""
-    address: Address = Address()
+    address: PostalAddress = PostalAddress()
     url: str = ""
     policy_url: str = ""
     """Where the party's privacy notice can be read."""
@@ -51,7 +51,7 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ConsentParty:
     """A party of the consent: an organisation, though standards call it a controller."""
 
     id: str
@@ -60,7 +60,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ConsentEvent:
     """One step in the consent's life, as an entry of the log. Accesses are not among them."""
 
     index: int
@@ -91,9 +91,9 @@ class ReceiptSubject:
     status: str
     version: int
     terms: Terms
-    holder: Person
-    recipient: Person
-    events: tuple[Event, ...]
+    holder: ConsentParty
+    recipient: ConsentParty
+    events: tuple[ConsentEvent, ...]
     """Oldest first; never empty, since a consent begins with its request."""
     complete: bool
     """Whether these are all its events: of a consent with very many accesses only the first and the last are looked for."""
@@ -133,7 +133,7 @@ class ReceiptSubject:
         return JURISDICTION.get(self.terms.standard) or self.holder.contact.jurisdiction or "not stated"
 
     @property
-    def given(self) -> Event | None:
+    def given(self) -> ConsentEvent | None:
         """The last authorisation; None when the customer has not agreed to anything."""
         return next((event for event in reversed(self.events) if event.act == "consent.authorise"), None)
 
@@ -162,7 +162,7 @@ class ReceiptSubject:
         """Where the customer sees and stops what she shares."""
         return f"{self.base_url}/my"
 
-    def proof_of(self, event: Event) -> dict[str, object]:
+    def proof_of(self, event: ConsentEvent) -> dict[str, object]:
         """Where the provable receipt of an event is."""
         return {"origin": self.origin, "index": event.index, "receipt": f"{self.base_url}/receipts/{event.index}"}
 
@@ -182,19 +182,19 @@ def read_contacts(path: Path | None) -> dict[str, Contact]:
         raise InvalidInput(f"{path} does not hold contacts of participants: {error}") from None
 
 
-def _person(participant: str, registry: Registry, contacts: Mapping[str, Contact]) -> Person:
+def _person(participant: str, registry: Registry, contacts: Mapping[str, Contact]) -> ConsentParty:
     known = registry.participants.get(participant)
-    return Person(participant, known.name if known else participant, contacts.get(participant, Contact()))
+    return ConsentParty(participant, known.name if known else participant, contacts.get(participant, Contact()))
 
 
-def _events(recorded: Iterable[Recorded]) -> Iterable[Event]:
+def _events(recorded: Iterable[Recorded]) -> Iterable[ConsentEvent]:
     for entry in recorded:
         if not entry.act.startswith("consent.") or entry.evidence is None:
             continue
         evidence = decode_evidence(entry.evidence)
         outcome = evidence.outcome
         payload = parse_payload(unb64u(evidence.statements[0].split(".")[1])) if evidence.statements else None
-        yield Event(
+        yield ConsentEvent(
             index=entry.index,
             time=entry.time,
             act=entry.act,

@@ -27,11 +27,11 @@ from api.node.settings import Settings
 from api.server.app import create_app
 from api.server.listening import DealtOut, listen
 from api.server.loading import begin_preloading
-from api.server.supervising import Kept, Supervisor, when_orphaned
+from api.server.supervising import KeptProcess, Supervisor, when_orphaned
 from api.standards.served import OUTWARD
 from ledger.assembly import open_front
 from ledger.errors import SequencerStopped, Unavailable
-from ledger.sequencer.desk import Desk
+from ledger.sequencer.desk import PlanningDesk
 
 SOCKET_PATH_LIMIT: Final = 100
 """Unix allows some 107 bytes."""
@@ -84,7 +84,7 @@ def sequence(settings: Settings) -> None:
     when_orphaned(ended.set)
     node = build_node(settings, serves=True, outward=OUTWARD)
     node.start()
-    desk = Desk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
+    desk = PlanningDesk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
     while not ended.wait(1.0):
         if (why := node.ledger.stopped_because) is not None:
             desk.close()
@@ -103,17 +103,17 @@ def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket)
     begin_preloading()
     supervisor = Supervisor(patience=PATIENCE_SECONDS)
     try:
-        sequencing = Kept("sequencer", sequence, (settings,))
+        sequencing = KeptProcess("sequencer", sequence, (settings,))
         supervisor.add([sequencing])
         _await_desk(settings, sequencing)
         names = [f"front {number + 1}" for number in range(settings.workers)]
-        supervisor.add([Kept(name, front, (settings, options, bound)) for name in names])
+        supervisor.add([KeptProcess(name, front, (settings, options, bound)) for name in names])
         supervisor.run()
     finally:
         supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes
 
 
-def _await_desk(settings: Settings, sequencing: Kept) -> None:
+def _await_desk(settings: Settings, sequencing: KeptProcess) -> None:
     """The fronts are started when there is somebody to hand commands to."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and sequencing.process.is_alive():

@@ -23,7 +23,7 @@ from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.reconciliation import FindingsReply
 from api.standards.served import STANDARDS
-from api.standards.words import Words, words
+from api.standards.words import StandardWords, words
 from api.tokens.scopes import SCOPES
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome
 from ledger.queries.completeness import Completeness
@@ -144,7 +144,7 @@ def _standards_tags() -> dict[str, str]:
     return {standard.tag: standard.about for standard in STANDARDS}
 
 
-def _complete(operation: dict[str, Any], said: Words | None) -> None:
+def _complete(operation: dict[str, Any], said: StandardWords | None) -> None:
     """Add problems and security to one operation; take away what the framework guesses. `said`: its standard's words."""
     operation["responses"].pop("422", None)
     access = operation.pop("x-access")
@@ -174,7 +174,7 @@ def _complete(operation: dict[str, Any], said: Words | None) -> None:
         }
 
 
-def _complete_foreign(operation: dict[str, Any], said: Words, slugs: Iterable[str]) -> None:
+def _complete_foreign(operation: dict[str, Any], said: StandardWords, slugs: Iterable[str]) -> None:
     """The refusals of an operation of an outward standard, which are worded by the standard."""
     by_status: dict[str, list[str]] = {}
     for slug in slugs:

@@ -32,7 +32,7 @@ _CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
 @dataclass
-class Kept:
+class KeptProcess:
     """One process to be kept running. `target` and `arguments` must be picklable."""
 
     name: str
@@ -57,7 +57,7 @@ class Supervisor:
     def __init__(self, *, patience: float) -> None:
         """`patience`: seconds that each group has to end by itself before it is killed. Main thread only."""
         self._patience = patience
-        self._groups: list[list[Kept]] = []
+        self._groups: list[list[KeptProcess]] = []
         # Signals to end make `_reader` readable: `wait` sees them whatever it waits for, also those that come while the
         # first processes start.
         self._reader, self._writer = os.pipe()
@@ -66,7 +66,7 @@ class Supervisor:
     def _on_signal(self, *_: object) -> None:
         os.write(self._writer, b".")
 
-    def add(self, group: Sequence[Kept]) -> None:
+    def add(self, group: Sequence[KeptProcess]) -> None:
         """Start a group. The group added last is ended first."""
         self._groups.append(list(group))
         for kept in group:
@@ -106,17 +106,17 @@ class Supervisor:
         os.close(self._reader)
         os.close(self._writer)
 
-    def _all(self) -> Iterator[Kept]:
+    def _all(self) -> Iterator[KeptProcess]:
         return (kept for group in self._groups for kept in group)
 
-    def _start_again(self, kept: Kept) -> None:
+    def _start_again(self, kept: KeptProcess) -> None:
         try:
             kept.start()
         except (OSError, EOFError) as error:  # what it is forked from was killed just now; the next try makes it anew
             log.warning("a process could not be started and is tried again", process=kept.name, error=repr(error))
             kept.due = time.monotonic() + RESTART_SECONDS
 
-    def _note_end(self, kept: Kept) -> None:
+    def _note_end(self, kept: KeptProcess) -> None:
         kept.process.join()
         log.warning("a process ended and is started again", process=kept.name, exit_code=kept.process.exitcode)
         now = time.monotonic()

@@ -30,7 +30,7 @@ CLOCK_SKEW_SECONDS: Final = 60
 """A clock that has gone back this far gives dates that nobody should rely on."""
 
 
-class Witness:
+class WitnessService:
     """The ASGI application of one witness. Requests are judged one after the other."""
 
     def __init__(self, cosigner: Cosigner, logs: Mapping[str, VerifierKey], store: WitnessStore, clock: Clock) -> None:

@@ -60,7 +60,7 @@ from ledger.planning.commands import (
 from ledger.planning.doors import check_document
 from ledger.planning.legs import check_leg
 from ledger.planning.signers import check_owner, check_signer
-from ledger.planning.world import Allowed, Plan, Seen, World
+from ledger.planning.world import Allowed, Plan, SeenStatement, World
 from ledger.planning.writer import Writer
 from ledger.policy.decision import after_access, decide
 
@@ -95,7 +95,7 @@ class _Planner:
                 self._record(command)
                 result = tuple(entry.index for entry in self.plan.entries[start:])
                 if isinstance(command, SubmitStatement):
-                    self.world.seen[command.identity] = Seen(command.statement.payload_hash, result)
+                    self.world.seen[command.identity] = SeenStatement(command.statement.payload_hash, result)
         except LedgerError as error:
             result = error
         self.plan.repeated.append(repeated)
@@ -232,7 +232,7 @@ class _Planner:
         self._consent_event(payload.act, structs.replace(after, subject_chain=chain), statement, assertion)
         evidence = Evidence(act=link.act, statements=(companion.text,))
         entry = self.writer.append(Kind.SUBJECT, chain, evidence, companion, consent_id=payload.consent_id)
-        self.world.seen[link.iss, companion.jti] = Seen(companion.payload_hash, (entry.index,))
+        self.world.seen[link.iss, companion.jti] = SeenStatement(companion.payload_hash, (entry.index,))
 
     def _consent_event(
         self, act: str, after: Consent, statement: Statement | None, assertion: Assertion | None = None

@@ -22,7 +22,7 @@ from ledger.kept import Kept
 from ledger.merkle.edge import FullTile
 from ledger.merkle.hashing import leaf_hash
 from ledger.participants import Registry
-from ledger.planning.world import Allowed, ChainHead, Entry, Plan, Seen
+from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
@@ -80,7 +80,7 @@ class BatchTransaction:
         self._keystore = keystore
         self.map = ChainMap(connection)
         """The completeness map, to be touched below the lock only."""
-        self.seen: dict[tuple[str, bytes], Seen] = {}
+        self.seen: dict[tuple[str, bytes], SeenStatement] = {}
         """Those of the statements that `head` was told of that are in the log, with the indexes of their entries in order of
         position."""
 
@@ -93,7 +93,9 @@ class BatchTransaction:
         by_key: dict[tuple[str, bytes], list[tuple[int, int, bytes]]] = {}
         for iss, jti, position, index, payload_hash in found:
             by_key.setdefault((iss, bytes(jti)), []).append((position, index, bytes(payload_hash)))
-        self.seen = {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()}
+        self.seen = {
+            key: SeenStatement(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()
+        }
         self._horizon.reached(row[5])  # a commit that had come back when another one wrote this
         return Head(*row)
 

@@ -13,7 +13,7 @@ from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Conflict, InvalidInput
 from ledger.planning.commands import RecordComposed, Recorded
-from ledger.policy.reconciliation import Comparison, Figures, Finding, Leg, Place, findings_hash
+from ledger.policy.reconciliation import Comparison, Finding, Leg, LegFigures, Place, findings_hash
 from tests.ledger.kit import BANK, FINTECH, OTHER_BANK, STRANGER, Document, Node, audit, item
 
 HOUR = 3_600
@@ -31,7 +31,7 @@ class Told:
 
     def leg(self, index: int, kind: str, basis: int = 10, place: Place = PLACE, **figures: object) -> None:
         said = {"rows": 3, "bytes": 512, "digest": "d", **figures}
-        self.comparison.leg(Leg(index, kind, basis, place, Figures(**said)))  # type: ignore[arg-type]
+        self.comparison.leg(Leg(index, kind, basis, place, LegFigures(**said)))  # type: ignore[arg-type]
 
     def codes(self) -> list[str]:
         return [finding.code for finding in self.comparison.report(99).findings]

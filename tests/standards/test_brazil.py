@@ -15,7 +15,7 @@ from api.office.office import Change
 from api.standards.brazil.answers import CONFIRM_SECONDS, brazil_time, rejection_of, status_of
 from api.standards.brazil.permissions import BUSINESS, GROUPINGS, MEANING, codes_of, is_whole, meaning_of
 from api.standards.brazil.requests import parse_time
-from api.standards.dialects import Refusal
+from api.standards.dialects import DialectRefusal
 from api.standards.words import words
 from ledger.catalogue import CATALOGUES
 from ledger.consent.state import Status
@@ -264,5 +264,5 @@ def test_times_are_read_as_the_pattern_allows(text: str, seconds: int) -> None:
     "text", ["", "2021-13-01T00:00:00Z", "2021-05-21T24:00:00Z", "2021-05-21 08:30:00Z", "٢٠٢١-05-21T08:30:00Z"]
 )
 def test_other_times_are_refused(text: str) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(DialectRefusal):
         parse_time(text)

@@ -13,11 +13,11 @@ import pytest
 
 from api.client.signing import LocalSigner
 from api.office.gateway import delegate
-from api.standards.dialects import Refusal
+from api.standards.dialects import DialectRefusal
 from api.standards.india.requests import (
     FI_TYPES,
     NOT_UNDERSTOOD,
-    ConsentRequest,
+    ConsentMessage,
     FetchRequest,
     HandleRequest,
     NotificationRequest,
@@ -289,7 +289,7 @@ def _example(schema: dict[str, Any], document: dict[str, Any]) -> Any:
 @pytest.mark.conformance
 def test_the_official_examples_are_understood(document: dict[str, Any]) -> None:
     for name, kind in (
-        ("ConsentsRequestWrapper", ConsentRequest), ("ConsentHandleRequestWrapper", HandleRequest),
+        ("ConsentsRequestWrapper", ConsentMessage), ("ConsentHandleRequestWrapper", HandleRequest),
         ("ConsentFetchRequestWrapper", FetchRequest), ("ConsentNotificationRequestWrapper", NotificationRequest),
     ):  # fmt: skip
         example = _example(document["definitions"][name], document)
@@ -319,20 +319,20 @@ def test_every_kind_of_data_and_every_unit_is_understood_or_refused_by_name(docu
         for kind in shape["type"]["enum"] for operator in shape["operator"]["enum"]
     ]  # fmt: skip
     for variant in variants:
-        message = parse_body(json.dumps(example | {"ConsentDetail": base | variant}).encode(), ConsentRequest)
+        message = parse_body(json.dumps(example | {"ConsentDetail": base | variant}).encode(), ConsentMessage)
         wish = wish_of(message.ConsentDetail, now=1_800_000_000, version="2.1.0")
         assert set(wish.permissions) <= set(CATALOGUES[2].grades), variant
         assert wish.terms("bank-a", "tpp-1", b"{}", CATALOGUES[2]).standard == "india-aa"
-    other = parse_body(json.dumps(example | {"ConsentDetail": base | {"fiTypes": ["OTHER"]}}).encode(), ConsentRequest)
-    with pytest.raises(Refusal):
+    other = parse_body(json.dumps(example | {"ConsentDetail": base | {"fiTypes": ["OTHER"]}}).encode(), ConsentMessage)
+    with pytest.raises(DialectRefusal):
         permissions_of(other.ConsentDetail)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"[" * 3000, b'{"ver":"2.1.0"}', b"\xff", b'{"ver":2}'])
 def test_bodies_that_are_none_are_refused_in_the_specifications_words(body: bytes) -> None:
     with pytest.raises(LedgerError) as refused:
-        parse_body(body, ConsentRequest)
-    assert isinstance(refused.value, Refusal)
+        parse_body(body, ConsentMessage)
+    assert isinstance(refused.value, DialectRefusal)
     assert refused.value.code == "InvalidRequest"
 
 

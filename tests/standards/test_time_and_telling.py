@@ -21,7 +21,7 @@ from api.office.gateway import RECIPIENT_ACTS, Gateway, delegate, make_gateway
 from api.office.office import Office
 from api.standards.brazil.answers import answer_of
 from api.standards.brazil.operations import Brazil
-from api.standards.dialects import Refusal
+from api.standards.dialects import DialectRefusal
 from api.standards.notices import OutwardNotices
 from api.standards.served import STANDARDS
 from api.tokens.jwt import read_jwt
@@ -84,7 +84,7 @@ def test_a_consent_in_brazil_that_is_not_confirmed_within_the_hour_is_rejected(
     assert said["rejection"] == {"rejectedBy": "ASPSP", "reason": {"code": "CONSENT_EXPIRED"}}
     recorded = clocked.world.ledger.records.consent("bank-a", standing.consent_id)
     assert recorded.status.value == "REJECTED", "the log says so, not only this answer"
-    with pytest.raises(Refusal, match="rejected"):
+    with pytest.raises(DialectRefusal, match="rejected"):
         clocked.brazil().delete(standing.consent_id, None)
 
 

@@ -70,7 +70,7 @@ def parses(data: bytes) -> bool:
 # --- consistency ----------------------------------------------------------------------------------------------
 
 
-def grown(old: int, new: int = 7, path: list[bytes] | None = None) -> cose.Receipt:
+def grown(old: int, new: int = 7, path: list[bytes] | None = None) -> cose.CoseReceipt:
     hashes_ = merkle.consistency_path(old, LEAVES[:new]) if path is None else path
     return cose.parse_receipt(receipt(unprotected={VDP: {-2: [write([old, new, list(hashes_)])]}}, root=ROOTS[new]))
 

@@ -30,8 +30,8 @@ from api.client.signing import LocalSigner
 from api.node.settings import Settings
 from api.web import mount
 from api.web.agent import Authorisation, LocalAgent
-from api.web.desk import Office
-from api.web.people import Person, Sca
+from api.web.desk import BankPages
+from api.web.people import Person, SignInSca
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.leaf import subject_chain
@@ -52,7 +52,7 @@ class Site:
     bank: Party
     app: Party
     url: str
-    office: Office
+    office: BankPages
     people: dict[str, Person]
     consents: dict[str, str] = field(default_factory=dict)
 
@@ -79,7 +79,7 @@ class Site:
         wish = Authorisation(
             consent_id=consent.consent_id, version=consent.version, terms_hash=consent.terms_hash,
             recipient=consent.terms["recipient"], accounts=chosen,
-            sca=Sca("psd2:sca", ("otp",), self.world.clock.now() // 1000),
+            sca=SignInSca("psd2:sca", ("otp",), self.world.clock.now() // 1000),
             **{"separate_consents": separately(consent, self.world.clock.now()),
                "joint_accounts": tuple(sorted(one.reference for one in mine if one.joint))} | wishes,
         )  # fmt: skip
@@ -242,7 +242,7 @@ def open_site(
         settings = site_settings(folder, listener.getsockname()[1], **more)
         framework = FastAPI(openapi_url=None)
         mount(framework, world.ledger, settings, clock=clock or SystemClock())
-        office: Office = framework.router.default.state.office
+        office: BankPages = framework.router.default.state.office
         with serving(framework, listener):
             try:
                 yield Site(world, bank, app, settings.base_url, office, people)

@@ -15,12 +15,12 @@ from fastapi.responses import JSONResponse, Response
 
 from api.web.agent import Authorisation, Withdrawal, read_customers
 from api.web.agent_remote import RemoteAgent
-from api.web.people import Sca
+from api.web.people import SignInSca
 from ledger.entries.payload import SeparateConsent
 from ledger.errors import InvalidInput, NotFound, NotPermitted, Unavailable
 from tests.web.site import MEI, OLGA, WEI, Site, open_site, serving
 
-SCA = Sca("phr", ("hwk",), 1)
+SCA = SignInSca("phr", ("hwk",), 1)
 
 
 class Bank:
@@ -51,7 +51,7 @@ class Bank:
             case "reauthenticate":
                 made = {
                     "statement": agent.reauthenticate(
-                        person, asked["consent_id"], msgspec.convert(asked["sca"], Sca)
+                        person, asked["consent_id"], msgspec.convert(asked["sca"], SignInSca)
                     ).statement
                 }
             case "withdraw":
@@ -93,7 +93,9 @@ def test_a_remote_agent_signs_what_the_ledger_takes(shared_site: Site, bank: tup
     assert site.world.ledger.records.consent("bank-a", wish.consent_id).accounts == wish.accounts[1:]
     assert agent.authoriser(person, wish.consent_id) == site.agent.authoriser(person, wish.consent_id)
     site.world.ledger.record(
-        agent.reauthenticate(person, wish.consent_id, Sca("phr", (), site.world.clock.now() // 1000 + 1)).statement
+        agent.reauthenticate(
+            person, wish.consent_id, SignInSca("phr", (), site.world.clock.now() // 1000 + 1)
+        ).statement
     )
     step = agent.step(person, "consent.revoke", wish.consent_id, "customer-request")
     site.world.ledger.record(step.statement)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.witness.server import Witness
+from api.witness.server import WitnessService
 from api.witness.store import WitnessStore
 from ledger.errors import BadEncoding, BadSignature, InvalidInput
 from ledger.merkle.edge import Edge
@@ -18,7 +18,15 @@ from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import COSIGNATURE, Cosigner, Ed25519NoteSigner, format_secret_key, parse_cosigner, parse_vkey
 from ledger.notes.note import open_note
 from ledger.notes.policy import parse_policy
-from ledger.witnessing import AddCheckpoint, Seen, cosign, judge, open_cosignatures, parse_request, with_cosignatures
+from ledger.witnessing import (
+    AddCheckpoint,
+    WitnessedTree,
+    cosign,
+    judge,
+    open_cosignatures,
+    parse_request,
+    with_cosignatures,
+)
 from tests.conformance import files
 from tests.world import ORIGIN, SteppingClock
 
@@ -48,15 +56,15 @@ class GrowingLog:
 
         return tuple(prove_consistency(old, new, TileReader(new, tile).read_hashes))
 
-    def seen(self, size: int) -> Seen:
-        return Seen(size, self.root(size))
+    def seen(self, size: int) -> WitnessedTree:
+        return WitnessedTree(size, self.root(size))
 
 
 TREES = GrowingLog()
 OTHER = GrowingLog(b"another history ")
 
 
-def answer(known: Seen | None, body: bytes) -> int:
+def answer(known: WitnessedTree | None, body: bytes) -> int:
     verdict = judge(LOGS, lambda _: known, body)
     assert (verdict.checkpoint is not None) == (verdict.status == 200)
     return verdict.status
@@ -68,7 +76,7 @@ def test_a_witness_answers_a_published_session_as_it_says(tmp_path: Path) -> Non
         session = json.loads(path.read_text())
         logs = {session["origin"]: parse_vkey(session["log_vkey"])}
         store = WitnessStore(tmp_path / f"{path.stem}.sqlite")
-        witness = Witness(Cosigner("example.com/witness", bytes(32)), logs, store, SteppingClock())
+        witness = WitnessService(Cosigner("example.com/witness", bytes(32)), logs, store, SteppingClock())
         for request in session["requests"]:
             reply = witness.add_checkpoint(request["request_body"].encode())
             also = request.get("also_acceptable_status", [])

@@ -29,7 +29,7 @@ _ALGORITHMS: dict[int, type[Ed25519Key | P256Key]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class CoseReceipt:
     """A parsed receipt, not verified. Each proof is (numbers, path): (size, index) or (old size, new size)."""
 
     protected: bytes
@@ -72,7 +72,7 @@ class Receipt:
         backend.verify(key, message, self.signature)
 
 
-def parse_receipt(data: bytes) -> Receipt:
+def parse_receipt(data: bytes) -> CoseReceipt:
     """Read a receipt: tag 18, four parts, detached payload. Raises Refuted(BAD_ENCODING)."""
     if len(data) > MAX_RECEIPT:
         raise _bad("the receipt is too long", f"{len(data)} bytes")
@@ -97,7 +97,7 @@ def parse_receipt(data: bytes) -> Receipt:
     proofs = unprotected.get(VDP)
     if not isinstance(proofs, dict) or not proofs or not proofs.keys() <= {INCLUSION, CONSISTENCY}:
         raise _bad("the receipt has no proofs, or unknown ones", data)
-    return Receipt(protected, headers, _proofs(proofs, INCLUSION), _proofs(proofs, CONSISTENCY), signature)
+    return CoseReceipt(protected, headers, _proofs(proofs, INCLUSION), _proofs(proofs, CONSISTENCY), signature)
 
 
 def _proofs(proofs: dict[Key, Cbor], kind: int) -> tuple[tuple[int, int, tuple[bytes, ...]], ...]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.problems import problem_headers, problem_of
-from api.standards.dialects import HOLDER, Refusal
+from api.standards.dialects import HOLDER, DialectRefusal
 from api.standards.forms import is_uuid
 from api.standards.words import words
 from ledger.errors import LedgerError
@@ -21,21 +21,23 @@ WITHOUT_BODY: Final = frozenset({408, 415, 500, 503})
 PLACE: Final = re.compile(rf"{HOLDER}/v1/")
 
 
-class Message(Refusal):
+class TppMessage(DialectRefusal):
     """An error message of the framework. `path` is a JSON path, or the name of a header."""
 
     def __init__(self, status: int, code: str, text: str, path: str | None = None) -> None:
         super().__init__(status, code, text, member=path)
 
 
-def format_error(text: str, path: str | None = None) -> Message:
+def format_error(text: str, path: str | None = None) -> TppMessage:
     """What is not of its form."""
-    return Message(400, "FORMAT_ERROR", text, path)
+    return TppMessage(400, "FORMAT_ERROR", text, path)
 
 
-def consent_unknown() -> Message:
+def consent_unknown() -> TppMessage:
     """The one answer for what does not exist and what is another's."""
-    return Message(403, "CONSENT_UNKNOWN", "there is no such consent of yours with this account provider", "consentId")
+    return TppMessage(
+        403, "CONSENT_UNKNOWN", "there is no such consent of yours with this account provider", "consentId"
+    )
 
 
 class BerlinDialect:
@@ -45,7 +47,7 @@ class BerlinDialect:
 
     def refusal(self, error: LedgerError, request: Request) -> Response:
         """See Dialect."""
-        if isinstance(error, Refusal):
+        if isinstance(error, DialectRefusal):
             status, code = error.status, error.code
         else:
             told = words("berlin").problems[problem_of(error).slug]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from api.office.configuration import HolderOptions
 from api.office.wish import Wish
 from api.standards.berlin.access import permissions_of
-from api.standards.berlin.dialect import Message, format_error
+from api.standards.berlin.dialect import TppMessage, format_error
 from api.standards.json import NotJson, read_object
 
 STANDARD: Final = "berlin-group"
@@ -38,9 +38,9 @@ def read_consent(body: bytes, options: HolderOptions, now: int) -> Wish:
     if type(often) is not int or often < 1:
         raise format_error("must be a whole number, at least 1", "frequencyPerDay")
     if asked["combinedServiceIndicator"]:
-        raise Message(400, "SESSIONS_NOT_SUPPORTED", "payments are not combined here", "combinedServiceIndicator")
+        raise TppMessage(400, "SESSIONS_NOT_SUPPORTED", "payments are not combined here", "combinedServiceIndicator")
     if not recurring and often != 1:
-        raise Message(400, "PARAMETER_NOT_CONSISTENT", "a one-off access has the frequency 1", "frequencyPerDay")
+        raise TppMessage(400, "PARAMETER_NOT_CONSISTENT", "a one-off access has the frequency 1", "frequencyPerDay")
     permissions, filters = permissions_of(asked["access"])
     return Wish(
         permissions=permissions,
@@ -64,7 +64,7 @@ def _end_of(said: Any, options: HolderOptions, now: int) -> int:
     except ValueError:
         raise format_error("is not a valid date", "validUntil") from None
     if day < datetime.fromtimestamp(now / 1000, options.tz).date():
-        raise Message(400, "PERIOD_INVALID", "must not lie in the past", "validUntil")
+        raise TppMessage(400, "PERIOD_INVALID", "must not lie in the past", "validUntil")
     if day == NEVER:
         return 0
     return int(datetime.combine(day + timedelta(days=1), time(), options.tz).timestamp())

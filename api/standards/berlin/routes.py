@@ -16,7 +16,7 @@ from api.http.wire import read_body
 from api.node.admission import NodeHere, serve
 from api.office.office import Office, Standing
 from api.standards.berlin.answers import may_be_authorised, sca_status, status_of, word_consent
-from api.standards.berlin.dialect import Message, consent_unknown, echoed, format_error
+from api.standards.berlin.dialect import TppMessage, consent_unknown, echoed, format_error
 from api.standards.berlin.headers import ADDRESS, EXPLICIT, NOK_REDIRECT, REDIRECT, check_headers
 from api.standards.berlin.requests import read_consent
 from api.standards.incoming import (
@@ -55,7 +55,7 @@ _WRITE_PROBLEMS: Final = (
 )
 
 
-class Exchange:
+class BerlinExchange:
     """One request and the way to answer it."""
 
     def __init__(self, request: Request, node: NodeHere, holder: HolderHere) -> None:
@@ -79,7 +79,7 @@ class Exchange:
         return Response(msgspec.json.encode(said), status, more, media_type="application/json")
 
 
-ExchangeHere = Annotated[Exchange, Depends(Exchange)]
+ExchangeHere = Annotated[BerlinExchange, Depends(BerlinExchange)]
 
 
 def _find(office: Office, recipient: str, holder: str, consent_id: str) -> Standing:
@@ -168,7 +168,7 @@ def delete_consent(
         )  # fmt: skip
     except IllegalTransition:
         over = words("berlin").reasons[f"CONSENT_{standing.status.value}"]
-        raise Message(over.status, over.code, "the consent has ended already", "consentId") from None
+        raise TppMessage(over.status, over.code, "the consent has ended already", "consentId") from None
     return exchange.answer(204)
 
 
@@ -185,10 +185,12 @@ async def post_authorisation(
     return await run_in_threadpool(_post_authorisation, exchange, office, holder, recipient, consent_id)
 
 
-def _post_authorisation(exchange: Exchange, office: Office, holder: str, recipient: str, consent_id: str) -> Response:
+def _post_authorisation(
+    exchange: BerlinExchange, office: Office, holder: str, recipient: str, consent_id: str
+) -> Response:
     standing = _find(office, recipient, holder, consent_id)
     if not may_be_authorised(standing):
-        raise Message(409, "STATUS_INVALID", "nobody can authorise this consent now", "consentId")
+        raise TppMessage(409, "STATUS_INVALID", "nobody can authorise this consent now", "consentId")
     identifier = _start(office, exchange.request, consent_id)
     place = _authorisations(office, consent_id).index(identifier)
     said = {"scaStatus": sca_status(standing, place), "authorisationId": identifier,
@@ -249,12 +251,12 @@ async def put_authorisation(
 
 
 def _put_authorisation(
-    exchange: Exchange, office: Office, holder: str, recipient: str, consent_id: str, authorisation_id: str
+    exchange: BerlinExchange, office: Office, holder: str, recipient: str, consent_id: str, authorisation_id: str
 ) -> Response:
     standing = _find(office, recipient, holder, consent_id)
     status = sca_status(standing, _place(office, consent_id, authorisation_id))
     if status != "received":
-        raise Message(409, "STATUS_INVALID", f"the authorisation is {status}", "authorisationId")
+        raise TppMessage(409, "STATUS_INVALID", f"the authorisation is {status}", "authorisationId")
     said = {"scaStatus": status, "_links": _links(exchange, consent_id, authorisation_id)}
     return exchange.answer(200, said, _SCA_APPROACH)
 
@@ -273,7 +275,7 @@ def get_consent(
     return exchange.answer(200, word_consent(standing, office.gateway.options(holder)))
 
 
-def _links(exchange: Exchange, consent_id: str, authorisation_id: str) -> dict[str, Any]:
+def _links(exchange: BerlinExchange, consent_id: str, authorisation_id: str) -> dict[str, Any]:
     return {
         "scaRedirect": exchange.pages(consent_id),
         "scaStatus": exchange.link(consent_id, f"/authorisations/{authorisation_id}"),
@@ -283,7 +285,7 @@ def _links(exchange: Exchange, consent_id: str, authorisation_id: str) -> dict[s
 def _place(office: Office, consent_id: str, authorisation_id: str) -> int:
     known = _authorisations(office, consent_id)
     if authorisation_id not in known:
-        raise Message(403, "RESOURCE_UNKNOWN", "there is no such authorisation of this consent", "authorisationId")
+        raise TppMessage(403, "RESOURCE_UNKNOWN", "there is no such authorisation of this consent", "authorisationId")
     return known.index(authorisation_id)
 
 
@@ -297,4 +299,4 @@ async def _require_empty(request: Request) -> None:
     except NotJson as error:
         raise format_error(str(error)) from None
     if asked:
-        raise Message(400, "PARAMETER_NOT_SUPPORTED", "customers authenticate on the pages only (redirect)")
+        raise TppMessage(400, "PARAMETER_NOT_SUPPORTED", "customers authenticate on the pages only (redirect)")

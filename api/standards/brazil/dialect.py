@@ -15,7 +15,7 @@ from api.http.problems import problem_headers, problem_of
 from api.http.wire import Reply
 from api.standards.brazil.answers import error_body
 from api.standards.brazil.requests import VERSION
-from api.standards.dialects import HOLDER, Refusal
+from api.standards.dialects import HOLDER, DialectRefusal
 from api.standards.words import words
 from ledger.errors import IllegalTransition, LedgerError
 
@@ -63,7 +63,7 @@ class BrazilDialect:
         """Codes of the standard where it has one; else the name of our own problem in its spelling."""
         problem = problem_of(error)
         told = words("brazil").problems[problem.slug]
-        status, code = (error.status, error.code) if isinstance(error, Refusal) else (told.status, told.code)
+        status, code = (error.status, error.code) if isinstance(error, DialectRefusal) else (told.status, told.code)
         if isinstance(error, IllegalTransition) and request.method == "DELETE":
             code = "CONSENTIMENTO_EM_STATUS_REJEITADO"
         said = problem.meaning if status >= 500 else error.detail

@@ -17,8 +17,8 @@ from api.standards.brazil.requests import (
     VERSION,
     Asked,
     AskedExtension,
+    ConsentFacts,
     Extension,
-    Facts,
     LoggedUser,
     parse_extension,
     parse_facts,
@@ -27,7 +27,7 @@ from api.standards.brazil.requests import (
     unprocessable,
     wish_of,
 )
-from api.standards.dialects import Refusal
+from api.standards.dialects import DialectRefusal
 from ledger.app import Ledger
 from ledger.consent.state import BEFORE, Status
 from ledger.entries.terms import Terms
@@ -97,7 +97,7 @@ class Brazil:
         extension = Extension(
             asked.logged_user, brazil_time(now), asked.expiration_date_time, brazil_time(old) if old else None, *headers
         )
-        known = facts or Facts(_asked_of(before, asked.logged_user))
+        known = facts or ConsentFacts(_asked_of(before, asked.logged_user))
         note = msgspec.json.encode(msgspec.structs.replace(known, extensions=(extension, *known.extensions)))
         desk = HolderDesk(self.ledger, self.office)
         amended = self.office.amend(
@@ -116,7 +116,7 @@ class Brazil:
     def _now(self) -> int:
         return self.office.now // 1000
 
-    def _require_renewable(self, before: Standing, facts: Facts | None, asked: AskedExtension) -> None:
+    def _require_renewable(self, before: Standing, facts: ConsentFacts | None, asked: AskedExtension) -> None:
         if before.status is not Status.ACTIVE:
             raise unprocessable("ESTADO_CONSENTIMENTO_INVALIDO", "only a consent that is AUTHORISED can be renewed")
         if before.consent.terms.authorisers_required > 1 or before.consent.joint:
@@ -124,7 +124,7 @@ class Brazil:
         if facts is not None:
             business = facts.data.business_entity
             if asked.business_entity != business or (business is None and asked.logged_user != facts.data.logged_user):
-                raise Refusal(403, "USUARIO_NAO_AUTORIZADO", "this person cannot renew this consent")
+                raise DialectRefusal(403, "USUARIO_NAO_AUTORIZADO", "this person cannot renew this consent")
         if not HolderDesk(self.ledger, self.office).may(self.holder, *AUTHORISING):
             raise unprocessable("ERRO_NAO_MAPEADO", "this holder renews consents only at its own interface")
 

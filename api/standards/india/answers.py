@@ -9,7 +9,7 @@ import msgspec
 
 from api.client.signing import StatementSigner, sign_jwt
 from api.office.office import Standing
-from api.standards.india.requests import ConsentDetail, ConsentRequest, aa_time
+from api.standards.india.requests import ConsentDetail, ConsentMessage, aa_time
 from ledger.consent.state import Consent, Status
 from ledger.entries.evidence import AccessOutcome, decode_evidence
 from ledger.entries.terms import Terms
@@ -54,7 +54,7 @@ def detail_of(standing: Standing) -> ConsentDetail | None:
     if standing.facts is None:
         return None
     try:
-        return msgspec.json.decode(standing.facts, type=ConsentRequest).ConsentDetail
+        return msgspec.json.decode(standing.facts, type=ConsentMessage).ConsentDetail
     except msgspec.DecodeError:
         return None
 

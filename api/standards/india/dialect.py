@@ -14,7 +14,7 @@ from starlette.responses import Response
 from api.http.problems import problem_headers, problem_of
 from api.http.wire import Reply
 from api.node.node import Node
-from api.standards.dialects import HOLDER, Refusal
+from api.standards.dialects import HOLDER, DialectRefusal
 from api.standards.india.requests import VERSIONS, aa_time
 from api.standards.india.signatures import HEADER, detached
 from api.standards.words import words
@@ -46,7 +46,7 @@ class IndiaDialect:
         problem = problem_of(error)
         operation = request.url.path.partition(BASE + "/")[2]
         told = words("india").problems[problem.slug]
-        status, code = (error.status, error.code) if isinstance(error, Refusal) else (told.status, told.code)
+        status, code = (error.status, error.code) if isinstance(error, DialectRefusal) else (told.status, told.code)
         if problem.slug == "not-found":
             code = _HERE.get(operation, "InvalidRequest")
         txnid = request.scope.get(TXN) or str(uuid.uuid4())

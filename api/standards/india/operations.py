@@ -10,12 +10,12 @@ import msgspec
 from api.office.history import history_of
 from api.office.holders import HolderDesk
 from api.office.office import Office, Standing
-from api.standards.dialects import Refusal
+from api.standards.dialects import DialectRefusal
 from api.standards.india.answers import artefact_of, handle_status, use_of
 from api.standards.india.requests import (
     ArtefactRequest,
     ConsentDetail,
-    ConsentRequest,
+    ConsentMessage,
     FetchRequest,
     HandleRequest,
     NotificationRequest,
@@ -52,7 +52,7 @@ class Aggregator:
 
     def request(self, body: bytes, statement: str | None) -> dict[str, Any]:
         """POST /Consent of an FIU. Raises Refusal and what the office raises."""
-        message = parse_body(body, ConsentRequest)
+        message = parse_body(body, ConsentMessage)
         self._require_consumer(message.ConsentDetail)
         wish = wish_of(message.ConsentDetail, now=self.office.now // 1000, version=message.ver)
         self._require_new(message.txnid)
@@ -166,7 +166,7 @@ class Aggregator:
         try:
             self.once.use("aa-txn", self.caller, txnid, self.office.now / 1000 + REMEMBER_SECONDS)
         except BadToken:
-            raise Refusal(409, "IdempotencyError", "this txnid was used before") from None
+            raise DialectRefusal(409, "IdempotencyError", "this txnid was used before") from None
 
     def _said(self, ver: str, txnid: str) -> dict[str, Any]:
         return {"ver": ver, "timestamp": aa_time(self.office.now), "txnid": txnid}

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from api.office.wish import Wish
-from api.standards.dialects import Refusal
+from api.standards.dialects import DialectRefusal
 from api.standards.words import words
 from ledger.entries.terms import Filter, Purpose
 
@@ -43,7 +43,7 @@ class Consumer(Struct, frozen=True):
     type: Literal["FIU", "USER", "AA"]
 
 
-class Customer(Struct, frozen=True, omit_defaults=True):
+class CustomerDetail(Struct, frozen=True, omit_defaults=True):
     """Whose data it is: personal, kept in the sealed note only."""
 
     id: _Id = ""
@@ -66,7 +66,7 @@ class Range(Struct, frozen=True, rename={"from_": "from"}):
     to: str
 
 
-class Life(Struct, frozen=True):
+class DataLife(Struct, frozen=True):
     """How long data may be kept."""
 
     unit: Literal["DAY", "INF", "MONTH", "YEAR"]
@@ -98,15 +98,15 @@ class ConsentDetail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     consentTypes: Annotated[tuple[Literal["PROFILE", "SUMMARY", "TRANSACTIONS"], ...], Meta(min_length=1, max_length=8)]
     fiTypes: Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)]
     DataConsumer: Consumer
-    Customer: Customer
+    Customer: CustomerDetail
     Purpose: PurposeDetail
     FIDataRange: Range
-    DataLife: Life
+    DataLife: DataLife
     Frequency: Rate
     DataFilter: Annotated[tuple[RowFilter, ...], Meta(max_length=64)] = ()
 
 
-class Envelope(Struct, frozen=True):
+class AaEnvelope(Struct, frozen=True):
     """What every message of the specification begins with."""
 
     ver: _Txn
@@ -114,19 +114,19 @@ class Envelope(Struct, frozen=True):
     txnid: _Txn
 
 
-class ConsentRequest(Envelope, frozen=True, kw_only=True):
+class ConsentMessage(AaEnvelope, frozen=True, kw_only=True):
     """POST /Consent."""
 
     ConsentDetail: ConsentDetail
 
 
-class HandleRequest(Envelope, frozen=True, kw_only=True):
+class HandleRequest(AaEnvelope, frozen=True, kw_only=True):
     """POST /Consent/handle."""
 
     ConsentHandle: _Id
 
 
-class FetchRequest(Envelope, frozen=True, kw_only=True):
+class FetchRequest(AaEnvelope, frozen=True, kw_only=True):
     """POST /Consent/fetch."""
 
     consentId: _Id
@@ -146,7 +146,7 @@ class StatusNotification(Struct, frozen=True):
     consentStatus: Literal["ACTIVE", "EXPIRED", "PAUSED", "REJECTED", "REVOKED"]
 
 
-class NotificationRequest(Envelope, frozen=True, kw_only=True):
+class NotificationRequest(AaEnvelope, frozen=True, kw_only=True):
     """POST /Consent/Notification."""
 
     Notifier: Notifier
@@ -165,12 +165,12 @@ class ArtefactRequest(Struct, frozen=True, kw_only=True):
     ConsentUse: dict[str, Any]
 
 
-def refused(code: str, detail: str, *, status: int = 400) -> Refusal:
+def refused(code: str, detail: str, *, status: int = 400) -> DialectRefusal:
     """A refusal with one of the specification's codes."""
-    return Refusal(status, code, detail)
+    return DialectRefusal(status, code, detail)
 
 
-Body = TypeVar("Body", ConsentRequest, HandleRequest, FetchRequest, NotificationRequest, ArtefactRequest)
+Body = TypeVar("Body", ConsentMessage, HandleRequest, FetchRequest, NotificationRequest, ArtefactRequest)
 
 
 def parse_body(body: bytes, kind: type[Body]) -> Body:
@@ -206,7 +206,7 @@ def aa_time(milliseconds: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 
 
-def retention_days(life: Life, mode: str) -> int:
+def retention_days(life: DataLife, mode: str) -> int:
     """Days; 0 = for ever. What may only be viewed is kept for the day of viewing."""
     if mode == "VIEW":
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
-from api.office.subject import Person, ReceiptSubject
+from api.office.subject import ConsentParty, ReceiptSubject
 from api.standards.receipts.categories import kantara_of
 
 VERSION: Final = "KI-CR-v1.1.0"
@@ -61,7 +61,7 @@ def _receipt_id(subject: ReceiptSubject) -> str:
         return str(uuid.uuid5(_NAMESPACE, f"{subject.origin}\0{subject.consent_id}\0{subject.version}"))
 
 
-def _controller(person: Person) -> dict[str, Any]:
+def _controller(person: ConsentParty) -> dict[str, Any]:
     contact = person.contact
     said = {
         "piiController": person.name,

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from api.http.problems import problem_headers, problem_of
 from api.http.wire import visit_of
-from api.standards.dialects import HOLDER, Refusal
+from api.standards.dialects import HOLDER, DialectRefusal
 from api.standards.forms import is_uuid
 from api.standards.words import words
 from ledger.errors import LedgerError
@@ -60,7 +60,7 @@ class Fault:
     path: str | None = None
 
 
-class Faults(Refusal):
+class Faults(DialectRefusal):
     """Everything that is wrong with a request, told at once."""
 
     def __init__(self, faults: Sequence[Fault], status: int = 400) -> None:

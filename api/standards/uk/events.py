@@ -21,7 +21,7 @@ from api.node.admission import NodeHere, serve, token
 from api.node.node import Node
 from api.standards.incoming import HOLDER_PATH, BodyHere, HolderHere, OfficeHere, RecipientHere
 from api.standards.json import NotJson, read_object
-from api.standards.uk.answering import PATHS, Exchange, ExchangeHere, SignedBody
+from api.standards.uk.answering import PATHS, ExchangeHere, SignedBody, UkExchange
 from api.standards.uk.dialect import V4, Fault, Faults
 from api.standards.uk.headers import check_headers
 from ledger.clock import SystemClock
@@ -91,7 +91,7 @@ def _own(node: Node, recipient: str, said: str) -> str:
     return url
 
 
-def _one(exchange: Exchange, recipient: str, url: str) -> dict[str, Any]:
+def _one(exchange: UkExchange, recipient: str, url: str) -> dict[str, Any]:
     link = exchange.link(f"event-subscriptions/{subscription_id(recipient)}")
     return {"Data": _worded(recipient, url), "Links": {"Self": link}, "Meta": {"TotalPages": 1}}
 

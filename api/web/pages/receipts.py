@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.desk import MOST_WORDS, WORDS, Customer, CustomersForm, in_order
-from api.web.inbox import Report, new_number
+from api.web.inbox import CustomerReport, new_number
 from api.web.terms import lines_of
 from ledger.errors import NotPermitted
 from ledger.receipts import MEDIA_TYPE, receipt_bytes
@@ -72,7 +72,7 @@ def report(sent: CustomersForm, index: int) -> Response:
     event = desk.dealings.receipt(index)
     if desk.office.store.inbox.count_reports(desk.person, desk.now - DAY_MS) >= REPORTS_A_DAY:
         raise NotPermitted("you have sent many reports today; your bank has them, please call it if it is urgent")
-    made = Report(new_number(), index, sent.text(WORDS, MOST_WORDS), desk.now)
+    made = CustomerReport(new_number(), index, sent.text(WORDS, MOST_WORDS), desk.now)
     desk.office.store.inbox.add_report(desk.person, made)
     if desk.session is not None and desk.session.kept is not None:
         desk.change(kept=None)
