@@ -19,9 +19,13 @@ from ledger.errors import InvalidInput
 # The register's own numbers: entities, participations, and brands and software products.
 _ENTITY: Final[dict[int, RegisterStatus]] = {1: RegisterStatus.ACTIVE, 2: RegisterStatus.REMOVED}
 _PARTICIPATION: Final[dict[int, RegisterStatus]] = {
-    1: RegisterStatus.ACTIVE, 2: RegisterStatus.REMOVED, 3: RegisterStatus.SUSPENDED, 4: RegisterStatus.REMOVED, 5: RegisterStatus.REMOVED,
+    1: RegisterStatus.ACTIVE,
+    2: RegisterStatus.REMOVED,
+    3: RegisterStatus.SUSPENDED,
+    4: RegisterStatus.REMOVED,
+    5: RegisterStatus.REMOVED,
     6: RegisterStatus.SUSPENDED,
-}  # fmt: skip
+}
 """Active, removed, suspended, revoked, surrendered, inactive."""
 _PRODUCT: Final[dict[int, RegisterStatus]] = {
     1: RegisterStatus.ACTIVE,

@@ -50,9 +50,16 @@ def _listed(desk: Desk) -> list[ListedPasskey]:
     """All passkeys of her relationship that are in force in the log, and those that she still has here; hers first."""
     store, enrolled = desk.office.store, desk.dealings.passkeys()
     found = [
-        ListedPasskey(one.credential_id, one.entry, one.enrolled_at, one.label, is_mine=True, in_force=one.credential_id in enrolled)
+        ListedPasskey(
+            one.credential_id,
+            one.entry,
+            one.enrolled_at,
+            one.label,
+            is_mine=True,
+            in_force=one.credential_id in enrolled,
+        )
         for one in store.passkeys_of(desk.person)
-    ]  # fmt: skip
+    ]
     mine = {one.credential_id for one in found}
     for credential_id, event in enrolled.items():
         if credential_id not in mine:
@@ -70,10 +77,17 @@ def _settings(desk: Desk, problem: str = "", status: int = 200) -> Response:
     handle = sha256(b"passkey-handle\0" + desk.person.key).digest()
     options = desk.office.ceremonies.registration_options(challenge, handle, desk.person.name or "customer", known)
     return desk.render(
-        "settings.html", status, known=known, options=options, zones=ZONES, zone=desk.words.zone, problem=problem,
+        "settings.html",
+        status,
+        known=known,
+        options=options,
+        zones=ZONES,
+        zone=desk.words.zone,
+        problem=problem,
         listed=_listed(desk),
-        fresh=session.is_fresh(desk.now), full=len(known) >= MAX_PASSKEYS,
-    )  # fmt: skip
+        fresh=session.is_fresh(desk.now),
+        full=len(known) >= MAX_PASSKEYS,
+    )
 
 
 @router.post("/settings")
