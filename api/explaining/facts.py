@@ -48,7 +48,7 @@ def _member(*names: str) -> Callable[[Terms, Asked, AccessOutcome], Facts]:
     return facts
 
 
-_BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
+BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
     "CONSENT_EXPIRED": _member("expires_at"),
     "CONSENT_CONSUMED": _member("once"),
     "CONSENT_NOT_STARTED": _member("starts_at"),
@@ -68,5 +68,5 @@ _BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
 
 def facts_of(reason: str, terms: Terms | None, asked: Asked | None, outcome: AccessOutcome) -> Facts:
     """What a reason rests on; nothing where the terms are not the caller's to see."""
-    rule = _BY_REASON.get(reason)
+    rule = BY_REASON.get(reason)
     return {} if rule is None or terms is None or asked is None else rule(terms, asked, outcome)
