@@ -16,8 +16,9 @@ from ledger.errors import Corrupt, Unavailable
 from ledger.participants import Registry
 from ledger.queries.newest import newest_chains
 from ledger.queries.tree import visible_size
-from ledger.storage.log import LogStore, advance_registry, operator_documents
+from ledger.storage.log import LogStore
 from ledger.storage.naming import key_store_named, name_key_store
+from ledger.storage.operator import advance_registry, operator_documents
 from ledger.vault.keystore import KeyStore
 
 log = logging.getLogger("ledger.opening")

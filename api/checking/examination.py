@@ -30,7 +30,8 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.tiles import tile_widths
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
-from ledger.storage.log import LogStore, operator_documents
+from ledger.storage.log import LogStore
+from ledger.storage.operator import operator_documents
 from ledger.storage.replay import Replay, Unfit, Unjudged
 from ledger.storage.rows import open_evidence
 from ledger.storage.spill import Spill

@@ -21,6 +21,7 @@ from api.cli.gateway import gateways
 from api.cli.packs import Selection, issue_pack
 from api.cli.packs import chainpoint as chainpoint_of
 from api.cli.participants import delegations, participants, purposes, rulesets
+from api.cli.publishing import publish
 from api.cli.shared import DEFECT, UNCHECKED, State, fail, progress_bar, settings_from, told_in_a_sentence
 from api.node.building import initialise, make_event_key, opened, restrict, short_lived
 from api.node.logs import configure_logging
@@ -49,6 +50,7 @@ app.add_typer(delegations, name="delegation")
 app.add_typer(purposes, name="purpose")
 app.add_typer(rulesets, name="ruleset")
 app.add_typer(gateways, name="gateway")
+app.command()(publish)
 
 
 @app.command()

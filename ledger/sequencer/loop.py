@@ -33,7 +33,8 @@ from ledger.sequencer.memory import Memory, identities
 from ledger.sequencer.rhythm import Rhythm
 from ledger.sequencer.watch import ClockWatch, judge_clock
 from ledger.storage.chainmap import MapState
-from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registry
+from ledger.storage.log import BatchTransaction, Head, LogStore
+from ledger.storage.operator import advance_registry
 
 log = logging.getLogger("ledger.sequencer")
 

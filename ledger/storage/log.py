@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
@@ -13,19 +13,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
-from ledger.documents import parse_document
 from ledger.engines.engine import backend_of, driver_for
 from ledger.entries.assertion import Credential
-from ledger.entries.leaf import Kind, OperatorLeaf, consent_chain, parse_leaf
-from ledger.errors import BadEncoding, Corrupt, Unavailable
+from ledger.entries.leaf import consent_chain
+from ledger.errors import Corrupt, Unavailable
 from ledger.kept import Kept
 from ledger.merkle.edge import FullTile
-from ledger.merkle.hashing import leaf_hash
-from ledger.participants import Registry
 from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
+from ledger.storage.operator import operator_documents
 from ledger.storage.rows import (
     AFTER_CHANGE,
     consent_row,
@@ -362,32 +360,6 @@ class LogStore:
             self._kept.pop().close()
         self._writer.dispose()
         self._reader.dispose()
-
-
-def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:
-    """Operator documents at `index` and above as (index, document), in order. Raises Corrupt for a leaf that was changed."""
-    query = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash)
-    query = query.where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= index)
-    return [(row.idx, _document_of(row)) for row in connection.execute(query.order_by(entries.c.idx))]
-
-
-def _document_of(row: Any) -> dict[str, Any]:
-    try:
-        leaf = parse_leaf(row.leaf)
-    except (BadEncoding, TypeError):
-        leaf = None
-    if not isinstance(leaf, OperatorLeaf) or leaf.index != row.idx or leaf_hash(row.leaf) != row.leaf_hash:
-        raise Corrupt(
-            f"entry {row.idx} was changed in the database: it is no operator document, or another. {AFTER_CHANGE}"
-        )
-    return leaf.document
-
-
-def advance_registry(registry: Registry, documents: Iterable[tuple[int, dict[str, Any]]], size: int) -> Registry:
-    """The registry after these documents, as of `size` leaves."""
-    for index, document in documents:
-        registry = registry.after(parse_document(document), index)
-    return replace(registry, size=size)
 
 
 def select_in(connection: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:

@@ -74,6 +74,10 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
         Run(lambda place: [str(place.folder / "bundle.zip"), "--evidence", "none"]),
         Run(lambda place: [str(place.folder / "pack.zip"), "--participant", "bank-a"]),
     ],
+    ("publish",): [
+        Run(lambda place: [str(place.folder / "public")]),
+        Run(lambda place: [str(place.folder / "public"), "--follow"], serves=True),
+    ],
     ("chainpoint",): [Run(_said("1"))],
     ("check",): [Run(_said())],
     ("reconcile",): [Run(_said(), ends=(0, 1))],  # 1: nothing is an hour old

@@ -22,7 +22,7 @@ from ledger.canonical import b64u
 from ledger.entries.asserted import ASSERTED, Asserted
 from ledger.errors import LedgerError
 from ledger.planning.commands import Recorded
-from ledger.storage.log import operator_documents
+from ledger.storage.operator import operator_documents
 from tests.verifier.mirror import Mirror, facts_of, payload_of, refuses
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, SteppingClock, Submission, World, node_config
 from verifier.audit.bundle import Audit, Auditor, Options
