@@ -253,10 +253,15 @@ class Ledger:
         """
         names = sorted({b64u(chain) for chain in chains} - self.registry.erased)
         documents = [
-            {"type": "erasure", "v": 1, "chains": names[at : at + CHAINS_A_DOCUMENT], "basis": basis,
-             "approved_by": sorted(approved_by)}
+            {
+                "type": "erasure",
+                "v": 1,
+                "chains": names[at : at + CHAINS_A_DOCUMENT],
+                "basis": basis,
+                "approved_by": sorted(approved_by),
+            }
             for at in range(0, len(names), CHAINS_A_DOCUMENT)
-        ]  # fmt: skip
+        ]
         recorded = self.record_documents(*documents) if documents else ()
         self.keystore.destroy(unb64u(name) for name in names)
         return recorded

@@ -111,9 +111,15 @@ def item_hash(pack_id: bytes, item: PackItem) -> bytes:
     """The leaf of an item: salted, so that a withheld item cannot be guessed from its siblings' paths."""
     name = item.name.encode()
     return hashlib.sha256(
-        b"\x00" + _LEAF_TAG + pack_id + item.salt + struct.pack(">I", len(name)) + name
-        + struct.pack(">Q", len(item.value)) + item.value
-    ).digest()  # fmt: skip
+        b"\x00"
+        + _LEAF_TAG
+        + pack_id
+        + item.salt
+        + struct.pack(">I", len(name))
+        + name
+        + struct.pack(">Q", len(item.value))
+        + item.value
+    ).digest()
 
 
 def _node(children: bytes) -> Any:

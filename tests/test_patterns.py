@@ -132,9 +132,18 @@ def test_the_analysis_tells_good_patterns_from_bad_ones(pattern: str, judged: st
 @pytest.mark.parametrize("count", [60, 511, 100_000])
 def test_an_address_to_go_on_to_is_read_at_once_however_hostile_it_is(count: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from api.web.security import local_path; print(local_path(sys.stdin.read()))"],
-        input="/" + "a" * count + "!", cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            "import sys; from api.web.security import local_path; print(local_path(sys.stdin.read()))",
+        ],
+        input="/" + "a" * count + "!",
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
 
     assert done.stdout.strip() == HOME
 
@@ -149,10 +158,22 @@ def test_paths_of_ours_are_gone_on_to(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        None, "", "my", "//evil.example", "/a//evil.example", "/\\evil.example", "/a b", "/a\n", "/é", "https://evil.example",
-        "/" + "a" * 512, "/a#b", "/a;b", "/a\x00",
+        None,
+        "",
+        "my",
+        "//evil.example",
+        "/a//evil.example",
+        "/\\evil.example",
+        "/a b",
+        "/a\n",
+        "/é",
+        "https://evil.example",
+        "/" + "a" * 512,
+        "/a#b",
+        "/a;b",
+        "/a\x00",
     ],
-)  # fmt: skip
+)
 def test_anything_else_leads_home(path: str | None) -> None:
     assert local_path(path) == HOME
 

@@ -174,7 +174,8 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
 
 def pack(arguments: argparse.Namespace, result: Result) -> Result:
     """Check an evidence pack, or what was handed on of it."""
-    from verifier.audit.pack import HEAD, ISSUED, check_pack
+    from verifier.audit.pack import check_pack
+    from verifier.audit.pack_items import HEAD, ISSUED
     from verifier.bytes.archive import open_archive
 
     trust, backend = trust_of(arguments, result), select()

@@ -113,9 +113,13 @@ class RowCheck:
             self._found.note(place, error.detail)
             return
         said = Enrolled(
-            stored.subject_chain, stored.credential_id, b64u(stored.public_key), stored.rp_id, stored.enrolled_at,
+            stored.subject_chain,
+            stored.credential_id,
+            b64u(stored.public_key),
+            stored.rp_id,
+            stored.enrolled_at,
             stored.unenrolled_at,
-        )  # fmt: skip
+        )
         if said != enrolled:
             self._found.note(place, "its row is not what its customer's chain leads to")
 

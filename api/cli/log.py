@@ -41,8 +41,10 @@ from ledger.storage.reseal import reseal
 
 app = typer.Typer(
     help="The consent ledger. Settings are environment variables; docs/operating.md lists them.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-)  # fmt: skip
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 app.add_typer(participants, name="participant")
 witnesses = typer.Typer(help="Be a witness for another party's log (docs/witnesses.md).", no_args_is_help=True)
 app.add_typer(witnesses, name="witness")
@@ -224,9 +226,15 @@ def export(
         head = node.witnessed.checkpoint() if witnessed else note
         with progress_bar("evidence") as progress:
             size = export_bundle(
-                ledger.store, ledger.keystore, ledger.vkey, writer, disclose=disclose, policy=policy, head=head,
+                ledger.store,
+                ledger.keystore,
+                ledger.vkey,
+                writer,
+                disclose=disclose,
+                policy=policy,
+                head=head,
                 progress=progress,
-            )  # fmt: skip
+            )
     print(f"{target}: {size} entries")
 
 

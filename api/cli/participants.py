@@ -43,8 +43,13 @@ def participant_add(
     """Register a participant. One whose id or name looks like a registered one's is refused unless --force."""
     settings = settings_from(state)
     configure_logging("warning")
-    document = {"type": "participant.registered", "v": 1, "participant": participant, "name": name,
-                "roles": sorted(set(role))}  # fmt: skip
+    document = {
+        "type": "participant.registered",
+        "v": 1,
+        "participant": participant,
+        "name": name,
+        "roles": sorted(set(role)),
+    }
     with told_in_a_sentence(), short_lived(settings) as node:
         _warn_of_likeness([document], node.ledger.registry, force=force)
         [recorded] = node.ledger.record_documents(document)
@@ -66,8 +71,10 @@ def participant_key(
             public = json.loads(jwk.read_bytes())
         except ValueError:
             fail(f"{jwk} is not JSON")
-    record(state, {"type": "key.added", "v": 1, "participant": participant, "kid": kid, "alg": alg, "use": use,
-                    "jwk": public})  # fmt: skip
+    record(
+        state,
+        {"type": "key.added", "v": 1, "participant": participant, "kid": kid, "alg": alg, "use": use, "jwk": public},
+    )
 
 
 @participants.command("revoke-key")
@@ -197,8 +204,16 @@ def delegation_grant(
     state: State = None,
 ) -> None:
     """Let a technology provider sign acts on behalf of a participant; replaces what it might before."""
-    record(state, {"type": "delegation.granted", "v": 1, "participant": participant, "delegate": delegate,
-                   "acts": sorted(set(act))})  # fmt: skip
+    record(
+        state,
+        {
+            "type": "delegation.granted",
+            "v": 1,
+            "participant": participant,
+            "delegate": delegate,
+            "acts": sorted(set(act)),
+        },
+    )
 
 
 @delegations.command("end")
@@ -209,8 +224,9 @@ def delegation_end(
     state: State = None,
 ) -> None:
     """End a delegation: nothing above this entry is signed under it."""
-    record(state, {"type": "delegation.ended", "v": 1, "participant": participant, "delegate": delegate,
-                   "reason": reason})  # fmt: skip
+    record(
+        state, {"type": "delegation.ended", "v": 1, "participant": participant, "delegate": delegate, "reason": reason}
+    )
 
 
 @purposes.command("define")
@@ -225,11 +241,19 @@ def purpose_define(
     state: State = None,
 ) -> None:
     """Define a purpose, for all terms and accesses that follow; replaces an earlier definition."""
-    record(state, {
-        "type": "purpose.defined", "v": 1, "code": code, "permissions": sorted(set(permission)), "max_days": max_days,
-        "max_frequency_per_day": max_frequency_per_day, "max_history_days": max_history_days,
-        "max_retention_days": max_retention_days,
-    })  # fmt: skip
+    record(
+        state,
+        {
+            "type": "purpose.defined",
+            "v": 1,
+            "code": code,
+            "permissions": sorted(set(permission)),
+            "max_days": max_days,
+            "max_frequency_per_day": max_frequency_per_day,
+            "max_history_days": max_history_days,
+            "max_retention_days": max_retention_days,
+        },
+    )
 
 
 @rulesets.command("activate")

@@ -197,9 +197,11 @@ class CheckpointWatch:
 
     def _refuse(self, reason: str, known: SignedCheckpoint, other: SignedCheckpoint) -> NoReturn:
         raise Equivocation(
-            f"the log's checkpoints contradict each other ({reason})", first=known.note, second=other.note,
+            f"the log's checkpoints contradict each other ({reason})",
+            first=known.note,
+            second=other.note,
             evidence=self._keep(known.note, other.note),
-        )  # fmt: skip
+        )
 
     def _keep(self, known: str, note: str) -> Path | None:
         """Write both notes into a new folder: evidence that outlives this process."""

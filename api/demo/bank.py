@@ -52,11 +52,15 @@ class Bank:
         indexes = []
         for person in account.people:
             entries = await self.client.authorise(
-                consent_id, terms, customer=person.id, owner=account.owner.id, accounts=[account.id],
+                consent_id,
+                terms,
+                customer=person.id,
+                owner=account.owner.id,
+                accounts=[account.id],
                 pseudonyms=self.pseudonyms,
                 sca={"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": SystemClock().now() // 1000},
                 separate_consents={kind: SHOWN[kind] for kind in terms.separate_consents},
-            )  # fmt: skip
+            )
             indexes += [entry.index for entry in entries]
         self.held[consent_id] = {self.pseudonyms.account(account.id, consent_id): account.id}
         return indexes
@@ -145,9 +149,13 @@ def _data_routes(app: FastAPI, bank: Bank, guard: ConsentGuard) -> None:
 
 def _row(row: Transaction) -> dict[str, Any]:
     return {
-        "id": row.id, "booked": row.booked, "direction": row.direction, "amount": row.amount, "what": row.what,
+        "id": row.id,
+        "booked": row.booked,
+        "direction": row.direction,
+        "amount": row.amount,
+        "what": row.what,
         "counterparty": row.counterparty,
-    }  # fmt: skip
+    }
 
 
 async def _given(bank: Bank, access: GuardedAccess, rows: Sequence[Mapping[str, Any]]) -> Response:

@@ -92,9 +92,14 @@ def open_log(state: Path) -> tuple[VerifierKey, dict[str, Keys]]:
 
 def _key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
     return {
-        "type": "key.added", "v": 1, "participant": participant, "kid": signer.kid, "alg": signer.alg, "use": use,
+        "type": "key.added",
+        "v": 1,
+        "participant": participant,
+        "kid": signer.kid,
+        "alg": signer.alg,
+        "use": use,
         "jwk": dict(signer.jwk),
-    }  # fmt: skip
+    }
 
 
 async def assemble(
@@ -112,9 +117,14 @@ async def assemble(
     async def client(part: Part) -> LedgerClient:
         own = keys[part.id]
         made = LedgerClient(
-            url, part.id, own.statement, trust, client_key=own.client, memory=InFile(folder / f"{part.id}.checkpoint"),
+            url,
+            part.id,
+            own.statement,
+            trust,
+            client_key=own.client,
+            memory=InFile(folder / f"{part.id}.checkpoint"),
             evidence=folder / "evidence",
-        )  # fmt: skip
+        )
         return await stack.enter_async_context(made)
 
     banks = {

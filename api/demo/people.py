@@ -174,9 +174,14 @@ def _transaction(row: dict[str, str]) -> Transaction:
     booked = datetime.strptime("19" + row["date"], "%Y%m%d").replace(tzinfo=UTC)
     counterparty = " ".join(part for part in (row.get("bank", ""), row.get("account", "")) if part)
     return Transaction(
-        row["trans_id"], int(booked.timestamp()), "credit" if row["type"] == "credit" else "debit", row["amount"],
-        row["balance"], row.get("operation") or row.get("k_symbol") or row["type"], counterparty,
-    )  # fmt: skip
+        row["trans_id"],
+        int(booked.timestamp()),
+        "credit" if row["type"] == "credit" else "debit",
+        row["amount"],
+        row["balance"],
+        row.get("operation") or row.get("k_symbol") or row["type"],
+        counterparty,
+    )
 
 
 def _busiest_first(accounts: object) -> tuple[DemoAccount, ...]:

@@ -60,11 +60,20 @@ class Recipient:
         """Ask for a consent at a bank."""
         template = self.templates[bank]
         terms = make_terms(
-            holder=bank, recipient=self.client.participant, permissions=template.permissions, purpose=PURPOSE,
-            purpose_text="All my accounts in one place", notice=NOTICE, expires_at=SystemClock().now() // 1000 + NINETY_DAYS,
-            history_from=history[0], history_to=history[1], frequency_per_day=template.frequency_per_day,
-            authorisers_required=authorisers, standard=template.standard, standard_version=template.version,
-        )  # fmt: skip
+            holder=bank,
+            recipient=self.client.participant,
+            permissions=template.permissions,
+            purpose=PURPOSE,
+            purpose_text="All my accounts in one place",
+            notice=NOTICE,
+            expires_at=SystemClock().now() // 1000 + NINETY_DAYS,
+            history_from=history[0],
+            history_to=history[1],
+            frequency_per_day=template.frequency_per_day,
+            authorisers_required=authorisers,
+            standard=template.standard,
+            standard_version=template.version,
+        )
         connection = DemoConnection(str(uuid.uuid4()), bank)
         self.receipts.append(await self.client.request_consent(connection.consent_id, terms))
         self.connections[connection.consent_id] = connection
@@ -73,10 +82,14 @@ class Recipient:
     def item(self, connection: DemoConnection, what: str, permission: str, *, customer_present: bool) -> AccessItem:
         """The access for one GET at the bank."""
         return make_item(
-            consent_id=connection.consent_id, accounts=[connection.account], permissions=[permission], purpose=PURPOSE,
+            consent_id=connection.consent_id,
+            accounts=[connection.account],
+            permissions=[permission],
+            purpose=PURPOSE,
             request_digest=request_digest(connection.bank, "GET", f"/accounts/{connection.account}/{what}"),
-            interaction_id=str(uuid.uuid4()), customer_present=customer_present,
-        )  # fmt: skip
+            interaction_id=str(uuid.uuid4()),
+            customer_present=customer_present,
+        )
 
     async def pull(
         self, connection: DemoConnection, what: str, permission: str, *, customer_present: bool = True

@@ -55,9 +55,12 @@ def ledger_process(state: Path, port: int, log: Path, policy: Path) -> Iterator[
     with log.open("wb") as said:
         process = subprocess.Popen(  # noqa: S603  (our own command)
             command("serve", "--state", state, "--host", "127.0.0.1", "--port", str(port)),
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment(policy),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            env=environment(policy),
             start_new_session=True,
-        )  # fmt: skip
+        )
     try:
         yield process
     finally:

@@ -216,8 +216,11 @@ class EventSender:
                 first = next(one for one in late if one.participant == participant)
                 log.warning(
                     "a participant has not acknowledged within five minutes",
-                    client=participant, size=count, index=first.index, reason=first.last_error or "no attempt",
-                )  # fmt: skip
+                    client=participant,
+                    size=count,
+                    index=first.index,
+                    reason=first.last_error or "no attempt",
+                )
 
     async def _tell(self, participant: str, dues: Sequence[Due]) -> None:
         """Send what is due to one participant, oldest first, until its endpoint fails."""

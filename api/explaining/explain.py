@@ -20,8 +20,10 @@ from ledger.planning.commands import Recorded
 from ledger.queries.records import RecordQueries
 
 SPEC: Final = {
-    "decision": "docs/spec/decisions.md", "transition": "docs/spec/consents.md", "record": "docs/spec/statements.md",
-}  # fmt: skip
+    "decision": "docs/spec/decisions.md",
+    "transition": "docs/spec/consents.md",
+    "record": "docs/spec/statements.md",
+}
 
 
 class ReasonReply(Struct, frozen=True):
@@ -103,13 +105,22 @@ def _decision(
     asserted = () if outcome.asserted is UNSET else outcome.asserted
     reasons = [_reason(code, REASONS[code], past.terms, asked, outcome) for code in outcome.reasons]
     reasons += [_reason(code, ASSERTED[code], None, None, outcome, asserted=True) for code in asserted]
-    words = ALLOWED if not reasons else Sentence(
-        " ".join(reason.words["en"] for reason in reasons), "".join(reason.words["zh-CN"] for reason in reasons)
-    )  # fmt: skip
+    words = (
+        ALLOWED
+        if not reasons
+        else Sentence(
+            " ".join(reason.words["en"] for reason in reasons), "".join(reason.words["zh-CN"] for reason in reasons)
+        )
+    )
     return _reply(
-        recorded, "decision", words, ruleset=outcome.ruleset, decision=outcome.decision,
-        basis=outcome.basis if known else None, reasons=reasons,
-    )  # fmt: skip
+        recorded,
+        "decision",
+        words,
+        ruleset=outcome.ruleset,
+        decision=outcome.decision,
+        basis=outcome.basis if known else None,
+        reasons=reasons,
+    )
 
 
 def _transition(

@@ -29,16 +29,19 @@ def _accounts(_: Terms, asked: Asked, __: AccessOutcome) -> Facts:
 
 def _window(terms: Terms, asked: Asked, _: AccessOutcome) -> Facts:
     return {
-        "terms.history_from": terms.history_from, "terms.history_to": terms.history_to, "asked.from": asked.from_,
+        "terms.history_from": terms.history_from,
+        "terms.history_to": terms.history_to,
+        "asked.from": asked.from_,
         "asked.to": asked.to,
-    }  # fmt: skip
+    }
 
 
 def _frequency(terms: Terms, asked: Asked, outcome: AccessOutcome) -> Facts:
     return {
-        "terms.frequency_per_day": terms.frequency_per_day, "used_today": outcome.used_today,
+        "terms.frequency_per_day": terms.frequency_per_day,
+        "used_today": outcome.used_today,
         "asked.customer_present": asked.customer_present,
-    }  # fmt: skip
+    }
 
 
 def _member(*names: str) -> Callable[[Terms, Asked, AccessOutcome], Facts]:

@@ -174,9 +174,12 @@ class ConsentGuard:
         """The statement is about this very request, and about accounts of a consent that this bank holds."""
         try:
             digest = request_digest(
-                self._client.participant, request.method, request.url.path, request.query_params.multi_items(),
+                self._client.participant,
+                request.method,
+                request.url.path,
+                request.query_params.multi_items(),
                 await _body(request),
-            )  # fmt: skip
+            )
         except BadEncoding as error:
             raise RefusedAccess("REQUEST_MALFORMED", error.detail) from None
         if digest != item.request_digest:

@@ -85,9 +85,14 @@ _encoder: Final = msgspec.json.Encoder()
 def entry_reply(recorded: Recorded) -> EntryReply:
     """An entry with its receipt."""
     return EntryReply(
-        recorded.act, recorded.consent_id, recorded.index, recorded.time, recorded.outcome,
-        msgspec.Raw(receipt_bytes(recorded)), UNSET if recorded.statement is None else recorded.statement,
-    )  # fmt: skip
+        recorded.act,
+        recorded.consent_id,
+        recorded.index,
+        recorded.time,
+        recorded.outcome,
+        msgspec.Raw(receipt_bytes(recorded)),
+        UNSET if recorded.statement is None else recorded.statement,
+    )
 
 
 def decode_envelope(body: bytes) -> Envelope:

@@ -202,9 +202,9 @@ def _confirm(store: LogStore) -> None:
 
 
 def _external(settings: Settings) -> ExternalIssuers:
-    return ExternalIssuers({
-        one.issuer: Reach(frozenset(one.participants), frozenset(one.scopes)) for one in settings.external_issuers
-    })  # fmt: skip
+    return ExternalIssuers(
+        {one.issuer: Reach(frozenset(one.participants), frozenset(one.scopes)) for one in settings.external_issuers}
+    )
 
 
 def initialise(settings: Settings, origin: str) -> None:

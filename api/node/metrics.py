@@ -88,8 +88,10 @@ class LedgerFigures(Collector):
         ):
             yield CounterMetricFamily(f"consent_ledger_{name}", help_text, value=value)
         for name, label, counts in (
-            ("acts", "act", figures.acts), ("decisions", "decision", figures.decisions), ("reasons", "reason", figures.reasons)
-        ):  # fmt: skip
+            ("acts", "act", figures.acts),
+            ("decisions", "decision", figures.decisions),
+            ("reasons", "reason", figures.reasons),
+        ):
             family = CounterMetricFamily(f"consent_ledger_{name}", f"Entries by {label}", labels=[label])
             for key, count in sorted(counts.copy().items()):
                 family.add_metric([key], count)

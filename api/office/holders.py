@@ -33,9 +33,7 @@ class HolderDesk:
 
     def step(self, consent: Consent, act: str, *, by: str, reason: str) -> None:
         """A step of the holder. Raises NotPermitted without a delegation, IllegalTransition, Unavailable."""
-        said = self._office.gateway.make(
-            act, consent.terms.holder, by=by, consent_id=consent.consent_id, reason=reason
-        )  # fmt: skip
+        said = self._office.gateway.make(act, consent.terms.holder, by=by, consent_id=consent.consent_id, reason=reason)
         self._ledger.record(said.text)
 
     def renew(self, consent: Consent, sca: Mapping[str, Any]) -> None:
@@ -61,7 +59,7 @@ class HolderDesk:
         said = make("consent.authorise", terms.holder, **members)
         companion = make(
             "subject.consent", terms.holder, consent_id=consent.consent_id, subject=self._own_reference(consent)
-        )  # fmt: skip
+        )
         self._ledger.record(said.text, companion=companion.text)
 
     def _own_reference(self, consent: Consent) -> str:

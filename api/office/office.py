@@ -167,9 +167,13 @@ class Office:
     def supersede(self, consent: Consent, by_consent: str, *, by: str, reason: str) -> None:
         """End a consent because another one took its place; signed for the holder. Raises what the rules say."""
         statement = self.gateway.make(
-            "consent.supersede", consent.terms.holder, by=by, consent_id=consent.consent_id, reason=reason,
+            "consent.supersede",
+            consent.terms.holder,
+            by=by,
+            consent_id=consent.consent_id,
+            reason=reason,
             superseded_by=by_consent,
-        )  # fmt: skip
+        )
         self._ledger.record(statement.text)
 
     # -- reading ----------------------------------------------------------------------------------------------------
@@ -191,9 +195,12 @@ class Office:
         if status is not consent.status:
             expired = status is Status.EXPIRED
             change = Change(
-                act="consent.expire" if expired else "participant.removed", by=BY_ITSELF, reason="",
-                at=consent.terms.expires_at * 1000 if expired else last.time, signed_by=None,
-            )  # fmt: skip
+                act="consent.expire" if expired else "participant.removed",
+                by=BY_ITSELF,
+                reason="",
+                at=consent.terms.expires_at * 1000 if expired else last.time,
+                signed_by=None,
+            )
         digest = consent.terms.details_hash
         facts = self.notes.read(consent.consent_id, facts_name(digest)) if isinstance(digest, str) else None
         return Standing(consent=consent, status=status, created_at=first.time, change=change, facts=facts)

@@ -21,8 +21,13 @@ from ledger.participants import Registry
 from ledger.planning.commands import Recorded
 
 JURISDICTION: Final[Mapping[str, str]] = {
-    "au-cds": "AU", "berlin-group": "EU", "brazil-of": "BR", "cn-jrt": "CN", "india-aa": "IN", "uk-ob": "GB",
-}  # fmt: skip
+    "au-cds": "AU",
+    "berlin-group": "EU",
+    "brazil-of": "BR",
+    "cn-jrt": "CN",
+    "india-aa": "IN",
+    "uk-ob": "GB",
+}
 """Where a standard is law. A consent under another is of the holder's own jurisdiction."""
 
 
@@ -205,6 +210,8 @@ def _events(recorded: Iterable[Recorded]) -> Iterable[ConsentEvent]:
 
 
 _BY: Final = {
-    "consent.amend": "recipient", "consent.authorise": "customer", "consent.reauthenticate": "customer",
+    "consent.amend": "recipient",
+    "consent.authorise": "customer",
+    "consent.reauthenticate": "customer",
     "consent.request": "recipient",
-}  # fmt: skip
+}

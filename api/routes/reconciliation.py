@@ -39,10 +39,15 @@ class FindingsReply(Struct, frozen=True):
 
 
 @serve(
-    router, "GET", "/reconciliation", access=READ, tag="reconciliation", summary="What the legs of accesses do not agree about",
+    router,
+    "GET",
+    "/reconciliation",
+    access=READ,
+    tag="reconciliation",
+    summary="What the legs of accesses do not agree about",
     answers={200: answer("A page, in order of the accesses; the header `Link` leads to the next", schema="Findings")},
     problems=("bad-request",),
-)  # fmt: skip
+)
 def get_reconciliation(
     node: NodeHere,
     caller: CallerHere,

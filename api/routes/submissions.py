@@ -110,10 +110,18 @@ def _register(route: ActRoute) -> None:
         return await post(request, node)
 
     serve(
-        router, "POST", route.path, access=STATEMENT, tag=route.tag, summary=route.summary, description=route.description,
-        operation_id=route.act.replace(".", "_"), answers=_ANSWERS, problems=PROBLEMS + route.problems,
+        router,
+        "POST",
+        route.path,
+        access=STATEMENT,
+        tag=route.tag,
+        summary=route.summary,
+        description=route.description,
+        operation_id=route.act.replace(".", "_"),
+        answers=_ANSWERS,
+        problems=PROBLEMS + route.problems,
         request_body=body("Envelope"),
-    )(post if "consent_id" in route.path else post_without_id)  # fmt: skip
+    )(post if "consent_id" in route.path else post_without_id)
 
 
 for _route in ACT_ROUTES:

@@ -54,9 +54,19 @@ class AccessLog:
             return
         now = dt.datetime.now(dt.UTC).isoformat()
         line = _Line(
-            now, "info", "api.server.observing", "request", visit.request_id, method, visit.route, visit.status,
-            round(seconds * 1000, 1), visit.client, visit.index, visit.problem,
-        )  # fmt: skip
+            now,
+            "info",
+            "api.server.observing",
+            "request",
+            visit.request_id,
+            method,
+            visit.route,
+            visit.status,
+            round(seconds * 1000, 1),
+            visit.client,
+            visit.index,
+            visit.problem,
+        )
         with self._lock:
             self._lines.append(self._encode(line))
             full = len(self._lines) >= FLUSH_LINES

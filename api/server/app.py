@@ -72,9 +72,14 @@ def create_framework(node: Node) -> FastAPI:
         node.stop()
 
     app = FastAPI(
-        title="Consent ledger", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False,
+        title="Consent ledger",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
         telemetry=None,
-    )  # fmt: skip
+    )
     app.state.node = node
     app.state.documentation = Documentation(app, settings.base_url)
     app.state.room = Room(max_requests=settings.max_requests, body_bytes=settings.max_body_bytes)

@@ -68,24 +68,45 @@ _RENAMED: Final = {
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
-    "public": ("rate-limited",), "client": (), "statement": (),
+    "public": ("rate-limited",),
+    "client": (),
+    "statement": (),
     "token": ("unauthenticated", "insufficient-scope", "rate-limited"),
-}  # fmt: skip
+}
 _RECEIPT_EXAMPLE: Final = {
-    "v": 1, "leaf": '{"chain":"…","commitment":"…","index":41,"kind":"consent","prev":"…","prev_in_chain":"…","seq":2,'
-    '"time":1795392000000,"v":1}', "evidence": '{"act":"access.request","outcome":{…},"statements":["eyJ…"],"v":1}',
+    "v": 1,
+    "leaf": '{"chain":"…","commitment":"…","index":41,"kind":"consent","prev":"…","prev_in_chain":"…","seq":2,'
+    '"time":1795392000000,"v":1}',
+    "evidence": '{"act":"access.request","outcome":{…},"statements":["eyJ…"],"v":1}',
     "opening": "rcpt0pen1ngOf32RandomBytes_xxxxxxxxxxxxxxxA",
     "proof": "c2sp.org/tlog-proof@v1\nindex 41\n…\n\nledger.example/1\n42\n…\n\n— ledger.example/1 …\n",
-}  # fmt: skip
+}
 _SUBMISSION_EXAMPLE: Final = {
-    "entries": [{
-        "act": "access.request", "consent_id": "5f3c1a52-8a41-4c2e-9d3e-2f1f6f0a7b11", "index": 41, "time": 1795392000000,
-        "outcome": {"basis": 40, "consent_version": 1, "decision": "allow", "obligations": {"directions": ["credit"],
-                    "from": 0, "keep_until": 1803168000, "masks": ["pan"], "to": 0}, "reasons": [], "ruleset": 2,
-                    "used_today": 0},
-        "receipt": _RECEIPT_EXAMPLE,
-    }]
-}  # fmt: skip
+    "entries": [
+        {
+            "act": "access.request",
+            "consent_id": "5f3c1a52-8a41-4c2e-9d3e-2f1f6f0a7b11",
+            "index": 41,
+            "time": 1795392000000,
+            "outcome": {
+                "basis": 40,
+                "consent_version": 1,
+                "decision": "allow",
+                "obligations": {
+                    "directions": ["credit"],
+                    "from": 0,
+                    "keep_until": 1803168000,
+                    "masks": ["pan"],
+                    "to": 0,
+                },
+                "reasons": [],
+                "ruleset": 2,
+                "used_today": 0,
+            },
+            "receipt": _RECEIPT_EXAMPLE,
+        }
+    ]
+}
 
 
 @dataclass(frozen=True)
@@ -164,10 +185,18 @@ def _complete(operation: dict[str, Any], said: StandardWords | None) -> None:
         by_status.setdefault(str(BY_SLUG[slug].status), []).append(slug)
     for status, names in sorted(by_status.items()):
         examples = {
-            name: {"summary": BY_SLUG[name].title, "value": {"type": f"/errors/{name}", "title": BY_SLUG[name].title,
-                   "status": int(status), "detail": BY_SLUG[name].meaning,
-                   "instance": "urn:uuid:0a4f0b5e-6c1d-4f0e-9a53-9d1b6f1c2a77"}} for name in names
-        }  # fmt: skip
+            name: {
+                "summary": BY_SLUG[name].title,
+                "value": {
+                    "type": f"/errors/{name}",
+                    "title": BY_SLUG[name].title,
+                    "status": int(status),
+                    "detail": BY_SLUG[name].meaning,
+                    "instance": "urn:uuid:0a4f0b5e-6c1d-4f0e-9a53-9d1b6f1c2a77",
+                },
+            }
+            for name in names
+        }
         operation["responses"][status] = {
             "description": "; ".join(f"{BY_SLUG[name].title} (`{name}`)" for name in names),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
@@ -181,10 +210,13 @@ def _complete_foreign(operation: dict[str, Any], said: StandardWords, slugs: Ite
         told = said.problems[slug]
         by_status.setdefault(str(told.status), []).append(f"`{told.code}` ({slug})" if told.code else slug)
     for status, names in sorted(by_status.items()):
-        operation["responses"].setdefault(status, {
-            "description": "; ".join(names),
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
-        })  # fmt: skip
+        operation["responses"].setdefault(
+            status,
+            {
+                "description": "; ".join(names),
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+            },
+        )
 
 
 def _schemas() -> dict[str, Any]:
@@ -285,11 +317,14 @@ _OURS: Final[dict[str, Any]] = {
 def _security_schemes() -> dict[str, Any]:
     return {
         "dpop": {
-            "type": "oauth2", "description": "An access token bound to a key: `Authorization: DPoP <token>`.",
+            "type": "oauth2",
+            "description": "An access token bound to a key: `Authorization: DPoP <token>`.",
             "flows": {"clientCredentials": {"tokenUrl": "/token", "scopes": SCOPES}},
         },
         "proof": {
-            "type": "apiKey", "in": "header", "name": "DPoP",
+            "type": "apiKey",
+            "in": "header",
+            "name": "DPoP",
             "description": "A fresh DPoP proof (RFC 9449) for this method and address; with a token, with its hash in `ath`.",
         },
-    }  # fmt: skip
+    }

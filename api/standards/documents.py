@@ -40,9 +40,8 @@ def index() -> str:
         "several holders.\n\n"
         "Every page says of each official operation, field, header, state and code: `works`, or `by design not` with the "
         "reason. Tests read the official files and fail for whatever is missing here. The pages are made from "
-        "`api/standards/words/`, which the adapters read too.\n\n"
-        + _table(("standard", "versions"), rows)
-    )  # fmt: skip
+        "`api/standards/words/`, which the adapters read too.\n\n" + _table(("standard", "versions"), rows)
+    )
 
 
 def _states(said: StandardWords) -> str:

@@ -64,8 +64,9 @@ def parse_details(text: str) -> AccountInformation:
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise BadRequest(
             f"authorization_details is not a list of objects of type {TYPE}: {error}",
-            member="authorization_details", error=ERROR,
-        ) from None  # fmt: skip
+            member="authorization_details",
+            error=ERROR,
+        ) from None
     if len(details) != 1:
         raise BadRequest(
             "one element is understood: a token is for one consent", member="authorization_details", error=ERROR

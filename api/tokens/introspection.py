@@ -18,8 +18,17 @@ _TYP: Final = frozenset({"at+jwt"})
 _MEMBERS: Final = frozenset({"kid"})
 _LONGEST: Final = 600.0
 _SHOWN: Final = (
-    "aud", "authorization_details", "client_id", "cnf", "exp", "iat", "iss", "jti", "scope", "sub",
-)  # fmt: skip
+    "aud",
+    "authorization_details",
+    "client_id",
+    "cnf",
+    "exp",
+    "iat",
+    "iss",
+    "jti",
+    "scope",
+    "sub",
+)
 
 
 class Introspection:

@@ -269,10 +269,19 @@ class Desk:
         words = self.words
         signed_in = self.session.someone if self.session else None
         body = self.office.templates.get_template(template).render(
-            desk=self, t=words.t, h=words.h, n=words.n, words=words, me=signed_in, now=self.now,
-            at_work=isinstance(signed_in, Staff), csrf=self.session.csrf if self.session else "", path=self.request.url.path,
-            origin=self.office.ledger.origin, **{"here": self.here} | shown,
-        )  # fmt: skip
+            desk=self,
+            t=words.t,
+            h=words.h,
+            n=words.n,
+            words=words,
+            me=signed_in,
+            now=self.now,
+            at_work=isinstance(signed_in, Staff),
+            csrf=self.session.csrf if self.session else "",
+            path=self.request.url.path,
+            origin=self.office.ledger.origin,
+            **{"here": self.here} | shown,
+        )
         return self.keep(HTMLResponse(body, status, headers={"content-language": words.language}))
 
     def redirect(self, path: str) -> Response:

@@ -17,8 +17,13 @@ from api.web.inbox import CustomerReport, ErasureWish
 from api.web.store import Passkey, Store
 
 OLD: Final = (
-    "web_sessions", "web_passkeys", "web_requests", "web_preferences", "web_unexpected", "web_erasures",
-)  # fmt: skip
+    "web_sessions",
+    "web_passkeys",
+    "web_requests",
+    "web_preferences",
+    "web_unexpected",
+    "web_erasures",
+)
 
 
 def open_store(url: str, key_file: Path) -> Store:

@@ -107,9 +107,10 @@ class WitnessAsker:
         size = open_checkpoint(note, self._ledger.vkey).size
         states, now = self._states, time.monotonic()
         due = [
-            one for one in self._witnesses
+            one
+            for one in self._witnesses
             if states[one.vkey.name].not_before <= now and states[one.vkey.name].cosigned != size
-        ]  # fmt: skip
+        ]
         if not due:
             return {}
         found: dict[str, tuple[str, int]] = {}

@@ -14,8 +14,18 @@ from sqlalchemy import Connection, Engine, Table
 from ledger.errors import InvalidInput
 
 ENTRY_COLUMNS: Final = (
-    "idx", "kind", "chain", "seq", "leaf", "leaf_hash", "sealed", "iss", "jti", "position", "payload_hash",
-)  # fmt: skip
+    "idx",
+    "kind",
+    "chain",
+    "seq",
+    "leaf",
+    "leaf_hash",
+    "sealed",
+    "iss",
+    "jti",
+    "position",
+    "payload_hash",
+)
 
 HEAD_COLUMNS: Final = "size, time, last_hash, edge, checkpoint, confirmed"
 CONFIRM: Final = "UPDATE log_head SET confirmed = CASE WHEN confirmed < {0} THEN {0} ELSE confirmed END WHERE id = 1"

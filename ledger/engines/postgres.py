@@ -23,8 +23,18 @@ FEW: Final = 32
 """Rows that PostgreSQL takes faster as arrays than by COPY."""
 
 ENTRY_TYPES: Final = (
-    "int8", "varchar", "bytea", "int8", "bytea", "bytea", "bytea", "varchar", "bytea", "int4", "bytea",
-)  # fmt: skip
+    "int8",
+    "varchar",
+    "bytea",
+    "int8",
+    "bytea",
+    "bytea",
+    "bytea",
+    "varchar",
+    "bytea",
+    "int4",
+    "bytea",
+)
 
 POOL_SECONDS: Final = 10
 NETWORK: Final[dict[str, Any]] = {
@@ -262,9 +272,13 @@ def _engine(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
     given = make_url(url).query
     unset = {name: value for name, value in NETWORK.items() if name not in given}
     engine = create_engine(
-        url, pool_pre_ping=pool_pre_ping, isolation_level="READ COMMITTED", pool_timeout=POOL_SECONDS,
-        connect_args=unset, **pool,
-    )  # fmt: skip
+        url,
+        pool_pre_ping=pool_pre_ping,
+        isolation_level="READ COMMITTED",
+        pool_timeout=POOL_SECONDS,
+        connect_args=unset,
+        **pool,
+    )
     event.listen(engine, "do_connect", lambda _, __, arguments, parameters: commits.connect(*arguments, **parameters))
 
     def configure(connection: Any, _: object) -> None:

@@ -118,9 +118,13 @@ class Comparison:
             Finding(index, code) for index in covered for code in _compare(releases.get(index), receipts.get(index))
         )
         return ReconciliationReport(
-            self.first, to_index, len(covered), sum(index in releases for index in covered),
-            sum(index in receipts for index in covered), tuple(findings),
-        )  # fmt: skip
+            self.first,
+            to_index,
+            len(covered),
+            sum(index in releases for index in covered),
+            sum(index in receipts for index in covered),
+            tuple(findings),
+        )
 
 
 def _compare(release: LegFigures | None, receipt: LegFigures | None) -> Iterator[str]:

@@ -57,9 +57,12 @@ class PublicBucket:
     def commit(self, note: str) -> None:
         try:
             obstore.put(
-                self._store, CHECKPOINT, note.encode(), attributes=FOR_A_SECOND,
+                self._store,
+                CHECKPOINT,
+                note.encode(),
+                attributes=FOR_A_SECOND,
                 mode="create" if self._tag is None else {"e_tag": self._tag},
-            )  # fmt: skip
+            )
         except (AlreadyExistsError, PreconditionError):
             raise Conflict(
                 "another publisher has replaced the checkpoint meanwhile; the next try starts from its"

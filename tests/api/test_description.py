@@ -120,13 +120,20 @@ def test_every_setting_is_explained() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"host": "::"}, {"host": "ledger.example"}, {"port": 70_000}, {"public_url": "http://ledger.example"},
-     {"public_url": "https://ledger.example/path"}, {"access_token_seconds": 601}, {"external_issuers": [{"issuer": "http://idp.example"}]},
-     {"external_issuers": ["https://idp.example"]},
-     {"external_issuers": [{"issuer": "https://idp.example", "participants": ["urn:consent-ledger:operator"]}]},
-     {"external_issuers": [{"issuer": "https://idp.example", "scopes": ["participants:write"]}]},
-     {"unknown": 1}],
-)  # fmt: skip
+    [
+        {"host": "::"},
+        {"host": "ledger.example"},
+        {"port": 70_000},
+        {"public_url": "http://ledger.example"},
+        {"public_url": "https://ledger.example/path"},
+        {"access_token_seconds": 601},
+        {"external_issuers": [{"issuer": "http://idp.example"}]},
+        {"external_issuers": ["https://idp.example"]},
+        {"external_issuers": [{"issuer": "https://idp.example", "participants": ["urn:consent-ledger:operator"]}]},
+        {"external_issuers": [{"issuer": "https://idp.example", "scopes": ["participants:write"]}]},
+        {"unknown": 1},
+    ],
+)
 def test_unsafe_settings_are_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings(**given)  # type: ignore[arg-type]

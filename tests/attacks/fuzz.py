@@ -13,7 +13,7 @@ import atheris
 with atheris.instrument_imports(include=["verifier"]):
     from tests.verifier import test_parsers as known
     from tests.verifier.cases import honest
-    from verifier.audit.pack import parse_head, parse_item
+    from verifier.audit.pack_items import parse_head, parse_item
     from verifier.audit.receipt import parse_receipt
     from verifier.bytes.encoding import decode_canonical, encode_canonical
     from verifier.errors import CannotCheck, Refuted

@@ -91,10 +91,13 @@ def answers(posts: list[Post], bodies: Iterable[tuple[int, int, bytes]]) -> Iter
 
 def answer_of(entries: tuple[Recorded, ...]) -> Answer:
     """What the library answered, in the same form."""
-    return Answer([
-        Answered(entry.index, Disclosed(made.leaf, str(made.evidence), made.proof))
-        for entry in entries for made in [receipt(entry)]
-    ])  # fmt: skip
+    return Answer(
+        [
+            Answered(entry.index, Disclosed(made.leaf, str(made.evidence), made.proof))
+            for entry in entries
+            for made in [receipt(entry)]
+        ]
+    )
 
 
 def audit(log: Place, acknowledged: Iterable[tuple[Post, Answer]], folder: Path) -> Audited:

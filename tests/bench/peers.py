@@ -154,16 +154,41 @@ def strangers(place: Site, engines: Sequence[str], posts: Sequence[Post], tell: 
     for engine in engines:
         for number in clients:
             said = others.run("ledgerchain", place.database(engine), number, events[:2000])
-            tell(Figure(
-                section="peer", engine=engine, name="ledgerchain 0.1.0", value=said["rate"], unit="/s", clients=number,
-                latency=Latency(said["p50"], said["p99"], 0.0, 0.0),
-                note="chain only: no signature check, decision, Merkle proof or encryption; no HTTP",
-            ))  # fmt: skip
+            tell(
+                Figure(
+                    section="peer",
+                    engine=engine,
+                    name="ledgerchain 0.1.0",
+                    value=said["rate"],
+                    unit="/s",
+                    clients=number,
+                    latency=Latency(said["p50"], said["p99"], 0.0, 0.0),
+                    note="chain only: no signature check, decision, Merkle proof or encryption; no HTTP",
+                )
+            )
     said = others.run("pymerkle", str(place.new_folder("pymerkle") / "tree.sqlite"), 1, events[:2000])
-    tell(Figure(section="peer", engine="sqlite", name="pymerkle 7.0.0 append", value=said["rate"], unit="/s", clients=1,
-                note="tree only"))  # fmt: skip
-    tell(Figure(section="peer", engine="sqlite", name="pymerkle 7.0.0 inclusion proof", value=said["proofs"], unit="/s",
-                clients=1, note="2,000 leaves"))  # fmt: skip
+    tell(
+        Figure(
+            section="peer",
+            engine="sqlite",
+            name="pymerkle 7.0.0 append",
+            value=said["rate"],
+            unit="/s",
+            clients=1,
+            note="tree only",
+        )
+    )
+    tell(
+        Figure(
+            section="peer",
+            engine="sqlite",
+            name="pymerkle 7.0.0 inclusion proof",
+            value=said["proofs"],
+            unit="/s",
+            clients=1,
+            note="2,000 leaves",
+        )
+    )
     return ""
 
 
@@ -190,11 +215,18 @@ def add_entries(server: Foreign, folder: Path, tell: Tell, *, clients: int, seco
     told = [int(body) for _, status, body in run.bodies if status == 200]
     if run.broken or set(run.statuses) != {200} or len(set(told)) != len(told):
         raise Unsound(f"{server.name}: answers {run.statuses}, {len(told) - len(set(told))} indexes given twice")
-    tell(Figure(
-        section="peer", engine="files", name=f"POST /add of {size} bytes, {server.name}", clients=clients,
-        value=run.answered / run.seconds, unit="/s", latency=latency_of(run.latencies),
-        generator_cpu_us=run.cpu_seconds / max(1, run.answered) * 1e6,
-    ))  # fmt: skip
+    tell(
+        Figure(
+            section="peer",
+            engine="files",
+            name=f"POST /add of {size} bytes, {server.name}",
+            clients=clients,
+            value=run.answered / run.seconds,
+            unit="/s",
+            latency=latency_of(run.latencies),
+            generator_cpu_us=run.cpu_seconds / max(1, run.answered) * 1e6,
+        )
+    )
 
 
 def own_personality(place: Site, tell: Tell, *, clients: int, seconds: float) -> None:

@@ -106,9 +106,14 @@ class Service:
 
 def key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
     return {
-        "type": "key.added", "v": 1, "participant": participant, "kid": signer.kid, "alg": signer.alg, "use": use,
+        "type": "key.added",
+        "v": 1,
+        "participant": participant,
+        "kid": signer.kid,
+        "alg": signer.alg,
+        "use": use,
         "jwk": dict(signer.jwk),
-    }  # fmt: skip
+    }
 
 
 @contextmanager
@@ -171,9 +176,14 @@ async def active_consent(
     agreed = terms_for(app.participant, terms.pop("holder", bank.participant), **terms)
     await app.request_consent(consent_id, agreed)
     await bank.authorise(
-        consent_id, agreed, customer="customer-1", accounts=["account-1"], pseudonyms=pseudonyms, sca=sca(),
+        consent_id,
+        agreed,
+        customer="customer-1",
+        accounts=["account-1"],
+        pseudonyms=pseudonyms,
+        sca=sca(),
         separate_consents=SHOWN,
-    )  # fmt: skip
+    )
     return pseudonyms.account("account-1", consent_id)
 
 

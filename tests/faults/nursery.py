@@ -63,8 +63,12 @@ class Nursery:
         self.heard.touch()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.nursery", str(self.heard)],
-            cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self._number = 0
         self.alive: set[int] = set()
 

@@ -237,7 +237,10 @@ def back_up(file: Path, statement: str) -> None:
 
 def replace_databases(settings: Settings, copies: list[Path]) -> Settings:
     log, keys = copies
-    return settings.model_copy(update={
-        "database_url": f"sqlite:///{log}", "keystore_url": f"sqlite:///{keys}",
-        "highwater_dir": log.parent / "of-the-copy",  # the original's say rightly that the copy is older
-    })  # fmt: skip
+    return settings.model_copy(
+        update={
+            "database_url": f"sqlite:///{log}",
+            "keystore_url": f"sqlite:///{keys}",
+            "highwater_dir": log.parent / "of-the-copy",  # the original's say rightly that the copy is older
+        }
+    )

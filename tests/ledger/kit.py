@@ -83,9 +83,14 @@ class Signer:
 
     def key_added(self, *, use: str = "statement") -> Document:
         return {
-            "type": "key.added", "v": 1, "participant": self.participant, "kid": self.kid, "alg": self.alg,
-            "use": use, "jwk": self.jwk,
-        }  # fmt: skip
+            "type": "key.added",
+            "v": 1,
+            "participant": self.participant,
+            "kid": self.kid,
+            "alg": self.alg,
+            "use": use,
+            "jwk": self.jwk,
+        }
 
 
 def ed25519_signer(participant: str, kid: str | None = None) -> Signer:
@@ -126,9 +131,12 @@ def ps256_signer(participant: str, kid: str) -> Signer:
 
 def registered(participant: str, *roles: str) -> Document:
     return {
-        "type": "participant.registered", "v": 1, "participant": participant, "name": participant.title(),
+        "type": "participant.registered",
+        "v": 1,
+        "participant": participant,
+        "name": participant.title(),
         "roles": sorted(roles),
-    }  # fmt: skip
+    }
 
 
 def about(kind: str, participant: str, **members: Any) -> Document:
@@ -256,9 +264,10 @@ class Node:
         bodies = [encode(each) for each in items]
         tree = ReferenceTree([hashlib.sha256(b"\0" + body).digest() for body in bodies])
         statement = self.say(
-            self.fintech, "access.batch",
+            self.fintech,
+            "access.batch",
             **{"items_count": len(items), "items_root": b64u(tree.root(len(bodies))), **members},
-        )  # fmt: skip
+        )
         return self.ledger.prepare(statement, items=[body.decode() for body in bodies])
 
     def beside(self, name: str, *, clock: HandClock | None = None, **changes: Any) -> Ledger:
@@ -305,9 +314,12 @@ def running(
     signers = (node.bank, node.fintech, node.stranger, node.other_bank)
     try:
         node.ledger.record_documents(
-            registered(BANK, "holder"), registered(FINTECH, "recipient"), registered(STRANGER, "recipient"),
-            registered(OTHER_BANK, "holder"), *(signer.key_added() for signer in signers),
-        )  # fmt: skip
+            registered(BANK, "holder"),
+            registered(FINTECH, "recipient"),
+            registered(STRANGER, "recipient"),
+            registered(OTHER_BANK, "holder"),
+            *(signer.key_added() for signer in signers),
+        )
         yield node
     finally:
         node.ledger.stop()

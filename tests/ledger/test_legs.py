@@ -124,9 +124,11 @@ def test_each_item_of_a_batch_has_its_own_legs(scene: Scene) -> None:
 def test_the_other_party_and_a_stranger_sign_no_leg(scene: Scene) -> None:
     stranger, rival = scene.world.recipient("tpp-2"), scene.world.holder("bank-b")
     legs: list[tuple[str, Party, type[LedgerError]]] = [
-        ("release", scene.app, NotPermitted), ("receive", scene.bank, NotPermitted), ("receive", stranger, NotFound),
+        ("release", scene.app, NotPermitted),
+        ("receive", scene.bank, NotPermitted),
+        ("receive", stranger, NotFound),
         ("release", rival, NotFound),
-    ]  # fmt: skip
+    ]
     for leg, who, refusal in legs:
         with pytest.raises(refusal):
             scene.world.record(who.leg(leg, scene.consent, scene.allowed))

@@ -119,9 +119,16 @@ def test_only_what_is_new_is_written_and_superseded_partial_tiles_go(
     assert (done.written, done.removed) == (5, 2)
     files = {path.relative_to(public).as_posix() for path in public.rglob("*") if path.is_file()}
     assert files == {
-        "checkpoint", "tile/0/000", "tile/0/001", "tile/0/002.p/88", "tile/1/000.p/1", "tile/1/000.p/2", "tile/entries/000",
-        "tile/entries/001", "tile/entries/002.p/88",
-    }  # fmt: skip
+        "checkpoint",
+        "tile/0/000",
+        "tile/0/001",
+        "tile/0/002.p/88",
+        "tile/1/000.p/1",
+        "tile/1/000.p/2",
+        "tile/entries/000",
+        "tile/entries/001",
+        "tile/entries/002.p/88",
+    }
 
 
 @pytest.mark.parametrize("death", [{"files": 0}, {"files": 3}, {"before": True}, {"after": True}], ids=str)

@@ -146,9 +146,12 @@ def test_a_report_names_what_does_not_fit_and_its_parties_can_ask(node: Node) ->
     assert recorded.act == "reconciliation.reported"
     assert report == msgspec.json.decode(recorded.leaf)["document"]
     expected = [
-        (unreleased.index, "release-missing"), (unreceived.index, "receipt-missing"), (differing.index, "rows-differ"),
-        (differing.index, "bytes-differ"), (differing.index, "digest-differ"),
-    ]  # fmt: skip
+        (unreleased.index, "release-missing"),
+        (unreceived.index, "receipt-missing"),
+        (differing.index, "rows-differ"),
+        (differing.index, "bytes-differ"),
+        (differing.index, "digest-differ"),
+    ]
     assert (report["accesses"], report["releases"], report["receipts"], report["findings"]) == (5, 3, 3, 5)
     assert report["findings_hash"] == findings_hash(tuple(Finding(*one) for one in expected))
     assert (report["from_index"], report["to_index"]) == (0, recorded.index - 1)

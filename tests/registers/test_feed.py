@@ -29,17 +29,29 @@ def feed(**statuses: int) -> bytes:
     holder = {"brandId": HOLDER, "brandName": "Bank", "brandStatusId": of("brand"), "endpoint": {"version": 1}}
     product = {"softwareProductId": PRODUCT, "softwareProductName": "App", "statusId": of("product"), "scope": "x"}
     recipient = {
-        "brandId": "33333333-cccc-4ccc-8ccc-333333333333", "brandName": "Fin", "brandStatusId": of("recipient_brand"),
+        "brandId": "33333333-cccc-4ccc-8ccc-333333333333",
+        "brandName": "Fin",
+        "brandStatusId": of("recipient_brand"),
         "softwareProducts": [product],
-    }  # fmt: skip
-    return msgspec.json.encode({
-        "legalEntities": [
-            {"legalEntityName": "Bank Ltd", "legalEntityStatusId": of("entity"), "participations": [
-                {"participationTypeId": 1, "industryId": 1, "statusId": of("participation"), "brands": [holder]}]},
-            {"legalEntityName": "Fin Ltd", "legalEntityStatusId": 1, "participations": [
-                {"participationTypeId": 2, "statusId": 1, "brands": [recipient]}]},
-        ]
-    })  # fmt: skip
+    }
+    return msgspec.json.encode(
+        {
+            "legalEntities": [
+                {
+                    "legalEntityName": "Bank Ltd",
+                    "legalEntityStatusId": of("entity"),
+                    "participations": [
+                        {"participationTypeId": 1, "industryId": 1, "statusId": of("participation"), "brands": [holder]}
+                    ],
+                },
+                {
+                    "legalEntityName": "Fin Ltd",
+                    "legalEntityStatusId": 1,
+                    "participations": [{"participationTypeId": 2, "statusId": 1, "brands": [recipient]}],
+                },
+            ]
+        }
+    )
 
 
 def listed(path: Path, **statuses: int) -> dict[str, RegisterEntry]:
@@ -73,14 +85,20 @@ def test_holders_are_brands_and_recipients_are_software_products(tmp_path: Path)
 @pytest.mark.parametrize(
     ("statuses", "who", "standing"),
     [
-        ({"brand": 2}, HOLDER, RegisterStatus.SUSPENDED), ({"brand": 3}, HOLDER, RegisterStatus.REMOVED),
-        ({"entity": 2}, HOLDER, RegisterStatus.REMOVED), ({"participation": 2}, HOLDER, RegisterStatus.REMOVED),
-        ({"participation": 3}, HOLDER, RegisterStatus.SUSPENDED), ({"participation": 4}, HOLDER, RegisterStatus.REMOVED),
-        ({"participation": 5}, HOLDER, RegisterStatus.REMOVED), ({"participation": 6}, HOLDER, RegisterStatus.SUSPENDED),
-        ({"participation": 3, "brand": 3}, HOLDER, RegisterStatus.REMOVED), ({"product": 2}, PRODUCT, RegisterStatus.SUSPENDED),
-        ({"product": 3}, PRODUCT, RegisterStatus.REMOVED), ({"recipient_brand": 2}, PRODUCT, RegisterStatus.SUSPENDED),
+        ({"brand": 2}, HOLDER, RegisterStatus.SUSPENDED),
+        ({"brand": 3}, HOLDER, RegisterStatus.REMOVED),
+        ({"entity": 2}, HOLDER, RegisterStatus.REMOVED),
+        ({"participation": 2}, HOLDER, RegisterStatus.REMOVED),
+        ({"participation": 3}, HOLDER, RegisterStatus.SUSPENDED),
+        ({"participation": 4}, HOLDER, RegisterStatus.REMOVED),
+        ({"participation": 5}, HOLDER, RegisterStatus.REMOVED),
+        ({"participation": 6}, HOLDER, RegisterStatus.SUSPENDED),
+        ({"participation": 3, "brand": 3}, HOLDER, RegisterStatus.REMOVED),
+        ({"product": 2}, PRODUCT, RegisterStatus.SUSPENDED),
+        ({"product": 3}, PRODUCT, RegisterStatus.REMOVED),
+        ({"recipient_brand": 2}, PRODUCT, RegisterStatus.SUSPENDED),
     ],
-)  # fmt: skip
+)
 def test_the_worst_status_of_all_a_participant_belongs_to_counts(
     tmp_path: Path, statuses: dict[str, int], who: str, standing: RegisterStatus
 ) -> None:

@@ -210,9 +210,13 @@ def test_a_consent_made_natively_is_shown_in_brazils_words_and_the_other_way_rou
     bank, app = bank_and_app(service)
     client = service.as_(app)
     native = service.world.active_consent(
-        app, bank, permissions=sorted(meaning_of(BALANCES)), standard="brazil-of", standard_version="3.3.1",
+        app,
+        bank,
+        permissions=sorted(meaning_of(BALANCES)),
+        standard="brazil-of",
+        standard_version="3.3.1",
         separate_consents=["provision", "sensitive"],
-    )  # fmt: skip
+    )
     read = _ask(client, "GET", f"/urn:consent-ledger:{native.consent_id}").json()["data"]
     assert (read["status"], sorted(read["permissions"])) == ("AUTHORISED", sorted(BALANCES))
     outward, _ = _created(client)

@@ -100,9 +100,12 @@ def test_an_amendment_keeps_both_wordings_and_shows_the_one_in_force(played: Sta
 
     def later(standing: Standing) -> Wish:
         return Wish(
-            permissions=standing.terms.permissions, standard="own", standard_version="1",
-            expires_at=standing.terms.expires_at + 86_400, reauthenticate_days=90,
-        )  # fmt: skip
+            permissions=standing.terms.permissions,
+            standard="own",
+            standard_version="1",
+            expires_at=standing.terms.expires_at + 86_400,
+            reauthenticate_days=90,
+        )
 
     waiting = office.amend("tpp-1", "bank-a", consent_id, later, new_words)
     assert (waiting.facts, waiting.terms) == (first.facts, first.terms)

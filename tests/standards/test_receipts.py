@@ -24,11 +24,14 @@ from tests.conformance import files
 
 CONTACTS = {
     "bank-a": {
-        "contact": "Data Protection Officer", "email": "dpo@bank.example", "phone": "+86-10-0000",
-        "address": {"addressCountry": "CN", "addressLocality": "Beijing"}, "jurisdiction": "CN",
+        "contact": "Data Protection Officer",
+        "email": "dpo@bank.example",
+        "phone": "+86-10-0000",
+        "address": {"addressCountry": "CN", "addressLocality": "Beijing"},
+        "jurisdiction": "CN",
     },
     "tpp-1": {"contact": "Help desk", "email": "help@app.example", "policy_url": "https://app.example/privacy"},
-}  # fmt: skip
+}
 STEPS: list[tuple[str, ...]] = [(), ("authorise",), ("reject",)] + [
     ("authorise", step) for step in ("revoke", "pause", "suspend", "terminate")
 ]

@@ -108,9 +108,14 @@ def _tell(played: Stage, clock: SteppingClock) -> None:
 
     async def turn() -> None:
         sender = EventSender(
-            node.events.queries, node.events.store, node.events.tokens,
-            lambda: Push(development=True, resolver=resolve), clock=clock, chance=lambda: 0.0, outward=outward,
-        )  # fmt: skip
+            node.events.queries,
+            node.events.store,
+            node.events.tokens,
+            lambda: Push(development=True, resolver=resolve),
+            clock=clock,
+            chance=lambda: 0.0,
+            outward=outward,
+        )
         await sender.turn()
         await sender.settle()
         await sender.aclose()

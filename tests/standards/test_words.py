@@ -120,8 +120,13 @@ def test_no_operation_field_header_or_code_of_the_uk_is_passed_over() -> None:
     named = set[str]()
     for name in ("OBReadConsent1", "OBReadConsentResponse1", "OBErrorResponse1"):
         named |= fields(accounts, name)
-    for name in ("OBEventSubscription1", "OBEventSubscriptionResponse1", "OBEventSubscriptionsResponse1", "OBEventPolling1",
-                 "OBEventPollingResponse1"):  # fmt: skip
+    for name in (
+        "OBEventSubscription1",
+        "OBEventSubscriptionResponse1",
+        "OBEventSubscriptionsResponse1",
+        "OBEventPolling1",
+        "OBEventPollingResponse1",
+    ):
         named |= fields(events, name)
     told = rows("uk", "Fields")
     assert (missing(named, told), idle(named, told)) == ([], [])
@@ -163,8 +168,15 @@ def test_no_operation_field_header_or_code_of_the_berlin_group_is_passed_over() 
     told = rows("berlin", "Operations")
     assert (missing(operations(document), told), idle(operations(document), told)) == ([], [])
     named = set[str]()
-    for name in ("consents", "consentsResponse-201", "consentInformationResponse-200_json", "consentStatusResponse-200",
-                 "startScaprocessResponse", "authorisations", "scaStatusResponse"):  # fmt: skip
+    for name in (
+        "consents",
+        "consentsResponse-201",
+        "consentInformationResponse-200_json",
+        "consentStatusResponse-200",
+        "startScaprocessResponse",
+        "authorisations",
+        "scaStatusResponse",
+    ):
         named |= fields(document, name)
     told = rows("berlin", "Fields")
     assert (missing(named, told), idle(named, told)) == ([], [])

@@ -30,8 +30,16 @@ LOST_KEY = "statements whose key may stand in an entry that could not be read"
 BAD, CHAIN = Code.CONSENT_INVALID, Code.BAD_CHAIN
 
 
-def replayed(world: World, *, withheld: Collection[int] = (), lost: Collection[int] = (), full: bool = False,
-             origin: str = ORIGIN, trust: str = "", times: Callable[[int], int | None] | None = None) -> Findings:  # fmt: skip
+def replayed(
+    world: World,
+    *,
+    withheld: Collection[int] = (),
+    lost: Collection[int] = (),
+    full: bool = False,
+    origin: str = ORIGIN,
+    trust: str = "",
+    times: Callable[[int], int | None] | None = None,
+) -> Findings:
     """`withheld`: entries without their evidence; `lost`: entries that cannot be read."""
     findings, shelf = Findings(), Shelf()
     links, leaves = Links(findings, shelf), [parse_leaf(entry) for entry in world.entries]

@@ -106,8 +106,16 @@ TERMS = {
 """Terms as a recipient signs them."""
 
 
-def moved(before: Consent | None, act: str, *, party: str = HOLDER, time: int = NOW, rules: Registry | None = None,
-          find: Any = None, **content: Any) -> Consent:  # fmt: skip
+def moved(
+    before: Consent | None,
+    act: str,
+    *,
+    party: str = HOLDER,
+    time: int = NOW,
+    rules: Registry | None = None,
+    find: Any = None,
+    **content: Any,
+) -> Consent:
     """The state after `consent.<act>`."""
     facts = Facts(
         f"consent.{act}", party, "", 0, b"", b"", -1, False, {"consent_id": "urn:this", **content}, None, None

@@ -246,9 +246,7 @@ class Life:
         consent, bank, app = place = self.chosen()
         terms = consent.terms | self.terms()
         state = self.mirror.consents[consent.consent_id]
-        after = ConsentInWorld(
-            consent.consent_id, terms, state.version + 1, (), consent.subject, consent.customer
-        )  # fmt: skip
+        after = ConsentInWorld(consent.consent_id, terms, state.version + 1, (), consent.subject, consent.customer)
         statement = app.sign(
             "consent.amend", consent_id=consent.consent_id, previous_version=state.version, terms=after.terms
         )

@@ -240,8 +240,15 @@ def test_what_is_no_proof_is_refused_with_what_it_lacks(data: str, sentence: str
 
 
 def trust(**changes: Any) -> bytes:
-    members = {"v": 1, "version": 1, "expires": 1, "policy": f"log {LOG.vkey}\nquorum none\n", "rp_ids": [], "origins": [],
-               "keys": []}  # fmt: skip
+    members = {
+        "v": 1,
+        "version": 1,
+        "expires": 1,
+        "policy": f"log {LOG.vkey}\nquorum none\n",
+        "rp_ids": [],
+        "origins": [],
+        "keys": [],
+    }
     return json.dumps({**members, **changes}).encode()
 
 

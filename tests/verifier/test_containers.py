@@ -229,8 +229,11 @@ def test_a_bundle_that_says_it_has_no_evidence_has_none(tmp_path: Path) -> None:
 
 def test_shards_from_a_thousand_on_are_named_as_tiles_are() -> None:
     assert [shard_path(n) for n in (0, 999, 1_000, 1_234_567)] == [
-        "evidence/000.jsonl.gz", "evidence/999.jsonl.gz", "evidence/x001/000.jsonl.gz", "evidence/x001/x234/567.jsonl.gz",
-    ]  # fmt: skip
+        "evidence/000.jsonl.gz",
+        "evidence/999.jsonl.gz",
+        "evidence/x001/000.jsonl.gz",
+        "evidence/x001/x234/567.jsonl.gz",
+    ]
 
 
 class Shelved:

@@ -198,7 +198,9 @@ def test_a_leaf_with_another_commitment_than_its_tile_names_breaks_nothing_else(
     alone = walked(damaged(made, at, entry))
     assert [row[2] for row in told(alone)][:1] == ["prev"]
     assert [row[2] for row in told(alone)][1:] == (["map_root"] * 2 if at == 11 else ["prev_in_chain"]) * (at != 13) + [
-        "map_root", "prev_in_chain"] * (at == 13)  # fmt: skip
+        "map_root",
+        "prev_in_chain",
+    ] * (at == 13)
 
 
 def test_a_leaf_that_neither_its_tile_nor_its_neighbours_know_counts_for_nothing() -> None:

@@ -124,11 +124,19 @@ def test_what_ruleset_2_adds_to_accesses_is_read_quickly_too() -> None:
     assert all(compare(row_of_entry(made, index)) for index in indexes)
 
 
-@pytest.mark.parametrize("changes", [
-    {"asserted": ["TOKEN_EXPIRED"]}, {"asserted": ["ACCOUNT_CLOSED", "TOKEN_EXPIRED"], "relayed": True},
-    {"asserted": ["BAD_MOOD"], "relayed": True}, {"asserted": [], "relayed": True}, {"on_behalf_of": RECIPIENT},
-    {"on_behalf_of": "?"}, {"on_behalf_of": None}, {"asserted": ["RATE_LIMITED"] * 2, "relayed": True},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"asserted": ["TOKEN_EXPIRED"]},
+        {"asserted": ["ACCOUNT_CLOSED", "TOKEN_EXPIRED"], "relayed": True},
+        {"asserted": ["BAD_MOOD"], "relayed": True},
+        {"asserted": [], "relayed": True},
+        {"on_behalf_of": RECIPIENT},
+        {"on_behalf_of": "?"},
+        {"on_behalf_of": None},
+        {"asserted": ["RATE_LIMITED"] * 2, "relayed": True},
+    ],
+)
 def test_forms_of_ruleset_2_that_are_refused_are_not_read_quickly(changes: dict[str, Any]) -> None:
     made = world()
     consent = next(iter(made.consents))

@@ -64,8 +64,9 @@ def test_evidence_that_lacks_any_one_byte_is_not_read_quickly() -> None:
         body = made.evidence[index][0]
         assert committed(made, index, body) == row_of_entry(made, index)
         less = (committed(made, index, text) for text in without_one_byte(body))
-        more = (committed(made, index, body[:at] + byte + body[at:])
-                for at in range(len(body)) for byte in (b"\\", b'"'))  # fmt: skip
+        more = (
+            committed(made, index, body[:at] + byte + body[at:]) for at in range(len(body)) for byte in (b"\\", b'"')
+        )
         same_as_strict((*less, *more), row_of_entry(made, index))
 
 

@@ -35,8 +35,9 @@ def rules(*documents: dict[str, Any], ruleset: int = 2) -> Registry:
     return registry(*opening, *documents, ruleset=ruleset)
 
 
-def signed(act: str, iss: str, *, kid: str = "", behalf: str = "", position: int = -1, relayed: bool = False,
-           **content: Any) -> Facts:  # fmt: skip
+def signed(
+    act: str, iss: str, *, kid: str = "", behalf: str = "", position: int = -1, relayed: bool = False, **content: Any
+) -> Facts:
     return Facts(act, iss, kid or iss, 0, b"", b"", position, relayed, content, None, None, behalf)
 
 

@@ -141,12 +141,14 @@ def test_two_histories_are_equivocation(
             write({"c": one.checkpoint()}, tmp_path / name) / "c" for one, name in ((world, "a"), (other, "b"))
         ],
         "a bundle and a receipt": lambda: [
-            write(grown(world).files("none"), tmp_path / "a"), *receipts(other, tmp_path / "b", last),
+            write(grown(world).files("none"), tmp_path / "a"),
+            *receipts(other, tmp_path / "b", last),
         ],
         "a bundle and a smaller checkpoint": lambda: [
-            write(grown(world).files("none"), tmp_path / "a"), write({"c": other.checkpoint()}, tmp_path / "b") / "c",
+            write(grown(world).files("none"), tmp_path / "a"),
+            write({"c": other.checkpoint()}, tmp_path / "b") / "c",
         ],
-    }  # fmt: skip
+    }
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     found, events = run(capsys, "compare", *pairs[kind](), "--policy", tmp_path / "policy")

@@ -42,8 +42,12 @@ class Bank:
         agent, person = self.site.agent, self.site.people[asked["person"]["sub"]]
         match asked["intent"]:
             case "accounts":
-                made: Any = {"accounts": [{"reference": one.reference, "label": one.label, "joint": one.joint}
-                                          for one in agent.accounts(person, asked["consent_id"])]}  # fmt: skip
+                made: Any = {
+                    "accounts": [
+                        {"reference": one.reference, "label": one.label, "joint": one.joint}
+                        for one in agent.accounts(person, asked["consent_id"])
+                    ]
+                }
             case "step":
                 made = {"statement": agent.step(person, asked["step"], asked["consent_id"], asked["reason"]).statement}
             case "authoriser":
@@ -76,10 +80,14 @@ def wish_for(site: Site, accounts: tuple[str, ...] | None = None) -> Authorisati
     asked = site.ask()
     mine = site.agent.accounts(site.people[MEI], asked.consent_id)
     return Authorisation(
-        consent_id=asked.consent_id, version=1, terms_hash=asked.terms_hash, recipient="plum", sca=SCA,
+        consent_id=asked.consent_id,
+        version=1,
+        terms_hash=asked.terms_hash,
+        recipient="plum",
+        sca=SCA,
         accounts=accounts or tuple(sorted(one.reference for one in mine[:2])),
         separate_consents=tuple(SeparateConsent(1, kind, "A" * 43) for kind in asked.terms["separate_consents"]),
-    )  # fmt: skip
+    )
 
 
 def test_a_remote_agent_signs_what_the_ledger_takes(shared_site: Site, bank: tuple[Bank, RemoteAgent]) -> None:

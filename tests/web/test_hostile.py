@@ -34,10 +34,18 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def pages(site: Site) -> list[str]:
     [key] = [site.key(one) for one in _consents(site)]
     return [
-        "/my/connections", "/my/connections?tab=action", f"/my/connections/{key}", f"/my/connections/{key}/history",
-        f"/my/connections/{key}/stop", f"/my/connections/{key}/separate?kind=provision", "/my/stop-all",
-        "/my/receipts", "/my/erase", f"/my/receipts/{key}", f"/my/receipts/{key}/report",
-    ]  # fmt: skip
+        "/my/connections",
+        "/my/connections?tab=action",
+        f"/my/connections/{key}",
+        f"/my/connections/{key}/history",
+        f"/my/connections/{key}/stop",
+        f"/my/connections/{key}/separate?kind=provision",
+        "/my/stop-all",
+        "/my/receipts",
+        "/my/erase",
+        f"/my/receipts/{key}",
+        f"/my/receipts/{key}/report",
+    ]
 
 
 def _consents(site: Site) -> list[object]:

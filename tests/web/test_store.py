@@ -51,8 +51,21 @@ def holding(folder: Path, *said: str) -> list[str]:
 def test_nothing_of_a_person_stands_in_the_open_and_everything_comes_back(tmp_path: Path) -> None:
     store = opened(tmp_path)
     fill(store, MEI_LIN)
-    assert holding(tmp_path, "Mei", MEI_LIN.subject, "csrf-of", "token-of", "credential-of", "consent-of", WORDS,
-                   "Asia/Shanghai", b64u(MEI_LIN.key)) == []  # fmt: skip
+    assert (
+        holding(
+            tmp_path,
+            "Mei",
+            MEI_LIN.subject,
+            "csrf-of",
+            "token-of",
+            "credential-of",
+            "consent-of",
+            WORDS,
+            "Asia/Shanghai",
+            b64u(MEI_LIN.key),
+        )
+        == []
+    )
     found = store.session("token-of-mei")
     assert found is not None
     assert found.person == MEI_LIN
@@ -248,8 +261,11 @@ def test_both_engines_keep_seal_and_forget_alike(engine_url: str, tmp_path: Path
     store.inbox.ask_erasure(MEI_LIN, wish)
     with store.engine.connect() as connection:
         for table in metadata.sorted_tables:
-            kept = b" ".join(bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode()
-                             for row in connection.execute(table.select()) for cell in row)  # fmt: skip
+            kept = b" ".join(
+                bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode()
+                for row in connection.execute(table.select())
+                for cell in row
+            )
             for said in (
                 "Mei",
                 MEI_LIN.subject,

@@ -115,17 +115,32 @@ def test_a_smaller_tree_is_told_the_size_that_is_known() -> None:
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b"", 400), (b"old 0\n", 400), (b"old 00\n\n" + TREES.note(3).encode(), 400), (b"\xff", 400),
+        (b"", 400),
+        (b"old 0\n", 400),
+        (b"old 00\n\n" + TREES.note(3).encode(), 400),
+        (b"\xff", 400),
         (b"old 0\n" + b"AAAA\n\n" + TREES.note(3).encode(), 400),
         (b"old 0\n" + (b"A" * 43 + b"=\n") * 64 + b"\n" + TREES.note(3).encode(), 400),
-        (b"old 9\n\n" + TREES.note(3).encode(), 400), (b"old 0\n\nnot a note", 400),
+        (b"old 9\n\n" + TREES.note(3).encode(), 400),
+        (b"old 0\n\nnot a note", 400),
         (AddCheckpoint(0, (), TREES.note(3, LIAR)).format(), 403),
         (AddCheckpoint(0, (), TREES.note(3).replace(ORIGIN, "ledger.example/2")).format(), 404),
         (AddCheckpoint(0, (bytes(32),), TREES.note(3)).format(), 422),
     ],
-    ids=["empty", "cut", "leading-zero", "no-utf-8", "short-hash", "long-proof", "old-above", "no-note", "liar",
-         "stranger", "proof-from-nothing"],
-)  # fmt: skip
+    ids=[
+        "empty",
+        "cut",
+        "leading-zero",
+        "no-utf-8",
+        "short-hash",
+        "long-proof",
+        "old-above",
+        "no-note",
+        "liar",
+        "stranger",
+        "proof-from-nothing",
+    ],
+)
 def test_what_is_not_right_is_refused_with_its_status(body: bytes, status: int) -> None:
     assert answer(None, body) == status
 
@@ -148,8 +163,9 @@ def test_only_lines_of_known_witnesses_that_hold_are_taken() -> None:
     stranger = cosign(note, Cosigner("w2.example", bytes(32)), 1_795_392_000)
     assert open_cosignatures(note, line + stranger, [COSIGNER.vkey]) == {"w1.example": (line, 1_795_392_000)}
     assert {key.name for key, _ in open_note(with_cosignatures(note, [line]), [LOG.vkey, COSIGNER.vkey]).verified} == {
-        ORIGIN, "w1.example",
-    }  # fmt: skip
+        ORIGIN,
+        "w1.example",
+    }
     with pytest.raises(BadSignature):
         open_cosignatures(TREES.note(6), line, [COSIGNER.vkey])
     for answered in ("", "hello\n", line * 20):

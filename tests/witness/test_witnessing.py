@@ -117,9 +117,14 @@ def test_a_receipt_is_logged_at_once_and_witnessed_soon_after(engine_url: str, t
         bundle = tmp_path / "bundle"
         ledger = service.node.ledger
         export_bundle(
-            ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(bundle), disclose=Disclose.full(),
-            policy=log.policy.read_bytes(), head=service.node.witnessed.checkpoint(),
-        )  # fmt: skip
+            ledger.store,
+            ledger.keystore,
+            ledger.vkey,
+            DirectoryTarget(bundle),
+            disclose=Disclose.full(),
+            policy=log.policy.read_bytes(),
+            head=service.node.witnessed.checkpoint(),
+        )
         assert verified("bundle", bundle, log.policy) == 0
 
 

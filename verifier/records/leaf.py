@@ -91,10 +91,17 @@ class Columns(NamedTuple):
         return [
             Leaf(number, kind, time, prev, chain, commitment, before, seq)
             for number, kind, time, prev, chain, commitment, before, seq in zip(
-                range(first, first + len(self.raws)), self.kinds, self.times, self.prevs, self.chains, self.commitments,
-                self.befores, self.seqs, strict=True,
+                range(first, first + len(self.raws)),
+                self.kinds,
+                self.times,
+                self.prevs,
+                self.chains,
+                self.commitments,
+                self.befores,
+                self.seqs,
+                strict=True,
             )
-        ]  # fmt: skip
+        ]
 
 
 def read_columns(data: bytes, first: int, width: int) -> Columns | None:

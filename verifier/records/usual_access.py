@@ -81,9 +81,22 @@ def _payloads(origin: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     aud = b'"aud":"%b",' % re.escape(origin.encode("utf-8"))
     iat = rb'"iat":(%b),' % _NUMBER
     single = _ITEM_FORM % (
-        rb'"act":"access\.request",' + _ASSERTED + aud, iat, _ISS + _JTI + _BEHALF, _RELAYED, b',"v":1')  # fmt: skip
+        rb'"act":"access\.request",' + _ASSERTED + aud,
+        iat,
+        _ISS + _JTI + _BEHALF,
+        _RELAYED,
+        b',"v":1',
+    )
     batch = rb'\{"act":"access\.batch",%b%b%b"items_count":(%b),"items_root":"(%b)",%b%b%b"v":1\}' % (
-        aud, iat, _ISS, _NUMBER, _HASH, _JTI, _BEHALF, _RELAYED)  # fmt: skip
+        aud,
+        iat,
+        _ISS,
+        _NUMBER,
+        _HASH,
+        _JTI,
+        _BEHALF,
+        _RELAYED,
+    )
     return re.compile(single), re.compile(batch)
 
 
@@ -223,8 +236,22 @@ class QuickReader:
         match = self._single.fullmatch(payload)
         if match is None:
             raise _Other
-        (accounts, stated, consent, present, since, iat, interaction, iss, jti, behalf, permissions, purpose, relayed,
-         until) = match.groups()  # fmt: skip
+        (
+            accounts,
+            stated,
+            consent,
+            present,
+            since,
+            iat,
+            interaction,
+            iss,
+            jti,
+            behalf,
+            permissions,
+            purpose,
+            relayed,
+            until,
+        ) = match.groups()
         item = accounts, consent, present, since, interaction, permissions, purpose, until
         return (iat, iss, jti, behalf, relayed), stated, item
 

@@ -118,10 +118,17 @@ class Legs:
         first = members["from_index"]
         self.reports.append(
             Report(
-                index, first, members["to_index"], members["accesses"], members["releases"], members["receipts"],
-                members["findings"], str(document["findings_hash"]), self.last_missing < first,
+                index,
+                first,
+                members["to_index"],
+                members["accesses"],
+                members["releases"],
+                members["receipts"],
+                members["findings"],
+                str(document["findings_hash"]),
+                self.last_missing < first,
             )
-        )  # fmt: skip
+        )
 
     def finish(self, findings: Findings, time: int) -> None:
         """`time`: the log's last."""

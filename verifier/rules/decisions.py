@@ -209,6 +209,18 @@ def after_allow(consent: Consent, item: Item, time: int) -> Consent:
         return consent
     c, day = consent, _day(consent, time)  # written out: `replace` takes several times as long, and this is often
     return Consent(
-        c.version, c.status, c.terms, c.terms_hash, c.basis, c.given, c.accounts, c.withdrawn, c.subject, c.pending,
-        c.authenticated_at, c.confirmed_at, day, c.used_today + 1 if c.used_day == day else 1,
-    )  # fmt: skip
+        c.version,
+        c.status,
+        c.terms,
+        c.terms_hash,
+        c.basis,
+        c.given,
+        c.accounts,
+        c.withdrawn,
+        c.subject,
+        c.pending,
+        c.authenticated_at,
+        c.confirmed_at,
+        day,
+        c.used_today + 1 if c.used_day == day else 1,
+    )

@@ -18,8 +18,13 @@ def signer_defects(registry: Registry, facts: Facts, index: int, flagged: bool) 
     key = registry.keys.get(facts.kid)
     if key is None or key.added >= index:
         if not flagged:
-            yield _row(Code.BAD_SIGNATURE, "the key of the statement is not registered at a lower index", "kid",
-                       "a key added before", facts.kid)  # fmt: skip
+            yield _row(
+                Code.BAD_SIGNATURE,
+                "the key of the statement is not registered at a lower index",
+                "kid",
+                "a key added before",
+                facts.kid,
+            )
         return
     if key.owner != facts.iss:
         yield _row(Code.BAD_SIGNATURE, "the key belongs to another participant", "kid", facts.iss, key.owner)
@@ -42,16 +47,26 @@ def later_defects(registry: Registry, facts: Facts) -> Iterator[DefectRow]:
     names = [facts.act, *facts.content, *(["on_behalf_of"] if facts.behalf else [])]
     later = sorted(SINCE_2.intersection(names))
     if registry.ruleset < 2 and later:
-        yield _row(Code.CONSENT_INVALID, "the statement uses what exists from ruleset 2 on", "act",
-                   f"nothing beyond ruleset {registry.ruleset}", ", ".join(later))  # fmt: skip
+        yield _row(
+            Code.CONSENT_INVALID,
+            "the statement uses what exists from ruleset 2 on",
+            "act",
+            f"nothing beyond ruleset {registry.ruleset}",
+            ", ".join(later),
+        )
 
 
 def _delegation(registry: Registry, facts: Facts) -> Iterator[DefectRow]:
     if not registry.has_role(facts.iss, PROVIDER):
         yield _row(Code.CONSENT_INVALID, "who acts for another is a technology provider", "iss", PROVIDER, facts.iss)
     if not registry.may_act_for(facts.iss, facts.behalf, facts.signed_act):
-        yield _row(Code.CONSENT_INVALID, "no delegation in force lets the signer do this for another", "on_behalf_of",
-                   f"a delegation of {facts.signed_act} by {facts.behalf}", f"none to {facts.iss}")  # fmt: skip
+        yield _row(
+            Code.CONSENT_INVALID,
+            "no delegation in force lets the signer do this for another",
+            "on_behalf_of",
+            f"a delegation of {facts.signed_act} by {facts.behalf}",
+            f"none to {facts.iss}",
+        )
 
 
 def _standing(registry: Registry, facts: Facts) -> Iterator[DefectRow]:

@@ -134,8 +134,14 @@ class Subjects:
             if known is None or not known.known:
                 self.findings.unchecked[ENROLMENT_WITHHELD] += 1
             else:
-                self._bad(first.number, Code.CONSENT_INVALID, NOT_ENROLLED, "assertion.credential_id",
-                          "an enrolled credential", first.credential)  # fmt: skip
+                self._bad(
+                    first.number,
+                    Code.CONSENT_INVALID,
+                    NOT_ENROLLED,
+                    "assertion.credential_id",
+                    "an enrolled credential",
+                    first.credential,
+                )
 
     def _confirm(self, facts: Facts, record: Object) -> tuple[str, str]:
         """The customer's own signature: the subject chain its passkey was enrolled in; else the credential, if its

@@ -24,9 +24,14 @@ def lines(result: Result) -> Iterator[str]:
         keys = [dict(zip(("kid", "alg", "use", "added_at", "revoked_at"), key, strict=True)) for key in party.keys]
         delegates = [{"delegate": delegate, "acts": acts} for delegate, acts in party.delegates]
         yield _line(
-            "participant", id=party.id, name=party.name, roles=party.roles, standing=party.standing, keys=keys,
+            "participant",
+            id=party.id,
+            name=party.name,
+            roles=party.roles,
+            standing=party.standing,
+            keys=keys,
             delegates=delegates,
-        )  # fmt: skip
+        )
     found = result.findings
     for event, counts in (("checked", found.checked), ("unchecked", found.unchecked)):
         for what, count in sorted(counts.items()):

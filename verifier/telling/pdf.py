@@ -130,9 +130,15 @@ class _Sheet:
         self.paper.set_text_color(*_INK)
         self.paper.set_fill_color(255)
         with self.paper.table(
-            col_widths=tuple(widths), borders_layout="HORIZONTAL_LINES", first_row_as_headings=bool(head), line_height=4.4,
-            padding=0.8, text_align="LEFT", headings_style=self._plain, wrapmode=self._wrap,
-        ) as table:  # fmt: skip
+            col_widths=tuple(widths),
+            borders_layout="HORIZONTAL_LINES",
+            first_row_as_headings=bool(head),
+            line_height=4.4,
+            padding=0.8,
+            text_align="LEFT",
+            headings_style=self._plain,
+            wrapmode=self._wrap,
+        ) as table:
             for cells in ([head] if head else []) + list(rows):
                 row = table.row()
                 for cell in cells:

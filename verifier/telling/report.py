@@ -108,12 +108,15 @@ def _defects(title: str, defects: list[Defect], count: int, language: str) -> li
         [
             page(cell)
             for cell in (
-                located(defect.place, language), defect.code, sentence(defect.sentence, language), defect.expected,
+                located(defect.place, language),
+                defect.code,
+                sentence(defect.sentence, language),
+                defect.expected,
                 defect.found,
             )
         ]
         for defect in sorted(defects, key=lambda d: (d.place.index is None, d.place.index or 0))[:MAX_ROWS]
-    ]  # fmt: skip
+    ]
     more = f'<p class="soft">… {count - MAX_ROWS:,} {page(word("more", language))}</p>' if count > MAX_ROWS else ""
     return [f"<h2>{page(title)}: {count:,}</h2>{_table(names, rows)}{more}"]
 

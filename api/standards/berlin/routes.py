@@ -42,9 +42,12 @@ _ONE: Final = _CONSENTS + "/{consentId:path}"
 _AUTHORISATION: Final = "authorisation:"
 _SCA_APPROACH: Final = {"aspsp-sca-approach": "REDIRECT"}
 _EXAMPLE: Final[dict[str, Any]] = {
-    "access": {"balances": [], "transactions": []}, "recurringIndicator": True, "validUntil": "2027-06-30",
-    "frequencyPerDay": 4, "combinedServiceIndicator": False,
-}  # fmt: skip
+    "access": {"balances": [], "transactions": []},
+    "recurringIndicator": True,
+    "validUntil": "2027-06-30",
+    "frequencyPerDay": 4,
+    "combinedServiceIndicator": False,
+}
 _WRITE_PROBLEMS: Final = (
     "bad-request",
     "not-found",
@@ -102,10 +105,17 @@ def _start(office: Office, request: Request, consent_id: str) -> str:
 
 
 @serve(
-    router, "POST", _CONSENTS, access=CONSENTS_WRITE, tag=_TAG, operation_id="berlin_create_consent",
-    summary="NextGenPSD2: ask for an account information consent", request_body=body("ForeignObject", _EXAMPLE),
-    answers={201: answer("consentsResponse-201")}, problems=(*_WRITE_PROBLEMS, "not-acceptable"),
-)  # fmt: skip
+    router,
+    "POST",
+    _CONSENTS,
+    access=CONSENTS_WRITE,
+    tag=_TAG,
+    operation_id="berlin_create_consent",
+    summary="NextGenPSD2: ask for an account information consent",
+    request_body=body("ForeignObject", _EXAMPLE),
+    answers={201: answer("consentsResponse-201")},
+    problems=(*_WRITE_PROBLEMS, "not-acceptable"),
+)
 def post_consent(
     exchange: ExchangeHere,
     office: OfficeHere,
@@ -134,10 +144,16 @@ def post_consent(
 
 
 @serve(
-    router, "GET", _ONE + "/status", access=CONSENTS_READ, tag=_TAG, operation_id="berlin_get_consent_status",
-    summary="NextGenPSD2: a consent's status", answers={200: answer("consentStatusResponse-200")},
+    router,
+    "GET",
+    _ONE + "/status",
+    access=CONSENTS_READ,
+    tag=_TAG,
+    operation_id="berlin_get_consent_status",
+    summary="NextGenPSD2: a consent's status",
+    answers={200: answer("consentStatusResponse-200")},
     problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+)
 def get_consent_status(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
@@ -147,10 +163,16 @@ def get_consent_status(
 
 
 @serve(
-    router, "DELETE", _ONE, access=CONSENTS_WRITE, tag=_TAG, operation_id="berlin_delete_consent",
-    summary="NextGenPSD2: end a consent", answers={204: {"description": "It is ended: no access from here on"}},
+    router,
+    "DELETE",
+    _ONE,
+    access=CONSENTS_WRITE,
+    tag=_TAG,
+    operation_id="berlin_delete_consent",
+    summary="NextGenPSD2: end a consent",
+    answers={204: {"description": "It is ended: no access from here on"}},
     problems=("bad-request", "not-found", "not-permitted", "illegal-transition", "not-acceptable"),
-)  # fmt: skip
+)
 def delete_consent(
     exchange: ExchangeHere,
     office: OfficeHere,
@@ -163,9 +185,14 @@ def delete_consent(
     standing = _find(office, recipient, holder, consent_id)
     try:
         office.step(
-            recipient, holder, consent_id, "consent.terminate", by="recipient", reason="recipient-delete",
+            recipient,
+            holder,
+            consent_id,
+            "consent.terminate",
+            by="recipient",
+            reason="recipient-delete",
             statement=statement,
-        )  # fmt: skip
+        )
     except IllegalTransition:
         over = words("berlin").reasons[f"CONSENT_{standing.status.value}"]
         raise TppMessage(over.status, over.code, "the consent has ended already", "consentId") from None
@@ -173,10 +200,17 @@ def delete_consent(
 
 
 @serve(
-    router, "POST", _ONE + "/authorisations", access=CONSENTS_WRITE, tag=_TAG, operation_id="berlin_start_authorisation",
-    summary="NextGenPSD2: start an authorisation", request_body=body("ForeignObject", {}),
-    answers={201: answer("startScaprocessResponse")}, problems=(*_WRITE_PROBLEMS, "not-acceptable"),
-)  # fmt: skip
+    router,
+    "POST",
+    _ONE + "/authorisations",
+    access=CONSENTS_WRITE,
+    tag=_TAG,
+    operation_id="berlin_start_authorisation",
+    summary="NextGenPSD2: start an authorisation",
+    request_body=body("ForeignObject", {}),
+    answers={201: answer("startScaprocessResponse")},
+    problems=(*_WRITE_PROBLEMS, "not-acceptable"),
+)
 async def post_authorisation(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
@@ -193,16 +227,25 @@ def _post_authorisation(
         raise TppMessage(409, "STATUS_INVALID", "nobody can authorise this consent now", "consentId")
     identifier = _start(office, exchange.request, consent_id)
     place = _authorisations(office, consent_id).index(identifier)
-    said = {"scaStatus": sca_status(standing, place), "authorisationId": identifier,
-            "_links": _links(exchange, consent_id, identifier)}  # fmt: skip
+    said = {
+        "scaStatus": sca_status(standing, place),
+        "authorisationId": identifier,
+        "_links": _links(exchange, consent_id, identifier),
+    }
     return exchange.answer(201, said, _SCA_APPROACH)
 
 
 @serve(
-    router, "GET", _ONE + "/authorisations", access=CONSENTS_READ, tag=_TAG, operation_id="berlin_get_authorisations",
-    summary="NextGenPSD2: a consent's authorisations", answers={200: answer("authorisations")},
+    router,
+    "GET",
+    _ONE + "/authorisations",
+    access=CONSENTS_READ,
+    tag=_TAG,
+    operation_id="berlin_get_authorisations",
+    summary="NextGenPSD2: a consent's authorisations",
+    answers={200: answer("authorisations")},
     problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+)
 def get_authorisations(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
@@ -212,10 +255,16 @@ def get_authorisations(
 
 
 @serve(
-    router, "GET", _ONE + "/authorisations/{authorisationId}", access=CONSENTS_READ, tag=_TAG,
-    operation_id="berlin_get_sca_status", summary="NextGenPSD2: how far an authorisation is",
-    answers={200: answer("scaStatusResponse")}, problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+    router,
+    "GET",
+    _ONE + "/authorisations/{authorisationId}",
+    access=CONSENTS_READ,
+    tag=_TAG,
+    operation_id="berlin_get_sca_status",
+    summary="NextGenPSD2: how far an authorisation is",
+    answers={200: answer("scaStatusResponse")},
+    problems=("bad-request", "not-found", "not-acceptable"),
+)
 def get_authorisation(
     exchange: ExchangeHere,
     office: OfficeHere,
@@ -230,11 +279,17 @@ def get_authorisation(
 
 
 @serve(
-    router, "PUT", _ONE + "/authorisations/{authorisationId}", access=CONSENTS_WRITE, tag=_TAG,
-    operation_id="berlin_update_authorisation", summary="NextGenPSD2: name the customer of an authorisation",
-    request_body=body("ForeignObject", {}), answers={200: answer("updatePsuIdenticationResponse")},
+    router,
+    "PUT",
+    _ONE + "/authorisations/{authorisationId}",
+    access=CONSENTS_WRITE,
+    tag=_TAG,
+    operation_id="berlin_update_authorisation",
+    summary="NextGenPSD2: name the customer of an authorisation",
+    request_body=body("ForeignObject", {}),
+    answers={200: answer("updatePsuIdenticationResponse")},
     problems=(*_WRITE_PROBLEMS, "not-acceptable"),
-)  # fmt: skip
+)
 async def put_authorisation(
     exchange: ExchangeHere,
     office: OfficeHere,
@@ -263,10 +318,16 @@ def _put_authorisation(
 
 # Last of all that are read: a consent id may hold slashes, and would take the names of what lies below it.
 @serve(
-    router, "GET", _ONE, access=CONSENTS_READ, tag=_TAG, operation_id="berlin_get_consent",
-    summary="NextGenPSD2: an account information consent", answers={200: answer("consentInformationResponse-200_json")},
+    router,
+    "GET",
+    _ONE,
+    access=CONSENTS_READ,
+    tag=_TAG,
+    operation_id="berlin_get_consent",
+    summary="NextGenPSD2: an account information consent",
+    answers={200: answer("consentInformationResponse-200_json")},
     problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+)
 def get_consent(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:

@@ -47,8 +47,10 @@ def answer(request: Request, status: int, body: Any) -> Response:
     """An answer with the headers that every one of them has."""
     data = b"" if body is None else msgspec.json.encode(body)
     headers = (
-        (INTERACTION, interaction_id(request) or str(uuid.uuid4())), ("x-v", VERSION), ("cache-control", "no-store"),
-    )  # fmt: skip
+        (INTERACTION, interaction_id(request) or str(uuid.uuid4())),
+        ("x-v", VERSION),
+        ("cache-control", "no-store"),
+    )
     if body is None:
         return Response(status_code=status, headers=dict(headers))
     return Reply(status, data, headers=headers).response()

@@ -80,9 +80,14 @@ class Brazil:
             raise unprocessable("CONSENTIMENTO_EM_STATUS_REJEITADO", "the consent is rejected already")
         act = "consent.reject" if standing.status in BEFORE else "consent.revoke"
         self.office.step(
-            self.recipient, self.holder, standing.consent_id, act, by="customer", reason="customer-request",
+            self.recipient,
+            self.holder,
+            standing.consent_id,
+            act,
+            by="customer",
+            reason="customer-request",
             statement=statement,
-        )  # fmt: skip
+        )
 
     def extend(self, outward: str, body: bytes, headers: tuple[str, str], statement: str | None) -> Standing:
         """POST /consents/{id}/extends: another end, for the same customer. `headers`: her address, and her browser."""
@@ -101,9 +106,13 @@ class Brazil:
         note = msgspec.json.encode(msgspec.structs.replace(known, extensions=(extension, *known.extensions)))
         desk = HolderDesk(self.ledger, self.office)
         amended = self.office.amend(
-            self.recipient, self.holder, before.consent_id, lambda standing: _renewal(standing.consent.terms, expires_at),
-            note, statement=statement,
-        )  # fmt: skip
+            self.recipient,
+            self.holder,
+            before.consent_id,
+            lambda standing: _renewal(standing.consent.terms, expires_at),
+            note,
+            statement=statement,
+        )
         desk.renew(amended.consent, SCA)
         return self.office.standing(self.recipient, self.holder, before.consent_id)
 
@@ -132,15 +141,24 @@ class Brazil:
 def _renewal(terms: Terms, expires_at: int) -> Wish:
     """The terms as they are, with another end."""
     return Wish(
-        permissions=terms.permissions, standard=terms.standard, standard_version=terms.standard_version or VERSION,
-        purpose=terms.purpose, expires_at=expires_at, starts_at=terms.starts_at, history_from=terms.history_from,
-        history_to=terms.history_to, frequency_per_day=terms.frequency_per_day, once=terms.once,
-        retention_days=terms.retention_days, authorisers_required=terms.authorisers_required, language=terms.language,
+        permissions=terms.permissions,
+        standard=terms.standard,
+        standard_version=terms.standard_version or VERSION,
+        purpose=terms.purpose,
+        expires_at=expires_at,
+        starts_at=terms.starts_at,
+        history_from=terms.history_from,
+        history_to=terms.history_to,
+        frequency_per_day=terms.frequency_per_day,
+        once=terms.once,
+        retention_days=terms.retention_days,
+        authorisers_required=terms.authorisers_required,
+        language=terms.language,
         reauthenticate_days=0 if terms.reauthenticate_days is UNSET else terms.reauthenticate_days,
         reconfirm_days=0 if terms.reconfirm_days is UNSET else terms.reconfirm_days,
         utc_offset=0 if terms.utc_offset is UNSET else terms.utc_offset,
         filters=() if terms.filters is UNSET else terms.filters,
-    )  # fmt: skip
+    )
 
 
 def _asked_of(standing: Standing, user: LoggedUser) -> Asked:

@@ -74,12 +74,15 @@ def signed_detail(standing: Standing) -> dict[str, Any]:
         "Customer": {"id": said["Customer"].get("id") or standing.consent.subject},
         "Accounts": [
             {
-                "fiType": kinds[0], "fipId": terms.holder, "accType": NOT_STATED, "linkRefNumber": account,
+                "fiType": kinds[0],
+                "fipId": terms.holder,
+                "accType": NOT_STATED,
+                "linkRefNumber": account,
                 "maskedAccNumber": MASK,
             }
             for account in standing.consent.accounts
         ],
-    }  # fmt: skip
+    }
     if said["Frequency"]["unit"] == "INF":  # the signed form has no INF: the most that it can say
         said["Frequency"] = {"unit": "HOUR", "value": 10_000}
     if detail is not None and detail.DataFilter:
@@ -119,9 +122,10 @@ def _detail_of_terms(terms: Terms, created_at: int) -> dict[str, Any]:
     """A consent made natively, in this standard's words: as near as they come."""
     held = set(terms.permissions)
     kinds = {
-        "PROFILE": "ReadParty" in held, "SUMMARY": "ReadBalances" in held,
+        "PROFILE": "ReadParty" in held,
+        "SUMMARY": "ReadBalances" in held,
         "TRANSACTIONS": any(one.startswith("ReadTransactions") for one in held),
-    }  # fmt: skip
+    }
     far = 253_402_300_799_000
     return {
         "consentStart": aa_time(terms.starts_at * 1000 or created_at),

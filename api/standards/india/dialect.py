@@ -51,9 +51,12 @@ class IndiaDialect:
             code = _HERE.get(operation, "InvalidRequest")
         txnid = request.scope.get(TXN) or str(uuid.uuid4())
         said = {
-            "ver": VERSIONS[-1], "txnid": txnid, "timestamp": aa_time(time.time_ns() // 1_000_000), "errorCode": code,
+            "ver": VERSIONS[-1],
+            "txnid": txnid,
+            "timestamp": aa_time(time.time_ns() // 1_000_000),
+            "errorCode": code,
             "errorMsg": problem.meaning if status >= 500 else error.detail,
-        }  # fmt: skip
+        }
         made = answer(request, status, said)
         for name, value in problem_headers(error).items():
             made.headers[name] = value

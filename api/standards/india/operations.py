@@ -59,8 +59,9 @@ class Aggregator:
         standing = self.office.request(self.caller, self.holder, wish, body, statement=statement)
         customer = message.ConsentDetail.Customer.id or standing.consent_id
         return self._said(message.ver, message.txnid) | {
-            "Customer": {"id": customer}, "ConsentHandle": standing.consent_id
-        }  # fmt: skip
+            "Customer": {"id": customer},
+            "ConsentHandle": standing.consent_id,
+        }
 
     def handle(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/handle."""
@@ -68,9 +69,7 @@ class Aggregator:
         standing = self._standing(message.ConsentHandle)
         status = handle_status(standing.consent, standing.status)
         said = {"status": status} | ({"id": standing.consent_id} if status == "READY" else {})
-        return self._said(message.ver, message.txnid) | {
-            "ConsentHandle": standing.consent_id, "ConsentStatus": said
-        }  # fmt: skip
+        return self._said(message.ver, message.txnid) | {"ConsentHandle": standing.consent_id, "ConsentStatus": said}
 
     def fetch(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/fetch: the artefact, for the FIU and the FIP."""
@@ -80,9 +79,13 @@ class Aggregator:
             raise refused("InvalidConsentId", "there is no artefact: the customer has not agreed")
         entries, _ = history_of(self.ledger, standing.consent)
         return artefact_of(
-            standing, self.office.gateway.messages, ver=message.ver, txnid=message.txnid, use=use_of(entries),
+            standing,
+            self.office.gateway.messages,
+            ver=message.ver,
+            txnid=message.txnid,
+            use=use_of(entries),
             log_uri=f"{self.base_url}/consents/{standing.consent_id}/history",
-        )  # fmt: skip
+        )
 
     def notify(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/Notification: the customer has said so to the FIU, or to the FIP."""
@@ -110,9 +113,14 @@ class Aggregator:
         wish = wish_of(detail, now=self.office.now // 1000, version=message.ver)
         self._require_new(message.txnid)
         wrapped = msgspec.json.encode(
-            {"ver": message.ver, "timestamp": message.createTimestamp, "txnid": message.txnid,
-             "ConsentDetail": msgspec.to_builtins(detail), "signedConsent": message.signedConsent}
-        )  # fmt: skip
+            {
+                "ver": message.ver,
+                "timestamp": message.createTimestamp,
+                "txnid": message.txnid,
+                "ConsentDetail": msgspec.to_builtins(detail),
+                "signedConsent": message.signedConsent,
+            }
+        )
         self.office.request(detail.DataConsumer.id, self.holder, wish, wrapped)
         return self._said(ver, message.txnid) | {"response": "OK"}
 

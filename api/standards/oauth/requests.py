@@ -45,9 +45,10 @@ class Requests:
         action, grant = asked.get("grant_management_action", "create"), asked.get("grant_id")
         if action not in ACTIONS or (grant is None) != (action == "create"):
             raise BadRequest(
-                "grant_management_action is create, or merge or replace with a grant_id", error="invalid_request",
+                "grant_management_action is create, or merge or replace with a grant_id",
+                error="invalid_request",
                 member="grant_management_action",
-            )  # fmt: skip
+            )
         facts = msgspec.json.encode([details])
         standing = self._record(client, holder, details, facts, action, grant)
         reference = f"{REQUEST_URI}{standing.consent_id}.{b64u(os.urandom(16))}"

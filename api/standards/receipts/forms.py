@@ -43,7 +43,13 @@ def receipt_for_people(
     """
     recorded, complete = history_of(ledger, consent)
     subject = ReceiptSubject.of(
-        consent, recorded, registry=ledger.registry, contacts=contacts, base_url=base_url, origin=ledger.origin, now=now,
+        consent,
+        recorded,
+        registry=ledger.registry,
+        contacts=contacts,
+        base_url=base_url,
+        origin=ledger.origin,
+        now=now,
         complete=complete,
-    )  # fmt: skip
+    )
     return form.make(subject)

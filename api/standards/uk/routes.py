@@ -47,12 +47,25 @@ for _version, _prefix in PATHS.items():
     _name = f"uk_{_version.replace('.', '_')}"
 
     @serve(
-        router, "POST", _path, access=CONSENTS_WRITE, tag="uk-open-banking", operation_id=f"{_name}_create_consent",
-        summary=f"UK {_version}: create an account access consent", request_body=body("ForeignObject", _EXAMPLE),
+        router,
+        "POST",
+        _path,
+        access=CONSENTS_WRITE,
+        tag="uk-open-banking",
+        operation_id=f"{_name}_create_consent",
+        summary=f"UK {_version}: create an account access consent",
+        request_body=body("ForeignObject", _EXAMPLE),
         answers={201: answer("OBReadConsentResponse1")},
-        problems=("bad-request", "not-found", "not-permitted", "conflict", "too-large", "unsupported-media-type",
-                  "not-acceptable"),
-    )  # fmt: skip
+        problems=(
+            "bad-request",
+            "not-found",
+            "not-permitted",
+            "conflict",
+            "too-large",
+            "unsupported-media-type",
+            "not-acceptable",
+        ),
+    )
     def post_consent(
         exchange: ExchangeHere,
         office: OfficeHere,
@@ -69,10 +82,16 @@ for _version, _prefix in PATHS.items():
         return exchange.answer(201, word_consent(standing, exchange.version, link))
 
     @serve(
-        router, "GET", _path + "/{ConsentId:path}", access=CONSENTS_READ, tag="uk-open-banking",
-        operation_id=f"{_name}_get_consent", summary=f"UK {_version}: an account access consent",
-        answers={200: answer("OBReadConsentResponse1")}, problems=("bad-request", "not-found", "not-acceptable"),
-    )  # fmt: skip
+        router,
+        "GET",
+        _path + "/{ConsentId:path}",
+        access=CONSENTS_READ,
+        tag="uk-open-banking",
+        operation_id=f"{_name}_get_consent",
+        summary=f"UK {_version}: an account access consent",
+        answers={200: answer("OBReadConsentResponse1")},
+        problems=("bad-request", "not-found", "not-acceptable"),
+    )
     def get_consent(
         exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
     ) -> Response:
@@ -82,11 +101,16 @@ for _version, _prefix in PATHS.items():
         return exchange.answer(200, word_consent(standing, exchange.version, link))
 
     @serve(
-        router, "DELETE", _path + "/{ConsentId:path}", access=CONSENTS_WRITE, tag="uk-open-banking",
-        operation_id=f"{_name}_delete_consent", summary=f"UK {_version}: end an account access consent",
+        router,
+        "DELETE",
+        _path + "/{ConsentId:path}",
+        access=CONSENTS_WRITE,
+        tag="uk-open-banking",
+        operation_id=f"{_name}_delete_consent",
+        summary=f"UK {_version}: end an account access consent",
         answers={204: {"description": "It is ended: no access from here on"}},
         problems=("bad-request", "not-found", "not-permitted", "illegal-transition", "not-acceptable"),
-    )  # fmt: skip
+    )
     def delete_consent(
         exchange: ExchangeHere,
         office: OfficeHere,

@@ -30,9 +30,13 @@ def requests(operator: Operator) -> Response:
     desk = operator.desk
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render(
-        "console/erasures.html", operator=operator, listed=desk.office.store.inbox.erasures(), fresh=fresh,
-        me_as=officer(operator.staff), declined=DECLINED,
-    )  # fmt: skip
+        "console/erasures.html",
+        operator=operator,
+        listed=desk.office.store.inbox.erasures(),
+        fresh=fresh,
+        me_as=officer(operator.staff),
+        declined=DECLINED,
+    )
 
 
 @router.post("/{number}/approve")

@@ -60,8 +60,11 @@ class Premises:
         """The places that these settings name."""
         pages = settings.web.session_store_url or f"sqlite:///{settings.state_dir / 'web.sqlite'}"
         urls = {
-            "log": settings.database_url, "keys": settings.keystore_url, "tokens": settings.token_store_url, "pages": pages,
-        }  # fmt: skip
+            "log": settings.database_url,
+            "keys": settings.keystore_url,
+            "tokens": settings.token_store_url,
+            "pages": pages,
+        }
         return cls(urls, settings.highwater_dir, settings.state_dir / "backup.checkpoint")
 
     def stored(self) -> list[Stored]:

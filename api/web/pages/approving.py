@@ -121,11 +121,15 @@ def _separate(desk: Desk, question: AwaitedAnswer) -> list[SeparateWords]:
     terms = question.terms
     said = [
         separate_text(
-            desk.words, terms, kind, recipient=question.connection.recipient, holder=desk.dealings.name_of(terms.holder),
+            desk.words,
+            terms,
+            kind,
+            recipient=question.connection.recipient,
+            holder=desk.dealings.name_of(terms.holder),
             contact=desk.office.contacts.get(terms.recipient, ""),
         )
         for kind in terms.separate_consents
-    ]  # fmt: skip
+    ]
     return [SeparateWords(kind, *words) for kind, words in zip(terms.separate_consents, said, strict=True)]
 
 
@@ -152,12 +156,21 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
     accounts, answers = _offered(desk, question), _answers(desk, consent.consent_id)
     alone = question.kind == "new" and question.terms.authorisers_required == 1 and any(one.joint for one in accounts)
     return desk.render(
-        "approve.html", status, question=question, one=question.connection, accounts=accounts, problem=problem,
-        chosen=set(answers.accounts or (consent.accounts if question.before is not None else ())), answers=answers,
-        here=_address(consent.consent_id), separate=_separate(desk, question),
-        lines=lines_of(desk.words, question.terms), clusters=desk.words.clusters(question.terms.permissions),
-        changed=changes(desk.words, question.before, question.terms) if question.before is not None else [], alone=alone,
-    )  # fmt: skip
+        "approve.html",
+        status,
+        question=question,
+        one=question.connection,
+        accounts=accounts,
+        problem=problem,
+        chosen=set(answers.accounts or (consent.accounts if question.before is not None else ())),
+        answers=answers,
+        here=_address(consent.consent_id),
+        separate=_separate(desk, question),
+        lines=lines_of(desk.words, question.terms),
+        clusters=desk.words.clusters(question.terms.permissions),
+        changed=changes(desk.words, question.before, question.terms) if question.before is not None else [],
+        alone=alone,
+    )
 
 
 @router.post("/review")
@@ -180,12 +193,18 @@ def choose(sent: CustomersForm) -> Response:
         return _ask(desk, question, MissingAnswer(desk.words.t("separate.problem"), "separate", missing), 422)
     alone = bool(sent.text("alone")) and question.kind == "new" and question.terms.authorisers_required == 1
     draft = Draft(
-        consent_id, question.version, question.terms_hash, tuple(sorted(references)), desk.words.language,
-        _text(desk, question, chosen, alone=alone), b64u(os.urandom(32)), desk.now,
+        consent_id,
+        question.version,
+        question.terms_hash,
+        tuple(sorted(references)),
+        desk.words.language,
+        _text(desk, question, chosen, alone=alone),
+        b64u(os.urandom(32)),
+        desk.now,
         joint_accounts=() if alone else tuple(sorted(account.reference for account in chosen if account.joint)),
         separate=tuple(SeparateDraft(one.kind, one.text(desk.words), desk.now // 1000) for one in separate),
         suppress_notify=alone,
-    )  # fmt: skip
+    )
     desk.change(draft=draft)
     return desk.redirect("/my/approve/review")
 
@@ -233,9 +252,15 @@ def review(desk: Customer) -> Response:
     options = desk.office.ceremonies.sign_in_options(consent_challenge(signed, draft.nonce), known)
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render(
-        "review.html", draft=draft, question=question, one=question.connection, options=options, has_passkey=bool(known),
-        fresh=fresh, back=_address(draft.consent_id),
-    )  # fmt: skip
+        "review.html",
+        draft=draft,
+        question=question,
+        one=question.connection,
+        options=options,
+        has_passkey=bool(known),
+        fresh=fresh,
+        back=_address(draft.consent_id),
+    )
 
 
 @router.post("/agree")
@@ -260,13 +285,19 @@ def agree(sent: CustomersForm) -> Response:
     else:
         desk.require_fresh("/my/approve/review")
     wish = Authorisation(
-        consent_id=draft.consent_id, version=draft.version, terms_hash=draft.terms_hash, recipient=question.terms.recipient,
-        accounts=draft.accounts, sca=structs.replace(sca, at=min(sca.at, desk.now // 1000)),
-        joint_accounts=draft.joint_accounts, acting_role=desk.person.acting_role, suppress_notify=draft.suppress_notify,
+        consent_id=draft.consent_id,
+        version=draft.version,
+        terms_hash=draft.terms_hash,
+        recipient=question.terms.recipient,
+        accounts=draft.accounts,
+        sca=structs.replace(sca, at=min(sca.at, desk.now // 1000)),
+        joint_accounts=draft.joint_accounts,
+        acting_role=desk.person.acting_role,
+        suppress_notify=draft.suppress_notify,
         separate_consents=tuple(
             SeparateConsent(one.given_at, one.kind, b64u(sha256(one.text.encode()).digest())) for one in draft.separate
         ),
-    )  # fmt: skip
+    )
     desk.record(desk.agent.authorise(desk.person, wish), assertion)
     desk.change(draft=None, answers=None)
     desk.office.store.forget_request(desk.person, draft.consent_id)

@@ -42,9 +42,12 @@ def file(sent: CustomersForm) -> Response:
         if len(chains) > MOST_CONNECTIONS:
             raise NotPermitted("this is more than can be asked for here; please call your bank")
     wish = ErasureWish(
-        id=new_number(), holder=desk.person.holder, person=b64u(desk.person.key), chains=tuple(sorted(map(b64u, chains))),
+        id=new_number(),
+        holder=desk.person.holder,
+        person=b64u(desk.person.key),
+        chains=tuple(sorted(map(b64u, chains))),
         made_at=desk.now,
-    )  # fmt: skip
+    )
     inbox.ask_erasure(desk.person, wish)
     return desk.redirect(HERE)
 

@@ -36,12 +36,18 @@ def receipt(desk: Customer, index: int) -> Response:
     consent = desk.dealings.consent_of(event)
     labels = desk.labels(consent) if consent else {}
     return desk.render(
-        "receipt.html", event=event, labels=labels, accounts=in_order(event.item.accounts if event.item else (), labels),
-        key=desk.dealings.key_of(consent_id) if consent_id else None, vkey=desk.office.ledger.vkey.format(),
+        "receipt.html",
+        event=event,
+        labels=labels,
+        accounts=in_order(event.item.accounts if event.item else (), labels),
+        key=desk.dealings.key_of(consent_id) if consent_id else None,
+        vkey=desk.office.ledger.vkey.format(),
         reports=desk.office.store.inbox.reports_about(desk.person, index),
-        name_of=desk.dealings.name_of, opened=desk.office.disclosures.of_entry(index), terms=terms,
+        name_of=desk.dealings.name_of,
+        opened=desk.office.disclosures.of_entry(index),
+        terms=terms,
         lines=lines_of(desk.words, terms) if terms is not None else [],
-    )  # fmt: skip
+    )
 
 
 @router.get("/{index}/file")

@@ -46,9 +46,15 @@ def _ways_in(desk: Anyone, template: str, then: str, problem: str = "", status: 
     known = desk.office.store.passkeys_of(person) if person else None
     options = desk.office.ceremonies.sign_in_options(challenge, known)
     return desk.render(
-        template, status, then=then, options=options, problem=problem, start=urlencode({"next": then}),
-        configured=desk.office.relying_party is not None, has_passkey=known is None or bool(known),
-    )  # fmt: skip
+        template,
+        status,
+        then=then,
+        options=options,
+        problem=problem,
+        start=urlencode({"next": then}),
+        configured=desk.office.relying_party is not None,
+        has_passkey=known is None or bool(known),
+    )
 
 
 @router.get("/sign-in/start")

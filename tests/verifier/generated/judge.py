@@ -84,8 +84,10 @@ def judged(made: Made) -> Result:
 def places(result: Result) -> set[tuple[str, int | str]]:
     """Code and index, else file, of each defect."""
     found = result.findings.defects
-    return {(str(defect.code), defect.place.file or "" if defect.place.index is None else defect.place.index)
-            for defect in found}  # fmt: skip
+    return {
+        (str(defect.code), defect.place.file or "" if defect.place.index is None else defect.place.index)
+        for defect in found
+    }
 
 
 def legal(dice: random.Random) -> Made:
