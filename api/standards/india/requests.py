@@ -251,8 +251,8 @@ def wish_of(detail: ConsentDetail, *, now: int, version: str) -> Wish:
         raise refused("InvalidConsentPurpose", "Purpose.code is not a code")
     text = _CONTROLS.sub(" ", detail.Purpose.text).strip()[:200] or f"Account Aggregator purpose {detail.Purpose.code}"
     filters = dict.fromkeys(
-        Filter(_FIELDS[one.type], _OPS[one.operator], _value(one.value))
-        for one in detail.DataFilter  # type: ignore[arg-type]
+        Filter(_FIELDS[one.type], _OPS[one.operator], _value(one.value))  # type: ignore[arg-type] # _OPS gives only those
+        for one in detail.DataFilter
     )
     if len(filters) > 8:
         raise refused("InvalidRequest", "DataFilter has more than eight different conditions")
