@@ -43,7 +43,7 @@ def tile_body(ledger: Ledger, tile: TilePath) -> bytes:
 
 
 def tile_reply(tile: TilePath, body: bytes, if_none_match: str | None) -> Reply:
-    """A tile of a given width never changes, so its path is its tag. What a token opened is kept only for who shows one again."""
+    """A tile of a given width never changes, so its path is its tag. What a token opened is asked for with one again."""
     tag = f'"{tile.level}-{tile.number}-{tile.width}"'
     headers = (
         ("cache-control", "private, no-cache" if tile.level == ENTRIES else f"public, {IMMUTABLE}"),
