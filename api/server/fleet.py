@@ -23,8 +23,10 @@ from api.http.httpserver import HttpServer
 from api.http.wire import App
 from api.node.building import build_node, equip
 from api.node.logs import configure_logging
+from api.node.metrics import process_figures
 from api.node.settings import Settings
-from api.server.app import create_app
+from api.server.app import assemble, create_framework
+from api.server.figures import FiguresDoor, figures_path, neighbours
 from api.server.listening import DealtOut, listen
 from api.server.loading import begin_preloading
 from api.server.supervising import KeptProcess, Supervisor, when_orphaned
@@ -51,22 +53,39 @@ def desk_path(settings: Settings) -> Path:
     return folder / "desk.sock"
 
 
+SEQUENCER: Final = "sequencer"
+
+
+def front_names(settings: Settings) -> list[str]:
+    """The front processes of a node."""
+    return [f"front {number + 1}" for number in range(settings.workers)]
+
+
 @dataclass(frozen=True)
 class FrontFactory:
     """Builds a front's application in the process that serves it."""
 
     settings: Settings
+    name: str
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
         config = self.settings.node_config(self.settings.highwater_dir / "front")  # a front signs nothing
-        return DealtOut(create_app(equip(self.settings, open_front(config, desk_path(self.settings)))))
+        desk = desk_path(self.settings)
+        node = equip(self.settings, open_front(config, desk))
+        framework = create_framework(node)
+        metrics = framework.state.metrics
+        metrics.neighbours = neighbours(
+            {name: figures_path(desk, name) for name in (*front_names(self.settings), SEQUENCER)}
+        )
+        FiguresDoor(figures_path(desk, self.name), metrics.own)
+        return DealtOut(assemble(node, framework))
 
 
-def front(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
+def front(settings: Settings, options: dict[str, Any], bound: socket.socket, name: str) -> None:
     """A front process: serve until told to stop."""
     configure_logging(settings.log_level)
-    server = HttpServer(uvicorn.Config(FrontFactory(settings), **options))
+    server = HttpServer(uvicorn.Config(FrontFactory(settings, name), **options))
 
     def end() -> None:
         server.should_exit = True
@@ -85,6 +104,7 @@ def sequence(settings: Settings) -> None:
     node = build_node(settings, serves=True, outward=OUTWARD)
     node.start()
     desk = PlanningDesk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
+    FiguresDoor(figures_path(desk_path(settings), SEQUENCER), process_figures)
     while not ended.wait(1.0):
         if (why := node.ledger.stopped_because) is not None:
             desk.close()
@@ -103,11 +123,10 @@ def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket)
     begin_preloading()
     supervisor = Supervisor(patience=PATIENCE_SECONDS)
     try:
-        sequencing = KeptProcess("sequencer", sequence, (settings,))
+        sequencing = KeptProcess(SEQUENCER, sequence, (settings,))
         supervisor.add([sequencing])
         _await_desk(settings, sequencing)
-        names = [f"front {number + 1}" for number in range(settings.workers)]
-        supervisor.add([KeptProcess(name, front, (settings, options, bound)) for name in names])
+        supervisor.add([KeptProcess(name, front, (settings, options, bound, name)) for name in front_names(settings)])
         supervisor.run()
     finally:
         supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -75,7 +76,11 @@ class Stack:
 
 def application(language: str, port: int) -> list[str]:
     if language == "java":
-        quiet = ["--server.address=127.0.0.1", "--server.max-http-request-header-size=256KB", "--logging.level.root=WARN"]
+        quiet = [
+            "--server.address=127.0.0.1",
+            "--server.max-http-request-header-size=256KB",
+            "--logging.level.root=WARN",
+        ]
         return ["java", "-Xmx128m", "-jar", str(BUILT / "accounts.jar"), f"--server.port={port}", *quiet]
     return [str(BUILT / "accounts-go"), f"127.0.0.1:{port}"]
 
@@ -86,9 +91,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     ports = {name: free_port() for name in ("application", "sidecar", "nginx")}
     pseudonyms = Pseudonyms(bytes(range(32)))
     with ExitStack() as everything:
-        service = everything.enter_context(
-            running_service(f"sqlite:///{folder / 'ledger.sqlite'}", folder / "state")
-        )
+        service = everything.enter_context(running_service(f"sqlite:///{folder / 'ledger.sqlite'}", folder / "state"))
         everything.enter_context(running(application(request.param, ports["application"]), ports["application"]))
         everything.enter_context(running(sidecar(service, folder, ports["sidecar"]), ports["sidecar"], cwd=ROOT))
         everything.enter_context(running(nginx(folder, ports), ports["nginx"]))
@@ -204,7 +207,7 @@ def test_the_caller_gets_the_true_status(stack: Stack) -> None:
     async def story() -> None:
         nothing = await asyncio.to_thread(stack.http.get, "/accounts/x/balances")
         assert (nothing.status_code, nothing.json()["reason"]) == (401, "HEADER_MISSING")
-        told = await agreed(stack, recipient="app-1")
+        told = await agreed(stack)
         body = await asyncio.to_thread(stack.http.post, f"/accounts/{told.account}/balances", content=b"body")
         assert body.status_code == 400
 
@@ -214,7 +217,7 @@ def test_the_caller_gets_the_true_status(stack: Stack) -> None:
 def test_no_header_of_the_caller_passes_for_the_guards(stack: Stack) -> None:
     async def story() -> None:
         told = await agreed(stack)
-        forged = '{"v":1,"accounts":{"%s":"account-of-another"}}' % told.account
+        forged = json.dumps({"v": 1, "accounts": {told.account: "account-of-another"}})
         answer = await told.get("balances", "ReadBalances", {"Consent-Access": forged})
         assert (answer.status_code, answer.json()["account"]) == (200, "account-1")
         alone = await asyncio.to_thread(
@@ -225,7 +228,9 @@ def test_no_header_of_the_caller_passes_for_the_guards(stack: Stack) -> None:
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("spelling", ["/accounts//{}/balances", "/accounts/x/../{}/balances", "/accounts/{}%2Fbalances"])
+@pytest.mark.parametrize(
+    "spelling", ["/accounts//{}/balances", "/accounts/x/../{}/balances", "/accounts/{}%2Fbalances"]
+)
 def test_no_other_spelling_of_an_address_goes_around_the_guard(stack: Stack, spelling: str) -> None:
     async def story() -> int:
         told = await agreed(stack)
@@ -234,7 +239,9 @@ def test_no_other_spelling_of_an_address_goes_around_the_guard(stack: Stack, spe
             statement = app.statements.access(item).text
         address = spelling.format(told.account)
         host = stack.http.base_url.netloc.decode()
-        request = f"GET {address} HTTP/1.1\r\nHost: {host}\r\n{STATEMENT_HEADER}: {statement}\r\nConnection: close\r\n\r\n"
+        request = (
+            f"GET {address} HTTP/1.1\r\nHost: {host}\r\n{STATEMENT_HEADER}: {statement}\r\nConnection: close\r\n\r\n"
+        )
         return await asyncio.to_thread(_status, stack.http.base_url.port or 0, request.encode())
 
     assert asyncio.run(story()) == 400
