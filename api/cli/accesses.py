@@ -60,9 +60,9 @@ def access(
         return receipt, folder.keep(receipt)
 
     receipt, file = speak(own, ask)
-    why = ", ".join(receipt.decision.all_reasons)
+    decided = "allowed" if receipt.allowed else f"denied ({', '.join(receipt.decision.all_reasons)})"
     say(
-        f"{'allowed' if receipt.allowed else 'denied'}{f' ({why})' if why else ''}, entry {receipt.index}; the receipt is {file}",
+        f"{decided}, entry {receipt.index}; the receipt is {file}",
         allowed=receipt.allowed,
         consent_id=consent_id,
         reasons=list(receipt.decision.all_reasons),

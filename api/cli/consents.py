@@ -88,6 +88,9 @@ def consent_authorise(
 
     async def give(client: LedgerClient, folder: ParticipantFolder) -> list[tuple[VerifiedReceipt, Path]]:
         terms, version = _proposed(await client.history(consent_id))
+        if lacking := sorted(set(terms.separate_consents) - words.keys()):
+            said = " ".join(f"--separate {kind}=FILE" for kind in lacking)
+            fail(f"the terms demand separate consents, without which every access is denied: say {said}")
         given = await client.authorise(
             consent_id,
             terms,

@@ -73,9 +73,8 @@ class ParticipantFolder:
     def write(self) -> None:
         """Write participant.toml anew. Raises OSError."""
         lines = ["# Who signs, and which log is believed. The keys lie beside this file."]
-        for name in ("participant", "url", "log_key", "statement_kid", "client_kid"):
-            if value := getattr(self, name):
-                lines.append(f"{name} = {json.dumps(value)}")
+        members = ("participant", "url", "log_key", "statement_kid", "client_kid")
+        lines += [f"{name} = {json.dumps(getattr(self, name))}" for name in members]
         (self.path / "participant.toml").write_text("\n".join(lines) + "\n", "utf-8")
 
     def trust(self) -> Trust:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from enum import Enum
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -14,21 +13,13 @@ from msgspec import ValidationError, convert
 
 from api.cli.folder import ParticipantFolder, private_folder
 from api.cli.saying import files_told_in_a_sentence, say
-from api.client.signing import LocalSigner
+from api.client.signing import Algorithm, LocalSigner
 from ledger.canonical import encode
-from ledger.entries.terms import ParticipantId
+from ledger.entries.fields import ParticipantId
 from ledger.errors import InvalidInput
 from ledger.secrets import write_secret
 
 keys = typer.Typer(help="A participant's own keys.", no_args_is_help=True)
-
-
-class SignatureAlgorithm(str, Enum):
-    """What statements can be signed with."""
-
-    EDDSA = "EdDSA"
-    ES256 = "ES256"
-    PS256 = "PS256"
 
 
 @keys.command("new")
@@ -39,17 +30,17 @@ def keys_new(
     log_key: Annotated[
         str, typer.Option(help="The log's verifier key, learnt from its operator by another way than from the ledger.")
     ] = "",
-    alg: Annotated[
-        SignatureAlgorithm, typer.Option(help="What statements are signed with.")
-    ] = SignatureAlgorithm.EDDSA,
+    alg: Annotated[Algorithm, typer.Option(help="What statements are signed with.")] = "EdDSA",
 ) -> None:
     """Make a key for statements and one for reading, each private half with mode 0600, and their public halves."""
     with files_told_in_a_sentence():
         _check_id(participant)
         private_folder(folder)
         made = {}
-        for use, algorithm in (("statement", alg.value), ("client", "ES256")):
-            signer = LocalSigner.generate("new", algorithm)
+        for use, signer in (
+            ("statement", LocalSigner.generate("", alg)),
+            ("client", LocalSigner.generate("", "ES256")),
+        ):
             signer.kid = f"{participant}-{use}-{sha256(encode(dict(signer.jwk))).hexdigest()[:8]}"
             signer.save(folder / f"{use}.pem")
             (folder / f"{use}.jwk").write_text(json.dumps(dict(signer.jwk)) + "\n", "utf-8")

@@ -17,7 +17,7 @@ from api.node.version import version as installed_version
 from api.server.loading import begin_preloading, load
 
 
-class Place(NamedTuple):
+class CommandPlace(NamedTuple):
     """Where a command is, and what it is for: the first sentence of its own help, which a test compares."""
 
     module: str
@@ -28,34 +28,42 @@ class Place(NamedTuple):
     """Whether it is the whole of what the module holds, with commands of its own."""
 
 
-PLACES: Final[Mapping[str, Place]] = {
+PLACES: Final[Mapping[str, CommandPlace]] = {
     # the operator's: they work on the database directly
-    "init": Place("api.cli.log", "app", "Make keys, tables and the first entry of a new log."),
-    "serve": Place("api.cli.log", "app", "Serve the API until told to stop."),
-    "migrate": Place("api.cli.log", "app", "Bring the database to the newest shape."),
-    "participant": Place("api.cli.participants", "participants", "Participants and their keys.", group=True),
-    "delegation": Place("api.cli.participants", "delegations", "Who may sign on behalf of whom.", group=True),
-    "purpose": Place("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),
-    "ruleset": Place("api.cli.participants", "rulesets", "The rules that entries are judged by.", group=True),
-    "gateway": Place("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
-    "reconcile": Place("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),
-    "check": Place("api.cli.log", "app", "Hold every row of the database against the entries."),
-    "export": Place("api.cli.log", "app", "Write a bundle or an evidence pack."),
-    "publish": Place("api.cli.log", "app", "Publish checkpoint and tiles."),
-    "chainpoint": Place("api.cli.log", "app", "Print the proof of one entry in the form of Chainpoint v3."),
-    "rebuild-map": Place("api.cli.log", "app", "Make the completeness map again from the entries."),
-    "sign-here": Place("api.cli.log", "app", "Let this machine sign the log."),
-    "trust-clock": Place("api.cli.log", "app", "Take this machine's present time for the right one."),
-    "health": Place("api.cli.log", "app", "Ask a server whether it records."),
-    "witness": Place("api.cli.log", "witnesses", "Be a witness for another party's log.", group=True),
-    "demo": Place("api.cli.log", "app", "Watch consents live and end on this machine."),
+    "init": CommandPlace("api.cli.log", "app", "Make keys, tables and the first entry of a new log."),
+    "serve": CommandPlace("api.cli.log", "app", "Serve the API until told to stop."),
+    "migrate": CommandPlace("api.cli.log", "app", "Bring the database to the newest shape."),
+    "participant": CommandPlace("api.cli.participants", "participants", "Participants and their keys.", group=True),
+    "delegation": CommandPlace("api.cli.participants", "delegations", "Who may sign on behalf of whom.", group=True),
+    "purpose": CommandPlace("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),
+    "ruleset": CommandPlace("api.cli.participants", "rulesets", "The rules that entries are judged by.", group=True),
+    "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
+    "reconcile": CommandPlace("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),
+    "check": CommandPlace("api.cli.log", "app", "Hold every row of the database against the entries."),
+    "export": CommandPlace("api.cli.log", "app", "Write a bundle of the whole log for an auditor"),
+    "publish": CommandPlace("api.cli.log", "app", "Publish checkpoint and tiles."),
+    "chainpoint": CommandPlace("api.cli.log", "app", "Print the proof of one entry in the form of Chainpoint v3."),
+    "rebuild-map": CommandPlace("api.cli.log", "app", "Make the completeness map again from the entries."),
+    "sign-here": CommandPlace("api.cli.log", "app", "Let this machine sign the log."),
+    "trust-clock": CommandPlace("api.cli.log", "app", "Take this machine's present time for the right one."),
+    "health": CommandPlace("api.cli.log", "app", "Ask a server whether it records."),
+    "witness": CommandPlace("api.cli.log", "witnesses", "Be a witness for another party's log.", group=True),
+    "demo": CommandPlace(
+        "api.cli.log", "app", "Start a ledger, banks and recipients on this machine, and watch consents live and end."
+    ),
     # a participant's: they work over HTTP, with its own keys
-    "keys": Place("api.cli.keys", "keys", "A participant's own keys.", group=True),
-    "consent": Place("api.cli.consents", "consents", "Ask for, give, end and read consents.", group=True),
-    "access": Place("api.cli.accesses", "accesses", "Ask to read data, and get the ledger's decision."),
-    "receipt": Place("api.cli.receipts", "receipts", "Read and verify receipts.", group=True),
-    "follow": Place("api.cli.following", "following", "Follow the log: each checkpoint must continue all before it."),
-    "version": Place("api.cli.about", "about", "Say which version this is."),
+    "keys": CommandPlace("api.cli.keys", "keys", "A participant's own keys.", group=True),
+    "consent": CommandPlace("api.cli.consents", "consents", "Ask for, give, end and read consents.", group=True),
+    "access": CommandPlace(
+        "api.cli.accesses",
+        "accesses",
+        "As recipient: ask to read data, get the ledger's decision, and keep the receipt.",
+    ),
+    "receipt": CommandPlace("api.cli.receipts", "receipts", "Read and verify receipts.", group=True),
+    "follow": CommandPlace(
+        "api.cli.following", "following", "Follow the log: each checkpoint must continue all before it."
+    ),
+    "version": CommandPlace("api.cli.about", "about", "Say which version this is."),
 }
 
 
