@@ -100,7 +100,7 @@ def bind_pack(entries: Sequence[Recorded], *, scope: str, size: int, disclose: b
     )
     leaves = [item_hash(pack_id, item) for item in items]
     rows = rows_above(leaves)
-    paths = tuple(
+    paths: tuple[tuple[dict[str, str], ...], ...] = tuple(
         tuple({side: sibling.hex()} for side, sibling in path_in(rows, position)) for position in range(len(items))
     )
     [root] = rows[-1]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -69,7 +69,8 @@ def _moment(text: str) -> int:
     )
 
 
-class IssuedPack(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class IssuedPack:
     """A pack that was written."""
 
     items: int

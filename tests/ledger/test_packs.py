@@ -94,7 +94,7 @@ def test_merkletools_builds_the_tree_that_we_build(count: int) -> None:
 
 def test_a_pack_on_which_merkletools_disagrees_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     merkletools = pytest.importorskip("merkletools")
-    monkeypatch.setattr(merkletools.MerkleTools, "get_merkle_root", lambda tree: "00" * 32)
+    monkeypatch.setattr(merkletools.MerkleTools, "get_merkle_root", lambda _: "00" * 32)
     with pytest.raises(Corrupt, match="another tree"):
         bind_pack(entries(3), scope="all", size=3)
 
