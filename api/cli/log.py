@@ -22,7 +22,17 @@ from api.cli.packs import Selection, issue_pack
 from api.cli.packs import chainpoint as chainpoint_of
 from api.cli.participants import delegations, participants, purposes, rulesets
 from api.cli.publishing import publish
-from api.cli.shared import DEFECT, UNCHECKED, State, fail, progress_bar, settings_from, told_in_a_sentence
+from api.cli.shared import (
+    DEFECT,
+    UNCHECKED,
+    State,
+    fail,
+    node_of,
+    progress_bar,
+    reader_of,
+    settings_from,
+    told_in_a_sentence,
+)
 from api.node.building import initialise, make_event_key, opened, restrict, short_lived
 from api.node.logs import configure_logging
 from api.node.opening import EvidenceOpening, put_on_record
@@ -125,16 +135,13 @@ def sign_here_command(
     """Let this machine sign the log, which it has not signed before, or no longer knows that it has.
 
     A second history is provable for ever: compare the checkpoint that is shown with one that a participant or witness holds."""
-
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), opened(settings) as node:
+    with reader_of(state) as node:
         note = node.ledger.tree.checkpoint()
         if not newest:
             fail(
                 f"the newest checkpoint here is\n\n{note}\nIf no newer one exists, say it with --this-is-the-newest-copy"
             )
-        sign_here(settings, note)
+        sign_here(node.settings, note)
     print(f"This machine signs from here on:\n\n{note}")
 
 
@@ -207,7 +214,7 @@ def export(
             raise typer.BadParameter(
                 "of a pack say full or none; items are withheld by not handing them on", param_hint="--evidence"
             )
-        with told_in_a_sentence(), short_lived(settings) as node, ExitStack() as stack:
+        with node_of(state) as node, ExitStack() as stack:
             issued = issue_pack(
                 node.ledger, selection, lambda: _target(target, stack), disclose=disclose.level == "full"
             )
@@ -288,19 +295,14 @@ def chainpoint(
     state: State = None,
 ) -> None:
     """Print the proof of one entry in the form of Chainpoint v3, for tools that read that."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), opened(settings) as node:
+    with reader_of(state) as node:
         print(chainpoint_of(node.ledger, index).decode())
 
 
 @app.command()
 def check(state: State = None) -> None:
     """Hold every row of the database against the entries, and the entries against what was signed. Safe beside servers."""
-
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), opened(settings, examine=True) as node, progress_bar("entries") as progress:
+    with reader_of(state, examine=True) as node, progress_bar("entries") as progress:
         went_back = node.went_back
         witnesses = tuple(witness.vkey for witness in node.policy.witnesses)
         found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress, witnesses)
@@ -326,10 +328,7 @@ def check(state: State = None) -> None:
 @app.command()
 def reconcile(state: State = None) -> None:
     """Compare the legs of all accesses that are an hour old, and record the report now (docs/spec/reconciliation.md)."""
-
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         recorded = node.ledger.reconcile()
         said = json.loads(recorded.leaf)["document"]
     print(

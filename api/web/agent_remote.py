@@ -15,9 +15,8 @@ from msgspec import UNSET, Struct
 
 from api.web.agent import Account, Authorisation, HolderStatement, Step, Withdrawal
 from api.web.people import Person, SignInSca
-from ledger.canonical import unb64u
 from ledger.entries.acts import Act
-from ledger.entries.statement import STATEMENT_LIMIT, parse_payload
+from ledger.entries.statement import STATEMENT_LIMIT, payload_of
 from ledger.errors import LedgerError, NotPermitted, Unavailable
 
 ANSWER_LIMIT: Final = 256 * 1024
@@ -138,15 +137,14 @@ class RemoteAgent:
             raise Unavailable("the bank could not be reached; nothing was changed, please try again") from None
 
     def _require(self, statement: str, **said: object) -> None:
-        payload = _payload_of(statement)
+        payload = _said_in(statement)
         wrong = [name for name, value in said.items() if getattr(payload, name, None) != value]
         if payload.iss != self._holder or wrong:
             raise Unavailable("the bank signed something else than was asked; nothing was changed")
 
 
-def _payload_of(statement: str) -> Act:
-    parts = statement[:STATEMENT_LIMIT].split(".")
+def _said_in(statement: str) -> Act:
     try:
-        return parse_payload(unb64u(parts[1]))
+        return payload_of(statement[:STATEMENT_LIMIT])
     except (IndexError, LedgerError):
         raise Unavailable("the bank's answer holds no statement; nothing was changed") from None
