@@ -10,10 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.shared import State, fail, record, settings_from, told_in_a_sentence
+from api.cli.shared import State, fail, node_of, record, told_in_a_sentence
 from api.events.addresses import read_endpoint
-from api.node.building import short_lived
-from api.node.logs import configure_logging
 from api.registers.cdr import read_feed
 from api.registers.plan import plan_feed
 from api.web.plain import plain
@@ -41,8 +39,6 @@ def participant_add(
     state: State = None,
 ) -> None:
     """Register a participant. One whose id or name looks like a registered one's is refused unless --force."""
-    settings = settings_from(state)
-    configure_logging("warning")
     document = {
         "type": "participant.registered",
         "v": 1,
@@ -50,7 +46,7 @@ def participant_add(
         "name": name,
         "roles": sorted(set(role)),
     }
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         _warn_of_likeness([document], node.ledger.registry, force=force)
         [recorded] = node.ledger.record_documents(document)
     print(f"{recorded.act}: entry {recorded.index}")
@@ -117,11 +113,9 @@ def participant_endpoint(
     state: State = None,
 ) -> None:
     """Say where a participant is told of what happens to its consents (docs/events.md)."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         known = node.ledger.registry.participant(participant)
-        read_endpoint(url, development=settings.web.environment == "development")
+        read_endpoint(url, development=node.settings.web.environment == "development")
         node.events.store.set_endpoint(known.id, url, enabled=enabled, now=SystemClock().now())
     print(f"{participant}: {url}" + ("" if enabled else " (disabled)"))
 
@@ -129,9 +123,7 @@ def participant_endpoint(
 @participants.command("list")
 def participant_list(state: State = None) -> None:
     """List participants and their keys."""
-
-    settings = settings_from(state)
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         registry = node.ledger.registry
         for one in sorted(registry.participants.values(), key=lambda one: one.id):
             standing = "  REMOVED" if one.removed else "  SUSPENDED" if one.suspended else ""
@@ -163,9 +155,7 @@ def participant_import(
     state: State = None,
 ) -> None:
     """Bring participants into line with a register's feed (docs/operating.md): a dry run, unless --apply."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         plan = plan_feed(read_feed(feed), node.ledger.registry)
         for note in plan.notes:
             print(f"note: {note}")

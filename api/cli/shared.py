@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from api.node.building import short_lived
+from api.node.building import opened, short_lived
 from api.node.logs import configure_logging
+from api.node.node import Node
 from api.node.settings import Settings
 from ledger.engines import sqlite
 from ledger.errors import LedgerError
@@ -70,6 +71,24 @@ def told_in_a_sentence() -> Iterator[None]:
 
 
 @contextmanager
+def node_of(state: Path | None) -> Iterator[Node]:
+    """A running node on a state folder, for one command that may write; what goes wrong ends the command in a sentence."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        yield node
+
+
+@contextmanager
+def reader_of(state: Path | None, *, examine: bool = False) -> Iterator[Node]:
+    """A node that only reads (`opened`); what goes wrong ends the command in a sentence."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings, examine=examine) as node:
+        yield node
+
+
+@contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, shown to people only."""
     with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -79,8 +98,6 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def record(state: Path | None, document: dict[str, Any]) -> None:
     """Record one operator document, and say where it stands."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         [recorded] = node.ledger.record_documents(document)
     print(f"{recorded.act}: entry {recorded.index}")

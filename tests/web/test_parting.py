@@ -9,13 +9,13 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ledger.canonical import b64u, unb64u
 from ledger.entries.evidence import decode_evidence
-from ledger.entries.statement import parse_payload
+from ledger.entries.statement import payload_of
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site
 from tests.web.test_scenario import sign_in
 from tests.world import DAY, ConsentInWorld, SteppingClock
@@ -34,7 +34,7 @@ def reasons(site: Site, consent: ConsentInWorld, **members: object) -> tuple[str
     return outcome.reasons  # type: ignore[union-attr]
 
 
-def words_of(page: httpx.Response) -> str:
+def words_of(page: httpx2.Response) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
@@ -84,7 +84,7 @@ def test_each_separate_consent_has_its_own_unticked_control_and_words_and_the_lo
         if one.act == "consent.authorise"
     ]
     [statement] = decode_evidence(entry.evidence or b"").statements
-    given = parse_payload(unb64u(statement.split(".")[1])).separate_consents  # type: ignore[union-attr]
+    given = payload_of(statement).separate_consents  # type: ignore[union-attr]
     assert [(one.kind, one.text_hash) for one in given] == [
         (kind, b64u(sha256(text.encode()).digest()))
         for kind, text in zip(("provision", "sensitive"), shown, strict=True)
