@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import httpx
+import httpx2
 
 from api.client import InFile, LedgerClient, LocalSigner, Trust
 from api.client.signing import Algorithm
@@ -62,7 +62,7 @@ class Cast:
     banks: dict[str, Bank]
     recipients: list[Recipient]
     urls: dict[str, str]
-    channels: dict[str, httpx.AsyncClient]
+    channels: dict[str, httpx2.AsyncClient]
     """By participant: HTTP to its service, as its customers and partners use it."""
 
 
@@ -127,6 +127,6 @@ def _customers(people: People, bank: int) -> dict[str, DemoAccount]:
     return {account.id: account for number, account in enumerate(people.accounts) if number % len(BANKS) == bank}
 
 
-async def _channel(stack: AsyncExitStack, url: str) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
-    return await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=60.0, limits=limits))
+async def _channel(stack: AsyncExitStack, url: str) -> httpx2.AsyncClient:
+    limits = httpx2.Limits(max_connections=16, max_keepalive_connections=16)
+    return await stack.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=60.0, limits=limits))

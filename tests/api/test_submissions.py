@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from ledger.documents import KeyRevoked, document_of
@@ -16,7 +16,7 @@ from tests.keys import ALGORITHMS
 from tests.world import ConsentInWorld, Party, Submission
 
 
-def _entries(answer: httpx.Response) -> list[dict[str, Any]]:
+def _entries(answer: httpx2.Response) -> list[dict[str, Any]]:
     assert answer.status_code == 201, answer.text
     return list(answer.json()["entries"])
 

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.tokens.keys import PublicKey
@@ -20,7 +20,7 @@ def _claims(token: str) -> dict[str, Any]:
     return dict(json.loads(unb64u(token.split(".")[1])))
 
 
-def _refused(answer: httpx.Response, status: int, slug: str, error: str | None = None) -> None:
+def _refused(answer: httpx2.Response, status: int, slug: str, error: str | None = None) -> None:
     assert answer.status_code == status, answer.text
     assert answer.json()["type"].rsplit("/", 1)[1] == slug
     if error is not None:
@@ -136,7 +136,7 @@ def test_token_requests_of_another_kind_are_refused_in_oauths_words(sqlite_servi
     assert ask(key, bank.id, dpop=possession, scope="receipts:read").json()["scope"] == "receipts:read"
 
 
-def _get(client: TokenClient, path: str = "/consents", **headers: str) -> httpx.Response:
+def _get(client: TokenClient, path: str = "/consents", **headers: str) -> httpx2.Response:
     return client.http.get(path, headers=headers)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import httpx
+import httpx2
 
 from api.client.signing import LocalSigner
 from api.client.tokens import TokenSource
@@ -35,7 +35,7 @@ class Reader:
 
     async def _requests(self, server: Serving, paths: Sequence[str]) -> list[bytes]:
         base = f"http://{server.host}:{server.port}"
-        async with httpx.AsyncClient() as http:
+        async with httpx2.AsyncClient() as http:
             source = TokenSource(http, RECIPIENT, self.key, base, SystemClock())
             return [
                 request(

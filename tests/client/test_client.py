@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -243,12 +243,12 @@ def test_a_busy_ledger_is_asked_again_with_the_same_bytes_after_the_time_it_name
     bodies: list[bytes] = []
     pauses: list[float] = []
 
-    class BusyAtFirst(httpx.AsyncHTTPTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    class BusyAtFirst(httpx2.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             if request.method == "POST":
                 bodies.append(await request.aread())
                 if len(bodies) <= 2:
-                    return httpx.Response(503, headers={"Retry-After": "2"}, json={"detail": "queue full"})
+                    return httpx2.Response(503, headers={"Retry-After": "2"}, json={"detail": "queue full"})
             return await super().handle_async_request(request)
 
     async def sleep(seconds: float) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.client.signing import LocalSigner
@@ -80,7 +80,7 @@ def _detail(service: Service, **members: Any) -> dict[str, Any]:
     } | members
 
 
-def _post(client: TokenClient, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+def _post(client: TokenClient, path: str, body: dict[str, Any], **headers: str) -> httpx2.Response:
     return client.request("POST", WHERE + path, json=body, headers=headers)
 
 
@@ -90,7 +90,7 @@ def _asked(service: Service, app: Party, **members: Any) -> str:
     return str(answer.json()["ConsentHandle"])
 
 
-def _is_error(answer: httpx.Response, document: dict[str, Any], name: str) -> None:
+def _is_error(answer: httpx2.Response, document: dict[str, Any], name: str) -> None:
     """An ErrorResponse with a code of the operation's own list.
 
     The official file narrows each list by `allOf` to one that lacks the very codes it adds, so that none of those could ever be
@@ -100,7 +100,7 @@ def _is_error(answer: httpx.Response, document: dict[str, Any], name: str) -> No
     assert answer.json()["errorCode"] in document["definitions"][name]["properties"]["errorCode"]["enum"]
 
 
-def _code(answer: httpx.Response) -> tuple[int, str]:
+def _code(answer: httpx2.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["errorCode"]
 
 
@@ -167,7 +167,7 @@ def test_pause_resume_and_revoke_are_told_by_notification(service: Service, docu
     handle = _asked(service, app)
     authorise(service, bank, handle)
 
-    def tell(who: TokenClient, notifier: str, status: str) -> httpx.Response:
+    def tell(who: TokenClient, notifier: str, status: str) -> httpx2.Response:
         body = _wrapped(
             Notifier={"type": "FIP", "id": notifier},
             ConsentStatusNotification={"consentId": handle, "consentStatus": status},

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from fastapi import FastAPI
 
 import migrations
@@ -56,7 +56,7 @@ class Consoles:
         return next(key for key, known in found if known.consent_id == consent.consent_id)
 
     @contextmanager
-    def client(self, who: str | None, *, language: str = "en") -> Iterator[httpx.Client]:
+    def client(self, who: str | None, *, language: str = "en") -> Iterator[httpx2.Client]:
         """A browser without scripts, signed in as somebody at work."""
         headers = {
             "accept": "text/html",
@@ -64,13 +64,13 @@ class Consoles:
             "origin": self.url,
             "sec-fetch-site": "same-origin",
         }
-        with httpx.Client(base_url=self.url, headers=headers, follow_redirects=True, timeout=30) as client:
+        with httpx2.Client(base_url=self.url, headers=headers, follow_redirects=True, timeout=30) as client:
             if who is not None:
                 assert self.sign_in(client, who).status_code == 200
             yield client
 
     @staticmethod
-    def sign_in(client: httpx.Client, who: str, path: str = "/sign-in/start") -> httpx.Response:
+    def sign_in(client: httpx2.Client, who: str, path: str = "/sign-in/start") -> httpx2.Response:
         """Through the development identity provider, as a person would click."""
         page = client.get(path)
         fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))

@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import uvicorn
 from fastapi import FastAPI
 
@@ -109,7 +109,7 @@ class Site:
         return next(key for key, known in found if known.consent_id == consent.consent_id)
 
     @contextmanager
-    def client(self, who: str | None = MEI, *, language: str = "en") -> Iterator[httpx.Client]:
+    def client(self, who: str | None = MEI, *, language: str = "en") -> Iterator[httpx2.Client]:
         """A browser without scripts; signed in unless `who` is None."""
         headers = {
             "accept": "text/html",
@@ -117,12 +117,12 @@ class Site:
             "origin": self.url,
             "sec-fetch-site": "same-origin",
         }
-        with httpx.Client(base_url=self.url, headers=headers, follow_redirects=True) as client:
+        with httpx2.Client(base_url=self.url, headers=headers, follow_redirects=True) as client:
             if who is not None:
                 self.sign_in(client, who)
             yield client
 
-    def sign_in(self, client: httpx.Client, who: str, path: str = "/sign-in/start") -> httpx.Response:
+    def sign_in(self, client: httpx2.Client, who: str, path: str = "/sign-in/start") -> httpx2.Response:
         """Through the development identity provider, as a person would click."""
         page = client.get(path)
         fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
@@ -143,7 +143,7 @@ def unescaped(fields: dict[str, str]) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in fields.items()}
 
 
-def csrf_of(page: httpx.Response) -> str:
+def csrf_of(page: httpx2.Response) -> str:
     """The token that a page's forms carry."""
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert found, page.text[:500]
