@@ -57,6 +57,6 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in ("uvicorn.access", "httpx", "httpcore", "alembic"):  # address lines, and chatter
+    for name in ("uvicorn.access", "httpx2", "httpcore2", "alembic"):  # address lines, and chatter
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True
