@@ -136,8 +136,8 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
 def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey) -> Ledger:
     """A node's front: it reads, checks signatures and hands commands to the sequencing process at `desk`.
 
-    It never opens the log's signing key: `vkey`, its public half, is handed to it. Raises NotFound or InvalidInput for a missing
-    or unfit key-encryption key.
+    It never opens the log's signing key: `vkey`, its public half, is handed to it. Raises NotFound or InvalidInput for an
+    absent or unfit key-encryption key.
     """
     keystore = KeyStore(keystore_engine(config.keystore_url), _read_kek(config), kek_epoch=config.kek_epoch)
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)

@@ -17,7 +17,6 @@ from ledger.engines import postgres, sqlite
 from ledger.engines.driver import Backend, Driver
 from ledger.errors import InvalidInput
 
-
 _MAKING_TABLES: Final = 7_240_015
 """Of PostgreSQL's advisory locks: whoever makes tables there waits for who does already."""
 

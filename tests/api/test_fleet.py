@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -71,8 +71,8 @@ class Fleet:
 
 
 def is_ready(settings: Settings) -> bool:
-    with suppress(httpx.HTTPError):
-        return httpx.get(f"{settings.base_url}/health/ready", timeout=5).status_code == 200
+    with suppress(httpx2.HTTPError):
+        return httpx2.get(f"{settings.base_url}/health/ready", timeout=5).status_code == 200
     return False
 
 
