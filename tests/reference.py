@@ -49,10 +49,10 @@ def _rows(model: type[BaseModel], prefix: str) -> Any:
 
 def commands_page() -> str:
     """Every command with its arguments and options."""
-    parts = [
-        f"# Commands of `consent-ledger`\n\n{HEAD}\nHow they are used, exit statuses, `--json` (each takes it): [commands](../commands.md).\n"
-    ]
-    parts += [_command(words, command) for name in sorted(PLACES) for words, command in _below(loaded(name), (name,))]
+    about = "How they are used, exit statuses, `--json` (each takes it): [commands](../commands.md)."
+    parts = [f"# Commands of `consent-ledger`\n\n{HEAD}\n{about}\n"]
+    for name in sorted(PLACES):
+        parts += [_command(words, command) for words, command in _below(loaded(name), (name,))]
     return "\n".join(parts)
 
 
