@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import httpx
+import httpx2
 import typer
 
 import migrations
@@ -215,10 +215,11 @@ def export(
                 "of a pack say full or none; items are withheld by not handing them on", param_hint="--evidence"
             )
         with node_of(state) as node, ExitStack() as stack:
-            items, index = issue_pack(
+            issued = issue_pack(
                 node.ledger, selection, lambda: _target(target, stack), disclose=disclose.level == "full"
             )
-        print(f"{target}: {items} items, recorded in entry {index}")
+        second = "" if issued.compared else "; its tree was not built a second time: merkletools is not installed"
+        print(f"{target}: {issued.items} items, recorded in entry {issued.index}{second}")
         return
     if disclose.level != "none" and reason is None:
         fail("evidence is opened for a reason, which the log records: say --reason CODE, or --evidence none")
@@ -342,8 +343,8 @@ def health(
 ) -> None:
     """Ask a server whether it records; 0 if it does. For container health checks."""
     try:
-        answer = httpx.get(f"{url.rstrip('/')}/health/ready", timeout=3.0, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        answer = httpx2.get(f"{url.rstrip('/')}/health/ready", timeout=3.0, trust_env=False)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         fail(f"{url} does not answer ({type(error).__name__})")
     if answer.status_code != 200:
         fail(f"{url} is not ready: {answer.text[:300]}")

@@ -7,16 +7,20 @@ that ends is started again; what it had not acknowledged may be submitted again.
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import signal
 import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 import uvicorn
 
 from api.http.httpserver import HttpServer
@@ -29,11 +33,14 @@ from api.server.app import assemble, create_framework
 from api.server.figures import FiguresDoor, figures_path, neighbours
 from api.server.listening import DealtOut, listen
 from api.server.loading import begin_preloading
-from api.server.supervising import KeptProcess, Supervisor, when_orphaned
+from api.server.supervising import FAILED, KeptProcess, Supervisor, when_orphaned
 from api.standards.served import OUTWARD
 from ledger.assembly import open_front
-from ledger.errors import SequencerStopped, Unavailable
+from ledger.errors import LedgerError, SequencerStopped, Unavailable
+from ledger.notes.keys import parse_vkey
 from ledger.sequencer.desk import PlanningDesk
+
+log = structlog.get_logger("api.server.fleet")
 
 SOCKET_PATH_LIMIT: Final = 100
 """Unix allows some 107 bytes."""
@@ -67,12 +74,14 @@ class FrontFactory:
 
     settings: Settings
     name: str
+    vkey: str
+    """The log's public key; the signing key is opened by the sequencing process alone."""
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
         config = self.settings.node_config(self.settings.highwater_dir / "front")  # a front signs nothing
         desk = desk_path(self.settings)
-        node = equip(self.settings, open_front(config, desk))
+        node = equip(self.settings, open_front(config, desk, parse_vkey(self.vkey)))
         framework = create_framework(node)
         metrics = framework.state.metrics
         metrics.neighbours = neighbours(
@@ -82,16 +91,27 @@ class FrontFactory:
         return DealtOut(assemble(node, framework))
 
 
-def front(settings: Settings, options: dict[str, Any], bound: socket.socket, name: str) -> None:
+@contextmanager
+def _told_in_a_line() -> Iterator[None]:
+    """What stands against going on, in a line of the log instead of a stack; the next try waits longer."""
+    try:
+        yield
+    except LedgerError as error:
+        log.error("a process cannot go on", process=multiprocessing.current_process().name, reason=error.detail)  # noqa: TRY400
+        raise SystemExit(FAILED) from None
+
+
+def front(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.socket, name: str) -> None:
     """A front process: serve until told to stop."""
     configure_logging(settings.log_level)
-    server = HttpServer(uvicorn.Config(FrontFactory(settings, name), **options))
+    server = HttpServer(uvicorn.Config(FrontFactory(settings, name, vkey), **options))
 
     def end() -> None:
         server.should_exit = True
 
     when_orphaned(end)
-    server.run(sockets=[listen(settings, bound)])
+    with _told_in_a_line():
+        server.run(sockets=[listen(settings, bound)])
 
 
 def sequence(settings: Settings) -> None:
@@ -101,6 +121,11 @@ def sequence(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     when_orphaned(ended.set)
+    with _told_in_a_line():
+        _sequence(settings, ended)
+
+
+def _sequence(settings: Settings, ended: threading.Event) -> None:
     node = build_node(settings, serves=True, outward=OUTWARD)
     node.start()
     desk = PlanningDesk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
@@ -115,10 +140,11 @@ def sequence(settings: Settings) -> None:
     node.stop()
 
 
-def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
+def run_fleet(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.socket) -> None:
     """One sequencing process and `settings.workers` fronts on one address, until told to stop.
 
-    `options` are those of the HTTP server. Raises Unavailable when the sequencing process does not start.
+    `vkey` is the log's public key, `options` are those of the HTTP server. Raises Unavailable when the sequencing process does
+    not start.
     """
     begin_preloading()
     supervisor = Supervisor(patience=PATIENCE_SECONDS)
@@ -126,7 +152,9 @@ def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket)
         sequencing = KeptProcess(SEQUENCER, sequence, (settings,))
         supervisor.add([sequencing])
         _await_desk(settings, sequencing)
-        supervisor.add([KeptProcess(name, front, (settings, options, bound, name)) for name in front_names(settings)])
+        supervisor.add(
+            [KeptProcess(name, front, (settings, vkey, options, bound, name)) for name in front_names(settings)]
+        )
         supervisor.run()
     finally:
         supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes

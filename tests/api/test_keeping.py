@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import httpx
+import httpx2
 
 from tests.api.service import Service
 from tests.api.test_reading import ALLOWED, routes_of
@@ -13,7 +13,7 @@ KEPT_FOR_EVER = {"/tile/{path}"}
 KEPT_SHORTLY = {"/checkpoint", "/checkpoint/witnessed", "/witnesses", "/events/jwks"}
 
 
-def is_kept(answer: httpx.Response) -> bool:
+def is_kept(answer: httpx2.Response) -> bool:
     """Whether a cache may hand this answer out without asking again."""
     said = {part.strip().split("=")[0] for part in answer.headers["cache-control"].split(",")}
     return not said & {"no-store", "no-cache"}

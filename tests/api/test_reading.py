@@ -410,11 +410,11 @@ def test_fast_routes_answer_as_the_framework_does(sqlite_service: Service) -> No
     framework = create_framework(service.node)
     framework.router.lifespan_context = _no_lifespan
     listening = loopback()
-    import httpx
+    import httpx2
 
     client = service.as_(app)
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    with serving(framework, listening), httpx.Client(base_url=base, timeout=30, trust_env=False) as plain:
+    with serving(framework, listening), httpx2.Client(base_url=base, timeout=30, trust_env=False) as plain:
         for submission in (access, batch):
             headers = {"content-type": "application/json"}
             fast, slow = service.post(submission), plain.post(submission.path, content=submission.body, headers=headers)
