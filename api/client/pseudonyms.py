@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import Final, Self
 
-from ledger.assembly import read_secret
 from ledger.canonical import b64u
+from ledger.secrets import read_secret
 
 SECRET_SIZE: Final = 32
 
