@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import httpx2
 import typer
 
 import migrations
@@ -22,6 +21,7 @@ from api.cli.packs import Selection, issue_pack
 from api.cli.packs import chainpoint as chainpoint_of
 from api.cli.participants import delegations, participants, purposes, rulesets
 from api.cli.publishing import publish
+from api.cli.readiness import unready
 from api.cli.shared import (
     DEFECT,
     UNCHECKED,
@@ -342,12 +342,9 @@ def health(
     url: Annotated[str, typer.Option(help="Base address of the server.")] = "http://127.0.0.1:8000",
 ) -> None:
     """Ask a server whether it records; 0 if it does. For container health checks."""
-    try:
-        answer = httpx2.get(f"{url.rstrip('/')}/health/ready", timeout=3.0, trust_env=False)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        fail(f"{url} does not answer ({type(error).__name__})")
-    if answer.status_code != 200:
-        fail(f"{url} is not ready: {answer.text[:300]}")
+    why = unready(url)
+    if why is not None:
+        fail(why)
     print("ready")
 
 
