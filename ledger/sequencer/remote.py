@@ -29,7 +29,6 @@ from ledger.storage.horizon import Horizon
 
 log = logging.getLogger("ledger.remote")
 
-CONNECT_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 0.02
 SILENT_SECONDS: Final = 5.0
 """The desk speaks once a second."""
