@@ -157,6 +157,9 @@ class Backend(Protocol):
         """What of the server's set-up weakens what the log promises, in sentences for the operator. MUST raise InvalidInput
         for a set-up under which what was acknowledged can be lost."""
 
+    def lock_catalogue(self, connection: Connection, /) -> None:
+        """Until this transaction ends, nobody else MUST be able to make tables; they wait."""
+
     def database_bytes(self, connection: Connection, /) -> int:
         """The size of the database, in bytes."""
 

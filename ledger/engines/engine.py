@@ -7,10 +7,11 @@ synchronous_commit=on, both set by each transaction itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, make_url
+from sqlalchemy import Connection, Engine, Table, inspect, make_url
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ledger.engines import postgres, sqlite
 from ledger.engines.driver import Backend, Driver, Unsound
@@ -109,3 +110,17 @@ def make_database(url: str, beside: str) -> None:
 def make_private(url: str) -> None:
     """Let only its owner open the database's files, a new one's from the first moment; nothing on PostgreSQL."""
     _at(url).make_private(url)
+
+
+def make_tables(engine: Engine, tables: Iterable[Table]) -> None:
+    """Make the tables that are not there. Whoever makes them at the same moment disturbs nobody: the first fronts of a new node
+    all find nothing."""
+    missing = [table for table in tables if not inspect(engine).has_table(table.name)]
+    if not missing:  # a role that may make none is asked to make none
+        return
+    with engine.begin() as connection:
+        backend_of(engine).lock_catalogue(connection)
+        for table in missing:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in sorted(table.indexes, key=lambda one: str(one.name)):
+                connection.execute(CreateIndex(index, if_not_exists=True))

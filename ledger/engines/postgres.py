@@ -258,11 +258,18 @@ def weaknesses(connection: Connection) -> list[str]:
     return [sentence]
 
 
+def lock_catalogue(connection: Connection) -> None:
+    """By an advisory lock: IF NOT EXISTS locks nothing, and the second to make a table would fail on the catalogue."""
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING_TABLES})")
+
+
 def database_bytes(connection: Connection) -> int:
     """The whole database's, as the server counts it."""
     return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
 
 
+_MAKING_TABLES: Final = 7_240_015
+"""Of the advisory locks: whoever makes tables waits for who does already."""
 _INDEXES: Final = text(
     "SELECT c.relname AS name, c.oid AS id FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid "
     "JOIN pg_class t ON t.oid = i.indrelid JOIN pg_am a ON a.oid = c.relam "

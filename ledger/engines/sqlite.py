@@ -354,6 +354,10 @@ def weaknesses(_: Connection) -> list[str]:
     return []
 
 
+def lock_catalogue(_: Connection) -> None:
+    """Nothing: whoever makes tables has the lock of the whole file."""
+
+
 def database_bytes(connection: Connection) -> int:
     """Pages of the file, those of the write-ahead log that belong to no older page included, times their size."""
     pages, width = (connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("page_count", "page_size"))
