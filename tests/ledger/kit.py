@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, create_engine, delete, insert, select
 
 import migrations
 from ledger.app import Ledger
-from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_secret, read_signer
+from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_signer
 from ledger.canonical import b64u, encode
 from ledger.documents import key_added, registration
 from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
@@ -34,6 +34,7 @@ from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
+from ledger.secrets import read_secret
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.watch import ClockWatch
 from ledger.storage.log import LogStore
