@@ -83,6 +83,7 @@ DOORS = {
     "api.tokens.once": "keeps used proofs in a table of its own",
     "api.witness": "keeps cosignatures, as a witness and for the log",
     "api.events": "keeps deliveries in a table of their own",
+    "api.web.waiting": "waits for what the sequencer answers",
     "api.node": "puts the parts together",
     "api.server.fleet": "runs the sequencing process",
 }
