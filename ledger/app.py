@@ -95,6 +95,10 @@ class Ledger:
         """Why this node does not write; None while it does."""
         return self._sequencer.stopped_because
 
+    def halt(self, reason: str) -> None:
+        """Sign nothing more from now on, whatever waits: the reason is told to everybody."""
+        self._sequencer.halt(reason)
+
     @property
     def paused_because(self) -> str | None:
         """Why nothing new is recorded for the moment, though this node will go on by itself; None while it records."""
@@ -249,10 +253,15 @@ class Ledger:
         """
         names = sorted({b64u(chain) for chain in chains} - self.registry.erased)
         documents = [
-            {"type": "erasure", "v": 1, "chains": names[at : at + CHAINS_A_DOCUMENT], "basis": basis,
-             "approved_by": sorted(approved_by)}
+            {
+                "type": "erasure",
+                "v": 1,
+                "chains": names[at : at + CHAINS_A_DOCUMENT],
+                "basis": basis,
+                "approved_by": sorted(approved_by),
+            }
             for at in range(0, len(names), CHAINS_A_DOCUMENT)
-        ]  # fmt: skip
+        ]
         recorded = self.record_documents(*documents) if documents else ()
         self.keystore.destroy(unb64u(name) for name in names)
         return recorded

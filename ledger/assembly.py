@@ -10,6 +10,7 @@ from typing import Final
 
 from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
+from ledger.engines.engine import is_file, keystore_engine, make_private, reader_engine, writer_engine
 from ledger.entries.leaf import NO_HASH
 from ledger.errors import BadEncoding, Conflict, Corrupt, InvalidInput, NotFound
 from ledger.highwater import HighWater
@@ -22,7 +23,6 @@ from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.remote import RemoteSequencer
 from ledger.sequencer.watch import LEAD_MS, ClockWatch
-from ledger.storage.engines import is_file, keystore_engine, make_private, reader_engine, writer_engine
 from ledger.storage.log import Head, LogStore
 from ledger.vault.cipher import KEY_SIZE
 from ledger.vault.keystore import KeyStore

@@ -205,8 +205,12 @@ Document = (
 )
 
 SINCE_RULESET_2: Final = (
-    ParticipantRemoved, DelegationGranted, DelegationEnded, PurposeDefined, ReconciliationReported,
-)  # fmt: skip
+    ParticipantRemoved,
+    DelegationGranted,
+    DelegationEnded,
+    PurposeDefined,
+    ReconciliationReported,
+)
 """Documents that a log under ruleset 1 does not take."""
 
 _decoder: Final[msgspec.json.Decoder[Document]] = msgspec.json.Decoder(Document)
@@ -224,9 +228,15 @@ def document_chain(document: Document) -> bytes:
     """The operator chain (32 bytes) that a document belongs to."""
     match document:
         case (
-            LedgerOpened() | RulesetActivated() | Erasure() | Disclosure() | PackIssued() | PurposeDefined()
-            | ReconciliationReported() | EvidenceOpened()
-        ):  # fmt: skip
+            LedgerOpened()
+            | RulesetActivated()
+            | Erasure()
+            | Disclosure()
+            | PackIssued()
+            | PurposeDefined()
+            | ReconciliationReported()
+            | EvidenceOpened()
+        ):
             return ledger_chain()
         case _:
             return participant_chain(document.participant)

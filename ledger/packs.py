@@ -30,7 +30,7 @@ _ROOT_TAG: Final = hashlib.sha256(PACK_ROOT).digest()
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PackItem:
     """One entry as it stands in a pack."""
 
     name: str
@@ -45,7 +45,7 @@ class Pack:
     pack_id: bytes
     scope: str
     size: int
-    items: tuple[Item, ...]
+    items: tuple[PackItem, ...]
     paths: tuple[tuple[dict[str, str], ...], ...]
     commitment: bytes
 
@@ -95,7 +95,7 @@ def bind_pack(entries: Sequence[Recorded], *, scope: str, size: int, disclose: b
     pack_id = os.urandom(32)
     ordered = sorted(entries, key=lambda entry: entry.index)
     items = tuple(
-        Item(f"entry/{entry.index}", receipt_bytes(entry, disclose=disclose), os.urandom(32)) for entry in ordered
+        PackItem(f"entry/{entry.index}", receipt_bytes(entry, disclose=disclose), os.urandom(32)) for entry in ordered
     )
     tree = MerkleTools("sha256")
     tree.hash_function = _node
@@ -107,13 +107,19 @@ def bind_pack(entries: Sequence[Recorded], *, scope: str, size: int, disclose: b
     return Pack(pack_id, scope, size, items, paths, commitment)
 
 
-def item_hash(pack_id: bytes, item: Item) -> bytes:
+def item_hash(pack_id: bytes, item: PackItem) -> bytes:
     """The leaf of an item: salted, so that a withheld item cannot be guessed from its siblings' paths."""
     name = item.name.encode()
     return hashlib.sha256(
-        b"\x00" + _LEAF_TAG + pack_id + item.salt + struct.pack(">I", len(name)) + name
-        + struct.pack(">Q", len(item.value)) + item.value
-    ).digest()  # fmt: skip
+        b"\x00"
+        + _LEAF_TAG
+        + pack_id
+        + item.salt
+        + struct.pack(">I", len(name))
+        + name
+        + struct.pack(">Q", len(item.value))
+        + item.value
+    ).digest()
 
 
 def _node(children: bytes) -> Any:

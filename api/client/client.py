@@ -163,9 +163,11 @@ class LedgerClient:
             separate_consents=self.statements.separately(separate_consents or {}) or None,
         )
         beside = self.statements.make(
-            "subject.consent", consent_id=consent_id, subject=pseudonyms.customer(whose),
+            "subject.consent",
+            consent_id=consent_id,
+            subject=pseudonyms.customer(whose),
             suppress_notify=suppress_notify or None,
-        )  # fmt: skip
+        )
         question = Question(said.text, said.payload, companion=beside, assertion=assertion)
         first, second = await self.ask(_consent(consent_id, "authorise"), question)
         return first, second
@@ -243,9 +245,15 @@ class LedgerClient:
         if access.item is None:
             raise ReceiptRefused(f"entry {access.index} is {access.act}: nothing can be delivered under it")
         return await self._one(
-            f"/accesses/{leg}", f"access.{leg}", basis=access.index, bytes=size, consent_id=access.item.consent_id,
-            digest=b64u(digest), interaction_id=access.item.interaction_id, rows=rows,
-        )  # fmt: skip
+            f"/accesses/{leg}",
+            f"access.{leg}",
+            basis=access.index,
+            bytes=size,
+            consent_id=access.item.consent_id,
+            digest=b64u(digest),
+            interaction_id=access.item.interaction_id,
+            rows=rows,
+        )
 
     async def _one(self, path: str, act: str, **members: object) -> VerifiedReceipt:
         return (await self.ask(path, self.statements.make(act, **members)))[0]

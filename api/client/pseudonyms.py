@@ -1,4 +1,4 @@
-"""References that a holder shows instead of names and account numbers (security.md P03; OIDC Core §8.1, pairwise).
+"""References that a holder shows instead of names and account numbers (OIDC Core §8.1, pairwise identifiers).
 
 All are keyed by a secret of the holder, so nobody else can compute or guess them; and each says only what its reader must
 know: a recipient cannot join customers with another recipient, nor accounts across consents.

@@ -9,15 +9,15 @@ from typing import Any, Final
 
 import httpx
 
-from api.bootstrap import initialise, short_lived
 from api.client import InFile, LedgerClient, LocalSigner, Trust
 from api.client.signing import Algorithm
 from api.demo.bank import Bank, bank_app
-from api.demo.people import Account, People
+from api.demo.people import DemoAccount, People
 from api.demo.recipient import Recipient, recipient_app
 from api.demo.servers import serving
 from api.demo.templates import Template
-from api.settings import Settings
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
 from ledger.notes.keys import VerifierKey
 
 ORIGIN: Final = "ledger.demo.example/1"
@@ -92,9 +92,14 @@ def open_log(state: Path) -> tuple[VerifierKey, dict[str, Keys]]:
 
 def _key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
     return {
-        "type": "key.added", "v": 1, "participant": participant, "kid": signer.kid, "alg": signer.alg, "use": use,
+        "type": "key.added",
+        "v": 1,
+        "participant": participant,
+        "kid": signer.kid,
+        "alg": signer.alg,
+        "use": use,
         "jwk": dict(signer.jwk),
-    }  # fmt: skip
+    }
 
 
 async def assemble(
@@ -112,9 +117,14 @@ async def assemble(
     async def client(part: Part) -> LedgerClient:
         own = keys[part.id]
         made = LedgerClient(
-            url, part.id, own.statement, trust, client_key=own.client, memory=InFile(folder / f"{part.id}.checkpoint"),
+            url,
+            part.id,
+            own.statement,
+            trust,
+            client_key=own.client,
+            memory=InFile(folder / f"{part.id}.checkpoint"),
             evidence=folder / "evidence",
-        )  # fmt: skip
+        )
         return await stack.enter_async_context(made)
 
     banks = {
@@ -130,7 +140,7 @@ async def assemble(
     return Cast(url, trust, banks, recipients, {"the ledger": url} | urls | more, channels)
 
 
-def _customers(people: People, bank: int) -> dict[str, Account]:
+def _customers(people: People, bank: int) -> dict[str, DemoAccount]:
     return {account.id: account for number, account in enumerate(people.accounts) if number % len(BANKS) == bank}
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 import uvicorn
 
-from api.httpserver import HttpServer, bounded
+from api.http.httpserver import HttpServer, bounded
 
 STARTING_SECONDS: Final = 60.0
 PLENTY: Final = "1000000"
@@ -27,7 +27,7 @@ class DemoFailed(Exception):
 
 def command(*arguments: str | Path) -> list[str]:
     """A command line of `consent-ledger` in this very Python."""
-    return [sys.executable, "-m", "api.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "api.cli.main", *map(str, arguments)]
 
 
 def environment(policy: Path | None = None) -> dict[str, str]:
@@ -55,9 +55,12 @@ def ledger_process(state: Path, port: int, log: Path, policy: Path) -> Iterator[
     with log.open("wb") as said:
         process = subprocess.Popen(  # noqa: S603  (our own command)
             command("serve", "--state", state, "--host", "127.0.0.1", "--port", str(port)),
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment(policy),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            env=environment(policy),
             start_new_session=True,
-        )  # fmt: skip
+        )
     try:
         yield process
     finally:

@@ -111,12 +111,15 @@ class Push:
             "POST",
             f"{endpoint.scheme}://{host}:{endpoint.port}{endpoint.path}",
             headers={
-                "Host": endpoint.authority, "Content-Type": message.media_type, "Accept": "application/json",
-                "Connection": "close", **dict(message.headers),
+                "Host": endpoint.authority,
+                "Content-Type": message.media_type,
+                "Accept": "application/json",
+                "Connection": "close",
+                **dict(message.headers),
             },
             content=message.body,
             extensions={"sni_hostname": endpoint.host, "timeout": httpx.Timeout(STEP_SECONDS).as_dict()},
-        )  # fmt: skip
+        )
         answer = await self._transport.handle_async_request(request)
         try:
             match answer.status_code:

@@ -4,7 +4,7 @@ from api.guard.access import GuardedAccess
 from api.guard.guard import STATEMENT_HEADER, ConsentBook, ConsentGuard, receipt_header
 from api.guard.masks import MASKS, mask_account, mask_pan
 from api.guard.recording import RECEIPT_HEADER
-from api.guard.refusals import REFUSALS, Refused
+from api.guard.refusals import REFUSALS, RefusedAccess
 from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "ConsentGuard",
     "GuardedAccess",
     "NoRoom",
-    "Refused",
+    "RefusedAccess",
     "UsedDecisions",
     "UsedInMemory",
     "mask_account",

@@ -68,9 +68,7 @@ class TokenSigner:
     def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
         self._private = private
         numbers = private.public_key().public_numbers()
-        self.jwk = {
-            "crv": "P-256", "kty": "EC", "x": b64u(numbers.x.to_bytes(32)), "y": b64u(numbers.y.to_bytes(32))
-        }  # fmt: skip
+        self.jwk = {"crv": "P-256", "kty": "EC", "x": b64u(numbers.x.to_bytes(32)), "y": b64u(numbers.y.to_bytes(32))}
         self.public = PublicKey.from_jwk(self.jwk)
         self.kid = self.public.thumbprint
 

@@ -12,8 +12,8 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.tokens.jwt import BadToken
+from ledger.engines.engine import insert_into, is_file, token_engine
 from ledger.errors import Unavailable
-from ledger.storage.engines import insert_into, is_file, token_engine
 from ledger.storage.tables import metadata, seen_tokens
 
 SWEEP_SECONDS: Final = 60.0

@@ -13,8 +13,8 @@ import httpx
 import msgspec
 from msgspec import UNSET, Struct
 
-from api.web.agent import Account, Authorisation, Signed, Step, Withdrawal
-from api.web.people import Person, Sca
+from api.web.agent import Account, Authorisation, HolderStatement, Step, Withdrawal
+from api.web.people import Person, SignInSca
 from ledger.canonical import unb64u
 from ledger.entries.acts import Act
 from ledger.entries.statement import STATEMENT_LIMIT, parse_payload
@@ -54,9 +54,9 @@ class RemoteAgent:
         """See HolderAgent."""
         return self._ask(_Accounts, "accounts", person, consent_id=consent_id).accounts
 
-    def authorise(self, person: Person, wish: Authorisation) -> Signed:
+    def authorise(self, person: Person, wish: Authorisation) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "authorise", person, **msgspec.to_builtins(wish))
+        signed = self._ask(HolderStatement, "authorise", person, **msgspec.to_builtins(wish))
         self._require(
             signed.statement,
             act="consent.authorise",
@@ -77,15 +77,15 @@ class RemoteAgent:
         )
         return signed
 
-    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:
+    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "step", person, step=step, consent_id=consent_id, reason=reason)
+        signed = self._ask(HolderStatement, "step", person, step=step, consent_id=consent_id, reason=reason)
         self._require(signed.statement, act=step, by="customer", consent_id=consent_id)
         return signed
 
-    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
+    def withdraw(self, person: Person, wish: Withdrawal) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "withdraw", person, **msgspec.to_builtins(wish))
+        signed = self._ask(HolderStatement, "withdraw", person, **msgspec.to_builtins(wish))
         what: dict[str, object] = {"accounts": wish.accounts} if wish.accounts else {}
         if wish.separate:
             what["separate"] = wish.separate
@@ -94,9 +94,11 @@ class RemoteAgent:
         self._require(signed.statement, act=wish.act, by="customer", consent_id=wish.consent_id, **what)
         return signed
 
-    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:
+    def reauthenticate(self, person: Person, consent_id: str, sca: SignInSca) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "reauthenticate", person, consent_id=consent_id, sca=msgspec.to_builtins(sca))
+        signed = self._ask(
+            HolderStatement, "reauthenticate", person, consent_id=consent_id, sca=msgspec.to_builtins(sca)
+        )
         self._require(signed.statement, act="consent.reauthenticate", consent_id=consent_id)
         return signed
 
@@ -104,16 +106,16 @@ class RemoteAgent:
         """See HolderAgent."""
         return self._ask(_Authoriser, "authoriser", person, consent_id=consent_id).authoriser
 
-    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
+    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: SignInSca) -> HolderStatement:
         """See HolderAgent."""
         wish = {"credential_id": credential_id, "public_key": public_key, "rp_id": rp_id}
-        signed = self._ask(Signed, "enrol", person, sca=msgspec.to_builtins(sca), **wish)
+        signed = self._ask(HolderStatement, "enrol", person, sca=msgspec.to_builtins(sca), **wish)
         self._require(signed.statement, act="subject.enrol", subject=person.subject, **wish)
         return signed
 
-    def unenrol(self, person: Person, credential_id: str, reason: str) -> Signed:
+    def unenrol(self, person: Person, credential_id: str, reason: str) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "unenrol", person, credential_id=credential_id, reason=reason)
+        signed = self._ask(HolderStatement, "unenrol", person, credential_id=credential_id, reason=reason)
         self._require(signed.statement, act="subject.unenrol", credential_id=credential_id, subject=person.subject)
         return signed
 

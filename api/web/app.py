@@ -14,15 +14,17 @@ from fastapi.responses import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from api.bundling import Bundler, read_policy
 from api.client.signing import LocalSigner
-from api.refusals import NoSuchRoute
+from api.http.refusals import NoSuchRoute
+from api.http.wire import problem_reply, visit_of
+from api.node.bundling import Bundler, read_policy
+from api.node.web_settings import WebSettings
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.console import audit, erasures, operations, partner
 from api.web.console.premises import Premises
-from api.web.desk import Desk, Office, SignedOut, SignInNeeded, StepUpNeeded, open_desk
+from api.web.desk import BankPages, Desk, SignedOut, SignInNeeded, StepUpNeeded, open_desk
 from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
 from api.web.disclosures import Disclosures
@@ -31,13 +33,11 @@ from api.web.migrating import open_store
 from api.web.oidc import RelyingParty
 from api.web.pages import approving, connections, erasing, parting, public, receipts, settings, signin, stopping
 from api.web.passkeys import Ceremonies
-from api.web.people import Kept
+from api.web.people import KeptWords
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
-from api.web.settings import WebSettings
 from api.web.staff import CONSOLE, read_staff
 from api.web.words import LANGUAGES, bdi
-from api.wire import problem_reply, visit_of
 from ledger.app import Ledger
 from ledger.assembly import read_secret
 from ledger.canonical import b64u
@@ -48,7 +48,7 @@ from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
 
 if TYPE_CHECKING:
-    from api.settings import Settings
+    from api.node.settings import Settings
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
@@ -75,7 +75,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
     templates = make_templates()
     provider, relying_party = _sign_in(settings, clock)
     host = urlsplit(base_url).hostname or "localhost"
-    office = Office(
+    office = BankPages(
         ledger=ledger,
         settings=web,
         base_url=base_url,
@@ -187,7 +187,7 @@ def _add_error_pages(pages: FastAPI) -> None:
         desk = open_desk(request)
         gone = desk.gone or getattr(request.state, "gone", None)
         if gone is not None:
-            desk.change(kept=Kept(b64u(gone.key), error.then, error.words))
+            desk.change(kept=KeptWords(b64u(gone.key), error.then, error.words))
         return desk.render("signedout.html", 401, words_kept=error.words, then=error.then, is_kept=gone is not None)
 
     @pages.exception_handler(StepUpNeeded)

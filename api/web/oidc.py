@@ -23,7 +23,7 @@ from joserfc.jwk import KeySet
 from msgspec import Struct
 
 from api.client.signing import StatementSigner, sign_jwt
-from api.web.people import FRESH_MS, LoginAttempt, Person, Sca, new_token
+from api.web.people import FRESH_MS, LoginAttempt, Person, SignInSca, new_token
 from api.web.staff import Staff, StaffRole
 from ledger.canonical import b64u
 from ledger.clock import Clock
@@ -128,7 +128,7 @@ class RelyingParty:
         mark = "&" if "?" in provider.discovery.authorization_endpoint else "?"
         return attempt, f"{provider.discovery.authorization_endpoint}{mark}{urlencode(asked)}"
 
-    def finish(self, attempt: LoginAttempt, *, state: str, code: str, iss: str) -> tuple[Person | Staff, Sca]:
+    def finish(self, attempt: LoginAttempt, *, state: str, code: str, iss: str) -> tuple[Person | Staff, SignInSca]:
         """Who came back from the identity provider. Raises SignInFailed, Unavailable."""
         now = self._clock.now()
         if not hmac.compare_digest(state.encode(), attempt.state.encode()) or now - attempt.started_at > ATTEMPT_MS:
@@ -142,7 +142,7 @@ class RelyingParty:
             raise SignInFailed("a fresh sign-in was needed, and the identity provider did not do one")
         if self._acr_values and claims.acr not in self._acr_values:
             raise SignInFailed("the sign-in was not strong enough for this service")
-        sca = Sca(claims.acr, claims.amr[:8], claims.auth_time)
+        sca = SignInSca(claims.acr, claims.amr[:8], claims.auth_time)
         return claims.someone(), sca
 
     def _redeem(self, code: str, attempt: LoginAttempt) -> str:

@@ -244,6 +244,14 @@ def _notice(row: Any, statements: Sequence[str], act: str, outcome: Any, consent
 
 def _delivery(row: Any) -> Delivery:
     return Delivery(
-        row.event_id, row.idx, row.participant, row.kind, DeliveryState(row.state), row.attempts, row.next_at, row.first_at,
-        row.acknowledged_at, row.last_error,
-    )  # fmt: skip
+        row.event_id,
+        row.idx,
+        row.participant,
+        row.kind,
+        DeliveryState(row.state),
+        row.attempts,
+        row.next_at,
+        row.first_at,
+        row.acknowledged_at,
+        row.last_error,
+    )

@@ -89,9 +89,10 @@ class RecordQueries:
             rows = {row.idx: row for row in _confirmed(connection, list(found))}
             parties = self._parties(connection, rows.values())
             allowed = {
-                (viewer, index) for viewer, index in wanted
+                (viewer, index)
+                for viewer, index in wanted
                 if index in rows and self._may_see(rows[index], viewer, parties)
-            }  # fmt: skip
+            }
             shown = [rows[index] for index in sorted({index for _, index in allowed})]
             proved = {one.index: one for one in self._proved(connection, shown)}
             return [
@@ -276,10 +277,20 @@ class RecordQueries:
             time = msgspec.json.decode(row.leaf)["time"]
             found.append(
                 Recorded(
-                    row.idx, time, Kind(row.kind), row.leaf, proved.evidence, proved.opening, act, consent_id, outcome,
-                    proved.proof, proved.checkpoint, repeated,
+                    row.idx,
+                    time,
+                    Kind(row.kind),
+                    row.leaf,
+                    proved.evidence,
+                    proved.opening,
+                    act,
+                    consent_id,
+                    outcome,
+                    proved.proof,
+                    proved.checkpoint,
+                    repeated,
                 )
-            )  # fmt: skip
+            )
         return found
 
 

@@ -31,7 +31,7 @@ SEND_SECONDS: Final = 10
 """A front that takes nothing for so long is cut off."""
 
 
-class Desk:
+class PlanningDesk:
     """Listens on a Unix socket and serves fronts until closed."""
 
     def __init__(self, sequencer: SequencerLike, path: Path, horizon: Horizon) -> None:

@@ -95,6 +95,10 @@ class RemoteSequencer:
             protocol.transport.close()
         self._fail_all(SequencerStopped("this process is shutting down; submitting the same statement again is safe"))
 
+    def halt(self, reason: str) -> None:
+        """A front signs nothing: it takes no more for the sequencing process."""
+        self._told = reason
+
     def refresh(self) -> Future[None]:
         """Learn of participants and keys that were recorded since."""
         done: Future[None] = Future()

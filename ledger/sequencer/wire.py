@@ -199,11 +199,19 @@ def encode_answer(request: int, answer: Answer | LedgerError) -> bytes:
         return frame(_encode(_Indexes(request, answer.indexes)))
     entries = tuple(
         _Entry(
-            entry.index, entry.time, entry.kind.value, entry.leaf, entry.evidence, entry.opening, entry.act,
-            entry.consent_id, None if entry.outcome is None else _json(entry.outcome), entry.proof,
+            entry.index,
+            entry.time,
+            entry.kind.value,
+            entry.leaf,
+            entry.evidence,
+            entry.opening,
+            entry.act,
+            entry.consent_id,
+            None if entry.outcome is None else _json(entry.outcome),
+            entry.proof,
         )
         for entry in answer
-    )  # fmt: skip
+    )
     return frame(_encode(_Entries(request, entries, answer[0].checkpoint if answer else "")))
 
 
@@ -251,9 +259,18 @@ def _recorded(entry: _Entry, checkpoint: str) -> Recorded:
     if entry.outcome is not None:
         outcome = _access.decode(entry.outcome) if entry.act == "access.request" else _consent.decode(entry.outcome)
     return Recorded(
-        entry.index, entry.time, Kind(entry.kind), entry.leaf, entry.evidence, entry.opening, entry.act,
-        entry.consent_id, outcome, entry.proof, checkpoint,
-    )  # fmt: skip
+        entry.index,
+        entry.time,
+        Kind(entry.kind),
+        entry.leaf,
+        entry.evidence,
+        entry.opening,
+        entry.act,
+        entry.consent_id,
+        outcome,
+        entry.proof,
+        checkpoint,
+    )
 
 
 def _error(refusal: _Refusal) -> LedgerError:

@@ -22,7 +22,7 @@ from ledger.entries.acts import (
     SubjectConsent,
     SubjectEnrol,
     SubjectUnenrol,
-)  # fmt: skip
+)
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence
 from ledger.entries.leaf import consent_chain
 from ledger.errors import LedgerError
@@ -152,8 +152,9 @@ class Replay:
             raise Unjudged(error.detail) from None
         outcome = evidence.outcome
         if not isinstance(outcome, ConsentOutcome) or (outcome.consent_version, outcome.status) != (
-            after.version, after.status.value,
-        ):  # fmt: skip
+            after.version,
+            after.status.value,
+        ):
             raise Unfit("its outcome is not what the entries before it lead to")
         self._put(chain, Moved(index if known is None else known.opened_at, after))
 

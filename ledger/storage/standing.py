@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
+from ledger.engines.engine import driver_for
 from ledger.entries.acts import Act, SubjectEnrol, SubjectUnenrol
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import NO_HASH, CommitmentLeaf, open_commitment, read_commitment_leaf
@@ -22,7 +23,6 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.planning.world import ChainHead
 from ledger.policy.decision import after_access
 from ledger.policy.rules import Item
-from ledger.storage.engines import driver_for
 from ledger.storage.rows import AFTER_CHANGE, open_consent, open_evidence
 from ledger.storage.tables import entries
 from ledger.vault.cipher import Cipher
@@ -45,7 +45,7 @@ _FROM: Final = (
 )
 
 
-class Event(NamedTuple):
+class OpenedEntry(NamedTuple):
     """An entry of a chain, opened and held against its leaf. `at`: its index; `time` is in milliseconds."""
 
     at: int
@@ -83,7 +83,7 @@ def _changed(row: Any) -> Corrupt:
     return Corrupt(f"entry {row.idx} was changed in the database: it is not what its leaf says. {AFTER_CHANGE}")
 
 
-def events_of(connection: Connection, chain: bytes, cipher: Cipher, after: ChainHead) -> Iterator[Event]:
+def events_of(connection: Connection, chain: bytes, cipher: Cipher, after: ChainHead) -> Iterator[OpenedEntry]:
     """The entries of a chain from where `after` continues, each linked to the one before it. Raises Corrupt."""
     seq, last = after.seq, after.last_hash
     while True:
@@ -93,7 +93,7 @@ def events_of(connection: Connection, chain: bytes, cipher: Cipher, after: Chain
             if (row.seq, leaf.prev_in_chain) != (seq, b64u(last)):
                 raise Corrupt(f"entry {row.idx} does not continue its chain in the database. {AFTER_CHANGE}")
             evidence, _ = _open(row, leaf, cipher)
-            yield Event(row.idx, leaf.time, seq, row.leaf_hash, decode_evidence(evidence))
+            yield OpenedEntry(row.idx, leaf.time, seq, row.leaf_hash, decode_evidence(evidence))
             seq, last = seq + 1, row.leaf_hash
         if len(page) < PAGE:
             return
@@ -141,7 +141,7 @@ def chain_heads(connection: Connection, chains: Iterable[bytes]) -> dict[bytes, 
     return {bytes(chain): ChainHead(seq + 1, bytes(last)) for chain, seq, last in rows}
 
 
-def moves(consent: Consent, event: Event) -> bool:
+def moves(consent: Consent, event: OpenedEntry) -> bool:
     """Whether an entry of a consent's chain leads to another state of it."""
     evidence = event.evidence
     if evidence.act != "access.request":
@@ -167,7 +167,7 @@ def payload_of(evidence: Evidence) -> Act:
         raise Corrupt(f"the statement of an entry with the act {evidence.act!r} cannot be read") from None
 
 
-def has_request(events: Iterable[Event]) -> tuple[bool, ChainHead]:
+def has_request(events: Iterable[OpenedEntry]) -> tuple[bool, ChainHead]:
     """Whether a consent was asked for in these entries, and where they end."""
     head = ChainHead()
     for event in events:

@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.clock import Clock, SystemClock
+from ledger.engines.engine import backend_of, insert_into
 from ledger.errors import Corrupt, NotFound, Unavailable
-from ledger.storage.engines import backend_of, insert_into
 from ledger.vault.cipher import KEY_SIZE, Cipher
 
 metadata: Final = MetaData()

@@ -18,10 +18,11 @@ import httpx
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.app import create_app
-from api.bootstrap import Node, build_node, initialise
-from api.httpserver import HttpServer, bounded
-from api.settings import Settings
+from api.http.httpserver import HttpServer, bounded
+from api.node.building import build_node, initialise
+from api.node.node import Node
+from api.node.settings import Settings
+from api.server.app import create_app
 from api.tokens.keys import TokenSigner
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import b64u, encode, unb64u
@@ -48,8 +49,12 @@ def dpop_proof(key: KeyPair, method: str, url: str, *, token: str | None = None,
 def assertion(key: KeyPair, client: str, issuer: str, **claims: Any) -> str:
     """A client assertion; claims that are given replace the right ones, `None` removes one."""
     said: dict[str, Any] = {
-        "aud": issuer, "exp": int(time.time()) + 50, "iss": client, "jti": b64u(os.urandom(16)), "sub": client
-    }  # fmt: skip
+        "aud": issuer,
+        "exp": int(time.time()) + 50,
+        "iss": client,
+        "jti": b64u(os.urandom(16)),
+        "sub": client,
+    }
     said = {name: value for name, value in (said | claims).items() if value is not None}
     return key.jws({"kid": key.kid}, encode(said))
 
@@ -99,9 +104,10 @@ class Service:
     def token_request(self, key: KeyPair, client: str, *, dpop: KeyPair | None, **form: str) -> httpx.Response:
         """Ask for a token; form members that are given replace the right ones."""
         said = {
-            "grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE,
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": assertion(key, client, self.base_url),
-        } | form  # fmt: skip
+        } | form
         headers = {} if dpop is None else {"dpop": dpop_proof(dpop, "POST", f"{self.base_url}/token")}
         return self.http.post("/token", data=said, headers=headers)
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.commands import app
-from api.settings import Settings
-from api.slots import claim_slot
+from api.cli.log import app
+from api.node.settings import Settings
+from api.node.slots import claim_slot
 from ledger.merkle.tiles import decode_bundle
 from tests.api.service import Service
 from tests.keys import KeyPair
@@ -137,8 +137,9 @@ def test_evidence_is_opened_for_a_reason_that_the_log_records_before_it_is_writt
     assert taken.exit_code == 1
     assert run(state, "export", str(tmp_path / "none"), "--evidence", "none").exit_code == 0
     assert [one["case"] for one in _documents(tmp_path / "none") if one["type"] == "evidence.opened"] == [
-        "audit-full", "audit-some",
-    ]  # fmt: skip
+        "audit-full",
+        "audit-some",
+    ]
 
 
 TAMPERINGS = {

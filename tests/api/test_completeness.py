@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api.commands import app
-from api.reconciling import REPORT_MS, ReconciliationFigures, Reporter
+from api.cli.log import app
+from api.node.reconciling import REPORT_MS, ReconciliationFigures, Reporter
 from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import consent_chain
 from ledger.merkle.patricia import verify_present
@@ -58,8 +58,10 @@ def test_a_regulator_sees_all_findings_and_parties_their_own(service: Service, m
     world.record(recipient.leg("receive", consent, accesses[1], rows=4))
     service.node.ledger.reconcile()
     expected = [
-        (accesses[0].index, "receipt-missing"), (accesses[1].index, "rows-differ"), (accesses[2].index, "receipt-missing"),
-    ]  # fmt: skip
+        (accesses[0].index, "receipt-missing"),
+        (accesses[1].index, "rows-differ"),
+        (accesses[2].index, "receipt-missing"),
+    ]
     for viewer, seen in ((bank, expected), (recipient, expected), (regulator, expected), (stranger, [])):
         answer = service.as_(viewer).get("/reconciliation")
         assert [(one["access"], one["finding"]) for one in answer.json()["findings"]] == seen

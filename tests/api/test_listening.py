@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.listening import DEALS_OUT, DealtOut, bind, listen
-from api.settings import Settings
+from api.node.settings import Settings
+from api.server.listening import DEALS_OUT, DealtOut, bind, listen
 
 
 def accepted(listening: socket.socket) -> int:

@@ -12,12 +12,12 @@ import pytest
 import ledger.app
 import ledger.sequencer.figures
 import ledger.sequencer.loop
-from api.bootstrap import initialise
-from api.serving import serve
-from api.settings import Settings
+from api.node.building import initialise
+from api.node.settings import Settings
+from api.server.serving import serve
+from ledger.engines import sqlite
 from ledger.errors import SequencerStopped
 from ledger.sequencer.loop import Sequencer
-from ledger.storage import sqlite
 from tests.api.service import Service, running_service
 from tests.world import ORIGIN
 

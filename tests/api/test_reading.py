@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from api.app import create_framework
-from api.hot import HOT_POSTS
+from api.server.app import create_framework
+from api.server.hot import HOT_POSTS
 from ledger.canonical import b64u, unb64u
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
@@ -210,8 +210,11 @@ def test_receipts_of_others_and_of_no_entry_are_not_found(service: Service) -> N
 def test_a_receipt_is_served_in_its_own_media_type_only(sqlite_service: Service) -> None:
     client = sqlite_service.as_(sqlite_service.world.holder())
     for accept, status in (
-        ("application/vnd.consent-ledger.receipt+json", 200), ("application/json", 200), ("*/*", 200), ("text/html", 406)
-    ):  # fmt: skip
+        ("application/vnd.consent-ledger.receipt+json", 200),
+        ("application/json", 200),
+        ("*/*", 200),
+        ("text/html", 406),
+    ):
         assert client.get("/receipts/1", headers={"accept": accept}).status_code == status
 
 
@@ -226,9 +229,7 @@ def test_proofs_and_tiles_lead_to_the_signed_root(service: Service) -> None:
     consent = world.active_consent(app, bank)
     [access] = world.record(app.access(consent))
     new = open_checkpoint(http.get("/checkpoint").text, vkey)
-    assert http.get("/log").json() == {
-        "origin": vkey.name, "ruleset": 2, "size": new.size, "vkey": vkey.format()
-    }  # fmt: skip
+    assert http.get("/log").json() == {"origin": vkey.name, "ruleset": 2, "size": new.size, "vkey": vkey.format()}
     said = http.get(f"/proofs/inclusion?index={access.index}&size={new.size}").json()
     proof = [unb64u(text) for text in said["hashes"]]
     verify_inclusion(access.index, new.size, leaf_hash(access.leaf), proof, new.root)
@@ -253,9 +254,24 @@ def test_a_checkpoint_that_has_not_changed_is_not_sent_again(sqlite_service: Ser
 
 @pytest.mark.parametrize(
     "path",
-    ["0/000", "0/000.p/255", "0/1", "0/0000", "64/000", "0/x001/000", "0/000.p/0", "0/000.p/256", "0/000.p/01", "-1/000",
-     "0/x000/000",     "1/000.p/1", "data/000", "0/%30%30%30.p/200", ""],
-)  # fmt: skip
+    [
+        "0/000",
+        "0/000.p/255",
+        "0/1",
+        "0/0000",
+        "64/000",
+        "0/x001/000",
+        "0/000.p/0",
+        "0/000.p/256",
+        "0/000.p/01",
+        "-1/000",
+        "0/x000/000",
+        "1/000.p/1",
+        "data/000",
+        "0/%30%30%30.p/200",
+        "",
+    ],
+)
 def test_tiles_that_do_not_exist_or_are_spelled_otherwise_are_not_found(sqlite_service: Service, path: str) -> None:
     answer = sqlite_service.http.get(f"/tile/{path}")
     assert answer.status_code == 404
@@ -317,10 +333,18 @@ NOT_CANONICAL = b64u((2**255 - 19 + 1).to_bytes(32, "little"))
 
 @pytest.mark.parametrize(
     "change",
-    [{"jwk": {"crv": "Ed25519", "kty": "OKP", "x": SMALL_ORDER}}, {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": NOT_CANONICAL}},
-     {"alg": "none"}, {"alg": "RS256"}, {"use": "both"}, {"kid": "a b"}, {"more": 1}, {"jwk": {"kty": "oct", "k": "AAAA"}},
-     {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": "A" * 42, "d": "A" * 43}}],
-)  # fmt: skip
+    [
+        {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": SMALL_ORDER}},
+        {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": NOT_CANONICAL}},
+        {"alg": "none"},
+        {"alg": "RS256"},
+        {"use": "both"},
+        {"kid": "a b"},
+        {"more": 1},
+        {"jwk": {"kty": "oct", "k": "AAAA"}},
+        {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": "A" * 42, "d": "A" * 43}},
+    ],
+)
 def test_keys_that_may_not_be_used_are_not_registered(sqlite_service: Service, change: dict[str, Any]) -> None:
     """S08."""
     sqlite_service.world.holder()
@@ -395,8 +419,10 @@ def test_fast_routes_answer_as_the_framework_does(sqlite_service: Service) -> No
             headers = {"content-type": "application/json"}
             fast, slow = service.post(submission), plain.post(submission.path, content=submission.body, headers=headers)
             assert (fast.status_code, fast.content, fast.headers["location"]) == (
-                slow.status_code, slow.content, slow.headers["location"],
-            )  # fmt: skip
+                slow.status_code,
+                slow.content,
+                slow.headers["location"],
+            )
         for path in (
             "/tile/0/000.p/3",
             "/tile/0/000",

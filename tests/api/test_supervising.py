@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, Pipe
 import psutil
 import pytest
 
-from api.supervising import Kept, Supervisor, when_orphaned
+from api.server.supervising import KeptProcess, Supervisor, when_orphaned
 from tests.conformance import ROOT
 
 PATIENCE = 30.0
@@ -48,7 +48,7 @@ def told(line: Connection) -> int:
 
 
 @contextmanager
-def supervised(*kept: Kept, patience: float = PATIENCE) -> Iterator[Supervisor]:
+def supervised(*kept: KeptProcess, patience: float = PATIENCE) -> Iterator[Supervisor]:
     supervisor = Supervisor(patience=patience)
     try:
         for one in kept:
@@ -61,7 +61,7 @@ def supervised(*kept: Kept, patience: float = PATIENCE) -> Iterator[Supervisor]:
 
 def test_a_killed_process_is_started_again_and_the_signal_to_end_is_heard() -> None:
     line, theirs = Pipe()
-    with supervised(Kept("one", tell_and_wait, (theirs, True))) as supervisor:
+    with supervised(KeptProcess("one", tell_and_wait, (theirs, True))) as supervisor:
         seen: list[int] = []
 
         def kill_twice_then_end() -> None:
@@ -80,7 +80,7 @@ def test_a_killed_process_is_started_again_and_the_signal_to_end_is_heard() -> N
 
 def test_when_that_is_killed_what_they_are_forked_from_all_are_started_again_and_the_old_ones_end() -> None:
     lines = [Pipe() for _ in range(2)]
-    kept = [Kept(f"one of {len(lines)}", tell_and_live_with_its_parent, (theirs,)) for _, theirs in lines]
+    kept = [KeptProcess(f"one of {len(lines)}", tell_and_live_with_its_parent, (theirs,)) for _, theirs in lines]
     with supervised(*kept) as supervisor:
         seen: list[list[psutil.Process]] = []
 
@@ -101,14 +101,14 @@ def test_when_that_is_killed_what_they_are_forked_from_all_are_started_again_and
 
 def test_processes_that_hang_while_they_start_hold_up_no_signal() -> None:
     _line, theirs = Pipe()
-    with supervised(Kept("one", never_told, (theirs,))) as supervisor:
+    with supervised(KeptProcess("one", never_told, (theirs,))) as supervisor:
         threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start()
         supervisor.run()
 
 
 def test_what_processes_are_forked_from_starts_no_thread_and_opens_nothing() -> None:
     look = (
-        "import os, threading; before = set(os.listdir('/dev/fd')); import api.preloaded; "
+        "import os, threading; before = set(os.listdir('/dev/fd')); import api.server.preloaded; "
         "print(threading.active_count(), sorted(set(os.listdir('/dev/fd')) - before))"
     )
     said = subprocess.run(
@@ -120,7 +120,7 @@ def test_what_processes_are_forked_from_starts_no_thread_and_opens_nothing() -> 
 @pytest.mark.timeout(60)
 def test_a_process_that_does_not_obey_is_killed_when_its_time_is_over() -> None:
     line, theirs = Pipe()
-    stubborn = Kept("stubborn", tell_and_wait, (theirs, False))
+    stubborn = KeptProcess("stubborn", tell_and_wait, (theirs, False))
     with supervised(stubborn, patience=0.2):
         told(line)
     assert stubborn.process.exitcode == -signal.SIGKILL

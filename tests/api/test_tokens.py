@@ -35,8 +35,11 @@ def test_a_token_says_what_rfc_9068_asks_and_verifies_under_the_published_keys(s
     signed, _, signature = token.rpartition(".")
     PublicKey.from_jwk(published).verify(signed.encode(), unb64u(signature))
     assert (claims["iss"], claims["aud"], claims["sub"], claims["client_id"]) == (
-        service.base_url, service.base_url, "bank-a", "bank-a",
-    )  # fmt: skip
+        service.base_url,
+        service.base_url,
+        "bank-a",
+        "bank-a",
+    )
     assert claims["scope"] == (
         "admin:metrics.basic:read consents:read consents:write events:manage events:read receipts:read reconciliation:read"
     )

@@ -41,7 +41,11 @@ class Reader:
         async with httpx.AsyncClient() as http:
             source = TokenSource(http, RECIPIENT, self.key, base, SystemClock())
             return [
-                request("GET", path, f"{server.host}:{server.port}",
-                        headers=list((await source.headers("GET", base + path.split("?", maxsplit=1)[0])).items()))
+                request(
+                    "GET",
+                    path,
+                    f"{server.host}:{server.port}",
+                    headers=list((await source.headers("GET", base + path.split("?", maxsplit=1)[0])).items()),
+                )
                 for path in paths
-            ]  # fmt: skip
+            ]

@@ -14,10 +14,11 @@ from typing import Any
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.app import create_app
-from api.bootstrap import Node, build_node, initialise
 from api.client import LedgerClient, LocalSigner, Patience, Pseudonyms, Trust, make_item, make_terms, request_digest
-from api.settings import Settings
+from api.node.building import build_node, initialise
+from api.node.node import Node
+from api.node.settings import Settings
+from api.server.app import create_app
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import unb64u
 from ledger.clock import SystemClock
@@ -105,9 +106,14 @@ class Service:
 
 def key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
     return {
-        "type": "key.added", "v": 1, "participant": participant, "kid": signer.kid, "alg": signer.alg, "use": use,
+        "type": "key.added",
+        "v": 1,
+        "participant": participant,
+        "kid": signer.kid,
+        "alg": signer.alg,
+        "use": use,
         "jwk": dict(signer.jwk),
-    }  # fmt: skip
+    }
 
 
 @contextmanager
@@ -170,9 +176,14 @@ async def active_consent(
     agreed = terms_for(app.participant, terms.pop("holder", bank.participant), **terms)
     await app.request_consent(consent_id, agreed)
     await bank.authorise(
-        consent_id, agreed, customer="customer-1", accounts=["account-1"], pseudonyms=pseudonyms, sca=sca(),
+        consent_id,
+        agreed,
+        customer="customer-1",
+        accounts=["account-1"],
+        pseudonyms=pseudonyms,
+        sca=sca(),
         separate_consents=SHOWN,
-    )  # fmt: skip
+    )
     return pseudonyms.account("account-1", consent_id)
 
 

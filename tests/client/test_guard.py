@@ -81,9 +81,10 @@ class Scene:
 
     def item(self, what: str = "balances", permission: str = "ReadBalances", **replaced: Any) -> Any:
         members = {
-            "permissions": [permission], "request_digest": request_digest("bank-a", "GET", self.path(what)),
+            "permissions": [permission],
+            "request_digest": request_digest("bank-a", "GET", self.path(what)),
             "interaction": str(uuid.uuid4()),
-        }  # fmt: skip
+        }
         return balance_item(self.consent_id, self.account, **(members | replaced))
 
     async def get(self, headers: dict[str, str], path: str | None = None) -> httpx.Response:
@@ -279,10 +280,12 @@ def test_the_order_of_a_query_does_not_matter_and_its_content_does(service: Serv
     one = request_digest("bank-a", "get", "/x", [("b", "2"), ("a", "1")])
     assert one == request_digest("bank-a", "GET", "/x", [("a", "1"), ("b", "2")])
     others = [
-        request_digest("bank-a", "GET", "/x", [("a", "1")]), request_digest("bank-a", "POST", "/x", [("a", "1"), ("b", "2")]),
-        request_digest("bank-b", "GET", "/x", [("a", "1"), ("b", "2")]), request_digest("bank-a", "GET", "/x", [("a", "2")]),
+        request_digest("bank-a", "GET", "/x", [("a", "1")]),
+        request_digest("bank-a", "POST", "/x", [("a", "1"), ("b", "2")]),
+        request_digest("bank-b", "GET", "/x", [("a", "1"), ("b", "2")]),
+        request_digest("bank-a", "GET", "/x", [("a", "2")]),
         request_digest("bank-a", "GET", "/x", [("a", "1"), ("b", "2")], b"body"),
-    ]  # fmt: skip
+    ]
     assert len({one, *others}) == 6
 
 

@@ -60,9 +60,12 @@ class Scene:
 
     async def decided(self, what: str, permission: str) -> VerifiedReceipt:
         item = balance_item(
-            self.consent_id, self.account, permissions=[permission], interaction=str(uuid.uuid4()),
+            self.consent_id,
+            self.account,
+            permissions=[permission],
+            interaction=str(uuid.uuid4()),
             request_digest=request_digest("bank-a", "GET", f"/accounts/{self.account}/{what}"),
-        )  # fmt: skip
+        )
         return await self.app.access(item)
 
     async def get(self, what: str, headers: dict[str, str]) -> httpx.Response:
@@ -121,9 +124,12 @@ def test_a_statement_alone_opens_nothing_in_strict_mode(service: Service) -> Non
     async def story(scene: Scene) -> None:
         size = service.node.ledger.tree.size()
         item = balance_item(
-            scene.consent_id, scene.account, permissions=["ReadBalances"], interaction=str(uuid.uuid4()),
+            scene.consent_id,
+            scene.account,
+            permissions=["ReadBalances"],
+            interaction=str(uuid.uuid4()),
             request_digest=request_digest("bank-a", "GET", f"/accounts/{scene.account}/balances"),
-        )  # fmt: skip
+        )
         answer = await scene.get("balances", {STATEMENT_HEADER: scene.app.statements.access(item).text})
         assert (answer.status_code, answer.json()["reason"]) == (401, "HEADER_MISSING")
         assert service.node.ledger.tree.size() == size

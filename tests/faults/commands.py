@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from api.commands import app
+from api.cli.log import app
 from tests.keys import KeyPair
 from tests.registers.test_feed import feed
 
@@ -67,11 +67,16 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("migrate",): [Run(_said())],
     ("rebuild-map",): [Run(_said())],
     ("trust-clock",): [Run(_said("--this-time-is-right"))],
+    ("sign-here",): [Run(_said("--this-is-the-newest-copy"))],
     ("serve",): [Run(lambda place: ["--port", str(place.port)], serves=True)],
     ("export",): [
         Run(lambda place: [str(place.folder / "bundle"), "--reason", "test"]),
         Run(lambda place: [str(place.folder / "bundle.zip"), "--evidence", "none"]),
         Run(lambda place: [str(place.folder / "pack.zip"), "--participant", "bank-a"]),
+    ],
+    ("publish",): [
+        Run(lambda place: [str(place.folder / "public")]),
+        Run(lambda place: [str(place.folder / "public"), "--follow"], serves=True),
     ],
     ("chainpoint",): [Run(_said("1"))],
     ("check",): [Run(_said())],

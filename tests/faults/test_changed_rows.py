@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, delete, insert, select, text, update
 
-from api.check import Findings, examine
-from api.check.columns import CHECKED
-from api.standards.notes import Notes, details_hash, facts_name
+from api.checking import Findings, examine
+from api.checking.columns import CHECKED
+from api.office.facts import Notes, details_hash, facts_name
 from ledger.assembly import open_ledger
 from ledger.canonical import encode
 from ledger.entries.leaf import OPENING_SIZE, consent_chain

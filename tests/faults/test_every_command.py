@@ -22,8 +22,8 @@ import httpx
 import msgspec
 import pytest
 
-from api.bootstrap import initialise, short_lived
-from api.settings import Settings
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
 from ledger.canonical import unb64u
 from tests.conformance import ROOT
 from tests.faults.commands import COMMANDS, ELSEWHERE, Place, Run, every_command, runs, words
@@ -237,7 +237,10 @@ def back_up(file: Path, statement: str) -> None:
 
 def replace_databases(settings: Settings, copies: list[Path]) -> Settings:
     log, keys = copies
-    return settings.model_copy(update={
-        "database_url": f"sqlite:///{log}", "keystore_url": f"sqlite:///{keys}",
-        "highwater_dir": log.parent / "of-the-copy",  # the original's say rightly that the copy is older
-    })  # fmt: skip
+    return settings.model_copy(
+        update={
+            "database_url": f"sqlite:///{log}",
+            "keystore_url": f"sqlite:///{keys}",
+            "highwater_dir": log.parent / "of-the-copy",  # the original's say rightly that the copy is older
+        }
+    )

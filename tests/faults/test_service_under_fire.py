@@ -26,8 +26,8 @@ import psutil
 import pytest
 from sqlalchemy import create_engine, select
 
-from api.bootstrap import initialise, opened, short_lived
-from api.settings import Settings
+from api.node.building import initialise, opened, short_lived
+from api.node.settings import Settings
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.canonical import unb64u
 from ledger.receipts import check_receipt
@@ -68,7 +68,7 @@ def served(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         "CONSENT_LEDGER_LOG_LEVEL": "error",
     }
     command = ["serve", "--state", str(settings.state_dir), "--port", str(settings.port), "--workers", "3"]
-    process = subprocess.Popen([sys.executable, "-m", "api.cli", *command], cwd=ROOT, env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "api.cli.main", *command], cwd=ROOT, env=environment)
     try:
         await_ready(settings, process)
         yield process

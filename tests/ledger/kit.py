@@ -27,6 +27,7 @@ import migrations
 from ledger.app import Ledger
 from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_secret, read_signer
 from ledger.canonical import b64u, encode
+from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.keys import jwk_of_ed25519
 from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
@@ -34,7 +35,6 @@ from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.watch import ClockWatch
-from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, consents, entries, log_head
 from ledger.vault.keystore import KeyStore
@@ -83,9 +83,14 @@ class Signer:
 
     def key_added(self, *, use: str = "statement") -> Document:
         return {
-            "type": "key.added", "v": 1, "participant": self.participant, "kid": self.kid, "alg": self.alg,
-            "use": use, "jwk": self.jwk,
-        }  # fmt: skip
+            "type": "key.added",
+            "v": 1,
+            "participant": self.participant,
+            "kid": self.kid,
+            "alg": self.alg,
+            "use": use,
+            "jwk": self.jwk,
+        }
 
 
 def ed25519_signer(participant: str, kid: str | None = None) -> Signer:
@@ -126,9 +131,12 @@ def ps256_signer(participant: str, kid: str) -> Signer:
 
 def registered(participant: str, *roles: str) -> Document:
     return {
-        "type": "participant.registered", "v": 1, "participant": participant, "name": participant.title(),
+        "type": "participant.registered",
+        "v": 1,
+        "participant": participant,
+        "name": participant.title(),
         "roles": sorted(roles),
-    }  # fmt: skip
+    }
 
 
 def about(kind: str, participant: str, **members: Any) -> Document:
@@ -256,9 +264,10 @@ class Node:
         bodies = [encode(each) for each in items]
         tree = ReferenceTree([hashlib.sha256(b"\0" + body).digest() for body in bodies])
         statement = self.say(
-            self.fintech, "access.batch",
+            self.fintech,
+            "access.batch",
             **{"items_count": len(items), "items_root": b64u(tree.root(len(bodies))), **members},
-        )  # fmt: skip
+        )
         return self.ledger.prepare(statement, items=[body.decode() for body in bodies])
 
     def beside(self, name: str, *, clock: HandClock | None = None, **changes: Any) -> Ledger:
@@ -305,9 +314,12 @@ def running(
     signers = (node.bank, node.fintech, node.stranger, node.other_bank)
     try:
         node.ledger.record_documents(
-            registered(BANK, "holder"), registered(FINTECH, "recipient"), registered(STRANGER, "recipient"),
-            registered(OTHER_BANK, "holder"), *(signer.key_added() for signer in signers),
-        )  # fmt: skip
+            registered(BANK, "holder"),
+            registered(FINTECH, "recipient"),
+            registered(STRANGER, "recipient"),
+            registered(OTHER_BANK, "holder"),
+            *(signer.key_added() for signer in signers),
+        )
         yield node
     finally:
         node.ledger.stop()

@@ -51,10 +51,17 @@ def for_(principal: str, act: str, **members: Any) -> SubmitStatement:
 
 def authorisation(consent_id: str, *, companion_for: str = BANK) -> SubmitStatement:
     act = for_(
-        BANK, "consent.authorise", consent_id=consent_id, version=1, terms_hash=terms_hash(terms()),
-        accounts=[reference("a")], authoriser=reference("alice"), subject=reference("p"),
-        sca={"acr": "loa3", "amr": [], "at": NOW // 1000}, separate_consents=separately(["provision", "sensitive"]),
-    )  # fmt: skip
+        BANK,
+        "consent.authorise",
+        consent_id=consent_id,
+        version=1,
+        terms_hash=terms_hash(terms()),
+        accounts=[reference("a")],
+        authoriser=reference("alice"),
+        subject=reference("p"),
+        sca={"acr": "loa3", "amr": [], "at": NOW // 1000},
+        separate_consents=separately(["provision", "sensitive"]),
+    )
     link = for_(companion_for, "subject.consent", consent_id=consent_id, subject=reference("alice"))
     return SubmitStatement(act.statement, companion=link.statement)
 
@@ -118,9 +125,13 @@ def test_a_provider_acts_as_the_party_it_stands_for_and_as_no_other() -> None:
 
 def _leg(consent_id: str) -> dict[str, Any]:
     return {
-        "consent_id": consent_id, "interaction_id": "interaction-1", "basis": 0, "rows": 1, "bytes": 1,
+        "consent_id": consent_id,
+        "interaction_id": "interaction-1",
+        "basis": 0,
+        "rows": 1,
+        "bytes": 1,
         "digest": "A" * 43,
-    }  # fmt: skip
+    }
 
 
 def test_a_companion_is_signed_for_the_same_participant() -> None:

@@ -38,9 +38,15 @@ def commitment_by_the_text(head: dict[str, Any], item: dict[str, Any]) -> str:
     name, value = item["name"].encode(), item["value"].encode()
     tag = hashlib.sha256(b"consent-ledger/v1/pack-leaf\0").digest()
     node = hashlib.sha256(
-        b"\x00" + tag + unb64u(head["pack_id"]) + unb64u(item["salt"])
-        + struct.pack(">I", len(name)) + name + struct.pack(">Q", len(value)) + value
-    ).digest()  # fmt: skip
+        b"\x00"
+        + tag
+        + unb64u(head["pack_id"])
+        + unb64u(item["salt"])
+        + struct.pack(">I", len(name))
+        + name
+        + struct.pack(">Q", len(value))
+        + value
+    ).digest()
     at, row, path = item["position"], head["items_count"], list(item["path"])
     while row > 1:
         if not (at == row - 1 and row % 2):

@@ -17,11 +17,12 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from sqlalchemy import func, select
 
-from api.app import create_app
-from api.bootstrap import build_node, initialise
-from api.settings import Settings
-from api.standards.configuration import GatewayFile, HolderOptions
-from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.node.building import build_node, initialise
+from api.node.settings import Settings
+from api.office.configuration import GatewayFile, HolderOptions
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.server.app import create_app
+from api.standards.served import OUTWARD
 from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import Kind
 from ledger.planning.commands import Recorded
@@ -127,7 +128,7 @@ def stage(
     node.stop()
     if holders:
         chosen.gateway_file.write_bytes(msgspec.json.encode(msgspec.structs.replace(file, holders=holders)))
-    node = build_node(chosen, serves=events)
+    node = build_node(chosen, serves=events, outward=OUTWARD)
     with (
         serving(create_app(node), listening),
         httpx.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,

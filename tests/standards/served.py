@@ -13,10 +13,10 @@ import httpx
 import msgspec
 import yaml
 
-from api.app import create_app
-from api.bootstrap import build_node, initialise, short_lived
-from api.settings import Settings
-from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.node.building import build_node, initialise, short_lived
+from api.node.settings import Settings
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.server.app import create_app
 from ledger.canonical import unb64u
 from tests.api.service import Service, loopback, serving
 from tests.conformance import files

@@ -41,9 +41,10 @@ def _bound_token(service: Service, party: Party, consent: ConsentInWorld) -> str
 def _post(service: Service, path: str, party: Party, token: str, **form: str) -> httpx.Response:
     assert party.client_key is not None
     said = {
-        "token": token, "client_assertion_type": ASSERTION_TYPE,
+        "token": token,
+        "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": assertion(party.client_key, party.id, service.base_url),
-    } | form  # fmt: skip
+    } | form
     return service.http.post(path, data=said)
 
 
@@ -67,10 +68,12 @@ def test_a_token_bound_to_a_consent_says_which_data_it_is_for(sqlite_service: Se
     assert said["grant_id"] == consent.consent_id
     assert said["authorization_details"] == [
         {
-            "type": "account_information", "actions": ["read_balances"], "consent_id": consent.consent_id,
+            "type": "account_information",
+            "actions": ["read_balances"],
+            "consent_id": consent.consent_id,
             "locations": ["https://bank.example/accounts"],
         }
-    ]  # fmt: skip
+    ]
     claims = json.loads(unb64u(said["access_token"].split(".")[1]))
     assert claims["aud"] == ["https://bank.example/accounts"]
     assert "scope" not in claims
@@ -256,8 +259,11 @@ def _shapes() -> list[dict[str, Any]]:
     def holds_them(path: Path) -> bool:
         return "rfc9396_authorization_details" in path.read_text()
 
-    return [one for path in files("standards/own/*.json", shape=holds_them)
-            for one in json.loads(path.read_text())["rfc9396_authorization_details"]]  # fmt: skip
+    return [
+        one
+        for path in files("standards/own/*.json", shape=holds_them)
+        for one in json.loads(path.read_text())["rfc9396_authorization_details"]
+    ]
 
 
 @pytest.mark.conformance
@@ -318,8 +324,9 @@ def test_a_grant_is_merged_and_replaced(played: Stage) -> None:
     grant = push("create", ["list_accounts"]).json()["grant_id"]
     first = played.authorise(grant)
     for action, actions, now in (
-        ("merge", ["read_balances"], ["list_accounts", "read_balances"]), ("replace", ["read_balances"], ["read_balances"]),
-    ):  # fmt: skip
+        ("merge", ["read_balances"], ["list_accounts", "read_balances"]),
+        ("replace", ["read_balances"], ["read_balances"]),
+    ):
         assert push(action, actions, grant_id=grant).json()["grant_id"] == grant
         played.authorise(grant, subject=first.subject, customer=first.customer)
         assert played.client().get(f"/grants/{grant}").json()["authorization_details"][0]["actions"] == now

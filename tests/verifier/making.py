@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from verifier.checkpoint import Checkpoint
+from verifier.bytes.encoding import encode_base64
+from verifier.bytes.growing_tree import Growth, Tile
+from verifier.bytes.merkle import hash_leaf, root_of
 from verifier.crypto.backend import select
-from verifier.encoding import encode_base64
 from verifier.errors import CannotCheck, Code, Refuted
-from verifier.growth import Growth, Tile
-from verifier.merkle import hash_leaf, root_of
-from verifier.note import NoteKey, parse_vkey
-from verifier.tiles import tile_path
+from verifier.tlog.checkpoint import Checkpoint
+from verifier.tlog.note import NoteKey, parse_vkey
+from verifier.tlog.tiles import tile_path
 
 BACKEND = select()
 TIME = 1_767_225_600

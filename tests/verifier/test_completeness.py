@@ -162,8 +162,9 @@ def test_the_file_of_another_consent_is_refused(case: Case, capsys: pytest.Captu
 def test_the_audit_of_a_bundle_replays_every_index_head(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     ledger = case.node.ledger
     ledger.record_index_head()
-    export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(case.folder / "bundle"),
-                  disclose=Disclose.none())  # fmt: skip
+    export_bundle(
+        ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(case.folder / "bundle"), disclose=Disclose.none()
+    )
     status, said = told(case, capsys, "bundle", case.folder / "bundle", "--jobs", "1")
     assert (status, "completeness maps" in said["text"]) == (0, True), said
 
@@ -178,8 +179,9 @@ def test_a_wrong_map_root_that_a_log_signed_is_refuted(sqlite_url: str, tmp_path
         rebuild_map(sqlite_url)
         node.ledger.record_index_head()
         ledger = node.ledger
-        export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(tmp_path / "bundle"),
-                      disclose=Disclose.none())  # fmt: skip
+        export_bundle(
+            ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(tmp_path / "bundle"), disclose=Disclose.none()
+        )
         (tmp_path / "policy").write_text(f"log {ledger.vkey.format()}\nquorum none\n")
     status = main(["bundle", str(tmp_path / "bundle"), "--policy", str(tmp_path / "policy"), "--jobs", "1"])
     assert status == 1

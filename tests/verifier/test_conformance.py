@@ -15,20 +15,21 @@ import pytest
 
 from tests.conformance import files
 from tests.verifier.making import BACKEND, accepts, refusal
-from verifier import cose, merkle, patricia
-from verifier.checkpoint import parse_checkpoint
+from verifier.bytes import merkle, patricia
+from verifier.bytes.encoding import decode_base64
+from verifier.bytes.growing_tree import Growth
 from verifier.crypto.backend import select
 from verifier.crypto.keys import Ed25519Key, p256_key
-from verifier.encoding import decode_base64
 from verifier.errors import CannotCheck, Code, Refuted
-from verifier.evidence import FORK, SAME_SIZE, check_evidence, encode_evidence, judge
-from verifier.growth import Growth
-from verifier.head import Head, open_head
-from verifier.note import COSIGNATURE, parse_note, parse_vkey, verify_note
-from verifier.policy import Policy, parse_policy
-from verifier.proof import parse_proof, verify_proof
-from verifier.source import Directory
-from verifier.tiles import (
+from verifier.tlog import cose
+from verifier.tlog.checkpoint import parse_checkpoint
+from verifier.tlog.evidence import FORK, SAME_SIZE, check_evidence, encode_evidence, judge
+from verifier.tlog.head import Head, open_head
+from verifier.tlog.note import COSIGNATURE, parse_note, parse_vkey, verify_note
+from verifier.tlog.policy import Policy, parse_policy
+from verifier.tlog.proof import parse_proof, verify_proof
+from verifier.tlog.source import Directory
+from verifier.tlog.tiles import (
     STATIC_CT,
     TileReader,
     parse_tile_path,
@@ -37,7 +38,7 @@ from verifier.tiles import (
     split_hashes,
     tile_path,
 )
-from verifier.witness import decide, parse_request
+from verifier.tlog.witness import decide, parse_request
 
 pytestmark = pytest.mark.conformance
 

@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.verifier.making import BACKEND, Signer, accepts, refusal
-from verifier import cbor, cose, merkle
+from verifier.bytes import cbor, merkle
 from verifier.crypto.keys import P256Key
 from verifier.crypto.p256 import raw_from_der
 from verifier.errors import Code, Refuted
+from verifier.tlog import cose
 
 LOG = Signer("ledger.example/test")
 KEY = LOG.key.key
@@ -69,7 +70,7 @@ def parses(data: bytes) -> bool:
 # --- consistency ----------------------------------------------------------------------------------------------
 
 
-def grown(old: int, new: int = 7, path: list[bytes] | None = None) -> cose.Receipt:
+def grown(old: int, new: int = 7, path: list[bytes] | None = None) -> cose.CoseReceipt:
     hashes_ = merkle.consistency_path(old, LEAVES[:new]) if path is None else path
     return cose.parse_receipt(receipt(unprotected={VDP: {-2: [write([old, new, list(hashes_)])]}}, root=ROOTS[new]))
 

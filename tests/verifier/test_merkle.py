@@ -7,10 +7,10 @@ import itertools
 import pytest
 
 from tests.verifier.making import accepts, entries_of, refusal
-from verifier import merkle
+from verifier.bytes import merkle
+from verifier.bytes.growing_tree import Growth
+from verifier.bytes.merkle import EMPTY_ROOT, MAX_SIZE, hash_leaf, hash_node
 from verifier.errors import Code, Refuted
-from verifier.growth import Growth
-from verifier.merkle import EMPTY_ROOT, MAX_SIZE, hash_leaf, hash_node
 
 LEAVES = [hash_leaf(entry) for entry in entries_of(17)]
 HASH = LEAVES[0]

@@ -13,15 +13,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.verifier.making import BACKEND, TIME, Signer, checkpoint_note, refusal
-from verifier import merkle
-from verifier.checkpoint import Checkpoint, parse_checkpoint
-from verifier.encoding import encode_base64
+from verifier.bytes import merkle
+from verifier.bytes.encoding import encode_base64
 from verifier.errors import CannotCheck, Code
-from verifier.head import open_head
-from verifier.note import MAX_LINES, parse_note, parse_vkey, verify_note
-from verifier.policy import check_witnessed, parse_policy
-from verifier.proof import Proof, parse_proof, verify_proof
-from verifier.trust import Trust, parse_trust
+from verifier.tlog.checkpoint import Checkpoint, parse_checkpoint
+from verifier.tlog.head import open_head
+from verifier.tlog.note import MAX_LINES, parse_note, parse_vkey, verify_note
+from verifier.tlog.policy import check_witnessed, parse_policy
+from verifier.tlog.proof import Proof, parse_proof, verify_proof
+from verifier.tlog.trust import Trust, parse_trust
 
 LOG = Signer("ledger.example/test")
 W1, W2, W3 = (Signer(f"w{n}.example", 4) for n in (1, 2, 3))

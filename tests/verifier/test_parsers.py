@@ -10,20 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.verifier.making import BACKEND, Signer, accepts, checkpoint_note
-from verifier import cbor, cose, ct, merkle, patricia
-from verifier.checkpoint import parse_checkpoint
+from verifier.bytes import cbor, merkle, patricia
+from verifier.bytes.encoding import decode_json
+from verifier.bytes.merkle import inclusion_path
 from verifier.crypto.keys import parse_cose_key, parse_spki
-from verifier.encoding import decode_json
-from verifier.evidence import check_evidence, encode_evidence, judge
-from verifier.head import Head, open_head
-from verifier.merkle import inclusion_path
-from verifier.note import parse_note, parse_vkey
-from verifier.policy import parse_policy
-from verifier.proof import Proof, parse_proof, verify_proof
-from verifier.statement import parse_envelope
-from verifier.tiles import parse_tile_path, split_entries
-from verifier.trust import parse_trust
-from verifier.witness import decide, parse_request
+from verifier.records.statement import parse_envelope
+from verifier.tlog import cose, ct
+from verifier.tlog.checkpoint import parse_checkpoint
+from verifier.tlog.evidence import check_evidence, encode_evidence, judge
+from verifier.tlog.head import Head, open_head
+from verifier.tlog.note import parse_note, parse_vkey
+from verifier.tlog.policy import parse_policy
+from verifier.tlog.proof import Proof, parse_proof, verify_proof
+from verifier.tlog.tiles import parse_tile_path, split_entries
+from verifier.tlog.trust import parse_trust
+from verifier.tlog.witness import decide, parse_request
 
 LOG, W1 = Signer("ledger.example/test"), Signer("w1.example", 4)
 LEAVES = [merkle.hash_leaf(bytes([n])) for n in range(7)]

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.making import BACKEND, accepts, refusal
-from verifier import passkey
+from verifier.bytes.encoding import encode_base64url, encode_canonical
 from verifier.crypto.backend import select
 from verifier.crypto.keys import Ed25519Key, P256Key, PublicKey, RsaKey
 from verifier.crypto.p256 import raw_from_der
-from verifier.encoding import encode_base64url, encode_canonical
 from verifier.errors import Code, Refuted
-from verifier.statement import Statement, parse_envelope, verify_statement
+from verifier.records import passkey
+from verifier.records.statement import Statement, parse_envelope, verify_statement
 
 LOG = "ledger.example/test"
 ED = Ed25519PrivateKey.from_private_bytes(b"e" * 32)

@@ -9,13 +9,13 @@ from typing import Any
 from tests.conformance import ROOT
 from tests.verifier.forge import ORIGIN, World
 from tests.verifier.making import BACKEND
-from verifier.disclosure import Reader
 from verifier.errors import Code
-from verifier.findings import Findings
-from verifier.leaf import parse_leaf
-from verifier.replay import Replay
-from verifier.shelf import Shelf
-from verifier.trust import parse_trust
+from verifier.records.disclosure import Reader
+from verifier.records.leaf import parse_leaf
+from verifier.rules.chain_store import Shelf
+from verifier.rules.findings import Findings
+from verifier.rules.replay import Replay
+from verifier.tlog.trust import parse_trust
 
 
 def test_each_step_of_the_specification_stands_in_the_source_and_the_reverse() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.verifier.making import Signer, entries_of, put, refusal, write_log
-from verifier import ct, merkle, patricia, tiles
+from verifier.bytes import merkle, patricia
+from verifier.bytes.growing_tree import Growth
 from verifier.errors import Code, NotFound, Refuted
-from verifier.growth import Growth
-from verifier.source import Directory
-from verifier.tiles import (
+from verifier.tlog import ct, tiles
+from verifier.tlog.source import Directory
+from verifier.tlog.tiles import (
     MAX_BUNDLE,
     TileReader,
     leading_entries,

@@ -58,8 +58,11 @@ class Consoles:
     def client(self, who: str | None, *, language: str = "en") -> Iterator[httpx.Client]:
         """A browser without scripts, signed in as somebody at work."""
         headers = {
-            "accept": "text/html", "accept-language": language, "origin": self.url, "sec-fetch-site": "same-origin",
-        }  # fmt: skip
+            "accept": "text/html",
+            "accept-language": language,
+            "origin": self.url,
+            "sec-fetch-site": "same-origin",
+        }
         with httpx.Client(base_url=self.url, headers=headers, follow_redirects=True, timeout=30) as client:
             if who is not None:
                 assert self.sign_in(client, who).status_code == 200
@@ -153,9 +156,14 @@ def write_history(site: Consoles) -> None:
     read("late", plum, revoked)
     doomed = consent("erased", rival, other_bank)
     world.ledger.record_documents(
-        {"type": "erasure", "v": 1, "chains": [b64u(consent_chain(doomed.consent_id))], "basis": "gdpr-17",
-         "approved_by": ["officer-1", "officer-2"]}
-    )  # fmt: skip
+        {
+            "type": "erasure",
+            "v": 1,
+            "chains": [b64u(consent_chain(doomed.consent_id))],
+            "basis": "gdpr-17",
+            "approved_by": ["officer-1", "officer-2"],
+        }
+    )
     world.ledger.record_documents(
         {"type": "participant.suspended", "v": 1, "participant": "bank-b", "reason": "outage"},
         {"type": "key.revoked", "v": 1, "participant": "rival", "kid": "rival-client", "reason": "rotation"},

@@ -40,8 +40,13 @@ def test_what_she_chose_is_kept_when_a_tick_is_missing_and_the_message_stands_wh
         address = f"/my/approve?consent={request.consent_id}"
         offered = accounts_on(client.get(address))
         assert not any(ticked for _, ticked in offered), "nothing is ticked for her"
-        form = {"csrf": token_of(client), "consent": request.consent_id, "account": [offered[0][0], offered[2][0]],
-                "separate": ["sensitive"], "alone": "1"}  # fmt: skip
+        form = {
+            "csrf": token_of(client),
+            "consent": request.consent_id,
+            "account": [offered[0][0], offered[2][0]],
+            "separate": ["sensitive"],
+            "alone": "1",
+        }
         page = client.post("/my/approve/review", data=form)
         assert page.status_code == 422
         for shown in (page, client.get(address)):  # and still, when she comes back, or changes the language
@@ -196,8 +201,13 @@ def test_accounts_stand_in_the_banks_order_everywhere(site: Site) -> None:
         key = site.key(consent)
         access = site.read(consent)
         with site.client() as client:
-            for path in ("/my/connections", f"/my/connections/{key}", f"/my/connections/{key}/history",
-                         f"/my/connections/{key}/stop", f"/my/receipts/{access.index}"):  # fmt: skip
+            for path in (
+                "/my/connections",
+                f"/my/connections/{key}",
+                f"/my/connections/{key}/history",
+                f"/my/connections/{key}/stop",
+                f"/my/receipts/{access.index}",
+            ):
                 page = words_of(client.get(path))
                 at = [page.index(label) for label in labels]
                 assert at == sorted(at), path
@@ -276,8 +286,11 @@ def test_the_settings_show_every_passkey_that_the_log_has_in_force(site: Site) -
 
 def test_somebody_at_work_keeps_the_menu_on_every_page(tmp_path: Path) -> None:
     with open_consoles(tmp_path / "site") as consoles:
-        for who, place in (("bea", "/console/partner/consents"), ("olaf", "/console/operator/erasures"),
-                           ("rita", "/console/audit/records")):  # fmt: skip
+        for who, place in (
+            ("bea", "/console/partner/consents"),
+            ("olaf", "/console/operator/erasures"),
+            ("rita", "/console/audit/records"),
+        ):
             with consoles.client(who) as client:
                 for path in ("/verify", "/nowhere", "/console/nowhere"):
                     page = client.get(path).text

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.refusals import BadRequest
-from api.standards.wish import Wish
+from api.http.refusals import BadRequest
+from api.office.wish import Wish
 from api.standards.words import words
 from ledger.entries.terms import Purpose
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.console.doors import Operator, OperatorsForm
-from api.web.inbox import DECLINED, Erasure
+from api.web.inbox import DECLINED, ErasureWish
 from api.web.staff import Staff
 from ledger.canonical import unb64u
 from ledger.errors import IllegalTransition, NotFound, NotPermitted
@@ -30,9 +30,13 @@ def requests(operator: Operator) -> Response:
     desk = operator.desk
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render(
-        "console/erasures.html", operator=operator, listed=desk.office.store.inbox.erasures(), fresh=fresh,
-        me_as=officer(operator.staff), declined=DECLINED,
-    )  # fmt: skip
+        "console/erasures.html",
+        operator=operator,
+        listed=desk.office.store.inbox.erasures(),
+        fresh=fresh,
+        me_as=officer(operator.staff),
+        declined=DECLINED,
+    )
 
 
 @router.post("/{number}/approve")
@@ -66,7 +70,7 @@ def decline(sent: OperatorsForm, number: str) -> Response:
     return desk.redirect(HERE)
 
 
-def _open(sent: OperatorsForm, number: str) -> Erasure:
+def _open(sent: OperatorsForm, number: str) -> ErasureWish:
     """The request of this number, while it waits. Raises NotFound, IllegalTransition."""
     wish = sent.desk.office.store.inbox.erasure(number[:32])
     if wish is None:

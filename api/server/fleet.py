@@ -1,0 +1,124 @@
+"""A node of several processes: fronts that speak HTTP and check signatures, and one process that sequences.
+
+One writer is what a database likes best, and the fronts spread what costs most, the signatures, over the cores. A process
+that ends is started again; what it had not acknowledged may be submitted again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from api.http.httpserver import HttpServer
+from api.http.wire import App
+from api.node.building import build_node, equip
+from api.node.logs import configure_logging
+from api.node.settings import Settings
+from api.server.app import create_app
+from api.server.listening import DealtOut, listen
+from api.server.loading import begin_preloading
+from api.server.supervising import KeptProcess, Supervisor, when_orphaned
+from api.standards.served import OUTWARD
+from ledger.assembly import open_front
+from ledger.errors import SequencerStopped, Unavailable
+from ledger.sequencer.desk import PlanningDesk
+
+SOCKET_PATH_LIMIT: Final = 100
+"""Unix allows some 107 bytes."""
+START_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 25.0
+"""A little more than the HTTP server takes at the most to finish its requests."""
+
+
+def desk_path(settings: Settings) -> Path:
+    """Where the fronts find the sequencing process: in the state folder, or in a private one if that name is too long."""
+    path = settings.state_dir.resolve() / "desk.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"consent-ledger-{os.getuid()}-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / "desk.sock"
+
+
+@dataclass(frozen=True)
+class FrontFactory:
+    """Builds a front's application in the process that serves it."""
+
+    settings: Settings
+
+    def __call__(self) -> App:
+        configure_logging(self.settings.log_level)
+        config = self.settings.node_config(self.settings.highwater_dir / "front")  # a front signs nothing
+        return DealtOut(create_app(equip(self.settings, open_front(config, desk_path(self.settings)))))
+
+
+def front(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
+    """A front process: serve until told to stop."""
+    configure_logging(settings.log_level)
+    server = HttpServer(uvicorn.Config(FrontFactory(settings), **options))
+
+    def end() -> None:
+        server.should_exit = True
+
+    when_orphaned(end)
+    server.run(sockets=[listen(settings, bound)])
+
+
+def sequence(settings: Settings) -> None:
+    """The sequencing process: run until told to stop."""
+    configure_logging(settings.log_level)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    when_orphaned(ended.set)
+    node = build_node(settings, serves=True, outward=OUTWARD)
+    node.start()
+    desk = PlanningDesk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
+    while not ended.wait(1.0):
+        if (why := node.ledger.stopped_because) is not None:
+            desk.close()
+            node.stop()
+            raise SequencerStopped(f"this node stopped writing; its sequencing process ends and is started anew: {why}")
+    desk.await_leave(PATIENCE_SECONDS - 5)
+    desk.close()
+    node.stop()
+
+
+def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
+    """One sequencing process and `settings.workers` fronts on one address, until told to stop.
+
+    `options` are those of the HTTP server. Raises Unavailable when the sequencing process does not start.
+    """
+    begin_preloading()
+    supervisor = Supervisor(patience=PATIENCE_SECONDS)
+    try:
+        sequencing = KeptProcess("sequencer", sequence, (settings,))
+        supervisor.add([sequencing])
+        _await_desk(settings, sequencing)
+        names = [f"front {number + 1}" for number in range(settings.workers)]
+        supervisor.add([KeptProcess(name, front, (settings, options, bound)) for name in names])
+        supervisor.run()
+    finally:
+        supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes
+
+
+def _await_desk(settings: Settings, sequencing: KeptProcess) -> None:
+    """The fronts are started when there is somebody to hand commands to."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and sequencing.process.is_alive():
+        with socket.socket(socket.AF_UNIX) as line:
+            if line.connect_ex(os.fsencode(desk_path(settings))) == 0:
+                return
+        time.sleep(0.05)
+    raise Unavailable("the sequencing process did not start; its own log lines say why")
