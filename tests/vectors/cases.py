@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from tests.vectors.hashing import Json, b64
+from tests.vectors.hashing import Json, b64, gzip_stored
 from tests.vectors.log import SHARD, Files
 from tests.vectors.story import Story, erased, ruleset_1, ruleset_2
 
@@ -52,8 +54,8 @@ def _whole(log: Story) -> Files:
 
 
 BASES: dict[str, tuple[Callable[[int | None], Story], Callable[[], Files]]] = {
-    "ruleset-1": (ruleset_1, lambda: _whole(ruleset_1())),
-    "ruleset-2": (ruleset_2, lambda: _whole(ruleset_2())),
+    "ruleset-1": (ruleset_1, cache(lambda: _whole(ruleset_1()))),
+    "ruleset-2": (ruleset_2, cache(lambda: _whole(ruleset_2()))),
 }
 CASES: list[Case] = []
 
@@ -99,8 +101,6 @@ def case(
 
 def plain(path: str, content: bytes) -> bytes | None:
     """What a shard decompresses to, if the plain one-member spelling gives it back; else None."""
-    from tests.vectors.hashing import gzip_stored
-
     try:
         inside = gzip.decompress(content)
     except (OSError, EOFError):
@@ -150,10 +150,6 @@ def _common(a: bytes, b: bytes) -> int:
 
 def apply(base: Files, changes: list[Json]) -> Files:
     """The reading side, as README.md describes it: the files of a case."""
-    import base64
-
-    from tests.vectors.hashing import gzip_stored
-
     files = dict(base)
     for edit in changes:
         name: str = edit["file"]

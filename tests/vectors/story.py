@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from copy import copy
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.vectors.hashing import (
     Json,
@@ -48,6 +51,14 @@ class Story(Log):
         self.ruleset = ruleset
         self.device = P256("device")
         self.terms_of: dict[str, Json] = {}
+
+    def copy(self) -> Self:
+        """The same log, to be gone on with in another way."""
+        other = copy(self)
+        other.entries, other.bodies, other.keys = [*self.entries], {**self.bodies}, {**self.keys}
+        other.chains = {chain: [*mine] for chain, mine in self.chains.items()}
+        other.terms_of = {**self.terms_of}
+        return other
 
     def terms(self, **changes: Any) -> Json:
         terms = {
@@ -175,21 +186,19 @@ FIRST, SECOND, THIRD = consent_id(1), consent_id(2), consent_id(3)
 
 def ruleset_1(until: int | None = None) -> Story:
     """The log of `bundles/ruleset-1`, or its first `until` entries."""
-    log = Story(1, until)
-    try:
-        _tell_1(log)
-    except Enough:
-        pass
-    return log
+    return _told(1, until).copy()
 
 
 def ruleset_2(until: int | None = None) -> Story:
     """The log of `bundles/ruleset-2`, or its first `until` entries."""
-    log = Story(2, until)
-    try:
-        _tell_2(log)
-    except Enough:
-        pass
+    return _told(2, until).copy()
+
+
+@cache
+def _told(ruleset: int, until: int | None) -> Story:
+    log = Story(ruleset, until)
+    with suppress(Enough):
+        (_tell_1 if ruleset == 1 else _tell_2)(log)
     return log
 
 
