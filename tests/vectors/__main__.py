@@ -7,7 +7,17 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.vectors import damaged, objects, primitives, told_at_the_end, told_entries, told_leaves, told_rules
+from tests.vectors import (
+    damaged,
+    handed_out,
+    objects,
+    primitives,
+    told_at_the_end,
+    told_documents,
+    told_entries,
+    told_leaves,
+    told_rules,
+)
 from tests.vectors.cases import BASES, CASES
 from tests.vectors.policies import POLICIES
 from tests.vectors.walk import page
@@ -15,7 +25,7 @@ from tests.vectors.walk import page
 FOLDER = Path(__file__).parents[2] / "docs/spec/vectors"
 KEPT = {"README.md"}
 """Written by hand."""
-MODULES = (damaged, told_leaves, told_entries, told_rules, told_at_the_end)
+MODULES = (damaged, told_leaves, told_entries, told_documents, told_rules, told_at_the_end)
 """Importing them fills `CASES`."""
 
 
@@ -31,7 +41,7 @@ def files() -> dict[str, bytes]:
         made |= {f"bundles/{name}/{path}": data for path, data in content.items()}
         made[f"bundles/{name}.md"] = page(name, make(None), content).encode()
     made |= {f"policies/{name}": text.encode() for name, text in POLICIES.items()}
-    for table in (primitives.FILES, objects.FILES):
+    for table in (primitives.FILES, objects.FILES, handed_out.FILES):
         made |= {f"{name}.json": pretty(make()) for name, make in table.items()}
     made |= {f"cases/{case.name}.json": pretty(case.written()) for case in CASES}
     return made

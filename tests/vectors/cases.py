@@ -88,9 +88,7 @@ def case(
         name = tell.__name__.strip("_").replace("_", "-")
         assert name not in {known.name for known in CASES}, name
         why = " ".join((tell.__doc__ or "").split())
-        CASES.append(
-            Case(name, steps, why, exit, told, findings, notices, unchecked, base, files, policy)
-        )
+        CASES.append(Case(name, steps, why, exit, told, findings, notices, unchecked, base, files, policy))
         return tell
 
     return keep

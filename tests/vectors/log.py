@@ -81,10 +81,14 @@ class Log:
         mine.append(index)
         return index
 
-    def operator(self, kind: str, *, chain: str = "", lie: Json | bytes | None = None, v: int = 1, **members: Any) -> int:
+    def operator(
+        self, kind: str, *, chain: str = "", lie: Json | bytes | None = None, v: int = 1, **members: Any
+    ) -> int:
         """An operator document of type `kind`."""
         participant = members.get("participant")
-        own = "operator:ledger" if participant is None or kind == "disclosure" else f"operator:participant:{participant}"
+        own = (
+            "operator:ledger" if participant is None or kind == "disclosure" else f"operator:participant:{participant}"
+        )
         return self.chained("operator", chain or own, {"document": {"type": kind, "v": v, **members}}, lie)
 
     def map(self) -> dict[bytes, bytes]:
@@ -106,7 +110,7 @@ class Log:
     # --- statements ---------------------------------------------------------------------------------------
 
     def register(self, participant: str, roles: list[str], key: Key, *, kid: str = "", use: str = "statement") -> int:
-        name = participant.split(".")[0].capitalize()
+        name = participant.split(".", maxsplit=1)[0].capitalize()
         self.operator("participant.registered", participant=participant, name=name, roles=roles)
         return self.add_key(participant, key, kid or f"{participant}.1", use)
 

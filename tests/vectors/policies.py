@@ -9,7 +9,15 @@ _LOG = Story(1)
 
 
 def _trust(**changes: object) -> str:
-    trust = {"expires": 4_000_000_000_000, "keys": [], "origins": [], "policy": _LOG.policy(), "rp_ids": [], "v": 1, "version": 1}
+    trust = {
+        "expires": 4_000_000_000_000,
+        "keys": [],
+        "origins": [],
+        "policy": _LOG.policy(),
+        "rp_ids": [],
+        "v": 1,
+        "version": 1,
+    }
     return encode({**trust, **changes}).decode()
 
 

@@ -101,7 +101,8 @@ def base64s() -> Json:
         ("padding too long", "AAAA====", None), ("white space", "AA== ", None), ("padding within", "AA==AA==", None),
     ]  # fmt: skip
     rows = [
-        {"alphabet": alphabet, "name": name, "text": text} | ({"accept": False} if raw is None else {"accept": True, "hex": raw})
+        {"alphabet": alphabet, "name": name, "text": text}
+        | ({"accept": False} if raw is None else {"accept": True, "hex": raw})
         for alphabet, table in (("base64url", url), ("base64", plain))
         for name, text, raw in table
     ]
@@ -145,7 +146,10 @@ def merkle() -> Json:
     for size in (1, 2, 3, 7, 8, 17):
         top = h.root(hashes[:size]).hex()
         for index in sorted({0, size // 2, size - 1}):
-            path, members = h.inclusion(index, hashes[:size]), {"index": index, "leaf": hashes[index].hex(), "root": top, "size": size}
+            path, members = (
+                h.inclusion(index, hashes[:size]),
+                {"index": index, "leaf": hashes[index].hex(), "root": top, "size": size},
+            )
             add("inclusion", True, f"{index} of {size}", path, **members)
             add("inclusion", False, "another leaf", path, **{**members, "leaf": sha(b"x").hex()})
             add("inclusion", False, "a hash too many", [*path, bytes(32)], **members)
@@ -155,7 +159,12 @@ def merkle() -> Json:
                 add("inclusion", False, "a hash of 31 bytes", [path[0][:31], *path[1:]], **members)
     for old, new in ((1, 2), (3, 7), (4, 8), (6, 17), (8, 8), (16, 17)):
         path = h.consistency(old, hashes[:new])
-        members = {"new_root": h.root(hashes[:new]).hex(), "new_size": new, "old_root": h.root(hashes[:old]).hex(), "old_size": old}
+        members = {
+            "new_root": h.root(hashes[:new]).hex(),
+            "new_size": new,
+            "old_root": h.root(hashes[:old]).hex(),
+            "old_size": old,
+        }
         add("consistency", True, f"{old} of {new}", path, **members)
         add("consistency", False, "another old root", path, **{**members, "old_root": sha(b"x").hex()})
         add("consistency", False, "another new root", path, **{**members, "new_root": sha(b"x").hex()})
@@ -164,7 +173,13 @@ def merkle() -> Json:
             add("consistency", False, "a hash too few", path[:-1], **members)
     for start, end, size in ((0, 8, 17), (4, 8, 8), (8, 13, 17), (4, 6, 7), (16, 17, 17), (0, 17, 17)):
         path = h.subtree_consistency(start, end, hashes[:size])
-        members = {"end": end, "root": h.root(hashes[:size]).hex(), "size": size, "start": start, "subtree": h.root(hashes[start:end]).hex()}
+        members = {
+            "end": end,
+            "root": h.root(hashes[:size]).hex(),
+            "size": size,
+            "start": start,
+            "subtree": h.root(hashes[start:end]).hex(),
+        }
         add("subtree", True, f"{start} to {end} of {size}", path, **members)
         add("subtree", False, "another subtree", path, **{**members, "subtree": sha(b"x").hex()})
         add("subtree", False, "a hash too many", [*path, bytes(32)], **members)
@@ -182,7 +197,9 @@ def completeness_map() -> Json:
     roots = [{"pairs": n, "root": h.map_root(dict(list(pairs.items())[:n])).hex()} for n in (0, 1, 2, 5, 9)]
     top, proofs = h.map_root(pairs).hex(), []
 
-    def add(kind: str, accept: bool, name: str, key: bytes, proof: bytes, root: str = top, value: bytes | None = None) -> None:
+    def add(
+        kind: str, accept: bool, name: str, key: bytes, proof: bytes, root: str = top, value: bytes | None = None
+    ) -> None:
         row = {"accept": accept, "key": key.hex(), "kind": kind, "name": name, "proof": proof.hex(), "root": root}
         proofs.append(row if value is None else {**row, "value": value.hex()})
 
@@ -194,18 +211,36 @@ def completeness_map() -> Json:
         add("present", False, "a step too few", key, steps[33:], value=pairs[key])
     first = keys[0]
     longer = h.map_steps(pairs, first)
-    add("present", False, "a bit in a longer spelling", first, bytes([longer[0] | 0x80, 0]) + longer[1:], value=pairs[first])
+    add(
+        "present",
+        False,
+        "a bit in a longer spelling",
+        first,
+        bytes([longer[0] | 0x80, 0]) + longer[1:],
+        value=pairs[first],
+    )
     for n in range(3):
         key = draw(f"nobody {n}")
         proof = h.map_absence(pairs, key)
         add("absent", True, f"absent {n}", key, proof)
-        add("absent", False, "a key that is there", keys[n], h.map_absence({k: v for k, v in pairs.items() if k != keys[n]}, keys[n]))
+        add(
+            "absent",
+            False,
+            "a key that is there",
+            keys[n],
+            h.map_absence({k: v for k, v in pairs.items() if k != keys[n]}, keys[n]),
+        )
         add("absent", False, "no proof", key, b"")
         add("absent", False, "cut off", key, proof[:-1])
     add("absent", True, "the empty map", first, b"", h.map_root({}).hex())
     add("absent", False, "the leaf of the key itself", first, bytes([32]) + first + bytes([40]) + pairs[first] + longer)
     listed = [{"key": key.hex(), "value": value.hex()} for key, value in pairs.items()]
-    return {"about": "The completeness map (log.md). Roots are over the first `pairs` pairs.", "pairs": listed, "proofs": proofs, "roots": roots}
+    return {
+        "about": "The completeness map (log.md). Roots are over the first `pairs` pairs.",
+        "pairs": listed,
+        "proofs": proofs,
+        "roots": roots,
+    }
 
 
 def notes() -> Json:
@@ -220,7 +255,7 @@ def notes() -> Json:
         ("a line of an unknown key", text + b"\n" + unknown + own, True),
         ("only a line of an unknown key", text + b"\n" + unknown, False),
         ("a wrong signature of a known key", text + b"\n" + forged, False),
-        ("a wrong signature beside a right one", text + b"\n" + own + forged, True),
+        ("a wrong signature beside a right one", text + b"\n" + own + forged, False),
         ("a right signature beside a wrong one", text + b"\n" + forged + own, False),
         ("no signature", text, False), ("no end of line", log.checkpoint()[:-1], False),
         ("carriage returns", log.checkpoint().replace(b"\n", b"\r\n"), False),
@@ -281,8 +316,14 @@ def policies() -> Json:
     ]  # fmt: skip
     trust = [("places", POLICIES["places"], True), ("retired", POLICIES["retired"], True)]
     members = '{"expires":4000000000000,"keys":[],"origins":[],"policy":"no","rp_ids":[],"v":1,"version":1}'
-    trust += [("a policy that does not read", members, False), ("version 0", POLICIES["places"].replace('"version":1', '"version":0'), False)]
-    trust += [("an unknown member", POLICIES["places"].replace('"v":1', '"u":1,"v":1'), False), ("a name twice", POLICIES["places"].replace('"v":1', '"v":1,"v":1'), False)]
+    trust += [
+        ("a policy that does not read", members, False),
+        ("version 0", POLICIES["places"].replace('"version":1', '"version":0'), False),
+    ]
+    trust += [
+        ("an unknown member", POLICIES["places"].replace('"v":1', '"u":1,"v":1'), False),
+        ("a name twice", POLICIES["places"].replace('"v":1', '"v":1,"v":1'), False),
+    ]
     return {
         "about": "Policies and trust files (policies.md).",
         "policies": [{"accept": accept, "name": name, "text": text} for name, text, accept in rows],
@@ -290,4 +331,12 @@ def policies() -> Json:
     }
 
 
-FILES = {"base64": base64s, "cl-json": cl_json, "derivations": derivations, "map": completeness_map, "merkle": merkle, "notes": notes, "policies": policies}
+FILES = {
+    "base64": base64s,
+    "cl-json": cl_json,
+    "derivations": derivations,
+    "map": completeness_map,
+    "merkle": merkle,
+    "notes": notes,
+    "policies": policies,
+}

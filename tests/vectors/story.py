@@ -91,7 +91,9 @@ class Story(Log):
         }  # fmt: skip
         return members | ({"separate_consents": separate} if self.ruleset > 1 else {}) | changes
 
-    def authorise(self, consent: str, outcome: Json | None = None, *, beside: Json | None = None, **changes: Any) -> int:
+    def authorise(
+        self, consent: str, outcome: Json | None = None, *, beside: Json | None = None, **changes: Any
+    ) -> int:
         """`beside`: members set in the evidence, such as a passkey record."""
         members = self.authorisation(consent, **changes)
         return self.say(HOLDER, "consent.authorise", outcome or self.state("ACTIVE"), beside=beside, **members)
@@ -136,7 +138,9 @@ class Story(Log):
         if self.ruleset == 1:
             masks = ["pan"]
         else:
-            masks = sorted(mask for mask, lifting in CATALOGUE["masks"].items() if not set(lifting["lifted_by"]) & set(PERMISSIONS))
+            masks = sorted(
+                mask for mask, lifting in CATALOGUE["masks"].items() if not set(lifting["lifted_by"]) & set(PERMISSIONS)
+            )
         obligations = {"directions": ["credit"], "from": 1_700_000_000, "masks": masks, "to": 0}
         if self.ruleset > 1:
             obligations["keep_until"] = self.time // 1000 + 90 * 86_400
@@ -151,7 +155,9 @@ class Story(Log):
             "reasons": reasons, "ruleset": self.ruleset, "used_today": used,
         }  # fmt: skip
 
-    def access(self, consent: str, outcome: Json, says: Json | None = None, iss: str = RECIPIENT, **changes: Any) -> int:
+    def access(
+        self, consent: str, outcome: Json, says: Json | None = None, iss: str = RECIPIENT, **changes: Any
+    ) -> int:
         """`says`: how it is recorded otherwise than honestly, as in `Log.say`."""
         return self.say(iss, "access.request", outcome, **(says or {}), **self.item(consent, **changes))
 

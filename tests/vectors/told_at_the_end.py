@@ -45,7 +45,11 @@ LEGS: list[tuple[str, str, dict[str, Any]]] = [
     ("a-leg-of-a-transition", "Entry basis is an access.", {"basis": 11}),
     ("a-leg-of-itself", "At a lower index.", {"basis": 15}),
     ("a-leg-of-a-later-entry", "At a lower index.", {"basis": 9_007_199_254_740_991}),
-    ("a-leg-of-another-interaction", "The interaction is the access's.", {"basis": 13, "interaction_id": "interaction-2"}),
+    (
+        "a-leg-of-another-interaction",
+        "The interaction is the access's.",
+        {"basis": 13, "interaction_id": "interaction-2"},
+    ),
 ]
 
 for _name, _why, _members in LEGS:
@@ -143,4 +147,3 @@ def _a_position_of_a_batch_twice(log: Story) -> None:
     body = log.bodies[first][0]
     again = body.replace(b'"used_today":0', b'"used_today":1')
     log.record("consent", FIRST, again)
-

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.vectors.cases import case
 from tests.vectors.hashing import Json, b64u, encode, sha
-from tests.vectors.signing import Ed25519, Key, P256, Rsa, jws
+from tests.vectors.signing import P256, Ed25519, Key, Rsa, jws
 from tests.vectors.story import FIRST, HELPER, HOLDER, RECIPIENT, SECOND, Story
 
 
@@ -47,6 +47,21 @@ def spelled(log: Story, change: Callable[[bytes], bytes]) -> None:
     log.access(FIRST, log.allow(11), {"signed": lambda payload: jws(key, kid, change(encode(payload)))})
 
 
+def _der(log: Story, text: str) -> str:
+    signed = text.rpartition(".")[0]
+    key = log.keys[RECIPIENT][1]
+    assert isinstance(key, P256)
+    return signed + "." + b64u(key.sign_der(signed.encode()))
+
+
+def _changed(text: str) -> str:
+    from tests.vectors.hashing import unb64u
+
+    top, body, signature = text.split(".")
+    changed = unb64u(body).replace(b'"customer_present":false', b'"customer_present":true')
+    return f"{top}.{b64u(changed)}.{signature}"
+
+
 BAD_ENCODING, BAD_SIGNATURE = (("BAD_ENCODING", 13),), (("BAD_SIGNATURE", 13),)
 
 FORMS: list[tuple[str, str, tuple[tuple[str, int | str], ...], str, Callable[[Story], None]]] = [
@@ -74,7 +89,7 @@ FORMS: list[tuple[str, str, tuple[tuple[str, int | str], ...], str, Callable[[St
     ("7.7", "an-algorithm-that-is-not-the-keys", BAD_SIGNATURE, "A kid has one algorithm.", lambda log: signed_by(log, Ed25519("app"))),
     ("7.7", "a-signature-as-der", BAD_SIGNATURE, "ES256 is 64 bytes, r and s.", lambda log: word(log, lambda text: _der(log, text))),
     ("7.7", "a-signature-of-zeros", BAD_SIGNATURE, "0 is no r and no s.", lambda log: word(log, lambda text: text.rpartition(".")[0] + "." + b64u(bytes(64)))),
-    ("7.7", "a-payload-that-was-changed", BAD_SIGNATURE, "One member, after it was signed. Reading goes on.", lambda log: word(log, lambda text: _changed(text))),
+    ("7.7", "a-payload-that-was-changed", BAD_SIGNATURE, "One member, after it was signed. Reading goes on.", lambda log: word(log, _changed)),
     ("7.8", "a-payload-with-white-space", BAD_ENCODING, "The payload is CL-JSON, however it was signed.", lambda log: spelled(log, lambda body: body.replace(b":", b": ", 1))),
     ("7.8", "a-payload-with-a-name-twice", BAD_ENCODING, "Names are unique.", lambda log: spelled(log, lambda body: body.replace(b'"v":1', b'"v":1,"v":1'))),
     ("7.8", "a-payload-with-an-unknown-member", BAD_ENCODING, "Exactly the members of its act.", lambda log: says(log, more=1)),
@@ -102,21 +117,6 @@ for _step, _name, _told, _why, _tell in FORMS:
     case(_step, told=_told)(_written)
 
 
-def _der(log: Story, text: str) -> str:
-    signed = text.rpartition(".")[0]
-    key = log.keys[RECIPIENT][1]
-    assert isinstance(key, P256)
-    return signed + "." + b64u(key.sign_der(signed.encode()))
-
-
-def _changed(text: str) -> str:
-    from tests.vectors.hashing import unb64u
-
-    top, body, signature = text.split(".")
-    changed = unb64u(body).replace(b'"customer_present":false', b'"customer_present":true')
-    return f"{top}.{b64u(changed)}.{signature}"
-
-
 @case("7.6", "7.7", exit=0)
 def _a_statement_exactly_300_seconds_early(log: Story) -> None:
     """The bound is inside."""
@@ -133,7 +133,9 @@ def _a_customer_who_authenticates_later(log: Story) -> None:
 @case("7.10", told=BAD_ENCODING)
 def _a_passkey_off_the_curve(log: Story) -> None:
     """(x, y) is a point of P-256."""
-    log.enrol(credential_id=b64u(sha(b"another")), public_key=b64u(log.device.cose[:-1] + bytes([log.device.cose[-1] ^ 1])))
+    log.enrol(
+        credential_id=b64u(sha(b"another")), public_key=b64u(log.device.cose[:-1] + bytes([log.device.cose[-1] ^ 1]))
+    )
 
 
 @case("7.10", told=BAD_ENCODING)
@@ -159,7 +161,7 @@ def _a_passkey_of_small_order(log: Story) -> None:
 def _evidence_of_another_act(log: Story) -> None:
     """What the evidence says is what was signed."""
     members = {"act": "consent.resume"}
-    log.step(HOLDER, "consent.pause", FIRST, log.state("PAUSED"), **{"beside": members})
+    log.step(HOLDER, "consent.pause", FIRST, log.state("PAUSED"), beside=members)
 
 
 @case("7.13", told=(("BAD_PROOF", 13),))

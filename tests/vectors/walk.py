@@ -36,7 +36,10 @@ def page(name: str, log: Story, files: Files) -> str:
         "All keys are throw-away keys that follow from their labels. Names of members and rules: see the pages of [the specification](../../README.md).",
         "",
         "## Files",
-        *(f"- `{path}`: {len(content):,} bytes, SHA-256 `{sha(content).hex()}`" for path, content in sorted(files.items())),
+        *(
+            f"- `{path}`: {len(content):,} bytes, SHA-256 `{sha(content).hex()}`"
+            for path, content in sorted(files.items())
+        ),
         "",
         "## `manifest.json`",
         f"`{files['manifest.json'].decode()}`",
@@ -99,6 +102,14 @@ def _row(log: Story, index: int) -> str:
     evidence = json.loads(log.bodies[index][0])
     outcome = evidence.get("outcome", {})
     said = outcome.get("status") or " ".join([outcome.get("decision", ""), *outcome.get("reasons", [])]).strip()
-    signer = json.loads(unb64u(evidence["statements"][0].split(".")[1]))["iss"] if evidence["statements"] else "the ledger"
-    more = ", with a passkey" if "assertion" in evidence else f", item {evidence['item']['position']} of a batch" if "item" in evidence else ""
+    signer = (
+        json.loads(unb64u(evidence["statements"][0].split(".")[1]))["iss"] if evidence["statements"] else "the ledger"
+    )
+    more = (
+        ", with a passkey"
+        if "assertion" in evidence
+        else f", item {evidence['item']['position']} of a batch"
+        if "item" in evidence
+        else ""
+    )
     return f"| {index} | {leaf['kind']} | {chain} | `{evidence['act']}` by {signer}{more} | {said} | `{digest}` |"
