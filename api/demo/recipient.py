@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-import httpx
+import httpx2
 import orjson
 from fastapi import FastAPI
 
 from api.client import LedgerClient, VerifiedReceipt, make_item, make_terms, open_receipt, request_digest
 from api.demo.templates import Template
 from api.guard import RECEIPT_HEADER, STATEMENT_HEADER, receipt_header
+from api.http.telemetry import NO_TELEMETRY
 from ledger.canonical import unb64u
 from ledger.clock import SystemClock
 from ledger.entries.acts import AccessItem
@@ -50,7 +51,7 @@ class Recipient:
 
     client: LedgerClient
     name: str
-    banks: Mapping[str, httpx.AsyncClient]
+    banks: Mapping[str, httpx2.AsyncClient]
     templates: Mapping[str, Template]
     connections: dict[str, DemoConnection] = field(default_factory=dict)
     receipts: list[VerifiedReceipt] = field(default_factory=list)
@@ -129,7 +130,7 @@ class Recipient:
 
 def recipient_app(recipient: Recipient) -> FastAPI:
     """The recipient's own service: what it holds, and its customers' stop button."""
-    app = FastAPI(title=recipient.name, telemetry=None)
+    app = FastAPI(title=recipient.name, telemetry=NO_TELEMETRY)
 
     @app.get("/")
     async def front() -> dict[str, Any]:

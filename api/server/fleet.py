@@ -7,31 +7,40 @@ that ends is started again; what it had not acknowledged may be submitted again.
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import signal
 import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 import uvicorn
 
 from api.http.httpserver import HttpServer
 from api.http.wire import App
 from api.node.building import build_node, equip
 from api.node.logs import configure_logging
+from api.node.metrics import process_figures
 from api.node.settings import Settings
-from api.server.app import create_app
+from api.server.app import assemble, create_framework
+from api.server.figures import FiguresDoor, figures_path, neighbours
 from api.server.listening import DealtOut, listen
 from api.server.loading import begin_preloading
-from api.server.supervising import KeptProcess, Supervisor, when_orphaned
+from api.server.supervising import FAILED, KeptProcess, Supervisor, when_orphaned
 from api.standards.served import OUTWARD
 from ledger.assembly import open_front
-from ledger.errors import SequencerStopped, Unavailable
+from ledger.errors import LedgerError, SequencerStopped, Unavailable
+from ledger.notes.keys import parse_vkey
 from ledger.sequencer.desk import PlanningDesk
+
+log = structlog.get_logger("api.server.fleet")
 
 SOCKET_PATH_LIMIT: Final = 100
 """Unix allows some 107 bytes."""
@@ -51,28 +60,58 @@ def desk_path(settings: Settings) -> Path:
     return folder / "desk.sock"
 
 
+SEQUENCER: Final = "sequencer"
+
+
+def front_names(settings: Settings) -> list[str]:
+    """The front processes of a node."""
+    return [f"front {number + 1}" for number in range(settings.workers)]
+
+
 @dataclass(frozen=True)
 class FrontFactory:
     """Builds a front's application in the process that serves it."""
 
     settings: Settings
+    name: str
+    vkey: str
+    """The log's public key; the signing key is opened by the sequencing process alone."""
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
         config = self.settings.node_config(self.settings.highwater_dir / "front")  # a front signs nothing
-        return DealtOut(create_app(equip(self.settings, open_front(config, desk_path(self.settings)))))
+        desk = desk_path(self.settings)
+        node = equip(self.settings, open_front(config, desk, parse_vkey(self.vkey)))
+        framework = create_framework(node)
+        metrics = framework.state.metrics
+        metrics.neighbours = neighbours(
+            {name: figures_path(desk, name) for name in (*front_names(self.settings), SEQUENCER)}
+        )
+        FiguresDoor(figures_path(desk, self.name), metrics.own)
+        return DealtOut(assemble(node, framework))
 
 
-def front(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
+@contextmanager
+def _told_in_a_line() -> Iterator[None]:
+    """What stands against going on, in a line of the log instead of a stack; the next try waits longer."""
+    try:
+        yield
+    except LedgerError as error:
+        log.error("a process cannot go on", process=multiprocessing.current_process().name, reason=error.detail)  # noqa: TRY400
+        raise SystemExit(FAILED) from None
+
+
+def front(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.socket, name: str) -> None:
     """A front process: serve until told to stop."""
     configure_logging(settings.log_level)
-    server = HttpServer(uvicorn.Config(FrontFactory(settings), **options))
+    server = HttpServer(uvicorn.Config(FrontFactory(settings, name, vkey), **options))
 
     def end() -> None:
         server.should_exit = True
 
     when_orphaned(end)
-    server.run(sockets=[listen(settings, bound)])
+    with _told_in_a_line():
+        server.run(sockets=[listen(settings, bound)])
 
 
 def sequence(settings: Settings) -> None:
@@ -82,9 +121,15 @@ def sequence(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     when_orphaned(ended.set)
+    with _told_in_a_line():
+        _sequence(settings, ended)
+
+
+def _sequence(settings: Settings, ended: threading.Event) -> None:
     node = build_node(settings, serves=True, outward=OUTWARD)
     node.start()
     desk = PlanningDesk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
+    FiguresDoor(figures_path(desk_path(settings), SEQUENCER), process_figures)
     while not ended.wait(1.0):
         if (why := node.ledger.stopped_because) is not None:
             desk.close()
@@ -95,19 +140,21 @@ def sequence(settings: Settings) -> None:
     node.stop()
 
 
-def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
+def run_fleet(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.socket) -> None:
     """One sequencing process and `settings.workers` fronts on one address, until told to stop.
 
-    `options` are those of the HTTP server. Raises Unavailable when the sequencing process does not start.
+    `vkey` is the log's public key, `options` are those of the HTTP server. Raises Unavailable when the sequencing process does
+    not start.
     """
     begin_preloading()
     supervisor = Supervisor(patience=PATIENCE_SECONDS)
     try:
-        sequencing = KeptProcess("sequencer", sequence, (settings,))
+        sequencing = KeptProcess(SEQUENCER, sequence, (settings,))
         supervisor.add([sequencing])
         _await_desk(settings, sequencing)
-        names = [f"front {number + 1}" for number in range(settings.workers)]
-        supervisor.add([KeptProcess(name, front, (settings, options, bound)) for name in names])
+        supervisor.add(
+            [KeptProcess(name, front, (settings, vkey, options, bound, name)) for name in front_names(settings)]
+        )
         supervisor.run()
     finally:
         supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes

@@ -10,11 +10,18 @@ from typing import Any, Final
 import structlog
 
 from api.http.bodies import Body, Room
-from api.http.refusals import BadRequest, InternalError
-from api.http.wire import App, Receive, Scope, Send, Visit, problem_reply, visit_of
+from api.http.refusals import (
+    BadRequest,
+    InsufficientScope,
+    InternalError,
+    InvalidClient,
+    RateLimited,
+    Unauthenticated,
+)
+from api.http.wire import UNKNOWN, App, Receive, Scope, Send, Visit, problem_reply, visit_of
 from api.node.metrics import HttpFigures
 from api.server.accesslog import AccessLog
-from ledger.errors import JtiReused, LedgerError, Unavailable
+from ledger.errors import BadSignature, JtiReused, LedgerError, NotPermitted, Unavailable
 
 log = structlog.get_logger("api.request")
 security_log = structlog.get_logger("api.security")
@@ -28,6 +35,18 @@ ANSWER_SECONDS: Final = 55.0
 """For the beginning of an answer, from the end of the request's headers."""
 QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Routes that machines ask every few seconds: logged only when they fail."""
+
+
+SECURITY_EVENTS: Final[dict[type[LedgerError], str]] = {
+    BadSignature: "bad-signature",
+    InsufficientScope: "insufficient-scope",
+    InvalidClient: "invalid-client",
+    JtiReused: "jti-reused",
+    NotPermitted: "not-permitted",
+    RateLimited: "rate-limited",
+    Unauthenticated: "unauthenticated",
+}
+"""Refusals that are counted for whoever watches for attacks (docs/observing.md), by the name of the event."""
 
 
 class Observed:
@@ -60,6 +79,8 @@ class Observed:
                 if b"x-request-id" not in names:  # a standard may say whose id it is
                     said.append((b"x-request-id", request_id))
                 said += [header for header in SECURITY_HEADERS if header[0] not in names]
+                if b"cache-control" not in names:  # what may be kept says so itself; everything else may hold evidence
+                    said.append((b"cache-control", b"no-store"))
                 if body is not None and body.refused is not None and not body.whole and b"connection" not in names:
                     said.append((b"connection", b"close"))  # the rest of the body would be taken for the next request
                 message["headers"] = said
@@ -87,7 +108,7 @@ class Observed:
             timer.cancel()
             if body is not None:
                 body.leave()
-            self._note(scope["method"], visit, time.perf_counter() - begun)
+            self._note(scope, visit, time.perf_counter() - begun)
 
     def _give_up(self, visit: Visit, send: Send) -> None:
         """Whoever waits is answered, whatever holds the request up; that goes on, and keeps its place until it has ended."""
@@ -102,10 +123,13 @@ class Observed:
     async def answer_error(self, error: LedgerError, visit: Visit, send: Send) -> None:
         """Answer with the error's problem, unless an answer has begun."""
         if not visit.status:
-            note_security_event(error, visit)
+            note_security_event(error, visit, self._figures)
             await problem_reply(error, visit, self._base_url).send(send)
 
-    def _note(self, method: str, visit: Visit, seconds: float) -> None:
+    def _note(self, scope: Scope, visit: Visit, seconds: float) -> None:
+        method: str = scope["method"]
+        if visit.route == UNKNOWN:  # pages and standards say nothing of themselves; the framework knows what it chose
+            visit.route = getattr(scope.get("route"), "path", UNKNOWN)
         self._figures.observe(method, visit.route, visit.status, seconds)
         if visit.route in QUIET and visit.status < 400:
             return
@@ -118,7 +142,10 @@ def _require_one_host(scope: Scope) -> None:
         raise BadRequest("a request has exactly one header Host", headers={"connection": "close"})
 
 
-def note_security_event(error: LedgerError, visit: Visit) -> None:
-    """A line of its own for what an operator's alarms should listen to."""
+def note_security_event(error: LedgerError, visit: Visit, figures: HttpFigures) -> None:
+    """Count what an attack would bring about too; a line of its own for what an operator's alarms should listen to."""
+    event = SECURITY_EVENTS.get(type(error))
+    if event is not None:
+        figures.security_event(event, visit.client)
     if isinstance(error, JtiReused):
         security_log.warning("jti reused", request_id=visit.request_id, route=visit.route, client=visit.client)

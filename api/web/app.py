@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from api.client.signing import LocalSigner
 from api.http.refusals import NoSuchRoute
+from api.http.telemetry import NO_TELEMETRY
 from api.http.wire import problem_reply, visit_of
 from api.node.bundling import Bundler, read_policy
 from api.node.web_settings import WebSettings
@@ -39,13 +40,13 @@ from api.web.security import Guarded
 from api.web.staff import CONSOLE, read_staff
 from api.web.words import LANGUAGES, bdi
 from ledger.app import Ledger
-from ledger.assembly import read_secret
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
+from ledger.secrets import read_secret
 
 if TYPE_CHECKING:
     from api.node.settings import Settings
@@ -95,7 +96,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
             ledger, WitnessedQueries(ledger.store, read_policy(settings, ledger.vkey)), settings.policy_file
         ),
     )
-    pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages")
+    pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office
     pages.state.premises = Premises.of(settings)
     for router in (*ROUTERS, *CONSOLES):
