@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 TOP_LEVEL = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "README.md",
-    "SECURITY.md", "api", "docs", "ledger", "migrations", "pyproject.toml", "requirements", "scripts", "tests",
+    "SECURITY.md", "api", "deploy", "docs", "ledger", "migrations", "pyproject.toml", "requirements", "scripts", "tests",
     "verifier",
 }  # fmt: skip
 
