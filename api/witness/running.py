@@ -8,9 +8,9 @@ from pathlib import Path
 from api.http.httpserver import run
 from api.witness.server import WitnessService
 from api.witness.store import WitnessStore
-from ledger.assembly import read_secret, write_secret
 from ledger.clock import SystemClock
 from ledger.errors import BadEncoding, InvalidInput
+from ledger.keyfiles import read_secret, write_secret
 from ledger.notes.keys import COSIGNATURE, ED25519, Cosigner, VerifierKey, format_secret_key, parse_cosigner, parse_vkey
 
 KEY_FILE = "witness.key"

@@ -25,11 +25,12 @@ from sqlalchemy import Connection, Engine, create_engine, delete, insert, select
 
 import migrations
 from ledger.app import Ledger
-from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_secret, read_signer
+from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_signer
 from ledger.canonical import b64u, encode
 from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.keys import jwk_of_ed25519
 from ledger.highwater import HighWater
+from ledger.keyfiles import read_secret
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
