@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
+from ledger.documents import LedgerOpened, document_of
 from ledger.engines.engine import is_file, keystore_engine, make_private, reader_engine, writer_engine
 from ledger.entries.leaf import NO_HASH
 from ledger.errors import BadEncoding, Conflict, Corrupt, InvalidInput
@@ -135,7 +136,7 @@ def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int =
     try:
         _make_head(ledger, signer)
         ledger.start()
-        ledger.record_documents({"type": "ledger.opened", "v": 1, "origin": signer.vkey.name, "ruleset": ruleset})
+        ledger.record_documents(document_of(LedgerOpened, origin=signer.vkey.name, ruleset=ruleset))
     finally:
         ledger.stop()
 

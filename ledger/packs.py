@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ledger.canonical import b64u, encode
+from ledger.documents import PackIssued, document_of
 from ledger.errors import Corrupt, InvalidInput
 from ledger.merkle.hashing import Hash
 from ledger.merkle.selection import path_in, rows_above
@@ -51,13 +52,7 @@ class Pack:
 
     def document(self) -> dict[str, Any]:
         """The operator document that records the pack."""
-        return {
-            "commitment": b64u(self.commitment),
-            "items_count": len(self.items),
-            "scope": self.scope,
-            "type": "pack.issued",
-            "v": 1,
-        }
+        return document_of(PackIssued, commitment=b64u(self.commitment), items_count=len(self.items), scope=self.scope)
 
     def files(self, origin: str, issued: Recorded) -> list[tuple[str, bytes]]:
         """All files of the pack as (path, content); `issued` is the entry that records it."""

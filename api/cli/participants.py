@@ -16,6 +16,18 @@ from api.registers.cdr import read_feed
 from api.registers.plan import plan_feed
 from api.web.plain import plain
 from ledger.clock import SystemClock
+from ledger.documents import (
+    DelegationEnded,
+    DelegationGranted,
+    KeyRevoked,
+    ParticipantReinstated,
+    ParticipantRemoved,
+    ParticipantSuspended,
+    PurposeDefined,
+    RulesetActivated,
+    key_added,
+    registration,
+)
 from ledger.lookalikes import likenesses, require_unmistakable
 from ledger.participants import Participant, Registry
 
@@ -39,14 +51,8 @@ def participant_add(
     state: State = None,
 ) -> None:
     """Register a participant. One whose id or name looks like a registered one's is refused unless --force."""
-    document = {
-        "type": "participant.registered",
-        "v": 1,
-        "participant": participant,
-        "name": name,
-        "roles": sorted(set(role)),
-    }
     with node_of(state) as node:
+        document = registration(participant, name, set(role))
         _warn_of_likeness([document], node.ledger.registry, force=force)
         [recorded] = node.ledger.record_documents(document)
     print(f"{recorded.act}: entry {recorded.index}")
@@ -67,10 +73,9 @@ def participant_key(
             public = json.loads(jwk.read_bytes())
         except ValueError:
             fail(f"{jwk} is not JSON")
-    record(
-        state,
-        {"type": "key.added", "v": 1, "participant": participant, "kid": kid, "alg": alg, "use": use, "jwk": public},
-    )
+    with node_of(state) as node:
+        [recorded] = node.ledger.record_documents(key_added(participant, kid, alg, use, public))
+    print(f"{recorded.act}: entry {recorded.index}")
 
 
 @participants.command("revoke-key")
@@ -81,7 +86,7 @@ def participant_revoke_key(
     state: State = None,
 ) -> None:
     """Revoke a key: it signs nothing above this entry."""
-    record(state, {"type": "key.revoked", "v": 1, "participant": participant, "kid": kid, "reason": reason})
+    record(state, KeyRevoked, participant=participant, kid=kid, reason=reason)
 
 
 @participants.command("suspend")
@@ -91,7 +96,7 @@ def participant_suspend(
     state: State = None,
 ) -> None:
     """Suspend a participant: it may only reduce sharing from here on."""
-    record(state, {"type": "participant.suspended", "v": 1, "participant": participant, "reason": reason})
+    record(state, ParticipantSuspended, participant=participant, reason=reason)
 
 
 @participants.command("reinstate")
@@ -101,7 +106,7 @@ def participant_reinstate(
     state: State = None,
 ) -> None:
     """End a suspension."""
-    record(state, {"type": "participant.reinstated", "v": 1, "participant": participant, "reason": reason})
+    record(state, ParticipantReinstated, participant=participant, reason=reason)
 
 
 @participants.command("endpoint")
@@ -141,7 +146,7 @@ def participant_remove(
     state: State = None,
 ) -> None:
     """Remove a participant for ever: it signs nothing more, and its consents are at an end."""
-    record(state, {"type": "participant.removed", "v": 1, "participant": participant, "reason": reason})
+    record(state, ParticipantRemoved, participant=participant, reason=reason)
 
 
 @participants.command("import")
@@ -196,13 +201,10 @@ def delegation_grant(
     """Let a technology provider sign acts on behalf of a participant; replaces what it might before."""
     record(
         state,
-        {
-            "type": "delegation.granted",
-            "v": 1,
-            "participant": participant,
-            "delegate": delegate,
-            "acts": sorted(set(act)),
-        },
+        DelegationGranted,
+        participant=participant,
+        delegate=delegate,
+        acts=tuple(sorted(set(act))),
     )
 
 
@@ -214,9 +216,7 @@ def delegation_end(
     state: State = None,
 ) -> None:
     """End a delegation: nothing above this entry is signed under it."""
-    record(
-        state, {"type": "delegation.ended", "v": 1, "participant": participant, "delegate": delegate, "reason": reason}
-    )
+    record(state, DelegationEnded, participant=participant, delegate=delegate, reason=reason)
 
 
 @purposes.command("define")
@@ -233,16 +233,13 @@ def purpose_define(
     """Define a purpose, for all terms and accesses that follow; replaces an earlier definition."""
     record(
         state,
-        {
-            "type": "purpose.defined",
-            "v": 1,
-            "code": code,
-            "permissions": sorted(set(permission)),
-            "max_days": max_days,
-            "max_frequency_per_day": max_frequency_per_day,
-            "max_history_days": max_history_days,
-            "max_retention_days": max_retention_days,
-        },
+        PurposeDefined,
+        code=code,
+        permissions=tuple(sorted(set(permission))),
+        max_days=max_days,
+        max_frequency_per_day=max_frequency_per_day,
+        max_history_days=max_history_days,
+        max_retention_days=max_retention_days,
     )
 
 
@@ -251,4 +248,4 @@ def ruleset_activate(
     ruleset: Annotated[int, typer.Argument(help="Its number, above the present one.")], state: State = None
 ) -> None:
     """Judge all further entries by a newer ruleset. There is no way back."""
-    record(state, {"type": "ruleset.activated", "v": 1, "ruleset": ruleset})
+    record(state, RulesetActivated, ruleset=ruleset)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ from api.node.building import opened, short_lived
 from api.node.logs import configure_logging
 from api.node.node import Node
 from api.node.settings import Settings
+from ledger.documents import Document, document_of
 from ledger.engines import sqlite
 from ledger.errors import LedgerError
 
@@ -27,6 +28,7 @@ DEFECT = 3
 UNCHECKED = 4
 """A check could not be made, so that it is no success."""
 
+Members = ParamSpec("Members")
 State = Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")]
 
 
@@ -96,8 +98,10 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def record(state: Path | None, document: dict[str, Any]) -> None:
-    """Record one operator document, and say where it stands."""
+def record(
+    state: Path | None, kind: Callable[Members, Document], *args: Members.args, **members: Members.kwargs
+) -> None:
+    """Record one operator document of this kind, and say where it stands."""
     with node_of(state) as node:
-        [recorded] = node.ledger.record_documents(document)
+        [recorded] = node.ledger.record_documents(document_of(kind, *args, **members))
     print(f"{recorded.act}: entry {recorded.index}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
@@ -18,6 +18,7 @@ from api.demo.servers import serving
 from api.demo.templates import Template
 from api.node.building import initialise, short_lived
 from api.node.settings import Settings
+from ledger.documents import key_added, registration
 from ledger.notes.keys import VerifierKey
 
 ORIGIN: Final = "ledger.demo.example/1"
@@ -77,29 +78,11 @@ def open_log(state: Path) -> tuple[VerifierKey, dict[str, Keys]]:
             )
             keys[part.id] = own
             node.ledger.record_documents(
-                {
-                    "type": "participant.registered",
-                    "v": 1,
-                    "participant": part.id,
-                    "name": part.name,
-                    "roles": [part.role],
-                },
-                _key_added(part.id, own.statement, "statement"),
-                _key_added(part.id, own.client, "client"),
+                registration(part.id, part.name, [part.role]),
+                key_added(part.id, own.statement.kid, own.statement.alg, "statement", own.statement.jwk),
+                key_added(part.id, own.client.kid, own.client.alg, "client", own.client.jwk),
             )
         return node.ledger.vkey, keys
-
-
-def _key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
-    return {
-        "type": "key.added",
-        "v": 1,
-        "participant": participant,
-        "kid": signer.kid,
-        "alg": signer.alg,
-        "use": use,
-        "jwk": dict(signer.jwk),
-    }
 
 
 async def assemble(

@@ -11,6 +11,7 @@ import pytest
 
 from api.tokens.keys import PublicKey
 from ledger.canonical import encode, unb64u
+from ledger.documents import KeyRevoked, ParticipantSuspended, document_of
 from tests.api.service import Service, TokenClient, assertion, dpop_proof
 from tests.keys import ALGORITHMS, KeyPair
 
@@ -103,7 +104,7 @@ def test_statement_keys_revoked_keys_and_strangers_get_no_token(sqlite_service: 
     impostor = KeyPair.generate("ES256", bank.client_key.kid)
     _refused(sqlite_service.token_request(impostor, bank.id, dpop=possession), 401, "invalid-client")
     world.ledger.record_documents(
-        {"type": "key.revoked", "v": 1, "participant": bank.id, "kid": bank.client_key.kid, "reason": "compromised"}
+        document_of(KeyRevoked, participant=bank.id, kid=bank.client_key.kid, reason="compromised")
     )
     _refused(sqlite_service.token_request(bank.client_key, bank.id, dpop=possession), 401, "invalid-client")
 
@@ -217,7 +218,7 @@ def test_who_loses_a_role_or_is_suspended_loses_the_scopes_at_once(sqlite_servic
     regulator = world.join("fca", "regulator")
     client = sqlite_service.as_(regulator)
     assert client.get("/tile/entries/000.p/1").status_code == 200
-    world.ledger.record_documents({"type": "participant.suspended", "v": 1, "participant": "fca", "reason": "left"})
+    world.ledger.record_documents(document_of(ParticipantSuspended, participant="fca", reason="left"))
     _refused(client.get("/tile/entries/000.p/1"), 403, "insufficient-scope")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx2
 
@@ -13,6 +12,7 @@ from api.client.signing import LocalSigner
 from api.client.tokens import TokenSource
 from ledger.app import Ledger
 from ledger.clock import SystemClock
+from ledger.documents import key_added
 from tests.bench.load import request
 from tests.bench.places import Serving
 from tests.bench.statements import RECIPIENT
@@ -26,10 +26,7 @@ class Reader:
 
     def register(self, ledger: Ledger) -> None:
         """Have the operator record the key."""
-        document: dict[str, Any] = {
-            "type": "key.added", "v": 1, "participant": RECIPIENT, "kid": self.key.kid, "alg": "ES256", "use": "client",
-            "jwk": dict(self.key.jwk),
-        }  # fmt: skip
+        document = key_added(RECIPIENT, self.key.kid, "ES256", "client", dict(self.key.jwk))
         ledger.record_documents(document)
 
     def requests(self, server: Serving, paths: Sequence[str]) -> list[bytes]:

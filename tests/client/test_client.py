@@ -26,6 +26,7 @@ from api.client import (
     open_receipt,
 )
 from ledger.catalogue import CATALOGUES
+from ledger.documents import DelegationGranted, document_of
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import BadStatement
 from ledger.notes.checkpoint import open_checkpoint
@@ -134,13 +135,12 @@ def test_a_technology_provider_signs_for_a_bank_and_both_have_the_receipt(sqlite
     service = sqlite_service
     service.join("provider-x", "technology-provider")
     service.node.ledger.record_documents(
-        {
-            "type": "delegation.granted",
-            "v": 1,
-            "participant": "bank-a",
-            "delegate": "provider-x",
-            "acts": ["consent.authorise", "consent.revoke", "subject.consent"],
-        }
+        document_of(
+            DelegationGranted,
+            participant="bank-a",
+            delegate="provider-x",
+            acts=("consent.authorise", "consent.revoke", "subject.consent"),
+        )
     )
 
     async def story() -> None:

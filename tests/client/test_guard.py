@@ -28,6 +28,7 @@ from api.guard import (
 )
 from ledger.canonical import b64u, unb64u
 from ledger.clock import SystemClock
+from ledger.documents import ParticipantSuspended, document_of
 from ledger.entries.asserted import ASSERTED
 from ledger.policy.reasons import Reason
 from tests.client.service import Service, active_consent, balance_item, running_service
@@ -396,7 +397,7 @@ def test_a_key_registered_later_is_found_and_a_suspended_recipient_is_not_served
             assert (await directory.check_statement(text)).payload.iss == name
             assert directory.is_recipient(name)
             service.node.ledger.record_documents(
-                {"type": "participant.suspended", "v": 1, "participant": name, "reason": "licence-withdrawn"}
+                document_of(ParticipantSuspended, participant=name, reason="licence-withdrawn")
             )
             await directory.refresh()
             assert not directory.is_recipient(name)

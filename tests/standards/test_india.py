@@ -29,6 +29,7 @@ from api.standards.india.requests import (
 from api.standards.india.signatures import detached
 from ledger.canonical import b64u, unb64u
 from ledger.catalogue import CATALOGUES
+from ledger.documents import key_added
 from ledger.errors import LedgerError
 from tests.api.service import Service, TokenClient
 from tests.keys import KeyPair
@@ -138,10 +139,7 @@ def test_answers_are_signed_and_signatures_of_requests_are_checked(service: Serv
     _, app = bank_and_app(service)
     client = service.as_(app)
     own = LocalSigner.generate("tpp-1-sign", "PS256")
-    service.node.ledger.record_documents(
-        {"type": "key.added", "v": 1, "participant": "tpp-1", "kid": own.kid, "alg": own.alg, "use": "client",
-         "jwk": dict(own.jwk)}
-    )  # fmt: skip
+    service.node.ledger.record_documents(key_added("tpp-1", own.kid, own.alg, "client", dict(own.jwk)))
     body = json.dumps(_wrapped(ConsentDetail=_detail(service))).encode()
     headers = {"content-type": "application/json", "x-jws-signature": detached(own, body)}
     answer = client.request("POST", WHERE + "/Consent", content=body, headers=headers)

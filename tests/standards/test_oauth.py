@@ -13,6 +13,7 @@ import pytest
 from api.standards.words import words
 from api.tokens.details import ACTIONS, actions_of, parse_details
 from ledger.canonical import unb64u
+from ledger.documents import ParticipantSuspended, document_of
 from tests.api.service import ASSERTION_TYPE, Service, TokenClient, assertion
 from tests.conformance import files
 from tests.keys import KeyPair
@@ -130,9 +131,7 @@ def test_only_the_parties_of_a_consent_learn_of_its_tokens(sqlite_service: Servi
 def test_a_suspended_recipient_has_no_active_tokens(sqlite_service: Service) -> None:
     bank, app, consent = _world(sqlite_service)
     token = _bound_token(sqlite_service, app, consent)
-    sqlite_service.node.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": app.id, "reason": "audit"}
-    )
+    sqlite_service.node.ledger.record_documents(document_of(ParticipantSuspended, participant=app.id, reason="audit"))
     assert _introspect(sqlite_service, bank, token) == {"active": False}
 
 

@@ -19,6 +19,7 @@ from api.web import mount
 from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
+from ledger.documents import Erasure, KeyRevoked, ParticipantSuspended, document_of
 from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
 from tests.web.site import join_bank, join_named, serving, site_settings, unescaped, write_people
@@ -156,15 +157,14 @@ def write_history(site: Consoles) -> None:
     read("late", plum, revoked)
     doomed = consent("erased", rival, other_bank)
     world.ledger.record_documents(
-        {
-            "type": "erasure",
-            "v": 1,
-            "chains": [b64u(consent_chain(doomed.consent_id))],
-            "basis": "gdpr-17",
-            "approved_by": ["officer-1", "officer-2"],
-        }
+        document_of(
+            Erasure,
+            chains=(b64u(consent_chain(doomed.consent_id)),),
+            basis="gdpr-17",
+            approved_by=("officer-1", "officer-2"),
+        )
     )
     world.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": "bank-b", "reason": "outage"},
-        {"type": "key.revoked", "v": 1, "participant": "rival", "kid": "rival-client", "reason": "rotation"},
+        document_of(ParticipantSuspended, participant="bank-b", reason="outage"),
+        document_of(KeyRevoked, participant="rival", kid="rival-client", reason="rotation"),
     )

@@ -34,6 +34,7 @@ from api.web.desk import BankPages
 from api.web.people import Person, SignInSca
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
+from ledger.documents import key_added, registration
 from ledger.entries.leaf import subject_chain
 from ledger.entries.payload import SeparateConsent
 from ledger.planning.commands import Recorded
@@ -187,10 +188,7 @@ def join_bank(world: World, folder: Path, name: str = "bank-a") -> Party:
     bank = world.holder(name)
     signer = LocalSigner.generate(f"{name}-web")
     signer.save(folder / "bank.key")
-    world.ledger.record_documents(
-        {"type": "key.added", "v": 1, "participant": name, "kid": signer.kid, "alg": signer.alg, "use": "statement",
-         "jwk": dict(signer.jwk)}
-    )  # fmt: skip
+    world.ledger.record_documents(key_added(name, signer.kid, signer.alg, "statement", dict(signer.jwk)))
     (folder / "pseudonyms").write_bytes(os.urandom(32))
     (folder / "pseudonyms").chmod(0o600)
     entry = {
@@ -279,13 +277,7 @@ def join_named(world: World, participant: str, name: str, *roles: str) -> Party:
 
     party = Party(world, participant, KeyPair.generate("EdDSA", f"{participant}-1"))
     world.ledger.record_documents(
-        {
-            "type": "participant.registered",
-            "v": 1,
-            "participant": participant,
-            "name": name,
-            "roles": sorted(roles or ("recipient",)),
-        },
+        registration(participant, name, roles or ("recipient",)),
         world.key_added(participant, party.key, "statement"),
     )
     world.parties[participant] = party

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ledger.canonical import b64u, unb64u
+from ledger.documents import DelegationGranted, document_of
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.statement import payload_of
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site
@@ -297,7 +298,7 @@ def test_who_acted_for_whom_and_in_what_quality_is_shown(site: Site) -> None:
 
     agency = join_named(site.world, "agency", "Agency & Sons", "technology-provider")
     site.world.ledger.record_documents(
-        {"type": "delegation.granted", "v": 1, "participant": "plum", "delegate": "agency", "acts": ["access.request"]}
+        document_of(DelegationGranted, participant="plum", delegate="agency", acts=("access.request",))
     )
     consent = site.agree(site.ask(), acting_role="guardian")
     statement = agency.sign("access.request", on_behalf_of="plum", **agency.item(consent))

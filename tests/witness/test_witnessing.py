@@ -21,6 +21,7 @@ from api.witness.asking import WitnessAsker
 from api.witness.running import make_witness, open_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
+from ledger.documents import ParticipantSuspended, document_of
 from ledger.errors import InvalidInput, NotFound, Rollback, SequencerStopped
 from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
 from ledger.notes.keys import VerifierKey
@@ -164,9 +165,7 @@ def test_a_log_is_followed_by_its_witnessed_checkpoint_where_the_policy_asks(eng
 
 def an_access_more(world: World) -> None:
     [participant] = [one for one in world.ledger.registry.participants.values() if "holder" in one.roles]
-    world.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": participant.id, "reason": "test"}
-    )
+    world.ledger.record_documents(document_of(ParticipantSuspended, participant=participant.id, reason="test"))
 
 
 def test_other_peoples_receipts_are_not_found_witnessed_either(engine_url: str, tmp_path: Path) -> None:
