@@ -119,7 +119,7 @@ def test_importing_the_client_loads_no_server(client: Path, tmp_path: Path, modu
 
 
 BESIDE_OTHERS = """
-import asyncio, json
+import json, uuid
 import api, ledger
 import api.guard as theirs
 from consent_ledger_client.client import LedgerClient, LocalSigner, Trust, parse_vkey, request_digest, make_item
@@ -128,7 +128,7 @@ from consent_ledger_client.receipts import open_receipt
 
 signer = LocalSigner.generate("app-1-2026")
 client = LedgerClient("https://ledger.example", "app-1", signer, Trust(parse_vkey({vkey!r})))
-item = make_item(consent_id="c" * 8, accounts=["a" * 22], permissions=["ReadBalances"], purpose="budgeting",
+item = make_item(consent_id=str(uuid.uuid4()), accounts=["a" * 22], permissions=["ReadBalances"], purpose="budgeting",
     request_digest=request_digest("bank-a", "GET", "/accounts/a"), interaction_id="interaction-1")
 said = client.statements.access(item)
 assert len(said.text.split(".")) == 3
