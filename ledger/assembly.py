@@ -16,7 +16,7 @@ from ledger.highwater import HighWater
 from ledger.keyfiles import read_secret, write_secret
 from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import sign_checkpoint
-from ledger.notes.keys import Ed25519NoteSigner, format_secret_key, parse_secret_key
+from ledger.notes.keys import Ed25519NoteSigner, VerifierKey, format_secret_key, parse_secret_key
 from ledger.participants import RULESETS
 from ledger.queries.tree import visible_size
 from ledger.sequencer.follower import Follower
@@ -101,12 +101,12 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
     return Ledger(store, keystore, sequencer, signer.vkey)
 
 
-def open_front(config: NodeConfig, desk: Path) -> Ledger:
+def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey) -> Ledger:
     """A node's front: it reads, checks signatures and hands commands to the sequencing process at `desk`.
 
-    It has no signing key. Raises what `open_ledger` raises.
+    It never opens the log's signing key: `vkey`, its public half, is handed to it. Raises NotFound or InvalidInput for an
+    absent or unfit key-encryption key.
     """
-    vkey = read_signer(config.log_key_file).vkey
     keystore = KeyStore(keystore_engine(config.keystore_url), _read_kek(config), kek_epoch=config.kek_epoch)
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
     return Ledger(

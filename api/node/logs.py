@@ -15,7 +15,8 @@ import structlog
 
 FIELDS: Final = (
     "timestamp", "level", "logger", "event", "request_id", "method", "route", "status", "milliseconds", "client", "index",
-    "problem", "error", "reason", "exception", "address", "size", "slot", "workers", "version",
+    "problem", "error", "reason", "exception", "address", "size", "log_size", "witness", "slot", "workers", "version",
+    "process", "exit_code", "in_seconds", "looked_in",
 )  # fmt: skip
 
 
