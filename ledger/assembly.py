@@ -13,12 +13,12 @@ from ledger.engines.engine import is_file, keystore_engine, make_private, reader
 from ledger.entries.leaf import NO_HASH
 from ledger.errors import BadEncoding, Conflict, Corrupt, InvalidInput
 from ledger.highwater import HighWater
-from ledger.keyfiles import read_secret, write_secret
 from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import Ed25519NoteSigner, VerifierKey, format_secret_key, parse_secret_key
 from ledger.participants import RULESETS
 from ledger.queries.tree import visible_size
+from ledger.secrets import read_secret, write_secret
 from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.remote import RemoteSequencer

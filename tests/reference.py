@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import typer.main
 from pydantic import BaseModel
 
-from api.cli.log import app
+from api.cli.main import PLACES, loaded
 from api.node.settings import Settings
 
 HEAD = "Written from the code by `python -m tests.reference docs/reference`; do not edit.\n"
@@ -50,8 +49,10 @@ def _rows(model: type[BaseModel], prefix: str) -> Any:
 
 def commands_page() -> str:
     """Every command with its arguments and options."""
-    parts = [f"# Commands of `consent-ledger`\n\n{HEAD}\nHow they are used: [operating](../operating.md).\n"]
-    parts += [_command(words, command) for words, command in _below(typer.main.get_command(app), ())]
+    about = "How they are used, exit statuses, `--json` (each takes it): [commands](../commands.md)."
+    parts = [f"# Commands of `consent-ledger`\n\n{HEAD}\n{about}\n"]
+    for name in sorted(PLACES):
+        parts += [_command(words, command) for words, command in _below(loaded(name), (name,))]
     return "\n".join(parts)
 
 
@@ -69,7 +70,7 @@ def _command(words: tuple[str, ...], command: Any) -> str:
     lines = [f"## {' '.join(words)}\n{said}\n"]
     rows = []
     for parameter in command.params:
-        if parameter.name == "help" or getattr(parameter, "hidden", False):
+        if parameter.name in ("help", "as_json") or getattr(parameter, "hidden", False):
             continue
         argument = parameter.param_type_name == "argument"
         name = parameter.name.upper() if argument else ", ".join(parameter.opts)

@@ -21,7 +21,7 @@ from ledger.clock import Clock
 from ledger.entries.fields import Code, ParticipantId, Reference, Text
 from ledger.entries.payload import SeparateConsent
 from ledger.errors import InvalidInput, NotFound
-from ledger.keyfiles import read_secret
+from ledger.secrets import read_secret
 
 Step = Literal["consent.pause", "consent.reject", "consent.resume", "consent.revoke"]
 """What a customer can do with a consent besides authorising it."""

@@ -43,9 +43,9 @@ from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
-from ledger.keyfiles import read_secret
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
+from ledger.secrets import read_secret
 
 if TYPE_CHECKING:
     from api.node.settings import Settings

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import InvalidInput
-from ledger.keyfiles import read_secret
+from ledger.secrets import read_secret
 from ledger.vault.cipher import KEY_SIZE, Cipher
 
 KEY_NAME: Final = "web.key"

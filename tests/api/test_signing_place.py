@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
-from api.cli.log import app
+from api.cli.main import app
 from api.node.building import initialise, opened, short_lived
 from api.node.settings import Settings
 from ledger.documents import registration

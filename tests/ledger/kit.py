@@ -31,10 +31,10 @@ from ledger.documents import key_added, registration
 from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.keys import jwk_of_ed25519
 from ledger.highwater import HighWater
-from ledger.keyfiles import read_secret
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
+from ledger.secrets import read_secret
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.watch import ClockWatch
 from ledger.storage.log import LogStore

@@ -1,4 +1,4 @@
-"""Files that hold a secret: written once, closed to everybody but their owner, and refused when they are open."""
+"""Secrets in files: read by their owner only, and never written over."""
 
 from __future__ import annotations
 
