@@ -223,12 +223,14 @@ class Ledger:
             return self.records.recorded(answer.indexes, repeated=True)
         return answer
 
-    def submit_and_wait(self, command: Command) -> tuple[Recorded, ...]:
-        """Submit and wait for the commit. Raises what the rules say, or Unavailable after a minute."""
+    def submit_and_wait(self, command: Command, *, seconds: float = WAIT_SECONDS) -> tuple[Recorded, ...]:
+        """Submit and wait for the commit. Raises what the rules say, or Unavailable after so many seconds."""
         try:
-            return self.settle(self.submit_soon(command).result(WAIT_SECONDS))
+            return self.settle(self.submit_soon(command).result(seconds))
         except TimeoutError:
-            raise Unavailable("no answer within a minute; submitting the same statement again is safe") from None
+            raise Unavailable(
+                f"no answer within {seconds:.0f} s; submitting the same statement again is safe"
+            ) from None
 
     def record(
         self,
@@ -246,7 +248,9 @@ class Ledger:
         """Record operator documents, all or none."""
         return self.submit_and_wait(RecordDocuments(documents))
 
-    def erase(self, chains: Iterable[bytes], basis: str, approved_by: tuple[str, str]) -> tuple[Recorded, ...]:
+    def erase(
+        self, chains: Iterable[bytes], basis: str, approved_by: tuple[str, str], *, seconds: float = WAIT_SECONDS
+    ) -> tuple[Recorded, ...]:
         """Put on record that these chains are erased, by two people's approval, and destroy their data keys.
 
         On record first: a crash between the two leaves keys that every node's housekeeping destroys within a second, while the
@@ -260,7 +264,7 @@ class Ledger:
             )
             for at in range(0, len(names), CHAINS_A_DOCUMENT)
         ]
-        recorded = self.record_documents(*documents) if documents else ()
+        recorded = self.submit_and_wait(RecordDocuments(tuple(documents)), seconds=seconds) if documents else ()
         self.keystore.destroy(unb64u(name) for name in names)
         return recorded
 

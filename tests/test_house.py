@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 TOP_LEVEL = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "README.md",
-    "SECURITY.md", "api", "docs", "ledger", "migrations", "pyproject.toml", "requirements", "scripts", "sdk", "tests",
-    "verifier",
+    "SECURITY.md", "api", "deploy", "docs", "ledger", "migrations", "pyproject.toml", "requirements", "scripts", "sdk",
+    "tests", "verifier",
 }  # fmt: skip
 
 LONG = {

@@ -1,6 +1,7 @@
 """The guard of a bank's own application (docs/guard.md)."""
 
 from api.guard.access import GuardedAccess
+from api.guard.book import AccountsBehind, AgreedConsent, KnownAccounts, LedgerBook
 from api.guard.describing import RECEIPT_HEADER, STATEMENT_HEADER
 from api.guard.guard import ConsentBook, ConsentGuard, receipt_header
 from api.guard.masks import MASKS, mask_account, mask_pan
@@ -12,10 +13,14 @@ __all__ = [
     "RECEIPT_HEADER",
     "REFUSALS",
     "STATEMENT_HEADER",
+    "AccountsBehind",
+    "AgreedConsent",
     "AlreadyUsed",
     "ConsentBook",
     "ConsentGuard",
     "GuardedAccess",
+    "KnownAccounts",
+    "LedgerBook",
     "MemoryUnavailable",
     "NoRoom",
     "RefusedAccess",

@@ -190,7 +190,7 @@ class ConsentGuard:
             raise RefusedAccess(
                 "REQUEST_MISMATCH", f"this route needs a statement for exactly {', '.join(permissions)}"
             )
-        held = await self._book.accounts(item.consent_id)
+        held = await self._held(item.consent_id)
         if held is None:
             raise RefusedAccess("CONSENT_UNKNOWN")
         asked = item.accounts or tuple(sorted(held))
@@ -202,6 +202,12 @@ class ConsentGuard:
         if any(reference not in held for reference in asked):
             raise RefusedAccess("ACCOUNT_NOT_IN_CONSENT")
         return {reference: held[reference] for reference in asked}
+
+    async def _held(self, consent_id: str) -> Mapping[str, str] | None:
+        try:
+            return await self._book.accounts(consent_id)
+        except ClientError as error:  # a book that asks the ledger (api/guard/book.py)
+            raise RefusedAccess("LEDGER_UNAVAILABLE", "the consents cannot be looked up at present") from error
 
     async def _decide(self, statement: Statement) -> VerifiedReceipt:
         """Have the ledger decide. Whatever is not a verified decision is a refusal."""

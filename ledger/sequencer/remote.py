@@ -128,7 +128,7 @@ class RemoteSequencer:
         if protocol is None:
             raise SequencerStopped(self.stopped_because or "not started")
         if len(self._waiting) >= self._max_waiting:
-            self.figures.pushed_back += 1
+            self.figures.pushed_back_here += 1
             raise QueueFull(
                 f"{self._max_waiting} submissions are waiting already; nothing was recorded, try again shortly"
             )
@@ -185,7 +185,7 @@ class RemoteSequencer:
         self._told_at = time.monotonic()
         values: dict[str, Any] = dict(frame.figures)
         self._desk_waits = values.pop("waiting")
-        values["pushed_back"] += self.figures.pushed_back
+        values.pop("pushed_back_here")  # each process counts its own
         for name, value in values.items():
             setattr(self.figures, name, Counter(value) if isinstance(value, dict) else value)
 
