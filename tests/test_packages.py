@@ -61,6 +61,7 @@ NEEDED = {"cryptography", "httpx2", "msgspec", "nacl", "orjson"}
 MAY_WAIT = {
     "guard": {"starlette"},
     "guard/describing.py": {"fastapi"},
+    "guard/sidecar_command.py": {"uvicorn"},
     "guard/used_redis.py": {"redis"},
     "guard/used_sql.py": {"sqlalchemy"},
 }
