@@ -53,9 +53,9 @@ class Run:
     ends: tuple[int, ...] = (0,)
     """Exit statuses that are right here."""
     serves: bool = False
-    """It answers at the place's port until it is told to stop, and then ends by that signal, in order."""
-    follows: bool = False
-    """It goes on until it is told to stop, and then ends well."""
+    """It runs until it is told to stop, and then ends by that signal, in order."""
+    answers: bool = True
+    """Whether one that serves speaks HTTP: it is asked whether it is ready."""
     on_state: bool = True
     """It takes --state."""
 
@@ -80,7 +80,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("publish",): [
         Run(lambda place: [str(place.folder / "public")]),
-        Run(lambda place: [str(place.folder / "public"), "--follow"], follows=True),
+        Run(lambda place: [str(place.folder / "public"), "--follow"], serves=True, answers=False),
     ],
     ("chainpoint",): [Run(_said("1"))],
     ("check",): [Run(_said())],

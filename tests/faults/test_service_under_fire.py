@@ -190,7 +190,7 @@ def run_every_command(settings: Settings, folder: Path, vkey: str) -> None:
     environment = {"CONSENT_LEDGER_DATABASE_URL": settings.database_url, "CONSENT_LEDGER_LOG_LEVEL": "error"}
     with nursery(folder / "said", environment) as made:
         for name, how, command in runs():
-            if how.serves or how.follows:
+            if how.serves:
                 continue
             child = made.start(words(command, how, place))
             status = child.wait()
