@@ -16,8 +16,8 @@ from ledger.assembly import read_signer
 from ledger.engines.engine import driver_for, writer_engine
 from ledger.highwater import HighWater
 from ledger.merkle.edge import Edge, FullTile
-from ledger.merkle.hashing import leaf_hash, parents
-from ledger.merkle.tiles import FULL_TILE_BYTES, TILE_WIDTH, tile_widths
+from ledger.merkle.hashing import HASH_SIZE, leaf_hash, parents
+from ledger.merkle.tiles import TILE_WIDTH, tile_widths
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.storage.chainmap import rebuild_map
 from ledger.storage.tables import checkpoints, log_head, tiles
@@ -54,7 +54,9 @@ def fill(log: Place, size: int) -> None:
                 connection.execute(insert(tiles), [tile._asdict() for tile in full])
             connection.execute(insert(checkpoints).values(size=edge.size, note=note))
             connection.execute(
-                update(log_head).values(size=edge.size, last_hash=hashes[-1], edge=edge.to_bytes(), checkpoint=note)
+                update(log_head).values(
+                    size=edge.size, confirmed=edge.size, last_hash=hashes[-1], edge=edge.to_bytes(), checkpoint=note
+                )
             )
     rebuild_map(log.settings.database_url, afresh=False, portion=4 * PORTION)
     _settle(engine)
@@ -107,7 +109,7 @@ class EvenTree:
         """Every full tile: 8 KiB for each 256 leaves."""
         for level, full, _ in tile_widths(self.size):
             for number in range(full):
-                yield FullTile(level, number, self._levels[level][:FULL_TILE_BYTES])
+                yield FullTile(level, number, self._levels[level][: TILE_WIDTH * HASH_SIZE])
 
 
 def plant(log: Place, tree: EvenTree) -> None:
@@ -127,5 +129,7 @@ def plant(log: Place, tree: EvenTree) -> None:
                 portion = []
         if portion:
             connection.execute(insert(tiles), portion)
-        connection.execute(update(log_head).values(size=tree.size, edge=edge.to_bytes(), checkpoint=note))
+        connection.execute(
+            update(log_head).values(size=tree.size, confirmed=tree.size, edge=edge.to_bytes(), checkpoint=note)
+        )
     _settle(engine)
