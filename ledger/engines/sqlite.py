@@ -112,6 +112,9 @@ class SqliteDriver:
     def hold_durable(self, connection: Connection) -> None:
         """Nothing more: `_begin_durably` has done so when the transaction began, inside it SQLite would refuse."""
 
+    def keep_writers_out(self, connection: Connection, table: str) -> None:
+        """Nothing more: BEGIN IMMEDIATE has locked the whole database for writers."""
+
     def verify_files(self, connection: Connection) -> None:
         expected: Files | None = connection.connection.info.get(_FILES)
         if expected is not None:
