@@ -41,6 +41,8 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
     "reconcile": CommandPlace("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),
     "check": CommandPlace("api.cli.log", "app", "Hold every row of the database against the entries."),
+    "backup": CommandPlace("api.cli.backups", "backups", "Copy the log, then the key store, into a new folder"),
+    "restore": CommandPlace("api.cli.backups", "backups", "Put a backup in place, with all servers stopped"),
     "export": CommandPlace("api.cli.exporting", "exports", "Write a bundle of the whole log for an auditor"),
     "publish": CommandPlace("api.cli.publishing", "publications", "Publish checkpoint and tiles."),
     "chainpoint": CommandPlace(
