@@ -91,7 +91,7 @@ def migrate(
     ] = None,
     state: State = None,
 ) -> None:
-    """Bring the database to the newest shape; with --role, as its owner, also leave the service's role what it needs."""
+    """Upgrade the database schema; with --role, as its owner, also grant the service's role what it needs."""
 
     settings = settings_from(state)
     configure_logging("warning")
@@ -104,7 +104,7 @@ def migrate(
             reseal(node.ledger.store, node.ledger.keystore, progress)
         if role is not None:
             restrict(settings, role)
-    print("The database has the newest shape.")
+    print("The database schema is up to date.")
     if role is not None:
         print(f"The role {role} may append to the log and no more.")
 

@@ -26,7 +26,7 @@ from ledger.errors import LedgerError
 REFUSED = 1
 DEFECT = 3
 UNCHECKED = 4
-"""A check could not be made, so that it is no success."""
+"""A check could not be made, so that it is not a success."""
 
 Members = ParamSpec("Members")
 State = Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")]
