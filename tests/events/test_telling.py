@@ -210,9 +210,7 @@ def test_one_dead_endpoint_keeps_nobody_else_waiting(sqlite_office: Office, rece
     assert [heard.claims["aud"] for heard in receiver.all()] == ["tpp-2"]
 
 
-def test_a_receivers_objection_is_kept_and_the_other_events_continue(
-    sqlite_office: Office, receiver: Receiver
-) -> None:
+def test_a_receivers_objection_is_kept_and_the_other_events_continue(sqlite_office: Office, receiver: Receiver) -> None:
     world = sqlite_office.world
     bank, app = world.holder(), world.recipient()
     sqlite_office.endpoint(app, receiver.url)

@@ -119,9 +119,7 @@ def test_a_file_that_is_not_a_register_is_refused(tmp_path: Path, content: bytes
         read_feed(path)
 
 
-def test_a_participants_life_in_the_register_is_followed_once(
-    tmp_path: Path, empty: Registry
-) -> None:
+def test_a_participants_life_in_the_register_is_followed_once(tmp_path: Path, empty: Registry) -> None:
     registry = empty
     for statuses, wanted in (
         ({}, [("participant.registered", HOLDER), ("participant.registered", PRODUCT)]),
