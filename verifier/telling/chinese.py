@@ -82,11 +82,6 @@ SENTENCES: dict[str, str] = {
     "the statement uses what exists from ruleset 2 onwards": "声明使用了自规则集 2 起才有的内容",
     "the signer acts for itself": "签署方代表的是自己",
     "the companion is signed by another than its authorisation, or for another": "伴随记录与其授权的签署方或被代表方不同",
-    "the credential was enrolled before": "该通行密钥此前已登记",
-    "the credential is not enrolled for this subject": "该通行密钥未为此客户登记",
-    "the public key is the enrolment's, never the record's": "公钥以登记为准,不以记录所附为准",
-    "the passkey was enrolled for another place": "该通行密钥登记于其他来源",
-    "the customer confirmed something else": "客户确认的是其他内容",
     "a passkey signs authorisations only": "通行密钥只能签署授权",
     "an entry was added to a chain that was erased before": "已删除的链中又增加了条目",
     # operator documents
