@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ledger.canonical import b64u, unb64u
+from ledger.documents import Erasure, document_of
 from ledger.entries.acts import AccessBatch, AccessRequest, ConsentAuthorise
 from ledger.entries.asserted import Asserted
 from ledger.entries.assertion import parse_assertion
@@ -252,14 +253,11 @@ class Ledger:
         reverse would leave unreadable entries that nobody can account for.
         """
         names = sorted({b64u(chain) for chain in chains} - self.registry.erased)
+        first, second = sorted(approved_by)
         documents = [
-            {
-                "type": "erasure",
-                "v": 1,
-                "chains": names[at : at + CHAINS_A_DOCUMENT],
-                "basis": basis,
-                "approved_by": sorted(approved_by),
-            }
+            document_of(
+                Erasure, chains=tuple(names[at : at + CHAINS_A_DOCUMENT]), basis=basis, approved_by=(first, second)
+            )
             for at in range(0, len(names), CHAINS_A_DOCUMENT)
         ]
         recorded = self.record_documents(*documents) if documents else ()

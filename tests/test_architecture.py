@@ -9,9 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import grimp
 import pytest
+
+from ledger import documents
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("ledger", "api", "verifier")
@@ -241,3 +244,18 @@ def test_only_the_core_decides_what_an_engine_can_do() -> None:
         "api/web/migrating.py: engine.dialect.name == 'sqlite'",
         "api/web/console/premises.py: url.get_backend_name() == 'sqlite'",
     }
+
+
+def test_operator_documents_are_made_in_one_place() -> None:
+    """A dict written by hand forgets a member or its order; `document_of` and mypy do not."""
+    kinds = {kind.__struct_config__.tag for kind in get_args(documents.Document)}
+    by_hand = [
+        f"{path}:{node.lineno}"
+        for path, tree in _sources("ledger", "api")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and key.value == "type"
+        if isinstance(value, ast.Constant) and value.value in kinds
+    ]
+    assert by_hand == []

@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import typer
 from fastapi.routing import APIRoute
 
-from api.cli.log import app as commands
+from api.cli.folder import ENVIRONMENT
+from api.cli.main import PLACES, loaded
 from api.node.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,7 +84,7 @@ def _commands() -> set[tuple[str, ...]]:
         inner = getattr(command, "commands", {})
         return {words}.union(*(below(one, (*words, name)) for name, one in inner.items()))
 
-    return below(typer.main.get_command(commands), ())
+    return {()}.union(*(below(loaded(name), (name,)) for name in PLACES))
 
 
 def _grouped(name: str) -> bool:
@@ -122,7 +122,7 @@ def test_every_command_of_the_verifier_that_a_page_names_exists(page: Path) -> N
 
 @each_page
 def test_every_setting_that_a_page_names_exists(page: Path) -> None:
-    known = set()
+    known = {ENVIRONMENT}
     for name, field in Settings.model_fields.items():
         known.add(f"CONSENT_LEDGER_{name.upper()}")
         below = getattr(field.annotation, "model_fields", {})

@@ -28,6 +28,7 @@ from ledger.app import Ledger
 from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger
 from ledger.canonical import b64u, encode, unb64u
 from ledger.clock import Clock, SystemClock
+from ledger.documents import key_added, registration
 from ledger.entries.statement import TYP
 from ledger.entries.terms import Terms
 from ledger.merkle.edge import Edge
@@ -242,13 +243,7 @@ class World:
         """Register a participant with a statement key `<id>-1` and, unless told otherwise, a client key `<id>-client`."""
         party = Party(self, participant, KeyPair.generate(alg, f"{participant}-1"))
         documents: list[dict[str, Any]] = [
-            {
-                "type": "participant.registered",
-                "v": 1,
-                "participant": participant,
-                "name": participant.title(),
-                "roles": sorted(roles),
-            },
+            registration(participant, participant.title(), roles),
             self.key_added(participant, party.key, "statement"),
         ]
         if client:
@@ -261,15 +256,7 @@ class World:
     @staticmethod
     def key_added(participant: str, key: KeyPair, use: str) -> dict[str, Any]:
         """The operator document that registers a key."""
-        return {
-            "type": "key.added",
-            "v": 1,
-            "participant": participant,
-            "kid": key.kid,
-            "alg": key.alg,
-            "use": use,
-            "jwk": key.jwk,
-        }
+        return key_added(participant, key.kid, key.alg, use, key.jwk)
 
     def holder(self, participant: str = "bank-a", **kwargs: Any) -> Party:
         return self.join(participant, "holder", **kwargs)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ledger.canonical import unb64u
 from ledger.entries.evidence import Evidence
 from ledger.errors import BadEncoding, Corrupt
-from ledger.storage.standing import payload_of
+from ledger.storage.standing import recorded_payload
 
 _OPERATIONAL: Final = "no: who was told of what is no part of the log, and decides nothing"
 
@@ -106,7 +106,7 @@ def statement_columns(evidence: Evidence) -> tuple[Any, ...]:
     """(iss, jti, position, payload_hash) of the entry with this evidence. Raises Corrupt."""
     if not evidence.statements:
         return None, None, None, None
-    says = payload_of(evidence)
+    says = recorded_payload(evidence)
     try:
         jti = unb64u(says.jti, size=16)
     except BadEncoding:

@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.shared import State, settings_from, told_in_a_sentence
-from api.node.building import short_lived
-from api.node.logs import configure_logging
+from api.cli.shared import State, node_of
 from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
 from ledger.errors import NotFound
 
@@ -22,12 +20,10 @@ def gateway_init(
     state: State = None,
 ) -> None:
     """Make the gateway's keys, register it as a technology provider, and write gateway.json."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
-        file = make_gateway(node.ledger, settings.gateway_file, participant, name)
+    with node_of(state) as node:
+        file = make_gateway(node.ledger, node.settings.gateway_file, participant, name)
     print(
-        f"{settings.gateway_file}: {file.participant} signs with {file.kid}. Start the servers anew to serve standards."
+        f"{node.settings.gateway_file}: {file.participant} signs with {file.kid}. Start the servers anew to serve standards."
     )
 
 
@@ -38,9 +34,7 @@ def gateway_delegate(
     state: State = None,
 ) -> None:
     """Record that a participant lets the gateway sign acts for it. Have its own signed word for that before you do so."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         if node.office is None:
             raise NotFound("there is no gateway; «consent-ledger gateway init» makes it")
         roles = node.ledger.registry.participant(participant).roles

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import httpx
+import httpx2
 import typer
 
 import migrations
@@ -22,7 +22,17 @@ from api.cli.packs import Selection, issue_pack
 from api.cli.packs import chainpoint as chainpoint_of
 from api.cli.participants import delegations, participants, purposes, rulesets
 from api.cli.publishing import publish
-from api.cli.shared import DEFECT, UNCHECKED, State, fail, progress_bar, settings_from, told_in_a_sentence
+from api.cli.shared import (
+    DEFECT,
+    UNCHECKED,
+    State,
+    fail,
+    node_of,
+    progress_bar,
+    reader_of,
+    settings_from,
+    told_in_a_sentence,
+)
 from api.node.building import initialise, make_event_key, opened, restrict, short_lived
 from api.node.logs import configure_logging
 from api.node.opening import EvidenceOpening, put_on_record
@@ -125,16 +135,13 @@ def sign_here_command(
     """Let this machine sign the log, which it has not signed before, or no longer knows that it has.
 
     A second history is provable for ever: compare the checkpoint that is shown with one that a participant or witness holds."""
-
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), opened(settings) as node:
+    with reader_of(state) as node:
         note = node.ledger.tree.checkpoint()
         if not newest:
             fail(
                 f"the newest checkpoint here is\n\n{note}\nIf no newer one exists, say it with --this-is-the-newest-copy"
             )
-        sign_here(settings, note)
+        sign_here(node.settings, note)
     print(f"This machine signs from here on:\n\n{note}")
 
 
@@ -207,11 +214,12 @@ def export(
             raise typer.BadParameter(
                 "of a pack say full or none; items are withheld by not handing them on", param_hint="--evidence"
             )
-        with told_in_a_sentence(), short_lived(settings) as node, ExitStack() as stack:
-            items, index = issue_pack(
+        with node_of(state) as node, ExitStack() as stack:
+            issued = issue_pack(
                 node.ledger, selection, lambda: _target(target, stack), disclose=disclose.level == "full"
             )
-        print(f"{target}: {items} items, recorded in entry {index}")
+        second = "" if issued.compared else "; its tree was not built a second time: merkletools is not installed"
+        print(f"{target}: {issued.items} items, recorded in entry {issued.index}{second}")
         return
     if disclose.level != "none" and reason is None:
         fail("evidence is opened for a reason, which the log records: say --reason CODE, or --evidence none")
@@ -287,19 +295,14 @@ def chainpoint(
     state: State = None,
 ) -> None:
     """Print the proof of one entry in the form of Chainpoint v3, for tools that read that."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), opened(settings) as node:
+    with reader_of(state) as node:
         print(chainpoint_of(node.ledger, index).decode())
 
 
 @app.command()
 def check(state: State = None) -> None:
     """Hold every row of the database against the entries, and the entries against what was signed. Safe beside servers."""
-
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), opened(settings, examine=True) as node, progress_bar("entries") as progress:
+    with reader_of(state, examine=True) as node, progress_bar("entries") as progress:
         went_back = node.went_back
         witnesses = tuple(witness.vkey for witness in node.policy.witnesses)
         found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress, witnesses)
@@ -325,10 +328,7 @@ def check(state: State = None) -> None:
 @app.command()
 def reconcile(state: State = None) -> None:
     """Compare the legs of all accesses that are an hour old, and record the report now (docs/spec/reconciliation.md)."""
-
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         recorded = node.ledger.reconcile()
         said = json.loads(recorded.leaf)["document"]
     print(
@@ -343,8 +343,8 @@ def health(
 ) -> None:
     """Ask a server whether it records; 0 if it does. For container health checks."""
     try:
-        answer = httpx.get(f"{url.rstrip('/')}/health/ready", timeout=3.0, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        answer = httpx2.get(f"{url.rstrip('/')}/health/ready", timeout=3.0, trust_env=False)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         fail(f"{url} does not answer ({type(error).__name__})")
     if answer.status_code != 200:
         fail(f"{url} is not ready: {answer.text[:300]}")

@@ -69,8 +69,19 @@ def _moment(text: str) -> int:
     )
 
 
-def issue_pack(ledger: Ledger, selection: Selection, place: Callable[[], Target], *, disclose: bool) -> tuple[int, int]:
-    """Write a pack; how many items it has, and the entry that records it. `place` opens where it is written to, once it is
+@dataclass(frozen=True, slots=True)
+class IssuedPack:
+    """A pack that was written."""
+
+    items: int
+    index: int
+    """The entry that records it."""
+    compared: bool
+    """Whether merkletools built the same tree before it was recorded."""
+
+
+def issue_pack(ledger: Ledger, selection: Selection, place: Callable[[], Target], *, disclose: bool) -> IssuedPack:
+    """Write a pack. `place` opens where it is written to, once it is
     known that there is something to write.
 
     A participant's pack opens what the participant may read.
@@ -93,7 +104,7 @@ def issue_pack(ledger: Ledger, selection: Selection, place: Callable[[], Target]
     for path, content in pack.files(ledger.origin, issued):
         target.write(path, content)
     target.close()
-    return len(entries), issued.index
+    return IssuedPack(len(entries), issued.index, pack.compared)
 
 
 def chainpoint(ledger: Ledger, index: int) -> bytes:

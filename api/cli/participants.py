@@ -10,14 +10,24 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.shared import State, fail, record, settings_from, told_in_a_sentence
+from api.cli.shared import State, fail, node_of, record, told_in_a_sentence
 from api.events.addresses import read_endpoint
-from api.node.building import short_lived
-from api.node.logs import configure_logging
 from api.registers.cdr import read_feed
 from api.registers.plan import plan_feed
 from api.web.plain import plain
 from ledger.clock import SystemClock
+from ledger.documents import (
+    DelegationEnded,
+    DelegationGranted,
+    KeyRevoked,
+    ParticipantReinstated,
+    ParticipantRemoved,
+    ParticipantSuspended,
+    PurposeDefined,
+    RulesetActivated,
+    key_added,
+    registration,
+)
 from ledger.lookalikes import likenesses, require_unmistakable
 from ledger.participants import Participant, Registry
 
@@ -41,16 +51,8 @@ def participant_add(
     state: State = None,
 ) -> None:
     """Register a participant. One whose id or name looks like a registered one's is refused unless --force."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    document = {
-        "type": "participant.registered",
-        "v": 1,
-        "participant": participant,
-        "name": name,
-        "roles": sorted(set(role)),
-    }
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
+        document = registration(participant, name, set(role))
         _warn_of_likeness([document], node.ledger.registry, force=force)
         [recorded] = node.ledger.record_documents(document)
     print(f"{recorded.act}: entry {recorded.index}")
@@ -71,10 +73,9 @@ def participant_key(
             public = json.loads(jwk.read_bytes())
         except ValueError:
             fail(f"{jwk} is not JSON")
-    record(
-        state,
-        {"type": "key.added", "v": 1, "participant": participant, "kid": kid, "alg": alg, "use": use, "jwk": public},
-    )
+    with node_of(state) as node:
+        [recorded] = node.ledger.record_documents(key_added(participant, kid, alg, use, public))
+    print(f"{recorded.act}: entry {recorded.index}")
 
 
 @participants.command("revoke-key")
@@ -85,7 +86,7 @@ def participant_revoke_key(
     state: State = None,
 ) -> None:
     """Revoke a key: it signs nothing above this entry."""
-    record(state, {"type": "key.revoked", "v": 1, "participant": participant, "kid": kid, "reason": reason})
+    record(state, KeyRevoked, participant=participant, kid=kid, reason=reason)
 
 
 @participants.command("suspend")
@@ -95,7 +96,7 @@ def participant_suspend(
     state: State = None,
 ) -> None:
     """Suspend a participant: it may only reduce sharing from here on."""
-    record(state, {"type": "participant.suspended", "v": 1, "participant": participant, "reason": reason})
+    record(state, ParticipantSuspended, participant=participant, reason=reason)
 
 
 @participants.command("reinstate")
@@ -105,7 +106,7 @@ def participant_reinstate(
     state: State = None,
 ) -> None:
     """End a suspension."""
-    record(state, {"type": "participant.reinstated", "v": 1, "participant": participant, "reason": reason})
+    record(state, ParticipantReinstated, participant=participant, reason=reason)
 
 
 @participants.command("endpoint")
@@ -117,11 +118,9 @@ def participant_endpoint(
     state: State = None,
 ) -> None:
     """Say where a participant is told of what happens to its consents (docs/events.md)."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         known = node.ledger.registry.participant(participant)
-        read_endpoint(url, development=settings.web.environment == "development")
+        read_endpoint(url, development=node.settings.web.environment == "development")
         node.events.store.set_endpoint(known.id, url, enabled=enabled, now=SystemClock().now())
     print(f"{participant}: {url}" + ("" if enabled else " (disabled)"))
 
@@ -129,9 +128,7 @@ def participant_endpoint(
 @participants.command("list")
 def participant_list(state: State = None) -> None:
     """List participants and their keys."""
-
-    settings = settings_from(state)
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         registry = node.ledger.registry
         for one in sorted(registry.participants.values(), key=lambda one: one.id):
             standing = "  REMOVED" if one.removed else "  SUSPENDED" if one.suspended else ""
@@ -149,7 +146,7 @@ def participant_remove(
     state: State = None,
 ) -> None:
     """Remove a participant for ever: it signs nothing more, and its consents are at an end."""
-    record(state, {"type": "participant.removed", "v": 1, "participant": participant, "reason": reason})
+    record(state, ParticipantRemoved, participant=participant, reason=reason)
 
 
 @participants.command("import")
@@ -163,9 +160,7 @@ def participant_import(
     state: State = None,
 ) -> None:
     """Bring participants into line with a register's feed (docs/operating.md): a dry run, unless --apply."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
+    with node_of(state) as node:
         plan = plan_feed(read_feed(feed), node.ledger.registry)
         for note in plan.notes:
             print(f"note: {note}")
@@ -206,13 +201,10 @@ def delegation_grant(
     """Let a technology provider sign acts on behalf of a participant; replaces what it might before."""
     record(
         state,
-        {
-            "type": "delegation.granted",
-            "v": 1,
-            "participant": participant,
-            "delegate": delegate,
-            "acts": sorted(set(act)),
-        },
+        DelegationGranted,
+        participant=participant,
+        delegate=delegate,
+        acts=tuple(sorted(set(act))),
     )
 
 
@@ -224,9 +216,7 @@ def delegation_end(
     state: State = None,
 ) -> None:
     """End a delegation: nothing above this entry is signed under it."""
-    record(
-        state, {"type": "delegation.ended", "v": 1, "participant": participant, "delegate": delegate, "reason": reason}
-    )
+    record(state, DelegationEnded, participant=participant, delegate=delegate, reason=reason)
 
 
 @purposes.command("define")
@@ -243,16 +233,13 @@ def purpose_define(
     """Define a purpose, for all terms and accesses that follow; replaces an earlier definition."""
     record(
         state,
-        {
-            "type": "purpose.defined",
-            "v": 1,
-            "code": code,
-            "permissions": sorted(set(permission)),
-            "max_days": max_days,
-            "max_frequency_per_day": max_frequency_per_day,
-            "max_history_days": max_history_days,
-            "max_retention_days": max_retention_days,
-        },
+        PurposeDefined,
+        code=code,
+        permissions=tuple(sorted(set(permission))),
+        max_days=max_days,
+        max_frequency_per_day=max_frequency_per_day,
+        max_history_days=max_history_days,
+        max_retention_days=max_retention_days,
     )
 
 
@@ -261,4 +248,4 @@ def ruleset_activate(
     ruleset: Annotated[int, typer.Argument(help="Its number, above the present one.")], state: State = None
 ) -> None:
     """Judge all further entries by a newer ruleset. There is no way back."""
-    record(state, {"type": "ruleset.activated", "v": 1, "ruleset": ruleset})
+    record(state, RulesetActivated, ruleset=ruleset)

@@ -8,9 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.shared import State, settings_from, told_in_a_sentence
-from api.node.building import opened
-from api.node.logs import configure_logging
+from api.cli.shared import State, reader_of
 from ledger.publish.places import open_place
 from ledger.publish.publisher import Published, Publisher
 
@@ -22,9 +20,7 @@ def publish(
     state: State = None,
 ) -> None:
     """Publish checkpoint and tiles, so that readers need no database; safe beside servers, and safe to repeat."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), opened(settings) as node:
+    with reader_of(state) as node:
         publisher = Publisher(node.ledger.store, node.ledger.vkey, open_place(place))
         _tell(place, publisher.publish())
         if not follow:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
 from pydantic import ValidationError
@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from api.node.building import short_lived
+from api.node.building import opened, short_lived
 from api.node.logs import configure_logging
+from api.node.node import Node
 from api.node.settings import Settings
+from ledger.documents import Document, document_of
 from ledger.engines import sqlite
 from ledger.errors import LedgerError
 
@@ -26,6 +28,7 @@ DEFECT = 3
 UNCHECKED = 4
 """A check could not be made, so that it is no success."""
 
+Members = ParamSpec("Members")
 State = Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")]
 
 
@@ -70,6 +73,24 @@ def told_in_a_sentence() -> Iterator[None]:
 
 
 @contextmanager
+def node_of(state: Path | None) -> Iterator[Node]:
+    """A running node on a state folder, for one command that may write; what goes wrong ends the command in a sentence."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        yield node
+
+
+@contextmanager
+def reader_of(state: Path | None, *, examine: bool = False) -> Iterator[Node]:
+    """A node that only reads (`opened`); what goes wrong ends the command in a sentence."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings, examine=examine) as node:
+        yield node
+
+
+@contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, shown to people only."""
     with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -77,10 +98,10 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def record(state: Path | None, document: dict[str, Any]) -> None:
-    """Record one operator document, and say where it stands."""
-    settings = settings_from(state)
-    configure_logging("warning")
-    with told_in_a_sentence(), short_lived(settings) as node:
-        [recorded] = node.ledger.record_documents(document)
+def record(
+    state: Path | None, kind: Callable[Members, Document], *args: Members.args, **members: Members.kwargs
+) -> None:
+    """Record one operator document of this kind, and say where it stands."""
+    with node_of(state) as node:
+        [recorded] = node.ledger.record_documents(document_of(kind, *args, **members))
     print(f"{recorded.act}: entry {recorded.index}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-import httpx
+import httpx2
 import orjson
 from fastapi import FastAPI
 
@@ -50,7 +50,7 @@ class Recipient:
 
     client: LedgerClient
     name: str
-    banks: Mapping[str, httpx.AsyncClient]
+    banks: Mapping[str, httpx2.AsyncClient]
     templates: Mapping[str, Template]
     connections: dict[str, DemoConnection] = field(default_factory=dict)
     receipts: list[VerifiedReceipt] = field(default_factory=list)

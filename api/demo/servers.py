@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 import uvicorn
 
 from api.http.httpserver import HttpServer, bounded
@@ -74,7 +74,7 @@ def ledger_process(state: Path, port: int, log: Path, policy: Path) -> Iterator[
 
 async def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Returns when the ledger records. Raises DemoFailed when it ends or takes too long."""
-    async with httpx.AsyncClient(base_url=url) as http, asyncio.timeout(STARTING_SECONDS):
+    async with httpx2.AsyncClient(base_url=url) as http, asyncio.timeout(STARTING_SECONDS):
         while True:
             if process.poll() is not None:
                 said = await asyncio.to_thread(log.read_text, errors="replace")
@@ -82,7 +82,7 @@ async def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path
             try:
                 if (await http.get("/health/ready")).status_code == 200:
                     return
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 pass
             await asyncio.sleep(0.05)
 

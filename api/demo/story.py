@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-import httpx
+import httpx2
 
 from api.client import VerifiedReceipt
 from api.demo.cast import Cast
@@ -194,7 +194,7 @@ def _count(seen: StoryCounts, counter: Counter[int], pulled: Pulled) -> None:
     seen.rows += pulled.rows
 
 
-async def _post(channel: httpx.AsyncClient, path: str) -> dict[str, Any]:
+async def _post(channel: httpx2.AsyncClient, path: str) -> dict[str, Any]:
     answer = await channel.post(path)
     if answer.status_code != 200:
         raise DemoFailed(f"{path.rpartition('/')[2]} was answered {answer.status_code}: {answer.text[:300]}")

@@ -14,7 +14,7 @@ from ledger.entries.acts import AccessRequest, Act, ConsentAmend, ConsentRequest
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import CommitmentLeaf, Kind, parse_leaf
 from ledger.entries.payload import acting_for
-from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.statement import parse_item, payload_of
 from ledger.entries.terms import Terms
 from ledger.planning.commands import Recorded
 from ledger.queries.records import RecordQueries
@@ -163,7 +163,7 @@ def _both(words: Sentence) -> dict[str, str]:
 
 
 def _statement(evidence: Evidence) -> Act | None:
-    return parse_payload(unb64u(evidence.statements[0].split(".")[1])) if evidence.statements else None
+    return payload_of(evidence.statements[0]) if evidence.statements else None
 
 
 def _asked(evidence: Evidence) -> Asked | None:

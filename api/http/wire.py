@@ -21,6 +21,8 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON: Final = "application/json"
 KEY: Final = "consent_ledger.visit"
+UNKNOWN: Final = "unknown"
+"""The route of a request that no route was found for."""
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class Visit:
     """What is known about one request, for its log line and its figures. No personal data, no consent ids."""
 
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    route: str = "unknown"
+    route: str = UNKNOWN
     """The route's template, never the address itself."""
     status: int = 0
     client: str | None = None

@@ -15,7 +15,8 @@ import structlog
 
 FIELDS: Final = (
     "timestamp", "level", "logger", "event", "request_id", "method", "route", "status", "milliseconds", "client", "index",
-    "problem", "error", "reason", "exception", "address", "size", "slot", "workers", "version",
+    "problem", "error", "reason", "exception", "address", "size", "log_size", "witness", "slot", "workers", "version",
+    "process", "exit_code", "in_seconds", "looked_in",
 )  # fmt: skip
 
 
@@ -56,6 +57,6 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in ("uvicorn.access", "httpx", "httpcore", "alembic"):  # address lines, and chatter
+    for name in ("uvicorn.access", "httpx2", "httpcore2", "alembic"):  # address lines, and chatter
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True

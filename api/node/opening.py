@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from ledger.app import Ledger
+from ledger.documents import EvidenceOpened, document_of
 from ledger.errors import InvalidInput
 from ledger.participants import Registry
 from ledger.planning.commands import Composer, RecordComposed, Recorded
@@ -18,7 +19,7 @@ class EvidenceOpening(Composer):
 
     def __init__(self, by: str, reason: str, first: int, last: int | None) -> None:
         """`by`: who, a code of the operator's own. `last`: None for all entries there are."""
-        self._said = {"type": "evidence.opened", "v": 1, "by": by, "case": reason}
+        self._by, self._reason = by, reason
         self._first, self._last = first, last
 
     @override
@@ -27,7 +28,7 @@ class EvidenceOpening(Composer):
         last = size - 1 if self._last is None else min(self._last, size - 1)
         if last < self._first:
             raise InvalidInput(f"the log has {size} entries: there is none from {self._first} on", member="evidence")
-        return [{**self._said, "from_index": self._first, "to_index": last}]
+        return [document_of(EvidenceOpened, by=self._by, case=self._reason, from_index=self._first, to_index=last)]
 
     @override
     def recorded(self, connection: Any, index: int) -> None:

@@ -15,6 +15,7 @@ from api.client.statements import Question, StatementMaker
 from api.office.configuration import GatewayFile, HolderOptions, read_gateway_file
 from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
+from ledger.documents import DelegationGranted, document_of, key_added, registration
 from ledger.errors import Conflict
 
 ROLE = "technology-provider"
@@ -64,13 +65,10 @@ def make_gateway(ledger: Ledger, path: Path, participant: str, name: str) -> Gat
     statements.save(path.parent / file.key_file)
     messages.save(path.parent / file.message_key_file)
     ledger.record_documents(
-        {"type": "participant.registered", "v": 1, "participant": participant, "name": name, "roles": [ROLE]},
-        *(
-            {"type": "key.added", "v": 1, "participant": participant, "kid": key.kid, "alg": key.alg, "use": use,
-             "jwk": dict(key.jwk)}
-            for key, use in ((statements, "statement"), (messages, "client"))
-        ),
-    )  # fmt: skip
+        registration(participant, name, [ROLE]),
+        key_added(participant, statements.kid, statements.alg, "statement", statements.jwk),
+        key_added(participant, messages.kid, messages.alg, "client", messages.jwk),
+    )
     path.write_bytes(msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n")
     return file
 
@@ -81,7 +79,7 @@ def delegate(ledger: Ledger, principal: str, gateway: str, acts: tuple[str, ...]
     Raises InvalidInput, NotFound, IllegalTransition.
     """
     [recorded] = ledger.record_documents(
-        {"type": "delegation.granted", "v": 1, "participant": principal, "delegate": gateway, "acts": sorted(acts)}
+        document_of(DelegationGranted, participant=principal, delegate=gateway, acts=tuple(sorted(acts)))
     )
     return recorded.index
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from api.office.office import Office
 from ledger.app import Ledger
-from ledger.canonical import b64u, unb64u
+from ledger.canonical import b64u
 from ledger.consent.state import Consent
 from ledger.entries.acts import SubjectConsent
 from ledger.entries.evidence import decode_evidence
-from ledger.entries.statement import parse_payload
+from ledger.entries.statement import payload_of
 from ledger.errors import IllegalTransition
 
 PAGE = 500
@@ -68,7 +68,7 @@ class HolderDesk:
         while entries := self._ledger.records.history_of_chain(consent.subject_chain, after=after, limit=PAGE):
             for entry in entries:
                 for text in decode_evidence(entry.evidence).statements if entry.evidence else ():
-                    payload = parse_payload(unb64u(text.split(".")[1]))
+                    payload = payload_of(text)
                     if isinstance(payload, SubjectConsent):
                         return payload.subject
             after += len(entries)

@@ -11,7 +11,6 @@ from api.office.facts import Notes, details_hash, facts_name
 from api.office.gateway import Gateway
 from api.office.wish import Wish, require_same
 from ledger.app import Ledger
-from ledger.canonical import unb64u
 from ledger.catalogue import CATALOGUES
 from ledger.clock import Clock, SystemClock
 from ledger.consent.actors import unknown_consent
@@ -19,7 +18,7 @@ from ledger.consent.state import Consent, Status
 from ledger.entries.acts import ConsentAmend, ConsentRequest, ConsentStep
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import consent_chain
-from ledger.entries.statement import parse_payload
+from ledger.entries.statement import payload_of
 from ledger.entries.terms import Terms
 from ledger.errors import Conflict, InvalidInput, LedgerError, NotFound, Unavailable
 from ledger.planning.commands import Recorded
@@ -246,7 +245,7 @@ def _change_of(entry: Recorded) -> Change:
         return Change(act=entry.act, by=BY_ITSELF, reason="", at=entry.time, signed_by=None)
     says = decode_evidence(entry.evidence)
     for text in says.statements:
-        payload = parse_payload(unb64u(text.split(".")[1]))
+        payload = payload_of(text)
         by = getattr(payload, "by", None) or _author(says.act)
         return Change(
             act=says.act, by=str(by), reason=str(getattr(payload, "reason", "")), at=entry.time, signed_by=payload.iss

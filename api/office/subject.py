@@ -11,10 +11,9 @@ from typing import Final, Self
 import msgspec
 from msgspec import Struct
 
-from ledger.canonical import unb64u
 from ledger.consent.state import Consent
 from ledger.entries.evidence import ConsentOutcome, decode_evidence
-from ledger.entries.statement import parse_payload
+from ledger.entries.statement import payload_of
 from ledger.entries.terms import Terms
 from ledger.errors import InvalidInput
 from ledger.participants import Registry
@@ -198,7 +197,7 @@ def _events(recorded: Iterable[Recorded]) -> Iterable[ConsentEvent]:
             continue
         evidence = decode_evidence(entry.evidence)
         outcome = evidence.outcome
-        payload = parse_payload(unb64u(evidence.statements[0].split(".")[1])) if evidence.statements else None
+        payload = payload_of(evidence.statements[0]) if evidence.statements else None
         yield ConsentEvent(
             index=entry.index,
             time=entry.time,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, Literal
 
+from ledger.documents import ParticipantReinstated, ParticipantRemoved, ParticipantSuspended, document_of, registration
 from ledger.errors import InvalidInput
 from ledger.participants import Participant, Registry
 
@@ -61,9 +62,9 @@ def _plan(one: RegisterEntry, known: Participant | None, documents: list[Mapping
     if known is None:
         if one.standing is RegisterStatus.REMOVED:
             return  # the log has never known it
-        documents.append(_about("participant.registered", one.id, name=one.name, roles=[one.role]))
+        documents.append(registration(one.id, one.name, [one.role]))
         if one.standing is RegisterStatus.SUSPENDED:
-            documents.append(_about("participant.suspended", one.id, reason=SUSPENDED_BY_REGISTER))
+            documents.append(document_of(ParticipantSuspended, participant=one.id, reason=SUSPENDED_BY_REGISTER))
         return
     if one.role not in known.roles:
         notes.append(f"{one.id}: the register says {one.role}, the log {', '.join(known.roles)}; roles are for ever")
@@ -71,15 +72,11 @@ def _plan(one: RegisterEntry, known: Participant | None, documents: list[Mapping
         if one.standing is not RegisterStatus.REMOVED:
             notes.append(f"{one.id}: was removed from the log, which is for ever; register it under another id")
     elif one.standing is RegisterStatus.REMOVED:
-        documents.append(_about("participant.removed", one.id, reason="register-removed"))
+        documents.append(document_of(ParticipantRemoved, participant=one.id, reason="register-removed"))
     elif one.standing is RegisterStatus.SUSPENDED and not known.suspended:
-        documents.append(_about("participant.suspended", one.id, reason=SUSPENDED_BY_REGISTER))
+        documents.append(document_of(ParticipantSuspended, participant=one.id, reason=SUSPENDED_BY_REGISTER))
     elif one.standing is RegisterStatus.ACTIVE and known.suspended:
         if known.reason == SUSPENDED_BY_REGISTER:
-            documents.append(_about("participant.reinstated", one.id, reason="register-active"))
+            documents.append(document_of(ParticipantReinstated, participant=one.id, reason="register-active"))
         else:
             notes.append(f"{one.id}: active in the register, and suspended by the operator ({known.reason}): left so")
-
-
-def _about(kind: str, participant: str, **members: Any) -> Mapping[str, Any]:
-    return {"type": kind, "v": 1, "participant": participant, **members}

@@ -19,6 +19,7 @@ from api.http.wire import read_body, visit_of
 from api.node.admission import CallerHere, NodeHere, serve, token
 from api.node.node import Node
 from ledger.bundle import Disclose
+from ledger.documents import Disclosure, document_of
 
 router = APIRouter()
 BUNDLE_READ: Final = token("bundle:read")
@@ -65,10 +66,9 @@ async def post_bundle(request: Request, node: NodeHere, caller: CallerHere) -> R
         asked = msgspec.json.decode(await read_body(request.scope, request.receive, SINGLE_LIMIT), type=Opening)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadRequest(f"the body is not of the documented shape: {error}") from None
-    document = {
-        "type": "disclosure", "v": 1, "participant": caller.id, "case": asked.case, "from_index": asked.from_index,
-        "to_index": asked.to_index,
-    }  # fmt: skip
+    document = document_of(
+        Disclosure, participant=caller.id, case=asked.case, from_index=asked.from_index, to_index=asked.to_index
+    )
     [recorded] = await run_in_threadpool(node.ledger.record_documents, document)
     visit_of(request.scope).index = recorded.index
     disclose = Disclose.between(asked.from_index, asked.to_index)

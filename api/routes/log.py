@@ -43,10 +43,12 @@ def tile_body(ledger: Ledger, tile: TilePath) -> bytes:
 
 
 def tile_reply(tile: TilePath, body: bytes, if_none_match: str | None) -> Reply:
-    """A tile of a given width never changes, so its path is its tag."""
+    """A tile of a given width never changes, so its path is its tag. What a token opened is asked for with one again."""
     tag = f'"{tile.level}-{tile.number}-{tile.width}"'
-    scope = "private" if tile.level == ENTRIES else "public"
-    headers = (("cache-control", f"{scope}, {IMMUTABLE}"), ("etag", tag))
+    headers = (
+        ("cache-control", "private, no-cache" if tile.level == ENTRIES else f"public, {IMMUTABLE}"),
+        ("etag", tag),
+    )
     if if_none_match == tag:
         return Reply(304, b"", BYTES, headers)
     return Reply(200, body, BYTES, headers)

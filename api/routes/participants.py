@@ -16,6 +16,14 @@ from api.http.submission import SINGLE_LIMIT, EntryReply, entry_reply
 from api.http.wire import Reply, read_body, visit_of
 from api.node.admission import PUBLIC, NodeHere, serve, token
 from api.node.node import Node
+from ledger.documents import (
+    KeyRevoked,
+    ParticipantReinstated,
+    ParticipantSuspended,
+    document_of,
+    key_added,
+    registration,
+)
 from ledger.lookalikes import require_unmistakable
 from ledger.participants import Participant, Registry
 
@@ -156,13 +164,7 @@ async def post_participant(request: Request, node: NodeHere) -> Response:
     new = await _read(request, NewParticipant)
     if not new.confirm_likeness:
         require_unmistakable(new.participant, new.name, node.ledger.registry.participants.values())
-    registered = {
-        "type": "participant.registered",
-        "v": 1,
-        "participant": new.participant,
-        "name": new.name,
-        "roles": sorted(new.roles),
-    }
+    registered = registration(new.participant, new.name, new.roles)
     keys = [_key_document(new.participant, key) for key in new.keys]
     return await _record(request, node, new.participant, registered, *keys)
 
@@ -201,7 +203,7 @@ async def delete_key(
     reason: Annotated[str, Query(max_length=64, description="A code")] = "superseded",
 ) -> Response:
     """It signs nothing above this entry. What it signed below stays valid; the key stays listed."""
-    document = {"type": "key.revoked", "v": 1, "participant": participant, "kid": kid, "reason": reason}
+    document = document_of(KeyRevoked, participant=participant, kid=kid, reason=reason)
     return await _record(request, node, participant, document)
 
 
@@ -219,7 +221,7 @@ async def delete_key(
 async def post_suspension(participant: str, request: Request, node: NodeHere) -> Response:
     """From here on it may only do what reduces sharing, and its accesses are denied."""
     why = await _read(request, Why)
-    document = {"type": "participant.suspended", "v": 1, "participant": participant, "reason": why.reason}
+    document = document_of(ParticipantSuspended, participant=participant, reason=why.reason)
     return await _record(request, node, participant, document)
 
 
@@ -237,20 +239,12 @@ async def post_suspension(participant: str, request: Request, node: NodeHere) ->
 async def post_reinstatement(participant: str, request: Request, node: NodeHere) -> Response:
     """The participant may do all that its roles allow again."""
     why = await _read(request, Why)
-    document = {"type": "participant.reinstated", "v": 1, "participant": participant, "reason": why.reason}
+    document = document_of(ParticipantReinstated, participant=participant, reason=why.reason)
     return await _record(request, node, participant, document)
 
 
 def _key_document(participant: str, key: NewKey) -> dict[str, Any]:
-    return {
-        "type": "key.added",
-        "v": 1,
-        "participant": participant,
-        "kid": key.kid,
-        "alg": key.alg,
-        "use": key.use,
-        "jwk": key.jwk,
-    }
+    return key_added(participant, key.kid, key.alg, key.use, key.jwk)
 
 
 async def _read(request: Request, kind: type[Shape]) -> Shape:

@@ -24,7 +24,6 @@ router = APIRouter()
 RECEIPTS_READ: Final = token("receipts:read")
 SUFFIX: Final = ".tlog-proof"
 Index = Annotated[int, Path(ge=0, le=2**53 - 1, description="The entry's index")]
-CACHE: Final = ("cache-control", "private, max-age=31536000, immutable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ def receipt_reply(name: ReceiptName, proved: Proved | Recorded, visit: Visit) ->
     """The receipt, or its proof alone."""
     visit.index = name.index
     if name.proof_only:
-        return Reply(200, proof_text(proved).encode(), TEXT_UTF8, (CACHE,))
-    return Reply(200, receipt_bytes(proved), MEDIA_TYPE, (CACHE,))
+        return Reply(200, proof_text(proved).encode(), TEXT_UTF8)
+    return Reply(200, receipt_bytes(proved), MEDIA_TYPE)
 
 
 def accepts(accept: str | None, media_type: str) -> bool:
@@ -113,4 +112,4 @@ def get_explanation(index: Index, node: NodeHere, caller: CallerHere) -> Respons
     for ever. An asserted reason rests on a fact outside the log, and is marked so.
     """
     told = explain(node.ledger.records, caller.id, index)
-    return Reply(200, msgspec.json.encode(told), headers=(CACHE,)).response()
+    return Reply(200, msgspec.json.encode(told)).response()

@@ -7,16 +7,20 @@ that ends is started again; what it had not acknowledged may be submitted again.
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import signal
 import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 import uvicorn
 
 from api.http.httpserver import HttpServer
@@ -27,11 +31,14 @@ from api.node.settings import Settings
 from api.server.app import create_app
 from api.server.listening import DealtOut, listen
 from api.server.loading import begin_preloading
-from api.server.supervising import KeptProcess, Supervisor, when_orphaned
+from api.server.supervising import FAILED, KeptProcess, Supervisor, when_orphaned
 from api.standards.served import OUTWARD
 from ledger.assembly import open_front
-from ledger.errors import SequencerStopped, Unavailable
+from ledger.errors import LedgerError, SequencerStopped, Unavailable
+from ledger.notes.keys import parse_vkey
 from ledger.sequencer.desk import PlanningDesk
+
+log = structlog.get_logger("api.server.fleet")
 
 SOCKET_PATH_LIMIT: Final = 100
 """Unix allows some 107 bytes."""
@@ -56,23 +63,37 @@ class FrontFactory:
     """Builds a front's application in the process that serves it."""
 
     settings: Settings
+    vkey: str
+    """The log's public key; the signing key is opened by the sequencing process alone."""
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
         config = self.settings.node_config(self.settings.highwater_dir / "front")  # a front signs nothing
-        return DealtOut(create_app(equip(self.settings, open_front(config, desk_path(self.settings)))))
+        ledger = open_front(config, desk_path(self.settings), parse_vkey(self.vkey))
+        return DealtOut(create_app(equip(self.settings, ledger)))
 
 
-def front(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
+@contextmanager
+def _told_in_a_line() -> Iterator[None]:
+    """What stands against going on, in a line of the log instead of a stack; the next try waits longer."""
+    try:
+        yield
+    except LedgerError as error:
+        log.error("a process cannot go on", process=multiprocessing.current_process().name, reason=error.detail)  # noqa: TRY400
+        raise SystemExit(FAILED) from None
+
+
+def front(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.socket) -> None:
     """A front process: serve until told to stop."""
     configure_logging(settings.log_level)
-    server = HttpServer(uvicorn.Config(FrontFactory(settings), **options))
+    server = HttpServer(uvicorn.Config(FrontFactory(settings, vkey), **options))
 
     def end() -> None:
         server.should_exit = True
 
     when_orphaned(end)
-    server.run(sockets=[listen(settings, bound)])
+    with _told_in_a_line():
+        server.run(sockets=[listen(settings, bound)])
 
 
 def sequence(settings: Settings) -> None:
@@ -82,6 +103,11 @@ def sequence(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     when_orphaned(ended.set)
+    with _told_in_a_line():
+        _sequence(settings, ended)
+
+
+def _sequence(settings: Settings, ended: threading.Event) -> None:
     node = build_node(settings, serves=True, outward=OUTWARD)
     node.start()
     desk = PlanningDesk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
@@ -95,10 +121,11 @@ def sequence(settings: Settings) -> None:
     node.stop()
 
 
-def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket) -> None:
+def run_fleet(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.socket) -> None:
     """One sequencing process and `settings.workers` fronts on one address, until told to stop.
 
-    `options` are those of the HTTP server. Raises Unavailable when the sequencing process does not start.
+    `vkey` is the log's public key, `options` are those of the HTTP server. Raises Unavailable when the sequencing process does
+    not start.
     """
     begin_preloading()
     supervisor = Supervisor(patience=PATIENCE_SECONDS)
@@ -107,7 +134,7 @@ def run_fleet(settings: Settings, options: dict[str, Any], bound: socket.socket)
         supervisor.add([sequencing])
         _await_desk(settings, sequencing)
         names = [f"front {number + 1}" for number in range(settings.workers)]
-        supervisor.add([KeptProcess(name, front, (settings, options, bound)) for name in names])
+        supervisor.add([KeptProcess(name, front, (settings, vkey, options, bound)) for name in names])
         supervisor.run()
     finally:
         supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes

@@ -11,7 +11,7 @@ import structlog
 
 from api.http.bodies import Body, Room
 from api.http.refusals import BadRequest, InternalError
-from api.http.wire import App, Receive, Scope, Send, Visit, problem_reply, visit_of
+from api.http.wire import UNKNOWN, App, Receive, Scope, Send, Visit, problem_reply, visit_of
 from api.node.metrics import HttpFigures
 from api.server.accesslog import AccessLog
 from ledger.errors import JtiReused, LedgerError, Unavailable
@@ -60,6 +60,8 @@ class Observed:
                 if b"x-request-id" not in names:  # a standard may say whose id it is
                     said.append((b"x-request-id", request_id))
                 said += [header for header in SECURITY_HEADERS if header[0] not in names]
+                if b"cache-control" not in names:  # what may be kept says so itself; everything else may hold evidence
+                    said.append((b"cache-control", b"no-store"))
                 if body is not None and body.refused is not None and not body.whole and b"connection" not in names:
                     said.append((b"connection", b"close"))  # the rest of the body would be taken for the next request
                 message["headers"] = said
@@ -87,7 +89,7 @@ class Observed:
             timer.cancel()
             if body is not None:
                 body.leave()
-            self._note(scope["method"], visit, time.perf_counter() - begun)
+            self._note(scope, visit, time.perf_counter() - begun)
 
     def _give_up(self, visit: Visit, send: Send) -> None:
         """Whoever waits is answered, whatever holds the request up; that goes on, and keeps its place until it has ended."""
@@ -105,7 +107,10 @@ class Observed:
             note_security_event(error, visit)
             await problem_reply(error, visit, self._base_url).send(send)
 
-    def _note(self, method: str, visit: Visit, seconds: float) -> None:
+    def _note(self, scope: Scope, visit: Visit, seconds: float) -> None:
+        method: str = scope["method"]
+        if visit.route == UNKNOWN:  # pages and standards say nothing of themselves; the framework knows what it chose
+            visit.route = getattr(scope.get("route"), "path", UNKNOWN)
         self._figures.observe(method, visit.route, visit.status, seconds)
         if visit.route in QUIET and visit.status < 400:
             return

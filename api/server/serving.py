@@ -50,7 +50,7 @@ def serve(settings: Settings) -> None:
     with short_lived(
         settings
     ) as node:  # what stands against starting is said once, here, and not by every worker again
-        weaknesses = node.ledger.store.weaknesses()
+        weaknesses, vkey = node.ledger.store.weaknesses(), node.ledger.vkey.format()
     listening = bind(settings, shared=settings.workers > 1)
     if settings.port == 0:
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
@@ -67,7 +67,7 @@ def serve(settings: Settings) -> None:
         if server.failed:  # whoever supervises this process starts it anew, and a start says what stands against it
             raise SequencerStopped(f"this node stopped writing and ends: {factory.stopped}")
     else:
-        run_fleet(settings, options, listening)
+        run_fleet(settings, vkey, options, listening)
 
 
 def _options(settings: Settings) -> dict[str, Any]:

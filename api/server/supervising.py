@@ -118,11 +118,17 @@ class Supervisor:
 
     def _note_end(self, kept: KeptProcess) -> None:
         kept.process.join()
-        log.warning("a process ended and is started again", process=kept.name, exit_code=kept.process.exitcode)
         now = time.monotonic()
         soon = now - kept.started < LONGEST_RESTART_SECONDS and kept.process.exitcode == FAILED
         kept.pause = min(kept.pause * 2, LONGEST_RESTART_SECONDS) if soon else RESTART_SECONDS
         kept.due = max(now, kept.started + kept.pause)
+        seconds = round(kept.due - now, 1)
+        log.warning(
+            "a process ended and is started again",
+            process=kept.name,
+            exit_code=kept.process.exitcode,
+            in_seconds=seconds,
+        )
 
 
 def when_orphaned(end: Callable[[], None]) -> None:

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ledger.assembly import read_secret, write_secret
 from ledger.canonical import b64u, encode, unb64u
 from ledger.entries.keys import Verify, verifier_of
 from ledger.errors import BadEncoding, InvalidInput
+from ledger.secrets import read_secret, write_secret
 
 ALGORITHMS: Final = ("ES256", "EdDSA", "PS256")
 """FAPI 2.0 §5.4.1: no others, and never `none`."""

@@ -17,11 +17,11 @@ from api.client.pseudonyms import Pseudonyms
 from api.client.signing import LocalSigner, StatementSigner
 from api.client.statements import StatementMaker
 from api.web.people import Person, SignInSca
-from ledger.assembly import read_secret
 from ledger.clock import Clock
 from ledger.entries.fields import Code, ParticipantId, Reference, Text
 from ledger.entries.payload import SeparateConsent
 from ledger.errors import InvalidInput, NotFound
+from ledger.secrets import read_secret
 
 Step = Literal["consent.pause", "consent.reject", "consent.resume", "consent.revoke"]
 """What a customer can do with a consent besides authorising it."""

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeVar
 
-import httpx
+import httpx2
 import msgspec
 from msgspec import UNSET, Struct
 
 from api.web.agent import Account, Authorisation, HolderStatement, Step, Withdrawal
 from api.web.people import Person, SignInSca
-from ledger.canonical import unb64u
 from ledger.entries.acts import Act
-from ledger.entries.statement import STATEMENT_LIMIT, parse_payload
+from ledger.entries.statement import STATEMENT_LIMIT, payload_of
 from ledger.errors import LedgerError, NotPermitted, Unavailable
 
 ANSWER_LIMIT: Final = 256 * 1024
@@ -38,7 +37,7 @@ class RemoteAgent:
 
     def __init__(self, holder: str, url: str, token: str) -> None:
         """`url` begins with https:// (or is on loopback); `token` is what the bank gave this ledger."""
-        host = httpx.URL(url)
+        host = httpx2.URL(url)
         if host.scheme != "https" and host.host not in {"127.0.0.1", "localhost"}:
             raise ValueError("the address of a holder's agent begins with https://")
         self._holder = holder
@@ -122,10 +121,10 @@ class RemoteAgent:
     def _ask(self, answer: type[T], intent: str, person: Person, **members: Any) -> T:
         asked = {"intent": intent, "person": {"sub": person.sub, "subject": person.subject}, **members}
         try:
-            with httpx.stream(
+            with httpx2.stream(
                 "POST", self._url, json=asked, headers=self._headers, timeout=TIMEOUT_SECONDS
             ) as response:
-                if response.status_code == httpx.codes.FORBIDDEN:
+                if response.status_code == httpx2.codes.FORBIDDEN:
                     raise NotPermitted("the bank did not agree to sign this")
                 response.raise_for_status()
                 body = b""
@@ -134,19 +133,18 @@ class RemoteAgent:
                     if len(body) > ANSWER_LIMIT:
                         raise Unavailable("the bank's answer is longer than an answer can be")
             return msgspec.json.decode(body, type=answer)
-        except (httpx.HTTPError, msgspec.DecodeError):
+        except (httpx2.HTTPError, msgspec.DecodeError):
             raise Unavailable("the bank could not be reached; nothing was changed, please try again") from None
 
     def _require(self, statement: str, **said: object) -> None:
-        payload = _payload_of(statement)
+        payload = _said_in(statement)
         wrong = [name for name, value in said.items() if getattr(payload, name, None) != value]
         if payload.iss != self._holder or wrong:
             raise Unavailable("the bank signed something else than was asked; nothing was changed")
 
 
-def _payload_of(statement: str) -> Act:
-    parts = statement[:STATEMENT_LIMIT].split(".")
+def _said_in(statement: str) -> Act:
     try:
-        return parse_payload(unb64u(parts[1]))
+        return payload_of(statement[:STATEMENT_LIMIT])
     except (IndexError, LedgerError):
         raise Unavailable("the bank's answer holds no statement; nothing was changed") from None

@@ -39,13 +39,13 @@ from api.web.security import Guarded
 from api.web.staff import CONSOLE, read_staff
 from api.web.words import LANGUAGES, bdi
 from ledger.app import Ledger
-from ledger.assembly import read_secret
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
+from ledger.secrets import read_secret
 
 if TYPE_CHECKING:
     from api.node.settings import Settings

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import httpx
+import httpx2
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -162,10 +162,10 @@ class RelyingParty:
             "client_assertion": sign_jwt(self._signer, {"kid": self._signer.kid, "typ": "JWT"}, claims),
         }
         try:
-            answer = httpx.post(provider.discovery.token_endpoint, data=form, timeout=TIMEOUT_SECONDS)
-        except httpx.HTTPError:
+            answer = httpx2.post(provider.discovery.token_endpoint, data=form, timeout=TIMEOUT_SECONDS)
+        except httpx2.HTTPError:
             raise _unreachable() from None
-        if answer.status_code != httpx.codes.OK or len(answer.content) > ANSWER_LIMIT:
+        if answer.status_code != httpx2.codes.OK or len(answer.content) > ANSWER_LIMIT:
             raise SignInFailed("the identity provider did not accept this sign-in")
         try:
             return msgspec.json.decode(answer.content, type=_Tokens).id_token
@@ -220,12 +220,12 @@ class RelyingParty:
 
     def _get(self, url: str, shape: type[Any]) -> Any:
         try:
-            answer = httpx.get(url, timeout=TIMEOUT_SECONDS)
+            answer = httpx2.get(url, timeout=TIMEOUT_SECONDS)
             answer.raise_for_status()
             if len(answer.content) > ANSWER_LIMIT:
                 raise _unreachable()
             return msgspec.json.decode(answer.content, type=shape)
-        except (httpx.HTTPError, msgspec.DecodeError):
+        except (httpx2.HTTPError, msgspec.DecodeError):
             raise _unreachable() from None
 
 

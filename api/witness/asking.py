@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-import httpx
+import httpx2
 import structlog
 
 from ledger.app import Ledger
@@ -79,7 +79,7 @@ class WitnessAsker:
         self._witnesses = tuple(witnesses)
         self._clock = clock or SystemClock()
         self._states = {witness.vkey.name: _State() for witness in witnesses}
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        self._client = httpx2.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -183,7 +183,7 @@ class WitnessAsker:
                     if len(content) > ANSWER_LIMIT:
                         raise NotCosigned("its answer is too long")
                 return answer.status_code, answer.headers.get("content-type", "").split(";")[0], content.decode()
-        except (httpx.HTTPError, UnicodeDecodeError) as error:
+        except (httpx2.HTTPError, UnicodeDecodeError) as error:
             raise NotCosigned(f"no answer ({type(error).__name__})") from None
 
     def _read(self, witness: Witness, note: str, body: str) -> dict[str, tuple[str, int]]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from api.http.httpserver import run
 from api.witness.server import WitnessService
 from api.witness.store import WitnessStore
-from ledger.assembly import read_secret, write_secret
 from ledger.clock import SystemClock
 from ledger.errors import BadEncoding, InvalidInput
 from ledger.notes.keys import COSIGNATURE, ED25519, Cosigner, VerifierKey, format_secret_key, parse_cosigner, parse_vkey
+from ledger.secrets import read_secret, write_secret
 
 KEY_FILE = "witness.key"
 STORE_FILE = "witness.sqlite"

@@ -7,13 +7,18 @@ synchronous_commit=on, both set by each transaction itself.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
-from sqlalchemy import Engine, Table, make_url
+from sqlalchemy import Engine, Table, func, inspect, make_url, select
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ledger.engines import postgres, sqlite
 from ledger.engines.driver import Backend, Driver
 from ledger.errors import InvalidInput
+
+_MAKING_TABLES: Final = 7_240_015
+"""Of PostgreSQL's advisory locks: whoever makes tables there waits for who does already."""
 
 
 def backend_named(name: str) -> Backend:
@@ -98,3 +103,18 @@ def make_database(url: str, beside: str) -> None:
 def make_private(url: str) -> None:
     """Let only its owner open the database's files, a new one's from the first moment; nothing on PostgreSQL."""
     _at(url).make_private(url)
+
+
+def make_tables(engine: Engine, tables: Iterable[Table]) -> None:
+    """Make the tables that are not there. Whoever makes them at the same moment disturbs nobody: the first fronts of a new node
+    all find nothing."""
+    missing = [table for table in tables if not inspect(engine).has_table(table.name)]
+    if not missing:  # a role that may make none is asked to make none
+        return
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # its IF NOT EXISTS is no lock: the second would fail on the catalogue
+            connection.execute(select(func.pg_advisory_xact_lock(_MAKING_TABLES)))
+        for table in missing:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in sorted(table.indexes, key=lambda one: str(one.name)):
+                connection.execute(CreateIndex(index, if_not_exists=True))

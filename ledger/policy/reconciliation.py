@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from ledger.canonical import b64u, encode
+from ledger.documents import ReconciliationReported, document_of
 from ledger.errors import InvalidInput
 from ledger.tags import FINDINGS
 
@@ -66,17 +67,16 @@ class ReconciliationReport(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """The operator document `reconciliation.reported`."""
-        return {
-            "accesses": self.accesses,
-            "findings": len(self.findings),
-            "findings_hash": findings_hash(self.findings),
-            "from_index": self.from_index,
-            "receipts": self.receipts,
-            "releases": self.releases,
-            "to_index": self.to_index,
-            "type": "reconciliation.reported",
-            "v": 1,
-        }
+        return document_of(
+            ReconciliationReported,
+            from_index=self.from_index,
+            to_index=self.to_index,
+            accesses=self.accesses,
+            releases=self.releases,
+            receipts=self.receipts,
+            findings=len(self.findings),
+            findings_hash=findings_hash(self.findings),
+        )
 
 
 def findings_hash(findings: tuple[Finding, ...]) -> str:

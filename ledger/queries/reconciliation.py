@@ -9,11 +9,10 @@ from typing import Any, Final, get_args
 import msgspec
 from sqlalchemy import Connection, func, or_, select
 
-from ledger.canonical import unb64u
 from ledger.entries.access_acts import AccessLeg
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import Kind
-from ledger.entries.statement import parse_payload
+from ledger.entries.statement import payload_of
 from ledger.errors import Conflict, NotPermitted
 from ledger.participants import Registry
 from ledger.policy.reconciliation import DELAY_MS, Comparison, Leg, LegFigures, LegKind, Place, ReconciliationReport
@@ -173,7 +172,7 @@ class ReconciliationQueries:
 
 
 def _leg_of(row: Any, evidence: Evidence) -> Leg:
-    says = parse_payload(unb64u(evidence.statements[0].split(".")[1]))
+    says = payload_of(evidence.statements[0])
     assert isinstance(says, AccessLeg)  # noqa: S101  (what the ledger itself has recorded as one)
     place = Place(row.chain, says.interaction_id)
     return Leg(row.idx, says.act, says.basis, place, LegFigures(says.rows, says.bytes, says.digest))

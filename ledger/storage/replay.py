@@ -30,7 +30,7 @@ from ledger.participants import Registry
 from ledger.policy.decision import after_access
 from ledger.storage.rows import credential_digest
 from ledger.storage.spill import Spill
-from ledger.storage.standing import item_of, payload_of
+from ledger.storage.standing import item_of, recorded_payload
 
 
 class Moved(NamedTuple):
@@ -89,7 +89,7 @@ class Replay:
 
     def entry(self, index: int, time: int, chain: bytes, evidence: Evidence) -> None:
         """Take an entry of a consent's or a customer's chain. Raises Unfit, Unjudged, Corrupt."""
-        says = payload_of(evidence) if evidence.statements else None
+        says = recorded_payload(evidence) if evidence.statements else None
         match says:
             case SubjectEnrol() | SubjectUnenrol():
                 self._passkey(index, chain, says)

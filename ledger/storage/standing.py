@@ -11,13 +11,13 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from ledger.canonical import b64u, unb64u
+from ledger.canonical import b64u
 from ledger.consent.state import Consent
 from ledger.engines.engine import driver_for
 from ledger.entries.acts import Act, SubjectEnrol, SubjectUnenrol
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import NO_HASH, CommitmentLeaf, open_commitment, read_commitment_leaf
-from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import BadEncoding, Corrupt, LedgerError
 from ledger.merkle.hashing import leaf_hash
 from ledger.planning.world import ChainHead
@@ -155,14 +155,14 @@ def item_of(evidence: Evidence) -> Item:
     """What an `access.request` asks for: its statement, or its item of a batch."""
     if evidence.item:
         return parse_item(evidence.item.body.encode())
-    item: Any = payload_of(evidence)
+    item: Any = recorded_payload(evidence)
     return item  # type: ignore[no-any-return]  # the ledger records this act with this payload only
 
 
-def payload_of(evidence: Evidence) -> Act:
+def recorded_payload(evidence: Evidence) -> Act:
     """What the statement of an entry says. Raises Corrupt when there is none, or it cannot be read."""
     try:
-        return parse_payload(unb64u(evidence.statements[0].split(".")[1]))
+        return payload_of(evidence.statements[0])
     except (IndexError, LedgerError):
         raise Corrupt(f"the statement of an entry with the act {evidence.act!r} cannot be read") from None
 
@@ -188,7 +188,7 @@ def enrolment(
     for event in events_of(connection, chain, cipher, ChainHead(0, NO_HASH)):
         if event.evidence.act not in ("subject.enrol", "subject.unenrol"):
             continue
-        says = payload_of(event.evidence)
+        says = recorded_payload(event.evidence)
         if isinstance(says, SubjectEnrol) and says.credential_id == credential_id:
             found = says, event.at, None
         elif isinstance(says, SubjectUnenrol) and says.credential_id == credential_id and found is not None:

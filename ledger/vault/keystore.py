@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.clock import Clock, SystemClock
-from ledger.engines.engine import backend_of, insert_into
+from ledger.engines.engine import backend_of, insert_into, make_tables
 from ledger.errors import Corrupt, NotFound, Unavailable
 from ledger.vault.cipher import KEY_SIZE, Cipher
 
@@ -59,7 +59,7 @@ class KeyStore:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._cache: OrderedDict[bytes, Cipher] = OrderedDict()
-        metadata.create_all(engine)
+        make_tables(engine, metadata.sorted_tables)
 
     def identity(self) -> bytes:
         """The 16 bytes that tell this key store from others; made at the first question."""

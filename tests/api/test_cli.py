@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.cli.log import app
+from api.cli.main import app
 from api.node.settings import Settings
 from api.node.slots import claim_slot
 from ledger.merkle.tiles import decode_bundle

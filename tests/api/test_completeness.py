@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api.cli.log import app
+from api.cli.main import app
 from api.node.reconciling import REPORT_MS, ReconciliationFigures, Reporter
 from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import consent_chain

@@ -153,4 +153,4 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
     settings = Settings()
     assert settings.log_key_file == tmp_path / "log.key"
     assert settings.token_store_url == settings.database_url
-    assert settings.keystore_url == f"sqlite:///{tmp_path}/keys.sqlite"
+    assert settings.keystore_url == "postgresql+psycopg://ledger@/ledger_keys", "every node of a log must reach it"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -47,7 +47,7 @@ def answer(line: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def address_of(service: Service) -> tuple[str, int]:
-    url = httpx.URL(service.base_url)
+    url = httpx2.URL(service.base_url)
     return url.host, url.port or 80
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.cli.log import app
+from api.cli.main import app
 from api.node.building import initialise, short_lived
 from api.node.settings import Settings
 from ledger.canonical import b64

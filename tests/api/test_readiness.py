@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 import ledger.app
@@ -22,14 +22,14 @@ from tests.api.service import Service, running_service
 from tests.world import ORIGIN
 
 
-def until(asked: Callable[[], httpx.Response], status: int) -> httpx.Response:
+def until(asked: Callable[[], httpx2.Response], status: int) -> httpx2.Response:
     """Ask until the answer has this status."""
     while (answer := asked()).status_code != status:
         pass
     return answer
 
 
-def ready(service: Service) -> httpx.Response:
+def ready(service: Service) -> httpx2.Response:
     return service.http.get("/health/ready")
 
 

@@ -28,7 +28,7 @@ NEVER = str(uuid.uuid4())
 # ------------------------------------------------------------------------------------------------- access
 
 
-def _routes(service: Service) -> list[tuple[str, str, str]]:
+def routes_of(service: Service) -> list[tuple[str, str, str]]:
     """(method, address, access) of every operation there is."""
     paths = service.http.get("/openapi.json").json()["paths"]
     found = []
@@ -70,7 +70,7 @@ OPEN = {
 
 
 def test_every_route_declares_its_access_and_only_these_are_open(sqlite_service: Service) -> None:
-    routes = _routes(sqlite_service)
+    routes = routes_of(sqlite_service)
     assert {(method, path) for method, path, access in routes if access == "open"} == OPEN
     assert len(routes) > len(OPEN)
 
@@ -80,7 +80,7 @@ def test_each_role_enters_where_its_scopes_lead_and_nowhere_else(sqlite_service:
     service = sqlite_service
     clients = {role: service.as_(service.world.join(f"x-{role}", role)) for role in ALLOWED if role != "operator"}
     clients["operator"] = service.operator()
-    for method, template, access in _routes(service):
+    for method, template, access in routes_of(service):
         if access == "open":
             continue
         path = re.sub(r"\{\w+\}", "0", template)
@@ -410,11 +410,11 @@ def test_fast_routes_answer_as_the_framework_does(sqlite_service: Service) -> No
     framework = create_framework(service.node)
     framework.router.lifespan_context = _no_lifespan
     listening = loopback()
-    import httpx
+    import httpx2
 
     client = service.as_(app)
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    with serving(framework, listening), httpx.Client(base_url=base, timeout=30, trust_env=False) as plain:
+    with serving(framework, listening), httpx2.Client(base_url=base, timeout=30, trust_env=False) as plain:
         for submission in (access, batch):
             headers = {"content-type": "application/json"}
             fast, slow = service.post(submission), plain.post(submission.path, content=submission.body, headers=headers)

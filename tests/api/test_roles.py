@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner, Result
 
-from api.cli.log import app
+from api.cli.main import app
 from api.node.building import initialise, short_lived
 from api.node.settings import Settings
 from ledger.engines import postgres

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
-from api.cli.log import app
+from api.cli.main import app
 from api.node.building import initialise, opened, short_lived
 from api.node.settings import Settings
+from ledger.documents import registration
 from ledger.errors import Rollback, SequencerStopped
 from ledger.queries.tree import visible_size
 
@@ -20,13 +21,7 @@ ORIGIN = "ledger.example/1"
 
 def grown(settings: Settings, participant: str) -> int:
     with short_lived(settings) as node:
-        document = {
-            "type": "participant.registered",
-            "v": 1,
-            "participant": participant,
-            "name": "A",
-            "roles": ["holder"],
-        }
+        document = registration(participant, "A", ["holder"])
         return node.ledger.record_documents(document)[0].index
 
 
@@ -140,9 +135,7 @@ def test_a_disk_that_does_not_take_the_high_water_stops_the_node_with_what_to_do
         water = settings.highwater_dir / "000"
         water.with_name("000.new").mkdir()  # what the file would be put in place from
         with pytest.raises(SequencerStopped, match="is durable, and was not acknowledged"):
-            node.ledger.record_documents(
-                {"type": "participant.registered", "v": 1, "participant": "bank-z", "name": "Z", "roles": ["holder"]}
-            )
+            node.ledger.record_documents(registration("bank-z", "Z", ["holder"]))
         assert "start this node anew" in (node.ledger.stopped_because or "")
     water.with_name("000.new").rmdir()
     with short_lived(settings) as node:

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, Pipe
 import psutil
 import pytest
 
-from api.server.supervising import KeptProcess, Supervisor, when_orphaned
+from api.server.supervising import FAILED, KeptProcess, Supervisor, when_orphaned
 from tests.conformance import ROOT
 
 PATIENCE = 30.0
@@ -34,6 +34,12 @@ def tell_and_live_with_its_parent(line: Connection) -> None:
     when_orphaned(ended.set)
     line.send(os.getpid())
     ended.wait()
+
+
+def tell_and_fail(line: Connection) -> None:
+    """A process that something stands against."""
+    line.send(os.getpid())
+    raise SystemExit(FAILED)
 
 
 def never_told(line: Connection) -> None:
@@ -76,6 +82,24 @@ def test_a_killed_process_is_started_again_and_the_signal_to_end_is_heard() -> N
         supervisor.run()
         other.join()
     assert len(set(seen)) == 3
+
+
+def test_a_process_that_cannot_start_is_waited_for_twice_as_long_each_time() -> None:
+    line, theirs = Pipe()
+    hopeless = KeptProcess("hopeless", tell_and_fail, (theirs,))
+    hopeless.pause = 0.01
+    with supervised(hopeless) as supervisor:
+
+        def count_four_starts_then_end() -> None:
+            for _ in range(4):
+                told(line)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        other = threading.Thread(target=count_four_starts_then_end)
+        other.start()
+        supervisor.run()
+        other.join()
+        assert hopeless.pause >= 0.08  # three ends are behind it, the fourth perhaps
 
 
 def test_when_that_is_killed_what_they_are_forked_from_all_are_started_again_and_the_old_ones_end() -> None:

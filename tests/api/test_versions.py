@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 import migrations
 import migrations.shape
-from api.cli.log import app
+from api.cli.main import app
 from api.node.building import initialise
 from api.node.settings import Settings
 from ledger.errors import InvalidInput

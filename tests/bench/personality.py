@@ -21,13 +21,14 @@ from typing import Final
 
 from api.http.httpserver import run
 from api.http.wire import App, Receive, Reply, Scope, Send
-from ledger.assembly import read_signer, write_secret
+from ledger.assembly import read_signer
 from ledger.errors import BadEncoding, Corrupt, LedgerError
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.tiles import ENTRIES, MAX_ENTRY_BYTES, TILE_WIDTH, TilePath, encode_bundle, parse_path
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import Signer, format_secret_key
+from ledger.secrets import write_secret
 
 MAX_WAITING: Final = 4096
 MAX_BATCH: Final = 1024

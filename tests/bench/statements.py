@@ -20,6 +20,7 @@ from nacl.signing import SigningKey
 
 from ledger.app import Ledger
 from ledger.canonical import b64u, encode
+from ledger.documents import key_added, registration
 from ledger.entries.statement import header_text
 from ledger.entries.terms import Terms
 from ledger.merkle.edge import Edge
@@ -81,22 +82,8 @@ class Key:
         """What the operator records about the participant and this key."""
         public = b64u(bytes(SigningKey(self.secret).verify_key))
         return [
-            {
-                "type": "participant.registered",
-                "v": 1,
-                "participant": self.participant,
-                "name": self.participant.title(),
-                "roles": [role],
-            },
-            {
-                "type": "key.added",
-                "v": 1,
-                "participant": self.participant,
-                "kid": self.kid,
-                "alg": "EdDSA",
-                "use": "statement",
-                "jwk": {"crv": "Ed25519", "kty": "OKP", "x": public},
-            },
+            registration(self.participant, self.participant.title(), [role]),
+            key_added(self.participant, self.kid, "EdDSA", "statement", {"crv": "Ed25519", "kty": "OKP", "x": public}),
         ]
 
 

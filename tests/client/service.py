@@ -22,6 +22,7 @@ from api.server.app import create_app
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import unb64u
 from ledger.clock import SystemClock
+from ledger.documents import key_added, registration
 from ledger.entries.terms import Terms
 from tests.world import ORIGIN
 
@@ -75,15 +76,9 @@ class Service:
             LocalSigner.generate(f"{participant}-c", "ES256"),
         )
         self.node.ledger.record_documents(
-            {
-                "type": "participant.registered",
-                "v": 1,
-                "participant": participant,
-                "name": participant,
-                "roles": sorted(roles),
-            },
-            key_added(participant, member.signer, "statement"),
-            key_added(participant, member.client_key, "client"),
+            registration(participant, participant, roles),
+            _added(participant, member.signer, "statement"),
+            _added(participant, member.client_key, "client"),
         )
         self.members[participant] = member
         return member
@@ -104,16 +99,8 @@ class Service:
         return LedgerClient(self.url, OPERATOR, key, self.trust, client_key=key, patience=IN_A_HURRY)
 
 
-def key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
-    return {
-        "type": "key.added",
-        "v": 1,
-        "participant": participant,
-        "kid": signer.kid,
-        "alg": signer.alg,
-        "use": use,
-        "jwk": dict(signer.jwk),
-    }
+def _added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
+    return key_added(participant, signer.kid, signer.alg, use, dict(signer.jwk))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -26,6 +26,7 @@ from api.client import (
     open_receipt,
 )
 from ledger.catalogue import CATALOGUES
+from ledger.documents import DelegationGranted, document_of
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import BadStatement
 from ledger.notes.checkpoint import open_checkpoint
@@ -134,13 +135,12 @@ def test_a_technology_provider_signs_for_a_bank_and_both_have_the_receipt(sqlite
     service = sqlite_service
     service.join("provider-x", "technology-provider")
     service.node.ledger.record_documents(
-        {
-            "type": "delegation.granted",
-            "v": 1,
-            "participant": "bank-a",
-            "delegate": "provider-x",
-            "acts": ["consent.authorise", "consent.revoke", "subject.consent"],
-        }
+        document_of(
+            DelegationGranted,
+            participant="bank-a",
+            delegate="provider-x",
+            acts=("consent.authorise", "consent.revoke", "subject.consent"),
+        )
     )
 
     async def story() -> None:
@@ -243,12 +243,12 @@ def test_a_busy_ledger_is_asked_again_with_the_same_bytes_after_the_time_it_name
     bodies: list[bytes] = []
     pauses: list[float] = []
 
-    class BusyAtFirst(httpx.AsyncHTTPTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    class BusyAtFirst(httpx2.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             if request.method == "POST":
                 bodies.append(await request.aread())
                 if len(bodies) <= 2:
-                    return httpx.Response(503, headers={"Retry-After": "2"}, json={"detail": "queue full"})
+                    return httpx2.Response(503, headers={"Retry-After": "2"}, json={"detail": "queue full"})
             return await super().handle_async_request(request)
 
     async def sleep(seconds: float) -> None:

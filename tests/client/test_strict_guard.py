@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import Depends, FastAPI
 from starlette.responses import StreamingResponse
@@ -54,7 +54,7 @@ class Scene:
 
     bank: LedgerClient
     app: LedgerClient
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     consent_id: str
     account: str
 
@@ -68,7 +68,7 @@ class Scene:
         )
         return await self.app.access(item)
 
-    async def get(self, what: str, headers: dict[str, str]) -> httpx.Response:
+    async def get(self, what: str, headers: dict[str, str]) -> httpx2.Response:
         return await self.http.get(f"/accounts/{self.account}/{what}", headers=headers)
 
 
@@ -81,8 +81,8 @@ def play(service: Service, story: Callable[[Scene], Coroutine[Any, Any, None]], 
             await directory.refresh()
             async with service.client("bank-a", url=bank_url) as releasing:
                 guard = ConsentGuard(releasing, directory, Book({consent_id: {account: "account-1"}}), strict=True)
-                transport = httpx.ASGITransport(bank_application(guard))
-                async with httpx.AsyncClient(transport=transport, base_url="http://bank.example") as http:
+                transport = httpx2.ASGITransport(bank_application(guard))
+                async with httpx2.AsyncClient(transport=transport, base_url="http://bank.example") as http:
                     await story(Scene(bank, app, http, consent_id, account))
 
     asyncio.run(run())

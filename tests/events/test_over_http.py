@@ -14,7 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from api.cli.log import app as command_line
+from api.cli.main import app as command_line
 from api.events.tokens import EVENT_PREFIX, UK_REVOKED
 from api.node.building import build_node, initialise
 from api.node.settings import Settings

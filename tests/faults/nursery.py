@@ -124,7 +124,7 @@ def _tell(heard: int) -> None:
 
 
 def _live(arguments: list[str], said: str, heard: int) -> NoReturn:
-    from api.cli.log import app
+    from api.cli.main import app
 
     status = 70
     try:
@@ -145,7 +145,10 @@ def _live(arguments: list[str], said: str, heard: int) -> NoReturn:
 
 
 def main() -> None:
-    import api.cli.log  # noqa: F401  (loaded once, for all children)
+    from api.cli.main import PLACES, loaded
+
+    for name in PLACES:
+        loaded(name)  # once, for all children
 
     heard = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
     for line in iter(sys.stdin.readline, ""):

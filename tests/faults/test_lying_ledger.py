@@ -23,6 +23,7 @@ from api.checking import examine
 from ledger.assembly import open_ledger, read_signer
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.consent.state import Consent
+from ledger.documents import ParticipantSuspended, document_of
 from ledger.entries.statement import Statement
 from ledger.errors import Corrupt, SequencerStopped
 from ledger.notes.checkpoint import sign_checkpoint
@@ -160,7 +161,7 @@ def test_an_entry_that_is_back_dated_is_refuted(scene: Scene, monkeypatch: pytes
 
 def test_a_suspended_participants_signature_is_refuted(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.world.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": scene.app.id, "reason": "licence-withdrawn"}
+        document_of(ParticipantSuspended, participant=scene.app.id, reason="licence-withdrawn")
     )
 
     def anybody(statement: Statement, *_: Any) -> None:

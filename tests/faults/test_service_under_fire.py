@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 import msgspec
 import psutil
 import pytest
@@ -81,8 +81,8 @@ def await_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         assert process.poll() is None, "the server ended"
-        with suppress(httpx.HTTPError):
-            if httpx.get(f"{settings.base_url}/health/ready", timeout=5).status_code == 200:
+        with suppress(httpx2.HTTPError):
+            if httpx2.get(f"{settings.base_url}/health/ready", timeout=5).status_code == 200:
                 return
     pytest.fail("the server did not become ready")
 
@@ -94,11 +94,11 @@ def free_port() -> int:
         return port
 
 
-async def post_surely(client: httpx.AsyncClient, submission: Submission) -> httpx.Response:
+async def post_surely(client: httpx2.AsyncClient, submission: Submission) -> httpx2.Response:
     """Submit until there is an answer about this statement: the same statement is safe to send again."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        with suppress(httpx.HTTPError):
+        with suppress(httpx2.HTTPError):
             reply = await client.post(
                 submission.path, content=submission.body, headers={"content-type": "application/json"}
             )
@@ -122,7 +122,7 @@ async def fire(
     total = WRITERS * EACH
     chance = random.Random(7)
 
-    async def write(client: httpx.AsyncClient, writer: int) -> None:
+    async def write(client: httpx2.AsyncClient, writer: int) -> None:
         written = 0
         while written < EACH or told.killed < kills or not told.commanded:
             written += 1
@@ -142,15 +142,15 @@ async def fire(
         finally:
             told.commanded = True
 
-    async def revoke(client: httpx.AsyncClient) -> None:
+    async def revoke(client: httpx2.AsyncClient) -> None:
         while len(told.acknowledged) < total // 2:
             await asyncio.sleep(0.01)
         reply = await post_surely(client, holder.step("revoke", doomed))
         assert reply.status_code in (200, 201), reply.text
         told.revoked_at = reply.json()["entries"][0]["index"]
 
-    limits = httpx.Limits(max_connections=WRITERS + 1)
-    async with httpx.AsyncClient(base_url=settings.base_url, timeout=30, limits=limits) as client:
+    limits = httpx2.Limits(max_connections=WRITERS + 1)
+    async with httpx2.AsyncClient(base_url=settings.base_url, timeout=30, limits=limits) as client:
         await asyncio.gather(revoke(client), kill(), command(), *(write(client, writer) for writer in range(WRITERS)))
     return told
 

@@ -25,14 +25,16 @@ from sqlalchemy import Connection, Engine, create_engine, delete, insert, select
 
 import migrations
 from ledger.app import Ledger
-from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_secret, read_signer
+from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_signer
 from ledger.canonical import b64u, encode
+from ledger.documents import key_added, registration
 from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.keys import jwk_of_ed25519
 from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
+from ledger.secrets import read_secret
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.watch import ClockWatch
 from ledger.storage.log import LogStore
@@ -82,15 +84,7 @@ class Signer:
         return f"{signed}.{b64u(self.sign_bytes(signed.encode()))}"
 
     def key_added(self, *, use: str = "statement") -> Document:
-        return {
-            "type": "key.added",
-            "v": 1,
-            "participant": self.participant,
-            "kid": self.kid,
-            "alg": self.alg,
-            "use": use,
-            "jwk": self.jwk,
-        }
+        return key_added(self.participant, self.kid, self.alg, use, self.jwk)
 
 
 def ed25519_signer(participant: str, kid: str | None = None) -> Signer:
@@ -130,13 +124,7 @@ def ps256_signer(participant: str, kid: str) -> Signer:
 
 
 def registered(participant: str, *roles: str) -> Document:
-    return {
-        "type": "participant.registered",
-        "v": 1,
-        "participant": participant,
-        "name": participant.title(),
-        "roles": sorted(roles),
-    }
+    return registration(participant, participant.title(), roles)
 
 
 def about(kind: str, participant: str, **members: Any) -> Document:

@@ -10,6 +10,7 @@ import pytest
 
 from ledger.consent.state import Consent, Pending, Status
 from ledger.consent.transitions import apply, expire
+from ledger.documents import PurposeDefined, document_of
 from ledger.errors import IllegalTransition, NotFound, NotPermitted
 from tests.ledger.kit import (
     BANK,
@@ -289,10 +290,15 @@ def test_terms_of_grade_3_name_both_separate_consents(kinds: list[str]) -> None:
     do(None, said("consent.request", FINTECH, terms=terms(separate_consents=kinds)), rules=old)
 
 
-PURPOSE = {
-    "type": "purpose.defined", "v": 1, "code": "budgeting", "permissions": ["ReadBalances", "ReadTransactionsDetail"],
-    "max_days": 10, "max_frequency_per_day": 4, "max_history_days": 30, "max_retention_days": 90,
-}  # fmt: skip
+PURPOSE = document_of(
+    PurposeDefined,
+    code="budgeting",
+    permissions=("ReadBalances", "ReadTransactionsDetail"),
+    max_days=10,
+    max_frequency_per_day=4,
+    max_history_days=30,
+    max_retention_days=90,
+)
 S, D = NOW // 1000, 86_400
 FITS = {"expires_at": S + 10 * D, "frequency_per_day": 4, "history_from": S - 30 * D}
 

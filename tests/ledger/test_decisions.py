@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.canonical import decode
 from ledger.catalogue import CATALOGUES
 from ledger.consent.state import Consent, Status
+from ledger.documents import PurposeDefined, document_of
 from ledger.entries.acts import AccessItem
 from ledger.entries.asserted import Asserted
 from ledger.entries.evidence import AccessOutcome
@@ -127,10 +128,15 @@ def test_an_access_to_no_account_by_name_leaves_out_what_waits_or_was_withdrawn(
 
 
 def test_a_purpose_that_the_log_defines_covers_only_its_permissions() -> None:
-    purpose = {
-        "type": "purpose.defined", "v": 1, "code": "budgeting", "permissions": ["ReadTransactionsDetail"], "max_days": 0,
-        "max_frequency_per_day": 0, "max_history_days": 0, "max_retention_days": 0,
-    }  # fmt: skip
+    purpose = document_of(
+        PurposeDefined,
+        code="budgeting",
+        permissions=("ReadTransactionsDetail",),
+        max_days=0,
+        max_frequency_per_day=0,
+        max_history_days=0,
+        max_retention_days=0,
+    )
     rules = registry(purpose)
     assert ask(consent(), rules=rules).reasons == ("PURPOSE_MISMATCH",)
     assert ask(consent(), rules=rules, permissions=["ReadTransactionsDetail"]).decision == "allow"

@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, delete, update
 
 import migrations
 from ledger.app import Ledger
+from ledger.documents import ParticipantSuspended, document_of
 from ledger.errors import Corrupt, SequencerStopped
 from ledger.planning.commands import RecordIndexHead
 from ledger.sequencer.answers import Repeated
@@ -163,9 +164,7 @@ def test_over_a_changed_page_nothing_is_signed_and_a_rebuild_repairs_it(node: No
     with engine.begin() as connection:
         connection.execute(update(map_pages).values(page=b"\0" + bytes(72)))
     engine.dispose()
-    node.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": "fintech-c", "reason": "late"}
-    )
+    node.ledger.record_documents(document_of(ParticipantSuspended, participant="fintech-c", reason="late"))
     with pytest.raises(SequencerStopped, match="rebuild-map"):
         node.ledger.record_index_head()
     assert node.ledger.tree.size() == size + 1

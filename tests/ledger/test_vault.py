@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, select, text, update
 
 from ledger.assembly import open_ledger
 from ledger.canonical import b64u
+from ledger.documents import Erasure, document_of
 from ledger.engines.engine import keystore_engine
 from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.errors import Corrupt, NotFound, Unavailable
@@ -200,9 +201,7 @@ def test_keys_that_a_crash_left_after_their_erasure_was_recorded_are_destroyed(n
     consent_id = node.grant()
     index = node.access(consent_id).index
     chain = b64u(consent_chain(consent_id))
-    node.ledger.record_documents(
-        {"type": "erasure", "v": 1, "chains": [chain], "basis": "gdpr-17", "approved_by": ["anna", "bert"]}
-    )
+    node.ledger.record_documents(document_of(Erasure, chains=(chain,), basis="gdpr-17", approved_by=("anna", "bert")))
     node.restart()
     ends = time.monotonic() + 30
     while node.ledger.records.receipt_for(FINTECH, index).evidence is not None:

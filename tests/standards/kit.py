@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
@@ -63,7 +63,7 @@ class Stage:
 
     def call(
         self, method: str, path: str, *, holder: str = "bank-a", recipient: str = "tpp-1", **kwargs: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         return self.client(recipient).request(method, f"/holders/{holder}{path}", **kwargs)
 
     def known(self, consent_id: str, holder: str = "bank-a", **said: Any) -> ConsentInWorld:
@@ -131,7 +131,7 @@ def stage(
     node = build_node(chosen, serves=events, outward=OUTWARD)
     with (
         serving(create_app(node), listening),
-        httpx.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
+        httpx2.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
     ):
         http.get("/health/live").raise_for_status()
         service = Service(node, chosen.base_url, http)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import yaml
 
@@ -45,7 +45,7 @@ def served(database_url: str, folder: Path, **settings: Any) -> Iterator[Service
     node = build_node(chosen)
     with (
         serving(create_app(node), listening),
-        httpx.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
+        httpx2.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
     ):
         http.get("/health/live").raise_for_status()
         yield Service(node, chosen.base_url, http)

@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.standards.berlin.succession import Succession
@@ -33,7 +33,7 @@ def asked(**members: Any) -> dict[str, Any]:
     } | members
 
 
-def call(played: Stage, method: str, path: str, **kwargs: Any) -> httpx.Response:
+def call(played: Stage, method: str, path: str, **kwargs: Any) -> httpx2.Response:
     headers = {"x-request-id": str(uuid.uuid4()), "psu-ip-address": "192.168.8.78"} | kwargs.pop("headers", {})
     headers = {name: value for name, value in headers.items() if value is not None}
     return played.call(method, path, headers=headers, **kwargs)
@@ -46,7 +46,7 @@ def create(played: Stage, body: dict[str, Any] | None = None, **kwargs: Any) -> 
     return dict(answer.json())
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str, str | None]:
+def refusal(answer: httpx2.Response) -> tuple[int, str, str | None]:
     [message] = answer.json()["tppMessages"]
     assert message["category"] == "ERROR"
     status = answer.status_code

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.office.office import Change
@@ -43,7 +43,7 @@ def document() -> dict[str, Any]:
     return official(PATTERN, "Open Finance Brasil")
 
 
-def _ask(client: TokenClient, method: str, path: str = "", body: Any = None, **headers: str) -> httpx.Response:
+def _ask(client: TokenClient, method: str, path: str = "", body: Any = None, **headers: str) -> httpx2.Response:
     sent = {"x-fapi-interaction-id": str(uuid.uuid4())} | headers
     extra: dict[str, Any] = {} if body is None else {"json": body}
     answer = client.request(method, WHERE + path, headers=sent, **extra)

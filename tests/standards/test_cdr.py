@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import httpx
+import httpx2
 import pytest
 
 from api.http.refusals import BadRequest
@@ -73,7 +73,7 @@ def _claims(service: Service, party: Party, *, duration: Any = 7_776_000, **clai
     } | claims
 
 
-def _par(service: Service, party: Party, **claims: Any) -> httpx.Response:
+def _par(service: Service, party: Party, **claims: Any) -> httpx2.Response:
     form = _authenticated(service, party, request=_jwt(party, _claims(service, party, **claims)))
     return service.http.post(HERE + "/par", data=form)
 
@@ -86,12 +86,12 @@ def _arrangement(service: Service, bank: Party, app: Party, **claims: Any) -> st
     return str(arrangement)
 
 
-def _revoke(service: Service, app: Party, arrangement: str) -> httpx.Response:
+def _revoke(service: Service, app: Party, arrangement: str) -> httpx2.Response:
     form = _authenticated(service, app, cdr_arrangement_id=arrangement)
     return service.http.post(HERE + "/arrangements/revoke", data=form)
 
 
-def _is_error(answer: httpx.Response, status: int, code: str) -> None:
+def _is_error(answer: httpx2.Response, status: int, code: str) -> None:
     assert answer.status_code == status, answer.text
     conforms(answer.json(), official(ADMIN, "openapi"), "#/components/schemas/ResponseErrorListV2")
     assert [error["code"] for error in answer.json()["errors"]] == [code]
@@ -178,7 +178,9 @@ def test_a_holder_revokes_at_a_recipient_that_is_served_here(service: Service) -
     path = f"/recipients/{app.id}/cdr/arrangements/revoke"
     arrangement = _arrangement(service, bank, app)
 
-    def tell(who: Party, named: str = arrangement, form: dict[str, str] | None = None, **claims: Any) -> httpx.Response:
+    def tell(
+        who: Party, named: str = arrangement, form: dict[str, str] | None = None, **claims: Any
+    ) -> httpx2.Response:
         now = int(time.time())
         said = {
             "cdr_arrangement_id": named, "iss": who.id, "sub": who.id, "aud": service.base_url + path, "iat": now,

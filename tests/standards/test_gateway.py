@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
-from api.cli.log import app as command_line
+from api.cli.main import app as command_line
 from api.node.building import initialise, short_lived
 from api.node.node import Events
 from api.node.settings import Settings

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.client.signing import LocalSigner
@@ -29,6 +29,7 @@ from api.standards.india.requests import (
 from api.standards.india.signatures import detached
 from ledger.canonical import b64u, unb64u
 from ledger.catalogue import CATALOGUES
+from ledger.documents import key_added
 from ledger.errors import LedgerError
 from tests.api.service import Service, TokenClient
 from tests.keys import KeyPair
@@ -79,7 +80,7 @@ def _detail(service: Service, **members: Any) -> dict[str, Any]:
     } | members
 
 
-def _post(client: TokenClient, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+def _post(client: TokenClient, path: str, body: dict[str, Any], **headers: str) -> httpx2.Response:
     return client.request("POST", WHERE + path, json=body, headers=headers)
 
 
@@ -89,7 +90,7 @@ def _asked(service: Service, app: Party, **members: Any) -> str:
     return str(answer.json()["ConsentHandle"])
 
 
-def _is_error(answer: httpx.Response, document: dict[str, Any], name: str) -> None:
+def _is_error(answer: httpx2.Response, document: dict[str, Any], name: str) -> None:
     """An ErrorResponse with a code of the operation's own list.
 
     The official file narrows each list by `allOf` to one that lacks the very codes it adds, so that none of those could ever be
@@ -99,7 +100,7 @@ def _is_error(answer: httpx.Response, document: dict[str, Any], name: str) -> No
     assert answer.json()["errorCode"] in document["definitions"][name]["properties"]["errorCode"]["enum"]
 
 
-def _code(answer: httpx.Response) -> tuple[int, str]:
+def _code(answer: httpx2.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["errorCode"]
 
 
@@ -138,10 +139,7 @@ def test_answers_are_signed_and_signatures_of_requests_are_checked(service: Serv
     _, app = bank_and_app(service)
     client = service.as_(app)
     own = LocalSigner.generate("tpp-1-sign", "PS256")
-    service.node.ledger.record_documents(
-        {"type": "key.added", "v": 1, "participant": "tpp-1", "kid": own.kid, "alg": own.alg, "use": "client",
-         "jwk": dict(own.jwk)}
-    )  # fmt: skip
+    service.node.ledger.record_documents(key_added("tpp-1", own.kid, own.alg, "client", dict(own.jwk)))
     body = json.dumps(_wrapped(ConsentDetail=_detail(service))).encode()
     headers = {"content-type": "application/json", "x-jws-signature": detached(own, body)}
     answer = client.request("POST", WHERE + "/Consent", content=body, headers=headers)
@@ -169,7 +167,7 @@ def test_pause_resume_and_revoke_are_told_by_notification(service: Service, docu
     handle = _asked(service, app)
     authorise(service, bank, handle)
 
-    def tell(who: TokenClient, notifier: str, status: str) -> httpx.Response:
+    def tell(who: TokenClient, notifier: str, status: str) -> httpx2.Response:
         body = _wrapped(
             Notifier={"type": "FIP", "id": notifier},
             ConsentStatusNotification={"consentId": handle, "consentStatus": status},

@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.standards.words import words
 from api.tokens.details import ACTIONS, actions_of, parse_details
 from ledger.canonical import unb64u
+from ledger.documents import ParticipantSuspended, document_of
 from tests.api.service import ASSERTION_TYPE, Service, TokenClient, assertion
 from tests.conformance import files
 from tests.keys import KeyPair
@@ -27,7 +28,7 @@ def _details(consent: ConsentInWorld | None = None, **members: Any) -> str:
     return json.dumps([said | members])
 
 
-def _ask(service: Service, party: Party, **form: str) -> httpx.Response:
+def _ask(service: Service, party: Party, **form: str) -> httpx2.Response:
     assert party.client_key is not None
     return service.token_request(party.client_key, party.id, dpop=KeyPair.generate("ES256"), **form)
 
@@ -38,7 +39,7 @@ def _bound_token(service: Service, party: Party, consent: ConsentInWorld) -> str
     return str(answer.json()["access_token"])
 
 
-def _post(service: Service, path: str, party: Party, token: str, **form: str) -> httpx.Response:
+def _post(service: Service, path: str, party: Party, token: str, **form: str) -> httpx2.Response:
     assert party.client_key is not None
     said = {
         "token": token,
@@ -130,9 +131,7 @@ def test_only_the_parties_of_a_consent_learn_of_its_tokens(sqlite_service: Servi
 def test_a_suspended_recipient_has_no_active_tokens(sqlite_service: Service) -> None:
     bank, app, consent = _world(sqlite_service)
     token = _bound_token(sqlite_service, app, consent)
-    sqlite_service.node.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": app.id, "reason": "audit"}
-    )
+    sqlite_service.node.ledger.record_documents(document_of(ParticipantSuspended, participant=app.id, reason="audit"))
     assert _introspect(sqlite_service, bank, token) == {"active": False}
 
 
@@ -282,7 +281,7 @@ def test_a_grant_has_the_collected_shape(sqlite_service: Service) -> None:
         assert set(shape["authorization_details"][0]) <= set(said["authorization_details"][0])
 
 
-def _par(service: Service, party: Party, **form: str) -> httpx.Response:
+def _par(service: Service, party: Party, **form: str) -> httpx2.Response:
     assert party.client_key is not None
     said = {
         "client_assertion_type": ASSERTION_TYPE,
@@ -317,7 +316,7 @@ def test_a_pushed_request_becomes_a_grant_and_its_end_ends_its_tokens(played: St
 def test_a_grant_is_merged_and_replaced(played: Stage) -> None:
     service, app = played.service, played.recipients["tpp-1"]
 
-    def push(action: str, actions: list[str], **form: str) -> httpx.Response:
+    def push(action: str, actions: list[str], **form: str) -> httpx2.Response:
         details = json.dumps([{"type": "account_information", "actions": actions}])
         return _par(service, app, grant_management_action=action, authorization_details=details, **form)
 

@@ -9,7 +9,7 @@ import time
 import uuid
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.standards.uk.signatures import HEADER, IAT, ISS, TAN
@@ -45,7 +45,7 @@ def signature(key: KeyPair, body: bytes, *, plain: bool = False, **claims: Any) 
     return f"{header}..{b64u(key.sign(message))}"
 
 
-def post(played: Stage, body: bytes, signed: str | None, **kwargs: Any) -> httpx.Response:
+def post(played: Stage, body: bytes, signed: str | None, **kwargs: Any) -> httpx2.Response:
     headers = {"content-type": "application/json"} | ({} if signed is None else {HEADER: signed})
     return played.call("POST", V4, content=body, headers=headers, **kwargs)
 
@@ -139,7 +139,7 @@ def body_without_end() -> bytes:
     return json.dumps({"Data": {"Permissions": asked()["Data"]["Permissions"]}, "Risk": {}}).encode()
 
 
-def send_own(played: Stage, body: bytes, statement: str, **kwargs: Any) -> httpx.Response:
+def send_own(played: Stage, body: bytes, statement: str, **kwargs: Any) -> httpx2.Response:
     headers = {"content-type": "application/json", "consent-statement": statement}
     return played.call("POST", V4, content=body, headers=headers, **kwargs)
 

@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import uvicorn
 from fastapi import FastAPI
 
@@ -34,6 +34,7 @@ from api.web.desk import BankPages
 from api.web.people import Person, SignInSca
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
+from ledger.documents import key_added, registration
 from ledger.entries.leaf import subject_chain
 from ledger.entries.payload import SeparateConsent
 from ledger.planning.commands import Recorded
@@ -108,7 +109,7 @@ class Site:
         return next(key for key, known in found if known.consent_id == consent.consent_id)
 
     @contextmanager
-    def client(self, who: str | None = MEI, *, language: str = "en") -> Iterator[httpx.Client]:
+    def client(self, who: str | None = MEI, *, language: str = "en") -> Iterator[httpx2.Client]:
         """A browser without scripts; signed in unless `who` is None."""
         headers = {
             "accept": "text/html",
@@ -116,12 +117,12 @@ class Site:
             "origin": self.url,
             "sec-fetch-site": "same-origin",
         }
-        with httpx.Client(base_url=self.url, headers=headers, follow_redirects=True) as client:
+        with httpx2.Client(base_url=self.url, headers=headers, follow_redirects=True) as client:
             if who is not None:
                 self.sign_in(client, who)
             yield client
 
-    def sign_in(self, client: httpx.Client, who: str, path: str = "/sign-in/start") -> httpx.Response:
+    def sign_in(self, client: httpx2.Client, who: str, path: str = "/sign-in/start") -> httpx2.Response:
         """Through the development identity provider, as a person would click."""
         page = client.get(path)
         fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
@@ -142,7 +143,7 @@ def unescaped(fields: dict[str, str]) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in fields.items()}
 
 
-def csrf_of(page: httpx.Response) -> str:
+def csrf_of(page: httpx2.Response) -> str:
     """The token that a page's forms carry."""
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert found, page.text[:500]
@@ -187,10 +188,7 @@ def join_bank(world: World, folder: Path, name: str = "bank-a") -> Party:
     bank = world.holder(name)
     signer = LocalSigner.generate(f"{name}-web")
     signer.save(folder / "bank.key")
-    world.ledger.record_documents(
-        {"type": "key.added", "v": 1, "participant": name, "kid": signer.kid, "alg": signer.alg, "use": "statement",
-         "jwk": dict(signer.jwk)}
-    )  # fmt: skip
+    world.ledger.record_documents(key_added(name, signer.kid, signer.alg, "statement", dict(signer.jwk)))
     (folder / "pseudonyms").write_bytes(os.urandom(32))
     (folder / "pseudonyms").chmod(0o600)
     entry = {
@@ -279,13 +277,7 @@ def join_named(world: World, participant: str, name: str, *roles: str) -> Party:
 
     party = Party(world, participant, KeyPair.generate("EdDSA", f"{participant}-1"))
     world.ledger.record_documents(
-        {
-            "type": "participant.registered",
-            "v": 1,
-            "participant": participant,
-            "name": name,
-            "roles": sorted(roles or ("recipient",)),
-        },
+        registration(participant, name, roles or ("recipient",)),
         world.key_added(participant, party.key, "statement"),
     )
     world.parties[participant] = party

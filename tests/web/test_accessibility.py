@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, Page
 
 from api.web.app import ROUTERS
+from ledger.documents import Disclosure, document_of
 from tests.web.site import WEI, Site
 from tests.world import DAY
 
@@ -46,8 +47,7 @@ def scene(shared_site: Site) -> Scene:
     done = site.world.ledger.records.history(site.bank.id, both.consent_id)[-1].index
     site.world.join("regulator-1", "regulator", client=False)
     site.world.ledger.record_documents(
-        {"type": "disclosure", "v": 1, "participant": "regulator-1", "case": "case-7", "from_index": access.index,
-         "to_index": access.index}
+        document_of(Disclosure, participant="regulator-1", case="case-7", from_index=access.index, to_index=access.index)
     )  # fmt: skip
     ended, paused, asked = site.shared(), site.shared(), site.ask(authorisers_required=2)
     site.world.record(site.bank.step("revoke", ended))

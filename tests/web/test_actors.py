@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.web.actors import Actor, Known, Signature, actor_of, signature_of
@@ -94,7 +94,7 @@ def newest(site: Site, consent: ConsentInWorld) -> Recorded:
     return site.world.ledger.records.history(site.bank.id, consent.consent_id)[-1]
 
 
-def post(client: httpx.Client, path: str, **form: str) -> httpx.Response:
+def post(client: httpx2.Client, path: str, **form: str) -> httpx2.Response:
     answer = client.post(path, data={"csrf": csrf_of(client.get("/my/settings")), **form})
     assert answer.status_code == 200, answer.text
     return answer
@@ -116,7 +116,7 @@ def live(site: Site) -> Life:
     key = site.key(consent)
     here = f"/my/connections/{key}"
 
-    def on_pages(client: httpx.Client, who: str, path: str, **form: str) -> None:
+    def on_pages(client: httpx2.Client, who: str, path: str, **form: str) -> None:
         post(client, f"{here}/{path}", **form)
         done.append(by_person(newest(site, consent), who))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.documents import ParticipantRemoved, document_of
 from ledger.queries.overview import OverviewQueries
 from ledger.receipts import receipt_bytes
 from tests.client.service import running_service
@@ -284,7 +285,7 @@ def test_a_removed_participant_is_shown_as_removed_and_never_as_registered(
 ) -> None:
     """Mission review, M10."""
     with open_consoles(tmp_path / "own", gwen=("gone-1", "recipient")) as consoles:
-        gone = {"type": "participant.removed", "v": 1, "participant": "gone-1", "reason": "test"}
+        gone = document_of(ParticipantRemoved, participant="gone-1", reason="test")
         consoles.world.recipient("gone-1", client=False)
         consoles.world.ledger.record_documents(gone)
         with consoles.client("olaf", language=language) as client:

@@ -138,7 +138,7 @@ def test_a_hostile_name_drives_no_terminal(tmp_path: Path) -> None:
     """`consent-ledger participant list`; the verifier's own output has a test in tests/verifier/test_encoding.py."""
     from typer.testing import CliRunner
 
-    from api.cli.log import app
+    from api.cli.main import app
 
     state = ["--state", str(tmp_path)]
     runner = CliRunner()

@@ -9,13 +9,14 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ledger.canonical import b64u, unb64u
+from ledger.documents import DelegationGranted, document_of
 from ledger.entries.evidence import decode_evidence
-from ledger.entries.statement import parse_payload
+from ledger.entries.statement import payload_of
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site
 from tests.web.test_scenario import sign_in
 from tests.world import DAY, ConsentInWorld, SteppingClock
@@ -34,7 +35,7 @@ def reasons(site: Site, consent: ConsentInWorld, **members: object) -> tuple[str
     return outcome.reasons  # type: ignore[union-attr]
 
 
-def words_of(page: httpx.Response) -> str:
+def words_of(page: httpx2.Response) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
@@ -84,7 +85,7 @@ def test_each_separate_consent_has_its_own_unticked_control_and_words_and_the_lo
         if one.act == "consent.authorise"
     ]
     [statement] = decode_evidence(entry.evidence or b"").statements
-    given = parse_payload(unb64u(statement.split(".")[1])).separate_consents  # type: ignore[union-attr]
+    given = payload_of(statement).separate_consents  # type: ignore[union-attr]
     assert [(one.kind, one.text_hash) for one in given] == [
         (kind, b64u(sha256(text.encode()).digest()))
         for kind, text in zip(("provision", "sensitive"), shown, strict=True)
@@ -297,7 +298,7 @@ def test_who_acted_for_whom_and_in_what_quality_is_shown(site: Site) -> None:
 
     agency = join_named(site.world, "agency", "Agency & Sons", "technology-provider")
     site.world.ledger.record_documents(
-        {"type": "delegation.granted", "v": 1, "participant": "plum", "delegate": "agency", "acts": ["access.request"]}
+        document_of(DelegationGranted, participant="plum", delegate="agency", acts=("access.request",))
     )
     consent = site.agree(site.ask(), acting_role="guardian")
     statement = agency.sign("access.request", on_behalf_of="plum", **agency.item(consent))

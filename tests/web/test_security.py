@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 from fastapi.routing import APIRoute
 
@@ -171,7 +171,7 @@ def test_nobody_is_sent_elsewhere(shared_site: Site, path: str, hostile: str) ->
         assert urlsplit(answer.headers["location"]).netloc in {"", urlsplit(shared_site.url).netloc}
         assert "evil" not in urlsplit(answer.headers["location"]).path
         # And after the whole way through the identity provider.
-        ended = shared_site.sign_in(client, MEI, f"/sign-in/start?{httpx.QueryParams({'next': hostile})}")
+        ended = shared_site.sign_in(client, MEI, f"/sign-in/start?{httpx2.QueryParams({'next': hostile})}")
         assert str(ended.url).startswith(shared_site.url)
 
 

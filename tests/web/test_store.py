@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import Engine, event
 
 from api.web.inbox import CustomerReport, ErasureWish
 from api.web.migrating import open_store
@@ -288,3 +291,41 @@ def test_both_engines_keep_seal_and_forget_alike(engine_url: str, tmp_path: Path
     assert store.inbox.answer_erasure(wish, state="done")
     assert not store.inbox.answer_erasure(wish, state="declined"), "somebody was faster"
     store.close()
+
+
+def test_two_fronts_open_a_new_store_at_the_same_moment(tmp_path: Path) -> None:
+    """The second one comes when the first has looked and not yet made anything; it died of it, and was started anew."""
+    second: list[Store] = []
+    waiting = ["the second front"]
+
+    def come_second(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if waiting and statement.lstrip().startswith("CREATE TABLE"):
+            waiting.clear()
+            second.append(opened(tmp_path))
+
+    event.listen(Engine, "before_cursor_execute", come_second)
+    try:
+        first = opened(tmp_path)
+    finally:
+        event.remove(Engine, "before_cursor_execute", come_second)
+    fill(first, MEI_LIN)
+    [other] = second
+    assert other.inbox.reports_about(MEI_LIN, 7), "both speak of one store"
+    first.close()
+    other.close()
+
+
+@pytest.mark.postgres
+def test_eight_fronts_open_a_new_store_on_one_server(postgres_url: str, tmp_path: Path) -> None:
+    begin = threading.Barrier(8)
+
+    def come(_number: int) -> Store:
+        begin.wait()
+        return open_store(postgres_url, tmp_path / "web.key")
+
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(come, range(8)))
+    fill(stores[0], MEI_LIN)
+    assert all(store.inbox.reports_about(MEI_LIN, 7) for store in stores)
+    for store in stores:
+        store.close()

@@ -6,7 +6,7 @@ import html
 import re
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from api.web.customer import EVENTS
@@ -17,15 +17,15 @@ from tests.world import DAY, ConsentInWorld, SteppingClock
 TICKS = {"separate": ["provision", "sensitive"]}
 
 
-def words_of(page: httpx.Response) -> str:
+def words_of(page: httpx2.Response) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
-def token_of(client: httpx.Client) -> str:
+def token_of(client: httpx2.Client) -> str:
     return csrf_of(client.get("/my/settings"))
 
 
-def accounts_on(page: httpx.Response) -> list[tuple[str, bool]]:
+def accounts_on(page: httpx2.Response) -> list[tuple[str, bool]]:
     """The accounts that a page offers, and whether each is ticked."""
     found = re.findall(r'name="account" value="([^"]+)"( checked)?', page.text)
     return [(reference, bool(ticked)) for reference, ticked in found]
@@ -169,7 +169,7 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
 # -- lists --------------------------------------------------------------------------------------------------------------
 
 
-def count_of(page: httpx.Response, tab: str) -> int:
+def count_of(page: httpx2.Response, tab: str) -> int:
     found = re.search(rf'tab={tab}"[^>]*>[^<]*<span class="count">(\d+)</span>', page.text)
     assert found
     return int(found[1])
@@ -216,7 +216,7 @@ def test_accounts_stand_in_the_banks_order_everywhere(site: Site) -> None:
 # -- deliveries ---------------------------------------------------------------------------------------------------------
 
 
-def rows_of(client: httpx.Client, site: Site, consent: ConsentInWorld) -> list[str]:
+def rows_of(client: httpx2.Client, site: Site, consent: ConsentInWorld) -> list[str]:
     """The rows of all pages of a history, newest first."""
     path, found = f"/my/connections/{site.key(consent)}/history", []
     while path:

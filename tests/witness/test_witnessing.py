@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from api.node.building import build_node, initialise
@@ -21,6 +21,7 @@ from api.witness.asking import WitnessAsker
 from api.witness.running import make_witness, open_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
+from ledger.documents import ParticipantSuspended, document_of
 from ledger.errors import InvalidInput, NotFound, Rollback, SequencerStopped
 from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
 from ledger.notes.keys import VerifierKey
@@ -77,7 +78,7 @@ def witnessed_log(engine_url: str, folder: Path, *, serve: int = 3) -> Iterator[
         asker = node.ask_witnesses()
         assert asker is not None
         stack.enter_context(serving(create_app(node), listening))
-        http = stack.enter_context(httpx.Client(base_url=settings.base_url, timeout=30, trust_env=False))
+        http = stack.enter_context(httpx2.Client(base_url=settings.base_url, timeout=30, trust_env=False))
         http.get("/health/live").raise_for_status()
         try:
             yield Witnessed(Service(node, settings.base_url, http), asker, urls, keys, policy)
@@ -164,9 +165,7 @@ def test_a_log_is_followed_by_its_witnessed_checkpoint_where_the_policy_asks(eng
 
 def an_access_more(world: World) -> None:
     [participant] = [one for one in world.ledger.registry.participants.values() if "holder" in one.roles]
-    world.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": participant.id, "reason": "test"}
-    )
+    world.ledger.record_documents(document_of(ParticipantSuspended, participant=participant.id, reason="test"))
 
 
 def test_other_peoples_receipts_are_not_found_witnessed_either(engine_url: str, tmp_path: Path) -> None:
@@ -206,7 +205,7 @@ def test_a_second_history_under_the_same_key_is_refused_by_every_witness(tmp_pat
         for bigger in (size, size + 1):
             forked = AddCheckpoint(size, (), sign_checkpoint(ORIGIN, bigger, bytes(32), signer)).format()
             for url in log.urls:
-                assert httpx.post(f"{url}/add-checkpoint", content=forked).status_code == 422
+                assert httpx2.post(f"{url}/add-checkpoint", content=forked).status_code == 422
 
 
 def test_a_log_that_went_back_is_told_so_by_its_witnesses(tmp_path: Path) -> None:
@@ -216,7 +215,7 @@ def test_a_log_that_went_back_is_told_so_by_its_witnesses(tmp_path: Path) -> Non
         signer = read_signer(node.settings.log_key_file)
         note = sign_checkpoint(ORIGIN, ahead, bytes(32), signer)  # what was signed before the old backup was put back
         for url in log.urls:
-            assert httpx.post(f"{url}/add-checkpoint", content=AddCheckpoint(0, (), note).format()).status_code == 200
+            assert httpx2.post(f"{url}/add-checkpoint", content=AddCheckpoint(0, (), note).format()).status_code == 200
         assert log.asker.turn() == {}
         assert all("rollback" in why for why in log.asker.errors.values())
         assert len(log.asker.errors) == len(NAMES)

@@ -16,6 +16,7 @@ from api.web.desk import Desk
 from api.web.plain import plain
 from ledger.bundle import Disclose
 from ledger.canonical import b64
+from ledger.documents import Disclosure, document_of
 from ledger.errors import InvalidInput, NotFound
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
 from ledger.notes.checkpoint import open_checkpoint
@@ -216,10 +217,13 @@ def open_case(sent: RegulatorsForm) -> Response:
     first, last = _index(sent.text("from_index", 20)), _index(sent.text("to_index", 20))
     if last - first >= CASE_ENTRIES:
         raise InvalidInput(f"a case opens at most {CASE_ENTRIES} entries")
-    document = {
-        "type": "disclosure", "v": 1, "participant": desk.staff.participant, "case": sent.text("case", 64),
-        "from_index": first, "to_index": last,
-    }  # fmt: skip
+    document = document_of(
+        Disclosure,
+        participant=desk.staff.participant,
+        case=sent.text("case", 64),
+        from_index=first,
+        to_index=last,
+    )
     [recorded] = desk.office.ledger.record_documents(document)
     return desk.redirect(f"/console/audit/cases/{recorded.index}")
 
