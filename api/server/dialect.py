@@ -14,7 +14,8 @@ def in_common_words(value: Any) -> Any:
     - a pattern ends in `$`, which is the end of the text in ECMA-262, and not in Python's `\\Z`;
     - a member that may be null has a list of types; a reference that may be null stands in `oneOf`;
     - one constant text is an `enum` of one;
-    - a version, `v`, is an integer between equal bounds: generators give an enum of a number no name.
+    - a version, `v`, is an integer between equal bounds: generators give an enum of a number no name;
+    - an integer has 64 bits: generators would take 32, and an index may be as large as 2^53−1.
 
     Examples are left as they are: they are no schemas.
     """
@@ -33,7 +34,10 @@ def in_common_words(value: Any) -> Any:
     if isinstance(kinds := said.get("enum"), list) and len(kinds) == 1 and type(kinds[0]) is int:
         said.pop("enum")
         said = {**said, "type": "integer", "minimum": kinds[0], "maximum": kinds[0]}
-    return _nullable(said)
+    said = _nullable(said)
+    if said.get("type") in ("integer", ["integer", "null"]):
+        said.setdefault("format", "int64")
+    return said
 
 
 def _nullable(said: dict[str, Any]) -> dict[str, Any]:

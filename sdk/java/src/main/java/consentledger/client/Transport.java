@@ -35,8 +35,11 @@ final class Transport {
 
     private record Sent(Answer answer, long retryAfterMs) {}
 
-    private final HttpClient http =
-            HttpClient.newBuilder().followRedirects(HttpClient.Redirect.NEVER).connectTimeout(Duration.ofSeconds(10)).build();
+    private final HttpClient http = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1) // in clear the JDK would ask to change to HTTP/2 in the midst of a POST
+            .followRedirects(HttpClient.Redirect.NEVER)
+            .connectTimeout(Duration.ofSeconds(10))
+            .build();
     private final String base;
     private final Patience patience;
 
