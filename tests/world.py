@@ -33,7 +33,7 @@ from ledger.entries.statement import TYP
 from ledger.entries.terms import Terms
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
-from ledger.planning.commands import Recorded
+from ledger.planning.commands import Recorded, RecordIndexHead
 from tests.keys import KeyPair
 
 DAY = 86_400
@@ -41,6 +41,13 @@ ORIGIN = "ledger.example/1"
 PERMISSIONS = ("ReadAccountsBasic", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail")
 SEPARATE = ("provision", "sensitive")
 """What terms of grade 3 must name."""
+
+
+def record_index_head(ledger: Ledger) -> Recorded:
+    """Have the index-head over all entries so far recorded now; the one that is there if no entry has followed it."""
+    while True:
+        if recorded := ledger.submit_and_wait(RecordIndexHead()):  # empty: a map far behind takes several commits
+            return recorded[0]
 
 
 def reference() -> str:

@@ -17,6 +17,7 @@ from api.client import Directory, LedgerClient, Pseudonyms
 from api.demo.people import DemoAccount, Transaction
 from api.demo.templates import ACCOUNTS, BALANCES, TRANSACTIONS
 from api.guard import ConsentGuard, GuardedAccess
+from api.http.telemetry import NO_TELEMETRY
 from ledger.clock import SystemClock
 from ledger.entries.acts import ConsentRequest
 from ledger.entries.terms import Terms
@@ -94,7 +95,7 @@ def bank_app(bank: Bank) -> FastAPI:
         with suppress(asyncio.CancelledError):
             await fresh
 
-    app = FastAPI(title=bank.name, lifespan=lifespan, telemetry=None)
+    app = FastAPI(title=bank.name, lifespan=lifespan, telemetry=NO_TELEMETRY)
     guard = ConsentGuard(bank.client, directory, _Book(bank))
     guard.install(app)
     _customer_routes(app, bank)

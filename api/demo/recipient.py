@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from api.client import LedgerClient, VerifiedReceipt, make_item, make_terms, open_receipt, request_digest
 from api.demo.templates import Template
 from api.guard import RECEIPT_HEADER, STATEMENT_HEADER, receipt_header
+from api.http.telemetry import NO_TELEMETRY
 from ledger.canonical import unb64u
 from ledger.clock import SystemClock
 from ledger.entries.acts import AccessItem
@@ -129,7 +130,7 @@ class Recipient:
 
 def recipient_app(recipient: Recipient) -> FastAPI:
     """The recipient's own service: what it holds, and its customers' stop button."""
-    app = FastAPI(title=recipient.name, telemetry=None)
+    app = FastAPI(title=recipient.name, telemetry=NO_TELEMETRY)
 
     @app.get("/")
     async def front() -> dict[str, Any]:

@@ -76,6 +76,7 @@ REFUSALS: Final[dict[str, RefusalKind]] = {
     "HOLDER_UNAVAILABLE": RefusalKind(503, "The bank cannot answer at present"),
     # The guard's own.
     "HEADER_MISSING": RefusalKind(401, "No consent statement or receipt came with the request"),
+    "ROUTE_UNKNOWN": RefusalKind(403, "No data is given out at this address"),
     "REQUEST_MALFORMED": RefusalKind(400, "The request is not one that can be checked"),
     "REQUEST_MISMATCH": RefusalKind(403, "The statement is about another request than this one"),
     "SIGNATURE_INVALID": RefusalKind(401, "The statement is not signed by a registered recipient"),

@@ -19,9 +19,13 @@ class Answers:
     """Awaits answers on one event loop."""
 
     def __init__(self, ledger: Ledger) -> None:
+        # Set here and never again; the loop is used from other threads by `call_soon_threadsafe` only.
         self._ledger = ledger
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
+        # The sequencer's thread appends, the loop's thread takes from the left; no lock, since each step on a deque is
+        # atomic. An answer leaves only once it is settled, so that «the first to arrive» wakes the loop exactly when
+        # the loop is not looking. The futures belong to the loop's thread.
         self._arrived: deque[tuple[asyncio.Future[Answer], Answer | LedgerError]] = deque()
 
     @classmethod

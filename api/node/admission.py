@@ -63,7 +63,6 @@ class Doorkeeper:
                 return None
             case _:
                 caller = await self._guard.caller(scope, access.scope)
-                visit_of(scope).client = caller.id
                 self._limits.read(caller.id)
                 return caller
 

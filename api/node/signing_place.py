@@ -95,6 +95,7 @@ def stop_signing(settings: Settings, ledger: Ledger, reason: str) -> None:
 
 def _write(mark: Path, note: str) -> None:
     """In place: what the file is (device and inode) is what a copy of it is not."""
+    mark.touch(0o600)
     with mark.open("a+", encoding="utf-8") as file:
         file.seek(0)
         file.truncate()

@@ -64,7 +64,7 @@ async def get_ready(node: NodeHere) -> Response:
     answers={200: answer("Prometheus text exposition", TEXT)},
 )
 def get_metrics(request: Request) -> Response:
-    """Of the process that answers. No ids and no personal data."""
+    """Of all processes of this node. No ids of persons and no personal data."""
     metrics = request.app.state.metrics
     assert isinstance(metrics, Metrics)  # noqa: S101  (put there by create_app)
     return Response(metrics.text(), media_type=MEDIA_TYPE)

@@ -17,6 +17,7 @@ from api.http.bodies import Room
 from api.http.limiting import RateLimits
 from api.http.problems import problem_of
 from api.http.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
+from api.http.telemetry import NO_TELEMETRY
 from api.http.wire import App, Receive, Scope, Send, problem_reply, visit_of
 from api.node.admission import Doorkeeper
 from api.node.metrics import Metrics
@@ -78,7 +79,7 @@ def create_framework(node: Node) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
-        telemetry=None,
+        telemetry=NO_TELEMETRY,
     )
     app.state.node = node
     app.state.documentation = Documentation(app, settings.base_url)
@@ -104,7 +105,7 @@ def create_framework(node: Node) -> FastAPI:
 
     def refuse(request: Request, error: LedgerError) -> Response:
         visit = visit_of(request.scope)
-        note_security_event(error, visit)
+        note_security_event(error, visit, app.state.metrics.http)
         dialect = dialect_for(dialects, request.scope["path"])
         if dialect is not None:
             visit.problem = problem_of(error).slug

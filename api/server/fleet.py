@@ -27,8 +27,10 @@ from api.http.httpserver import HttpServer
 from api.http.wire import App
 from api.node.building import build_node, equip
 from api.node.logs import configure_logging
+from api.node.metrics import process_figures
 from api.node.settings import Settings
-from api.server.app import create_app
+from api.server.app import assemble, create_framework
+from api.server.figures import FiguresDoor, figures_path, neighbours
 from api.server.listening import DealtOut, listen
 from api.server.loading import begin_preloading
 from api.server.supervising import FAILED, KeptProcess, Supervisor, when_orphaned
@@ -58,19 +60,35 @@ def desk_path(settings: Settings) -> Path:
     return folder / "desk.sock"
 
 
+SEQUENCER: Final = "sequencer"
+
+
+def front_names(settings: Settings) -> list[str]:
+    """The front processes of a node."""
+    return [f"front {number + 1}" for number in range(settings.workers)]
+
+
 @dataclass(frozen=True)
 class FrontFactory:
     """Builds a front's application in the process that serves it."""
 
     settings: Settings
+    name: str
     vkey: str
     """The log's public key; the signing key is opened by the sequencing process alone."""
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
         config = self.settings.node_config(self.settings.highwater_dir / "front")  # a front signs nothing
-        ledger = open_front(config, desk_path(self.settings), parse_vkey(self.vkey))
-        return DealtOut(create_app(equip(self.settings, ledger)))
+        desk = desk_path(self.settings)
+        node = equip(self.settings, open_front(config, desk, parse_vkey(self.vkey)))
+        framework = create_framework(node)
+        metrics = framework.state.metrics
+        metrics.neighbours = neighbours(
+            {name: figures_path(desk, name) for name in (*front_names(self.settings), SEQUENCER)}
+        )
+        FiguresDoor(figures_path(desk, self.name), metrics.own)
+        return DealtOut(assemble(node, framework))
 
 
 @contextmanager
@@ -83,10 +101,10 @@ def _told_in_a_line() -> Iterator[None]:
         raise SystemExit(FAILED) from None
 
 
-def front(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.socket) -> None:
+def front(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.socket, name: str) -> None:
     """A front process: serve until told to stop."""
     configure_logging(settings.log_level)
-    server = HttpServer(uvicorn.Config(FrontFactory(settings, vkey), **options))
+    server = HttpServer(uvicorn.Config(FrontFactory(settings, name, vkey), **options))
 
     def end() -> None:
         server.should_exit = True
@@ -111,6 +129,7 @@ def _sequence(settings: Settings, ended: threading.Event) -> None:
     node = build_node(settings, serves=True, outward=OUTWARD)
     node.start()
     desk = PlanningDesk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
+    FiguresDoor(figures_path(desk_path(settings), SEQUENCER), process_figures)
     while not ended.wait(1.0):
         if (why := node.ledger.stopped_because) is not None:
             desk.close()
@@ -130,11 +149,12 @@ def run_fleet(settings: Settings, vkey: str, options: dict[str, Any], bound: soc
     begin_preloading()
     supervisor = Supervisor(patience=PATIENCE_SECONDS)
     try:
-        sequencing = KeptProcess("sequencer", sequence, (settings,))
+        sequencing = KeptProcess(SEQUENCER, sequence, (settings,))
         supervisor.add([sequencing])
         _await_desk(settings, sequencing)
-        names = [f"front {number + 1}" for number in range(settings.workers)]
-        supervisor.add([KeptProcess(name, front, (settings, vkey, options, bound)) for name in names])
+        supervisor.add(
+            [KeptProcess(name, front, (settings, vkey, options, bound, name)) for name in front_names(settings)]
+        )
         supervisor.run()
     finally:
         supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes

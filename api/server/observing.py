@@ -10,11 +10,18 @@ from typing import Any, Final
 import structlog
 
 from api.http.bodies import Body, Room
-from api.http.refusals import BadRequest, InternalError
+from api.http.refusals import (
+    BadRequest,
+    InsufficientScope,
+    InternalError,
+    InvalidClient,
+    RateLimited,
+    Unauthenticated,
+)
 from api.http.wire import UNKNOWN, App, Receive, Scope, Send, Visit, problem_reply, visit_of
 from api.node.metrics import HttpFigures
 from api.server.accesslog import AccessLog
-from ledger.errors import JtiReused, LedgerError, Unavailable
+from ledger.errors import BadSignature, JtiReused, LedgerError, NotPermitted, Unavailable
 
 log = structlog.get_logger("api.request")
 security_log = structlog.get_logger("api.security")
@@ -28,6 +35,18 @@ ANSWER_SECONDS: Final = 55.0
 """For the beginning of an answer, from the end of the request's headers."""
 QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Routes that machines ask every few seconds: logged only when they fail."""
+
+
+SECURITY_EVENTS: Final[dict[type[LedgerError], str]] = {
+    BadSignature: "bad-signature",
+    InsufficientScope: "insufficient-scope",
+    InvalidClient: "invalid-client",
+    JtiReused: "jti-reused",
+    NotPermitted: "not-permitted",
+    RateLimited: "rate-limited",
+    Unauthenticated: "unauthenticated",
+}
+"""Refusals that are counted for whoever watches for attacks (docs/observing.md), by the name of the event."""
 
 
 class Observed:
@@ -104,7 +123,7 @@ class Observed:
     async def answer_error(self, error: LedgerError, visit: Visit, send: Send) -> None:
         """Answer with the error's problem, unless an answer has begun."""
         if not visit.status:
-            note_security_event(error, visit)
+            note_security_event(error, visit, self._figures)
             await problem_reply(error, visit, self._base_url).send(send)
 
     def _note(self, scope: Scope, visit: Visit, seconds: float) -> None:
@@ -123,7 +142,10 @@ def _require_one_host(scope: Scope) -> None:
         raise BadRequest("a request has exactly one header Host", headers={"connection": "close"})
 
 
-def note_security_event(error: LedgerError, visit: Visit) -> None:
-    """A line of its own for what an operator's alarms should listen to."""
+def note_security_event(error: LedgerError, visit: Visit, figures: HttpFigures) -> None:
+    """Count what an attack would bring about too; a line of its own for what an operator's alarms should listen to."""
+    event = SECURITY_EVENTS.get(type(error))
+    if event is not None:
+        figures.security_event(event, visit.client)
     if isinstance(error, JtiReused):
         security_log.warning("jti reused", request_id=visit.request_id, route=visit.route, client=visit.client)

@@ -11,7 +11,7 @@ import msgspec
 
 from api.http.grouping import Together
 from api.http.refusals import InsufficientScope, Unauthenticated
-from api.http.wire import Scope, header
+from api.http.wire import Scope, header, visit_of
 from api.tokens.dpop import check_proof, urls_of
 from api.tokens.external import ExternalIssuers
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
@@ -84,6 +84,7 @@ class TokenGuard:
             raise _unauthenticated(f"the DPoP proof does not hold: {error}", "invalid_dpop_proof") from None
         if revoked:
             raise _unauthenticated("the access token was revoked", "invalid_token")
+        visit_of(scope).client = client  # proved, also where it may not do this
         granted = said & scopes_of(client, self._registry())
         if needed not in granted:
             raise InsufficientScope(

@@ -13,9 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.client.signing import LocalSigner
 from api.http.refusals import NoSuchRoute
+from api.http.telemetry import NO_TELEMETRY
 from api.http.wire import problem_reply, visit_of
 from api.node.bundling import Bundler, read_policy
 from api.node.web_settings import WebSettings
@@ -37,6 +39,7 @@ from api.web.people import KeptWords
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
 from api.web.staff import CONSOLE, read_staff
+from api.web.waiting import Unconfirmed
 from api.web.words import LANGUAGES, bdi
 from ledger.app import Ledger
 from ledger.canonical import b64u
@@ -95,7 +98,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
             ledger, WitnessedQueries(ledger.store, read_policy(settings, ledger.vkey)), settings.policy_file
         ),
     )
-    pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages")
+    pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office
     pages.state.premises = Premises.of(settings)
     for router in (*ROUTERS, *CONSOLES):
@@ -236,5 +239,19 @@ def _page(desk: Desk, status: int, error: LedgerError | None) -> Response:
     """An error in words. The core's sentences are for engineers; a customer reads ours, and theirs below."""
     known = status if status in {403, 404, 409, 503} else (500 if status >= 500 else 404)
     # A node that stopped in the middle may have recorded it: then nobody says that it was not.
-    text = "error.503.unknown" if isinstance(error, SequencerStopped) else f"error.{known}.text"
-    return desk.render("error.html", status, kind=known, text=text, error=error)
+    text = "error.503.unknown" if isinstance(error, SequencerStopped | Unconfirmed) else f"error.{known}.text"
+    again = _way_back(desk.request) if known == 503 else None
+    return desk.render("error.html", status, kind=known, text=text, error=error, again=again)
+
+
+def _way_back(request: Request) -> str:
+    """Where to look and try again: this page, or of a form that was sent, the nearest page that can be opened."""
+    path = request.url.path
+    if request.method == "GET":
+        return f"{path}?{request.url.query}" if request.url.query else path
+    while path:
+        asked = {"type": "http", "method": "GET", "path": path, "root_path": "", "path_params": {}, "headers": []}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            return path
+        path = path.rpartition("/")[0]
+    return "/"

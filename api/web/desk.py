@@ -28,6 +28,7 @@ from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Session, SignInSca, ne
 from api.web.security import HOME, CrossSite, check_same_origin
 from api.web.staff import Staff
 from api.web.store import Store
+from api.web.waiting import record_soon
 from api.web.words import HOME_ZONE, Words, choose_language
 from ledger.app import Ledger
 from ledger.canonical import b64u
@@ -190,12 +191,16 @@ class Desk:
     def record(self, signed: HolderStatement, assertion: str | None = None) -> Recorded:
         """Record what her bank signed for her, and remember that it was she who asked for it.
 
-        A crash between the two loses that note only: the entry then is «an account holder's».
+        A crash between the two loses that note only: the entry then is «an account holder's». Raises Unconfirmed.
         """
-        recorded = self.office.ledger.record(signed.statement, companion=signed.companion, assertion=assertion)
-        for entry in recorded:
-            self.office.store.remember_deed(self.person, entry.index)
-        return recorded[0]
+        ledger, store, person = self.office.ledger, self.office.store, self.person
+
+        def remember(recorded: tuple[Recorded, ...]) -> None:
+            for entry in recorded:
+                store.remember_deed(person, entry.index)
+
+        command = ledger.prepare(signed.statement, companion=signed.companion, assertion=assertion)
+        return record_soon(ledger, command, remember)[0]
 
     @property
     def agent(self) -> HolderAgent:

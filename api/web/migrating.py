@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.web.inbox import CustomerReport, ErasureWish
 from api.web.store import Passkey, Store
+from ledger.engines.engine import backend_of
 
 OLD: Final = (
     "web_sessions",
@@ -47,7 +48,7 @@ def _migrate(store: Store) -> None:
     for name in there:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
-    if engine.dialect.name == "sqlite":
+    if backend_of(engine).in_file:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM")  # pages that were freed before secure_delete was set
     store.leave_no_trace()

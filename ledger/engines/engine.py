@@ -7,29 +7,26 @@ synchronous_commit=on, both set by each transaction itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Engine, Table, func, inspect, make_url, select
+from sqlalchemy import Connection, Engine, Table, inspect, make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ledger.engines import postgres, sqlite
-from ledger.engines.driver import Backend, Driver
+from ledger.engines.driver import Backend, Driver, Unsound
 from ledger.errors import InvalidInput
 
-_MAKING_TABLES: Final = 7_240_015
-"""Of PostgreSQL's advisory locks: whoever makes tables there waits for who does already."""
+ENGINES: Final[Mapping[str, Backend]] = {"sqlite": sqlite, "postgresql": postgres}
+"""By the name that a database's URL begins with. A new engine is a module, a line here and a line in tests/engines.py."""
 
 
 def backend_named(name: str) -> Backend:
-    """The engine of this name. Raises InvalidInput for one that is neither SQLite nor PostgreSQL."""
-    match name:
-        case "sqlite":
-            return sqlite
-        case "postgresql":
-            return postgres
-        case other:
-            raise InvalidInput(f"{other!r} is not a supported engine: use sqlite or postgresql+psycopg")
+    """The engine of this name. Raises InvalidInput for one that is not in ENGINES."""
+    found = ENGINES.get(name)
+    if found is None:
+        raise InvalidInput(f"{name!r} is not a supported engine: use sqlite or postgresql+psycopg")
+    return found
 
 
 def backend_of(engine: Engine) -> Backend:
@@ -41,8 +38,18 @@ def _at(url: str) -> Backend:
     return backend_named(make_url(url).get_backend_name())
 
 
+def database_bytes(connection: Connection) -> int:
+    """The size of the database that this connection is to, in bytes."""
+    return backend_named(connection.dialect.name).database_bytes(connection)
+
+
+def unsound(connection: Connection, tables: Sequence[str]) -> Iterator[Unsound]:
+    """What the engine itself finds broken in these tables, or could not examine."""
+    return backend_named(connection.dialect.name).unsound(connection, tables)
+
+
 def driver_for(engine: Engine) -> Driver:
-    """The driver of an engine. Raises InvalidInput for an engine that is neither SQLite nor PostgreSQL."""
+    """The driver of an engine. Raises InvalidInput for an engine that is not in ENGINES."""
     return backend_of(engine).driver
 
 
@@ -112,8 +119,7 @@ def make_tables(engine: Engine, tables: Iterable[Table]) -> None:
     if not missing:  # a role that may make none is asked to make none
         return
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":  # its IF NOT EXISTS is no lock: the second would fail on the catalogue
-            connection.execute(select(func.pg_advisory_xact_lock(_MAKING_TABLES)))
+        backend_of(engine).lock_catalogue(connection)
         for table in missing:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in sorted(table.indexes, key=lambda one: str(one.name)):

@@ -7,14 +7,14 @@ that was told otherwise, or a pooler that hands sessions on, cannot lower it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, TextClause, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from ledger.engines.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
+from ledger.engines.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, MOST_UNSOUND, Row, Unsound, driver_of
 from ledger.errors import InvalidInput
 
 log = logging.getLogger("ledger.storage")
@@ -256,6 +256,60 @@ def weaknesses(connection: Connection) -> list[str]:
         "auditors would tell. Run «consent-ledger migrate --role» as the owner (docs/operating.md, «Roles of PostgreSQL»)"
     )
     return [sentence]
+
+
+def lock_catalogue(connection: Connection) -> None:
+    """By an advisory lock: IF NOT EXISTS locks nothing, and the second to make a table would fail on the catalogue."""
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING_TABLES})")
+
+
+def database_bytes(connection: Connection) -> int:
+    """The whole database's, as the server counts it."""
+    return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+
+
+_MAKING_TABLES: Final = 7_240_015
+"""Of the advisory locks: whoever makes tables waits for who does already."""
+_INDEXES: Final = text(
+    "SELECT c.relname AS name, c.oid AS id FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid "
+    "JOIN pg_class t ON t.oid = i.indrelid JOIN pg_am a ON a.oid = c.relam "
+    "WHERE a.amname = 'btree' AND t.relname = ANY(:tables) AND pg_table_is_visible(t.oid) ORDER BY c.relname"
+)
+_GRANT: Final = (
+    "a superuser makes the extension amcheck and grants its functions to the ledger's role (docs/operating.md)"
+)
+
+
+def unsound(connection: Connection, tables: Sequence[str]) -> Iterator[Unsound]:
+    """What amcheck finds: in each table, and in each index compared with its table."""
+    if connection.exec_driver_sql("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'").first() is None:
+        sentence = f"the indexes were not compared with their tables, amcheck is missing: {_GRANT}"
+        yield Unsound("database", sentence, checked=False)
+        return
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    heap = text(f"SELECT blkno, msg FROM verify_heapam(:id) LIMIT {MOST_UNSOUND}")
+    for table in tables:
+        place = f"table {table}"
+        rows, failed = _ask(connection, place, heap, table)
+        yield from failed
+        for row in rows:
+            yield Unsound(place, f"block {row.blkno}: {row.msg}")
+    index = text("SELECT bt_index_check(CAST(:id AS oid)::regclass, true)")
+    for name, oid in connection.execute(_INDEXES, {"tables": list(tables)}).all():
+        _, failed = _ask(connection, f"index {name}", index, oid)
+        yield from failed
+
+
+def _ask(connection: Connection, place: str, question: TextClause, of: object) -> tuple[Sequence[Any], list[Unsound]]:
+    """The rows of the answer. What the engine refuses to do is no defect; what it says is broken is one."""
+    try:
+        with connection.begin_nested():
+            return connection.execute(question, {"id": of}).all(), []
+    except DBAPIError as error:
+        said = str(error.orig).splitlines()[0]
+        if getattr(error.orig, "sqlstate", "") in ("XX001", "XX002"):  # data_corrupted, index_corrupted
+            return (), [Unsound(place, said)]
+        return (), [Unsound(place, f"the engine did not compare it ({said}): {_GRANT}", checked=False)]
 
 
 def explain(error: BaseException) -> str:

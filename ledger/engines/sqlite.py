@@ -13,7 +13,7 @@ import os
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.sqlite import insert
 
-from ledger.engines.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, Row, driver_of
+from ledger.engines.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, MOST_UNSOUND, Row, Unsound, driver_of
 from ledger.errors import Corrupt, InvalidInput
 
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -352,6 +352,23 @@ def empty_log(engine: Engine) -> bool:
 def weaknesses(_: Connection) -> list[str]:
     """None: each connection sets itself up, and the files' modes are seen to when an engine is made."""
     return []
+
+
+def lock_catalogue(_: Connection) -> None:
+    """Nothing: whoever makes tables has the lock of the whole file."""
+
+
+def database_bytes(connection: Connection) -> int:
+    """Pages of the file, those of the write-ahead log that belong to no older page included, times their size."""
+    pages, width = (connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("page_count", "page_size"))
+    return int(pages) * int(width)
+
+
+def unsound(connection: Connection, _: Sequence[str]) -> Iterator[Unsound]:
+    """What integrity_check finds, in the whole file."""
+    for line in connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_UNSOUND})").scalars():
+        if line != "ok":
+            yield Unsound("database", str(line))
 
 
 # -- errors -------------------------------------------------------------------------------------------------------------

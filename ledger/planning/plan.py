@@ -28,7 +28,6 @@ from ledger.entries.acts import (
     SubjectEnrol,
     SubjectUnenrol,
 )
-from ledger.entries.asserted import Asserted, in_order
 from ledger.entries.assertion import Assertion, Credential, check_ceremony, check_credential, cose_verifier
 from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence
 from ledger.entries.leaf import (
@@ -47,7 +46,6 @@ from ledger.errors import (
     JtiReused,
     LedgerError,
     NotFound,
-    NotPermitted,
 )
 from ledger.planning.commands import (
     Command,
@@ -277,7 +275,7 @@ class _Planner:
             relayed=relayed,
             time=world.time,
             agent=None if says.on_behalf_of is UNSET else says.iss,
-            asserted=_asserted(command, world),
+            asserted=says.asserted if isinstance(says, AccessRequest) and says.asserted is not UNSET else (),
         )
         evidence = Evidence(
             act="access.request", item=UNSET if place is None else place, outcome=outcome, statements=(statement.text,)
@@ -326,17 +324,6 @@ class _Planner:
             del self.plan.entries[count:]
             raise
         world.registry = registry
-
-
-def _asserted(command: SubmitStatement, world: World) -> tuple[Asserted, ...]:
-    """Reasons of facts outside the log: the holder's, which it signed, and the ledger's own. Raises NotPermitted."""
-    payload = command.statement.payload
-    signed = payload.asserted if isinstance(payload, AccessRequest) and payload.asserted is not UNSET else ()
-    if not command.asserted:
-        return signed
-    if world.registry.ruleset == 1:  # cannot be recorded as a denial, and must not be allowed
-        raise NotPermitted(f"the ledger denies this access now: {', '.join(command.asserted)}")
-    return in_order((*signed, *command.asserted))
 
 
 def _chains(command: Command) -> Iterator[bytes]:

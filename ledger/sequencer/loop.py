@@ -63,23 +63,32 @@ class Sequencer:
         """`max_waiting` commands may wait, beyond that `submit` refuses; at most `max_batch` share a commit.
         `index_interval_ms`: time within which an index-head covers every entry; 0: index-heads only when submitted.
         `watch` judges the clock; without it `clock` is believed."""
+        # Set here and never again: any thread may read them.
         self._store = store
         self._signer = signer
         self._origin = signer.vkey.name
-        self._highwater = highwater
         self._clock = clock
-        self._watch = watch
         self._max_waiting = max_waiting
         self._max_batch = max_batch
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        self._held: Waiting | None = None  # what waits for a batch of its own
+        # Owned by whoever runs the log: `start` before the sequencer's thread, then that thread, then `stop` after it.
+        self._highwater = highwater
+        self._watch = watch
         self._rhythm = Rhythm(index_interval_ms, clock)
+        self._held: Waiting | None = None  # what waits for a batch of its own
+        self._signed, self._note = 0, ""  # the newest checkpoint that this node has signed or found signed
+        # Owned likewise. It is replaced as a whole and its registry never changes, so any thread may read that.
         self._memory: Memory | None = None
-        self._signed, self._note = 0, ""
-        self._door = threading.Lock()  # between the look at `_stopped` and the queue nothing may come
+        # Guarded by `_door`. Without it a command could be queued after the last look into the queue, and wait for ever:
+        # `submit` looks at `_stopped` and queues in one hold, and whoever sets `_stopped` holds it too. Reading
+        # `_stopped` alone, to tell somebody, needs no lock.
+        self._door = threading.Lock()
         self._stopped: SequencerStopped | None = SequencerStopped("the sequencer has not been started")
-        self._halted = False
+        self._halted = False  # set once, under the lock; the sequencer's thread reads it between two batches
+        # Safe by itself: any thread puts (under `_door`), the sequencer's thread takes.
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        # Owned by the thread that calls `start` and `stop`.
         self._thread: threading.Thread | None = None
+        # Written by the sequencer's thread, but for `pushed_back`, which any thread counts: a count may get lost.
         self.figures = Figures(waiting=self._queue.qsize)
 
     # -- any thread -------------------------------------------------------------------------------------------------

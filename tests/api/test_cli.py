@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from api.cli.main import app
 from api.node.settings import Settings
 from api.node.slots import claim_slot
-from ledger.merkle.tiles import decode_bundle
 from tests.api.service import Service
+from tests.bundles import decode_bundle
 from tests.keys import KeyPair
 from tests.registers.test_feed import feed as register
 from tests.world import World

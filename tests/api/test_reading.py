@@ -16,10 +16,10 @@ from api.server.hot import HOT_POSTS
 from ledger.canonical import b64u, unb64u
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
-from ledger.merkle.tiles import decode_bundle
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.receipts import check_receipt
 from tests.api.service import Service, TokenClient
+from tests.bundles import decode_bundle
 from tests.keys import KeyPair
 
 NEVER = str(uuid.uuid4())

@@ -36,6 +36,7 @@ from tests.faults.test_every_column import changed
 from tests.ledger.kit import BANK, FINTECH, Node, item, new_consent_id, reference, running, unguarded
 from tests.ledger.test_reconciliation import HOUR, leg
 from tests.verifier.test_gestures import RP, Passkey
+from tests.world import record_index_head
 
 FLIPS = 300
 SEED = 20_271_130
@@ -97,7 +98,7 @@ def made(node: Node) -> Scene:
     node.clock.advance(seconds=HOUR)
     node.ledger.reconcile()
     node.ledger.submit_and_wait(node.batch(*(item(scene.consent) for _ in range(260))))
-    node.ledger.record_index_head()
+    record_index_head(node.ledger)
     node.access(scene.consent)
     notes = Notes(scene.url, node.ledger.keystore, node.clock)
     facts = b'{"as":"it was worded"}'

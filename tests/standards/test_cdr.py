@@ -252,7 +252,6 @@ def test_metrics_are_counted_from_the_log_and_valid(service: Service) -> None:
 def test_durations_of_sharing_are_read_as_the_standard_says(asked: Any, once: bool, seconds: int) -> None:
     sharing = parse_sharing(asked)
     assert (sharing.once, sharing.seconds) == (once, seconds)
-    assert sharing.one_collection == (not once and seconds <= DAY)
 
 
 @pytest.mark.parametrize("asked", [-1, "7776000", True, [], {}])

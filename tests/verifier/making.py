@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests.verifier.trees import root_of
 from verifier.bytes.encoding import encode_base64
 from verifier.bytes.growing_tree import Growth, Tile
-from verifier.bytes.merkle import hash_leaf, root_of
+from verifier.bytes.merkle import hash_leaf
 from verifier.crypto.backend import select
 from verifier.errors import CannotCheck, Code, Refuted
 from verifier.tlog.checkpoint import Checkpoint
@@ -94,3 +95,8 @@ def write_log(root: Path, log: Signer, entries: Sequence[bytes], *witnesses: Sig
 def put(root: Path, path: str, data: bytes) -> None:
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_bytes(data)
+
+
+def without_seed(old: int, path: list[bytes]) -> list[bytes]:
+    """The RFC 6962 consistency proof from a path with its seed."""
+    return path[1:] if old & (old - 1) == 0 else path

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.verifier.making import BACKEND, Signer, checkpoint_note, refusal
+from tests.verifier.trees import subtree_path
 from verifier.bytes.encoding import encode_base64
-from verifier.bytes.merkle import consistency_path, hash_leaf
+from verifier.bytes.merkle import hash_leaf
 from verifier.errors import CannotCheck, Code, Refuted
 from verifier.tlog.evidence import check_evidence, encode_evidence, judge
 from verifier.tlog.head import Head, open_head
@@ -126,7 +127,7 @@ def fork(**changes: Any) -> bytes:
     """The log signed 5 entries, and 9 that do not begin with them."""
     other = [hash_leaf(b"other"), *LEAVES[1:], *LEAVES[:2]]
     a, b = (open_head(checkpoint_note(LOG, leaves), [LOG.key], BACKEND) for leaves in (LEAVES[:5], other))
-    members = json.loads(encode_evidence(judge(a, b, consistency_path(5, other)), 0, ["here"]))
+    members = json.loads(encode_evidence(judge(a, b, subtree_path(0, 5, other)), 0, ["here"]))
     return json.dumps({**members, **changes}, ensure_ascii=False).encode()
 
 

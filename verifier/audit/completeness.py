@@ -61,6 +61,7 @@ def check_completeness(
     chain, count = get_bytes(members, "chain", 32), get_integer(members, "count")
     if ("last" in members) != (count > 0):
         raise refuted(Code.BAD_ENCODING, "a chain with leaves has a last one", field="last", found=count)
+    # Complete, step 1, which ends in `_check_map` (the steps of docs/spec/receipts.md, «Complete»).
     checked = check_receipt(get_text(members, "index_head", MAX_FILE).encode("utf-8"), trust, backend, None)
     found = Complete(chain, count, checked.leaf, checked.head, {}, checked.findings)
     if checked.findings.count or checked.leaf is None:
@@ -141,6 +142,7 @@ def _check_map(members: Object, found: Complete, head: Leaf) -> None:
             expected=head.number,
             found=head.map_size,
         )
+    # Complete, step 2.
     root, proof = raw_of(head.map_root), get_bytes(members, "map_proof", 0, MAX_PROOF_BYTES)
     if found.count:
         value = found.count.to_bytes(8) + get_bytes(members, "last", 32)
@@ -154,6 +156,7 @@ def _check_map(members: Object, found: Complete, head: Leaf) -> None:
 
 def _check_leaves(members: Object, found: Complete, shown: Iterable[bytes], histories: Histories) -> None:
     """From the last leaf backwards: each is the one that the leaf after it names."""
+    # Complete, step 3.
     by_hash = {sha256(b"\0" + leaf).digest(): leaf for leaf in shown}
     wanted = get_bytes(members, "last", 32) if found.count else b""
     for seq in reversed(range(found.count)):

@@ -72,12 +72,14 @@ def check_receipt(data: bytes, trust: Trust, backend: Backend, keys: Mapping[str
     checked = Checked(receipt, None, None, None, Findings())
     found = checked.findings
     try:
+        # Receipt, steps 1 and 3 (the steps of docs/spec/receipts.md, «Checking one»).
         checked.head = _head(receipt, trust, backend)
         found.checked["inclusion proof"] += 1
         found.checked["checkpoint signatures"] += len(checked.head.head.log) + len(checked.head.head.cosignatures)
     except Refuted as refusal:
         found.refuse(refusal)
     try:
+        # Receipt, step 2.
         checked.leaf = leaf = parse_leaf(receipt.leaf)
         if leaf.number != receipt.proof.index:
             raise refuted(
@@ -120,9 +122,11 @@ def _check_disclosed(
         return
     if leaf.kind not in ("consent", "subject"):
         raise refuted(Code.BAD_ENCODING, "a receipt of this kind of leaf discloses no evidence", found=leaf.kind)
+    # Receipt, step 4.
     check_commitment(raw_of(leaf.commitment), receipt.opening, receipt.evidence)
     found.checked["commitment"] += 1
     origin = checked.head.head.checkpoint.origin if checked.head else _origin(receipt)
+    # Receipt, steps 5, 6 and 7: those of an entry's evidence, which are numbered 7.1 to 7.15 in verdicts.md.
     reader = Reader(origin, backend, keys or {}, signatures=keys is not None)
     result = reader.read_evidence(leaf.kind, leaf.chain, leaf.time, receipt.evidence)
     for code, sentence, field, expected, given in result.defects:

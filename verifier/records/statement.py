@@ -109,12 +109,5 @@ def parse_statement(envelope: Envelope, audience: str) -> Statement:
     return statement
 
 
-def verify_statement(jws: str | bytes, key: PublicKey, audience: str, backend: Backend) -> Statement:
-    """All of the above in order. Raises Refuted (BAD_ENCODING, BAD_SIGNATURE)."""
-    envelope = parse_envelope(jws)
-    verify_envelope(envelope, key, backend)
-    return parse_statement(envelope, audience)
-
-
 def _refused(sentence: str, expected: object = "", found: object = "") -> Refuted:
     return refuted(Code.BAD_SIGNATURE, sentence, expected=expected, found=found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from verifier.bytes.encoding import decode_decimal
 from verifier.crypto.backend import Backend
-from verifier.errors import CannotCheck, Code, Refuted, refuted
+from verifier.errors import CannotCheck, Code, Refuted
 from verifier.tlog.head import Head, open_head
 from verifier.tlog.note import COSIGNATURE, ECDSA, ED25519, TREE_HEAD, NoteKey, UncountedKey, parse_any_vkey
 
@@ -208,14 +208,3 @@ class _Builder:
         if not 1 <= threshold <= count:
             raise _MalformedError(f"a threshold of {word} of {count}")
         return threshold
-
-
-def check_witnessed(found: PolicyHead, policy: Policy) -> None:
-    """For callers that accept nothing below the quorum: raises Refuted(VALID_UNWITNESSED)."""
-    if not found.witnessed:
-        raise refuted(
-            Code.VALID_UNWITNESSED,
-            "too few cosignatures for the policy",
-            expected=f"quorum {policy.quorum}",
-            found=", ".join(found.witnesses) or "no known witness",
-        )

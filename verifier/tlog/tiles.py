@@ -249,8 +249,3 @@ class TileReader:
                 raise
             full = tile_path(level, n)
             return full, self._source.read(full, limit)
-
-
-def seedless(old: int, path: list[bytes]) -> list[bytes]:
-    """The RFC 6962 consistency proof from a path with its seed."""
-    return path[1:] if old & (old - 1) == 0 else path

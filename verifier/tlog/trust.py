@@ -66,11 +66,6 @@ class Trust:
         if self.expires is not None and at_ms >= self.expires:
             raise CannotCheck(f"the trust file expired at {self.expires} ms; get a newer one from those who issue it")
 
-    def check_not_older(self, version: int) -> None:
-        """The file is not older than one used before; else CannotCheck."""
-        if self.version < version:
-            raise CannotCheck(f"trust file version {self.version} is older than version {version}, used before")
-
     def _covers(self, signed: Signed, size: int) -> bool:
         first, last = self.intervals.get(signed.key.vkey, (0, None))
         return first <= size and (last is None or size <= last)

@@ -32,11 +32,6 @@ class Sharing:
     """No refresh token: one access, on the day of asking."""
     seconds: int
 
-    @property
-    def one_collection(self) -> bool:
-        """Whether the recipient must end the arrangement after its one collection (≤ 24 hours)."""
-        return not self.once and self.seconds <= DAY
-
 
 def parse_sharing(value: object) -> Sharing:
     """The claim `sharing_duration`. Raises BadRequest: it is a number that is not negative."""

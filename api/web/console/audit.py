@@ -14,12 +14,14 @@ from api.web.console import pictures
 from api.web.console.doors import Place, Regulator, RegulatorsForm, WatchDesk, Watcher
 from api.web.desk import Desk
 from api.web.plain import plain
+from api.web.waiting import record_soon
 from ledger.bundle import Disclose
 from ledger.canonical import b64
 from ledger.documents import Disclosure, document_of
 from ledger.errors import InvalidInput, NotFound
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
 from ledger.notes.checkpoint import open_checkpoint
+from ledger.planning.commands import RecordDocuments
 from ledger.queries.overview import PublicDocument
 
 router = APIRouter(include_in_schema=False, prefix="/console/audit")
@@ -224,7 +226,7 @@ def open_case(sent: RegulatorsForm) -> Response:
         from_index=first,
         to_index=last,
     )
-    [recorded] = desk.office.ledger.record_documents(document)
+    [recorded] = record_soon(desk.office.ledger, RecordDocuments((document,)))
     return desk.redirect(f"/console/audit/cases/{recorded.index}")
 
 

@@ -10,8 +10,9 @@ from fastapi.responses import Response
 from api.web.console.doors import Operator, OperatorsForm
 from api.web.inbox import DECLINED, ErasureWish
 from api.web.staff import Staff
+from api.web.waiting import PATIENCE_SECONDS, Unconfirmed
 from ledger.canonical import unb64u
-from ledger.errors import IllegalTransition, NotFound, NotPermitted
+from ledger.errors import IllegalTransition, NotFound, NotPermitted, Unavailable
 
 router = APIRouter(include_in_schema=False, prefix="/console/operator/erasures")
 HERE: Final = "/console/operator/erasures"
@@ -53,7 +54,11 @@ def approve(sent: OperatorsForm, number: str) -> Response:
     first, second = sorted((*wish.approved_by, who))
     # Erasing twice is erasing once: what fails between the ledger and the note is done again by approving again. The note is
     # last: «your data was erased» is never said while the pages' own store still holds any of it.
-    desk.office.ledger.erase([unb64u(chain) for chain in wish.chains], BASIS, (first, second))
+    chains = [unb64u(chain) for chain in wish.chains]
+    try:
+        desk.office.ledger.erase(chains, BASIS, (first, second), seconds=PATIENCE_SECONDS)
+    except Unavailable as error:
+        raise Unconfirmed(error.detail) from error
     desk.office.store.drop_person(unb64u(wish.person))
     _agreed(inbox.answer_erasure(wish, state="done", approved_by=(first, second), answered_at=desk.now))
     return desk.redirect(HERE)

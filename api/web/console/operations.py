@@ -45,6 +45,7 @@ def overview(operator: Operator) -> Response:
         newest=operator.overview.leaf(checkpoint.size - 1),
         note=note,
         stopped=ledger.stopped_because,
+        failing=ledger.paused_because or ledger.unready_because,
         stored=operator.premises.stored(),
         engine=ledger.engine_name,
         database_bytes=operator.overview.database_bytes(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import make_url
 
 from api.node.slots import highwater_files
+from ledger.engines.engine import is_file
 from ledger.errors import Corrupt, LedgerError
 from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
@@ -75,7 +76,7 @@ class Premises:
         names: tuple[Literal["log", "keys", "tokens", "pages"], ...] = ("log", "keys", "tokens", "pages")
         for name in names:
             url = make_url(self.databases[name])
-            if url.get_backend_name() == "sqlite" and url.database and Path(url.database).exists():
+            if is_file(self.databases[name]) and url.database and Path(url.database).exists():
                 files = [Path(url.database), Path(f"{url.database}-wal")]
                 yield Stored(name, sum(file.stat().st_size for file in files if file.exists()))
 

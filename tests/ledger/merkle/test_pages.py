@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ledger.errors import Corrupt, InvalidInput
 from ledger.merkle.hashing import EMPTY_ROOT
 from ledger.merkle.pages import BUCKET, PagedMap
-from ledger.merkle.patricia import PatriciaMap
+from tests.ledger.merkle.patricia import PatriciaMap
 
 # Few first bytes, so that branches of branches come about with few keys.
 KEYS = st.builds(
