@@ -24,7 +24,8 @@ def in_common_words(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     said = {
-        name: item if name in {"example", "examples", "default"} else in_common_words(item) for name, item in value.items()
+        name: item if name in {"example", "examples", "default"} else in_common_words(item)
+        for name, item in value.items()
     }
     if isinstance(pattern := said.get("pattern"), str) and pattern.endswith("\\Z"):
         said["pattern"] = pattern.removesuffix("\\Z") + "$"

@@ -1,4 +1,4 @@
-"""The OpenAPI document keeps to the words that generators of clients take: `scripts/test-openapi` makes and compiles the clients."""
+"""The OpenAPI document keeps to the words that generators take: `scripts/test-openapi` compiles the clients they make."""
 
 from __future__ import annotations
 

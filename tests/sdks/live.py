@@ -1,9 +1,9 @@
 """A participant's program in another language against a server of its own: `python -m tests.sdks.live PROGRAM [ARGUMENT…]`.
 
-The program gets three more arguments: the ledger's address, the file of a policy, and a folder. It writes the public halves of its
-keys there as `<participant>.<use>.jwk`, prints a line, and waits for one: by then the keys are registered, by the commands that an
-operator has. It goes through a consent's life, leaves the receipts in `receipts/`, and ends with 0. Each of them must then stand before
-the independent verifier too.
+The program gets three more arguments: the ledger's address, the file of a policy, and a folder. It writes the public halves of
+its keys there as `<participant>.<use>.jwk`, prints a line, and waits for one: by then the keys are registered, by the commands
+that an operator has. It goes through a consent's life, leaves the receipts in `receipts/`, and ends with 0. Each of them must
+then stand before the independent verifier too.
 """
 
 from __future__ import annotations
