@@ -309,7 +309,7 @@ def test_the_story_of_a_consent_tells_times_actors_and_reasons(place: Path, caps
     assert f"REVOKED by customer through {HOLDER}" in told
     assert "DENY: CONSENT_REVOKED" in told
     assert main([*arguments, "--lang", "zh"]) == 0
-    assert "撤销" in capsys.readouterr().out
+    assert "撤回" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
