@@ -32,7 +32,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     # the operator's: they work on the database directly
     "init": CommandPlace("api.cli.log", "app", "Make keys, tables and the first entry of a new log."),
     "serve": CommandPlace("api.cli.serving", "servers", "Serve the API until told to stop."),
-    "migrate": CommandPlace("api.cli.log", "app", "Bring the database to the newest shape."),
+    "migrate": CommandPlace("api.cli.log", "app", "Upgrade the database schema."),
     "participant": CommandPlace("api.cli.participants", "participants", "Participants and their keys.", group=True),
     "delegation": CommandPlace("api.cli.participants", "delegations", "Who may sign on behalf of whom.", group=True),
     "purpose": CommandPlace("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),

@@ -304,7 +304,7 @@ def unsound(connection: Connection, tables: Sequence[str]) -> Iterator[Unsound]:
 
 
 def _ask(connection: Connection, place: str, question: TextClause, of: object) -> tuple[Sequence[Any], list[Unsound]]:
-    """The rows of the answer. What the engine refuses to do is no defect; what it says is broken is one."""
+    """The rows of the answer. What the engine refuses to do is not a defect; what it says is broken is one."""
     try:
         with connection.begin_nested():
             return connection.execute(question, {"id": of}).all(), []

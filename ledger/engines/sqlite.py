@@ -325,7 +325,7 @@ def move_log(reader: Engine) -> None:
 
 
 def _begin_wal_anew(driver: Any) -> None:
-    """Move what is committed, the bulk while others write; if the write-ahead log is long then, the rest while they wait."""
+    """Checkpoint the WAL: most of it while others write; if it is still long, the rest while they wait."""
     driver.execute("PRAGMA query_only=OFF").close()
     try:
         for tried in range(1, WAL_ROUNDS + 1):
