@@ -59,12 +59,15 @@ class KeyStore:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._cache: OrderedDict[bytes, Cipher] = OrderedDict()
-        metadata.create_all(engine)
+        # what a listener or a PRAGMA sends goes to the driver itself, whose errors SQLAlchemy does not see
+        self._failures = (DBAPIError, PoolTimeout, engine.dialect.loaded_dbapi.Error)
+        with self._answering():
+            metadata.create_all(engine)
 
     def identity(self) -> bytes:
         """The 16 bytes that tell this key store from others; made at the first question."""
         query = select(key_store.c.store_id).where(key_store.c.id == 1)
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             known: bytes | None = connection.execute(query).scalar_one_or_none()
         if known is not None:
             return bytes(known)
@@ -162,9 +165,25 @@ class KeyStore:
         return len(rows)
 
     @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """A database that refuses or does not answer is Unavailable here too: whoever tries again later waits for that."""
+        try:
+            yield
+        except self._failures as error:
+            raise Unavailable(f"the key store does not answer: {self._explain(error)}") from error
+
+    def _explain(self, error: Exception) -> str:
+        return self._backend.explain(getattr(error, "orig", None) or error)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._answering(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def _changing(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends: a body whose key was lost would be unreadable for ever."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             with connection.begin():
                 self._backend.driver.hold_durable(connection)
                 yield connection
@@ -172,7 +191,9 @@ class KeyStore:
 
     def _truncate_wal(self) -> None:
         """Leave no old page behind in the write-ahead log. Not possible inside a transaction."""
-        if not self._backend.empty_log(self._engine):
+        with self._answering():
+            emptied = self._backend.empty_log(self._engine)
+        if not emptied:
             raise Unavailable(
                 "the keys are destroyed, but a reader keeps their old bytes in a file; destroy them again"
             )
@@ -184,10 +205,8 @@ class KeyStore:
             with self._engine.connect() as connection:
                 connection.execute(select(data_keys.c.kek_epoch).limit(1)).all()
                 self._backend.driver.verify_files(connection)
-        except (DBAPIError, PoolTimeout) as error:
-            raise Unavailable(
-                f"it does not answer: {self._backend.explain(getattr(error, 'orig', None) or error)}"
-            ) from error
+        except self._failures as error:
+            raise Unavailable(f"it does not answer: {self._explain(error)}") from error
         except Corrupt:
             raise Unavailable(
                 "its file was removed or exchanged under a running node; put it back, then start again"
@@ -198,7 +217,7 @@ class KeyStore:
         if not chains:
             return rows
         ordered = list(chains)
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             for at in range(0, len(ordered), 500):  # SQLite bounds the number of parameters
                 query = select(data_keys.c.chain, data_keys.c.kek_epoch, data_keys.c.wrapped)
                 for row in connection.execute(query.where(data_keys.c.chain.in_(ordered[at : at + 500]))):
