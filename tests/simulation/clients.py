@@ -97,7 +97,7 @@ class Network:
         statement.begun = statement.begun or hub.now
         for _ in range(tries):
             machine = hub.random.choice(self.machines)
-            answer = self.ask(machine, lambda ledger: submitted(hub, ledger, statement), hub.random.choice((2, 8, 65)))
+            answer = self.ask(machine, lambda ledger: submitted(hub, ledger, statement), hub.random.choice((2, 5, 20)))
             if isinstance(answer, tuple):
                 self.listener.acknowledged(statement, answer)
                 return "recorded"

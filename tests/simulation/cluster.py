@@ -32,6 +32,11 @@ def failure(words: str) -> sqlite3.OperationalError:
     return sqlite3.OperationalError(words)
 
 
+def lost() -> sqlite3.ProgrammingError:
+    """A session has ended. SQLAlchemy knows it by this sentence, and has no more of the pool's sessions from before."""
+    return sqlite3.ProgrammingError("Cannot operate on a closed database.")
+
+
 class Connection(sqlite3.Connection):
     """A process's session. What it calls goes through the cluster first."""
 
@@ -59,6 +64,8 @@ class Connection(sqlite3.Connection):
         return super().executemany(sql, parameters)
 
     def cursor(self, factory: Any = None) -> sqlite3.Cursor:
+        if self.lost:
+            raise lost()
         return super().cursor(Cursor)
 
     def begin(self) -> sqlite3.Cursor:
@@ -67,7 +74,7 @@ class Connection(sqlite3.Connection):
 
     def commit(self) -> None:
         if self.lost:
-            raise failure("the connection is lost")
+            raise lost()
         if self.in_transaction:
             self.cluster.commit(self)
 
@@ -117,6 +124,16 @@ class Standby:
 
 
 @dataclass
+class Script:
+    """Whoever plays a trace of the model decides who has his turn: nobody else takes the log's lock, and no COMMIT of the log comes
+    back, until it is told to. The key store does not wait: the model has no steps of it."""
+
+    admits: str = ""
+    """The process that may take the log's lock."""
+    holds: bool = True
+
+
+@dataclass
 class Cluster:
     """One primary and at most one standby, both with the log's and the key store's database."""
 
@@ -127,8 +144,7 @@ class Cluster:
     up: bool = True
     waits_for_standby: bool = False
     standby: Standby | None = None
-    epoch: int = 0
-    """Which run of the server this is."""
+    script: Script | None = None
     _open: dict[str, list[Connection]] = field(default_factory=lambda: {"log": [], "keys": []})
     _waiting: dict[str, Connection] = field(default_factory=dict)
     _known: dict[str, bytes] = field(default_factory=dict)
@@ -161,15 +177,18 @@ class Cluster:
     def called(self, connection: Connection, what: str) -> None:
         """A call of the driver has come: what may happen to it happens. Raises sqlite3.OperationalError, Died."""
         if connection.lost:
-            raise failure("the connection is lost")
+            raise lost()
         if self.hub.current is not None:
             self.before(connection, what)
             if connection.lost:
-                raise failure("the connection is lost")
+                raise lost()
 
     def begin(self, connection: Connection) -> sqlite3.Cursor:
         """Take the lock of a database, or wait for it."""
-        hub, end = self.hub, self.hub.now + LOCK_SECONDS
+        hub, script = self.hub, self.script
+        if script is not None and connection.name == "log":
+            hub.wait(lambda: script.admits == connection.process.name or connection.lost, None)
+        end = hub.now + LOCK_SECONDS
         while True:
             self.called(connection, "begin")
             try:
@@ -186,6 +205,11 @@ class Cluster:
             connection.really_commit()
             return
         self.called(connection, "commit")
+        if self.script is not None and connection.name == "keys":
+            connection.really_commit()
+            if self.standby is not None:
+                self.standby.image["keys"] = self._read("keys")
+            return
         self._waiting[connection.name] = connection
         end = hub.now + COMMIT_SECONDS
         while self._waiting.get(connection.name) is connection:
@@ -205,11 +229,13 @@ class Cluster:
             return
         if connection.lost or connection.answerless:
             connection.close()
-            raise failure("the connection was lost in a COMMIT")
+            raise lost()
 
     @property
     def streaming(self) -> bool:
         """Whether a COMMIT can come back now."""
+        if self.script is not None and self.script.holds:
+            return False
         return not self.waits_for_standby or (self.standby is not None and self.standby.streams)
 
     def _carry_out(self, connection: Connection) -> None:
@@ -234,7 +260,7 @@ class Cluster:
     def cancel(self, name: str = "log") -> bool:
         """The wait of a COMMIT is cancelled: it succeeds, with a warning. Whether there was one."""
         connection = self._waiting.get(name)
-        if connection is None or self.streaming:
+        if connection is None or (self.streaming and self.script is None):
             return False
         connection.cancelled = not connection.lost
         self._carry_out(connection)
@@ -282,7 +308,6 @@ class Cluster:
     def start(self) -> None:
         """The server starts from what its disk holds."""
         self.up = True
-        self.epoch += 1
 
     def promote(self) -> bool:
         """The standby becomes the primary, and the only one; whether it may."""

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from ledger.errors import LedgerError
 from ledger.planning.commands import Command
+from ledger.sequencer.answers import Answer, Deliver
 from ledger.sequencer.batches import Committed, Waiting, answer_all
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.memory import Memory
@@ -44,11 +46,15 @@ class Build:
         return self.name != FORGETFUL
 
     @property
+    def judges_clock(self) -> bool:
+        return self.name != BELIEVING
+
+    @property
     def sequencer(self) -> type[Sequencer]:
         return {HASTY: Hasty, STALE: Stale}.get(self.name, Sequencer)
 
     def watch(self, watch: ClockWatch) -> ClockWatch | None:
-        return None if self.name == BELIEVING else watch
+        return watch if self.judges_clock else None
 
     def spoil(self, store: LogStore, keystore: KeyStore) -> None:
         """Put the defect of storage or key store in."""
@@ -79,7 +85,7 @@ class Hasty(Sequencer):
 
     @override
     def _sequence(self, batch: list[Waiting]) -> None:
-        self._batch = batch
+        self._batch = batch = [Waiting(item.command, _once(item.deliver)) for item in batch]
         super()._sequence(batch)
 
     @override
@@ -90,6 +96,17 @@ class Hasty(Sequencer):
         if committed.growth is not None:
             answer_all(self._batch, committed)
         return committed, advance
+
+
+def _once(deliver: Deliver) -> Deliver:
+    answers: list[object] = []
+
+    def first(answer: Answer | LedgerError) -> None:
+        answers.append(answer)
+        if len(answers) == 1:
+            deliver(answer)
+
+    return first
 
 
 class Stale(Sequencer):

@@ -71,6 +71,8 @@ class Hub:
         """What never dies: clients, operators, supervisors."""
         self.lines: list[str] | None = [] if keep else None
         self.broken: BaseException | None = None
+        self.keeps_house = True
+        """Whether the nodes' housekeepers have their turns."""
         self._hash = hashlib.sha256()
         self._heap: list[tuple[float, float, int, Task, int]] = []
         self._count = 0
@@ -233,7 +235,8 @@ class SimulatedEvent:
         self._set = True
 
     def wait(self, timeout: float) -> bool:
-        self._hub.wait(lambda: self._set, timeout * self._hub.random.choice((1, 2, 4, 8)), step=1.0)
+        self._hub.wait(lambda: self._set or self._hub.keeps_house, None, step=60.0)
+        self._hub.wait(lambda: self._set, timeout * self._hub.random.choice((1, 3, 9)), step=1.0)
         return self._set
 
 

@@ -17,6 +17,7 @@ from typing import IO, Final
 from ledger.bundle import Disclose, export_bundle
 from ledger.entries.evidence import AccessOutcome
 from ledger.entries.leaf import consent_chain
+from ledger.errors import Unavailable
 from ledger.planning.commands import Recorded
 from tests.ledger.merkle.reference import ReferenceTree
 from tests.simulation.clients import Statement
@@ -156,7 +157,14 @@ def survived(machine: Machine, oracle: Oracle) -> tuple[str, list[str]]:
     ledger = machine.ledger
     assert ledger is not None
     shelf = Shelf()
-    export_bundle(ledger.store, ledger.keystore, ledger.vkey, shelf, disclose=Disclose.full(), created=EPOCH)
+    for tries_left in (2, 1, 0):
+        try:
+            export_bundle(ledger.store, ledger.keystore, ledger.vkey, shelf, disclose=Disclose.full(), created=EPOCH)
+            break
+        except Unavailable:  # a session from before the last crash
+            if not tries_left:
+                raise
+            oracle.hub.pause(1)
     complaints = list(oracle.complaints(rows_of(machine.cluster.path("log"))))
     readable = ledger.keystore.existing(consent_chain(consent_id) for consent_id in oracle.erasures)
     if readable:

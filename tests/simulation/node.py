@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +26,8 @@ from tests.simulation.hub import Hub, Process
 
 EPOCH: Final = 1_800_000_000_000
 """What a right clock shows at the beginning: milliseconds UTC."""
+MEMORY: Final = Path("/dev/shm")
+"""Files lie here where there is such a place: no disk is slowed down, and none of it slows a run down."""
 
 
 class MachineClock:
@@ -45,6 +50,7 @@ class RecordedHighWater(HighWater):
 
     @override
     def record(self, note: str) -> None:
+        self._machine.noted = int(note.split("\n")[1])
         if self._machine.build.records_highwater:
             self._machine.before_write()
             super().record(note)
@@ -56,6 +62,43 @@ class RecordedHighWater(HighWater):
         self._machine.unsynced = self._machine.unsynced[-1:]
 
 
+class Bench:
+    """Where runs take place one after the other, with what is slow to make and the same for each: engines, which keep the
+    statements that they have compiled."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="ledger-sim-", dir=MEMORY if MEMORY.is_dir() else None)
+        self.folder = Path(self._folder.name)
+        self.cluster: Cluster | None = None
+        self._known: dict[str, tuple[Engine, Engine, Engine]] = {}
+
+    def engines(self, machine: str) -> tuple[Engine, Engine, Engine]:
+        """The engines of a machine's log (to write, to read) and key store: their sessions are the cluster's."""
+        if machine not in self._known:
+            log, keys = (f"sqlite:///{self.folder / 'server' / name}.sqlite" for name in ("log", "keys"))
+            made = writer_engine(log), reader_engine(log), keystore_engine(keys)
+            for engine, name in zip(made, ("log", "log", "keys"), strict=True):
+                event.listen(engine, "do_connect", self._connector(name))
+                with engine.connect():  # the first connection of an engine asks more than those after it
+                    pass
+                engine.dispose()
+            self._known[machine] = made
+        return self._known[machine]
+
+    def _connector(self, name: str) -> Callable[..., Any]:
+        def connect(*_: object) -> Any:
+            assert self.cluster is not None
+            return self.cluster.connect(name)
+
+        return connect
+
+
+@cache
+def bench() -> Bench:
+    """This process's."""
+    return Bench()
+
+
 class Machine:
     """One of the machines that nodes run on."""
 
@@ -65,9 +108,12 @@ class Machine:
         self.name, self.hub, self.cluster, self.build = name, hub, cluster, build
         self.signer, self.kek = secrets
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
         self.highwater = folder / "highwater"
         self.unsynced: list[bytes] = []
+        self.noted = 0
+        """The last size that was to be recorded there."""
         self.boot = 0
         self.clock = MachineClock(hub)
         self.before_write: Callable[[], None] = lambda: None
@@ -76,7 +122,7 @@ class Machine:
         """The node that answers here; None while none does."""
         self.refused: list[str] = []
         """Why a node would not start, or stopped."""
-        self._engines: tuple[Engine, Engine, Engine] | None = None
+        self._engines = bench().engines(name)
 
     # -- starting -----------------------------------------------------------------------------------------------------
 
@@ -105,7 +151,7 @@ class Machine:
         self._clear(process)
 
     def _build(self) -> Ledger:
-        writer, reader, keys = self._connected()
+        writer, reader, keys = self._engines
         keystore = KeyStore(keys, self.kek, clock=self.clock)
         store = LogStore(writer, reader, keystore)
         watch = ClockWatch(
@@ -116,18 +162,6 @@ class Machine:
             store, self.signer, RecordedHighWater(self), self.clock, max_batch=8, watch=self.build.watch(watch)
         )
         return Ledger(store, keystore, sequencer, self.signer.vkey)
-
-    def _connected(self) -> tuple[Engine, Engine, Engine]:
-        """Engines of the machine, whose connections are the cluster's."""
-        if self._engines is None:
-            log, keys = (f"sqlite:///{self.cluster.path(name)}" for name in ("log", "keys"))
-            self._engines = writer_engine(log), reader_engine(log), keystore_engine(keys)
-            for engine, name in zip(self._engines, ("log", "log", "keys"), strict=True):
-                event.listen(engine, "do_connect", self._connector(name))
-        return self._engines
-
-    def _connector(self, name: str) -> Callable[..., Any]:
-        return lambda *_: self.cluster.connect(name)
 
     # -- ending -------------------------------------------------------------------------------------------------------
 
@@ -140,7 +174,7 @@ class Machine:
 
     def _clear(self, process: Process) -> None:
         self.cluster.drop(process)
-        for engine in self._engines or ():
+        for engine in self._engines:
             engine.dispose()
 
     def power_cut(self) -> None:
@@ -161,6 +195,8 @@ class Machine:
     @property
     def anchored(self) -> bool:
         """Whether a node has looked at the clock since the machine was switched on: what it shows then is believed."""
+        if not self.build.judges_clock:
+            return self.ledger is not None
         try:
             return (self.folder / "clock").read_text("ascii").startswith(f"{self.name}-{self.boot}\n")
         except FileNotFoundError:
@@ -173,7 +209,9 @@ class Machine:
 
     @property
     def signed(self) -> int:
-        """The size that the high-water file names; 0 without one."""
+        """The size that the high-water file names, or should; 0 without one."""
+        if not self.build.records_highwater:
+            return self.noted
         try:
             return int(self.highwater.read_bytes().split(b"\n")[1])
         except (FileNotFoundError, ValueError, IndexError):
@@ -181,5 +219,5 @@ class Machine:
 
     def end(self) -> None:
         """At the end of a run."""
-        for engine in self._engines or ():
+        for engine in self._engines:
             engine.dispose()

@@ -61,6 +61,8 @@ class Operators:
                 else:
                     self.hub.say("the server starts again")
                     cluster.start()
+            elif not cluster.streaming and chance() < 0.2 and cluster.cancel():
+                self.weather.happened("cancelled wait", "by an operator without patience")
             elif paired and cluster.standby is None:
                 self.hub.say("a new standby")
                 cluster.rebuild()

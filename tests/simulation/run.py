@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,9 +14,9 @@ from tests.simulation.cluster import Cluster
 from tests.simulation.defects import RIGHT, Build
 from tests.simulation.hub import Hub, simulated
 from tests.simulation.judge import Oracle, survived
-from tests.simulation.node import Machine
+from tests.simulation.node import Machine, bench
 from tests.simulation.operators import Operators
-from tests.simulation.template import template, workplace
+from tests.simulation.template import template
 from tests.simulation.weather import Weather
 
 PATIENCE: Final = 240.0
@@ -44,14 +44,15 @@ class Scene:
     """Everything that takes part in a run."""
 
     def __init__(self, hub: Hub, stack: ExitStack, weather: Weather, build: Build, *, paired: bool) -> None:
-        base, folder = template(), stack.enter_context(workplace())
-        stack.enter_context(simulated(hub))
-        (folder / "server").mkdir()
+        base, place = template(), bench()
+        folder = place.folder
+        (folder / "server").mkdir(exist_ok=True)
         self.hub, self.weather = hub, weather
-        self.cluster = Cluster(hub, folder / "server", weather.before, build.heeds_warnings)
+        self.cluster = place.cluster = Cluster(hub, folder / "server", weather.before, build.heeds_warnings)
         self.cluster.replace(base.image)
         if paired:
             self.cluster.rebuild()
+        stack.enter_context(simulated(hub))
         secrets = (base.signer, base.kek)
         self.machines = [Machine(name, hub, self.cluster, folder / name, secrets, build) for name in ("a", "b")]
         for machine in self.machines:
@@ -70,27 +71,35 @@ class Scene:
             machine.end()
 
 
-def simulate(seed: int, build: str = RIGHT, *, keep: bool = False) -> Outcome:
-    """Play the run of a seed. Nothing in it depends on anything else."""
+@contextmanager
+def silence() -> Iterator[None]:
+    """Nobody reads what thousands of dying nodes log."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def simulate(seed: int, build: str = RIGHT, *, season: int | None = None, keep: bool = False) -> Outcome:
+    """Play the run of a seed. Nothing in it depends on anything else. `season`: one of the weather's; None: the seed's own."""
     base = template()
     hub = Hub(seed, keep=keep)
     outcome = Outcome(seed)
     weather = Weather(hub, every=hub.random.choice((8, 15, 30, 60)), limit=hub.random.choice((8, 12, 16, 24)))
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with ExitStack() as stack:
-            scene = Scene(hub, stack, weather, Build(build), paired=hub.random.random() < 0.7)
-            done: list[bool] = []
-            try:
-                hub.spawn(lambda: _play(scene, outcome, done))
-                hub.run(lambda: done)
-            except Exception as error:  # noqa: BLE001  (a defect of ours is a complaint like any other)
-                outcome.complaints.append(f"BROKEN: {type(error).__name__}: {error}")
-            finally:
-                scene.end()
-    finally:
-        logging.disable(disabled)
+    if season is not None:
+        weather.choose(season)
+    with ExitStack() as stack, silence():
+        scene = Scene(hub, stack, weather, Build(build), paired=hub.random.random() < 0.7)
+        done: list[bool] = []
+        try:
+            hub.spawn(lambda: _play(scene, outcome, done))
+            hub.run(lambda: done)
+        except Exception as error:  # noqa: BLE001  (a defect of ours is a complaint like any other)
+            outcome.complaints.append(f"BROKEN: {type(error).__name__}: {error}")
+        finally:
+            scene.end()
     outcome.digest, outcome.faults, outcome.calls = hub.digest, weather.counts, weather.calls
     outcome.acknowledged = len(scene.oracle.receipts)
     outcome.entries = max((one.recorded[-1].index + 1 for one in scene.oracle.receipts), default=base.size)
@@ -113,7 +122,7 @@ def _play(scene: Scene, outcome: Outcome, done: list[bool]) -> None:
 
     hub.spawn(reads)
     restores = None
-    if hub.random.random() < 0.12:
+    if weather.restores:
         what = hub.random.choice(("log", "keys", "both"))
         restores = hub.spawn(lambda: scene.operators.restore(what), after=1 + hub.random.random() * 4)
     hub.wait(lambda: all(life.finished for life in lives), 150, step=0.25)
@@ -133,7 +142,8 @@ def _calm(scene: Scene, outcome: Outcome) -> None:
         if not _well(scene, machine):
             reasons = machine.refused[-1:] or ["no answer"]
             outcome.complaints.append(f"STOPPED: {machine.name} does not come back: {reasons[0][:160]}")
-    hub.pause(20)  # each node keeps house once more
+    if scene.oracle.erasures:
+        hub.pause(10)  # each node keeps house once more
     judged: list[tuple[str, list[str]]] = []
     machine = next((each for each in scene.machines if each.ledger is not None), scene.machines[0])
     if machine.ledger is None or machine.process is None:

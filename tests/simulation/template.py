@@ -6,8 +6,6 @@ import contextlib
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +20,6 @@ from tests.simulation.hub import Hub, simulated
 
 PAGE: Final = 1024
 """Bytes: small pages, since whole files are copied."""
-_MEMORY: Final = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -35,20 +32,13 @@ class Template:
     size: int
 
 
-@contextmanager
-def workplace() -> Iterator[Path]:
-    """A folder for one run, in memory where there is such a place; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="ledger-sim-", dir=_MEMORY if _MEMORY.is_dir() else None) as name:
-        yield Path(name)
-
-
 @cache
 def template() -> Template:
     """The log's two databases, as created by the ledger itself, with the entropy of one seed."""
     made: list[Template] = []
     hub = Hub("template")
-    with workplace() as folder, simulated(hub):
-        hub.spawn(lambda: made.append(_make(folder)))
+    with tempfile.TemporaryDirectory(prefix="ledger-sim-") as name, simulated(hub):
+        hub.spawn(lambda: made.append(_make(Path(name))))
         hub.run(lambda: made)
         hub.end()
     return made[0]

@@ -7,18 +7,21 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from tests.simulation.cluster import Cluster, Connection, Fate, failure
+from tests.simulation.cluster import Cluster, Connection, Fate, failure, lost
 from tests.simulation.hub import Died, Hub
 from tests.simulation.node import Machine
 
 FATES: Final[tuple[Fate, ...]] = ("lost", "torn", "kept", "received")
 LOCAL: Final = ("cut before", "cut after", "cut after", "delay", "delay", "disk error")
 """What happens to one call."""
-GREAT: Final = (
-    "kill", "kill", "power cut", "server crash", "server crash", "server crash", "standby away", "standby away", "cancel",
-    "failover", "degrade", "clock jump",
+STANDBY: Final = ("standby away", "standby away", "cancel", "cancel", "server crash", "failover")
+MACHINES: Final = ("kill", "kill", "power cut", "server crash", "server crash")
+CLOCKS: Final = ("clock jump", "clock jump", "kill", "power cut")
+SEASONS: Final = (
+    (*STANDBY, *MACHINES, *CLOCKS, "degrade"), (*STANDBY, "kill"), MACHINES, (*CLOCKS, "server crash"), ("kill", "server crash"),
 )  # fmt: skip
-"""What happens to a process or a machine at the moment of a call."""
+"""What happens to a process or a machine at the moment of a call; a run has one season, so that faults that need each other meet.
+In the last, backups are restored."""
 
 
 class Weather:
@@ -31,9 +34,18 @@ class Weather:
         self.calls = 0
         self.rough = False
         self._every, self._limit = every, limit
+        self._great: tuple[str, ...] = ()
+        self.restores = False
+        """Whether somebody brings an older database back in this run."""
+        self.choose(hub.random.randrange(len(SEASONS)))
         self._left = self._gap()
         self.cluster: Cluster | None = None
         self.machines: list[Machine] = []
+
+    def choose(self, season: int) -> None:
+        """One of SEASONS."""
+        self._great = SEASONS[season]
+        self.restores = self.hub.random.random() < (0.9 if season == len(SEASONS) - 1 else 0.05)
 
     @property
     def spent(self) -> bool:
@@ -65,7 +77,7 @@ class Weather:
             self._strike(connection, what)
 
     def _strike(self, connection: Connection, what: str) -> None:
-        kind = self.hub.random.choice(LOCAL if self.hub.random.random() < 0.5 else GREAT)
+        kind = self.hub.random.choice(LOCAL if self.hub.random.random() < 0.4 else self._great)
         where = f"at {what} of {connection.process.name}/{connection.name}"
         if kind in LOCAL:
             self._local(kind, connection, what, where)
@@ -86,7 +98,7 @@ class Weather:
             connection.answerless = True
         else:
             cluster.lose(connection)
-            raise failure("the connection is lost")
+            raise lost()
 
     def great(self, kind: str, where: str, connection: Connection | None = None) -> None:
         """Something happens to a machine. Raises Died when it is the one that this runs on."""
