@@ -1,1 +1,1 @@
-"""A deterministic simulation of the ledger's nodes, their databases and machines, and a model of the same (docs/simulation.md)."""
+"""A deterministic simulation of the ledger's nodes, their databases and machines; and a model of them (docs/simulation.md)."""

@@ -117,10 +117,14 @@ def record(kind: str, figures: list[dict[str, Any]]) -> None:
 def tables(kept: dict[str, Any]) -> str:
     """The kept log for readers."""
     runs, searches = kept["runs"], kept["searches"]
-    lines = ["| seeds | faults | driver calls | receipts | simulated hours | complaints | wall seconds |", "|---" * 7 + "|"]
+    lines = [
+        "| seeds | faults | driver calls | receipts | simulated hours | complaints | wall seconds |",
+        "|---" * 7 + "|",
+    ]
     lines += [
-        f"| {one['first']:,} … {one['first'] + one['seeds'] - 1:,} | {one['faults']:,} | {one['calls']:,} | {one['receipts']:,} "
-        f"| {one['simulated_hours']} | {len(one['complaints'])} | {one['seconds']:,} with {one['jobs']} processes |"
+        f"| {one['first']:,} … {one['first'] + one['seeds'] - 1:,} | {one['faults']:,} | {one['calls']:,} "
+        f"| {one['receipts']:,} | {one['simulated_hours']} | {len(one['complaints'])} "
+        f"| {one['seconds']:,} with {one['jobs']} processes |"
         for one in runs
     ]
     kinds: Counter[str] = Counter()
@@ -131,8 +135,8 @@ def tables(kept: dict[str, Any]) -> str:
         lines += ["", f"In all {sum(one['seeds'] for one in runs):,} seeds and {kinds.total():,} faults: {told}."]
     lines += ["", "| world of the model | states | depth | all reachable states | broken | seconds |", "|---" * 6 + "|"]
     lines += [
-        f"| {one['world']} | {one['states']:,} | {one['depth']} | {'yes' if one['complete'] else 'no'} | {one['broken'] or 'nothing'} "
-        f"| {one['seconds']:,} |"
+        f"| {one['world']} | {one['states']:,} | {one['depth']} | {'yes' if one['complete'] else 'no'} "
+        f"| {one['broken'] or 'nothing'} | {one['seconds']:,} |"
         for one in searches
     ]
     return "\n".join(lines) + "\n"

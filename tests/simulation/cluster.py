@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -125,8 +125,8 @@ class Standby:
 
 @dataclass
 class Script:
-    """Whoever plays a trace of the model decides who has his turn: nobody else takes the log's lock, and no COMMIT of the log comes
-    back, until it is told to. The key store does not wait: the model has no steps of it."""
+    """Whoever plays a trace of the model decides who has his turn: nobody else takes the log's lock, and no COMMIT of the log
+    comes back, until it is told to. The key store does not wait: the model has no steps of it."""
 
     admits: str = ""
     """The process that may take the log's lock."""
@@ -285,17 +285,15 @@ class Cluster:
         if fate == "received" and not self.streaming:
             fate = "kept"
         images: Image = {}
-        received: Image = {}
         for name in self._open:
             connection = self._waiting.pop(name, None)
             old = self._read(name)
             if connection is not None and fate != "lost":
                 connection.really_commit()
             new = self._read(name)
-            received[name] = new if fate == "received" else old
             images[name] = (new[0], self._torn(old[1], new[1])) if fate == "torn" else new
-        if self.standby is not None and self.standby.streams:
-            self.standby.image = received
+        if fate == "received":
+            self.ship()
         self._close()
         self._write(images)
         self.up = False
@@ -398,5 +396,3 @@ class Cluster:
             if log:
                 Path(path + "-wal").write_bytes(log)
         self._known.clear()
-
-

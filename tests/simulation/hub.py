@@ -254,10 +254,13 @@ def simulated(hub: Hub) -> Iterator[None]:
         return hub.entropy.randbytes(size)
 
     clock = SimpleNamespace(
-        monotonic=lambda: hub.now, perf_counter=lambda: hub.now, sleep=hub.pause, monotonic_ns=lambda: int(hub.now * 1e9)
+        monotonic=lambda: hub.now,
+        perf_counter=lambda: hub.now,
+        sleep=hub.pause,
+        monotonic_ns=lambda: int(hub.now * 1e9),
     )
     threads = SimpleNamespace(
-        Thread=lambda target, name, daemon: SimulatedThread(hub, target),
+        Thread=lambda target, **_: SimulatedThread(hub, target),
         Event=lambda: SimulatedEvent(hub),
         Lock=_Lock,
     )
@@ -290,5 +293,3 @@ class _Lock:
 
     def __exit__(self, *_: object) -> None:
         return None
-
-

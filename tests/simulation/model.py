@@ -1,5 +1,5 @@
-"""A model of two nodes, a server with a synchronous standby, the confirmed horizon, high water, erasure and the key store; and a
-search of all its states, breadth first, so that the trace to a broken promise is a shortest one.
+"""A model of two nodes, a server with a synchronous standby, the confirmed horizon, high water, erasure and the key store; and
+a search of all its states, breadth first, so that the trace to a broken promise is a shortest one.
 
 It knows nothing of the ledger's code: it is written from docs/spec/log.md. A batch is a request or an erasure of its chain; a
 log is the sequence of its batches, whose place is their index and whose prefix is a checkpoint. A batch is named after
@@ -141,19 +141,24 @@ def _node(rules: Rules, state: State, at: int) -> Iterator[Step]:
     if state.waiting is not None and state.waiting[0] == at:
         return
     if node.busy < 0:
-        if state.up and state.waiting is None and len(state.primary) > max(node.known, state.confirmed):
-            if not rules.high_water or state.primary[: len(node.high)] == node.high:
-                yield f"look {at}", state._replace(waiting=(at, None, max(node.known, state.confirmed)))
-        for request in asked(rules):
-            if state.tries[number(rules, request)] >= rules.tries or request in {one for one, _ in state.acknowledged}:
-                continue
-            if request >= ERASE and not state.acknowledged:
-                continue
-            if all(other.busy != request for other in state.nodes):
-                yield f"submit {at} {request}", state._replace(nodes=with_node(state, at, busy=request))
-        return
-    if state.up and state.waiting is None:
+        yield from _idle(rules, state, at)
+    elif state.up and state.waiting is None:
         yield from _write(rules, state, at)
+
+
+def _idle(rules: Rules, state: State, at: int) -> Iterator[Step]:
+    """A node with nothing to do looks at the head, or is given something."""
+    node = state.nodes[at]
+    behind = state.up and state.waiting is None and len(state.primary) > max(node.known, state.confirmed)
+    if behind and (not rules.high_water or state.primary[: len(node.high)] == node.high):
+        yield f"look {at}", state._replace(waiting=(at, None, max(node.known, state.confirmed)))
+    for request in asked(rules):
+        if state.tries[number(rules, request)] >= rules.tries or request in {one for one, _ in state.acknowledged}:
+            continue
+        if request >= ERASE and not state.acknowledged:
+            continue
+        if all(other.busy != request for other in state.nodes):
+            yield f"submit {at} {request}", state._replace(nodes=with_node(state, at, busy=request))
 
 
 def _write(rules: Rules, state: State, at: int) -> Iterator[Step]:
@@ -324,8 +329,14 @@ class Found:
     """The names of the steps to the broken promise: a shortest trace."""
 
 
-def search(rules: Rules, first: State | None = None, *, limit: int | None = None, watch: Callable[[int, int], None] | None = None) -> Found:
-    """Breadth first through all states from `first` on, or until `limit` were seen. `watch` is told (states, depth) after each depth.
+def search(
+    rules: Rules,
+    first: State | None = None,
+    *,
+    limit: int | None = None,
+    watch: Callable[[int, int], None] | None = None,
+) -> Found:
+    """Breadth first through all states from `first` on, or until `limit` were seen. `watch`: told (states, depth).
 
     A state is remembered by 64 bits of its hash; two states of one hash would hide one of them (at 10⁷ states: one chance in
     some 10⁵). States that differ by which node is which are one.

@@ -103,7 +103,13 @@ class Machine:
     """One of the machines that nodes run on."""
 
     def __init__(
-        self, name: str, hub: Hub, cluster: Cluster, folder: Path, secrets: tuple[Ed25519NoteSigner, bytes], build: Build
+        self,
+        name: str,
+        hub: Hub,
+        cluster: Cluster,
+        folder: Path,
+        secrets: tuple[Ed25519NoteSigner, bytes],
+        build: Build,
     ) -> None:
         self.name, self.hub, self.cluster, self.build = name, hub, cluster, build
         self.signer, self.kek = secrets

@@ -49,7 +49,7 @@ class Operators:
     def _manage(self) -> None:
         """Bring the server back, or the standby in its place; and a standby where there is none."""
         cluster, chance = self.cluster, self.hub.random.random
-        paired = cluster.standby is not None
+        paired, returns = cluster.standby is not None, self.hub.random.choice((0.3, 0.3, 0.05))
         while True:
             self.hub.pause(self._soon(4.0))
             if self.closed:
@@ -66,7 +66,11 @@ class Operators:
             elif paired and cluster.standby is None:
                 self.hub.say("a new standby")
                 cluster.rebuild()
-            elif cluster.standby is not None and not cluster.standby.streams and chance() < (1.0 if self.calm else 0.3):
+            elif (
+                cluster.standby is not None
+                and not cluster.standby.streams
+                and chance() < (1.0 if self.calm else returns)
+            ):
                 self.hub.say("the standby is back")
                 cluster.returns()
                 cluster.waits_for_standby = True

@@ -27,8 +27,8 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What can be observed of a trace: (request, index) of what was acknowledged, the sizes of the checkpoints that were shown, those
-    of them with more than one root, and the requests in the log in order."""
+    """What can be observed of a trace: (request, index) of what was acknowledged, the sizes of the checkpoints that were shown,
+    those of them with more than one root, and the requests in the log in order."""
 
     acknowledged: frozenset[tuple[int, int]]
     shown: frozenset[int]
@@ -75,7 +75,7 @@ class Player:
     under_way: dict[int, int] = field(default_factory=dict)
     """By machine: the request that it was given and has not answered."""
 
-    def play(self, name: str) -> None:
+    def play(self, name: str) -> None:  # noqa: C901, PLR0912  (a table of steps)
         """One step."""
         scene, cluster = self.scene, self.scene.cluster
         scene.hub.say(name)
@@ -216,5 +216,3 @@ def _jti(statement: Statement) -> bytes:
     body = statement.text.split(".")[1]
     says = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return base64.urlsafe_b64decode(says["jti"] + "==")
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -117,7 +117,7 @@ def _play(scene: Scene, outcome: Outcome, done: list[bool]) -> None:
 
     def reads() -> None:
         while weather.rough:
-            hub.pause(0.1 + hub.random.random())
+            hub.pause(0.1 + hub.random.random() * 0.4)
             network.look(hub.random.choice(scene.machines))
 
     hub.spawn(reads)
@@ -164,8 +164,7 @@ def _well(scene: Scene, machine: Machine) -> bool:
     if not hub.wait(lambda: machine.ledger and machine.ledger.stopped_because is None, PATIENCE, step=0.5):
         return False
     only = Network(hub, [machine], scene.oracle)
-    recorded: Callable[[], bool] = lambda: only.submit(parties.request(parties.open())) == "recorded"
-    if not recorded():
+    if only.submit(parties.request(parties.open())) != "recorded":
         return False
     only.look(machine)
     return True

@@ -80,5 +80,3 @@ def _participants() -> list[dict[str, Any]]:
     return [
         registered(BANK, "holder"), registered(FINTECH, "recipient"), bank.key_added(), fintech.key_added(),
     ]  # fmt: skip
-
-
