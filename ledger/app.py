@@ -14,8 +14,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from ledger.canonical import b64u, unb64u
-from ledger.entries.acts import AccessBatch, AccessRequest, ConsentAuthorise
-from ledger.entries.asserted import Asserted
+from ledger.documents import Erasure, document_of
+from ledger.entries.acts import AccessBatch, ConsentAuthorise
 from ledger.entries.assertion import parse_assertion
 from ledger.entries.statement import Statement, parse_statement
 from ledger.errors import BadStatement, LedgerError, Unavailable
@@ -28,7 +28,6 @@ from ledger.planning.commands import (
     RecordComposed,
     RecordDocuments,
     Recorded,
-    RecordIndexHead,
     SubmitStatement,
     batch_items,
 )
@@ -94,6 +93,10 @@ class Ledger:
     def stopped_because(self) -> str | None:
         """Why this node does not write; None while it does."""
         return self._sequencer.stopped_because
+
+    def halt(self, reason: str) -> None:
+        """Sign nothing more from now on, whatever waits: the reason is told to everybody."""
+        self._sequencer.halt(reason)
 
     @property
     def paused_because(self) -> str | None:
@@ -166,11 +169,9 @@ class Ledger:
         items: Sequence[str] | None = None,
         companion: str | None = None,
         assertion: str | None = None,
-        asserted: tuple[Asserted, ...] = (),
     ) -> SubmitStatement:
         """Read and verify a statement and what goes beside it. Any thread; about the cost of one signature check.
 
-        `asserted`: why this node denies an access (single or batch) by facts outside the log.
         Raises BadEncoding, BadSignature, BadStatement.
         """
         registry = self.registry
@@ -181,7 +182,7 @@ class Ledger:
                 raise BadStatement("only consent.authorise has a companion", member="companion")
             beside = parse_statement(companion, registry.check_signature)
         if isinstance(read.payload, AccessBatch):
-            return SubmitStatement(read, batch_items(read.payload, items or ()), asserted=asserted)
+            return SubmitStatement(read, batch_items(read.payload, items or ()))
         if items is not None:
             raise BadStatement("only access.batch has items", member="items")
         signed_by_customer = None
@@ -189,9 +190,7 @@ class Ledger:
             if not isinstance(read.payload, ConsentAuthorise):
                 raise BadStatement("only consent.authorise carries the customer's assertion", member="assertion")
             signed_by_customer = parse_assertion(assertion)
-        if asserted and not isinstance(read.payload, AccessRequest):
-            raise BadStatement("only an access can be denied by assertion", member="asserted")
-        return SubmitStatement(read, companion=beside, assertion=signed_by_customer, asserted=asserted)
+        return SubmitStatement(read, companion=beside, assertion=signed_by_customer)
 
     def submit(self, command: Command, deliver: Deliver) -> None:
         """Hand a command to the sequencer, which calls `deliver` on its thread. Raises QueueFull, SequencerStopped."""
@@ -218,12 +217,14 @@ class Ledger:
             return self.records.recorded(answer.indexes, repeated=True)
         return answer
 
-    def submit_and_wait(self, command: Command) -> tuple[Recorded, ...]:
-        """Submit and wait for the commit. Raises what the rules say, or Unavailable after a minute."""
+    def submit_and_wait(self, command: Command, *, seconds: float = WAIT_SECONDS) -> tuple[Recorded, ...]:
+        """Submit and wait for the commit. Raises what the rules say, or Unavailable after so many seconds."""
         try:
-            return self.settle(self.submit_soon(command).result(WAIT_SECONDS))
+            return self.settle(self.submit_soon(command).result(seconds))
         except TimeoutError:
-            raise Unavailable("no answer within a minute; submitting the same statement again is safe") from None
+            raise Unavailable(
+                f"no answer within {seconds:.0f} s; submitting the same statement again is safe"
+            ) from None
 
     def record(
         self,
@@ -241,29 +242,25 @@ class Ledger:
         """Record operator documents, all or none."""
         return self.submit_and_wait(RecordDocuments(documents))
 
-    def erase(self, chains: Iterable[bytes], basis: str, approved_by: tuple[str, str]) -> tuple[Recorded, ...]:
+    def erase(
+        self, chains: Iterable[bytes], basis: str, approved_by: tuple[str, str], *, seconds: float = WAIT_SECONDS
+    ) -> tuple[Recorded, ...]:
         """Put on record that these chains are erased, by two people's approval, and destroy their data keys.
 
         On record first: a crash between the two leaves keys that every node's housekeeping destroys within a second, while the
         reverse would leave unreadable entries that nobody can account for.
         """
         names = sorted({b64u(chain) for chain in chains} - self.registry.erased)
+        first, second = sorted(approved_by)
         documents = [
-            {"type": "erasure", "v": 1, "chains": names[at : at + CHAINS_A_DOCUMENT], "basis": basis,
-             "approved_by": sorted(approved_by)}
+            document_of(
+                Erasure, chains=tuple(names[at : at + CHAINS_A_DOCUMENT]), basis=basis, approved_by=(first, second)
+            )
             for at in range(0, len(names), CHAINS_A_DOCUMENT)
-        ]  # fmt: skip
-        recorded = self.record_documents(*documents) if documents else ()
+        ]
+        recorded = self.submit_and_wait(RecordDocuments(tuple(documents)), seconds=seconds) if documents else ()
         self.keystore.destroy(unb64u(name) for name in names)
         return recorded
-
-    def record_index_head(self) -> Recorded:
-        """The index-head over all entries so far; recorded now, unless the last entry is one. Not in a front process."""
-        while True:
-            if recorded := self.submit_and_wait(
-                RecordIndexHead()
-            ):  # empty: a map that is far behind takes several commits
-                return recorded[0]
 
     def reconcile(self, *, at: int | None = None) -> Recorded:
         """Compare the legs of all accesses that are an hour old, from where the last report ended, and record the report.

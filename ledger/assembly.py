@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
+from ledger.documents import LedgerOpened, document_of
+from ledger.engines.engine import is_file, keystore_engine, make_private, reader_engine, writer_engine
 from ledger.entries.leaf import NO_HASH
-from ledger.errors import BadEncoding, Conflict, Corrupt, InvalidInput, NotFound
+from ledger.errors import BadEncoding, Conflict, Corrupt, InvalidInput
 from ledger.highwater import HighWater
 from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import sign_checkpoint
-from ledger.notes.keys import Ed25519NoteSigner, format_secret_key, parse_secret_key
+from ledger.notes.keys import Ed25519NoteSigner, VerifierKey, format_secret_key, parse_secret_key
 from ledger.participants import RULESETS
 from ledger.queries.tree import visible_size
+from ledger.secrets import read_secret, write_secret
 from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.remote import RemoteSequencer
 from ledger.sequencer.watch import LEAD_MS, ClockWatch
-from ledger.storage.engines import is_file, keystore_engine, make_private, reader_engine, writer_engine
 from ledger.storage.log import Head, LogStore
 from ledger.vault.cipher import KEY_SIZE
 from ledger.vault.keystore import KeyStore
-
-SECRET_MODE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +59,6 @@ def make_keys(config: NodeConfig, origin: str) -> None:
     write_secret(config.kek_file, os.urandom(KEY_SIZE))
 
 
-def write_secret(path: Path, data: bytes) -> None:
-    """Write a new file that only its owner can read. Raises Conflict when it exists."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
-    except FileExistsError:
-        raise Conflict(f"{path} exists already; a key is never overwritten") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def close_to_others(url: str) -> bool:
     """Let only its owner open the files of the database at `url`, before it is opened; whether it has any on this machine.
 
@@ -81,22 +66,6 @@ def close_to_others(url: str) -> bool:
     """
     make_private(url)
     return is_file(url)
-
-
-def read_secret(path: Path) -> bytes:
-    """Read a secret file. Raises NotFound, and InvalidInput when others than the owner could read or change it."""
-    try:
-        mode = path.stat().st_mode
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise NotFound(
-            f"the key file {path} does not exist; «consent-ledger init» makes the keys of a new log"
-        ) from None
-    except PermissionError:
-        raise InvalidInput(f"the key file {path} may not be read by this user") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise InvalidInput(f"the key file {path} is open to others: set its mode to 0600")
-    return data
 
 
 def read_signer(path: Path) -> Ed25519NoteSigner:
@@ -132,12 +101,12 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
     return Ledger(store, keystore, sequencer, signer.vkey)
 
 
-def open_front(config: NodeConfig, desk: Path) -> Ledger:
+def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey) -> Ledger:
     """A node's front: it reads, checks signatures and hands commands to the sequencing process at `desk`.
 
-    It has no signing key. Raises what `open_ledger` raises.
+    It never opens the log's signing key: `vkey`, its public half, is handed to it. Raises NotFound or InvalidInput for an
+    absent or unfit key-encryption key.
     """
-    vkey = read_signer(config.log_key_file).vkey
     keystore = KeyStore(keystore_engine(config.keystore_url), _read_kek(config), kek_epoch=config.kek_epoch)
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
     return Ledger(
@@ -167,7 +136,7 @@ def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int =
     try:
         _make_head(ledger, signer)
         ledger.start()
-        ledger.record_documents({"type": "ledger.opened", "v": 1, "origin": signer.vkey.name, "ruleset": ruleset})
+        ledger.record_documents(document_of(LedgerOpened, origin=signer.vkey.name, ruleset=ruleset))
     finally:
         ledger.stop()
 

@@ -112,11 +112,6 @@ class Disclose:
         """Evidence of the entries `first` … `last`, both included."""
         return cls("partial", lambda index, _chain: first <= index <= last, first, last)
 
-    @classmethod
-    def of_chains(cls, chains: frozenset[bytes]) -> Disclose:
-        """Evidence of these chains only."""
-        return cls("partial", lambda _index, chain: chain in chains)
-
 
 def export_bundle(
     store: LogStore,

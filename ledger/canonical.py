@@ -55,11 +55,6 @@ def encode(value: Mapping[str, Any]) -> bytes:
     return data
 
 
-def encode_trusted(value: Mapping[str, Any]) -> bytes:
-    """The CL-JSON bytes of a value this ledger built itself: no profile check, for the hot path."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
 def decode(data: bytes, *, limit: int) -> JsonObject:
     """The object whose CL-JSON is exactly `data`, which may be at most `limit` bytes long.
 

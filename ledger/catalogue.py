@@ -41,8 +41,13 @@ class Catalogue:
 
 
 _DETAILED: Final = (
-    "Accounts", "Beneficiaries", "ScheduledPayments", "StandingOrders", "Statements", "Transactions",
-)  # fmt: skip
+    "Accounts",
+    "Beneficiaries",
+    "ScheduledPayments",
+    "StandingOrders",
+    "Statements",
+    "Transactions",
+)
 _IMPLIED_BY: Final = {f"Read{what}Basic": f"Read{what}Detail" for what in _DETAILED}
 
 _UK: Final = {
@@ -72,11 +77,18 @@ def _grades(*tables: Mapping[int, str]) -> dict[str, int]:
 
 CATALOGUES: Final[dict[int, Catalogue]] = {
     1: Catalogue(
-        ruleset=1, max_grade=3, grades=_grades(_UK), implied_by=_IMPLIED_BY, masks={"pan": ("ReadPAN",)},
+        ruleset=1,
+        max_grade=3,
+        grades=_grades(_UK),
+        implied_by=_IMPLIED_BY,
+        masks={"pan": ("ReadPAN",)},
         separate_consents={},
     ),
     2: Catalogue(
-        ruleset=2, max_grade=3, grades=_grades(_UK, _SHARED_BY_OTHERS), implied_by=_IMPLIED_BY,
+        ruleset=2,
+        max_grade=3,
+        grades=_grades(_UK, _SHARED_BY_OTHERS),
+        implied_by=_IMPLIED_BY,
         masks={
             "account-number": ("ReadAccountsDetail",),
             "beneficiary-account": ("ReadBeneficiariesDetail",),
@@ -90,7 +102,7 @@ CATALOGUES: Final[dict[int, Catalogue]] = {
         },
         separate_consents={3: ("provision", "sensitive")},
     ),
-}  # fmt: skip
+}
 """By ruleset. A catalogue never changes: a new ruleset brings a new one."""
 
 LATEST: Final = CATALOGUES[max(CATALOGUES)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Final, Literal, ParamSpec
 
 import msgspec
 from msgspec import Meta, Struct
@@ -30,7 +30,7 @@ ActName = Annotated[str, Meta(pattern=r"^[a-z]+\.[a-z_]+\Z", max_length=64)]
 
 
 class _Document(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    v: Literal[1]
+    v: Literal[1] = 1
 
 
 class LedgerOpened(_Document, frozen=True, kw_only=True, tag_field="type", tag="ledger.opened"):
@@ -205,18 +205,49 @@ Document = (
 )
 
 SINCE_RULESET_2: Final = (
-    ParticipantRemoved, DelegationGranted, DelegationEnded, PurposeDefined, ReconciliationReported,
-)  # fmt: skip
+    ParticipantRemoved,
+    DelegationGranted,
+    DelegationEnded,
+    PurposeDefined,
+    ReconciliationReported,
+)
 """Documents that a log under ruleset 1 does not take."""
 
+Members = ParamSpec("Members")
+_NOT_ACCEPTABLE: Final = (msgspec.DecodeError, msgspec.EncodeError, TypeError, ValueError)
 _decoder: Final[msgspec.json.Decoder[Document]] = msgspec.json.Decoder(Document)
+
+
+def document_of(kind: Callable[Members, Document], *args: Members.args, **members: Members.kwargs) -> dict[str, Any]:
+    """The operator document of this kind with these members, as it is recorded. Raises InvalidInput.
+
+    >>> document_of(KeyRevoked, participant="bank-a", kid="bank-a-1", reason="compromised")["type"]
+    'key.revoked'
+    """
+    try:
+        written: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(kind(*args, **members)))
+    except _NOT_ACCEPTABLE as error:
+        raise InvalidInput(f"the operator document is not acceptable: {error}") from None
+    return written
+
+
+def registration(participant: str, name: str, roles: Iterable[str]) -> dict[str, Any]:
+    """The document that registers a participant; roles in any order. Recording it checks what stands in it."""
+    return document_of(ParticipantRegistered, participant=participant, name=name, roles=tuple(sorted(roles)))  # type: ignore[arg-type]
+
+
+def key_added(participant: str, kid: str, alg: str, use: str, jwk: Mapping[str, str]) -> dict[str, Any]:
+    """The document that adds a public key to a participant. Recording it checks what stands in it."""
+    return document_of(KeyAdded, participant=participant, kid=kid, alg=alg, use=use, jwk=jwk)  # type: ignore[arg-type]
 
 
 def parse_document(document: Mapping[str, Any]) -> Document:
     """Read an operator document strictly. Raises InvalidInput."""
+    if "v" not in document:  # our own structs need not say it; a document that is recorded must
+        raise InvalidInput("the operator document is not acceptable: Object missing required field `v`")
     try:
         return _decoder.decode(msgspec.json.encode(document))
-    except (msgspec.DecodeError, msgspec.EncodeError, TypeError, UnicodeEncodeError) as error:
+    except _NOT_ACCEPTABLE as error:
         raise InvalidInput(f"the operator document is not acceptable: {error}") from None
 
 
@@ -224,9 +255,15 @@ def document_chain(document: Document) -> bytes:
     """The operator chain (32 bytes) that a document belongs to."""
     match document:
         case (
-            LedgerOpened() | RulesetActivated() | Erasure() | Disclosure() | PackIssued() | PurposeDefined()
-            | ReconciliationReported() | EvidenceOpened()
-        ):  # fmt: skip
+            LedgerOpened()
+            | RulesetActivated()
+            | Erasure()
+            | Disclosure()
+            | PackIssued()
+            | PurposeDefined()
+            | ReconciliationReported()
+            | EvidenceOpened()
+        ):
             return ledger_chain()
         case _:
             return participant_chain(document.participant)

@@ -9,10 +9,11 @@ harmless; it matters when the database goes back by more.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
-from ledger.errors import Corrupt, InvalidInput, Rollback
+from ledger.errors import Corrupt, InvalidInput, Rollback, Unavailable
 from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 from ledger.notes.keys import VerifierKey
 
@@ -54,12 +55,19 @@ class HighWater:
         )
 
     def record(self, note: str) -> None:
-        """Replace the recorded checkpoint."""
+        """Replace the recorded checkpoint. Raises Unavailable when the disk does not take it."""
         data = note.encode()
-        if self._handle is None or len(data) < self._length:  # sizes only grow, so a shorter note is another log's
-            self._replace(data)
-        else:
-            os.pwrite(self._handle, data, 0)
+        try:
+            if self._handle is None or len(data) < self._length:  # sizes only grow, so a shorter note is another log's
+                self._replace(data)
+            else:
+                os.pwrite(self._handle, data, 0)
+        except OSError as error:
+            raise Unavailable(
+                f"the high-water file {self._path} could not be written ({errno.errorcode.get(error.errno or 0, 'OSError')}): "
+                "what was committed last is durable, and was not acknowledged. Put the disk right and start this node anew; "
+                "see docs/operating.md, «When a node has stopped»"
+            ) from error
         self._length = len(data)
 
     def _replace(self, data: bytes) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from sqlalchemy import Connection
+
 from ledger.canonical import unb64u
 from ledger.errors import Corrupt, Unavailable
 from ledger.participants import Registry
 from ledger.queries.newest import newest_chains
 from ledger.queries.tree import visible_size
-from ledger.storage.log import LogStore, advance_registry, operator_documents
+from ledger.storage.log import LogStore
 from ledger.storage.naming import key_store_named, name_key_store
+from ledger.storage.operator import advance_registry, operator_documents
 from ledger.vault.keystore import KeyStore
 
 log = logging.getLogger("ledger.opening")
@@ -31,7 +34,7 @@ def open_key_store(store: LogStore, keystore: KeyStore, *, whole: bool = True) -
     """
     with store.read() as connection:
         size = visible_size(connection) or 0
-        registry = advance_registry(Registry(), operator_documents(connection, 0), size)
+        registry = _registry(connection, size, whole=whole)
         newest = newest_chains(connection, registry, size)
         named = key_store_named(connection)
     _check_name(named, keystore)
@@ -46,6 +49,15 @@ def open_key_store(store: LogStore, keystore: KeyStore, *, whole: bool = True) -
     if named is None and not lacking:
         _name(store, keystore)
     return registry.erased
+
+
+def _registry(connection: Connection, size: int, *, whole: bool) -> Registry:
+    try:
+        return advance_registry(Registry(), operator_documents(connection, 0), size)
+    except Corrupt:
+        if whole:
+            raise
+        return Registry()  # a document was changed: the check tells which, and opens bodies for nobody
 
 
 def _check_name(named: bytes | None, keystore: KeyStore) -> None:

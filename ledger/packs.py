@@ -1,7 +1,7 @@
 """Evidence packs: a selection of entries, bound together so that a part can be handed on (docs/spec/packs.md).
 
-merkletools builds the tree, in the only way in which it is sound: it is given ready leaf hashes and a node function with a
-prefix. Its own validation accepts forgeries and is never called; the independent verifier has one of its own.
+The tree is ours (ledger/merkle/selection.py). Where merkletools is installed, it builds the same tree from the same leaf
+hashes before the pack is recorded, and a pack on which the two disagree is never signed (docs/adr/0023).
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ledger.canonical import b64u, encode
-from ledger.errors import InvalidInput
+from ledger.documents import PackIssued, document_of
+from ledger.errors import Corrupt, InvalidInput
+from ledger.merkle.hashing import Hash
+from ledger.merkle.selection import path_in, rows_above
 from ledger.planning.commands import Recorded
 from ledger.receipts import receipt_bytes
 from ledger.tags import PACK_LEAF, PACK_ROOT
-
-with warnings.catch_warnings():  # it warns that SHA-3 is absent, which nobody here wants from it
-    warnings.simplefilter("ignore")
-    from merkletools import MerkleTools
 
 FORMAT: Final = "consent-ledger-pack/1"
 _LEAF_TAG: Final = hashlib.sha256(PACK_LEAF).digest()
@@ -30,7 +29,7 @@ _ROOT_TAG: Final = hashlib.sha256(PACK_ROOT).digest()
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PackItem:
     """One entry as it stands in a pack."""
 
     name: str
@@ -45,19 +44,15 @@ class Pack:
     pack_id: bytes
     scope: str
     size: int
-    items: tuple[Item, ...]
+    items: tuple[PackItem, ...]
     paths: tuple[tuple[dict[str, str], ...], ...]
     commitment: bytes
+    compared: bool
+    """Whether merkletools has built the same tree; false where it is not installed."""
 
     def document(self) -> dict[str, Any]:
         """The operator document that records the pack."""
-        return {
-            "commitment": b64u(self.commitment),
-            "items_count": len(self.items),
-            "scope": self.scope,
-            "type": "pack.issued",
-            "v": 1,
-        }
+        return document_of(PackIssued, commitment=b64u(self.commitment), items_count=len(self.items), scope=self.scope)
 
     def files(self, origin: str, issued: Recorded) -> list[tuple[str, bytes]]:
         """All files of the pack as (path, content); `issued` is the entry that records it."""
@@ -88,39 +83,65 @@ class Pack:
 def bind_pack(entries: Sequence[Recorded], *, scope: str, size: int, disclose: bool = True) -> Pack:
     """Bind entries, in order of their indexes, into a pack of a log of `size` entries.
 
-    With `disclose` false the items hold leaves and proofs only. Raises InvalidInput without entries.
+    With `disclose` false the items hold leaves and proofs only. Raises InvalidInput without entries, Corrupt when merkletools
+    disagrees about the tree.
     """
     if not entries:
         raise InvalidInput("there is nothing to put into a pack: the selection is empty")
     pack_id = os.urandom(32)
     ordered = sorted(entries, key=lambda entry: entry.index)
     items = tuple(
-        Item(f"entry/{entry.index}", receipt_bytes(entry, disclose=disclose), os.urandom(32)) for entry in ordered
+        PackItem(f"entry/{entry.index}", receipt_bytes(entry, disclose=disclose), os.urandom(32)) for entry in ordered
     )
-    tree = MerkleTools("sha256")
-    tree.hash_function = _node
-    tree.add_leaf([item_hash(pack_id, item).hex() for item in items])
-    tree.make_tree()
-    root = bytes.fromhex(tree.get_merkle_root())
+    leaves = [item_hash(pack_id, item) for item in items]
+    rows = rows_above(leaves)
+    paths: tuple[tuple[dict[str, str], ...], ...] = tuple(
+        tuple({side: sibling.hex()} for side, sibling in path_in(rows, position)) for position in range(len(items))
+    )
+    [root] = rows[-1]
+    compared = compare_with_merkletools(leaves, root, paths)
     commitment = hashlib.sha256(b"\x02" + _ROOT_TAG + struct.pack(">Q", len(items)) + root).digest()
-    paths = tuple(tuple(tree.get_proof(position)) for position in range(len(items)))
-    return Pack(pack_id, scope, size, items, paths, commitment)
+    return Pack(pack_id, scope, size, items, paths, commitment, compared)
 
 
-def item_hash(pack_id: bytes, item: Item) -> bytes:
+def item_hash(pack_id: bytes, item: PackItem) -> bytes:
     """The leaf of an item: salted, so that a withheld item cannot be guessed from its siblings' paths."""
     name = item.name.encode()
     return hashlib.sha256(
-        b"\x00" + _LEAF_TAG + pack_id + item.salt + struct.pack(">I", len(name)) + name
-        + struct.pack(">Q", len(item.value)) + item.value
-    ).digest()  # fmt: skip
+        b"\x00"
+        + _LEAF_TAG
+        + pack_id
+        + item.salt
+        + struct.pack(">I", len(name))
+        + name
+        + struct.pack(">Q", len(item.value))
+        + item.value
+    ).digest()
 
 
-def _node(children: bytes) -> Any:
-    """merkletools' hash function for inner nodes: it asks for a hash object over two joined hashes."""
-    if len(children) != 64:
-        raise InvalidInput("an inner node has two children of 32 bytes")
-    return hashlib.sha256(b"\x01" + children)
+def compare_with_merkletools(leaves: Sequence[Hash], root: Hash, paths: Sequence[Sequence[dict[str, str]]]) -> bool:
+    """Have merkletools build the tree over the same leaves, and hold root and paths against ours.
+
+    False where merkletools is not installed: it is no dependency, since its own does not compile. Raises Corrupt when the
+    trees differ.
+    """
+    try:
+        with warnings.catch_warnings():  # it warns that SHA-3 is absent, which nobody here wants from it
+            warnings.simplefilter("ignore")
+            from merkletools import MerkleTools  # noqa: PLC0415  (optional)
+    except ImportError:
+        return False
+    # The only way in which it is sound: ready leaf hashes, a node function with a prefix, and never its own validation.
+    tree = MerkleTools("sha256")
+    tree.hash_function = lambda children: hashlib.sha256(b"\x01" + children)
+    tree.add_leaf([leaf.hex() for leaf in leaves])
+    tree.make_tree()
+    if tree.get_merkle_root() != root.hex():
+        raise Corrupt("merkletools builds another tree over this selection: the pack is not recorded")
+    for position, path in enumerate(paths):
+        if tree.get_proof(position) != list(path):
+            raise Corrupt(f"merkletools has another path for item {position}: the pack is not recorded")
+    return True
 
 
 def chainpoint_proof(entry: Recorded, leaf_hash: bytes) -> dict[str, Any]:

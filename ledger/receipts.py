@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final, Literal
 
 import msgspec
@@ -69,7 +70,11 @@ def check_receipt(data: bytes, vkey: VerifierKey) -> tuple[Receipt, Leaf]:
         read = _decoder.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadEncoding(f"not a receipt: {error}") from None
+    if _encoder.encode(read) != data:
+        _require_unique_names(data)
     proof = parse_proof(read.proof)
+    if proof.extra is not None:
+        raise BadEncoding("the proof of a receipt has no extra line: nobody vouches for it")
     checkpoint = open_checkpoint(proof.checkpoint, vkey)
     leaf_bytes = read.leaf.encode()
     leaf = parse_leaf(leaf_bytes)
@@ -83,3 +88,14 @@ def check_receipt(data: bytes, vkey: VerifierKey) -> tuple[Receipt, Leaf]:
             raise BadEncoding("a leaf in clear has no evidence")
         open_commitment(leaf, read.evidence.encode(), unb64u(read.opening, size=32))
     return read, leaf
+
+
+def _require_unique_names(data: bytes) -> None:
+    """Two readers may take two different values of a name that stands twice; our decoder takes the last."""
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if len(dict(pairs)) != len(pairs):
+            raise BadEncoding("a name stands twice in the receipt")
+        return dict(pairs)
+
+    json.loads(data, object_pairs_hook=members)

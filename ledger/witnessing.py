@@ -45,7 +45,7 @@ class AddCheckpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WitnessedTree:
     """The largest consistent tree that a witness has seen of one log; `root` has 32 bytes."""
 
     size: int
@@ -82,7 +82,7 @@ def parse_request(body: bytes) -> AddCheckpoint:
     )
 
 
-def judge(logs: Mapping[str, VerifierKey], seen: Callable[[str], Seen | None], body: bytes) -> Verdict:
+def judge(logs: Mapping[str, VerifierKey], seen: Callable[[str], WitnessedTree | None], body: bytes) -> Verdict:
     """What a witness that knows these logs (by origin) answers. The order of the checks is the specification's."""
     try:
         request = parse_request(body)
@@ -102,7 +102,7 @@ def judge(logs: Mapping[str, VerifierKey], seen: Callable[[str], Seen | None], b
         return Verdict(403, f"invalid signature: {error.detail}\n")
     if request.old > checkpoint.size:
         return Verdict(400, "the old size is above the checkpoint's\n")
-    last = seen(checkpoint.origin) or Seen(0, b"")
+    last = seen(checkpoint.origin) or WitnessedTree(0, b"")
     if request.old != last.size:
         return Verdict(409, f"{last.size}\n", SIZE_TYPE)
     try:
@@ -145,7 +145,7 @@ def with_cosignatures(note: str, lines: Sequence[str]) -> str:
     return note + "".join(lines)
 
 
-def _check_growth(last: Seen, checkpoint: Checkpoint, proof: tuple[bytes, ...]) -> None:
+def _check_growth(last: WitnessedTree, checkpoint: Checkpoint, proof: tuple[bytes, ...]) -> None:
     if last.size == 0:
         if proof:
             raise BadEncoding("a proof from size 0 is empty")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-from ledger.storage.engines import make_private
+from ledger.engines.engine import make_private
 from ledger.storage.tables import metadata
 
 make_private(context.config.attributes["url"])

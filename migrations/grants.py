@@ -12,12 +12,18 @@ from typing import Final
 
 from sqlalchemy import Connection, create_engine, pool, text
 
+from ledger.engines.engine import is_file
 from ledger.errors import InvalidInput
-from ledger.storage.engines import is_file
 
 APPENDED: Final = (
-    "entries", "tiles", "checkpoints", "used_challenges", "cosignatures", "named_key_store", "access_legs",
-)  # fmt: skip
+    "entries",
+    "tiles",
+    "checkpoints",
+    "used_challenges",
+    "cosignatures",
+    "named_key_store",
+    "access_legs",
+)
 """Read and inserted into, never changed."""
 MOVED: Final = (
     "consents",
@@ -50,9 +56,12 @@ def grant(url: str, role: str) -> None:
     roles, when there is no such role, and when the role could do what it likes all the same.
     """
     rights = (
-        ("SELECT", READ), ("SELECT, INSERT", APPENDED), ("SELECT, INSERT, UPDATE", MOVED),
-        ("SELECT, INSERT, DELETE", FORGOTTEN), ("SELECT, INSERT, UPDATE, DELETE", REBUILT),
-    )  # fmt: skip
+        ("SELECT", READ),
+        ("SELECT, INSERT", APPENDED),
+        ("SELECT, INSERT, UPDATE", MOVED),
+        ("SELECT, INSERT, DELETE", FORGOTTEN),
+        ("SELECT, INSERT, UPDATE, DELETE", REBUILT),
+    )
     _grant(url, role, rights)
 
 

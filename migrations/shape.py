@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, create_engine, inspect, make_url, pool, text
 
+from ledger.engines.engine import is_file
 from ledger.errors import InvalidInput, NotFound
 from ledger.participants import RULESETS
-from ledger.storage.engines import is_file
 
 _VERSION: Final = re.compile(r"m(\d{4})_\w+\.py")
 NO_LOG: Final = "there is no log in this database yet: run «consent-ledger init»"

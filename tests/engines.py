@@ -187,8 +187,18 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+FIXTURES = {
+    "sqlite": "sqlite_url",
+    "postgresql": "postgres_url",
+}
+"""The fixture that makes a fresh, empty database of each engine (ledger/engines/engine.py, ENGINES)."""
+SERVED = ("postgresql",)
+"""Engines whose tests need a server: they carry the mark `postgres`."""
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.postgres) if name in SERVED else name for name in FIXTURES]
+)
 def engine_url(request: pytest.FixtureRequest) -> str:
     """URL of a fresh, empty database: the test runs once on each engine."""
-    chosen = "sqlite_url" if request.param == "sqlite" else "postgres_url"
-    return str(request.getfixturevalue(chosen))
+    return str(request.getfixturevalue(FIXTURES[request.param]))

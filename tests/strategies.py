@@ -25,20 +25,29 @@ days = st.integers(1, 40)
 since_ruleset_2 = st.fixed_dictionaries(
     {},
     optional={
-        "reauthenticate_days": days, "reconfirm_days": days, "utc_offset": st.integers(-840, 840),
+        "reauthenticate_days": days,
+        "reconfirm_days": days,
+        "utc_offset": st.integers(-840, 840),
         "filters": st.just([{"field": "amount", "op": "lt", "value": "100"}]),
     },
-)  # fmt: skip
+)
 
 
 @st.composite
 def any_terms(draw: st.DrawFn) -> Terms:
     """Well-formed terms, acceptable or not."""
     made = terms(
-        starts_at=draw(seconds), expires_at=draw(seconds), frequency_per_day=draw(st.integers(0, 3)),
-        grade=draw(st.integers(1, 5)), history_from=draw(seconds), history_to=draw(seconds), once=draw(st.booleans()),
-        permissions=draw(permissions), **draw(since_ruleset_2), purpose={"code": draw(st.sampled_from(PURPOSES)), "text": "x"},
-    )  # fmt: skip
+        starts_at=draw(seconds),
+        expires_at=draw(seconds),
+        frequency_per_day=draw(st.integers(0, 3)),
+        grade=draw(st.integers(1, 5)),
+        history_from=draw(seconds),
+        history_to=draw(seconds),
+        once=draw(st.booleans()),
+        permissions=draw(permissions),
+        **draw(since_ruleset_2),
+        purpose={"code": draw(st.sampled_from(PURPOSES)), "text": "x"},
+    )
     return msgspec.convert(made, Terms)
 
 
@@ -59,7 +68,12 @@ def consents(draw: st.DrawFn) -> Consent:
 def items(draw: st.DrawFn) -> AccessItem:
     """An access item that may or may not fit."""
     made = item(
-        ID, accounts=draw(accounts), customer_present=draw(st.booleans()), to=draw(seconds),
-        permissions=draw(permissions), purpose=draw(st.sampled_from(PURPOSES)), **{"from": draw(seconds)},
-    )  # fmt: skip
+        ID,
+        accounts=draw(accounts),
+        customer_present=draw(st.booleans()),
+        to=draw(seconds),
+        permissions=draw(permissions),
+        purpose=draw(st.sampled_from(PURPOSES)),
+        **{"from": draw(seconds)},
+    )
     return msgspec.convert(made, AccessItem)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 TOP_LEVEL = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "README.md",
-    "SECURITY.md", "api", "docs", "ledger", "migrations", "pyproject.toml", "requirements", "scripts", "tests",
+    "SECURITY.md", "api", "deploy", "docs", "ledger", "migrations", "pyproject.toml", "requirements", "scripts", "tests",
     "verifier",
 }  # fmt: skip
 
@@ -234,7 +234,7 @@ def test_the_product_is_built_with_its_migrations_and_without_the_verifier(tmp_p
     }
     [entry_points] = [name for name in held if name.endswith("entry_points.txt")]
     text = (tmp_path / "wheel/installed" / entry_points).read_text()
-    assert "consent-ledger = api.cli:main" in text
+    assert "consent-ledger = api.cli.main:main" in text
     assert "verif" not in text
     assert any(name.endswith("licenses/LICENSE") for name in held)
 

@@ -28,11 +28,12 @@ from ledger.app import Ledger
 from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger
 from ledger.canonical import b64u, encode, unb64u
 from ledger.clock import Clock, SystemClock
+from ledger.documents import key_added, registration
 from ledger.entries.statement import TYP
 from ledger.entries.terms import Terms
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
-from ledger.planning.commands import Recorded
+from ledger.planning.commands import Recorded, RecordIndexHead
 from tests.keys import KeyPair
 
 DAY = 86_400
@@ -40,6 +41,13 @@ ORIGIN = "ledger.example/1"
 PERMISSIONS = ("ReadAccountsBasic", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail")
 SEPARATE = ("provision", "sensitive")
 """What terms of grade 3 must name."""
+
+
+def record_index_head(ledger: Ledger) -> Recorded:
+    """Have the index-head over all entries so far recorded now; the one that is there if no entry has followed it."""
+    while True:
+        if recorded := ledger.submit_and_wait(RecordIndexHead()):  # empty: a map far behind takes several commits
+            return recorded[0]
 
 
 def reference() -> str:
@@ -186,10 +194,16 @@ class Party:
     def item(self, consent: ConsentInWorld, **members: Any) -> dict[str, Any]:
         """The members of one access."""
         return {
-            "accounts": sorted(consent.accounts), "consent_id": consent.consent_id, "customer_present": True, "from": 0,
-            "interaction_id": str(uuid.uuid4()), "permissions": ["ReadBalances"], "purpose": "budgeting",
-            "request_digest": b64u(bytes(32)), "to": 0,
-        } | members  # fmt: skip
+            "accounts": sorted(consent.accounts),
+            "consent_id": consent.consent_id,
+            "customer_present": True,
+            "from": 0,
+            "interaction_id": str(uuid.uuid4()),
+            "permissions": ["ReadBalances"],
+            "purpose": "budgeting",
+            "request_digest": b64u(bytes(32)),
+            "to": 0,
+        } | members
 
     def access(self, consent: ConsentInWorld, **members: Any) -> Submission:
         """Ask to read data now."""
@@ -215,10 +229,12 @@ class Party:
     def enrol(self, subject: str, **members: Any) -> Submission:
         """Bind a passkey to a customer."""
         said = {
-            "credential_id": b64u(os.urandom(16)), "public_key": b64u(passkey(KeyPair.generate("ES256"))),
+            "credential_id": b64u(os.urandom(16)),
+            "public_key": b64u(passkey(KeyPair.generate("ES256"))),
             "rp_id": "bank.example",
-            "sca": {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": self.world.clock.now() // 1000}, "subject": subject,
-        }  # fmt: skip
+            "sca": {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": self.world.clock.now() // 1000},
+            "subject": subject,
+        }
         return Submission("/subjects/enrol", self.sign("subject.enrol", **(said | members)))
 
 
@@ -234,10 +250,9 @@ class World:
         """Register a participant with a statement key `<id>-1` and, unless told otherwise, a client key `<id>-client`."""
         party = Party(self, participant, KeyPair.generate(alg, f"{participant}-1"))
         documents: list[dict[str, Any]] = [
-            {"type": "participant.registered", "v": 1, "participant": participant, "name": participant.title(),
-             "roles": sorted(roles)},
+            registration(participant, participant.title(), roles),
             self.key_added(participant, party.key, "statement"),
-        ]  # fmt: skip
+        ]
         if client:
             party.client_key = KeyPair.generate("ES256", f"{participant}-client")
             documents.append(self.key_added(participant, party.client_key, "client"))
@@ -248,8 +263,7 @@ class World:
     @staticmethod
     def key_added(participant: str, key: KeyPair, use: str) -> dict[str, Any]:
         """The operator document that registers a key."""
-        return {"type": "key.added", "v": 1, "participant": participant, "kid": key.kid, "alg": key.alg, "use": use,
-                "jwk": key.jwk}  # fmt: skip
+        return key_added(participant, key.kid, key.alg, use, key.jwk)
 
     def holder(self, participant: str = "bank-a", **kwargs: Any) -> Party:
         return self.join(participant, "holder", **kwargs)
@@ -260,13 +274,25 @@ class World:
     def terms(self, recipient: Party, holder: Party, **replaced: Any) -> dict[str, Any]:
         """Acceptable terms; keyword arguments replace members."""
         return {
-            "authorisers_required": 1, "expires_at": self.clock.now() // 1000 + 90 * DAY,
-            "frequency_per_day": 4, "grade": 3, "history_from": 0,
-            "history_to": 0, "holder": holder.id, "language": "en", "notice_hash": b64u(bytes(32)),
-            "once": False, "permissions": sorted(PERMISSIONS), "purpose": {"code": "budgeting", "text": "Budget planning"},
-            "recipient": recipient.id, "retention_days": 90, "separate_consents": list(SEPARATE), "standard": "uk-ob",
-            "standard_version": "v4.0", "starts_at": 0,
-        } | replaced  # fmt: skip
+            "authorisers_required": 1,
+            "expires_at": self.clock.now() // 1000 + 90 * DAY,
+            "frequency_per_day": 4,
+            "grade": 3,
+            "history_from": 0,
+            "history_to": 0,
+            "holder": holder.id,
+            "language": "en",
+            "notice_hash": b64u(bytes(32)),
+            "once": False,
+            "permissions": sorted(PERMISSIONS),
+            "purpose": {"code": "budgeting", "text": "Budget planning"},
+            "recipient": recipient.id,
+            "retention_days": 90,
+            "separate_consents": list(SEPARATE),
+            "standard": "uk-ob",
+            "standard_version": "v4.0",
+            "starts_at": 0,
+        } | replaced
 
     def record(self, submission: Submission) -> tuple[Recorded, ...]:
         """Submit and wait."""

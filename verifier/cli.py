@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from verifier import commands, jsonlines, terminal
+from verifier import commands
+from verifier.bytes.harmless import neutral
 from verifier.errors import CannotCheck, ExitStatus
-from verifier.messages import LANGUAGES, default_language
-from verifier.neutral import neutral
-from verifier.result import Result
+from verifier.telling import jsonlines, terminal
+from verifier.telling.messages import LANGUAGES, default_language
+from verifier.telling.result import Result
 
 VERSION = "0.1.0"
 
@@ -162,18 +163,18 @@ def _prepare_reports(arguments: argparse.Namespace) -> None:
                 f"the report cannot be written to {path}: {error.strerror}; nothing was checked"
             ) from None
     if arguments.pdf is not None:
-        from verifier.pdf import blank
+        from verifier.telling.pdf import blank
 
         blank(arguments.lang)
 
 
 def _write_reports(arguments: argparse.Namespace, result: Result) -> None:
     if arguments.report is not None:
-        from verifier.report import render
+        from verifier.telling.report import render
 
         _write(arguments.report, render(result, arguments.lang).encode("utf-8"))
     if arguments.pdf is not None:
-        from verifier.pdf import render_pdf
+        from verifier.telling.pdf import render_pdf
 
         _write(arguments.pdf, render_pdf(result, arguments.lang))
 

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verifier.asked import check_age, conclude, fresh, head_facts, read_file, tell_policy_inside, trust_of
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.following import evidence, explain, log
-from verifier.messages import word
-from verifier.result import Result
-from verifier.trust import Trust
+from verifier.inputs import check_age, conclude, fresh, head_facts, read_file, tell_policy_inside, trust_of
+from verifier.telling.messages import word
+from verifier.telling.result import Result
+from verifier.tlog.trust import Trust
 
 if TYPE_CHECKING:
-    from verifier.bundle import Watch
+    from verifier.audit.bundle import Watch
 
 __all__ = [
     "bundle",
@@ -42,7 +42,7 @@ __all__ = [
 
 def bundle(arguments: argparse.Namespace, result: Result) -> Result:
     """Audit a whole bundle."""
-    from verifier.terminal import Bar
+    from verifier.telling.terminal import Bar
 
     bar = Bar(sys.stderr)
     try:
@@ -54,10 +54,10 @@ def bundle(arguments: argparse.Namespace, result: Result) -> Result:
 def _audit(
     arguments: argparse.Namespace, result: Result, bar: Callable[[int, int], None], watch: Watch | None = None
 ) -> Result:
-    from verifier.archive import open_archive
-    from verifier.bundle import Auditor, Options
-    from verifier.parties import parties
-    from verifier.resume import load, save
+    from verifier.audit.bundle import Auditor, Options
+    from verifier.audit.resume import load, save
+    from verifier.bytes.archive import open_archive
+    from verifier.telling.parties import parties
 
     language = arguments.lang
     trust = trust_of(arguments, result)
@@ -116,8 +116,8 @@ def _digest(path: Path) -> str:
 
 def consent(arguments: argparse.Namespace, result: Result) -> Result:
     """Tell one consent's story out of a bundle, which is audited on the way."""
-    from verifier.story import Story
-    from verifier.terminal import Bar
+    from verifier.telling.story import Story
+    from verifier.telling.terminal import Bar
 
     story = Story(arguments.consent_id, arguments.lang)
     bar = Bar(sys.stderr)
@@ -136,8 +136,8 @@ def consent(arguments: argparse.Namespace, result: Result) -> Result:
 
 def receipt(arguments: argparse.Namespace, result: Result) -> Result:
     """Check one receipt."""
-    from verifier.receipt import check_receipt
-    from verifier.story import told_reasons
+    from verifier.audit.receipt import check_receipt
+    from verifier.telling.story import told_reasons
 
     trust, backend = trust_of(arguments, result), select()
     data = read_file(arguments.path, result)
@@ -174,8 +174,9 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
 
 def pack(arguments: argparse.Namespace, result: Result) -> Result:
     """Check an evidence pack, or what was handed on of it."""
-    from verifier.archive import open_archive
-    from verifier.pack import HEAD, ISSUED, check_pack
+    from verifier.audit.pack import check_pack
+    from verifier.audit.pack_items import HEAD, ISSUED
+    from verifier.bytes.archive import open_archive
 
     trust, backend = trust_of(arguments, result), select()
     place = Path(arguments.path)
@@ -207,8 +208,8 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
 
 def completeness(arguments: argparse.Namespace, result: Result) -> Result:
     """Check that what is shown is all of one chain, up to an index-head."""
-    from verifier.commitment import chain_of
-    from verifier.completeness import MAX_FILE, check_completeness
+    from verifier.audit.completeness import MAX_FILE, check_completeness
+    from verifier.records.commitment import chain_of
 
     trust, backend, language = trust_of(arguments, result), select(), arguments.lang
     data = read_file(arguments.path, result, MAX_FILE)
@@ -237,7 +238,7 @@ def completeness(arguments: argparse.Namespace, result: Result) -> Result:
 
 def compare(arguments: argparse.Namespace, result: Result) -> Result:
     """Whether several files show one and the same log."""
-    from verifier.comparing import MAX_FILE, Comparison
+    from verifier.audit.comparing import MAX_FILE, Comparison
 
     trust = trust_of(arguments, result)
     comparison = Comparison(trust, select())
@@ -269,8 +270,8 @@ def _when(milliseconds: int) -> str:
 
 def _keys_of(arguments: argparse.Namespace, trust: Trust) -> dict[str, PublicKey]:
     """The participants' keys out of a bundle whose links, tiles and root are checked on the way."""
-    from verifier.archive import open_archive
-    from verifier.bundle import Auditor, Options
+    from verifier.audit.bundle import Auditor, Options
+    from verifier.bytes.archive import open_archive
 
     archive = open_archive(Path(arguments.bundle))
     auditor = Auditor(archive, trust, Options(jobs=1, evidence=False))
@@ -286,9 +287,9 @@ def _keys_of(arguments: argparse.Namespace, trust: Trust) -> dict[str, PublicKey
 
 def proof(arguments: argparse.Namespace, result: Result) -> Result:
     """Check a C2SP .tlog-proof of an entry."""
-    from verifier import ct
-    from verifier.merkle import hash_leaf
-    from verifier.proof import MAX_PROOF, parse_proof, verify_proof
+    from verifier.bytes.merkle import hash_leaf
+    from verifier.tlog import ct
+    from verifier.tlog.proof import MAX_PROOF, parse_proof, verify_proof
 
     trust, backend = trust_of(arguments, result), select()
     data, entry = read_file(arguments.path, result, MAX_PROOF), read_file(arguments.entry, result)

@@ -6,21 +6,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from verifier.asked import check_age, conclude, head_facts, now, read_file, trust_of
 from verifier.crypto.backend import Backend, select
 from verifier.errors import CannotCheck, Refuted
-from verifier.messages import CODES, advice, code_sentence, reason_sentence, word
-from verifier.policy import NONE
-from verifier.reasons import ASSERTED, FINDINGS, REASONS
-from verifier.result import Result
-from verifier.trust import Trust
+from verifier.inputs import check_age, conclude, head_facts, now, read_file, trust_of
+from verifier.records.reasons import ASSERTED, FINDINGS, REASONS
+from verifier.telling.messages import CODES, advice, code_sentence, reason_sentence, word
+from verifier.telling.result import Result
+from verifier.tlog.policy import NONE
+from verifier.tlog.trust import Trust
 
 
 def log(arguments: argparse.Namespace, result: Result) -> Result:
     """Follow a log and keep its newest verified checkpoint."""
-    from verifier.log import State, follow
-    from verifier.source import open_source
-    from verifier.tiles import C2SP, STATIC_CT
+    from verifier.tlog.log import State, follow
+    from verifier.tlog.source import open_source
+    from verifier.tlog.tiles import C2SP, STATIC_CT
 
     trust, backend = trust_of(arguments, result), select()
     state = State(Path(arguments.state))
@@ -64,7 +64,7 @@ def _witnessed(cosignatures: object, trust: Trust) -> bool:
 
 def evidence(arguments: argparse.Namespace, result: Result) -> Result:
     """Check a saved proof of misbehaviour: VALID means that the log did misbehave."""
-    from verifier.evidence import check_evidence
+    from verifier.tlog.evidence import check_evidence
 
     backend: Backend = select()
     keys = trust_of(arguments, result).policy.logs if arguments.policy is not None else ()

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import msgspec
 from msgspec import Raw, Struct
 
@@ -65,7 +65,7 @@ class LedgerClient:
         patience: Patience | None = None,
         clock: Clock | None = None,
         on_behalf_of: str | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timeout: float = 65.0,
     ) -> None:
@@ -79,8 +79,8 @@ class LedgerClient:
         self.participant = participant
         self.trust = trust
         self.statements = StatementMaker(participant, trust.vkey.name, signer, clock, on_behalf_of=on_behalf_of)
-        limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
-        self._http = httpx.AsyncClient(base_url=base, timeout=timeout, transport=transport, limits=limits)
+        limits = httpx2.Limits(max_connections=16, max_keepalive_connections=16)
+        self._http = httpx2.AsyncClient(base_url=base, timeout=timeout, transport=transport, limits=limits)
         self._base = base
         self._transport = Transport(self._http, patience or Patience(), sleep=sleep)
         self._tokens = None if client_key is None else TokenSource(self._http, participant, client_key, base, clock)
@@ -163,9 +163,11 @@ class LedgerClient:
             separate_consents=self.statements.separately(separate_consents or {}) or None,
         )
         beside = self.statements.make(
-            "subject.consent", consent_id=consent_id, subject=pseudonyms.customer(whose),
+            "subject.consent",
+            consent_id=consent_id,
+            subject=pseudonyms.customer(whose),
             suppress_notify=suppress_notify or None,
-        )  # fmt: skip
+        )
         question = Question(said.text, said.payload, companion=beside, assertion=assertion)
         first, second = await self.ask(_consent(consent_id, "authorise"), question)
         return first, second
@@ -243,9 +245,15 @@ class LedgerClient:
         if access.item is None:
             raise ReceiptRefused(f"entry {access.index} is {access.act}: nothing can be delivered under it")
         return await self._one(
-            f"/accesses/{leg}", f"access.{leg}", basis=access.index, bytes=size, consent_id=access.item.consent_id,
-            digest=b64u(digest), interaction_id=access.item.interaction_id, rows=rows,
-        )  # fmt: skip
+            f"/accesses/{leg}",
+            f"access.{leg}",
+            basis=access.index,
+            bytes=size,
+            consent_id=access.item.consent_id,
+            digest=b64u(digest),
+            interaction_id=access.item.interaction_id,
+            rows=rows,
+        )
 
     async def _one(self, path: str, act: str, **members: object) -> VerifiedReceipt:
         return (await self.ask(path, self.statements.make(act, **members)))[0]
@@ -311,7 +319,7 @@ class LedgerClient:
         return (await self._read(path)).body.decode("utf-8", "replace")
 
     async def _read(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
-        address = path if not query else f"{path}?{httpx.QueryParams(dict(query))}"
+        address = path if not query else f"{path}?{httpx2.QueryParams(dict(query))}"
         return await self._transport.ask("GET", address, headers=self._authorise(path))
 
     def _authorise(self, path: str) -> Headers | None:

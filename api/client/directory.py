@@ -110,10 +110,6 @@ class Directory:
             raise StatementRefused("the statement was made for another ledger")
         return statement
 
-    def is_recipient(self, participant: str) -> bool:
-        """Whether the participant has the role `recipient` and is in good standing, as far as is known."""
-        return self._has("recipient", participant)
-
     def may_ask(self, payload: Act) -> bool:
         """Whether a statement is one of a recipient in good standing: its own, or a technology provider's on its behalf.
 

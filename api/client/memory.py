@@ -29,7 +29,7 @@ FetchTile = Callable[[str], Awaitable[bytes]]
 KEPT: Final = 1_024
 
 
-class Signed(NamedTuple):
+class SignedCheckpoint(NamedTuple):
     """A checkpoint with the note it was read from."""
 
     checkpoint: Checkpoint
@@ -107,11 +107,11 @@ class CheckpointWatch:
         self._fetch_tile = fetch_tile
         self._evidence = evidence
         self._lock = asyncio.Lock()
-        self._waiting: dict[int, Signed] = {}
-        self._seen: OrderedDict[int, Signed] = OrderedDict()
-        self._newest: Signed | None = None
+        self._waiting: dict[int, SignedCheckpoint] = {}
+        self._seen: OrderedDict[int, SignedCheckpoint] = OrderedDict()
+        self._newest: SignedCheckpoint | None = None
         if (note := memory.read()) is not None:
-            self._newest = Signed(open_checkpoint(note, trust.vkey), note)
+            self._newest = SignedCheckpoint(open_checkpoint(note, trust.vkey), note)
 
     @property
     def newest(self) -> Checkpoint | None:
@@ -130,7 +130,7 @@ class CheckpointWatch:
 
         Raises Equivocation when it does not fit what is known, and whatever fetching the proof raises.
         """
-        own = Signed(checkpoint, note)
+        own = SignedCheckpoint(checkpoint, note)
         if self._is_known(own):
             return
         other = self._waiting.setdefault(checkpoint.size, own)
@@ -142,18 +142,18 @@ class CheckpointWatch:
         finally:
             self._waiting.pop(checkpoint.size, None)
 
-    def _is_known(self, own: Signed) -> bool:
+    def _is_known(self, own: SignedCheckpoint) -> bool:
         known = self._seen.get(own.checkpoint.size)
         if known is None:
             return False
         self._check_same(known, own)
         return True
 
-    def _check_same(self, known: Signed, other: Signed) -> None:
+    def _check_same(self, known: SignedCheckpoint, other: SignedCheckpoint) -> None:
         if known.checkpoint.root != other.checkpoint.root:
             self._refuse("two different roots for one size", known, other)
 
-    async def _prove(self, own: Signed) -> None:
+    async def _prove(self, own: SignedCheckpoint) -> None:
         waiting = {signed.checkpoint.size: signed for signed in (*self._waiting.values(), own)}
         if len(waiting) > 1:
             with suppress(ClientError, LedgerError):  # then its own proof tells whose fault it is
@@ -164,7 +164,7 @@ class CheckpointWatch:
             await self._compare(self._newest, own)
         self._accept(own)
 
-    async def _prove_together(self, waiting: list[Signed]) -> None:
+    async def _prove_together(self, waiting: list[SignedCheckpoint]) -> None:
         """Prove all that wait, and the newest, to be beginnings of the largest of them."""
         known = [] if self._newest is None else [self._newest]
         *smaller, largest = sorted([*known, *waiting], key=lambda signed: signed.checkpoint.size)
@@ -177,7 +177,7 @@ class CheckpointWatch:
         for signed in waiting:
             self._accept(signed)
 
-    async def _compare(self, known: Signed, other: Signed) -> None:
+    async def _compare(self, known: SignedCheckpoint, other: SignedCheckpoint) -> None:
         small, large = sorted((known.checkpoint, other.checkpoint), key=lambda seen: seen.size)
         if small.size == 0:
             return
@@ -187,7 +187,7 @@ class CheckpointWatch:
         except InvalidInput as error:
             self._refuse(f"sizes {small.size} and {large.size}: {error.detail}", known, other)
 
-    def _accept(self, signed: Signed) -> None:
+    def _accept(self, signed: SignedCheckpoint) -> None:
         self._seen[signed.checkpoint.size] = signed
         if len(self._seen) > KEPT:
             self._seen.popitem(last=False)
@@ -195,11 +195,13 @@ class CheckpointWatch:
             self._newest = signed
             self._memory.write(signed.note)
 
-    def _refuse(self, reason: str, known: Signed, other: Signed) -> NoReturn:
+    def _refuse(self, reason: str, known: SignedCheckpoint, other: SignedCheckpoint) -> NoReturn:
         raise Equivocation(
-            f"the log's checkpoints contradict each other ({reason})", first=known.note, second=other.note,
+            f"the log's checkpoints contradict each other ({reason})",
+            first=known.note,
+            second=other.note,
             evidence=self._keep(known.note, other.note),
-        )  # fmt: skip
+        )
 
     def _keep(self, known: str, note: str) -> Path | None:
         """Write both notes into a new folder: evidence that outlives this process."""

@@ -1,4 +1,4 @@
-"""References that a holder shows instead of names and account numbers (security.md P03; OIDC Core §8.1, pairwise).
+"""References that a holder shows instead of names and account numbers (OIDC Core §8.1, pairwise identifiers).
 
 All are keyed by a secret of the holder, so nobody else can compute or guess them; and each says only what its reader must
 know: a recipient cannot join customers with another recipient, nor accounts across consents.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hmac
 import os
-from typing import Final
+from pathlib import Path
+from typing import Final, Self
 
 from ledger.canonical import b64u
+from ledger.secrets import read_secret
 
 SECRET_SIZE: Final = 32
 
@@ -30,6 +32,12 @@ class Pseudonyms:
     def generate(cls) -> Pseudonyms:
         """With a new secret that lives as long as this object."""
         return cls(os.urandom(SECRET_SIZE))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """With the secret in a file of mode 0600. Raises NotFound and InvalidInput for an unfit file, ValueError for another
+        length."""
+        return cls(read_secret(path))
 
     def customer(self, customer: str) -> str:
         """The holder's own stable reference (`subject` of the subject acts): shown to no recipient."""

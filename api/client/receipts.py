@@ -20,7 +20,7 @@ from ledger.entries.acts import AccessBatch, AccessItem, AccessRequest, Act
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, decode_evidence, encode_evidence
 from ledger.entries.leaf import CommitmentLeaf, Leaf, OperatorLeaf, consent_chain, subject_chain
 from ledger.entries.payload import acting_for
-from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import LedgerError
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.proofs import verify_inclusion
@@ -119,7 +119,7 @@ def _open(file: bytes, trust: Trust) -> VerifiedReceipt:
     if len(evidence.statements) != 1:
         raise ReceiptRefused(f"evidence holds one statement, not {len(evidence.statements)}")
     [statement] = evidence.statements
-    payload = parse_payload(unb64u(statement.split(".")[1]))
+    payload = payload_of(statement)
     item = _item(evidence, payload)
     _check_place(leaf, payload, item, trust.vkey.name)
     expected = "access.request" if item is not None else payload.act

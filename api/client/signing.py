@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from ledger.assembly import read_secret, write_secret
 from ledger.canonical import b64u
 from ledger.entries.keys import jwk_of_ed25519, verifier_of
 from ledger.entries.statement import header_text
+from ledger.secrets import read_secret, write_secret
 
 Algorithm = Literal["EdDSA", "ES256", "PS256"]
 PrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 import orjson
 
 from api.client.errors import LedgerUnavailable, RefusedByLedger
@@ -32,7 +32,7 @@ class TokenSource:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: httpx2.AsyncClient,
         participant: str,
         key: StatementSigner,
         issuer: str,
@@ -54,7 +54,7 @@ class TokenSource:
     async def headers(self, method: str, url: str) -> Mapping[str, str]:
         """Token and proof for one request; `url` is absolute, without query and fragment (RFC 9449 §4.2).
 
-        Raises RefusedByLedger when the client is not accepted, LedgerUnavailable, httpx.TransportError.
+        Raises RefusedByLedger when the client is not accepted, LedgerUnavailable, httpx2.TransportError.
         """
         async with self._lock:
             if self._token is None or self._token[1] <= self._monotonic():

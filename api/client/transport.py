@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx
+import httpx2
 import orjson
 
 from api.client.errors import ClientError, LedgerUnavailable, ReceiptRefused, RefusedByLedger
@@ -62,7 +62,7 @@ class Transport:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: httpx2.AsyncClient,
         patience: Patience = Patience(),
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -81,7 +81,7 @@ class Transport:
             try:
                 extra = {} if headers is None else dict(await headers())
                 answer = await self._send(method, path, body, extra)
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 reason, pause = f"{type(error).__name__}: {error}", self._patience.pause(attempt)
             else:
                 if answer.status < 300:

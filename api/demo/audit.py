@@ -120,9 +120,12 @@ def _copy_database(source: Path, target: Path) -> None:
 
 async def _run(arguments: list[str], policy: Path | None = None) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
         env=environment(policy),
-    )  # fmt: skip
+    )
     output, _ = await process.communicate()
     return process.returncode or 0, output.decode(errors="replace")
 

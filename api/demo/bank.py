@@ -14,9 +14,10 @@ from fastapi import Depends, FastAPI
 from starlette.responses import JSONResponse, Response
 
 from api.client import Directory, LedgerClient, Pseudonyms
-from api.demo.people import Account, Transaction
+from api.demo.people import DemoAccount, Transaction
 from api.demo.templates import ACCOUNTS, BALANCES, TRANSACTIONS
 from api.guard import ConsentGuard, GuardedAccess
+from api.http.telemetry import NO_TELEMETRY
 from ledger.clock import SystemClock
 from ledger.entries.acts import ConsentRequest
 from ledger.entries.terms import Terms
@@ -34,7 +35,7 @@ class Bank:
 
     client: LedgerClient
     name: str
-    accounts: Mapping[str, Account]
+    accounts: Mapping[str, DemoAccount]
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms.generate)
     held: dict[str, dict[str, str]] = field(default_factory=dict)
     """Consent → reference → account."""
@@ -52,11 +53,15 @@ class Bank:
         indexes = []
         for person in account.people:
             entries = await self.client.authorise(
-                consent_id, terms, customer=person.id, owner=account.owner.id, accounts=[account.id],
+                consent_id,
+                terms,
+                customer=person.id,
+                owner=account.owner.id,
+                accounts=[account.id],
                 pseudonyms=self.pseudonyms,
                 sca={"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": SystemClock().now() // 1000},
                 separate_consents={kind: SHOWN[kind] for kind in terms.separate_consents},
-            )  # fmt: skip
+            )
             indexes += [entry.index for entry in entries]
         self.held[consent_id] = {self.pseudonyms.account(account.id, consent_id): account.id}
         return indexes
@@ -90,7 +95,7 @@ def bank_app(bank: Bank) -> FastAPI:
         with suppress(asyncio.CancelledError):
             await fresh
 
-    app = FastAPI(title=bank.name, lifespan=lifespan, telemetry=None)
+    app = FastAPI(title=bank.name, lifespan=lifespan, telemetry=NO_TELEMETRY)
     guard = ConsentGuard(bank.client, directory, _Book(bank))
     guard.install(app)
     _customer_routes(app, bank)
@@ -145,9 +150,13 @@ def _data_routes(app: FastAPI, bank: Bank, guard: ConsentGuard) -> None:
 
 def _row(row: Transaction) -> dict[str, Any]:
     return {
-        "id": row.id, "booked": row.booked, "direction": row.direction, "amount": row.amount, "what": row.what,
+        "id": row.id,
+        "booked": row.booked,
+        "direction": row.direction,
+        "amount": row.amount,
+        "what": row.what,
         "counterparty": row.counterparty,
-    }  # fmt: skip
+    }
 
 
 async def _given(bank: Bank, access: GuardedAccess, rows: Sequence[Mapping[str, Any]]) -> Response:

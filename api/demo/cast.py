@@ -5,19 +5,20 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx
+import httpx2
 
-from api.bootstrap import initialise, short_lived
 from api.client import InFile, LedgerClient, LocalSigner, Trust
 from api.client.signing import Algorithm
 from api.demo.bank import Bank, bank_app
-from api.demo.people import Account, People
+from api.demo.people import DemoAccount, People
 from api.demo.recipient import Recipient, recipient_app
 from api.demo.servers import serving
 from api.demo.templates import Template
-from api.settings import Settings
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
+from ledger.documents import key_added, registration
 from ledger.notes.keys import VerifierKey
 
 ORIGIN: Final = "ledger.demo.example/1"
@@ -61,7 +62,7 @@ class Cast:
     banks: dict[str, Bank]
     recipients: list[Recipient]
     urls: dict[str, str]
-    channels: dict[str, httpx.AsyncClient]
+    channels: dict[str, httpx2.AsyncClient]
     """By participant: HTTP to its service, as its customers and partners use it."""
 
 
@@ -77,24 +78,11 @@ def open_log(state: Path) -> tuple[VerifierKey, dict[str, Keys]]:
             )
             keys[part.id] = own
             node.ledger.record_documents(
-                {
-                    "type": "participant.registered",
-                    "v": 1,
-                    "participant": part.id,
-                    "name": part.name,
-                    "roles": [part.role],
-                },
-                _key_added(part.id, own.statement, "statement"),
-                _key_added(part.id, own.client, "client"),
+                registration(part.id, part.name, [part.role]),
+                key_added(part.id, own.statement.kid, own.statement.alg, "statement", own.statement.jwk),
+                key_added(part.id, own.client.kid, own.client.alg, "client", own.client.jwk),
             )
         return node.ledger.vkey, keys
-
-
-def _key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
-    return {
-        "type": "key.added", "v": 1, "participant": participant, "kid": signer.kid, "alg": signer.alg, "use": use,
-        "jwk": dict(signer.jwk),
-    }  # fmt: skip
 
 
 async def assemble(
@@ -112,9 +100,14 @@ async def assemble(
     async def client(part: Part) -> LedgerClient:
         own = keys[part.id]
         made = LedgerClient(
-            url, part.id, own.statement, trust, client_key=own.client, memory=InFile(folder / f"{part.id}.checkpoint"),
+            url,
+            part.id,
+            own.statement,
+            trust,
+            client_key=own.client,
+            memory=InFile(folder / f"{part.id}.checkpoint"),
             evidence=folder / "evidence",
-        )  # fmt: skip
+        )
         return await stack.enter_async_context(made)
 
     banks = {
@@ -130,10 +123,10 @@ async def assemble(
     return Cast(url, trust, banks, recipients, {"the ledger": url} | urls | more, channels)
 
 
-def _customers(people: People, bank: int) -> dict[str, Account]:
+def _customers(people: People, bank: int) -> dict[str, DemoAccount]:
     return {account.id: account for number, account in enumerate(people.accounts) if number % len(BANKS) == bank}
 
 
-async def _channel(stack: AsyncExitStack, url: str) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
-    return await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=60.0, limits=limits))
+async def _channel(stack: AsyncExitStack, url: str) -> httpx2.AsyncClient:
+    limits = httpx2.Limits(max_connections=16, max_keepalive_connections=16)
+    return await stack.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=60.0, limits=limits))

@@ -62,7 +62,7 @@ CARD_PREFIX: Final = "999900"
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class DemoCustomer:
     """A customer; `name` is invented."""
 
     id: str
@@ -85,17 +85,17 @@ class Transaction:
 
 
 @dataclass(slots=True)
-class Account:
+class DemoAccount:
     """An account, who owns it, and who else may dispose of it."""
 
     id: str
     card: str
-    owner: Person
-    others: list[Person] = field(default_factory=list)
+    owner: DemoCustomer
+    others: list[DemoCustomer] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
 
     @property
-    def people(self) -> list[Person]:
+    def people(self) -> list[DemoCustomer]:
         """Everybody who must agree."""
         return [self.owner, *self.others]
 
@@ -104,7 +104,7 @@ class Account:
 class People:
     """All accounts, and in words where they are from."""
 
-    accounts: tuple[Account, ...]
+    accounts: tuple[DemoAccount, ...]
     source: str
 
     @property
@@ -138,12 +138,12 @@ def _read(folder: Path) -> People | None:
     if accounts is None or clients is None or dispositions is None or rows is None:
         return None
     people = {
-        row["client_id"]: Person(row["client_id"], invented_name(row["client_id"]), row["birth_number"])
+        row["client_id"]: DemoCustomer(row["client_id"], invented_name(row["client_id"]), row["birth_number"])
         for row in clients
     }
     owners = {row["account_id"]: people[row["client_id"]] for row in dispositions if row["type"] == "OWNER"}
     found = {
-        row["account_id"]: Account(row["account_id"], card_number(row["account_id"]), owners[row["account_id"]])
+        row["account_id"]: DemoAccount(row["account_id"], card_number(row["account_id"]), owners[row["account_id"]])
         for row in accounts
         if row["account_id"] in owners
     }
@@ -174,13 +174,18 @@ def _transaction(row: dict[str, str]) -> Transaction:
     booked = datetime.strptime("19" + row["date"], "%Y%m%d").replace(tzinfo=UTC)
     counterparty = " ".join(part for part in (row.get("bank", ""), row.get("account", "")) if part)
     return Transaction(
-        row["trans_id"], int(booked.timestamp()), "credit" if row["type"] == "credit" else "debit", row["amount"],
-        row["balance"], row.get("operation") or row.get("k_symbol") or row["type"], counterparty,
-    )  # fmt: skip
+        row["trans_id"],
+        int(booked.timestamp()),
+        "credit" if row["type"] == "credit" else "debit",
+        row["amount"],
+        row["balance"],
+        row.get("operation") or row.get("k_symbol") or row["type"],
+        counterparty,
+    )
 
 
-def _busiest_first(accounts: object) -> tuple[Account, ...]:
-    held: list[Account] = list(accounts)  # type: ignore[call-overload]
+def _busiest_first(accounts: object) -> tuple[DemoAccount, ...]:
+    held: list[DemoAccount] = list(accounts)  # type: ignore[call-overload]
     return tuple(sorted(held, key=lambda account: (not account.transactions, int(account.id))))
 
 
@@ -190,7 +195,7 @@ def _invent() -> People:
     accounts = []
     for number in range(1, 241):
         owner, *others = (_nobody(chance, 2 * number + second) for second in range(1 + (number % 5 == 0)))
-        account = Account(f"{7_000_000 + 37 * number}", card_number(str(number)), owner, others)
+        account = DemoAccount(f"{7_000_000 + 37 * number}", card_number(str(number)), owner, others)
         balance, booked = 20_000.0, 820_454_400
         for row in range(24):
             booked += chance.randrange(1, 6) * 86_400
@@ -215,8 +220,8 @@ def _invent() -> People:
     )
 
 
-def _nobody(chance: Random, number: int) -> Person:
-    return Person(
+def _nobody(chance: Random, number: int) -> DemoCustomer:
+    return DemoCustomer(
         f"{90_000 + number}", invented_name(str(number)), f"{chance.randrange(40, 99)}{chance.randrange(10**7):07d}"
     )
 

@@ -21,7 +21,7 @@ from api.demo.cast import Cast, assemble, open_log
 from api.demo.people import People, find_people
 from api.demo.recipient import Pulled
 from api.demo.servers import DemoFailed, free_port, ledger_process, wait_until_ready
-from api.demo.table import Facts
+from api.demo.table import ClosingTable
 from api.demo.templates import find_templates
 from api.demo.witnesses import start_witnesses, wait_until_witnessed
 from ledger.errors import LedgerError
@@ -40,9 +40,12 @@ class Stage:
     def act(self, title: str, total: int | None = None) -> Iterator[story.Tick]:
         """A bar for one act; call what it gives for every step."""
         columns = (
-            SpinnerColumn(), TextColumn("{task.description:<46}"), BarColumn(bar_width=24), MofNCompleteColumn(),
+            SpinnerColumn(),
+            TextColumn("{task.description:<46}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
             TimeElapsedColumn(),
-        )  # fmt: skip
+        )
         started = time.perf_counter()
         with Progress(*columns, console=self.console, transient=False) as progress:
             bar = progress.add_task(title, total=total or 1)
@@ -88,7 +91,7 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _play(console: Console, folder: Path, *, once: bool, customers: int) -> int:
     begun = time.perf_counter()
-    stage, facts, seen = Stage(console), Facts(), story.Seen()
+    stage, facts, seen = Stage(console), ClosingTable(), story.StoryCounts()
     people, templates = find_people(), find_templates()
     console.print(f"\n[bold]The consent ledger, at work.[/] The banks serve {people.source}.")
     for template in templates:
@@ -104,8 +107,13 @@ async def _play(console: Console, folder: Path, *, once: bool, customers: int) -
             process = stack.enter_context(ledger_process(state, port, log, witnessed))
             await wait_until_ready(url, process, log)
             cast = await assemble(stack, url, vkey, keys, people, templates, folder)
-        facts.add("start", "Started a ledger, two banks and three apps, each on its own port",
-                  f"log {vkey.name}", good=True, seconds=stage.seconds)  # fmt: skip
+        facts.add(
+            "start",
+            "Started a ledger, two banks and three apps, each on its own port",
+            f"log {vkey.name}",
+            good=True,
+            seconds=stage.seconds,
+        )
         await _consents(stage, facts, cast, seen, customers)
         await _refusals(stage, facts, cast, seen)
         await _witnessed(stage, facts, cast)
@@ -124,49 +132,77 @@ async def _play(console: Console, folder: Path, *, once: bool, customers: int) -
     return 0 if facts.good else 1
 
 
-async def _consents(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen, customers: int) -> None:
+async def _consents(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts, customers: int) -> None:
     chosen = story.cast_customers(cast, customers)
     with stage.act("Customers connect an app to their bank", customers) as tick:
         await story.connect(cast, seen, chosen, tick)
-    facts.add("consents", "Customers agreed, at their bank, that an app may see their account",
-              f"{len(seen.shares)} consents, {seen.joint} of them by two people", good=len(seen.shares) == customers,
-              seconds=stage.seconds)  # fmt: skip
+    facts.add(
+        "consents",
+        "Customers agreed, at their bank, that an app may see their account",
+        f"{len(seen.shares)} consents, {seen.joint} of them by two people",
+        good=len(seen.shares) == customers,
+        seconds=stage.seconds,
+    )
     fetches = customers + len(seen.shares[:: story.BALANCES_OF])
     with stage.act("Apps fetch balances and transactions", fetches) as tick:
         await story.pull(seen, tick)
     online, offline = seen.online[200], seen.offline[200]
-    facts.add("pulls", "Apps fetched data; the banks let nothing out without a decision in the log",
-              f"{seen.rows:,} rows in {online + offline} fetches: {online} decided through the bank, {offline} with a receipt "
-              "that the bank checked by itself", good=online + offline == fetches, seconds=stage.seconds)  # fmt: skip
+    facts.add(
+        "pulls",
+        "Apps fetched data; the banks let nothing out without a decision in the log",
+        f"{seen.rows:,} rows in {online + offline} fetches: {online} decided through the bank, {offline} with a receipt "
+        "that the bank checked by itself",
+        good=online + offline == fetches,
+        seconds=stage.seconds,
+    )
 
 
-async def _refusals(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen) -> None:
+async def _refusals(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts) -> None:
     with stage.act("Some customers stop sharing", len(seen.shares[::10]) + len(seen.shares[5::10])) as tick:
         await story.revoke(cast, seen, tick)
-    facts.add("revocations", "Customers stopped sharing",
-              f"{seen.revoked_at_bank} at their bank, {seen.revoked_at_recipient} in the app", good=True,
-              seconds=stage.seconds)  # fmt: skip
+    facts.add(
+        "revocations",
+        "Customers stopped sharing",
+        f"{seen.revoked_at_bank} at their bank, {seen.revoked_at_recipient} in the app",
+        good=True,
+        seconds=stage.seconds,
+    )
     with stage.act("Apps try what must not work", len(seen.revocations) + 8) as tick:
         await story.try_what_must_fail(seen, tick)
     after = seen.after_revocation
     refused = [pulled for pulled in after if pulled.status == 403 and pulled.reason == "CONSENT_REVOKED"]
     all_refused = len(refused) == len(after) == len(seen.revocations) and _all_denied(seen)
-    facts.add("after_revocation", "Fetches after the customer stopped sharing",
-              f"{len(refused)} of {len(after)} refused (CONSENT_REVOKED), each refusal in the log",
-              good=all_refused, seconds=stage.seconds)  # fmt: skip
+    facts.add(
+        "after_revocation",
+        "Fetches after the customer stopped sharing",
+        f"{len(refused)} of {len(after)} refused (CONSENT_REVOKED), each refusal in the log",
+        good=all_refused,
+        seconds=stage.seconds,
+    )
     stranger, replay = seen.stranger, seen.replay
-    facts.add("stranger", "An app used another app's consent", _told(stranger),
-              good=stranger is not None and (stranger.status, stranger.reason) == (403, "CONSENT_UNKNOWN"))  # fmt: skip
-    facts.add("replay", "An app used a decision a second time", _told(replay),
-              good=replay is not None and (replay.status, replay.reason) == (409, "REPLAYED"))  # fmt: skip
+    facts.add(
+        "stranger",
+        "An app used another app's consent",
+        _told(stranger),
+        good=stranger is not None and (stranger.status, stranger.reason) == (403, "CONSENT_UNKNOWN"),
+    )
+    facts.add(
+        "replay",
+        "An app used a decision a second time",
+        _told(replay),
+        good=replay is not None and (replay.status, replay.reason) == (409, "REPLAYED"),
+    )
     allowed = [pulled for pulled in seen.frequency if pulled.status == 200]
     too_often = [pulled for pulled in seen.frequency if (pulled.status, pulled.reason) == (429, "FREQUENCY_EXCEEDED")]
-    facts.add("frequency", "An app came too often while the customer was away",
-              f"{len(allowed)} allowed, then {len(too_often)} refused (FREQUENCY_EXCEEDED)",
-              good=0 < len(allowed) <= 4 and len(too_often) == len(seen.frequency) - len(allowed) > 0)  # fmt: skip
+    facts.add(
+        "frequency",
+        "An app came too often while the customer was away",
+        f"{len(allowed)} allowed, then {len(too_often)} refused (FREQUENCY_EXCEEDED)",
+        good=0 < len(allowed) <= 4 and len(too_often) == len(seen.frequency) - len(allowed) > 0,
+    )
 
 
-def _all_denied(seen: story.Seen) -> bool:
+def _all_denied(seen: story.StoryCounts) -> bool:
     """The refusals are in the log, above the revocations they follow from."""
     proved = [pulled.receipt for pulled in seen.after_revocation if pulled.receipt is not None]
     return len(proved) == len(seen.after_revocation) and all(
@@ -179,15 +215,20 @@ def _told(pulled: Pulled | None) -> str:
     return "not tried" if pulled is None else f"refused with {pulled.status} {pulled.reason}"
 
 
-async def _witnessed(stage: Stage, facts: Facts, cast: Cast) -> None:
+async def _witnessed(stage: Stage, facts: ClosingTable, cast: Cast) -> None:
     size = (await cast.recipients[0].client.checkpoint()).size
     with stage.act("Both banks witness that the log only grew"):
         cosigned = await wait_until_witnessed(cast.url, cast.trust.vkey, size)
-    facts.add("witnessed", "Both banks, which do not run the log, signed that it only grew",
-              f"up to entry {cosigned - 1:,}", good=cosigned >= size, seconds=stage.seconds)  # fmt: skip
+    facts.add(
+        "witnessed",
+        "Both banks, which do not run the log, signed that it only grew",
+        f"up to entry {cosigned - 1:,}",
+        good=cosigned >= size,
+        seconds=stage.seconds,
+    )
 
 
-async def _audit(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen, folder: Path) -> None:
+async def _audit(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts, folder: Path) -> None:
     policy, bundle, state = folder / "policy", folder / "bundle", folder / "ledger"
     witnessed = folder / "policy-with-witnesses"
     audit.write_policy(policy, cast.trust.vkey)
@@ -199,21 +240,33 @@ async def _audit(stage: Stage, facts: Facts, cast: Cast, seen: story.Seen, folde
         await audit.export(state, bundle, witnessed)
         whole = await audit.verify_bundle(bundle, witnessed)
         verdicts = await checking
-    facts.add("receipts", "An independent program checked every receipt the apps hold",
-              f"{verdicts.get(0, 0):,} of {count:,} verified", good=verdicts == {0: count})  # fmt: skip
+    facts.add(
+        "receipts",
+        "An independent program checked every receipt the apps hold",
+        f"{verdicts.get(0, 0):,} of {count:,} verified",
+        good=verdicts == {0: count},
+    )
     size = (await cast.recipients[0].client.checkpoint()).size
-    facts.add("bundle", "The same program checked the exported log: hashes, signatures, every decision again",
-              f"{size:,} entries, {'verified, and witnessed by both banks' if whole.status == 0 else 'REFUTED'}",
-              good=whole.status == 0, seconds=stage.seconds)  # fmt: skip
+    facts.add(
+        "bundle",
+        "The same program checked the exported log: hashes, signatures, every decision again",
+        f"{size:,} entries, {'verified, and witnessed by both banks' if whole.status == 0 else 'REFUTED'}",
+        good=whole.status == 0,
+        seconds=stage.seconds,
+    )
     index = max(seen.revocations.values())
     with stage.act("Somebody changes one byte in a copy"):
         await asyncio.to_thread(audit.falsify, state, folder / "falsified", index)
         await audit.export(folder / "falsified", folder / "falsified-bundle")
         changed = await audit.verify_bundle(folder / "falsified-bundle", policy)
     named = changed.status == 1 and changed.names(index)
-    facts.add("falsified", f"Somebody changed one byte of entry {index} (a revocation) in a copy of the database",
-              f"refuted, and entry {index} named" if named else f"status {changed.status}, not named", good=named,
-              seconds=stage.seconds)  # fmt: skip
+    facts.add(
+        "falsified",
+        f"Somebody changed one byte of entry {index} (a revocation) in a copy of the database",
+        f"refuted, and entry {index} named" if named else f"status {changed.status}, not named",
+        good=named,
+        seconds=stage.seconds,
+    )
 
 
 def _size(people: People) -> str:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-import httpx
+import httpx2
 import orjson
 from fastapi import FastAPI
 
 from api.client import LedgerClient, VerifiedReceipt, make_item, make_terms, open_receipt, request_digest
 from api.demo.templates import Template
 from api.guard import RECEIPT_HEADER, STATEMENT_HEADER, receipt_header
+from api.http.telemetry import NO_TELEMETRY
 from ledger.canonical import unb64u
 from ledger.clock import SystemClock
 from ledger.entries.acts import AccessItem
@@ -25,7 +26,7 @@ NINETY_DAYS: Final = 90 * 86_400
 
 
 @dataclass
-class Connection:
+class DemoConnection:
     """One consent as its recipient knows it."""
 
     consent_id: str
@@ -50,47 +51,60 @@ class Recipient:
 
     client: LedgerClient
     name: str
-    banks: Mapping[str, httpx.AsyncClient]
+    banks: Mapping[str, httpx2.AsyncClient]
     templates: Mapping[str, Template]
-    connections: dict[str, Connection] = field(default_factory=dict)
+    connections: dict[str, DemoConnection] = field(default_factory=dict)
     receipts: list[VerifiedReceipt] = field(default_factory=list)
     rows: int = 0
 
-    async def connect(self, bank: str, *, authorisers: int, history: tuple[int, int]) -> Connection:
+    async def connect(self, bank: str, *, authorisers: int, history: tuple[int, int]) -> DemoConnection:
         """Ask for a consent at a bank."""
         template = self.templates[bank]
         terms = make_terms(
-            holder=bank, recipient=self.client.participant, permissions=template.permissions, purpose=PURPOSE,
-            purpose_text="All my accounts in one place", notice=NOTICE, expires_at=SystemClock().now() // 1000 + NINETY_DAYS,
-            history_from=history[0], history_to=history[1], frequency_per_day=template.frequency_per_day,
-            authorisers_required=authorisers, standard=template.standard, standard_version=template.version,
-        )  # fmt: skip
-        connection = Connection(str(uuid.uuid4()), bank)
+            holder=bank,
+            recipient=self.client.participant,
+            permissions=template.permissions,
+            purpose=PURPOSE,
+            purpose_text="All my accounts in one place",
+            notice=NOTICE,
+            expires_at=SystemClock().now() // 1000 + NINETY_DAYS,
+            history_from=history[0],
+            history_to=history[1],
+            frequency_per_day=template.frequency_per_day,
+            authorisers_required=authorisers,
+            standard=template.standard,
+            standard_version=template.version,
+        )
+        connection = DemoConnection(str(uuid.uuid4()), bank)
         self.receipts.append(await self.client.request_consent(connection.consent_id, terms))
         self.connections[connection.consent_id] = connection
         return connection
 
-    def item(self, connection: Connection, what: str, permission: str, *, customer_present: bool) -> AccessItem:
+    def item(self, connection: DemoConnection, what: str, permission: str, *, customer_present: bool) -> AccessItem:
         """The access for one GET at the bank."""
         return make_item(
-            consent_id=connection.consent_id, accounts=[connection.account], permissions=[permission], purpose=PURPOSE,
+            consent_id=connection.consent_id,
+            accounts=[connection.account],
+            permissions=[permission],
+            purpose=PURPOSE,
             request_digest=request_digest(connection.bank, "GET", f"/accounts/{connection.account}/{what}"),
-            interaction_id=str(uuid.uuid4()), customer_present=customer_present,
-        )  # fmt: skip
+            interaction_id=str(uuid.uuid4()),
+            customer_present=customer_present,
+        )
 
     async def pull(
-        self, connection: Connection, what: str, permission: str, *, customer_present: bool = True
+        self, connection: DemoConnection, what: str, permission: str, *, customer_present: bool = True
     ) -> Pulled:
         """Online: the bank has the signed statement decided."""
         item = self.item(connection, what, permission, customer_present=customer_present)
         question = self.client.statements.access(item)
         return await self._get(connection, what, {STATEMENT_HEADER: question.text})
 
-    async def pull_with(self, connection: Connection, what: str, receipt: VerifiedReceipt) -> Pulled:
+    async def pull_with(self, connection: DemoConnection, what: str, receipt: VerifiedReceipt) -> Pulled:
         """Offline: with a decision that this recipient had taken itself; the bank asks nobody."""
         return await self._get(connection, what, receipt_header(receipt))
 
-    async def _get(self, connection: Connection, what: str, headers: Mapping[str, str]) -> Pulled:
+    async def _get(self, connection: DemoConnection, what: str, headers: Mapping[str, str]) -> Pulled:
         answer = await self.banks[connection.bank].get(f"/accounts/{connection.account}/{what}", headers=headers)
         receipt = None
         if (value := answer.headers.get(RECEIPT_HEADER)) is not None:
@@ -116,7 +130,7 @@ class Recipient:
 
 def recipient_app(recipient: Recipient) -> FastAPI:
     """The recipient's own service: what it holds, and its customers' stop button."""
-    app = FastAPI(title=recipient.name, telemetry=None)
+    app = FastAPI(title=recipient.name, telemetry=NO_TELEMETRY)
 
     @app.get("/")
     async def front() -> dict[str, Any]:

@@ -12,10 +12,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 import uvicorn
 
-from api.httpserver import HttpServer, bounded
+from api.http.httpserver import HttpServer, bounded
 
 STARTING_SECONDS: Final = 60.0
 PLENTY: Final = "1000000"
@@ -27,7 +27,7 @@ class DemoFailed(Exception):
 
 def command(*arguments: str | Path) -> list[str]:
     """A command line of `consent-ledger` in this very Python."""
-    return [sys.executable, "-m", "api.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "api.cli.main", *map(str, arguments)]
 
 
 def environment(policy: Path | None = None) -> dict[str, str]:
@@ -55,9 +55,12 @@ def ledger_process(state: Path, port: int, log: Path, policy: Path) -> Iterator[
     with log.open("wb") as said:
         process = subprocess.Popen(  # noqa: S603  (our own command)
             command("serve", "--state", state, "--host", "127.0.0.1", "--port", str(port)),
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment(policy),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            env=environment(policy),
             start_new_session=True,
-        )  # fmt: skip
+        )
     try:
         yield process
     finally:
@@ -71,7 +74,7 @@ def ledger_process(state: Path, port: int, log: Path, policy: Path) -> Iterator[
 
 async def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Returns when the ledger records. Raises DemoFailed when it ends or takes too long."""
-    async with httpx.AsyncClient(base_url=url) as http, asyncio.timeout(STARTING_SECONDS):
+    async with httpx2.AsyncClient(base_url=url) as http, asyncio.timeout(STARTING_SECONDS):
         while True:
             if process.poll() is not None:
                 said = await asyncio.to_thread(log.read_text, errors="replace")
@@ -79,7 +82,7 @@ async def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path
             try:
                 if (await http.get("/health/ready")).status_code == 200:
                     return
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 pass
             await asyncio.sleep(0.05)
 

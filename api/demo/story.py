@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-import httpx
+import httpx2
 
 from api.client import VerifiedReceipt
 from api.demo.cast import Cast
-from api.demo.people import Account
-from api.demo.recipient import Connection, Pulled, Recipient
+from api.demo.people import DemoAccount
+from api.demo.recipient import DemoConnection, Pulled, Recipient
 from api.demo.servers import DemoFailed
 from api.demo.templates import BALANCES, TRANSACTIONS
 
@@ -29,10 +29,10 @@ Tick = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
+class CustomerPart:
     """One customer's part: an account, its bank, and the recipient it connects."""
 
-    account: Account
+    account: DemoAccount
     bank: str
     recipient: Recipient
 
@@ -41,13 +41,13 @@ class Customer:
 class Share:
     """A customer with its connection."""
 
-    customer: Customer
-    connection: Connection
+    customer: CustomerPart
+    connection: DemoConnection
     first: Pulled | None = None
 
 
 @dataclass
-class Seen:
+class StoryCounts:
     """What was seen in all acts."""
 
     shares: list[Share] = field(default_factory=list)
@@ -66,23 +66,23 @@ class Seen:
     receipts: list[VerifiedReceipt] = field(default_factory=list)
 
 
-def cast_customers(cast: Cast, wanted: int) -> list[Customer]:
+def cast_customers(cast: Cast, wanted: int) -> list[CustomerPart]:
     """Who consents: accounts with transactions first, spread over banks and recipients."""
     banks = list(cast.banks)
     queues = [list(cast.banks[bank].accounts.values()) for bank in banks]
-    chosen: list[Customer] = []
+    chosen: list[CustomerPart] = []
     for number in range(wanted):
         bank = number % len(banks)
         again, place = divmod(number // len(banks), len(queues[bank]))
         recipient = cast.recipients[(place + again) % len(cast.recipients)]
-        chosen.append(Customer(queues[bank][place], banks[bank], recipient))
+        chosen.append(CustomerPart(queues[bank][place], banks[bank], recipient))
     return chosen
 
 
-async def connect(cast: Cast, seen: Seen, customers: Sequence[Customer], tick: Tick) -> None:
+async def connect(cast: Cast, seen: StoryCounts, customers: Sequence[CustomerPart], tick: Tick) -> None:
     """Each recipient asks, each customer (and the second person on the account) agrees at the bank."""
 
-    async def one(customer: Customer) -> Share:
+    async def one(customer: CustomerPart) -> Share:
         account = customer.account
         booked = [row.booked for row in account.transactions] or [0]
         connection = await customer.recipient.connect(
@@ -97,7 +97,7 @@ async def connect(cast: Cast, seen: Seen, customers: Sequence[Customer], tick: T
     seen.joint = sum(len(share.customer.account.people) > 1 for share in seen.shares)
 
 
-async def pull(seen: Seen, tick: Tick) -> None:
+async def pull(seen: StoryCounts, tick: Tick) -> None:
     """Balances with the customer present, by the bank's way; transactions by both ways."""
 
     async def balance(share: Share) -> None:
@@ -118,7 +118,7 @@ async def pull(seen: Seen, tick: Tick) -> None:
             await _nightly(seen, recipient, theirs[first : first + BATCH], tick)
 
 
-async def _nightly(seen: Seen, recipient: Recipient, group: Sequence[Share], tick: Tick) -> None:
+async def _nightly(seen: StoryCounts, recipient: Recipient, group: Sequence[Share], tick: Tick) -> None:
     """One signature for many accesses; with each receipt the data is had from a bank that asks nobody."""
     items = [recipient.item(share.connection, "transactions", TRANSACTIONS, customer_present=False) for share in group]
     decided = await recipient.client.access_many(items)
@@ -134,7 +134,7 @@ async def _nightly(seen: Seen, recipient: Recipient, group: Sequence[Share], tic
     await many(one, list(zip(group, decided, strict=True)))
 
 
-async def revoke(cast: Cast, seen: Seen, tick: Tick) -> None:
+async def revoke(cast: Cast, seen: StoryCounts, tick: Tick) -> None:
     """One in ten stops at the bank, one in ten in the app."""
 
     async def at_bank(share: Share) -> None:
@@ -155,7 +155,7 @@ async def revoke(cast: Cast, seen: Seen, tick: Tick) -> None:
     seen.revoked_at_bank, seen.revoked_at_recipient = len(bank), len(app)
 
 
-async def try_what_must_fail(seen: Seen, tick: Tick) -> None:
+async def try_what_must_fail(seen: StoryCounts, tick: Tick) -> None:
     """Pulls after revocation, with another's consent, too often, with a used decision."""
 
     async def after(share: Share) -> None:
@@ -189,12 +189,12 @@ async def _online(share: Share, what: str, permission: str) -> Pulled:
     return pulled
 
 
-def _count(seen: Seen, counter: Counter[int], pulled: Pulled) -> None:
+def _count(seen: StoryCounts, counter: Counter[int], pulled: Pulled) -> None:
     counter[pulled.status] += 1
     seen.rows += pulled.rows
 
 
-async def _post(channel: httpx.AsyncClient, path: str) -> dict[str, Any]:
+async def _post(channel: httpx2.AsyncClient, path: str) -> dict[str, Any]:
     answer = await channel.post(path)
     if answer.status_code != 200:
         raise DemoFailed(f"{path.rpartition('/')[2]} was answered {answer.status_code}: {answer.text[:300]}")

@@ -10,7 +10,7 @@ from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableLine:
     """One line of the table."""
 
     name: str
@@ -22,14 +22,14 @@ class Line:
 
 
 @dataclass
-class Facts:
+class ClosingTable:
     """All lines, in their order."""
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[TableLine] = field(default_factory=list)
 
     def add(self, name: str, what: str, result: str, *, good: bool, seconds: float | None = None) -> None:
         """One more line."""
-        self.lines.append(Line(name, what, result, good, seconds))
+        self.lines.append(TableLine(name, what, result, good, seconds))
 
     @property
     def good(self) -> bool:

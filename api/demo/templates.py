@@ -37,9 +37,14 @@ def find_templates() -> tuple[Template, Template]:
     folder = (ROOT / os.environ.get("CONFORMANCE_DIR", "../shared")).resolve() / "standards"
     examples = _examples(folder) if folder.is_dir() else []
     british = next(
-        (example for example in examples if set(example[1].get("Data", {})) >= {"Permissions", "TransactionFromDateTime"}
-         and "ConsentId" not in example[1]["Data"]), None,
-    )  # fmt: skip
+        (
+            example
+            for example in examples
+            if set(example[1].get("Data", {})) >= {"Permissions", "TransactionFromDateTime"}
+            and "ConsentId" not in example[1]["Data"]
+        ),
+        None,
+    )
     berlin = next(
         (example for example in examples if "frequencyPerDay" in example[1] and example[1].get("access")), None
     )

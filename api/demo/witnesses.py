@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-import httpx
+import httpx2
 
 from api.demo.servers import DemoFailed, serving
 from api.witness.running import make_witness, open_witness
@@ -31,7 +31,7 @@ async def start_witnesses(stack: AsyncExitStack, log: VerifierKey, folder: Path,
 
 async def wait_until_witnessed(url: str, log: VerifierKey, size: int) -> int:
     """The size of a checkpoint that both have cosigned, `size` or more. Raises DemoFailed when they take too long."""
-    async with httpx.AsyncClient(base_url=url) as http, asyncio.timeout(PATIENCE_SECONDS):
+    async with httpx2.AsyncClient(base_url=url) as http, asyncio.timeout(PATIENCE_SECONDS):
         while True:
             answer = await http.get("/checkpoint/witnessed")
             if answer.status_code == 200:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-import httpx
+import httpx2
 import msgspec
 
 from api.events.addresses import AddressRefused, EndpointAddress, check_address, read_endpoint
@@ -64,9 +64,9 @@ class Push:
         self._resolve = resolver
         # A bare transport: no cookies, no redirects, no proxies of the environment. No connection is kept: one that was
         # verified for a host must not carry what is meant for another host at the same address.
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=0)
-        verify = httpx.create_ssl_context(trust_env=False) if trust is None else trust
-        self._transport = httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+        limits = httpx2.Limits(max_connections=64, max_keepalive_connections=0)
+        verify = httpx2.create_ssl_context(trust_env=False) if trust is None else trust
+        self._transport = httpx2.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
 
     async def aclose(self) -> None:
         """Close what is open."""
@@ -83,11 +83,11 @@ class Push:
                 endpoint = read_endpoint(url, development=self._development)
                 address = await self._address(endpoint)
                 await self._post(endpoint, address, message)
-        except (TimeoutError, httpx.TimeoutException):
+        except (TimeoutError, httpx2.TimeoutException):
             raise NotDelivered("timeout", endpoint_is_down=True) from None
-        except (InvalidInput, AddressRefused, httpx.InvalidURL, UnicodeError):
+        except (InvalidInput, AddressRefused, httpx2.InvalidURL, UnicodeError):
             raise NotDelivered("address-refused", endpoint_is_down=True) from None
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             tls = isinstance(error.__cause__, ssl.SSLError) or "CERTIFICATE" in str(error).upper()
             raise NotDelivered("tls" if tls else "no-connection", endpoint_is_down=True) from None
 
@@ -107,16 +107,19 @@ class Push:
 
     async def _post(self, endpoint: EndpointAddress, address: str, message: Message) -> None:
         host = f"[{address}]" if ":" in address else address
-        request = httpx.Request(
+        request = httpx2.Request(
             "POST",
             f"{endpoint.scheme}://{host}:{endpoint.port}{endpoint.path}",
             headers={
-                "Host": endpoint.authority, "Content-Type": message.media_type, "Accept": "application/json",
-                "Connection": "close", **dict(message.headers),
+                "Host": endpoint.authority,
+                "Content-Type": message.media_type,
+                "Accept": "application/json",
+                "Connection": "close",
+                **dict(message.headers),
             },
             content=message.body,
-            extensions={"sni_hostname": endpoint.host, "timeout": httpx.Timeout(STEP_SECONDS).as_dict()},
-        )  # fmt: skip
+            extensions={"sni_hostname": endpoint.host, "timeout": httpx2.Timeout(STEP_SECONDS).as_dict()},
+        )
         answer = await self._transport.handle_async_request(request)
         try:
             match answer.status_code:
@@ -130,7 +133,7 @@ class Push:
             await answer.aclose()
 
 
-async def _beginning(answer: httpx.Response) -> bytes:
+async def _beginning(answer: httpx2.Response) -> bytes:
     """The answer's body, as sent, up to a bound: nothing is decompressed."""
     body = b""
     async for part in answer.aiter_raw():

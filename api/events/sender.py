@@ -48,7 +48,7 @@ def retry_after(attempts: int, chance: float) -> int:
     return int(full * (1 - chance / 2))
 
 
-class Outward(Protocol):
+class OutwardMessages(Protocol):
     """Words events for endpoints that take the messages of an outward standard instead of security event tokens."""
 
     def speaks_at(self, url: str) -> bool:
@@ -73,7 +73,7 @@ class EventSender:
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
         also: Callable[[Notice], None] | None = None,
-        outward: Outward | None = None,
+        outward: OutwardMessages | None = None,
     ) -> None:
         """`push` makes the pusher, on the event loop that will use it; `chance` is the jitter of retries. `also` is shown every
         notice, in the log's order, at least once; when it raises Unavailable, it is shown the same ones again. `outward` words
@@ -216,8 +216,11 @@ class EventSender:
                 first = next(one for one in late if one.participant == participant)
                 log.warning(
                     "a participant has not acknowledged within five minutes",
-                    client=participant, size=count, index=first.index, reason=first.last_error or "no attempt",
-                )  # fmt: skip
+                    client=participant,
+                    size=count,
+                    index=first.index,
+                    reason=first.last_error or "no attempt",
+                )
 
     async def _tell(self, participant: str, dues: Sequence[Due]) -> None:
         """Send what is due to one participant, oldest first, until its endpoint fails."""

@@ -8,20 +8,22 @@ from typing import Any, Final
 from msgspec import UNSET, Struct
 
 from api.explaining.facts import Asked, Facts, facts_of
-from api.explaining.words import ALLOWED, ASSERTED, ERASED, MOVED, REASONS, RECORDED, Said, Words
+from api.explaining.words import ALLOWED, ASSERTED, ERASED, MOVED, REASONS, RECORDED, Said, Sentence
 from ledger.canonical import unb64u
 from ledger.entries.acts import AccessRequest, Act, ConsentAmend, ConsentRequest
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import CommitmentLeaf, Kind, parse_leaf
 from ledger.entries.payload import acting_for
-from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.statement import parse_item, payload_of
 from ledger.entries.terms import Terms
 from ledger.planning.commands import Recorded
 from ledger.queries.records import RecordQueries
 
 SPEC: Final = {
-    "decision": "docs/spec/decisions.md", "transition": "docs/spec/consents.md", "record": "docs/spec/statements.md",
-}  # fmt: skip
+    "decision": "docs/spec/decisions.md",
+    "transition": "docs/spec/consents.md",
+    "record": "docs/spec/statements.md",
+}
 
 
 class ReasonReply(Struct, frozen=True):
@@ -103,13 +105,22 @@ def _decision(
     asserted = () if outcome.asserted is UNSET else outcome.asserted
     reasons = [_reason(code, REASONS[code], past.terms, asked, outcome) for code in outcome.reasons]
     reasons += [_reason(code, ASSERTED[code], None, None, outcome, asserted=True) for code in asserted]
-    words = ALLOWED if not reasons else Words(
-        " ".join(reason.words["en"] for reason in reasons), "".join(reason.words["zh-CN"] for reason in reasons)
-    )  # fmt: skip
+    words = (
+        ALLOWED
+        if not reasons
+        else Sentence(
+            " ".join(reason.words["en"] for reason in reasons), "".join(reason.words["zh-CN"] for reason in reasons)
+        )
+    )
     return _reply(
-        recorded, "decision", words, ruleset=outcome.ruleset, decision=outcome.decision,
-        basis=outcome.basis if known else None, reasons=reasons,
-    )  # fmt: skip
+        recorded,
+        "decision",
+        words,
+        ruleset=outcome.ruleset,
+        decision=outcome.decision,
+        basis=outcome.basis if known else None,
+        reasons=reasons,
+    )
 
 
 def _transition(
@@ -127,7 +138,7 @@ def _transition(
     return _reply(recorded, "transition", MOVED, ruleset=outcome.ruleset, step=step)
 
 
-def _reply(recorded: Recorded, about: str, words: Words, **members: Any) -> ExplanationReply:
+def _reply(recorded: Recorded, about: str, words: Sentence, **members: Any) -> ExplanationReply:
     given = {"ruleset": None, "decision": None, "basis": None, "reasons": [], "step": None} | members
     return ExplanationReply(
         index=recorded.index,
@@ -147,12 +158,12 @@ def _reason(
     return ReasonReply(code, asserted, _both(said.why), _both(said.remedy), facts)
 
 
-def _both(words: Words) -> dict[str, str]:
+def _both(words: Sentence) -> dict[str, str]:
     return {"en": words.en, "zh-CN": words.zh_cn}
 
 
 def _statement(evidence: Evidence) -> Act | None:
-    return parse_payload(unb64u(evidence.statements[0].split(".")[1])) if evidence.statements else None
+    return payload_of(evidence.statements[0]) if evidence.statements else None
 
 
 def _asked(evidence: Evidence) -> Asked | None:

@@ -29,16 +29,19 @@ def _accounts(_: Terms, asked: Asked, __: AccessOutcome) -> Facts:
 
 def _window(terms: Terms, asked: Asked, _: AccessOutcome) -> Facts:
     return {
-        "terms.history_from": terms.history_from, "terms.history_to": terms.history_to, "asked.from": asked.from_,
+        "terms.history_from": terms.history_from,
+        "terms.history_to": terms.history_to,
+        "asked.from": asked.from_,
         "asked.to": asked.to,
-    }  # fmt: skip
+    }
 
 
 def _frequency(terms: Terms, asked: Asked, outcome: AccessOutcome) -> Facts:
     return {
-        "terms.frequency_per_day": terms.frequency_per_day, "used_today": outcome.used_today,
+        "terms.frequency_per_day": terms.frequency_per_day,
+        "used_today": outcome.used_today,
         "asked.customer_present": asked.customer_present,
-    }  # fmt: skip
+    }
 
 
 def _member(*names: str) -> Callable[[Terms, Asked, AccessOutcome], Facts]:
@@ -48,7 +51,7 @@ def _member(*names: str) -> Callable[[Terms, Asked, AccessOutcome], Facts]:
     return facts
 
 
-_BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
+BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
     "CONSENT_EXPIRED": _member("expires_at"),
     "CONSENT_CONSUMED": _member("once"),
     "CONSENT_NOT_STARTED": _member("starts_at"),
@@ -68,5 +71,5 @@ _BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
 
 def facts_of(reason: str, terms: Terms | None, asked: Asked | None, outcome: AccessOutcome) -> Facts:
     """What a reason rests on; nothing where the terms are not the caller's to see."""
-    rule = _BY_REASON.get(reason)
+    rule = BY_REASON.get(reason)
     return {} if rule is None or terms is None or asked is None else rule(terms, asked, outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 
-class Words(NamedTuple):
+class Sentence(NamedTuple):
     """A sentence in each language."""
 
     en: str
@@ -15,12 +15,12 @@ class Words(NamedTuple):
 class Said(NamedTuple):
     """A reason in words, and what would have to change."""
 
-    why: Words
-    remedy: Words
+    why: Sentence
+    remedy: Sentence
 
 
 def _said(en: str, zh_cn: str, remedy_en: str, remedy_zh_cn: str) -> Said:
-    return Said(Words(en, zh_cn), Words(remedy_en, remedy_zh_cn))
+    return Said(Sentence(en, zh_cn), Sentence(remedy_en, remedy_zh_cn))
 
 
 _ANEW: Final = ("Ask for a new consent; an ended one stays ended.", "请申请新的授权；已结束的授权不会恢复。")
@@ -139,11 +139,11 @@ ASSERTED: Final[dict[str, Said]] = {
 }  # fmt: skip
 """Reasons of facts outside the log, asserted by the holder or the ledger: counted, not checkable by a reader."""
 
-ALLOWED: Final = Words("All rules were met: the access was allowed.", "所有规则均已满足：允许访问。")
-ERASED: Final = Words(
+ALLOWED: Final = Sentence("All rules were met: the access was allowed.", "所有规则均已满足：允许访问。")
+ERASED: Final = Sentence(
     "What this entry was about has been erased and can no longer be explained.", "此条目的内容已被删除，无法再作说明。"
 )
-RECORDED: Final = Words(
+RECORDED: Final = Sentence(
     "This entry records what its signer says; nothing was decided.", "此条目仅记录签署方的陈述，未作任何判定。"
 )
-MOVED: Final = Words("The rules allowed this step of the consent.", "规则允许该授权的这一步骤。")
+MOVED: Final = Sentence("The rules allowed this step of the consent.", "规则允许该授权的这一步骤。")

@@ -30,7 +30,7 @@ from api.client.receipts import VerifiedReceipt, open_receipt
 from api.client.statements import Question, item_of
 from api.guard.access import GuardedAccess, guarded
 from api.guard.recording import NOTE, RECEIPT_HEADER, Recording
-from api.guard.refusals import Refused, answer
+from api.guard.refusals import RefusedAccess, answer
 from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
 from ledger.canonical import b64u, unb64u
 from ledger.clock import Clock, SystemClock
@@ -95,7 +95,7 @@ class ConsentGuard:
     def install(self, app: Starlette) -> None:
         """Answer refusals as RFC 9457 problems, and send the receipt with every answer of a guarded route; in strict mode also
         record each release."""
-        app.add_exception_handler(Refused, answer)
+        app.add_exception_handler(RefusedAccess, answer)
         app.add_middleware(Recording, release=self._release if self._strict else None, timeout=self._timeout)
 
     def __call__(self, *permissions: str, account: str | None = None) -> Guarded:
@@ -120,9 +120,9 @@ class ConsentGuard:
         statement = _single(request, STATEMENT_HEADER)
         file = _single(request, RECEIPT_HEADER)
         if (statement is None) == (file is None):
-            raise Refused("HEADER_MISSING", f"send one of the headers {STATEMENT_HEADER} and {RECEIPT_HEADER}")
+            raise RefusedAccess("HEADER_MISSING", f"send one of the headers {STATEMENT_HEADER} and {RECEIPT_HEADER}")
         if self._strict and file is None:
-            raise Refused("HEADER_MISSING", f"this bank gives data out against {RECEIPT_HEADER} only")
+            raise RefusedAccess("HEADER_MISSING", f"this bank gives data out against {RECEIPT_HEADER} only")
         receipt = None if file is None else self._receipt(file)
         text = statement if receipt is None else receipt.statement
         signed = await self._signed(text or "")
@@ -151,7 +151,7 @@ class ConsentGuard:
                 raise BadEncoding("the receipt is too large")
             receipt = open_receipt(unb64u(value), self._client.trust)
         except (LedgerError, ReceiptRefused) as error:
-            raise Refused("RECEIPT_INVALID", error.detail) from None
+            raise RefusedAccess("RECEIPT_INVALID", error.detail) from None
         _proved(receipt)
         return receipt
 
@@ -160,12 +160,12 @@ class ConsentGuard:
         try:
             statement = await self._directory.check_statement(text)
         except StatementRefused as error:
-            raise Refused("SIGNATURE_INVALID", error.detail) from None
+            raise RefusedAccess("SIGNATURE_INVALID", error.detail) from None
         except ClientError as error:
-            raise Refused("LEDGER_UNAVAILABLE", "the participants cannot be looked up at present") from error
+            raise RefusedAccess("LEDGER_UNAVAILABLE", "the participants cannot be looked up at present") from error
         payload = statement.payload
         if not self._directory.may_ask(payload) or getattr(payload, "relayed", False) is True:
-            raise Refused("ROLE_NOT_PERMITTED", "a recipient asks for data with a statement of its own")
+            raise RefusedAccess("ROLE_NOT_PERMITTED", "a recipient asks for data with a statement of its own")
         return statement
 
     async def _match(
@@ -174,27 +174,38 @@ class ConsentGuard:
         """The statement is about this very request, and about accounts of a consent that this bank holds."""
         try:
             digest = request_digest(
-                self._client.participant, request.method, request.url.path, request.query_params.multi_items(),
+                self._client.participant,
+                request.method,
+                request.url.path,
+                request.query_params.multi_items(),
                 await _body(request),
-            )  # fmt: skip
+            )
         except BadEncoding as error:
-            raise Refused("REQUEST_MALFORMED", error.detail) from None
+            raise RefusedAccess("REQUEST_MALFORMED", error.detail) from None
         if digest != item.request_digest:
-            raise Refused("REQUEST_MISMATCH", "request_digest is not the digest of this request")
+            raise RefusedAccess("REQUEST_MISMATCH", "request_digest is not the digest of this request")
         if item.permissions != permissions:
-            raise Refused("REQUEST_MISMATCH", f"this route needs a statement for exactly {', '.join(permissions)}")
-        held = await self._book.accounts(item.consent_id)
+            raise RefusedAccess(
+                "REQUEST_MISMATCH", f"this route needs a statement for exactly {', '.join(permissions)}"
+            )
+        held = await self._held(item.consent_id)
         if held is None:
-            raise Refused("CONSENT_UNKNOWN")
+            raise RefusedAccess("CONSENT_UNKNOWN")
         asked = item.accounts or tuple(sorted(held))
         if account is not None:
             named = str(request.path_params[account])
             if named not in asked:
-                raise Refused("REQUEST_MISMATCH", "the statement is about another account than the address")
+                raise RefusedAccess("REQUEST_MISMATCH", "the statement is about another account than the address")
             asked = (named,)
         if any(reference not in held for reference in asked):
-            raise Refused("ACCOUNT_NOT_IN_CONSENT")
+            raise RefusedAccess("ACCOUNT_NOT_IN_CONSENT")
         return {reference: held[reference] for reference in asked}
+
+    async def _held(self, consent_id: str) -> Mapping[str, str] | None:
+        try:
+            return await self._book.accounts(consent_id)
+        except ClientError as error:  # a book that asks the ledger (api/guard/book.py)
+            raise RefusedAccess("LEDGER_UNAVAILABLE", "the consents cannot be looked up at present") from error
 
     async def _decide(self, statement: Statement) -> VerifiedReceipt:
         """Have the ledger decide. Whatever is not a verified decision is a refusal."""
@@ -202,33 +213,33 @@ class ConsentGuard:
             async with asyncio.timeout(self._timeout):
                 return await self._client.submit_access(Question(statement.text, statement.payload))
         except (LedgerUnavailable, TimeoutError) as error:
-            raise Refused("LEDGER_UNAVAILABLE") from error
+            raise RefusedAccess("LEDGER_UNAVAILABLE") from error
         except RefusedByLedger as error:
             raise _refusal_of(error) from None
         except ClientError as error:
             log.exception("the ledger's answer was refused")
-            raise Refused("LEDGER_UNAVAILABLE", "the ledger's answer could not be verified") from error
+            raise RefusedAccess("LEDGER_UNAVAILABLE", "the ledger's answer could not be verified") from error
 
     async def _accept(self, receipt: VerifiedReceipt) -> None:
         """Allowed, fresh, and for the first time. A repeated statement gets its first receipt, so age counts online too."""
         decision = receipt.decision
         if decision.decision != "allow":
-            raise Refused(next(iter(decision.all_reasons), "ACCESS_DENIED"), receipt=b64u(receipt.file))
+            raise RefusedAccess(next(iter(decision.all_reasons), "ACCESS_DENIED"), receipt=b64u(receipt.file))
         now = self._clock.now()
         if not now - self._max_age_ms <= receipt.time <= now + FUTURE_MS:
-            raise Refused("RECEIPT_STALE", f"a decision lets data out for {self._max_age_ms // 1000} s")
+            raise RefusedAccess("RECEIPT_STALE", f"a decision lets data out for {self._max_age_ms // 1000} s")
         try:
             await self._used.use(receipt.index, now=now, until=receipt.time + self._max_age_ms + FUTURE_MS)
         except AlreadyUsed:
-            raise Refused("REPLAYED") from None
+            raise RefusedAccess("REPLAYED") from None
         except NoRoom as error:
-            raise Refused("LEDGER_UNAVAILABLE", "too many decisions are in use at this bank") from error
+            raise RefusedAccess("LEDGER_UNAVAILABLE", "too many decisions are in use at this bank") from error
 
 
-def _refusal_of(error: RefusedByLedger) -> Refused:
+def _refusal_of(error: RefusedByLedger) -> RefusedAccess:
     """The ledger did not record the statement: why, in the guard's words."""
     kind = str(error.problem.get("type", "")).rpartition("/")[2]
-    return Refused(
+    return RefusedAccess(
         NOT_RECORDED.get(kind, "REQUEST_MALFORMED"), f"the ledger does not take the statement: {error.detail}"
     )
 
@@ -236,21 +247,21 @@ def _refusal_of(error: RefusedByLedger) -> Refused:
 def _alone(statement: Statement) -> AccessItem:
     """What an `access.request` asks for."""
     if not isinstance(statement.payload, AccessRequest):
-        raise Refused("REQUEST_MALFORMED", "the statement in the header is no access.request")
+        raise RefusedAccess("REQUEST_MALFORMED", "the statement in the header is no access.request")
     return item_of(statement.payload)
 
 
 def _proved(receipt: VerifiedReceipt) -> AccessItem:
     """What the access of a receipt asks for, alone or in a batch."""
     if receipt.item is None:
-        raise Refused("RECEIPT_INVALID", "the receipt is not one of an access")
+        raise RefusedAccess("RECEIPT_INVALID", "the receipt is not one of an access")
     return receipt.item
 
 
 def _single(request: Request, name: str) -> str | None:
     values = request.headers.getlist(name)
     if len(values) > 1:
-        raise Refused("REQUEST_MALFORMED", f"the header {name} came more than once")
+        raise RefusedAccess("REQUEST_MALFORMED", f"the header {name} came more than once")
     return values[0] if values else None
 
 
@@ -258,9 +269,9 @@ async def _body(request: Request) -> bytes:
     """The body, which the digest covers; its length must be declared and small."""
     length = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers or not (length.isascii() and length.isdigit()) or len(length) > 6:
-        raise Refused("REQUEST_MALFORMED", "the body of a guarded request declares its length")
+        raise RefusedAccess("REQUEST_MALFORMED", "the body of a guarded request declares its length")
     if int(length) > BODY_LIMIT:
-        raise Refused("REQUEST_MALFORMED", f"the body of a guarded request has at most {BODY_LIMIT} bytes")
+        raise RefusedAccess("REQUEST_MALFORMED", f"the body of a guarded request has at most {BODY_LIMIT} bytes")
     return await request.body() if int(length) else b""
 
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.client.errors import ClientError
 from api.client.receipts import VerifiedReceipt
 from api.guard.access import GuardedAccess
-from api.guard.refusals import Refused, answer
+from api.guard.refusals import RefusedAccess, answer
 from ledger.canonical import b64u
 
 log = logging.getLogger("consent_ledger.guard")
@@ -82,7 +82,7 @@ class Recording:
         await send({"type": "http.response.body", "body": content})
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, detail: str) -> None:
-        response = await answer(Request(scope), Refused("LEDGER_UNAVAILABLE", detail))
+        response = await answer(Request(scope), RefusedAccess("LEDGER_UNAVAILABLE", detail))
         await response(scope, receive, send)
 
 

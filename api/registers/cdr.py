@@ -13,17 +13,25 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from api.registers.plan import Listed, Standing
+from api.registers.plan import RegisterEntry, RegisterStatus
 from ledger.errors import InvalidInput
 
 # The register's own numbers: entities, participations, and brands and software products.
-_ENTITY: Final[dict[int, Standing]] = {1: Standing.ACTIVE, 2: Standing.REMOVED}
-_PARTICIPATION: Final[dict[int, Standing]] = {
-    1: Standing.ACTIVE, 2: Standing.REMOVED, 3: Standing.SUSPENDED, 4: Standing.REMOVED, 5: Standing.REMOVED,
-    6: Standing.SUSPENDED,
-}  # fmt: skip
+_ENTITY: Final[dict[int, RegisterStatus]] = {1: RegisterStatus.ACTIVE, 2: RegisterStatus.REMOVED}
+_PARTICIPATION: Final[dict[int, RegisterStatus]] = {
+    1: RegisterStatus.ACTIVE,
+    2: RegisterStatus.REMOVED,
+    3: RegisterStatus.SUSPENDED,
+    4: RegisterStatus.REMOVED,
+    5: RegisterStatus.REMOVED,
+    6: RegisterStatus.SUSPENDED,
+}
 """Active, removed, suspended, revoked, surrendered, inactive."""
-_PRODUCT: Final[dict[int, Standing]] = {1: Standing.ACTIVE, 2: Standing.SUSPENDED, 3: Standing.REMOVED}
+_PRODUCT: Final[dict[int, RegisterStatus]] = {
+    1: RegisterStatus.ACTIVE,
+    2: RegisterStatus.SUSPENDED,
+    3: RegisterStatus.REMOVED,
+}
 """Active, inactive, removed."""
 _ROLES: Final[dict[int, Literal["holder", "recipient"]]] = {1: "holder", 2: "recipient"}
 FEED_LIMIT: Final = 64 * 1024 * 1024
@@ -60,7 +68,7 @@ class _Feed(Struct, frozen=True, rename="camel"):
     legal_entities: tuple[_Entity, ...]
 
 
-def read_feed(path: Path) -> list[Listed]:
+def read_feed(path: Path) -> list[RegisterEntry]:
     """The participants that a register file lists, in its order. Raises InvalidInput, OSError."""
     if path.stat().st_size > FEED_LIMIT:
         raise InvalidInput(f"{path} is larger than a register is")
@@ -71,8 +79,8 @@ def read_feed(path: Path) -> list[Listed]:
     return [listed for entity in feed.legal_entities for listed in _listed(entity)]
 
 
-def _listed(entity: _Entity) -> list[Listed]:
-    found: list[Listed] = []
+def _listed(entity: _Entity) -> list[RegisterEntry]:
+    found: list[RegisterEntry] = []
     for part in entity.participations:
         role = _known(_ROLES, part.participation_type_id, "participationTypeId")
         above = [
@@ -82,11 +90,11 @@ def _listed(entity: _Entity) -> list[Listed]:
         for brand in part.brands:
             of_brand = [*above, _known(_PRODUCT, brand.brand_status_id, "brandStatusId")]
             if role == "holder":
-                found.append(Listed(brand.brand_id, brand.brand_name[:NAME_LIMIT], role, max(of_brand)))
+                found.append(RegisterEntry(brand.brand_id, brand.brand_name[:NAME_LIMIT], role, max(of_brand)))
             for product in brand.software_products or () if role == "recipient" else ():
                 standing = max([*of_brand, _known(_PRODUCT, product.status_id, "statusId")])
                 name = f"{product.software_product_name} ({brand.brand_name})"[:NAME_LIMIT]
-                found.append(Listed(product.software_product_id, name, role, standing))
+                found.append(RegisterEntry(product.software_product_id, name, role, standing))
     return found
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, Literal
 
+from ledger.documents import ParticipantReinstated, ParticipantRemoved, ParticipantSuspended, document_of, registration
 from ledger.errors import InvalidInput
 from ledger.participants import Participant, Registry
 
 
-class Standing(IntEnum):
+class RegisterStatus(IntEnum):
     """How a register sees a participant; the higher, the worse."""
 
     ACTIVE = 0
@@ -24,13 +25,13 @@ SUSPENDED_BY_REGISTER: Final = "register-suspended"
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class RegisterEntry:
     """A participant as a register lists it."""
 
     id: str
     name: str
     role: Literal["holder", "recipient"]
-    standing: Standing
+    standing: RegisterStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class FeedPlan:
     notes: tuple[str, ...]
 
 
-def plan_feed(listed: Iterable[Listed], registry: Registry) -> FeedPlan:
+def plan_feed(listed: Iterable[RegisterEntry], registry: Registry) -> FeedPlan:
     """The documents that are missing in the log. Nothing is planned twice: after them, the same feed plans none.
 
     Participants that the register does not list are left alone. Raises InvalidInput for an id listed twice.
@@ -57,29 +58,25 @@ def plan_feed(listed: Iterable[Listed], registry: Registry) -> FeedPlan:
     return FeedPlan(tuple(documents), tuple(notes))
 
 
-def _plan(one: Listed, known: Participant | None, documents: list[Mapping[str, Any]], notes: list[str]) -> None:
+def _plan(one: RegisterEntry, known: Participant | None, documents: list[Mapping[str, Any]], notes: list[str]) -> None:
     if known is None:
-        if one.standing is Standing.REMOVED:
+        if one.standing is RegisterStatus.REMOVED:
             return  # the log has never known it
-        documents.append(_about("participant.registered", one.id, name=one.name, roles=[one.role]))
-        if one.standing is Standing.SUSPENDED:
-            documents.append(_about("participant.suspended", one.id, reason=SUSPENDED_BY_REGISTER))
+        documents.append(registration(one.id, one.name, [one.role]))
+        if one.standing is RegisterStatus.SUSPENDED:
+            documents.append(document_of(ParticipantSuspended, participant=one.id, reason=SUSPENDED_BY_REGISTER))
         return
     if one.role not in known.roles:
         notes.append(f"{one.id}: the register says {one.role}, the log {', '.join(known.roles)}; roles are for ever")
     if known.removed:
-        if one.standing is not Standing.REMOVED:
+        if one.standing is not RegisterStatus.REMOVED:
             notes.append(f"{one.id}: was removed from the log, which is for ever; register it under another id")
-    elif one.standing is Standing.REMOVED:
-        documents.append(_about("participant.removed", one.id, reason="register-removed"))
-    elif one.standing is Standing.SUSPENDED and not known.suspended:
-        documents.append(_about("participant.suspended", one.id, reason=SUSPENDED_BY_REGISTER))
-    elif one.standing is Standing.ACTIVE and known.suspended:
+    elif one.standing is RegisterStatus.REMOVED:
+        documents.append(document_of(ParticipantRemoved, participant=one.id, reason="register-removed"))
+    elif one.standing is RegisterStatus.SUSPENDED and not known.suspended:
+        documents.append(document_of(ParticipantSuspended, participant=one.id, reason=SUSPENDED_BY_REGISTER))
+    elif one.standing is RegisterStatus.ACTIVE and known.suspended:
         if known.reason == SUSPENDED_BY_REGISTER:
-            documents.append(_about("participant.reinstated", one.id, reason="register-active"))
+            documents.append(document_of(ParticipantReinstated, participant=one.id, reason="register-active"))
         else:
             notes.append(f"{one.id}: active in the register, and suspended by the operator ({known.reason}): left so")
-
-
-def _about(kind: str, participant: str, **members: Any) -> Mapping[str, Any]:
-    return {"type": kind, "v": 1, "participant": participant, **members}

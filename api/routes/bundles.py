@@ -11,14 +11,15 @@ from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from api.access import CallerHere, NodeHere, serve, token
-from api.bootstrap import Node
-from api.documents import binary, body
-from api.refusals import BadRequest
-from api.streams import stream_of
-from api.submission import SINGLE_LIMIT
-from api.wire import read_body, visit_of
+from api.http.describing import binary, body
+from api.http.refusals import BadRequest
+from api.http.streams import stream_of
+from api.http.submission import SINGLE_LIMIT
+from api.http.wire import read_body, visit_of
+from api.node.admission import CallerHere, NodeHere, serve, token
+from api.node.node import Node
 from ledger.bundle import Disclose
+from ledger.documents import Disclosure, document_of
 
 router = APIRouter()
 BUNDLE_READ: Final = token("bundle:read")
@@ -35,29 +36,39 @@ class Opening(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @serve(
-    router, "GET", "/bundle", access=BUNDLE_READ, tag="bundles", summary="The whole log, without evidence",
+    router,
+    "GET",
+    "/bundle",
+    access=BUNDLE_READ,
+    tag="bundles",
+    summary="The whole log, without evidence",
     answers={200: binary("A zip of the bundle, streamed", ZIP)},
-)  # fmt: skip
+)
 async def get_bundle(node: NodeHere) -> Response:
     """Leaves, tiles and checkpoint: enough to check order, chains and tree. What the leaves commit to stays closed."""
     return await _send(node, Disclose.none(), "log.zip", -1)
 
 
 @serve(
-    router, "POST", "/bundles", access=DISCLOSURE_OPEN, tag="bundles", summary="The whole log, with evidence of a range",
+    router,
+    "POST",
+    "/bundles",
+    access=DISCLOSURE_OPEN,
+    tag="bundles",
+    summary="The whole log, with evidence of a range",
     request_body=body("Opening", {"case": "case-2026-17", "from_index": 100, "to_index": 200}),
-    answers={200: binary("A zip of the bundle, streamed", ZIP)}, problems=("bad-request", "invalid-input"),
-)  # fmt: skip
+    answers={200: binary("A zip of the bundle, streamed", ZIP)},
+    problems=("bad-request", "invalid-input"),
+)
 async def post_bundle(request: Request, node: NodeHere, caller: CallerHere) -> Response:
     """For a regulator. That this evidence was opened, for whom and for which case, is recorded in the log first."""
     try:
         asked = msgspec.json.decode(await read_body(request.scope, request.receive, SINGLE_LIMIT), type=Opening)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadRequest(f"the body is not of the documented shape: {error}") from None
-    document = {
-        "type": "disclosure", "v": 1, "participant": caller.id, "case": asked.case, "from_index": asked.from_index,
-        "to_index": asked.to_index,
-    }  # fmt: skip
+    document = document_of(
+        Disclosure, participant=caller.id, case=asked.case, from_index=asked.from_index, to_index=asked.to_index
+    )
     [recorded] = await run_in_threadpool(node.ledger.record_documents, document)
     visit_of(request.scope).index = recorded.index
     disclose = Disclose.between(asked.from_index, asked.to_index)

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Query
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
-from api.access import CallerHere, NodeHere, serve, token
-from api.documents import answer
-from api.submission import EntryReply, entry_reply
-from api.wire import Reply
+from api.http.describing import answer
+from api.http.submission import EntryReply, entry_reply
+from api.http.wire import Reply
+from api.node.admission import CallerHere, NodeHere, serve, token
 from ledger.canonical import b64u
 from ledger.consent.state import Consent, Status
 from ledger.entries.leaf import parse_leaf
@@ -125,10 +125,15 @@ def _due(since: int, days: int | UnsetType) -> int | None:
 
 
 @serve(
-    router, "GET", "/consents", access=CONSENTS_READ, tag="consents", summary="One's own consents",
+    router,
+    "GET",
+    "/consents",
+    access=CONSENTS_READ,
+    tag="consents",
+    summary="One's own consents",
     answers={200: answer("A page, oldest first; the header `Link` leads to the next", schema="Consents")},
     problems=("bad-request",),
-)  # fmt: skip
+)
 def get_consents(
     node: NodeHere,
     caller: CallerHere,
@@ -151,11 +156,15 @@ def get_consents(
 
 
 @serve(
-    router, "GET", "/consents/{consent_id:path}/history", access=CONSENTS_READ, tag="consents",
+    router,
+    "GET",
+    "/consents/{consent_id:path}/history",
+    access=CONSENTS_READ,
+    tag="consents",
     summary="All entries of a consent",
     answers={200: answer("A page, oldest first; the header `Link` leads to the next", schema="History")},
     problems=("not-found", "bad-request"),
-)  # fmt: skip
+)
 def get_consent_history(
     consent_id: str, node: NodeHere, caller: CallerHere, after: After = -1, limit: Limit = 50
 ) -> Response:
@@ -170,10 +179,15 @@ def get_consent_history(
 
 
 @serve(
-    router, "GET", "/consents/{consent_id:path}/completeness", access=CONSENTS_READ, tag="consents",
+    router,
+    "GET",
+    "/consents/{consent_id:path}/completeness",
+    access=CONSENTS_READ,
+    tag="consents",
     summary="The proof that these are all entries of a consent",
-    answers={200: answer("The completeness file", MEDIA_TYPE, schema="Completeness")}, problems=("not-found",),
-)  # fmt: skip
+    answers={200: answer("The completeness file", MEDIA_TYPE, schema="Completeness")},
+    problems=("not-found",),
+)
 def get_consent_completeness(consent_id: str, node: NodeHere, caller: CallerHere) -> Response:
     """Complete up to the newest index-head: that leaf with its receipt, the proof of the consent's count and last leaf in the
     map it commits, and the last 1,000 leaves. Check it with `consent-verify completeness`."""
@@ -182,9 +196,15 @@ def get_consent_completeness(consent_id: str, node: NodeHere, caller: CallerHere
 
 
 @serve(
-    router, "GET", "/consents/{consent_id:path}", access=CONSENTS_READ, tag="consents", summary="A consent as it is now",
-    answers={200: answer("The consent", schema="Consent")}, problems=("not-found",),
-)  # fmt: skip
+    router,
+    "GET",
+    "/consents/{consent_id:path}",
+    access=CONSENTS_READ,
+    tag="consents",
+    summary="A consent as it is now",
+    answers={200: answer("The consent", schema="Consent")},
+    problems=("not-found",),
+)
 def get_consent(consent_id: str, node: NodeHere, caller: CallerHere) -> Response:
     """For its holder and its recipient."""
     consent = node.ledger.records.consent(caller.id, consent_id)

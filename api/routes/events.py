@@ -10,14 +10,14 @@ from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.access import PUBLIC, CallerHere, NodeHere, serve, token
-from api.documents import answer, body
 from api.events.addresses import read_endpoint
 from api.events.polling import Poll, poll
-from api.refusals import BadRequest
-from api.submission import SINGLE_LIMIT
+from api.http.describing import answer, body
+from api.http.refusals import BadRequest
+from api.http.submission import SINGLE_LIMIT
+from api.http.wire import Reply, read_body
+from api.node.admission import PUBLIC, CallerHere, NodeHere, serve, token
 from api.tokens.scopes import OPERATOR
-from api.wire import Reply, read_body
 from ledger.clock import SystemClock
 from ledger.errors import NotFound
 from ledger.queries.events import Delivery
@@ -72,11 +72,16 @@ class DeliveriesReply(Struct, frozen=True):
 
 
 @serve(
-    router, "PUT", "/participants/{participant}/endpoint", access=EVENTS_MANAGE, tag="events",
-    summary="Say where a participant is told of events", request_body=body("NewEndpoint", {"url": "https://tpp.example/events"}),
+    router,
+    "PUT",
+    "/participants/{participant}/endpoint",
+    access=EVENTS_MANAGE,
+    tag="events",
+    summary="Say where a participant is told of events",
+    request_body=body("NewEndpoint", {"url": "https://tpp.example/events"}),
     answers={200: answer("As it is now", schema="Endpoint")},
     problems=("bad-request", "invalid-input", "not-found", "too-large", "unsupported-media-type"),
-)  # fmt: skip
+)
 async def put_endpoint(participant: str, request: Request, node: NodeHere, caller: CallerHere) -> Response:
     """For the participant itself and for the operator. What waits for the participant is sent there at once."""
     if caller.id not in (OPERATOR, participant):
@@ -91,10 +96,15 @@ async def put_endpoint(participant: str, request: Request, node: NodeHere, calle
 
 
 @serve(
-    router, "GET", "/events/deliveries", access=EVENTS_READ, tag="events", summary="What one was told, and what not yet",
+    router,
+    "GET",
+    "/events/deliveries",
+    access=EVENTS_READ,
+    tag="events",
+    summary="What one was told, and what not yet",
     answers={200: answer("A page, oldest first; the header `Link` leads to the next", schema="Deliveries")},
     problems=("bad-request",),
-)  # fmt: skip
+)
 def get_deliveries(
     node: NodeHere,
     caller: CallerHere,
@@ -114,11 +124,16 @@ def get_deliveries(
 
 
 @serve(
-    router, "POST", "/events/poll", access=EVENTS_READ, tag="events", summary="Ask for events, and acknowledge them",
+    router,
+    "POST",
+    "/events/poll",
+    access=EVENTS_READ,
+    tag="events",
+    summary="Ask for events, and acknowledge them",
     request_body=body("Poll", {"ack": ["4d3559ec67504aaba65d"], "maxEvents": 10, "returnImmediately": True}),
     answers={200: answer("Tokens by `jti`; `moreAvailable` says that asking again gives more", schema="PolledEvents")},
     problems=("bad-request", "too-large", "unsupported-media-type"),
-)  # fmt: skip
+)
 async def post_poll(request: Request, node: NodeHere, caller: CallerHere) -> Response:
     """RFC 8936, beside pushing or instead of it. A token comes again until it is acknowledged; unless `returnImmediately` is
     true, the answer waits up to twenty seconds for the first one."""
@@ -128,9 +143,14 @@ async def post_poll(request: Request, node: NodeHere, caller: CallerHere) -> Res
 
 
 @serve(
-    router, "GET", "/events/jwks", access=PUBLIC, tag="events", summary="Keys of event tokens",
+    router,
+    "GET",
+    "/events/jwks",
+    access=PUBLIC,
+    tag="events",
+    summary="Keys of event tokens",
     answers={200: answer("A JWK set (RFC 7517)")},
-)  # fmt: skip
+)
 async def get_event_jwks(node: NodeHere) -> Response:
     """What security event tokens are verified with. These keys sign nothing else."""
     headers = (("cache-control", "public, max-age=300"),)
@@ -139,9 +159,16 @@ async def get_event_jwks(node: NodeHere) -> Response:
 
 def _delivery_reply(one: Delivery) -> DeliveryReply:
     return DeliveryReply(
-        one.event_id, one.index, one.kind, one.state.value, one.attempts, one.first_at, one.next_at if one.is_open else None,
-        one.acknowledged_at, one.last_error,
-    )  # fmt: skip
+        one.event_id,
+        one.index,
+        one.kind,
+        one.state.value,
+        one.attempts,
+        one.first_at,
+        one.next_at if one.is_open else None,
+        one.acknowledged_at,
+        one.last_error,
+    )
 
 
 async def _read(request: Request, kind: type[Shape]) -> Shape:

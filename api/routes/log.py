@@ -9,10 +9,10 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.access import PUBLIC, NodeHere, serve, token
-from api.documents import TEXT, answer, binary
-from api.refusals import NoSuchRoute
-from api.wire import Reply
+from api.http.describing import TEXT, answer, binary
+from api.http.refusals import NoSuchRoute
+from api.http.wire import Reply
+from api.node.admission import PUBLIC, NodeHere, serve, token
 from ledger.app import Ledger
 from ledger.canonical import b64u
 from ledger.errors import BadEncoding
@@ -43,10 +43,12 @@ def tile_body(ledger: Ledger, tile: TilePath) -> bytes:
 
 
 def tile_reply(tile: TilePath, body: bytes, if_none_match: str | None) -> Reply:
-    """A tile of a given width never changes, so its path is its tag."""
+    """A tile of a given width never changes, so its path is its tag. What a token opened is asked for with one again."""
     tag = f'"{tile.level}-{tile.number}-{tile.width}"'
-    scope = "private" if tile.level == ENTRIES else "public"
-    headers = (("cache-control", f"{scope}, {IMMUTABLE}"), ("etag", tag))
+    headers = (
+        ("cache-control", "private, no-cache" if tile.level == ENTRIES else f"public, {IMMUTABLE}"),
+        ("etag", tag),
+    )
     if if_none_match == tag:
         return Reply(304, b"", BYTES, headers)
     return Reply(200, body, BYTES, headers)
@@ -70,28 +72,44 @@ def proof_reply(wanted: ProofWanted, hashes: list[bytes]) -> Reply:
 
 
 @serve(
-    router, "GET", "/checkpoint", access=PUBLIC, tag="log", summary="The newest signed checkpoint",
+    router,
+    "GET",
+    "/checkpoint",
+    access=PUBLIC,
+    tag="log",
+    summary="The newest signed checkpoint",
     answers={200: answer("The checkpoint, a C2SP signed note", TEXT), 304: NOT_CHANGED},
-)  # fmt: skip
+)
 def get_checkpoint(request: Request, node: NodeHere) -> Response:
     """Origin, size and root of the tree, signed by the log (C2SP tlog-checkpoint). Everything else is proved against it."""
     return checkpoint_reply(node.ledger.tree.checkpoint(), request.headers.get("if-none-match")).response()
 
 
 @serve(
-    router, "GET", "/tile/entries/{path:path}", access=LOG_READ, tag="log", summary="A bundle of leaves",
+    router,
+    "GET",
+    "/tile/entries/{path:path}",
+    access=LOG_READ,
+    tag="log",
+    summary="A bundle of leaves",
     answers={200: binary("Leaves, each as two bytes of length and its bytes"), 304: NOT_CHANGED},
     problems=("not-found", "no-such-route"),
-)  # fmt: skip
+)
 def get_entry_bundle(path: str, request: Request, node: NodeHere) -> Response:
     """Up to 256 leaves (C2SP tlog-tiles). Leaves hold commitments and no personal data; even so they are not for everyone."""
     return _tile(request, node, f"tile/entries/{path}")
 
 
 @serve(
-    router, "GET", "/tile/{path:path}", access=PUBLIC, tag="log", summary="A tile of the Merkle tree",
-    answers={200: binary("Up to 256 hashes of 32 bytes"), 304: NOT_CHANGED}, problems=("not-found", "no-such-route"),
-)  # fmt: skip
+    router,
+    "GET",
+    "/tile/{path:path}",
+    access=PUBLIC,
+    tag="log",
+    summary="A tile of the Merkle tree",
+    answers={200: binary("Up to 256 hashes of 32 bytes"), 304: NOT_CHANGED},
+    problems=("not-found", "no-such-route"),
+)
 def get_tile(path: str, request: Request, node: NodeHere) -> Response:
     """`tile/<L>/<N>[.p/<W>]` as C2SP tlog-tiles spells it. With the checkpoint this is all a monitor needs."""
     return _tile(request, node, f"tile/{path}")
@@ -101,10 +119,20 @@ Size = Annotated[int, Query(ge=1, le=2**53 - 1)]
 
 
 @serve(
-    router, "GET", "/proofs/inclusion", access=PUBLIC, tag="log", summary="Proof that an entry is in the tree of a size",
-    answers={200: answer("Sibling hashes, the leaf's first (RFC 6962 §2.1.1)", example={"index": 5, "size": 8,
-             "hashes": [b64u(bytes(32))] * 3})}, problems=("invalid-input",),
-)  # fmt: skip
+    router,
+    "GET",
+    "/proofs/inclusion",
+    access=PUBLIC,
+    tag="log",
+    summary="Proof that an entry is in the tree of a size",
+    answers={
+        200: answer(
+            "Sibling hashes, the leaf's first (RFC 6962 §2.1.1)",
+            example={"index": 5, "size": 8, "hashes": [b64u(bytes(32))] * 3},
+        )
+    },
+    problems=("invalid-input",),
+)
 def get_inclusion_proof(
     node: NodeHere, index: Annotated[int, Query(ge=0, le=2**53 - 1, description="Index of the entry")], size: Size
 ) -> Response:
@@ -113,26 +141,52 @@ def get_inclusion_proof(
 
 
 @serve(
-    router, "GET", "/proofs/consistency", access=PUBLIC, tag="log", summary="Proof that one tree continues another",
-    answers={200: answer("Hashes of the proof (RFC 6962 §2.1.2)", example={"old": 5, "new": 8,
-             "hashes": [b64u(bytes(32))] * 4})}, problems=("invalid-input",),
-)  # fmt: skip
+    router,
+    "GET",
+    "/proofs/consistency",
+    access=PUBLIC,
+    tag="log",
+    summary="Proof that one tree continues another",
+    answers={
+        200: answer(
+            "Hashes of the proof (RFC 6962 §2.1.2)", example={"old": 5, "new": 8, "hashes": [b64u(bytes(32))] * 4}
+        )
+    },
+    problems=("invalid-input",),
+)
 def get_consistency_proof(node: NodeHere, old: Size, new: Size) -> Response:
     """That the first `old` of `new` entries are the same entries. Keep the checkpoint you saw last and ask for this."""
     return proof_reply(ProofWanted("consistency", old, new), node.ledger.tree.consistency(old, new)).response()
 
 
 @serve(
-    router, "GET", "/log", access=PUBLIC, tag="log", summary="Which log this is",
-    answers={200: answer("Origin, verifier key, ruleset and size", example={"origin": "ledger.example/1", "ruleset": 2,
-             "size": 42, "vkey": "ledger.example/1+d2b1a0f3+AbcDef…"})},
-)  # fmt: skip
+    router,
+    "GET",
+    "/log",
+    access=PUBLIC,
+    tag="log",
+    summary="Which log this is",
+    answers={
+        200: answer(
+            "Origin, verifier key, ruleset and size",
+            example={
+                "origin": "ledger.example/1",
+                "ruleset": 2,
+                "size": 42,
+                "vkey": "ledger.example/1+d2b1a0f3+AbcDef…",
+            },
+        )
+    },
+)
 def get_log(node: NodeHere) -> Response:
     """The log's origin and key as this ledger says them. Compare the key with one you have from elsewhere, once."""
     ledger = node.ledger
     said = {
-        "origin": ledger.origin, "ruleset": ledger.registry.ruleset, "size": ledger.tree.size(), "vkey": ledger.vkey.format()
-    }  # fmt: skip
+        "origin": ledger.origin,
+        "ruleset": ledger.registry.ruleset,
+        "size": ledger.tree.size(),
+        "vkey": ledger.vkey.format(),
+    }
     return Reply(200, msgspec.json.encode(said)).response()
 
 

@@ -10,12 +10,20 @@ from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.access import PUBLIC, NodeHere, serve, token
-from api.bootstrap import Node
-from api.documents import answer, body
-from api.refusals import BadRequest
-from api.submission import SINGLE_LIMIT, EntryReply, entry_reply
-from api.wire import Reply, read_body, visit_of
+from api.http.describing import answer, body
+from api.http.refusals import BadRequest
+from api.http.submission import SINGLE_LIMIT, EntryReply, entry_reply
+from api.http.wire import Reply, read_body, visit_of
+from api.node.admission import PUBLIC, NodeHere, serve, token
+from api.node.node import Node
+from ledger.documents import (
+    KeyRevoked,
+    ParticipantReinstated,
+    ParticipantSuspended,
+    document_of,
+    key_added,
+    registration,
+)
 from ledger.lookalikes import require_unmistakable
 from ledger.participants import Participant, Registry
 
@@ -95,16 +103,25 @@ def participant_reply(registry: Registry, participant: Participant) -> Participa
         (key for key in registry.keys.values() if key.participant == participant.id), key=lambda key: key.added_at
     )
     return ParticipantReply(
-        participant.id, participant.name, participant.roles, participant.suspended, participant.removed,
+        participant.id,
+        participant.name,
+        participant.roles,
+        participant.suspended,
+        participant.removed,
         participant.registered_at,
         [KeyReply(key.kid, key.alg, key.use, dict(key.jwk), key.added_at, key.revoked_at) for key in keys],
-    )  # fmt: skip
+    )
 
 
 @serve(
-    router, "GET", "/participants", access=PUBLIC, tag="participants", summary="All participants",
+    router,
+    "GET",
+    "/participants",
+    access=PUBLIC,
+    tag="participants",
+    summary="All participants",
     answers={200: answer("Participants with their keys", schema="Participants")},
-)  # fmt: skip
+)
 async def get_participants(node: NodeHere) -> Response:
     """Who may sign, with which keys, and since which entry. The same stands in the log's operator entries."""
     registry = node.ledger.registry
@@ -114,9 +131,15 @@ async def get_participants(node: NodeHere) -> Response:
 
 
 @serve(
-    router, "GET", "/participants/{participant}", access=PUBLIC, tag="participants", summary="One participant",
-    answers={200: answer("The participant with its keys", schema="Participant")}, problems=("not-found",),
-)  # fmt: skip
+    router,
+    "GET",
+    "/participants/{participant}",
+    access=PUBLIC,
+    tag="participants",
+    summary="One participant",
+    answers={200: answer("The participant with its keys", schema="Participant")},
+    problems=("not-found",),
+)
 async def get_participant(participant: str, node: NodeHere) -> Response:
     """Keys are listed for ever, with the entries that added and revoked them."""
     registry = node.ledger.registry
@@ -125,35 +148,53 @@ async def get_participant(participant: str, node: NodeHere) -> Response:
 
 
 @serve(
-    router, "POST", "/participants", access=WRITE, tag="participants", summary="Register a participant",
-    request_body=body("NewParticipant"), answers={201: answer("Registered", schema="Change")}, problems=_PROBLEMS,
-)  # fmt: skip
+    router,
+    "POST",
+    "/participants",
+    access=WRITE,
+    tag="participants",
+    summary="Register a participant",
+    request_body=body("NewParticipant"),
+    answers={201: answer("Registered", schema="Change")},
+    problems=_PROBLEMS,
+)
 async def post_participant(request: Request, node: NodeHere) -> Response:
     """The participant and its keys are recorded together or not at all. One whose id or name can be taken for a registered
     one's is refused unless `confirm_likeness` says that it is meant."""
     new = await _read(request, NewParticipant)
     if not new.confirm_likeness:
         require_unmistakable(new.participant, new.name, node.ledger.registry.participants.values())
-    registered = {
-        "type": "participant.registered", "v": 1, "participant": new.participant, "name": new.name, "roles": sorted(new.roles)
-    }  # fmt: skip
+    registered = registration(new.participant, new.name, new.roles)
     keys = [_key_document(new.participant, key) for key in new.keys]
     return await _record(request, node, new.participant, registered, *keys)
 
 
 @serve(
-    router, "POST", "/participants/{participant}/keys", access=WRITE, tag="participants", summary="Register a key",
-    request_body=body("NewKey"), answers={201: answer("Registered", schema="Change")}, problems=_PROBLEMS,
-)  # fmt: skip
+    router,
+    "POST",
+    "/participants/{participant}/keys",
+    access=WRITE,
+    tag="participants",
+    summary="Register a key",
+    request_body=body("NewKey"),
+    answers={201: answer("Registered", schema="Change")},
+    problems=_PROBLEMS,
+)
 async def post_key(participant: str, request: Request, node: NodeHere) -> Response:
     """To rotate a key, add the new one, switch, then revoke the old one. A key id is never used twice."""
     return await _record(request, node, participant, _key_document(participant, await _read(request, NewKey)))
 
 
 @serve(
-    router, "DELETE", "/participants/{participant}/keys/{kid}", access=WRITE, tag="participants", summary="Revoke a key",
-    answers={201: answer("Revoked", schema="Change")}, problems=(*_PROBLEMS, "illegal-transition"),
-)  # fmt: skip
+    router,
+    "DELETE",
+    "/participants/{participant}/keys/{kid}",
+    access=WRITE,
+    tag="participants",
+    summary="Revoke a key",
+    answers={201: answer("Revoked", schema="Change")},
+    problems=(*_PROBLEMS, "illegal-transition"),
+)
 async def delete_key(
     participant: str,
     kid: str,
@@ -162,38 +203,48 @@ async def delete_key(
     reason: Annotated[str, Query(max_length=64, description="A code")] = "superseded",
 ) -> Response:
     """It signs nothing above this entry. What it signed below stays valid; the key stays listed."""
-    document = {"type": "key.revoked", "v": 1, "participant": participant, "kid": kid, "reason": reason}
+    document = document_of(KeyRevoked, participant=participant, kid=kid, reason=reason)
     return await _record(request, node, participant, document)
 
 
 @serve(
-    router, "POST", "/participants/{participant}/suspend", access=WRITE, tag="participants", summary="Suspend a participant",
-    request_body=body("Why", {"reason": "licence-withdrawn"}), answers={201: answer("Suspended", schema="Change")},
+    router,
+    "POST",
+    "/participants/{participant}/suspend",
+    access=WRITE,
+    tag="participants",
+    summary="Suspend a participant",
+    request_body=body("Why", {"reason": "licence-withdrawn"}),
+    answers={201: answer("Suspended", schema="Change")},
     problems=(*_PROBLEMS, "illegal-transition"),
-)  # fmt: skip
+)
 async def post_suspension(participant: str, request: Request, node: NodeHere) -> Response:
     """From here on it may only do what reduces sharing, and its accesses are denied."""
     why = await _read(request, Why)
-    document = {"type": "participant.suspended", "v": 1, "participant": participant, "reason": why.reason}
+    document = document_of(ParticipantSuspended, participant=participant, reason=why.reason)
     return await _record(request, node, participant, document)
 
 
 @serve(
-    router, "POST", "/participants/{participant}/reinstate", access=WRITE, tag="participants", summary="End a suspension",
-    request_body=body("Why", {"reason": "licence-restored"}), answers={201: answer("Reinstated", schema="Change")},
+    router,
+    "POST",
+    "/participants/{participant}/reinstate",
+    access=WRITE,
+    tag="participants",
+    summary="End a suspension",
+    request_body=body("Why", {"reason": "licence-restored"}),
+    answers={201: answer("Reinstated", schema="Change")},
     problems=(*_PROBLEMS, "illegal-transition"),
-)  # fmt: skip
+)
 async def post_reinstatement(participant: str, request: Request, node: NodeHere) -> Response:
     """The participant may do all that its roles allow again."""
     why = await _read(request, Why)
-    document = {"type": "participant.reinstated", "v": 1, "participant": participant, "reason": why.reason}
+    document = document_of(ParticipantReinstated, participant=participant, reason=why.reason)
     return await _record(request, node, participant, document)
 
 
 def _key_document(participant: str, key: NewKey) -> dict[str, Any]:
-    return {
-        "type": "key.added", "v": 1, "participant": participant, "kid": key.kid, "alg": key.alg, "use": key.use, "jwk": key.jwk
-    }  # fmt: skip
+    return key_added(participant, key.kid, key.alg, key.use, key.jwk)
 
 
 async def _read(request: Request, kind: type[Shape]) -> Shape:

@@ -9,12 +9,12 @@ import msgspec
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api.access import CallerHere, NodeHere, serve, token
-from api.documents import TEXT, answer
 from api.explaining.explain import explain
-from api.refusals import NoSuchRoute, NotAcceptable
+from api.http.describing import TEXT, answer
+from api.http.refusals import NoSuchRoute, NotAcceptable
+from api.http.wire import Reply, Visit, visit_of
+from api.node.admission import CallerHere, NodeHere, serve, token
 from api.routes.log import TEXT_UTF8
-from api.wire import Reply, Visit, visit_of
 from ledger.canonical import decimal
 from ledger.errors import BadEncoding
 from ledger.planning.commands import Proved, Recorded
@@ -24,7 +24,6 @@ router = APIRouter()
 RECEIPTS_READ: Final = token("receipts:read")
 SUFFIX: Final = ".tlog-proof"
 Index = Annotated[int, Path(ge=0, le=2**53 - 1, description="The entry's index")]
-CACHE: Final = ("cache-control", "private, max-age=31536000, immutable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ def receipt_reply(name: ReceiptName, proved: Proved | Recorded, visit: Visit) ->
     """The receipt, or its proof alone."""
     visit.index = name.index
     if name.proof_only:
-        return Reply(200, proof_text(proved).encode(), TEXT_UTF8, (CACHE,))
-    return Reply(200, receipt_bytes(proved), MEDIA_TYPE, (CACHE,))
+        return Reply(200, proof_text(proved).encode(), TEXT_UTF8)
+    return Reply(200, receipt_bytes(proved), MEDIA_TYPE)
 
 
 def accepts(accept: str | None, media_type: str) -> bool:
@@ -67,12 +66,23 @@ def accepts(accept: str | None, media_type: str) -> bool:
 
 
 @serve(
-    router, "GET", "/receipts/{name}", access=RECEIPTS_READ, tag="receipts", summary="The receipt of an entry",
-    answers={200: {"description": "The receipt, the same bytes each time", "content": {
-        MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Receipt"}},
-        **answer("", TEXT)["content"]}}},
+    router,
+    "GET",
+    "/receipts/{name}",
+    access=RECEIPTS_READ,
+    tag="receipts",
+    summary="The receipt of an entry",
+    answers={
+        200: {
+            "description": "The receipt, the same bytes each time",
+            "content": {
+                MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Receipt"}},
+                **answer("", TEXT)["content"],
+            },
+        }
+    },
     problems=("not-found", "not-acceptable"),
-)  # fmt: skip
+)
 def get_receipt(name: str, request: Request, node: NodeHere, caller: CallerHere) -> Response:
     """`name` is the entry's index, or index and `.tlog-proof` for the proof alone (c2sp.org/tlog-proof@v1).
 
@@ -85,10 +95,15 @@ def get_receipt(name: str, request: Request, node: NodeHere, caller: CallerHere)
 
 
 @serve(
-    router, "GET", "/receipts/{index}/explanation", access=RECEIPTS_READ, tag="receipts", summary="Why an entry is as it is",
+    router,
+    "GET",
+    "/receipts/{index}/explanation",
+    access=RECEIPTS_READ,
+    tag="receipts",
+    summary="Why an entry is as it is",
     answers={200: answer("The rules that applied, in words, and the facts they rested on", schema="Explanation")},
     problems=("not-found",),
-)  # fmt: skip
+)
 def get_explanation(index: Index, node: NodeHere, caller: CallerHere) -> Response:
     """Which rule decided, each reason in words (`en`, `zh-CN`), the facts it rested on, and what would have to change; for a
     step of a consent, the row of the table of transitions that it followed.
@@ -97,4 +112,4 @@ def get_explanation(index: Index, node: NodeHere, caller: CallerHere) -> Respons
     for ever. An asserted reason rests on a fact outside the log, and is marked so.
     """
     told = explain(node.ledger.records, caller.id, index)
-    return Reply(200, msgspec.json.encode(told), headers=(CACHE,)).response()
+    return Reply(200, msgspec.json.encode(told)).response()

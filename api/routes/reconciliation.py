@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query
 from msgspec import Struct
 from starlette.responses import Response
 
-from api.access import CallerHere, NodeHere, serve, token
-from api.documents import answer
-from api.wire import Reply
+from api.http.describing import answer
+from api.http.wire import Reply
+from api.node.admission import CallerHere, NodeHere, serve, token
 
 router = APIRouter()
 READ: Final = token("reconciliation:read")
@@ -39,10 +39,15 @@ class FindingsReply(Struct, frozen=True):
 
 
 @serve(
-    router, "GET", "/reconciliation", access=READ, tag="reconciliation", summary="What the legs of accesses do not agree about",
+    router,
+    "GET",
+    "/reconciliation",
+    access=READ,
+    tag="reconciliation",
+    summary="What the legs of accesses do not agree about",
     answers={200: answer("A page, in order of the accesses; the header `Link` leads to the next", schema="Findings")},
     problems=("bad-request",),
-)  # fmt: skip
+)
 def get_reconciliation(
     node: NodeHere,
     caller: CallerHere,

@@ -8,10 +8,10 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import STATEMENT, NodeHere, serve
-from api.documents import answer, body
-from api.submission import BATCH_LIMIT, SINGLE_LIMIT, Address, submit
-from api.wire import read_body, visit_of
+from api.http.describing import answer, body
+from api.http.submission import BATCH_LIMIT, SINGLE_LIMIT, Address, submit
+from api.http.wire import read_body, visit_of
+from api.node.admission import STATEMENT, NodeHere, serve
 
 router = APIRouter()
 
@@ -110,10 +110,18 @@ def _register(route: ActRoute) -> None:
         return await post(request, node)
 
     serve(
-        router, "POST", route.path, access=STATEMENT, tag=route.tag, summary=route.summary, description=route.description,
-        operation_id=route.act.replace(".", "_"), answers=_ANSWERS, problems=PROBLEMS + route.problems,
+        router,
+        "POST",
+        route.path,
+        access=STATEMENT,
+        tag=route.tag,
+        summary=route.summary,
+        description=route.description,
+        operation_id=route.act.replace(".", "_"),
+        answers=_ANSWERS,
+        problems=PROBLEMS + route.problems,
         request_body=body("Envelope"),
-    )(post if "consent_id" in route.path else post_without_id)  # fmt: skip
+    )(post if "consent_id" in route.path else post_without_id)
 
 
 for _route in ACT_ROUTES:

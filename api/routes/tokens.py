@@ -9,38 +9,53 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
-from api.documents import answer, body
+from api.http.describing import answer, body
+from api.http.wire import Reply, header, read_body, visit_of
+from api.node.admission import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
 from api.tokens.clients import FORM, FORM_LIMIT
-from api.wire import Reply, header, read_body, visit_of
 
 router = APIRouter()
 
 
 @serve(
-    router, "GET", "/.well-known/oauth-authorization-server", access=PUBLIC, tag="tokens",
+    router,
+    "GET",
+    "/.well-known/oauth-authorization-server",
+    access=PUBLIC,
+    tag="tokens",
     summary="Metadata of the token service",
     answers={200: answer("RFC 8414 metadata")},
-)  # fmt: skip
+)
 async def get_token_metadata(node: NodeHere) -> Response:
     """Where tokens are had, with which algorithms, for which scopes."""
     return Reply(200, msgspec.json.encode(node.tokens.metadata)).response()
 
 
 @serve(
-    router, "GET", "/jwks", access=PUBLIC, tag="tokens", summary="Keys of the token service",
+    router,
+    "GET",
+    "/jwks",
+    access=PUBLIC,
+    tag="tokens",
+    summary="Keys of the token service",
     answers={200: answer("A JWK set")},
-)  # fmt: skip
+)
 async def get_token_keys(node: NodeHere) -> Response:
     """What access tokens are verified with. It signs nothing else."""
     return Reply(200, msgspec.json.encode(node.tokens.key_set)).response()
 
 
 @serve(
-    router, "POST", "/token", access=CLIENT, tag="tokens", summary="Get an access token", request_body=body("TokenRequest",
-    media_type=FORM), answers={200: answer("A token, bound to the key of the DPoP proof", schema="Token")},
+    router,
+    "POST",
+    "/token",
+    access=CLIENT,
+    tag="tokens",
+    summary="Get an access token",
+    request_body=body("TokenRequest", media_type=FORM),
+    answers={200: answer("A token, bound to the key of the DPoP proof", schema="Token")},
     problems=("bad-request", "invalid-client", "rate-limited", "too-large", "unsupported-media-type", "unavailable"),
-)  # fmt: skip
+)
 async def post_token(request: Request, node: NodeHere) -> Response:
     """Client credentials (RFC 6749 §4.4), for this ledger's scopes or, with `authorization_details` (RFC 9396), for the data of
     one active consent at its holder; with `private_key_jwt` (RFC 7523) and a `DPoP` header (RFC 9449).
@@ -55,11 +70,16 @@ async def post_token(request: Request, node: NodeHere) -> Response:
 
 
 @serve(
-    router, "POST", "/introspect", access=PUBLIC, tag="tokens", summary="Ask whether a token is good",
+    router,
+    "POST",
+    "/introspect",
+    access=PUBLIC,
+    tag="tokens",
+    summary="Ask whether a token is good",
     request_body=body("IntrospectionRequest", media_type=FORM),
     answers={200: answer("What the token says, or `active`: false", schema="Introspection")},
     problems=("bad-request", "invalid-client", "rate-limited", "too-large", "unsupported-media-type", "unavailable"),
-)  # fmt: skip
+)
 async def post_introspect(request: Request, node: NodeHere) -> Response:
     """RFC 7662. A token bound to a consent is active while the consent is, for the consent's holder and recipient: the commit
     that ends the consent ends it. The asker authenticates as at the token endpoint; asked as often as data are fetched, this
@@ -71,11 +91,16 @@ async def post_introspect(request: Request, node: NodeHere) -> Response:
 
 
 @serve(
-    router, "POST", "/revoke", access=CLIENT, tag="tokens", summary="Give a token back",
+    router,
+    "POST",
+    "/revoke",
+    access=CLIENT,
+    tag="tokens",
+    summary="Give a token back",
     request_body=body("IntrospectionRequest", media_type=FORM),
     answers={200: answer("The token is not good any more, whether or not it ever was")},
     problems=("bad-request", "invalid-client", "rate-limited", "too-large", "unsupported-media-type", "unavailable"),
-)  # fmt: skip
+)
 async def post_revoke(request: Request, node: NodeHere) -> Response:
     """RFC 7009, for one's own access tokens. It ends a token, not a consent: see `DELETE /grants/{grant_id}`."""
     form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
@@ -84,10 +109,15 @@ async def post_revoke(request: Request, node: NodeHere) -> Response:
 
 
 @serve(
-    router, "GET", "/grants/{grant_id:path}", access=token("grant_management_query"), tag="tokens",
+    router,
+    "GET",
+    "/grants/{grant_id:path}",
+    access=token("grant_management_query"),
+    tag="tokens",
     summary="What a grant permits now",
-    answers={200: answer("The grant", schema="Grant")}, problems=("not-found",),
-)  # fmt: skip
+    answers={200: answer("The grant", schema="Grant")},
+    problems=("not-found",),
+)
 def get_grant(grant_id: str, node: NodeHere, caller: CallerHere) -> Response:
     """Grant Management for OAuth 2.0 §6.4: a grant is a consent of the caller's, under its id, while it is active."""
     said = node.grants.query(caller.id, grant_id, time.time())

@@ -8,9 +8,9 @@ import msgspec
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api.access import PUBLIC, CallerHere, NodeHere, serve, token
-from api.documents import TEXT, answer
-from api.wire import Reply, visit_of
+from api.http.describing import TEXT, answer
+from api.http.wire import Reply, visit_of
+from api.node.admission import PUBLIC, CallerHere, NodeHere, serve, token
 from ledger.receipts import MEDIA_TYPE, receipt_bytes
 
 router = APIRouter()
@@ -18,9 +18,15 @@ SHORT: Final = ("cache-control", "public, max-age=1")
 
 
 @serve(
-    router, "GET", "/checkpoint/witnessed", access=PUBLIC, tag="log", summary="The newest checkpoint that witnesses cosigned",
-    answers={200: answer("The checkpoint with the log's line and the witnesses'", TEXT)}, problems=("not-found",),
-)  # fmt: skip
+    router,
+    "GET",
+    "/checkpoint/witnessed",
+    access=PUBLIC,
+    tag="log",
+    summary="The newest checkpoint that witnesses cosigned",
+    answers={200: answer("The checkpoint with the log's line and the witnesses'", TEXT)},
+    problems=("not-found",),
+)
 def get_witnessed_checkpoint(node: NodeHere) -> Response:
     """A C2SP signed note whose cosignatures meet the quorum of the log's policy. It may be
     some seconds behind `/checkpoint`."""
@@ -29,12 +35,20 @@ def get_witnessed_checkpoint(node: NodeHere) -> Response:
 
 
 @serve(
-    router, "GET", "/receipts/{index}/witnessed", access=token("receipts:read"), tag="receipts",
+    router,
+    "GET",
+    "/receipts/{index}/witnessed",
+    access=token("receipts:read"),
+    tag="receipts",
     summary="The receipt of an entry, proved in a witnessed checkpoint",
-    answers={200: {"description": "The receipt at level «witnessed»", "content": {
-        MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Receipt"}}}}},
+    answers={
+        200: {
+            "description": "The receipt at level «witnessed»",
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Receipt"}}},
+        }
+    },
     problems=("not-found",),
-)  # fmt: skip
+)
 def get_witnessed_receipt(
     index: Annotated[int, Path(ge=0, le=2**53 - 1)], request: Request, node: NodeHere, caller: CallerHere
 ) -> Response:
@@ -51,18 +65,36 @@ def get_witnessed_receipt(
 
 
 @serve(
-    router, "GET", "/witnesses", access=PUBLIC, tag="log", summary="Who witnesses this log, and how far they have come",
-    answers={200: answer("Witnesses of the log's policy", example={"quorum": "regulators", "witnesses": [{
-        "name": "w1.example", "vkey": "w1.example+1234abcd+BA…", "size": 42, "time": 1795392000}]})},
-)  # fmt: skip
+    router,
+    "GET",
+    "/witnesses",
+    access=PUBLIC,
+    tag="log",
+    summary="Who witnesses this log, and how far they have come",
+    answers={
+        200: answer(
+            "Witnesses of the log's policy",
+            example={
+                "quorum": "regulators",
+                "witnesses": [
+                    {"name": "w1.example", "vkey": "w1.example+1234abcd+BA…", "size": 42, "time": 1795392000}
+                ],
+            },
+        )
+    },
+)
 def get_witnesses(node: NodeHere) -> Response:
     """`size` and `time` (POSIX seconds, the witness's clock) of the latest cosignature; both 0 before the first."""
     latest = {standing.witness: standing for standing in node.witnessed.standings()}
     listed: list[dict[str, Any]] = []
     for witness in node.policy.witnesses:
         known = latest.get(witness.vkey.name)
-        listed.append({
-            "name": witness.vkey.name, "vkey": witness.vkey.format(), "size": known.size if known else 0,
-            "time": known.time if known else 0,
-        })  # fmt: skip
+        listed.append(
+            {
+                "name": witness.vkey.name,
+                "vkey": witness.vkey.format(),
+                "size": known.size if known else 0,
+                "time": known.time if known else 0,
+            }
+        )
     return Reply(200, msgspec.json.encode({"quorum": node.policy.quorum, "witnesses": listed})).response()

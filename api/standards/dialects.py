@@ -28,7 +28,7 @@ class Dialect(Protocol):
         ...
 
 
-class Refusal(LedgerError):
+class DialectRefusal(LedgerError):
     """A refusal that only its standard has a word for: `code` is the standard's own."""
 
     def __init__(self, status: int, code: str, detail: str, *, member: str | None = None) -> None:

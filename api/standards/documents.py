@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
-from api.standards.words import Words, words
+from api.standards.words import StandardWords, words
 
 
 def standards() -> list[str]:
@@ -40,12 +40,11 @@ def index() -> str:
         "several holders.\n\n"
         "Every page says of each official operation, field, header, state and code: `works`, or `by design not` with the "
         "reason. Tests read the official files and fail for whatever is missing here. The pages are made from "
-        "`api/standards/words/`, which the adapters read too.\n\n"
-        + _table(("standard", "versions"), rows)
-    )  # fmt: skip
+        "`api/standards/words/`, which the adapters read too.\n\n" + _table(("standard", "versions"), rows)
+    )
 
 
-def _states(said: Words) -> str:
+def _states(said: StandardWords) -> str:
     rows = [
         (f"`{name}`", *(f"`{told[version]}`" for version in said.versions), said.state_notes.get(name, ""))
         for name, told in said.states.items()
@@ -53,18 +52,18 @@ def _states(said: Words) -> str:
     return "## States\n" + _table(("the ledger's", *said.versions, "note"), rows)
 
 
-def _permissions(said: Words) -> str:
+def _permissions(said: StandardWords) -> str:
     rows = [(f"`{name}`", ", ".join(f"`{code}`" for code in codes)) for name, codes in said.permissions.items()]
     return "## Permissions\n" + _table(("the standard's", "codes of the catalogue"), rows)
 
 
-def _reasons(said: Words) -> str:
+def _reasons(said: StandardWords) -> str:
     rows = [(f"`{name}`", str(one.status), _code(one.code), one.note) for name, one in said.reasons.items()]
     head = "## Denied accesses\nWhat a bank's resource API answers for each reason of [decisions](../spec/decisions.md).\n\n"
     return head + _table(("reason", "status", "code", "note"), rows)
 
 
-def _problems(said: Words) -> str:
+def _problems(said: StandardWords) -> str:
     rows = [
         (f"[{name}](../errors/{name}.md)", str(one.status), _code(one.code), one.note)
         for name, one in said.problems.items()

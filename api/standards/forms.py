@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from api.refusals import NotAcceptable
+from api.http.refusals import NotAcceptable
 
 _ACCEPTED: Final = frozenset({"*/*", "application/*", "application/json"})
 

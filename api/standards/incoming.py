@@ -6,12 +6,12 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Path, Request
 
-from api.access import CallerHere, NodeHere, token
-from api.refusals import InsufficientScope
-from api.standards.notes import NOTE_LIMIT
-from api.standards.office import Office
-from api.tokens.guard import Caller
-from api.wire import header, read_body
+from api.http.refusals import InsufficientScope
+from api.http.wire import header, read_body
+from api.node.admission import CallerHere, NodeHere, token
+from api.office.facts import NOTE_LIMIT
+from api.office.office import Office
+from api.tokens.bearer import Caller
 from ledger.errors import NotFound
 
 CONSENTS_READ: Final = token("consents:read")

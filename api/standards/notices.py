@@ -7,87 +7,51 @@ other gets security event tokens (docs/events.md). Sent by the same sender: guar
 from __future__ import annotations
 
 import hashlib
-from typing import Final
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Iterable
+from urllib.parse import urlsplit
 
-import msgspec
-
-from api.client.signing import sign_jwt
 from api.events.delivery import Message
-from api.standards.cdr.requests import STANDARD as CDR
-from api.standards.gateway import Gateway
-from api.standards.india.details import STANDARD as INDIA
-from api.standards.india.details import VERSIONS, aa_time
-from api.standards.india.signatures import HEADER, detached
-from api.tokens.clients import FORM
-from api.wire import JSON
+from api.office.gateway import Gateway
+from api.office.office import Office
+from api.standards.standard import Follower, NoticeForm, Standard
 from ledger.canonical import b64u
-from ledger.clock import Clock, SystemClock
 from ledger.queries.events import Notice
-
-CDR_ENDING: Final = "/arrangements/revoke"
-INDIA_ENDING: Final = "/Consent/Notification"
-JWT_SECONDS: Final = 300
-_CDR_ACTS: Final = frozenset({"consent.revoke", "consent.supersede", "consent.terminate"})
-"""Endings that must be told (CDR Arrangement Revocation); a natural expiry is known to both sides."""
-_INDIA_STATUS: Final = {
-    "consent.expire": "EXPIRED", "consent.pause": "PAUSED", "consent.reject": "REJECTED", "consent.resume": "ACTIVE",
-    "consent.revoke": "REVOKED", "consent.suspend": "PAUSED", "consent.terminate": "REVOKED",
-}  # fmt: skip
+from ledger.queries.records import RecordQueries
 
 
 class OutwardNotices:
     """See `api.events.sender.Outward`."""
 
-    def __init__(self, gateway: Gateway, clock: Clock | None = None) -> None:
+    def __init__(self, standards: Iterable[Standard], gateway: Gateway) -> None:
+        self._forms = tuple(form for standard in standards for form in standard.notices)
         self._gateway = gateway
-        self._clock = clock or SystemClock()
 
     def speaks_at(self, url: str) -> bool:
         """Whether the address ends as a standard's."""
-        return urlsplit(url).path.endswith((CDR_ENDING, INDIA_ENDING))
+        return self._form(url) is not None
 
     def message(self, url: str, notice: Notice, participant: str) -> Message | None:
         """The standard's message for an event of a consent of that standard."""
-        if urlsplit(url).path.endswith(CDR_ENDING):
-            return self._cdr(url, notice, participant)
-        return self._india(notice, participant)
+        form = self._form(url)
+        return None if form is None else form.message(self._gateway, url, notice, participant)
 
-    def _cdr(self, url: str, notice: Notice, participant: str) -> Message | None:
-        """Holder to recipient: the arrangement's JWT. 422 is an acknowledgement: the recipient has ended it already."""
-        if notice.standard != CDR or participant != notice.recipient or notice.act not in _CDR_ACTS:
-            return None
-        now, key = self._clock.now() // 1000, self._gateway.messages
-        claims = {
-            "aud": url, "cdr_arrangement_id": notice.consent_id, "exp": now + JWT_SECONDS, "iat": now, "iss": notice.holder,
-            "jti": _identifier(notice, participant, now), "sub": notice.holder,
-        }  # fmt: skip
-        jwt = sign_jwt(key, {"kid": key.kid, "typ": "JWT"}, claims)
-        form = {"cdr_arrangement_id": notice.consent_id, "cdr_arrangement_jwt": jwt}
-        return Message(urlencode(form).encode(), FORM, (), frozenset({200, 202, 204, 422}))
-
-    def _india(self, notice: Notice, participant: str) -> Message | None:
-        """Aggregator to FIU or FIP: Consent/Notification, signed like all its messages."""
-        status = _INDIA_STATUS.get(notice.act)
-        if notice.standard != INDIA or status is None:
-            return None
-        if status == "REJECTED" and participant == notice.holder:
-            return None  # an FIP knows no rejected consents
-        body = msgspec.json.encode(
-            {
-                "ver": notice.standard_version if notice.standard_version in VERSIONS else VERSIONS[-1],
-                "timestamp": aa_time(self._clock.now()),
-                "txnid": _identifier(notice, participant, 0),
-                "Notifier": {"type": "AA", "id": self._gateway.participant},
-                "ConsentStatusNotification": {"consentId": notice.consent_id, "consentStatus": status},
-            }
-        )
-        return Message(
-            body, JSON, ((HEADER, detached(self._gateway.messages, body)),), frozenset({200, 202, 204})
-        )  # fmt: skip
+    def _form(self, url: str) -> NoticeForm | None:
+        path = urlsplit(url).path
+        return next((form for form in self._forms if path.endswith(form.ending)), None)
 
 
-def _identifier(notice: Notice, participant: str, salt: int) -> str:
+def followed(standards: Iterable[Standard], office: Office, records: RecordQueries) -> Follower:
+    """One follower that shows each notice to every standard that has one. Raises Unavailable as any of them does."""
+    followers = [standard.follower(office, records) for standard in standards if standard.follower is not None]
+
+    def show(notice: Notice) -> None:
+        for follower in followers:
+            follower(notice)
+
+    return show
+
+
+def notice_id(notice: Notice, participant: str, salt: int) -> str:
     """The same for every attempt to tell this participant of this entry; with a salt, one per attempt."""
     said = f"{notice.leaf_hash.hex()}\0{participant}\0{salt}"
     return b64u(hashlib.sha256(said.encode()).digest()[:16])

@@ -1,34 +1,29 @@
-"""The standards that are served: their routes, and how they say no. Every further standard is one line in each list."""
+"""The standards that are served. A further one is a folder, and one line here."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
+from api.node.building import Outward
+from api.standards.berlin.standard import BERLIN
+from api.standards.brazil.standard import BRAZIL
+from api.standards.cdr.standard import CDR
+from api.standards.india.standard import INDIA
+from api.standards.notices import OutwardNotices, followed
+from api.standards.oauth.standard import OAUTH
+from api.standards.standard import Standard
+from api.standards.uk.standard import UK
 
-from api.standards.berlin import routes as berlin_routes
-from api.standards.berlin.errors import BerlinDialect
-from api.standards.brazil.dialect import BrazilDialect
-from api.standards.brazil.routes import router as brazil
-from api.standards.cdr.dialect import CdrDialect
-from api.standards.cdr.routes import router as cdr
-from api.standards.dialects import Dialect
-from api.standards.india.dialect import IndiaDialect
-from api.standards.india.routes import router as india
-from api.standards.oauth.dialect import OAuthDialect
-from api.standards.oauth.routes import router as oauth
-from api.standards.uk import events as uk_events
-from api.standards.uk import routes as uk_routes
-from api.standards.uk.errors import UkDialect
-
-STANDARDS: Final[tuple[APIRouter, ...]] = (
-    uk_routes.router, uk_events.router, berlin_routes.router, brazil, cdr, india, oauth
-)  # fmt: skip
-DIALECTS: Final[tuple[Dialect, ...]] = (
-    UkDialect(),
-    BerlinDialect(),
-    BrazilDialect(),
-    CdrDialect(),
-    IndiaDialect(),
-    OAuthDialect(),
+STANDARDS: Final[tuple[Standard, ...]] = (
+    UK,
+    BERLIN,
+    BRAZIL,
+    CDR,
+    INDIA,
+    OAUTH,
 )
+OUTWARD: Final = Outward(
+    follower=lambda office, records: followed(STANDARDS, office, records),
+    messages=lambda gateway: OutwardNotices(STANDARDS, gateway),
+)
+"""What a serving node does for them beside answering."""

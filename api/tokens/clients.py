@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from api.refusals import BadRequest, InvalidClient
+from api.http.refusals import BadRequest, InvalidClient
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import PublicKey
 from api.tokens.once import Once

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from api.refusals import BadRequest
+from api.http.refusals import BadRequest
 
 TYPE: Final = "account_information"
 ERROR: Final = "invalid_authorization_details"
@@ -64,8 +64,9 @@ def parse_details(text: str) -> AccountInformation:
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise BadRequest(
             f"authorization_details is not a list of objects of type {TYPE}: {error}",
-            member="authorization_details", error=ERROR,
-        ) from None  # fmt: skip
+            member="authorization_details",
+            error=ERROR,
+        ) from None
     if len(details) != 1:
         raise BadRequest(
             "one element is understood: a token is for one consent", member="authorization_details", error=ERROR

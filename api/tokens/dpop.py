@@ -7,9 +7,9 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
+from api.http.wire import Scope
 from api.tokens.jwt import FUTURE_SECONDS, PAST_SECONDS, BadToken, read_jwt, text_claim, time_claim
 from api.tokens.keys import PublicKey
-from api.wire import Scope
 from ledger.canonical import b64u
 from ledger.errors import InvalidInput
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import msgspec
 
 from api.tokens.jwt import BadToken
@@ -76,7 +76,7 @@ class ExternalIssuers:
 
 async def _fetch(issuer: str) -> dict[str, PublicKey]:
     """Discovery, then the key set; on the issuer's own host, without redirects. Raises Unavailable."""
-    async with httpx.AsyncClient(timeout=5.0, follow_redirects=False) as client:
+    async with httpx2.AsyncClient(timeout=5.0, follow_redirects=False) as client:
         try:
             found = msgspec.json.decode(
                 await _get(client, f"{issuer}/.well-known/openid-configuration"), type=dict[str, object]
@@ -87,11 +87,11 @@ async def _fetch(issuer: str) -> dict[str, PublicKey]:
             if urlsplit(jwks_uri)[:2] != urlsplit(issuer)[:2]:
                 raise Unavailable("the external issuer keeps its keys on another host")
             return parse_key_set(await _get(client, jwks_uri), "the external issuer's key set")
-        except (httpx.HTTPError, msgspec.DecodeError, InvalidInput) as error:
+        except (httpx2.HTTPError, msgspec.DecodeError, InvalidInput) as error:
             raise Unavailable(f"the external issuer's keys cannot be read: {type(error).__name__}") from None
 
 
-async def _get(client: httpx.AsyncClient, url: str) -> bytes:
+async def _get(client: httpx2.AsyncClient, url: str) -> bytes:
     async with client.stream("GET", url, headers={"accept": "application/json"}) as answer:
         if answer.status_code != 200:
             raise Unavailable(f"the external issuer answered {answer.status_code}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.refusals import BadRequest
+from api.http.refusals import BadRequest
 from api.tokens.details import ERROR, TYPE, AccountInformation, actions_of, granted
 from ledger.consent.state import Consent, Status
 from ledger.errors import NotFound
@@ -45,15 +45,19 @@ class Grants:
         if asked.consent_id is None:
             raise BadRequest(
                 "name the consent: a member consent_id; to ask for a new consent, use the holder's par endpoint",
-                member="authorization_details", error=ERROR,
-            )  # fmt: skip
+                member="authorization_details",
+                error=ERROR,
+            )
         consent = self._active(client, asked.consent_id, now)
         if consent is None or consent.terms.recipient != client:
             raise BadRequest("there is no such active consent of this client", error=ERROR, member="consent_id")
         return BoundTo(
-            consent.consent_id, consent.version, list(asked.locations) or [consent.terms.holder],
-            [granted(asked, consent.terms.permissions, consent.consent_id)], consent.terms.expires_at,
-        )  # fmt: skip
+            consent.consent_id,
+            consent.version,
+            list(asked.locations) or [consent.terms.holder],
+            [granted(asked, consent.terms.permissions, consent.consent_id)],
+            consent.terms.expires_at,
+        )
 
     def claims(self, viewer: str, grant_id: str, version: int, now: float) -> dict[str, Any] | None:
         """What introspection adds for a party of an active consent (RFC 7662 §2.2); None when the token is dead for it.
@@ -76,9 +80,11 @@ class Grants:
         if consent is None or consent.terms.recipient != client:
             raise NotFound("there is no such active grant of this client", member="grant_id")
         detail = {
-            "type": TYPE, "actions": list(actions_of(consent.terms.permissions)), "consent_id": grant_id,
+            "type": TYPE,
+            "actions": list(actions_of(consent.terms.permissions)),
+            "consent_id": grant_id,
             "locations": [consent.terms.holder],
-        }  # fmt: skip
+        }
         return {"scopes": [], "claims": [], "authorization_details": [detail]}
 
     def _active(self, viewer: str, consent_id: str, now: float) -> Consent | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from api.refusals import BadRequest
+from api.http.refusals import BadRequest
 from api.tokens.clients import Clients, read_form
 from api.tokens.grants import Grants
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
@@ -18,8 +18,17 @@ _TYP: Final = frozenset({"at+jwt"})
 _MEMBERS: Final = frozenset({"kid"})
 _LONGEST: Final = 600.0
 _SHOWN: Final = (
-    "aud", "authorization_details", "client_id", "cnf", "exp", "iat", "iss", "jti", "scope", "sub",
-)  # fmt: skip
+    "aud",
+    "authorization_details",
+    "client_id",
+    "cnf",
+    "exp",
+    "iat",
+    "iss",
+    "jti",
+    "scope",
+    "sub",
+)
 
 
 class Introspection:

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ledger.assembly import read_secret, write_secret
 from ledger.canonical import b64u, encode, unb64u
 from ledger.entries.keys import Verify, verifier_of
 from ledger.errors import BadEncoding, InvalidInput
+from ledger.secrets import read_secret, write_secret
 
 ALGORITHMS: Final = ("ES256", "EdDSA", "PS256")
 """FAPI 2.0 §5.4.1: no others, and never `none`."""
@@ -68,9 +68,7 @@ class TokenSigner:
     def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
         self._private = private
         numbers = private.public_key().public_numbers()
-        self.jwk = {
-            "crv": "P-256", "kty": "EC", "x": b64u(numbers.x.to_bytes(32)), "y": b64u(numbers.y.to_bytes(32))
-        }  # fmt: skip
+        self.jwk = {"crv": "P-256", "kty": "EC", "x": b64u(numbers.x.to_bytes(32)), "y": b64u(numbers.y.to_bytes(32))}
         self.public = PublicKey.from_jwk(self.jwk)
         self.kid = self.public.thumbprint
 

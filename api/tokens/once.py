@@ -12,9 +12,9 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.tokens.jwt import BadToken
+from ledger.engines.engine import insert_into, is_file, make_tables, token_engine
 from ledger.errors import Unavailable
-from ledger.storage.engines import insert_into, is_file, token_engine
-from ledger.storage.tables import metadata, seen_tokens
+from ledger.storage.tables import seen_tokens
 
 SWEEP_SECONDS: Final = 60.0
 REVOKED: Final = "revoked"
@@ -49,7 +49,7 @@ class Once:
         self._engine = token_engine(url)
         self._noted: tuple[Any, ...] = (seen_tokens.c.digest,)
         if is_file(url):  # a file of its own; on PostgreSQL the migrations make the table
-            metadata.create_all(self._engine, tables=[seen_tokens])
+            make_tables(self._engine, [seen_tokens])
         else:  # what a power cut loses has expired, or nearly, when the machine is back: this one commit need not wait for
             # the disk. Said in the statement itself, so that no session is left in which a commit of the log would not wait
             self._noted += (func.set_config("synchronous_commit", "off", True),)

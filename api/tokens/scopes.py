@@ -11,19 +11,41 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
-    "holder": frozenset({
-        "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read",
-        "reconciliation:read",
-    }),
-    "recipient": frozenset({
-        "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
-        "grant_management_revoke", "receipts:read", "reconciliation:read",
-    }),
-    "regulator": frozenset({
-        "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read",
-    }),
+    "holder": frozenset(
+        {
+            "admin:metrics.basic:read",
+            "consents:read",
+            "consents:write",
+            "events:manage",
+            "events:read",
+            "receipts:read",
+            "reconciliation:read",
+        }
+    ),
+    "recipient": frozenset(
+        {
+            "consents:read",
+            "consents:write",
+            "events:manage",
+            "events:read",
+            "grant_management_query",
+            "grant_management_revoke",
+            "receipts:read",
+            "reconciliation:read",
+        }
+    ),
+    "regulator": frozenset(
+        {
+            "admin:metrics.basic:read",
+            "bundle:read",
+            "disclosure:open",
+            "log:read",
+            "receipts:read",
+            "reconciliation:read",
+        }
+    ),
     "technology-provider": frozenset({"receipts:read"}),
-}  # fmt: skip
+}
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
 WHILE_SUSPENDED: Final = frozenset(
     {"consents:read", "consents:write", "events:read", "grant_management_revoke", "receipts:read"}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from api.refusals import BadRequest
+from api.http.refusals import BadRequest
 from api.tokens.clients import Clients, read_form
 from api.tokens.details import TYPE, parse_details
 from api.tokens.dpop import check_proof
@@ -108,20 +108,26 @@ class TokenService:
         if "scope" in asked:
             raise BadRequest(
                 "a token is for this ledger (scope) or for one consent (authorization_details), never both",
-                error="invalid_scope", member="scope",
-            )  # fmt: skip
+                error="invalid_scope",
+                member="scope",
+            )
         bound = self._grants.bind(client, parse_details(asked["authorization_details"]), now)
         expires = int(now) + self._lifetime
         if bound.ends_at:
             expires = min(expires, bound.ends_at)
         said = {
-            "aud": bound.audience, "authorization_details": bound.details, "consent_version": bound.version,
+            "aud": bound.audience,
+            "authorization_details": bound.details,
+            "consent_version": bound.version,
             "grant_id": bound.grant_id,
-        }  # fmt: skip
+        }
         return {
-            "access_token": self._token(client, proof, now, expires, said), "token_type": "DPoP",
-            "expires_in": expires - int(now), "authorization_details": bound.details, "grant_id": bound.grant_id,
-        }  # fmt: skip
+            "access_token": self._token(client, proof, now, expires, said),
+            "token_type": "DPoP",
+            "expires_in": expires - int(now),
+            "authorization_details": bound.details,
+            "grant_id": bound.grant_id,
+        }
 
     def _token(self, client: str, proof: str | None, now: float, expires: int, said: Mapping[str, Any]) -> str:
         claims = {

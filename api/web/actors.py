@@ -56,9 +56,12 @@ class Signature(StrEnum):
 
 
 _BY: Final = {
-    "guardian": Actor.GUARDIAN, "court": Actor.COURT, "holder": Actor.BANK, "recipient": Actor.RECIPIENT,
+    "guardian": Actor.GUARDIAN,
+    "court": Actor.COURT,
+    "holder": Actor.BANK,
+    "recipient": Actor.RECIPIENT,
     "system": Actor.SYSTEM,
-}  # fmt: skip
+}
 _PEOPLE: Final[dict[bool | None, Actor]] = {True: Actor.YOU, False: Actor.OTHER, None: Actor.HOLDER}
 
 

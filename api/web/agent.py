@@ -16,12 +16,12 @@ from msgspec import UNSET, Struct, UnsetType
 from api.client.pseudonyms import Pseudonyms
 from api.client.signing import LocalSigner, StatementSigner
 from api.client.statements import StatementMaker
-from api.web.people import Person, Sca
-from ledger.assembly import read_secret
+from api.web.people import Person, SignInSca
 from ledger.clock import Clock
 from ledger.entries.fields import Code, ParticipantId, Reference, Text
 from ledger.entries.payload import SeparateConsent
 from ledger.errors import InvalidInput, NotFound
+from ledger.secrets import read_secret
 
 Step = Literal["consent.pause", "consent.reject", "consent.resume", "consent.revoke"]
 """What a customer can do with a consent besides authorising it."""
@@ -45,7 +45,7 @@ class Authorisation(Struct, frozen=True, kw_only=True):
     recipient: str
     accounts: tuple[str, ...]
     """References, sorted."""
-    sca: Sca
+    sca: SignInSca
     separate_consents: tuple[SeparateConsent, ...] = ()
     """Given by a control of their own: sorted by kind, `text_hash` = SHA-256 (b64u) of the words shown."""
     joint_accounts: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Withdrawal(Struct, frozen=True, kw_only=True):
         return "consent.withdraw_separate" if self.separate else "consent.withdraw_approval"
 
 
-class Signed(Struct, frozen=True):
+class HolderStatement(Struct, frozen=True):
     """A statement of the holder, with its companion where the act has one."""
 
     statement: str
@@ -107,19 +107,19 @@ class HolderAgent(Protocol):
         """The accounts that a customer may share under this consent."""
         ...
 
-    def authorise(self, person: Person, wish: Authorisation) -> Signed:
+    def authorise(self, person: Person, wish: Authorisation) -> HolderStatement:
         """Sign `consent.authorise` and its companion."""
         ...
 
-    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:
+    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> HolderStatement:
         """Sign a step by the customer."""
         ...
 
-    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
+    def withdraw(self, person: Person, wish: Withdrawal) -> HolderStatement:
         """Sign a withdrawal in part by the customer."""
         ...
 
-    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:
+    def reauthenticate(self, person: Person, consent_id: str, sca: SignInSca) -> HolderStatement:
         """Sign `consent.reauthenticate`: the customer has just proved to her bank who she is."""
         ...
 
@@ -127,11 +127,11 @@ class HolderAgent(Protocol):
         """The reference that stands for this person among the authorisers of a consent."""
         ...
 
-    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
+    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: SignInSca) -> HolderStatement:
         """Sign `subject.enrol` for a new passkey."""
         ...
 
-    def unenrol(self, person: Person, credential_id: str, reason: str) -> Signed:
+    def unenrol(self, person: Person, credential_id: str, reason: str) -> HolderStatement:
         """Sign `subject.unenrol`."""
         ...
 
@@ -239,7 +239,7 @@ class LocalAgent:
         reference = self._pseudonyms.account
         return tuple(Account(reference(account.id, consent_id), account.label, account.joint) for account in mine)
 
-    def authorise(self, person: Person, wish: Authorisation) -> Signed:
+    def authorise(self, person: Person, wish: Authorisation) -> HolderStatement:
         """See HolderAgent. Raises NotFound for an account that is not this customer's."""
         known = {account.reference for account in self.accounts(person, wish.consent_id)}
         if not set(wish.accounts) <= known:
@@ -257,32 +257,34 @@ class LocalAgent:
         )
         silent = {"suppress_notify": True} if wish.suppress_notify else {}
         companion = self._make("subject.consent", consent_id=wish.consent_id, subject=person.subject, **silent)
-        return Signed(statement, companion)
+        return HolderStatement(statement, companion)
 
-    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:  # noqa: ARG002 (see HolderAgent)
+    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> HolderStatement:  # noqa: ARG002 (see HolderAgent)
         """See HolderAgent."""
-        return Signed(self._make(step, by="customer", consent_id=consent_id, reason=reason))
+        return HolderStatement(self._make(step, by="customer", consent_id=consent_id, reason=reason))
 
-    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
+    def withdraw(self, person: Person, wish: Withdrawal) -> HolderStatement:
         """See HolderAgent."""
         what: dict[str, Any] = {"accounts": list(wish.accounts)} if wish.accounts else {}
         if wish.separate:
             what["separate"] = wish.separate
         if wish.own_approval:
             what["authoriser"] = self.authoriser(person, wish.consent_id)
-        return Signed(self._make(wish.act, by="customer", consent_id=wish.consent_id, reason=wish.reason, **what))
+        return HolderStatement(
+            self._make(wish.act, by="customer", consent_id=wish.consent_id, reason=wish.reason, **what)
+        )
 
-    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:  # noqa: ARG002 (see HolderAgent)
+    def reauthenticate(self, person: Person, consent_id: str, sca: SignInSca) -> HolderStatement:  # noqa: ARG002 (see HolderAgent)
         """See HolderAgent."""
-        return Signed(self._make("consent.reauthenticate", consent_id=consent_id, sca=sca))
+        return HolderStatement(self._make("consent.reauthenticate", consent_id=consent_id, sca=sca))
 
     def authoriser(self, person: Person, consent_id: str) -> str:
         """See HolderAgent."""
         return self._pseudonyms.authoriser(person.sub, consent_id)
 
-    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
+    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: SignInSca) -> HolderStatement:
         """See HolderAgent."""
-        return Signed(
+        return HolderStatement(
             self._make(
                 "subject.enrol",
                 credential_id=credential_id,
@@ -293,9 +295,11 @@ class LocalAgent:
             )
         )
 
-    def unenrol(self, person: Person, credential_id: str, reason: str) -> Signed:
+    def unenrol(self, person: Person, credential_id: str, reason: str) -> HolderStatement:
         """See HolderAgent."""
-        return Signed(self._make("subject.unenrol", credential_id=credential_id, reason=reason, subject=person.subject))
+        return HolderStatement(
+            self._make("subject.unenrol", credential_id=credential_id, reason=reason, subject=person.subject)
+        )
 
     def _make(self, act: str, **members: Any) -> str:
         return self._maker.make(act, **members).text

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeVar
 
-import httpx
+import httpx2
 import msgspec
 from msgspec import UNSET, Struct
 
-from api.web.agent import Account, Authorisation, Signed, Step, Withdrawal
-from api.web.people import Person, Sca
-from ledger.canonical import unb64u
+from api.web.agent import Account, Authorisation, HolderStatement, Step, Withdrawal
+from api.web.people import Person, SignInSca
 from ledger.entries.acts import Act
-from ledger.entries.statement import STATEMENT_LIMIT, parse_payload
+from ledger.entries.statement import STATEMENT_LIMIT, payload_of
 from ledger.errors import LedgerError, NotPermitted, Unavailable
 
 ANSWER_LIMIT: Final = 256 * 1024
@@ -38,7 +37,7 @@ class RemoteAgent:
 
     def __init__(self, holder: str, url: str, token: str) -> None:
         """`url` begins with https:// (or is on loopback); `token` is what the bank gave this ledger."""
-        host = httpx.URL(url)
+        host = httpx2.URL(url)
         if host.scheme != "https" and host.host not in {"127.0.0.1", "localhost"}:
             raise ValueError("the address of a holder's agent begins with https://")
         self._holder = holder
@@ -54,9 +53,9 @@ class RemoteAgent:
         """See HolderAgent."""
         return self._ask(_Accounts, "accounts", person, consent_id=consent_id).accounts
 
-    def authorise(self, person: Person, wish: Authorisation) -> Signed:
+    def authorise(self, person: Person, wish: Authorisation) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "authorise", person, **msgspec.to_builtins(wish))
+        signed = self._ask(HolderStatement, "authorise", person, **msgspec.to_builtins(wish))
         self._require(
             signed.statement,
             act="consent.authorise",
@@ -77,15 +76,15 @@ class RemoteAgent:
         )
         return signed
 
-    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> Signed:
+    def step(self, person: Person, step: Step, consent_id: str, reason: str) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "step", person, step=step, consent_id=consent_id, reason=reason)
+        signed = self._ask(HolderStatement, "step", person, step=step, consent_id=consent_id, reason=reason)
         self._require(signed.statement, act=step, by="customer", consent_id=consent_id)
         return signed
 
-    def withdraw(self, person: Person, wish: Withdrawal) -> Signed:
+    def withdraw(self, person: Person, wish: Withdrawal) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "withdraw", person, **msgspec.to_builtins(wish))
+        signed = self._ask(HolderStatement, "withdraw", person, **msgspec.to_builtins(wish))
         what: dict[str, object] = {"accounts": wish.accounts} if wish.accounts else {}
         if wish.separate:
             what["separate"] = wish.separate
@@ -94,9 +93,11 @@ class RemoteAgent:
         self._require(signed.statement, act=wish.act, by="customer", consent_id=wish.consent_id, **what)
         return signed
 
-    def reauthenticate(self, person: Person, consent_id: str, sca: Sca) -> Signed:
+    def reauthenticate(self, person: Person, consent_id: str, sca: SignInSca) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "reauthenticate", person, consent_id=consent_id, sca=msgspec.to_builtins(sca))
+        signed = self._ask(
+            HolderStatement, "reauthenticate", person, consent_id=consent_id, sca=msgspec.to_builtins(sca)
+        )
         self._require(signed.statement, act="consent.reauthenticate", consent_id=consent_id)
         return signed
 
@@ -104,26 +105,26 @@ class RemoteAgent:
         """See HolderAgent."""
         return self._ask(_Authoriser, "authoriser", person, consent_id=consent_id).authoriser
 
-    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: Sca) -> Signed:
+    def enrol(self, person: Person, credential_id: str, public_key: str, rp_id: str, sca: SignInSca) -> HolderStatement:
         """See HolderAgent."""
         wish = {"credential_id": credential_id, "public_key": public_key, "rp_id": rp_id}
-        signed = self._ask(Signed, "enrol", person, sca=msgspec.to_builtins(sca), **wish)
+        signed = self._ask(HolderStatement, "enrol", person, sca=msgspec.to_builtins(sca), **wish)
         self._require(signed.statement, act="subject.enrol", subject=person.subject, **wish)
         return signed
 
-    def unenrol(self, person: Person, credential_id: str, reason: str) -> Signed:
+    def unenrol(self, person: Person, credential_id: str, reason: str) -> HolderStatement:
         """See HolderAgent."""
-        signed = self._ask(Signed, "unenrol", person, credential_id=credential_id, reason=reason)
+        signed = self._ask(HolderStatement, "unenrol", person, credential_id=credential_id, reason=reason)
         self._require(signed.statement, act="subject.unenrol", credential_id=credential_id, subject=person.subject)
         return signed
 
     def _ask(self, answer: type[T], intent: str, person: Person, **members: Any) -> T:
         asked = {"intent": intent, "person": {"sub": person.sub, "subject": person.subject}, **members}
         try:
-            with httpx.stream(
+            with httpx2.stream(
                 "POST", self._url, json=asked, headers=self._headers, timeout=TIMEOUT_SECONDS
             ) as response:
-                if response.status_code == httpx.codes.FORBIDDEN:
+                if response.status_code == httpx2.codes.FORBIDDEN:
                     raise NotPermitted("the bank did not agree to sign this")
                 response.raise_for_status()
                 body = b""
@@ -132,19 +133,18 @@ class RemoteAgent:
                     if len(body) > ANSWER_LIMIT:
                         raise Unavailable("the bank's answer is longer than an answer can be")
             return msgspec.json.decode(body, type=answer)
-        except (httpx.HTTPError, msgspec.DecodeError):
+        except (httpx2.HTTPError, msgspec.DecodeError):
             raise Unavailable("the bank could not be reached; nothing was changed, please try again") from None
 
     def _require(self, statement: str, **said: object) -> None:
-        payload = _payload_of(statement)
+        payload = _said_in(statement)
         wrong = [name for name, value in said.items() if getattr(payload, name, None) != value]
         if payload.iss != self._holder or wrong:
             raise Unavailable("the bank signed something else than was asked; nothing was changed")
 
 
-def _payload_of(statement: str) -> Act:
-    parts = statement[:STATEMENT_LIMIT].split(".")
+def _said_in(statement: str) -> Act:
     try:
-        return parse_payload(unb64u(parts[1]))
+        return payload_of(statement[:STATEMENT_LIMIT])
     except (IndexError, LedgerError):
         raise Unavailable("the bank's answer holds no statement; nothing was changed") from None

@@ -13,16 +13,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-from api.bundling import Bundler, read_policy
 from api.client.signing import LocalSigner
-from api.refusals import NoSuchRoute
+from api.http.refusals import NoSuchRoute
+from api.http.telemetry import NO_TELEMETRY
+from api.http.wire import problem_reply, visit_of
+from api.node.bundling import Bundler, read_policy
+from api.node.web_settings import WebSettings
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.console import audit, erasures, operations, partner
 from api.web.console.premises import Premises
-from api.web.desk import Desk, Office, SignedOut, SignInNeeded, StepUpNeeded, open_desk
+from api.web.desk import BankPages, Desk, SignedOut, SignInNeeded, StepUpNeeded, open_desk
 from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
 from api.web.disclosures import Disclosures
@@ -31,24 +35,23 @@ from api.web.migrating import open_store
 from api.web.oidc import RelyingParty
 from api.web.pages import approving, connections, erasing, parting, public, receipts, settings, signin, stopping
 from api.web.passkeys import Ceremonies
-from api.web.people import Kept
+from api.web.people import KeptWords
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
-from api.web.settings import WebSettings
 from api.web.staff import CONSOLE, read_staff
+from api.web.waiting import Unconfirmed
 from api.web.words import LANGUAGES, bdi
-from api.wire import problem_reply, visit_of
 from ledger.app import Ledger
-from ledger.assembly import read_secret
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
+from ledger.secrets import read_secret
 
 if TYPE_CHECKING:
-    from api.settings import Settings
+    from api.node.settings import Settings
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
@@ -75,7 +78,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
     templates = make_templates()
     provider, relying_party = _sign_in(settings, clock)
     host = urlsplit(base_url).hostname or "localhost"
-    office = Office(
+    office = BankPages(
         ledger=ledger,
         settings=web,
         base_url=base_url,
@@ -95,7 +98,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
             ledger, WitnessedQueries(ledger.store, read_policy(settings, ledger.vkey)), settings.policy_file
         ),
     )
-    pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages")
+    pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office
     pages.state.premises = Premises.of(settings)
     for router in (*ROUTERS, *CONSOLES):
@@ -187,7 +190,7 @@ def _add_error_pages(pages: FastAPI) -> None:
         desk = open_desk(request)
         gone = desk.gone or getattr(request.state, "gone", None)
         if gone is not None:
-            desk.change(kept=Kept(b64u(gone.key), error.then, error.words))
+            desk.change(kept=KeptWords(b64u(gone.key), error.then, error.words))
         return desk.render("signedout.html", 401, words_kept=error.words, then=error.then, is_kept=gone is not None)
 
     @pages.exception_handler(StepUpNeeded)
@@ -236,5 +239,19 @@ def _page(desk: Desk, status: int, error: LedgerError | None) -> Response:
     """An error in words. The core's sentences are for engineers; a customer reads ours, and theirs below."""
     known = status if status in {403, 404, 409, 503} else (500 if status >= 500 else 404)
     # A node that stopped in the middle may have recorded it: then nobody says that it was not.
-    text = "error.503.unknown" if isinstance(error, SequencerStopped) else f"error.{known}.text"
-    return desk.render("error.html", status, kind=known, text=text, error=error)
+    text = "error.503.unknown" if isinstance(error, SequencerStopped | Unconfirmed) else f"error.{known}.text"
+    again = _way_back(desk.request) if known == 503 else None
+    return desk.render("error.html", status, kind=known, text=text, error=error, again=again)
+
+
+def _way_back(request: Request) -> str:
+    """Where to look and try again: this page, or of a form that was sent, the nearest page that can be opened."""
+    path = request.url.path
+    if request.method == "GET":
+        return f"{path}?{request.url.query}" if request.url.query else path
+    while path:
+        asked = {"type": "http", "method": "GET", "path": path, "root_path": "", "path_params": {}, "headers": []}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            return path
+        path = path.rpartition("/")[0]
+    return "/"

@@ -31,9 +31,16 @@ SCANNED: Final = 200
 SOON_MS: Final = 14 * 86_400_000
 DAY_SECONDS: Final = 86_400
 
-STEPS: Final = frozenset({
-    "consent.pause", "consent.reject", "consent.revoke", "consent.terminate", "consent.expire", "consent.supersede",
-})  # fmt: skip
+STEPS: Final = frozenset(
+    {
+        "consent.pause",
+        "consent.reject",
+        "consent.revoke",
+        "consent.terminate",
+        "consent.expire",
+        "consent.supersede",
+    }
+)
 """Acts that pause or end a consent."""
 
 Tab = Literal["active", "action", "ended"]
@@ -222,9 +229,10 @@ class Dealings:
         events = self._events(connection.chain, low, top)
         later = self._events(connection.chain, top, min(top + EVENTS, length)) if events else []
         rows = [
-            row for row in joined(events, later, self._shown_before(connection.chain, events))
+            row
+            for row in joined(events, later, self._shown_before(connection.chain, events))
             if is_shown(row.event, show) and row.event.is_about(account)
-        ]  # fmt: skip
+        ]
         return History(rows, low or None, length)
 
     def _shown_before(self, chain: bytes, events: list[Event]) -> set[int]:
@@ -237,9 +245,10 @@ class Dealings:
             if isinstance(leaf, CommitmentLeaf) and unb64u(leaf.chain) == chain:
                 found[one.index] = leaf.seq
         return {
-            event.index for event in events
+            event.index
+            for event in events
             if event.leg is not None and event.leg.basis in found and event.seq - found[event.leg.basis] <= EVENTS
-        }  # fmt: skip
+        }
 
     def events_from(self, connection: Connection, seq: int, limit: int) -> list[Event]:
         """A consent's events from `seq` on, oldest first."""

@@ -15,19 +15,20 @@ from msgspec import structs
 from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
 
-from api.bundling import Bundler
+from api.node.bundling import Bundler
+from api.node.web_settings import WebSettings
 from api.web.actors import Acts
-from api.web.agent import HolderAgent, Signed
+from api.web.agent import HolderAgent, HolderStatement
 from api.web.customer import Connection, Dealings
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
 from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
-from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Sca, Session, new_session, new_token
+from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Session, SignInSca, new_session, new_token
 from api.web.security import HOME, CrossSite, check_same_origin
-from api.web.settings import WebSettings
 from api.web.staff import Staff
 from api.web.store import Store
+from api.web.waiting import record_soon
 from api.web.words import HOME_ZONE, Words, choose_language
 from ledger.app import Ledger
 from ledger.canonical import b64u
@@ -70,7 +71,7 @@ class StepUpNeeded(Exception):
 
 
 @dataclass(frozen=True)
-class Office:
+class BankPages:
     """The parts that all visits share."""
 
     ledger: Ledger
@@ -111,7 +112,7 @@ class Office:
 class Desk:
     """One request, and what answers to it need."""
 
-    office: Office
+    office: BankPages
     request: Request
     words: Words
     session: Session | None
@@ -144,7 +145,7 @@ class Desk:
         return self.session.staff
 
     @property
-    def sca(self) -> Sca:
+    def sca(self) -> SignInSca:
         """How she was authenticated. Raises SignInNeeded."""
         if self.session is None or self.session.sca is None:
             raise SignInNeeded(self.here)
@@ -187,15 +188,19 @@ class Desk:
             self._references[consent_id] = known
         return known
 
-    def record(self, signed: Signed, assertion: str | None = None) -> Recorded:
+    def record(self, signed: HolderStatement, assertion: str | None = None) -> Recorded:
         """Record what her bank signed for her, and remember that it was she who asked for it.
 
-        A crash between the two loses that note only: the entry then is «an account holder's».
+        A crash between the two loses that note only: the entry then is «an account holder's». Raises Unconfirmed.
         """
-        recorded = self.office.ledger.record(signed.statement, companion=signed.companion, assertion=assertion)
-        for entry in recorded:
-            self.office.store.remember_deed(self.person, entry.index)
-        return recorded[0]
+        ledger, store, person = self.office.ledger, self.office.store, self.person
+
+        def remember(recorded: tuple[Recorded, ...]) -> None:
+            for entry in recorded:
+                store.remember_deed(person, entry.index)
+
+        command = ledger.prepare(signed.statement, companion=signed.companion, assertion=assertion)
+        return record_soon(ledger, command, remember)[0]
 
     @property
     def agent(self) -> HolderAgent:
@@ -234,7 +239,7 @@ class Desk:
         self.office.store.put_session(self.token, self.session, self.session.created_at + ABSOLUTE_MS)
         return self.session
 
-    def arrive(self, someone: Person | Staff, sca: Sca) -> None:
+    def arrive(self, someone: Person | Staff, sca: SignInSca) -> None:
         """Sign in, or step up: always under a new session id and a new CSRF token.
 
         What the same person was about to agree to, or had written, comes along.
@@ -269,10 +274,19 @@ class Desk:
         words = self.words
         signed_in = self.session.someone if self.session else None
         body = self.office.templates.get_template(template).render(
-            desk=self, t=words.t, h=words.h, n=words.n, words=words, me=signed_in, now=self.now,
-            at_work=isinstance(signed_in, Staff), csrf=self.session.csrf if self.session else "", path=self.request.url.path,
-            origin=self.office.ledger.origin, **{"here": self.here} | shown,
-        )  # fmt: skip
+            desk=self,
+            t=words.t,
+            h=words.h,
+            n=words.n,
+            words=words,
+            me=signed_in,
+            now=self.now,
+            at_work=isinstance(signed_in, Staff),
+            csrf=self.session.csrf if self.session else "",
+            path=self.request.url.path,
+            origin=self.office.ledger.origin,
+            **{"here": self.here} | shown,
+        )
         return self.keep(HTMLResponse(body, status, headers={"content-language": words.language}))
 
     def redirect(self, path: str) -> Response:
@@ -308,7 +322,7 @@ def in_order(references: Iterable[str], labels: Mapping[str, str]) -> list[str]:
 
 def open_desk(request: Request) -> Desk:
     """The desk that this request comes to: session, language, time zone."""
-    office: Office = request.app.state.office
+    office: BankPages = request.app.state.office
     now = office.clock.now()
     token = request.cookies.get(office.cookie, "")
     session = office.store.session(token) if 20 <= len(token) <= 100 else None

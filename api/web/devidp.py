@@ -205,9 +205,11 @@ def dev_routes(provider: DevelopmentProvider, templates: Environment) -> APIRout
         client_assertion: Annotated[str, Form()],
     ) -> Response:
         form = {
-            "code": code, "redirect_uri": redirect_uri, "code_verifier": code_verifier,
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": code_verifier,
             "client_assertion": client_assertion,
-        }  # fmt: skip
+        }
         id_token = provider.redeem(form)
         headers = {"cache-control": "no-store"}
         if id_token is None:

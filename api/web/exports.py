@@ -57,11 +57,20 @@ def _row(desk: Desk, connection: Connection, event: Event) -> tuple[str | int, .
     decision = "" if not event.is_access else words.t("access.allowed" if event.allowed else "access.refused")
     present = "" if item is None else words.t("yes" if item.customer_present else "no")
     return (
-        connection.recipient, words.purpose(connection.consent.terms), connection.consent.consent_id, event.index, at,
-        _event(desk, event), desk.acts.who(event), event.iss, desk.acts.signed(event), decision,
+        connection.recipient,
+        words.purpose(connection.consent.terms),
+        connection.consent.consent_id,
+        event.index,
+        at,
+        _event(desk, event),
+        desk.acts.who(event),
+        event.iss,
+        desk.acts.signed(event),
+        decision,
         "; ".join(words.code("reason", reason) for reason in event.reasons),
-        "; ".join(words.code("permission", code) for code in (item.permissions if item else ())), present,
-    )  # fmt: skip
+        "; ".join(words.code("permission", code) for code in (item.permissions if item else ())),
+        present,
+    )
 
 
 def _event(desk: Desk, event: Event) -> str:

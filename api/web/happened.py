@@ -9,12 +9,11 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET
 
-from ledger.canonical import unb64u
 from ledger.entries.acts import AccessItem, AccessLeg, AccessRequest, Act
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, decode_evidence
 from ledger.entries.leaf import parse_leaf
 from ledger.entries.payload import acting_for
-from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.statement import parse_item, payload_of
 from ledger.planning.commands import Recorded
 
 Show = Literal["all", "allowed", "refused", "changes"]
@@ -129,12 +128,12 @@ def read_event(recorded: Recorded) -> Event:
         if isinstance(evidence.assertion, msgspec.Struct):
             credential_id = evidence.assertion.credential_id
         for text in evidence.statements:
-            says = stated = parse_payload(unb64u(text.split(".")[1]))
+            says = stated = payload_of(text)
             iss = stated.iss
         if isinstance(evidence.item, msgspec.Struct):
             says = parse_item(evidence.item.body.encode())
     elif recorded.statement is not None:  # the customer's passkey record around it is not for this reader
-        says = stated = parse_payload(unb64u(recorded.statement.split(".")[1]))
+        says = stated = payload_of(recorded.statement)
         iss = stated.iss
     return Event(
         recorded.index, seq, recorded.time, recorded.act, says, iss, recorded.outcome, credential_id, recorded, stated

@@ -26,7 +26,7 @@ DECLINED: Final = ("legal-retention", "open-dispute", "bank-declined")
 """Why an erasure may be declined, in codes that the pages put into words."""
 
 
-class Report(Struct, frozen=True):
+class CustomerReport(Struct, frozen=True):
     """«I did not expect this»: about one entry, in the customer's words. `made_at` is in milliseconds."""
 
     id: str
@@ -35,7 +35,7 @@ class Report(Struct, frozen=True):
     made_at: int
 
 
-class Erasure(Struct, frozen=True, kw_only=True):
+class ErasureWish(Struct, frozen=True, kw_only=True):
     """A customer's wish that what the log holds about her becomes unreadable for ever. Times are milliseconds."""
 
     id: str
@@ -58,8 +58,8 @@ class Erasure(Struct, frozen=True, kw_only=True):
         return self.state in OPEN
 
 
-_report_codec: Final = msgspec.json.Decoder(Report)
-_erasure_codec: Final = msgspec.json.Decoder(Erasure)
+_report_codec: Final = msgspec.json.Decoder(CustomerReport)
+_erasure_codec: Final = msgspec.json.Decoder(ErasureWish)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -82,11 +82,11 @@ class Inbox:
 
     # -- reports ----------------------------------------------------------------------------------------------------
 
-    def add_report(self, person: Person, report: Report) -> None:
+    def add_report(self, person: Person, report: CustomerReport) -> None:
         """Keep a report for the staff of the person's bank."""
         self.keep_report(person.key, person.holder, report)
 
-    def keep_report(self, key: bytes, holder: str, report: Report) -> None:
+    def keep_report(self, key: bytes, holder: str, report: CustomerReport) -> None:
         """The same, for a person by her key."""
         mine = self._keys.sealer.person(key)
         row = {"id": report.id, "person": mine, "holder": holder, "made_at": report.made_at, "entry": report.entry}
@@ -95,12 +95,12 @@ class Inbox:
             sealed = cipher.seal(_encode(report), _report_place(report.id))
             connection.execute(insert(reports).values(sealed=sealed, **row))
 
-    def reports_about(self, person: Person, entry: int) -> list[Report]:
+    def reports_about(self, person: Person, entry: int) -> list[CustomerReport]:
         """A person's reports about one entry, oldest first."""
         mine = reports.c.person == self._keys.sealer.person(person.key)
         return self._reports(_REPORTS.where(mine, reports.c.entry == entry).order_by(reports.c.made_at))
 
-    def reports_to(self, holder: str, *, before: int | None = None, limit: int = 50) -> list[Report]:
+    def reports_to(self, holder: str, *, before: int | None = None, limit: int = 50) -> list[CustomerReport]:
         """What customers of a bank reported before `before` (ms), newest first."""
         query = _REPORTS.where(reports.c.holder == holder)
         if before is not None:
@@ -118,7 +118,7 @@ class Inbox:
         with self._engine.begin() as connection:
             connection.execute(delete(reports).where(reports.c.made_at < before))
 
-    def _reports(self, query: Any) -> list[Report]:
+    def _reports(self, query: Any) -> list[CustomerReport]:
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         unwrap = self._keys.sealer.unwrap
@@ -129,44 +129,44 @@ class Inbox:
 
     # -- erasures ---------------------------------------------------------------------------------------------------
 
-    def ask_erasure(self, person: Person, wish: Erasure) -> None:
+    def ask_erasure(self, person: Person, wish: ErasureWish) -> None:
         """Keep a request for the operator."""
         self.keep_erasure(person.key, wish)
 
-    def keep_erasure(self, key: bytes, wish: Erasure) -> None:
+    def keep_erasure(self, key: bytes, wish: ErasureWish) -> None:
         """The same, for a person by her key."""
         row = {"id": wish.id, "person": self._keys.sealer.person(key), "made_at": wish.made_at}
         with self._engine.begin() as connection:
             connection.execute(insert(erasures).values(**row, **self._answer(wish)))
 
-    def erasure_of(self, person: Person) -> Erasure | None:
+    def erasure_of(self, person: Person) -> ErasureWish | None:
         """A person's newest request."""
         mine = erasures.c.person == self._keys.sealer.person(person.key)
         found = self._erasures(_ERASURES.where(mine).order_by(erasures.c.made_at.desc()).limit(1))
         return found[0] if found else None
 
-    def erasures(self) -> list[Erasure]:
+    def erasures(self) -> list[ErasureWish]:
         """The newest LISTED requests of everybody, those that wait first."""
         waiting_first = _ERASURES.order_by(erasures.c.state.not_in(OPEN), erasures.c.made_at.desc())
         return self._erasures(waiting_first.limit(LISTED))
 
-    def erasure(self, number: str) -> Erasure | None:
+    def erasure(self, number: str) -> ErasureWish | None:
         """The request of this number."""
         found = self._erasures(_ERASURES.where(erasures.c.id == number))
         return found[0] if found else None
 
-    def answer_erasure(self, known: Erasure, **changes: object) -> bool:
+    def answer_erasure(self, known: ErasureWish, **changes: object) -> bool:
         """Replace members of a request that is still as it is `known`; False when somebody was faster."""
         answered = structs.replace(known, version=known.version + 1, **changes)
         same = (erasures.c.id == known.id) & (erasures.c.version == known.version)
         with self._engine.begin() as connection:
             return bool(connection.execute(update(erasures).where(same).values(**self._answer(answered))).rowcount)
 
-    def _answer(self, wish: Erasure) -> dict[str, object]:
+    def _answer(self, wish: ErasureWish) -> dict[str, object]:
         sealed = self._keys.sealer.common.seal(_encode(wish), _erasure_place(wish.id))
         return {"state": wish.state, "version": wish.version, "sealed": sealed}
 
-    def _erasures(self, query: Any) -> list[Erasure]:
+    def _erasures(self, query: Any) -> list[ErasureWish]:
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         common = self._keys.sealer.common

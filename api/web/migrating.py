@@ -13,12 +13,18 @@ import msgspec
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 
-from api.web.inbox import Erasure, Report
+from api.web.inbox import CustomerReport, ErasureWish
 from api.web.store import Passkey, Store
+from ledger.engines.engine import backend_of
 
 OLD: Final = (
-    "web_sessions", "web_passkeys", "web_requests", "web_preferences", "web_unexpected", "web_erasures",
-)  # fmt: skip
+    "web_sessions",
+    "web_passkeys",
+    "web_requests",
+    "web_preferences",
+    "web_unexpected",
+    "web_erasures",
+)
 
 
 def open_store(url: str, key_file: Path) -> Store:
@@ -42,7 +48,7 @@ def _migrate(store: Store) -> None:
     for name in there:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
-    if engine.dialect.name == "sqlite":
+    if backend_of(engine).in_file:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM")  # pages that were freed before secure_delete was set
     store.leave_no_trace()
@@ -57,8 +63,8 @@ def _take_over(store: Store, name: str, row: Any) -> None:
         case "web_preferences":
             store.keep_zone(row["person"], row["zone"])
         case "web_unexpected":
-            store.inbox.keep_report(row["person"], row["holder"], msgspec.json.decode(row["body"], type=Report))
+            store.inbox.keep_report(row["person"], row["holder"], msgspec.json.decode(row["body"], type=CustomerReport))
         case "web_erasures":
-            store.inbox.keep_erasure(row["person"], msgspec.json.decode(row["body"], type=Erasure))
+            store.inbox.keep_erasure(row["person"], msgspec.json.decode(row["body"], type=ErasureWish))
         case _:  # sessions
             pass

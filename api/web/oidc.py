@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import httpx
+import httpx2
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -23,7 +23,7 @@ from joserfc.jwk import KeySet
 from msgspec import Struct
 
 from api.client.signing import StatementSigner, sign_jwt
-from api.web.people import FRESH_MS, LoginAttempt, Person, Sca, new_token
+from api.web.people import FRESH_MS, LoginAttempt, Person, SignInSca, new_token
 from api.web.staff import Staff, StaffRole
 from ledger.canonical import b64u
 from ledger.clock import Clock
@@ -128,7 +128,7 @@ class RelyingParty:
         mark = "&" if "?" in provider.discovery.authorization_endpoint else "?"
         return attempt, f"{provider.discovery.authorization_endpoint}{mark}{urlencode(asked)}"
 
-    def finish(self, attempt: LoginAttempt, *, state: str, code: str, iss: str) -> tuple[Person | Staff, Sca]:
+    def finish(self, attempt: LoginAttempt, *, state: str, code: str, iss: str) -> tuple[Person | Staff, SignInSca]:
         """Who came back from the identity provider. Raises SignInFailed, Unavailable."""
         now = self._clock.now()
         if not hmac.compare_digest(state.encode(), attempt.state.encode()) or now - attempt.started_at > ATTEMPT_MS:
@@ -142,7 +142,7 @@ class RelyingParty:
             raise SignInFailed("a fresh sign-in was needed, and the identity provider did not do one")
         if self._acr_values and claims.acr not in self._acr_values:
             raise SignInFailed("the sign-in was not strong enough for this service")
-        sca = Sca(claims.acr, claims.amr[:8], claims.auth_time)
+        sca = SignInSca(claims.acr, claims.amr[:8], claims.auth_time)
         return claims.someone(), sca
 
     def _redeem(self, code: str, attempt: LoginAttempt) -> str:
@@ -162,10 +162,10 @@ class RelyingParty:
             "client_assertion": sign_jwt(self._signer, {"kid": self._signer.kid, "typ": "JWT"}, claims),
         }
         try:
-            answer = httpx.post(provider.discovery.token_endpoint, data=form, timeout=TIMEOUT_SECONDS)
-        except httpx.HTTPError:
+            answer = httpx2.post(provider.discovery.token_endpoint, data=form, timeout=TIMEOUT_SECONDS)
+        except httpx2.HTTPError:
             raise _unreachable() from None
-        if answer.status_code != httpx.codes.OK or len(answer.content) > ANSWER_LIMIT:
+        if answer.status_code != httpx2.codes.OK or len(answer.content) > ANSWER_LIMIT:
             raise SignInFailed("the identity provider did not accept this sign-in")
         try:
             return msgspec.json.decode(answer.content, type=_Tokens).id_token
@@ -220,12 +220,12 @@ class RelyingParty:
 
     def _get(self, url: str, shape: type[Any]) -> Any:
         try:
-            answer = httpx.get(url, timeout=TIMEOUT_SECONDS)
+            answer = httpx2.get(url, timeout=TIMEOUT_SECONDS)
             answer.raise_for_status()
             if len(answer.content) > ANSWER_LIMIT:
                 raise _unreachable()
             return msgspec.json.decode(answer.content, type=shape)
-        except (httpx.HTTPError, msgspec.DecodeError):
+        except (httpx2.HTTPError, msgspec.DecodeError):
             raise _unreachable() from None
 
 

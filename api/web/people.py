@@ -42,7 +42,7 @@ class Person(Struct, frozen=True):
         return subject_chain(self.holder, self.subject)
 
 
-class Sca(Struct, frozen=True):
+class SignInSca(Struct, frozen=True):
     """How and when (seconds) the person was authenticated."""
 
     acr: str
@@ -85,7 +85,7 @@ class Draft(Struct, frozen=True):
     suppress_notify: bool = False
 
 
-class Answers(Struct, frozen=True):
+class ChosenAnswers(Struct, frozen=True):
     """What a customer has chosen on a request so far: kept, so that nothing is asked twice."""
 
     consent_id: str
@@ -95,7 +95,7 @@ class Answers(Struct, frozen=True):
     at: int = 0
 
 
-class Kept(Struct, frozen=True):
+class KeptWords(Struct, frozen=True):
     """Words that somebody sent when her session had ended: hers again when the same person signs in."""
 
     person: str
@@ -113,13 +113,13 @@ class Session(Struct, frozen=True, kw_only=True):
     person: Person | None = None
     staff: Staff | None = None
     """Somebody at work; a session is a customer's or a staff member's, never both."""
-    sca: Sca | None = None
+    sca: SignInSca | None = None
     login: LoginAttempt | None = None
     challenge: str = ""
     """The WebAuthn challenge (b64u) that this browser was given last; used once."""
     draft: Draft | None = None
-    answers: Answers | None = None
-    kept: Kept | None = None
+    answers: ChosenAnswers | None = None
+    kept: KeptWords | None = None
 
     @property
     def someone(self) -> Person | Staff | None:

@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from ledger.assembly import read_secret
 from ledger.errors import InvalidInput
+from ledger.secrets import read_secret
 from ledger.vault.cipher import KEY_SIZE, Cipher
 
 KEY_NAME: Final = "web.key"

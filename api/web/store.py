@@ -21,6 +21,7 @@ from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
 from api.web.tables import OF_PEOPLE, deeds, meta, metadata, passkeys, people, preferences, requests, sessions
 from ledger.assembly import close_to_others
+from ledger.engines.engine import make_tables
 from ledger.errors import Corrupt, InvalidInput, NotFound, Unavailable
 
 MAX_OPEN_REQUESTS: Final = 20
@@ -65,7 +66,7 @@ class Store:
         self.engine: Engine = create_engine(url, pool_pre_ping=True)
         if self._is_sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
-        metadata.create_all(self.engine)
+        make_tables(self.engine, metadata.sorted_tables)
         self._sealer = Sealer(self._key(key_file))
         self._keys = PersonKeys(self._sealer)
         self.inbox = Inbox(self.engine, self._keys)

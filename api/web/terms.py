@@ -78,30 +78,42 @@ def separate_text(
     why it is needed, what it can mean for her. Another kind has its name only.
     """
     data = words.t("list.comma").join(
-        words.t("separate.kind", cluster=words.t(f"cluster.{name}"), what=words.t("list.comma").join(
-            words.t(f"permission.{code}") for code in codes))
+        words.t(
+            "separate.kind",
+            cluster=words.t(f"cluster.{name}"),
+            what=words.t("list.comma").join(words.t(f"permission.{code}") for code in codes),
+        )
         for name, codes in words.clusters(terms.permissions)
-    )  # fmt: skip
+    )
     purpose = words.purpose(terms)
     match kind:
         case "provision":
             says = {
-                "who": recipient, "contact": contact or words.t("separate.contact.unknown", id=terms.recipient),
-                "purpose": purpose, "method": words.t(
-                    "separate.method.text", holder=holder, frequency=words.frequency(terms), keeping=words.keeping(terms)
-                ), "kinds": data,
-            }  # fmt: skip
+                "who": recipient,
+                "contact": contact or words.t("separate.contact.unknown", id=terms.recipient),
+                "purpose": purpose,
+                "method": words.t(
+                    "separate.method.text",
+                    holder=holder,
+                    frequency=words.frequency(terms),
+                    keeping=words.keeping(terms),
+                ),
+                "kinds": data,
+            }
         case "sensitive":
             says = {
-                "kinds": data, "need": words.t("separate.need.text", recipient=recipient, purpose=purpose),
+                "kinds": data,
+                "need": words.t("separate.need.text", recipient=recipient, purpose=purpose),
                 "effect": words.t("separate.effect.text"),
-            }  # fmt: skip
+            }
         case _:
             says = {"purpose": purpose}
     opening = words.t(
         f"separate.{kind}.opening" if words.has(f"separate.{kind}.opening") else "separate.other.opening",
-        recipient=recipient, holder=holder, kind=words.code("separate", kind),
-    )  # fmt: skip
+        recipient=recipient,
+        holder=holder,
+        kind=words.code("separate", kind),
+    )
     return opening, [(words.t(f"separate.{about}"), text) for about, text in says.items()], words.t("separate.closing")
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-import httpx
+import httpx2
 import structlog
 
 from ledger.app import Ledger
@@ -23,6 +23,7 @@ from ledger.clock import Clock, SystemClock
 from ledger.errors import LedgerError
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.policy import Witness
+from ledger.queries.tree import visible_size
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.witnessing import SIZE_TYPE, AddCheckpoint, open_cosignatures
 
@@ -39,6 +40,10 @@ LONGEST_PAUSE_SECONDS: Final = 300.0
 
 class NotCosigned(Exception):
     """A witness did not cosign; the text says why, for the operator."""
+
+
+class AnotherHistory(NotCosigned):
+    """A witness has seen another history of this log than this node has: nothing more may be signed."""
 
 
 @dataclass(slots=True)
@@ -65,14 +70,16 @@ class WitnessAsker:
         witnesses: Sequence[Witness],
         *,
         clock: Clock | None = None,
+        refused: Callable[[str], None] | None = None,
     ) -> None:
-        """`witnesses` are those of the policy that have an address."""
+        """`witnesses` are those of the policy that have an address. `refused` is told when one has seen another history."""
+        self._refused = refused
         self._ledger = ledger
         self._store = store
         self._witnesses = tuple(witnesses)
         self._clock = clock or SystemClock()
         self._states = {witness.vkey.name: _State() for witness in witnesses}
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        self._client = httpx2.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -100,9 +107,10 @@ class WitnessAsker:
         size = open_checkpoint(note, self._ledger.vkey).size
         states, now = self._states, time.monotonic()
         due = [
-            one for one in self._witnesses
+            one
+            for one in self._witnesses
             if states[one.vkey.name].not_before <= now and states[one.vkey.name].cosigned != size
-        ]  # fmt: skip
+        ]
         if not due:
             return {}
         found: dict[str, tuple[str, int]] = {}
@@ -131,6 +139,8 @@ class WitnessAsker:
             state.last_error = str(error)
             state.not_before = time.monotonic() + min(LONGEST_PAUSE_SECONDS, 2.0**state.failures)
             log.warning("a witness did not cosign", witness=witness.vkey.name, error=state.last_error, log_size=size)
+            if isinstance(error, AnotherHistory) and self._refused is not None:
+                self._refused(f"the witness {witness.vkey.name} answers: {error}")
             return {}
         state.failures, state.not_before, state.last_error = 0, 0.0, ""
         if lines:
@@ -144,15 +154,18 @@ class WitnessAsker:
             if status == 200:
                 return self._read(witness, note, body)
             if status != 409 or kind != SIZE_TYPE:
-                alarm = " – it has seen another history of this log" if status == 422 else ""
-                raise NotCosigned(f"status {status}{alarm}")
+                if status == 422:
+                    raise AnotherHistory(f"status {status} – it has seen another history of this log")
+                raise NotCosigned(f"status {status}")
             try:
                 known = decimal(body.removesuffix("\n"))
             except LedgerError:
                 raise NotCosigned("its answer to «which size do you know» is no size") from None
             if known > size:
-                if self._ledger.tree.size() < known:
-                    raise NotCosigned(
+                with self._ledger.store.read() as connection:
+                    shown = visible_size(connection) or 0
+                if shown < known:
+                    raise AnotherHistory(
                         f"it knows {known} entries of this log, which has {size}: a rollback, or a misused key"
                     )
                 return {}  # another node was faster, with a newer checkpoint
@@ -170,7 +183,7 @@ class WitnessAsker:
                     if len(content) > ANSWER_LIMIT:
                         raise NotCosigned("its answer is too long")
                 return answer.status_code, answer.headers.get("content-type", "").split(";")[0], content.decode()
-        except (httpx.HTTPError, UnicodeDecodeError) as error:
+        except (httpx2.HTTPError, UnicodeDecodeError) as error:
             raise NotCosigned(f"no answer ({type(error).__name__})") from None
 
     def _read(self, witness: Witness, note: str, body: str) -> dict[str, tuple[str, int]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from api.httpserver import run
-from api.witness.server import Witness
+from api.http.httpserver import run
+from api.witness.server import WitnessService
 from api.witness.store import WitnessStore
-from ledger.assembly import read_secret, write_secret
 from ledger.clock import SystemClock
 from ledger.errors import BadEncoding, InvalidInput
 from ledger.notes.keys import COSIGNATURE, ED25519, Cosigner, VerifierKey, format_secret_key, parse_cosigner, parse_vkey
+from ledger.secrets import read_secret, write_secret
 
 KEY_FILE = "witness.key"
 STORE_FILE = "witness.sqlite"
@@ -32,13 +32,13 @@ def read_cosigner(folder: Path) -> Cosigner:
         raise InvalidInput(f"{folder / KEY_FILE} does not hold a witness's key") from None
 
 
-def open_witness(folder: Path, logs: list[str]) -> Witness:
+def open_witness(folder: Path, logs: list[str]) -> WitnessService:
     """The witness in `folder` for logs given by their verifier keys. Raises NotFound, InvalidInput, BadEncoding."""
     keys = [parse_vkey(log) for log in logs]
     if not keys or any(key.key_type != ED25519 for key in keys) or len({key.name for key in keys}) != len(keys):
         raise InvalidInput("name at least one log by its verifier key, and each log once")
     cosigner = read_cosigner(folder)
-    return Witness(cosigner, {key.name: key for key in keys}, WitnessStore(folder / STORE_FILE), SystemClock())
+    return WitnessService(cosigner, {key.name: key for key in keys}, WitnessStore(folder / STORE_FILE), SystemClock())
 
 
 def serve_witness(folder: Path, logs: list[str], port: int) -> None:

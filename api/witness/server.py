@@ -17,8 +17,8 @@ from typing import Final
 
 import structlog
 
-from api.refusals import BadRequest, TooLarge
-from api.wire import Receive, Reply, Scope, Send, read_all
+from api.http.refusals import BadRequest, TooLarge
+from api.http.wire import Receive, Reply, Scope, Send, read_all
 from api.witness.store import WitnessStore
 from ledger.clock import Clock
 from ledger.notes.keys import Cosigner, VerifierKey
@@ -30,7 +30,7 @@ CLOCK_SKEW_SECONDS: Final = 60
 """A clock that has gone back this far gives dates that nobody should rely on."""
 
 
-class Witness:
+class WitnessService:
     """The ASGI application of one witness. Requests are judged one after the other."""
 
     def __init__(self, cosigner: Cosigner, logs: Mapping[str, VerifierKey], store: WitnessStore, clock: Clock) -> None:

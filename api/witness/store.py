@@ -10,10 +10,10 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from ledger.engines.engine import make_private
+from ledger.engines.sqlite import Files
 from ledger.notes.checkpoint import Checkpoint
-from ledger.storage.engines import make_private
-from ledger.storage.sqlite import Files
-from ledger.witnessing import Seen
+from ledger.witnessing import WitnessedTree
 
 _SCHEMA: Final = """
 PRAGMA journal_mode = WAL;
@@ -35,10 +35,10 @@ class WitnessStore:
         self._database.executescript(_SCHEMA)
         self._files = Files.of(path)
 
-    def seen(self, origin: str) -> Seen | None:
+    def seen(self, origin: str) -> WitnessedTree | None:
         """The tree last cosigned of a log; None before the first."""
         row = self._database.execute("SELECT size, root FROM seen WHERE origin = ?", (origin,)).fetchone()
-        return None if row is None else Seen(row[0], row[1])
+        return None if row is None else WitnessedTree(row[0], row[1])
 
     def note(self, origin: str) -> str | None:
         """The checkpoint last cosigned, with the log's and this witness's line."""
@@ -49,7 +49,7 @@ class WitnessStore:
         """When this witness last cosigned anything (POSIX seconds); 0 before the first time."""
         return int(self._database.execute("SELECT coalesce(max(time), 0) FROM seen").fetchone()[0])
 
-    def advance(self, before: Seen | None, checkpoint: Checkpoint, note: str, time: int) -> bool:
+    def advance(self, before: WitnessedTree | None, checkpoint: Checkpoint, note: str, time: int) -> bool:
         """Durably remember a tree in place of `before`; False when another request was faster and nothing was changed.
 
         Raises Corrupt when the file was taken away: what was written would be forgotten, so it must not be cosigned.

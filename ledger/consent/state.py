@@ -58,9 +58,10 @@ def shared_accounts(
     given = given_accounts(approvals)
     if joint:
         given = frozenset(
-            account for account in given
+            account
+            for account in given
             if account not in joint or sum(account in approval.accounts for approval in approvals) > 1
-        )  # fmt: skip
+        )
     return tuple(sorted(given.difference(withdrawn)))
 
 

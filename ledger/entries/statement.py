@@ -88,6 +88,12 @@ def parse_payload(payload: bytes) -> Act:
     return value
 
 
+def payload_of(statement: str) -> Act:
+    """What a statement says whose signature is not in question, such as one that the log holds. Raises BadStatement or
+    BadEncoding for a payload that does not read, IndexError for a text without parts."""
+    return parse_payload(unb64u(statement.split(".")[1]))
+
+
 def parse_item(body: bytes) -> AccessItem:
     """Read the body of one batch item (CL-JSON). Raises BadEncoding or BadStatement."""
     if len(body) > ITEM_LIMIT:

@@ -220,14 +220,6 @@ class Growth:
         return EdgeState(self.size, self.root, rows)
 
 
-def prove_appended(edge_before: Edge, leaf_hashes: Sequence[Hash]) -> list[list[Hash]]:
-    """The inclusion proofs of all of `leaf_hashes` in the tree after their append, with no storage reads.
-
-    Where the new edge and tiles are wanted too, `edge.grow(leaf_hashes)` gives all three for one hashing.
-    """
-    return edge_before.grow(leaf_hashes).proofs()
-
-
 def _tile_start(size: int, level: int) -> int:
     """The first node of node level `level` that lies in the tile which is partial at `size`."""
     height = TILE_HEIGHT - level % TILE_HEIGHT

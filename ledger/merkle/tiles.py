@@ -17,7 +17,6 @@ from ledger.merkle.hashing import HASH_SIZE, MAX_SIZE, Hash, Node, check_size, p
 
 TILE_WIDTH: Final = 256
 TILE_HEIGHT: Final = 8
-FULL_TILE_BYTES: Final = TILE_WIDTH * HASH_SIZE
 MAX_ENTRY_BYTES: Final = 65535
 MAX_LEVEL: Final = 63
 ENTRIES: Final = -1
@@ -115,23 +114,6 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
         parts.append(len(entry).to_bytes(2, "big"))
         parts.append(entry)
     return b"".join(parts)
-
-
-def decode_bundle(bundle: bytes, width: int) -> list[bytes]:
-    """The entries of a bundle that must hold exactly `width`, no byte more or less. Raises BadEncoding."""
-    entries: list[bytes] = []
-    at = 0
-    while at < len(bundle):
-        begin = at + 2
-        at = begin + int.from_bytes(bundle[at:begin], "big")
-        if begin > len(bundle) or at > len(bundle):
-            raise BadEncoding("the bundle ends inside an entry")
-        entries.append(bundle[begin:at])
-        if len(entries) > width:
-            break
-    if len(entries) != width or not entries:
-        raise BadEncoding(f"the bundle does not hold exactly {width} entries")
-    return entries
 
 
 FetchTile = Callable[[int, int, int], bytes]

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from ledger.canonical import b64u
 from ledger.entries.acts import AccessBatch, AccessItem
-from ledger.entries.asserted import Asserted
 from ledger.entries.assertion import Assertion
 from ledger.entries.evidence import Outcome
 from ledger.entries.leaf import Kind
@@ -41,8 +40,6 @@ class SubmitStatement:
     """For `consent.authorise`: the `subject.consent` that goes with it."""
     assertion: Assertion | None = None
     """For `consent.authorise`: the customer's own passkey record."""
-    asserted: tuple[Asserted, ...] = ()
-    """For `access.request` and `access.batch`: why the ledger itself denies it (its limits, its watch)."""
 
     @property
     def identity(self) -> tuple[str, bytes]:

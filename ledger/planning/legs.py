@@ -36,8 +36,9 @@ def check_leg(payload: AccessLeg, consent: Consent, world: World) -> None:
         )
     if access.interaction_id != payload.interaction_id:
         raise ImpossibleLeg(
-            f"entry {payload.basis} decides another interaction than this {_CALLED[payload.act]} names", member="interaction_id"
-        )  # fmt: skip
+            f"entry {payload.basis} decides another interaction than this {_CALLED[payload.act]} names",
+            member="interaction_id",
+        )
     if (payload.basis, payload.act) in world.legs:
         raise ImpossibleLeg(
             f"the {_CALLED[payload.act]} under entry {payload.basis} is recorded already: an access has one of each party",

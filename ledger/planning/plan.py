@@ -28,7 +28,6 @@ from ledger.entries.acts import (
     SubjectEnrol,
     SubjectUnenrol,
 )
-from ledger.entries.asserted import Asserted, in_order
 from ledger.entries.assertion import Assertion, Credential, check_ceremony, check_credential, cose_verifier
 from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence
 from ledger.entries.leaf import (
@@ -47,7 +46,6 @@ from ledger.errors import (
     JtiReused,
     LedgerError,
     NotFound,
-    NotPermitted,
 )
 from ledger.planning.commands import (
     Command,
@@ -60,7 +58,7 @@ from ledger.planning.commands import (
 from ledger.planning.doors import check_document
 from ledger.planning.legs import check_leg
 from ledger.planning.signers import check_owner, check_signer
-from ledger.planning.world import Allowed, Plan, Seen, World
+from ledger.planning.world import Allowed, Plan, SeenStatement, World
 from ledger.planning.writer import Writer
 from ledger.policy.decision import after_access, decide
 
@@ -95,7 +93,7 @@ class _Planner:
                 self._record(command)
                 result = tuple(entry.index for entry in self.plan.entries[start:])
                 if isinstance(command, SubmitStatement):
-                    self.world.seen[command.identity] = Seen(command.statement.payload_hash, result)
+                    self.world.seen[command.identity] = SeenStatement(command.statement.payload_hash, result)
         except LedgerError as error:
             result = error
         self.plan.repeated.append(repeated)
@@ -177,9 +175,13 @@ class _Planner:
         known = self.world.consents
         successor = known.get(payload.superseded_by) if isinstance(payload, ConsentSupersede) else None
         return apply(
-            known.get(payload.consent_id), payload, self.world.registry, index=self.world.size, time=self.world.time,
+            known.get(payload.consent_id),
+            payload,
+            self.world.registry,
+            index=self.world.size,
+            time=self.world.time,
             successor=successor,
-        )  # fmt: skip
+        )
 
     def _enrolment(self, payload: SubjectEnrol | SubjectUnenrol, statement: Statement) -> None:
         chain = subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject)
@@ -192,9 +194,12 @@ class _Planner:
             cose = unb64u(payload.public_key)
             cose_verifier(cose)
             credential = Credential(
-                credential_id=payload.credential_id, subject_chain=chain, public_key=cose, rp_id=payload.rp_id,
+                credential_id=payload.credential_id,
+                subject_chain=chain,
+                public_key=cose,
+                rp_id=payload.rp_id,
                 enrolled_at=self.world.size,
-            )  # fmt: skip
+            )
         elif known is None or known.subject_chain != chain or known.unenrolled_at is not None:
             raise NotFound("this customer has no such passkey", member="credential_id")
         else:
@@ -232,7 +237,7 @@ class _Planner:
         self._consent_event(payload.act, structs.replace(after, subject_chain=chain), statement, assertion)
         evidence = Evidence(act=link.act, statements=(companion.text,))
         entry = self.writer.append(Kind.SUBJECT, chain, evidence, companion, consent_id=payload.consent_id)
-        self.world.seen[link.iss, companion.jti] = Seen(companion.payload_hash, (entry.index,))
+        self.world.seen[link.iss, companion.jti] = SeenStatement(companion.payload_hash, (entry.index,))
 
     def _consent_event(
         self, act: str, after: Consent, statement: Statement | None, assertion: Assertion | None = None
@@ -241,9 +246,11 @@ class _Planner:
             consent_version=after.version, ruleset=self.world.registry.ruleset, status=after.status.value
         )
         evidence = Evidence(
-            act=act, assertion=UNSET if assertion is None else assertion, outcome=outcome,
+            act=act,
+            assertion=UNSET if assertion is None else assertion,
+            outcome=outcome,
             statements=(statement.text,) if statement else (),
-        )  # fmt: skip
+        )
         chain = consent_chain(after.consent_id)
         self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=after.consent_id)
         self.writer.change(after)
@@ -261,9 +268,15 @@ class _Planner:
         says = statement.payload
         consent = world.consents.get(consent_id)
         outcome = decide(
-            world.registry, consent, item, signer=acting_for(says.iss, says.on_behalf_of), relayed=relayed,
-            time=world.time, agent=None if says.on_behalf_of is UNSET else says.iss, asserted=_asserted(command, world),
-        )  # fmt: skip
+            world.registry,
+            consent,
+            item,
+            signer=acting_for(says.iss, says.on_behalf_of),
+            relayed=relayed,
+            time=world.time,
+            agent=None if says.on_behalf_of is UNSET else says.iss,
+            asserted=says.asserted if isinstance(says, AccessRequest) and says.asserted is not UNSET else (),
+        )
         evidence = Evidence(
             act="access.request", item=UNSET if place is None else place, outcome=outcome, statements=(statement.text,)
         )
@@ -311,17 +324,6 @@ class _Planner:
             del self.plan.entries[count:]
             raise
         world.registry = registry
-
-
-def _asserted(command: SubmitStatement, world: World) -> tuple[Asserted, ...]:
-    """Reasons of facts outside the log: the holder's, which it signed, and the ledger's own. Raises NotPermitted."""
-    payload = command.statement.payload
-    signed = payload.asserted if isinstance(payload, AccessRequest) and payload.asserted is not UNSET else ()
-    if not command.asserted:
-        return signed
-    if world.registry.ruleset == 1:  # cannot be recorded as a denial, and must not be allowed
-        raise NotPermitted(f"the ledger denies this access now: {', '.join(command.asserted)}")
-    return in_order((*signed, *command.asserted))
 
 
 def _chains(command: Command) -> Iterator[bytes]:

@@ -38,8 +38,13 @@ _ACTS_SINCE_2: Final = frozenset({
     "consent.reconfirm", "consent.supersede",
 })  # fmt: skip
 _MEMBERS_SINCE_2: Final = (
-    "on_behalf_of", "acting_role", "asserted", "joint_accounts", "separate_consents", "suppress_notify",
-)  # fmt: skip
+    "on_behalf_of",
+    "acting_role",
+    "asserted",
+    "joint_accounts",
+    "separate_consents",
+    "suppress_notify",
+)
 
 
 def check_owner(statement: Statement, registry: Registry) -> None:
@@ -109,9 +114,7 @@ def _role_needed(payload: object) -> str | None:
             return "recipient" if payload.relayed is UNSET else "holder"
         case ConsentRequest() | ConsentAmend() | ConsentReconfirm():
             return "recipient"
-        case (
-            ConsentReauthenticate() | ConsentSupersede() | ConsentWithdrawAccounts() | ConsentWithdrawApproval()
-        ):  # fmt: skip
+        case ConsentReauthenticate() | ConsentSupersede() | ConsentWithdrawAccounts() | ConsentWithdrawApproval():
             return "holder"
         case ConsentAuthorise() | SubjectConsent() | SubjectEnrol() | SubjectUnenrol():
             return "holder"

@@ -29,7 +29,7 @@ class Allowed(Struct, frozen=True):
     interaction_id: str
 
 
-class Seen(Struct, frozen=True):
+class SeenStatement(Struct, frozen=True):
     """A statement that is in the log already."""
 
     payload_hash: bytes
@@ -44,7 +44,7 @@ class World:
     time: int
     last_hash: bytes
     registry: Registry
-    seen: dict[tuple[str, bytes], Seen]
+    seen: dict[tuple[str, bytes], SeenStatement]
     """By (iss, jti)."""
     consents: dict[str, Consent]
     chains: dict[bytes, ChainHead]

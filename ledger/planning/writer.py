@@ -43,18 +43,36 @@ class Writer:
         world, head = self.world, self.world.chains.get(chain, ChainHead())
         body, opening = encode_evidence(evidence), next(self._openings)
         leaf = encode_commitment_leaf(
-            kind, chain=chain, committed=commitment(body, opening), index=world.size, prev=world.last_hash,
-            prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
-        )  # fmt: skip
+            kind,
+            chain=chain,
+            committed=commitment(body, opening),
+            index=world.size,
+            prev=world.last_hash,
+            prev_in_chain=head.last_hash,
+            seq=head.seq,
+            time=world.time,
+        )
         outcome = None if evidence.outcome is UNSET else evidence.outcome
         signed = (
-            (None, None, None, None) if statement is None
+            (None, None, None, None)
+            if statement is None
             else (statement.payload.iss, statement.jti, position, statement.payload_hash)
-        )  # fmt: skip
+        )
         entry = Entry(
-            world.size, world.time, kind, chain, head.seq, leaf, leaf_hash(leaf), body, opening, evidence.act, consent_id,
-            outcome, *signed,
-        )  # fmt: skip
+            world.size,
+            world.time,
+            kind,
+            chain,
+            head.seq,
+            leaf,
+            leaf_hash(leaf),
+            body,
+            opening,
+            evidence.act,
+            consent_id,
+            outcome,
+            *signed,
+        )
         self._take(entry)
         if consent_id in world.consents and head.seq % STATE_EVERY == STATE_EVERY - 1 and kind is Kind.CONSENT:
             self.plan.changed.setdefault(consent_id, world.consents[consent_id])
@@ -77,9 +95,14 @@ class Writer:
         chain = document_chain(document)
         world, head = self.world, self.world.chains.get(chain, ChainHead())
         leaf = encode_operator_leaf(
-            raw, chain=chain, index=world.size, prev=world.last_hash,
-            prev_in_chain=head.last_hash, seq=head.seq, time=world.time,
-        )  # fmt: skip
+            raw,
+            chain=chain,
+            index=world.size,
+            prev=world.last_hash,
+            prev_in_chain=head.last_hash,
+            seq=head.seq,
+            time=world.time,
+        )
         self._take(
             Entry(world.size, world.time, Kind.OPERATOR, chain, head.seq, leaf, leaf_hash(leaf), act=str(raw["type"]))
         )

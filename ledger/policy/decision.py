@@ -103,6 +103,11 @@ def _stranger(registry: Registry, signer: str, agent: str | None, reason: Reason
     is_suspended = registry.is_suspended(signer) or (agent is not None and registry.is_suspended(agent))
     suspended = (Reason.PARTICIPANT_SUSPENDED,) if is_suspended else ()
     return AccessOutcome(
-        basis=-1, consent_version=0, decision="deny", obligations=Obligations(), ruleset=registry.ruleset,
-        reasons=tuple(reason.value for reason in (*suspended, reason)), used_today=0,
-    )  # fmt: skip
+        basis=-1,
+        consent_version=0,
+        decision="deny",
+        obligations=Obligations(),
+        ruleset=registry.ruleset,
+        reasons=tuple(reason.value for reason in (*suspended, reason)),
+        used_today=0,
+    )

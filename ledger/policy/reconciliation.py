@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from ledger.canonical import b64u, encode
+from ledger.documents import ReconciliationReported, document_of
 from ledger.errors import InvalidInput
 from ledger.tags import FINDINGS
 
@@ -28,7 +29,7 @@ class Place(NamedTuple):
     interaction_id: str
 
 
-class Figures(NamedTuple):
+class LegFigures(NamedTuple):
     """What a leg says of the answer."""
 
     rows: int
@@ -44,7 +45,7 @@ class Leg:
     kind: LegKind
     basis: int
     place: Place
-    figures: Figures
+    figures: LegFigures
 
 
 class Finding(NamedTuple):
@@ -54,7 +55,7 @@ class Finding(NamedTuple):
     code: str
 
 
-class Report(NamedTuple):
+class ReconciliationReport(NamedTuple):
     """What was found among the accesses `from_index` … `to_index`."""
 
     from_index: int
@@ -66,17 +67,16 @@ class Report(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """The operator document `reconciliation.reported`."""
-        return {
-            "accesses": self.accesses,
-            "findings": len(self.findings),
-            "findings_hash": findings_hash(self.findings),
-            "from_index": self.from_index,
-            "receipts": self.receipts,
-            "releases": self.releases,
-            "to_index": self.to_index,
-            "type": "reconciliation.reported",
-            "v": 1,
-        }
+        return document_of(
+            ReconciliationReported,
+            from_index=self.from_index,
+            to_index=self.to_index,
+            accesses=self.accesses,
+            releases=self.releases,
+            receipts=self.receipts,
+            findings=len(self.findings),
+            findings_hash=findings_hash(self.findings),
+        )
 
 
 def findings_hash(findings: tuple[Finding, ...]) -> str:
@@ -95,7 +95,7 @@ class Comparison:
         self.late: list[Leg] = []
         """Legs of accesses below `first`, which an earlier report may have missed."""
         self._accesses: dict[int, Place] = {}
-        self._legs: dict[LegKind, dict[int, Figures]] = {"access.release": {}, "access.receive": {}}
+        self._legs: dict[LegKind, dict[int, LegFigures]] = {"access.release": {}, "access.receive": {}}
 
     def allowed(self, index: int, place: Place) -> None:
         """An access that was allowed."""
@@ -108,7 +108,7 @@ class Comparison:
         elif self._accesses.get(leg.basis) == leg.place:
             self._legs[leg.kind].setdefault(leg.basis, leg.figures)
 
-    def report(self, to_index: int) -> Report:
+    def report(self, to_index: int) -> ReconciliationReport:
         """What there is to say about the accesses up to `to_index`. Raises InvalidInput for an empty range."""
         if to_index < self.first:
             raise InvalidInput(f"there is nothing to reconcile: the range would be {self.first} to {to_index}")
@@ -117,13 +117,17 @@ class Comparison:
         findings = (
             Finding(index, code) for index in covered for code in _compare(releases.get(index), receipts.get(index))
         )
-        return Report(
-            self.first, to_index, len(covered), sum(index in releases for index in covered),
-            sum(index in receipts for index in covered), tuple(findings),
-        )  # fmt: skip
+        return ReconciliationReport(
+            self.first,
+            to_index,
+            len(covered),
+            sum(index in releases for index in covered),
+            sum(index in receipts for index in covered),
+            tuple(findings),
+        )
 
 
-def _compare(release: Figures | None, receipt: Figures | None) -> Iterator[str]:
+def _compare(release: LegFigures | None, receipt: LegFigures | None) -> Iterator[str]:
     if release is None or receipt is None:
         if receipt is not None:
             yield "release-missing"

@@ -155,10 +155,21 @@ def _frequency(consent: Consent, item: Item, now: Moment) -> Reason | None:
 RULES: Final[dict[int, tuple[Rule, ...]]] = {
     1: (_not_active, _not_started, _purpose, _account, _permission, _grade, _window, _frequency),
     2: (
-        _not_active, _not_started, _authentication, _confirmation, _separate, _defined_purpose, _account_never_given,
-        _account_waits, _account_withdrawn, _permission, _grade, _window, _frequency,
+        _not_active,
+        _not_started,
+        _authentication,
+        _confirmation,
+        _separate,
+        _defined_purpose,
+        _account_never_given,
+        _account_waits,
+        _account_withdrawn,
+        _permission,
+        _grade,
+        _window,
+        _frequency,
     ),
-}  # fmt: skip
+}
 """By ruleset: the checks on a consent that is the signer's own, in their order."""
 
 

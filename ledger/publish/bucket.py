@@ -11,7 +11,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import ObjectStore, from_url
 
 from ledger.errors import Conflict, Corrupt, InvalidInput, Unavailable
-from ledger.publish.places import CHECKPOINT
+from ledger.publish.place import CHECKPOINT
 
 FOR_EVER: Final = {"Content-Type": "application/octet-stream", "Cache-Control": "max-age=31536000, immutable"}
 FOR_A_SECOND: Final = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "max-age=1"}
@@ -57,9 +57,12 @@ class PublicBucket:
     def commit(self, note: str) -> None:
         try:
             obstore.put(
-                self._store, CHECKPOINT, note.encode(), attributes=FOR_A_SECOND,
+                self._store,
+                CHECKPOINT,
+                note.encode(),
+                attributes=FOR_A_SECOND,
                 mode="create" if self._tag is None else {"e_tag": self._tag},
-            )  # fmt: skip
+            )
         except (AlreadyExistsError, PreconditionError):
             raise Conflict(
                 "another publisher has replaced the checkpoint meanwhile; the next try starts from its"

@@ -17,7 +17,7 @@ from ledger.merkle.edge import Edge
 from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, parse_path, tile_widths
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
-from ledger.publish.places import PublicPlace
+from ledger.publish.place import PublicPlace
 from ledger.queries.tree import TileSource, bundle_of, head_of, visible_size
 from ledger.storage.horizon import horizon_of
 from ledger.storage.log import LogStore

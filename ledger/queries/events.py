@@ -10,12 +10,11 @@ import msgspec
 from msgspec import UNSET
 from sqlalchemy import Connection, func, select
 
-from ledger.canonical import unb64u
 from ledger.consent.state import Consent
 from ledger.entries.evidence import ConsentOutcome, decode_evidence
 from ledger.entries.leaf import Kind
 from ledger.entries.payload import acting_for
-from ledger.entries.statement import parse_payload
+from ledger.entries.statement import payload_of
 from ledger.queries.tree import visible_size
 from ledger.storage.events import OPEN, DeliveryState
 from ledger.storage.horizon import confirmed_size
@@ -221,7 +220,7 @@ class EventQueries:
 
 
 def _notice(row: Any, statements: Sequence[str], act: str, outcome: Any, consent: Consent) -> Notice:
-    says = parse_payload(unb64u(statements[0].split(".")[1])) if statements else None
+    says = payload_of(statements[0]) if statements else None
     led_to = outcome if outcome is not UNSET and isinstance(outcome, ConsentOutcome) else None
     return Notice(
         index=row.idx,
@@ -244,6 +243,14 @@ def _notice(row: Any, statements: Sequence[str], act: str, outcome: Any, consent
 
 def _delivery(row: Any) -> Delivery:
     return Delivery(
-        row.event_id, row.idx, row.participant, row.kind, DeliveryState(row.state), row.attempts, row.next_at, row.first_at,
-        row.acknowledged_at, row.last_error,
-    )  # fmt: skip
+        row.event_id,
+        row.idx,
+        row.participant,
+        row.kind,
+        DeliveryState(row.state),
+        row.attempts,
+        row.next_at,
+        row.first_at,
+        row.acknowledged_at,
+        row.last_error,
+    )

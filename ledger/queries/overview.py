@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Select, column, func, select
+from sqlalchemy import select
 
+from ledger.engines.engine import database_bytes
 from ledger.entries.leaf import Kind
 from ledger.errors import NotFound
 from ledger.queries.tree import head_of
@@ -105,15 +106,7 @@ class OverviewQueries:
     def database_bytes(self) -> int:
         """Size of the log's database, as its engine tells it."""
         with self._store.read() as connection:
-            if self._store.engine_name == "postgresql":
-                return int(connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one())
-            pages: Select[Any] = select(column("page_count")).select_from(
-                func.pragma_page_count().table_valued("page_count")
-            )
-            width: Select[Any] = select(column("page_size")).select_from(
-                func.pragma_page_size().table_valued("page_size")
-            )
-            return int(connection.execute(pages).scalar_one()) * int(connection.execute(width).scalar_one())
+            return database_bytes(connection)
 
 
 def _time(leaf: bytes) -> int:

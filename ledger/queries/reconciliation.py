@@ -9,14 +9,13 @@ from typing import Any, Final, get_args
 import msgspec
 from sqlalchemy import Connection, func, or_, select
 
-from ledger.canonical import unb64u
 from ledger.entries.access_acts import AccessLeg
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import Kind
-from ledger.entries.statement import parse_payload
+from ledger.entries.statement import payload_of
 from ledger.errors import Conflict, NotPermitted
 from ledger.participants import Registry
-from ledger.policy.reconciliation import DELAY_MS, Comparison, Figures, Leg, LegKind, Place, Report
+from ledger.policy.reconciliation import DELAY_MS, Comparison, Leg, LegFigures, LegKind, Place, ReconciliationReport
 from ledger.storage.findings import close_finding, code_of, keep_findings
 from ledger.storage.legs import interaction_of
 from ledger.storage.log import LogStore
@@ -54,7 +53,7 @@ class Survey:
         self._keystore = keystore
         self._comparison = Comparison(first)
         self._next = first
-        self._report: Report | None = None
+        self._report: ReconciliationReport | None = None
 
     def look_ahead(self, registry: Registry, at: int | None = None) -> None:
         """Read all entries that are committed by now. With `at` (ms), first see whether a report of that time has a subject.
@@ -173,10 +172,10 @@ class ReconciliationQueries:
 
 
 def _leg_of(row: Any, evidence: Evidence) -> Leg:
-    says = parse_payload(unb64u(evidence.statements[0].split(".")[1]))
+    says = payload_of(evidence.statements[0])
     assert isinstance(says, AccessLeg)  # noqa: S101  (what the ledger itself has recorded as one)
     place = Place(row.chain, says.interaction_id)
-    return Leg(row.idx, says.act, says.basis, place, Figures(says.rows, says.bytes, says.digest))
+    return Leg(row.idx, says.act, says.basis, place, LegFigures(says.rows, says.bytes, says.digest))
 
 
 def _last_before(connection: Connection, size: int, time: int) -> int:

@@ -12,13 +12,12 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, or_, select
 
-from ledger.canonical import unb64u
 from ledger.consent.actors import unknown_consent
 from ledger.consent.state import Consent
 from ledger.entries.acts import Act
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, consent_chain
-from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import NotFound
 from ledger.kept import Kept
 from ledger.merkle.tiles import FullTiles
@@ -89,9 +88,10 @@ class RecordQueries:
             rows = {row.idx: row for row in _confirmed(connection, list(found))}
             parties = self._parties(connection, rows.values())
             allowed = {
-                (viewer, index) for viewer, index in wanted
+                (viewer, index)
+                for viewer, index in wanted
                 if index in rows and self._may_see(rows[index], viewer, parties)
-            }  # fmt: skip
+            }
             shown = [rows[index] for index in sorted({index for _, index in allowed})]
             proved = {one.index: one for one in self._proved(connection, shown)}
             return [
@@ -242,7 +242,7 @@ class RecordQueries:
         if cipher is None:
             return False
         evidence = decode_evidence(open_entry(row, cipher)[0])
-        return any(test(parse_payload(unb64u(text.split(".")[1]))) for text in evidence.statements)
+        return any(test(payload_of(text)) for text in evidence.statements)
 
     def _parties(self, connection: Connection, rows: Iterable[Any]) -> dict[bytes, Any]:
         """Holder and recipient of the consents that these entries are about, by chain."""
@@ -276,10 +276,20 @@ class RecordQueries:
             time = msgspec.json.decode(row.leaf)["time"]
             found.append(
                 Recorded(
-                    row.idx, time, Kind(row.kind), row.leaf, proved.evidence, proved.opening, act, consent_id, outcome,
-                    proved.proof, proved.checkpoint, repeated,
+                    row.idx,
+                    time,
+                    Kind(row.kind),
+                    row.leaf,
+                    proved.evidence,
+                    proved.opening,
+                    act,
+                    consent_id,
+                    outcome,
+                    proved.proof,
+                    proved.checkpoint,
+                    repeated,
                 )
-            )  # fmt: skip
+            )
         return found
 
 
@@ -322,6 +332,6 @@ def consent_id_of(statements: Iterable[str], item: str | None) -> str | None:
     if item is not None:
         return parse_item(item.encode()).consent_id
     for text in statements:
-        payload = parse_payload(unb64u(text.split(".")[1]))
+        payload = payload_of(text)
         return getattr(payload, "consent_id", None)
     return None

@@ -7,13 +7,13 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, bindparam, select
 
+from ledger.engines.engine import driver_for
 from ledger.errors import InvalidInput, LedgerError, NotFound, Unavailable
 from ledger.kept import Kept
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import HASH_SIZE
 from ledger.merkle.proofs import prove_consistency, prove_inclusion
 from ledger.merkle.tiles import TILE_WIDTH, FullTiles, TilePath, TileReader, encode_bundle
-from ledger.storage.engines import driver_for
 from ledger.storage.horizon import confirmed_size, horizon_of
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, entries, log_head, tiles

@@ -24,7 +24,7 @@ LOOKED_AT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class WitnessStanding:
     """How far one witness has come."""
 
     witness: str
@@ -59,14 +59,14 @@ class WitnessedQueries:
             proof = tuple(Prover(connection, Kept(FEW_TILES)).inclusion(recorded.index, size))
         return msgspec.structs.replace(recorded, proof=proof, checkpoint=note)
 
-    def standings(self) -> list[Standing]:
+    def standings(self) -> list[WitnessStanding]:
         """Every witness that has cosigned, with its latest cosignature; by name."""
         latest = select(cosignatures.c.witness, func.max(cosignatures.c.size).label("size"))
         newest = latest.group_by(cosignatures.c.witness).subquery()
         joined = (cosignatures.c.witness == newest.c.witness) & (cosignatures.c.size == newest.c.size)
         query = select(cosignatures.c.witness, cosignatures.c.size, cosignatures.c.time).join(newest, joined)
         with self._store.read() as connection:
-            return [Standing(*row) for row in connection.execute(query.order_by(cosignatures.c.witness))]
+            return [WitnessStanding(*row) for row in connection.execute(query.order_by(cosignatures.c.witness))]
 
     def _checkpoint(self, connection: Connection, above: int) -> tuple[int, str]:
         newest, _ = head_of(connection)

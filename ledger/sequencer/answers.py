@@ -51,5 +51,8 @@ class SequencerLike(Protocol):
     def stop(self) -> None:
         """Finish what waits, then end."""
 
+    def halt(self, reason: str) -> None:
+        """Sign nothing more, and refuse what waits."""
+
     def refresh(self) -> Future[None]:
         """Learn of participants and keys that other processes have recorded."""

@@ -58,11 +58,20 @@ def answer_all(batch: Iterable[Waiting], committed: Committed) -> None:
     proofs = [] if committed.growth is None else committed.growth.proofs()
     recorded = [
         Recorded(
-            entry.index, entry.time, entry.kind, entry.leaf, entry.evidence, entry.opening, entry.act,
-            entry.consent_id, entry.outcome, tuple(proof), note,
+            entry.index,
+            entry.time,
+            entry.kind,
+            entry.leaf,
+            entry.evidence,
+            entry.opening,
+            entry.act,
+            entry.consent_id,
+            entry.outcome,
+            tuple(proof),
+            note,
         )
         for entry, proof in zip(plan.entries, proofs, strict=True)
-    ]  # fmt: skip
+    ]
     first = plan.entries[0].index if plan.entries else 0
     results = iter(zip(plan.results, plan.repeated, strict=True))
     for item in batch:

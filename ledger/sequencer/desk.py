@@ -31,17 +31,22 @@ SEND_SECONDS: Final = 10
 """A front that takes nothing for so long is cut off."""
 
 
-class Desk:
+class PlanningDesk:
     """Listens on a Unix socket and serves fronts until closed."""
 
     def __init__(self, sequencer: SequencerLike, path: Path, horizon: Horizon) -> None:
         """`path` is replaced if it exists: a dead process's socket. `horizon`: what the fronts are to know of it."""
+        # Set here and never again. The sequencer and the horizon may be asked from any thread.
         self._sequencer = sequencer
         self._horizon = horizon
         self._path = path
-        self._lines: set[_Line] = set()
+        # Guarded by `_lock`: the accepting thread adds a line, the line's own reading thread discards it, the sequencer's
+        # thread and the sending thread copy the set. Never held while anything is sent.
         self._lock = threading.Lock()
+        self._lines: set[_Line] = set()
+        # Any thread writes a byte to the first; the sending thread alone reads the second.
         self._wake, self._woken = socket.socketpair()
+        # Set once, by `close`; the accepting and the sending thread read it at each turn.
         self._closed = False
         path.unlink(missing_ok=True)
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -140,8 +145,10 @@ class _Line:
         # not settimeout: that would make the reading thread's socket non-blocking too
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
         self._wake = wake
-        self._unsent = bytearray()
+        # Guarded by `_lock`: any thread adds, the sending thread takes all. The socket is read by the line's own thread and
+        # written by the sending thread; it is sent to without the lock, so that a slow front holds up no answer.
         self._lock = threading.Lock()
+        self._unsent = bytearray()
 
     def put(self, data: bytes, *, wake: bool = True) -> None:
         """Add an answer. Many puts in a row wake the sender once."""

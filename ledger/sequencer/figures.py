@@ -30,6 +30,9 @@ class Figures:
     jti_reused: int = 0
     """Security events: an (iss, jti) that came again with another payload."""
     pushed_back: int = 0
+    """Refused where the sequencer is, because too many waited."""
+    pushed_back_here: int = 0
+    """Refused in this front process, before they reached the sequencer."""
     commit_failures: int = 0
     clock_behind_ms: int = 0
     clock_ahead_ms: int = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 from ledger.participants import Registry
-from ledger.storage.log import LogStore, advance_registry, operator_documents
+from ledger.storage.log import LogStore
+from ledger.storage.operator import advance_registry, operator_documents
 
 
 class Follower:

@@ -31,9 +31,10 @@ from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all, t
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.memory import Memory, identities
 from ledger.sequencer.rhythm import Rhythm
-from ledger.sequencer.watch import ClockWatch
+from ledger.sequencer.watch import ClockWatch, judge_clock
 from ledger.storage.chainmap import MapState
-from ledger.storage.log import BatchTransaction, Head, LogStore, advance_registry
+from ledger.storage.log import BatchTransaction, Head, LogStore
+from ledger.storage.operator import advance_registry
 
 log = logging.getLogger("ledger.sequencer")
 
@@ -62,22 +63,32 @@ class Sequencer:
         """`max_waiting` commands may wait, beyond that `submit` refuses; at most `max_batch` share a commit.
         `index_interval_ms`: time within which an index-head covers every entry; 0: index-heads only when submitted.
         `watch` judges the clock; without it `clock` is believed."""
+        # Set here and never again: any thread may read them.
         self._store = store
         self._signer = signer
         self._origin = signer.vkey.name
-        self._highwater = highwater
         self._clock = clock
-        self._watch = watch
         self._max_waiting = max_waiting
         self._max_batch = max_batch
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        self._held: Waiting | None = None  # what waits for a batch of its own
+        # Owned by whoever runs the log: `start` before the sequencer's thread, then that thread, then `stop` after it.
+        self._highwater = highwater
+        self._watch = watch
         self._rhythm = Rhythm(index_interval_ms, clock)
+        self._held: Waiting | None = None  # what waits for a batch of its own
+        self._signed, self._note = 0, ""  # the newest checkpoint that this node has signed or found signed
+        # Owned likewise. It is replaced as a whole and its registry never changes, so any thread may read that.
         self._memory: Memory | None = None
-        self._signed, self._note = 0, ""
-        self._door = threading.Lock()  # between the look at `_stopped` and the queue nothing may come
+        # Guarded by `_door`. Without it a command could be queued after the last look into the queue, and wait for ever:
+        # `submit` looks at `_stopped` and queues in one hold, and whoever sets `_stopped` holds it too. Reading
+        # `_stopped` alone, to tell somebody, needs no lock.
+        self._door = threading.Lock()
         self._stopped: SequencerStopped | None = SequencerStopped("the sequencer has not been started")
+        self._halted = False  # set once, under the lock; the sequencer's thread reads it between two batches
+        # Safe by itself: any thread puts (under `_door`), the sequencer's thread takes.
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        # Owned by the thread that calls `start` and `stop`.
         self._thread: threading.Thread | None = None
+        # Written by the sequencer's thread, but for `pushed_back`, which any thread counts: a count may get lost.
         self.figures = Figures(waiting=self._queue.qsize)
 
     # -- any thread -------------------------------------------------------------------------------------------------
@@ -140,6 +151,15 @@ class Sequencer:
             self._leave_word()
         self._highwater.sync()
 
+    def halt(self, reason: str) -> None:
+        """Sign nothing more: what waits is refused, and only the batch that is under way is finished."""
+        with self._door:
+            self._halted = True
+            if self._stopped is None:
+                log.critical("the sequencer stops: %s", reason)
+                self._stopped = SequencerStopped(reason)
+        self._queue.put(None)
+
     def refresh(self) -> Future[None]:
         """Take note of what other nodes have recorded (new participants and keys); done when the future is."""
         done: Future[None] = Future()
@@ -161,7 +181,7 @@ class Sequencer:
     # -- the sequencer's thread -------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while self._stopped is None or self._held is not None or self._queue.qsize():
+        while not self._halted and (self._stopped is None or self._held is not None or self._queue.qsize()):
             batch = self._collect()
             if batch is None:
                 break
@@ -300,7 +320,7 @@ class Sequencer:
                 transaction.confirm()  # it is visible, which a crash may have made it: this commit confirms it
                 return earlier._replace(wrote=True), _nothing
         now = self._clock.now()
-        self._judge_clock(now, head, record=bool(commands))
+        judge_clock(self._watch, self.figures, now, head, record=bool(commands))
         ready = make_ready(transaction, head, memory.registry, commands, now)
         if ready.nothing is not None:
             return self._found(transaction, ready.nothing, head, ready.map)
@@ -316,20 +336,6 @@ class Sequencer:
         doubtful.append(committed)
         transaction.append(head.size, plan, growth.full_tiles(), after)
         return committed, lambda: memory.advance(after, edge, world)
-
-    def _judge_clock(self, now: int, head: Head, *, record: bool) -> None:
-        """Raises ClockAhead when something is to be recorded and `now` (ms) must not become the log's time."""
-        figures = self.figures
-        figures.clock_behind_ms = max(0, head.time - now)
-        ahead = None if self._watch is None else self._watch.ahead(now, head.clock)
-        figures.clock_ahead_ms, reason = (0, None) if ahead is None else ahead
-        if reason is not None and figures.paused_because is None:
-            log.critical("the sequencer pauses: %s", reason)
-        elif reason is None and figures.paused_because is not None:
-            log.warning("the clock is right again, and recording goes on")
-        figures.paused_because = reason
-        if reason is not None and record:
-            raise ClockAhead(reason)
 
     def _found(
         self, transaction: BatchTransaction, plan: Plan, head: Head, state: MapState | None, *, look: bool = False

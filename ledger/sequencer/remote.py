@@ -29,7 +29,6 @@ from ledger.storage.horizon import Horizon
 
 log = logging.getLogger("ledger.remote")
 
-CONNECT_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 0.02
 SILENT_SECONDS: Final = 5.0
 """The desk speaks once a second."""
@@ -40,15 +39,18 @@ class RemoteSequencer:
 
     def __init__(self, path: Path, follower: Follower, horizon: Horizon, *, max_waiting: int = 4096) -> None:
         """`path` is the desk's socket; `horizon` is told what the sequencing process knows to be confirmed."""
+        # Set here and never again; horizon and follower may be asked from any thread.
         self._horizon = horizon
         self._path = path
         self._follower = follower
         self._max_waiting = max_waiting
+        # Set by `start`; other threads use the loop by `call_soon_threadsafe` only.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+        # All that follows is owned by the loop's thread. Other threads read what stands in one field, to tell somebody.
         self._waiting: dict[int, Deliver] = {}
         self._last_request = 0
         self._protocol: _Line | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._loop_thread = 0
         self._ended = False
         self._told: str | None = None
         self._unready: str | None = "the sequencing process of this node has not said yet whether it records"
@@ -95,6 +97,10 @@ class RemoteSequencer:
             protocol.transport.close()
         self._fail_all(SequencerStopped("this process is shutting down; submitting the same statement again is safe"))
 
+    def halt(self, reason: str) -> None:
+        """A front signs nothing: it takes no more for the sequencing process."""
+        self._told = reason
+
     def refresh(self) -> Future[None]:
         """Learn of participants and keys that were recorded since."""
         done: Future[None] = Future()
@@ -124,7 +130,7 @@ class RemoteSequencer:
         if protocol is None:
             raise SequencerStopped(self.stopped_because or "not started")
         if len(self._waiting) >= self._max_waiting:
-            self.figures.pushed_back += 1
+            self.figures.pushed_back_here += 1
             raise QueueFull(
                 f"{self._max_waiting} submissions are waiting already; nothing was recorded, try again shortly"
             )
@@ -181,7 +187,7 @@ class RemoteSequencer:
         self._told_at = time.monotonic()
         values: dict[str, Any] = dict(frame.figures)
         self._desk_waits = values.pop("waiting")
-        values["pushed_back"] += self.figures.pushed_back
+        values.pop("pushed_back_here")  # each process counts its own
         for name, value in values.items():
             setattr(self.figures, name, Counter(value) if isinstance(value, dict) else value)
 

@@ -14,6 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from ledger.errors import ClockAhead
+from ledger.sequencer.figures import Figures
+from ledger.storage.log import Head
+
 log = logging.getLogger("ledger.clock")
 
 LEAD_MS: Final = 30_000
@@ -110,3 +114,18 @@ class ClockWatch:
             log.info("the clock of this machine is watched from here on")
         assert self._anchor is not None  # noqa: S101  (`trust` has set it)
         return self._anchor.wall + self._counter() - self._anchor.counter
+
+
+def judge_clock(watch: ClockWatch | None, figures: Figures, now: int, head: Head, *, record: bool) -> None:
+    """Note how the clock stands. Raises ClockAhead when something is to be recorded and `now` (ms) must not become the log's
+    time."""
+    figures.clock_behind_ms = max(0, head.time - now)
+    ahead = None if watch is None else watch.ahead(now, head.clock)
+    figures.clock_ahead_ms, reason = (0, None) if ahead is None else ahead
+    if reason is not None and figures.paused_because is None:
+        log.critical("the sequencer pauses: %s", reason)
+    elif reason is None and figures.paused_because is not None:
+        log.warning("the clock is right again, and recording goes on")
+    figures.paused_because = reason
+    if reason is not None and record:
+        raise ClockAhead(reason)

@@ -3,7 +3,7 @@
 A frame is be32 length ‖ MessagePack array. Both ends are processes of one user on one machine, so signatures are not
 checked twice; shapes are, because a decoder that guesses is a defect wherever it stands.
 
-    front → desk:   [request, statement, companion | nil, items | nil, assertion | nil, asserted[]]   statement = [text, kid]
+    front → desk:   [request, statement, companion | nil, items | nil, assertion | nil]   statement = [text, kid]
                     [request, documents]                                                      operator documents, JSON
                     [request, consent_id]                                                     record an expiry
     desk → front:   [request, entries] · [request, indexes] (a repeat) · [request, error name, detail, member | nil]
@@ -23,7 +23,6 @@ from msgspec import Struct
 from ledger import errors
 from ledger.canonical import unb64u
 from ledger.entries.acts import AccessBatch
-from ledger.entries.asserted import Asserted
 from ledger.entries.assertion import parse_assertion
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome
 from ledger.entries.leaf import Kind
@@ -53,7 +52,6 @@ class _Submit(Struct, frozen=True, array_like=True, tag="s"):
     companion: tuple[str, str] | None
     items: tuple[str, ...] | None
     assertion: str | None
-    asserted: tuple[Asserted, ...]
 
 
 class _Documents(Struct, frozen=True, array_like=True, tag="d"):
@@ -157,9 +155,7 @@ def encode_command(request: int, command: Command) -> bytes:
             items = tuple(item.body for item in command.items) if command.items else None
             assertion = None if command.assertion is None else _json(command.assertion).decode()
             beside = None if command.companion is None else _signed(command.companion)
-            return frame(
-                _encode(_Submit(request, _signed(command.statement), beside, items, assertion, command.asserted))
-            )
+            return frame(_encode(_Submit(request, _signed(command.statement), beside, items, assertion)))
         case RecordDocuments():
             return frame(_encode(_Documents(request, tuple(dict(document) for document in command.documents))))
         case ExpireConsent():
@@ -187,7 +183,6 @@ def decode_command(body: bytes) -> tuple[int, Command]:
         items,
         None if read.companion is None else _statement(read.companion),
         None if read.assertion is None else parse_assertion(read.assertion),
-        read.asserted,
     )
 
 
@@ -199,11 +194,19 @@ def encode_answer(request: int, answer: Answer | LedgerError) -> bytes:
         return frame(_encode(_Indexes(request, answer.indexes)))
     entries = tuple(
         _Entry(
-            entry.index, entry.time, entry.kind.value, entry.leaf, entry.evidence, entry.opening, entry.act,
-            entry.consent_id, None if entry.outcome is None else _json(entry.outcome), entry.proof,
+            entry.index,
+            entry.time,
+            entry.kind.value,
+            entry.leaf,
+            entry.evidence,
+            entry.opening,
+            entry.act,
+            entry.consent_id,
+            None if entry.outcome is None else _json(entry.outcome),
+            entry.proof,
         )
         for entry in answer
-    )  # fmt: skip
+    )
     return frame(_encode(_Entries(request, entries, answer[0].checkpoint if answer else "")))
 
 
@@ -251,9 +254,18 @@ def _recorded(entry: _Entry, checkpoint: str) -> Recorded:
     if entry.outcome is not None:
         outcome = _access.decode(entry.outcome) if entry.act == "access.request" else _consent.decode(entry.outcome)
     return Recorded(
-        entry.index, entry.time, Kind(entry.kind), entry.leaf, entry.evidence, entry.opening, entry.act,
-        entry.consent_id, outcome, entry.proof, checkpoint,
-    )  # fmt: skip
+        entry.index,
+        entry.time,
+        Kind(entry.kind),
+        entry.leaf,
+        entry.evidence,
+        entry.opening,
+        entry.act,
+        entry.consent_id,
+        outcome,
+        entry.proof,
+        checkpoint,
+    )
 
 
 def _error(refusal: _Refusal) -> LedgerError:

@@ -13,11 +13,11 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from ledger.canonical import b64u
+from ledger.engines.engine import driver_for, writer_engine
 from ledger.entries.leaf import Kind
 from ledger.errors import Corrupt
 from ledger.merkle.hashing import EMPTY_ROOT, Hash
 from ledger.merkle.pages import REPAIR, Found, PagedMap
-from ledger.storage.engines import driver_for, writer_engine
 from ledger.storage.tables import entries, map_pages, map_state
 
 PORTION: Final = 5_000

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ledger.engines.engine import insert_into, operations_engine
 from ledger.errors import Unavailable
-from ledger.storage.engines import insert_into, operations_engine
 from ledger.storage.tables import cosignatures
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, or_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ledger.engines.engine import insert_into, operations_engine
 from ledger.errors import Unavailable
-from ledger.storage.engines import insert_into, operations_engine
 from ledger.storage.tables import event_cursor, event_deliveries, event_endpoints
 
 

@@ -7,11 +7,10 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
-from ledger.canonical import unb64u
 from ledger.entries.acts import AccessLeg, AccessRequest
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import Kind
-from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.statement import parse_item, payload_of
 from ledger.planning.world import Allowed
 from ledger.storage.rows import open_evidence
 from ledger.storage.standing import open_entry
@@ -76,7 +75,7 @@ def fill_legs(connection: Connection, keystore: KeyStore) -> None:
             evidence = decode_evidence(open_evidence(row.idx, row.sealed, ciphers[row.chain])[0])
             if evidence.act not in ACTS:
                 continue
-            says = parse_payload(unb64u(evidence.statements[0].split(".")[1]))
+            says = payload_of(evidence.statements[0])
             leg = (says.basis if isinstance(says, AccessLeg) else MARK, evidence.act)
             if leg not in known:
                 legs[leg] = row.idx
@@ -96,7 +95,7 @@ def interaction_of(evidence: Evidence) -> str:
     """The interaction that an access is about, alone or in a batch."""
     if evidence.item:
         return parse_item(evidence.item.body.encode()).interaction_id
-    says = parse_payload(unb64u(evidence.statements[0].split(".")[1]))
+    says = payload_of(evidence.statements[0])
     assert isinstance(says, AccessRequest)  # noqa: S101  (what the ledger itself has recorded as an access; a batch has items)
     return says.interaction_id
 

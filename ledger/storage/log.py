@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
@@ -13,19 +13,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
-from ledger.documents import parse_document
+from ledger.engines.engine import backend_of, driver_for
 from ledger.entries.assertion import Credential
-from ledger.entries.leaf import Kind, OperatorLeaf, consent_chain, parse_leaf
-from ledger.errors import BadEncoding, Corrupt, Unavailable
+from ledger.entries.leaf import consent_chain
+from ledger.errors import Corrupt, Unavailable
 from ledger.kept import Kept
 from ledger.merkle.edge import FullTile
-from ledger.merkle.hashing import leaf_hash
-from ledger.participants import Registry
-from ledger.planning.world import Allowed, ChainHead, Entry, Plan, Seen
+from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
 from ledger.storage.chainmap import ChainMap
-from ledger.storage.engines import backend_of, driver_for
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
+from ledger.storage.operator import operator_documents
 from ledger.storage.rows import (
     AFTER_CHANGE,
     consent_row,
@@ -80,7 +78,7 @@ class BatchTransaction:
         self._keystore = keystore
         self.map = ChainMap(connection)
         """The completeness map, to be touched below the lock only."""
-        self.seen: dict[tuple[str, bytes], Seen] = {}
+        self.seen: dict[tuple[str, bytes], SeenStatement] = {}
         """Those of the statements that `head` was told of that are in the log, with the indexes of their entries in order of
         position."""
 
@@ -93,7 +91,9 @@ class BatchTransaction:
         by_key: dict[tuple[str, bytes], list[tuple[int, int, bytes]]] = {}
         for iss, jti, position, index, payload_hash in found:
             by_key.setdefault((iss, bytes(jti)), []).append((position, index, bytes(payload_hash)))
-        self.seen = {key: Seen(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()}
+        self.seen = {
+            key: SeenStatement(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()
+        }
         self._horizon.reached(row[5])  # a commit that had come back when another one wrote this
         return Head(*row)
 
@@ -360,32 +360,6 @@ class LogStore:
             self._kept.pop().close()
         self._writer.dispose()
         self._reader.dispose()
-
-
-def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:
-    """Operator documents at `index` and above as (index, document), in order. Raises Corrupt for a leaf that was changed."""
-    query = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash)
-    query = query.where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= index)
-    return [(row.idx, _document_of(row)) for row in connection.execute(query.order_by(entries.c.idx))]
-
-
-def _document_of(row: Any) -> dict[str, Any]:
-    try:
-        leaf = parse_leaf(row.leaf)
-    except (BadEncoding, TypeError):
-        leaf = None
-    if not isinstance(leaf, OperatorLeaf) or leaf.index != row.idx or leaf_hash(row.leaf) != row.leaf_hash:
-        raise Corrupt(
-            f"entry {row.idx} was changed in the database: it is no operator document, or another. {AFTER_CHANGE}"
-        )
-    return leaf.document
-
-
-def advance_registry(registry: Registry, documents: Iterable[tuple[int, dict[str, Any]]], size: int) -> Registry:
-    """The registry after these documents, as of `size` leaves."""
-    for index, document in documents:
-        registry = registry.after(parse_document(document), index)
-    return replace(registry, size=size)
 
 
 def select_in(connection: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:

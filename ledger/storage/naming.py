@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from ledger.storage.engines import insert_into
+from ledger.engines.engine import insert_into
 from ledger.storage.tables import named_key_store
 
 

@@ -22,7 +22,7 @@ from ledger.entries.acts import (
     SubjectConsent,
     SubjectEnrol,
     SubjectUnenrol,
-)  # fmt: skip
+)
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence
 from ledger.entries.leaf import consent_chain
 from ledger.errors import LedgerError
@@ -30,7 +30,7 @@ from ledger.participants import Registry
 from ledger.policy.decision import after_access
 from ledger.storage.rows import credential_digest
 from ledger.storage.spill import Spill
-from ledger.storage.standing import item_of, payload_of
+from ledger.storage.standing import item_of, recorded_payload
 
 
 class Moved(NamedTuple):
@@ -89,7 +89,7 @@ class Replay:
 
     def entry(self, index: int, time: int, chain: bytes, evidence: Evidence) -> None:
         """Take an entry of a consent's or a customer's chain. Raises Unfit, Unjudged, Corrupt."""
-        says = payload_of(evidence) if evidence.statements else None
+        says = recorded_payload(evidence) if evidence.statements else None
         match says:
             case SubjectEnrol() | SubjectUnenrol():
                 self._passkey(index, chain, says)
@@ -152,8 +152,9 @@ class Replay:
             raise Unjudged(error.detail) from None
         outcome = evidence.outcome
         if not isinstance(outcome, ConsentOutcome) or (outcome.consent_version, outcome.status) != (
-            after.version, after.status.value,
-        ):  # fmt: skip
+            after.version,
+            after.status.value,
+        ):
             raise Unfit("its outcome is not what the entries before it lead to")
         self._put(chain, Moved(index if known is None else known.opened_at, after))
 

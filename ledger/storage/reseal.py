@@ -95,9 +95,12 @@ def _write_page(store: LogStore, connection: Connection, keystore: KeyStore, rep
     changes = []
     for row in page:
         state = replay.consent(row.chain)
-        if state is None or {"opened_at": row.opened_at} | {name: getattr(row, name) for name in in_clear(state.consent)} != {
-            "opened_at": state.opened_at, **in_clear(state.consent),
-        }:  # fmt: skip
+        if state is None or {"opened_at": row.opened_at} | {
+            name: getattr(row, name) for name in in_clear(state.consent)
+        } != {
+            "opened_at": state.opened_at,
+            **in_clear(state.consent),
+        }:
             raise Corrupt(
                 f"the row of the consent that entry {row.opened_at} asked for is not what its chain leads to; "
                 "run «consent-ledger check»"

@@ -64,9 +64,18 @@ def entry_row(entry: Entry, cipher: Cipher | None) -> tuple[Any, ...]:
     if cipher is not None and entry.evidence is not None and entry.opening is not None:
         sealed = cipher.seal(entry.opening + pack(entry.evidence), evidence_place(entry.index))
     return (
-        entry.index, entry.kind.value, entry.chain, entry.seq, entry.leaf, entry.leaf_hash, sealed, entry.iss, entry.jti,
-        entry.position, entry.payload_hash,
-    )  # fmt: skip
+        entry.index,
+        entry.kind.value,
+        entry.chain,
+        entry.seq,
+        entry.leaf,
+        entry.leaf_hash,
+        sealed,
+        entry.iss,
+        entry.jti,
+        entry.position,
+        entry.payload_hash,
+    )
 
 
 def open_evidence(index: int, sealed: bytes, cipher: Cipher) -> tuple[bytes, bytes]:
@@ -97,17 +106,25 @@ def read_credential(row: Any, cipher: Cipher) -> Credential:
     """The passkey of a row of `credentials`. Raises Corrupt."""
     credential_id, public_key, rp_id = _credential_decoder.decode(cipher.open(row.sealed, credential_place(row.digest)))
     return Credential(
-        credential_id=credential_id, subject_chain=row.subject_chain, public_key=public_key, rp_id=rp_id,
-        enrolled_at=row.enrolled_at, unenrolled_at=row.unenrolled_at,
-    )  # fmt: skip
+        credential_id=credential_id,
+        subject_chain=row.subject_chain,
+        public_key=public_key,
+        rp_id=rp_id,
+        enrolled_at=row.enrolled_at,
+        unenrolled_at=row.unenrolled_at,
+    )
 
 
 def erased_credential(row: Any, credential_id: str) -> Credential:
     """A passkey whose customer was erased: its id stays taken, and it opens to nobody."""
     return Credential(
-        credential_id=credential_id, subject_chain=row.subject_chain, public_key=b"", rp_id="",
-        enrolled_at=row.enrolled_at, unenrolled_at=row.enrolled_at,
-    )  # fmt: skip
+        credential_id=credential_id,
+        subject_chain=row.subject_chain,
+        public_key=b"",
+        rp_id="",
+        enrolled_at=row.enrolled_at,
+        unenrolled_at=row.enrolled_at,
+    )
 
 
 def consent_row(consent: Consent, opened_at: int, cipher: Cipher, rests_on: tuple[int, bytes]) -> dict[str, Any]:
@@ -118,11 +135,26 @@ def consent_row(consent: Consent, opened_at: int, cipher: Cipher, rests_on: tupl
     """
     chain = consent_chain(consent.consent_id)
     body = _SealedConsent(
-        consent.consent_id, consent.version, consent.terms, consent.pending, (), consent.accounts, consent.subject,
-        consent.approvals, consent.joint, consent.withdrawn, consent.separate, consent.authenticated_at,
-        consent.confirmed_at, *rests_on, consent.status.value, consent.subject_chain, consent.basis, consent.used_day,
+        consent.consent_id,
+        consent.version,
+        consent.terms,
+        consent.pending,
+        (),
+        consent.accounts,
+        consent.subject,
+        consent.approvals,
+        consent.joint,
+        consent.withdrawn,
+        consent.separate,
+        consent.authenticated_at,
+        consent.confirmed_at,
+        *rests_on,
+        consent.status.value,
+        consent.subject_chain,
+        consent.basis,
+        consent.used_day,
         consent.used_today,
-    )  # fmt: skip
+    )
     return {
         "chain": chain,
         "opened_at": opened_at,

@@ -11,18 +11,18 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from ledger.canonical import b64u, unb64u
+from ledger.canonical import b64u
 from ledger.consent.state import Consent
+from ledger.engines.engine import driver_for
 from ledger.entries.acts import Act, SubjectEnrol, SubjectUnenrol
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import NO_HASH, CommitmentLeaf, open_commitment, read_commitment_leaf
-from ledger.entries.statement import parse_item, parse_payload
+from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import BadEncoding, Corrupt, LedgerError
 from ledger.merkle.hashing import leaf_hash
 from ledger.planning.world import ChainHead
 from ledger.policy.decision import after_access
 from ledger.policy.rules import Item
-from ledger.storage.engines import driver_for
 from ledger.storage.rows import AFTER_CHANGE, open_consent, open_evidence
 from ledger.storage.tables import entries
 from ledger.vault.cipher import Cipher
@@ -45,7 +45,7 @@ _FROM: Final = (
 )
 
 
-class Event(NamedTuple):
+class OpenedEntry(NamedTuple):
     """An entry of a chain, opened and held against its leaf. `at`: its index; `time` is in milliseconds."""
 
     at: int
@@ -83,7 +83,7 @@ def _changed(row: Any) -> Corrupt:
     return Corrupt(f"entry {row.idx} was changed in the database: it is not what its leaf says. {AFTER_CHANGE}")
 
 
-def events_of(connection: Connection, chain: bytes, cipher: Cipher, after: ChainHead) -> Iterator[Event]:
+def events_of(connection: Connection, chain: bytes, cipher: Cipher, after: ChainHead) -> Iterator[OpenedEntry]:
     """The entries of a chain from where `after` continues, each linked to the one before it. Raises Corrupt."""
     seq, last = after.seq, after.last_hash
     while True:
@@ -93,7 +93,7 @@ def events_of(connection: Connection, chain: bytes, cipher: Cipher, after: Chain
             if (row.seq, leaf.prev_in_chain) != (seq, b64u(last)):
                 raise Corrupt(f"entry {row.idx} does not continue its chain in the database. {AFTER_CHANGE}")
             evidence, _ = _open(row, leaf, cipher)
-            yield Event(row.idx, leaf.time, seq, row.leaf_hash, decode_evidence(evidence))
+            yield OpenedEntry(row.idx, leaf.time, seq, row.leaf_hash, decode_evidence(evidence))
             seq, last = seq + 1, row.leaf_hash
         if len(page) < PAGE:
             return
@@ -141,7 +141,7 @@ def chain_heads(connection: Connection, chains: Iterable[bytes]) -> dict[bytes, 
     return {bytes(chain): ChainHead(seq + 1, bytes(last)) for chain, seq, last in rows}
 
 
-def moves(consent: Consent, event: Event) -> bool:
+def moves(consent: Consent, event: OpenedEntry) -> bool:
     """Whether an entry of a consent's chain leads to another state of it."""
     evidence = event.evidence
     if evidence.act != "access.request":
@@ -155,19 +155,19 @@ def item_of(evidence: Evidence) -> Item:
     """What an `access.request` asks for: its statement, or its item of a batch."""
     if evidence.item:
         return parse_item(evidence.item.body.encode())
-    item: Any = payload_of(evidence)
+    item: Any = recorded_payload(evidence)
     return item  # type: ignore[no-any-return]  # the ledger records this act with this payload only
 
 
-def payload_of(evidence: Evidence) -> Act:
+def recorded_payload(evidence: Evidence) -> Act:
     """What the statement of an entry says. Raises Corrupt when there is none, or it cannot be read."""
     try:
-        return parse_payload(unb64u(evidence.statements[0].split(".")[1]))
+        return payload_of(evidence.statements[0])
     except (IndexError, LedgerError):
         raise Corrupt(f"the statement of an entry with the act {evidence.act!r} cannot be read") from None
 
 
-def has_request(events: Iterable[Event]) -> tuple[bool, ChainHead]:
+def has_request(events: Iterable[OpenedEntry]) -> tuple[bool, ChainHead]:
     """Whether a consent was asked for in these entries, and where they end."""
     head = ChainHead()
     for event in events:
@@ -188,7 +188,7 @@ def enrolment(
     for event in events_of(connection, chain, cipher, ChainHead(0, NO_HASH)):
         if event.evidence.act not in ("subject.enrol", "subject.unenrol"):
             continue
-        says = payload_of(event.evidence)
+        says = recorded_payload(event.evidence)
         if isinstance(says, SubjectEnrol) and says.credential_id == credential_id:
             found = says, event.at, None
         elif isinstance(says, SubjectUnenrol) and says.credential_id == credential_id and found is not None:

@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.clock import Clock, SystemClock
+from ledger.engines.engine import backend_of, insert_into, make_tables
 from ledger.errors import Corrupt, NotFound, Unavailable
-from ledger.storage.engines import backend_of, insert_into
 from ledger.vault.cipher import KEY_SIZE, Cipher
 
 metadata: Final = MetaData()
@@ -62,7 +62,7 @@ class KeyStore:
         # what a listener or a PRAGMA sends goes to the driver itself, whose errors SQLAlchemy does not see
         self._failures = (DBAPIError, PoolTimeout, engine.dialect.loaded_dbapi.Error)
         with self._answering():
-            metadata.create_all(engine)
+            make_tables(engine, metadata.sorted_tables)
 
     def identity(self) -> bytes:
         """The 16 bytes that tell this key store from others; made at the first question."""

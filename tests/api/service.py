@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.app import create_app
-from api.bootstrap import Node, build_node, initialise
-from api.httpserver import HttpServer, bounded
-from api.settings import Settings
+from api.http.httpserver import HttpServer, bounded
+from api.node.building import build_node, initialise
+from api.node.node import Node
+from api.node.settings import Settings
+from api.server.app import create_app
 from api.tokens.keys import TokenSigner
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import b64u, encode, unb64u
@@ -48,8 +49,12 @@ def dpop_proof(key: KeyPair, method: str, url: str, *, token: str | None = None,
 def assertion(key: KeyPair, client: str, issuer: str, **claims: Any) -> str:
     """A client assertion; claims that are given replace the right ones, `None` removes one."""
     said: dict[str, Any] = {
-        "aud": issuer, "exp": int(time.time()) + 50, "iss": client, "jti": b64u(os.urandom(16)), "sub": client
-    }  # fmt: skip
+        "aud": issuer,
+        "exp": int(time.time()) + 50,
+        "iss": client,
+        "jti": b64u(os.urandom(16)),
+        "sub": client,
+    }
     said = {name: value for name, value in (said | claims).items() if value is not None}
     return key.jws({"kid": key.kid}, encode(said))
 
@@ -58,7 +63,7 @@ def assertion(key: KeyPair, client: str, issuer: str, **claims: Any) -> str:
 class TokenClient:
     """A client with a token: each request carries a fresh proof."""
 
-    http: httpx.Client
+    http: httpx2.Client
     base_url: str
     token: str
     key: KeyPair
@@ -67,11 +72,11 @@ class TokenClient:
         proof = dpop_proof(self.key, method, self.base_url + path, token=self.token, **claims)
         return {"authorization": f"DPoP {self.token}", "dpop": proof}
 
-    def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+    def request(self, method: str, path: str, **kwargs: Any) -> httpx2.Response:
         headers = self.headers(method, path) | kwargs.pop("headers", {})
         return self.http.request(method, path, headers=headers, **kwargs)
 
-    def get(self, path: str, **kwargs: Any) -> httpx.Response:
+    def get(self, path: str, **kwargs: Any) -> httpx2.Response:
         return self.request("GET", path, **kwargs)
 
 
@@ -81,7 +86,7 @@ class Service:
 
     node: Node
     base_url: str
-    http: httpx.Client
+    http: httpx2.Client
     world: World = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,17 +96,18 @@ class Service:
     def size(self) -> int:
         return self.node.ledger.tree.size()
 
-    def post(self, submission: Submission, **kwargs: Any) -> httpx.Response:
+    def post(self, submission: Submission, **kwargs: Any) -> httpx2.Response:
         """Post a participant's submission."""
         headers = {"content-type": "application/json"}
         return self.http.post(submission.path, content=submission.body, headers=headers, **kwargs)
 
-    def token_request(self, key: KeyPair, client: str, *, dpop: KeyPair | None, **form: str) -> httpx.Response:
+    def token_request(self, key: KeyPair, client: str, *, dpop: KeyPair | None, **form: str) -> httpx2.Response:
         """Ask for a token; form members that are given replace the right ones."""
         said = {
-            "grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE,
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": assertion(key, client, self.base_url),
-        } | form  # fmt: skip
+        } | form
         headers = {} if dpop is None else {"dpop": dpop_proof(dpop, "POST", f"{self.base_url}/token")}
         return self.http.post("/token", data=said, headers=headers)
 
@@ -162,7 +168,7 @@ def running_service(database_url: str, folder: Path, **settings: Any) -> Iterato
     node = build_node(chosen)
     with (
         serving(create_app(node), listening),
-        httpx.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
+        httpx2.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
     ):
         http.get("/health/live").raise_for_status()
         yield Service(node, chosen.base_url, http)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.commands import app
-from api.settings import Settings
-from api.slots import claim_slot
-from ledger.merkle.tiles import decode_bundle
+from api.cli.main import app
+from api.node.settings import Settings
+from api.node.slots import claim_slot
 from tests.api.service import Service
+from tests.bundles import decode_bundle
 from tests.keys import KeyPair
 from tests.registers.test_feed import feed as register
 from tests.world import World
@@ -137,8 +137,9 @@ def test_evidence_is_opened_for_a_reason_that_the_log_records_before_it_is_writt
     assert taken.exit_code == 1
     assert run(state, "export", str(tmp_path / "none"), "--evidence", "none").exit_code == 0
     assert [one["case"] for one in _documents(tmp_path / "none") if one["type"] == "evidence.opened"] == [
-        "audit-full", "audit-some",
-    ]  # fmt: skip
+        "audit-full",
+        "audit-some",
+    ]
 
 
 TAMPERINGS = {

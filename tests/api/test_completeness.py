@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api.commands import app
-from api.reconciling import REPORT_MS, ReconciliationFigures, Reporter
+from api.cli.main import app
+from api.node.reconciling import REPORT_MS, ReconciliationFigures, Reporter
 from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import consent_chain
-from ledger.merkle.patricia import verify_present
 from ledger.queries.completeness import MEDIA_TYPE
 from ledger.receipts import check_receipt
 from tests.api.service import Service
-from tests.world import ConsentInWorld, Party, SteppingClock, World, running_ledger
+from tests.ledger.merkle.patricia import verify_present
+from tests.world import ConsentInWorld, Party, SteppingClock, World, record_index_head, running_ledger
 
 
 def consent_of(world: World) -> tuple[Party, Party, ConsentInWorld]:
@@ -31,7 +31,7 @@ def test_a_consent_is_proved_complete_to_its_parties_and_to_nobody_else(service:
     path = f"/consents/{consent.consent_id}/completeness"
     none_yet = service.as_(bank).get(path)
     assert (none_yet.status_code, none_yet.json()["type"].endswith("/not-found")) == (404, True)
-    head = service.node.ledger.record_index_head()
+    head = record_index_head(service.node.ledger)
     answer = service.as_(bank).get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, MEDIA_TYPE)
     file = answer.json()
@@ -58,8 +58,10 @@ def test_a_regulator_sees_all_findings_and_parties_their_own(service: Service, m
     world.record(recipient.leg("receive", consent, accesses[1], rows=4))
     service.node.ledger.reconcile()
     expected = [
-        (accesses[0].index, "receipt-missing"), (accesses[1].index, "rows-differ"), (accesses[2].index, "receipt-missing"),
-    ]  # fmt: skip
+        (accesses[0].index, "receipt-missing"),
+        (accesses[1].index, "rows-differ"),
+        (accesses[2].index, "receipt-missing"),
+    ]
     for viewer, seen in ((bank, expected), (recipient, expected), (regulator, expected), (stranger, [])):
         answer = service.as_(viewer).get("/reconciliation")
         assert [(one["access"], one["finding"]) for one in answer.json()["findings"]] == seen

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from api.logs import configure_logging
-from api.problems import PROBLEMS, pages
-from api.settings import Settings
+from api.http.problems import PROBLEMS, pages
+from api.node.logs import configure_logging
+from api.node.settings import Settings
 from ledger.errors import LedgerError
 from tests.api.service import Service, running_service
 
@@ -26,10 +26,10 @@ def _all_kinds(kind: type[LedgerError] = LedgerError) -> Iterator[type[LedgerErr
 
 
 def test_every_error_has_its_row_and_every_row_its_page() -> None:
-    served = [kind for kind in _all_kinds() if kind.__module__ in {"ledger.errors", "api.refusals"}]
+    served = [kind for kind in _all_kinds() if kind.__module__ in {"ledger.errors", "api.http.refusals"}]
     assert [kind.__name__ for kind in served if kind not in PROBLEMS] == []
     assert {path.name: path.read_text() for path in ERRORS.glob("*.md")} == pages(), (
-        "python -m api.problems docs/errors"
+        "python -m api.http.problems docs/errors"
     )
 
 
@@ -120,13 +120,20 @@ def test_every_setting_is_explained() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"host": "::"}, {"host": "ledger.example"}, {"port": 70_000}, {"public_url": "http://ledger.example"},
-     {"public_url": "https://ledger.example/path"}, {"access_token_seconds": 601}, {"external_issuers": [{"issuer": "http://idp.example"}]},
-     {"external_issuers": ["https://idp.example"]},
-     {"external_issuers": [{"issuer": "https://idp.example", "participants": ["urn:consent-ledger:operator"]}]},
-     {"external_issuers": [{"issuer": "https://idp.example", "scopes": ["participants:write"]}]},
-     {"unknown": 1}],
-)  # fmt: skip
+    [
+        {"host": "::"},
+        {"host": "ledger.example"},
+        {"port": 70_000},
+        {"public_url": "http://ledger.example"},
+        {"public_url": "https://ledger.example/path"},
+        {"access_token_seconds": 601},
+        {"external_issuers": [{"issuer": "http://idp.example"}]},
+        {"external_issuers": ["https://idp.example"]},
+        {"external_issuers": [{"issuer": "https://idp.example", "participants": ["urn:consent-ledger:operator"]}]},
+        {"external_issuers": [{"issuer": "https://idp.example", "scopes": ["participants:write"]}]},
+        {"unknown": 1},
+    ],
+)
 def test_unsafe_settings_are_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings(**given)  # type: ignore[arg-type]
@@ -146,4 +153,4 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
     settings = Settings()
     assert settings.log_key_file == tmp_path / "log.key"
     assert settings.token_store_url == settings.database_url
-    assert settings.keystore_url == f"sqlite:///{tmp_path}/keys.sqlite"
+    assert settings.keystore_url == "postgresql+psycopg://ledger@/ledger_keys", "every node of a log must reach it"

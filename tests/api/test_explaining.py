@@ -64,9 +64,11 @@ def test_a_denial_names_each_rule_with_the_facts_of_the_version_decided_upon(
         assert facts == {
             "PURPOSE_MISMATCH": {"terms.purpose": "budgeting", "asked.purpose": "lending"},
             "FREQUENCY_EXCEEDED": {
-                "terms.frequency_per_day": 1, "used_today": 1, "asked.customer_present": False,
+                "terms.frequency_per_day": 1,
+                "used_today": 1,
+                "asked.customer_present": False,
             },
-        }  # fmt: skip
+        }
         assert "客户不在场" in found.words["zh-CN"]
         assert all(reason.to_change["en"] for reason in found.reasons)
 

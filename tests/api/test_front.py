@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
 
-from api.bodies import Room
-from api.httpserver import HEAD_BYTES, Connection, HttpServer, bounded
-from api.metrics import HttpFigures
-from api.observing import Observed
-from api.refusals import BadRequest
-from api.wire import Receive, Reply, Scope, Send, read_all
+from api.http.bodies import Room
+from api.http.httpserver import HEAD_BYTES, BoundedConnection, HttpServer, bounded
+from api.http.refusals import BadRequest
+from api.http.wire import Receive, Reply, Scope, Send, read_all
+from api.node.metrics import HttpFigures
+from api.server.observing import Observed
 from tests.api.service import Service, loopback
 
 POST = "POST /accesses HTTP/1.1\r\nHost: ledger.example\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
@@ -47,7 +47,7 @@ def answer(line: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def address_of(service: Service) -> tuple[str, int]:
-    url = httpx.URL(service.base_url)
+    url = httpx2.URL(service.base_url)
     return url.host, url.port or 80
 
 
@@ -131,7 +131,7 @@ def test_security_headers_are_said_once(sqlite_service: Service) -> None:
 # -------------------------------------------------------------------------------------------- deadlines and the budget
 
 
-class Quick(Connection):
+class Quick(BoundedConnection):
     """With deadlines that a test can wait for."""
 
     head_seconds = body_seconds = 0.5
@@ -157,7 +157,7 @@ class Place:
         await Reply(200, str(len(data)).encode()).send(send)
 
     @contextmanager
-    def running(self, protocol: type[Connection] = Connection) -> Iterator[HttpServer]:
+    def running(self, protocol: type[BoundedConnection] = BoundedConnection) -> Iterator[HttpServer]:
         listening = loopback()
         self.address = listening.getsockname()
         options: dict[str, Any] = bounded(http=protocol, lifespan="off", timeout_graceful_shutdown=20)

@@ -7,11 +7,11 @@ import socket
 from contextlib import ExitStack, closing
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
-from api.listening import DEALS_OUT, DealtOut, bind, listen
-from api.settings import Settings
+from api.node.settings import Settings
+from api.server.listening import DEALS_OUT, DealtOut, bind, listen
 
 
 def accepted(listening: socket.socket) -> int:
@@ -58,8 +58,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.mark.parametrize(("share", "told"), [(1.0, "close"), (0.0, None)])
 def test_an_answer_may_close_its_connection_and_is_whole_all_the_same(share: float, told: str | None) -> None:
-    async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(DealtOut(app, share))) as client:
+    async def ask() -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(DealtOut(app, share))) as client:
             return await client.get("http://node/")
 
     answer = asyncio.run(ask())

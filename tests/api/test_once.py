@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.together import Together
+from api.http.grouping import Together
 from api.tokens.jwt import BadToken
 from api.tokens.once import REVOKED, Once, Use, given_back
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.bootstrap import initialise, short_lived
-from api.commands import app
-from api.settings import Settings
+from api.cli.main import app
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
 from ledger.canonical import b64
 from ledger.merkle.hashing import leaf_hash
 from tests.world import ConsentInWorld, World

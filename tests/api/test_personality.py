@@ -15,9 +15,9 @@ import pytest
 from ledger.assembly import read_signer
 from tests.bench.places import Serving, program
 from verifier.crypto.backend import select
-from verifier.log import Followed, State, follow
-from verifier.note import parse_vkey
-from verifier.source import open_source
+from verifier.tlog.log import Followed, State, follow
+from verifier.tlog.note import parse_vkey
+from verifier.tlog.source import open_source
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[Serving]:
 
 
 def serve(folder: Path):
-    command = [sys.executable, "-m", "api.personality", str(folder)]
+    command = [sys.executable, "-m", "tests.bench.personality", str(folder)]
     return program(command, {}, folder, "/checkpoint")
 
 

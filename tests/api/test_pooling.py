@@ -16,7 +16,7 @@ from ledger.canonical import b64u
 from ledger.merkle.edge import Edge
 from tests.api.service import Service, TokenClient
 from tests.devices import RP_ID, Device
-from tests.world import ConsentInWorld, Party, Submission, reference
+from tests.world import ConsentInWorld, Party, Submission, record_index_head, reference
 
 CUSTOMERS = ("x", "y")
 TIMES = re.compile(r"1\d{9}(\d{3})?")
@@ -72,7 +72,7 @@ def scene(sqlite_service: Service) -> Scene:
                 world.record(submission)
             scene.consents[name, who] = consent
             scene.submissions[name, who] = [asked, given, access, batch, release, receipt, suspended, resumed]
-    service.node.ledger.record_index_head()
+    record_index_head(service.node.ledger)
     return scene
 
 

@@ -6,24 +6,30 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 import ledger.app
 import ledger.sequencer.figures
 import ledger.sequencer.loop
-from ledger.storage import sqlite
+from api.node.building import initialise
+from api.node.settings import Settings
+from api.server.serving import serve
+from ledger.engines import sqlite
+from ledger.errors import SequencerStopped
+from ledger.sequencer.loop import Sequencer
 from tests.api.service import Service, running_service
+from tests.world import ORIGIN
 
 
-def until(asked: Callable[[], httpx.Response], status: int) -> httpx.Response:
+def until(asked: Callable[[], httpx2.Response], status: int) -> httpx2.Response:
     """Ask until the answer has this status."""
     while (answer := asked()).status_code != status:
         pass
     return answer
 
 
-def ready(service: Service) -> httpx.Response:
+def ready(service: Service) -> httpx2.Response:
     return service.http.get("/health/ready")
 
 
@@ -98,3 +104,25 @@ def test_an_idle_node_counts_no_commits(sqlite_service: Service) -> None:
         looked = figures.succeeded_at
 
     assert figures.batches == before
+
+
+def test_a_process_whose_node_stops_writing_ends_with_an_error(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its supervisor starts it anew, and the start says what stands against it."""
+    settings = Settings(state_dir=tmp_path / "state", database_url=sqlite_url, port=0, log_level="error")
+    initialise(settings, ORIGIN)
+
+    def fail(self: Sequencer, *_: object) -> None:
+        raise OSError("injected: the high-water file cannot be written")
+
+    monkeypatch.setattr(Sequencer, "_commit_surely", fail)
+    with pytest.raises(SequencerStopped, match="stopped writing"):
+        serve(settings)
+
+
+@pytest.mark.parametrize("url", ["https://ledger.example", "https://10.0.0.1:8443"])
+def test_development_under_a_public_address_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ValueError, match="/dev-idp"):
+        Settings(state_dir=tmp_path, public_url=url, behind_tls_proxy=True, web={"environment": "development"})
+    Settings(state_dir=tmp_path, public_url="https://localhost:8443", web={"environment": "development"})

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from api.app import create_framework
-from api.hot import HOT_POSTS
+from api.server.app import create_framework
+from api.server.hot import HOT_POSTS
 from ledger.canonical import b64u, unb64u
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
-from ledger.merkle.tiles import decode_bundle
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.receipts import check_receipt
 from tests.api.service import Service, TokenClient
+from tests.bundles import decode_bundle
 from tests.keys import KeyPair
 
 NEVER = str(uuid.uuid4())
@@ -28,7 +28,7 @@ NEVER = str(uuid.uuid4())
 # ------------------------------------------------------------------------------------------------- access
 
 
-def _routes(service: Service) -> list[tuple[str, str, str]]:
+def routes_of(service: Service) -> list[tuple[str, str, str]]:
     """(method, address, access) of every operation there is."""
     paths = service.http.get("/openapi.json").json()["paths"]
     found = []
@@ -70,7 +70,7 @@ OPEN = {
 
 
 def test_every_route_declares_its_access_and_only_these_are_open(sqlite_service: Service) -> None:
-    routes = _routes(sqlite_service)
+    routes = routes_of(sqlite_service)
     assert {(method, path) for method, path, access in routes if access == "open"} == OPEN
     assert len(routes) > len(OPEN)
 
@@ -80,7 +80,7 @@ def test_each_role_enters_where_its_scopes_lead_and_nowhere_else(sqlite_service:
     service = sqlite_service
     clients = {role: service.as_(service.world.join(f"x-{role}", role)) for role in ALLOWED if role != "operator"}
     clients["operator"] = service.operator()
-    for method, template, access in _routes(service):
+    for method, template, access in routes_of(service):
         if access == "open":
             continue
         path = re.sub(r"\{\w+\}", "0", template)
@@ -210,8 +210,11 @@ def test_receipts_of_others_and_of_no_entry_are_not_found(service: Service) -> N
 def test_a_receipt_is_served_in_its_own_media_type_only(sqlite_service: Service) -> None:
     client = sqlite_service.as_(sqlite_service.world.holder())
     for accept, status in (
-        ("application/vnd.consent-ledger.receipt+json", 200), ("application/json", 200), ("*/*", 200), ("text/html", 406)
-    ):  # fmt: skip
+        ("application/vnd.consent-ledger.receipt+json", 200),
+        ("application/json", 200),
+        ("*/*", 200),
+        ("text/html", 406),
+    ):
         assert client.get("/receipts/1", headers={"accept": accept}).status_code == status
 
 
@@ -226,9 +229,7 @@ def test_proofs_and_tiles_lead_to_the_signed_root(service: Service) -> None:
     consent = world.active_consent(app, bank)
     [access] = world.record(app.access(consent))
     new = open_checkpoint(http.get("/checkpoint").text, vkey)
-    assert http.get("/log").json() == {
-        "origin": vkey.name, "ruleset": 2, "size": new.size, "vkey": vkey.format()
-    }  # fmt: skip
+    assert http.get("/log").json() == {"origin": vkey.name, "ruleset": 2, "size": new.size, "vkey": vkey.format()}
     said = http.get(f"/proofs/inclusion?index={access.index}&size={new.size}").json()
     proof = [unb64u(text) for text in said["hashes"]]
     verify_inclusion(access.index, new.size, leaf_hash(access.leaf), proof, new.root)
@@ -253,9 +254,24 @@ def test_a_checkpoint_that_has_not_changed_is_not_sent_again(sqlite_service: Ser
 
 @pytest.mark.parametrize(
     "path",
-    ["0/000", "0/000.p/255", "0/1", "0/0000", "64/000", "0/x001/000", "0/000.p/0", "0/000.p/256", "0/000.p/01", "-1/000",
-     "0/x000/000",     "1/000.p/1", "data/000", "0/%30%30%30.p/200", ""],
-)  # fmt: skip
+    [
+        "0/000",
+        "0/000.p/255",
+        "0/1",
+        "0/0000",
+        "64/000",
+        "0/x001/000",
+        "0/000.p/0",
+        "0/000.p/256",
+        "0/000.p/01",
+        "-1/000",
+        "0/x000/000",
+        "1/000.p/1",
+        "data/000",
+        "0/%30%30%30.p/200",
+        "",
+    ],
+)
 def test_tiles_that_do_not_exist_or_are_spelled_otherwise_are_not_found(sqlite_service: Service, path: str) -> None:
     answer = sqlite_service.http.get(f"/tile/{path}")
     assert answer.status_code == 404
@@ -317,10 +333,18 @@ NOT_CANONICAL = b64u((2**255 - 19 + 1).to_bytes(32, "little"))
 
 @pytest.mark.parametrize(
     "change",
-    [{"jwk": {"crv": "Ed25519", "kty": "OKP", "x": SMALL_ORDER}}, {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": NOT_CANONICAL}},
-     {"alg": "none"}, {"alg": "RS256"}, {"use": "both"}, {"kid": "a b"}, {"more": 1}, {"jwk": {"kty": "oct", "k": "AAAA"}},
-     {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": "A" * 42, "d": "A" * 43}}],
-)  # fmt: skip
+    [
+        {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": SMALL_ORDER}},
+        {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": NOT_CANONICAL}},
+        {"alg": "none"},
+        {"alg": "RS256"},
+        {"use": "both"},
+        {"kid": "a b"},
+        {"more": 1},
+        {"jwk": {"kty": "oct", "k": "AAAA"}},
+        {"jwk": {"crv": "Ed25519", "kty": "OKP", "x": "A" * 42, "d": "A" * 43}},
+    ],
+)
 def test_keys_that_may_not_be_used_are_not_registered(sqlite_service: Service, change: dict[str, Any]) -> None:
     """S08."""
     sqlite_service.world.holder()
@@ -386,17 +410,19 @@ def test_fast_routes_answer_as_the_framework_does(sqlite_service: Service) -> No
     framework = create_framework(service.node)
     framework.router.lifespan_context = _no_lifespan
     listening = loopback()
-    import httpx
+    import httpx2
 
     client = service.as_(app)
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    with serving(framework, listening), httpx.Client(base_url=base, timeout=30, trust_env=False) as plain:
+    with serving(framework, listening), httpx2.Client(base_url=base, timeout=30, trust_env=False) as plain:
         for submission in (access, batch):
             headers = {"content-type": "application/json"}
             fast, slow = service.post(submission), plain.post(submission.path, content=submission.body, headers=headers)
             assert (fast.status_code, fast.content, fast.headers["location"]) == (
-                slow.status_code, slow.content, slow.headers["location"],
-            )  # fmt: skip
+                slow.status_code,
+                slow.content,
+                slow.headers["location"],
+            )
         for path in (
             "/tile/0/000.p/3",
             "/tile/0/000",

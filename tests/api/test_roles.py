@@ -14,11 +14,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner, Result
 
-from api.bootstrap import initialise, short_lived
-from api.commands import app
-from api.settings import Settings
+from api.cli.main import app
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
+from ledger.engines import postgres
 from ledger.errors import InvalidInput
-from ledger.storage import postgres
 from tests.engines import Server
 from tests.world import World
 
@@ -77,15 +77,24 @@ def test_after_migrate_the_services_role_does_its_work_and_can_rewrite_nothing(s
     assert checked.exit_code == 0, checked.output
     for table in ("entries", "tiles", "checkpoints"):
         for statement in (
-            f"ALTER TABLE {table} DISABLE TRIGGER ALL", f"DELETE FROM {table}", f"TRUNCATE {table}", f"DROP TABLE {table}",
-            f"ALTER TABLE {table} ADD COLUMN more int", f"CREATE TRIGGER t BEFORE INSERT ON {table} EXECUTE FUNCTION f()",
-        ):  # fmt: skip
+            f"ALTER TABLE {table} DISABLE TRIGGER ALL",
+            f"DELETE FROM {table}",
+            f"TRUNCATE {table}",
+            f"DROP TABLE {table}",
+            f"ALTER TABLE {table} ADD COLUMN more int",
+            f"CREATE TRIGGER t BEFORE INSERT ON {table} EXECUTE FUNCTION f()",
+        ):
             denied(site.service.database_url, statement)
     for statement in (
-        "UPDATE entries SET leaf = leaf", "UPDATE checkpoints SET note = note", "UPDATE tiles SET content = content",
-        "DELETE FROM data_keys", "TRUNCATE data_keys", "UPDATE alembic_version SET version_num = '0001'",
-        "CREATE TABLE public.more (x int)", "SET session_replication_role = replica",
-    ):  # fmt: skip
+        "UPDATE entries SET leaf = leaf",
+        "UPDATE checkpoints SET note = note",
+        "UPDATE tiles SET content = content",
+        "DELETE FROM data_keys",
+        "TRUNCATE data_keys",
+        "UPDATE alembic_version SET version_num = '0001'",
+        "CREATE TABLE public.more (x int)",
+        "SET session_replication_role = replica",
+    ):
         denied(site.service.database_url, statement)
 
 

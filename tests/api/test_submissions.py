@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
+from ledger.documents import KeyRevoked, document_of
 from ledger.receipts import check_receipt
 from tests.api.service import Service
 from tests.keys import ALGORITHMS
 from tests.world import ConsentInWorld, Party, Submission
 
 
-def _entries(answer: httpx.Response) -> list[dict[str, Any]]:
+def _entries(answer: httpx2.Response) -> list[dict[str, Any]]:
     assert answer.status_code == 201, answer.text
     return list(answer.json()["entries"])
 
@@ -212,7 +213,7 @@ def _revoked_key(app: Party, consent: ConsentInWorld) -> Submission:
     """S09."""
     submission = app.access(consent)
     app.world.ledger.record_documents(
-        {"type": "key.revoked", "v": 1, "participant": app.id, "kid": app.key.kid, "reason": "compromised"}
+        document_of(KeyRevoked, participant=app.id, kid=app.key.kid, reason="compromised")
     )
     return submission
 

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, Pipe
 import psutil
 import pytest
 
-from api.supervising import Kept, Supervisor, when_orphaned
+from api.server.supervising import FAILED, KeptProcess, Supervisor, when_orphaned
 from tests.conformance import ROOT
 
 PATIENCE = 30.0
@@ -36,6 +36,12 @@ def tell_and_live_with_its_parent(line: Connection) -> None:
     ended.wait()
 
 
+def tell_and_fail(line: Connection) -> None:
+    """A process that something stands against."""
+    line.send(os.getpid())
+    raise SystemExit(FAILED)
+
+
 def never_told(line: Connection) -> None:
     """A process that hangs before it has said a word."""
     threading.Event().wait()
@@ -48,7 +54,7 @@ def told(line: Connection) -> int:
 
 
 @contextmanager
-def supervised(*kept: Kept, patience: float = PATIENCE) -> Iterator[Supervisor]:
+def supervised(*kept: KeptProcess, patience: float = PATIENCE) -> Iterator[Supervisor]:
     supervisor = Supervisor(patience=patience)
     try:
         for one in kept:
@@ -61,7 +67,7 @@ def supervised(*kept: Kept, patience: float = PATIENCE) -> Iterator[Supervisor]:
 
 def test_a_killed_process_is_started_again_and_the_signal_to_end_is_heard() -> None:
     line, theirs = Pipe()
-    with supervised(Kept("one", tell_and_wait, (theirs, True))) as supervisor:
+    with supervised(KeptProcess("one", tell_and_wait, (theirs, True))) as supervisor:
         seen: list[int] = []
 
         def kill_twice_then_end() -> None:
@@ -78,9 +84,27 @@ def test_a_killed_process_is_started_again_and_the_signal_to_end_is_heard() -> N
     assert len(set(seen)) == 3
 
 
+def test_a_process_that_cannot_start_is_waited_for_twice_as_long_each_time() -> None:
+    line, theirs = Pipe()
+    hopeless = KeptProcess("hopeless", tell_and_fail, (theirs,))
+    hopeless.pause = 0.01
+    with supervised(hopeless) as supervisor:
+
+        def count_four_starts_then_end() -> None:
+            for _ in range(4):
+                told(line)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        other = threading.Thread(target=count_four_starts_then_end)
+        other.start()
+        supervisor.run()
+        other.join()
+        assert hopeless.pause >= 0.08  # three ends are behind it, the fourth perhaps
+
+
 def test_when_that_is_killed_what_they_are_forked_from_all_are_started_again_and_the_old_ones_end() -> None:
     lines = [Pipe() for _ in range(2)]
-    kept = [Kept(f"one of {len(lines)}", tell_and_live_with_its_parent, (theirs,)) for _, theirs in lines]
+    kept = [KeptProcess(f"one of {len(lines)}", tell_and_live_with_its_parent, (theirs,)) for _, theirs in lines]
     with supervised(*kept) as supervisor:
         seen: list[list[psutil.Process]] = []
 
@@ -101,14 +125,14 @@ def test_when_that_is_killed_what_they_are_forked_from_all_are_started_again_and
 
 def test_processes_that_hang_while_they_start_hold_up_no_signal() -> None:
     _line, theirs = Pipe()
-    with supervised(Kept("one", never_told, (theirs,))) as supervisor:
+    with supervised(KeptProcess("one", never_told, (theirs,))) as supervisor:
         threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start()
         supervisor.run()
 
 
 def test_what_processes_are_forked_from_starts_no_thread_and_opens_nothing() -> None:
     look = (
-        "import os, threading; before = set(os.listdir('/dev/fd')); import api.preloaded; "
+        "import os, threading; before = set(os.listdir('/dev/fd')); import api.server.preloaded; "
         "print(threading.active_count(), sorted(set(os.listdir('/dev/fd')) - before))"
     )
     said = subprocess.run(
@@ -120,7 +144,7 @@ def test_what_processes_are_forked_from_starts_no_thread_and_opens_nothing() -> 
 @pytest.mark.timeout(60)
 def test_a_process_that_does_not_obey_is_killed_when_its_time_is_over() -> None:
     line, theirs = Pipe()
-    stubborn = Kept("stubborn", tell_and_wait, (theirs, False))
+    stubborn = KeptProcess("stubborn", tell_and_wait, (theirs, False))
     with supervised(stubborn, patience=0.2):
         told(line)
     assert stubborn.process.exitcode == -signal.SIGKILL

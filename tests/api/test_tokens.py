@@ -6,11 +6,12 @@ import json
 import time
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.tokens.keys import PublicKey
 from ledger.canonical import encode, unb64u
+from ledger.documents import KeyRevoked, ParticipantSuspended, document_of
 from tests.api.service import Service, TokenClient, assertion, dpop_proof
 from tests.keys import ALGORITHMS, KeyPair
 
@@ -19,7 +20,7 @@ def _claims(token: str) -> dict[str, Any]:
     return dict(json.loads(unb64u(token.split(".")[1])))
 
 
-def _refused(answer: httpx.Response, status: int, slug: str, error: str | None = None) -> None:
+def _refused(answer: httpx2.Response, status: int, slug: str, error: str | None = None) -> None:
     assert answer.status_code == status, answer.text
     assert answer.json()["type"].rsplit("/", 1)[1] == slug
     if error is not None:
@@ -35,8 +36,11 @@ def test_a_token_says_what_rfc_9068_asks_and_verifies_under_the_published_keys(s
     signed, _, signature = token.rpartition(".")
     PublicKey.from_jwk(published).verify(signed.encode(), unb64u(signature))
     assert (claims["iss"], claims["aud"], claims["sub"], claims["client_id"]) == (
-        service.base_url, service.base_url, "bank-a", "bank-a",
-    )  # fmt: skip
+        service.base_url,
+        service.base_url,
+        "bank-a",
+        "bank-a",
+    )
     assert claims["scope"] == (
         "admin:metrics.basic:read consents:read consents:write events:manage events:read receipts:read reconciliation:read"
     )
@@ -100,7 +104,7 @@ def test_statement_keys_revoked_keys_and_strangers_get_no_token(sqlite_service: 
     impostor = KeyPair.generate("ES256", bank.client_key.kid)
     _refused(sqlite_service.token_request(impostor, bank.id, dpop=possession), 401, "invalid-client")
     world.ledger.record_documents(
-        {"type": "key.revoked", "v": 1, "participant": bank.id, "kid": bank.client_key.kid, "reason": "compromised"}
+        document_of(KeyRevoked, participant=bank.id, kid=bank.client_key.kid, reason="compromised")
     )
     _refused(sqlite_service.token_request(bank.client_key, bank.id, dpop=possession), 401, "invalid-client")
 
@@ -132,7 +136,7 @@ def test_token_requests_of_another_kind_are_refused_in_oauths_words(sqlite_servi
     assert ask(key, bank.id, dpop=possession, scope="receipts:read").json()["scope"] == "receipts:read"
 
 
-def _get(client: TokenClient, path: str = "/consents", **headers: str) -> httpx.Response:
+def _get(client: TokenClient, path: str = "/consents", **headers: str) -> httpx2.Response:
     return client.http.get(path, headers=headers)
 
 
@@ -214,7 +218,7 @@ def test_who_loses_a_role_or_is_suspended_loses_the_scopes_at_once(sqlite_servic
     regulator = world.join("fca", "regulator")
     client = sqlite_service.as_(regulator)
     assert client.get("/tile/entries/000.p/1").status_code == 200
-    world.ledger.record_documents({"type": "participant.suspended", "v": 1, "participant": "fca", "reason": "left"})
+    world.ledger.record_documents(document_of(ParticipantSuspended, participant="fca", reason="left"))
     _refused(client.get("/tile/entries/000.p/1"), 403, "insufficient-scope")
 
 

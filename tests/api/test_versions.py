@@ -10,9 +10,9 @@ from typer.testing import CliRunner, Result
 
 import migrations
 import migrations.shape
-from api.bootstrap import initialise
-from api.commands import app
-from api.settings import Settings
+from api.cli.main import app
+from api.node.building import initialise
+from api.node.settings import Settings
 from ledger.errors import InvalidInput
 from tests.faults.commands import COMMANDS, Place, Run
 from tests.faults.commands import words as words_of

@@ -12,9 +12,9 @@ from functools import cache
 from typing import IO
 
 from tests.verifier.forge import OTHER, World
-from verifier.bundle import Audit, Auditor, Options
+from verifier.audit.bundle import Audit, Auditor, Options
 from verifier.errors import CannotCheck, Code, Defect, NotFound
-from verifier.trust import parse_trust
+from verifier.tlog.trust import parse_trust
 
 Files = dict[str, bytes]
 

@@ -13,12 +13,12 @@ import atheris
 with atheris.instrument_imports(include=["verifier"]):
     from tests.verifier import test_parsers as known
     from tests.verifier.cases import honest
-    from verifier.encoding import decode_canonical, encode_canonical
+    from verifier.audit.pack_items import parse_head, parse_item
+    from verifier.audit.receipt import parse_receipt
+    from verifier.bytes.encoding import decode_canonical, encode_canonical
     from verifier.errors import CannotCheck, Refuted
-    from verifier.leaf import parse_leaf
-    from verifier.pack import parse_head, parse_item
-    from verifier.proof import parse_proof
-    from verifier.receipt import parse_receipt
+    from verifier.records.leaf import parse_leaf
+    from verifier.tlog.proof import parse_proof
 
 CANONICAL = {
     "canonical": lambda data: encode_canonical(decode_canonical(data, 10_000)),

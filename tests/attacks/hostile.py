@@ -21,13 +21,13 @@ from tests.attacks.changes import blind, member
 from tests.verifier.cases import honest
 from tests.verifier.forge import ORIGIN, Signer, World, encode, node, path_of, tree
 from tests.verifier.packing import pack
+from verifier.audit.pack import check_pack
+from verifier.audit.receipt import check_receipt
 from verifier.crypto.backend import Backend, select
 from verifier.crypto.keys import PublicKey, parse_jwk
 from verifier.errors import CannotCheck, NotFound, Refuted
-from verifier.pack import check_pack
-from verifier.proof import parse_proof, verify_proof
-from verifier.receipt import check_receipt
-from verifier.trust import parse_trust
+from verifier.tlog.proof import parse_proof, verify_proof
+from verifier.tlog.trust import parse_trust
 
 
 class Outcome(StrEnum):

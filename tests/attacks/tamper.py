@@ -212,8 +212,12 @@ def _of_entry_files(bundle: Bundle, victim: int, kind: Kind) -> None:
         lambda: bundle.with_entries(at, lambda part, n: part.insert(n, part[n])),
         at=at + 1,
     )
-    kind("the last entry is cut off", "BAD_ENCODING",
-         lambda: bundle.with_entries(bundle.size - 1, lambda part, _: part.pop()), at=bundle.size - 1)  # fmt: skip
+    kind(
+        "the last entry is cut off",
+        "BAD_ENCODING",
+        lambda: bundle.with_entries(bundle.size - 1, lambda part, _: part.pop()),
+        at=bundle.size - 1,
+    )
     kind(
         "a file of entries ends within one", "BAD_ENCODING", lambda: {last: bundle.read(last)[:-3]}, at=bundle.size - 1
     )

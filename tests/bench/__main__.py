@@ -82,10 +82,19 @@ class Bench:
         clients: int,
         goal: float,
     ) -> None:
-        self.tell(Figure(
-            section="library", engine=engine, name=name, value=entries / seconds, unit="events/s", clients=clients,
-            latency=latency_of(taken), server_cpu_us=cpu / entries * 1e6, goal=goal,
-        ))  # fmt: skip
+        self.tell(
+            Figure(
+                section="library",
+                engine=engine,
+                name=name,
+                value=entries / seconds,
+                unit="events/s",
+                clients=clients,
+                latency=latency_of(taken),
+                server_cpu_us=cpu / entries * 1e6,
+                goal=goal,
+            )
+        )
 
     def http(self) -> None:
         """Over HTTP."""
@@ -111,8 +120,14 @@ class Bench:
         growth.tree_appends(sizes, self.tell)
         growth.proofs(self.place, sizes, self.tell, times=20 if self.quick else 400)
         for engine in self.engines[:1] if self.quick else self.engines:
-            growth.appends(self.place, engine, sizes[:2], self.tell, rounds=1 if self.quick else 4,
-                           count=200 if self.quick else 2000)  # fmt: skip
+            growth.appends(
+                self.place,
+                engine,
+                sizes[:2],
+                self.tell,
+                rounds=1 if self.quick else 4,
+                count=200 if self.quick else 2000,
+            )
 
     def memory(self) -> None:
         """Memory."""
@@ -162,8 +177,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, help="folder for benchmarks.md, .json, .svg (default: docs; none with --quick)"
     )
-    parser.add_argument("--foreign", action="append", default=[], metavar="NAME=HOST:PORT",
-                        help="a running server that takes POST /add; repeatable")  # fmt: skip
+    parser.add_argument(
+        "--foreign",
+        action="append",
+        default=[],
+        metavar="NAME=HOST:PORT",
+        help="a running server that takes POST /add; repeatable",
+    )
     given = parser.parse_args(arguments)
     scale = QUICK if given.quick else replace(Scale(), seconds=given.seconds, workers=given.workers)
     with site() as place:

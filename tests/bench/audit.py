@@ -23,11 +23,11 @@ from ledger.planning.commands import Recorded
 from ledger.receipts import receipt
 from tests.bench.places import ROOT, Place
 from tests.bench.statements import Post
+from verifier.bytes.merkle import hash_leaf, verify_inclusion
 from verifier.crypto.backend import select
-from verifier.merkle import hash_leaf, verify_inclusion
-from verifier.proof import parse_proof
-from verifier.tiles import split_entries, tile_path
-from verifier.trust import Trust, parse_trust
+from verifier.tlog.proof import parse_proof
+from verifier.tlog.tiles import split_entries, tile_path
+from verifier.tlog.trust import Trust, parse_trust
 
 
 class Unsound(Exception):
@@ -91,10 +91,13 @@ def answers(posts: list[Post], bodies: Iterable[tuple[int, int, bytes]]) -> Iter
 
 def answer_of(entries: tuple[Recorded, ...]) -> Answer:
     """What the library answered, in the same form."""
-    return Answer([
-        Answered(entry.index, Disclosed(made.leaf, str(made.evidence), made.proof))
-        for entry in entries for made in [receipt(entry)]
-    ])  # fmt: skip
+    return Answer(
+        [
+            Answered(entry.index, Disclosed(made.leaf, str(made.evidence), made.proof))
+            for entry in entries
+            for made in [receipt(entry)]
+        ]
+    )
 
 
 def audit(log: Place, acknowledged: Iterable[tuple[Post, Answer]], folder: Path) -> Audited:

@@ -22,9 +22,9 @@ from nacl.bindings import crypto_sign_open
 from nacl.signing import SigningKey
 
 from tests.bench.forged import make
-from verifier.archive import open_archive
-from verifier.bundle import Auditor, Options
-from verifier.trust import parse_trust
+from verifier.audit.bundle import Auditor, Options
+from verifier.bytes.archive import open_archive
+from verifier.tlog.trust import parse_trust
 
 
 def bare(count: int = 3_000) -> float:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from api.bootstrap import opened
-from api.check import examine
-from api.settings import Settings
+from api.checking import examine
+from api.node.building import opened
+from api.node.settings import Settings
 from ledger.app import Ledger
 from ledger.entries.statement import header_text, parse_statement
 from ledger.planning.commands import SubmitStatement

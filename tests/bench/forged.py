@@ -64,9 +64,16 @@ def make(count: int, root: Path, *, signed: bool = True) -> None:
                 entry = (
                     b'{"chain":"%b","commitment":"%b","index":%d,"kind":"consent","prev":"%b","prev_in_chain":"%b","seq":%d,'
                     b'"time":%d,"v":1}'
-                    % (_text(chain), _text(commitment), index, _text(out.hashes[-1]), _text(head), seq + 1,
-                       time + STEP_MS * (index - first))
-                )  # fmt: skip
+                    % (
+                        _text(chain),
+                        _text(commitment),
+                        index,
+                        _text(out.hashes[-1]),
+                        _text(head),
+                        seq + 1,
+                        time + STEP_MS * (index - first),
+                    )
+                )
                 line = b""
                 if signed:
                     line = encode({"evidence": evidence.decode(), "index": index, "opening": b64u(opening)}) + b"\n"

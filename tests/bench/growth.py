@@ -13,10 +13,10 @@ import psycopg
 from sqlalchemy import make_url
 
 from ledger.clock import SystemClock
+from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.queries.tree import TreeQueries
-from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
 from ledger.storage.log import LogStore
 from ledger.vault.keystore import KeyStore
 from tests.bench.audit import Unsound
@@ -25,7 +25,7 @@ from tests.bench.in_process import flow, resident
 from tests.bench.load import request
 from tests.bench.places import Place, Site, new_log, serving
 from tests.bench.synthetic import EvenTree, fill, plant
-from verifier.merkle import verify_inclusion
+from verifier.bytes.merkle import verify_inclusion
 
 Tell = Callable[[Figure], None]
 BATCH = 128
@@ -56,8 +56,17 @@ def proofs(place: Site, sizes: Sequence[int], tell: Tell, *, times: int = 400) -
     base = statistics.median(taken[sizes[0]])
     for size, _, store in logs:
         median = statistics.median(taken[size])
-        tell(Figure(section="size", engine="sqlite", name=f"inclusion proof at {size:,}", value=median * 1e6, unit="µs",
-                    latency=latency_of(taken[size]), note=f"{median / base:.2f} × that at {sizes[0]:,}"))  # fmt: skip
+        tell(
+            Figure(
+                section="size",
+                engine="sqlite",
+                name=f"inclusion proof at {size:,}",
+                value=median * 1e6,
+                unit="µs",
+                latency=latency_of(taken[size]),
+                note=f"{median / base:.2f} × that at {sizes[0]:,}",
+            )
+        )
         store.close()
 
 
@@ -83,8 +92,16 @@ def tree_appends(sizes: Sequence[int], tell: Tell, *, times: int = 200) -> None:
     base = statistics.fmean(taken[sizes[0]])
     for size in sizes:
         mean = statistics.fmean(taken[size])
-        tell(Figure(section="size", engine="memory", name=f"tree work per entry at {size:,}", value=mean / BATCH * 1e6,
-                    unit="µs", note=f"{mean / base:.2f} × that at {sizes[0]:,}, batches of {BATCH}"))  # fmt: skip
+        tell(
+            Figure(
+                section="size",
+                engine="memory",
+                name=f"tree work per entry at {size:,}",
+                value=mean / BATCH * 1e6,
+                unit="µs",
+                note=f"{mean / base:.2f} × that at {sizes[0]:,}, batches of {BATCH}",
+            )
+        )
 
 
 def appends(place: Site, engine: str, sizes: Sequence[int], tell: Tell, *, rounds: int = 4, count: int = 1000) -> Place:
@@ -107,11 +124,19 @@ def appends(place: Site, engine: str, sizes: Sequence[int], tell: Tell, *, round
     for size in sizes:
         median = statistics.median(seconds[size])
         last = size == sizes[-1]
-        tell(Figure(
-            section="size", engine=engine, name=f"append at {size:,}", value=median * 1e6, unit="µs",
-            server_cpu_us=statistics.median(cpu[size]) * 1e6, goal=base * 1.2e6 if last else 0.0, at_most=True,
-            note=f"{median / base:.2f} × that at {sizes[0]:,}; prepared statements, {BATCH} submitters",
-        ))  # fmt: skip
+        tell(
+            Figure(
+                section="size",
+                engine=engine,
+                name=f"append at {size:,}",
+                value=median * 1e6,
+                unit="µs",
+                server_cpu_us=statistics.median(cpu[size]) * 1e6,
+                goal=base * 1.2e6 if last else 0.0,
+                at_most=True,
+                note=f"{median / base:.2f} × that at {sizes[0]:,}; prepared statements, {BATCH} submitters",
+            )
+        )
     return logs[-1][1]
 
 
@@ -127,11 +152,18 @@ def memory(place: Site, engine: str, entries: int, tell: Tell, *, samples: int =
             series.append(((number + 1) * per_sample * 100, resident()))
     later = series[len(series) // 2 :]
     slope = _slope(later)
-    tell(Figure(
-        section="memory", engine=engine, name=f"growth per 100,000 entries, after {later[0][0]:,}", value=slope * 1e5 / 2**20,
-        unit="MiB", goal=16.0, at_most=True,
-        note="RSS in MiB: " + " ".join(f"{size / 2**20:.0f}" for _, size in series),
-    ))  # fmt: skip
+    tell(
+        Figure(
+            section="memory",
+            engine=engine,
+            name=f"growth per 100,000 entries, after {later[0][0]:,}",
+            value=slope * 1e5 / 2**20,
+            unit="MiB",
+            goal=16.0,
+            at_most=True,
+            note="RSS in MiB: " + " ".join(f"{size / 2**20:.0f}" for _, size in series),
+        )
+    )
 
 
 def _slope(points: Sequence[tuple[int, int]]) -> float:
@@ -148,8 +180,18 @@ def storage(place: Site, engine: str, count: int, tell: Tell) -> None:
         flow(ledger, log.crowd.accesses(count), submitters=BATCH, prepared=False, keep=False)
     after = _bytes_by_object(log)
     added = {name: (after[name] - before.get(name, 0)) / count for name in after}
-    tell(Figure(section="storage", engine=engine, name="all per access event", value=sum(added.values()), unit="bytes",
-                goal=1638.0, at_most=True, note=f"over {count:,} accesses of one signature each"))  # fmt: skip
+    tell(
+        Figure(
+            section="storage",
+            engine=engine,
+            name="all per access event",
+            value=sum(added.values()),
+            unit="bytes",
+            goal=1638.0,
+            at_most=True,
+            note=f"over {count:,} accesses of one signature each",
+        )
+    )
     for name, size in sorted(added.items(), key=lambda item: -item[1]):
         if size >= 1:
             tell(Figure(section="storage", engine=engine, name=name, value=size, unit="bytes"))
@@ -186,5 +228,15 @@ def cold_start(log: Place, entries: int, tell: Tell, *, workers: int = 1) -> Non
         taken = time.perf_counter() - begun
     if not answer.startswith(b"HTTP/1.1 201"):
         raise Unsound(f"the first answer after a start is {answer[:80]!r}")
-    tell(Figure(section="start", engine=log.engine, name=f"first receipt with {entries:,} entries", value=taken, unit="s",
-                goal=2.0, at_most=True, note=f"ready after {ready:.2f} s, imports included"))  # fmt: skip
+    tell(
+        Figure(
+            section="start",
+            engine=log.engine,
+            name=f"first receipt with {entries:,} entries",
+            value=taken,
+            unit="s",
+            goal=2.0,
+            at_most=True,
+            note=f"ready after {ready:.2f} s, imports included",
+        )
+    )

@@ -257,9 +257,16 @@ async def _drive(plan: Plan) -> Run:
     end = min(end, last) if crew.exhausted else end
     inside = [(due, done) for due, done in zip(crew.dues, crew.ends, strict=True) if begin <= done <= end]
     return Run(
-        end - begin, crew.sent, len(inside), [done - due for due, done in inside], crew.statuses, crew.broken, cpu,
-        crew.bodies, crew.exhausted,
-    )  # fmt: skip
+        end - begin,
+        crew.sent,
+        len(inside),
+        [done - due for due, done in inside],
+        crew.statuses,
+        crew.broken,
+        cpu,
+        crew.bodies,
+        crew.exhausted,
+    )
 
 
 def drive(plan: Plan, folder: Path) -> Run:

@@ -35,8 +35,11 @@ class Scale:
 QUICK = Scale(clients=(8,), warm_up=0.2, seconds=0.8, rate_guess=1500.0, crowd=8, workers=1)
 
 GOALS = {
-    ("sqlite", 64): 4000.0, ("sqlite", 256): 5500.0, ("postgresql", 64): 3500.0, ("postgresql", 256): 5500.0,
-}  # fmt: skip
+    ("sqlite", 64): 4000.0,
+    ("sqlite", 256): 5500.0,
+    ("postgresql", 64): 3500.0,
+    ("postgresql", 256): 5500.0,
+}
 BATCH_GOALS = {"sqlite": 15_000.0, "postgresql": 12_000.0}
 
 
@@ -68,8 +71,16 @@ class HttpBench:
         done = audit(self.log, self.acknowledged, self.folder)
         per_second = [("bundle export", done.export_seconds), ("consent-verify bundle", done.verify_seconds)]
         for name, seconds in per_second:
-            self.tell(Figure(section="audit", engine=self.engine, name=name, value=done.entries / seconds, unit="entries/s",
-                             note=f"{done.entries:,} entries in {seconds:.1f} s"))  # fmt: skip
+            self.tell(
+                Figure(
+                    section="audit",
+                    engine=self.engine,
+                    name=name,
+                    value=done.entries / seconds,
+                    unit="entries/s",
+                    note=f"{done.entries:,} entries in {seconds:.1f} s",
+                )
+            )
         return done
 
     def _doomed(self) -> int:
@@ -86,8 +97,13 @@ class HttpBench:
         self._post(
             "consent request", lambda n: [crowd.request()[1] for _ in range(n)], self.scale.crowd, self.scale.rate_guess
         )
-        self._post("batch of 100", lambda n: [crowd.batch(number, 100) for number in range(n)], 8, 150.0,
-                   goal=BATCH_GOALS[self.engine])  # fmt: skip
+        self._post(
+            "batch of 100",
+            lambda n: [crowd.batch(number, 100) for number in range(n)],
+            8,
+            150.0,
+            goal=BATCH_GOALS[self.engine],
+        )
 
     def _open_loop(self) -> None:
         capacity = self._rate.get("single access", 1000.0)
@@ -135,8 +151,17 @@ class HttpBench:
     def _drive(
         self, requests: list[bytes], *, clients: int, rate: float = 0.0, repeat: bool = False, keep_every: int = 1
     ) -> tuple[Run, float]:
-        plan = Plan(self.server.host, self.server.port, requests, clients, rate, self.scale.warm_up, self.scale.seconds,
-                    repeat, keep_every)  # fmt: skip
+        plan = Plan(
+            self.server.host,
+            self.server.port,
+            requests,
+            clients,
+            rate,
+            self.scale.warm_up,
+            self.scale.seconds,
+            repeat,
+            keep_every,
+        )
         before = self.server.cpu_seconds()
         run = drive(plan, self.folder)
         return run, (self.server.cpu_seconds() - before) / max(1, run.sent)
@@ -150,11 +175,21 @@ class HttpBench:
     def _figure(
         self, name: str, run: Run, clients: int, cpu: float, *, entries: int = 1, goal: float = 0.0, note: str = ""
     ) -> None:
-        self.tell(Figure(
-            section="http", engine=self.engine, name=name, clients=clients, value=run.answered * entries / run.seconds,
-            unit="events/s" if entries > 1 else "/s", latency=latency_of(run.latencies), server_cpu_us=cpu * 1e6,
-            generator_cpu_us=run.cpu_seconds / max(1, run.answered) * 1e6, goal=goal, note=note,
-        ))  # fmt: skip
+        self.tell(
+            Figure(
+                section="http",
+                engine=self.engine,
+                name=name,
+                clients=clients,
+                value=run.answered * entries / run.seconds,
+                unit="events/s" if entries > 1 else "/s",
+                latency=latency_of(run.latencies),
+                server_cpu_us=cpu * 1e6,
+                generator_cpu_us=run.cpu_seconds / max(1, run.answered) * 1e6,
+                goal=goal,
+                note=note,
+            )
+        )
 
     def _requests(self, posts: Sequence[Post]) -> list[bytes]:
         return [request("POST", post.path, self.server.host, post.body) for post in posts]

@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from tests.web.site import MEI, OLGA, Site, open_site
 from tests.web.test_cost import counted, fill
@@ -53,7 +53,7 @@ def measure(site: Site, few: int, many: int, rounds: int) -> list[Cost]:
 
 
 def _cost(
-    site: Site, path: str, clients: dict[str, httpx.Client], consents: dict[str, ConsentInWorld], rounds: int
+    site: Site, path: str, clients: dict[str, httpx2.Client], consents: dict[str, ConsentInWorld], rounds: int
 ) -> Cost:
     times: dict[str, list[float]] = {OLGA: [], MEI: []}
     statements: dict[str, int] = {}
@@ -64,7 +64,7 @@ def _cost(
                 began = time.perf_counter()
                 answer = client.get(address)
                 times[who].append((time.perf_counter() - began) * 1000)
-            assert answer.status_code == httpx.codes.OK, address
+            assert answer.status_code == httpx2.codes.OK, address
             statements[who] = len(said)
     few, many = (min(times[who][1:]) for who in (OLGA, MEI))
     return Cost(path, round(few, 2), round(many, 2), statements[OLGA], statements[MEI])

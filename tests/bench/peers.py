@@ -23,8 +23,8 @@ import psycopg
 from sqlalchemy import make_url, select
 
 import migrations
-from ledger.storage.driver import ENTRY_COLUMNS
-from ledger.storage.postgres import ENTRY_TYPES
+from ledger.engines.driver import ENTRY_COLUMNS
+from ledger.engines.postgres import ENTRY_TYPES
 from ledger.storage.tables import entries
 from tests.bench.audit import Unsound
 from tests.bench.figures import Figure, Latency, latency_of
@@ -154,16 +154,41 @@ def strangers(place: Site, engines: Sequence[str], posts: Sequence[Post], tell: 
     for engine in engines:
         for number in clients:
             said = others.run("ledgerchain", place.database(engine), number, events[:2000])
-            tell(Figure(
-                section="peer", engine=engine, name="ledgerchain 0.1.0", value=said["rate"], unit="/s", clients=number,
-                latency=Latency(said["p50"], said["p99"], 0.0, 0.0),
-                note="chain only: no signature check, decision, Merkle proof or encryption; no HTTP",
-            ))  # fmt: skip
+            tell(
+                Figure(
+                    section="peer",
+                    engine=engine,
+                    name="ledgerchain 0.1.0",
+                    value=said["rate"],
+                    unit="/s",
+                    clients=number,
+                    latency=Latency(said["p50"], said["p99"], 0.0, 0.0),
+                    note="chain only: no signature check, decision, Merkle proof or encryption; no HTTP",
+                )
+            )
     said = others.run("pymerkle", str(place.new_folder("pymerkle") / "tree.sqlite"), 1, events[:2000])
-    tell(Figure(section="peer", engine="sqlite", name="pymerkle 7.0.0 append", value=said["rate"], unit="/s", clients=1,
-                note="tree only"))  # fmt: skip
-    tell(Figure(section="peer", engine="sqlite", name="pymerkle 7.0.0 inclusion proof", value=said["proofs"], unit="/s",
-                clients=1, note="2,000 leaves"))  # fmt: skip
+    tell(
+        Figure(
+            section="peer",
+            engine="sqlite",
+            name="pymerkle 7.0.0 append",
+            value=said["rate"],
+            unit="/s",
+            clients=1,
+            note="tree only",
+        )
+    )
+    tell(
+        Figure(
+            section="peer",
+            engine="sqlite",
+            name="pymerkle 7.0.0 inclusion proof",
+            value=said["proofs"],
+            unit="/s",
+            clients=1,
+            note="2,000 leaves",
+        )
+    )
     return ""
 
 
@@ -190,17 +215,24 @@ def add_entries(server: Foreign, folder: Path, tell: Tell, *, clients: int, seco
     told = [int(body) for _, status, body in run.bodies if status == 200]
     if run.broken or set(run.statuses) != {200} or len(set(told)) != len(told):
         raise Unsound(f"{server.name}: answers {run.statuses}, {len(told) - len(set(told))} indexes given twice")
-    tell(Figure(
-        section="peer", engine="files", name=f"POST /add of {size} bytes, {server.name}", clients=clients,
-        value=run.answered / run.seconds, unit="/s", latency=latency_of(run.latencies),
-        generator_cpu_us=run.cpu_seconds / max(1, run.answered) * 1e6,
-    ))  # fmt: skip
+    tell(
+        Figure(
+            section="peer",
+            engine="files",
+            name=f"POST /add of {size} bytes, {server.name}",
+            clients=clients,
+            value=run.answered / run.seconds,
+            unit="/s",
+            latency=latency_of(run.latencies),
+            generator_cpu_us=run.cpu_seconds / max(1, run.answered) * 1e6,
+        )
+    )
 
 
 def own_personality(place: Site, tell: Tell, *, clients: int, seconds: float) -> None:
     """Our own tree, notes, tiles and group commit without participants and rules."""
     folder = place.new_folder("scratch")
-    command = [sys.executable, "-m", "api.personality", str(folder), "--origin", ORIGIN]
+    command = [sys.executable, "-m", "tests.bench.personality", str(folder), "--origin", ORIGIN]
     with program(command, {}, folder, "/checkpoint") as server:
         ours = Foreign("our personality", server.host, server.port)
         add_entries(ours, folder, tell, clients=clients, seconds=seconds)

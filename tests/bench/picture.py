@@ -36,14 +36,17 @@ def picture(figures: Sequence[Figure]) -> str:
         for share, dashes in DASHES.items()
     ]
     height = 2 * (TOP + HEIGHT + GAP)
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13">',
-        "<title>Single accesses over HTTP: throughput and latency against clients</title>",
-        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        *_panel(0, "Receipts per second", clients, rates, logarithmic=False),
-        *_panel(TOP + HEIGHT + GAP, "Latency in milliseconds (logarithmic)", clients, delays, logarithmic=True),
-        "</svg>", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13">',
+            "<title>Single accesses over HTTP: throughput and latency against clients</title>",
+            f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+            *_panel(0, "Receipts per second", clients, rates, logarithmic=False),
+            *_panel(TOP + HEIGHT + GAP, "Latency in milliseconds (logarithmic)", clients, delays, logarithmic=True),
+            "</svg>",
+            "",
+        ]
+    )
 
 
 def _share(name: str) -> Callable[[Figure], float]:

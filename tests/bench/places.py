@@ -22,8 +22,8 @@ from typing import Any, Final
 import psutil
 from psycopg import sql
 
-from api.bootstrap import initialise, short_lived
-from api.settings import Settings
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
 from ledger.app import Ledger
 from tests.bench.statements import Crowd
 from tests.engines import Server, postgres_programs, start
@@ -167,7 +167,7 @@ def serving(log: Place, *, workers: int = 1, extra: dict[str, str] | None = None
     command = [
         sys.executable,
         "-m",
-        "api.cli",
+        "api.cli.main",
         "serve",
         "--state",
         str(log.settings.state_dir),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import httpx
+import httpx2
 
 from api.client.signing import LocalSigner
 from api.client.tokens import TokenSource
 from ledger.app import Ledger
 from ledger.clock import SystemClock
+from ledger.documents import key_added
 from tests.bench.load import request
 from tests.bench.places import Serving
 from tests.bench.statements import RECIPIENT
@@ -26,10 +26,7 @@ class Reader:
 
     def register(self, ledger: Ledger) -> None:
         """Have the operator record the key."""
-        document: dict[str, Any] = {
-            "type": "key.added", "v": 1, "participant": RECIPIENT, "kid": self.key.kid, "alg": "ES256", "use": "client",
-            "jwk": dict(self.key.jwk),
-        }  # fmt: skip
+        document = key_added(RECIPIENT, self.key.kid, "ES256", "client", dict(self.key.jwk))
         ledger.record_documents(document)
 
     def requests(self, server: Serving, paths: Sequence[str]) -> list[bytes]:
@@ -38,10 +35,14 @@ class Reader:
 
     async def _requests(self, server: Serving, paths: Sequence[str]) -> list[bytes]:
         base = f"http://{server.host}:{server.port}"
-        async with httpx.AsyncClient() as http:
+        async with httpx2.AsyncClient() as http:
             source = TokenSource(http, RECIPIENT, self.key, base, SystemClock())
             return [
-                request("GET", path, f"{server.host}:{server.port}",
-                        headers=list((await source.headers("GET", base + path.split("?", maxsplit=1)[0])).items()))
+                request(
+                    "GET",
+                    path,
+                    f"{server.host}:{server.port}",
+                    headers=list((await source.headers("GET", base + path.split("?", maxsplit=1)[0])).items()),
+                )
                 for path in paths
-            ]  # fmt: skip
+            ]

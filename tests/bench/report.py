@@ -144,9 +144,15 @@ def _rate_row(figure: Figure) -> list[str]:
         latency = figure.latency
         times = [_number(latency.p50), _number(latency.p99), _number(latency.p999) if latency.p999 else ""]
     return [
-        figure.name, figure.engine, str(figure.clients or ""), f"{_number(figure.value)} {figure.unit}", *times,
-        _micros(figure.server_cpu_us), _micros(figure.generator_cpu_us), figure.note,
-    ]  # fmt: skip
+        figure.name,
+        figure.engine,
+        str(figure.clients or ""),
+        f"{_number(figure.value)} {figure.unit}",
+        *times,
+        _micros(figure.server_cpu_us),
+        _micros(figure.generator_cpu_us),
+        figure.note,
+    ]
 
 
 def _micros(value: float) -> str:

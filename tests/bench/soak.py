@@ -184,8 +184,10 @@ def soak(
             say(f"quiet run: {len(quiet.latencies):,} receipts, p50 {calm.p50:.1f} ms, p99 {calm.p99:.1f} ms")
             book = uvloop.run(Soak(log, server, rate, seconds, kill_every).run())
         rough = latency_of(book.latencies)
-        say(f"with {len(book.killed)} kills: {len(book.latencies):,} receipts, p50 {rough.p50:.1f} ms, p99 {rough.p99:.1f} ms, "
-            f"p99.9 {rough.p999:.1f} ms, worst {rough.worst:.0f} ms; {book.again:,} submissions were sent again")  # fmt: skip
+        say(
+            f"with {len(book.killed)} kills: {len(book.latencies):,} receipts, p50 {rough.p50:.1f} ms, p99 {rough.p99:.1f} ms, "
+            f"p99.9 {rough.p999:.1f} ms, worst {rough.worst:.0f} ms; {book.again:,} submissions were sent again"
+        )
         say(f"p99 is {rough.p99 / calm.p99:.2f} × that of the quiet run (asked for: at most {FACTOR:.0f})")
         half = len(book.rss) // 2
         peaks = [max(size for _, size in part) / 2**20 for part in (book.rss[:half], book.rss[half:])]
@@ -216,8 +218,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(sentence, flush=True)
 
     about = machine()
-    say(f"{given.minutes:g} minutes on {given.engine}, {given.workers} workers, a kill every {given.kill_every:g} s; "
-        f"{about['processor']}, {about['python']}")  # fmt: skip
+    say(
+        f"{given.minutes:g} minutes on {given.engine}, {given.workers} workers, a kill every {given.kill_every:g} s; "
+        f"{about['processor']}, {about['python']}"
+    )
     try:
         soak(given.engine, given.minutes * 60, given.kill_every, given.workers, given.share, say)
     except (Unsound, ExceptionGroup) as error:

@@ -24,9 +24,9 @@ import ledger.sequencer.loop
 import ledger.storage.log
 import ledger.storage.rows
 from ledger.app import Ledger
+from ledger.engines.sqlite import SqliteDriver
 from ledger.merkle.edge import Edge, Growth
 from ledger.sequencer.memory import Memory
-from ledger.storage.sqlite import SqliteDriver
 from ledger.vault.cipher import Cipher
 from tests.bench.places import new_log, site
 from tests.bench.statements import Crowd

@@ -20,6 +20,7 @@ from nacl.signing import SigningKey
 
 from ledger.app import Ledger
 from ledger.canonical import b64u, encode
+from ledger.documents import key_added, registration
 from ledger.entries.statement import header_text
 from ledger.entries.terms import Terms
 from ledger.merkle.edge import Edge
@@ -81,11 +82,9 @@ class Key:
         """What the operator records about the participant and this key."""
         public = b64u(bytes(SigningKey(self.secret).verify_key))
         return [
-            {"type": "participant.registered", "v": 1, "participant": self.participant, "name": self.participant.title(),
-             "roles": [role]},
-            {"type": "key.added", "v": 1, "participant": self.participant, "kid": self.kid, "alg": "EdDSA",
-             "use": "statement", "jwk": {"crv": "Ed25519", "kty": "OKP", "x": public}},
-        ]  # fmt: skip
+            registration(self.participant, self.participant.title(), [role]),
+            key_added(self.participant, self.kid, "EdDSA", "statement", {"crv": "Ed25519", "kty": "OKP", "x": public}),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +129,25 @@ class Crowd:
         """Terms of ninety days."""
         now = int(time.time()) // DAY * DAY
         return {
-            "authorisers_required": 1, "expires_at": now + 90 * DAY, "frequency_per_day": 4, "grade": 3, "history_from": 0,
-            "history_to": 0, "holder": HOLDER, "language": "en", "notice_hash": DIGEST, "once": False,
-            "permissions": PERMISSIONS, "purpose": {"code": "budgeting", "text": "Budget planning"},
-            "recipient": RECIPIENT, "retention_days": 90, "separate_consents": SEPARATE, "standard": "uk-ob",
-            "standard_version": "v4.0", "starts_at": 0,
-        }  # fmt: skip
+            "authorisers_required": 1,
+            "expires_at": now + 90 * DAY,
+            "frequency_per_day": 4,
+            "grade": 3,
+            "history_from": 0,
+            "history_to": 0,
+            "holder": HOLDER,
+            "language": "en",
+            "notice_hash": DIGEST,
+            "once": False,
+            "permissions": PERMISSIONS,
+            "purpose": {"code": "budgeting", "text": "Budget planning"},
+            "recipient": RECIPIENT,
+            "retention_days": 90,
+            "separate_consents": SEPARATE,
+            "standard": "uk-ob",
+            "standard_version": "v4.0",
+            "starts_at": 0,
+        }
 
     def request(self) -> tuple[str, Post]:
         """A new consent's id and its request."""
@@ -147,11 +159,17 @@ class Crowd:
     def authorise(self, consent_id: str, account: str) -> Post:
         """The customer agreed."""
         statement = self.sign(
-            self.holder, "consent.authorise", consent_id=consent_id, version=1, accounts=[account],
-            authoriser=reference(), subject=reference(), terms_hash=b64u(msgspec.convert(self.terms(), Terms).hash()),
+            self.holder,
+            "consent.authorise",
+            consent_id=consent_id,
+            version=1,
+            accounts=[account],
+            authoriser=reference(),
+            subject=reference(),
+            terms_hash=b64u(msgspec.convert(self.terms(), Terms).hash()),
             sca={"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": int(time.time())},
             separate_consents=[{"given_at": int(time.time()), "kind": kind, "text_hash": DIGEST} for kind in SEPARATE],
-        )  # fmt: skip
+        )
         companion = self.sign(self.holder, "subject.consent", consent_id=consent_id, subject=reference())
         return Post(f"/consents/{consent_id}/authorise", statement, companion=companion, entries=2)
 
@@ -201,10 +219,16 @@ class Crowd:
     def _item(self, number: int, *, denied: bool = False) -> dict[str, Any]:
         consent_id, account = self.consents[number % len(self.consents)]
         return {
-            "accounts": [account], "consent_id": consent_id, "customer_present": True, "from": 0,
-            "interaction_id": str(uuid.uuid4()), "permissions": ["ReadPAN" if denied else "ReadBalances"],
-            "purpose": "budgeting", "request_digest": DIGEST, "to": 0,
-        }  # fmt: skip
+            "accounts": [account],
+            "consent_id": consent_id,
+            "customer_present": True,
+            "from": 0,
+            "interaction_id": str(uuid.uuid4()),
+            "permissions": ["ReadPAN" if denied else "ReadBalances"],
+            "purpose": "budgeting",
+            "request_digest": DIGEST,
+            "to": 0,
+        }
 
 
 def _record_all(ledger: Ledger, posts: Iterable[Post]) -> None:

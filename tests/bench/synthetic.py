@@ -11,15 +11,15 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine, insert, select, update
 
-from api.slots import highwater_files
+from api.node.slots import highwater_files
 from ledger.assembly import read_signer
+from ledger.engines.engine import driver_for, writer_engine
 from ledger.highwater import HighWater
 from ledger.merkle.edge import Edge, FullTile
-from ledger.merkle.hashing import leaf_hash, parents
-from ledger.merkle.tiles import FULL_TILE_BYTES, TILE_WIDTH, tile_widths
+from ledger.merkle.hashing import HASH_SIZE, leaf_hash, parents
+from ledger.merkle.tiles import TILE_WIDTH, tile_widths
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.storage.chainmap import rebuild_map
-from ledger.storage.engines import driver_for, writer_engine
 from ledger.storage.tables import checkpoints, log_head, tiles
 from tests.bench.places import Place
 
@@ -107,7 +107,7 @@ class EvenTree:
         """Every full tile: 8 KiB for each 256 leaves."""
         for level, full, _ in tile_widths(self.size):
             for number in range(full):
-                yield FullTile(level, number, self._levels[level][:FULL_TILE_BYTES])
+                yield FullTile(level, number, self._levels[level][: TILE_WIDTH * HASH_SIZE])
 
 
 def plant(log: Place, tree: EvenTree) -> None:

@@ -14,13 +14,15 @@ from typing import Any
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.app import create_app
-from api.bootstrap import Node, build_node, initialise
 from api.client import LedgerClient, LocalSigner, Patience, Pseudonyms, Trust, make_item, make_terms, request_digest
-from api.settings import Settings
+from api.node.building import build_node, initialise
+from api.node.node import Node
+from api.node.settings import Settings
+from api.server.app import create_app
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import unb64u
 from ledger.clock import SystemClock
+from ledger.documents import key_added, registration
 from ledger.entries.terms import Terms
 from tests.world import ORIGIN
 
@@ -74,15 +76,9 @@ class Service:
             LocalSigner.generate(f"{participant}-c", "ES256"),
         )
         self.node.ledger.record_documents(
-            {
-                "type": "participant.registered",
-                "v": 1,
-                "participant": participant,
-                "name": participant,
-                "roles": sorted(roles),
-            },
-            key_added(participant, member.signer, "statement"),
-            key_added(participant, member.client_key, "client"),
+            registration(participant, participant, roles),
+            _added(participant, member.signer, "statement"),
+            _added(participant, member.client_key, "client"),
         )
         self.members[participant] = member
         return member
@@ -103,11 +99,8 @@ class Service:
         return LedgerClient(self.url, OPERATOR, key, self.trust, client_key=key, patience=IN_A_HURRY)
 
 
-def key_added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
-    return {
-        "type": "key.added", "v": 1, "participant": participant, "kid": signer.kid, "alg": signer.alg, "use": use,
-        "jwk": dict(signer.jwk),
-    }  # fmt: skip
+def _added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
+    return key_added(participant, signer.kid, signer.alg, use, dict(signer.jwk))
 
 
 @contextmanager
@@ -170,9 +163,14 @@ async def active_consent(
     agreed = terms_for(app.participant, terms.pop("holder", bank.participant), **terms)
     await app.request_consent(consent_id, agreed)
     await bank.authorise(
-        consent_id, agreed, customer="customer-1", accounts=["account-1"], pseudonyms=pseudonyms, sca=sca(),
+        consent_id,
+        agreed,
+        customer="customer-1",
+        accounts=["account-1"],
+        pseudonyms=pseudonyms,
+        sca=sca(),
         separate_consents=SHOWN,
-    )  # fmt: skip
+    )
     return pseudonyms.account("account-1", consent_id)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -26,6 +26,7 @@ from api.client import (
     open_receipt,
 )
 from ledger.catalogue import CATALOGUES
+from ledger.documents import DelegationGranted, document_of
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import BadStatement
 from ledger.notes.checkpoint import open_checkpoint
@@ -63,9 +64,15 @@ def test_a_consent_lives_and_ends_with_a_verified_receipt_for_each_step(service:
             amended = await app.amend(consent_id, proposed, previous_version=1)
             assert amended.act == "consent.amend"
             first, second = await bank.authorise(
-                consent_id, proposed, customer="customer-1", accounts=["account-1"], pseudonyms=pseudonyms, sca=sca(),
-                version=2, separate_consents=SHOWN,
-            )  # fmt: skip
+                consent_id,
+                proposed,
+                customer="customer-1",
+                accounts=["account-1"],
+                pseudonyms=pseudonyms,
+                sca=sca(),
+                version=2,
+                separate_consents=SHOWN,
+            )
             assert [first.act, second.act] == ["consent.authorise", "subject.consent"]
             paused = await bank.step("pause", consent_id, by="customer", reason="holiday")
             await bank.step("resume", consent_id, by="customer", reason="back")
@@ -91,10 +98,18 @@ def test_a_consent_is_changed_in_part_by_its_people(sqlite_service: Service) -> 
             await app.request_consent(consent_id, terms)
             for customer, joint in (("customer-1", ["account-2"]), ("customer-2", [])):
                 await bank.authorise(
-                    consent_id, terms, customer=customer, owner="customer-1", accounts=["account-1", "account-2"],
-                    joint_accounts=joint, acting_role="joint", suppress_notify=True, pseudonyms=pseudonyms, sca=sca(),
+                    consent_id,
+                    terms,
+                    customer=customer,
+                    owner="customer-1",
+                    accounts=["account-1", "account-2"],
+                    joint_accounts=joint,
+                    acting_role="joint",
+                    suppress_notify=True,
+                    pseudonyms=pseudonyms,
+                    sca=sca(),
                     separate_consents=SHOWN,
-                )  # fmt: skip
+                )
             first, second = (pseudonyms.account(name, consent_id) for name in ("account-1", "account-2"))
             assert (await app.consent(consent_id))["accounts"] == sorted([first, second])
             await bank.withdraw_accounts(consent_id, [second])
@@ -120,11 +135,13 @@ def test_a_technology_provider_signs_for_a_bank_and_both_have_the_receipt(sqlite
     service = sqlite_service
     service.join("provider-x", "technology-provider")
     service.node.ledger.record_documents(
-        {
-            "type": "delegation.granted", "v": 1, "participant": "bank-a", "delegate": "provider-x",
-            "acts": ["consent.authorise", "consent.revoke", "subject.consent"],
-        }
-    )  # fmt: skip
+        document_of(
+            DelegationGranted,
+            participant="bank-a",
+            delegate="provider-x",
+            acts=("consent.authorise", "consent.revoke", "subject.consent"),
+        )
+    )
 
     async def story() -> None:
         consent_id = str(uuid.uuid4())
@@ -226,12 +243,12 @@ def test_a_busy_ledger_is_asked_again_with_the_same_bytes_after_the_time_it_name
     bodies: list[bytes] = []
     pauses: list[float] = []
 
-    class BusyAtFirst(httpx.AsyncHTTPTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    class BusyAtFirst(httpx2.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             if request.method == "POST":
                 bodies.append(await request.aread())
                 if len(bodies) <= 2:
-                    return httpx.Response(503, headers={"Retry-After": "2"}, json={"detail": "queue full"})
+                    return httpx2.Response(503, headers={"Retry-After": "2"}, json={"detail": "queue full"})
             return await super().handle_async_request(request)
 
     async def sleep(seconds: float) -> None:
@@ -316,9 +333,13 @@ def test_terms_are_sorted_graded_and_bounded() -> None:
 
 def _basic() -> dict[str, Any]:
     return {
-        "holder": "bank-a", "recipient": "app-1", "permissions": [], "purpose": "offers", "purpose_text": "Offers",
+        "holder": "bank-a",
+        "recipient": "app-1",
+        "permissions": [],
+        "purpose": "offers",
+        "purpose_text": "Offers",
         "notice": b"n",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "ES256", "PS256"])

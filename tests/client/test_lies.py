@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.client import Equivocation, InFile, Misbehaviour, Pseudonyms, ReceiptRefused, RolledBack, open_receipt
@@ -52,7 +52,7 @@ class Liar:
             if not message.get("more_body"):
                 break
         path = scope["path"]
-        async with httpx.AsyncClient(base_url=self.url) as onward:
+        async with httpx2.AsyncClient(base_url=self.url) as onward:
             address = path + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
             headers = {"content-type": "application/json"} if body else {}
             answer = await onward.request(scope["method"], address, content=body, headers=headers)

@@ -67,10 +67,15 @@ def test_an_account_number_shows_four_signs_at_most() -> None:
 @pytest.mark.parametrize(
     ("op", "value", "kept"),
     [
-        ("lt", "7", [5]), ("le", "7", [5, 7]), ("gt", "7", [50]), ("ge", "7", [50, 7]), ("eq", "5.0", [5]),
-        ("ne", "5", [50, 7]), ("in", "7, 5", [5, 7]),
+        ("lt", "7", [5]),
+        ("le", "7", [5, 7]),
+        ("gt", "7", [50]),
+        ("ge", "7", [50, 7]),
+        ("eq", "5.0", [5]),
+        ("ne", "5", [50, 7]),
+        ("in", "7, 5", [5, 7]),
     ],
-)  # fmt: skip
+)
 def test_a_filter_compares_numbers_as_numbers_and_lets_no_row_without_the_field_through(
     op: Any, value: str, kept: list[int]
 ) -> None:

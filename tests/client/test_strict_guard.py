@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import Depends, FastAPI
 from starlette.responses import StreamingResponse
@@ -54,18 +54,21 @@ class Scene:
 
     bank: LedgerClient
     app: LedgerClient
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     consent_id: str
     account: str
 
     async def decided(self, what: str, permission: str) -> VerifiedReceipt:
         item = balance_item(
-            self.consent_id, self.account, permissions=[permission], interaction=str(uuid.uuid4()),
+            self.consent_id,
+            self.account,
+            permissions=[permission],
+            interaction=str(uuid.uuid4()),
             request_digest=request_digest("bank-a", "GET", f"/accounts/{self.account}/{what}"),
-        )  # fmt: skip
+        )
         return await self.app.access(item)
 
-    async def get(self, what: str, headers: dict[str, str]) -> httpx.Response:
+    async def get(self, what: str, headers: dict[str, str]) -> httpx2.Response:
         return await self.http.get(f"/accounts/{self.account}/{what}", headers=headers)
 
 
@@ -78,8 +81,8 @@ def play(service: Service, story: Callable[[Scene], Coroutine[Any, Any, None]], 
             await directory.refresh()
             async with service.client("bank-a", url=bank_url) as releasing:
                 guard = ConsentGuard(releasing, directory, Book({consent_id: {account: "account-1"}}), strict=True)
-                transport = httpx.ASGITransport(bank_application(guard))
-                async with httpx.AsyncClient(transport=transport, base_url="http://bank.example") as http:
+                transport = httpx2.ASGITransport(bank_application(guard))
+                async with httpx2.AsyncClient(transport=transport, base_url="http://bank.example") as http:
                     await story(Scene(bank, app, http, consent_id, account))
 
     asyncio.run(run())
@@ -121,9 +124,12 @@ def test_a_statement_alone_opens_nothing_in_strict_mode(service: Service) -> Non
     async def story(scene: Scene) -> None:
         size = service.node.ledger.tree.size()
         item = balance_item(
-            scene.consent_id, scene.account, permissions=["ReadBalances"], interaction=str(uuid.uuid4()),
+            scene.consent_id,
+            scene.account,
+            permissions=["ReadBalances"],
+            interaction=str(uuid.uuid4()),
             request_digest=request_digest("bank-a", "GET", f"/accounts/{scene.account}/balances"),
-        )  # fmt: skip
+        )
         answer = await scene.get("balances", {STATEMENT_HEADER: scene.app.statements.access(item).text})
         assert (answer.status_code, answer.json()["reason"]) == (401, "HEADER_MISSING")
         assert service.node.ledger.tree.size() == size

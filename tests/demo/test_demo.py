@@ -47,7 +47,7 @@ def play(folder: Path, conformance: str) -> Played:
     command = [
         sys.executable,
         "-m",
-        "api.cli",
+        "api.cli.main",
         "demo",
         "--once",
         "--customers",
@@ -213,7 +213,7 @@ def test_real_customers_and_the_standards_terms_are_found_by_their_shape(monkeyp
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
-    command = [sys.executable, "-m", "api.cli", "demo", "--once", "--directory", str(tmp_path)]
+    command = [sys.executable, "-m", "api.cli.main", "demo", "--once", "--directory", str(tmp_path)]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "not empty" in " ".join(done.stdout.split())

@@ -16,10 +16,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.bootstrap import Events
 from api.events.delivery import Push, resolve
 from api.events.sender import EventSender
 from api.events.tokens import TYP, EventTokens
+from api.node.node import Events
 from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey, TokenSigner
 from ledger.queries.events import Delivery, EventQueries
@@ -131,9 +131,13 @@ class Office:
 
     def sender(self, *, chance: float = 0.0, clock: Any = None, resolver: Any = resolve) -> EventSender:
         return EventSender(
-            self.events.queries, self.events.store, self.events.tokens,
-            lambda: Push(development=True, resolver=resolver), clock=clock or self.clock, chance=lambda: chance,
-        )  # fmt: skip
+            self.events.queries,
+            self.events.store,
+            self.events.tokens,
+            lambda: Push(development=True, resolver=resolver),
+            clock=clock or self.clock,
+            chance=lambda: chance,
+        )
 
     def tell(self, *senders: EventSender) -> None:
         """One turn of each sender, all of them at the same time, and the end of what they began."""

@@ -45,9 +45,15 @@ def test_an_address_that_leads_elsewhere_than_the_public_internet_is_refused_whe
         read_endpoint(url, development=False)
 
 
-@pytest.mark.parametrize("url", [
-    "https://tpp.example/events", "https://tpp.example:8443/a?b=c", "https://8.8.8.8/", "https://[2606:4700::1111]/",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://tpp.example/events",
+        "https://tpp.example:8443/a?b=c",
+        "https://8.8.8.8/",
+        "https://[2606:4700::1111]/",
+    ],
+)
 def test_a_public_https_address_is_accepted(url: str) -> None:
     assert read_endpoint(url, development=False).url == url
 
@@ -155,12 +161,16 @@ def certificate(folder: Path, host: str) -> tuple[ssl.SSLContext, ssl.SSLContext
     now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
-        .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(now + dt.timedelta(hours=1))
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
-    )  # fmt: skip
+    )
     pem = folder / "server.pem"
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

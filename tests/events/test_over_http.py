@@ -14,10 +14,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from api.bootstrap import build_node, initialise
-from api.commands import app as command_line
+from api.cli.main import app as command_line
 from api.events.tokens import EVENT_PREFIX, UK_REVOKED
-from api.settings import Settings
+from api.node.building import build_node, initialise
+from api.node.settings import Settings
 from tests.api.service import Service, TokenClient, running_service
 from tests.conformance import files
 from tests.events.kit import Receiver, claims_of, verified

@@ -50,8 +50,12 @@ def test_a_revocation_reaches_the_recipient_and_its_acknowledgement_is_kept(offi
     assert said["index"] == revoked.index
     assert said["leaf_hash"] == heard.claims["txn"] == b64u(leaf_hash(revoked.leaf))
     assert (said["consent_id"], said["signer"], said["by"], said["reason"], said["status"]) == (
-        consent.consent_id, "bank-a", "customer", "customer-request", "REVOKED",
-    )  # fmt: skip
+        consent.consent_id,
+        "bank-a",
+        "customer",
+        "customer-request",
+        "REVOKED",
+    )
     [after] = told(world.ledger, chain, revoked.index)
     assert (after.state, after.told_at) == (DeliveryState.ACKNOWLEDGED, office.clock.now())
     assert told(world.ledger, consent_chain("00000000-0000-4000-8000-000000000000"), revoked.index) == []

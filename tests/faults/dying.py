@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy.engine.default import DefaultDialect
 
-from ledger.storage.postgres import PostgresDriver
-from ledger.storage.sqlite import SqliteDriver
+from ledger.engines.postgres import PostgresDriver
+from ledger.engines.sqlite import SqliteDriver
 from tests.faults import writer
 
 STEPS = (

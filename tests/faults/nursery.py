@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -36,6 +37,7 @@ class Child:
 
     def wait(self) -> int:
         """Its exit status; negative: the signal that ended it."""
+        self.nursery.alive.discard(self.pid)
         return int(self.nursery.ask({"wait": self.pid}))
 
     def signal(self, number: int) -> None:
@@ -61,9 +63,14 @@ class Nursery:
         self.heard.touch()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.nursery", str(self.heard)],
-            cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self._number = 0
+        self.alive: set[int] = set()
 
     def ask(self, request: object) -> str:
         assert self._process.stdin is not None
@@ -79,11 +86,15 @@ class Nursery:
         self._number += 1
         said = self._folder / f"said-{self._number}"
         pid = self.ask({"run": list(arguments), "said": str(said)})
+        self.alive.add(int(pid))
         return Child(self, int(pid), said)
 
     def close(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        for pid in self.alive:  # a test that failed did not wait for them
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.stdin.close()
         self._process.wait(30)
         self._process.stdout.close()
@@ -113,7 +124,7 @@ def _tell(heard: int) -> None:
 
 
 def _live(arguments: list[str], said: str, heard: int) -> NoReturn:
-    from api.commands import app
+    from api.cli.main import app
 
     status = 70
     try:
@@ -134,7 +145,10 @@ def _live(arguments: list[str], said: str, heard: int) -> NoReturn:
 
 
 def main() -> None:
-    import api.commands  # noqa: F401  (loaded once, for all children)
+    from api.cli.main import PLACES, loaded
+
+    for name in PLACES:
+        loaded(name)  # once, for all children
 
     heard = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
     for line in iter(sys.stdin.readline, ""):

@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
-from api.check import Findings, examine
+from api.checking import Findings, examine
 from ledger.app import Ledger
 from ledger.assembly import open_ledger
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle

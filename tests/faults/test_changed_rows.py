@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, delete, insert, select, text, update
 
-from api.check import Findings, examine
-from api.check.columns import CHECKED
-from api.standards.notes import Notes, details_hash, facts_name
+from api.checking import Findings, examine
+from api.checking.columns import CHECKED
+from api.office.facts import Notes, details_hash, facts_name
 from ledger.assembly import open_ledger
 from ledger.canonical import encode
 from ledger.entries.leaf import OPENING_SIZE, consent_chain
@@ -36,6 +36,7 @@ from tests.faults.test_every_column import changed
 from tests.ledger.kit import BANK, FINTECH, Node, item, new_consent_id, reference, running, unguarded
 from tests.ledger.test_reconciliation import HOUR, leg
 from tests.verifier.test_gestures import RP, Passkey
+from tests.world import record_index_head
 
 FLIPS = 300
 SEED = 20_271_130
@@ -97,7 +98,7 @@ def made(node: Node) -> Scene:
     node.clock.advance(seconds=HOUR)
     node.ledger.reconcile()
     node.ledger.submit_and_wait(node.batch(*(item(scene.consent) for _ in range(260))))
-    node.ledger.record_index_head()
+    record_index_head(node.ledger)
     node.access(scene.consent)
     notes = Notes(scene.url, node.ledger.keystore, node.clock)
     facts = b'{"as":"it was worded"}'
@@ -176,13 +177,16 @@ def test_a_missing_key_is_told_apart_from_an_erased_one(scene: Scene) -> None:
     ledger.erase([consent_chain(scene.revoked)], "gdpr-17", ("anna", "bert"))
     found = scene.check()
     assert (found.defects, found.erased) == ([], 3)
+    ledger.keystore.destroy([consent_chain(scene.node.grant())])
+    [lost] = scene.check().defects
+    assert "no entry records an erasure" in lost
     engine = create_engine(scene.node.config.keystore_url)
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM data_keys WHERE chain = :chain"), {"chain": consent_chain(scene.consent)})
     engine.dispose()
     ledger.keystore.forget([consent_chain(scene.consent)])
     found = scene.check()
-    assert found.erased == 3
+    assert found.erased == 5
     assert any("the key store has no key" in defect for defect in found.defects)
 
 

@@ -18,12 +18,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
-from api.bootstrap import initialise, short_lived
-from api.settings import Settings
+from api.node.building import initialise, short_lived
+from api.node.settings import Settings
 from ledger.canonical import unb64u
 from tests.conformance import ROOT
 from tests.faults.commands import COMMANDS, ELSEWHERE, Place, Run, every_command, runs, words
@@ -62,12 +62,12 @@ def writing(base_url: str, recipient: Party, consents: list[ConsentInWorld]) -> 
     told, over = Told(), threading.Event()
 
     def write(consent: ConsentInWorld) -> None:
-        with httpx.Client(base_url=base_url, timeout=10, trust_env=False) as client:
+        with httpx2.Client(base_url=base_url, timeout=10, trust_env=False) as client:
             while not over.is_set():
                 submission = recipient.access(consent)
                 jti = msgspec.json.decode(unb64u(submission.statement.split(".")[1]))["jti"]
                 while not over.is_set():
-                    with suppress(httpx.HTTPError):
+                    with suppress(httpx2.HTTPError):
                         reply = client.post(submission.path, json=submission.envelope)
                         if reply.status_code < 500:
                             told.take(jti, reply.json()["entries"][0]["index"])
@@ -127,8 +127,8 @@ class Scene:
 def ready(base_url: str, server: Child) -> None:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and not server.has_ended:
-        with suppress(httpx.HTTPError):
-            if httpx.get(f"{base_url}/health/ready", timeout=5, trust_env=False).status_code < 500:
+        with suppress(httpx2.HTTPError):
+            if httpx2.get(f"{base_url}/health/ready", timeout=5, trust_env=False).status_code < 500:
                 return  # 404: a witness, which has no such page, answers
         time.sleep(0.02)
     pytest.fail(f"the server did not become ready: {server.said}")
@@ -237,4 +237,10 @@ def back_up(file: Path, statement: str) -> None:
 
 def replace_databases(settings: Settings, copies: list[Path]) -> Settings:
     log, keys = copies
-    return settings.model_copy(update={"database_url": f"sqlite:///{log}", "keystore_url": f"sqlite:///{keys}"})
+    return settings.model_copy(
+        update={
+            "database_url": f"sqlite:///{log}",
+            "keystore_url": f"sqlite:///{keys}",
+            "highwater_dir": log.parent / "of-the-copy",  # the original's say rightly that the copy is older
+        }
+    )

@@ -19,10 +19,11 @@ from sqlalchemy import create_engine, delete, insert, select
 import ledger.planning.plan
 import ledger.sequencer.loop
 import ledger.storage.log
-from api.check import examine
+from api.checking import examine
 from ledger.assembly import open_ledger, read_signer
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.consent.state import Consent
+from ledger.documents import ParticipantSuspended, document_of
 from ledger.entries.statement import Statement
 from ledger.errors import Corrupt, SequencerStopped
 from ledger.notes.checkpoint import sign_checkpoint
@@ -160,7 +161,7 @@ def test_an_entry_that_is_back_dated_is_refuted(scene: Scene, monkeypatch: pytes
 
 def test_a_suspended_participants_signature_is_refuted(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.world.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": scene.app.id, "reason": "licence-withdrawn"}
+        document_of(ParticipantSuspended, participant=scene.app.id, reason="licence-withdrawn")
     )
 
     def anybody(statement: Statement, *_: Any) -> None:
@@ -204,8 +205,11 @@ def test_a_history_that_was_signed_anew_is_refuted_by_whoever_has_seen_the_old_o
     ]
     signer = read_signer(node_config(scene.url, scene.root).log_key_file)
     note = sign_checkpoint(scene.world.ledger.origin, len(entries), tree([leaf_hash(e) for e in entries]), signer)
-    tamper.write(tamper.Tampering(tamper.Expected("signed anew", 1, None), lambda: {**files, "checkpoint": note.encode()}),
-                 bundle, scene.root / "anew")  # fmt: skip
+    tamper.write(
+        tamper.Tampering(tamper.Expected("signed anew", 1, None), lambda: {**files, "checkpoint": note.encode()}),
+        bundle,
+        scene.root / "anew",
+    )
     assert scene.verdict(scene.root / "later", "--since", str(scene.root / "state"))[:2] == (0, "VALID")
     assert scene.verdict(scene.root / "anew")[:2] == (0, "VALID"), "alone it is a history like any other"
     status, code, _ = scene.verdict(scene.root / "anew", "--since", str(scene.root / "state"))

@@ -1,4 +1,5 @@
-"""The served ledger with three front processes under forty writers: a revocation in the middle, a process killed each second.
+"""The served ledger with three front processes under forty writers: a revocation in the middle, a process killed each second,
+and every command of `consent-ledger` run beside them.
 
 What must hold whatever happens: no `allow` above the revocation's index, every acknowledged entry in the log exactly once,
 every receipt good, and a whole log in the independent verifier's eyes.
@@ -14,24 +15,26 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 import msgspec
 import psutil
 import pytest
 from sqlalchemy import create_engine, select
 
-from api.bootstrap import initialise, opened, short_lived
-from api.settings import Settings
+from api.node.building import initialise, opened, short_lived
+from api.node.settings import Settings
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.canonical import unb64u
 from ledger.receipts import check_receipt
 from ledger.storage.tables import entries
 from tests.conformance import ROOT
+from tests.faults.commands import Place, runs, words
+from tests.faults.nursery import nursery
 from tests.world import ConsentInWorld, Party, Submission, World
 
 WRITERS = 40
@@ -52,6 +55,8 @@ class Fired:
     allowed: list[int] = field(default_factory=list)
     revoked_at: int | None = None
     killed: int = 0
+    commanded: bool = False
+    """Whether every command has been run."""
 
 
 @contextmanager
@@ -63,7 +68,7 @@ def served(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         "CONSENT_LEDGER_LOG_LEVEL": "error",
     }
     command = ["serve", "--state", str(settings.state_dir), "--port", str(settings.port), "--workers", "3"]
-    process = subprocess.Popen([sys.executable, "-m", "api.cli", *command], cwd=ROOT, env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "api.cli.main", *command], cwd=ROOT, env=environment)
     try:
         await_ready(settings, process)
         yield process
@@ -76,8 +81,8 @@ def await_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         assert process.poll() is None, "the server ended"
-        with suppress(httpx.HTTPError):
-            if httpx.get(f"{settings.base_url}/health/ready", timeout=5).status_code == 200:
+        with suppress(httpx2.HTTPError):
+            if httpx2.get(f"{settings.base_url}/health/ready", timeout=5).status_code == 200:
                 return
     pytest.fail("the server did not become ready")
 
@@ -89,11 +94,11 @@ def free_port() -> int:
         return port
 
 
-async def post_surely(client: httpx.AsyncClient, submission: Submission) -> httpx.Response:
+async def post_surely(client: httpx2.AsyncClient, submission: Submission) -> httpx2.Response:
     """Submit until there is an answer about this statement: the same statement is safe to send again."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        with suppress(httpx.HTTPError):
+        with suppress(httpx2.HTTPError):
             reply = await client.post(
                 submission.path, content=submission.body, headers={"content-type": "application/json"}
             )
@@ -104,16 +109,22 @@ async def post_surely(client: httpx.AsyncClient, submission: Submission) -> http
 
 
 async def fire(
-    settings: Settings, recipient: Party, holder: Party, consents: list[ConsentInWorld], server: int, kills: int
+    settings: Settings,
+    recipient: Party,
+    holder: Party,
+    consents: list[ConsentInWorld],
+    server: int,
+    kills: int,
+    commands: Callable[[], None],
 ) -> Fired:
     told = Fired()
     doomed = consents[0]
     total = WRITERS * EACH
     chance = random.Random(7)
 
-    async def write(client: httpx.AsyncClient, writer: int) -> None:
+    async def write(client: httpx2.AsyncClient, writer: int) -> None:
         written = 0
-        while written < EACH or told.killed < kills:
+        while written < EACH or told.killed < kills or not told.commanded:
             written += 1
             consent = doomed if writer % 2 else consents[1 + writer % (len(consents) - 1)]
             submission = recipient.access(consent)
@@ -121,20 +132,26 @@ async def fire(
             take(submission.statement, reply.json()["entries"][0], reply.status_code, told)
 
     async def kill() -> None:
-        while told.killed < kills:
+        while told.killed < kills or (kills and not told.commanded):
             await asyncio.sleep(1)  # the rhythm that is asked for, not a wait for something
             told.killed += kill_one(server, chance)
 
-    async def revoke(client: httpx.AsyncClient) -> None:
+    async def command() -> None:
+        try:
+            await asyncio.to_thread(commands)
+        finally:
+            told.commanded = True
+
+    async def revoke(client: httpx2.AsyncClient) -> None:
         while len(told.acknowledged) < total // 2:
             await asyncio.sleep(0.01)
         reply = await post_surely(client, holder.step("revoke", doomed))
         assert reply.status_code in (200, 201), reply.text
         told.revoked_at = reply.json()["entries"][0]["index"]
 
-    limits = httpx.Limits(max_connections=WRITERS + 1)
-    async with httpx.AsyncClient(base_url=settings.base_url, timeout=30, limits=limits) as client:
-        await asyncio.gather(revoke(client), kill(), *(write(client, writer) for writer in range(WRITERS)))
+    limits = httpx2.Limits(max_connections=WRITERS + 1)
+    async with httpx2.AsyncClient(base_url=settings.base_url, timeout=30, limits=limits) as client:
+        await asyncio.gather(revoke(client), kill(), command(), *(write(client, writer) for writer in range(WRITERS)))
     return told
 
 
@@ -166,6 +183,22 @@ def kill_one(server: int, chance: random.Random) -> bool:
     return False
 
 
+def run_every_command(settings: Settings, folder: Path, vkey: str) -> None:
+    """Each command that ends by itself, one after the other, in processes of their own."""
+    place = Place(settings.state_dir, folder / "out", settings.base_url, vkey, 0)
+    place.folder.mkdir(parents=True)
+    environment = {"CONSENT_LEDGER_DATABASE_URL": settings.database_url, "CONSENT_LEDGER_LOG_LEVEL": "error"}
+    with nursery(folder / "said", environment) as made:
+        for name, how, command in runs():
+            if how.serves:
+                continue
+            child = made.start(words(command, how, place))
+            status = child.wait()
+            # while a process is started anew a server may say that it is not ready: that is an answer, too
+            assert status in (*how.ends, *((1,) if command == ("health",) else ())), f"{name}: {status}, {child.said}"
+        assert made.heard.read_text() == ""
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("kills", [0, KILLS], ids=["quiet", "killed"])
 def test_forty_writers_a_revocation_and_killed_processes_leave_one_whole_log(
@@ -178,9 +211,14 @@ def test_forty_writers_a_revocation_and_killed_processes_leave_one_whole_log(
         recipient, holder = world.recipient(), world.holder()
         consents = [world.active_consent(recipient, holder, frequency_per_day=0) for _ in range(6)]
         vkey = node.ledger.vkey
+
+    def beside() -> None:
+        if kills:
+            run_every_command(settings, tmp_path / "beside", vkey.format())
+
     with served(settings) as process:
-        told = asyncio.run(fire(settings, recipient, holder, consents, process.pid, kills))
-    assert told.killed == kills
+        told = asyncio.run(fire(settings, recipient, holder, consents, process.pid, kills, beside))
+    assert told.killed >= kills
     assert len(told.acknowledged) + len(told.repeated) >= WRITERS * EACH
     assert told.revoked_at is not None
     for index, receipt in told.acknowledged.values():

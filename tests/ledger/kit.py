@@ -25,16 +25,18 @@ from sqlalchemy import Connection, Engine, create_engine, delete, insert, select
 
 import migrations
 from ledger.app import Ledger
-from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_secret, read_signer
+from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_signer
 from ledger.canonical import b64u, encode
+from ledger.documents import key_added, registration
+from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.keys import jwk_of_ed25519
 from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
+from ledger.secrets import read_secret
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.watch import ClockWatch
-from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, consents, entries, log_head
 from ledger.vault.keystore import KeyStore
@@ -82,10 +84,7 @@ class Signer:
         return f"{signed}.{b64u(self.sign_bytes(signed.encode()))}"
 
     def key_added(self, *, use: str = "statement") -> Document:
-        return {
-            "type": "key.added", "v": 1, "participant": self.participant, "kid": self.kid, "alg": self.alg,
-            "use": use, "jwk": self.jwk,
-        }  # fmt: skip
+        return key_added(self.participant, self.kid, self.alg, use, self.jwk)
 
 
 def ed25519_signer(participant: str, kid: str | None = None) -> Signer:
@@ -125,10 +124,7 @@ def ps256_signer(participant: str, kid: str) -> Signer:
 
 
 def registered(participant: str, *roles: str) -> Document:
-    return {
-        "type": "participant.registered", "v": 1, "participant": participant, "name": participant.title(),
-        "roles": sorted(roles),
-    }  # fmt: skip
+    return registration(participant, participant.title(), roles)
 
 
 def about(kind: str, participant: str, **members: Any) -> Document:
@@ -256,9 +252,10 @@ class Node:
         bodies = [encode(each) for each in items]
         tree = ReferenceTree([hashlib.sha256(b"\0" + body).digest() for body in bodies])
         statement = self.say(
-            self.fintech, "access.batch",
+            self.fintech,
+            "access.batch",
             **{"items_count": len(items), "items_root": b64u(tree.root(len(bodies))), **members},
-        )  # fmt: skip
+        )
         return self.ledger.prepare(statement, items=[body.decode() for body in bodies])
 
     def beside(self, name: str, *, clock: HandClock | None = None, **changes: Any) -> Ledger:
@@ -305,9 +302,12 @@ def running(
     signers = (node.bank, node.fintech, node.stranger, node.other_bank)
     try:
         node.ledger.record_documents(
-            registered(BANK, "holder"), registered(FINTECH, "recipient"), registered(STRANGER, "recipient"),
-            registered(OTHER_BANK, "holder"), *(signer.key_added() for signer in signers),
-        )  # fmt: skip
+            registered(BANK, "holder"),
+            registered(FINTECH, "recipient"),
+            registered(STRANGER, "recipient"),
+            registered(OTHER_BANK, "holder"),
+            *(signer.key_added() for signer in signers),
+        )
         yield node
     finally:
         node.ledger.stop()

@@ -22,9 +22,18 @@ def need(condition: object) -> None:
 
 def new(required: int, expires: int, days: int) -> Model:
     return {
-        "status": "AWAITING", "required": required, "expires": expires, "days": days, "version": 1, "gave": {},
-        "joint": set(), "withdrawn": set(), "separate": set(), "since": 0, "pending": None,
-    }  # fmt: skip
+        "status": "AWAITING",
+        "required": required,
+        "expires": expires,
+        "days": days,
+        "version": 1,
+        "gave": {},
+        "joint": set(),
+        "withdrawn": set(),
+        "separate": set(),
+        "since": 0,
+        "pending": None,
+    }
 
 
 def status(model: Model, now: int, gone: bool) -> str:
@@ -115,9 +124,11 @@ def reauthenticate(model: Model, at: str, now: int) -> None:
 
 def step(model: Model, at: str, act: str) -> None:
     sources, target = {
-        "pause": (("ACTIVE",), "PAUSED"), "suspend": (("ACTIVE",), "SUSPENDED"), "revoke": (LIVE, "REVOKED"),
+        "pause": (("ACTIVE",), "PAUSED"),
+        "suspend": (("ACTIVE",), "SUSPENDED"),
+        "revoke": (LIVE, "REVOKED"),
         "resume": (("PAUSED", "SUSPENDED"), "ACTIVE"),
-    }[act]  # fmt: skip
+    }[act]
     need(at in sources)
     lacking = act == "resume" and len(model["gave"]) < model["required"]
     model["status"] = "PARTIAL" if lacking else target

@@ -21,9 +21,12 @@ from tests.ledger.kit import BANK, FINTECH, NOW, item, new_consent_id, payload, 
 
 SCA = {"acr": "loa3", "amr": ["otp"], "at": NOW // 1000}
 PASSKEY = {
-    "subject": reference(), "credential_id": b64u(os.urandom(16)), "public_key": b64u(os.urandom(77)),
-    "rp_id": "bank.example", "sca": SCA,
-}  # fmt: skip
+    "subject": reference(),
+    "credential_id": b64u(os.urandom(16)),
+    "public_key": b64u(os.urandom(77)),
+    "rp_id": "bank.example",
+    "sca": SCA,
+}
 LEG = {
     "consent_id": new_consent_id(), "interaction_id": "interaction-1", "basis": 5, "rows": 3, "bytes": 900,
     "digest": b64u(bytes(32)),
@@ -60,18 +63,21 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
 SEPARATE = {"given_at": NOW // 1000, "kind": "provision", "text_hash": b64u(bytes(32))}
 OPTIONAL: dict[str, list[dict[str, Any]]] = {
     "consent.authorise": [
-        {"acting_role": "guardian"}, {"separate_consents": [SEPARATE]},
+        {"acting_role": "guardian"},
+        {"separate_consents": [SEPARATE]},
         {"accounts": ["a" * 22, "b" * 22], "joint_accounts": ["b" * 22]},
     ],
     "access.request": [{"relayed": True}, {"relayed": True, "asserted": ["CERT_EXPIRED", "RISK_BLOCKED"]}],
     "access.batch": [{"relayed": True}],
     "subject.consent": [{"suppress_notify": True}],
     "consent.request": [
-        {"terms": terms(details_hash=b64u(bytes(32)))}, {"terms": terms(reauthenticate_days=1, reconfirm_days=3_650)},
-        {"terms": terms(utc_offset=-840)}, {"terms": terms(utc_offset=840)},
+        {"terms": terms(details_hash=b64u(bytes(32)))},
+        {"terms": terms(reauthenticate_days=1, reconfirm_days=3_650)},
+        {"terms": terms(utc_offset=-840)},
+        {"terms": terms(utc_offset=840)},
         {"terms": terms(filters=[{"field": "amount", "op": "lt", "value": "100"}])},
     ],
-}  # fmt: skip
+}
 """Members that may be absent, in values that are taken."""
 FILTER = {"field": "amount", "op": "lt", "value": "100"}
 COMMON = {"act", "aud", "iat", "iss", "jti", "v"}
@@ -94,12 +100,24 @@ def test_every_act_of_the_specification_has_a_case_here() -> None:
 @pytest.mark.parametrize(
     "struct",
     [
-        *get_args(Act), AccessItem, Sca, SeparateConsent, Terms, Purpose, Filter,
-        Evidence, AccessOutcome, ConsentOutcome, BatchPlace, Obligations,
-        CommitmentLeaf, OperatorLeaf, IndexHeadLeaf,
+        *get_args(Act),
+        AccessItem,
+        Sca,
+        SeparateConsent,
+        Terms,
+        Purpose,
+        Filter,
+        Evidence,
+        AccessOutcome,
+        ConsentOutcome,
+        BatchPlace,
+        Obligations,
+        CommitmentLeaf,
+        OperatorLeaf,
+        IndexHeadLeaf,
     ],
     ids=lambda struct: struct.__name__,
-)  # fmt: skip
+)
 def test_members_are_declared_in_the_order_of_their_bytes(struct: type[msgspec.Struct]) -> None:
     names = [member.encode_name for member in msgspec.structs.fields(struct)]
     assert names == sorted(names)
@@ -232,7 +250,7 @@ def test_no_member_takes_a_value_of_another_kind(act: str) -> None:
         ("consent.revoke", {"jti": b64u(os.urandom(15))}),
         ("consent.revoke", {"jti": "A" * 21 + "B"}),
     ],
-)  # fmt: skip
+)
 def test_a_value_outside_its_bounds_is_refused(act: str, changes: dict[str, Any]) -> None:
     refused(act, **changes)
 

@@ -76,9 +76,13 @@ def test_every_catalogue_has_the_published_shape() -> None:
         assert conforms(as_document(catalogue), schema, schema)
     whole = published("catalogue-2.json")
     for change in (
-        {"max_grade": 6}, {"masks": {"pan": {}}}, {"permissions": {"a b": {"grade": 1}}},
-        {"separate_consents": {"9": ["x"]}}, {"note": 1}, {"ruleset": "2"},
-    ):  # fmt: skip
+        {"max_grade": 6},
+        {"masks": {"pan": {}}},
+        {"permissions": {"a b": {"grade": 1}}},
+        {"separate_consents": {"9": ["x"]}},
+        {"note": 1},
+        {"ruleset": "2"},
+    ):
         assert not conforms({**whole, **change}, schema, schema), change
 
 

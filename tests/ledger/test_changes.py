@@ -10,6 +10,7 @@ import pytest
 
 from ledger.consent.state import Consent, Pending, Status
 from ledger.consent.transitions import apply, expire
+from ledger.documents import PurposeDefined, document_of
 from ledger.errors import IllegalTransition, NotFound, NotPermitted
 from tests.ledger.kit import (
     BANK,
@@ -42,15 +43,19 @@ SECOND = new_consent_id()
 # act: (states it may start from, {signer: whom it may name}, its own members)
 ROWS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "consent.withdraw_accounts": (
-        AUTHORISED, {BANK: "customer guardian court holder"}, {"accounts": [reference("a")]},
+        AUTHORISED,
+        {BANK: "customer guardian court holder"},
+        {"accounts": [reference("a")]},
     ),
     "consent.withdraw_approval": (AUTHORISED, {BANK: "customer guardian"}, {"authoriser": reference("first")}),
     "consent.withdraw_separate": (
-        AUTHORISED, {BANK: "customer guardian", FINTECH: "customer"}, {"separate": "sensitive"},
+        AUTHORISED,
+        {BANK: "customer guardian", FINTECH: "customer"},
+        {"separate": "sensitive"},
     ),
     "consent.reconfirm": ("ACTIVE", {FINTECH: "customer"}, {}),
     "consent.supersede": (AUTHORISED, {BANK: "customer holder system"}, {"superseded_by": SECOND}),
-}  # fmt: skip
+}
 TWO = {"authorisers_required": 2}
 
 
@@ -260,13 +265,16 @@ def test_a_new_version_has_only_the_separate_consents_given_for_it() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        None, consent(), successor(status=Status.PAUSED), successor(subject=reference("another")),
+        None,
+        consent(),
+        successor(status=Status.PAUSED),
+        successor(subject=reference("another")),
         successor(terms=msgspec.structs.replace(consent().terms, holder=OTHER_BANK)),
         successor(terms=msgspec.structs.replace(consent().terms, recipient=STRANGER)),
         successor(terms=msgspec.structs.replace(consent().terms, expires_at=NOW // 1000)),
     ],
     ids=["unknown", "itself", "paused", "another customer's", "another holder's", "another recipient's", "expired"],
-)  # fmt: skip
+)
 def test_only_an_active_consent_of_the_same_people_supersedes(other: Consent | None) -> None:
     with pytest.raises(IllegalTransition):
         supersede(joint(), change("consent.supersede"), other)
@@ -282,10 +290,15 @@ def test_terms_of_grade_3_name_both_separate_consents(kinds: list[str]) -> None:
     do(None, said("consent.request", FINTECH, terms=terms(separate_consents=kinds)), rules=old)
 
 
-PURPOSE = {
-    "type": "purpose.defined", "v": 1, "code": "budgeting", "permissions": ["ReadBalances", "ReadTransactionsDetail"],
-    "max_days": 10, "max_frequency_per_day": 4, "max_history_days": 30, "max_retention_days": 90,
-}  # fmt: skip
+PURPOSE = document_of(
+    PurposeDefined,
+    code="budgeting",
+    permissions=("ReadBalances", "ReadTransactionsDetail"),
+    max_days=10,
+    max_frequency_per_day=4,
+    max_history_days=30,
+    max_retention_days=90,
+)
 S, D = NOW // 1000, 86_400
 FITS = {"expires_at": S + 10 * D, "frequency_per_day": 4, "history_from": S - 30 * D}
 
@@ -293,11 +306,17 @@ FITS = {"expires_at": S + 10 * D, "frequency_per_day": 4, "history_from": S - 30
 @pytest.mark.parametrize(
     "changes",
     [
-        {"expires_at": 0}, {"expires_at": S + 10 * D + 1}, {"expires_at": S + 12 * D + 1, "starts_at": S + 2 * D},
-        {"frequency_per_day": 0}, {"frequency_per_day": 5}, {"history_from": 0}, {"history_from": S - 30 * D - 1},
-        {"retention_days": 91}, {"permissions": ["ReadBalances", "ReadPAN"]},
+        {"expires_at": 0},
+        {"expires_at": S + 10 * D + 1},
+        {"expires_at": S + 12 * D + 1, "starts_at": S + 2 * D},
+        {"frequency_per_day": 0},
+        {"frequency_per_day": 5},
+        {"history_from": 0},
+        {"history_from": S - 30 * D - 1},
+        {"retention_days": 91},
+        {"permissions": ["ReadBalances", "ReadPAN"]},
     ],
-)  # fmt: skip
+)
 def test_a_defined_purpose_limits_the_terms(changes: dict[str, Any]) -> None:
     rules = registry(PURPOSE)
     do(None, said("consent.request", FINTECH, terms=terms(**FITS)), rules=rules)
@@ -335,10 +354,13 @@ def test_a_removed_holder_gets_no_new_consents() -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        {"reauthenticate_days": 90}, {"reconfirm_days": 90}, {"utc_offset": 0}, {"details_hash": "A" * 43},
+        {"reauthenticate_days": 90},
+        {"reconfirm_days": 90},
+        {"utc_offset": 0},
+        {"details_hash": "A" * 43},
         {"filters": [{"field": "amount", "op": "lt", "value": "100"}]},
     ],
-)  # fmt: skip
+)
 def test_ruleset_1_takes_no_terms_of_ruleset_2(members: dict[str, Any]) -> None:
     asked = said("consent.request", FINTECH, terms=terms(**members))
     refused(IllegalTransition, None, asked, rules=registry(ruleset=1))

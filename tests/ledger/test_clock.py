@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.engines.engine import writer_engine
 from ledger.errors import ClockAhead
 from ledger.sequencer.watch import Anchor, ClockWatch
-from ledger.storage.engines import writer_engine
 from tests.ledger.kit import NOW, HandClock, Node, assembled, audit
 
 HOURS = 2 * 3_600_000

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from ledger.engines.engine import make_private, reader_engine, writer_engine
 from ledger.errors import InvalidInput, SequencerStopped, Unavailable
-from ledger.storage.engines import make_private, reader_engine, writer_engine
 from ledger.storage.tables import entries
 from ledger.vault.keystore import KeyStore
 from tests.ledger.kit import Node, item, running
@@ -157,7 +157,7 @@ def test_a_session_that_was_told_not_to_wait_for_the_disk_waits_for_it_all_the_s
 def test_keys_wait_for_the_disk_whatever_their_session_was_told(
     engine_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ledger.storage.engines import keystore_engine
+    from ledger.engines.engine import keystore_engine
 
     engine = keystore_engine(engine_url)
     keys = KeyStore(engine, b"k" * 32)

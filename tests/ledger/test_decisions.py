@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.canonical import decode
 from ledger.catalogue import CATALOGUES
 from ledger.consent.state import Consent, Status
+from ledger.documents import PurposeDefined, document_of
 from ledger.entries.acts import AccessItem
 from ledger.entries.asserted import Asserted
 from ledger.entries.evidence import AccessOutcome
@@ -95,10 +96,20 @@ def test_all_reasons_of_ruleset_2_are_told_in_the_order_of_the_table() -> None:
         asserted=("CERT_EXPIRED",), **{"from": 501},
     )  # fmt: skip
     assert outcome.reasons == (
-        "PARTICIPANT_SUSPENDED", "CONSENT_NOT_STARTED", "REAUTHENTICATION_REQUIRED", "RECONFIRMATION_OVERDUE",
-        "SEPARATE_CONSENT_MISSING", "PURPOSE_MISMATCH", "ACCOUNT_NOT_IN_CONSENT", "ACCOUNT_APPROVAL_PENDING",
-        "ACCOUNT_APPROVAL_WITHDRAWN", "PERMISSION_MISSING", "GRADE_EXCEEDED", "WINDOW_EXCEEDED", "FREQUENCY_EXCEEDED",
-    )  # fmt: skip
+        "PARTICIPANT_SUSPENDED",
+        "CONSENT_NOT_STARTED",
+        "REAUTHENTICATION_REQUIRED",
+        "RECONFIRMATION_OVERDUE",
+        "SEPARATE_CONSENT_MISSING",
+        "PURPOSE_MISMATCH",
+        "ACCOUNT_NOT_IN_CONSENT",
+        "ACCOUNT_APPROVAL_PENDING",
+        "ACCOUNT_APPROVAL_WITHDRAWN",
+        "PERMISSION_MISSING",
+        "GRADE_EXCEEDED",
+        "WINDOW_EXCEEDED",
+        "FREQUENCY_EXCEEDED",
+    )
     assert (outcome.asserted, outcome.ruleset) == (("CERT_EXPIRED",), 2)
 
 
@@ -117,10 +128,15 @@ def test_an_access_to_no_account_by_name_leaves_out_what_waits_or_was_withdrawn(
 
 
 def test_a_purpose_that_the_log_defines_covers_only_its_permissions() -> None:
-    purpose = {
-        "type": "purpose.defined", "v": 1, "code": "budgeting", "permissions": ["ReadTransactionsDetail"], "max_days": 0,
-        "max_frequency_per_day": 0, "max_history_days": 0, "max_retention_days": 0,
-    }  # fmt: skip
+    purpose = document_of(
+        PurposeDefined,
+        code="budgeting",
+        permissions=("ReadTransactionsDetail",),
+        max_days=0,
+        max_frequency_per_day=0,
+        max_history_days=0,
+        max_retention_days=0,
+    )
     rules = registry(purpose)
     assert ask(consent(), rules=rules).reasons == ("PURPOSE_MISMATCH",)
     assert ask(consent(), rules=rules, permissions=["ReadTransactionsDetail"]).decision == "allow"
@@ -181,17 +197,30 @@ def test_frequency_is_counted_in_the_days_of_the_terms_offset(offset: int, shift
 
 def test_all_reasons_are_told_in_the_order_of_the_table() -> None:
     before = consent(
-        "PAUSED", used_day=NOW // DAY, used_today=1,
+        "PAUSED",
+        used_day=NOW // DAY,
+        used_today=1,
         terms={"starts_at": SECONDS + 1, "grade": 2, "history_to": 500, "frequency_per_day": 1},
-    )  # fmt: skip
+    )
     outcome = ask(
-        before, rules=registry(about("participant.suspended", BANK, reason="audit")), purpose="marketing",
-        accounts=[reference("other")], permissions=["ReadPAN"], **{"from": 501},
-    )  # fmt: skip
+        before,
+        rules=registry(about("participant.suspended", BANK, reason="audit")),
+        purpose="marketing",
+        accounts=[reference("other")],
+        permissions=["ReadPAN"],
+        **{"from": 501},
+    )
     assert outcome.reasons == (
-        "PARTICIPANT_SUSPENDED", "CONSENT_PAUSED", "CONSENT_NOT_STARTED", "PURPOSE_MISMATCH", "ACCOUNT_NOT_IN_CONSENT",
-        "PERMISSION_MISSING", "GRADE_EXCEEDED", "WINDOW_EXCEEDED", "FREQUENCY_EXCEEDED",
-    )  # fmt: skip
+        "PARTICIPANT_SUSPENDED",
+        "CONSENT_PAUSED",
+        "CONSENT_NOT_STARTED",
+        "PURPOSE_MISMATCH",
+        "ACCOUNT_NOT_IN_CONSENT",
+        "PERMISSION_MISSING",
+        "GRADE_EXCEEDED",
+        "WINDOW_EXCEEDED",
+        "FREQUENCY_EXCEEDED",
+    )
     assert outcome.used_today == 1
 
 
@@ -338,9 +367,13 @@ def test_a_consent_for_once_is_consumed_by_its_first_allowed_access(present: boo
 
 @settings(max_examples=200)
 @given(
-    before=st.none() | strategies.consents(), asked=strategies.items(), time=strategies.times,
-    signer=st.sampled_from([BANK, FINTECH, STRANGER, "nobody"]), relayed=st.booleans(), ruleset=st.sampled_from([1, 2]),
-)  # fmt: skip
+    before=st.none() | strategies.consents(),
+    asked=strategies.items(),
+    time=strategies.times,
+    signer=st.sampled_from([BANK, FINTECH, STRANGER, "nobody"]),
+    relayed=st.booleans(),
+    ruleset=st.sampled_from([1, 2]),
+)
 def test_decide_is_total_and_its_outcome_is_canonical(
     before: Consent | None, asked: AccessItem, time: int, signer: str, relayed: bool, ruleset: int
 ) -> None:

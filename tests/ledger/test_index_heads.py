@@ -9,12 +9,14 @@ from sqlalchemy import create_engine, delete, update
 
 import migrations
 from ledger.app import Ledger
+from ledger.documents import ParticipantSuspended, document_of
 from ledger.errors import Corrupt, SequencerStopped
 from ledger.planning.commands import RecordIndexHead
 from ledger.sequencer.answers import Repeated
 from ledger.storage.chainmap import rebuild_map
 from ledger.storage.tables import map_pages, map_state
 from tests.ledger.kit import Document, Node, audit, running
+from tests.world import record_index_head
 
 SECOND = 1_000
 
@@ -36,17 +38,17 @@ def demand_right_maps(node: Node) -> int:
 
 def test_an_index_head_commits_the_map_over_all_leaves_before_it(node: Node) -> None:
     consents = [node.grant() for _ in range(12)]
-    first = node.ledger.record_index_head()
+    first = record_index_head(node.ledger)
     for consent in consents[:5]:
         node.access(consent)
-    second = node.ledger.record_index_head()
+    second = record_index_head(node.ledger)
     assert (first.act, second.index) == ("index-head", first.index + 6)
     assert demand_right_maps(node) == 2
 
 
 def test_nothing_is_recorded_when_nothing_was_added_since(node: Node) -> None:
-    head = node.ledger.record_index_head()
-    again = node.ledger.record_index_head()
+    head = record_index_head(node.ledger)
+    again = record_index_head(node.ledger)
     assert (again.index, again.repeated, again.leaf) == (head.index, True, head.leaf)
     assert node.ledger.submit_soon(RecordIndexHead()).result() == Repeated((head.index,))
     assert node.ledger.tree.size() == head.index + 1
@@ -97,7 +99,7 @@ def test_of_two_nodes_on_one_database_one_writes_it(engine_url: str, tmp_path: P
             turn(other)
             assert demand_right_maps(node) == 2
             other.record(node.say(node.bank, "consent.revoke", consent_id=consent, reason="as-asked", by="customer"))
-            assert other.record_index_head().index == node.ledger.record_index_head().index
+            assert record_index_head(other).index == record_index_head(node.ledger).index
             assert demand_right_maps(node) == 3
         finally:
             other.stop()
@@ -106,7 +108,7 @@ def test_of_two_nodes_on_one_database_one_writes_it(engine_url: str, tmp_path: P
 def test_a_restart_goes_on_with_the_stored_map(engine_url: str, tmp_path: Path) -> None:
     with running(tmp_path, engine_url, index_interval_ms=SECOND) as node:
         consent = node.grant()
-        node.ledger.record_index_head()
+        record_index_head(node.ledger)
         node.access(consent)
         node.restart()
         node.clock.advance(seconds=1)
@@ -124,13 +126,13 @@ def test_a_log_that_is_older_than_its_map_catches_up_in_portions(
         store = node.ledger.store
         with store.batch() as transaction:
             assert transaction.map.advance(transaction.head().size, 7).size == 7
-        head = node.ledger.record_index_head()
+        head = record_index_head(node.ledger)
         assert demand_right_maps(node) == 1
         rebuild_map(node.config.database_url, portion=9)
         with store.batch() as transaction:
             assert transaction.map.state().head == head.index
             assert transaction.map.state().signed
-        assert node.ledger.record_index_head().repeated
+        assert record_index_head(node.ledger).repeated
 
 
 def test_an_upgrade_brings_the_map_of_an_older_log_up_to_it(node: Node) -> None:
@@ -143,7 +145,7 @@ def test_an_upgrade_brings_the_map_of_an_older_log_up_to_it(node: Node) -> None:
     migrations.upgrade(url)
     assert rebuild_map(url, afresh=False, portion=4) == size
     node.restart()
-    head = node.ledger.record_index_head()
+    head = record_index_head(node.ledger)
     assert (head.index, demand_right_maps(node)) == (size, 1)
 
 
@@ -157,28 +159,26 @@ def change_state(url: str, **values: object) -> None:
 def test_over_a_changed_page_nothing_is_signed_and_a_rebuild_repairs_it(node: Node) -> None:
     for _ in range(12):
         node.grant()
-    node.ledger.record_index_head()
+    record_index_head(node.ledger)
     size = node.ledger.tree.size()
     engine = create_engine(node.config.database_url)
     with engine.begin() as connection:
         connection.execute(update(map_pages).values(page=b"\0" + bytes(72)))
     engine.dispose()
-    node.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": "fintech-c", "reason": "late"}
-    )
+    node.ledger.record_documents(document_of(ParticipantSuspended, participant="fintech-c", reason="late"))
     with pytest.raises(SequencerStopped, match="rebuild-map"):
-        node.ledger.record_index_head()
+        record_index_head(node.ledger)
     assert node.ledger.tree.size() == size + 1
     rebuild_map(node.config.database_url)
     node.restart()
-    node.ledger.record_index_head()
+    record_index_head(node.ledger)
     assert demand_right_maps(node) == 2
 
 
 def test_a_root_that_no_index_head_signs_is_refused_at_start_and_when_signing(engine_url: str, tmp_path: Path) -> None:
     with running(tmp_path, engine_url, index_interval_ms=SECOND) as node:
         node.grant()
-        node.ledger.record_index_head()
+        record_index_head(node.ledger)
         change_state(engine_url, root=b"r" * 32)
         beside = node.beside("second", index_interval_ms=SECOND)
         with pytest.raises(Corrupt, match="index-head 12 signs"):
@@ -186,17 +186,17 @@ def test_a_root_that_no_index_head_signs_is_refused_at_start_and_when_signing(en
         beside.stop()
         node.grant()
         with pytest.raises(SequencerStopped, match="rebuild-map"):
-            node.ledger.record_index_head()
+            record_index_head(node.ledger)
 
 
 def test_a_map_that_skipped_leaves_of_a_chain_is_refused(node: Node) -> None:
     consent = node.grant()
-    node.ledger.record_index_head()
+    record_index_head(node.ledger)
     node.access(consent)
     change_state(node.config.database_url, size=node.ledger.tree.size())
     node.access(consent)
     with pytest.raises(SequencerStopped, match="does not know all leaves"):
-        node.ledger.record_index_head()
+        record_index_head(node.ledger)
 
 
 def test_a_map_ahead_of_the_log_is_refused_at_start(engine_url: str, tmp_path: Path) -> None:
@@ -214,5 +214,5 @@ def test_a_missing_state_is_refused_and_made_again(node: Node) -> None:
         connection.execute(delete(map_state))
     engine.dispose()
     rebuild_map(node.config.database_url)
-    node.ledger.record_index_head()
+    record_index_head(node.ledger)
     assert demand_right_maps(node) == 1

@@ -23,10 +23,12 @@ P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 # RFC 8032 §5.1: y of the points of order 1, 2, 4, 8 (both of them), found as L times a random point.
 SMALL_Y = (
-    1, P - 1, 0,
+    1,
+    P - 1,
+    0,
     0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
     P - 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-)  # fmt: skip
+)
 NONCANONICAL_Y = tuple(range(P, 2**255))
 
 
@@ -134,7 +136,7 @@ def _other_curve() -> dict[str, str]:
         ("none", {}),
         ("Ed25519", SIGNERS[0].jwk),
     ],
-)  # fmt: skip
+)
 def test_no_other_key_is_registered(alg: str, jwk: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         verifier_of(alg, jwk)

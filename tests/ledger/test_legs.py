@@ -20,9 +20,9 @@ from ledger.storage.tables import access_legs
 from tests.api.service import Service, running_service
 from tests.ledger.kit import unguarded
 from tests.world import ConsentInWorld, Party, Submission, World, node_config, running_world
-from verifier.archive import open_archive
-from verifier.bundle import Auditor, Options
-from verifier.trust import parse_trust
+from verifier.audit.bundle import Auditor, Options
+from verifier.bytes.archive import open_archive
+from verifier.tlog.trust import parse_trust
 
 
 class Scene:
@@ -124,9 +124,11 @@ def test_each_item_of_a_batch_has_its_own_legs(scene: Scene) -> None:
 def test_the_other_party_and_a_stranger_sign_no_leg(scene: Scene) -> None:
     stranger, rival = scene.world.recipient("tpp-2"), scene.world.holder("bank-b")
     legs: list[tuple[str, Party, type[LedgerError]]] = [
-        ("release", scene.app, NotPermitted), ("receive", scene.bank, NotPermitted), ("receive", stranger, NotFound),
+        ("release", scene.app, NotPermitted),
+        ("receive", scene.bank, NotPermitted),
+        ("receive", stranger, NotFound),
         ("release", rival, NotFound),
-    ]  # fmt: skip
+    ]
     for leg, who, refusal in legs:
         with pytest.raises(refusal):
             scene.world.record(who.leg(leg, scene.consent, scene.allowed))

@@ -9,9 +9,11 @@ from ledger.lookalikes import likenesses, require_unmistakable
 from ledger.participants import Participant
 
 KNOWN = [
-    Participant("bank-a", "Bank of Amber", ("holder",), 1), Participant("paypal", "PayPal Europe", ("recipient",), 2),
-    Participant("tpp-1", "First Modern", ("recipient",), 3), Participant("icbc", "工商未来银行", ("holder",), 4),
-]  # fmt: skip
+    Participant("bank-a", "Bank of Amber", ("holder",), 1),
+    Participant("paypal", "PayPal Europe", ("recipient",), 2),
+    Participant("tpp-1", "First Modern", ("recipient",), 3),
+    Participant("icbc", "工商未来银行", ("holder",), 4),
+]
 
 
 @pytest.mark.parametrize(
@@ -47,10 +49,15 @@ def test_a_word_of_two_alphabets_is_told_though_nobody_is_named_like_it() -> Non
 @pytest.mark.parametrize(
     ("participant", "name"),
     [
-        ("bank-b", "Bank of Basalt"), ("tpp-2", "Second Modern"), ("tpp-11", "Eleventh"), ("сбер", "Сбер Банк"),
+        ("bank-b", "Bank of Basalt"),
+        ("tpp-2", "Second Modern"),
+        ("tpp-11", "Eleventh"),
+        ("сбер", "Сбер Банк"),
         ("alpha", "Άλφα Τράπεζα"),
-        ("jsb", "江苏银行"), ("mixed", "中国 Bank"), ("caixa", "Caixa Econômica"),
+        ("jsb", "江苏银行"),
+        ("mixed", "中国 Bank"),
+        ("caixa", "Caixa Econômica"),
     ],
-)  # fmt: skip
+)
 def test_other_names_are_let_pass(participant: str, name: str) -> None:
     require_unmistakable(participant, name, KNOWN)

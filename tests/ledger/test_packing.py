@@ -31,10 +31,17 @@ def evidence(*statements: str, **more: object) -> bytes:
 
 
 @given(
-    st.lists(st.tuples(st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.text(
-        st.characters(blacklist_categories=("Cs", "Cc")))), st.binary(min_size=64, max_size=64)), max_size=3),
+    st.lists(
+        st.tuples(
+            st.dictionaries(
+                st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.text(st.characters(blacklist_categories=("Cs", "Cc")))
+            ),
+            st.binary(min_size=64, max_size=64),
+        ),
+        max_size=3,
+    ),
     st.text(st.characters(blacklist_categories=("Cs", "Cc"))),
-)  # fmt: skip
+)
 def test_what_is_unpacked_is_what_was_packed(said: list[tuple[dict[str, str], bytes]], note: str) -> None:
     original = evidence(*(statement(encode(payload), signature) for payload, signature in said), note=note)
     assert unpack(pack(original)) == original
@@ -42,9 +49,19 @@ def test_what_is_unpacked_is_what_was_packed(said: list[tuple[dict[str, str], by
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a.b", "a.b.c", statement(b"{}", bytes(63)), statement(b"{}", bytes(256)), statement(b"\x01\x02\x03"),
-     statement(b"{}", header=b"\x02"), statement(b"{}")[:-1] + "B", f"x{statement(b'{}')}", "é" * 40],
-)  # fmt: skip
+    [
+        "",
+        "a.b",
+        "a.b.c",
+        statement(b"{}", bytes(63)),
+        statement(b"{}", bytes(256)),
+        statement(b"\x01\x02\x03"),
+        statement(b"{}", header=b"\x02"),
+        statement(b"{}")[:-1] + "B",
+        f"x{statement(b'{}')}",
+        "é" * 40,
+    ],
+)
 def test_what_is_almost_a_statement_is_kept_as_it_is(text: str) -> None:
     original = evidence(text)
     assert unpack(pack(original)) == original

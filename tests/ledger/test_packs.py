@@ -6,13 +6,14 @@ import base64
 import hashlib
 import json
 import struct
+import sys
 from typing import Any
 
 import pytest
 
 from ledger.canonical import b64
 from ledger.entries.leaf import Kind
-from ledger.errors import InvalidInput
+from ledger.errors import Corrupt, InvalidInput
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.packs import bind_pack, chainpoint_proof
@@ -38,9 +39,15 @@ def commitment_by_the_text(head: dict[str, Any], item: dict[str, Any]) -> str:
     name, value = item["name"].encode(), item["value"].encode()
     tag = hashlib.sha256(b"consent-ledger/v1/pack-leaf\0").digest()
     node = hashlib.sha256(
-        b"\x00" + tag + unb64u(head["pack_id"]) + unb64u(item["salt"])
-        + struct.pack(">I", len(name)) + name + struct.pack(">Q", len(value)) + value
-    ).digest()  # fmt: skip
+        b"\x00"
+        + tag
+        + unb64u(head["pack_id"])
+        + unb64u(item["salt"])
+        + struct.pack(">I", len(name))
+        + name
+        + struct.pack(">Q", len(value))
+        + value
+    ).digest()
     at, row, path = item["position"], head["items_count"], list(item["path"])
     while row > 1:
         if not (at == row - 1 and row % 2):
@@ -77,6 +84,38 @@ def test_an_item_with_another_value_leads_elsewhere() -> None:
 def test_an_empty_selection_makes_no_pack() -> None:
     with pytest.raises(InvalidInput, match="empty"):
         bind_pack([], scope="all", size=1)
+
+
+@pytest.mark.parametrize("count", [*range(1, 40), 255, 256, 257])
+def test_merkletools_builds_the_tree_that_we_build(count: int) -> None:
+    pytest.importorskip("merkletools")
+    assert bind_pack(entries(count), scope="all", size=count).compared
+
+
+def test_a_pack_on_which_merkletools_disagrees_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    merkletools = pytest.importorskip("merkletools")
+    monkeypatch.setattr(merkletools.MerkleTools, "get_merkle_root", lambda _: "00" * 32)
+    with pytest.raises(Corrupt, match="another tree"):
+        bind_pack(entries(3), scope="all", size=3)
+
+
+def test_a_pack_with_one_path_that_merkletools_does_not_have_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    merkletools = pytest.importorskip("merkletools")
+    true = merkletools.MerkleTools.get_proof
+    monkeypatch.setattr(
+        merkletools.MerkleTools, "get_proof", lambda tree, at: true(tree, at) if at != 1 else true(tree, at)[1:]
+    )
+    with pytest.raises(Corrupt, match="item 1"):
+        bind_pack(entries(3), scope="all", size=3)
+
+
+def test_packs_are_made_without_merkletools_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "merkletools", None)  # as where it is not installed
+    recorded = entries(5)
+    pack = bind_pack(recorded, scope="all", size=5)
+    assert not pack.compared
+    head, *items = (json.loads(c) for p, c in pack.files("ledger.example", recorded[0]) if p != "pack.receipt.json")
+    assert {commitment_by_the_text(head, item) for item in items} == {head["commitment"]}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13, 70])

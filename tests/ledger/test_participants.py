@@ -73,8 +73,13 @@ def refuse(kind: type[LedgerError], before: Registry, document: Document) -> Non
 def test_every_document_is_read_and_has_its_chain(kind: str) -> None:
     document = parse_document(EXAMPLES[kind])
     operator = {
-        "ledger.opened", "ruleset.activated", "erasure", "disclosure", "purpose.defined", "reconciliation.reported",
-    }  # fmt: skip
+        "ledger.opened",
+        "ruleset.activated",
+        "erasure",
+        "disclosure",
+        "purpose.defined",
+        "reconciliation.reported",
+    }
     assert document_chain(document) == (ledger_chain() if kind in operator else participant_chain(BANK))
 
 

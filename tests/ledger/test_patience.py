@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from ledger.engines import postgres, sqlite
+from ledger.engines.engine import reader_engine, writer_engine
+from ledger.engines.patient import Patient
 from ledger.errors import Unavailable
 from ledger.sequencer import loop
-from ledger.storage import postgres, sqlite
-from ledger.storage.engines import reader_engine, writer_engine
-from ledger.storage.patient import Patient
 from tests.ledger.kit import Node, item, lock_held, running
 from tests.ledger.test_sequencer import flaky_node
 
@@ -29,8 +29,8 @@ NETWORK = {
 
 PAUSED = """
 import os, signal, sys
-from ledger.storage.engines import writer_engine
-from ledger.storage.postgres import _HEAD
+from ledger.engines.engine import writer_engine
+from ledger.engines.postgres import _HEAD
 engine = writer_engine(sys.argv[1])
 with engine.connect() as connection, connection.begin():
     driver = connection.connection.driver_connection

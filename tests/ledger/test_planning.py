@@ -206,16 +206,25 @@ def test_a_batch_gives_each_item_its_own_decision_and_place() -> None:
 def _refused() -> dict[str, Any]:
     return {
         "an unknown consent": lambda d, _c: d.revoke(new_consent_id()),
-        "a stranger's revocation": lambda d, c: d.say(STRANGER, "consent.revoke", consent_id=c, reason="r", by="customer"),
+        "a stranger's revocation": lambda d, c: d.say(
+            STRANGER, "consent.revoke", consent_id=c, reason="r", by="customer"
+        ),
         "a used consent id": lambda d, c: d.request(c),
         "an unaccompanied authorisation": lambda d, c: SubmitStatement(d.authorise(c).statement),
-        "a companion of another act": lambda d, c: SubmitStatement(d.authorise(c).statement, companion=d.revoke(c).statement),
+        "a companion of another act": lambda d, c: SubmitStatement(
+            d.authorise(c).statement, companion=d.revoke(c).statement
+        ),
         "a companion for another consent": lambda d, c: d.authorise(c, companion={"consent_id": new_consent_id()}),
         "a companion of another holder": lambda d, c: d.authorise(c, companion={"signer": OTHER_BANK}),
-        "a companion with the same jti": lambda d, c: d.authorise(c, jti=b64u(b"k" * 16), companion={"jti": b64u(b"k" * 16)}),
+        "a companion with the same jti": lambda d, c: d.authorise(
+            c, jti=b64u(b"k" * 16), companion={"jti": b64u(b"k" * 16)}
+        ),
         "a companion alone": lambda d, c: d.say(BANK, "subject.consent", consent_id=c, subject=reference("alice")),
         "another customer's chain": lambda d, c: d.authorise(
-            c, version=2, authoriser=reference("bob"), companion={"subject": reference("bob")},
+            c,
+            version=2,
+            authoriser=reference("bob"),
+            companion={"subject": reference("bob")},
             terms_hash=terms_hash(terms(retention_days=5)),
         ),
         "an access by a bank that does not relay": lambda d, c: d.access(c, BANK),
@@ -246,22 +255,31 @@ def _refused() -> dict[str, Any]:
         "an index-head without its map": lambda _d, _c: RecordIndexHead(),
         "a late statement": lambda d, c: d.say(FINTECH, "access.request", **item(c), iat=NOW // 1000 - 301),
         "another log's statement": lambda d, c: d.say(FINTECH, "access.request", **item(c), aud="other/1"),
-    }  # fmt: skip
+    }
 
 
 def leg(consent_id: str, basis: int = 3) -> dict[str, Any]:
     return {
-        "consent_id": consent_id, "basis": basis, "bytes": 10, "rows": 1, "digest": b64u(bytes(32)),
+        "consent_id": consent_id,
+        "basis": basis,
+        "bytes": 10,
+        "rows": 1,
+        "digest": b64u(bytes(32)),
         "interaction_id": "interaction-1",
-    }  # fmt: skip
+    }
 
 
 def copied(world: World) -> World:
     return replace(
-        world, seen=dict(world.seen), consents=dict(world.consents), chains=dict(world.chains),
-        credentials=dict(world.credentials), challenges=set(world.challenges), allowed=dict(world.allowed),
+        world,
+        seen=dict(world.seen),
+        consents=dict(world.consents),
+        chains=dict(world.chains),
+        credentials=dict(world.credentials),
+        challenges=set(world.challenges),
+        allowed=dict(world.allowed),
         legs=set(world.legs),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("name", _refused())
@@ -331,8 +349,9 @@ def test_an_authorisation_and_its_companion_stand_side_by_side_in_two_chains() -
     consent_id = new_consent_id()
     plan = desk.plan(desk.request(consent_id), desk.authorise(consent_id))
     assert [(entry.act, entry.chain) for entry in plan.entries[1:]] == [
-        ("consent.authorise", consent_chain(consent_id)), ("subject.consent", subject_chain(BANK, reference("alice"))),
-    ]  # fmt: skip
+        ("consent.authorise", consent_chain(consent_id)),
+        ("subject.consent", subject_chain(BANK, reference("alice"))),
+    ]
     assert desk.world.consents[consent_id].subject_chain == subject_chain(BANK, reference("alice"))
 
 
@@ -367,10 +386,15 @@ def test_nothing_is_added_to_an_erased_chain() -> None:
     desk.world.consents.pop(consent_id)  # as storage gives it: unreadable is absent
     late = new_consent_id()
     plan = desk.plan(
-        desk.request(consent_id), desk.access(consent_id), desk.batch(kept, consent_id), desk.revoke(consent_id),
-        desk.say(BANK, "access.release", **leg(consent_id)), ExpireConsent(consent_id),
-        desk.request(late), desk.authorise(late),
-    )  # fmt: skip
+        desk.request(consent_id),
+        desk.access(consent_id),
+        desk.batch(kept, consent_id),
+        desk.revoke(consent_id),
+        desk.say(BANK, "access.release", **leg(consent_id)),
+        ExpireConsent(consent_id),
+        desk.request(late),
+        desk.authorise(late),
+    )
     assert [type(result) for result in plan.results] == [NotFound] * 6 + [tuple, NotFound]
     assert len(plan.entries) == 1
     assert desk.one(act) == first

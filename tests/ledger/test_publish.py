@@ -14,14 +14,16 @@ from ledger.app import Ledger
 from ledger.assembly import open_ledger
 from ledger.errors import Conflict, Corrupt, InvalidInput
 from ledger.publish.bucket import PublicBucket
-from ledger.publish.places import PublicDirectory, PublicPlace, open_place
+from ledger.publish.directory import PublicDirectory
+from ledger.publish.place import PublicPlace
+from ledger.publish.places import open_place
 from ledger.publish.publisher import Publisher
 from tests.bench.statements import Crowd
 from tests.world import ORIGIN, node_config, running_ledger
 from verifier.crypto.backend import select
-from verifier.log import Progress, State, follow
-from verifier.note import NoteKey, parse_vkey
-from verifier.source import Directory
+from verifier.tlog.log import Progress, State, follow
+from verifier.tlog.note import NoteKey, parse_vkey
+from verifier.tlog.source import Directory
 
 
 @pytest.fixture
@@ -117,9 +119,16 @@ def test_only_what_is_new_is_written_and_superseded_partial_tiles_go(
     assert (done.written, done.removed) == (5, 2)
     files = {path.relative_to(public).as_posix() for path in public.rglob("*") if path.is_file()}
     assert files == {
-        "checkpoint", "tile/0/000", "tile/0/001", "tile/0/002.p/88", "tile/1/000.p/1", "tile/1/000.p/2", "tile/entries/000",
-        "tile/entries/001", "tile/entries/002.p/88",
-    }  # fmt: skip
+        "checkpoint",
+        "tile/0/000",
+        "tile/0/001",
+        "tile/0/002.p/88",
+        "tile/1/000.p/1",
+        "tile/1/000.p/2",
+        "tile/entries/000",
+        "tile/entries/001",
+        "tile/entries/002.p/88",
+    }
 
 
 @pytest.mark.parametrize("death", [{"files": 0}, {"files": 3}, {"before": True}, {"after": True}], ids=str)

@@ -13,7 +13,7 @@ from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Conflict, InvalidInput
 from ledger.planning.commands import RecordComposed, Recorded
-from ledger.policy.reconciliation import Comparison, Figures, Finding, Leg, Place, findings_hash
+from ledger.policy.reconciliation import Comparison, Finding, Leg, LegFigures, Place, findings_hash
 from tests.ledger.kit import BANK, FINTECH, OTHER_BANK, STRANGER, Document, Node, audit, item
 
 HOUR = 3_600
@@ -31,7 +31,7 @@ class Told:
 
     def leg(self, index: int, kind: str, basis: int = 10, place: Place = PLACE, **figures: object) -> None:
         said = {"rows": 3, "bytes": 512, "digest": "d", **figures}
-        self.comparison.leg(Leg(index, kind, basis, place, Figures(**said)))  # type: ignore[arg-type]
+        self.comparison.leg(Leg(index, kind, basis, place, LegFigures(**said)))  # type: ignore[arg-type]
 
     def codes(self) -> list[str]:
         return [finding.code for finding in self.comparison.report(99).findings]
@@ -146,9 +146,12 @@ def test_a_report_names_what_does_not_fit_and_its_parties_can_ask(node: Node) ->
     assert recorded.act == "reconciliation.reported"
     assert report == msgspec.json.decode(recorded.leaf)["document"]
     expected = [
-        (unreleased.index, "release-missing"), (unreceived.index, "receipt-missing"), (differing.index, "rows-differ"),
-        (differing.index, "bytes-differ"), (differing.index, "digest-differ"),
-    ]  # fmt: skip
+        (unreleased.index, "release-missing"),
+        (unreceived.index, "receipt-missing"),
+        (differing.index, "rows-differ"),
+        (differing.index, "bytes-differ"),
+        (differing.index, "digest-differ"),
+    ]
     assert (report["accesses"], report["releases"], report["receipts"], report["findings"]) == (5, 3, 3, 5)
     assert report["findings_hash"] == findings_hash(tuple(Finding(*one) for one in expected))
     assert (report["from_index"], report["to_index"]) == (0, recorded.index - 1)

@@ -27,9 +27,11 @@ def state(node: Node, consent_id: str) -> Consent:
 
 def approve(node: Node, consent_id: str, who: str, *accounts: str, **members: Any) -> None:
     node.authorise(
-        consent_id, authoriser=reference(who), accounts=sorted(map(reference, accounts)),
+        consent_id,
+        authoriser=reference(who),
+        accounts=sorted(map(reference, accounts)),
         **{"separate_consents": None, **members},
-    )  # fmt: skip
+    )
 
 
 def as_ruleset_1_wrote_it(node: Node, consent_id: str) -> None:
@@ -38,11 +40,19 @@ def as_ruleset_1_wrote_it(node: Node, consent_id: str) -> None:
     cipher = node.ledger.keystore.existing([chain])[chain]
     known = state(node, consent_id)
     pending = known.pending and {
-        "terms": known.pending.terms, "authorisers": known.pending.authorisers, "accounts": known.pending.accounts,
-    }  # fmt: skip
+        "terms": known.pending.terms,
+        "authorisers": known.pending.authorisers,
+        "accounts": known.pending.accounts,
+    }
     body = (
-        known.consent_id, known.version, known.terms, pending, known.authorisers, known.accounts, known.subject,
-    )  # fmt: skip
+        known.consent_id,
+        known.version,
+        known.terms,
+        pending,
+        known.authorisers,
+        known.accounts,
+        known.subject,
+    )
     sealed = cipher.seal(msgspec.msgpack.encode(body), consent_place(chain))
     engine = create_engine(node.config.database_url)
     with engine.begin() as connection:
@@ -75,8 +85,9 @@ def test_a_row_of_ruleset_1_is_completed_from_its_chain(engine_url: str, tmp_pat
         node.record(node.bank, "consent.withdraw_accounts", **less)
         after = state(node, consent_id)
         assert after.approvals == (
-            Approval(reference("first"), (reference("a"),)), Approval(reference("second"), (reference("c"),)),
-        )  # fmt: skip
+            Approval(reference("first"), (reference("a"),)),
+            Approval(reference("second"), (reference("c"),)),
+        )
         assert (after.authenticated_at, after.confirmed_at) == (exact.authenticated_at, exact.confirmed_at)
         assert after.authenticated_at == node.clock.now() // 1000
         assert after.pending is not None

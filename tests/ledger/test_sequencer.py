@@ -18,6 +18,7 @@ from sqlalchemy import Engine, delete, event, update
 import migrations
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger, read_signer
+from ledger.engines.engine import writer_engine
 from ledger.errors import (
     BadSignature,
     BadStatement,
@@ -36,7 +37,6 @@ from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.planning.commands import RecordDocuments
 from ledger.receipts import check_receipt, receipt_bytes
-from ledger.storage.engines import writer_engine
 from ledger.storage.tables import checkpoints, entries, log_head
 from tests.engines import Server
 from tests.ledger.kit import (

@@ -95,9 +95,14 @@ class SharedLives(RuleBasedStateMachine):
         return data.draw(st.sampled_from(sorted(self.models)))
 
     def both(
-        self, consent_id: str, move: Callable[[pure.Model, str], None], record: Callable[[], Any], *, free: bool = False,
+        self,
+        consent_id: str,
+        move: Callable[[pure.Model, str], None],
+        record: Callable[[], Any],
+        *,
+        free: bool = False,
         by: str = BANK,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Do it to the model and to the log: both, or neither. `free`: a suspended participant may do it."""
         after: pure.Model | None = copy.deepcopy(self.models[consent_id])
         try:
@@ -131,9 +136,13 @@ class SharedLives(RuleBasedStateMachine):
 
     @precondition(lambda self: self.models)
     @rule(
-        data=st.data(), who=st.sampled_from(PEOPLE), accounts=some_accounts, joint=some_accounts, given=kinds,
+        data=st.data(),
+        who=st.sampled_from(PEOPLE),
+        accounts=some_accounts,
+        joint=some_accounts,
+        given=kinds,
         ahead=st.booleans(),
-    )  # fmt: skip
+    )
     def authorise(
         self, data: st.DataObject, who: str, accounts: set[str], joint: set[str], given: set[str], ahead: bool
     ) -> None:
@@ -176,27 +185,35 @@ class SharedLives(RuleBasedStateMachine):
     def withdraw_accounts(self, data: st.DataObject, accounts: set[str], provider: bool) -> None:
         consent_id = self.pick(data)
         self.change(
-            consent_id, "consent.withdraw_accounts", lambda m, at: pure.withdraw_accounts(m, at, accounts),
-            provider=provider, accounts=names(accounts),
-        )  # fmt: skip
+            consent_id,
+            "consent.withdraw_accounts",
+            lambda m, at: pure.withdraw_accounts(m, at, accounts),
+            provider=provider,
+            accounts=names(accounts),
+        )
 
     @precondition(lambda self: self.models)
     @rule(data=st.data(), who=st.sampled_from(PEOPLE))
     def withdraw_approval(self, data: st.DataObject, who: str) -> None:
         consent_id = self.pick(data)
         self.change(
-            consent_id, "consent.withdraw_approval", lambda m, at: pure.withdraw_approval(m, at, who),
+            consent_id,
+            "consent.withdraw_approval",
+            lambda m, at: pure.withdraw_approval(m, at, who),
             authoriser=reference(who),
-        )  # fmt: skip
+        )
 
     @precondition(lambda self: self.models)
     @rule(data=st.data(), kind=st.sampled_from(sorted(pure.KINDS)), provider=st.booleans())
     def withdraw_separate(self, data: st.DataObject, kind: str, provider: bool) -> None:
         consent_id = self.pick(data)
         self.change(
-            consent_id, "consent.withdraw_separate", lambda m, at: pure.withdraw_separate(m, at, kind),
-            provider=provider, separate=kind,
-        )  # fmt: skip
+            consent_id,
+            "consent.withdraw_separate",
+            lambda m, at: pure.withdraw_separate(m, at, kind),
+            provider=provider,
+            separate=kind,
+        )
 
     @precondition(lambda self: self.models)
     @rule(data=st.data(), act=st.sampled_from(["pause", "suspend", "resume", "revoke"]), provider=st.booleans())
@@ -207,9 +224,15 @@ class SharedLives(RuleBasedStateMachine):
         )
 
     def change(
-        self, consent_id: str, act: str, move: Callable[[pure.Model, str], None], *, free: bool = True,
-        provider: bool = False, **members: Any,
-    ) -> None:  # fmt: skip
+        self,
+        consent_id: str,
+        act: str,
+        move: Callable[[pure.Model, str], None],
+        *,
+        free: bool = True,
+        provider: bool = False,
+        **members: Any,
+    ) -> None:
         said = {"consent_id": consent_id, "by": "customer", "reason": "as-asked", **members}
         if provider:
             may = self.delegated and act in DELEGATED

@@ -86,12 +86,20 @@ def test_e02_numbers_have_one_spelling(number: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"v":1', b'"v": 1'), (b'{"act"', b' {"act"'), (b'"v":1}', b'"v":1}\n'), (b'"en"', b'"\\u0065n"'),
-        (b'"budgeting"', b'"budget\\u0069ng"'), (b"See where", b"See\\twhere"), (b"See where", b"See\x7fwhere"),
-        (b"See where", b"See\xc2\x85where"), (b"See where", b"See \\/where"), (b'{"act"', b'\xef\xbb\xbf{"act"'),
-        (b"See where", b"See \xffwhere"), (b"See where", b"See \\ud800where"),
+        (b'"v":1', b'"v": 1'),
+        (b'{"act"', b' {"act"'),
+        (b'"v":1}', b'"v":1}\n'),
+        (b'"en"', b'"\\u0065n"'),
+        (b'"budgeting"', b'"budget\\u0069ng"'),
+        (b"See where", b"See\\twhere"),
+        (b"See where", b"See\x7fwhere"),
+        (b"See where", b"See\xc2\x85where"),
+        (b"See where", b"See \\/where"),
+        (b'{"act"', b'\xef\xbb\xbf{"act"'),
+        (b"See where", b"See \xffwhere"),
+        (b"See where", b"See \\ud800where"),
     ],
-)  # fmt: skip
+)
 def test_e03_space_escapes_and_controls_are_refused(old: bytes, new: bytes) -> None:
     changed = BODY.replace(old, new)
     assert changed != BODY

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 import migrations
 from ledger.assembly import open_ledger
+from ledger.engines import sqlite
+from ledger.engines.engine import driver_for, reader_engine
 from ledger.errors import InvalidInput
-from ledger.storage import sqlite
-from ledger.storage.engines import driver_for, reader_engine
 from ledger.storage.tables import entries, metadata
 from ledger.vault import keystore
 from migrations import grants
@@ -240,14 +240,21 @@ def test_the_services_role_lives_a_whole_consent_and_can_do_no_more(
             assert node.access(consent_id).outcome.reasons == ("CONSENT_REVOKED",)  # type: ignore[union-attr]
             for table in LOG_TABLES:
                 for statement in (
-                    f"UPDATE {table} SET {COLUMNS[table]} = {COLUMNS[table]}", f"DELETE FROM {table}", f"TRUNCATE {table}",
-                    f"SELECT * FROM {table} FOR UPDATE", f"ALTER TABLE {table} DISABLE TRIGGER ALL", f"DROP TABLE {table}",
-                ):  # fmt: skip
+                    f"UPDATE {table} SET {COLUMNS[table]} = {COLUMNS[table]}",
+                    f"DELETE FROM {table}",
+                    f"TRUNCATE {table}",
+                    f"SELECT * FROM {table} FOR UPDATE",
+                    f"ALTER TABLE {table} DISABLE TRIGGER ALL",
+                    f"DROP TABLE {table}",
+                ):
                     denied(node.config.database_url, statement)
             for statement in (
-                "DELETE FROM log_head", "TRUNCATE log_head", "DELETE FROM consents", "CREATE TABLE public.more (x int)",
+                "DELETE FROM log_head",
+                "TRUNCATE log_head",
+                "DELETE FROM consents",
+                "CREATE TABLE public.more (x int)",
                 "SET session_replication_role = replica",
-            ):  # fmt: skip
+            ):
                 denied(node.config.database_url, statement)
             audit(node.config.database_url, node.ledger)
         finally:

@@ -38,13 +38,16 @@ TABLE: dict[str, tuple[str, str, dict[str, str]]] = {
     "consent.suspend": ("ACTIVE", "SUSPENDED", {BANK: "customer holder court system"}),
     "consent.pause": ("ACTIVE", "PAUSED", {BANK: "customer guardian"}),
     "consent.revoke": (
-        "AWAITING PARTIAL ACTIVE PAUSED SUSPENDED", "REVOKED",
+        "AWAITING PARTIAL ACTIVE PAUSED SUSPENDED",
+        "REVOKED",
         {BANK: "customer guardian court holder", FINTECH: "customer recipient"},
     ),
     "consent.terminate": (
-        "AWAITING PARTIAL ACTIVE PAUSED SUSPENDED", "TERMINATED", {BANK: "holder system", FINTECH: "recipient system"},
+        "AWAITING PARTIAL ACTIVE PAUSED SUSPENDED",
+        "TERMINATED",
+        {BANK: "holder system", FINTECH: "recipient system"},
     ),
-}  # fmt: skip
+}
 RESUME = {"PAUSED": "customer guardian", "SUSPENDED": "customer holder court system"}
 ACTORS = ("customer", "guardian", "court", "holder", "recipient", "system")
 STATES = tuple(status.value for status in Status)
@@ -77,10 +80,18 @@ ID = new_consent_id()
 def consent(status: str = "ACTIVE", **changes: Any) -> Consent:
     wanted = changes.pop("terms", {})
     made = Consent(
-        consent_id=ID, version=1, status=Status(status), terms=msgspec.convert(terms(**wanted), Terms), basis=10,
-        approvals=(approval("first", "account"),), subject=reference("pseudonym"), subject_chain=b"s" * 32,
-        separate=("provision", "sensitive"), authenticated_at=NOW // 1000, confirmed_at=NOW // 1000,
-    )  # fmt: skip
+        consent_id=ID,
+        version=1,
+        status=Status(status),
+        terms=msgspec.convert(terms(**wanted), Terms),
+        basis=10,
+        approvals=(approval("first", "account"),),
+        subject=reference("pseudonym"),
+        subject_chain=b"s" * 32,
+        separate=("provision", "sensitive"),
+        authenticated_at=NOW // 1000,
+        confirmed_at=NOW // 1000,
+    )
     made = msgspec.structs.replace(made, **changes)
     return made.sharing(made.approvals, made.joint, made.withdrawn)
 

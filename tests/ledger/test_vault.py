@@ -13,10 +13,11 @@ from sqlalchemy import create_engine, select, text, update
 
 from ledger.assembly import open_ledger
 from ledger.canonical import b64u
+from ledger.documents import Erasure, document_of
+from ledger.engines.engine import keystore_engine
 from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.errors import Corrupt, NotFound, Unavailable
 from ledger.receipts import check_receipt, receipt_bytes
-from ledger.storage.engines import keystore_engine
 from ledger.storage.tables import consents, entries
 from ledger.vault.cipher import Cipher, consent_place, evidence_place
 from ledger.vault.keystore import KeyStore, data_keys
@@ -53,11 +54,13 @@ def test_sealed_bytes_open_unchanged_in_their_place_with_their_key_only(at: int)
     changed = bytearray(sealed)
     changed[at] ^= 1
     for opened, place, by in (
-        (bytes(changed), evidence_place(1), cipher), (sealed, evidence_place(2), cipher),
+        (bytes(changed), evidence_place(1), cipher),
+        (sealed, evidence_place(2), cipher),
         (sealed, consent_place(CHAIN), cipher),
-        (sealed, evidence_place(1), Cipher(b"x" * 32)), (sealed[:-1], evidence_place(1), cipher),
+        (sealed, evidence_place(1), Cipher(b"x" * 32)),
+        (sealed[:-1], evidence_place(1), cipher),
         (b"", evidence_place(1), cipher),
-    ):  # fmt: skip
+    ):
         with pytest.raises(Corrupt):
             by.open(opened, place)
 
@@ -198,9 +201,7 @@ def test_keys_that_a_crash_left_after_their_erasure_was_recorded_are_destroyed(n
     consent_id = node.grant()
     index = node.access(consent_id).index
     chain = b64u(consent_chain(consent_id))
-    node.ledger.record_documents(
-        {"type": "erasure", "v": 1, "chains": [chain], "basis": "gdpr-17", "approved_by": ["anna", "bert"]}
-    )
+    node.ledger.record_documents(document_of(Erasure, chains=(chain,), basis="gdpr-17", approved_by=("anna", "bert")))
     node.restart()
     ends = time.monotonic() + 30
     while node.ledger.records.receipt_for(FINTECH, index).evidence is not None:
@@ -265,8 +266,12 @@ def test_p03_two_recipients_find_nothing_in_common(sqlite_node: Node) -> None:
     for recipient, signer in ((FINTECH, node.fintech), (STRANGER, node.stranger)):
         node.fintech = signer
         consent_id = node.request(recipient=recipient)
-        node.authorise(consent_id, subject=reference(f"p-{recipient}"), authoriser=reference(f"a-{recipient}"),
-                       accounts=[reference(f"acc-{recipient}")])  # fmt: skip
+        node.authorise(
+            consent_id,
+            subject=reference(f"p-{recipient}"),
+            authoriser=reference(f"a-{recipient}"),
+            accounts=[reference(f"acc-{recipient}")],
+        )
         entries_seen = node.ledger.records.history(recipient, consent_id)
         assert all(entry.kind == "consent" for entry in entries_seen)
         seen.append(b"".join((entry.evidence or b"") + entry.leaf for entry in entries_seen))

@@ -145,8 +145,11 @@ def living(origin: str) -> list[FunctionType]:
 def exchange(code: CodeType, functions: list[FunctionType]) -> bool:
     """Give these functions the code they have in `code`; False if one of them takes other variables from around it."""
     changed = {(inner.co_qualname, inner.co_firstlineno): inner for inner in _inner(code)}
-    pairs = [(function, changed.get((own.co_qualname, own.co_firstlineno), own))
-             for function in functions for own in [function.__code__]]  # fmt: skip
+    pairs = [
+        (function, changed.get((own.co_qualname, own.co_firstlineno), own))
+        for function in functions
+        for own in [function.__code__]
+    ]
     if any(len(function.__code__.co_freevars) != len(other.co_freevars) for function, other in pairs):
         return False
     for function, other in pairs:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from api.registers.cdr import read_feed
-from api.registers.plan import SUSPENDED_BY_REGISTER, FeedPlan, Listed, Standing, plan_feed
+from api.registers.plan import SUSPENDED_BY_REGISTER, FeedPlan, RegisterEntry, RegisterStatus, plan_feed
 from ledger.documents import parse_document
 from ledger.errors import InvalidInput
 from ledger.participants import Registry
@@ -29,20 +29,32 @@ def feed(**statuses: int) -> bytes:
     holder = {"brandId": HOLDER, "brandName": "Bank", "brandStatusId": of("brand"), "endpoint": {"version": 1}}
     product = {"softwareProductId": PRODUCT, "softwareProductName": "App", "statusId": of("product"), "scope": "x"}
     recipient = {
-        "brandId": "33333333-cccc-4ccc-8ccc-333333333333", "brandName": "Fin", "brandStatusId": of("recipient_brand"),
+        "brandId": "33333333-cccc-4ccc-8ccc-333333333333",
+        "brandName": "Fin",
+        "brandStatusId": of("recipient_brand"),
         "softwareProducts": [product],
-    }  # fmt: skip
-    return msgspec.json.encode({
-        "legalEntities": [
-            {"legalEntityName": "Bank Ltd", "legalEntityStatusId": of("entity"), "participations": [
-                {"participationTypeId": 1, "industryId": 1, "statusId": of("participation"), "brands": [holder]}]},
-            {"legalEntityName": "Fin Ltd", "legalEntityStatusId": 1, "participations": [
-                {"participationTypeId": 2, "statusId": 1, "brands": [recipient]}]},
-        ]
-    })  # fmt: skip
+    }
+    return msgspec.json.encode(
+        {
+            "legalEntities": [
+                {
+                    "legalEntityName": "Bank Ltd",
+                    "legalEntityStatusId": of("entity"),
+                    "participations": [
+                        {"participationTypeId": 1, "industryId": 1, "statusId": of("participation"), "brands": [holder]}
+                    ],
+                },
+                {
+                    "legalEntityName": "Fin Ltd",
+                    "legalEntityStatusId": 1,
+                    "participations": [{"participationTypeId": 2, "statusId": 1, "brands": [recipient]}],
+                },
+            ]
+        }
+    )
 
 
-def listed(path: Path, **statuses: int) -> dict[str, Listed]:
+def listed(path: Path, **statuses: int) -> dict[str, RegisterEntry]:
     path.write_bytes(feed(**statuses))
     return {one.id: one for one in read_feed(path)}
 
@@ -65,24 +77,30 @@ def empty() -> Registry:
 
 def test_holders_are_brands_and_recipients_are_software_products(tmp_path: Path) -> None:
     found = listed(tmp_path / "feed")
-    assert found[HOLDER] == Listed(HOLDER, "Bank", "holder", Standing.ACTIVE)
-    assert found[PRODUCT] == Listed(PRODUCT, "App (Fin)", "recipient", Standing.ACTIVE)
+    assert found[HOLDER] == RegisterEntry(HOLDER, "Bank", "holder", RegisterStatus.ACTIVE)
+    assert found[PRODUCT] == RegisterEntry(PRODUCT, "App (Fin)", "recipient", RegisterStatus.ACTIVE)
     assert len(found) == 2
 
 
 @pytest.mark.parametrize(
     ("statuses", "who", "standing"),
     [
-        ({"brand": 2}, HOLDER, Standing.SUSPENDED), ({"brand": 3}, HOLDER, Standing.REMOVED),
-        ({"entity": 2}, HOLDER, Standing.REMOVED), ({"participation": 2}, HOLDER, Standing.REMOVED),
-        ({"participation": 3}, HOLDER, Standing.SUSPENDED), ({"participation": 4}, HOLDER, Standing.REMOVED),
-        ({"participation": 5}, HOLDER, Standing.REMOVED), ({"participation": 6}, HOLDER, Standing.SUSPENDED),
-        ({"participation": 3, "brand": 3}, HOLDER, Standing.REMOVED), ({"product": 2}, PRODUCT, Standing.SUSPENDED),
-        ({"product": 3}, PRODUCT, Standing.REMOVED), ({"recipient_brand": 2}, PRODUCT, Standing.SUSPENDED),
+        ({"brand": 2}, HOLDER, RegisterStatus.SUSPENDED),
+        ({"brand": 3}, HOLDER, RegisterStatus.REMOVED),
+        ({"entity": 2}, HOLDER, RegisterStatus.REMOVED),
+        ({"participation": 2}, HOLDER, RegisterStatus.REMOVED),
+        ({"participation": 3}, HOLDER, RegisterStatus.SUSPENDED),
+        ({"participation": 4}, HOLDER, RegisterStatus.REMOVED),
+        ({"participation": 5}, HOLDER, RegisterStatus.REMOVED),
+        ({"participation": 6}, HOLDER, RegisterStatus.SUSPENDED),
+        ({"participation": 3, "brand": 3}, HOLDER, RegisterStatus.REMOVED),
+        ({"product": 2}, PRODUCT, RegisterStatus.SUSPENDED),
+        ({"product": 3}, PRODUCT, RegisterStatus.REMOVED),
+        ({"recipient_brand": 2}, PRODUCT, RegisterStatus.SUSPENDED),
     ],
-)  # fmt: skip
+)
 def test_the_worst_status_of_all_a_participant_belongs_to_counts(
-    tmp_path: Path, statuses: dict[str, int], who: str, standing: Standing
+    tmp_path: Path, statuses: dict[str, int], who: str, standing: RegisterStatus
 ) -> None:
     assert listed(tmp_path / "feed", **statuses)[who].standing is standing
 
@@ -137,16 +155,16 @@ def test_whoever_the_register_does_not_list_is_left_alone(tmp_path: Path, empty:
     registry = after(empty, plan_feed(listed(tmp_path / "feed").values(), empty))
     assert plan_feed([], registry) == FeedPlan((), ())
     with pytest.raises(InvalidInput):
-        plan_feed([Listed("x1", "X", "holder", Standing.ACTIVE)] * 2, registry)
+        plan_feed([RegisterEntry("x1", "X", "holder", RegisterStatus.ACTIVE)] * 2, registry)
 
 
-@pytest.mark.parametrize("standing", [Standing.SUSPENDED, Standing.REMOVED])
-def test_a_change_of_status_denies_the_very_next_access(node: Node, standing: Standing) -> None:
+@pytest.mark.parametrize("standing", [RegisterStatus.SUSPENDED, RegisterStatus.REMOVED])
+def test_a_change_of_status_denies_the_very_next_access(node: Node, standing: RegisterStatus) -> None:
     consent_id = node.grant()
-    plan = plan_feed([Listed(node.bank.participant, "Bank", "holder", standing)], node.ledger.registry)
+    plan = plan_feed([RegisterEntry(node.bank.participant, "Bank", "holder", standing)], node.ledger.registry)
     node.ledger.record_documents(*plan.documents)
     reasons = node.access(consent_id).outcome.reasons  # type: ignore[union-attr]
-    assert reasons == ("CONSENT_TERMINATED" if standing is Standing.REMOVED else "PARTICIPANT_SUSPENDED",)
+    assert reasons == ("CONSENT_TERMINATED" if standing is RegisterStatus.REMOVED else "PARTICIPANT_SUSPENDED",)
 
 
 @pytest.mark.conformance
@@ -156,9 +174,9 @@ def test_published_registers_are_taken_whole(empty: Registry) -> None:
         registry = after(empty, plan_feed(found, empty))
         known = {one.id: (one.roles, one.suspended) for one in registry.participants.values()}
         assert known == {
-            one.id: ((one.role,), one.standing is Standing.SUSPENDED)
+            one.id: ((one.role,), one.standing is RegisterStatus.SUSPENDED)
             for one in found
-            if one.standing is not Standing.REMOVED
+            if one.standing is not RegisterStatus.REMOVED
         }
         assert {one.role for one in found} == {"holder", "recipient"}
         assert not plan_feed(found, registry).documents

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.standards.configuration import HolderOptions
+from api.office.configuration import HolderOptions
 from tests.api.service import Service, running_service
 from tests.standards.kit import Stage, stage
 

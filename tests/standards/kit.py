@@ -11,17 +11,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from sqlalchemy import func, select
 
-from api.app import create_app
-from api.bootstrap import build_node, initialise
-from api.settings import Settings
-from api.standards.configuration import GatewayFile, HolderOptions
-from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.node.building import build_node, initialise
+from api.node.settings import Settings
+from api.office.configuration import GatewayFile, HolderOptions
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.server.app import create_app
+from api.standards.served import OUTWARD
 from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import Kind
 from ledger.planning.commands import Recorded
@@ -62,7 +63,7 @@ class Stage:
 
     def call(
         self, method: str, path: str, *, holder: str = "bank-a", recipient: str = "tpp-1", **kwargs: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         return self.client(recipient).request(method, f"/holders/{holder}{path}", **kwargs)
 
     def known(self, consent_id: str, holder: str = "bank-a", **said: Any) -> ConsentInWorld:
@@ -127,10 +128,10 @@ def stage(
     node.stop()
     if holders:
         chosen.gateway_file.write_bytes(msgspec.json.encode(msgspec.structs.replace(file, holders=holders)))
-    node = build_node(chosen, serves=events)
+    node = build_node(chosen, serves=events, outward=OUTWARD)
     with (
         serving(create_app(node), listening),
-        httpx.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
+        httpx2.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
     ):
         http.get("/health/live").raise_for_status()
         service = Service(node, chosen.base_url, http)

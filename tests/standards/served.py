@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import yaml
 
-from api.app import create_app
-from api.bootstrap import build_node, initialise, short_lived
-from api.settings import Settings
-from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.node.building import build_node, initialise, short_lived
+from api.node.settings import Settings
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.server.app import create_app
 from ledger.canonical import unb64u
 from tests.api.service import Service, loopback, serving
 from tests.conformance import files
@@ -45,7 +45,7 @@ def served(database_url: str, folder: Path, **settings: Any) -> Iterator[Service
     node = build_node(chosen)
     with (
         serving(create_app(node), listening),
-        httpx.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
+        httpx2.Client(base_url=chosen.base_url, timeout=30, trust_env=False) as http,
     ):
         http.get("/health/live").raise_for_status()
         yield Service(node, chosen.base_url, http)

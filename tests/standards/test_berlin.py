@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.standards.berlin.succession import Succession
@@ -25,12 +25,15 @@ pytestmark = pytest.mark.conformance
 
 def asked(**members: Any) -> dict[str, Any]:
     return {
-        "access": {"balances": [IBAN], "transactions": [IBAN | {"currency": "EUR"}]}, "recurringIndicator": True,
-        "validUntil": NEXT_YEAR, "frequencyPerDay": 4, "combinedServiceIndicator": False,
-    } | members  # fmt: skip
+        "access": {"balances": [IBAN], "transactions": [IBAN | {"currency": "EUR"}]},
+        "recurringIndicator": True,
+        "validUntil": NEXT_YEAR,
+        "frequencyPerDay": 4,
+        "combinedServiceIndicator": False,
+    } | members
 
 
-def call(played: Stage, method: str, path: str, **kwargs: Any) -> httpx.Response:
+def call(played: Stage, method: str, path: str, **kwargs: Any) -> httpx2.Response:
     headers = {"x-request-id": str(uuid.uuid4()), "psu-ip-address": "192.168.8.78"} | kwargs.pop("headers", {})
     headers = {name: value for name, value in headers.items() if value is not None}
     return played.call(method, path, headers=headers, **kwargs)
@@ -43,7 +46,7 @@ def create(played: Stage, body: dict[str, Any] | None = None, **kwargs: Any) -> 
     return dict(answer.json())
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str, str | None]:
+def refusal(answer: httpx2.Response) -> tuple[int, str, str | None]:
     [message] = answer.json()["tppMessages"]
     assert message["category"] == "ERROR"
     status = answer.status_code
@@ -153,12 +156,22 @@ def test_frequency_is_what_the_holder_allows_at_most(played: Stage) -> None:
         ({"balances": [{"maskedPan": "123456xxxxxx1234"}]}, {"ReadAccountsDetail", "ReadBalances"}),
         ({"availableAccounts": "allAccountsWithOwnerName"}, {"ReadAccountsDetail", "ReadParty"}),
         ({"availableAccountsWithBalance": "allAccounts"}, {"ReadAccountsDetail", "ReadBalances"}),
-        ({"accounts": [], "additionalInformation": {"trustedBeneficiaries": [], "ownerName": [IBAN]}},
-         {"ReadAccountsDetail", "ReadParty", "ReadTrustedBeneficiaries"}),
-        ({"allPsd2": "allAccounts", "restrictedTo": ["CACC", "SVGS"]},
-         {"ReadAccountsDetail", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDebits", "ReadTransactionsDetail"}),
+        (
+            {"accounts": [], "additionalInformation": {"trustedBeneficiaries": [], "ownerName": [IBAN]}},
+            {"ReadAccountsDetail", "ReadParty", "ReadTrustedBeneficiaries"},
+        ),
+        (
+            {"allPsd2": "allAccounts", "restrictedTo": ["CACC", "SVGS"]},
+            {
+                "ReadAccountsDetail",
+                "ReadBalances",
+                "ReadTransactionsCredits",
+                "ReadTransactionsDebits",
+                "ReadTransactionsDetail",
+            },
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_kind_of_access_becomes_permissions(played: Stage, access: Any, permissions: set[str]) -> None:
     consent_id = create(played, asked(access=access))["consentId"]
     terms = played.known(consent_id).terms
@@ -171,7 +184,8 @@ def test_every_kind_of_access_becomes_permissions(played: Stage, access: Any, pe
 @pytest.mark.parametrize(
     ("members", "code", "path"),
     [
-        ({"access": {}}, "FORMAT_ERROR", "access"), ({"access": []}, "FORMAT_ERROR", "access"),
+        ({"access": {}}, "FORMAT_ERROR", "access"),
+        ({"access": []}, "FORMAT_ERROR", "access"),
         ({"access": {"payments": []}}, "FORMAT_ERROR", "access"),
         ({"access": {"accounts": [], "allPsd2": "allAccounts"}}, "FORMAT_ERROR", "access"),
         ({"access": {"allPsd2": "everything"}}, "FORMAT_ERROR", "access.allPsd2"),
@@ -179,8 +193,11 @@ def test_every_kind_of_access_becomes_permissions(played: Stage, access: Any, pe
         ({"access": {"balances": [IBAN | {"bban": "1"}]}}, "FORMAT_ERROR", "access.balances[0]"),
         ({"access": {"balances": [{"iban": "de40"}]}}, "FORMAT_ERROR", "access.balances[0].iban"),
         ({"access": {"balances": "all"}}, "FORMAT_ERROR", "access.balances"),
-        ({"access": {"allPsd2": "allAccounts", "additionalInformation": {}}}, "PARAMETER_NOT_CONSISTENT",
-         "access.additionalInformation"),
+        (
+            {"access": {"allPsd2": "allAccounts", "additionalInformation": {}}},
+            "PARAMETER_NOT_CONSISTENT",
+            "access.additionalInformation",
+        ),
         ({"access": {"accounts": [], "restrictedTo": ["CACC"]}}, "PARAMETER_NOT_CONSISTENT", "access.restrictedTo"),
         ({"recurringIndicator": "true"}, "FORMAT_ERROR", "recurringIndicator"),
         ({"recurringIndicator": False}, "PARAMETER_NOT_CONSISTENT", "frequencyPerDay"),
@@ -191,7 +208,7 @@ def test_every_kind_of_access_becomes_permissions(played: Stage, access: Any, pe
         ({"validUntil": "20300101"}, "FORMAT_ERROR", "validUntil"),
         ({"validUntil": "2030-02-30"}, "FORMAT_ERROR", "validUntil"),
     ],
-)  # fmt: skip
+)
 def test_what_the_framework_does_not_allow_is_refused(
     played: Stage, members: dict[str, Any], code: str, path: str
 ) -> None:
@@ -209,12 +226,15 @@ def test_no_member_may_be_missing(played: Stage, member: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "path"),
     [
-        ({"x-request-id": None}, "X-Request-ID"), ({"x-request-id": "7"}, "X-Request-ID"),
-        ({"psu-ip-address": None}, "PSU-IP-Address"), ({"psu-ip-address": "here"}, "PSU-IP-Address"),
-        ({"psu-device-id": "mine"}, "PSU-Device-ID"), ({"tpp-redirect-uri": "http://tpp.example"}, "tpp-redirect-uri"),
+        ({"x-request-id": None}, "X-Request-ID"),
+        ({"x-request-id": "7"}, "X-Request-ID"),
+        ({"psu-ip-address": None}, "PSU-IP-Address"),
+        ({"psu-ip-address": "here"}, "PSU-IP-Address"),
+        ({"psu-device-id": "mine"}, "PSU-Device-ID"),
+        ({"tpp-redirect-uri": "http://tpp.example"}, "tpp-redirect-uri"),
         ({"tpp-explicit-authorisation-preferred": "yes"}, "tpp-explicit-authorisation-preferred"),
     ],
-)  # fmt: skip
+)
 def test_headers_are_demanded_and_of_their_form(played: Stage, headers: dict[str, Any], path: str) -> None:
     assert refusal(call(played, "POST", PATH, json=asked(), headers=headers)) == (400, "FORMAT_ERROR", path)
 
@@ -233,8 +253,12 @@ def test_the_requests_id_comes_back_whatever_happens(played: Stage) -> None:
     assert [answer.status_code for answer in answers] == [201, 403, 405, 404, 406, 415, 401]
     assert {answer.headers["x-request-id"] for answer in answers} == set(said.values())
     assert [refusal(answer)[1] for answer in answers if answer.status_code not in (201, 415)] == [
-        "CONSENT_UNKNOWN", "SERVICE_INVALID", "RESOURCE_UNKNOWN", "REQUESTED_FORMATS_INVALID", "TOKEN_INVALID",
-    ]  # fmt: skip
+        "CONSENT_UNKNOWN",
+        "SERVICE_INVALID",
+        "RESOURCE_UNKNOWN",
+        "REQUESTED_FORMATS_INVALID",
+        "TOKEN_INVALID",
+    ]
 
 
 def test_others_consents_are_as_unknown_ones(played: Stage) -> None:
@@ -274,8 +298,9 @@ def test_authorisations_are_started_listed_and_told_apart(played: Stage) -> None
     conforms(document, "authorisations", listed)
     assert listed == {"authorisationIds": [first, second]}
     assert refusal(call(played, "PUT", f"{path}/{first}", json={"scaAuthenticationData": "123456"}))[:2] == (
-        400, "PARAMETER_NOT_SUPPORTED",
-    )  # fmt: skip
+        400,
+        "PARAMETER_NOT_SUPPORTED",
+    )
     named = call(played, "PUT", f"{path}/{first}", json={}, headers={"psu-id": "somebody"})
     assert named.status_code == 200
     conforms(document, "updatePsuIdenticationResponse", named.json())
@@ -291,9 +316,10 @@ def test_authorisations_are_started_listed_and_told_apart(played: Stage) -> None
 
 def test_a_native_and_a_uk_consent_are_shown_in_the_frameworks_words(played: Stage) -> None:
     uk = played.call(
-        "POST", "/open-banking/v4.0/aisp/account-access-consents",
+        "POST",
+        "/open-banking/v4.0/aisp/account-access-consents",
         json={"Data": {"Permissions": ["ReadAccountsDetail", "ReadBalances", "ReadOffers"]}, "Risk": {}},
-    )  # fmt: skip
+    )
     consent_id = uk.json()["Data"]["ConsentId"]
     shown = call(played, "GET", f"{PATH}/{consent_id}").json()
     conforms(official(FILE), "consentInformationResponse-200_json", shown)
@@ -301,8 +327,12 @@ def test_a_native_and_a_uk_consent_are_shown_in_the_frameworks_words(played: Sta
     assert shown["validUntil"] == "9999-12-31"
     back = played.call("GET", f"/open-banking/v4.0/aisp/account-access-consents/{create(played)['consentId']}").json()
     assert back["Data"]["Permissions"] == [
-        "ReadAccountsDetail", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDebits", "ReadTransactionsDetail",
-    ]  # fmt: skip
+        "ReadAccountsDetail",
+        "ReadBalances",
+        "ReadTransactionsCredits",
+        "ReadTransactionsDebits",
+        "ReadTransactionsDetail",
+    ]
 
 
 def test_erasing_a_consent_destroys_the_request_as_it_was_worded(played: Stage) -> None:

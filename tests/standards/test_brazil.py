@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
+from api.office.office import Change
 from api.standards.brazil.answers import CONFIRM_SECONDS, brazil_time, rejection_of, status_of
 from api.standards.brazil.permissions import BUSINESS, GROUPINGS, MEANING, codes_of, is_whole, meaning_of
 from api.standards.brazil.requests import parse_time
-from api.standards.dialects import Refusal
-from api.standards.office import Change
+from api.standards.dialects import DialectRefusal
 from api.standards.words import words
 from ledger.catalogue import CATALOGUES
 from ledger.consent.state import Status
@@ -43,7 +43,7 @@ def document() -> dict[str, Any]:
     return official(PATTERN, "Open Finance Brasil")
 
 
-def _ask(client: TokenClient, method: str, path: str = "", body: Any = None, **headers: str) -> httpx.Response:
+def _ask(client: TokenClient, method: str, path: str = "", body: Any = None, **headers: str) -> httpx2.Response:
     sent = {"x-fapi-interaction-id": str(uuid.uuid4())} | headers
     extra: dict[str, Any] = {} if body is None else {"json": body}
     answer = client.request(method, WHERE + path, headers=sent, **extra)
@@ -210,9 +210,13 @@ def test_a_consent_made_natively_is_shown_in_brazils_words_and_the_other_way_rou
     bank, app = bank_and_app(service)
     client = service.as_(app)
     native = service.world.active_consent(
-        app, bank, permissions=sorted(meaning_of(BALANCES)), standard="brazil-of", standard_version="3.3.1",
+        app,
+        bank,
+        permissions=sorted(meaning_of(BALANCES)),
+        standard="brazil-of",
+        standard_version="3.3.1",
         separate_consents=["provision", "sensitive"],
-    )  # fmt: skip
+    )
     read = _ask(client, "GET", f"/urn:consent-ledger:{native.consent_id}").json()["data"]
     assert (read["status"], sorted(read["permissions"])) == ("AUTHORISED", sorted(BALANCES))
     outward, _ = _created(client)
@@ -264,5 +268,5 @@ def test_times_are_read_as_the_pattern_allows(text: str, seconds: int) -> None:
     "text", ["", "2021-13-01T00:00:00Z", "2021-05-21T24:00:00Z", "2021-05-21 08:30:00Z", "٢٠٢١-05-21T08:30:00Z"]
 )
 def test_other_times_are_refused(text: str) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(DialectRefusal):
         parse_time(text)

@@ -22,9 +22,12 @@ from schemathesis.specs.openapi.checks import (
 from tests.standards.kit import Stage, official
 
 CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
     response_schema_conformance,
-]  # fmt: skip
+]
 EXAMPLES = 6
 UNDOCUMENTED = {
     400: "a header or a body that is not HTTP's own: answered by the server before anybody reads it",
@@ -92,9 +95,13 @@ def cases(document: dict[str, Any]) -> st.SearchStrategy[Case]:
 def bounded(count: int) -> settings:
     """The same requests each time."""
     return settings(
-        max_examples=count, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("pattern", sorted(SERVED))

@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
-from api.bootstrap import Events, initialise, short_lived
-from api.commands import app as command_line
-from api.settings import Settings
-from api.standards.configuration import read_gateway_file
-from api.standards.gateway import HOLDER_ACTS, RECIPIENT_ACTS
-from api.standards.notes import NOTE_LIMIT
-from api.standards.office import Standing
-from api.standards.wish import Wish
+from api.cli.main import app as command_line
+from api.node.building import initialise, short_lived
+from api.node.node import Events
+from api.node.settings import Settings
+from api.office.configuration import read_gateway_file
+from api.office.facts import NOTE_LIMIT
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS
+from api.office.office import Standing
+from api.office.wish import Wish
 from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound, Unavailable
 from ledger.queries.events import Notice
 from tests.api.service import running_service
@@ -99,9 +100,12 @@ def test_an_amendment_keeps_both_wordings_and_shows_the_one_in_force(played: Sta
 
     def later(standing: Standing) -> Wish:
         return Wish(
-            permissions=standing.terms.permissions, standard="own", standard_version="1",
-            expires_at=standing.terms.expires_at + 86_400, reauthenticate_days=90,
-        )  # fmt: skip
+            permissions=standing.terms.permissions,
+            standard="own",
+            standard_version="1",
+            expires_at=standing.terms.expires_at + 86_400,
+            reauthenticate_days=90,
+        )
 
     waiting = office.amend("tpp-1", "bank-a", consent_id, later, new_words)
     assert (waiting.facts, waiting.terms) == (first.facts, first.terms)

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.client.signing import LocalSigner
-from api.standards.dialects import Refusal
-from api.standards.gateway import delegate
-from api.standards.india.details import (
+from api.office.gateway import delegate
+from api.standards.dialects import DialectRefusal
+from api.standards.india.requests import (
     FI_TYPES,
     NOT_UNDERSTOOD,
-    ConsentRequest,
+    ConsentMessage,
     FetchRequest,
     HandleRequest,
     NotificationRequest,
@@ -29,6 +29,7 @@ from api.standards.india.details import (
 from api.standards.india.signatures import detached
 from ledger.canonical import b64u, unb64u
 from ledger.catalogue import CATALOGUES
+from ledger.documents import key_added
 from ledger.errors import LedgerError
 from tests.api.service import Service, TokenClient
 from tests.keys import KeyPair
@@ -58,18 +59,28 @@ def _wrapped(**members: Any) -> dict[str, Any]:
 def _detail(service: Service, **members: Any) -> dict[str, Any]:
     now = service.world.clock.now()
     return {
-        "consentStart": aa_time(now), "consentExpiry": aa_time(now + 300 * DAY * 1000), "consentMode": "STORE",
-        "fetchType": "PERIODIC", "consentTypes": ["PROFILE", "SUMMARY", "TRANSACTIONS"], "fiTypes": ["DEPOSIT"],
-        "DataConsumer": {"id": "tpp-1", "type": "FIU"}, "Customer": {"id": "user@aa"},
-        "Purpose": {"code": "101", "refUri": "https://api.rebit.org.in/aa/purpose/101.xml", "text": "Wealth management service",
-                    "Category": {"type": "string"}},
+        "consentStart": aa_time(now),
+        "consentExpiry": aa_time(now + 300 * DAY * 1000),
+        "consentMode": "STORE",
+        "fetchType": "PERIODIC",
+        "consentTypes": ["PROFILE", "SUMMARY", "TRANSACTIONS"],
+        "fiTypes": ["DEPOSIT"],
+        "DataConsumer": {"id": "tpp-1", "type": "FIU"},
+        "Customer": {"id": "user@aa"},
+        "Purpose": {
+            "code": "101",
+            "refUri": "https://api.rebit.org.in/aa/purpose/101.xml",
+            "text": "Wealth management service",
+            "Category": {"type": "string"},
+        },
         "FIDataRange": {"from": "2025-01-01T00:00:00.000Z", "to": "2026-12-31T00:00:00.000Z"},
-        "DataLife": {"unit": "MONTH", "value": 6}, "Frequency": {"unit": "DAY", "value": 4},
+        "DataLife": {"unit": "MONTH", "value": 6},
+        "Frequency": {"unit": "DAY", "value": 4},
         "DataFilter": [{"type": "TRANSACTIONAMOUNT", "operator": ">=", "value": "20000"}],
-    } | members  # fmt: skip
+    } | members
 
 
-def _post(client: TokenClient, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+def _post(client: TokenClient, path: str, body: dict[str, Any], **headers: str) -> httpx2.Response:
     return client.request("POST", WHERE + path, json=body, headers=headers)
 
 
@@ -79,7 +90,7 @@ def _asked(service: Service, app: Party, **members: Any) -> str:
     return str(answer.json()["ConsentHandle"])
 
 
-def _is_error(answer: httpx.Response, document: dict[str, Any], name: str) -> None:
+def _is_error(answer: httpx2.Response, document: dict[str, Any], name: str) -> None:
     """An ErrorResponse with a code of the operation's own list.
 
     The official file narrows each list by `allOf` to one that lacks the very codes it adds, so that none of those could ever be
@@ -89,7 +100,7 @@ def _is_error(answer: httpx.Response, document: dict[str, Any], name: str) -> No
     assert answer.json()["errorCode"] in document["definitions"][name]["properties"]["errorCode"]["enum"]
 
 
-def _code(answer: httpx.Response) -> tuple[int, str]:
+def _code(answer: httpx2.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["errorCode"]
 
 
@@ -128,10 +139,7 @@ def test_answers_are_signed_and_signatures_of_requests_are_checked(service: Serv
     _, app = bank_and_app(service)
     client = service.as_(app)
     own = LocalSigner.generate("tpp-1-sign", "PS256")
-    service.node.ledger.record_documents(
-        {"type": "key.added", "v": 1, "participant": "tpp-1", "kid": own.kid, "alg": own.alg, "use": "client",
-         "jwk": dict(own.jwk)}
-    )  # fmt: skip
+    service.node.ledger.record_documents(key_added("tpp-1", own.kid, own.alg, "client", dict(own.jwk)))
     body = json.dumps(_wrapped(ConsentDetail=_detail(service))).encode()
     headers = {"content-type": "application/json", "x-jws-signature": detached(own, body)}
     answer = client.request("POST", WHERE + "/Consent", content=body, headers=headers)
@@ -142,9 +150,11 @@ def test_answers_are_signed_and_signatures_of_requests_are_checked(service: Serv
     service.node.ledger.registry.keys[said["kid"]].verify(head.encode() + b"." + answer.content, unb64u(signature))
     other = LocalSigner.generate("nobody", "PS256")
     for wrong, code in (
-        (detached(own, body + b" "), "SignatureDoesNotMatch"), (detached(other, body), "InvalidSecurity"),
-        ("a.b.c", "InvalidSecurity"), (b64u(b"{}") + "..", "InvalidSecurity"),
-    ):  # fmt: skip
+        (detached(own, body + b" "), "SignatureDoesNotMatch"),
+        (detached(other, body), "InvalidSecurity"),
+        ("a.b.c", "InvalidSecurity"),
+        (b64u(b"{}") + "..", "InvalidSecurity"),
+    ):
         answer = client.request("POST", WHERE + "/Consent", content=body, headers=headers | {"x-jws-signature": wrong})
         assert _code(answer) == (400, code)
         _is_error(answer, document, "BadRequestConsent")
@@ -157,7 +167,7 @@ def test_pause_resume_and_revoke_are_told_by_notification(service: Service, docu
     handle = _asked(service, app)
     authorise(service, bank, handle)
 
-    def tell(who: TokenClient, notifier: str, status: str) -> httpx.Response:
+    def tell(who: TokenClient, notifier: str, status: str) -> httpx2.Response:
         body = _wrapped(
             Notifier={"type": "FIP", "id": notifier},
             ConsentStatusNotification={"consentId": handle, "consentStatus": status},
@@ -187,10 +197,14 @@ def test_strangers_learn_nothing(service: Service) -> None:
         client = service.as_(stranger)
         assert _code(_post(client, "/Consent/handle", _wrapped(ConsentHandle=handle))) == (400, "InvalidConsentHandle")
         assert _code(_post(client, "/Consent/fetch", _wrapped(consentId=handle))) == (400, "InvalidConsentId")
-        answer = _post(client, "/Consent/Notification", _wrapped(
-            Notifier={"type": "FIU", "id": stranger.id},
-            ConsentStatusNotification={"consentId": handle, "consentStatus": "REVOKED"},
-        ))  # fmt: skip
+        answer = _post(
+            client,
+            "/Consent/Notification",
+            _wrapped(
+                Notifier={"type": "FIU", "id": stranger.id},
+                ConsentStatusNotification={"consentId": handle, "consentStatus": "REVOKED"},
+            ),
+        )
         assert _code(answer) == (400, "InvalidRequest")
     assert service.http.post(WHERE + "/Consent", json={}).json()["errorCode"] == "Unauthorized"
 
@@ -243,10 +257,14 @@ def test_an_artefact_of_another_aggregator_is_taken_in(service: Service) -> None
     def artefact(key: KeyPair) -> dict[str, Any]:
         jws = key.jws({"kid": key.kid}, json.dumps(detail).encode())
         return {
-            "ver": "2.0.0", "txnid": str(uuid.uuid4()), "consentId": str(uuid.uuid4()), "status": "ACTIVE",
-            "createTimestamp": "2026-06-26T11:39:57.153Z", "signedConsent": jws,
+            "ver": "2.0.0",
+            "txnid": str(uuid.uuid4()),
+            "consentId": str(uuid.uuid4()),
+            "status": "ACTIVE",
+            "createTimestamp": "2026-06-26T11:39:57.153Z",
+            "signedConsent": jws,
             "ConsentUse": {"logUri": "x", "count": 0, "lastUseDateTime": "2026-06-26T11:39:57.153Z"},
-        }  # fmt: skip
+        }
 
     made = artefact(aggregator.client_key)
     conforms(made, fip_document, "#/definitions/ConsentArtefactRequestWrapper")
@@ -289,9 +307,11 @@ def _example(schema: dict[str, Any], document: dict[str, Any]) -> Any:
 @pytest.mark.conformance
 def test_the_official_examples_are_understood(document: dict[str, Any]) -> None:
     for name, kind in (
-        ("ConsentsRequestWrapper", ConsentRequest), ("ConsentHandleRequestWrapper", HandleRequest),
-        ("ConsentFetchRequestWrapper", FetchRequest), ("ConsentNotificationRequestWrapper", NotificationRequest),
-    ):  # fmt: skip
+        ("ConsentsRequestWrapper", ConsentMessage),
+        ("ConsentHandleRequestWrapper", HandleRequest),
+        ("ConsentFetchRequestWrapper", FetchRequest),
+        ("ConsentNotificationRequestWrapper", NotificationRequest),
+    ):
         example = _example(document["definitions"][name], document)
         if isinstance(example.get("timestamp"), str):
             example["timestamp"] = example["timestamp"].replace(" ", "T")
@@ -316,23 +336,24 @@ def test_every_kind_of_data_and_every_unit_is_understood_or_refused_by_name(docu
     shape = properties["DataFilter"]["items"]["properties"]
     variants += [
         {"DataFilter": [{"type": kind, "operator": operator, "value": "1"}]}
-        for kind in shape["type"]["enum"] for operator in shape["operator"]["enum"]
-    ]  # fmt: skip
+        for kind in shape["type"]["enum"]
+        for operator in shape["operator"]["enum"]
+    ]
     for variant in variants:
-        message = parse_body(json.dumps(example | {"ConsentDetail": base | variant}).encode(), ConsentRequest)
+        message = parse_body(json.dumps(example | {"ConsentDetail": base | variant}).encode(), ConsentMessage)
         wish = wish_of(message.ConsentDetail, now=1_800_000_000, version="2.1.0")
         assert set(wish.permissions) <= set(CATALOGUES[2].grades), variant
         assert wish.terms("bank-a", "tpp-1", b"{}", CATALOGUES[2]).standard == "india-aa"
-    other = parse_body(json.dumps(example | {"ConsentDetail": base | {"fiTypes": ["OTHER"]}}).encode(), ConsentRequest)
-    with pytest.raises(Refusal):
+    other = parse_body(json.dumps(example | {"ConsentDetail": base | {"fiTypes": ["OTHER"]}}).encode(), ConsentMessage)
+    with pytest.raises(DialectRefusal):
         permissions_of(other.ConsentDetail)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"[" * 3000, b'{"ver":"2.1.0"}', b"\xff", b'{"ver":2}'])
 def test_bodies_that_are_none_are_refused_in_the_specifications_words(body: bytes) -> None:
     with pytest.raises(LedgerError) as refused:
-        parse_body(body, ConsentRequest)
-    assert isinstance(refused.value, Refusal)
+        parse_body(body, ConsentMessage)
+    assert isinstance(refused.value, DialectRefusal)
     assert refused.value.code == "InvalidRequest"
 
 

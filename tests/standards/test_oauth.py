@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.standards.words import words
 from api.tokens.details import ACTIONS, actions_of, parse_details
 from ledger.canonical import unb64u
+from ledger.documents import ParticipantSuspended, document_of
 from tests.api.service import ASSERTION_TYPE, Service, TokenClient, assertion
 from tests.conformance import files
 from tests.keys import KeyPair
@@ -27,7 +28,7 @@ def _details(consent: ConsentInWorld | None = None, **members: Any) -> str:
     return json.dumps([said | members])
 
 
-def _ask(service: Service, party: Party, **form: str) -> httpx.Response:
+def _ask(service: Service, party: Party, **form: str) -> httpx2.Response:
     assert party.client_key is not None
     return service.token_request(party.client_key, party.id, dpop=KeyPair.generate("ES256"), **form)
 
@@ -38,12 +39,13 @@ def _bound_token(service: Service, party: Party, consent: ConsentInWorld) -> str
     return str(answer.json()["access_token"])
 
 
-def _post(service: Service, path: str, party: Party, token: str, **form: str) -> httpx.Response:
+def _post(service: Service, path: str, party: Party, token: str, **form: str) -> httpx2.Response:
     assert party.client_key is not None
     said = {
-        "token": token, "client_assertion_type": ASSERTION_TYPE,
+        "token": token,
+        "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": assertion(party.client_key, party.id, service.base_url),
-    } | form  # fmt: skip
+    } | form
     return service.http.post(path, data=said)
 
 
@@ -67,10 +69,12 @@ def test_a_token_bound_to_a_consent_says_which_data_it_is_for(sqlite_service: Se
     assert said["grant_id"] == consent.consent_id
     assert said["authorization_details"] == [
         {
-            "type": "account_information", "actions": ["read_balances"], "consent_id": consent.consent_id,
+            "type": "account_information",
+            "actions": ["read_balances"],
+            "consent_id": consent.consent_id,
             "locations": ["https://bank.example/accounts"],
         }
-    ]  # fmt: skip
+    ]
     claims = json.loads(unb64u(said["access_token"].split(".")[1]))
     assert claims["aud"] == ["https://bank.example/accounts"]
     assert "scope" not in claims
@@ -127,9 +131,7 @@ def test_only_the_parties_of_a_consent_learn_of_its_tokens(sqlite_service: Servi
 def test_a_suspended_recipient_has_no_active_tokens(sqlite_service: Service) -> None:
     bank, app, consent = _world(sqlite_service)
     token = _bound_token(sqlite_service, app, consent)
-    sqlite_service.node.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": app.id, "reason": "audit"}
-    )
+    sqlite_service.node.ledger.record_documents(document_of(ParticipantSuspended, participant=app.id, reason="audit"))
     assert _introspect(sqlite_service, bank, token) == {"active": False}
 
 
@@ -256,8 +258,11 @@ def _shapes() -> list[dict[str, Any]]:
     def holds_them(path: Path) -> bool:
         return "rfc9396_authorization_details" in path.read_text()
 
-    return [one for path in files("standards/own/*.json", shape=holds_them)
-            for one in json.loads(path.read_text())["rfc9396_authorization_details"]]  # fmt: skip
+    return [
+        one
+        for path in files("standards/own/*.json", shape=holds_them)
+        for one in json.loads(path.read_text())["rfc9396_authorization_details"]
+    ]
 
 
 @pytest.mark.conformance
@@ -276,7 +281,7 @@ def test_a_grant_has_the_collected_shape(sqlite_service: Service) -> None:
         assert set(shape["authorization_details"][0]) <= set(said["authorization_details"][0])
 
 
-def _par(service: Service, party: Party, **form: str) -> httpx.Response:
+def _par(service: Service, party: Party, **form: str) -> httpx2.Response:
     assert party.client_key is not None
     said = {
         "client_assertion_type": ASSERTION_TYPE,
@@ -311,15 +316,16 @@ def test_a_pushed_request_becomes_a_grant_and_its_end_ends_its_tokens(played: St
 def test_a_grant_is_merged_and_replaced(played: Stage) -> None:
     service, app = played.service, played.recipients["tpp-1"]
 
-    def push(action: str, actions: list[str], **form: str) -> httpx.Response:
+    def push(action: str, actions: list[str], **form: str) -> httpx2.Response:
         details = json.dumps([{"type": "account_information", "actions": actions}])
         return _par(service, app, grant_management_action=action, authorization_details=details, **form)
 
     grant = push("create", ["list_accounts"]).json()["grant_id"]
     first = played.authorise(grant)
     for action, actions, now in (
-        ("merge", ["read_balances"], ["list_accounts", "read_balances"]), ("replace", ["read_balances"], ["read_balances"]),
-    ):  # fmt: skip
+        ("merge", ["read_balances"], ["list_accounts", "read_balances"]),
+        ("replace", ["read_balances"], ["read_balances"]),
+    ):
         assert push(action, actions, grant_id=grant).json()["grant_id"] == grant
         played.authorise(grant, subject=first.subject, customer=first.customer)
         assert played.client().get(f"/grants/{grant}").json()["authorization_details"][0]["actions"] == now

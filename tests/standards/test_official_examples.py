@@ -53,12 +53,16 @@ def test_our_answer_has_the_members_of_the_uks_example_of_one(played: Stage) -> 
 def test_the_berlin_groups_examples_are_refused_for_what_they_lack_and_taken_without_it(played: Stage) -> None:
     for path, example in examples("**/berlin-group/examples/consentsExample*.json"):
         assert refusal(call(played, "POST", "/v1/consents", json=example)) == (
-            400, "FORMAT_ERROR", "combinedServiceIndicator",
-        ), path.name  # fmt: skip
+            400,
+            "FORMAT_ERROR",
+            "combinedServiceIndicator",
+        ), path.name
         whole = example | {"combinedServiceIndicator": False}
         assert refusal(call(played, "POST", "/v1/consents", json=whole)) == (
-            400, "FORMAT_ERROR", "recurringIndicator",
-        ), path.name  # fmt: skip
+            400,
+            "FORMAT_ERROR",
+            "recurringIndicator",
+        ), path.name
         said = whole | {"recurringIndicator": True}
         assert refusal(call(played, "POST", "/v1/consents", json=said)) == (400, "PERIOD_INVALID", "validUntil")
         taken = call(played, "POST", "/v1/consents", json=said | {"validUntil": NEXT_YEAR})

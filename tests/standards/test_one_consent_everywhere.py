@@ -111,8 +111,12 @@ def test_three_ways_to_ask_lead_to_one_kind_of_consent_that_everybody_can_check(
         bank, app = played.service.as_(played.banks["bank-a"]), played.client()
         mine, theirs = history(played, app, uk), history(played, bank, uk)
         assert [entry["act"] for entry in mine] == [
-            "consent.request", "consent.authorise", "access.request", "consent.revoke", "access.request",
-        ]  # fmt: skip
+            "consent.request",
+            "consent.authorise",
+            "access.request",
+            "consent.revoke",
+            "access.request",
+        ]
         assert mine == theirs
 
         # audited by a program that shares no code with any of this
@@ -171,9 +175,13 @@ def tell(played: Stage, clock: SteppingClock) -> None:
 
     async def turn() -> None:
         sender = EventSender(
-            events.queries, events.store, events.tokens, lambda: Push(development=True, resolver=resolve), clock=clock,
+            events.queries,
+            events.store,
+            events.tokens,
+            lambda: Push(development=True, resolver=resolve),
+            clock=clock,
             chance=lambda: 0.0,
-        )  # fmt: skip
+        )
         await sender.turn()
         await sender.settle()
         await sender.aclose()

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from api.office.subject import read_contacts
 from api.standards.receipts.categories import dpv_of
 from api.standards.receipts.dpv import CONSENT_STATUS
 from api.standards.receipts.forms import FORMS
-from api.standards.receipts.subject import read_contacts
 from api.standards.words import words
 from ledger.catalogue import LATEST
 from ledger.errors import InvalidInput
@@ -24,11 +24,14 @@ from tests.conformance import files
 
 CONTACTS = {
     "bank-a": {
-        "contact": "Data Protection Officer", "email": "dpo@bank.example", "phone": "+86-10-0000",
-        "address": {"addressCountry": "CN", "addressLocality": "Beijing"}, "jurisdiction": "CN",
+        "contact": "Data Protection Officer",
+        "email": "dpo@bank.example",
+        "phone": "+86-10-0000",
+        "address": {"addressCountry": "CN", "addressLocality": "Beijing"},
+        "jurisdiction": "CN",
     },
     "tpp-1": {"contact": "Help desk", "email": "help@app.example", "policy_url": "https://app.example/privacy"},
-}  # fmt: skip
+}
 STEPS: list[tuple[str, ...]] = [(), ("authorise",), ("reject",)] + [
     ("authorise", step) for step in ("revoke", "pause", "suspend", "terminate")
 ]

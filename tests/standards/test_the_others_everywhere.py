@@ -7,9 +7,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from api.office.gateway import HOLDER_ACTS, delegate
 from api.standards.brazil.answers import brazil_time
-from api.standards.gateway import HOLDER_ACTS, delegate
-from api.standards.india.details import aa_time
+from api.standards.india.requests import aa_time
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from tests.api.service import ASSERTION_TYPE, assertion
 from tests.standards.kit import GATEWAY, Stage, stage
@@ -31,16 +31,20 @@ def _brazil(played: Stage) -> str:
     """Asked for, agreed to, renewed by the gateway for the bank."""
 
     def call(method: str, path: str, **kwargs: Any) -> Any:
-        headers = {"x-fapi-interaction-id": str(uuid.uuid4()), "x-fapi-customer-ip-address": "192.0.2.1",
-                   "x-customer-user-agent": "Browser"}  # fmt: skip
+        headers = {
+            "x-fapi-interaction-id": str(uuid.uuid4()),
+            "x-fapi-customer-ip-address": "192.0.2.1",
+            "x-customer-user-agent": "Browser",
+        }
         return played.call(method, BRAZIL + path, headers=headers, **kwargs)
 
     now = played.world.clock.now() // 1000
     user = {"document": {"identification": "11111111111", "rel": "CPF"}}
     data = {
-        "loggedUser": user, "permissions": ["ACCOUNTS_READ", "ACCOUNTS_BALANCES_READ", "RESOURCES_READ"],
+        "loggedUser": user,
+        "permissions": ["ACCOUNTS_READ", "ACCOUNTS_BALANCES_READ", "RESOURCES_READ"],
         "expirationDateTime": brazil_time(now + 30 * DAY),
-    }  # fmt: skip
+    }
     outward = call("POST", "", json={"data": data}).json()["data"]["consentId"]
     consent_id = str(outward).removeprefix("urn:consent-ledger:")
     played.authorise(consent_id)
@@ -106,8 +110,12 @@ def test_four_more_ways_to_ask_lead_to_one_kind_of_consent_that_an_auditor_can_c
 ) -> None:
     with stage(sqlite_url, tmp_path / "state") as played:
         delegate(played.service.node.ledger, "bank-a", GATEWAY, (*HOLDER_ACTS, *HOLDERS_MORE))
-        made = {"brazil-of": _brazil(played), "india-aa": _india(played), "au-cds": _australia(played),
-                "oauth-rar": _oauth(played)}  # fmt: skip
+        made = {
+            "brazil-of": _brazil(played),
+            "india-aa": _india(played),
+            "au-cds": _australia(played),
+            "oauth-rar": _oauth(played),
+        }
         client = played.client()
         listed = {one["consent_id"]: one for one in client.get("/consents").json()["consents"]}
         assert {made[standard] for standard in made} == set(listed)

@@ -15,14 +15,15 @@ import pytest
 
 from api.events.delivery import Push, resolve
 from api.events.sender import EventSender
+from api.office.configuration import read_gateway_file
+from api.office.facts import Notes
+from api.office.gateway import RECIPIENT_ACTS, Gateway, delegate, make_gateway
+from api.office.office import Office
 from api.standards.brazil.answers import answer_of
-from api.standards.brazil.consents import Brazil
-from api.standards.configuration import read_gateway_file
-from api.standards.dialects import Refusal
-from api.standards.gateway import RECIPIENT_ACTS, Gateway, delegate, make_gateway
-from api.standards.notes import Notes
+from api.standards.brazil.operations import Brazil
+from api.standards.dialects import DialectRefusal
 from api.standards.notices import OutwardNotices
-from api.standards.office import Office
+from api.standards.served import STANDARDS
 from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey
 from ledger.storage.events import DeliveryState
@@ -83,7 +84,7 @@ def test_a_consent_in_brazil_that_is_not_confirmed_within_the_hour_is_rejected(
     assert said["rejection"] == {"rejectedBy": "ASPSP", "reason": {"code": "CONSENT_EXPIRED"}}
     recorded = clocked.world.ledger.records.consent("bank-a", standing.consent_id)
     assert recorded.status.value == "REJECTED", "the log says so, not only this answer"
-    with pytest.raises(Refusal, match="rejected"):
+    with pytest.raises(DialectRefusal, match="rejected"):
         clocked.brazil().delete(standing.consent_id, None)
 
 
@@ -103,13 +104,18 @@ def _tell(played: Stage, clock: SteppingClock) -> None:
     """One turn of a sender that words events for standards too."""
     node = played.service.node
     assert node.office is not None
-    outward = OutwardNotices(node.office.gateway)
+    outward = OutwardNotices(STANDARDS, node.office.gateway)
 
     async def turn() -> None:
         sender = EventSender(
-            node.events.queries, node.events.store, node.events.tokens,
-            lambda: Push(development=True, resolver=resolve), clock=clock, chance=lambda: 0.0, outward=outward,
-        )  # fmt: skip
+            node.events.queries,
+            node.events.store,
+            node.events.tokens,
+            lambda: Push(development=True, resolver=resolve),
+            clock=clock,
+            chance=lambda: 0.0,
+            outward=outward,
+        )
         await sender.turn()
         await sender.settle()
         await sender.aclose()

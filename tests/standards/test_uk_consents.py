@@ -117,12 +117,17 @@ def test_others_consents_are_as_unknown_ones(played: Stage) -> None:
 @pytest.mark.parametrize(
     ("permissions", "fault"),
     [
-        ([], "U002"), (["ReadBalances"], "U001"), (["ReadAccountsBasic", "ReadTransactionsBasic"], "U001"),
-        (["ReadAccountsBasic", "ReadTransactionsCredits"], "U001"), (["ReadAccountsBasic", "ReadEverything"], "U002"),
-        (["ReadAccountsBasic", 7], "U002"), (["ReadAccountsBasic", "ReadLoans"], "U002"), ("ReadAccountsBasic", "U002"),
+        ([], "U002"),
+        (["ReadBalances"], "U001"),
+        (["ReadAccountsBasic", "ReadTransactionsBasic"], "U001"),
+        (["ReadAccountsBasic", "ReadTransactionsCredits"], "U001"),
+        (["ReadAccountsBasic", "ReadEverything"], "U002"),
+        (["ReadAccountsBasic", 7], "U002"),
+        (["ReadAccountsBasic", "ReadLoans"], "U002"),
+        ("ReadAccountsBasic", "U002"),
         (None, "U002"),
     ],
-)  # fmt: skip
+)
 def test_permissions_that_do_not_fit_together_are_refused(played: Stage, permissions: Any, fault: str) -> None:
     answer = played.call("POST", V4, json={"Data": {"Permissions": permissions}, "Risk": {}})
     assert answer.status_code == 400
@@ -139,13 +144,17 @@ def test_a_basic_permission_beside_its_detail_is_no_error(played: Stage) -> None
 @pytest.mark.parametrize(
     ("member", "value", "fault"),
     [
-        ("ExpirationDateTime", "2020-01-01T00:00:00Z", "U003"), ("ExpirationDateTime", "2099-01-01T00:00:00", "U003"),
-        ("ExpirationDateTime", "2099-02-30T00:00:00Z", "U003"), ("ExpirationDateTime", 4_070_908_800, "U003"),
-        ("TransactionFromDateTime", "yesterday", "U003"), ("TransactionToDateTime", "1969-12-31T00:00:00Z", "U003"),
-        ("TransactionToDateTime", "1970-01-01T00:00:00Z", "U003"), ("TransactionFromDateTime", "20250101T000000Z", "U003"),
+        ("ExpirationDateTime", "2020-01-01T00:00:00Z", "U003"),
+        ("ExpirationDateTime", "2099-01-01T00:00:00", "U003"),
+        ("ExpirationDateTime", "2099-02-30T00:00:00Z", "U003"),
+        ("ExpirationDateTime", 4_070_908_800, "U003"),
+        ("TransactionFromDateTime", "yesterday", "U003"),
+        ("TransactionToDateTime", "1969-12-31T00:00:00Z", "U003"),
+        ("TransactionToDateTime", "1970-01-01T00:00:00Z", "U003"),
+        ("TransactionFromDateTime", "20250101T000000Z", "U003"),
         ("ExpirationDateTime", "0001-01-01T00:00:00+14:00", "U003"),
     ],
-)  # fmt: skip
+)
 def test_times_that_are_none_are_refused(played: Stage, member: str, value: Any, fault: str) -> None:
     answer = played.call("POST", V4, json=asked(**{member: value}))
     assert answer.status_code == 400
@@ -153,8 +162,13 @@ def test_times_that_are_none_are_refused(played: Stage, member: str, value: Any,
 
 
 def test_everything_that_is_wrong_is_told_at_once(played: Stage) -> None:
-    body = {"Data": {"ExpirationDateTime": "2020-01-01T00:00:00Z", "TransactionFromDateTime": "2025-02-01T00:00:00Z",
-                     "TransactionToDateTime": "2025-01-01T00:00:00Z"}}  # fmt: skip
+    body = {
+        "Data": {
+            "ExpirationDateTime": "2020-01-01T00:00:00Z",
+            "TransactionFromDateTime": "2025-02-01T00:00:00Z",
+            "TransactionToDateTime": "2025-01-01T00:00:00Z",
+        }
+    }
     answer = played.call("POST", V4, json=body)
     assert errors_of(answer) == [
         ("U004", "Risk"), ("U004", "Data.Permissions"), ("U003", "Data.ExpirationDateTime"),

@@ -9,7 +9,7 @@ import time
 import uuid
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.standards.uk.signatures import HEADER, IAT, ISS, TAN
@@ -45,7 +45,7 @@ def signature(key: KeyPair, body: bytes, *, plain: bool = False, **claims: Any) 
     return f"{header}..{b64u(key.sign(message))}"
 
 
-def post(played: Stage, body: bytes, signed: str | None, **kwargs: Any) -> httpx.Response:
+def post(played: Stage, body: bytes, signed: str | None, **kwargs: Any) -> httpx2.Response:
     headers = {"content-type": "application/json"} | ({} if signed is None else {HEADER: signed})
     return played.call("POST", V4, content=body, headers=headers, **kwargs)
 
@@ -74,13 +74,27 @@ def test_a_signature_over_another_body_is_refused(played: Stage, key: KeyPair) -
 @pytest.mark.parametrize(
     ("claims", "code"),
     [
-        ({"alg": "RS256"}, "U016"), ({"alg": "none"}, "U016"), ({"kid": "tpp-1-1"}, "U016"), ({"kid": "tpp-2-client"}, "U016"),
-        ({ISS: "tpp-2"}, "U016"), ({TAN: "openbanking.org.uk"}, "U016"), ({IAT: 4_000_000_000}, "U016"), ({IAT: "1"}, "U016"),
-        ({"crit": [IAT, ISS]}, "U016"), ({"crit": "iat"}, "U016"), ({"b64": False}, "U016"), ({"jwk": {}}, "U016"),
-        ({IAT: None}, "U017"), ({ISS: None}, "U017"), ({TAN: None}, "U017"), ({"kid": None}, "U017"), ({"crit": None}, "U017"),
-        ({"cty": "text/html"}, "U016"), ({"typ": "JWT"}, "U016"),
+        ({"alg": "RS256"}, "U016"),
+        ({"alg": "none"}, "U016"),
+        ({"kid": "tpp-1-1"}, "U016"),
+        ({"kid": "tpp-2-client"}, "U016"),
+        ({ISS: "tpp-2"}, "U016"),
+        ({TAN: "openbanking.org.uk"}, "U016"),
+        ({IAT: 4_000_000_000}, "U016"),
+        ({IAT: "1"}, "U016"),
+        ({"crit": [IAT, ISS]}, "U016"),
+        ({"crit": "iat"}, "U016"),
+        ({"b64": False}, "U016"),
+        ({"jwk": {}}, "U016"),
+        ({IAT: None}, "U017"),
+        ({ISS: None}, "U017"),
+        ({TAN: None}, "U017"),
+        ({"kid": None}, "U017"),
+        ({"crit": None}, "U017"),
+        ({"cty": "text/html"}, "U016"),
+        ({"typ": "JWT"}, "U016"),
     ],
-)  # fmt: skip
+)
 def test_claims_that_are_missing_or_wrong_are_told_apart(
     played: Stage, key: KeyPair, claims: dict[str, Any], code: str
 ) -> None:
@@ -109,9 +123,14 @@ def own_request(played: Stage, body: bytes, **changed: Any) -> tuple[str, str]:
     """A consent id, and the recipient's own `consent.request` that says what the body asks for."""
     app, bank = played.recipients["tpp-1"], played.banks["bank-a"]
     terms = played.world.terms(
-        app, bank, permissions=sorted(json.loads(body)["Data"]["Permissions"]), expires_at=0, frequency_per_day=0,
-        details_hash=b64u(hashlib.sha256(body).digest()), separate_consents=["provision", "sensitive"],
-    )  # fmt: skip
+        app,
+        bank,
+        permissions=sorted(json.loads(body)["Data"]["Permissions"]),
+        expires_at=0,
+        frequency_per_day=0,
+        details_hash=b64u(hashlib.sha256(body).digest()),
+        separate_consents=["provision", "sensitive"],
+    )
     consent_id = str(uuid.uuid4())
     return consent_id, app.sign("consent.request", consent_id=consent_id, terms=terms | changed)
 
@@ -120,7 +139,7 @@ def body_without_end() -> bytes:
     return json.dumps({"Data": {"Permissions": asked()["Data"]["Permissions"]}, "Risk": {}}).encode()
 
 
-def send_own(played: Stage, body: bytes, statement: str, **kwargs: Any) -> httpx.Response:
+def send_own(played: Stage, body: bytes, statement: str, **kwargs: Any) -> httpx2.Response:
     headers = {"content-type": "application/json", "consent-statement": statement}
     return played.call("POST", V4, content=body, headers=headers, **kwargs)
 
@@ -141,10 +160,16 @@ def test_a_recipients_own_statement_is_recorded_in_place_of_the_gateways(played:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"permissions": ["ReadAccountsDetail", "ReadBalances", "ReadPAN"]}, {"expires_at": 4_000_000_000}, {"holder": "bank-b"},
-        {"history_from": 1}, {"once": True}, {"details_hash": b64u(bytes(32))}, {"standard": "own"}, {"frequency_per_day": 9},
+        {"permissions": ["ReadAccountsDetail", "ReadBalances", "ReadPAN"]},
+        {"expires_at": 4_000_000_000},
+        {"holder": "bank-b"},
+        {"history_from": 1},
+        {"once": True},
+        {"details_hash": b64u(bytes(32))},
+        {"standard": "own"},
+        {"frequency_per_day": 9},
     ],
-)  # fmt: skip
+)
 def test_an_own_statement_that_says_something_else_is_refused(played: Stage, changed: dict[str, Any]) -> None:
     body = body_without_end()
     consent_id, statement = own_request(played, body, **changed)
@@ -204,10 +229,13 @@ def test_a_subscription_is_made_shown_changed_and_deleted(played: Stage) -> None
 @pytest.mark.parametrize(
     ("members", "code"),
     [
-        ({"CallbackUrl": "http://tpp.example/"}, "U002"), ({"CallbackUrl": "https://tpp.example/#x"}, "U002"),
-        ({"CallbackUrl": None}, "U004"), ({"Version": "3.1"}, "U002"), ({"EventTypes": ["urn:other"]}, "U024"),
+        ({"CallbackUrl": "http://tpp.example/"}, "U002"),
+        ({"CallbackUrl": "https://tpp.example/#x"}, "U002"),
+        ({"CallbackUrl": None}, "U004"),
+        ({"Version": "3.1"}, "U002"),
+        ({"EventTypes": ["urn:other"]}, "U024"),
     ],
-)  # fmt: skip
+)
 def test_subscriptions_that_cannot_be_served_are_refused(played: Stage, members: dict[str, Any], code: str) -> None:
     body = {"Data": {"CallbackUrl": "https://tpp.example/events", "Version": "4.0"} | members}
     assert errors_of(played.call("POST", SUBSCRIPTIONS, json=body))[0][0] == code

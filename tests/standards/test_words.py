@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.problems import BY_SLUG
+from api.http.problems import BY_SLUG
 from api.standards.documents import pages, standards
 from api.standards.words import words
 from ledger.catalogue import LATEST
@@ -120,8 +120,13 @@ def test_no_operation_field_header_or_code_of_the_uk_is_passed_over() -> None:
     named = set[str]()
     for name in ("OBReadConsent1", "OBReadConsentResponse1", "OBErrorResponse1"):
         named |= fields(accounts, name)
-    for name in ("OBEventSubscription1", "OBEventSubscriptionResponse1", "OBEventSubscriptionsResponse1", "OBEventPolling1",
-                 "OBEventPollingResponse1"):  # fmt: skip
+    for name in (
+        "OBEventSubscription1",
+        "OBEventSubscriptionResponse1",
+        "OBEventSubscriptionsResponse1",
+        "OBEventPolling1",
+        "OBEventPollingResponse1",
+    ):
         named |= fields(events, name)
     told = rows("uk", "Fields")
     assert (missing(named, told), idle(named, told)) == ([], [])
@@ -146,7 +151,7 @@ def test_the_uks_permissions_are_the_official_ones_and_states_are_of_the_enumera
 
 @pytest.mark.conformance
 def test_codes_that_the_uk_adapter_sends_have_their_official_names() -> None:
-    from api.standards.uk.errors import NAMES
+    from api.standards.uk.dialect import NAMES
 
     [codeset] = files("**/OB_Internal_Codeset.csv")
     with codeset.open(encoding="utf-8-sig", newline="") as file:
@@ -163,8 +168,15 @@ def test_no_operation_field_header_or_code_of_the_berlin_group_is_passed_over() 
     told = rows("berlin", "Operations")
     assert (missing(operations(document), told), idle(operations(document), told)) == ([], [])
     named = set[str]()
-    for name in ("consents", "consentsResponse-201", "consentInformationResponse-200_json", "consentStatusResponse-200",
-                 "startScaprocessResponse", "authorisations", "scaStatusResponse"):  # fmt: skip
+    for name in (
+        "consents",
+        "consentsResponse-201",
+        "consentInformationResponse-200_json",
+        "consentStatusResponse-200",
+        "startScaprocessResponse",
+        "authorisations",
+        "scaStatusResponse",
+    ):
         named |= fields(document, name)
     told = rows("berlin", "Fields")
     assert (missing(named, told), idle(named, told)) == ([], [])

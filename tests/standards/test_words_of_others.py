@@ -41,10 +41,20 @@ def test_nothing_of_brazils_consents_is_passed_over() -> None:
     document = official("standards/brazil-of/consents-*.yml", "Open Finance Brasil")
     schemas = document["components"]["schemas"]
     _is_told("brazil", "Operations", operations(document))
-    _is_told("brazil", "Fields", _all_members(
-        schemas, "CreateConsent", "ResponseConsent", "ResponseConsentRead", "CreateConsentExtensions",
-        "ResponseConsentExtensions", "ResponseConsentReadExtensions", "ResponseError",
-    ))  # fmt: skip
+    _is_told(
+        "brazil",
+        "Fields",
+        _all_members(
+            schemas,
+            "CreateConsent",
+            "ResponseConsent",
+            "ResponseConsentRead",
+            "CreateConsentExtensions",
+            "ResponseConsentExtensions",
+            "ResponseConsentReadExtensions",
+            "ResponseError",
+        ),
+    )
     parameters = document["components"]["parameters"].values()
     _is_told("brazil", "Headers", {one["name"] for one in parameters if one["in"] == "header"})
     refusals = (
@@ -53,9 +63,10 @@ def test_nothing_of_brazils_consents_is_passed_over() -> None:
         "422ResponseErrorCreateConsent",
     )
     codes = {
-        code for name in refusals
+        code
+        for name in refusals
         for code in schemas[name]["properties"]["errors"]["items"]["properties"]["code"]["enum"]
-    }  # fmt: skip
+    }
     rejection = schemas["ResponseConsentRead"]["properties"]["data"]["properties"]["rejection"]["properties"]
     _is_told("brazil", "Error and rejection codes", codes | set(rejection["reason"]["properties"]["code"]["enum"]))
 
@@ -64,15 +75,30 @@ def test_nothing_of_brazils_consents_is_passed_over() -> None:
 def test_nothing_of_the_account_aggregator_is_passed_over() -> None:
     documents = {name: official(f"standards/india-aa/{name}-*.yaml", "swagger") for name in ("AA", "FIP", "FIU")}
     _is_told("india", "Operations", {f"{name} {one}" for name, whole in documents.items() for one in operations(whole)})
-    _is_told("india", "Fields", _all_members(
-        documents["AA"]["definitions"], "ConsentsRequestWrapper", "ConsentsResponse", "ConsentHandleRequestWrapper",
-        "ConsentHandleResponse", "ConsentFetchRequestWrapper", "ConsentArtefact", "SignedConsentDetail",
-        "ConsentNotificationRequestWrapper", "NotificationResponse", "ErrorResponse", "HeartbeatResponse",
-    ))  # fmt: skip
+    _is_told(
+        "india",
+        "Fields",
+        _all_members(
+            documents["AA"]["definitions"],
+            "ConsentsRequestWrapper",
+            "ConsentsResponse",
+            "ConsentHandleRequestWrapper",
+            "ConsentHandleResponse",
+            "ConsentFetchRequestWrapper",
+            "ConsentArtefact",
+            "SignedConsentDetail",
+            "ConsentNotificationRequestWrapper",
+            "NotificationResponse",
+            "ErrorResponse",
+            "HeartbeatResponse",
+        ),
+    )
     codes = {
-        code for whole in documents.values() for one in whole["definitions"].values()
+        code
+        for whole in documents.values()
+        for one in whole["definitions"].values()
         for code in one.get("properties", {}).get("errorCode", {}).get("enum", ())
-    }  # fmt: skip
+    }
     _is_told("india", "Error codes", codes)
 
 
@@ -83,9 +109,10 @@ def test_nothing_of_the_consumer_data_right_is_passed_over() -> None:
     _is_told("cdr", "Members of the metrics", _all_members(document["components"]["schemas"], "ResponseMetricsListV5"))
     texts = [path.read_text() for path in files("standards/au-cds/*/errors.md")]
     codes = {
-        place + name for text in texts
+        place + name
+        for text in texts
         for place, name in re.findall(r"<code>(urn:au-cds:error:[a-z-]+:)<br/>([A-Za-z/]+)</code>", text)
-    }  # fmt: skip
+    }
     _is_told("cdr", "Error codes", codes)
 
 

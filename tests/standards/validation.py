@@ -25,8 +25,10 @@ def _is_uri(value: object) -> bool:
 
 def conforms(instance: Any, document: dict[str, Any], pointer: str) -> None:
     """Raise ValidationError unless `instance` is what the schema at `pointer` (such as `#/definitions/Consent`) allows."""
-    Draft4Validator({"$ref": pointer} | {k: v for k, v in document.items() if k in ("components", "definitions")},
-                    format_checker=FORMATS).validate(instance)  # fmt: skip
+    Draft4Validator(
+        {"$ref": pointer} | {k: v for k, v in document.items() if k in ("components", "definitions")},
+        format_checker=FORMATS,
+    ).validate(instance)
 
 
 def fits(instance: Any, document: dict[str, Any], pointer: str) -> bool:

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from verifier.checkpoint import Checkpoint
+from tests.verifier.trees import root_of
+from verifier.bytes.encoding import encode_base64
+from verifier.bytes.growing_tree import Growth, Tile
+from verifier.bytes.merkle import hash_leaf
 from verifier.crypto.backend import select
-from verifier.encoding import encode_base64
 from verifier.errors import CannotCheck, Code, Refuted
-from verifier.growth import Growth, Tile
-from verifier.merkle import hash_leaf, root_of
-from verifier.note import NoteKey, parse_vkey
-from verifier.tiles import tile_path
+from verifier.tlog.checkpoint import Checkpoint
+from verifier.tlog.note import NoteKey, parse_vkey
+from verifier.tlog.tiles import tile_path
 
 BACKEND = select()
 TIME = 1_767_225_600
@@ -94,3 +95,8 @@ def write_log(root: Path, log: Signer, entries: Sequence[bytes], *witnesses: Sig
 def put(root: Path, path: str, data: bytes) -> None:
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_bytes(data)
+
+
+def without_seed(old: int, path: list[bytes]) -> list[bytes]:
+    """The RFC 6962 consistency proof from a path with its seed."""
+    return path[1:] if old & (old - 1) == 0 else path

@@ -20,9 +20,9 @@ from tests.verifier.forge import World, write
 RUN = """
 import sys, time, resource
 from pathlib import Path
-from verifier.archive import open_archive
-from verifier.bundle import Auditor, Options
-from verifier.trust import parse_trust
+from verifier.bytes.archive import open_archive
+from verifier.audit.bundle import Auditor, Options
+from verifier.tlog.trust import parse_trust
 if __name__ == "__main__":
     root, jobs, evidence = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "full"
     begun, cpu = time.perf_counter(), time.process_time()

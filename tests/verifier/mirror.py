@@ -7,15 +7,15 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from verifier.consents import Consent
-from verifier.decisions import Asker, Item, after_allow, asserted_of, decide
-from verifier.encoding import Object
+from verifier.bytes.encoding import Object
 from verifier.errors import Code, Refuted, refuted
-from verifier.facts import Facts
-from verifier.forms import read_content
-from verifier.participants import Registry
-from verifier.signers import later_defects, signer_defects
-from verifier.transitions import transition
+from verifier.records.facts import Facts
+from verifier.records.forms import read_content
+from verifier.rules.consents import Consent
+from verifier.rules.decisions import Asker, Item, after_allow, asserted_of, decide
+from verifier.rules.participants import Registry
+from verifier.rules.signers import later_defects, signer_defects
+from verifier.rules.transitions import transition
 
 
 def payload_of(statement: str) -> dict[str, Any]:

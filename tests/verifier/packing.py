@@ -14,8 +14,16 @@ Json = dict[str, Any]
 
 def item_hash(pack_id: bytes, salt: bytes, name: str, value: str) -> bytes:
     said, text = name.encode(), value.encode()
-    return sha(b"\0" + sha(b"consent-ledger/v1/pack-leaf\0") + pack_id + salt + len(said).to_bytes(4) + said
-               + len(text).to_bytes(8) + text)  # fmt: skip
+    return sha(
+        b"\0"
+        + sha(b"consent-ledger/v1/pack-leaf\0")
+        + pack_id
+        + salt
+        + len(said).to_bytes(4)
+        + said
+        + len(text).to_bytes(8)
+        + text
+    )
 
 
 def rows_of(hashes: Sequence[bytes]) -> list[list[bytes]]:
@@ -61,8 +69,10 @@ def pack(world: Forge, indexes: Sequence[int], how: Packing | None = None) -> di
     """A pack of these entries, recorded in the forge's log: its files by path."""
     how = how or Packing()
     pack_id, size = world.random.randbytes(32), len(world.entries) if how.size is None else how.size
-    values = [how.values.get(at) or json.dumps(world.receipt(index, how.cosign), ensure_ascii=False, separators=(",", ":"))
-              for at, index in enumerate(indexes)]  # fmt: skip
+    values = [
+        how.values.get(at) or json.dumps(world.receipt(index, how.cosign), ensure_ascii=False, separators=(",", ":"))
+        for at, index in enumerate(indexes)
+    ]
     names = [how.names.get(at, f"entry/{index}") for at, index in enumerate(indexes)]
     salts = [world.random.randbytes(32) for _ in indexes]
     rows = rows_of([item_hash(pack_id, salts[at], names[at], values[at]) for at in range(len(indexes))])
@@ -70,10 +80,20 @@ def pack(world: Forge, indexes: Sequence[int], how: Packing | None = None) -> di
     document = {"commitment": commitment, "items_count": len(indexes), "scope": how.scope, "type": "pack.issued"}
     how.record(document)
     issued = world.operator(document, how.chain)
-    head = {"commitment": commitment, "created": world.time, "format": "consent-ledger-pack/1", "origin": ORIGIN,
-            "items_count": len(indexes), "pack_id": b64u(pack_id), "scope": how.scope, "size": size, "v": 1}  # fmt: skip
+    head = {
+        "commitment": commitment,
+        "created": world.time,
+        "format": "consent-ledger-pack/1",
+        "origin": ORIGIN,
+        "items_count": len(indexes),
+        "pack_id": b64u(pack_id),
+        "scope": how.scope,
+        "size": size,
+        "v": 1,
+    }
     files = {"pack.json": encode(head), "pack.receipt.json": encode(world.receipt(issued, how.cosign))}
     for at in range(len(indexes)):
-        files[f"items/{at:06d}.json"] = encode({"name": names[at], "path": path_of(at, rows), "position": at,
-                                                "salt": b64u(salts[at]), "value": values[at]})  # fmt: skip
+        files[f"items/{at:06d}.json"] = encode(
+            {"name": names[at], "path": path_of(at, rows), "position": at, "salt": b64u(salts[at]), "value": values[at]}
+        )
     return files

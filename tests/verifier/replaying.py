@@ -13,15 +13,15 @@ from tests.verifier.forge import (
     World,
 )
 from tests.verifier.making import BACKEND
+from verifier.audit.log_order import Links
 from verifier.crypto.keys import parse_jwk
-from verifier.disclosure import Reader
 from verifier.errors import Code
-from verifier.findings import Findings
-from verifier.leaf import parse_leaf
-from verifier.links import Links
-from verifier.replay import Replay
-from verifier.shelf import Shelf
-from verifier.trust import parse_trust
+from verifier.records.disclosure import Reader
+from verifier.records.leaf import parse_leaf
+from verifier.rules.chain_store import Shelf
+from verifier.rules.findings import Findings
+from verifier.rules.replay import Replay
+from verifier.tlog.trust import parse_trust
 
 HOUR = 3_600_000
 LOST_KEY = "statements whose key may stand in an entry that could not be read"
@@ -30,8 +30,16 @@ LOST_KEY = "statements whose key may stand in an entry that could not be read"
 BAD, CHAIN = Code.CONSENT_INVALID, Code.BAD_CHAIN
 
 
-def replayed(world: World, *, withheld: Collection[int] = (), lost: Collection[int] = (), full: bool = False,
-             origin: str = ORIGIN, trust: str = "", times: Callable[[int], int | None] | None = None) -> Findings:  # fmt: skip
+def replayed(
+    world: World,
+    *,
+    withheld: Collection[int] = (),
+    lost: Collection[int] = (),
+    full: bool = False,
+    origin: str = ORIGIN,
+    trust: str = "",
+    times: Callable[[int], int | None] | None = None,
+) -> Findings:
     """`withheld`: entries without their evidence; `lost`: entries that cannot be read."""
     findings, shelf = Findings(), Shelf()
     links, leaves = Links(findings, shelf), [parse_leaf(entry) for entry in world.entries]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from verifier.consents import Consent, Given
-from verifier.facts import Facts
-from verifier.participants import Registry
-from verifier.terms import Terms
-from verifier.transitions import transition
+from verifier.records.facts import Facts
+from verifier.records.terms import Terms
+from verifier.rules.consents import Consent, Given
+from verifier.rules.participants import Registry
+from verifier.rules.transitions import transition
 
 HOLDER, RECIPIENT, OTHER = "bank.example", "app.example", "other.example"
 SECONDS = 1_790_078_400
@@ -106,8 +106,16 @@ TERMS = {
 """Terms as a recipient signs them."""
 
 
-def moved(before: Consent | None, act: str, *, party: str = HOLDER, time: int = NOW, rules: Registry | None = None,
-          find: Any = None, **content: Any) -> Consent:  # fmt: skip
+def moved(
+    before: Consent | None,
+    act: str,
+    *,
+    party: str = HOLDER,
+    time: int = NOW,
+    rules: Registry | None = None,
+    find: Any = None,
+    **content: Any,
+) -> Consent:
     """The state after `consent.<act>`."""
     facts = Facts(
         f"consent.{act}", party, "", 0, b"", b"", -1, False, {"consent_id": "urn:this", **content}, None, None

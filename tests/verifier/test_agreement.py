@@ -22,15 +22,15 @@ from ledger.canonical import b64u
 from ledger.entries.asserted import ASSERTED, Asserted
 from ledger.errors import LedgerError
 from ledger.planning.commands import Recorded
-from ledger.storage.log import operator_documents
+from ledger.storage.operator import operator_documents
 from tests.verifier.mirror import Mirror, facts_of, payload_of, refuses
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, SteppingClock, Submission, World, node_config
-from verifier.archive import open_archive
-from verifier.bundle import Audit, Auditor, Options
+from verifier.audit.bundle import Audit, Auditor, Options
+from verifier.bytes.archive import open_archive
 from verifier.errors import Refuted
-from verifier.facts import Facts
-from verifier.transitions import transition
-from verifier.trust import parse_trust
+from verifier.records.facts import Facts
+from verifier.rules.transitions import transition
+from verifier.tlog.trust import parse_trust
 
 STEPS = (*("suspend", "resume", "pause", "resume") * 3, "reject", "revoke", "terminate", "reconfirm")
 BY = ("customer", "customer", "guardian", "court", "holder", "recipient", "system")
@@ -246,9 +246,7 @@ class Life:
         consent, bank, app = place = self.chosen()
         terms = consent.terms | self.terms()
         state = self.mirror.consents[consent.consent_id]
-        after = ConsentInWorld(
-            consent.consent_id, terms, state.version + 1, (), consent.subject, consent.customer
-        )  # fmt: skip
+        after = ConsentInWorld(consent.consent_id, terms, state.version + 1, (), consent.subject, consent.customer)
         statement = app.sign(
             "consent.amend", consent_id=consent.consent_id, previous_version=state.version, terms=after.terms
         )

@@ -18,12 +18,12 @@ from ledger.errors import BadSignature, InvalidInput
 from tests.devices import RP_ID, Device
 from tests.keys import KeyPair
 from tests.world import passkey, running_world
-from verifier.archive import open_archive
-from verifier.bundle import Auditor, Options
-from verifier.clientdata import check_origin, read_client_data
+from verifier.audit.bundle import Auditor, Options
+from verifier.bytes.archive import open_archive
 from verifier.crypto.keys import parse_cose_key
 from verifier.errors import Refuted
-from verifier.trust import parse_trust
+from verifier.records.clientdata import check_origin, read_client_data
+from verifier.tlog.trust import parse_trust
 
 BROWSERS = b'{"type":"webauthn.get","challenge":"CHALLENGE","origin":ORIGIN,"crossOrigin":false%s}'
 PIECES = [
@@ -52,17 +52,34 @@ HOSTS = [
     "[::1]", "\u212a", " ", "\n", "%41",
 ]  # fmt: skip
 ENDS = [
-    "", ":443", ":80", ":8443", ":0443", ":0", ":65535", ":65536", ":", "/", "/path", "?q", "#f", ":\u0668", "\x00", ".",
-]  # fmt: skip
+    "",
+    ":443",
+    ":80",
+    ":8443",
+    ":0443",
+    ":0",
+    ":65535",
+    ":65536",
+    ":",
+    "/",
+    "/path",
+    "?q",
+    "#f",
+    ":\u0668",
+    "\x00",
+    ".",
+]
 
 values = st.recursive(
     st.sampled_from(SCALARS),
-    lambda inner: st.lists(inner, max_size=3).map(lambda items: b"[" + b", ".join(items) + b"]")
-    | st.lists(st.tuples(st.sampled_from([b'"a"', b'"b"', b'"\\u0061"', b'""']), inner), max_size=3).map(
-        lambda members: b"{" + b" ,".join(name + b": " + value for name, value in members) + b"}"
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: b"[" + b", ".join(items) + b"]")
+        | st.lists(st.tuples(st.sampled_from([b'"a"', b'"b"', b'"\\u0061"', b'""']), inner), max_size=3).map(
+            lambda members: b"{" + b" ,".join(name + b": " + value for name, value in members) + b"}"
+        )
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 texts = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=14).map(b"".join),
     values.map(lambda value: b'{"member":' + value + b"}"),
@@ -105,7 +122,7 @@ def test_both_read_the_same_client_data_or_neither_reads_any(data: bytes) -> Non
     st.lists(st.sampled_from(HOSTS), max_size=5).map("".join),
     st.sampled_from(ENDS),
     st.sampled_from(["bank.example", "localhost", "example", "a"]),
-)  # fmt: skip
+)
 def test_both_take_the_same_origins(scheme: str, host: str, rest: str, rp_id: str) -> None:
     for origin in (scheme + host + rest, f"{scheme}{rp_id}{rest}", f"{scheme}{host}.{rp_id}{rest}"):
         ours = _raises(require_origin, ValueError, origin, rp_id)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.verifier.making import BACKEND, Signer, checkpoint_note
-from verifier.asked import fresh, head_facts, now, read_file, trust_of
 from verifier.errors import CannotCheck
-from verifier.trust import parse_trust
+from verifier.inputs import fresh, head_facts, now, read_file, trust_of
+from verifier.tlog.trust import parse_trust
 
 POLICY = f"log {Signer('ledger.example/test').vkey}\nquorum none\n"
 

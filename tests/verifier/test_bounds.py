@@ -12,15 +12,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.verifier.making import BACKEND, Signer, checkpoint_note, refusal
-from verifier.encoding import encode_base64
+from tests.verifier.trees import subtree_path
+from verifier.bytes.encoding import encode_base64
+from verifier.bytes.merkle import hash_leaf
 from verifier.errors import CannotCheck, Code, Refuted
-from verifier.evidence import check_evidence, encode_evidence, judge
-from verifier.head import Head, open_head
-from verifier.merkle import consistency_path, hash_leaf
-from verifier.note import parse_note, parse_vkey, verify_note
-from verifier.proof import HEADER, Proof, parse_proof
-from verifier.trust import parse_trust
-from verifier.witness import Answer, decide, parse_request
+from verifier.tlog.evidence import check_evidence, encode_evidence, judge
+from verifier.tlog.head import Head, open_head
+from verifier.tlog.note import parse_note, parse_vkey, verify_note
+from verifier.tlog.proof import HEADER, Proof, parse_proof
+from verifier.tlog.trust import parse_trust
+from verifier.tlog.witness import Answer, decide, parse_request
 
 LOG = Signer("ledger.example/test")
 LEAVES = [hash_leaf(bytes([n])) for n in range(7)]
@@ -126,7 +127,7 @@ def fork(**changes: Any) -> bytes:
     """The log signed 5 entries, and 9 that do not begin with them."""
     other = [hash_leaf(b"other"), *LEAVES[1:], *LEAVES[:2]]
     a, b = (open_head(checkpoint_note(LOG, leaves), [LOG.key], BACKEND) for leaves in (LEAVES[:5], other))
-    members = json.loads(encode_evidence(judge(a, b, consistency_path(5, other)), 0, ["here"]))
+    members = json.loads(encode_evidence(judge(a, b, subtree_path(0, 5, other)), 0, ["here"]))
     return json.dumps({**members, **changes}, ensure_ascii=False).encode()
 
 
@@ -240,8 +241,15 @@ def test_what_is_no_proof_is_refused_with_what_it_lacks(data: str, sentence: str
 
 
 def trust(**changes: Any) -> bytes:
-    members = {"v": 1, "version": 1, "expires": 1, "policy": f"log {LOG.vkey}\nquorum none\n", "rp_ids": [], "origins": [],
-               "keys": []}  # fmt: skip
+    members = {
+        "v": 1,
+        "version": 1,
+        "expires": 1,
+        "policy": f"log {LOG.vkey}\nquorum none\n",
+        "rp_ids": [],
+        "origins": [],
+        "keys": [],
+    }
     return json.dumps({**members, **changes}).encode()
 
 

@@ -10,12 +10,12 @@ import pytest
 from tests.verifier import later_cases
 from tests.verifier.cases import CASES, Case, Files, honest
 from tests.verifier.forge import World, write
-from verifier.archive import open_archive
-from verifier.bundle import Audit, Auditor, Options
+from verifier.audit.bundle import Audit, Auditor, Options
+from verifier.bytes.archive import open_archive
 from verifier.errors import Code
-from verifier.judging import HOLDERS_WORD, LEDGERS_WORD
-from verifier.legs import UNREAD
-from verifier.trust import parse_trust
+from verifier.rules.access_legs import UNREAD
+from verifier.rules.judging import HOLDERS_WORD, LEDGERS_WORD
+from verifier.tlog.trust import parse_trust
 
 ROWS: list[str] = []
 

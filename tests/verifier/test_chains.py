@@ -12,9 +12,9 @@ import pytest
 from tests.verifier.forge import World, b64u, chain_of, encode, leaf_hash
 from tests.verifier.making import BACKEND, refusal
 from tests.verifier.test_map import Prover
-from verifier.completeness import Complete, check_completeness
+from verifier.audit.completeness import Complete, check_completeness
 from verifier.errors import Code
-from verifier.trust import parse_trust
+from verifier.tlog.trust import parse_trust
 
 Json = dict[str, Any]
 
@@ -47,8 +47,13 @@ class Shown:
         if chain in self.pairs:
             value = self.pairs[chain]
             shown = self.leaves if chain == self.chain else []
-            return {**members, "count": int.from_bytes(value[:8]), "last": b64u(value[8:]), "map_proof": b64u(steps),
-                    "leaves": shown}  # fmt: skip
+            return {
+                **members,
+                "count": int.from_bytes(value[:8]),
+                "last": b64u(value[8:]),
+                "map_proof": b64u(steps),
+                "leaves": shown,
+            }
         return {**members, "count": 0, "map_proof": b64u(prover.absence(chain, end, steps)), "leaves": []}
 
     def check(self, members: Json, *shown: bytes) -> Complete:
@@ -136,8 +141,14 @@ def test_nothing_is_known_of_a_chain_that_the_log_does_not_have() -> None:
 def test_a_log_that_has_nothing_yet_has_an_empty_map() -> None:
     world = World(3)
     index = world.index_head()
-    members: Json = {"v": 1, "chain": b64u(NOBODY), "count": 0, "map_proof": "", "leaves": [],
-                     "index_head": json.dumps(world.receipt(index))}  # fmt: skip
+    members: Json = {
+        "v": 1,
+        "chain": b64u(NOBODY),
+        "count": 0,
+        "map_proof": "",
+        "leaves": [],
+        "index_head": json.dumps(world.receipt(index)),
+    }
     trust = parse_trust(world.policy().encode())
     assert check_completeness(encode(members), trust, BACKEND).findings.defects == []
     for proof in (b64u(b"\0"), SHOWN.members(NOBODY)["map_proof"]):

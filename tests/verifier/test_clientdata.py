@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.verifier.making import accepts
-from verifier.clientdata import MAX_CLIENT_DATA, check_origin, read_client_data
+from verifier.records.clientdata import MAX_CLIENT_DATA, check_origin, read_client_data
 
 PLACE = "bank.example"
 

@@ -19,6 +19,7 @@ from ledger.receipts import receipt_bytes
 from ledger.storage.chainmap import rebuild_map
 from ledger.storage.tables import entries
 from tests.ledger.kit import BANK, Node, reference, running, unguarded
+from tests.world import record_index_head
 from verifier.cli import main
 
 File = dict[str, Any]
@@ -51,7 +52,7 @@ def case(engine_url: str, tmp_path: Path) -> Iterator[Case]:
         for consent in consents[:2]:
             node.access(consent)
         (tmp_path / "policy").write_text(f"log {node.ledger.vkey.format()}\nquorum none\n")
-        node.ledger.record_index_head()
+        record_index_head(node.ledger)
         node.access(consents[2])  # above the index-head: not claimed
         yield Case(node, tmp_path, consents)
 
@@ -161,9 +162,10 @@ def test_the_file_of_another_consent_is_refused(case: Case, capsys: pytest.Captu
 
 def test_the_audit_of_a_bundle_replays_every_index_head(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     ledger = case.node.ledger
-    ledger.record_index_head()
-    export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(case.folder / "bundle"),
-                  disclose=Disclose.none())  # fmt: skip
+    record_index_head(ledger)
+    export_bundle(
+        ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(case.folder / "bundle"), disclose=Disclose.none()
+    )
     status, said = told(case, capsys, "bundle", case.folder / "bundle", "--jobs", "1")
     assert (status, "completeness maps" in said["text"]) == (0, True), said
 
@@ -176,10 +178,11 @@ def test_a_wrong_map_root_that_a_log_signed_is_refuted(sqlite_url: str, tmp_path
         with unguarded(sqlite_url) as connection:
             connection.execute(update(entries).where(entries.c.idx == index).values(leaf_hash=b"x" * 32))
         rebuild_map(sqlite_url)
-        node.ledger.record_index_head()
+        record_index_head(node.ledger)
         ledger = node.ledger
-        export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(tmp_path / "bundle"),
-                      disclose=Disclose.none())  # fmt: skip
+        export_bundle(
+            ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(tmp_path / "bundle"), disclose=Disclose.none()
+        )
         (tmp_path / "policy").write_text(f"log {ledger.vkey.format()}\nquorum none\n")
     status = main(["bundle", str(tmp_path / "bundle"), "--policy", str(tmp_path / "policy"), "--jobs", "1"])
     assert status == 1

@@ -14,30 +14,31 @@ from typing import Any
 import pytest
 
 from tests.conformance import files
-from tests.verifier.making import BACKEND, accepts, refusal
-from verifier import cose, merkle, patricia
-from verifier.checkpoint import parse_checkpoint
+from tests.verifier.making import BACKEND, accepts, refusal, without_seed
+from tests.verifier.trees import inclusion_path, root_of, subtree_path
+from verifier.bytes import merkle, patricia
+from verifier.bytes.encoding import decode_base64
+from verifier.bytes.growing_tree import Growth
 from verifier.crypto.backend import select
 from verifier.crypto.keys import Ed25519Key, p256_key
-from verifier.encoding import decode_base64
 from verifier.errors import CannotCheck, Code, Refuted
-from verifier.evidence import FORK, SAME_SIZE, check_evidence, encode_evidence, judge
-from verifier.growth import Growth
-from verifier.head import Head, open_head
-from verifier.note import COSIGNATURE, parse_note, parse_vkey, verify_note
-from verifier.policy import Policy, parse_policy
-from verifier.proof import parse_proof, verify_proof
-from verifier.source import Directory
-from verifier.tiles import (
+from verifier.tlog import cose
+from verifier.tlog.checkpoint import parse_checkpoint
+from verifier.tlog.evidence import FORK, SAME_SIZE, check_evidence, encode_evidence, judge
+from verifier.tlog.head import Head, open_head
+from verifier.tlog.note import COSIGNATURE, parse_note, parse_vkey, verify_note
+from verifier.tlog.policy import Policy, parse_policy
+from verifier.tlog.proof import parse_proof, verify_proof
+from verifier.tlog.source import Directory
+from verifier.tlog.tiles import (
     STATIC_CT,
     TileReader,
     parse_tile_path,
-    seedless,
     split_entries,
     split_hashes,
     tile_path,
 )
-from verifier.witness import decide, parse_request
+from verifier.tlog.witness import decide, parse_request
 
 pytestmark = pytest.mark.conformance
 
@@ -106,14 +107,14 @@ def test_the_definitions_give_the_known_roots_and_nodes() -> None:
         assert [leaf.hex() for leaf in leaves] == known["leaf_hashes_hex"]
         growth = Growth()
         for size, root in enumerate(known["root_hashes_hex_by_size"]):
-            assert merkle.root_of(leaves[:size]).hex() == root
+            assert root_of(leaves[:size]).hex() == root
             assert growth.root().hex() == root
             if size < len(leaves):
                 growth.append(leaves[size])
         for level, nodes in enumerate(known["node_hashes_hex_by_level"]):
             width = 1 << level
             complete = [leaves[at : at + width] for at in range(0, len(leaves) - width + 1, width)]
-            assert [merkle.root_of(part).hex() for part in complete] == nodes[: len(complete)]
+            assert [root_of(part).hex() for part in complete] == nodes[: len(complete)]
 
 
 def test_the_definitions_give_the_accumulated_hashes_of_all_small_trees() -> None:
@@ -124,14 +125,14 @@ def test_the_definitions_give_the_accumulated_hashes_of_all_small_trees() -> Non
         for end in range(131):
             for start in [s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))]:
                 part = leaves[start:end]
-                subtrees.update(f"[{start}, {end}) {merkle.root_of(part).hex()}\n".encode())
+                subtrees.update(f"[{start}, {end}) {root_of(part).hex()}\n".encode())
                 for index in range(start, end):
-                    proof = merkle.inclusion_path(index - start, part)
+                    proof = inclusion_path(index - start, part)
                     inclusion.update(f"{index} [{start}, {end}){spaced(proof)}\n".encode())
         for n in range(131):
             for end in range(n + 1):
                 for start in [s for s in range(end + 1) if accepts(lambda s=s, e=end: merkle.check_subtree(s, e, e))]:
-                    proof = merkle.subtree_path(start, end, leaves[:n])
+                    proof = subtree_path(start, end, leaves[:n])
                     consistency.update(f"[{start}, {end}) {n}{spaced(proof)}\n".encode())
         assert subtrees.hexdigest() == expected["subtree_hashes"]["sha256"]
         assert inclusion.hexdigest() == expected["subtree_inclusion_proofs"]["sha256"]
@@ -267,12 +268,12 @@ def test_a_whole_foreign_log_verifies_at_every_size_and_between_all_sizes() -> N
             reader = TileReader(Directory(root), head.size, head.root)
             assert head.size == size
             leaves = [merkle.hash_leaf(reader.entry(index)) for index in range(size)]
-            assert merkle.root_of(leaves) == head.root
+            assert root_of(leaves) == head.root
             heads.append(head)
             readers.append(reader)
         for (old, a), (new, b) in itertools.combinations(enumerate(heads), 2):
             if old:
-                proof = seedless(old, readers[new].consistency(old))
+                proof = without_seed(old, readers[new].consistency(old))
                 merkle.verify_consistency(old, new, proof, a.root, b.root)
 
 
@@ -403,9 +404,9 @@ def test_the_worked_example_verifies_in_every_part() -> None:
         entries = [entry.encode() for entry in x["entries"]]
         leaves = [merkle.hash_leaf(entry) for entry in entries]
         assert [leaf.hex() for leaf in leaves] == x["leaf_hashes"]
-        assert all(merkle.root_of(leaves[: int(size)]).hex() == root for size, root in x["roots"].items())
-        assert [item.hex() for item in merkle.inclusion_path(2, leaves)] == x["inclusion_2_of_5"]
-        assert [item.hex() for item in merkle.consistency_path(3, leaves)] == x["consistency_3_5"]
+        assert all(root_of(leaves[: int(size)]).hex() == root for size, root in x["roots"].items())
+        assert [item.hex() for item in inclusion_path(2, leaves)] == x["inclusion_2_of_5"]
+        assert [item.hex() for item in subtree_path(0, 3, leaves)] == x["consistency_3_5"]
         assert split_hashes(bytes.fromhex(x["tile_0_000_p_5_hex"]), 5) == leaves
         assert split_entries(bytes.fromhex(x["entries_bundle_hex"])) == entries
         log, w1 = parse_vkey(x["log_vkey"]), parse_vkey(x["w1_vkey"])
@@ -420,7 +421,7 @@ def test_the_worked_example_verifies_in_every_part() -> None:
         receipt = cose.parse_receipt(bytes.fromhex(x["cose_receipt_hex"]))
         assert receipt.verify_inclusion(entries[2], log.key, BACKEND) == head.root
         old, sent, _ = parse_request(x["add_checkpoint_request"].encode())
-        assert (old, sent) == (3, merkle.consistency_path(3, leaves))
+        assert (old, sent) == (3, subtree_path(0, 3, leaves))
         state = open_head(x["checkpoint3"].encode(), [log], BACKEND)
         assert decide({log.name: log}, state, x["add_checkpoint_request"].encode(), BACKEND).status == 200
 

@@ -9,15 +9,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.verifier.making import BACKEND, Signer, accepts, refusal
-from verifier import cbor, cose, merkle
+from tests.verifier.trees import inclusion_path, root_of, subtree_path
+from verifier.bytes import cbor, merkle
 from verifier.crypto.keys import P256Key
 from verifier.crypto.p256 import raw_from_der
 from verifier.errors import Code, Refuted
+from verifier.tlog import cose
 
 LOG = Signer("ledger.example/test")
 KEY = LOG.key.key
 LEAVES = [merkle.hash_leaf(bytes([n])) for n in range(7)]
-ROOTS = [merkle.root_of(LEAVES[:size]) for size in range(8)]
+ROOTS = [root_of(LEAVES[:size]) for size in range(8)]
 ALG, CRIT, VDS, VDP = 1, 2, 395, 396
 
 Item: TypeAlias = "bool | int | bytes | str | list[Item] | dict[Item, Item] | None"
@@ -40,7 +42,7 @@ def write(item: Item) -> bytes:
             return cbor.encode_head(5, len(item)) + b"".join(write(k) + write(v) for k, v in item.items())
 
 
-INCLUSION: Item = write([7, 3, list(merkle.inclusion_path(3, LEAVES))])
+INCLUSION: Item = write([7, 3, list(inclusion_path(3, LEAVES))])
 
 
 def receipt(
@@ -69,8 +71,8 @@ def parses(data: bytes) -> bool:
 # --- consistency ----------------------------------------------------------------------------------------------
 
 
-def grown(old: int, new: int = 7, path: list[bytes] | None = None) -> cose.Receipt:
-    hashes_ = merkle.consistency_path(old, LEAVES[:new]) if path is None else path
+def grown(old: int, new: int = 7, path: list[bytes] | None = None) -> cose.CoseReceipt:
+    hashes_ = subtree_path(0, old, LEAVES[:new]) if path is None else path
     return cose.parse_receipt(receipt(unprotected={VDP: {-2: [write([old, new, list(hashes_)])]}}, root=ROOTS[new]))
 
 
@@ -89,7 +91,7 @@ def test_no_growth_is_shown_by_sizes_out_of_order_or_by_two_proofs_or_none() -> 
     for old, new in ((0, 7), (7, 7), (7, 6)):
         with pytest.raises(Refuted, match="not in order"):
             grown(old, new, [ROOTS[7]]).verify_consistency(ROOTS[old], KEY, BACKEND)
-    proof = write([3, 7, list(merkle.consistency_path(3, LEAVES))])
+    proof = write([3, 7, list(subtree_path(0, 3, LEAVES))])
     several: list[Item] = [{-2: [proof, proof]}, {-1: [INCLUSION]}]
     for proofs in several:
         with pytest.raises(Refuted, match="one consistency proof"):
@@ -109,7 +111,7 @@ def test_two_proofs_of_inclusion_in_one_receipt_are_refused() -> None:
 
 
 def test_a_receipt_may_hold_a_proof_of_either_kind() -> None:
-    both = receipt(unprotected={VDP: {-1: [INCLUSION], -2: [write([3, 7, list(merkle.consistency_path(3, LEAVES))])]}})
+    both = receipt(unprotected={VDP: {-1: [INCLUSION], -2: [write([3, 7, list(subtree_path(0, 3, LEAVES))])]}})
     assert includes(both)
     assert cose.parse_receipt(both).verify_consistency(ROOTS[3], KEY, BACKEND) == ROOTS[7]
 

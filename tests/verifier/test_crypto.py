@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.verifier.making import accepts, refusal
 from tests.verifier.test_signatures import b64u, public, verdict
+from verifier.bytes.encoding import Json, Object, encode_base64url
 from verifier.crypto import backend, ed25519, p256, rsa
 from verifier.crypto.keys import (
     Ed25519Key,
@@ -26,7 +27,6 @@ from verifier.crypto.keys import (
     parse_jwk,
     parse_spki,
 )
-from verifier.encoding import Json, Object, encode_base64url
 from verifier.errors import CannotCheck, Code, Refuted
 
 # --- Ed25519 --------------------------------------------------------------------------------------------------

@@ -22,9 +22,9 @@ from tests.verifier.states import (
     operator,
     registry,
 )
-from verifier.catalogue import CATALOGUES
-from verifier.consents import Consent, Given
-from verifier.decisions import Asker, Item, after_allow, asserted_of, decide, used_on, with_used
+from verifier.rules.catalogue import CATALOGUES
+from verifier.rules.consents import Consent, Given
+from verifier.rules.decisions import Asker, Item, after_allow, asserted_of, decide, used_on, with_used
 
 RULES = registry()
 DAY_MS = DAY * 1000
@@ -35,8 +35,17 @@ def item(**changes: Any) -> Item:
     return plain._replace(**changes)
 
 
-def asked(before: Consent | None, *, iss: str = RECIPIENT, party: str = "", relayed: bool = False, time: int = NOW,
-          rules: Any = RULES, asserted: Any = (), **changes: Any) -> dict[str, Any]:  # fmt: skip
+def asked(
+    before: Consent | None,
+    *,
+    iss: str = RECIPIENT,
+    party: str = "",
+    relayed: bool = False,
+    time: int = NOW,
+    rules: Any = RULES,
+    asserted: Any = (),
+    **changes: Any,
+) -> dict[str, Any]:
     return decide(rules, before, Asker(iss, party or iss, relayed), item(**changes), time, list(asserted))
 
 
@@ -80,9 +89,13 @@ def test_ruleset_1_obliges_to_neither_filters_nor_an_erasure() -> None:
 
 @pytest.mark.parametrize(
     ("permissions", "directions"),
-    [(("ReadTransactionsCredits",), ["credit"]), (("ReadTransactionsDebits",), ["debit"]),
-     (("ReadTransactionsCredits", "ReadTransactionsDebits"), ["credit", "debit"]), (("ReadTransactionsDetail",), [])],
-)  # fmt: skip
+    [
+        (("ReadTransactionsCredits",), ["credit"]),
+        (("ReadTransactionsDebits",), ["debit"]),
+        (("ReadTransactionsCredits", "ReadTransactionsDebits"), ["credit", "debit"]),
+        (("ReadTransactionsDetail",), []),
+    ],
+)
 def test_only_rows_of_the_directions_granted_may_be_given(permissions: tuple[str, ...], directions: list[str]) -> None:
     outcome = asked(consent(of={"permissions": permissions}), permissions=permissions)
     assert outcome["obligations"]["directions"] == directions

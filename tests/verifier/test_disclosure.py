@@ -25,10 +25,10 @@ from tests.verifier.forge import (
 )
 from verifier.crypto.backend import select
 from verifier.crypto.keys import parse_jwk
-from verifier.disclosure import Reader
 from verifier.errors import Code
-from verifier.facts import Facts, Found
-from verifier.leaf import parse_leaf
+from verifier.records.disclosure import Reader
+from verifier.records.facts import Facts, Found
+from verifier.records.leaf import parse_leaf
 
 SIGNERS = {who: Signer(who, who) for who in (HOLDER, RECIPIENT, "p" * 63)}
 KEYS = {who: parse_jwk(signer.jwk) for who, signer in SIGNERS.items()}
@@ -48,9 +48,13 @@ LEG = {"consent_id": CONSENT, "interaction_id": "i" * 8, "basis": 7, "rows": 1, 
 
 def payload(act: str, iss: str = HOLDER, **members: Any) -> dict[str, Any]:
     made = Forge(1).payload(iss, act)
-    plain: dict[str, Any] = {"consent.revoke": {"consent_id": CONSENT, "reason": "asked", "by": "customer"},
-                             "access.request": ITEM, "access.release": LEG, "access.batch": {},
-                             "subject.consent": {"consent_id": CONSENT, "subject": REF}}[act]  # fmt: skip
+    plain: dict[str, Any] = {
+        "consent.revoke": {"consent_id": CONSENT, "reason": "asked", "by": "customer"},
+        "access.request": ITEM,
+        "access.release": LEG,
+        "access.batch": {},
+        "subject.consent": {"consent_id": CONSENT, "subject": REF},
+    }[act]
     return {**made, **plain, **members}
 
 
@@ -105,9 +109,19 @@ def refused(code: Code, shown: dict[str, Any], **place: Any) -> None:
 def test_a_statement_is_read_with_its_act_its_signer_and_its_identity() -> None:
     content = payload("consent.revoke")
     assert facts(REVOKED) == Facts(
-        "consent.revoke", HOLDER, HOLDER, START // 1000, sha(f"{HOLDER}\0{content['jti']}".encode())[:16],
-        sha(encode(content))[:16], -1, False, content, STATE, None, "",
-    )  # fmt: skip
+        "consent.revoke",
+        HOLDER,
+        HOLDER,
+        START // 1000,
+        sha(f"{HOLDER}\0{content['jti']}".encode())[:16],
+        sha(encode(content))[:16],
+        -1,
+        False,
+        content,
+        STATE,
+        None,
+        "",
+    )
     long = evidence(payload("consent.revoke", "p" * 63), STATE)
     assert facts(long).iss == "p" * 63
     assert facts(REVOKED | {"assertion": {"a": 1}}).assertion == {"a": 1}
@@ -176,7 +190,7 @@ CODES = [f"A{'BCDEFGHIJKLMNOPQRSTUVWXYZ'[number // 2]}{'AB'[number % 2]}" for nu
         (ASKED, "decision", ["allow", "deny"], ["", "maybe", True]),
         (ASKED, "more", [], [1]),
     ],
-)  # fmt: skip
+)
 def test_members_of_outcomes_are_bounded(shown: Any, member: str, fine: list[Any], wrong: list[Any]) -> None:
     for value in fine:
         outcome = facts(shown | {"outcome": shown["outcome"] | {member: value}}).outcome
@@ -225,9 +239,14 @@ def test_a_statement_is_made_within_300_seconds_of_its_entry() -> None:
         assert found.facts is not None  # it was signed all the same
         expected = f"{(START + late) // 1000} ± 300"
         assert found.defects == [
-            (str(Code.TIME_INVALID), "the statement was not made within 300 s of the entry", "iat", expected,
-             str(START // 1000)),
-        ]  # fmt: skip
+            (
+                str(Code.TIME_INVALID),
+                "the statement was not made within 300 s of the entry",
+                "iat",
+                expected,
+                str(START // 1000),
+            ),
+        ]
 
 
 def test_an_entry_stands_in_the_chain_that_its_statement_names() -> None:
@@ -286,10 +305,19 @@ def test_a_bad_signature_is_told_and_the_statement_replayed_all_the_same() -> No
         assert read(REVOKED | {"statements": [jws]}, by=reader(signatures=False)).defects == []
 
 
-@pytest.mark.parametrize("change", [
-    lambda jws: jws + ".AA", lambda jws: jws.rpartition(".")[0], lambda jws: "é" + jws, lambda jws: jws + "=",
-    lambda jws: "." + jws, lambda jws: jws + "A" * 16_384, lambda jws: jws.replace(".", ".é", 1), lambda jws: jws + "é",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda jws: jws + ".AA",
+        lambda jws: jws.rpartition(".")[0],
+        lambda jws: "é" + jws,
+        lambda jws: jws + "=",
+        lambda jws: "." + jws,
+        lambda jws: jws + "A" * 16_384,
+        lambda jws: jws.replace(".", ".é", 1),
+        lambda jws: jws + "é",
+    ],
+)
 def test_a_statement_has_three_parts_in_their_one_spelling(change: Any) -> None:
     by = reader()
     assert read(REVOKED, by=by).defects == []  # its header is known from here on
@@ -332,8 +360,9 @@ def test_a_refusal_names_the_member_that_is_wrong_if_it_is_one() -> None:
 # --- batches --------------------------------------------------------------------------------------------------
 
 
-def batch(count: int, position: int, *, body: Any = None, claimed: int | None = None, key: str = RECIPIENT,
-          **changes: Any) -> dict[str, Any]:  # fmt: skip
+def batch(
+    count: int, position: int, *, body: Any = None, claimed: int | None = None, key: str = RECIPIENT, **changes: Any
+) -> dict[str, Any]:
     """Evidence of one item among `count`, of which all others are hashes only."""
     text = encode(ITEM if body is None else body)
     hashes = [leaf_hash(text) if at == position else sha(at.to_bytes(4)) for at in range(count)]
@@ -341,8 +370,13 @@ def batch(count: int, position: int, *, body: Any = None, claimed: int | None = 
     content = payload(
         "access.batch", RECIPIENT, items_count=count if claimed is None else claimed, items_root=b64u(tree(hashes))
     )
-    return {"act": "access.request", "outcome": DENIED, "statements": [SIGNERS[key].sign(content)], "v": 1,
-            "item": {"body": text.decode(), "path": path, "position": position, **changes}}  # fmt: skip
+    return {
+        "act": "access.request",
+        "outcome": DENIED,
+        "statements": [SIGNERS[key].sign(content)],
+        "v": 1,
+        "item": {"body": text.decode(), "path": path, "position": position, **changes},
+    }
 
 
 @pytest.mark.parametrize(("count", "position"), [(1, 0), (2, 1), (3, 2), (600, 0), (1_000, 0), (1_000, 999)])
@@ -359,11 +393,26 @@ def test_an_item_stands_where_the_signed_root_says(count: int, position: int) ->
 
 def test_an_item_elsewhere_or_of_another_form_is_refused() -> None:
     good = batch(3, 1)
-    for wrong in ({"position": 0}, {"position": 2}, {"position": 3}, {"path": good["item"]["path"][::-1]},
-                  {"path": good["item"]["path"][:1]}, {"body": encode(ITEM | {"to": 3}).decode()}):  # fmt: skip
+    for wrong in (
+        {"position": 0},
+        {"position": 2},
+        {"position": 3},
+        {"path": good["item"]["path"][::-1]},
+        {"path": good["item"]["path"][:1]},
+        {"body": encode(ITEM | {"to": 3}).decode()},
+    ):
         refused(Code.BAD_PROOF, good | {"item": good["item"] | wrong})
-    for wrong in ({"position": -1}, {"position": True}, {"position": 1_000}, {"path": [HASH] * 17}, {"path": ["AA"]},
-                  {"path": [HASH + "A"]}, {"body": ""}, {"body": 1}, {"more": 1}):  # fmt: skip
+    for wrong in (
+        {"position": -1},
+        {"position": True},
+        {"position": 1_000},
+        {"path": [HASH] * 17},
+        {"path": ["AA"]},
+        {"path": [HASH + "A"]},
+        {"body": ""},
+        {"body": 1},
+        {"more": 1},
+    ):
         refused(Code.BAD_ENCODING, good | {"item": good["item"] | wrong})
     refused(Code.BAD_PROOF, good | {"item": good["item"] | {"path": [HASH] * 16}})
     for body in (ITEM | {"relayed": True}, {}, ITEM | {"from": -1}, ITEM | {"purpose": "p" * 65}):

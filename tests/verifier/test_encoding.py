@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.making import accepts, refusal
-from verifier import tags
-from verifier.commitment import accounts_hash, chain_of, check_commitment, commit, terms_hash
-from verifier.encoding import (
+from verifier.bytes import tags
+from verifier.bytes.encoding import (
     MAX_INTEGER,
     decode_base64,
     decode_base64url,
@@ -24,6 +23,7 @@ from verifier.encoding import (
     encode_canonical,
 )
 from verifier.errors import Code, Defect, Place, located, printable, refuted
+from verifier.records.commitment import accounts_hash, chain_of, check_commitment, commit, terms_hash
 
 text = st.text(st.characters(blacklist_categories=("Cs", "Cc")))
 names = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
@@ -54,14 +54,50 @@ def test_canonical_json_is_that_of_rfc_8785_and_reads_back(document: dict[str, o
         decode_canonical(data, len(data) - 1)
 
 
-@pytest.mark.parametrize("data", [
-    b'{"a":1,"a":1}', b'{"a":1,"a":2}', b'{"a":1.0}', b'{"a":1e2}', b'{"a":-0}', b'{"a":NaN}', b'{"a":Infinity}',
-    b'{"a": 1}', b'{"a":1} ', b'{"a":1}\n', b'\xef\xbb\xbf{"a":1}', b'{"a":"\\u0041"}', b'{"a":"\\/"}',
-    b'{"a":"\\n"}', b'{"a":"\\u0001"}', b'{"a":"\x7f"}', '{"a":"\x85"}'.encode(), b'{"a":"\\ud800"}', b'{"a":"\xff"}',
-    b'{"a":9007199254740992}', b'{"a":-9007199254740992}', b'{"a":01}', b'{"b":1,"a":1}', b'{"A":1}', b'{"":1}',
-    b'{"1":1}', b'[]', b'[1]', b'"a"', b"1", b"null", b"", b"{", b'{"a":1}{"a":1}', b'{"a\\u0062":1}',
-    b'{"a":' + b"[" * 8 + b"]" * 8 + b"}", b"[" * 100_000, b'{"a":' * 100_000, b'{"a":' + b"9" * 50_000 + b"}",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":1,"a":2}',
+        b'{"a":1.0}',
+        b'{"a":1e2}',
+        b'{"a":-0}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a": 1}',
+        b'{"a":1} ',
+        b'{"a":1}\n',
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"a":"\\u0041"}',
+        b'{"a":"\\/"}',
+        b'{"a":"\\n"}',
+        b'{"a":"\\u0001"}',
+        b'{"a":"\x7f"}',
+        '{"a":"\x85"}'.encode(),
+        b'{"a":"\\ud800"}',
+        b'{"a":"\xff"}',
+        b'{"a":9007199254740992}',
+        b'{"a":-9007199254740992}',
+        b'{"a":01}',
+        b'{"b":1,"a":1}',
+        b'{"A":1}',
+        b'{"":1}',
+        b'{"1":1}',
+        b"[]",
+        b"[1]",
+        b'"a"',
+        b"1",
+        b"null",
+        b"",
+        b"{",
+        b'{"a":1}{"a":1}',
+        b'{"a\\u0062":1}',
+        b'{"a":' + b"[" * 8 + b"]" * 8 + b"}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"a":' + b"9" * 50_000 + b"}",
+    ],
+)
 def test_e01_to_e05_any_other_spelling_is_bad_encoding(data: bytes) -> None:
     with refusal(Code.BAD_ENCODING):
         decode_canonical(data, 1_000_000)

@@ -10,12 +10,12 @@ import pytest
 
 from tests.verifier.making import BACKEND, Signer, refusal
 from tests.verifier.test_statements import ORIGIN, RP, SIGNED, assertion
-from verifier.commitment import accounts_hash
-from verifier.encoding import encode_base64url
+from verifier.bytes.encoding import encode_base64url
 from verifier.errors import Code, Refuted
-from verifier.gestures import Gestures
-from verifier.passkey import Assertion
-from verifier.trust import parse_trust
+from verifier.records.commitment import accounts_hash
+from verifier.records.passkey import Assertion
+from verifier.rules.gestures import Gestures
+from verifier.tlog.trust import parse_trust
 
 HOLDER, CHAIN = "bank-a", b"chain-of-a-subject"
 ACCOUNTS = ["account-1", "account-2"]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.verifier.making import BACKEND, Signer, checkpoint_note, entries_of, put, write_log
+from verifier.bytes.merkle import hash_leaf
 from verifier.errors import CannotCheck, Code, Refuted
-from verifier.log import Followed, Forked, State, follow
-from verifier.merkle import hash_leaf
-from verifier.source import Directory
+from verifier.tlog.log import Followed, Forked, State, follow
+from verifier.tlog.source import Directory
 
 LOG = Signer("ledger.example/test")
 

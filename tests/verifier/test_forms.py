@@ -9,11 +9,11 @@ import pytest
 from tests.verifier.forge import b64u, terms_hash
 from tests.verifier.making import refusal
 from tests.verifier.states import HOLDER, RECIPIENT, SECONDS, TERMS, terms
-from verifier.acts import BY, MEMBERS
 from verifier.errors import Code
-from verifier.forms import check_item, read_content
-from verifier.reasons import ASSERTED
-from verifier.terms import SINCE_2, parse_terms
+from verifier.records.acts import BY, MEMBERS
+from verifier.records.forms import check_item, read_content
+from verifier.records.reasons import ASSERTED
+from verifier.records.terms import SINCE_2, parse_terms
 
 REF, HASH = "r" * 22, b64u(bytes(32))
 CONSENT_ID = "urn:a:" + "c" * 20
@@ -76,18 +76,40 @@ VERSION = [1, 2**53 - 1], [0, -1, True, "1"]
 DIGEST = [HASH], [b64u(bytes(31)), b64u(bytes(33)), "", 1]
 IDS = (
     [CONSENT_ID, "urn:a:" + "c" * 122, "0123abcd-0123-4123-8123-0123456789ab"],
-    ["urn:a:" + "c" * 19, "urn:a:" + "c" * 123, "0123abcd-0123-5123-8123-0123456789ab", "0123ABCD-0123-4123-8123-0123456789AB",
-     "", 1],
-)  # fmt: skip
+    [
+        "urn:a:" + "c" * 19,
+        "urn:a:" + "c" * 123,
+        "0123abcd-0123-5123-8123-0123456789ab",
+        "0123ABCD-0123-4123-8123-0123456789AB",
+        "",
+        1,
+    ],
+)
 SHARED = [[REF], references(100)], [[], references(101), [REF, REF], references(2)[::-1], ["r" * 21], REF]
 INTERACTION = ["i" * 8, "i" * 64], ["i" * 7, "i" * 65, "i" * 8 + '"', 1]
 CREDENTIALS = [b64u(bytes(16)), b64u(bytes(1023))], [b64u(bytes(15)), b64u(bytes(1024)), "", 1]
 SCAS = (
-    [SCA, SCA | {"amr": []}, SCA | {"acr": "a" * 64}, SCA | {"at": 0}, SCA | {"at": SECONDS + 300},
-     SCA | {"amr": [f"a{number}" for number in range(8)]}, SCA | {"amr": ["pwd", "otp", "pwd"]}],
-    [SCA | {"acr": ""}, SCA | {"acr": "a" * 65}, SCA | {"at": -1}, SCA | {"amr": ["a b"]}, SCA | {"amr": "pwd"},
-     SCA | {"amr": ["a"] * 9}, SCA | {"more": 1}, {"acr": "sca", "at": 1}, "sca"],
-)  # fmt: skip
+    [
+        SCA,
+        SCA | {"amr": []},
+        SCA | {"acr": "a" * 64},
+        SCA | {"at": 0},
+        SCA | {"at": SECONDS + 300},
+        SCA | {"amr": [f"a{number}" for number in range(8)]},
+        SCA | {"amr": ["pwd", "otp", "pwd"]},
+    ],
+    [
+        SCA | {"acr": ""},
+        SCA | {"acr": "a" * 65},
+        SCA | {"at": -1},
+        SCA | {"amr": ["a b"]},
+        SCA | {"amr": "pwd"},
+        SCA | {"amr": ["a"] * 9},
+        SCA | {"more": 1},
+        {"acr": "sca", "at": 1},
+        "sca",
+    ],
+)
 EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     *((act, "consent_id", *IDS) for act in PLAIN if "consent_id" in PLAIN[act]),
     *((act, "reason", *CODE) for act in PLAIN if "reason" in PLAIN[act]),

@@ -15,7 +15,7 @@ from tests.verifier.generated.damage import DAMAGES, Damage
 from tests.verifier.generated.judge import Made, check, damaged, judged, legal, lying, places
 from tests.verifier.generated.lies import LIES, Lie
 from tests.verifier.generated.lives import Life
-from verifier.judging import UNKNOWN_STATE
+from verifier.rules.judging import UNKNOWN_STATE
 
 ELSEWHERE = {"1.1", "1.2", "3.4", "5.5", "7.16", "9.5", "9.6"}
 """Steps that find no defect in a bundle of one file of entries: test_telling, test_exits, test_bundles."""

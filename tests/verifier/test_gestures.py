@@ -48,9 +48,15 @@ class Passkey:
         authenticator = hashlib.sha256(RP.encode()).digest() + bytes([flags]) + (7).to_bytes(4)
         signature = self.key.sign(authenticator + sha(client), ec.ECDSA(hashes.SHA256()))
         return {
-            "authenticator_data": b64u(authenticator), "client_data": b64u(client), "credential_id": self.id,
-            "nonce": b64u(nonce), "origin": ORIGIN, "rp_id": RP, "signature": b64u(signature), "signed": signed,
-        }  # fmt: skip
+            "authenticator_data": b64u(authenticator),
+            "client_data": b64u(client),
+            "credential_id": self.id,
+            "nonce": b64u(nonce),
+            "origin": ORIGIN,
+            "rp_id": RP,
+            "signature": b64u(signature),
+            "signed": signed,
+        }
 
 
 class Signing(World):

@@ -8,7 +8,10 @@ import sys
 
 from tests.conformance import ROOT
 
-ALL = "verifier.errors verifier.encoding verifier.note verifier.policy verifier.log verifier.passkey verifier.cose"
+ALL = (
+    "verifier.errors verifier.bytes.encoding verifier.tlog.note verifier.tlog.policy "
+    "verifier.tlog.log verifier.records.passkey verifier.tlog.cose"
+)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

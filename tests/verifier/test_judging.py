@@ -18,7 +18,7 @@ from tests.verifier.forge import (
 )
 from tests.verifier.replaying import BAD, begun, replayed, told
 from verifier.errors import Code
-from verifier.judging import UNKNOWN_STATE
+from verifier.rules.judging import UNKNOWN_STATE
 
 
 def test_decisions_reasons_and_what_somebody_asserts_are_counted() -> None:
@@ -33,8 +33,14 @@ def test_decisions_reasons_and_what_somebody_asserts_are_counted() -> None:
     assert told(found) == []
     assert found.decisions == {"allow": 1, "deny": 4}
     assert found.denials == {(world.time - DAY) // DAY: 1, world.time // DAY: 3}
-    assert found.reasons == {"PURPOSE_MISMATCH": 2, "PERMISSION_MISSING": 1, "RATE_LIMITED": 1, "RISK_BLOCKED": 1,
-                             "TOKEN_EXPIRED": 2, "HOLDER_UNAVAILABLE": 1}  # fmt: skip
+    assert found.reasons == {
+        "PURPOSE_MISMATCH": 2,
+        "PERMISSION_MISSING": 1,
+        "RATE_LIMITED": 1,
+        "RISK_BLOCKED": 1,
+        "TOKEN_EXPIRED": 2,
+        "HOLDER_UNAVAILABLE": 1,
+    }
     assert found.unchecked == {
         "asserted reasons: the holder's word, signed by it": 2,
         "asserted reasons: the ledger's own word": 3,
@@ -82,8 +88,14 @@ def requested_again(world: World) -> str:
         RECIPIENT, "consent.request", consent_id=consent, terms=world.terms(permissions=["ReadParty"])
     )
     state = world.consents[consent]
-    state |= {"terms": payload["terms"], "status": "AWAITING", "basis": len(world.entries), "withdrawn": set(),
-              "given": {"approvals": {}, "joint": set(), "separate": set()}, "used": {}}  # fmt: skip
+    state |= {
+        "terms": payload["terms"],
+        "status": "AWAITING",
+        "basis": len(world.entries),
+        "withdrawn": set(),
+        "given": {"approvals": {}, "joint": set(), "separate": set()},
+        "used": {},
+    }
     world.submit(payload, {"consent_version": 1, "ruleset": 2, "status": "AWAITING"})
     world.authorise(consent)
     return consent
@@ -120,9 +132,16 @@ def superfluous_while_others_wait(world: World) -> str:
 
 @pytest.mark.parametrize(
     "lie",
-    [count_of_the_day, stranger_ends_it, requested_again, for_other_terms, for_other_terms_to_come,
-     superfluous_while_others_wait, for_a_version_that_nobody_asked_for],
-)  # fmt: skip
+    [
+        count_of_the_day,
+        stranger_ends_it,
+        requested_again,
+        for_other_terms,
+        for_other_terms_to_come,
+        superfluous_while_others_wait,
+        for_a_version_that_nobody_asked_for,
+    ],
+)
 def test_a_lie_is_told_once_and_then_taken_over(lie: Callable[[World], str]) -> None:
     world = World(5).open()
     goes_on(world, lie(world))
@@ -178,8 +197,9 @@ def test_a_wrong_state_is_told_with_what_differs() -> None:
     [first, *_] = (found := replayed(world)).defects
     assert (first.place.index, first.place.field) == (at, "outcome")
     assert (first.expected, first.found) == (
-        "consent_version 1; status REVOKED", "consent_version 7; status ACTIVE",
-    )  # fmt: skip
+        "consent_version 1; status REVOKED",
+        "consent_version 7; status ACTIVE",
+    )
     assert [row[1] for row in told(found)] == [at]
     assert lied > at
     world.override = lambda given: given.update(reasons=[], asserted=["RATE_LIMITED"])
@@ -197,11 +217,18 @@ def test_legs_are_signed_by_the_parties_of_the_consent() -> None:
     basis = world.access(consent, interaction_id="interaction-1")
     legs = {}
     for act, right, wrong in (
-        ("access.release", HOLDER, "second.example"), ("access.receive", RECIPIENT, OTHER),
-    ):  # fmt: skip
+        ("access.release", HOLDER, "second.example"),
+        ("access.receive", RECIPIENT, OTHER),
+    ):
         for iss in (right, wrong):
-            members = {"consent_id": consent, "interaction_id": "interaction-1", "basis": basis, "rows": 1, "bytes": 1,
-                       "digest": b64u(bytes(32))}  # fmt: skip
+            members = {
+                "consent_id": consent,
+                "interaction_id": "interaction-1",
+                "basis": basis,
+                "rows": 1,
+                "bytes": 1,
+                "digest": b64u(bytes(32)),
+            }
             legs[iss] = world.submit(world.payload(iss, act, **members), None)
     found = told(replayed(world))
     assert [row for row in found if row[0] is BAD] == [(BAD, legs["second.example"], "iss"), (BAD, legs[OTHER], "iss")]

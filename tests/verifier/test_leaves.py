@@ -10,9 +10,9 @@ import pytest
 
 from tests.verifier.forge import World, b64u, encode, leaf_hash, sha
 from tests.verifier.making import accepts, refusal
-from verifier.encoding import MAX_LEAF
+from verifier.bytes.encoding import MAX_LEAF
 from verifier.errors import Code
-from verifier.leaf import Leaf, parse_leaf, parse_strictly, raw_of, read_columns, text_of
+from verifier.records.leaf import Leaf, parse_leaf, parse_strictly, raw_of, read_columns, text_of
 
 HASH = b64u(sha(b"hash"))
 COMMON = {"index": 7, "prev": HASH, "time": 9, "v": 1}
@@ -37,10 +37,18 @@ def test_each_kind_is_read_with_exactly_its_members(kind: str) -> None:
     leaf = parse_leaf(spelled(kind))
     assert leaf == parse_strictly(spelled(kind))
     assert leaf == Leaf(
-        7, kind, 9, HASH.encode(), members.get("chain", "").encode(), members.get("commitment", "").encode(),
-        members.get("prev_in_chain", "").encode(), members.get("seq", 0), members.get("document"),
-        members.get("map_root", "").encode(), members.get("map_size", 0),
-    )  # fmt: skip
+        7,
+        kind,
+        9,
+        HASH.encode(),
+        members.get("chain", "").encode(),
+        members.get("commitment", "").encode(),
+        members.get("prev_in_chain", "").encode(),
+        members.get("seq", 0),
+        members.get("document"),
+        members.get("map_root", "").encode(),
+        members.get("map_size", 0),
+    )
     for name in (*members, "kind"):
         lacking = {key: value for key, value in {**members, "kind": kind}.items() if key != name}
         with refusal(Code.BAD_ENCODING):

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.verifier.forge import DAY, START, Json, World, b64u
+from verifier.audit.log_order import Links
 from verifier.errors import Code
-from verifier.findings import Findings
-from verifier.leaf import parse_leaf, read_columns, text_of
-from verifier.links import Links
-from verifier.shelf import Shelf
+from verifier.records.leaf import parse_leaf, read_columns, text_of
+from verifier.rules.chain_store import Shelf
+from verifier.rules.findings import Findings
 
 BEGUN = 7
 """Entries of an open log; all that follow, but for index-heads, are consents' and customers'."""
@@ -198,7 +198,9 @@ def test_a_leaf_with_another_commitment_than_its_tile_names_breaks_nothing_else(
     alone = walked(damaged(made, at, entry))
     assert [row[2] for row in told(alone)][:1] == ["prev"]
     assert [row[2] for row in told(alone)][1:] == (["map_root"] * 2 if at == 11 else ["prev_in_chain"]) * (at != 13) + [
-        "map_root", "prev_in_chain"] * (at == 13)  # fmt: skip
+        "map_root",
+        "prev_in_chain",
+    ] * (at == 13)
 
 
 def test_a_leaf_that_neither_its_tile_nor_its_neighbours_know_counts_for_nothing() -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from tests.verifier.forge import b64u, encode, sha
 from verifier.errors import Code
-from verifier.findings import Findings
-from verifier.leaf import text_of
-from verifier.legs import ACCESS, RECEIVE, RELEASE, UNREAD, Legs
-from verifier.matching import Matching
+from verifier.records.leaf import text_of
+from verifier.rules.access_legs import ACCESS, RECEIVE, RELEASE, UNREAD, Legs
+from verifier.rules.findings import Findings
+from verifier.rules.matching import Matching
 
 CHAIN, OTHER_CHAIN = text_of(sha(b"chain")), text_of(sha(b"chain"))[:11] + b"_" + text_of(sha(b"chain"))[12:]
 DAY_MS = 86_400_000
@@ -38,8 +38,17 @@ class Read:
     def __init__(self) -> None:
         self.legs = Legs()
 
-    def put(self, kind: int, basis: int, index: int, *, interaction: str = "one", chain: bytes = CHAIN, time: int = 0,
-            **figures: Any) -> None:  # fmt: skip
+    def put(
+        self,
+        kind: int,
+        basis: int,
+        index: int,
+        *,
+        interaction: str = "one",
+        chain: bytes = CHAIN,
+        time: int = 0,
+        **figures: Any,
+    ) -> None:
         content = {"interaction_id": interaction, "rows": 3, "bytes": 900, "digest": DIGEST, **figures}
         self.legs.put(basis, kind, index, chain, content, time, SIDES[kind])
 
@@ -52,8 +61,9 @@ class Read:
         self.put(RELEASE, index, index + 1)
         self.put(RECEIVE, index, index + 2, time=1, **figures)
 
-    def report(self, index: int, first: int, last: int, counts: tuple[int, int, int], found: list[tuple[int, str]],
-               **lies: Any) -> None:  # fmt: skip
+    def report(
+        self, index: int, first: int, last: int, counts: tuple[int, int, int], found: list[tuple[int, str]], **lies: Any
+    ) -> None:
         """A report at `index`; `counts`: accesses, releases, receipts."""
         text = b"".join(encode({"access": access, "finding": code}) + b"\n" for access, code in found)
         names = dict(zip(("accesses", "releases", "receipts"), counts, strict=True))
@@ -151,10 +161,12 @@ def test_a_side_that_is_silent_for_more_than_a_day_is_told(kind: int, name: str)
     assert dispute.found == f"{SIDES[kind]} (entry 6) alone"
     # The other side's word may stand in an entry above the access that cannot be read: of this consent, or of nobody knows.
     for unread, silent in (
-        (lambda read: read.legs.miss(CHAIN, 7), 0), (lambda read: read.legs.lose(7), 0),
-        (lambda read: read.legs.miss(CHAIN, 4), 1), (lambda read: read.legs.lose(4), 1),
+        (lambda read: read.legs.miss(CHAIN, 7), 0),
+        (lambda read: read.legs.lose(7), 0),
+        (lambda read: read.legs.miss(CHAIN, 4), 1),
+        (lambda read: read.legs.lose(4), 1),
         (lambda read: read.legs.miss(OTHER_CHAIN, 7), 1),
-    ):  # fmt: skip
+    ):
         found = after(unread, steps, time=101 + DAY_MS)
         assert (len(found.disputes), found.unchecked.total()) == (silent, 1 - silent)
 
@@ -312,9 +324,15 @@ def test_missing_evidence_is_erased_withheld_or_a_defect() -> None:
 
 @pytest.mark.parametrize(
     ("missing", "lost", "excused"),
-    [([], [], False), ([("subject", 5)], [], False), ([("consent", 5)], [], True), ([], [5], True),
-     ([("consent", 3)], [3], False), ([("consent", 7)], [7], False)],
-)  # fmt: skip
+    [
+        ([], [], False),
+        ([("subject", 5)], [], False),
+        ([("consent", 5)], [], True),
+        ([], [5], True),
+        ([("consent", 3)], [3], False),
+        ([("consent", 7)], [7], False),
+    ],
+)
 def test_only_what_may_have_been_its_access_excuses_a_leg_without_one(
     missing: list[tuple[str, int]], lost: list[int], excused: bool
 ) -> None:
@@ -324,8 +342,18 @@ def test_only_what_may_have_been_its_access_excuses_a_leg_without_one(
         for index in lost:
             made.lose(index)
         assert made.lost == len(lost)
-        made.legs.report(40, {"from_index": 4, "to_index": 6, "accesses": 0, "releases": 0, "receipts": 0, "findings": 0,
-                              "findings_hash": b64u(sha(b"consent-ledger/v1/findings\0"))})  # fmt: skip
+        made.legs.report(
+            40,
+            {
+                "from_index": 4,
+                "to_index": 6,
+                "accesses": 0,
+                "releases": 0,
+                "receipts": 0,
+                "findings": 0,
+                "findings_hash": b64u(sha(b"consent-ledger/v1/findings\0")),
+            },
+        )
         content = {"interaction_id": "one", "rows": 3, "bytes": 900, "digest": DIGEST}
         made.legs.put(5, RELEASE, 6, CHAIN, content, 0)
         made.finish(findings, {}, full=False, time=0)

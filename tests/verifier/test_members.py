@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from tests.verifier.making import accepts, refusal
-from verifier import disclosure, encoding
-from verifier.encoding import (
+from verifier.bytes import encoding
+from verifier.bytes.encoding import (
     Json,
     Object,
     decode_base64,
@@ -20,9 +20,10 @@ from verifier.encoding import (
     encode_base64url,
 )
 from verifier.errors import Code, Refuted
-from verifier.leaf import parse_leaf
-from verifier.lines import split_line
-from verifier.statement import parse_envelope
+from verifier.records import disclosure
+from verifier.records.evidence_lines import split_line
+from verifier.records.leaf import parse_leaf
+from verifier.records.statement import parse_envelope
 
 LARGEST = 2**53 - 1
 

@@ -7,10 +7,11 @@ import itertools
 import pytest
 
 from tests.verifier.making import accepts, entries_of, refusal
-from verifier import merkle
+from tests.verifier.trees import inclusion_path, root_of, subtree_path
+from verifier.bytes import merkle
+from verifier.bytes.growing_tree import Growth
+from verifier.bytes.merkle import EMPTY_ROOT, MAX_SIZE, hash_leaf, hash_node
 from verifier.errors import Code, Refuted
-from verifier.growth import Growth
-from verifier.merkle import EMPTY_ROOT, MAX_SIZE, hash_leaf, hash_node
 
 LEAVES = [hash_leaf(entry) for entry in entries_of(17)]
 HASH = LEAVES[0]
@@ -29,9 +30,9 @@ def test_every_entry_of_every_small_tree_is_proved_at_its_index_only_and_by_its_
     for size in range(1, len(LEAVES) + 1):
         growth.append(LEAVES[size - 1])
         leaves, root = LEAVES[:size], growth.root()
-        assert merkle.root_of(leaves) == root
+        assert root_of(leaves) == root
         for index in range(size):
-            path = merkle.inclusion_path(index, leaves)
+            path = inclusion_path(index, leaves)
             for claimed in range(-1, size + 2):
                 found = accepts(merkle.verify_inclusion, claimed, size, leaves[index], path, root)
                 assert found is (claimed == index)
@@ -43,7 +44,7 @@ def test_every_entry_of_every_small_tree_is_proved_at_its_index_only_and_by_its_
 
 def test_a_root_is_no_entry_of_its_own_tree_and_no_end_of_a_path_that_is_cut_short() -> None:
     """Without the length of the path, whoever knows a root could show it as an entry, or as what an older tree had."""
-    root = merkle.root_of(LEAVES)
+    root = root_of(LEAVES)
     with refusal(Code.BAD_PROOF):
         merkle.inclusion_root(0, 17, root, [])
     for old in range(1, 17):
@@ -52,9 +53,9 @@ def test_a_root_is_no_entry_of_its_own_tree_and_no_end_of_a_path_that_is_cut_sho
 
 
 def test_all_small_trees_continue_each_other_and_no_other() -> None:
-    roots = [merkle.root_of(LEAVES[:size]) for size in range(18)]
+    roots = [root_of(LEAVES[:size]) for size in range(18)]
     for old, new in itertools.combinations_with_replacement(range(1, 18), 2):
-        path = merkle.consistency_path(old, LEAVES[:new])
+        path = subtree_path(0, old, LEAVES[:new])
         merkle.verify_consistency(old, new, path, roots[old], roots[new])
         for others in ((roots[old - 1], roots[new]), (roots[old], roots[new - 1])):
             with refusal(Code.BAD_PROOF):
@@ -74,7 +75,7 @@ def test_all_small_trees_continue_each_other_and_no_other() -> None:
 
 
 def test_the_empty_tree_and_an_empty_path_show_no_growth() -> None:
-    root = merkle.root_of(LEAVES)
+    root = root_of(LEAVES)
     with pytest.raises(Refuted, match="not in order"):
         merkle.verify_consistency(0, 17, [], EMPTY_ROOT, root)
     with refusal(Code.BAD_PROOF):
@@ -122,7 +123,7 @@ def test_an_entry_is_proved_within_its_subtree_only() -> None:
     part = LEAVES[4:7]
     for index in range(2, 9):
         inner = min(max(index - 4, 0), 2)
-        arguments = (4, 7, part[inner], merkle.inclusion_path(inner, part), merkle.root_of(part))
+        arguments = (4, 7, part[inner], inclusion_path(inner, part), root_of(part))
         if index - 4 == inner:
             merkle.verify_subtree_inclusion(index, *arguments)
         else:
@@ -130,18 +131,18 @@ def test_an_entry_is_proved_within_its_subtree_only() -> None:
                 merkle.verify_subtree_inclusion(index, *arguments)
     crooked = LEAVES[1:3]
     with pytest.raises(Refuted, match="not a valid subtree"):
-        merkle.verify_subtree_inclusion(1, 1, 3, crooked[0], [crooked[1]], merkle.root_of(crooked))
+        merkle.verify_subtree_inclusion(1, 1, 3, crooked[0], [crooked[1]], root_of(crooked))
 
 
 def test_a_crooked_subtree_is_no_part_of_a_tree_and_an_empty_one_has_the_empty_root() -> None:
-    root = merkle.root_of(LEAVES)
+    root = root_of(LEAVES)
     merkle.verify_subtree_consistency(3, 3, 17, [], EMPTY_ROOT, root)
     with pytest.raises(Refuted, match="must be empty"):
         merkle.verify_subtree_consistency(3, 3, 17, [HASH], EMPTY_ROOT, root)
     with pytest.raises(Refuted, match="old root"):
         merkle.verify_subtree_consistency(3, 3, 17, [], HASH, root)
     with pytest.raises(Refuted, match="not a valid subtree"):
-        merkle.verify_subtree_consistency(1, 3, 3, [LEAVES[0]], merkle.root_of(LEAVES[1:3]), root)
+        merkle.verify_subtree_consistency(1, 3, 3, [LEAVES[0]], root_of(LEAVES[1:3]), root)
 
 
 def subtrees(size: int) -> list[tuple[int, int]]:
@@ -156,9 +157,9 @@ def subtrees(size: int) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("size", range(1, 14))
 def test_every_subtree_of_a_small_tree_is_part_of_it_by_its_whole_proof_and_no_other(size: int) -> None:
     leaves = LEAVES[:size]
-    root = merkle.root_of(leaves)
+    root = root_of(leaves)
     for start, end in subtrees(size):
-        part, path = merkle.root_of(leaves[start:end]), merkle.subtree_path(start, end, leaves)
+        part, path = root_of(leaves[start:end]), subtree_path(start, end, leaves)
         merkle.verify_subtree_consistency(start, end, size, path, part, root)
         for others in ((HASH[::-1], root), (part, HASH[::-1])):
             with refusal(Code.BAD_PROOF):
@@ -168,7 +169,7 @@ def test_every_subtree_of_a_small_tree_is_part_of_it_by_its_whole_proof_and_no_o
                 with refusal(Code.BAD_PROOF):
                     merkle.verify_subtree_consistency(start, end, size, other, part, root)
         for first, last in subtrees(size):
-            if merkle.root_of(leaves[first:last]) != part:
+            if root_of(leaves[first:last]) != part:
                 assert not accepts(merkle.verify_subtree_consistency, first, last, size, path, part, root)
 
 
@@ -176,8 +177,8 @@ def test_an_entry_of_a_subtree_leads_to_the_root_of_that_subtree() -> None:
     for start, end in subtrees(13):
         part = LEAVES[start:end]
         for index in range(start, end):
-            path = merkle.inclusion_path(index - start, part)
-            merkle.verify_subtree_inclusion(index, start, end, LEAVES[index], path, merkle.root_of(part))
+            path = inclusion_path(index - start, part)
+            merkle.verify_subtree_inclusion(index, start, end, LEAVES[index], path, root_of(part))
             with pytest.raises(Refuted, match="does not lead to the root"):
                 merkle.verify_subtree_inclusion(index, start, end, LEAVES[index], path, HASH[::-1])
 
@@ -186,9 +187,9 @@ def test_an_entry_of_a_subtree_leads_to_the_root_of_that_subtree() -> None:
 def test_a_subtree_that_meets_the_trees_edge_below_its_own_top_is_part_of_it(start: int, end: int, size: int) -> None:
     leaves = [hash_leaf(entry) for entry in entries_of(size)]
     part, root, path = (
-        merkle.root_of(leaves[start:end]),
-        merkle.root_of(leaves),
-        merkle.subtree_path(start, end, leaves),
+        root_of(leaves[start:end]),
+        root_of(leaves),
+        subtree_path(start, end, leaves),
     )
     merkle.verify_subtree_consistency(start, end, size, path, part, root)
     for other in (path[:-1], [*path, HASH], [*path[:-1], HASH[::-1]]):

@@ -10,13 +10,22 @@ import pytest
 from tests.verifier.forge import ORIGIN, b64u, encode
 from tests.verifier.making import accepts, refusal
 from tests.verifier.packing import commitment_of, item_hash, path_of, rows_of
+from verifier.audit.pack_items import PackHead, PackItem, hash_item, parse_head, parse_item, sides_of, verify_item
 from verifier.errors import CannotCheck, Code, Refuted
-from verifier.pack import PackHead, PackItem, hash_item, parse_head, parse_item, sides_of, verify_item
 
 
 def head(**changes: Any) -> bytes:
-    members = {"commitment": b64u(bytes(32)), "created": 1, "format": "consent-ledger-pack/1", "items_count": 1,
-               "origin": ORIGIN, "pack_id": b64u(bytes(32)), "scope": "all", "size": 1, "v": 1}  # fmt: skip
+    members = {
+        "commitment": b64u(bytes(32)),
+        "created": 1,
+        "format": "consent-ledger-pack/1",
+        "items_count": 1,
+        "origin": ORIGIN,
+        "pack_id": b64u(bytes(32)),
+        "scope": "all",
+        "size": 1,
+        "v": 1,
+    }
     return encode({name: value for name, value in {**members, **changes}.items() if value is not None})
 
 

@@ -11,11 +11,11 @@ import pytest
 from tests.verifier.forge import World, write
 from tests.verifier.making import BACKEND
 from tests.verifier.packing import Packing, pack
-from verifier.archive import open_archive
+from verifier.audit.pack import check_pack
+from verifier.bytes.archive import open_archive
 from verifier.errors import Code
-from verifier.findings import Findings
-from verifier.pack import check_pack
-from verifier.trust import parse_trust
+from verifier.rules.findings import Findings
+from verifier.tlog.trust import parse_trust
 
 RECORD, SECOND = "pack.receipt.json", "items/000001.json"
 WITHHELD = "items withheld from this copy of the pack"

@@ -14,11 +14,12 @@ import pytest
 from tests.verifier.forge import ORIGIN, World, b64u, encode, leaf_hash, sha, write
 from tests.verifier.making import BACKEND, refusal
 from tests.verifier.packing import Packing, commitment_of, item_hash, pack
-from verifier.archive import open_archive
+from verifier.audit.pack import CheckedPack, check_pack
+from verifier.audit.pack_items import parse_head, parse_item, sides_of, verify_item
+from verifier.bytes.archive import open_archive
 from verifier.cli import main
 from verifier.errors import CannotCheck, Code
-from verifier.pack import CheckedPack, check_pack, parse_head, parse_item, sides_of, verify_item
-from verifier.trust import parse_trust
+from verifier.tlog.trust import parse_trust
 
 Files = dict[str, bytes]
 COUNT = 7
@@ -150,8 +151,9 @@ def root_as_item(files: Files, world: World) -> Files:
     """The root shown as the single item of a pack of one: the commitment binds the count."""
     return change(
         change(files, "pack.json", lambda head: head.update(items_count=1)),
-        "items/000000.json", lambda item: item.update(path=[]),
-    )  # fmt: skip
+        "items/000000.json",
+        lambda item: item.update(path=[]),
+    )
 
 
 def suffix(files: Files, _: World) -> Files:
@@ -233,10 +235,13 @@ FORGED: dict[str, tuple[Packing, Code, str]] = {
     "the log recorded another count": (Packing(record=lying), Code.BAD_PROOF, "pack.receipt.json"),
     "the record stands in another chain": (Packing(chain="operator:elsewhere"), Code.BAD_PROOF, "pack.receipt.json"),
     "the record has a member too many": (
-        Packing(record=lambda document: document.update(note="x")), Code.BAD_ENCODING, "pack.receipt.json"),
+        Packing(record=lambda document: document.update(note="x")),
+        Code.BAD_ENCODING,
+        "pack.receipt.json",
+    ),
     "a bound text that is no receipt": (Packing(values={3: "{}"}), Code.BAD_ENCODING, ALONE),
     "a bound name of another entry": (Packing(names={3: "entry/9"}), Code.BAD_PROOF, ALONE),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", FORGED)

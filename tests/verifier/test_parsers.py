@@ -10,20 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.verifier.making import BACKEND, Signer, accepts, checkpoint_note
-from verifier import cbor, cose, ct, merkle, patricia
-from verifier.checkpoint import parse_checkpoint
+from tests.verifier.trees import inclusion_path, root_of
+from verifier.bytes import cbor, merkle, patricia
+from verifier.bytes.encoding import decode_json
 from verifier.crypto.keys import parse_cose_key, parse_spki
-from verifier.encoding import decode_json
-from verifier.evidence import check_evidence, encode_evidence, judge
-from verifier.head import Head, open_head
-from verifier.merkle import inclusion_path
-from verifier.note import parse_note, parse_vkey
-from verifier.policy import parse_policy
-from verifier.proof import Proof, parse_proof, verify_proof
-from verifier.statement import parse_envelope
-from verifier.tiles import parse_tile_path, split_entries
-from verifier.trust import parse_trust
-from verifier.witness import decide, parse_request
+from verifier.records.statement import parse_envelope
+from verifier.tlog import cose, ct
+from verifier.tlog.checkpoint import parse_checkpoint
+from verifier.tlog.evidence import check_evidence, encode_evidence, judge
+from verifier.tlog.head import Head, open_head
+from verifier.tlog.note import parse_note, parse_vkey
+from verifier.tlog.policy import parse_policy
+from verifier.tlog.proof import Proof, parse_proof, verify_proof
+from verifier.tlog.tiles import parse_tile_path, split_entries
+from verifier.tlog.trust import parse_trust
+from verifier.tlog.witness import decide, parse_request
 
 LOG, W1 = Signer("ledger.example/test"), Signer("w1.example", 4)
 LEAVES = [merkle.hash_leaf(bytes([n])) for n in range(7)]
@@ -48,7 +49,7 @@ def receipt(protected: str = "a2012719018b01") -> bytes:
     header = bytes.fromhex(protected)
     path = inclusion_path(3, LEAVES)
     inner = b"\x83\x07\x03" + cbor.encode_head(4, len(path)) + b"".join(map(bstr, path))
-    signed = b"\x84\x6aSignature1" + bstr(header) + b"\x40" + bstr(merkle.root_of(LEAVES))
+    signed = b"\x84\x6aSignature1" + bstr(header) + b"\x40" + bstr(root_of(LEAVES))
     unprotected = b"\xa1\x19\x01\x8c\xa1\x20\x81" + bstr(inner)
     return b"\xd2\x84" + bstr(header) + unprotected + b"\xf6" + bstr(LOG.private.sign(signed))
 
@@ -135,7 +136,7 @@ def test_a_changed_cose_receipt_shows_no_other_root(data: bytes) -> None:
     roots: list[bytes] = []
     key = LOG.key.key
     if accepts(lambda: roots.append(cose.parse_receipt(data).verify_inclusion(b"\x03", key, BACKEND))):
-        assert roots == [merkle.root_of(LEAVES)]
+        assert roots == [root_of(LEAVES)]
         assert data == RECEIPT or cose.parse_receipt(data).signature == cose.parse_receipt(RECEIPT).signature
 
 
@@ -161,7 +162,7 @@ def test_a_cose_receipt_is_read_under_the_algorithm_and_headers_it_protects(head
 
 def test_the_genuine_inputs_are_accepted() -> None:
     verify_proof(parse_proof(PROOF), b"\x03", POLICY, BACKEND)
-    assert cose.parse_receipt(RECEIPT).verify_inclusion(b"\x03", LOG.key.key, BACKEND) == merkle.root_of(LEAVES)
+    assert cose.parse_receipt(RECEIPT).verify_inclusion(b"\x03", LOG.key.key, BACKEND) == root_of(LEAVES)
     assert check_evidence(EVIDENCE, BACKEND, [LOG.key]).proven
     assert decide({LOG.name: LOG.key}, None, b"old 0\n\n" + NOTE, BACKEND).status == 200
 

@@ -12,7 +12,7 @@ from tests.verifier import later_cases
 from tests.verifier.forge import HOLDER, PROVIDER, RECIPIENT, Signer, write
 from tests.verifier.states import operator, registry
 from verifier.cli import main
-from verifier.parties import key_words, parties
+from verifier.telling.parties import key_words, parties
 
 
 def test_the_report_and_the_lines_name_every_key_and_every_delegation_in_force(

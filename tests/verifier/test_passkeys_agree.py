@@ -19,11 +19,11 @@ from ledger.entries.payload import Sca
 from ledger.errors import LedgerError
 from tests.verifier.forge import b64u, encode, sha
 from tests.verifier.making import BACKEND, Signer
+from verifier.bytes.encoding import MAX_EVIDENCE, decode_canonical
 from verifier.crypto.keys import parse_cose_key
-from verifier.encoding import MAX_EVIDENCE, decode_canonical
 from verifier.errors import Refuted
-from verifier.gestures import Gestures
-from verifier.trust import parse_trust
+from verifier.rules.gestures import Gestures
+from verifier.tlog.trust import parse_trust
 
 EC: Final = ec.derive_private_key(int.from_bytes(sha(b"passkey")) >> 2, ec.SECP256R1())
 ED: Final = ed25519.Ed25519PrivateKey.from_private_bytes(sha(b"passkey"))
@@ -39,10 +39,20 @@ SIGNED: Final = {
     "text_hash": b64u(sha(b"words")),
 }  # fmt: skip
 STATEMENT: Final = ConsentAuthorise(
-    accounts=ACCOUNTS, act="consent.authorise", aud="ledger.example/1", authoriser="z" * 22, consent_id=CONSENT,
-    iat=1_800_000_000, iss="bank-a", jti=b64u(bytes(16)), sca=Sca(acr="sca", amr=("otp",), at=1_800_000_000),
-    subject="s" * 22, terms_hash=SIGNED["terms_hash"], v=1, version=1,
-)  # fmt: skip
+    accounts=ACCOUNTS,
+    act="consent.authorise",
+    aud="ledger.example/1",
+    authoriser="z" * 22,
+    consent_id=CONSENT,
+    iat=1_800_000_000,
+    iss="bank-a",
+    jti=b64u(bytes(16)),
+    sca=Sca(acr="sca", amr=("otp",), at=1_800_000_000),
+    subject="s" * 22,
+    terms_hash=SIGNED["terms_hash"],
+    v=1,
+    version=1,
+)
 NONCE: Final = b"n" * 32
 POLICY: Final = f"log {Signer('ledger.example/1').vkey}\nquorum none\n".encode()
 
@@ -65,10 +75,15 @@ class Gesture(NamedTuple):
         message = data + sha(self.client)
         made = ED.sign(message) if self.cose == COSE_ED else EC.sign(message, ec.ECDSA(SHA256()))
         return {
-            "authenticator_data": b64u(data), "client_data": b64u(self.client), "credential_id": CREDENTIAL,
-            "nonce": b64u(NONCE), "origin": self.origin, "rp_id": self.rp_id,
-            "signature": b64u(made if self.signature is None else self.signature), "signed": self.signed,
-        }  # fmt: skip
+            "authenticator_data": b64u(data),
+            "client_data": b64u(self.client),
+            "credential_id": CREDENTIAL,
+            "nonce": b64u(NONCE),
+            "origin": self.origin,
+            "rp_id": self.rp_id,
+            "signature": b64u(made if self.signature is None else self.signature),
+            "signed": self.signed,
+        }
 
 
 def ledger_accepts(record: dict[str, Any], cose: bytes, rp_id: str = RP) -> bool:
@@ -372,7 +387,7 @@ def _spellings() -> list[bytes]:
         COSE_ED[:10] + bytes(32),  # small order
         COSE_ED[:10] + b"\x01" + bytes(31),
         COSE_ED[:10] + b"\xff" * 32,
-    ]  # fmt: skip
+    ]
     return made
 
 

@@ -10,7 +10,7 @@ from tests.verifier import later_cases
 from tests.verifier.forge import write
 from verifier.cli import main
 from verifier.errors import Place
-from verifier.messages import LANGUAGES, first_bad, located
+from verifier.telling.messages import LANGUAGES, first_bad, located
 
 PLACES = {
     Place(): "输入",
@@ -51,8 +51,21 @@ def test_terminal_and_page_tell_the_same_place(
     write(files, tmp_path / "bundle")
     (tmp_path / "policy").write_text(world.policy())
     report = tmp_path / "report.html"
-    assert main(["bundle", "--lang", language, "--policy", str(tmp_path / "policy"), "--report", str(report),
-                 str(tmp_path / "bundle")]) == 1  # fmt: skip
+    assert (
+        main(
+            [
+                "bundle",
+                "--lang",
+                language,
+                "--policy",
+                str(tmp_path / "policy"),
+                "--report",
+                str(report),
+                str(tmp_path / "bundle"),
+            ]
+        )
+        == 1
+    )
     shown = capsys.readouterr().out
     for text in told:
         assert text in shown

@@ -13,8 +13,8 @@ import pytest
 from ledger.errors import BadEncoding
 from ledger.notes import policy as ledger
 from tests.verifier.making import Signer
-from verifier import policy as verifier
 from verifier.errors import CannotCheck
+from verifier.tlog import policy as verifier
 
 LOG = Signer("ledger.example/1")
 OLD = Signer("ledger.example/1", seed=b"retired")
@@ -61,8 +61,10 @@ def one_policy(dice: random.Random) -> bytes:
                 del lines[at % len(lines)]
             case _:
                 dice.shuffle(lines)
-    text = "".join(line.replace(" ", dice.choice(BLANKS)) if dice.random() < 0.04 else line for line in
-                   (line + dice.choice(ENDS) if dice.random() < 0.04 else line + "\n" for line in lines))  # fmt: skip
+    text = "".join(
+        line.replace(" ", dice.choice(BLANKS)) if dice.random() < 0.04 else line
+        for line in (line + dice.choice(ENDS) if dice.random() < 0.04 else line + "\n" for line in lines)
+    )
     data = text.encode("utf-8")
     if dice.random() < 0.1:
         at = dice.randrange(len(data) + 1)

@@ -11,14 +11,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.verifier.forge import ORIGIN, RECIPIENT, World, encode
-from verifier.commitment import commit
+from verifier.bytes.encoding import encode_base64url
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey, parse_jwk
-from verifier.disclosure import Reader
-from verifier.encoding import encode_base64url
-from verifier.facts import Found
-from verifier.leaf import parse_leaf
-from verifier.quick import QuickReader
+from verifier.records.commitment import commit
+from verifier.records.disclosure import Reader
+from verifier.records.facts import Found
+from verifier.records.leaf import parse_leaf
+from verifier.records.usual_access import QuickReader
 
 Row = tuple[str, bytes, bytes, int, bytes]
 
@@ -124,11 +124,19 @@ def test_what_ruleset_2_adds_to_accesses_is_read_quickly_too() -> None:
     assert all(compare(row_of_entry(made, index)) for index in indexes)
 
 
-@pytest.mark.parametrize("changes", [
-    {"asserted": ["TOKEN_EXPIRED"]}, {"asserted": ["ACCOUNT_CLOSED", "TOKEN_EXPIRED"], "relayed": True},
-    {"asserted": ["BAD_MOOD"], "relayed": True}, {"asserted": [], "relayed": True}, {"on_behalf_of": RECIPIENT},
-    {"on_behalf_of": "?"}, {"on_behalf_of": None}, {"asserted": ["RATE_LIMITED"] * 2, "relayed": True},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"asserted": ["TOKEN_EXPIRED"]},
+        {"asserted": ["ACCOUNT_CLOSED", "TOKEN_EXPIRED"], "relayed": True},
+        {"asserted": ["BAD_MOOD"], "relayed": True},
+        {"asserted": [], "relayed": True},
+        {"on_behalf_of": RECIPIENT},
+        {"on_behalf_of": "?"},
+        {"on_behalf_of": None},
+        {"asserted": ["RATE_LIMITED"] * 2, "relayed": True},
+    ],
+)
 def test_forms_of_ruleset_2_that_are_refused_are_not_read_quickly(changes: dict[str, Any]) -> None:
     made = world()
     consent = next(iter(made.consents))

@@ -11,13 +11,13 @@ import pytest
 from tests.verifier.forge import ORIGIN, RECIPIENT, START, World, encode, leaf_hash, path_of, tree
 from tests.verifier.test_quick import Row, compare, quick, row_of_entry, strict
 from tests.verifier.test_quick import keys as known_keys
-from verifier.commitment import commit
+from verifier.bytes.encoding import MAX_EVIDENCE, MAX_ITEM, MAX_STATEMENT, decode_base64url, encode_base64url
 from verifier.crypto.backend import select
-from verifier.disclosure import Reader
-from verifier.encoding import MAX_EVIDENCE, MAX_ITEM, MAX_STATEMENT, decode_base64url, encode_base64url
-from verifier.facts import Found
-from verifier.quick import QuickReader
-from verifier.reasons import ASSERTED
+from verifier.records.commitment import commit
+from verifier.records.disclosure import Reader
+from verifier.records.facts import Found
+from verifier.records.reasons import ASSERTED
+from verifier.records.usual_access import QuickReader
 
 
 def without_one_byte(text: bytes) -> Iterator[bytes]:
@@ -64,8 +64,9 @@ def test_evidence_that_lacks_any_one_byte_is_not_read_quickly() -> None:
         body = made.evidence[index][0]
         assert committed(made, index, body) == row_of_entry(made, index)
         less = (committed(made, index, text) for text in without_one_byte(body))
-        more = (committed(made, index, body[:at] + byte + body[at:])
-                for at in range(len(body)) for byte in (b"\\", b'"'))  # fmt: skip
+        more = (
+            committed(made, index, body[:at] + byte + body[at:]) for at in range(len(body)) for byte in (b"\\", b'"')
+        )
         same_as_strict((*less, *more), row_of_entry(made, index))
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.verifier.cases import Files, honest
 from tests.verifier.forge import OTHER, RECIPIENT, World, write
-from verifier.archive import open_archive
-from verifier.bundle import Audit, Auditor, Options
+from verifier.audit.bundle import Audit, Auditor, Options
+from verifier.bytes.archive import open_archive
 from verifier.errors import CannotCheck, Code
-from verifier.trust import parse_trust
+from verifier.tlog.trust import parse_trust
 
 
 def audit(files: Files, policy: str, root: Path) -> Audit:

@@ -11,10 +11,10 @@ import pytest
 from tests.verifier.forge import RECIPIENT, Json, World, b64u, encode
 from tests.verifier.making import BACKEND, refusal
 from tests.verifier.making import Signer as Stranger
+from verifier.audit.receipt import Checked, check_receipt, parse_receipt
 from verifier.crypto.keys import parse_jwk
 from verifier.errors import CannotCheck, Code
-from verifier.receipt import Checked, check_receipt, parse_receipt
-from verifier.trust import parse_trust
+from verifier.tlog.trust import parse_trust
 
 
 @cache

@@ -11,10 +11,10 @@ import pytest
 from tests.verifier.forge import Signer, b64u
 from tests.verifier.making import refusal
 from tests.verifier.states import HOLDER, OTHER, RECIPIENT, operator, registry
-from verifier.acts import MEMBERS
-from verifier.catalogue import KNOWN_RULESETS
 from verifier.errors import Code
-from verifier.participants import ROLES, Registry
+from verifier.records.acts import MEMBERS
+from verifier.rules.catalogue import KNOWN_RULESETS
+from verifier.rules.participants import ROLES, Registry
 
 HELPER, LONG = "helper.example", "p" * 63
 """Two technology providers: one of `registry`, one with the longest name."""
@@ -186,8 +186,11 @@ def removed(who: str) -> dict[str, Any]:
     ("made", "before"),
     [
         (document("participant.registered", participant=HOLDER), []),
-        *((document(kind, participant="nobody.example"), []) for kind in PLAIN if "participant" in PLAIN[kind]
-          and kind != "participant.registered"),
+        *(
+            (document(kind, participant="nobody.example"), [])
+            for kind in PLAIN
+            if "participant" in PLAIN[kind] and kind != "participant.registered"
+        ),
         (document("key.added"), [removed(HOLDER)]),
         (document("key.added", kid="k" * 64), []),
         (document("key.added", kid="k" * 64, participant=OTHER), []),
@@ -208,7 +211,7 @@ def removed(who: str) -> dict[str, Any]:
         (document("erasure", approved_by=["a1", "a1"]), []),
     ],
     ids=lambda part: part["type"] if isinstance(part, dict) else "",
-)  # fmt: skip
+)
 def test_a_step_that_the_rules_do_not_give_is_refused(made: dict[str, Any], before: list[dict[str, Any]]) -> None:
     refused(Code.CONSENT_INVALID, made, begun(*before))
 
@@ -313,9 +316,11 @@ def test_keys_delegations_purposes_and_erasures_stand_as_they_were_said() -> Non
     assert rules.erased == {CHAINS[0]: 11, CHAINS[1]: 11, CHAINS[2]: 12}
     assert rules.may_act_for(LONG, RECIPIENT, "access.request")
     for delegate, party, act in (
-        (LONG, RECIPIENT, "access.batch"), (RECIPIENT, LONG, "access.request"), (LONG, HOLDER, "access.request"),
+        (LONG, RECIPIENT, "access.batch"),
+        (RECIPIENT, LONG, "access.request"),
+        (LONG, HOLDER, "access.request"),
         (HELPER, RECIPIENT, "access.request"),
-    ):  # fmt: skip
+    ):
         assert not rules.may_act_for(delegate, party, act)
     folded(document("delegation.ended"), rules)
     assert not rules.may_act_for(LONG, RECIPIENT, "access.request")

@@ -17,10 +17,10 @@ from tests.verifier.forge import (
 )
 from tests.verifier.replaying import BAD, CHAIN, HOUR, LOST_KEY, asked, begun, replayed, told
 from verifier.errors import Code
-from verifier.judging import UNKNOWN_STATE
-from verifier.leaf import parse_leaf
-from verifier.legs import UNREAD
-from verifier.replay import OTHER_RULES
+from verifier.records.leaf import parse_leaf
+from verifier.rules.access_legs import UNREAD
+from verifier.rules.judging import UNKNOWN_STATE
+from verifier.rules.replay import OTHER_RULES
 
 # --- what is missing ------------------------------------------------------------------------------------------
 
@@ -219,10 +219,24 @@ def test_the_log_opens_with_its_own_name_and_its_documents_stand_in_their_chains
     assert told(replayed(world)) == [(CHAIN, at, "chain"), (CHAIN, other, "chain")]
     empty = World(5)
     consent = empty.consent_id()
-    empty.record("consent", consent, {"act": "consent.expire", "statements": [],
-                                      "outcome": {"consent_version": 1, "ruleset": 2, "status": "EXPIRED"}})  # fmt: skip
-    empty.record("consent", consent, {"act": "consent.expire", "statements": [],
-                                      "outcome": {"consent_version": 1, "ruleset": 2, "status": "EXPIRED"}})  # fmt: skip
+    empty.record(
+        "consent",
+        consent,
+        {
+            "act": "consent.expire",
+            "statements": [],
+            "outcome": {"consent_version": 1, "ruleset": 2, "status": "EXPIRED"},
+        },
+    )
+    empty.record(
+        "consent",
+        consent,
+        {
+            "act": "consent.expire",
+            "statements": [],
+            "outcome": {"consent_version": 1, "ruleset": 2, "status": "EXPIRED"},
+        },
+    )
     found = replayed(empty)
     assert told(found) == [(BAD, 0, "kind")]
     assert found.unchecked == {OTHER_RULES: 2}

@@ -9,11 +9,11 @@ import pytest
 from tests.verifier.forge import World, b64u, chain_of, map_root
 from tests.verifier.making import Signer, refusal
 from tests.verifier.test_bundles import audit
-from verifier.checkpoint import parse_checkpoint
 from verifier.errors import CannotCheck, Code
-from verifier.findings import Findings
-from verifier.matching import Matching
-from verifier.policy import MAX_LINES, MAX_POLICY, parse_policy
+from verifier.rules.findings import Findings
+from verifier.rules.matching import Matching
+from verifier.tlog.checkpoint import parse_checkpoint
+from verifier.tlog.policy import MAX_LINES, MAX_POLICY, parse_policy
 
 
 def test_c08_a_map_that_goes_back_to_an_earlier_count_is_refuted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.verifier.making import accepts, refusal
+from verifier.bytes.encoding import encode_base64url
 from verifier.crypto import ed25519, p256
 from verifier.crypto.backend import CHOICES, VARIABLE, Backend, select
 from verifier.crypto.keys import (
@@ -25,7 +26,6 @@ from verifier.crypto.keys import (
     parse_jwk,
     parse_spki,
 )
-from verifier.encoding import encode_base64url
 from verifier.errors import CannotCheck, Code
 
 BACKENDS = [select(name) for name in ("pure", "pynacl", "cryptography")]

@@ -8,11 +8,11 @@ import pytest
 
 from tests.verifier.forge import Signer
 from tests.verifier.states import HOLDER, OTHER, RECIPIENT, operator, registry
-from verifier.acts import HOLDER_ACTS, MEMBERS, RECIPIENT_ACTS, REDUCING
 from verifier.errors import Code
-from verifier.facts import Facts
-from verifier.participants import Registry
-from verifier.signers import later_defects, role_of, signer_defects
+from verifier.records.acts import HOLDER_ACTS, MEMBERS, RECIPIENT_ACTS, REDUCING
+from verifier.records.facts import Facts
+from verifier.rules.participants import Registry
+from verifier.rules.signers import later_defects, role_of, signer_defects
 
 HELPER = "helper.example"
 INDEX = 40
@@ -35,8 +35,9 @@ def rules(*documents: dict[str, Any], ruleset: int = 2) -> Registry:
     return registry(*opening, *documents, ruleset=ruleset)
 
 
-def signed(act: str, iss: str, *, kid: str = "", behalf: str = "", position: int = -1, relayed: bool = False,
-           **content: Any) -> Facts:  # fmt: skip
+def signed(
+    act: str, iss: str, *, kid: str = "", behalf: str = "", position: int = -1, relayed: bool = False, **content: Any
+) -> Facts:
     return Facts(act, iss, kid or iss, 0, b"", b"", position, relayed, content, None, None, behalf)
 
 

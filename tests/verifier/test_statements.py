@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.making import BACKEND, accepts, refusal
-from verifier import passkey
-from verifier.crypto.backend import select
+from verifier.bytes.encoding import encode_base64url, encode_canonical
+from verifier.crypto.backend import Backend, select
 from verifier.crypto.keys import Ed25519Key, P256Key, PublicKey, RsaKey
 from verifier.crypto.p256 import raw_from_der
-from verifier.encoding import encode_base64url, encode_canonical
 from verifier.errors import Code, Refuted
-from verifier.statement import Statement, parse_envelope, verify_statement
+from verifier.records import passkey
+from verifier.records.statement import Statement, parse_envelope, parse_statement, verify_envelope
 
 LOG = "ledger.example/test"
 ED = Ed25519PrivateKey.from_private_bytes(b"e" * 32)
@@ -63,13 +63,19 @@ def jws(alg: str = "EdDSA", head: bytes | None = None, payload: bytes | None = N
 
 
 def check(text: str | bytes, alg: str = "EdDSA") -> Statement:
-    return verify_statement(text, KEYS[alg], LOG, BACKEND)
+    return verified(text, alg, BACKEND)
+
+
+def verified(text: str | bytes, alg: str, backend: Backend) -> Statement:
+    envelope = parse_envelope(text)
+    verify_envelope(envelope, KEYS[alg], backend)
+    return parse_statement(envelope, LOG)
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "ES256", "PS256"])
 def test_a_statement_verifies_under_its_registered_key_and_no_other(alg: str) -> None:
     for backend in (BACKEND, select("pure")):
-        statement = verify_statement(jws(alg), KEYS[alg], LOG, backend)
+        statement = verified(jws(alg), alg, backend)
         assert (statement.iss, statement.act, statement.kid) == ("bank-a", "consent.revoke", "key-1")
     for other in KEYS.keys() - {alg}:
         with refusal(Code.BAD_SIGNATURE):  # S06: the algorithm registered for the key decides

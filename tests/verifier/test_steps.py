@@ -9,13 +9,13 @@ from typing import Any
 from tests.conformance import ROOT
 from tests.verifier.forge import ORIGIN, World
 from tests.verifier.making import BACKEND
-from verifier.disclosure import Reader
 from verifier.errors import Code
-from verifier.findings import Findings
-from verifier.leaf import parse_leaf
-from verifier.replay import Replay
-from verifier.shelf import Shelf
-from verifier.trust import parse_trust
+from verifier.records.disclosure import Reader
+from verifier.records.leaf import parse_leaf
+from verifier.rules.chain_store import Shelf
+from verifier.rules.findings import Findings
+from verifier.rules.replay import Replay
+from verifier.tlog.trust import parse_trust
 
 
 def test_each_step_of_the_specification_stands_in_the_source_and_the_reverse() -> None:
@@ -27,6 +27,18 @@ def test_each_step_of_the_specification_stands_in_the_source_and_the_reverse() -
             written |= set(numbers.split(", "))
     assert written == specified
     assert len(specified) > 45
+
+
+def test_the_steps_of_a_receipt_and_of_a_completeness_file_stand_in_the_source_and_the_reverse() -> None:
+    page = (ROOT / "docs/spec/receipts.md").read_text()
+    source = "".join(path.read_text() for path in (ROOT / "verifier").rglob("*.py"))
+    for title, word in (("Checking one", "Receipt"), ("Complete", "Complete")):
+        [section] = re.findall(rf"^## {title}\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
+        specified = set(re.findall(r"^([0-9])\. ", section, re.MULTILINE))
+        written = set()
+        for numbers in re.findall(rf"# {word}, steps? ([0-9](?:(?:, | and )[0-9])*)", source):
+            written |= set(re.findall("[0-9]", numbers))
+        assert written == specified != set()
 
 
 def test_step_7_16_what_nobody_foresaw_is_a_defect_of_its_entry_and_ends_nothing() -> None:

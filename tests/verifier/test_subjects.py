@@ -42,8 +42,9 @@ def test_each_authorisation_is_followed_by_its_own_companion() -> None:
     assert told(replayed(world)) == [(Code.INCOMPLETE, first, None), (Code.INCOMPLETE, second, None)]
     elsewhere = replayed(world, lost=[first - 1])  # what is lost elsewhere was no companion of theirs
     assert [row[:2] for row in told(elsewhere) if row[0] is Code.INCOMPLETE] == [
-        (Code.INCOMPLETE, first), (Code.INCOMPLETE, second)
-    ]  # fmt: skip
+        (Code.INCOMPLETE, first),
+        (Code.INCOMPLETE, second),
+    ]
     companion(consent)
     assert told(replayed(world)) == [(Code.INCOMPLETE, second, None)]
     companion(consent)
@@ -73,8 +74,18 @@ def test_a_companion_is_signed_by_whoever_signed_its_authorisation() -> None:
 
 
 def trust_of(world: World, **more: Any) -> str:
-    return json.dumps({"v": 1, "version": 1, "expires": 2**52, "policy": world.policy(), "keys": [], "rp_ids": [],
-                       "origins": [], **more})  # fmt: skip
+    return json.dumps(
+        {
+            "v": 1,
+            "version": 1,
+            "expires": 2**52,
+            "policy": world.policy(),
+            "keys": [],
+            "rp_ids": [],
+            "origins": [],
+            **more,
+        }
+    )
 
 
 def test_a_passkey_is_the_customers_in_whose_chain_the_companion_stands() -> None:
@@ -123,8 +134,9 @@ def test_a_passkey_whose_enrolment_may_be_withheld_is_not_called_unknown() -> No
     found = replayed(world, withheld=[enrolment])
     assert told(found) == []
     assert found.unchecked == {
-        "evidence withheld": 1, "passkey confirmations whose enrolment may be withheld": 1,
-    }  # fmt: skip
+        "evidence withheld": 1,
+        "passkey confirmations whose enrolment may be withheld": 1,
+    }
     assert found.checked["passkey confirmations"] == 0
     stranger = Signing()
     at = stranger.signed_consent(Passkey("a stranger's").agree)

@@ -9,9 +9,9 @@ import pytest
 
 from tests.verifier.forge import HOLDER, RECIPIENT, World, write
 from tests.verifier.test_commands import run
-from verifier.asked import OWN_POLICY
 from verifier.cli import main
-from verifier.messages import word
+from verifier.inputs import OWN_POLICY
+from verifier.telling.messages import word
 
 
 @pytest.fixture

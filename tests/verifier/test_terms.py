@@ -8,8 +8,8 @@ import pytest
 
 from tests.verifier.making import refusal
 from tests.verifier.states import DAY, HOLDER, OTHER, RECIPIENT, SECONDS, TERMS, moved, operator, registry
-from verifier.consents import Consent
 from verifier.errors import Code
+from verifier.rules.consents import Consent
 
 RULES, RULES_1 = registry(), registry(ruleset=1)
 

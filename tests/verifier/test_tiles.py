@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.verifier.making import Signer, entries_of, put, refusal, write_log
-from verifier import ct, merkle, patricia, tiles
+from tests.verifier.trees import root_of
+from verifier.bytes import merkle, patricia
+from verifier.bytes.growing_tree import Growth
 from verifier.errors import Code, NotFound, Refuted
-from verifier.growth import Growth
-from verifier.source import Directory
-from verifier.tiles import (
+from verifier.tlog import ct, tiles
+from verifier.tlog.source import Directory
+from verifier.tlog.tiles import (
     MAX_BUNDLE,
     TileReader,
     leading_entries,
@@ -26,7 +28,7 @@ LOG = Signer("ledger.example/test")
 
 def reader_of(root: Path, entries: list[bytes]) -> TileReader:
     write_log(root, LOG, entries)
-    return TileReader(Directory(root), len(entries), merkle.root_of([merkle.hash_leaf(entry) for entry in entries]))
+    return TileReader(Directory(root), len(entries), root_of([merkle.hash_leaf(entry) for entry in entries]))
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 513])
@@ -145,7 +147,7 @@ def test_the_tiles_used_last_are_kept_and_no_more(tmp_path: Path, monkeypatch: p
     entries = entries_of(5 * 256)
     write_log(tmp_path, LOG, entries)
     source = Counted(tmp_path)
-    reader = TileReader(source, len(entries), merkle.root_of([merkle.hash_leaf(entry) for entry in entries]))
+    reader = TileReader(source, len(entries), root_of([merkle.hash_leaf(entry) for entry in entries]))
     source.asked.clear()
     for n in (0, 1, 0, 2, 0, 1, 2, 2):
         reader.tile(0, n)

@@ -13,8 +13,8 @@ import pytest
 
 from tests.verifier.cases import honest
 from tests.verifier.forge import World, encode, leaf_hash, write
+from verifier.audit.histories import AHEAD_MS, BEHIND_MS
 from verifier.cli import main
-from verifier.histories import AHEAD_MS, BEHIND_MS
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[dict[str, Any]]]:
@@ -141,12 +141,14 @@ def test_two_histories_are_equivocation(
             write({"c": one.checkpoint()}, tmp_path / name) / "c" for one, name in ((world, "a"), (other, "b"))
         ],
         "a bundle and a receipt": lambda: [
-            write(grown(world).files("none"), tmp_path / "a"), *receipts(other, tmp_path / "b", last),
+            write(grown(world).files("none"), tmp_path / "a"),
+            *receipts(other, tmp_path / "b", last),
         ],
         "a bundle and a smaller checkpoint": lambda: [
-            write(grown(world).files("none"), tmp_path / "a"), write({"c": other.checkpoint()}, tmp_path / "b") / "c",
+            write(grown(world).files("none"), tmp_path / "a"),
+            write({"c": other.checkpoint()}, tmp_path / "b") / "c",
         ],
-    }  # fmt: skip
+    }
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     found, events = run(capsys, "compare", *pairs[kind](), "--policy", tmp_path / "policy")

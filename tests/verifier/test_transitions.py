@@ -27,9 +27,9 @@ from tests.verifier.states import (
     registry,
     terms,
 )
-from verifier.consents import Consent, Given, Pending
 from verifier.errors import Code, Refuted
-from verifier.transitions import StateUnknown
+from verifier.rules.consents import Consent, Given, Pending
+from verifier.rules.transitions import StateUnknown
 
 RULES, RULES_1 = registry(), registry(ruleset=1)
 REMOVED = registry(operator("participant.removed", participant=HOLDER, reason="left"))
@@ -222,10 +222,15 @@ def amended(status: str = "ACTIVE", **of: Any) -> Consent:
     return consent(status, pending=Pending(terms(permissions=("ReadBalances",), **of), "p" * 43))
 
 
-@pytest.mark.parametrize(("status", "target", "target_1"), [
-    ("ACTIVE", "ACTIVE", "ACTIVE"), ("PARTIAL", "ACTIVE", "ACTIVE"), ("PAUSED", "PAUSED", "ACTIVE"),
-    ("SUSPENDED", "SUSPENDED", "ACTIVE"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "target", "target_1"),
+    [
+        ("ACTIVE", "ACTIVE", "ACTIVE"),
+        ("PARTIAL", "ACTIVE", "ACTIVE"),
+        ("PAUSED", "PAUSED", "ACTIVE"),
+        ("SUSPENDED", "SUSPENDED", "ACTIVE"),
+    ],
+)
 def test_a_pending_version_comes_into_force_with_its_own_authorisers(status: str, target: str, target_1: str) -> None:
     for rules, expected in ((RULES, target), (RULES_1, target_1)):
         after = given(replace(amended(status), withdrawn=(B,)), version=2, rules=rules, **PENDING)
@@ -280,9 +285,7 @@ def test_an_amendment_waits_beside_a_consent_in_force(status: str) -> None:
     ):
         refused(consent(status), "amend", **{**asked, **wrong})
     refused(consent(status), "amend", **{**asked, "party": OTHER, "terms": {**TERMS, "recipient": OTHER}})
-    second = registry(
-        operator("participant.registered", participant="second.example", name="second", roles=["holder"])
-    )  # fmt: skip
+    second = registry(operator("participant.registered", participant="second.example", name="second", roles=["holder"]))
     return refused(consent(status), "amend", rules=second, **{**asked, "terms": {**TERMS, "holder": "second.example"}})
 
 
@@ -318,8 +321,11 @@ def test_a_withdrawn_approval_takes_what_only_it_gave_and_may_leave_too_few() ->
     after = moved(before, "withdraw_approval", by="customer", authoriser=ANN)
     assert (after.given.authorisers, after.accounts, after.withdrawn, after.pending) == ((BOB,), (B,), (A,), None)
     for required, status, expected in (
-        (1, "ACTIVE", "ACTIVE"), (2, "ACTIVE", "PARTIAL"), (2, "PAUSED", "PAUSED"), (2, "PARTIAL", "PARTIAL")
-    ):  # fmt: skip
+        (1, "ACTIVE", "ACTIVE"),
+        (2, "ACTIVE", "PARTIAL"),
+        (2, "PAUSED", "PAUSED"),
+        (2, "PARTIAL", "PARTIAL"),
+    ):
         state = replace(before, status=status, terms=terms(authorisers_required=required))
         assert moved(state, "withdraw_approval", by="customer", authoriser=ANN).status == expected
     refused(before, "withdraw_approval", by="customer", authoriser="x" * 22)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.verifier.forge import Forge, tree, write
-from verifier.archive import open_archive
-from verifier.findings import Findings
-from verifier.growth import Growth
-from verifier.links import Links
-from verifier.merkle import HASH
-from verifier.shelf import Shelf
-from verifier.tiles import split_hashes
-from verifier.tree import Tree
+from verifier.audit.log_order import Links
+from verifier.audit.tree import Tree
+from verifier.bytes.archive import open_archive
+from verifier.bytes.growing_tree import Growth
+from verifier.bytes.merkle import HASH
+from verifier.rules.chain_store import Shelf
+from verifier.rules.findings import Findings
+from verifier.tlog.tiles import split_hashes
 
 SIZE = 600
 

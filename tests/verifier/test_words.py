@@ -13,12 +13,12 @@ import pytest
 
 from tests.verifier import later_cases
 from tests.verifier.forge import HOLDER, PROVIDER, World, write
-from verifier.catalogue import CATALOGUES
-from verifier.chinese import COUNTED, SENTENCES
 from verifier.cli import main
-from verifier.judging import HOLDERS_WORD, LEDGERS_WORD
-from verifier.legs import CODES, UNREAD
-from verifier.reasons import ASSERTED, FINDINGS, GIVEN
+from verifier.records.reasons import ASSERTED, FINDINGS, GIVEN
+from verifier.rules.access_legs import CODES, UNREAD
+from verifier.rules.catalogue import CATALOGUES
+from verifier.rules.judging import HOLDERS_WORD, LEDGERS_WORD
+from verifier.telling.chinese import COUNTED, SENTENCES
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "docs" / "spec"
@@ -121,11 +121,20 @@ def test_the_story_tells_joint_accounts_withdrawals_and_whose_word_it_is(
 @pytest.mark.parametrize(
     ("language", "phrases"),
     [
-        ("en", ["reconfirmation every 30 days", "confirmed to app.example", "authenticated the customer again",
-                "«sensitive» was withdrawn", "superseded by consent", "REAUTHENTICATION_REQUIRED: The holder must"]),
+        (
+            "en",
+            [
+                "reconfirmation every 30 days",
+                "confirmed to app.example",
+                "authenticated the customer again",
+                "«sensitive» was withdrawn",
+                "superseded by consent",
+                "REAUTHENTICATION_REQUIRED: The holder must",
+            ],
+        ),
         ("zh", ["每 30 天再次确认", "重新认证了客户", "撤回单独同意「sensitive」", "取代"]),
     ],
-)  # fmt: skip
+)
 def test_the_story_tells_due_dates_separate_consents_and_what_took_their_place(
     language: str, phrases: list[str], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,10 +166,15 @@ def test_a_receipt_tells_who_acted_and_what_each_reason_says(place: Path, capsys
         assert any(words in text for text in texts)
 
 
-@pytest.mark.parametrize(("code", "words"), [
-    ("consent_invalid", "that the rules do not give"), ("SEPARATE_CONSENT_MISSING", "was withdrawn"),
-    ("risk_blocked", "somebody's word"), ("rows-differ", "numbers of rows"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("consent_invalid", "that the rules do not give"),
+        ("SEPARATE_CONSENT_MISSING", "was withdrawn"),
+        ("risk_blocked", "somebody's word"),
+        ("rows-differ", "numbers of rows"),
+    ],
+)
 def test_every_code_is_explained(code: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert words in "\n".join(told(capsys, "explain", code))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from fastapi import FastAPI
 
 import migrations
@@ -19,6 +19,7 @@ from api.web import mount
 from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
+from ledger.documents import Erasure, KeyRevoked, ParticipantSuspended, document_of
 from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
 from tests.web.site import join_bank, join_named, serving, site_settings, unescaped, write_people
@@ -55,18 +56,21 @@ class Consoles:
         return next(key for key, known in found if known.consent_id == consent.consent_id)
 
     @contextmanager
-    def client(self, who: str | None, *, language: str = "en") -> Iterator[httpx.Client]:
+    def client(self, who: str | None, *, language: str = "en") -> Iterator[httpx2.Client]:
         """A browser without scripts, signed in as somebody at work."""
         headers = {
-            "accept": "text/html", "accept-language": language, "origin": self.url, "sec-fetch-site": "same-origin",
-        }  # fmt: skip
-        with httpx.Client(base_url=self.url, headers=headers, follow_redirects=True, timeout=30) as client:
+            "accept": "text/html",
+            "accept-language": language,
+            "origin": self.url,
+            "sec-fetch-site": "same-origin",
+        }
+        with httpx2.Client(base_url=self.url, headers=headers, follow_redirects=True, timeout=30) as client:
             if who is not None:
                 assert self.sign_in(client, who).status_code == 200
             yield client
 
     @staticmethod
-    def sign_in(client: httpx.Client, who: str, path: str = "/sign-in/start") -> httpx.Response:
+    def sign_in(client: httpx2.Client, who: str, path: str = "/sign-in/start") -> httpx2.Response:
         """Through the development identity provider, as a person would click."""
         page = client.get(path)
         fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
@@ -153,10 +157,14 @@ def write_history(site: Consoles) -> None:
     read("late", plum, revoked)
     doomed = consent("erased", rival, other_bank)
     world.ledger.record_documents(
-        {"type": "erasure", "v": 1, "chains": [b64u(consent_chain(doomed.consent_id))], "basis": "gdpr-17",
-         "approved_by": ["officer-1", "officer-2"]}
-    )  # fmt: skip
+        document_of(
+            Erasure,
+            chains=(b64u(consent_chain(doomed.consent_id)),),
+            basis="gdpr-17",
+            approved_by=("officer-1", "officer-2"),
+        )
+    )
     world.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": "bank-b", "reason": "outage"},
-        {"type": "key.revoked", "v": 1, "participant": "rival", "kid": "rival-client", "reason": "rotation"},
+        document_of(ParticipantSuspended, participant="bank-b", reason="outage"),
+        document_of(KeyRevoked, participant="rival", kid="rival-client", reason="rotation"),
     )

@@ -71,25 +71,43 @@ def live_through_two_weeks(site: Site, clock: LateClock) -> dict[str, str]:
     site.world.record(site.bank.step("pause", paused))
     asked = site.ask(app=books, authorisers_required=2, purpose={"code": "accounting", "text": "Books"})
     several = site.agree(
-        site.ask(app=books, authorisers_required=2, reauthenticate_days=90, reconfirm_days=30,
-                 purpose={"code": "accounting", "text": "Books"}), accounts=4,
-    )  # fmt: skip
+        site.ask(
+            app=books,
+            authorisers_required=2,
+            reauthenticate_days=90,
+            reconfirm_days=30,
+            purpose={"code": "accounting", "text": "Books"},
+        ),
+        accounts=4,
+    )
     site.agree(several, WEI)
     whole = site.key(several)
     key = site.key(budget)
     return {
-        "front": "/", "active": "/my/connections", "action": "/my/connections?tab=action",
-        "connection": f"/my/connections/{key}", "history": f"/my/connections/{key}/history",
-        "stop": f"/my/connections/{key}/stop", "stopped": f"/my/connections/{site.key(ended)}/stopped",
-        "paused": f"/my/connections/{site.key(paused)}", "stop-all": "/my/stop-all", "pause": f"/my/connections/{key}/pause",
-        "approve": f"/my/approve?consent={asked.consent_id}", "change": f"/my/approve?consent={budget.consent_id}",
-        "receipts": "/my/receipts", "receipt": f"/my/receipts/{refused.index}",
-        "report": f"/my/receipts/{refused.index}/report", "settings": "/my/settings", "export": "/my/export",
-        "several": f"/my/connections/{whole}", "erase": "/my/erase",
+        "front": "/",
+        "active": "/my/connections",
+        "action": "/my/connections?tab=action",
+        "connection": f"/my/connections/{key}",
+        "history": f"/my/connections/{key}/history",
+        "stop": f"/my/connections/{key}/stop",
+        "stopped": f"/my/connections/{site.key(ended)}/stopped",
+        "paused": f"/my/connections/{site.key(paused)}",
+        "stop-all": "/my/stop-all",
+        "pause": f"/my/connections/{key}/pause",
+        "approve": f"/my/approve?consent={asked.consent_id}",
+        "change": f"/my/approve?consent={budget.consent_id}",
+        "receipts": "/my/receipts",
+        "receipt": f"/my/receipts/{refused.index}",
+        "report": f"/my/receipts/{refused.index}/report",
+        "settings": "/my/settings",
+        "export": "/my/export",
+        "several": f"/my/connections/{whole}",
+        "erase": "/my/erase",
         "account": f"/my/connections/{whole}/accounts?account={several.accounts[0]}",
-        "step-up": "/step-up", "check": f"/verify?entry={refused.index}",
+        "step-up": "/step-up",
+        "check": f"/verify?entry={refused.index}",
         "missing": "/my/connections/999999",
-    }  # fmt: skip
+    }
 
 
 @contextmanager
@@ -98,9 +116,12 @@ def visitor(
 ) -> Iterator[Page]:
     """A browser in which somebody is signed in through the development identity provider."""
     context = browser.new_context(
-        locale=language, color_scheme="dark" if dark else "light", viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
-        reduced_motion="reduce", timezone_id="Europe/London",
-    )  # fmt: skip
+        locale=language,
+        color_scheme="dark" if dark else "light",
+        viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+        timezone_id="Europe/London",
+    )
     page = context.new_page()
     page.goto(f"{url}/sign-in/start")
     page.get_by_role("button", name=who).click()
@@ -166,9 +187,10 @@ def for_docs(browser: Browser) -> None:
     with tempfile.TemporaryDirectory() as place, open_consoles(Path(place) / "site") as consoles:
         size = consoles.world.ledger.tree.size()
         for who, name, path in (
-            ("Rita", "proof", f"/console/audit/proof?index={size // 2}"), ("Olaf", "operator", "/console/operator"),
+            ("Rita", "proof", f"/console/audit/proof?index={size // 2}"),
+            ("Olaf", "operator", "/console/operator"),
             ("Pia", "partner", "/console/partner"),
-        ):  # fmt: skip
+        ):
             with visitor(browser, consoles.url, who, phone=False) as page:
                 picture(page, consoles.url + path, DOCS, f"console-{name}", whole=False)
 

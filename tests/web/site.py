@@ -22,18 +22,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import uvicorn
 from fastapi import FastAPI
 
 from api.client.signing import LocalSigner
-from api.settings import Settings
+from api.node.settings import Settings
 from api.web import mount
 from api.web.agent import Authorisation, LocalAgent
-from api.web.desk import Office
-from api.web.people import Person, Sca
+from api.web.desk import BankPages
+from api.web.people import Person, SignInSca
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
+from ledger.documents import key_added, registration
 from ledger.entries.leaf import subject_chain
 from ledger.entries.payload import SeparateConsent
 from ledger.planning.commands import Recorded
@@ -52,7 +53,7 @@ class Site:
     bank: Party
     app: Party
     url: str
-    office: Office
+    office: BankPages
     people: dict[str, Person]
     consents: dict[str, str] = field(default_factory=dict)
 
@@ -77,12 +78,18 @@ class Site:
         mine = [one for one in self.agent.accounts(person, consent.consent_id) if only in one.label][:accounts]
         chosen = tuple(sorted(account.reference for account in mine))
         wish = Authorisation(
-            consent_id=consent.consent_id, version=consent.version, terms_hash=consent.terms_hash,
-            recipient=consent.terms["recipient"], accounts=chosen,
-            sca=Sca("psd2:sca", ("otp",), self.world.clock.now() // 1000),
-            **{"separate_consents": separately(consent, self.world.clock.now()),
-               "joint_accounts": tuple(sorted(one.reference for one in mine if one.joint))} | wishes,
-        )  # fmt: skip
+            consent_id=consent.consent_id,
+            version=consent.version,
+            terms_hash=consent.terms_hash,
+            recipient=consent.terms["recipient"],
+            accounts=chosen,
+            sca=SignInSca("psd2:sca", ("otp",), self.world.clock.now() // 1000),
+            **{
+                "separate_consents": separately(consent, self.world.clock.now()),
+                "joint_accounts": tuple(sorted(one.reference for one in mine if one.joint)),
+            }
+            | wishes,
+        )
         signed = self.agent.authorise(person, wish)
         self.world.ledger.record(signed.statement, companion=signed.companion)
         return ConsentInWorld(consent.consent_id, consent.terms, consent.version, chosen)
@@ -102,7 +109,7 @@ class Site:
         return next(key for key, known in found if known.consent_id == consent.consent_id)
 
     @contextmanager
-    def client(self, who: str | None = MEI, *, language: str = "en") -> Iterator[httpx.Client]:
+    def client(self, who: str | None = MEI, *, language: str = "en") -> Iterator[httpx2.Client]:
         """A browser without scripts; signed in unless `who` is None."""
         headers = {
             "accept": "text/html",
@@ -110,12 +117,12 @@ class Site:
             "origin": self.url,
             "sec-fetch-site": "same-origin",
         }
-        with httpx.Client(base_url=self.url, headers=headers, follow_redirects=True) as client:
+        with httpx2.Client(base_url=self.url, headers=headers, follow_redirects=True) as client:
             if who is not None:
                 self.sign_in(client, who)
             yield client
 
-    def sign_in(self, client: httpx.Client, who: str, path: str = "/sign-in/start") -> httpx.Response:
+    def sign_in(self, client: httpx2.Client, who: str, path: str = "/sign-in/start") -> httpx2.Response:
         """Through the development identity provider, as a person would click."""
         page = client.get(path)
         fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
@@ -136,7 +143,7 @@ def unescaped(fields: dict[str, str]) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in fields.items()}
 
 
-def csrf_of(page: httpx.Response) -> str:
+def csrf_of(page: httpx2.Response) -> str:
     """The token that a page's forms carry."""
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert found, page.text[:500]
@@ -152,15 +159,22 @@ def write_people(
     """
     joint, own = reference(), reference()
     accounts = [
-        {"id": "a-1", "label": "Everyday account ··4021"}, {"id": "a-2", "label": "Savings ··7733"},
-        {"id": "a-3", "label": "Holiday pot ··1190"}, {"id": "a-4", "label": "Household ··3001", "joint": True},
-    ]  # fmt: skip
+        {"id": "a-1", "label": "Everyday account ··4021"},
+        {"id": "a-2", "label": "Savings ··7733"},
+        {"id": "a-3", "label": "Holiday pot ··1190"},
+        {"id": "a-4", "label": "Household ··3001", "joint": True},
+    ]
     customers = [
         {"sub": MEI, "holder": bank, "subject": joint, "name": "Mei Lin", "accounts": accounts},
         {"sub": WEI, "holder": bank, "subject": joint, "name": "Wei Chen", "accounts": accounts},
-        {"sub": OLGA, "holder": bank, "subject": own, "name": "Olga Novak",
-         "accounts": [{"id": "o-1", "label": "Current account ··5500"}]},
-    ]  # fmt: skip
+        {
+            "sub": OLGA,
+            "holder": bank,
+            "subject": own,
+            "name": "Olga Novak",
+            "accounts": [{"id": "o-1", "label": "Current account ··5500"}],
+        },
+    ]
     if own_accounts:
         order = [*own_accounts, *(one["sub"] for one in customers if one["sub"] not in own_accounts)]
         customers.sort(key=lambda one: order.index(one["sub"]))
@@ -174,16 +188,16 @@ def join_bank(world: World, folder: Path, name: str = "bank-a") -> Party:
     bank = world.holder(name)
     signer = LocalSigner.generate(f"{name}-web")
     signer.save(folder / "bank.key")
-    world.ledger.record_documents(
-        {"type": "key.added", "v": 1, "participant": name, "kid": signer.kid, "alg": signer.alg, "use": "statement",
-         "jwk": dict(signer.jwk)}
-    )  # fmt: skip
+    world.ledger.record_documents(key_added(name, signer.kid, signer.alg, "statement", dict(signer.jwk)))
     (folder / "pseudonyms").write_bytes(os.urandom(32))
     (folder / "pseudonyms").chmod(0o600)
     entry = {
-        "holder": name, "kid": signer.kid, "key_file": "bank.key", "secret_file": "pseudonyms",
+        "holder": name,
+        "kid": signer.kid,
+        "key_file": "bank.key",
+        "secret_file": "pseudonyms",
         "accounts_file": "customers.json",
-    }  # fmt: skip
+    }
     (folder / "holders.json").write_text(json.dumps({"holders": [entry]}))
     return bank
 
@@ -191,11 +205,18 @@ def join_bank(world: World, folder: Path, name: str = "bank-a") -> Party:
 def site_settings(folder: Path, port: int, **web: Any) -> Settings:
     """Settings of a site for development on this port."""
     return Settings(
-        state_dir=folder, host="127.0.0.1", port=port, public_url=f"http://localhost:{port}",
+        state_dir=folder,
+        host="127.0.0.1",
+        port=port,
+        public_url=f"http://localhost:{port}",
         index_interval_ms=0,  # no entry that the test did not ask for
-        web={"environment": "development", "holders_file": folder / "holders.json",
-             "customers_file": folder / "customers.json", **web},
-    )  # fmt: skip
+        web={
+            "environment": "development",
+            "holders_file": folder / "holders.json",
+            "customers_file": folder / "customers.json",
+            **web,
+        },
+    )
 
 
 @contextmanager
@@ -242,7 +263,7 @@ def open_site(
         settings = site_settings(folder, listener.getsockname()[1], **more)
         framework = FastAPI(openapi_url=None)
         mount(framework, world.ledger, settings, clock=clock or SystemClock())
-        office: Office = framework.router.default.state.office
+        office: BankPages = framework.router.default.state.office
         with serving(framework, listener):
             try:
                 yield Site(world, bank, app, settings.base_url, office, people)
@@ -256,9 +277,8 @@ def join_named(world: World, participant: str, name: str, *roles: str) -> Party:
 
     party = Party(world, participant, KeyPair.generate("EdDSA", f"{participant}-1"))
     world.ledger.record_documents(
-        {"type": "participant.registered", "v": 1, "participant": participant, "name": name,
-         "roles": sorted(roles or ("recipient",))},
+        registration(participant, name, roles or ("recipient",)),
         world.key_added(participant, party.key, "statement"),
-    )  # fmt: skip
+    )
     world.parties[participant] = party
     return party

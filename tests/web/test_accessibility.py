@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, Page
 
 from api.web.app import ROUTERS
+from ledger.documents import Disclosure, document_of
 from tests.web.site import WEI, Site
 from tests.world import DAY
 
@@ -46,8 +47,7 @@ def scene(shared_site: Site) -> Scene:
     done = site.world.ledger.records.history(site.bank.id, both.consent_id)[-1].index
     site.world.join("regulator-1", "regulator", client=False)
     site.world.ledger.record_documents(
-        {"type": "disclosure", "v": 1, "participant": "regulator-1", "case": "case-7", "from_index": access.index,
-         "to_index": access.index}
+        document_of(Disclosure, participant="regulator-1", case="case-7", from_index=access.index, to_index=access.index)
     )  # fmt: skip
     ended, paused, asked = site.shared(), site.shared(), site.ask(authorisers_required=2)
     site.world.record(site.bank.step("revoke", ended))
@@ -57,24 +57,40 @@ def scene(shared_site: Site) -> Scene:
         site,
         {"front": "/", "sign-in": "/sign-in", "verify": "/verify", "nowhere": "/nowhere"},
         {
-            "active": "/my/connections", "action": "/my/connections?tab=action", "ended": "/my/connections?tab=ended",
-            "connection": f"/my/connections/{key}", "history": f"/my/connections/{key}/history",
+            "active": "/my/connections",
+            "action": "/my/connections?tab=action",
+            "ended": "/my/connections?tab=ended",
+            "connection": f"/my/connections/{key}",
+            "history": f"/my/connections/{key}/history",
             "empty history": f"/my/connections/{key}/history?show=changes&before=1",
-            "stop": f"/my/connections/{key}/stop", "stopped": f"/my/connections/{site.key(ended)}/stopped",
-            "ended connection": f"/my/connections/{site.key(ended)}", "stop all": "/my/stop-all",
-            "pause": f"/my/connections/{key}/pause", "resume": f"/my/connections/{site.key(paused)}/resume",
-            "approve": f"/my/approve?consent={asked.consent_id}", "change": f"/my/approve?consent={live.consent_id}",
-            "receipts": "/my/receipts", "receipt": f"/my/receipts/{access.index}",
-            "report": f"/my/receipts/{access.index}/report", "settings": "/my/settings", "export": "/my/export",
-            "several": f"/my/connections/{whole}", "an account": f"/my/connections/{whole}/accounts?account={both.accounts[0]}",
+            "stop": f"/my/connections/{key}/stop",
+            "stopped": f"/my/connections/{site.key(ended)}/stopped",
+            "ended connection": f"/my/connections/{site.key(ended)}",
+            "stop all": "/my/stop-all",
+            "pause": f"/my/connections/{key}/pause",
+            "resume": f"/my/connections/{site.key(paused)}/resume",
+            "approve": f"/my/approve?consent={asked.consent_id}",
+            "change": f"/my/approve?consent={live.consent_id}",
+            "receipts": "/my/receipts",
+            "receipt": f"/my/receipts/{access.index}",
+            "report": f"/my/receipts/{access.index}/report",
+            "settings": "/my/settings",
+            "export": "/my/export",
+            "several": f"/my/connections/{whole}",
+            "an account": f"/my/connections/{whole}/accounts?account={both.accounts[0]}",
             "a separate consent": f"/my/connections/{whole}/separate?kind=provision",
-            "my yes": f"/my/connections/{whole}/approval", "again": f"/my/connections/{whole}/renew",
-            "changed": f"/my/connections/{whole}/changed/{done}", "erase": "/my/erase",
-            "a joint account": f"/my/approve?consent={joint.consent_id}", "found": "/my/connections?q=Plum&sort=ending",
-            "step-up": "/step-up", "check": f"/verify?entry={access.index}", "missing": "/my/connections/999999",
+            "my yes": f"/my/connections/{whole}/approval",
+            "again": f"/my/connections/{whole}/renew",
+            "changed": f"/my/connections/{whole}/changed/{done}",
+            "erase": "/my/erase",
+            "a joint account": f"/my/approve?consent={joint.consent_id}",
+            "found": "/my/connections?q=Plum&sort=ending",
+            "step-up": "/step-up",
+            "check": f"/verify?entry={access.index}",
+            "missing": "/my/connections/999999",
         },
         f"/my/approve?consent={asked.consent_id}",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -141,6 +157,10 @@ def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
     unseen = {path for path, pattern in patterns.items() if not any(pattern.match(one) for one in judged_paths)}
     # What is left is no page: files, streams, redirections.
     assert unseen == {
-        "/language", "/static/{name}", "/sign-in/callback", "/my/export/{form}", "/my/receipts/{index}/file",
+        "/language",
+        "/static/{name}",
+        "/sign-in/callback",
+        "/my/export/{form}",
+        "/my/receipts/{index}/file",
         "/my/connections/{key}/live",
-    }  # fmt: skip
+    }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.web.actors import Actor, Known, Signature, actor_of, signature_of
@@ -94,7 +94,7 @@ def newest(site: Site, consent: ConsentInWorld) -> Recorded:
     return site.world.ledger.records.history(site.bank.id, consent.consent_id)[-1]
 
 
-def post(client: httpx.Client, path: str, **form: str) -> httpx.Response:
+def post(client: httpx2.Client, path: str, **form: str) -> httpx2.Response:
     answer = client.post(path, data={"csrf": csrf_of(client.get("/my/settings")), **form})
     assert answer.status_code == 200, answer.text
     return answer
@@ -116,7 +116,7 @@ def live(site: Site) -> Life:
     key = site.key(consent)
     here = f"/my/connections/{key}"
 
-    def on_pages(client: httpx.Client, who: str, path: str, **form: str) -> None:
+    def on_pages(client: httpx2.Client, who: str, path: str, **form: str) -> None:
         post(client, f"{here}/{path}", **form)
         done.append(by_person(newest(site, consent), who))
 
@@ -220,8 +220,11 @@ def test_list_connection_receipts_and_end_name_who_stopped(life: Life, who: str,
             assert stopped in page, path
             assert wrong not in page, path
         versions = re.findall(r"<li><p><strong>(.*?)</strong>", client.get(f"/my/connections/{key}").text)
-    wanted = [sentence(one.entry.act, one.seen[who], language) for one in reversed(life.done)
-              if one.entry.act.startswith("consent.")]  # fmt: skip
+    wanted = [
+        sentence(one.entry.act, one.seen[who], language)
+        for one in reversed(life.done)
+        if one.entry.act.startswith("consent.")
+    ]
     assert [plain(version) for version in versions] == wanted
 
 
@@ -248,8 +251,10 @@ def test_a_consent_that_is_paused_says_in_the_list_who_paused_it(tmp_path: Path)
         key = site.key(site.shared(accounts=3))
         with site.client(WEI) as wei, site.client(MEI) as mei:
             post(wei, f"/my/connections/{key}/pause")
-            for client, told, untold in ((mei, "The other holder paused sharing", "You paused"),
-                                         (wei, "You paused sharing", "The other holder paused")):  # fmt: skip
+            for client, told, untold in (
+                (mei, "The other holder paused sharing", "You paused"),
+                (wei, "You paused sharing", "The other holder paused"),
+            ):
                 for path in ("/my/connections", f"/my/connections/{key}"):
                     page = plain(client.get(path).text)
                     assert told in page

@@ -15,12 +15,12 @@ from fastapi.responses import JSONResponse, Response
 
 from api.web.agent import Authorisation, Withdrawal, read_customers
 from api.web.agent_remote import RemoteAgent
-from api.web.people import Sca
+from api.web.people import SignInSca
 from ledger.entries.payload import SeparateConsent
 from ledger.errors import InvalidInput, NotFound, NotPermitted, Unavailable
 from tests.web.site import MEI, OLGA, WEI, Site, open_site, serving
 
-SCA = Sca("phr", ("hwk",), 1)
+SCA = SignInSca("phr", ("hwk",), 1)
 
 
 class Bank:
@@ -42,8 +42,12 @@ class Bank:
         agent, person = self.site.agent, self.site.people[asked["person"]["sub"]]
         match asked["intent"]:
             case "accounts":
-                made: Any = {"accounts": [{"reference": one.reference, "label": one.label, "joint": one.joint}
-                                          for one in agent.accounts(person, asked["consent_id"])]}  # fmt: skip
+                made: Any = {
+                    "accounts": [
+                        {"reference": one.reference, "label": one.label, "joint": one.joint}
+                        for one in agent.accounts(person, asked["consent_id"])
+                    ]
+                }
             case "step":
                 made = {"statement": agent.step(person, asked["step"], asked["consent_id"], asked["reason"]).statement}
             case "authoriser":
@@ -51,7 +55,7 @@ class Bank:
             case "reauthenticate":
                 made = {
                     "statement": agent.reauthenticate(
-                        person, asked["consent_id"], msgspec.convert(asked["sca"], Sca)
+                        person, asked["consent_id"], msgspec.convert(asked["sca"], SignInSca)
                     ).statement
                 }
             case "withdraw":
@@ -76,10 +80,14 @@ def wish_for(site: Site, accounts: tuple[str, ...] | None = None) -> Authorisati
     asked = site.ask()
     mine = site.agent.accounts(site.people[MEI], asked.consent_id)
     return Authorisation(
-        consent_id=asked.consent_id, version=1, terms_hash=asked.terms_hash, recipient="plum", sca=SCA,
+        consent_id=asked.consent_id,
+        version=1,
+        terms_hash=asked.terms_hash,
+        recipient="plum",
+        sca=SCA,
         accounts=accounts or tuple(sorted(one.reference for one in mine[:2])),
         separate_consents=tuple(SeparateConsent(1, kind, "A" * 43) for kind in asked.terms["separate_consents"]),
-    )  # fmt: skip
+    )
 
 
 def test_a_remote_agent_signs_what_the_ledger_takes(shared_site: Site, bank: tuple[Bank, RemoteAgent]) -> None:
@@ -93,7 +101,9 @@ def test_a_remote_agent_signs_what_the_ledger_takes(shared_site: Site, bank: tup
     assert site.world.ledger.records.consent("bank-a", wish.consent_id).accounts == wish.accounts[1:]
     assert agent.authoriser(person, wish.consent_id) == site.agent.authoriser(person, wish.consent_id)
     site.world.ledger.record(
-        agent.reauthenticate(person, wish.consent_id, Sca("phr", (), site.world.clock.now() // 1000 + 1)).statement
+        agent.reauthenticate(
+            person, wish.consent_id, SignInSca("phr", (), site.world.clock.now() // 1000 + 1)
+        ).statement
     )
     step = agent.step(person, "consent.revoke", wish.consent_id, "customer-request")
     site.world.ledger.record(step.statement)

@@ -166,6 +166,9 @@ def test_every_question_about_parties_is_answered_through_an_index(world: World)
     assert len(plans) >= 8
     # Rows that a question makes up itself, and what is left of a range, are no tables.
     made_up = ("SCAN anon_", "SCAN CONSTANT ROW", "SCAN (subquery", "SCAN asked")
-    scans = [(plan, statement) for statement, plan in plans if plan.startswith("SCAN") and not plan.startswith(made_up)
-             and "USING INDEX entries_operator" not in plan]  # fmt: skip
+    scans = [
+        (plan, statement)
+        for statement, plan in plans
+        if plan.startswith("SCAN") and not plan.startswith(made_up) and "USING INDEX entries_operator" not in plan
+    ]
     assert scans == []

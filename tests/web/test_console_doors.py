@@ -14,6 +14,7 @@ from api.web import console
 from api.web.app import CONSOLES, ROUTERS
 from api.web.console.doors import DOORS
 from api.web.staff import StaffRole
+from ledger.documents import Disclosure, document_of
 from tests.web.consoles import STAFF, Consoles, open_consoles
 from tests.web.site import csrf_of
 
@@ -63,14 +64,7 @@ def cases(site: Consoles) -> dict[str, str]:
         employer = STAFF[who][0]
         if f"case of {who}" not in site.entries:
             [site.entries[f"case of {who}"]] = site.world.ledger.record_documents(
-                {
-                    "type": "disclosure",
-                    "v": 1,
-                    "participant": employer,
-                    "case": "case-1",
-                    "from_index": 30,
-                    "to_index": 31,
-                }
+                document_of(Disclosure, participant=employer, case="case-1", from_index=30, to_index=31)
             )
         found[who] = str(site.entries[f"case of {who}"].index)
     return found

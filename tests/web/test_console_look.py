@@ -19,21 +19,38 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
     """Account → the pages that it can read, each with something to show."""
     late, size = site.entries["late"].index, site.world.ledger.tree.size()
     return {
-        "pia": ["/console/partner", "/console/partner/consents", "/console/partner/consents?status=REJECTED",
-                f"/console/partner/consents/{site.key('active')}", "/console/partner/calls",
-                "/console/partner/calls?show=all", "/console/partner/receipts", "/console/partner/receipts?q=nothing",
-                f"/console/partner/receipts?q={site.consents['active'].consent_id}", f"/console/partner/receipts/{late}",
-                "/console/partner/keys", "/console/partner/sandbox", "/console/audit"],
+        "pia": [
+            "/console/partner",
+            "/console/partner/consents",
+            "/console/partner/consents?status=REJECTED",
+            f"/console/partner/consents/{site.key('active')}",
+            "/console/partner/calls",
+            "/console/partner/calls?show=all",
+            "/console/partner/receipts",
+            "/console/partner/receipts?q=nothing",
+            f"/console/partner/receipts?q={site.consents['active'].consent_id}",
+            f"/console/partner/receipts/{late}",
+            "/console/partner/keys",
+            "/console/partner/sandbox",
+            "/console/audit",
+        ],
         "ben": ["/console/partner", "/console/partner/sandbox"],
         "bea": ["/console/partner/deliveries", "/console/partner/reports"],
         "ada": ["/console/audit/bundles"],
-        "rita": ["/console/audit", "/console/audit/proof", f"/console/audit/proof?index={late}",
-                 "/console/audit/proof?index=99999", "/console/audit/consistency",
-                 f"/console/audit/consistency?old=1&new={size}", "/console/audit/records", "/console/audit/bundles",
-                 "/console/audit/findings",
-                 f"/console/audit/cases/{cases(site)['rita']}"],
+        "rita": [
+            "/console/audit",
+            "/console/audit/proof",
+            f"/console/audit/proof?index={late}",
+            "/console/audit/proof?index=99999",
+            "/console/audit/consistency",
+            f"/console/audit/consistency?old=1&new={size}",
+            "/console/audit/records",
+            "/console/audit/bundles",
+            "/console/audit/findings",
+            f"/console/audit/cases/{cases(site)['rita']}",
+        ],
         "olaf": ["/console/operator", "/console/operator/participants", "/console/operator/erasures"],
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -82,5 +99,8 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
     unseen = {path for path, pattern in patterns.items() if not any(pattern.match(one) for one in seen)}
     # What is left is no page: files, and the door that leads to one's own console.
     assert unseen == {
-        "/console", "/console/audit/bundle", "/console/audit/cases/{index}/bundle", "/console/partner/receipts/{index}/file",
-    }  # fmt: skip
+        "/console",
+        "/console/audit/bundle",
+        "/console/audit/cases/{index}/bundle",
+        "/console/partner/receipts/{index}/file",
+    }

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.documents import ParticipantRemoved, document_of
 from ledger.queries.overview import OverviewQueries
 from ledger.receipts import receipt_bytes
 from tests.client.service import running_service
@@ -195,8 +196,14 @@ def test_a_case_is_recorded_before_it_is_opened_and_closes_after_thirty_days(tmp
         index = int(opened.url.path.rsplit("/", 1)[1])
         assert index >= size
         document = OverviewQueries(site.world.ledger.store).document(index).document
-        assert document == {"type": "disclosure", "v": 1, "participant": "regulator-1", "case": "case-2026-17",
-                            "from_index": 19, "to_index": 32}  # fmt: skip
+        assert document == {
+            "type": "disclosure",
+            "v": 1,
+            "participant": "regulator-1",
+            "case": "case-2026-17",
+            "from_index": 19,
+            "to_index": 32,
+        }
         inside = evidence_of(client.get(f"/console/audit/cases/{index}/bundle").content)
         assert inside
         assert all(19 <= entry <= 32 for entry in inside)
@@ -278,7 +285,7 @@ def test_a_removed_participant_is_shown_as_removed_and_never_as_registered(
 ) -> None:
     """Mission review, M10."""
     with open_consoles(tmp_path / "own", gwen=("gone-1", "recipient")) as consoles:
-        gone = {"type": "participant.removed", "v": 1, "participant": "gone-1", "reason": "test"}
+        gone = document_of(ParticipantRemoved, participant="gone-1", reason="test")
         consoles.world.recipient("gone-1", client=False)
         consoles.world.ledger.record_documents(gone)
         with consoles.client("olaf", language=language) as client:
@@ -294,11 +301,16 @@ def test_a_removed_participant_is_shown_as_removed_and_never_as_registered(
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_hostile_names_and_purposes_are_inert_on_every_page(consoles: Consoles, language: str) -> None:
     pages = {
-        "pia": ["/console/partner", "/console/partner/consents", f"/console/partner/consents/{consoles.key('active')}",
-                "/console/partner/calls?show=all", f"/console/partner/receipts/{consoles.entries['late'].index}"],
+        "pia": [
+            "/console/partner",
+            "/console/partner/consents",
+            f"/console/partner/consents/{consoles.key('active')}",
+            "/console/partner/calls?show=all",
+            f"/console/partner/receipts/{consoles.entries['late'].index}",
+        ],
         "rita": ["/console/audit/records"],
         "olaf": ["/console/operator/participants"],
-    }  # fmt: skip
+    }
     for who, paths in pages.items():
         with consoles.client(who, language=language) as client:
             for path in paths:

@@ -6,7 +6,7 @@ import html
 import re
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from api.web.console.erasures import HERE
 from ledger.entries.leaf import consent_chain
@@ -17,11 +17,11 @@ from tests.web.site import MEI, Site, csrf_of
 OFFICERS = {"oona": ("operator", "operator")}
 
 
-def words_of(page: httpx.Response) -> str:
+def words_of(page: httpx2.Response) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
-def as_customer(consoles: Consoles, client: httpx.Client) -> None:
+def as_customer(consoles: Consoles, client: httpx2.Client) -> None:
     assert consoles.sign_in(client, MEI).status_code == 200
 
 
@@ -76,7 +76,7 @@ def test_nothing_is_erased_before_two_different_people_have_approved(tmp_path: P
             assert oona.post(approve, data={"csrf": csrf_of(oona.get(HERE))}).status_code == 409, "it is answered"
 
 
-def page_with_form(client: httpx.Client) -> httpx.Response:
+def page_with_form(client: httpx2.Client) -> httpx2.Response:
     return client.get("/my/settings")
 
 

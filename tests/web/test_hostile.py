@@ -34,10 +34,18 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def pages(site: Site) -> list[str]:
     [key] = [site.key(one) for one in _consents(site)]
     return [
-        "/my/connections", "/my/connections?tab=action", f"/my/connections/{key}", f"/my/connections/{key}/history",
-        f"/my/connections/{key}/stop", f"/my/connections/{key}/separate?kind=provision", "/my/stop-all",
-        "/my/receipts", "/my/erase", f"/my/receipts/{key}", f"/my/receipts/{key}/report",
-    ]  # fmt: skip
+        "/my/connections",
+        "/my/connections?tab=action",
+        f"/my/connections/{key}",
+        f"/my/connections/{key}/history",
+        f"/my/connections/{key}/stop",
+        f"/my/connections/{key}/separate?kind=provision",
+        "/my/stop-all",
+        "/my/receipts",
+        "/my/erase",
+        f"/my/receipts/{key}",
+        f"/my/receipts/{key}/report",
+    ]
 
 
 def _consents(site: Site) -> list[object]:
@@ -130,7 +138,7 @@ def test_a_hostile_name_drives_no_terminal(tmp_path: Path) -> None:
     """`consent-ledger participant list`; the verifier's own output has a test in tests/verifier/test_encoding.py."""
     from typer.testing import CliRunner
 
-    from api.commands import app
+    from api.cli.main import app
 
     state = ["--state", str(tmp_path)]
     runner = CliRunner()

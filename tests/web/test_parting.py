@@ -9,13 +9,14 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ledger.canonical import b64u, unb64u
+from ledger.documents import DelegationGranted, document_of
 from ledger.entries.evidence import decode_evidence
-from ledger.entries.statement import parse_payload
+from ledger.entries.statement import payload_of
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site
 from tests.web.test_scenario import sign_in
 from tests.world import DAY, ConsentInWorld, SteppingClock
@@ -34,7 +35,7 @@ def reasons(site: Site, consent: ConsentInWorld, **members: object) -> tuple[str
     return outcome.reasons  # type: ignore[union-attr]
 
 
-def words_of(page: httpx.Response) -> str:
+def words_of(page: httpx2.Response) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
@@ -78,10 +79,13 @@ def test_each_separate_consent_has_its_own_unticked_control_and_words_and_the_lo
     page.get_by_role("button", name="Agree without a passkey").click()
     expect(page.get_by_text("Your agreement is recorded")).to_be_visible()
 
-    [entry] = [one for one in site.world.ledger.records.history(site.bank.id, request.consent_id)
-               if one.act == "consent.authorise"]  # fmt: skip
+    [entry] = [
+        one
+        for one in site.world.ledger.records.history(site.bank.id, request.consent_id)
+        if one.act == "consent.authorise"
+    ]
     [statement] = decode_evidence(entry.evidence or b"").statements
-    given = parse_payload(unb64u(statement.split(".")[1])).separate_consents  # type: ignore[union-attr]
+    given = payload_of(statement).separate_consents  # type: ignore[union-attr]
     assert [(one.kind, one.text_hash) for one in given] == [
         (kind, b64u(sha256(text.encode()).digest()))
         for kind, text in zip(("provision", "sensitive"), shown, strict=True)
@@ -136,8 +140,9 @@ def test_one_account_is_stopped_in_two_steps_at_once_without_scripts(site: Site,
     page.get_by_role("button", name="Stop this account").click()
     expect(page.get_by_role("heading", name="You took accounts out")).to_be_visible()
     expect(page.get_by_text("Not yet")).to_be_visible()
-    savings = next(one.reference for one in site.agent.accounts(site.people[MEI], consent.consent_id)
-                   if "Savings" in one.label)  # fmt: skip
+    savings = next(
+        one.reference for one in site.agent.accounts(site.people[MEI], consent.consent_id) if "Savings" in one.label
+    )
     assert reasons(site, consent, accounts=[savings]) == ("ACCOUNT_APPROVAL_WITHDRAWN",)
     left = [one for one in consent.accounts if one != savings]
     assert reasons(site, consent, accounts=left) == ()
@@ -169,8 +174,12 @@ def test_a_joint_account_waits_for_a_second_yes(shared_site: Site) -> None:
         assert "a joint account waits for your approval" in words_of(client.get("/my/connections?tab=action"))
         page = client.get("/my/approve", params={"consent": consent.consent_id})
         assert re.findall(r'name="account" value="([^"]+)"', page.text) == [joint], "it is about this account only"
-        form = {"csrf": csrf_of(page), "consent": consent.consent_id, "account": joint,
-                "separate": ["provision", "sensitive"]}  # fmt: skip
+        form = {
+            "csrf": csrf_of(page),
+            "consent": consent.consent_id,
+            "account": joint,
+            "separate": ["provision", "sensitive"],
+        }
         client.post("/my/approve/review", data=form)
         client.post("/my/approve/agree", data={"csrf": form["csrf"]})
     assert reasons(site, consent, accounts=[joint]) == ()
@@ -203,8 +212,13 @@ def test_nobody_else_is_told_of_what_a_joint_holder_keeps_to_herself(site: Site)
         assert "If it is not safe for you that others know" in page.text
         mine = site.agent.accounts(site.people[MEI], request.consent_id)
         joint = next(one for one in mine if one.joint).reference
-        form = {"csrf": csrf_of(page), "consent": request.consent_id, "account": joint, "alone": "1",
-                "separate": ["provision", "sensitive"]}  # fmt: skip
+        form = {
+            "csrf": csrf_of(page),
+            "consent": request.consent_id,
+            "account": joint,
+            "alone": "1",
+            "separate": ["provision", "sensitive"],
+        }
         client.post("/my/approve/review", data=form)
         agreed = client.post("/my/approve/agree", data={"csrf": form["csrf"]})
         key = int(agreed.url.path.rsplit("/", 1)[1])
@@ -219,18 +233,28 @@ def test_nobody_else_is_told_of_what_a_joint_holder_keeps_to_herself(site: Site)
     )
 
     with site.client(WEI) as client:
-        for path in ("/my/connections", "/my/connections?tab=action", "/my/receipts", "/my/stop-all", "/my/export/csv",
-                     "/my/export/json", "/my/erase"):  # fmt: skip
+        for path in (
+            "/my/connections",
+            "/my/connections?tab=action",
+            "/my/receipts",
+            "/my/stop-all",
+            "/my/export/csv",
+            "/my/export/json",
+            "/my/erase",
+        ):
             answer = client.get(path)
             assert answer.status_code == 200
             assert "Plum" not in answer.text, path
             assert request.consent_id not in answer.text, path
         indexes = [one.index for one in chain] + [access.index]
         for path in (
-            f"/my/connections/{key}", f"/my/connections/{key}/history", f"/my/connections/{key}/stop",
-            f"/my/connections/{key}/live", f"/my/approve?consent={request.consent_id}",
+            f"/my/connections/{key}",
+            f"/my/connections/{key}/history",
+            f"/my/connections/{key}/stop",
+            f"/my/connections/{key}/live",
+            f"/my/approve?consent={request.consent_id}",
             *(f"/my/receipts/{index}{end}" for index in indexes for end in ("", "/file", "/report")),
-        ):  # fmt: skip
+        ):
             assert client.get(path).status_code == 404, path
         # What he stops is what he sees.
         client.post("/my/stop-all", data={"csrf": csrf_of(client.get("/my/settings"))})
@@ -274,7 +298,7 @@ def test_who_acted_for_whom_and_in_what_quality_is_shown(site: Site) -> None:
 
     agency = join_named(site.world, "agency", "Agency & Sons", "technology-provider")
     site.world.ledger.record_documents(
-        {"type": "delegation.granted", "v": 1, "participant": "plum", "delegate": "agency", "acts": ["access.request"]}
+        document_of(DelegationGranted, participant="plum", delegate="agency", acts=("access.request",))
     )
     consent = site.agree(site.ask(), acting_role="guardian")
     statement = agency.sign("access.request", on_behalf_of="plum", **agency.item(consent))

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 from fastapi.routing import APIRoute
 
 from api.client.signing import LocalSigner
-from api.settings import Settings
+from api.node.settings import Settings
 from api.web.app import ROUTERS
 from api.web.devidp import PATH, DevelopmentProvider, NotForThisPlace
 from api.web.people import ABSOLUTE_MS, IDLE_MS
@@ -20,8 +20,13 @@ from ledger.clock import SystemClock
 from tests.web.site import MEI, OLGA, WEI, Site, csrf_of, open_site
 from tests.world import SteppingClock
 
-ALL_ROUTES = [(method, route.path) for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
-              for method in sorted(route.methods)]  # fmt: skip
+ALL_ROUTES = [
+    (method, route.path)
+    for router in ROUTERS
+    for route in router.routes
+    if isinstance(route, APIRoute)
+    for method in sorted(route.methods)
+]
 ROUTES = [(method, path) for method, path in ALL_ROUTES if not path.startswith("/console")]
 """The customers' routes. The consoles have tests of their own."""
 DEV_ROUTES = [("GET", f"{PATH}/authorize"), ("POST", f"{PATH}/authorize"), ("GET", f"{PATH}/jwks")]
@@ -29,9 +34,11 @@ GETS = [path for method, path in ROUTES if method == "GET"]
 POSTS = [path for method, path in ROUTES if method == "POST"]
 PUBLIC = {"/", "/language", "/verify", "/static/{name}", "/sign-in", "/sign-in/start", "/sign-in/callback"}
 NEEDS_PARAMETERS = {
-    "/language": {"to": "en"}, "/my/approve": {"consent": "0b0f8a4e-0000-4000-8000-000000000000"},
-    "/my/connections/{key}/accounts": {"account": "A" * 22}, "/my/connections/{key}/separate": {"kind": "provision"},
-}  # fmt: skip
+    "/language": {"to": "en"},
+    "/my/approve": {"consent": "0b0f8a4e-0000-4000-8000-000000000000"},
+    "/my/connections/{key}/accounts": {"account": "A" * 22},
+    "/my/connections/{key}/separate": {"kind": "provision"},
+}
 
 
 def test_the_table_of_routes_is_not_empty() -> None:
@@ -141,9 +148,21 @@ def test_another_customers_request_cannot_be_answered_once_it_is_hers(shared_sit
 
 @pytest.mark.parametrize(
     "hostile",
-    ["https://evil.example/", "//evil.example", "/\\evil.example", "/%0d%0aset-cookie:a=b\r\n", "javascript:alert(1)",
-     "/a\\b", "\\\\evil.example", "http:evil", "/ /evil", "///evil.example", "/\t/evil.example", "https:/evil.example"],
-)  # fmt: skip
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/%0d%0aset-cookie:a=b\r\n",
+        "javascript:alert(1)",
+        "/a\\b",
+        "\\\\evil.example",
+        "http:evil",
+        "/ /evil",
+        "///evil.example",
+        "/\t/evil.example",
+        "https:/evil.example",
+    ],
+)
 @pytest.mark.parametrize("path", ["/language", "/sign-in", "/sign-in/start"])
 def test_nobody_is_sent_elsewhere(shared_site: Site, path: str, hostile: str) -> None:
     assert local_path(hostile) == HOME
@@ -152,7 +171,7 @@ def test_nobody_is_sent_elsewhere(shared_site: Site, path: str, hostile: str) ->
         assert urlsplit(answer.headers["location"]).netloc in {"", urlsplit(shared_site.url).netloc}
         assert "evil" not in urlsplit(answer.headers["location"]).path
         # And after the whole way through the identity provider.
-        ended = shared_site.sign_in(client, MEI, f"/sign-in/start?{httpx.QueryParams({'next': hostile})}")
+        ended = shared_site.sign_in(client, MEI, f"/sign-in/start?{httpx2.QueryParams({'next': hostile})}")
         assert str(ended.url).startswith(shared_site.url)
 
 
@@ -215,16 +234,23 @@ def test_steps_that_matter_need_a_fresh_proof_and_stopping_one_does_not(tmp_path
         page = client.get("/my/approve", params={"consent": asked.consent_id})
         reference = re.findall(r'name="account" value="([^"]+)"', page.text)[0]
         form = {
-            "csrf": csrf_of(page), "consent": asked.consent_id, "account": reference, "separate": ["provision", "sensitive"],
-        }  # fmt: skip
+            "csrf": csrf_of(page),
+            "consent": asked.consent_id,
+            "account": reference,
+            "separate": ["provision", "sensitive"],
+        }
         due = site.shared(reauthenticate_days=90)
         clock.advance(seconds=301)
         client.post("/my/approve/review", data=form)
         size = site.world.ledger.tree.size()
         for path in (
-            "/my/approve/agree", "/my/stop-all", "/my/passkeys", "/my/erase", f"/my/connections/{site.key(first)}/resume",
+            "/my/approve/agree",
+            "/my/stop-all",
+            "/my/passkeys",
+            "/my/erase",
+            f"/my/connections/{site.key(first)}/resume",
             f"/my/connections/{site.key(due)}/renew",
-        ):  # fmt: skip
+        ):
             answer = client.post(path, data={"csrf": form["csrf"]}, follow_redirects=False)
             assert answer.headers["location"].startswith("/step-up?next="), path
         for path in ("/my/export/csv", "/my/export/json"):

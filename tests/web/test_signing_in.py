@@ -109,13 +109,26 @@ class FromNow:
 @pytest.mark.parametrize(
     "claims",
     [
-        {"iss": "https://other.example"}, {"aud": "them"}, {"aud": ["us", "them"]}, {"azp": "them"}, {"nonce": "other"},
-        {"exp": FromNow(-3600)}, {"iat": FromNow(3600), "exp": FromNow(3700)}, {"exp": FromNow(86_400)},
-        {"sub": ""}, {"sub": None}, {"holder": None}, {"holder": "No Holder"}, {"subject": "short"}, {"subject": None},
-        {"auth_time": None}, {"exp": FromNow(60, str)}, {"acr": "a b"},
+        {"iss": "https://other.example"},
+        {"aud": "them"},
+        {"aud": ["us", "them"]},
+        {"azp": "them"},
+        {"nonce": "other"},
+        {"exp": FromNow(-3600)},
+        {"iat": FromNow(3600), "exp": FromNow(3700)},
+        {"exp": FromNow(86_400)},
+        {"sub": ""},
+        {"sub": None},
+        {"holder": None},
+        {"holder": "No Holder"},
+        {"subject": "short"},
+        {"subject": None},
+        {"auth_time": None},
+        {"exp": FromNow(60, str)},
+        {"acr": "a b"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_token_with_a_wrong_claim_signs_nobody_in(provider: Provider, claims: dict[str, Any]) -> None:
     now = int(time.time())
     provider.claims = {

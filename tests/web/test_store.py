@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import Engine, event
 
-from api.web.inbox import Erasure, Report
+from api.web.inbox import CustomerReport, ErasureWish
 from api.web.migrating import open_store
-from api.web.people import Kept, Person, Sca, Session
+from api.web.people import KeptWords, Person, Session, SignInSca
 from api.web.sealing import Sealer
 from api.web.store import Passkey, Store
 from api.web.tables import metadata
@@ -33,13 +36,13 @@ def opened(folder: Path) -> Store:
 
 
 def fill(store: Store, person: Person) -> None:
-    session = Session(csrf=f"csrf-of-{person.sub}", created_at=1, seen_at=1, person=person, sca=Sca("x", (), 1))
+    session = Session(csrf=f"csrf-of-{person.sub}", created_at=1, seen_at=1, person=person, sca=SignInSca("x", (), 1))
     store.put_session(f"token-of-{person.sub}", session, 2**50)
     store.add_passkey(Passkey(f"credential-of-{person.sub}", person, "key", 0, "Phone", 1, 5))
     store.remember_request(person, f"consent-of-{person.sub}", 1)
     store.set_zone(person, "Asia/Shanghai")
     store.remember_deed(person, 7 if person.sub == "mei" else 8)
-    store.inbox.add_report(person, Report(f"N-{person.sub}", 7, WORDS, 1))
+    store.inbox.add_report(person, CustomerReport(f"N-{person.sub}", 7, WORDS, 1))
 
 
 def holding(folder: Path, *said: str) -> list[str]:
@@ -51,8 +54,21 @@ def holding(folder: Path, *said: str) -> list[str]:
 def test_nothing_of_a_person_stands_in_the_open_and_everything_comes_back(tmp_path: Path) -> None:
     store = opened(tmp_path)
     fill(store, MEI_LIN)
-    assert holding(tmp_path, "Mei", MEI_LIN.subject, "csrf-of", "token-of", "credential-of", "consent-of", WORDS,
-                   "Asia/Shanghai", b64u(MEI_LIN.key)) == []  # fmt: skip
+    assert (
+        holding(
+            tmp_path,
+            "Mei",
+            MEI_LIN.subject,
+            "csrf-of",
+            "token-of",
+            "credential-of",
+            "consent-of",
+            WORDS,
+            "Asia/Shanghai",
+            b64u(MEI_LIN.key),
+        )
+        == []
+    )
     found = store.session("token-of-mei")
     assert found is not None
     assert found.person == MEI_LIN
@@ -130,7 +146,7 @@ def test_whoever_is_erased_is_in_no_byte_of_the_store_and_cannot_be_read_from_an
 
 def test_words_that_outlived_a_session_go_with_the_person_who_wrote_them(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    left = Session(csrf="c", created_at=1, seen_at=1, kept=Kept(b64u(MEI_LIN.key), "/my/receipts/7/report", WORDS))
+    left = Session(csrf="c", created_at=1, seen_at=1, kept=KeptWords(b64u(MEI_LIN.key), "/my/receipts/7/report", WORDS))
     store.put_session("token", left, 2**50)
     assert store.session("token") == left
     store.drop_person(MEI_LIN.key)
@@ -141,7 +157,7 @@ def test_words_that_outlived_a_session_go_with_the_person_who_wrote_them(tmp_pat
 def test_reports_are_kept_as_long_as_the_operator_has_set(tmp_path: Path) -> None:
     store = opened(tmp_path)
     for number, made_at in (("OLD", 10), ("NEW", 20)):
-        store.inbox.add_report(MEI_LIN, Report(number, 1, WORDS, made_at))
+        store.inbox.add_report(MEI_LIN, CustomerReport(number, 1, WORDS, made_at))
     store.inbox.purge_reports(20)
     assert [one.id for one in store.inbox.reports_to("bank-a")] == ["NEW"]
     store.close()
@@ -193,7 +209,7 @@ CREATE TABLE web_erasures (id VARCHAR(32) PRIMARY KEY, person BLOB, made_at BIGI
 
 def test_what_an_earlier_version_kept_in_the_open_is_sealed_and_nothing_but_sessions_is_lost(tmp_path: Path) -> None:
     passkey = Passkey("credential-of-mei", MEI_LIN, "key", 3, "Phone", 1, 5)
-    wish = Erasure(id="E1", holder="bank-a", person=b64u(MEI_LIN.key), chains=("c",), made_at=9)
+    wish = ErasureWish(id="E1", holder="bank-a", person=b64u(MEI_LIN.key), chains=("c",), made_at=9)
     encode = msgspec.json.encode
     with sqlite3.connect(tmp_path / "web.sqlite") as old:
         old.executescript("PRAGMA journal_mode=WAL;" + OLD_TABLES)
@@ -203,7 +219,7 @@ def test_what_an_earlier_version_kept_in_the_open_is_sealed_and_nothing_but_sess
         old.execute("INSERT INTO web_passkeys VALUES (?, ?, ?)", ("credential-of-mei", key, encode(passkey)))
         old.execute("INSERT INTO web_requests VALUES (?, 'consent-of-mei', 1)", (key,))
         old.execute("INSERT INTO web_preferences VALUES (?, 'Asia/Shanghai', 1)", (key,))
-        report = encode(Report("N1", 7, WORDS, 1))
+        report = encode(CustomerReport("N1", 7, WORDS, 1))
         old.execute("INSERT INTO web_unexpected VALUES ('N1', ?, 'bank-a', 1, 7, ?)", (key, report))
         old.execute("INSERT INTO web_erasures VALUES ('E1', ?, 9, 'asked', ?)", (key, encode(wish)))
     old.close()
@@ -244,12 +260,15 @@ def test_both_engines_keep_seal_and_forget_alike(engine_url: str, tmp_path: Path
     store = open_store(engine_url, tmp_path / "web.key")
     fill(store, MEI_LIN)
     fill(store, WEI_CHEN)
-    wish = Erasure(id="E1", holder="bank-a", person=b64u(MEI_LIN.key), chains=("c",), made_at=9)
+    wish = ErasureWish(id="E1", holder="bank-a", person=b64u(MEI_LIN.key), chains=("c",), made_at=9)
     store.inbox.ask_erasure(MEI_LIN, wish)
     with store.engine.connect() as connection:
         for table in metadata.sorted_tables:
-            kept = b" ".join(bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode()
-                             for row in connection.execute(table.select()) for cell in row)  # fmt: skip
+            kept = b" ".join(
+                bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode()
+                for row in connection.execute(table.select())
+                for cell in row
+            )
             for said in (
                 "Mei",
                 MEI_LIN.subject,
@@ -272,3 +291,41 @@ def test_both_engines_keep_seal_and_forget_alike(engine_url: str, tmp_path: Path
     assert store.inbox.answer_erasure(wish, state="done")
     assert not store.inbox.answer_erasure(wish, state="declined"), "somebody was faster"
     store.close()
+
+
+def test_two_fronts_open_a_new_store_at_the_same_moment(tmp_path: Path) -> None:
+    """The second one comes when the first has looked and not yet made anything; it died of it, and was started anew."""
+    second: list[Store] = []
+    waiting = ["the second front"]
+
+    def come_second(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if waiting and statement.lstrip().startswith("CREATE TABLE"):
+            waiting.clear()
+            second.append(opened(tmp_path))
+
+    event.listen(Engine, "before_cursor_execute", come_second)
+    try:
+        first = opened(tmp_path)
+    finally:
+        event.remove(Engine, "before_cursor_execute", come_second)
+    fill(first, MEI_LIN)
+    [other] = second
+    assert other.inbox.reports_about(MEI_LIN, 7), "both speak of one store"
+    first.close()
+    other.close()
+
+
+@pytest.mark.postgres
+def test_eight_fronts_open_a_new_store_on_one_server(postgres_url: str, tmp_path: Path) -> None:
+    begin = threading.Barrier(8)
+
+    def come(_number: int) -> Store:
+        begin.wait()
+        return open_store(postgres_url, tmp_path / "web.key")
+
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(come, range(8)))
+    fill(stores[0], MEI_LIN)
+    assert all(store.inbox.reports_about(MEI_LIN, 7) for store in stores)
+    for store in stores:
+        store.close()

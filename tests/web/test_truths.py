@@ -6,7 +6,7 @@ import html
 import re
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from api.web.customer import EVENTS
@@ -17,15 +17,15 @@ from tests.world import DAY, ConsentInWorld, SteppingClock
 TICKS = {"separate": ["provision", "sensitive"]}
 
 
-def words_of(page: httpx.Response) -> str:
+def words_of(page: httpx2.Response) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
-def token_of(client: httpx.Client) -> str:
+def token_of(client: httpx2.Client) -> str:
     return csrf_of(client.get("/my/settings"))
 
 
-def accounts_on(page: httpx.Response) -> list[tuple[str, bool]]:
+def accounts_on(page: httpx2.Response) -> list[tuple[str, bool]]:
     """The accounts that a page offers, and whether each is ticked."""
     found = re.findall(r'name="account" value="([^"]+)"( checked)?', page.text)
     return [(reference, bool(ticked)) for reference, ticked in found]
@@ -40,8 +40,13 @@ def test_what_she_chose_is_kept_when_a_tick_is_missing_and_the_message_stands_wh
         address = f"/my/approve?consent={request.consent_id}"
         offered = accounts_on(client.get(address))
         assert not any(ticked for _, ticked in offered), "nothing is ticked for her"
-        form = {"csrf": token_of(client), "consent": request.consent_id, "account": [offered[0][0], offered[2][0]],
-                "separate": ["sensitive"], "alone": "1"}  # fmt: skip
+        form = {
+            "csrf": token_of(client),
+            "consent": request.consent_id,
+            "account": [offered[0][0], offered[2][0]],
+            "separate": ["sensitive"],
+            "alone": "1",
+        }
         page = client.post("/my/approve/review", data=form)
         assert page.status_code == 422
         for shown in (page, client.get(address)):  # and still, when she comes back, or changes the language
@@ -164,7 +169,7 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
 # -- lists --------------------------------------------------------------------------------------------------------------
 
 
-def count_of(page: httpx.Response, tab: str) -> int:
+def count_of(page: httpx2.Response, tab: str) -> int:
     found = re.search(rf'tab={tab}"[^>]*>[^<]*<span class="count">(\d+)</span>', page.text)
     assert found
     return int(found[1])
@@ -196,8 +201,13 @@ def test_accounts_stand_in_the_banks_order_everywhere(site: Site) -> None:
         key = site.key(consent)
         access = site.read(consent)
         with site.client() as client:
-            for path in ("/my/connections", f"/my/connections/{key}", f"/my/connections/{key}/history",
-                         f"/my/connections/{key}/stop", f"/my/receipts/{access.index}"):  # fmt: skip
+            for path in (
+                "/my/connections",
+                f"/my/connections/{key}",
+                f"/my/connections/{key}/history",
+                f"/my/connections/{key}/stop",
+                f"/my/receipts/{access.index}",
+            ):
                 page = words_of(client.get(path))
                 at = [page.index(label) for label in labels]
                 assert at == sorted(at), path
@@ -206,7 +216,7 @@ def test_accounts_stand_in_the_banks_order_everywhere(site: Site) -> None:
 # -- deliveries ---------------------------------------------------------------------------------------------------------
 
 
-def rows_of(client: httpx.Client, site: Site, consent: ConsentInWorld) -> list[str]:
+def rows_of(client: httpx2.Client, site: Site, consent: ConsentInWorld) -> list[str]:
     """The rows of all pages of a history, newest first."""
     path, found = f"/my/connections/{site.key(consent)}/history", []
     while path:
@@ -276,8 +286,11 @@ def test_the_settings_show_every_passkey_that_the_log_has_in_force(site: Site) -
 
 def test_somebody_at_work_keeps_the_menu_on_every_page(tmp_path: Path) -> None:
     with open_consoles(tmp_path / "site") as consoles:
-        for who, place in (("bea", "/console/partner/consents"), ("olaf", "/console/operator/erasures"),
-                           ("rita", "/console/audit/records")):  # fmt: skip
+        for who, place in (
+            ("bea", "/console/partner/consents"),
+            ("olaf", "/console/operator/erasures"),
+            ("rita", "/console/audit/records"),
+        ):
             with consoles.client(who) as client:
                 for path in ("/verify", "/nowhere", "/console/nowhere"):
                     page = client.get(path).text

@@ -31,12 +31,18 @@ OTHER = {"en": "The other holder", "zh-CN": "另一位持有人"}
 AGREED = {"en": "{who} agreed", "zh-CN": "{who}已同意"}
 PAUSED = {"en": "{who} paused sharing", "zh-CN": "{who}已暂停共享"}
 RESUMED = {"en": "{who} resumed sharing", "zh-CN": "{who}已恢复共享"}
-STOPPED = {"en": {"you": "You stopped sharing", "other": "The other holder stopped sharing"},
-           "zh-CN": {"you": "您主动停止", "other": "另一位持有人已停止共享"}}  # fmt: skip
-SIGNED = {"en": {"you": "signed by you", "other": "signed by the other holder"},
-          "zh-CN": {"you": "由您签署", "other": "由另一位持有人签署"}}  # fmt: skip
-OWN_KEY = {"en": {"you": "Your own passkey signed", "other": "The other holder's own passkey signed"},
-           "zh-CN": {"you": "您本人的通行密钥签署了", "other": "另一位持有人本人的通行密钥签署了"}}  # fmt: skip
+STOPPED = {
+    "en": {"you": "You stopped sharing", "other": "The other holder stopped sharing"},
+    "zh-CN": {"you": "您主动停止", "other": "另一位持有人已停止共享"},
+}
+SIGNED = {
+    "en": {"you": "signed by you", "other": "signed by the other holder"},
+    "zh-CN": {"you": "由您签署", "other": "由另一位持有人签署"},
+}
+OWN_KEY = {
+    "en": {"you": "Your own passkey signed", "other": "The other holder's own passkey signed"},
+    "zh-CN": {"you": "您本人的通行密钥签署了", "other": "另一位持有人本人的通行密钥签署了"},
+}
 FALSE_YOU = re.compile(
     r"您(已暂停|已恢复|主动停止|本人的通行密钥签署)|由您|\b(by you|your own passkey|you (paused|resumed|stopped))\b",
     re.IGNORECASE,
@@ -120,9 +126,15 @@ def step(home: Household, who: str, path: str, button: str) -> None:
 
 
 def pages_of(home: Household) -> tuple[str, ...]:
-    return ("/my/connections", "/my/connections?tab=ended", f"/my/connections/{home.key}",
-            f"/my/connections/{home.key}/history", "/my/receipts", "/my/settings",
-            f"/my/receipts/{home.agreed}")  # fmt: skip
+    return (
+        "/my/connections",
+        "/my/connections?tab=ended",
+        f"/my/connections/{home.key}",
+        f"/my/connections/{home.key}/history",
+        "/my/receipts",
+        "/my/settings",
+        f"/my/receipts/{home.agreed}",
+    )
 
 
 def test_two_people_of_one_account_see_who_did_what_on_every_page_and_file(browser: Browser, tmp_path: Path) -> None:
@@ -144,8 +156,13 @@ def _sees_the_pause(home: Household, entry: int, language: str) -> None:
     you, other = (PAUSED[language].format(who=who[language]) for who in (YOU, OTHER))
     for who, told, untold in ((MEI, other, you), (WEI, you, other)):
         page = home.speak(who, language)
-        for path in ("/my/connections", f"/my/connections/{home.key}", f"/my/connections/{home.key}/history",
-                     f"/my/receipts/{entry}", "/my/receipts"):  # fmt: skip
+        for path in (
+            "/my/connections",
+            f"/my/connections/{home.key}",
+            f"/my/connections/{home.key}/history",
+            f"/my/receipts/{entry}",
+            "/my/receipts",
+        ):
             shown = home.text(page, path)
             assert told in shown, (who, path)
             assert untold not in shown, (who, path)
@@ -154,8 +171,13 @@ def _sees_the_pause(home: Household, entry: int, language: str) -> None:
 def _sees_the_end(home: Household, language: str) -> None:
     for who, me, them in ((MEI, "other", "you"), (WEI, "you", "other")):
         page = home.speak(who, language)
-        for path in ("/my/connections?tab=ended", f"/my/connections/{home.key}", f"/my/connections/{home.key}/stopped",
-                     f"/my/connections/{home.key}/history", "/my/receipts"):  # fmt: skip
+        for path in (
+            "/my/connections?tab=ended",
+            f"/my/connections/{home.key}",
+            f"/my/connections/{home.key}/stopped",
+            f"/my/connections/{home.key}/history",
+            "/my/receipts",
+        ):
             shown = home.text(page, path)
             assert STOPPED[language][me] in shown, (who, path)
             assert STOPPED[language][them] not in shown, (who, path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.witness.server import Witness
+from api.witness.server import WitnessService
 from api.witness.store import WitnessStore
 from ledger.errors import BadEncoding, BadSignature, InvalidInput
 from ledger.merkle.edge import Edge
@@ -18,7 +18,15 @@ from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import COSIGNATURE, Cosigner, Ed25519NoteSigner, format_secret_key, parse_cosigner, parse_vkey
 from ledger.notes.note import open_note
 from ledger.notes.policy import parse_policy
-from ledger.witnessing import AddCheckpoint, Seen, cosign, judge, open_cosignatures, parse_request, with_cosignatures
+from ledger.witnessing import (
+    AddCheckpoint,
+    WitnessedTree,
+    cosign,
+    judge,
+    open_cosignatures,
+    parse_request,
+    with_cosignatures,
+)
 from tests.conformance import files
 from tests.world import ORIGIN, SteppingClock
 
@@ -48,15 +56,15 @@ class GrowingLog:
 
         return tuple(prove_consistency(old, new, TileReader(new, tile).read_hashes))
 
-    def seen(self, size: int) -> Seen:
-        return Seen(size, self.root(size))
+    def seen(self, size: int) -> WitnessedTree:
+        return WitnessedTree(size, self.root(size))
 
 
 TREES = GrowingLog()
 OTHER = GrowingLog(b"another history ")
 
 
-def answer(known: Seen | None, body: bytes) -> int:
+def answer(known: WitnessedTree | None, body: bytes) -> int:
     verdict = judge(LOGS, lambda _: known, body)
     assert (verdict.checkpoint is not None) == (verdict.status == 200)
     return verdict.status
@@ -68,7 +76,7 @@ def test_a_witness_answers_a_published_session_as_it_says(tmp_path: Path) -> Non
         session = json.loads(path.read_text())
         logs = {session["origin"]: parse_vkey(session["log_vkey"])}
         store = WitnessStore(tmp_path / f"{path.stem}.sqlite")
-        witness = Witness(Cosigner("example.com/witness", bytes(32)), logs, store, SteppingClock())
+        witness = WitnessService(Cosigner("example.com/witness", bytes(32)), logs, store, SteppingClock())
         for request in session["requests"]:
             reply = witness.add_checkpoint(request["request_body"].encode())
             also = request.get("also_acceptable_status", [])
@@ -107,17 +115,32 @@ def test_a_smaller_tree_is_told_the_size_that_is_known() -> None:
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b"", 400), (b"old 0\n", 400), (b"old 00\n\n" + TREES.note(3).encode(), 400), (b"\xff", 400),
+        (b"", 400),
+        (b"old 0\n", 400),
+        (b"old 00\n\n" + TREES.note(3).encode(), 400),
+        (b"\xff", 400),
         (b"old 0\n" + b"AAAA\n\n" + TREES.note(3).encode(), 400),
         (b"old 0\n" + (b"A" * 43 + b"=\n") * 64 + b"\n" + TREES.note(3).encode(), 400),
-        (b"old 9\n\n" + TREES.note(3).encode(), 400), (b"old 0\n\nnot a note", 400),
+        (b"old 9\n\n" + TREES.note(3).encode(), 400),
+        (b"old 0\n\nnot a note", 400),
         (AddCheckpoint(0, (), TREES.note(3, LIAR)).format(), 403),
         (AddCheckpoint(0, (), TREES.note(3).replace(ORIGIN, "ledger.example/2")).format(), 404),
         (AddCheckpoint(0, (bytes(32),), TREES.note(3)).format(), 422),
     ],
-    ids=["empty", "cut", "leading-zero", "no-utf-8", "short-hash", "long-proof", "old-above", "no-note", "liar",
-         "stranger", "proof-from-nothing"],
-)  # fmt: skip
+    ids=[
+        "empty",
+        "cut",
+        "leading-zero",
+        "no-utf-8",
+        "short-hash",
+        "long-proof",
+        "old-above",
+        "no-note",
+        "liar",
+        "stranger",
+        "proof-from-nothing",
+    ],
+)
 def test_what_is_not_right_is_refused_with_its_status(body: bytes, status: int) -> None:
     assert answer(None, body) == status
 
@@ -140,8 +163,9 @@ def test_only_lines_of_known_witnesses_that_hold_are_taken() -> None:
     stranger = cosign(note, Cosigner("w2.example", bytes(32)), 1_795_392_000)
     assert open_cosignatures(note, line + stranger, [COSIGNER.vkey]) == {"w1.example": (line, 1_795_392_000)}
     assert {key.name for key, _ in open_note(with_cosignatures(note, [line]), [LOG.vkey, COSIGNER.vkey]).verified} == {
-        ORIGIN, "w1.example",
-    }  # fmt: skip
+        ORIGIN,
+        "w1.example",
+    }
     with pytest.raises(BadSignature):
         open_cosignatures(TREES.note(6), line, [COSIGNER.vkey])
     for answered in ("", "hello\n", line * 20):

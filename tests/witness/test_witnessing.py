@@ -9,18 +9,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
-from api.app import create_app
-from api.bootstrap import Node, build_node, initialise
-from api.bundling import read_policy
-from api.settings import Settings
+from api.node.building import build_node, initialise
+from api.node.bundling import read_policy
+from api.node.node import Node
+from api.node.settings import Settings
+from api.server.app import create_app
 from api.witness.asking import WitnessAsker
 from api.witness.running import make_witness, open_witness
 from ledger.assembly import read_signer
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
-from ledger.errors import InvalidInput, NotFound
+from ledger.documents import ParticipantSuspended, document_of
+from ledger.errors import InvalidInput, NotFound, Rollback, SequencerStopped
 from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.notes.note import open_note
@@ -28,6 +30,7 @@ from ledger.witnessing import AddCheckpoint
 from tests.api.service import Service, loopback, serving
 from tests.conformance import ROOT
 from tests.world import ORIGIN, World
+from verifier.cli import main
 
 NAMES = ("regulator.example/w", "consumers.example/w", "banks.example/w")
 
@@ -75,7 +78,7 @@ def witnessed_log(engine_url: str, folder: Path, *, serve: int = 3) -> Iterator[
         asker = node.ask_witnesses()
         assert asker is not None
         stack.enter_context(serving(create_app(node), listening))
-        http = stack.enter_context(httpx.Client(base_url=settings.base_url, timeout=30, trust_env=False))
+        http = stack.enter_context(httpx2.Client(base_url=settings.base_url, timeout=30, trust_env=False))
         http.get("/health/live").raise_for_status()
         try:
             yield Witnessed(Service(node, settings.base_url, http), asker, urls, keys, policy)
@@ -115,9 +118,14 @@ def test_a_receipt_is_logged_at_once_and_witnessed_soon_after(engine_url: str, t
         bundle = tmp_path / "bundle"
         ledger = service.node.ledger
         export_bundle(
-            ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(bundle), disclose=Disclose.full(),
-            policy=log.policy.read_bytes(), head=service.node.witnessed.checkpoint(),
-        )  # fmt: skip
+            ledger.store,
+            ledger.keystore,
+            ledger.vkey,
+            DirectoryTarget(bundle),
+            disclose=Disclose.full(),
+            policy=log.policy.read_bytes(),
+            head=service.node.witnessed.checkpoint(),
+        )
         assert verified("bundle", bundle, log.policy) == 0
 
 
@@ -143,11 +151,21 @@ def test_the_bundles_of_the_api_meet_a_witness_policy(engine_url: str, tmp_path:
         assert verified("bundle", opened, log.policy) == 3
 
 
+def test_a_log_is_followed_by_its_witnessed_checkpoint_where_the_policy_asks(engine_url: str, tmp_path: Path) -> None:
+    with witnessed_log(engine_url, tmp_path) as log:
+        an_access(log.service.world)
+        address, arguments = log.service.node.settings.base_url, ["--state", str(tmp_path / "state")]
+        follow = ["log", address, "--policy", str(log.policy), *arguments]
+        assert main(follow) == 3, "nobody was asked yet"
+        assert set(log.asker.turn()) == set(NAMES)
+        assert main(follow) == 0
+        an_access_more(log.service.world)
+        assert main(follow) == 0, "the newest witnessed one, not the newest"
+
+
 def an_access_more(world: World) -> None:
     [participant] = [one for one in world.ledger.registry.participants.values() if "holder" in one.roles]
-    world.ledger.record_documents(
-        {"type": "participant.suspended", "v": 1, "participant": participant.id, "reason": "test"}
-    )
+    world.ledger.record_documents(document_of(ParticipantSuspended, participant=participant.id, reason="test"))
 
 
 def test_other_peoples_receipts_are_not_found_witnessed_either(engine_url: str, tmp_path: Path) -> None:
@@ -187,7 +205,7 @@ def test_a_second_history_under_the_same_key_is_refused_by_every_witness(tmp_pat
         for bigger in (size, size + 1):
             forked = AddCheckpoint(size, (), sign_checkpoint(ORIGIN, bigger, bytes(32), signer)).format()
             for url in log.urls:
-                assert httpx.post(f"{url}/add-checkpoint", content=forked).status_code == 422
+                assert httpx2.post(f"{url}/add-checkpoint", content=forked).status_code == 422
 
 
 def test_a_log_that_went_back_is_told_so_by_its_witnesses(tmp_path: Path) -> None:
@@ -197,10 +215,21 @@ def test_a_log_that_went_back_is_told_so_by_its_witnesses(tmp_path: Path) -> Non
         signer = read_signer(node.settings.log_key_file)
         note = sign_checkpoint(ORIGIN, ahead, bytes(32), signer)  # what was signed before the old backup was put back
         for url in log.urls:
-            assert httpx.post(f"{url}/add-checkpoint", content=AddCheckpoint(0, (), note).format()).status_code == 200
+            assert httpx2.post(f"{url}/add-checkpoint", content=AddCheckpoint(0, (), note).format()).status_code == 200
         assert log.asker.turn() == {}
         assert all("rollback" in why for why in log.asker.errors.values())
         assert len(log.asker.errors) == len(NAMES)
+        ready = log.service.http.get("/health/ready")
+        assert ready.status_code == 503, "a witness's refusal stops the node"
+        assert (
+            NAMES[0] in ready.json()["detail"]
+            or NAMES[1] in ready.json()["detail"]
+            or NAMES[2] in ready.json()["detail"]
+        )
+        with pytest.raises(SequencerStopped):
+            log.service.world.holder()
+    with pytest.raises(Rollback, match="rollback"):
+        build_node(node.settings)  # nor does it sign when it is started anew
 
 
 @pytest.mark.parametrize("line", ["http://witness.example", "ftp://witness.example"])

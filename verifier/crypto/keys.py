@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from verifier.bytes.encoding import Object, check_members, get_bytes
 from verifier.crypto import ed25519, p256, rsa
-from verifier.encoding import Object, check_members, get_bytes
 from verifier.errors import Code, refuted
 
 JWK_RSA_EXPONENT = 65_537

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from api.standards.berlin.errors import Message, format_error
+from api.standards.berlin.dialect import TppMessage, format_error
 from api.standards.words import words
 from ledger.entries.terms import Filter
 
@@ -58,7 +58,7 @@ def _additional(access: dict[str, Any], dedicated: list[str]) -> list[str]:
     if not isinstance(wanted, dict) or set(wanted) - set(_ADDITIONAL):
         raise format_error("holds ownerName and trustedBeneficiaries only", place)
     if not dedicated:
-        raise Message(400, "PARAMETER_NOT_CONSISTENT", "goes with accounts, balances or transactions", place)
+        raise TppMessage(400, "PARAMETER_NOT_CONSISTENT", "goes with accounts, balances or transactions", place)
     for name in wanted:
         _references(wanted[name], f"{place}.{name}")
     return list(wanted)
@@ -69,7 +69,7 @@ def _restricted(access: dict[str, Any], every: list[str]) -> tuple[Filter, ...]:
         return ()
     place, kinds = "access.restrictedTo", access["restrictedTo"]
     if not every:
-        raise Message(400, "PARAMETER_NOT_CONSISTENT", "goes with a global access only", place)
+        raise TppMessage(400, "PARAMETER_NOT_CONSISTENT", "goes with a global access only", place)
     if not isinstance(kinds, list) or not 0 < len(kinds) <= 20 or not all(_matches(_TYPE, kind) for kind in kinds):
         raise format_error("must be a list of cash account types (ISO 20022)", place)
     return (Filter("cashAccountType", "in", ",".join(sorted(set(kinds)))),)

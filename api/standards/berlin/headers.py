@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from api.standards.berlin.errors import REQUEST_ID, format_error
+from api.standards.berlin.dialect import REQUEST_ID, format_error
 from api.standards.forms import is_address, is_uuid, require_json_wanted
 
 ADDRESS: Final = "psu-ip-address"

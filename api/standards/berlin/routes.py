@@ -11,17 +11,14 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.access import NodeHere, serve
-from api.documents import answer, body
-from api.standards.berlin.consents import (
-    may_be_authorised,
-    read_consent,
-    sca_status,
-    status_of,
-    word_consent,
-)
-from api.standards.berlin.errors import Message, consent_unknown, echoed, format_error
+from api.http.describing import answer, body
+from api.http.wire import read_body
+from api.node.admission import NodeHere, serve
+from api.office.office import Office, Standing
+from api.standards.berlin.answers import may_be_authorised, sca_status, status_of, word_consent
+from api.standards.berlin.dialect import TppMessage, consent_unknown, echoed, format_error
 from api.standards.berlin.headers import ADDRESS, EXPLICIT, NOK_REDIRECT, REDIRECT, check_headers
+from api.standards.berlin.requests import read_consent
 from api.standards.incoming import (
     CONSENTS_READ,
     CONSENTS_WRITE,
@@ -33,9 +30,7 @@ from api.standards.incoming import (
     StatementHere,
 )
 from api.standards.json import NotJson, read_object
-from api.standards.office import Office, Standing
 from api.standards.words import words
-from api.wire import read_body
 from ledger.errors import IllegalTransition, NotFound
 
 router: Final = APIRouter(dependencies=[Depends(check_headers)])
@@ -47,9 +42,12 @@ _ONE: Final = _CONSENTS + "/{consentId:path}"
 _AUTHORISATION: Final = "authorisation:"
 _SCA_APPROACH: Final = {"aspsp-sca-approach": "REDIRECT"}
 _EXAMPLE: Final[dict[str, Any]] = {
-    "access": {"balances": [], "transactions": []}, "recurringIndicator": True, "validUntil": "2027-06-30",
-    "frequencyPerDay": 4, "combinedServiceIndicator": False,
-}  # fmt: skip
+    "access": {"balances": [], "transactions": []},
+    "recurringIndicator": True,
+    "validUntil": "2027-06-30",
+    "frequencyPerDay": 4,
+    "combinedServiceIndicator": False,
+}
 _WRITE_PROBLEMS: Final = (
     "bad-request",
     "not-found",
@@ -60,7 +58,7 @@ _WRITE_PROBLEMS: Final = (
 )
 
 
-class Exchange:
+class BerlinExchange:
     """One request and the way to answer it."""
 
     def __init__(self, request: Request, node: NodeHere, holder: HolderHere) -> None:
@@ -84,7 +82,7 @@ class Exchange:
         return Response(msgspec.json.encode(said), status, more, media_type="application/json")
 
 
-ExchangeHere = Annotated[Exchange, Depends(Exchange)]
+ExchangeHere = Annotated[BerlinExchange, Depends(BerlinExchange)]
 
 
 def _find(office: Office, recipient: str, holder: str, consent_id: str) -> Standing:
@@ -107,10 +105,17 @@ def _start(office: Office, request: Request, consent_id: str) -> str:
 
 
 @serve(
-    router, "POST", _CONSENTS, access=CONSENTS_WRITE, tag=_TAG, operation_id="berlin_create_consent",
-    summary="NextGenPSD2: ask for an account information consent", request_body=body("ForeignObject", _EXAMPLE),
-    answers={201: answer("consentsResponse-201")}, problems=(*_WRITE_PROBLEMS, "not-acceptable"),
-)  # fmt: skip
+    router,
+    "POST",
+    _CONSENTS,
+    access=CONSENTS_WRITE,
+    tag=_TAG,
+    operation_id="berlin_create_consent",
+    summary="NextGenPSD2: ask for an account information consent",
+    request_body=body("ForeignObject", _EXAMPLE),
+    answers={201: answer("consentsResponse-201")},
+    problems=(*_WRITE_PROBLEMS, "not-acceptable"),
+)
 def post_consent(
     exchange: ExchangeHere,
     office: OfficeHere,
@@ -139,10 +144,16 @@ def post_consent(
 
 
 @serve(
-    router, "GET", _ONE + "/status", access=CONSENTS_READ, tag=_TAG, operation_id="berlin_get_consent_status",
-    summary="NextGenPSD2: a consent's status", answers={200: answer("consentStatusResponse-200")},
+    router,
+    "GET",
+    _ONE + "/status",
+    access=CONSENTS_READ,
+    tag=_TAG,
+    operation_id="berlin_get_consent_status",
+    summary="NextGenPSD2: a consent's status",
+    answers={200: answer("consentStatusResponse-200")},
     problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+)
 def get_consent_status(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
@@ -152,10 +163,16 @@ def get_consent_status(
 
 
 @serve(
-    router, "DELETE", _ONE, access=CONSENTS_WRITE, tag=_TAG, operation_id="berlin_delete_consent",
-    summary="NextGenPSD2: end a consent", answers={204: {"description": "It is ended: no access from here on"}},
+    router,
+    "DELETE",
+    _ONE,
+    access=CONSENTS_WRITE,
+    tag=_TAG,
+    operation_id="berlin_delete_consent",
+    summary="NextGenPSD2: end a consent",
+    answers={204: {"description": "It is ended: no access from here on"}},
     problems=("bad-request", "not-found", "not-permitted", "illegal-transition", "not-acceptable"),
-)  # fmt: skip
+)
 def delete_consent(
     exchange: ExchangeHere,
     office: OfficeHere,
@@ -168,20 +185,32 @@ def delete_consent(
     standing = _find(office, recipient, holder, consent_id)
     try:
         office.step(
-            recipient, holder, consent_id, "consent.terminate", by="recipient", reason="recipient-delete",
+            recipient,
+            holder,
+            consent_id,
+            "consent.terminate",
+            by="recipient",
+            reason="recipient-delete",
             statement=statement,
-        )  # fmt: skip
+        )
     except IllegalTransition:
         over = words("berlin").reasons[f"CONSENT_{standing.status.value}"]
-        raise Message(over.status, over.code, "the consent has ended already", "consentId") from None
+        raise TppMessage(over.status, over.code, "the consent has ended already", "consentId") from None
     return exchange.answer(204)
 
 
 @serve(
-    router, "POST", _ONE + "/authorisations", access=CONSENTS_WRITE, tag=_TAG, operation_id="berlin_start_authorisation",
-    summary="NextGenPSD2: start an authorisation", request_body=body("ForeignObject", {}),
-    answers={201: answer("startScaprocessResponse")}, problems=(*_WRITE_PROBLEMS, "not-acceptable"),
-)  # fmt: skip
+    router,
+    "POST",
+    _ONE + "/authorisations",
+    access=CONSENTS_WRITE,
+    tag=_TAG,
+    operation_id="berlin_start_authorisation",
+    summary="NextGenPSD2: start an authorisation",
+    request_body=body("ForeignObject", {}),
+    answers={201: answer("startScaprocessResponse")},
+    problems=(*_WRITE_PROBLEMS, "not-acceptable"),
+)
 async def post_authorisation(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
@@ -190,22 +219,33 @@ async def post_authorisation(
     return await run_in_threadpool(_post_authorisation, exchange, office, holder, recipient, consent_id)
 
 
-def _post_authorisation(exchange: Exchange, office: Office, holder: str, recipient: str, consent_id: str) -> Response:
+def _post_authorisation(
+    exchange: BerlinExchange, office: Office, holder: str, recipient: str, consent_id: str
+) -> Response:
     standing = _find(office, recipient, holder, consent_id)
     if not may_be_authorised(standing):
-        raise Message(409, "STATUS_INVALID", "nobody can authorise this consent now", "consentId")
+        raise TppMessage(409, "STATUS_INVALID", "nobody can authorise this consent now", "consentId")
     identifier = _start(office, exchange.request, consent_id)
     place = _authorisations(office, consent_id).index(identifier)
-    said = {"scaStatus": sca_status(standing, place), "authorisationId": identifier,
-            "_links": _links(exchange, consent_id, identifier)}  # fmt: skip
+    said = {
+        "scaStatus": sca_status(standing, place),
+        "authorisationId": identifier,
+        "_links": _links(exchange, consent_id, identifier),
+    }
     return exchange.answer(201, said, _SCA_APPROACH)
 
 
 @serve(
-    router, "GET", _ONE + "/authorisations", access=CONSENTS_READ, tag=_TAG, operation_id="berlin_get_authorisations",
-    summary="NextGenPSD2: a consent's authorisations", answers={200: answer("authorisations")},
+    router,
+    "GET",
+    _ONE + "/authorisations",
+    access=CONSENTS_READ,
+    tag=_TAG,
+    operation_id="berlin_get_authorisations",
+    summary="NextGenPSD2: a consent's authorisations",
+    answers={200: answer("authorisations")},
     problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+)
 def get_authorisations(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
@@ -215,10 +255,16 @@ def get_authorisations(
 
 
 @serve(
-    router, "GET", _ONE + "/authorisations/{authorisationId}", access=CONSENTS_READ, tag=_TAG,
-    operation_id="berlin_get_sca_status", summary="NextGenPSD2: how far an authorisation is",
-    answers={200: answer("scaStatusResponse")}, problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+    router,
+    "GET",
+    _ONE + "/authorisations/{authorisationId}",
+    access=CONSENTS_READ,
+    tag=_TAG,
+    operation_id="berlin_get_sca_status",
+    summary="NextGenPSD2: how far an authorisation is",
+    answers={200: answer("scaStatusResponse")},
+    problems=("bad-request", "not-found", "not-acceptable"),
+)
 def get_authorisation(
     exchange: ExchangeHere,
     office: OfficeHere,
@@ -233,11 +279,17 @@ def get_authorisation(
 
 
 @serve(
-    router, "PUT", _ONE + "/authorisations/{authorisationId}", access=CONSENTS_WRITE, tag=_TAG,
-    operation_id="berlin_update_authorisation", summary="NextGenPSD2: name the customer of an authorisation",
-    request_body=body("ForeignObject", {}), answers={200: answer("updatePsuIdenticationResponse")},
+    router,
+    "PUT",
+    _ONE + "/authorisations/{authorisationId}",
+    access=CONSENTS_WRITE,
+    tag=_TAG,
+    operation_id="berlin_update_authorisation",
+    summary="NextGenPSD2: name the customer of an authorisation",
+    request_body=body("ForeignObject", {}),
+    answers={200: answer("updatePsuIdenticationResponse")},
     problems=(*_WRITE_PROBLEMS, "not-acceptable"),
-)  # fmt: skip
+)
 async def put_authorisation(
     exchange: ExchangeHere,
     office: OfficeHere,
@@ -254,22 +306,28 @@ async def put_authorisation(
 
 
 def _put_authorisation(
-    exchange: Exchange, office: Office, holder: str, recipient: str, consent_id: str, authorisation_id: str
+    exchange: BerlinExchange, office: Office, holder: str, recipient: str, consent_id: str, authorisation_id: str
 ) -> Response:
     standing = _find(office, recipient, holder, consent_id)
     status = sca_status(standing, _place(office, consent_id, authorisation_id))
     if status != "received":
-        raise Message(409, "STATUS_INVALID", f"the authorisation is {status}", "authorisationId")
+        raise TppMessage(409, "STATUS_INVALID", f"the authorisation is {status}", "authorisationId")
     said = {"scaStatus": status, "_links": _links(exchange, consent_id, authorisation_id)}
     return exchange.answer(200, said, _SCA_APPROACH)
 
 
 # Last of all that are read: a consent id may hold slashes, and would take the names of what lies below it.
 @serve(
-    router, "GET", _ONE, access=CONSENTS_READ, tag=_TAG, operation_id="berlin_get_consent",
-    summary="NextGenPSD2: an account information consent", answers={200: answer("consentInformationResponse-200_json")},
+    router,
+    "GET",
+    _ONE,
+    access=CONSENTS_READ,
+    tag=_TAG,
+    operation_id="berlin_get_consent",
+    summary="NextGenPSD2: an account information consent",
+    answers={200: answer("consentInformationResponse-200_json")},
     problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+)
 def get_consent(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
@@ -278,7 +336,7 @@ def get_consent(
     return exchange.answer(200, word_consent(standing, office.gateway.options(holder)))
 
 
-def _links(exchange: Exchange, consent_id: str, authorisation_id: str) -> dict[str, Any]:
+def _links(exchange: BerlinExchange, consent_id: str, authorisation_id: str) -> dict[str, Any]:
     return {
         "scaRedirect": exchange.pages(consent_id),
         "scaStatus": exchange.link(consent_id, f"/authorisations/{authorisation_id}"),
@@ -288,7 +346,7 @@ def _links(exchange: Exchange, consent_id: str, authorisation_id: str) -> dict[s
 def _place(office: Office, consent_id: str, authorisation_id: str) -> int:
     known = _authorisations(office, consent_id)
     if authorisation_id not in known:
-        raise Message(403, "RESOURCE_UNKNOWN", "there is no such authorisation of this consent", "authorisationId")
+        raise TppMessage(403, "RESOURCE_UNKNOWN", "there is no such authorisation of this consent", "authorisationId")
     return known.index(authorisation_id)
 
 
@@ -302,4 +360,4 @@ async def _require_empty(request: Request) -> None:
     except NotJson as error:
         raise format_error(str(error)) from None
     if asked:
-        raise Message(400, "PARAMETER_NOT_SUPPORTED", "customers authenticate on the pages only (redirect)")
+        raise TppMessage(400, "PARAMETER_NOT_SUPPORTED", "customers authenticate on the pages only (redirect)")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import structlog
 
-from api.standards.berlin.consents import STANDARD
-from api.standards.office import Office
+from api.office.office import Office
+from api.standards.berlin.requests import STANDARD
 from ledger.consent.state import Consent, Status
 from ledger.errors import LedgerError, NotFound, Unavailable
 from ledger.queries.events import Notice

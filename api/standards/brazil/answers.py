@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from api.office.office import Change, Standing
 from api.standards.brazil.permissions import codes_of, meaning_of
-from api.standards.brazil.requests import Facts, parse_facts
-from api.standards.office import Change, Standing
+from api.standards.brazil.requests import ConsentFacts, parse_facts
 from ledger.consent.state import Status
 
 CONFIRM_SECONDS: Final = 3600
@@ -68,7 +68,7 @@ def rejection_of(status: Status, change: Change) -> dict[str, Any]:
     return {"rejectedBy": by, "reason": {"code": code}}
 
 
-def permissions_in(standing: Standing, facts: Facts | None) -> list[str]:
+def permissions_in(standing: Standing, facts: ConsentFacts | None) -> list[str]:
     """The codes as they were asked for, without those that fell away; else those that the terms cover."""
     held = frozenset(standing.consent.terms.permissions)
     if facts is None:

@@ -11,12 +11,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.problems import problem_headers, problem_of
+from api.http.problems import problem_headers, problem_of
+from api.http.wire import Reply
 from api.standards.brazil.answers import error_body
 from api.standards.brazil.requests import VERSION
-from api.standards.dialects import HOLDER, Refusal
+from api.standards.dialects import HOLDER, DialectRefusal
 from api.standards.words import words
-from api.wire import Reply
 from ledger.errors import IllegalTransition, LedgerError
 
 BASE: Final = "/open-banking/consents/v3"
@@ -47,8 +47,10 @@ def answer(request: Request, status: int, body: Any) -> Response:
     """An answer with the headers that every one of them has."""
     data = b"" if body is None else msgspec.json.encode(body)
     headers = (
-        (INTERACTION, interaction_id(request) or str(uuid.uuid4())), ("x-v", VERSION), ("cache-control", "no-store"),
-    )  # fmt: skip
+        (INTERACTION, interaction_id(request) or str(uuid.uuid4())),
+        ("x-v", VERSION),
+        ("cache-control", "no-store"),
+    )
     if body is None:
         return Response(status_code=status, headers=dict(headers))
     return Reply(status, data, headers=headers).response()
@@ -63,7 +65,7 @@ class BrazilDialect:
         """Codes of the standard where it has one; else the name of our own problem in its spelling."""
         problem = problem_of(error)
         told = words("brazil").problems[problem.slug]
-        status, code = (error.status, error.code) if isinstance(error, Refusal) else (told.status, told.code)
+        status, code = (error.status, error.code) if isinstance(error, DialectRefusal) else (told.status, told.code)
         if isinstance(error, IllegalTransition) and request.method == "DELETE":
             code = "CONSENTIMENTO_EM_STATUS_REJEITADO"
         said = problem.meaning if status >= 500 else error.detail

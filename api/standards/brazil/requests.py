@@ -10,9 +10,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from api.office.wish import Wish
 from api.standards.brazil.permissions import ALWAYS, BUSINESS, MEANING, PERSONAL, is_whole, meaning_of
-from api.standards.dialects import Refusal
-from api.standards.wish import Wish
+from api.standards.dialects import DialectRefusal
 from ledger.entries.terms import Purpose
 
 STANDARD: Final = "brazil-of"
@@ -70,7 +70,7 @@ class Asked(Struct, frozen=True, rename="camel", omit_defaults=True):
     is_linked: bool | None = None
 
 
-class Facts(Struct, frozen=True, omit_defaults=True):
+class ConsentFacts(Struct, frozen=True, omit_defaults=True):
     """The sealed note of a consent: the request as it was worded, and every renewal since, newest first."""
 
     data: Asked
@@ -89,18 +89,18 @@ class _ExtensionBody(Struct, frozen=True):
     data: AskedExtension
 
 
-_facts: Final = msgspec.json.Decoder(Facts)
+_facts: Final = msgspec.json.Decoder(ConsentFacts)
 _extension: Final = msgspec.json.Decoder(_ExtensionBody)
 
 
-def unprocessable(code: str, detail: str) -> Refusal:
+def unprocessable(code: str, detail: str) -> DialectRefusal:
     """HTTP 422 with one of the standard's codes."""
-    return Refusal(422, code, detail)
+    return DialectRefusal(422, code, detail)
 
 
-def malformed(detail: str) -> Refusal:
+def malformed(detail: str) -> DialectRefusal:
     """HTTP 400."""
-    return Refusal(400, "PARAMETRO_INVALIDO", detail)
+    return DialectRefusal(400, "PARAMETRO_INVALIDO", detail)
 
 
 def parse_request(body: bytes) -> Asked:
@@ -117,7 +117,7 @@ def parse_request(body: bytes) -> Asked:
     return asked
 
 
-def parse_facts(note: bytes | None) -> Facts | None:
+def parse_facts(note: bytes | None) -> ConsentFacts | None:
     """The note that this standard wrote; None for a consent that was not asked for in its words."""
     try:
         return None if note is None else _facts.decode(note)

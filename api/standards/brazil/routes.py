@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from api.access import NodeHere, serve
+from api.node.admission import NodeHere, serve
 from api.standards.brazil.answers import answer_of, brazil_time
-from api.standards.brazil.consents import Brazil
 from api.standards.brazil.dialect import BASE, answer, interaction_id
+from api.standards.brazil.operations import Brazil
 from api.standards.brazil.requests import malformed
 from api.standards.incoming import (
     CONSENTS_READ,
@@ -55,9 +55,16 @@ def _link(request: Request, node: NodeHere) -> str:
 
 
 @serve(
-    router, "POST", CONSENTS, access=CONSENTS_WRITE, tag=TAG, summary="Criar novo pedido de consentimento", request_body=_BODY,
-    answers={201: _SAID}, operation_id="brazil_create_consent",
-)  # fmt: skip
+    router,
+    "POST",
+    CONSENTS,
+    access=CONSENTS_WRITE,
+    tag=TAG,
+    summary="Criar novo pedido de consentimento",
+    request_body=_BODY,
+    answers={201: _SAID},
+    operation_id="brazil_create_consent",
+)
 def post_consent(
     request: Request, node: NodeHere, brazil: BrazilHere, body: BodyHere, statement: StatementHere
 ) -> Response:
@@ -68,9 +75,16 @@ def post_consent(
 
 
 @serve(
-    router, "POST", ONE + "/extends", access=CONSENTS_WRITE, tag=TAG, summary="Renovar consentimento", request_body=_BODY,
-    answers={201: _SAID}, operation_id="brazil_extend_consent",
-)  # fmt: skip
+    router,
+    "POST",
+    ONE + "/extends",
+    access=CONSENTS_WRITE,
+    tag=TAG,
+    summary="Renovar consentimento",
+    request_body=_BODY,
+    answers={201: _SAID},
+    operation_id="brazil_extend_consent",
+)
 def post_extends(
     consent_id: str, request: Request, node: NodeHere, brazil: BrazilHere, body: BodyHere, statement: StatementHere
 ) -> Response:
@@ -85,9 +99,15 @@ def post_extends(
 
 
 @serve(
-    router, "GET", ONE + "/extensions", access=CONSENTS_READ, tag=TAG, summary="Listar renovações", answers={200: _SAID},
+    router,
+    "GET",
+    ONE + "/extensions",
+    access=CONSENTS_READ,
+    tag=TAG,
+    summary="Listar renovações",
+    answers={200: _SAID},
     operation_id="brazil_list_extensions",
-)  # fmt: skip
+)
 def get_extensions(
     consent_id: str,
     request: Request,
@@ -110,16 +130,20 @@ def get_extensions(
         links["prev"] = at(min(page - 1, pages))
     if page < pages:
         links["next"] = at(page + 1)
-    meta = {
-        "totalRecords": len(found), "totalPages": pages, "requestDateTime": brazil_time(brazil.office.now // 1000)
-    }  # fmt: skip
+    meta = {"totalRecords": len(found), "totalPages": pages, "requestDateTime": brazil_time(brazil.office.now // 1000)}
     return answer(request, 200, {"data": found[(page - 1) * size : page * size], "links": links, "meta": meta})
 
 
 @serve(
-    router, "GET", ONE, access=CONSENTS_READ, tag=TAG, summary="Obter consentimento", answers={200: _SAID},
+    router,
+    "GET",
+    ONE,
+    access=CONSENTS_READ,
+    tag=TAG,
+    summary="Obter consentimento",
+    answers={200: _SAID},
     operation_id="brazil_get_consent",
-)  # fmt: skip
+)
 def get_consent(consent_id: str, request: Request, node: NodeHere, brazil: BrazilHere) -> Response:
     """As it stands now, with the rejection when it has ended."""
     standing = brazil.read(consent_id)
@@ -127,9 +151,15 @@ def get_consent(consent_id: str, request: Request, node: NodeHere, brazil: Brazi
 
 
 @serve(
-    router, "DELETE", ONE, access=CONSENTS_WRITE, tag=TAG, summary="Revogar consentimento",
-    answers={204: {"description": "Rejected for ever"}}, operation_id="brazil_delete_consent",
-)  # fmt: skip
+    router,
+    "DELETE",
+    ONE,
+    access=CONSENTS_WRITE,
+    tag=TAG,
+    summary="Revogar consentimento",
+    answers={204: {"description": "Rejected for ever"}},
+    operation_id="brazil_delete_consent",
+)
 def delete_consent(consent_id: str, request: Request, brazil: BrazilHere, statement: StatementHere) -> Response:
     """The customer's wish, told to the recipient: no access above its entry is allowed."""
     brazil.delete(consent_id, statement)

@@ -9,12 +9,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.problems import problem_headers, problem_of
-from api.refusals import HttpRefusal
-from api.standards.dialects import Refusal
-from api.standards.oauth.dialect import oauth_refusal
+from api.http.problems import problem_headers, problem_of
+from api.http.refusals import HttpRefusal
+from api.http.wire import Reply
+from api.standards.dialects import DialectRefusal
+from api.standards.oauth_errors import oauth_refusal
 from api.standards.words import words
-from api.wire import Reply
 from ledger.errors import LedgerError
 
 BASE: Final = "/cdr"
@@ -40,12 +40,12 @@ TITLES: Final = {
 """Code to its title, which is constant (errors.md)."""
 
 
-def refused(status: int, name: str, detail: str) -> Refusal:
+def refused(status: int, name: str, detail: str) -> DialectRefusal:
     """A refusal with one of `cds-all`'s codes, such as `Header/Missing`."""
-    return Refusal(status, _ALL + name, detail)
+    return DialectRefusal(status, _ALL + name, detail)
 
 
-def invalid_arrangement(arrangement: str) -> Refusal:
+def invalid_arrangement(arrangement: str) -> DialectRefusal:
     """422: unknown, another's, or ended already: they are told in the same way. The detail is the id, as the standard says."""
     return refused(422, "Authorisation/InvalidArrangement", arrangement[:128])
 
@@ -60,7 +60,7 @@ class CdrDialect:
         problem = problem_of(error)
         oauth = error.error if isinstance(error, HttpRefusal) else None
         status = problem.status
-        if isinstance(error, Refusal):
+        if isinstance(error, DialectRefusal):
             status, body = error.status, {"errors": [_one(error.code, error.detail)]}
         elif oauth is not None or request.url.path.endswith("/par"):
             return oauth_refusal(error)

@@ -24,7 +24,6 @@ DAYS: Final = 7
 """Days before today that are told."""
 CHUNK: Final = 2_000
 PAGE: Final = 500
-PERIODS: Final = ("ALL", "CURRENT", "HISTORIC")
 
 
 @dataclass(frozen=True)

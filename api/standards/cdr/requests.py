@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.refusals import BadRequest
-from api.standards.wish import Wish
+from api.http.refusals import BadRequest
+from api.office.wish import Wish
 from api.standards.words import words
 from ledger.entries.terms import Purpose
 
@@ -31,11 +31,6 @@ class Sharing:
     once: bool
     """No refresh token: one access, on the day of asking."""
     seconds: int
-
-    @property
-    def one_collection(self) -> bool:
-        """Whether the recipient must end the arrangement after its one collection (≤ 24 hours)."""
-        return not self.once and self.seconds <= DAY
 
 
 def parse_sharing(value: object) -> Sharing:

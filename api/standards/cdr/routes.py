@@ -10,15 +10,15 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from api.access import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
-from api.standards.cdr.arrangements import Arrangements
+from api.http.wire import Reply, header, read_body, visit_of
+from api.node.admission import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
 from api.standards.cdr.dialect import BASE, refused
 from api.standards.cdr.metrics import metrics
+from api.standards.cdr.operations import Arrangements
 from api.standards.cdr.requests import SCOPES
 from api.standards.incoming import HOLDER_PATH, HolderHere, OfficeHere
 from api.tokens.clients import FORM, FORM_LIMIT
 from api.tokens.keys import ALGORITHMS
-from api.wire import Reply, header, read_body, visit_of
 from ledger.errors import NotPermitted
 
 router = APIRouter()
@@ -48,9 +48,16 @@ FormHere = Annotated[bytes, Depends(_form)]
 
 
 @serve(
-    router, "POST", PLACE + "/par", access=CLIENT, tag=TAG, summary="Push a request for an arrangement",
-    request_body=_FORM, answers={201: _JSON}, operation_id="cdr_par",
-)  # fmt: skip
+    router,
+    "POST",
+    PLACE + "/par",
+    access=CLIENT,
+    tag=TAG,
+    summary="Push a request for an arrangement",
+    request_body=_FORM,
+    answers={201: _JSON},
+    operation_id="cdr_par",
+)
 async def post_par(request: Request, arrangements: ArrangementsHere, holder: HolderHere, form: FormHere) -> Response:
     """RFC 9126. The signed request object becomes a consent that awaits its customer at the holder, or with
     `cdr_arrangement_id` a new version of one. The `request_uri` begins with the arrangement's id."""
@@ -60,9 +67,16 @@ async def post_par(request: Request, arrangements: ArrangementsHere, holder: Hol
 
 
 @serve(
-    router, "POST", PLACE + "/arrangements/revoke", access=CLIENT, tag=TAG, summary="Revoke an arrangement at its holder",
-    request_body=_FORM, answers={204: _GONE}, operation_id="cdr_revoke_at_holder",
-)  # fmt: skip
+    router,
+    "POST",
+    PLACE + "/arrangements/revoke",
+    access=CLIENT,
+    tag=TAG,
+    summary="Revoke an arrangement at its holder",
+    request_body=_FORM,
+    answers={204: _GONE},
+    operation_id="cdr_revoke_at_holder",
+)
 async def post_revoke(request: Request, arrangements: ArrangementsHere, holder: HolderHere, form: FormHere) -> Response:
     """By its recipient, with `cdr_arrangement_id` in the form. Every token of the arrangement is over with this entry."""
     visit_of(request.scope).client = await asyncio.to_thread(arrangements.revoke_at_holder, form, holder)
@@ -70,10 +84,16 @@ async def post_revoke(request: Request, arrangements: ArrangementsHere, holder: 
 
 
 @serve(
-    router, "POST", "/recipients/{recipient}" + BASE + "/arrangements/revoke", access=CLIENT, tag=TAG,
-    summary="Revoke an arrangement at its recipient", request_body=_FORM, answers={204: _GONE},
+    router,
+    "POST",
+    "/recipients/{recipient}" + BASE + "/arrangements/revoke",
+    access=CLIENT,
+    tag=TAG,
+    summary="Revoke an arrangement at its recipient",
+    request_body=_FORM,
+    answers={204: _GONE},
     operation_id="cdr_revoke_at_recipient",
-)  # fmt: skip
+)
 async def post_revoke_at_recipient(
     request: Request, node: NodeHere, arrangements: ArrangementsHere, recipient: str, form: FormHere
 ) -> Response:
@@ -84,9 +104,15 @@ async def post_revoke_at_recipient(
 
 
 @serve(
-    router, "GET", PLACE + "/cds-au/v1/admin/metrics", access=METRICS, tag=TAG, summary="Metrics of a holder",
-    answers={200: _JSON}, operation_id="cdr_get_metrics",
-)  # fmt: skip
+    router,
+    "GET",
+    PLACE + "/cds-au/v1/admin/metrics",
+    access=METRICS,
+    tag=TAG,
+    summary="Metrics of a holder",
+    answers={200: _JSON},
+    operation_id="cdr_get_metrics",
+)
 async def get_metrics(
     request: Request,
     node: NodeHere,
@@ -101,17 +127,29 @@ async def get_metrics(
     if caller.id != holder and not node.ledger.registry.has_role(caller.id, "regulator"):
         raise NotPermitted("metrics are for the regulator and the holder itself")
     said = await asyncio.to_thread(
-        metrics, node.ledger, node.events.queries, holder, period=period, zone=office.gateway.options(holder).tz,
-        now=office.now, link=f"{node.settings.base_url}{request.url.path}?period={period}",
-    )  # fmt: skip
+        metrics,
+        node.ledger,
+        node.events.queries,
+        holder,
+        period=period,
+        zone=office.gateway.options(holder).tz,
+        now=office.now,
+        link=f"{node.settings.base_url}{request.url.path}?period={period}",
+    )
     headers = (("x-v", str(METRICS_VERSION)), ("cache-control", "no-store"))
     return Reply(200, msgspec.json.encode(said), headers=headers).response()
 
 
 @serve(
-    router, "GET", PLACE + "/.well-known/openid-configuration", access=PUBLIC, tag=TAG, summary="Metadata of a holder",
-    answers={200: _JSON}, operation_id="cdr_get_metadata",
-)  # fmt: skip
+    router,
+    "GET",
+    PLACE + "/.well-known/openid-configuration",
+    access=PUBLIC,
+    tag=TAG,
+    summary="Metadata of a holder",
+    answers={200: _JSON},
+    operation_id="cdr_get_metadata",
+)
 def get_metadata(node: NodeHere, office: OfficeHere, holder: HolderHere) -> Response:
     """The members that this ledger serves for a holder; the authorisation endpoint is the holder's own."""
     office.require_holder(holder)

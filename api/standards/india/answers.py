@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from api.client.signing import StatementSigner, sign_jwt
-from api.standards.india.details import ConsentDetail, ConsentRequest, aa_time
-from api.standards.office import Standing
+from api.office.office import Standing
+from api.standards.india.requests import ConsentDetail, ConsentMessage, aa_time
 from ledger.consent.state import Consent, Status
 from ledger.entries.evidence import AccessOutcome, decode_evidence
 from ledger.entries.terms import Terms
@@ -54,7 +54,7 @@ def detail_of(standing: Standing) -> ConsentDetail | None:
     if standing.facts is None:
         return None
     try:
-        return msgspec.json.decode(standing.facts, type=ConsentRequest).ConsentDetail
+        return msgspec.json.decode(standing.facts, type=ConsentMessage).ConsentDetail
     except msgspec.DecodeError:
         return None
 
@@ -74,12 +74,15 @@ def signed_detail(standing: Standing) -> dict[str, Any]:
         "Customer": {"id": said["Customer"].get("id") or standing.consent.subject},
         "Accounts": [
             {
-                "fiType": kinds[0], "fipId": terms.holder, "accType": NOT_STATED, "linkRefNumber": account,
+                "fiType": kinds[0],
+                "fipId": terms.holder,
+                "accType": NOT_STATED,
+                "linkRefNumber": account,
                 "maskedAccNumber": MASK,
             }
             for account in standing.consent.accounts
         ],
-    }  # fmt: skip
+    }
     if said["Frequency"]["unit"] == "INF":  # the signed form has no INF: the most that it can say
         said["Frequency"] = {"unit": "HOUR", "value": 10_000}
     if detail is not None and detail.DataFilter:
@@ -119,9 +122,10 @@ def _detail_of_terms(terms: Terms, created_at: int) -> dict[str, Any]:
     """A consent made natively, in this standard's words: as near as they come."""
     held = set(terms.permissions)
     kinds = {
-        "PROFILE": "ReadParty" in held, "SUMMARY": "ReadBalances" in held,
+        "PROFILE": "ReadParty" in held,
+        "SUMMARY": "ReadBalances" in held,
         "TRANSACTIONS": any(one.startswith("ReadTransactions") for one in held),
-    }  # fmt: skip
+    }
     far = 253_402_300_799_000
     return {
         "consentStart": aa_time(terms.starts_at * 1000 or created_at),

@@ -11,13 +11,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.bootstrap import Node
-from api.problems import problem_headers, problem_of
-from api.standards.dialects import HOLDER, Refusal
-from api.standards.india.details import VERSIONS, aa_time
+from api.http.problems import problem_headers, problem_of
+from api.http.wire import Reply
+from api.node.node import Node
+from api.standards.dialects import HOLDER, DialectRefusal
+from api.standards.india.requests import VERSIONS, aa_time
 from api.standards.india.signatures import HEADER, detached
 from api.standards.words import words
-from api.wire import Reply
 from ledger.errors import LedgerError
 
 BASE: Final = "/aa/v2"
@@ -46,14 +46,17 @@ class IndiaDialect:
         problem = problem_of(error)
         operation = request.url.path.partition(BASE + "/")[2]
         told = words("india").problems[problem.slug]
-        status, code = (error.status, error.code) if isinstance(error, Refusal) else (told.status, told.code)
+        status, code = (error.status, error.code) if isinstance(error, DialectRefusal) else (told.status, told.code)
         if problem.slug == "not-found":
             code = _HERE.get(operation, "InvalidRequest")
         txnid = request.scope.get(TXN) or str(uuid.uuid4())
         said = {
-            "ver": VERSIONS[-1], "txnid": txnid, "timestamp": aa_time(time.time_ns() // 1_000_000), "errorCode": code,
+            "ver": VERSIONS[-1],
+            "txnid": txnid,
+            "timestamp": aa_time(time.time_ns() // 1_000_000),
+            "errorCode": code,
             "errorMsg": problem.meaning if status >= 500 else error.detail,
-        }  # fmt: skip
+        }
         made = answer(request, status, said)
         for name, value in problem_headers(error).items():
             made.headers[name] = value

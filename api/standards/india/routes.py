@@ -12,7 +12,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from api.access import CallerHere, NodeHere, serve, token
+from api.http.wire import header
+from api.node.admission import CallerHere, NodeHere, serve, token
 from api.standards.incoming import (
     CONSENTS_READ,
     CONSENTS_WRITE,
@@ -22,11 +23,10 @@ from api.standards.incoming import (
     OfficeHere,
     StatementHere,
 )
-from api.standards.india.consents import Aggregator
-from api.standards.india.details import VERSIONS, aa_time, refused
 from api.standards.india.dialect import BASE, TXN, answer
+from api.standards.india.operations import Aggregator
+from api.standards.india.requests import VERSIONS, aa_time, refused
 from api.standards.india.signatures import HEADER, check_detached
-from api.wire import header
 
 router = APIRouter()
 TAG: Final = "account-aggregator"
@@ -68,40 +68,71 @@ def _register(path: str, operation: str, summary: str, description: str, does: D
         return answer(request, 200, await asyncio.to_thread(does, aggregator, body, statement))
 
     serve(
-        router, "POST", PLACE + path, access=CONSENTS_WRITE if writes else CONSENTS_READ, tag=TAG, summary=summary,
-        description=description, operation_id=operation, answers={200: _SAID}, request_body=_BODY,
-    )(post)  # fmt: skip
+        router,
+        "POST",
+        PLACE + path,
+        access=CONSENTS_WRITE if writes else CONSENTS_READ,
+        tag=TAG,
+        summary=summary,
+        description=description,
+        operation_id=operation,
+        answers={200: _SAID},
+        request_body=_BODY,
+    )(post)
 
 
 _register(
-    "/Consent", "aa_consent", "Ask for a consent",
+    "/Consent",
+    "aa_consent",
+    "Ask for a consent",
     "By an FIU. Answered with a handle: the artefact is there when the customer has agreed at the FIP.",
-    lambda aggregator, body, statement: aggregator.request(body, statement), writes=True,
-)  # fmt: skip
+    lambda aggregator, body, statement: aggregator.request(body, statement),
+    writes=True,
+)
 _register(
-    "/Consent/handle", "aa_consent_handle", "How a request stands", "By the FIU that asked.",
-    lambda aggregator, body, _: aggregator.handle(body), writes=False,
-)  # fmt: skip
+    "/Consent/handle",
+    "aa_consent_handle",
+    "How a request stands",
+    "By the FIU that asked.",
+    lambda aggregator, body, _: aggregator.handle(body),
+    writes=False,
+)
 _register(
-    "/Consent/fetch", "aa_consent_fetch", "The signed artefact", "By the FIU and the FIP of the consent.",
-    lambda aggregator, body, _: aggregator.fetch(body), writes=False,
-)  # fmt: skip
+    "/Consent/fetch",
+    "aa_consent_fetch",
+    "The signed artefact",
+    "By the FIU and the FIP of the consent.",
+    lambda aggregator, body, _: aggregator.fetch(body),
+    writes=False,
+)
 _register(
-    "/Consent/Notification", "aa_consent_notification", "Tell what the customer decided",
+    "/Consent/Notification",
+    "aa_consent_notification",
+    "Tell what the customer decided",
     "By the FIU (revoked, rejected) or the FIP (also paused, active again).",
-    lambda aggregator, body, _: aggregator.notify(body), writes=True,
-)  # fmt: skip
+    lambda aggregator, body, _: aggregator.notify(body),
+    writes=True,
+)
 _register(
-    "/fip/Consent", "aa_fip_consent", "Hand in an artefact of another aggregator",
+    "/fip/Consent",
+    "aa_fip_consent",
+    "Hand in an artefact of another aggregator",
     "By the FIP that it names. The consent then waits for that FIP's own authorisation.",
-    lambda aggregator, body, _: aggregator.accept(body), writes=True,
-)  # fmt: skip
+    lambda aggregator, body, _: aggregator.accept(body),
+    writes=True,
+)
 
 
 @serve(
-    router, "GET", PLACE + "/Heartbeat", access=token("consents:read"), tag=TAG, summary="Whether this aggregator works",
-    answers={200: _SAID}, operation_id="aa_heartbeat",
-)  # fmt: skip
+    router,
+    "GET",
+    PLACE + "/Heartbeat",
+    access=token("consents:read"),
+    tag=TAG,
+    summary="Whether this aggregator works",
+    answers={200: _SAID},
+    operation_id="aa_heartbeat",
+)
 def get_heartbeat(request: Request, node: NodeHere, office: OfficeHere, holder: HolderHere) -> Response:
     """UP while this node writes."""
     office.require_holder(holder)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from api.client.signing import StatementSigner
-from api.standards.india.details import refused
+from api.standards.india.requests import refused
 from ledger.canonical import b64u, unb64u
 from ledger.errors import BadEncoding, BadSignature
 from ledger.participants import Registry

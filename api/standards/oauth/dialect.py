@@ -5,29 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.problems import problem_headers, problem_of
-from api.refusals import HttpRefusal
 from api.standards.dialects import HOLDER
-from api.standards.words import words
-from api.wire import Reply
+from api.standards.oauth_errors import oauth_refusal
 from ledger.errors import LedgerError
 
 BASE: Final = "/oauth"
-
-
-def oauth_refusal(error: LedgerError) -> Response:
-    """The answer of an OAuth endpoint."""
-    problem = problem_of(error)
-    told = words("oauth").problems[problem.slug]
-    status, named = told.status, error.error if isinstance(error, HttpRefusal) else None
-    said = problem.meaning if status >= 500 else error.detail
-    body = {"error": named or told.code, "error_description": _plain(said)}
-    headers = (*problem_headers(error).items(), ("cache-control", "no-store"))
-    return Reply(status, msgspec.json.encode(body), headers=headers).response()
 
 
 class OAuthDialect:
@@ -39,8 +24,3 @@ class OAuthDialect:
         """OAuth's own errors."""
         del request
         return oauth_refusal(error)
-
-
-def _plain(text: str) -> str:
-    """The characters that RFC 6749 §5.2 lets `error_description` hold."""
-    return "".join(sign if " " <= sign <= "~" and sign not in '"\\' else "'" for sign in text)

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from api.refusals import BadRequest
-from api.standards.office import Office, Standing
-from api.standards.wish import Wish
+from api.http.refusals import BadRequest
+from api.office.office import Office, Standing
+from api.office.wish import Wish
 from api.tokens.clients import Clients, read_form
 from api.tokens.details import ERROR, AccountInformation, parse_details, permissions_of
 from ledger.canonical import b64u
@@ -45,9 +45,10 @@ class Requests:
         action, grant = asked.get("grant_management_action", "create"), asked.get("grant_id")
         if action not in ACTIONS or (grant is None) != (action == "create"):
             raise BadRequest(
-                "grant_management_action is create, or merge or replace with a grant_id", error="invalid_request",
+                "grant_management_action is create, or merge or replace with a grant_id",
+                error="invalid_request",
                 member="grant_management_action",
-            )  # fmt: skip
+            )
         facts = msgspec.json.encode([details])
         standing = self._record(client, holder, details, facts, action, grant)
         reference = f"{REQUEST_URI}{standing.consent_id}.{b64u(os.urandom(16))}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from api.office.subject import ConsentEvent, ConsentParty, ReceiptSubject
 from api.standards.receipts.categories import dpv_of
-from api.standards.receipts.subject import Event, Person, ReceiptSubject
 
 CONTEXT: Final[dict[str, str]] = {
     "dct": "http://purl.org/dc/terms/",
@@ -92,7 +92,7 @@ def _record(subject: ReceiptSubject, address: str) -> dict[str, Any]:
     }
 
 
-def _status(event: Event, subject: ReceiptSubject) -> dict[str, Any]:
+def _status(event: ConsentEvent, subject: ReceiptSubject) -> dict[str, Any]:
     term = CONSENT_STATUS[event.status]
     if event.status == "REVOKED" and event.by == "customer":
         term = "ConsentWithdrawn"
@@ -109,11 +109,11 @@ def _status(event: Event, subject: ReceiptSubject) -> dict[str, Any]:
     }
 
 
-def _reference(person: Person) -> dict[str, str]:
+def _reference(person: ConsentParty) -> dict[str, str]:
     return {"@id": f"urn:consent-ledger:participant:{person.id}"}
 
 
-def _entity(person: Person) -> dict[str, Any]:
+def _entity(person: ConsentParty) -> dict[str, Any]:
     said = {**_reference(person), "@type": "dpv:DataController", "schema:name": person.name}
     more = {"schema:email": person.contact.email, "schema:url": person.contact.url}
     return said | {name: value for name, value in more.items() if value}

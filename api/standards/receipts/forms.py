@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.standards.history import history_of
+from api.office.history import history_of
+from api.office.subject import Contact, ReceiptSubject
 from api.standards.receipts.dpv import dpv_receipt
 from api.standards.receipts.iso27560 import iso_receipt
 from api.standards.receipts.kantara import kantara
-from api.standards.receipts.subject import Contact, ReceiptSubject
 from ledger.app import Ledger
 from ledger.consent.state import Consent
 
@@ -43,7 +43,13 @@ def receipt_for_people(
     """
     recorded, complete = history_of(ledger, consent)
     subject = ReceiptSubject.of(
-        consent, recorded, registry=ledger.registry, contacts=contacts, base_url=base_url, origin=ledger.origin, now=now,
+        consent,
+        recorded,
+        registry=ledger.registry,
+        contacts=contacts,
+        base_url=base_url,
+        origin=ledger.origin,
+        now=now,
         complete=complete,
-    )  # fmt: skip
+    )
     return form.make(subject)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from api.office.subject import ConsentEvent, ConsentParty, ReceiptSubject
 from api.standards.receipts.categories import dpv_of
-from api.standards.receipts.subject import Event, Person, ReceiptSubject
 
 SCHEMA_VERSION: Final = "27560:2023"
 _STATES: Final = {
@@ -71,7 +71,7 @@ def iso_receipt(subject: ReceiptSubject) -> dict[str, Any]:
     }
 
 
-def _event(event: Event, subject: ReceiptSubject) -> dict[str, Any]:
+def _event(event: ConsentEvent, subject: ReceiptSubject) -> dict[str, Any]:
     entity = {"customer": subject.principal, "holder": subject.holder.id, "recipient": subject.recipient.id}
     return {
         "event_time": event.at,
@@ -83,7 +83,7 @@ def _event(event: Event, subject: ReceiptSubject) -> dict[str, Any]:
     }
 
 
-def _party(person: Person, role: str, kind: str) -> dict[str, Any]:
+def _party(person: ConsentParty, role: str, kind: str) -> dict[str, Any]:
     contact = person.contact
     address = contact.address
     lines = (address.street_address, address.postal_code, address.address_locality, address.address_country)
@@ -99,6 +99,6 @@ def _party(person: Person, role: str, kind: str) -> dict[str, Any]:
     return said | {name: value for name, value in more.items() if value}
 
 
-def _locations(person: Person) -> list[str]:
+def _locations(person: ConsentParty) -> list[str]:
     country = person.contact.address.address_country or person.contact.jurisdiction
     return [country] if country else ["not stated"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
+from api.office.subject import ConsentParty, ReceiptSubject
 from api.standards.receipts.categories import kantara_of
-from api.standards.receipts.subject import Person, ReceiptSubject
 
 VERSION: Final = "KI-CR-v1.1.0"
 _NAMESPACE: Final = uuid.UUID("7d7f4c2e-5d0b-5d0d-9a51-0f8f2c1f3f11")
@@ -61,7 +61,7 @@ def _receipt_id(subject: ReceiptSubject) -> str:
         return str(uuid.uuid5(_NAMESPACE, f"{subject.origin}\0{subject.consent_id}\0{subject.version}"))
 
 
-def _controller(person: Person) -> dict[str, Any]:
+def _controller(person: ConsentParty) -> dict[str, Any]:
     contact = person.contact
     said = {
         "piiController": person.name,

@@ -10,18 +10,18 @@ import msgspec
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from api.access import NodeHere
-from api.bootstrap import Node
+from api.node.admission import NodeHere
+from api.node.node import Node
+from api.office.office import Office
 from api.standards.incoming import BodyHere, HolderHere, OfficeHere, RecipientHere
-from api.standards.office import Office
 from api.standards.uk import signatures
-from api.standards.uk.errors import INTERACTION, MEDIA_TYPE, Fault, Faults, interaction_of, version_of
+from api.standards.uk.dialect import INTERACTION, MEDIA_TYPE, Fault, Faults, interaction_of, version_of
 
 PATHS = {"v4.0": "/open-banking/v4.0", "v3.1": "/open-banking/v3.1"}
 RESOURCE = "account-access-consents"
 
 
-class Exchange:
+class UkExchange:
     """One request and the way to answer it."""
 
     def __init__(self, request: Request, node: Node, office: Office, holder: str) -> None:
@@ -52,8 +52,8 @@ class Exchange:
         return Response(encoded, status, headers, media_type=MEDIA_TYPE)
 
 
-def _exchange(request: Request, node: NodeHere, office: OfficeHere, holder: HolderHere) -> Exchange:
-    return Exchange(request, node, office, holder)
+def _exchange(request: Request, node: NodeHere, office: OfficeHere, holder: HolderHere) -> UkExchange:
+    return UkExchange(request, node, office, holder)
 
 
 def _signed_body(
@@ -75,5 +75,5 @@ def _signed_body(
     return body
 
 
-ExchangeHere = Annotated[Exchange, Depends(_exchange)]
+ExchangeHere = Annotated[UkExchange, Depends(_exchange)]
 SignedBody = Annotated[bytes, Depends(_signed_body)]

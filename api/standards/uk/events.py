@@ -13,16 +13,16 @@ import msgspec
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from api.access import NodeHere, serve, token
-from api.bootstrap import Node
-from api.documents import answer, body
 from api.events.addresses import read_endpoint
 from api.events.polling import Poll, poll
 from api.events.tokens import UK_REVOKED
+from api.http.describing import answer, body
+from api.node.admission import NodeHere, serve, token
+from api.node.node import Node
 from api.standards.incoming import HOLDER_PATH, BodyHere, HolderHere, OfficeHere, RecipientHere
 from api.standards.json import NotJson, read_object
-from api.standards.uk.answering import PATHS, Exchange, ExchangeHere, SignedBody
-from api.standards.uk.errors import V4, Fault, Faults
+from api.standards.uk.answering import PATHS, ExchangeHere, SignedBody, UkExchange
+from api.standards.uk.dialect import V4, Fault, Faults
 from api.standards.uk.headers import check_headers
 from ledger.clock import SystemClock
 from ledger.errors import InvalidInput
@@ -70,8 +70,11 @@ def _read(body: bytes, node: Node) -> str:
 
 def _worded(recipient: str, url: str) -> dict[str, Any]:
     return {
-        "EventSubscriptionId": subscription_id(recipient), "CallbackUrl": url, "Version": "4.0", "EventTypes": list(TYPES)
-    }  # fmt: skip
+        "EventSubscriptionId": subscription_id(recipient),
+        "CallbackUrl": url,
+        "Version": "4.0",
+        "EventTypes": list(TYPES),
+    }
 
 
 def _set(node: Node, recipient: str, url: str, *, enabled: bool) -> None:
@@ -91,17 +94,23 @@ def _own(node: Node, recipient: str, said: str) -> str:
     return url
 
 
-def _one(exchange: Exchange, recipient: str, url: str) -> dict[str, Any]:
+def _one(exchange: UkExchange, recipient: str, url: str) -> dict[str, Any]:
     link = exchange.link(f"event-subscriptions/{subscription_id(recipient)}")
     return {"Data": _worded(recipient, url), "Links": {"Self": link}, "Meta": {"TotalPages": 1}}
 
 
 @serve(
-    router, "POST", f"{_PATH}/event-subscriptions", access=EVENTS_MANAGE, tag=_TAG, operation_id="uk_v4_0_create_subscription",
-    summary="UK v4.0: be told of events at a callback", request_body=body("ForeignObject", _EXAMPLE),
+    router,
+    "POST",
+    f"{_PATH}/event-subscriptions",
+    access=EVENTS_MANAGE,
+    tag=_TAG,
+    operation_id="uk_v4_0_create_subscription",
+    summary="UK v4.0: be told of events at a callback",
+    request_body=body("ForeignObject", _EXAMPLE),
     answers={201: answer("OBEventSubscriptionResponse1")},
     problems=("bad-request", "not-found", "conflict", "too-large", "unsupported-media-type", "not-acceptable"),
-)  # fmt: skip
+)
 def post_subscription(
     exchange: ExchangeHere,
     node: NodeHere,
@@ -120,10 +129,16 @@ def post_subscription(
 
 
 @serve(
-    router, "GET", f"{_PATH}/event-subscriptions", access=EVENTS_MANAGE, tag=_TAG, operation_id="uk_v4_0_get_subscriptions",
-    summary="UK v4.0: one's own subscription", answers={200: answer("OBEventSubscriptionsResponse1")},
+    router,
+    "GET",
+    f"{_PATH}/event-subscriptions",
+    access=EVENTS_MANAGE,
+    tag=_TAG,
+    operation_id="uk_v4_0_get_subscriptions",
+    summary="UK v4.0: one's own subscription",
+    answers={200: answer("OBEventSubscriptionsResponse1")},
     problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+)
 def get_subscriptions(
     exchange: ExchangeHere, node: NodeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere
 ) -> Response:
@@ -136,11 +151,17 @@ def get_subscriptions(
 
 
 @serve(
-    router, "PUT", f"{_PATH}/event-subscriptions/{{EventSubscriptionId}}", access=EVENTS_MANAGE, tag=_TAG,
-    operation_id="uk_v4_0_change_subscription", summary="UK v4.0: be told of events elsewhere",
-    request_body=body("ForeignObject", _EXAMPLE), answers={200: answer("OBEventSubscriptionResponse1")},
+    router,
+    "PUT",
+    f"{_PATH}/event-subscriptions/{{EventSubscriptionId}}",
+    access=EVENTS_MANAGE,
+    tag=_TAG,
+    operation_id="uk_v4_0_change_subscription",
+    summary="UK v4.0: be told of events elsewhere",
+    request_body=body("ForeignObject", _EXAMPLE),
+    answers={200: answer("OBEventSubscriptionResponse1")},
     problems=("bad-request", "not-found", "too-large", "unsupported-media-type", "not-acceptable"),
-)  # fmt: skip
+)
 def put_subscription(
     exchange: ExchangeHere,
     node: NodeHere,
@@ -156,11 +177,16 @@ def put_subscription(
 
 
 @serve(
-    router, "DELETE", f"{_PATH}/event-subscriptions/{{EventSubscriptionId}}", access=EVENTS_MANAGE, tag=_TAG,
-    operation_id="uk_v4_0_delete_subscription", summary="UK v4.0: be told at no callback any more",
+    router,
+    "DELETE",
+    f"{_PATH}/event-subscriptions/{{EventSubscriptionId}}",
+    access=EVENTS_MANAGE,
+    tag=_TAG,
+    operation_id="uk_v4_0_delete_subscription",
+    summary="UK v4.0: be told at no callback any more",
     answers={204: {"description": "Nothing is pushed from here on; events wait to be polled"}},
     problems=("bad-request", "not-found", "not-acceptable"),
-)  # fmt: skip
+)
 def delete_subscription(
     exchange: ExchangeHere, node: NodeHere, recipient: RecipientHere, identifier: SubscriptionId
 ) -> Response:
@@ -170,11 +196,17 @@ def delete_subscription(
 
 
 @serve(
-    router, "POST", f"{_PATH}/events", access=EVENTS_READ, tag=_TAG, operation_id="uk_v4_0_poll_events",
-    summary="UK v4.0: aggregated polling", request_body=body("ForeignObject", {"maxEvents": 10, "returnImmediately": True}),
+    router,
+    "POST",
+    f"{_PATH}/events",
+    access=EVENTS_READ,
+    tag=_TAG,
+    operation_id="uk_v4_0_poll_events",
+    summary="UK v4.0: aggregated polling",
+    request_body=body("ForeignObject", {"maxEvents": 10, "returnImmediately": True}),
     answers={200: answer("OBEventPollingResponse1")},
     problems=("bad-request", "not-found", "too-large", "unsupported-media-type", "not-acceptable"),
-)  # fmt: skip
+)
 async def post_events(
     exchange: ExchangeHere,
     node: NodeHere,

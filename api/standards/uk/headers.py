@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import Request
 
 from api.standards.forms import is_address, is_uuid, require_json_wanted
-from api.standards.uk.errors import INTERACTION, Fault, Faults
+from api.standards.uk.dialect import INTERACTION, Fault, Faults
 
 _AUTH_DATE: Final = re.compile(
     r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d{2}:\d{2}:\d{2} (GMT|UTC)"

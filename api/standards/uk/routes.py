@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from api.access import serve
-from api.documents import answer, body
+from api.http.describing import answer, body
+from api.node.admission import serve
+from api.office.office import Office, Standing
 from api.standards.incoming import (
     CONSENTS_READ,
     CONSENTS_WRITE,
@@ -18,11 +19,11 @@ from api.standards.incoming import (
     RecipientHere,
     StatementHere,
 )
-from api.standards.office import Office, Standing
 from api.standards.uk.answering import PATHS, RESOURCE, ExchangeHere, SignedBody
-from api.standards.uk.consents import DELETED, is_deleted, not_found, read_consent, word_consent
-from api.standards.uk.errors import Fault, Faults
+from api.standards.uk.answers import DELETED, is_deleted, not_found, word_consent
+from api.standards.uk.dialect import Fault, Faults
 from api.standards.uk.headers import check_headers
+from api.standards.uk.requests import read_consent
 from ledger.errors import IllegalTransition, NotFound
 
 router: Final = APIRouter(dependencies=[Depends(check_headers)])
@@ -46,12 +47,25 @@ for _version, _prefix in PATHS.items():
     _name = f"uk_{_version.replace('.', '_')}"
 
     @serve(
-        router, "POST", _path, access=CONSENTS_WRITE, tag="uk-open-banking", operation_id=f"{_name}_create_consent",
-        summary=f"UK {_version}: create an account access consent", request_body=body("ForeignObject", _EXAMPLE),
+        router,
+        "POST",
+        _path,
+        access=CONSENTS_WRITE,
+        tag="uk-open-banking",
+        operation_id=f"{_name}_create_consent",
+        summary=f"UK {_version}: create an account access consent",
+        request_body=body("ForeignObject", _EXAMPLE),
         answers={201: answer("OBReadConsentResponse1")},
-        problems=("bad-request", "not-found", "not-permitted", "conflict", "too-large", "unsupported-media-type",
-                  "not-acceptable"),
-    )  # fmt: skip
+        problems=(
+            "bad-request",
+            "not-found",
+            "not-permitted",
+            "conflict",
+            "too-large",
+            "unsupported-media-type",
+            "not-acceptable",
+        ),
+    )
     def post_consent(
         exchange: ExchangeHere,
         office: OfficeHere,
@@ -68,10 +82,16 @@ for _version, _prefix in PATHS.items():
         return exchange.answer(201, word_consent(standing, exchange.version, link))
 
     @serve(
-        router, "GET", _path + "/{ConsentId:path}", access=CONSENTS_READ, tag="uk-open-banking",
-        operation_id=f"{_name}_get_consent", summary=f"UK {_version}: an account access consent",
-        answers={200: answer("OBReadConsentResponse1")}, problems=("bad-request", "not-found", "not-acceptable"),
-    )  # fmt: skip
+        router,
+        "GET",
+        _path + "/{ConsentId:path}",
+        access=CONSENTS_READ,
+        tag="uk-open-banking",
+        operation_id=f"{_name}_get_consent",
+        summary=f"UK {_version}: an account access consent",
+        answers={200: answer("OBReadConsentResponse1")},
+        problems=("bad-request", "not-found", "not-acceptable"),
+    )
     def get_consent(
         exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
     ) -> Response:
@@ -81,11 +101,16 @@ for _version, _prefix in PATHS.items():
         return exchange.answer(200, word_consent(standing, exchange.version, link))
 
     @serve(
-        router, "DELETE", _path + "/{ConsentId:path}", access=CONSENTS_WRITE, tag="uk-open-banking",
-        operation_id=f"{_name}_delete_consent", summary=f"UK {_version}: end an account access consent",
+        router,
+        "DELETE",
+        _path + "/{ConsentId:path}",
+        access=CONSENTS_WRITE,
+        tag="uk-open-banking",
+        operation_id=f"{_name}_delete_consent",
+        summary=f"UK {_version}: end an account access consent",
         answers={204: {"description": "It is ended: no access from here on"}},
         problems=("bad-request", "not-found", "not-permitted", "illegal-transition", "not-acceptable"),
-    )  # fmt: skip
+    )
     def delete_consent(
         exchange: ExchangeHere,
         office: OfficeHere,

@@ -15,7 +15,7 @@ import msgspec
 
 from api.client.signing import StatementSigner
 from api.standards.json import NotJson, read_object
-from api.standards.uk.errors import Fault, Faults
+from api.standards.uk.dialect import Fault, Faults
 from ledger.canonical import b64u, unb64u
 from ledger.errors import BadEncoding, BadSignature
 from ledger.participants import Registry

@@ -12,7 +12,7 @@ from msgspec import Struct
 ANY: Final = "*"
 
 
-class Outward(Struct, frozen=True, forbid_unknown_fields=True):
+class OutwardWord(Struct, frozen=True, forbid_unknown_fields=True):
     """What a standard says for one of the ledger's reasons or errors."""
 
     status: int
@@ -32,7 +32,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
     """Name (`*` and `?` stand for what they do in a shell) → what there is of it."""
 
 
-class Words(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class StandardWords(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A standard's file."""
 
     title: str
@@ -42,9 +42,9 @@ class Words(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     states: dict[str, dict[str, str]]
     """Canonical state → version → the standard's name of it."""
     state_notes: dict[str, str] = {}
-    reasons: dict[str, Outward]
+    reasons: dict[str, OutwardWord]
     """Reason of a denied access → what a holder's resource API answers in this standard."""
-    problems: dict[str, Outward]
+    problems: dict[str, OutwardWord]
     """Type of the ledger's problem → what this adapter answers."""
     permissions: dict[str, list[str]]
     """The standard's permission → codes of the catalogue."""
@@ -52,7 +52,7 @@ class Words(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 @lru_cache
-def words(standard: str) -> Words:
+def words(standard: str) -> StandardWords:
     """The file of a standard."""
     text = resources.files(__package__).joinpath(f"{standard}.json").read_bytes()
-    return msgspec.json.decode(text, type=Words)
+    return msgspec.json.decode(text, type=StandardWords)

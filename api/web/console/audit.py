@@ -9,16 +9,19 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.streams import stream_of
+from api.http.streams import stream_of
 from api.web.console import pictures
 from api.web.console.doors import Place, Regulator, RegulatorsForm, WatchDesk, Watcher
 from api.web.desk import Desk
 from api.web.plain import plain
+from api.web.waiting import record_soon
 from ledger.bundle import Disclose
 from ledger.canonical import b64
+from ledger.documents import Disclosure, document_of
 from ledger.errors import InvalidInput, NotFound
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
 from ledger.notes.checkpoint import open_checkpoint
+from ledger.planning.commands import RecordDocuments
 from ledger.queries.overview import PublicDocument
 
 router = APIRouter(include_in_schema=False, prefix="/console/audit")
@@ -46,11 +49,20 @@ def overview(watcher: Watcher) -> Response:
     checkpoint = open_checkpoint(note, ledger.vkey)
     points = watcher.overview.growth()
     return watcher.desk.render(
-        "console/audit.html", watcher=watcher, note=note, checkpoint=checkpoint, root=b64(checkpoint.root),
-        newest=watcher.overview.leaf(checkpoint.size - 1), line=pictures.growth(points), points=points,
-        checkpoints=watcher.overview.checkpoints(limit=8), stopped=ledger.stopped_because, ruleset=ledger.registry.ruleset,
-        participants=ledger.registry.participants, vkey=ledger.vkey.format(),
-    )  # fmt: skip
+        "console/audit.html",
+        watcher=watcher,
+        note=note,
+        checkpoint=checkpoint,
+        root=b64(checkpoint.root),
+        newest=watcher.overview.leaf(checkpoint.size - 1),
+        line=pictures.growth(points),
+        points=points,
+        checkpoints=watcher.overview.checkpoints(limit=8),
+        stopped=ledger.stopped_because,
+        ruleset=ledger.registry.ruleset,
+        participants=ledger.registry.participants,
+        vkey=ledger.vkey.format(),
+    )
 
 
 @router.get("/proof")
@@ -78,10 +90,17 @@ def _explained(watcher: WatchDesk, index: int, size: int) -> dict[str, Any]:
     verify_inclusion(index, size, leaf.leaf_hash, hashes, checkpoint.root)
     steps = pictures.climb(index, size, leaf.leaf_hash, hashes)
     return {
-        "leaf": leaf, "leaf_text": leaf.leaf.decode(), "steps": steps, "note": note, "root": b64(checkpoint.root),
-        "tree": pictures.tree(leaf.leaf_hash, index, steps), "width": pictures.WIDTH, "box": pictures.BOX,
-        "high": pictures.HIGH, "b64": b64,
-    }  # fmt: skip
+        "leaf": leaf,
+        "leaf_text": leaf.leaf.decode(),
+        "steps": steps,
+        "note": note,
+        "root": b64(checkpoint.root),
+        "tree": pictures.tree(leaf.leaf_hash, index, steps),
+        "width": pictures.WIDTH,
+        "box": pictures.BOX,
+        "high": pictures.HIGH,
+        "b64": b64,
+    }
 
 
 @router.get("/consistency")
@@ -90,8 +109,11 @@ def consistency(watcher: Watcher, old: Place | None = None, new: Place | None = 
     ledger = watcher.desk.office.ledger
     newest = ledger.tree.size()
     shown: dict[str, Any] = {
-        "old": old, "new": new or newest, "checkpoints": watcher.overview.checkpoints(limit=8), "problem": "",
-    }  # fmt: skip
+        "old": old,
+        "new": new or newest,
+        "checkpoints": watcher.overview.checkpoints(limit=8),
+        "problem": "",
+    }
     try:
         if old is not None:
             shown |= _continued(watcher, old, new or newest)
@@ -108,9 +130,11 @@ def _continued(watcher: WatchDesk, old: int, new: int) -> dict[str, Any]:
     hashes = ledger.tree.consistency(old, new)
     verify_consistency(old, new, hashes, before.root, after.root)
     return {
-        "notes": notes, "hashes": [b64(found) for found in hashes], "pieces": pictures.pieces(old, new),
+        "notes": notes,
+        "hashes": [b64(found) for found in hashes],
+        "pieces": pictures.pieces(old, new),
         "roots": [b64(before.root), b64(after.root)],
-    }  # fmt: skip
+    }
 
 
 @router.get("/records")
@@ -120,9 +144,15 @@ def records(watcher: Watcher, about: About = "all", before: Place | None = None)
     listed = [one for one in looked_at if about == "all" or one.document["type"] in ABOUT[about]]
     older = looked_at[-1].index if len(looked_at) == DOCUMENTS else None
     return watcher.desk.render(
-        "console/records.html", watcher=watcher, listed=listed, about=about, kinds=["all", *ABOUT], older=older,
-        before=before, name_of=lambda participant: _name_of(watcher.desk, participant),
-    )  # fmt: skip
+        "console/records.html",
+        watcher=watcher,
+        listed=listed,
+        about=about,
+        kinds=["all", *ABOUT],
+        older=older,
+        before=before,
+        name_of=lambda participant: _name_of(watcher.desk, participant),
+    )
 
 
 def _name_of(desk: Desk, participant: str) -> str:
@@ -136,9 +166,12 @@ def findings(regulator: Regulator, after: int = Query(-1, ge=-1, le=2**53)) -> R
     reconciliation = regulator.desk.office.ledger.reconciliation
     found = reconciliation.findings(None, after=after, limit=DOCUMENTS)
     return regulator.desk.render(
-        "console/findings.html", watcher=regulator, found=found, count=reconciliation.open_count(),
+        "console/findings.html",
+        watcher=regulator,
+        found=found,
+        count=reconciliation.open_count(),
         older=found[-1].key if len(found) == DOCUMENTS else None,
-    )  # fmt: skip
+    )
 
 
 # -- bundles and cases --------------------------------------------------------------------------------------------------
@@ -151,9 +184,15 @@ def bundles(watcher: Watcher) -> Response:
     cases = _cases(watcher) if watcher.staff.role == "regulator" else []
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render(
-        "console/bundles.html", watcher=watcher, cases=cases, fresh=fresh, size=desk.office.bundler.size(),
-        until=lambda one: one.time + CASE_MS, case_entries=CASE_ENTRIES, problem="",
-    )  # fmt: skip
+        "console/bundles.html",
+        watcher=watcher,
+        cases=cases,
+        fresh=fresh,
+        size=desk.office.bundler.size(),
+        until=lambda one: one.time + CASE_MS,
+        case_entries=CASE_ENTRIES,
+        problem="",
+    )
 
 
 def _cases(watcher: WatchDesk) -> list[PublicDocument]:
@@ -180,11 +219,14 @@ def open_case(sent: RegulatorsForm) -> Response:
     first, last = _index(sent.text("from_index", 20)), _index(sent.text("to_index", 20))
     if last - first >= CASE_ENTRIES:
         raise InvalidInput(f"a case opens at most {CASE_ENTRIES} entries")
-    document = {
-        "type": "disclosure", "v": 1, "participant": desk.staff.participant, "case": sent.text("case", 64),
-        "from_index": first, "to_index": last,
-    }  # fmt: skip
-    [recorded] = desk.office.ledger.record_documents(document)
+    document = document_of(
+        Disclosure,
+        participant=desk.staff.participant,
+        case=sent.text("case", 64),
+        from_index=first,
+        to_index=last,
+    )
+    [recorded] = record_soon(desk.office.ledger, RecordDocuments((document,)))
     return desk.redirect(f"/console/audit/cases/{recorded.index}")
 
 
@@ -200,9 +242,12 @@ def case(regulator: Regulator, index: Place) -> Response:
     """A recorded disclosure and its file."""
     found = _own_case(regulator, index)
     return regulator.desk.render(
-        "console/case.html", watcher=regulator, one=found, ends=found.time + CASE_MS,
+        "console/case.html",
+        watcher=regulator,
+        one=found,
+        ends=found.time + CASE_MS,
         is_open=regulator.desk.now < found.time + CASE_MS,
-    )  # fmt: skip
+    )
 
 
 @router.get("/cases/{index}/bundle")

@@ -8,10 +8,11 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.console.doors import Operator, OperatorsForm
-from api.web.inbox import DECLINED, Erasure
+from api.web.inbox import DECLINED, ErasureWish
 from api.web.staff import Staff
+from api.web.waiting import PATIENCE_SECONDS, Unconfirmed
 from ledger.canonical import unb64u
-from ledger.errors import IllegalTransition, NotFound, NotPermitted
+from ledger.errors import IllegalTransition, NotFound, NotPermitted, Unavailable
 
 router = APIRouter(include_in_schema=False, prefix="/console/operator/erasures")
 HERE: Final = "/console/operator/erasures"
@@ -30,9 +31,13 @@ def requests(operator: Operator) -> Response:
     desk = operator.desk
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render(
-        "console/erasures.html", operator=operator, listed=desk.office.store.inbox.erasures(), fresh=fresh,
-        me_as=officer(operator.staff), declined=DECLINED,
-    )  # fmt: skip
+        "console/erasures.html",
+        operator=operator,
+        listed=desk.office.store.inbox.erasures(),
+        fresh=fresh,
+        me_as=officer(operator.staff),
+        declined=DECLINED,
+    )
 
 
 @router.post("/{number}/approve")
@@ -49,7 +54,11 @@ def approve(sent: OperatorsForm, number: str) -> Response:
     first, second = sorted((*wish.approved_by, who))
     # Erasing twice is erasing once: what fails between the ledger and the note is done again by approving again. The note is
     # last: «your data was erased» is never said while the pages' own store still holds any of it.
-    desk.office.ledger.erase([unb64u(chain) for chain in wish.chains], BASIS, (first, second))
+    chains = [unb64u(chain) for chain in wish.chains]
+    try:
+        desk.office.ledger.erase(chains, BASIS, (first, second), seconds=PATIENCE_SECONDS)
+    except Unavailable as error:
+        raise Unconfirmed(error.detail) from error
     desk.office.store.drop_person(unb64u(wish.person))
     _agreed(inbox.answer_erasure(wish, state="done", approved_by=(first, second), answered_at=desk.now))
     return desk.redirect(HERE)
@@ -66,7 +75,7 @@ def decline(sent: OperatorsForm, number: str) -> Response:
     return desk.redirect(HERE)
 
 
-def _open(sent: OperatorsForm, number: str) -> Erasure:
+def _open(sent: OperatorsForm, number: str) -> ErasureWish:
     """The request of this number, while it waits. Raises NotFound, IllegalTransition."""
     wish = sent.desk.office.store.inbox.erasure(number[:32])
     if wish is None:

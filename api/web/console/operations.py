@@ -16,9 +16,12 @@ from ledger.queries.witnessed import WitnessedQueries
 router = APIRouter(include_in_schema=False, prefix="/console")
 PARTICIPANTS: Final = 25
 HOME_OF: Final[dict[StaffRole, str]] = {
-    "auditor": "/console/audit", "regulator": "/console/audit", "holder": "/console/partner",
-    "recipient": "/console/partner", "operator": "/console/operator",
-}  # fmt: skip
+    "auditor": "/console/audit",
+    "regulator": "/console/audit",
+    "holder": "/console/partner",
+    "recipient": "/console/partner",
+    "operator": "/console/operator",
+}
 
 
 @router.get("")
@@ -34,13 +37,23 @@ def overview(operator: Operator) -> Response:
     note = ledger.tree.checkpoint()
     checkpoint = open_checkpoint(note, ledger.vkey)
     return operator.desk.render(
-        "console/operator.html", operator=operator, figures=ledger.figures, waiting=ledger.figures.waiting(),
-        checkpoint=checkpoint, newest=operator.overview.leaf(checkpoint.size - 1), note=note,
-        stopped=ledger.stopped_because, stored=operator.premises.stored(), engine=ledger.engine_name,
+        "console/operator.html",
+        operator=operator,
+        figures=ledger.figures,
+        waiting=ledger.figures.waiting(),
+        checkpoint=checkpoint,
+        newest=operator.overview.leaf(checkpoint.size - 1),
+        note=note,
+        stopped=ledger.stopped_because,
+        failing=ledger.paused_because or ledger.unready_because,
+        stored=operator.premises.stored(),
+        engine=ledger.engine_name,
         database_bytes=operator.overview.database_bytes(),
-        witnesses=WitnessedQueries(ledger.store, Policy()).standings(), findings=ledger.reconciliation.open_count(),
-        backup=operator.premises.backup(ledger.vkey), marks=operator.premises.marks(ledger.vkey, checkpoint.size),
-    )  # fmt: skip
+        witnesses=WitnessedQueries(ledger.store, Policy()).standings(),
+        findings=ledger.reconciliation.open_count(),
+        backup=operator.premises.backup(ledger.vkey),
+        marks=operator.premises.marks(ledger.vkey, checkpoint.size),
+    )
 
 
 @router.get("/operator/participants")
@@ -51,6 +64,11 @@ def participants(operator: Operator, after: str = "") -> Response:
     shown = [registry.participants[one] for one in ids[:PARTICIPANTS]]
     keys = {one.id: [key for key in registry.keys.values() if key.participant == one.id] for one in shown}
     return operator.desk.render(
-        "console/participants.html", operator=operator, listed=shown, keys=keys, count=len(registry.participants),
-        after=after, more=shown[-1].id if len(ids) > PARTICIPANTS else None,
-    )  # fmt: skip
+        "console/participants.html",
+        operator=operator,
+        listed=shown,
+        keys=keys,
+        count=len(registry.participants),
+        after=after,
+        more=shown[-1].id if len(ids) > PARTICIPANTS else None,
+    )

@@ -48,11 +48,16 @@ def overview(partner: Partner) -> Response:
     """Consents by state, what ends soon, what was refused lately."""
     own, now = partner.own, partner.desk.now
     return partner.desk.render(
-        "console/partner.html", partner=partner, tally=own.tally(partner.id, partner.side, now), statuses=list(Status),
-        live=LIVE, soon=own.expiring(partner.id, partner.side, now, now + SOON_MS),
-        calls=(calls := own.calls(partner.id, partner.side)), reasons=_by_reason(calls),
+        "console/partner.html",
+        partner=partner,
+        tally=own.tally(partner.id, partner.side, now),
+        statuses=list(Status),
+        live=LIVE,
+        soon=own.expiring(partner.id, partner.side, now, now + SOON_MS),
+        calls=(calls := own.calls(partner.id, partner.side)),
+        reasons=_by_reason(calls),
         name_of=lambda participant: _name_of(partner, participant),
-    )  # fmt: skip
+    )
 
 
 @router.get("/consents")
@@ -60,9 +65,14 @@ def consents(partner: Partner, status: Status | None = None, before: Place | Non
     """Own consents, newest first."""
     page = partner.own.consents(partner.id, partner.side, partner.desk.now, status=status, before=before)
     return partner.desk.render(
-        "console/consents.html", partner=partner, listed=page, chosen=status, statuses=list(Status), before=before,
+        "console/consents.html",
+        partner=partner,
+        listed=page,
+        chosen=status,
+        statuses=list(Status),
+        before=before,
         name_of=lambda participant: _name_of(partner, participant),
-    )  # fmt: skip
+    )
 
 
 @router.get("/consents/{key}")
@@ -71,9 +81,15 @@ def consent(partner: Partner, key: Place, before: Place | None = None) -> Respon
     found = partner.own.consent(partner.id, partner.side, key, partner.desk.now)
     rows, older = _history(partner, found.consent.consent_id, before)
     return partner.desk.render(
-        "console/consent.html", partner=partner, one=found, rows=rows, older=older, before=before, live=LIVE,
+        "console/consent.html",
+        partner=partner,
+        one=found,
+        rows=rows,
+        older=older,
+        before=before,
+        live=LIVE,
         name_of=lambda participant: _name_of(partner, participant),
-    )  # fmt: skip
+    )
 
 
 def _history(partner: PartnerDesk, consent_id: str, before: int | None) -> tuple[list[Row], int | None]:
@@ -93,10 +109,16 @@ def calls(partner: Partner, show: Literal["refused", "all"] = "refused", before:
     page = partner.own.calls(partner.id, partner.side, before=before)
     rows = [call for call in page.rows if call.act.startswith("access.") and (show == "all" or call.refused)]
     return partner.desk.render(
-        "console/calls.html", partner=partner, page=page, rows=rows, show=show, before=before,
-        reasons_of=reasons_of, reasons=_by_reason(page),
+        "console/calls.html",
+        partner=partner,
+        page=page,
+        rows=rows,
+        show=show,
+        before=before,
+        reasons_of=reasons_of,
+        reasons=_by_reason(page),
         name_of=lambda participant: _name_of(partner, participant),
-    )  # fmt: skip
+    )
 
 
 @router.get("/receipts")
@@ -117,9 +139,15 @@ def receipts(partner: Partner, q: str = "", before: Place | None = None) -> Resp
 
 def _receipts(partner: PartnerDesk, rows: list[Row], wanted: str, older: int | None, status: int = 200) -> Response:
     return partner.desk.render(
-        "console/receipts.html", status, partner=partner, rows=rows, q=wanted, missing=status == 404, older=older,
+        "console/receipts.html",
+        status,
+        partner=partner,
+        rows=rows,
+        q=wanted,
+        missing=status == 404,
+        older=older,
         name_of=lambda participant: _name_of(partner, participant),
-    )  # fmt: skip
+    )
 
 
 @router.get("/receipts/{index}")
@@ -127,9 +155,12 @@ def receipt(partner: Partner, index: Place) -> Response:
     """One receipt in words."""
     recorded = _own_receipt(partner, index)
     return partner.desk.render(
-        "console/receipt.html", partner=partner, event=read_event(recorded), vkey=partner.desk.office.ledger.vkey.format(),
+        "console/receipt.html",
+        partner=partner,
+        event=read_event(recorded),
+        vkey=partner.desk.office.ledger.vkey.format(),
         name_of=lambda participant: _name_of(partner, participant),
-    )  # fmt: skip
+    )
 
 
 @router.get("/receipts/{index}/file")
@@ -152,9 +183,13 @@ def deliveries(partner: Partner, after: int = Query(-1, ge=-1, le=2**53)) -> Res
     events = EventQueries(ledger.store, ledger.keystore)
     found = ledger.reconciliation.findings(partner.id, open_only=True, after=after, limit=FINDINGS)
     return partner.desk.render(
-        "console/deliveries.html", partner=partner, found=found, older=found[-1].key if len(found) == FINDINGS else None,
-        waiting=events.open_for(partner.id, UNACKNOWLEDGED), endpoint=events.endpoint(partner.id),
-    )  # fmt: skip
+        "console/deliveries.html",
+        partner=partner,
+        found=found,
+        older=found[-1].key if len(found) == FINDINGS else None,
+        waiting=events.open_for(partner.id, UNACKNOWLEDGED),
+        endpoint=events.endpoint(partner.id),
+    )
 
 
 @router.get("/reports")

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import make_url
 
-from api.slots import highwater_files
+from api.node.slots import highwater_files
+from ledger.engines.engine import is_file
 from ledger.errors import Corrupt, LedgerError
 from ledger.highwater import HighWater
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
 
 if TYPE_CHECKING:
-    from api.settings import Settings
+    from api.node.settings import Settings
 
 Mark = Literal["reached", "beyond", "damaged"]
 
@@ -60,8 +61,11 @@ class Premises:
         """The places that these settings name."""
         pages = settings.web.session_store_url or f"sqlite:///{settings.state_dir / 'web.sqlite'}"
         urls = {
-            "log": settings.database_url, "keys": settings.keystore_url, "tokens": settings.token_store_url, "pages": pages,
-        }  # fmt: skip
+            "log": settings.database_url,
+            "keys": settings.keystore_url,
+            "tokens": settings.token_store_url,
+            "pages": pages,
+        }
         return cls(urls, settings.highwater_dir, settings.state_dir / "backup.checkpoint")
 
     def stored(self) -> list[Stored]:
@@ -72,7 +76,7 @@ class Premises:
         names: tuple[Literal["log", "keys", "tokens", "pages"], ...] = ("log", "keys", "tokens", "pages")
         for name in names:
             url = make_url(self.databases[name])
-            if url.get_backend_name() == "sqlite" and url.database and Path(url.database).exists():
+            if is_file(self.databases[name]) and url.database and Path(url.database).exists():
                 files = [Path(url.database), Path(f"{url.database}-wal")]
                 yield Stored(name, sum(file.stat().st_size for file in files if file.exists()))
 

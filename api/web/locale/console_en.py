@@ -180,6 +180,8 @@ SENTENCES: Final[dict[str, str]] = {
     "con.audit.newest": "newest",
     "con.node.recording": "Recording",
     "con.node.stopped": "Stopped",
+    "con.node.failing": "Not recording now",
+    "con.node.failing.what": "Nothing new is recorded until this has passed. Whoever submits is told so and may submit again. Look at the database, its disk and who holds its lock; this node goes on by itself.",
     "con.proof.title": "Proof explorer",
     "con.proof.lead": "How one entry is part of the log: from its bytes up to the signed root.",
     "con.proof.index": "Entry",

@@ -180,6 +180,9 @@ SENTENCES: Final[dict[str, str]] = {
     "con.audit.newest": "最新",
     "con.node.recording": "正在记录",
     "con.node.stopped": "已停止",
+    "con.node.failing": "暂时无法记录",
+    "con.node.failing.what": "恢复之前不记录新请求，提交方会收到提示并可重新提交。"
+    "请检查数据库、磁盘空间及占用数据库锁的程序；恢复后自动继续。",
     "con.proof.title": "证明浏览",
     "con.proof.lead": "一个条目如何成为日志的一部分：从其字节直到已签名的树根。",
     "con.proof.index": "条目",

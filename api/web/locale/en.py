@@ -361,6 +361,7 @@ SENTENCES: Final[dict[str, str]] = {
     "erase.declined.legal-retention": "The law asks to keep these records for now.",
     "erase.declined.open-dispute": "The records are needed in an open case.",
     "erase.declined.bank-declined": "Your bank did not agree.",
+    "error.again": "Look and try again",
     "error.503.unknown": "We could not confirm your request. It may have been recorded: look before you repeat it. Repeating it does no harm.",
     "erase.number": "Number of the request",
 }

@@ -361,6 +361,7 @@ SENTENCES: Final[dict[str, str]] = {
     "erase.declined.legal-retention": "法律要求目前保存这些记录。",
     "erase.declined.open-dispute": "未结案件需要这些记录。",
     "erase.declined.bank-declined": "您的银行未同意。",
+    "error.again": "查看并重试",
     "error.503.unknown": "暂时无法确认您的操作是否生效，可能已经记录。请稍后查看，重复操作不会造成影响。",
     "erase.number": "请求编号",
 }

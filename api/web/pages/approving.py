@@ -19,7 +19,7 @@ from api.web.pages.erasing import withdraw_erasure
 from api.web.pages.signin import PASSKEY_SCA
 from api.web.pages.stopping import STOPPED, take_step
 from api.web.passkeys import PasskeyRefused, consent_challenge, signed_terms
-from api.web.people import Answers, Draft, Sca, SeparateDraft
+from api.web.people import ChosenAnswers, Draft, SeparateDraft, SignInSca
 from api.web.terms import agreement, changes, lines_of, plain_text, separate_text
 from api.web.words import Words
 from ledger.canonical import b64u
@@ -56,7 +56,7 @@ class SeparateWords:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AwaitedAnswer:
     """What waits for the customer's answer."""
 
     connection: Connection
@@ -87,17 +87,17 @@ class Question:
         return "more" if self.waiting else "new"
 
 
-def _question(desk: Desk, consent_id: str) -> Question:
+def _question(desk: Desk, consent_id: str) -> AwaitedAnswer:
     """The open question of a consent. Raises NotFound when there is none for her."""
     found = desk.dealings.request(consent_id)
     consent = found.consent
     if found.is_live and consent.pending is not None:
         pending = consent.pending
-        return Question(found, pending.terms, consent.version + 1, pending.authorisers, consent.terms)
+        return AwaitedAnswer(found, pending.terms, consent.version + 1, pending.authorisers, consent.terms)
     if found.is_live and not consent.is_complete:
-        return Question(found, consent.terms, consent.version, consent.authorisers)
+        return AwaitedAnswer(found, consent.terms, consent.version, consent.authorisers)
     if found.is_live and consent.waiting:
-        return Question(found, consent.terms, consent.version, consent.authorisers, waiting=consent.waiting)
+        return AwaitedAnswer(found, consent.terms, consent.version, consent.authorisers, waiting=consent.waiting)
     raise NotFound("there is nothing to answer: this request was answered, withdrawn or has ended")
 
 
@@ -110,27 +110,31 @@ def ask(desk: Customer, consent: str) -> Response:
     return _ask(desk, question)
 
 
-def _offered(desk: Desk, question: Question) -> tuple[Account, ...]:
+def _offered(desk: Desk, question: AwaitedAnswer) -> tuple[Account, ...]:
     """The accounts that she can give: where joint ones wait for her yes, these."""
     mine = desk.agent.accounts(desk.person, question.connection.consent.consent_id)
     return tuple(one for one in mine if one.reference in question.waiting) if question.waiting else mine
 
 
-def _separate(desk: Desk, question: Question) -> list[SeparateWords]:
+def _separate(desk: Desk, question: AwaitedAnswer) -> list[SeparateWords]:
     """Each separate consent that the terms name, in words."""
     terms = question.terms
     said = [
         separate_text(
-            desk.words, terms, kind, recipient=question.connection.recipient, holder=desk.dealings.name_of(terms.holder),
+            desk.words,
+            terms,
+            kind,
+            recipient=question.connection.recipient,
+            holder=desk.dealings.name_of(terms.holder),
             contact=desk.office.contacts.get(terms.recipient, ""),
         )
         for kind in terms.separate_consents
-    ]  # fmt: skip
+    ]
     return [SeparateWords(kind, *words) for kind, words in zip(terms.separate_consents, said, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class MissingAnswer:
     """What is missing, in words, and where."""
 
     says: str
@@ -139,25 +143,34 @@ class Problem:
     """Kinds of separate consent that were not given."""
 
 
-def _answers(desk: Desk, consent_id: str) -> Answers:
+def _answers(desk: Desk, consent_id: str) -> ChosenAnswers:
     """What she has answered on this request within the last minutes; nothing is ever ticked for her."""
     known = desk.session.answers if desk.session else None
     if known is None or known.consent_id != consent_id or desk.now - known.at > DRAFT_MS:
-        return Answers(consent_id)
+        return ChosenAnswers(consent_id)
     return known
 
 
-def _ask(desk: Desk, question: Question, problem: Problem | None = None, status: int = 200) -> Response:
+def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = None, status: int = 200) -> Response:
     consent = question.connection.consent
     accounts, answers = _offered(desk, question), _answers(desk, consent.consent_id)
     alone = question.kind == "new" and question.terms.authorisers_required == 1 and any(one.joint for one in accounts)
     return desk.render(
-        "approve.html", status, question=question, one=question.connection, accounts=accounts, problem=problem,
-        chosen=set(answers.accounts or (consent.accounts if question.before is not None else ())), answers=answers,
-        here=_address(consent.consent_id), separate=_separate(desk, question),
-        lines=lines_of(desk.words, question.terms), clusters=desk.words.clusters(question.terms.permissions),
-        changed=changes(desk.words, question.before, question.terms) if question.before is not None else [], alone=alone,
-    )  # fmt: skip
+        "approve.html",
+        status,
+        question=question,
+        one=question.connection,
+        accounts=accounts,
+        problem=problem,
+        chosen=set(answers.accounts or (consent.accounts if question.before is not None else ())),
+        answers=answers,
+        here=_address(consent.consent_id),
+        separate=_separate(desk, question),
+        lines=lines_of(desk.words, question.terms),
+        clusters=desk.words.clusters(question.terms.permissions),
+        changed=changes(desk.words, question.before, question.terms) if question.before is not None else [],
+        alone=alone,
+    )
 
 
 @router.post("/review")
@@ -172,25 +185,31 @@ def choose(sent: CustomersForm) -> Response:
     given = tuple(one.kind for one in separate if one.kind in ticked)
     consent_id = question.connection.consent.consent_id
     references = tuple(account.reference for account in chosen)
-    desk.change(answers=Answers(consent_id, references, given, bool(sent.text("alone")), desk.now))
+    desk.change(answers=ChosenAnswers(consent_id, references, given, bool(sent.text("alone")), desk.now))
     if not chosen:
-        return _ask(desk, question, Problem(desk.words.t("approve.choose.problem"), "account"), 422)
+        return _ask(desk, question, MissingAnswer(desk.words.t("approve.choose.problem"), "account"), 422)
     missing = tuple(one.kind for one in separate if one.kind not in ticked)
     if missing:
-        return _ask(desk, question, Problem(desk.words.t("separate.problem"), "separate", missing), 422)
+        return _ask(desk, question, MissingAnswer(desk.words.t("separate.problem"), "separate", missing), 422)
     alone = bool(sent.text("alone")) and question.kind == "new" and question.terms.authorisers_required == 1
     draft = Draft(
-        consent_id, question.version, question.terms_hash, tuple(sorted(references)), desk.words.language,
-        _text(desk, question, chosen, alone=alone), b64u(os.urandom(32)), desk.now,
+        consent_id,
+        question.version,
+        question.terms_hash,
+        tuple(sorted(references)),
+        desk.words.language,
+        _text(desk, question, chosen, alone=alone),
+        b64u(os.urandom(32)),
+        desk.now,
         joint_accounts=() if alone else tuple(sorted(account.reference for account in chosen if account.joint)),
         separate=tuple(SeparateDraft(one.kind, one.text(desk.words), desk.now // 1000) for one in separate),
         suppress_notify=alone,
-    )  # fmt: skip
+    )
     desk.change(draft=draft)
     return desk.redirect("/my/approve/review")
 
 
-def _text(desk: Desk, question: Question, chosen: tuple[Account, ...], *, alone: bool) -> str:
+def _text(desk: Desk, question: AwaitedAnswer, chosen: tuple[Account, ...], *, alone: bool) -> str:
     return agreement(
         desk.words,
         question.terms,
@@ -201,7 +220,7 @@ def _text(desk: Desk, question: Question, chosen: tuple[Account, ...], *, alone:
     )
 
 
-def _draft(desk: Desk) -> tuple[Draft, Question, SignedTerms]:
+def _draft(desk: Desk) -> tuple[Draft, AwaitedAnswer, SignedTerms]:
     """The draft, if it still fits what is asked. Raises TooLate, NotFound, IllegalTransition."""
     draft = desk.session.draft if desk.session else None
     if draft is None or desk.now - draft.made_at > DRAFT_MS:
@@ -233,9 +252,15 @@ def review(desk: Customer) -> Response:
     options = desk.office.ceremonies.sign_in_options(consent_challenge(signed, draft.nonce), known)
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render(
-        "review.html", draft=draft, question=question, one=question.connection, options=options, has_passkey=bool(known),
-        fresh=fresh, back=_address(draft.consent_id),
-    )  # fmt: skip
+        "review.html",
+        draft=draft,
+        question=question,
+        one=question.connection,
+        options=options,
+        has_passkey=bool(known),
+        fresh=fresh,
+        back=_address(draft.consent_id),
+    )
 
 
 @router.post("/agree")
@@ -256,17 +281,23 @@ def agree(sent: CustomersForm) -> Response:
             raise PasskeyRefused("this passkey is not one of yours")
         ceremonies.signed_in(response, consent_challenge(signed, draft.nonce), passkey)
         assertion = ceremonies.assertion(response, signed, draft.nonce)
-        sca = Sca(*PASSKEY_SCA, desk.now // 1000)
+        sca = SignInSca(*PASSKEY_SCA, desk.now // 1000)
     else:
         desk.require_fresh("/my/approve/review")
     wish = Authorisation(
-        consent_id=draft.consent_id, version=draft.version, terms_hash=draft.terms_hash, recipient=question.terms.recipient,
-        accounts=draft.accounts, sca=structs.replace(sca, at=min(sca.at, desk.now // 1000)),
-        joint_accounts=draft.joint_accounts, acting_role=desk.person.acting_role, suppress_notify=draft.suppress_notify,
+        consent_id=draft.consent_id,
+        version=draft.version,
+        terms_hash=draft.terms_hash,
+        recipient=question.terms.recipient,
+        accounts=draft.accounts,
+        sca=structs.replace(sca, at=min(sca.at, desk.now // 1000)),
+        joint_accounts=draft.joint_accounts,
+        acting_role=desk.person.acting_role,
+        suppress_notify=draft.suppress_notify,
         separate_consents=tuple(
             SeparateConsent(one.given_at, one.kind, b64u(sha256(one.text.encode()).digest())) for one in draft.separate
         ),
-    )  # fmt: skip
+    )
     desk.record(desk.agent.authorise(desk.person, wish), assertion)
     desk.change(draft=None, answers=None)
     desk.office.store.forget_request(desk.person, draft.consent_id)

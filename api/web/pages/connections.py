@@ -46,9 +46,13 @@ class Version:
 
 @router.get("")
 def connections(
-    desk: Customer, tab: Tab = "active", page: int = Query(0, ge=0, le=1000), after: int = -1,
-    q: str = Query("", max_length=100), sort: Sort = "newest",
-) -> Response:  # fmt: skip
+    desk: Customer,
+    tab: Tab = "active",
+    page: int = Query(0, ge=0, le=1000),
+    after: int = -1,
+    q: str = Query("", max_length=100),
+    sort: Sort = "newest",
+) -> Response:
     """All connections, what waits for her on top; found by name or purpose, in the order that she likes."""
     dealings = desk.dealings
     listed, more = dealings.connections(after)
@@ -62,12 +66,25 @@ def connections(
     cards = [Card(one, dealings.last_access(one), desk.account_labels(one)) for one in shown]
     live = [one for one in tabs["active"] if one.status is Status.ACTIVE]
     return desk.render(
-        "connections.html", tab=tab, tabs=tabs, cards=cards, page=page, opened=opened, live=live[:PAGE], more=more,
-        pages=-(-len(found) // PAGE), q=q, sort=sort, sorts=SORTS, many=bool(q) or len(listed) >= SEARCHED,
-        sharing=len(live), resting=len(tabs["active"]) - len(live),
+        "connections.html",
+        tab=tab,
+        tabs=tabs,
+        cards=cards,
+        page=page,
+        opened=opened,
+        live=live[:PAGE],
+        more=more,
+        pages=-(-len(found) // PAGE),
+        q=q,
+        sort=sort,
+        sorts=SORTS,
+        many=bool(q) or len(listed) >= SEARCHED,
+        sharing=len(live),
+        resting=len(tabs["active"]) - len(live),
         mapped={name for one in live for name, _ in desk.words.clusters(one.consent.terms.permissions)},
-        waiting=[one for one in tabs["action"] if one.waits], steps=dealings.steps(shown),
-    )  # fmt: skip
+        waiting=[one for one in tabs["action"] if one.waits],
+        steps=dealings.steps(shown),
+    )
 
 
 def _is_about(desk: Desk, one: Connection, wanted: str) -> bool:
@@ -121,18 +138,31 @@ def connection(desk: Customer, key: int, done: str = "") -> Response:
     end = expires if found.is_live or found.status is Status.EXPIRED else steps[-1].time
     labels, own = desk.labels(found.consent), desk.own_accounts(found.consent.consent_id)
     return desk.render(
-        "connection.html", one=found, done=done if done in {"agreed", "resumed", "paused"} else "",
-        lines=lines_of(desk.words, found.consent.terms), clusters=desk.words.clusters(found.consent.terms.permissions),
-        accounts=[(one, desk.account_label(one, labels), one in found.consent.waiting, not own or one in own)
-                  for one in in_order({*found.consent.accounts, *found.consent.waiting}, labels)],
+        "connection.html",
+        one=found,
+        done=done if done in {"agreed", "resumed", "paused"} else "",
+        lines=lines_of(desk.words, found.consent.terms),
+        clusters=desk.words.clusters(found.consent.terms.permissions),
+        accounts=[
+            (one, desk.account_label(one, labels), one in found.consent.waiting, not own or one in own)
+            for one in in_order({*found.consent.accounts, *found.consent.waiting}, labels)
+        ],
         rules=desk.office.ledger.registry.purposes.get(found.consent.terms.purpose.code),
-        versions=_versions(desk, steps)[::-1], life=life(start, end, desk.now), started=start,
-        days=days(newest, desk.now, desk.words.zone), rows=joined(newest)[:5], length=length, labels=labels,
-        others=_earlier(dealings, found), last=next((e for e in reversed(newest) if e.is_access), None),
-        step=dealings.steps([found]).get(key), is_mine=dealings.is_mine(found),
-        waits=found.waits, cut=length > SCANNED + FIRST_EVENTS,
+        versions=_versions(desk, steps)[::-1],
+        life=life(start, end, desk.now),
+        started=start,
+        days=days(newest, desk.now, desk.words.zone),
+        rows=joined(newest)[:5],
+        length=length,
+        labels=labels,
+        others=_earlier(dealings, found),
+        last=next((e for e in reversed(newest) if e.is_access), None),
+        step=dealings.steps([found]).get(key),
+        is_mine=dealings.is_mine(found),
+        waits=found.waits,
+        cut=length > SCANNED + FIRST_EVENTS,
         opened=desk.office.disclosures.of_chain(desk.office.ledger.records, found.chain, key),
-    )  # fmt: skip
+    )
 
 
 def _led_to(event: Event, status: Status) -> bool:
@@ -169,7 +199,14 @@ def history(
     labels = desk.labels(found.consent)
     page = desk.dealings.history(found, before=before, show=show, account=account)
     return desk.render(
-        "history.html", one=found, history=page, show=show, before=before, account=account,
-        is_mine=desk.dealings.is_mine(found), opened=desk.office.disclosures.known(), labels=labels,
+        "history.html",
+        one=found,
+        history=page,
+        show=show,
+        before=before,
+        account=account,
+        is_mine=desk.dealings.is_mine(found),
+        opened=desk.office.disclosures.known(),
+        labels=labels,
         accounts=in_order(found.consent.accounts, labels),
-    )  # fmt: skip
+    )

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.desk import Customer, CustomersForm, Desk
-from api.web.inbox import Erasure, new_number
+from api.web.inbox import ErasureWish, new_number
 from ledger.canonical import b64u
 from ledger.errors import IllegalTransition, NotPermitted
 
@@ -41,10 +41,13 @@ def file(sent: CustomersForm) -> Response:
         chains.add(connection.chain)
         if len(chains) > MOST_CONNECTIONS:
             raise NotPermitted("this is more than can be asked for here; please call your bank")
-    wish = Erasure(
-        id=new_number(), holder=desk.person.holder, person=b64u(desk.person.key), chains=tuple(sorted(map(b64u, chains))),
+    wish = ErasureWish(
+        id=new_number(),
+        holder=desk.person.holder,
+        person=b64u(desk.person.key),
+        chains=tuple(sorted(map(b64u, chains))),
         made_at=desk.now,
-    )  # fmt: skip
+    )
     inbox.ask_erasure(desk.person, wish)
     return desk.redirect(HERE)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.web.agent import Signed, Withdrawal
+from api.web.agent import HolderStatement, Withdrawal
 from api.web.customer import Connection
 from api.web.desk import Customer, CustomersForm, Desk
 from ledger.consent.state import Status
@@ -30,7 +30,7 @@ def _take_back(desk: Desk, one: Connection, **what: Any) -> Response:
     return _record(desk, one, desk.agent.withdraw(desk.person, wish))
 
 
-def _record(desk: Desk, one: Connection, signed: Signed) -> Response:
+def _record(desk: Desk, one: Connection, signed: HolderStatement) -> Response:
     entry = desk.record(signed)
     return desk.redirect(f"/my/connections/{one.key}/changed/{entry.index}")
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.desk import MOST_WORDS, WORDS, Customer, CustomersForm, in_order
-from api.web.inbox import Report, new_number
+from api.web.inbox import CustomerReport, new_number
 from api.web.terms import lines_of
 from ledger.errors import NotPermitted
 from ledger.receipts import MEDIA_TYPE, receipt_bytes
@@ -36,12 +36,18 @@ def receipt(desk: Customer, index: int) -> Response:
     consent = desk.dealings.consent_of(event)
     labels = desk.labels(consent) if consent else {}
     return desk.render(
-        "receipt.html", event=event, labels=labels, accounts=in_order(event.item.accounts if event.item else (), labels),
-        key=desk.dealings.key_of(consent_id) if consent_id else None, vkey=desk.office.ledger.vkey.format(),
+        "receipt.html",
+        event=event,
+        labels=labels,
+        accounts=in_order(event.item.accounts if event.item else (), labels),
+        key=desk.dealings.key_of(consent_id) if consent_id else None,
+        vkey=desk.office.ledger.vkey.format(),
         reports=desk.office.store.inbox.reports_about(desk.person, index),
-        name_of=desk.dealings.name_of, opened=desk.office.disclosures.of_entry(index), terms=terms,
+        name_of=desk.dealings.name_of,
+        opened=desk.office.disclosures.of_entry(index),
+        terms=terms,
         lines=lines_of(desk.words, terms) if terms is not None else [],
-    )  # fmt: skip
+    )
 
 
 @router.get("/{index}/file")
@@ -72,7 +78,7 @@ def report(sent: CustomersForm, index: int) -> Response:
     event = desk.dealings.receipt(index)
     if desk.office.store.inbox.count_reports(desk.person, desk.now - DAY_MS) >= REPORTS_A_DAY:
         raise NotPermitted("you have sent many reports today; your bank has them, please call it if it is urgent")
-    made = Report(new_number(), index, sent.text(WORDS, MOST_WORDS), desk.now)
+    made = CustomerReport(new_number(), index, sent.text(WORDS, MOST_WORDS), desk.now)
     desk.office.store.inbox.add_report(desk.person, made)
     if desk.session is not None and desk.session.kept is not None:
         desk.change(kept=None)

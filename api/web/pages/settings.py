@@ -27,7 +27,7 @@ def settings(desk: Customer) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedPasskey:
     """A passkey as the page lists it: what the log has in force, and what these pages know of it."""
 
     credential_id: str
@@ -46,18 +46,25 @@ class Listed:
         return not self.is_mine and not self.is_others
 
 
-def _listed(desk: Desk) -> list[Listed]:
+def _listed(desk: Desk) -> list[ListedPasskey]:
     """All passkeys of her relationship that are in force in the log, and those that she still has here; hers first."""
     store, enrolled = desk.office.store, desk.dealings.passkeys()
     found = [
-        Listed(one.credential_id, one.entry, one.enrolled_at, one.label, is_mine=True, in_force=one.credential_id in enrolled)
+        ListedPasskey(
+            one.credential_id,
+            one.entry,
+            one.enrolled_at,
+            one.label,
+            is_mine=True,
+            in_force=one.credential_id in enrolled,
+        )
         for one in store.passkeys_of(desk.person)
-    ]  # fmt: skip
+    ]
     mine = {one.credential_id for one in found}
     for credential_id, event in enrolled.items():
         if credential_id not in mine:
             owner = store.passkey(credential_id)
-            found.append(Listed(credential_id, event.index, event.time, is_others=owner is not None))
+            found.append(ListedPasskey(credential_id, event.index, event.time, is_others=owner is not None))
     return found
 
 
@@ -70,10 +77,17 @@ def _settings(desk: Desk, problem: str = "", status: int = 200) -> Response:
     handle = sha256(b"passkey-handle\0" + desk.person.key).digest()
     options = desk.office.ceremonies.registration_options(challenge, handle, desk.person.name or "customer", known)
     return desk.render(
-        "settings.html", status, known=known, options=options, zones=ZONES, zone=desk.words.zone, problem=problem,
+        "settings.html",
+        status,
+        known=known,
+        options=options,
+        zones=ZONES,
+        zone=desk.words.zone,
+        problem=problem,
         listed=_listed(desk),
-        fresh=session.is_fresh(desk.now), full=len(known) >= MAX_PASSKEYS,
-    )  # fmt: skip
+        fresh=session.is_fresh(desk.now),
+        full=len(known) >= MAX_PASSKEYS,
+    )
 
 
 @router.post("/settings")

@@ -13,7 +13,7 @@ from msgspec import structs
 from api.web.desk import Anyone, AnyonesForm, Customer
 from api.web.oidc import SignInFailed
 from api.web.passkeys import PasskeyRefused
-from api.web.people import Sca
+from api.web.people import SignInSca
 from api.web.security import HOME, local_path
 from api.web.staff import CONSOLE, Staff
 from ledger.canonical import b64u, unb64u
@@ -46,9 +46,15 @@ def _ways_in(desk: Anyone, template: str, then: str, problem: str = "", status: 
     known = desk.office.store.passkeys_of(person) if person else None
     options = desk.office.ceremonies.sign_in_options(challenge, known)
     return desk.render(
-        template, status, then=then, options=options, problem=problem, start=urlencode({"next": then}),
-        configured=desk.office.relying_party is not None, has_passkey=known is None or bool(known),
-    )  # fmt: skip
+        template,
+        status,
+        then=then,
+        options=options,
+        problem=problem,
+        start=urlencode({"next": then}),
+        configured=desk.office.relying_party is not None,
+        has_passkey=known is None or bool(known),
+    )
 
 
 @router.get("/sign-in/start")
@@ -108,7 +114,7 @@ def with_passkey(sent: AnyonesForm) -> Response:
         return _ways_in(desk, template, then, desk.words.t("passkey.refused"), 403)
     desk.office.store.update_passkey(structs.replace(passkey, sign_count=count))
     acr, amr = PASSKEY_SCA
-    desk.arrive(passkey.person, Sca(acr, amr, desk.now // 1000))
+    desk.arrive(passkey.person, SignInSca(acr, amr, desk.now // 1000))
     return desk.redirect(then)
 
 

@@ -52,9 +52,13 @@ def stopped(desk: Customer, key: int) -> Response:
     ended = newest if newest.act in STEPS else None
     expires = found.consent.terms.expires_at * 1000
     return desk.render(
-        "stopped.html", one=found, newest=newest, ended=ended, told=dealings.told_at(found, ended) if ended else None,
+        "stopped.html",
+        one=found,
+        newest=newest,
+        ended=ended,
+        told=dealings.told_at(found, ended) if ended else None,
         at=ended.time if ended else (expires if found.status is Status.EXPIRED else None),
-    )  # fmt: skip
+    )
 
 
 @router.get("/stop-all")

@@ -66,6 +66,23 @@ export function canonical(value) {
   return JSON.stringify(value);
 }
 
+/** Raises Refuted unless CL-JSON can hold `value` (docs/spec/encoding.md). `level` is its own. */
+function requirePlain(value, level) {
+  if (typeof value === "number") {
+    if (!Number.isSafeInteger(value) || Object.is(value, -0)) refuse("a number is not an integer of at most 2^53-1");
+  } else if (typeof value === "string") {
+    // eslint-disable-next-line no-control-regex
+    if (/[\u0000-\u001f\u007f-\u009f]/.test(value)) refuse("a text holds control characters");
+    if (/\p{Surrogate}/u.test(value)) refuse("a text holds half a character");
+  } else if (value !== null && typeof value === "object") {
+    if (level > 8) refuse("the JSON is nested too deep");
+    if (!Array.isArray(value) && !Object.keys(value).every((name) => /^[a-z_][a-z0-9_]*$/.test(name))) {
+      refuse("a member has a name that is not accepted");
+    }
+    for (const one of Object.values(value)) requirePlain(one, level + 1);
+  }
+}
+
 /** The object whose CL-JSON is exactly `text`. */
 export function readCanonical(text) {
   let value;
@@ -75,6 +92,7 @@ export function readCanonical(text) {
     refuse("not JSON");
   }
   if (value === null || typeof value !== "object" || Array.isArray(value)) refuse("not a JSON object");
+  requirePlain(value, 1);
   return canonical(value) === text ? value : refuse("JSON in another spelling than the one accepted");
 }
 
@@ -143,17 +161,35 @@ export async function verifyInclusion(index, size, hash, proof, root) {
 
 const keyId = async (name, material) => (await sha256(utf8.encode(`${name}\n`), material)).slice(0, 4);
 
+const P = 2n ** 255n - 19n;
+const L = 2n ** 252n + 27742317777372353535851937790883648493n;
+const little = (bytes) => BigInt(`0x${hex(bytes.slice().reverse())}`);
+/** y of the points of order 1, 2, 4 and 8. */
+const SMALL = [
+  0n, 1n, P - 1n,
+  0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7n,
+  0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n,
+];
+
+/** The Ed25519 gate (docs/spec/statements.md) for a key or an R: not of small order, y below p. */
+function requirePoint(bytes) {
+  const y = little(bytes) & (2n ** 255n - 1n);
+  if (bytes.length !== 32 || y >= P || SMALL.includes(y)) refuse("not an acceptable point of Ed25519");
+}
+
 /** A log's verifier key: name + key id + base64(01 and 32 bytes). */
 export async function readVkey(text) {
   const found = /^([^\s+]+)\+([0-9a-f]{8})\+(.+)$/u.exec(text) ?? refuse("not a verifier key");
   const material = unb64(found[3]);
   if (material.length !== 33 || material[0] !== 1) refuse("not an Ed25519 key");
+  requirePoint(material.slice(1));
   const id = await keyId(found[1], material);
   if (hex(id) !== found[2]) refuse("the key id is not that of this name and key");
   return { name: found[1], id, key: material.slice(1) };
 }
 
-/** The text of a note, which each of `vkeys` that has a line must have signed, and at least one has. */
+/** The text of a note, which each of `vkeys` that has a line must have signed, and at least one has. A note with a wrong
+ * line of a known key is refused, whatever stands beside it (docs/spec/verdicts.md, step 3.2). */
 export async function openNote(note, vkeys) {
   if (utf8.encode(note).length > 1_000_000) refuse("the note is too long");
   const cut = note.lastIndexOf("\n\n");
@@ -164,20 +200,20 @@ export async function openNote(note, vkeys) {
   const lines = note.slice(cut + 2, -1).split("\n");
   if (lines.length > 100) refuse("the note has too many signatures");
   const verified = [];
-  const seen = new Set();
   for (const line of lines) {
     const found = /^\u2014 ([^\s+]+) (\S+)$/u.exec(line) ?? refuse("a line of the note is not a signature");
     const blob = unb64(found[2]);
     if (blob.length < 5) refuse("a signature is too short");
     for (const vkey of vkeys) {
       if (vkey.name !== found[1] || !equal(vkey.id, blob.slice(0, 4))) continue;
-      if (seen.has(vkey)) continue; // the first line of a key counts
-      seen.add(vkey);
+      const signature = blob.slice(4);
+      if (signature.length !== 64 || little(signature.slice(32)) >= L) refuse("the log's signature does not fit");
+      requirePoint(signature.slice(0, 32));
       const key = await crypto.subtle.importKey("raw", vkey.key, { name: "Ed25519" }, false, ["verify"]);
-      if (!(await crypto.subtle.verify("Ed25519", key, blob.slice(4), utf8.encode(text)))) {
+      if (!(await crypto.subtle.verify("Ed25519", key, signature, utf8.encode(text)))) {
         refuse("the log's signature does not fit");
       }
-      verified.push(vkey);
+      if (!verified.includes(vkey)) verified.push(vkey); // a key counts once, but each of its lines must hold
     }
   }
   if (!verified.length) throw new OtherLog("no line of the note is of this log's key");
@@ -202,8 +238,8 @@ export function readProof(text) {
   const cut = text.indexOf("\n\n");
   if (cut < 0) refuse("the proof has no checkpoint");
   const lines = text.slice(header.length, cut).split("\n");
-  if (lines[0].startsWith("extra ")) {
-    const extra = unb64(lines.shift().slice(6));
+  const extra = lines[0].startsWith("extra ") ? unb64(lines.shift().slice(6)) : null;
+  if (extra) {
     if (!extra.length || extra.length > 65_535) refuse("the extra line has an impossible length");
   }
   const first = lines.shift() ?? "";
@@ -211,7 +247,7 @@ export function readProof(text) {
   if (lines.length > 63) refuse("the proof is too long");
   const hashes = lines.map(unb64);
   if (hashes.some((hash) => hash.length !== 32)) refuse("a hash in the proof does not have 32 bytes");
-  return { index: decimal(first.slice(6)), hashes, note: text.slice(cut + 2) };
+  return { index: decimal(first.slice(6)), hashes, note: text.slice(cut + 2), extra };
 }
 
 /** Check a proof file for an entry's bytes under the log's key: the checkpoint it leads to. */
@@ -235,12 +271,29 @@ export async function commitment(evidence, opening) {
 
 const chainOf = (name) => sha256(utf8.encode("consent-ledger/v1/chain\0"), utf8.encode(name));
 
-/** The name of the chain that evidence belongs to: its consent, or the holder's customer. Null when it says neither. */
-function chainNamed(evidence) {
+/** What the holder or the recipient signed. Null for an expiry: the ledger's own, and named by nothing but its chain. */
+function statementOf(evidence) {
+  if (!evidence.statements.length) return null;
+  return readCanonical(strictUtf8.decode(unb64u(evidence.statements[0].split(".")[1] ?? "")));
+}
+
+/** The name of the chain that evidence belongs to: its consent, or the holder's customer. */
+function chainNamed(evidence, says) {
   if (evidence.item) return readCanonical(evidence.item.body).consent_id;
-  if (!evidence.statements.length) return null; // an expiry: the ledger's own, and named by nothing but its chain
-  const says = readCanonical(strictUtf8.decode(unb64u(evidence.statements[0].split(".")[1] ?? "")));
-  return evidence.act.startsWith("subject.") ? `subject:${says.iss}:${says.subject}` : says.consent_id;
+  return evidence.act.startsWith("subject.") ? `subject:${says.on_behalf_of ?? says.iss}:${says.subject}` : says.consent_id;
+}
+
+/** Raises Refuted unless the statement was made for this log, at the time of the entry, and the item is one of its batch. */
+async function requireStatement(evidence, says, leaf, origin) {
+  if (says.aud !== origin) refuse("the statement was made for another log");
+  if (!Number.isSafeInteger(says.iat) || Math.abs(says.iat * 1000 - leaf.time) > 300_000) {
+    refuse("the statement was not made within 300 seconds of the entry");
+  }
+  if (!evidence.item) return;
+  const { body, path, position } = evidence.item;
+  if (!Number.isSafeInteger(position) || !Number.isSafeInteger(says.items_count)) refuse("the item has no place");
+  const hash = await leafHash(utf8.encode(body));
+  await verifyInclusion(BigInt(position), BigInt(says.items_count), hash, path.map(unb64u), unb64u(says.items_root));
 }
 
 function readReceipt(text) {
@@ -314,6 +367,7 @@ export async function checkReceipt(text, vkeyText) {
   });
   const found = await step("inclusion", async () => {
     const proof = readProof(receipt.proof);
+    if (proof.extra) refuse("the proof of a receipt has no extra line");
     const note = proof.note;
     const checkpoint = readCheckpoint(note.slice(0, note.lastIndexOf("\n\n") + 1));
     if (proof.index !== BigInt(receipt.says.index)) refuse("the proof is about another entry");
@@ -321,9 +375,10 @@ export async function checkReceipt(text, vkeyText) {
     return [`${proof.hashes.length} hashes, root ${b64(checkpoint.root)}`, { note, checkpoint }];
   });
   await step("chain", async () => {
-    const name = content === null ? null : chainNamed(content);
-    if (name === null) return [null];
-    if (b64u(await chainOf(name)) !== receipt.says.chain) refuse("the content is of another chain");
+    const says = content === null ? null : statementOf(content);
+    if (says === null) return [null];
+    if (b64u(await chainOf(chainNamed(content, says))) !== receipt.says.chain) refuse("the content is of another chain");
+    await requireStatement(content, says, receipt.says, found.checkpoint.origin);
     return [receipt.says.chain];
   });
   await step("checkpoint", async () => {

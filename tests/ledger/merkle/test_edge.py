@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Corrupt, InvalidInput
-from ledger.merkle.edge import Edge, prove_appended
-from ledger.merkle.frontier import Frontier, tree_root
+from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import EMPTY_ROOT
 from ledger.merkle.proofs import verify_inclusion
 from ledger.merkle.tiles import tile_widths
+from tests.ledger.merkle.frontier import Frontier, tree_root
 from tests.ledger.merkle.reference import ReferenceTree, leaves
 
 TREE = ReferenceTree(leaves(70_000))
@@ -45,7 +45,7 @@ def test_batches_of_any_size_give_the_roots_tiles_and_proofs_of_the_definition(b
     for count in batches:
         before = edge.size
         batch = TREE.leaves[before : before + count]
-        proofs = prove_appended(edge, batch)
+        proofs = edge.grow(batch).proofs()
         growth = edge.grow(batch)
         assert edge.size == before, "growing leaves the edge as it was"
         for tile in edge.extend(batch):
@@ -86,7 +86,7 @@ def test_an_edge_of_any_size_up_to_63_bits_proves_what_is_appended(size: int, co
     frontier = Frontier(size, roots)
     assert edge.root() == frontier.root()
     batch = TREE.leaves[:count]
-    proofs = prove_appended(edge, batch)
+    proofs = edge.grow(batch).proofs()
     edge.extend(batch)
     frontier.extend(batch)
     assert edge.root() == frontier.root()
@@ -124,8 +124,8 @@ def test_a_copy_grows_on_its_own() -> None:
 def test_the_empty_edge_has_no_tiles_and_the_root_of_nothing() -> None:
     assert Edge().root() == EMPTY_ROOT == sha256(b"").digest()
     assert (Edge().partial(0), Edge().tile(0, 0), Edge().extend([])) == (b"", None, [])
-    assert prove_appended(Edge(), []) == []
-    assert prove_appended(Edge(), TREE.leaves[:1]) == [[]]
+    assert Edge().grow([]).proofs() == []
+    assert Edge().grow(TREE.leaves[:1]).proofs() == [[]]
 
 
 def test_leaf_hashes_of_another_length_and_sizes_beyond_63_bits_are_refused() -> None:

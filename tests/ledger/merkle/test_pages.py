@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from ledger.errors import Corrupt, InvalidInput
 from ledger.merkle.hashing import EMPTY_ROOT
 from ledger.merkle.pages import BUCKET, PagedMap
-from ledger.merkle.patricia import PatriciaMap
+from tests.ledger.merkle.patricia import PatriciaMap
 
 # Few first bytes, so that branches of branches come about with few keys.
-KEYS = st.builds(lambda head, tail: (head + tail)[:32], st.sampled_from([b"", b"\x10\x10\x10", b"\x17"]),
-                 st.binary(min_size=32, max_size=32))  # fmt: skip
+KEYS = st.builds(
+    lambda head, tail: (head + tail)[:32],
+    st.sampled_from([b"", b"\x10\x10\x10", b"\x17"]),
+    st.binary(min_size=32, max_size=32),
+)
 VALUES = st.binary(min_size=40, max_size=40)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ledger.errors import InvalidInput
 from ledger.merkle.hashing import EMPTY_ROOT
-from ledger.merkle.patricia import PatriciaMap, verify_absent, verify_present
 from tests.conformance import files
+from tests.ledger.merkle.patricia import PatriciaMap, verify_absent, verify_present
 
 KEYS = st.binary(min_size=32, max_size=32)
 SHORT_KEYS = st.binary(max_size=3)

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import InvalidInput
-from ledger.merkle.frontier import Frontier, tree_root
 from ledger.merkle.hashing import EMPTY_ROOT, leaf_hash, node_hash
 from ledger.merkle.proofs import (
     consistency_nodes,
@@ -25,6 +24,7 @@ from ledger.merkle.proofs import (
     verify_inclusion,
 )
 from tests.conformance import files
+from tests.ledger.merkle.frontier import Frontier, tree_root
 from tests.ledger.merkle.reference import ReferenceTree, leaves
 
 TREE = ReferenceTree(leaves(600))

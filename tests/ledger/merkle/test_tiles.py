@@ -15,13 +15,13 @@ from ledger.merkle.tiles import (
     LevelWidth,
     TilePath,
     TileReader,
-    decode_bundle,
     encode_bundle,
     format_path,
     parse_path,
     tile_width,
     tile_widths,
 )
+from tests.bundles import decode_bundle
 from tests.ledger.merkle.reference import ReferenceTree, leaves
 
 TREE = ReferenceTree(leaves(600))

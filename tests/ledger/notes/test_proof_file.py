@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 
 from ledger.canonical import b64
 from ledger.errors import BadEncoding, InvalidInput
-from ledger.merkle.edge import Edge, prove_appended
-from ledger.merkle.frontier import tree_root
+from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.proofs import prove_consistency, prove_inclusion, verify_consistency, verify_inclusion
 from ledger.merkle.tiles import (
     ENTRIES,
     TilePath,
     TileReader,
-    decode_bundle,
     encode_bundle,
     format_path,
     split_tile,
@@ -32,7 +30,9 @@ from ledger.notes.cosignature import cosigned_message, parse_blob
 from ledger.notes.keys import ED25519, Cosigner, Ed25519NoteSigner, VerifierKey, parse_vkey
 from ledger.notes.note import NoteSignature, parse_note
 from ledger.notes.proof_file import ProofFile, format_proof, parse_proof
+from tests.bundles import decode_bundle
 from tests.conformance import files
+from tests.ledger.merkle.frontier import tree_root
 
 SIGNER = Ed25519NoteSigner("ledger.example/1", bytes(32))
 NOTE = sign_checkpoint("ledger.example/1", 2**40, bytes(32), SIGNER)
@@ -144,7 +144,7 @@ def test_published_logs_grow_as_their_checkpoints_say_and_every_pair_is_consiste
         leaves = [leaf_hash(entry) for entry in log.entries()]
         edge = Edge()
         for size, checkpoint in sorted(log.checkpoints.items()):
-            proofs = prove_appended(edge, leaves[edge.size : size])
+            proofs = edge.grow(leaves[edge.size : size]).proofs()
             for index, proof in zip(range(edge.size, size), proofs, strict=True):
                 verify_inclusion(index, size, leaves[index], proof, checkpoint.root)
             edge.extend(leaves[edge.size : size])
@@ -256,7 +256,7 @@ def test_the_worked_example_is_reproduced_byte_for_byte() -> None:
             return [tree_root(hashes[index << level : (index + 1) << level]) for level, index in nodes]
 
         assert [value.hex() for value in prove_inclusion(2, 5, read_hashes)] == example["inclusion_2_of_5"]
-        assert prove_appended(Edge(), hashes)[2] == prove_inclusion(2, 5, read_hashes)
+        assert Edge().grow(hashes).proofs()[2] == prove_inclusion(2, 5, read_hashes)
         path = prove_consistency(3, 5, read_hashes)
         assert [value.hex() for value in path] == example["consistency_3_5"]
 

@@ -16,16 +16,16 @@ from tests.verifier.generated import rules  # noqa: F401 - keeps its lies in LIE
 from tests.verifier.generated.damage import DAMAGES, Damage
 from tests.verifier.generated.lies import LIES, Lie
 from tests.verifier.generated.lives import Life
-from verifier import jsonlines, terminal
-from verifier.archive import Archive
-from verifier.asked import conclude, fresh
-from verifier.bundle import Auditor, Options
+from verifier.audit.bundle import Auditor, Options
+from verifier.bytes.archive import Archive
 from verifier.errors import CannotCheck, NotFound
-from verifier.messages import LANGUAGES
-from verifier.parties import parties
-from verifier.report import render
-from verifier.result import Result
-from verifier.trust import parse_trust
+from verifier.inputs import conclude, fresh
+from verifier.telling import jsonlines, terminal
+from verifier.telling.messages import LANGUAGES
+from verifier.telling.parties import parties
+from verifier.telling.report import render
+from verifier.telling.result import Result
+from verifier.tlog.trust import parse_trust
 
 Files = dict[str, bytes]
 
@@ -84,8 +84,10 @@ def judged(made: Made) -> Result:
 def places(result: Result) -> set[tuple[str, int | str]]:
     """Code and index, else file, of each defect."""
     found = result.findings.defects
-    return {(str(defect.code), defect.place.file or "" if defect.place.index is None else defect.place.index)
-            for defect in found}  # fmt: skip
+    return {
+        (str(defect.code), defect.place.file or "" if defect.place.index is None else defect.place.index)
+        for defect in found
+    }
 
 
 def legal(dice: random.Random) -> Made:

@@ -225,8 +225,13 @@ def said(life: Life, dice: random.Random) -> tuple[Json, Json | None, str, str]:
         payload = life.payload(RECIPIENT, "consent.request", consent_id=consent, terms=life.terms())
         return payload, outcome, "consent", consent
     device, subject = Passkey(b64u(life.random.randbytes(9))), life.reference()
-    members = {"credential_id": device.id, "subject": subject, "public_key": device.cose, "rp_id": "bank.example",
-               "sca": {"acr": "sca", "amr": ["otp"], "at": life.time // 1000}}  # fmt: skip
+    members = {
+        "credential_id": device.id,
+        "subject": subject,
+        "public_key": device.cose,
+        "rp_id": "bank.example",
+        "sca": {"acr": "sca", "amr": ["otp"], "at": life.time // 1000},
+    }
     return life.payload(HOLDER, "subject.enrol", **members), None, "subject", f"subject:{HOLDER}:{subject}"
 
 

@@ -129,10 +129,12 @@ class Life(World):
         return consent
 
     def _document(self) -> None:
-        document = self.dice.choice((
-            {"type": "disclosure", "participant": HOLDER, "case": "case-1", "from_index": 0, "to_index": 3},
-            {"type": "pack.issued", "commitment": b64u(bytes(32)), "items_count": 2, "scope": "all"},
-        ))  # fmt: skip
+        document = self.dice.choice(
+            (
+                {"type": "disclosure", "participant": HOLDER, "case": "case-1", "from_index": 0, "to_index": 3},
+                {"type": "pack.issued", "commitment": b64u(bytes(32)), "items_count": 2, "scope": "all"},
+            )
+        )
         self.operator(document, "operator:ledger")
 
     def _reconcile(self) -> None:

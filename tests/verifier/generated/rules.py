@@ -37,16 +37,24 @@ def _the_log_opens_again(life: Life, _: random.Random) -> Told:
 def documents(life: Life, dice: random.Random) -> Json:
     """A legal one."""
     name = invented(life)
-    return dice.choice([
-        {"type": "participant.suspended", "participant": name, "reason": "case"},
-        {"type": "key.revoked", "participant": name, "kid": f"{name}.1", "reason": "lost"},
-        {"type": "pack.issued", "commitment": b64u(bytes(32)), "items_count": 2, "scope": "all"},
-        {"type": "participant.registered", "participant": f"q{name}", "name": "Q", "roles": ["auditor"]},
-        {"type": "erasure", "chains": [b64u(bytes(32))], "basis": "request", "approved_by": ["a1", "b2"]},
-        {"type": "disclosure", "participant": name, "case": "case-1", "from_index": 0, "to_index": 3},
-        {"type": "key.added", "participant": name, "kid": f"{name}.2", "alg": "EdDSA", "use": "client",
-         "jwk": life.signers[name].jwk},
-    ])  # fmt: skip
+    return dice.choice(
+        [
+            {"type": "participant.suspended", "participant": name, "reason": "case"},
+            {"type": "key.revoked", "participant": name, "kid": f"{name}.1", "reason": "lost"},
+            {"type": "pack.issued", "commitment": b64u(bytes(32)), "items_count": 2, "scope": "all"},
+            {"type": "participant.registered", "participant": f"q{name}", "name": "Q", "roles": ["auditor"]},
+            {"type": "erasure", "chains": [b64u(bytes(32))], "basis": "request", "approved_by": ["a1", "b2"]},
+            {"type": "disclosure", "participant": name, "case": "case-1", "from_index": 0, "to_index": 3},
+            {
+                "type": "key.added",
+                "participant": name,
+                "kid": f"{name}.2",
+                "alg": "EdDSA",
+                "use": "client",
+                "jwk": life.signers[name].jwk,
+            },
+        ]
+    )
 
 
 @lie("8.2")
@@ -148,8 +156,16 @@ def _a_signer_could_not_sign(life: Life, dice: random.Random) -> Told:
         life.operator({"type": "key.revoked", "participant": name, "kid": f"{name}.1", "reason": "lost"})
     elif change == "client":
         signer = life.signers[name]
-        life.operator({"type": "key.added", "participant": name, "kid": f"{name}.c", "alg": "EdDSA", "use": "client",
-                       "jwk": signer.jwk})  # fmt: skip
+        life.operator(
+            {
+                "type": "key.added",
+                "participant": name,
+                "kid": f"{name}.c",
+                "alg": "EdDSA",
+                "use": "client",
+                "jwk": signer.jwk,
+            }
+        )
         signer.kid = f"{name}.c"
     else:
         life.suspend(name)

@@ -1,0 +1,44 @@
+"""`consent-ledger gateway`: the commands of outward standards (docs/standards/gateway.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.shared import State, node_of
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from ledger.errors import NotFound
+
+gateways = typer.Typer(help="The gateway of outward standards (docs/standards/gateway.md).", no_args_is_help=True)
+
+
+@gateways.command("init")
+def gateway_init(
+    participant: Annotated[str, typer.Argument(help="Participant id of the gateway.")] = "gateway",
+    name: Annotated[str, typer.Option(help="The legal name of who answers for it.")] = "Gateway of this ledger",
+    state: State = None,
+) -> None:
+    """Make the gateway's keys, register it as a technology provider, and write gateway.json."""
+    with node_of(state) as node:
+        file = make_gateway(node.ledger, node.settings.gateway_file, participant, name)
+    print(
+        f"{node.settings.gateway_file}: {file.participant} signs with {file.kid}. Start the servers anew to serve standards."
+    )
+
+
+@gateways.command("delegate")
+def gateway_delegate(
+    participant: Annotated[str, typer.Argument(help="The recipient or holder that lets the gateway act for it.")],
+    act: Annotated[list[str] | None, typer.Option(help="An act; repeatable. Default: what the standards need.")] = None,
+    state: State = None,
+) -> None:
+    """Record that a participant lets the gateway sign acts for it. Have its own signed word for that before you do so."""
+    with node_of(state) as node:
+        if node.office is None:
+            raise NotFound("there is no gateway; «consent-ledger gateway init» makes it")
+        roles = node.ledger.registry.participant(participant).roles
+        needed = (RECIPIENT_ACTS if "recipient" in roles else ()) + (HOLDER_ACTS if "holder" in roles else ())
+        acts = tuple(sorted(set(act or needed)))
+        index = delegate(node.ledger, participant, node.office.gateway.participant, acts)
+    print(f"{participant}: entry {index} lets the gateway sign {', '.join(acts)}")

@@ -1,0 +1,166 @@
+"""`consent-ledger`, the command: which commands there are. Each is loaded when it is called, and `--help` loads none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+from typing_extensions import override
+
+from api.cli.saying import INTERRUPTED, speak_json
+from api.node.version import version as installed_version
+from api.server.loading import begin_preloading, load
+
+
+class CommandPlace(NamedTuple):
+    """Where a command is, and what it is for: the first sentence of its own help, which a test compares."""
+
+    module: str
+    typer: str
+    """The name in the module of what holds it."""
+    help: str
+    group: bool = False
+    """Whether it is the whole of what the module holds, with commands of its own."""
+
+
+PLACES: Final[Mapping[str, CommandPlace]] = {
+    # the operator's: they work on the database directly
+    "init": CommandPlace("api.cli.log", "app", "Make keys, tables and the first entry of a new log."),
+    "serve": CommandPlace("api.cli.log", "app", "Serve the API until told to stop."),
+    "migrate": CommandPlace("api.cli.log", "app", "Bring the database to the newest shape."),
+    "participant": CommandPlace("api.cli.participants", "participants", "Participants and their keys.", group=True),
+    "delegation": CommandPlace("api.cli.participants", "delegations", "Who may sign on behalf of whom.", group=True),
+    "purpose": CommandPlace("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),
+    "ruleset": CommandPlace("api.cli.participants", "rulesets", "The rules that entries are judged by.", group=True),
+    "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
+    "reconcile": CommandPlace("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),
+    "check": CommandPlace("api.cli.log", "app", "Hold every row of the database against the entries."),
+    "export": CommandPlace("api.cli.log", "app", "Write a bundle of the whole log for an auditor"),
+    "publish": CommandPlace("api.cli.log", "app", "Publish checkpoint and tiles."),
+    "chainpoint": CommandPlace("api.cli.log", "app", "Print the proof of one entry in the form of Chainpoint v3."),
+    "rebuild-map": CommandPlace("api.cli.log", "app", "Make the completeness map again from the entries."),
+    "sign-here": CommandPlace("api.cli.log", "app", "Let this machine sign the log."),
+    "trust-clock": CommandPlace("api.cli.log", "app", "Take this machine's present time for the right one."),
+    "health": CommandPlace("api.cli.log", "app", "Ask a server whether it records."),
+    "witness": CommandPlace("api.cli.log", "witnesses", "Be a witness for another party's log.", group=True),
+    "demo": CommandPlace(
+        "api.cli.log", "app", "Start a ledger, banks and recipients on this machine, and watch consents live and end."
+    ),
+    # a participant's: they work over HTTP, with its own keys
+    "keys": CommandPlace("api.cli.keys", "keys", "A participant's own keys.", group=True),
+    "consent": CommandPlace("api.cli.consents", "consents", "Ask for, give, end and read consents.", group=True),
+    "access": CommandPlace(
+        "api.cli.accesses",
+        "accesses",
+        "As recipient: ask to read data, get the ledger's decision, and keep the receipt.",
+    ),
+    "receipt": CommandPlace("api.cli.receipts", "receipts", "Read and verify receipts.", group=True),
+    "follow": CommandPlace(
+        "api.cli.following", "following", "Follow the log: each checkpoint must continue all before it."
+    ),
+    "version": CommandPlace("api.cli.about", "about", "Say which version this is."),
+}
+
+
+class LazyCommands(TyperGroup):
+    """The commands of the table, in its order."""
+
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(PLACES)
+
+    @override
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Its name and help only: whatever runs a command resolves it."""
+        place = PLACES.get(cmd_name)
+        return None if place is None else TyperCommand(name=cmd_name, help=place.help, rich_markup_mode=None)
+
+    @override
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, loaded(str(name)), rest
+
+
+def loaded(name: str) -> Any:
+    """The command or the group of this name, whole."""
+    place = PLACES[name]
+    module = sys.modules.get(place.module) or load(place.module)
+    held: typer.Typer = getattr(module, place.typer)
+    held.rich_markup_mode = None  # plain text, the same in a terminal and in a pipe
+    group = get_group(held)
+    command: Any = group if place.group else group.commands[name]
+    command.name = name
+    _let_speak_json(command)
+    return command
+
+
+def _let_speak_json(command: Any) -> None:
+    """Every command can tell its result to a program."""
+    if isinstance(command, TyperGroup):
+        for each in command.commands.values():
+            _let_speak_json(each)
+    else:
+        command.params += get_command(_template).params[:1]
+
+
+_template = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@_template.command()
+def _speaking(
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="One object on a line, for programs.", callback=speak_json, expose_value=False),
+    ] = False,
+) -> None:
+    """What `--json` is, for all commands."""
+
+
+app = typer.Typer(
+    cls=LazyCommands,
+    help="The consent ledger: every consent, revocation and data access, provable.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(installed_version())
+        raise typer.Exit
+
+
+@app.callback()
+def consent_ledger(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """The consent ledger: every consent, revocation and data access, provable."""
+
+
+def main() -> None:
+    """Run the command line."""
+    if _serves_with_several(sys.argv[1:], os.environ):
+        begin_preloading()  # on another core, while this process loads the same
+    try:
+        app(prog_name="consent-ledger")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _serves_with_several(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether a node of several processes is about to be started. A guess that is wrong costs time, and nothing else."""
+    asked = any(argument.startswith("--workers") for argument in arguments) or "CONSENT_LEDGER_WORKERS" in environment
+    return arguments[:1] == ["serve"] and asked
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What commands say and how they end: a sentence for people or, with `--json`, one object on a line (docs/commands.md).
+
+Nothing here loads a database or a server: it is what every command begins with.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, NoReturn
+
+import typer
+
+from ledger.errors import LedgerError
+
+DONE: Final = 0
+REFUSED: Final = 1
+USAGE: Final = 2
+DEFECT: Final = 3
+"""What was looked at is not what it must be."""
+UNCHECKED: Final = 4
+"""A check could not be made, so that it is no success."""
+DENIED: Final = 5
+"""The ledger recorded an access, and denied it."""
+INTERRUPTED: Final = 130
+
+_as_json: Final = ContextVar("as_json", default=False)
+
+
+def speak_json(wanted: bool) -> None:
+    """Whether this command was asked for its result as JSON."""
+    _as_json.set(wanted)
+
+
+def speaks_json() -> bool:
+    """See `speak_json`."""
+    return _as_json.get()
+
+
+def say(sentence: str, **members: Any) -> None:
+    """Tell a result on standard output: the sentence or, with `--json`, the members as one object on a line."""
+    print(json.dumps(members, ensure_ascii=False, sort_keys=True) if speaks_json() else sentence, flush=True)
+
+
+def mention(sentence: str) -> None:
+    """Tell people what a program need not know; nothing with `--json`."""
+    if not speaks_json():
+        print(sentence, flush=True)
+
+
+def warn(sentence: str) -> None:
+    """Tell on standard error what does not stop the command."""
+    print(f"warning: {sentence}", file=sys.stderr, flush=True)
+
+
+def fail(sentence: str, status: int = REFUSED) -> NoReturn:
+    """Say why, and exit."""
+    print(f"consent-ledger: {sentence}", file=sys.stderr, flush=True)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def files_told_in_a_sentence() -> Iterator[None]:
+    """Turn what goes wrong with files and with the ledger's own rules into one sentence and an exit status."""
+    try:
+        yield
+    except LedgerError as error:
+        fail(error.detail)
+    except OSError as error:
+        fail(told(error))
+
+
+def told(error: OSError) -> str:
+    """What the system refused, and of which file."""
+    return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")

@@ -1,0 +1,107 @@
+"""What all commands of `consent-ledger` share: settings, failing in a sentence, recording operator documents."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, ParamSpec
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from api.node.building import opened, short_lived
+from api.node.logs import configure_logging
+from api.node.node import Node
+from api.node.settings import Settings
+from ledger.documents import Document, document_of
+from ledger.engines import sqlite
+from ledger.errors import LedgerError
+
+REFUSED = 1
+DEFECT = 3
+UNCHECKED = 4
+"""A check could not be made, so that it is no success."""
+
+Members = ParamSpec("Members")
+State = Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")]
+
+
+def settings_from(state: Path | None, **given: Any) -> Settings:
+    """Settings of the environment, with those given on the command line above them. Exits when they do not fit."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if state is not None:
+        chosen["state_dir"] = state
+    try:
+        return Settings(**chosen)
+    except LedgerError as error:
+        fail(error.detail)
+    except ArgumentError:
+        fail("a database's address does not read: sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME")
+    except ValidationError as error:
+        for problem in error.errors():
+            place = ".".join(str(part) for part in problem["loc"])
+            fail(f"{place}: {problem['msg']}" if place else problem["msg"].removeprefix("Value error, "))
+        raise AssertionError("a validation error names a problem") from error
+
+
+def fail(sentence: str, status: int = REFUSED) -> NoReturn:
+    """Say why, and exit."""
+    print(f"consent-ledger: {sentence}", file=sys.stderr)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def told_in_a_sentence() -> Iterator[None]:
+    """Turn what may go wrong into one sentence and an exit status."""
+    try:
+        yield
+    except LedgerError as error:
+        fail(error.detail)
+    except OSError as error:
+        fail(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        # SQLite in our own words; of PostgreSQL the first line, which tells an operator why there is no connection
+        said = sqlite.explain(cause) if isinstance(cause, sqlite3.Error) else str(cause).splitlines()[0]
+        fail(f"the database did not do as asked: {said}")
+
+
+@contextmanager
+def node_of(state: Path | None) -> Iterator[Node]:
+    """A running node on a state folder, for one command that may write; what goes wrong ends the command in a sentence."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), short_lived(settings) as node:
+        yield node
+
+
+@contextmanager
+def reader_of(state: Path | None, *, examine: bool = False) -> Iterator[Node]:
+    """A node that only reads (`opened`); what goes wrong ends the command in a sentence."""
+    settings = settings_from(state)
+    configure_logging("warning")
+    with told_in_a_sentence(), opened(settings, examine=examine) as node:
+        yield node
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, shown to people only."""
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def record(
+    state: Path | None, kind: Callable[Members, Document], *args: Members.args, **members: Members.kwargs
+) -> None:
+    """Record one operator document of this kind, and say where it stands."""
+    with node_of(state) as node:
+        [recorded] = node.ledger.record_documents(document_of(kind, *args, **members))
+    print(f"{recorded.act}: entry {recorded.index}")

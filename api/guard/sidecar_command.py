@@ -1,0 +1,181 @@
+"""`consent-guard`: the sidecar as a program (docs/sidecar.md).
+
+    consent-guard --config /etc/consent-guard.toml [--check]
+
+What it is told stands in one TOML file; an unknown name in it is refused. Secrets are files of mode 0600, never values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.applications import Starlette
+
+from api.client.client import LedgerClient
+from api.client.directory import Directory
+from api.client.errors import ClientError
+from api.client.memory import InFile, InMemory
+from api.client.pseudonyms import Pseudonyms
+from api.client.receipts import Trust
+from api.client.signing import LocalSigner
+from api.guard.book import KnownAccounts, LedgerBook
+from api.guard.guard import ConsentGuard
+from api.guard.sidecar import GuardedRoute, Sidecar, sidecar_app
+from ledger.errors import InvalidInput, LedgerError
+from ledger.notes.keys import parse_vkey
+
+log = logging.getLogger("consent_ledger.guard")
+
+
+class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """A private key, PKCS #8 PEM of mode 0600, and the id it is registered under."""
+
+    kid: str
+    file: str
+
+
+class AccountsFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """How references become the bank's own account ids. Without it the application is given the references."""
+
+    secret_file: str
+    """The 32 bytes that references are keyed with."""
+    file: str
+    """A JSON list of account ids."""
+
+
+class RouteEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """See GuardedRoute."""
+
+    method: str
+    path: str
+    permissions: tuple[str, ...]
+    account: str | None = None
+
+
+class SidecarFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole configuration. Paths are relative to the file's folder."""
+
+    ledger: str
+    """Address of the ledger."""
+    vkey: str
+    """The log's key, learnt from elsewhere than the ledger."""
+    participant: str
+    statement_key: KeyFile
+    client_key: KeyFile
+    routes: Annotated[tuple[RouteEntry, ...], Meta(min_length=1)]
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 9191
+    max_age: Annotated[int, Meta(ge=1, le=600)] = 30
+    """Seconds for which a decision that the recipient brings lets data out."""
+    timeout: Annotated[int, Meta(ge=1, le=55)] = 10
+    """Seconds to wait for the ledger."""
+    book_seconds: Annotated[int, Meta(ge=0, le=600)] = 5
+    """Seconds for which the accounts of a consent are remembered."""
+    memory: str | None = None
+    """Where the newest checkpoint is kept between runs."""
+    evidence: str | None = None
+    """A folder for checkpoints that contradict each other."""
+    accounts: AccountsFile | None = None
+
+
+def read_config(path: Path) -> SidecarFile:
+    """The configuration in a file. Raises InvalidInput, which says what is wrong in it."""
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=SidecarFile)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise InvalidInput(f"{path}: {error}") from None
+
+
+def build(config: SidecarFile, folder: Path) -> Starlette:
+    """The application of a configuration. Raises InvalidInput and NotFound for unfit values and files."""
+    try:
+        routes = [GuardedRoute(one.method, one.path, one.permissions, one.account) for one in config.routes]
+        statement = LocalSigner.load(config.statement_key.kid, folder / config.statement_key.file)
+        reading = LocalSigner.load(config.client_key.kid, folder / config.client_key.file)
+        behind = None if config.accounts is None else _known(config.accounts, folder)
+    except (ValueError, OSError) as error:
+        raise InvalidInput(str(error)) from None
+    client = LedgerClient(
+        config.ledger,
+        config.participant,
+        statement,
+        Trust(parse_vkey(config.vkey)),
+        client_key=reading,
+        memory=InMemory() if config.memory is None else InFile(folder / config.memory),
+        evidence=None if config.evidence is None else folder / config.evidence,
+    )
+    directory = Directory(client)
+    book = LedgerBook(client, behind, fresh=config.book_seconds)
+    guard = ConsentGuard(client, directory, book, max_age=config.max_age, timeout=config.timeout)
+    return sidecar_app(Sidecar(guard, routes), _kept_fresh(client, directory))
+
+
+def _known(accounts: AccountsFile, folder: Path) -> KnownAccounts:
+    listed = msgspec.json.decode((folder / accounts.file).read_bytes(), type=list[str])
+    return KnownAccounts(Pseudonyms.load(folder / accounts.secret_file), listed)
+
+
+@asynccontextmanager
+async def _kept_fresh(client: LedgerClient, directory: Directory) -> AsyncIterator[None]:
+    try:
+        await directory.refresh()
+    except ClientError as error:  # the door stays shut until the ledger answers
+        log.warning("the ledger cannot be asked yet: %s", error.detail)
+    fresh = asyncio.create_task(directory.keep_fresh())
+    yield
+    fresh.cancel()
+    with suppress(asyncio.CancelledError):
+        await fresh
+    await client.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the sidecar until told to stop. Exit statuses: 0 stopped, 1 refused, 2 wrong usage."""
+    parser = argparse.ArgumentParser(
+        prog="consent-guard", description="Answers a proxy's question: may this request have data?"
+    )
+    parser.add_argument("--config", type=Path, required=True, help="the TOML file (docs/sidecar.md)")
+    parser.add_argument(
+        "--check", action="store_true", help="read configuration and keys, say whether they are fit, and end"
+    )
+    asked = parser.parse_args(arguments)
+    try:
+        config = read_config(asked.config)
+        app = build(config, asked.config.parent)
+    except LedgerError as error:
+        print(f"consent-guard: {error.detail}", file=sys.stderr)
+        sys.exit(1)
+    if asked.check:
+        print(f"{asked.config}: {len(config.routes)} guarded routes for {config.participant}")
+        return
+    _run(app, config)
+
+
+def _run(app: Starlette, config: SidecarFile) -> None:
+    try:
+        import uvicorn  # noqa: PLC0415 - a client that serves nothing needs no server
+    except ImportError:
+        print("consent-guard: needs uvicorn to serve: install it beside this package", file=sys.stderr)
+        sys.exit(1)
+    options: dict[str, Any] = {
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "log_level": "warning",
+    }
+    uvicorn.run(app, host=config.host, port=config.port, timeout_graceful_shutdown=10, **options)
+
+
+if __name__ == "__main__":
+    main()

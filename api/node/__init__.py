@@ -1,0 +1,1 @@
+"""A node: settings, and the ledger, keys and queues built from them."""

@@ -1,0 +1,259 @@
+"""Building a node from settings: the ledger, its slot, its token keys. The only place where parts are put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+import migrations
+from api.events.sender import OutwardMessages
+from api.events.tokens import EventTokens
+from api.node.bundling import read_policy
+from api.node.node import Events, Node
+from api.node.reconciling import Reporter
+from api.node.settings import Settings
+from api.node.signing_place import check_place
+from api.node.slots import Slot, claim_slot, highwater_files
+from api.office.facts import Notes
+from api.office.gateway import Gateway
+from api.office.office import Office
+from api.office.subject import read_contacts
+from api.tokens.bearer import TokenGuard
+from api.tokens.clients import Clients
+from api.tokens.external import ExternalIssuers, Reach
+from api.tokens.grants import Grants
+from api.tokens.introspection import Introspection
+from api.tokens.keys import TokenSigner, read_key_set
+from api.tokens.once import Once
+from api.tokens.service import TokenService
+from ledger.app import Ledger
+from ledger.assembly import create_log, make_keys, open_ledger, read_signer
+from ledger.engines.engine import is_file, make_database
+from ledger.errors import Corrupt, Rollback, Unavailable
+from ledger.highwater import HighWater
+from ledger.opening import open_key_store
+from ledger.participants import Registry
+from ledger.queries.events import EventQueries, Notice
+from ledger.queries.records import RecordQueries
+from ledger.queries.tree import visible_note, visible_size
+from ledger.queries.witnessed import WitnessedQueries
+from ledger.storage.events import EventStore
+from ledger.storage.log import LogStore
+
+log = logging.getLogger("api.node.building")
+
+
+@dataclass(frozen=True)
+class Outward:
+    """What a serving node does for outward standards beside answering; handed in by the server, which knows them."""
+
+    follower: Callable[[Office, RecordQueries], Callable[[Notice], None]]
+    """Makes what is shown every notice (see `EventSender`, `also`)."""
+    messages: Callable[[Gateway], OutwardMessages]
+    """Makes what words events for endpoints that take a standard's own messages."""
+
+
+def build_node(settings: Settings, *, serves: bool = False, outward: Outward | None = None) -> Node:
+    """A node that is ready to start; one that serves also tells the parties of consents and asks witnesses.
+
+    `outward` is what it does for outward standards, where it has a gateway.
+
+    Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
+    """
+    _refuse_other_versions(settings)
+    slot = claim_slot(settings.highwater_dir)
+    try:
+        ledger = open_ledger(settings.node_config(slot.highwater_file))
+        try:
+            return _built(settings, ledger, slot, serves=serves, outward=outward)
+        except BaseException:
+            ledger.store.close()
+            ledger.keystore.close()
+            raise
+    except BaseException:
+        slot.release()
+        raise
+
+
+def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outward: Outward | None) -> Node:
+    _check_all_highwater_files(settings, ledger)
+    check_place(settings, ledger)
+    node = equip(settings, ledger, slot)
+    if serves and settings.events_enabled:
+        office = node.office if outward is not None else None
+        node.sender = node.events.sender(
+            development=settings.web.environment == "development",
+            also=None if office is None or outward is None else outward.follower(office, ledger.records),
+            outward=None if office is None or outward is None else outward.messages(office.gateway),
+        )
+    if serves:
+        node.asker = node.ask_witnesses()
+        node.reporter = Reporter(ledger)
+    return node
+
+
+def _refuse_other_versions(settings: Settings) -> None:
+    """Before anything is opened, and so made: a state folder without a log gets no files by being looked at."""
+    read_signer(settings.log_key_file)
+    migrations.refuse_other_versions(settings.database_url)
+
+
+def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
+    """A node around a ledger that exists already. Raises NotFound or InvalidInput for unfit key files."""
+    signer = TokenSigner.load(settings.token_key_file)
+    operator_keys = read_key_set(settings.operator_jwks_file)
+    once = Once(settings.token_store_url)
+    issuer = settings.base_url
+
+    def registry() -> Registry:
+        return ledger.registry
+
+    clients = Clients(issuer, once, registry, operator_keys)
+    grants = Grants(ledger.records.consent, registry)
+    tokens = TokenService(issuer, signer, once, registry, clients, grants, lifetime=settings.access_token_seconds)
+    introspection = Introspection(issuer, signer, once, clients, grants)
+    guard = TokenGuard(issuer, signer, once, registry, _external(settings))
+    events = Events(
+        EventStore(settings.database_url),
+        EventQueries(ledger.store, ledger.keystore),
+        EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file)),
+    )
+    policy = read_policy(settings, ledger.vkey)
+    return Node(
+        settings,
+        ledger,
+        tokens,
+        clients,
+        introspection,
+        grants,
+        guard,
+        once,
+        events,
+        read_contacts(settings.contacts_file),
+        policy,
+        WitnessedQueries(ledger.store, policy),
+        slot,
+        _office(settings, ledger),
+    )
+
+
+def _office(settings: Settings, ledger: Ledger) -> Office | None:
+    gateway = Gateway.load(settings.gateway_file, ledger.origin)
+    return None if gateway is None else Office(ledger, gateway, Notes(settings.database_url, ledger.keystore))
+
+
+def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
+    """What any process of this machine has signed binds every other one, also when fewer run today than yesterday."""
+    for path in highwater_files(settings.highwater_dir):
+        highwater = HighWater(path, ledger.vkey)
+        recorded = highwater.read()  # before the database is asked: a file never runs ahead of it
+        if recorded is not None:
+            with ledger.store.read() as connection:
+                size, note = visible_size(connection) or 0, visible_note(connection, recorded[0].size)
+            highwater.check(recorded, size, note)
+
+
+@contextmanager
+def short_lived(settings: Settings) -> Iterator[Node]:
+    """A running node for one command; safe beside running servers."""
+    node = build_node(settings)
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop()
+
+
+@contextmanager
+def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
+    """A node that only reads: for exports and checks, also of a log that this node may not continue.
+
+    Before anything is read, the database is held against the high-water files, erasures are applied to the key store, and what
+    the database shows is confirmed. With `examine`, a database that went back and a key store that lacks keys are let pass:
+    for the check, which says so (`went_back`). Raises Rollback, Corrupt, Unavailable.
+    """
+    _refuse_other_versions(settings)
+    node = equip(settings, open_ledger(settings.node_config(settings.highwater_dir / "reader")))
+    try:
+        store, keystore = node.ledger.store, node.ledger.keystore
+        try:
+            _check_all_highwater_files(settings, node.ledger)
+        except Rollback as error:
+            if not examine:
+                raise
+            node.went_back = error.detail
+        open_key_store(store, keystore, whole=not examine)
+        if node.went_back is None:
+            _confirm(store)
+        yield node
+    finally:
+        node.stop()
+
+
+def _confirm(store: LogStore) -> None:
+    try:
+        store.confirm()
+    except Unavailable as error:  # a replica cannot be written: what its head row says is good as far as it goes
+        log.info("what the database shows beyond its confirmed size is left aside: %s", error.detail)
+
+
+def _external(settings: Settings) -> ExternalIssuers:
+    return ExternalIssuers(
+        {one.issuer: Reach(frozenset(one.participants), frozenset(one.scopes)) for one in settings.external_issuers}
+    )
+
+
+def initialise(settings: Settings, origin: str) -> None:
+    """Make keys, tables and the first entry of a new log named `origin`.
+
+    Raises Conflict when a key file or a log exists already, InvalidInput for an unfit origin.
+    """
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    slot = claim_slot(settings.highwater_dir)
+    try:
+        signed = highwater_files(settings.highwater_dir)
+        if signed:
+            raise Corrupt(
+                f"{signed[0]} says that this machine has signed for a log before: a new database would be a second history. "
+                "Bring the old database back, or choose another state folder"
+            )
+        config = settings.node_config(slot.highwater_file)
+        make_keys(config, origin)
+        make_client_keys(settings)
+        migrations.upgrade(settings.database_url)
+        if settings.keystore_beside:
+            make_database(settings.keystore_url, settings.database_url)
+        create_log(config)
+    finally:
+        slot.release()
+
+
+def restrict(settings: Settings, role: str) -> None:
+    """Leave the role that the service logs in as, on PostgreSQL, what it needs and no more. Raises InvalidInput."""
+    migrations.grant(settings.database_url, role)
+    if not is_file(settings.keystore_url):
+        ledger = open_ledger(settings.node_config(settings.highwater_dir / "reader"))  # makes the key store's table
+        ledger.store.close()
+        ledger.keystore.close()
+        migrations.grant_keys(settings.keystore_url, role)
+
+
+def make_client_keys(settings: Settings) -> None:
+    """Make the keys of tokens and of events, and the operator's first client key with its public half beside it.
+
+    Raises Conflict when a file exists already.
+    """
+    TokenSigner.make(settings.token_key_file)
+    make_event_key(settings)
+    operator = TokenSigner.make(settings.operator_jwks_file.with_name("operator.key"))
+    settings.operator_jwks_file.write_bytes(msgspec.json.encode({"keys": [operator.published]}) + b"\n")
+
+
+def make_event_key(settings: Settings) -> None:
+    """Make the key that signs events, unless there is one: a log that is older than events has none."""
+    if not settings.event_key_file.exists():
+        TokenSigner.make(settings.event_key_file)

@@ -1,0 +1,135 @@
+"""A node: a ledger with its token service, its events and its settings, started and stopped together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from api.events.delivery import Push
+from api.events.sender import EventSender, OutwardMessages
+from api.events.tokens import EventTokens
+from api.node.bundling import Bundler
+from api.node.reconciling import Reporter
+from api.node.settings import Settings
+from api.node.signing_place import leave_mark, stop_signing
+from api.node.slots import Slot
+from api.office.office import Office
+from api.office.subject import Contact
+from api.tokens.bearer import TokenGuard
+from api.tokens.clients import Clients
+from api.tokens.grants import Grants
+from api.tokens.introspection import Introspection
+from api.tokens.once import Once
+from api.tokens.service import TokenService
+from api.witness.asking import WitnessAsker
+from ledger.app import Ledger
+from ledger.notes.policy import Policy
+from ledger.queries.events import EventQueries, Notice
+from ledger.queries.witnessed import WitnessedQueries
+from ledger.storage.cosignatures import CosignatureStore
+from ledger.storage.events import EventStore
+
+
+@dataclass(frozen=True)
+class Events:
+    """What telling the parties of consents needs (docs/events.md)."""
+
+    store: EventStore
+    queries: EventQueries
+    tokens: EventTokens
+
+    def sender(
+        self, *, development: bool, also: Callable[[Notice], None] | None = None, outward: OutwardMessages | None = None
+    ) -> EventSender:
+        """One that sends; several may exist, and one at a time works. `also`, `outward`: see EventSender."""
+        return EventSender(
+            self.queries, self.store, self.tokens, lambda: Push(development=development), also=also, outward=outward
+        )
+
+
+@dataclass(eq=False)
+class Node:
+    """A ledger with the settings it was built from. `start` and `stop` may be called more than once."""
+
+    settings: Settings
+    ledger: Ledger
+    tokens: TokenService
+    clients: Clients
+    introspection: Introspection
+    grants: Grants
+    guard: TokenGuard
+    once: Once
+    events: Events
+    contacts: Mapping[str, Contact]
+    """By participant id: how parties are reached, for receipts that people read."""
+    policy: Policy
+    """Whose cosignatures make a checkpoint witnessed."""
+    witnessed: WitnessedQueries
+    slot: Slot | None = None
+    office: Office | None = None
+    """What outward standards need; None without a gateway."""
+    sender: EventSender | None = None
+    """Set in the process that also sequences, and in no command."""
+    asker: WitnessAsker | None = None
+    """Likewise; None too when the policy names no witness with an address."""
+    reporter: Reporter | None = None
+    """Likewise."""
+    went_back: str | None = None
+    """Why this database is not to be continued, for a check that looks at it all the same."""
+    _running: bool = field(default=False, init=False)
+    _closed: bool = field(default=False, init=False)
+
+    def start(self) -> None:
+        """Begin to write. Raises Rollback, Corrupt, Unavailable."""
+        if not self._running:
+            self.ledger.start()
+            self._running = True
+            if self.sender is not None:
+                self.sender.start()
+            if self.asker is not None:
+                self.asker.start()
+            if self.reporter is not None:
+                self.reporter.start()
+
+    @property
+    def bundler(self) -> Bundler:
+        """What writes the bundles that are handed out."""
+        return Bundler(self.ledger, self.witnessed, self.settings.policy_file)
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._running and not self._closed
+
+    def ask_witnesses(self) -> WitnessAsker | None:
+        """What asks the policy's witnesses; None when none of them has an address."""
+        asked = [witness for witness in self.policy.witnesses if witness.url]
+        if not asked:
+            return None
+        store = CosignatureStore(self.settings.database_url)
+        return WitnessAsker(self.ledger, store, asked, refused=partial(stop_signing, self.settings, self.ledger))
+
+    def stop(self) -> None:
+        """Finish what was submitted, close the databases, give the slot back."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._running:
+            if self.sender is not None:
+                self.sender.stop()
+            if self.asker is not None:
+                self.asker.stop()
+            if self.reporter is not None:
+                self.reporter.stop()
+            self.ledger.stop()
+            leave_mark(self.settings, self.ledger.vkey)
+        else:
+            self.ledger.store.close()
+            self.ledger.keystore.close()
+        self.once.close()
+        self.events.store.close()
+        if self.office is not None:
+            self.office.notes.close()
+        if self.slot is not None:
+            self.slot.release()

@@ -1,0 +1,123 @@
+"""Whether a node may sign here: the log was signed at this place before, and no witness has seen another history of it.
+
+A state folder that was copied without its high-water files knows nothing of what was signed since. It looks like the one it was
+copied from, but for one thing: no file of the copy is the file that says where it lies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from api.node.settings import Settings
+from api.node.slots import highwater_files
+from ledger.app import Ledger
+from ledger.errors import LedgerError, Rollback
+from ledger.highwater import HighWater
+from ledger.notes.checkpoint import open_checkpoint
+from ledger.notes.keys import VerifierKey
+from ledger.queries.tree import visible_note, visible_size
+
+log = structlog.get_logger("api.node.signing_place")
+
+MARK: Final = "signed-here"
+REFUSED: Final = "refused"
+_CEREMONY: Final = (
+    "If this database is the newest copy of the log and no other node signs from another one, say so: «consent-ledger "
+    "sign-here --this-is-the-newest-copy»; see docs/operating.md, «Rollback»"
+)
+
+
+def check_place(settings: Settings, ledger: Ledger) -> None:
+    """Before a node signs. Raises Rollback, Corrupt, Unavailable, each with what to do."""
+    refused = settings.highwater_dir / REFUSED
+    if refused.exists():
+        raise Rollback(
+            f"this node has stopped signing: {refused.read_text('utf-8').strip()}. Two histories of this log may be signed "
+            f"with its key: compare them first. {_CEREMONY}"
+        )
+    newest = newest_signed(settings, ledger.vkey)
+    mark = settings.state_dir / MARK
+    if newest is not None:
+        _write(mark, newest)
+        return
+    with ledger.store.read() as connection:
+        if not visible_size(connection):
+            return
+        vouched = _read(mark)
+        if vouched is not None:
+            size = _size_of(vouched, ledger.vkey)
+            if visible_note(connection, size) == vouched:
+                log.error(
+                    "the high-water files of this node are gone", looked_in=str(settings.highwater_dir), size=size
+                )
+                return
+    raise Rollback(
+        f"there is no high-water file in {settings.highwater_dir}: what this log has signed before is not known here, and this "
+        f"folder is not the one where it was signed, or its database is older. {_CEREMONY}"
+    )
+
+
+def leave_mark(settings: Settings, vkey: VerifierKey) -> None:
+    """At an orderly end: an older database is refused here also when the high-water files are lost."""
+    try:
+        newest = newest_signed(settings, vkey)
+        if newest is not None:
+            _write(settings.state_dir / MARK, newest)
+    except (LedgerError, OSError) as error:  # the mark of the start stays, and the high-water files say more
+        log.warning("the mark of this place is not brought up to date", error=str(error))
+
+
+def newest_signed(settings: Settings, vkey: VerifierKey) -> str | None:
+    """The checkpoint note of the largest size in the high-water files; None when there is none. Raises Corrupt."""
+    recorded = [HighWater(path, vkey).read() for path in highwater_files(settings.highwater_dir)]
+    found = [(checkpoint.size, note) for checkpoint, note in (one for one in recorded if one is not None)]
+    return max(found)[1] if found else None
+
+
+def sign_here(settings: Settings, note: str) -> None:
+    """The operator has said that this database, whose newest checkpoint is `note`, is the newest copy of the log."""
+    settings.highwater_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write(settings.state_dir / MARK, note)
+    (settings.highwater_dir / REFUSED).unlink(missing_ok=True)
+
+
+def stop_signing(settings: Settings, ledger: Ledger, reason: str) -> None:
+    """A witness has seen another history: this node signs nothing more, also when it is started anew."""
+    (settings.highwater_dir / REFUSED).write_text(reason + "\n", "utf-8")
+    ledger.halt(
+        f"{reason}. This node signs no more: two histories of this log may be signed with its key; see docs/operating.md, "
+        "«Rollback»"
+    )
+
+
+def _write(mark: Path, note: str) -> None:
+    """In place: what the file is (device and inode) is what a copy of it is not."""
+    with mark.open("a+", encoding="utf-8") as file:
+        file.seek(0)
+        file.truncate()
+        file.write(f"{_where(mark)}\n{note}")
+
+
+def _read(mark: Path) -> str | None:
+    """The note of a mark that lies where it was written; None of another one."""
+    try:
+        where, _, note = mark.read_text("utf-8").partition("\n")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    return note if where == _where(mark) else None
+
+
+def _size_of(note: str, vkey: VerifierKey) -> int:
+    """The size of a checkpoint note; −1, which no checkpoint has, of one that does not read."""
+    try:
+        return open_checkpoint(note, vkey).size
+    except LedgerError:
+        return -1
+
+
+def _where(mark: Path) -> str:
+    found = mark.stat()
+    return f"{found.st_dev}:{found.st_ino}"

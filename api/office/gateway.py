@@ -1,0 +1,90 @@
+"""The gateway: the participant that signs for recipients and holders who told the log that it may.
+
+It can say nothing that the log's rules do not let its principal say, only acts that the principal's delegation names, and each
+of its statements shows both ids for ever (docs/standards/gateway.md).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from api.client.signing import LocalSigner
+from api.client.statements import Question, StatementMaker
+from api.office.configuration import GatewayFile, HolderOptions, read_gateway_file
+from ledger.app import Ledger
+from ledger.clock import Clock, SystemClock
+from ledger.documents import DelegationGranted, document_of, key_added, registration
+from ledger.errors import Conflict
+
+ROLE = "technology-provider"
+
+
+class Gateway:
+    """A participant whose key lies with this node."""
+
+    def __init__(self, file: GatewayFile, folder: Path, origin: str, clock: Clock | None = None) -> None:
+        """Raises NotFound or InvalidInput for missing or unfit key files."""
+        self.participant = file.participant
+        self.messages = LocalSigner.load(file.message_kid, folder / file.message_key_file)
+        """Signs messages, where a standard wants that."""
+        self._holders = file.holders
+        signer = LocalSigner.load(file.kid, folder / file.key_file)
+        self._maker = StatementMaker(file.participant, origin, signer, clock or SystemClock())
+
+    @classmethod
+    def load(cls, path: Path, origin: str) -> Gateway | None:
+        """The gateway that a file describes; None when there is no file. Raises NotFound, InvalidInput."""
+        return cls(read_gateway_file(path), path.parent, origin) if path.exists() else None
+
+    def options(self, holder: str) -> HolderOptions:
+        """What a holder has decided."""
+        return self._holders.get(holder) or HolderOptions()
+
+    def make(self, act: str, principal: str, **members: object) -> Question:
+        """Sign a statement for `principal`. Raises BadStatement for members that the ledger would refuse."""
+        return self._maker.make(act, on_behalf_of=principal, **members)
+
+
+def make_gateway(ledger: Ledger, path: Path, participant: str, name: str) -> GatewayFile:
+    """Make a gateway's keys beside `path`, register it with them, and write `path`. The ledger runs.
+
+    Raises Conflict when there is a gateway already, or a participant of this name.
+    """
+    if path.exists():
+        raise Conflict(f"{path} exists already: this node has a gateway")
+    file = GatewayFile(
+        participant=participant,
+        kid=f"{participant}-1",
+        key_file="gateway.key.pem",
+        message_kid=f"{participant}-messages-1",
+        message_key_file="gateway-messages.key.pem",
+    )
+    statements, messages = LocalSigner.generate(file.kid), LocalSigner.generate(file.message_kid, "PS256")
+    statements.save(path.parent / file.key_file)
+    messages.save(path.parent / file.message_key_file)
+    ledger.record_documents(
+        registration(participant, name, [ROLE]),
+        key_added(participant, statements.kid, statements.alg, "statement", statements.jwk),
+        key_added(participant, messages.kid, messages.alg, "client", messages.jwk),
+    )
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n")
+    return file
+
+
+def delegate(ledger: Ledger, principal: str, gateway: str, acts: tuple[str, ...]) -> int:
+    """Record that `principal` lets the gateway say these acts; the index. The operator has seen the principal's own word.
+
+    Raises InvalidInput, NotFound, IllegalTransition.
+    """
+    [recorded] = ledger.record_documents(
+        document_of(DelegationGranted, participant=principal, delegate=gateway, acts=tuple(sorted(acts)))
+    )
+    return recorded.index
+
+
+RECIPIENT_ACTS = ("consent.amend", "consent.reject", "consent.request", "consent.revoke", "consent.terminate")
+"""What the standards here need of a recipient."""
+HOLDER_ACTS = ("consent.supersede",)
+"""What the standards here need of a holder."""

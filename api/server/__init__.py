@@ -1,0 +1,1 @@
+"""The server: the application, its fast routes, and the processes that run it."""

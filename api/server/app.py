@@ -1,0 +1,158 @@
+"""The application: framework routes, fast routes in front of them, one layer around both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.events.figures import EventFigures
+from api.http.bodies import Room
+from api.http.limiting import RateLimits
+from api.http.problems import problem_of
+from api.http.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
+from api.http.telemetry import NO_TELEMETRY
+from api.http.wire import App, Receive, Scope, Send, problem_reply, visit_of
+from api.node.admission import Doorkeeper
+from api.node.metrics import Metrics
+from api.node.node import Node
+from api.node.reconciling import ReconciliationFigures
+from api.routes import (
+    bundles,
+    consents,
+    events,
+    log,
+    operations,
+    participants,
+    receipts,
+    reconciliation,
+    submissions,
+    tokens,
+    witnesses,
+)
+from api.server.hot import HotRoutes
+from api.server.observing import Observed, note_security_event
+from api.server.openapi import Documentation
+from api.standards.dialects import Dialect, dialect_for
+from api.standards.receipts.routes import router as receipts_for_people
+from api.standards.served import STANDARDS
+from api.web import mount
+from ledger.errors import LedgerError
+
+ROUTERS = (
+    submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
+    events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
+)  # fmt: skip
+
+
+def create_app(node: Node) -> App:
+    """The ASGI application of a node. Its lifespan starts and stops the node; without one, the caller does."""
+    return assemble(node, create_framework(node))
+
+
+def assemble(node: Node, framework: FastAPI) -> App:
+    """Fast routes and the observing layer around the framework's application."""
+    hot = HotRoutes(node, framework.state.doorkeeper, framework)
+    return Observed(hot, framework.state.metrics.http, framework.state.room, base_url=node.settings.base_url)
+
+
+def create_framework(node: Node) -> FastAPI:
+    """The framework's application: every route, documented."""
+    settings = node.settings
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        node.start()
+        yield
+        node.stop()
+
+    app = FastAPI(
+        title="Consent ledger",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
+    )
+    app.state.node = node
+    app.state.documentation = Documentation(app, settings.base_url)
+    app.state.room = Room(max_requests=settings.max_requests, body_bytes=settings.max_body_bytes)
+    app.state.metrics = Metrics(
+        node.ledger,
+        app.state.room,
+        EventFigures(node.events.queries),
+        ReconciliationFigures(node.ledger.reconciliation),
+    )
+    limits = RateLimits(
+        tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
+    )
+    app.state.doorkeeper = Doorkeeper(node.guard, limits, metrics_open=settings.metrics_open)
+    for router in ROUTERS:
+        app.include_router(router)
+
+    standards = STANDARDS if node.office is not None else ()
+    dialects = [standard.dialect for standard in standards]
+    for standard in standards:
+        for router in standard.routers:
+            app.include_router(router)
+
+    def refuse(request: Request, error: LedgerError) -> Response:
+        visit = visit_of(request.scope)
+        note_security_event(error, visit, app.state.metrics.http)
+        dialect = dialect_for(dialects, request.scope["path"])
+        if dialect is not None:
+            visit.problem = problem_of(error).slug
+            return dialect.refusal(error, request)
+        return problem_reply(error, visit, settings.base_url).response()
+
+    async def on_refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, LedgerError)  # noqa: S101  (registered for this class)
+        return refuse(request, error)
+
+    async def on_bad_parameters(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for this class)
+        return refuse(request, _bad_parameters(error))
+
+    async def on_framework_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  (registered for this class)
+        return refuse(request, _framework_error(error))
+
+    app.add_exception_handler(LedgerError, on_refusal)
+    app.add_exception_handler(RequestValidationError, on_bad_parameters)
+    app.add_exception_handler(HTTPException, on_framework_error)
+    mount(app, node.ledger, settings)
+    app.router.default = _standards_first(app.router.default, dialects)
+    return app
+
+
+def _standards_first(pages: App, dialects: Iterable[Dialect]) -> App:
+    """What is no route: the pages answer for it, but for addresses of a standard, where it is refused in its dialect."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and dialect_for(dialects, scope["path"]) is not None:
+            raise NoSuchRoute("nothing is served at this address")
+        await pages(scope, receive, send)
+
+    return answer
+
+
+def _bad_parameters(error: RequestValidationError) -> LedgerError:
+    """The first thing that is wrong, without the value that was sent."""
+    first: Any = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    return BadRequest(f"{' '.join(place)}: {first['msg']}", member=place[-1])
+
+
+def _framework_error(error: HTTPException) -> LedgerError:
+    if error.status_code == 404:
+        return NoSuchRoute("nothing is served at this address")
+    if error.status_code == 405:
+        return MethodNotAllowed("not under this method", headers=error.headers)
+    return BadRequest(str(error.detail))

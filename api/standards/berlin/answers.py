@@ -1,0 +1,63 @@
+"""What is told of a consent. Pure, but for the holder's zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from api.office.configuration import HolderOptions
+from api.office.office import Standing
+from api.standards.berlin.access import access_from
+from api.standards.berlin.requests import NEVER, STANDARD, VERSION
+from api.standards.json import read_object
+from api.standards.words import words
+from ledger.consent.state import BEFORE, Status
+
+
+def status_of(standing: Standing) -> str:
+    """`consentStatus`. An end is told as its author's where the framework has a word for the author."""
+    if standing.status in (Status.REVOKED, Status.TERMINATED):
+        return _ENDED_BY.get(standing.change.by, "expired")
+    return words("berlin").states[standing.status.value][VERSION]
+
+
+_ENDED_BY: Final = {"customer": "revokedByPsu", "guardian": "revokedByPsu", "recipient": "terminatedByTpp"}
+
+
+def word_consent(standing: Standing, options: HolderOptions) -> dict[str, Any]:
+    """The consent's information."""
+    terms = standing.terms
+    own = standing.facts is not None and terms.standard == STANDARD
+    last = NEVER if not terms.expires_at else _day((terms.expires_at - 1) * 1000, options)
+    return {
+        "access": read_object(standing.facts)["access"] if own and standing.facts else access_from(terms.permissions),
+        "recurringIndicator": not terms.once,
+        "validUntil": last.isoformat(),
+        "frequencyPerDay": terms.frequency_per_day or options.frequency_per_day,
+        "lastActionDate": _day(standing.changed_at, options).isoformat(),
+        "consentStatus": status_of(standing),
+    }
+
+
+def _day(milliseconds: int, options: HolderOptions) -> date:
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).astimezone(options.tz).date()
+
+
+def sca_status(standing: Standing, place: int) -> str:
+    """`scaStatus` of the authorisation that is the `place`-th of its consent (from 0): one for each customer who agreed."""
+    consent = standing.consent
+    agreed = consent.pending.authorisers if consent.pending is not None else consent.authorisers
+    if place < len(agreed):
+        return "finalised"
+    waits = consent.pending is not None or standing.status in BEFORE
+    return "received" if waits and standing.status not in _OVER else "failed"
+
+
+def may_be_authorised(standing: Standing) -> bool:
+    """Whether somebody may still agree to it."""
+    return standing.status in BEFORE or (standing.consent.pending is not None and standing.status not in _OVER)
+
+
+_OVER: Final = frozenset(
+    {Status.REJECTED, Status.EXPIRED, Status.REVOKED, Status.TERMINATED, Status.CONSUMED, Status.SUPERSEDED}
+)

@@ -1,0 +1,166 @@
+"""Who is calling: an access token and its DPoP proof, checked for each request (RFC 9068, RFC 9449)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from api.http.grouping import Together
+from api.http.refusals import InsufficientScope, Unauthenticated
+from api.http.wire import Scope, header, visit_of
+from api.tokens.dpop import check_proof, urls_of
+from api.tokens.external import ExternalIssuers
+from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
+from api.tokens.keys import ALGORITHMS, TokenSigner
+from api.tokens.once import Once, Use, given_back
+from api.tokens.scopes import scopes_of
+from ledger.canonical import unb64u
+from ledger.kept import Kept
+from ledger.participants import Registry
+
+_TYP: Final = frozenset({"at+jwt", "application/at+jwt"})
+_MEMBERS: Final = frozenset({"kid", "x5t", "x5t#S256", "x5c"})
+"""Certificates in a header are let through and never looked at."""
+_LONGEST: Final = 600.0
+KEPT_TOKENS: Final = 4096
+"""Tokens of our own whose signature has been checked, in memory; their times and scopes are looked at each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated client."""
+
+    id: str
+    """Participant id, or the operator's client id."""
+    scopes: frozenset[str]
+
+
+class TokenGuard:
+    """Checks tokens and proofs. Tokens are this ledger's own, or those of issuers that the operator has named."""
+
+    def __init__(
+        self,
+        issuer: str,
+        signer: TokenSigner,
+        once: Once,
+        registry: Callable[[], Registry],
+        external: ExternalIssuers,
+    ) -> None:
+        """`issuer` is this ledger's base address: issuer and audience of its tokens."""
+        self._issuer = issuer
+        self._signer = signer
+        self._registry = registry
+        self._external = external
+        self._uses: Together[Use, bool] = Together(once.use_all)
+        self._verified: Kept[str, dict[str, Any]] = Kept(KEPT_TOKENS)
+
+    async def caller(self, scope: Scope, needed: str) -> Caller:
+        """The caller of a request, who has the scope that is needed.
+
+        Raises Unauthenticated, InsufficientScope, and Unavailable when an external issuer or the token store does not answer.
+        """
+        token, proof = self._credentials(scope)
+        now = time.time()
+        try:
+            claims = await self._claims(token, now)
+            client = text_claim(claims, "client_id", longest=64)
+            said = self._said_scopes(claims, client)
+            bound_to = _bound_to(claims)
+        except BadToken as error:
+            raise _unauthenticated(f"the access token does not hold: {error}", "invalid_token") from None
+        try:
+            held = check_proof(
+                proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
+            )
+            _require_same(held.thumbprint, bound_to)
+            jti = claims.get("jti")
+            token_digest = given_back(client, jti) if isinstance(jti, str) else b""
+            revoked = await self._uses.ask(Use("dpop", held.thumbprint, held.jti, held.expires_at, token_digest))
+        except BadToken as error:
+            raise _unauthenticated(f"the DPoP proof does not hold: {error}", "invalid_dpop_proof") from None
+        if revoked:
+            raise _unauthenticated("the access token was revoked", "invalid_token")
+        visit_of(scope).client = client  # proved, also where it may not do this
+        granted = said & scopes_of(client, self._registry())
+        if needed not in granted:
+            raise InsufficientScope(
+                f"this needs the scope {needed}",
+                headers={"www-authenticate": f'DPoP error="insufficient_scope", scope="{needed}"'},
+            )
+        return Caller(client, granted)
+
+    def _credentials(self, scope: Scope) -> tuple[str, str]:
+        authorization, proof = header(scope, b"authorization"), header(scope, b"dpop")
+        if authorization is None:
+            raise _unauthenticated("this route needs an access token", None)
+        kind, _, token = authorization.partition(" ")
+        if kind.lower() != "dpop" or not token:
+            raise _unauthenticated("tokens are bound to keys here: send «Authorization: DPoP …»", "invalid_token")
+        if proof is None:
+            raise _unauthenticated("a DPoP proof is missing", "invalid_dpop_proof")
+        return token, proof
+
+    async def _claims(self, token: str, now: float) -> dict[str, Any]:
+        """The claims of a token that is for this ledger, in its time, signed by its issuer. Raises BadToken."""
+        claims = self._verified.get(token)
+        if claims is None:
+            claims = await self._verify(token)
+        check_times(claims, now, longest=_LONGEST)
+        return claims
+
+    def _said_scopes(self, claims: dict[str, Any], client: str) -> frozenset[str]:
+        """The scopes of a token, as far as its issuer may give them to this client. Raises BadToken."""
+        scopes = frozenset(str(claims.get("scope", "")).split())
+        issuer = claims["iss"]
+        return scopes if issuer == self._issuer else self._external.within_reach(issuer, client, scopes)
+
+    async def _verify(self, token: str) -> dict[str, Any]:
+        """Check all of a token but its times. One of our own is kept: our key does not change while this process runs."""
+        jwt = read_jwt(token, typ=_TYP, members=_MEMBERS)
+        kid = text_claim(jwt.header, "kid", longest=128)
+        if kid == self._signer.kid:
+            claims, issuer = jwt.verified(self._signer.public), self._issuer
+        else:
+            issuer = _said_issuer(token)
+            if issuer not in self._external:
+                raise BadToken("its issuer is not one that is trusted here")
+            claims = jwt.verified(await self._external.key(issuer, kid))
+        if claims.get("iss") != issuer:
+            raise BadToken("iss is another")
+        if claims.get("aud") not in (self._issuer, [self._issuer]):
+            raise BadToken("aud is not this ledger")
+        if issuer == self._issuer:
+            self._verified.put(token, claims)
+        return claims
+
+
+def _bound_to(claims: dict[str, Any]) -> str:
+    """The thumbprint of the key that a token is bound to (RFC 9449 §6.1)."""
+    bound = claims.get("cnf")
+    thumbprint = bound.get("jkt") if isinstance(bound, dict) else None
+    if not isinstance(thumbprint, str):
+        raise BadToken("it is not bound to a key (cnf.jkt)")
+    return thumbprint
+
+
+def _require_same(thumbprint: str, bound_to: str) -> None:
+    if thumbprint != bound_to:
+        raise BadToken("its key is not the one that the token is bound to")
+
+
+def _said_issuer(token: str) -> str:
+    """What an unverified token says about its issuer: only to choose among those that are trusted."""
+    try:
+        claims = msgspec.json.decode(unb64u(token.split(".")[1]), type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise BadToken("the claims are not a JSON object") from None
+    return text_claim(claims, "iss")
+
+
+def _unauthenticated(detail: str, error: str | None) -> Unauthenticated:
+    said = f'error="{error}", ' if error else ""
+    return Unauthenticated(detail, headers={"www-authenticate": f'DPoP {said}algs="{" ".join(ALGORITHMS)}"'})

@@ -1,0 +1,3 @@
+module example.bank/accounts
+
+go 1.22

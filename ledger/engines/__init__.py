@@ -1,0 +1,1 @@
+"""Database engines: one module each, behind the contract in `driver`."""

@@ -1,0 +1,398 @@
+"""SQLite: the log in one file, through the standard library's driver.
+
+Three rules keep what was acknowledged (docs/adr/0018):
+- Nobody opens the database's file but SQLite. On POSIX, closing a file drops *all* locks that the process has on it: the next
+  process that closes the database would believe itself the last one and delete the write-ahead log under the server.
+- Each transaction that must last sets `synchronous=FULL` itself, before it begins.
+- After each commit, before the answer, the files must still be those that the connection has open.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects.sqlite import insert
+
+from ledger.engines.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, MOST_UNSOUND, Row, Unsound, driver_of
+from ledger.errors import Corrupt, InvalidInput
+
+BUSY_TIMEOUT_MS: Final = 5_000
+WAL_BYTES: Final = 256 * 1024 * 1024
+WAL_PAGES: Final = 65_536
+"""Pages from which on the write-ahead log is to begin anew, when little is left to move: 256 MiB."""
+WAL_REST: Final = 2_048
+WAL_LIMIT: Final = 262_144
+"""Pages from which on it is to begin anew whatever is left: 1 GiB."""
+WAL_ROUNDS: Final = 2
+WAL_PATIENCE_MS: Final = 50
+
+PRIVATE: Final = 0o600
+_FILES: Final = "consent-ledger files"
+"""Where a connection remembers its files (the pool's record of it lives as long as the connection does)."""
+_HEAD: Final = f"SELECT {HEAD_COLUMNS} FROM log_head WHERE id = 1"
+
+
+class SqliteDriver:
+    """SQLite through the standard library's driver."""
+
+    def lock_head(self, connection: Connection, keys: Sequence[tuple[str, bytes]] = ()) -> tuple[Row | None, list[Row]]:
+        driver, found = driver_of(connection), []
+        head = driver.execute(_HEAD).fetchone()  # BEGIN IMMEDIATE has locked it
+        for at in range(0, len(keys), 400):
+            part = keys[at : at + 400]
+            sql = (
+                f"WITH asked(iss, jti) AS (VALUES {', '.join(['(?, ?)'] * len(part))}) SELECT e.iss, e.jti, e.position, "
+                "e.idx, e.payload_hash FROM asked JOIN entries e ON e.iss = asked.iss AND e.jti = asked.jti"
+            )
+            found += driver.execute(sql, [value for key in part for value in key]).fetchall()
+        return head, found
+
+    _insert = f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"
+
+    def insert_entries(self, connection: Connection, rows: Sequence[Row]) -> None:
+        driver_of(connection).executemany(self._insert, rows).close()
+
+    def move_head(self, connection: Connection, old_size: int, row: Row) -> int:
+        driver = driver_of(connection)
+        driver.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (row[0], row[4])).close()
+        moved: int = driver.execute(
+            "UPDATE log_head SET size = ?, time = ?, last_hash = ?, edge = ?, checkpoint = ?, confirmed = ? "
+            "WHERE id = 1 AND size = ?",
+            (*row, old_size),
+        ).rowcount
+        return moved
+
+    def confirm(self, connection: Connection, size: int) -> None:
+        driver_of(connection).execute(CONFIRM.format("?1"), (size,)).close()
+
+    def write(self, connection: Connection, rows: Sequence[Row], old_size: int, head: Row) -> int:
+        self.insert_entries(connection, rows)
+        return self.move_head(connection, old_size, head)
+
+    def chain_heads(self, connection: Connection, chains: Sequence[bytes]) -> Iterable[Any]:
+        for at in range(0, len(chains), 800):
+            part = chains[at : at + 800]
+            sql = (
+                f"WITH asked(chain) AS (VALUES {', '.join(['(?)'] * len(part))}) SELECT e.chain, e.seq, e.leaf_hash "
+                "FROM asked JOIN entries e ON e.chain = asked.chain "
+                "AND e.seq = (SELECT max(seq) FROM entries WHERE entries.chain = asked.chain)"
+            )
+            yield from connection.exec_driver_sql(sql, tuple(part))
+
+    def read_pages(self, connection: Connection, prefixes: Sequence[str]) -> Iterable[Any]:
+        for at in range(0, len(prefixes), 800):
+            part = prefixes[at : at + 800]
+            sql = f"SELECT prefix, page FROM map_pages WHERE prefix IN ({', '.join('?' * len(part))})"
+            yield from connection.exec_driver_sql(sql, tuple(part))
+
+    def write_pages(self, connection: Connection, pages: Mapping[str, bytes]) -> None:
+        sql = (
+            "INSERT INTO map_pages (prefix, page) VALUES (?, ?) ON CONFLICT (prefix) DO UPDATE SET page = excluded.page"
+        )
+        connection.exec_driver_sql(sql, sorted(pages.items()))
+
+    def first_checkpoints(self, connection: Connection, indexes: Sequence[int]) -> Iterable[Any]:
+        for at in range(0, len(indexes), 800):
+            part = indexes[at : at + 800]
+            sql = (
+                f"WITH asked(idx) AS (VALUES {', '.join(['(?)'] * len(part))}) SELECT asked.idx, c.size, c.note FROM asked "
+                "JOIN checkpoints c ON c.size = (SELECT min(size) FROM checkpoints WHERE size > asked.idx)"
+            )
+            yield from connection.exec_driver_sql(sql, tuple(part))
+
+    def hold_durable(self, connection: Connection) -> None:
+        """Nothing more: `_begin_durably` has done so when the transaction began, inside it SQLite would refuse."""
+
+    def verify_files(self, connection: Connection) -> None:
+        expected: Files | None = connection.connection.info.get(_FILES)
+        if expected is not None:
+            expected.verify()
+
+    def end_stalled(self, _: Connection, /) -> int:
+        """Nobody can be: a lock of SQLite goes with the process that holds it, and one that is paused cannot be told from one
+        that works (docs/operating.md)."""
+        return 0
+
+
+driver: Final = SqliteDriver()
+in_file: Final = True
+insert_into: Final = insert
+
+
+# -- engines ------------------------------------------------------------------------------------------------------------
+
+
+def writer_engine(url: str) -> Engine:
+    """One connection that writes: BEGIN IMMEDIATE is the log's lock."""
+    engine = _engine(url, pool_size=1, max_overflow=2)
+    event.listen(engine, "begin", _begin_durably)
+    return engine
+
+
+def reader_engine(url: str, pool_size: int) -> Engine:
+    """Readers, each of which sees one state."""
+    engine = _engine(url, pool_size=pool_size, max_overflow=pool_size)
+    event.listen(engine, "connect", partial(_set_pragma, "query_only=ON"))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def operations_engine(url: str) -> Engine:
+    """Commits do not wait for the disk, so that they hold the writer's lock for a moment only."""
+    engine = _engine(url, pool_size=1, max_overflow=4)
+    event.listen(engine, "connect", partial(_set_pragma, "synchronous=NORMAL"))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def keystore_engine(url: str) -> Engine:
+    """Deleted keys are overwritten; nobody keeps house here, so SQLite itself moves its write-ahead log into the file."""
+    engine = _engine(url, pool_size=4, max_overflow=8)
+    for pragma in ("secure_delete=ON", "wal_autocheckpoint=1000"):
+        event.listen(engine, "connect", partial(_set_pragma, pragma))
+    event.listen(engine, "begin", _begin_durably)
+    return engine
+
+
+def token_engine(url: str) -> Engine:
+    """Not forced to disk: what a power cut loses has expired, or nearly, when the machine is back."""
+    make_private(url)
+    engine = create_engine(url, connect_args={"timeout": 10}, pool_size=4, max_overflow=8)
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
+        event.listen(engine, "connect", partial(_set_pragma, pragma))
+    return engine
+
+
+def _set_pragma(pragma: str, connection: Any, _: object) -> None:
+    connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_durably(connection: Connection) -> None:
+    """Each time anew: a session in which somebody lowered it would acknowledge what a power cut takes."""
+    driver_of(connection).execute("PRAGMA synchronous=FULL").close()
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _engine(url: str, **pool: int) -> Engine:
+    make_private(url)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **pool)
+
+    def configure(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where the listeners say, not where the driver guesses
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "recursive_triggers=ON",  # else INSERT OR REPLACE deletes a row without firing its trigger
+            "trusted_schema=OFF",
+            "wal_autocheckpoint=0",  # the housekeeper does it, outside the commits (docs/adr)
+            f"journal_size_limit={WAL_BYTES}",  # what a long read made of the write-ahead log is given back
+        ):
+            _set_pragma(pragma, connection, None)
+        if (path := file_of(url)) is not None:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens both files, and holds them
+            record.info[_FILES] = Files.of(path)
+
+    event.listen(engine, "connect", configure)
+    return engine
+
+
+# -- files --------------------------------------------------------------------------------------------------------------
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a database; None for one in memory."""
+    name = make_url(url).database
+    return None if name in (None, "", ":memory:") else Path(str(name))
+
+
+def make_database(_: str, __: str) -> None:
+    """Nothing: a file is made when it is first opened."""
+
+
+def make_private(url: str) -> None:
+    """See to it that only its owner can open a database: a new file is made so, an old one is closed to others.
+
+    Never opens a file that may be a database (see above). SQLite gives its side files the database's mode. Raises
+    InvalidInput for a database that is open to others and belongs to another user.
+    """
+    path = file_of(url)
+    if path is None:
+        return
+    for each in (path, *side_files(path)):
+        try:
+            mode = each.stat().st_mode
+        except FileNotFoundError:
+            continue
+        if stat.S_IMODE(mode) & 0o077:
+            try:
+                each.chmod(PRIVATE)
+            except PermissionError:
+                raise InvalidInput(
+                    f"{each} is open to other users and belongs to one: its owner must chmod 600 it"
+                ) from None
+    if not path.exists():
+        _make_empty(path)
+
+
+def _make_empty(path: Path) -> None:
+    """A new, empty file, unless another process is faster. It is closed before it has its name, so that nobody can have it
+    open as a database when it is."""
+    handle, made = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # of mode 0600
+    os.close(handle)
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        pass
+    finally:
+        Path(made).unlink()
+
+
+def side_files(path: Path) -> tuple[Path, Path]:
+    """The write-ahead log and the shared memory beside a database."""
+    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files that a connection has open, by device and inode. While it is open, SQLite neither removes nor exchanges them:
+    it holds a shared lock on the database, and the write-ahead log is deleted under an exclusive one only."""
+
+    names: tuple[str, str]
+    identities: tuple[tuple[int, int], tuple[int, int]]
+
+    @classmethod
+    def of(cls, path: Path) -> Files:
+        """The files of a connection that has just opened this database and read from it."""
+        names = (str(path.absolute()), str(side_files(path.absolute())[0]))
+        return cls(names, (_identity(names[0]), _identity(names[1])))
+
+    def verify(self) -> None:
+        """Raises Corrupt when a name stands for another file, or for none."""
+        try:
+            if (_identity(self.names[0]), _identity(self.names[1])) == self.identities:
+                return
+        except FileNotFoundError:
+            pass
+        self._refuse()
+
+    def _refuse(self) -> None:
+        for name, expected in zip(self.names, self.identities, strict=True):
+            try:
+                if _identity(name) == expected:
+                    continue
+                happened = "exchanged"
+            except FileNotFoundError:
+                happened = "removed"
+            raise Corrupt(
+                f"{name} was {happened} under a running node, so that its last commit lies in a file without a name and was "
+                "not acknowledged. This node signs no more. End it with SIGTERM, never SIGKILL, and see docs/operating.md, "
+                "«The files of an SQLite database»"
+            )
+        raise Corrupt(
+            f"{self.names[0]} was not itself for a moment, under a running node: stop whatever exchanges its files"
+        )
+
+
+def _identity(name: str) -> tuple[int, int]:
+    found = os.stat(name)  # noqa: PTH116  (twice for each commit: a Path costs more than the call)
+    return found.st_dev, found.st_ino
+
+
+# -- the write-ahead log ------------------------------------------------------------------------------------------------
+
+
+def move_log(reader: Engine) -> None:
+    """Move committed pages from the write-ahead log into the database, without blocking writers.
+
+    That alone would let the file grow for ever while somebody writes: it begins anew only when nothing in it is left to
+    move. So once it is long, writers wait for the moment that the last pages take.
+    """
+    with reader.connect() as connection:
+        _begin_wal_anew(driver_of(connection))
+
+
+def _begin_wal_anew(driver: Any) -> None:
+    """Move what is committed, the bulk while others write; if the write-ahead log is long then, the rest while they wait."""
+    driver.execute("PRAGMA query_only=OFF").close()
+    try:
+        for tried in range(1, WAL_ROUNDS + 1):
+            _, pages, moved = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages < WAL_PAGES:
+                return
+            if pages - moved < WAL_REST:
+                break
+            # the disk is behind: rather a longer file than writers that wait
+            if tried == WAL_ROUNDS and pages < WAL_LIMIT:
+                return
+        # a long read must not hold up the writers for longer than this
+        driver.execute(f"PRAGMA busy_timeout={WAL_PATIENCE_MS}").close()
+        driver.execute("PRAGMA wal_checkpoint(RESTART)").close()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
+        driver.execute("PRAGMA query_only=ON").close()
+
+
+def empty_log(engine: Engine) -> bool:
+    """Move everything into the database and cut the write-ahead log to nothing; False when a reader prevents that."""
+    with engine.connect() as connection:
+        busy, _, _ = driver_of(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
+def weaknesses(_: Connection) -> list[str]:
+    """None: each connection sets itself up, and the files' modes are seen to when an engine is made."""
+    return []
+
+
+def lock_catalogue(_: Connection) -> None:
+    """Nothing: whoever makes tables has the lock of the whole file."""
+
+
+def database_bytes(connection: Connection) -> int:
+    """Pages of the file, those of the write-ahead log that belong to no older page included, times their size."""
+    pages, width = (connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("page_count", "page_size"))
+    return int(pages) * int(width)
+
+
+def unsound(connection: Connection, _: Sequence[str]) -> Iterator[Unsound]:
+    """What integrity_check finds, in the whole file."""
+    for line in connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_UNSOUND})").scalars():
+        if line != "ok":
+            yield Unsound("database", str(line))
+
+
+# -- errors -------------------------------------------------------------------------------------------------------------
+
+_WORDS: Final = {
+    "SQLITE_BUSY": f"another process has held the database's lock for {BUSY_TIMEOUT_MS // 1000} s",
+    "SQLITE_CANTOPEN": "the database's file or its folder cannot be opened (missing, permissions, or too many open files)",
+    "SQLITE_CONSTRAINT": "a row contradicts one that is there",
+    "SQLITE_CORRUPT": "the database's file is damaged: stop the servers and run «consent-ledger check»",
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_IOERR": "the disk failed to read or to write",
+    "SQLITE_LOCKED": "the database is locked by this process itself",
+    "SQLITE_NOTADB": "the file is not an SQLite database",
+    "SQLITE_PERM": "the database's file may not be used by this user",
+    "SQLITE_READONLY": "the database's file, its folder or the file system may not be written",
+}
+
+
+def explain(error: BaseException) -> str:
+    """What happened and SQLite's own name of it; SQLite's sentence is not told where it can quote."""
+    name = getattr(error, "sqlite_errorname", None)
+    if not isinstance(name, str):
+        return type(error).__name__
+    words = next((said for begin, said in _WORDS.items() if name.startswith(begin)), None)
+    if words is None and isinstance(error, sqlite3.OperationalError):
+        words = str(error)  # «no such table: …» names the schema, and never a value
+    return f"{words} ({name})" if words else name

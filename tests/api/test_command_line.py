@@ -1,0 +1,106 @@
+"""The command line as a whole: every command speaks JSON, has its help, and loads no more than it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli.main import PLACES, app, loaded
+from api.cli.saying import DEFECT, DENIED, DONE, INTERRUPTED, REFUSED, UNCHECKED, USAGE
+from tests.conformance import ROOT
+from tests.faults.commands import every_command
+
+HEAVY = ("fastapi", "sqlalchemy", "uvicorn", "pydantic_settings", "jinja2", "alembic")
+PROBE = """
+import json, sys
+sys.argv = ["consent-ledger", *sys.argv[1:]]
+from api.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    status = end.code
+print(json.dumps({"status": status, "loaded": sorted(name for name in sys.modules if "." not in name)}))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["version"], ["--version"], ["--help"], ["keys", "--help"], ["receipt", "--help"], ["keys", "new"]],
+    ids=" ".join,
+)
+def test_a_command_that_needs_no_server_loads_none(arguments: list[str], tmp_path: Path) -> None:
+    if arguments == ["keys", "new"]:
+        arguments = [*arguments, str(tmp_path / "own"), "--participant", "bank-a"]
+    answer = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    told = json.loads(answer.stdout.splitlines()[-1])
+    assert told["status"] in (0, None)
+    assert [name for name in HEAVY if name in told["loaded"]] == []
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_table_says_of_a_command_what_its_own_help_says(name: str) -> None:
+    own = " ".join(str(loaded(name).help).split())
+    assert own.startswith(PLACES[name].help.rstrip(".")), own
+
+
+def options(command: Any) -> set[str]:
+    return {word for parameter in command.params for word in parameter.opts}
+
+
+def test_every_command_can_tell_its_result_to_a_program() -> None:
+    for words in every_command():
+        command = loaded(words[0])
+        for word in words[1:]:
+            command = command.commands[word]
+        assert "--json" in options(command), words
+
+
+def test_help_is_plain_text_in_a_terminal_too() -> None:
+    for environment in ({}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1", "TERM": "xterm-256color"}):
+        said = CliRunner().invoke(app, ["check", "--help"], env=environment)
+        assert said.exit_code == 0
+        assert "\x1b" not in said.output
+        assert "--json" in said.output
+
+
+def test_a_name_that_is_no_command_is_answered_with_the_nearest() -> None:
+    wrong = CliRunner().invoke(app, ["participants"])
+    assert wrong.exit_code == USAGE
+    assert "participant" in wrong.stderr
+
+
+def test_the_version_is_told_in_both_ways() -> None:
+    told = CliRunner().invoke(app, ["version", "--json"])
+    assert json.loads(told.stdout)["version"] == CliRunner().invoke(app, ["--version"]).stdout.strip()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_without_loading_a_server(shell: str) -> None:
+    words = {"COMP_WORDS": "consent-ledger rec", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "consent-ledger rec"}
+    asking = {"_CONSENT_LEDGER_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args", **words}
+    answer = subprocess.run(
+        [sys.executable, "-c", "from api.cli.main import main; main()"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | asking,
+    )
+    assert "reconcile" in answer.stdout
+    assert "receipt" in answer.stdout
+    assert "publish" not in answer.stdout
+
+
+def test_the_exit_statuses_are_those_of_the_table_in_the_docs() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    for status in (DONE, REFUSED, USAGE, DEFECT, UNCHECKED, DENIED, INTERRUPTED):
+        assert f"\n| {status} | " in page

@@ -1,0 +1,79 @@
+"""A denial reason has a word in every place that tells it: a reason that is new and forgotten anywhere turns red here."""
+
+from __future__ import annotations
+
+import json
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+from api.explaining import words as explaining
+from api.explaining.facts import BY_REASON
+from api.guard.refusals import REFUSALS, TOLD_AS
+from api.web.locale import CATALOGUES
+from ledger.entries.asserted import ASSERTED
+from ledger.policy.reasons import Reason
+from verifier.records import reasons as verifier
+
+ROOT = Path(__file__).resolve().parent.parent
+GIVEN = tuple(reason.value for reason in Reason)
+ALL = (*GIVEN, *ASSERTED)
+NO_FACTS = {
+    # Nothing in terms or request led to these: the participant's, or the consent's, standing did.
+    *(reason for reason in GIVEN if reason.startswith(("CONSENT_", "PARTICIPANT_")))
+} - {"CONSENT_EXPIRED", "CONSENT_CONSUMED", "CONSENT_NOT_STARTED"}
+
+each_reason = pytest.mark.parametrize("reason", ALL)
+
+
+def test_ledger_and_verifier_know_the_same_reasons_in_the_same_order() -> None:
+    assert tuple(verifier.GIVEN) == GIVEN
+    assert tuple(verifier.ASSERTED) == ASSERTED
+
+
+@each_reason
+def test_the_specification_defines_it(reason: str) -> None:
+    assert f"`{reason}`" in (ROOT / "docs" / "spec" / "decisions.md").read_text()
+
+
+@each_reason
+def test_it_is_explained_with_what_to_do_and_with_the_facts_it_rests_on(reason: str) -> None:
+    if reason in ASSERTED:
+        assert reason in explaining.ASSERTED
+    else:
+        assert reason in explaining.REASONS
+        assert (reason in BY_REASON) != (reason in NO_FACTS)
+
+
+@each_reason
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_customers_and_staff_read_it_in_their_language(reason: str, language: str) -> None:
+    words = CATALOGUES[language]
+    assert [key for key in (f"reason.{reason}", f"why.{reason}", f"fix.{reason}") if key not in words] == []
+
+
+@each_reason
+def test_a_bank_refuses_with_it(reason: str) -> None:
+    assert TOLD_AS.get(reason, reason) in REFUSALS
+
+
+@each_reason
+def test_the_page_of_the_guard_lists_it_under_its_status(reason: str) -> None:
+    told = TOLD_AS.get(reason, reason)
+    page = (ROOT / "docs" / "guard.md").read_text().partition("## Refusals")[2]
+    [row] = [line for line in page.splitlines() if line.startswith(f"| {REFUSALS[told].status} |")]
+    shapes = [code.replace("…", "*") for code in re.findall(r"`([A-Z_]+…?)`", row)]
+    rest = reason in ASSERTED and "all other asserted" in row
+    assert rest or any(fnmatchcase(told, shape) for shape in shapes)
+
+
+@each_reason
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "api" / "standards" / "words").glob("*.json")), ids=lambda file: file.stem
+)
+def test_every_standard_says_what_a_bank_answers(reason: str, file: Path) -> None:
+    known = json.loads(file.read_text())["reasons"]
+    if known:
+        assert reason in known

@@ -1,0 +1,33 @@
+"""The readers' policies that cases and objects name: they lie in `policies/`."""
+
+from __future__ import annotations
+
+from tests.vectors.hashing import encode
+from tests.vectors.story import Story
+
+_LOG = Story(1)
+
+
+def _trust(**changes: object) -> str:
+    trust = {
+        "expires": 4_000_000_000_000,
+        "keys": [],
+        "origins": [],
+        "policy": _LOG.policy(),
+        "rp_ids": [],
+        "v": 1,
+        "version": 1,
+    }
+    return encode({**trust, **changes}).decode()
+
+
+POLICIES = {
+    "policy": _LOG.policy(),
+    "quorum": _LOG.policy(quorum=True),
+    "without-quorum": "".join(_LOG.policy().splitlines(keepends=True)[:-1]),
+    "nonsense": "no policy\n",
+    "expired": _trust(expires=1_000_000_000_000),
+    "retired": _trust(keys=[{"valid_from_size": 0, "valid_to_size": 16, "vkey": _LOG.vkey}]),
+    "places": _trust(origins=["https://bank.example"], rp_ids=["bank.example"]),
+    "other-places": _trust(origins=["https://other.example"], rp_ids=["other.example"]),
+}

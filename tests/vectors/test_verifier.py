@@ -1,0 +1,247 @@
+"""The verifier gives every vector's verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.vectors import hashing
+from tests.vectors.reading import bundle, cases, materialised, named, policy, read
+from tests.verifier.forge import write
+from verifier.bytes import merkle, patricia
+from verifier.bytes.encoding import decode_base64, decode_base64url, decode_canonical, encode_canonical
+from verifier.cli import main
+from verifier.crypto.backend import select
+from verifier.crypto.ed25519 import check_registered_key
+from verifier.crypto.keys import Ed25519Key, parse_cose_key, parse_jwk
+from verifier.errors import CannotCheck, Code, Refuted, refuted
+from verifier.records.commitment import accounts_hash, chain_of, check_commitment, terms_hash
+from verifier.records.leaf import parse_leaf
+from verifier.records.passkey import parse_assertion
+from verifier.records.statement import verify_statement
+from verifier.rules.gestures import Enrolment, Gestures
+from verifier.tlog.note import parse_vkey
+from verifier.tlog.policy import parse_policy
+from verifier.tlog.trust import parse_trust
+
+Json = dict[str, Any]
+BACKEND = select()
+
+
+def judged(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[Json]]:
+    """Exit status and events of one command."""
+    status = main([*words, "--json"])
+    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def places(events: list[Json], kind: str) -> set[tuple[str, int | str]]:
+    return {
+        (event["code"], event["file"] if event["index"] is None else event["index"])
+        for event in events
+        if event["event"] == kind
+    }
+
+
+@pytest.mark.parametrize("name", ["ruleset-1", "ruleset-2"])
+def test_the_annotated_bundles_hold(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(bundle(name), tmp_path / "bundle")
+    (tmp_path / "policy").write_bytes(policy(None))
+    status, events = judged(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
+    assert (status, events[-1]["code"]) == (0, "VALID")
+
+
+@pytest.mark.parametrize("path", cases(), ids=lambda path: path.stem)
+def test_a_bundle_gets_the_verdict_of_its_case(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = json.loads(path.read_text())
+    write(materialised(case), tmp_path / "bundle")
+    (tmp_path / "policy").write_bytes(policy(case.get("policy")))
+    status, events = judged(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
+    expect = case["expect"]
+    assert "internal error" not in str(events[-1]["reason"])
+    for kind in ("defect", "finding", "notice"):
+        wanted = {(row["code"], row.get("index", row.get("file"))) for row in expect[f"{kind}s"]}
+        assert places(events, kind) == wanted, kind
+    assert status == expect["exit"]
+    if "unchecked" in expect:
+        assert (events[-1]["unchecked"] > 0) is expect["unchecked"]
+
+
+def verdict(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    status, events = judged(capsys, *words)
+    assert "internal error" not in str(events[-1]["reason"])
+    return status, events[-1]["code"] or ""
+
+
+@pytest.mark.parametrize("row", read("receipts")["cases"], ids=named(read("receipts")["cases"]))
+def test_a_receipt_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "receipt").write_text(row["receipt"])
+    (tmp_path / "policy").write_bytes(policy(row["policy"]))
+    said = verdict(capsys, "receipt", f"{tmp_path}/receipt", "--policy", f"{tmp_path}/policy")
+    assert said == (row["exit"], row["code"])
+
+
+@pytest.mark.parametrize("row", read("completeness")["cases"], ids=named(read("completeness")["cases"]))
+def test_a_completeness_file_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text(row["file"])
+    (tmp_path / "policy").write_bytes(policy(row["policy"]))
+    shown = []
+    for n, text in enumerate(row.get("shown", [])):
+        (tmp_path / f"shown{n}").write_text(text)
+        shown.append(f"{tmp_path}/shown{n}")
+    said = verdict(capsys, "completeness", f"{tmp_path}/file", *shown, "--policy", f"{tmp_path}/policy")
+    assert said == (row["exit"], row["code"])
+
+
+@pytest.mark.parametrize("row", read("packs")["cases"], ids=named(read("packs")["cases"]))
+def test_a_pack_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {**read("packs")["files"], **row["change"]}
+    write({name: text.encode() for name, text in files.items() if name not in row["remove"]}, tmp_path / "pack")
+    (tmp_path / "policy").write_bytes(policy(read("packs")["policy"]))
+    said = verdict(capsys, "pack", f"{tmp_path}/pack", "--policy", f"{tmp_path}/policy")
+    assert said == (row["exit"], row["code"])
+
+
+def accepts(work: Callable[[], object]) -> bool:
+    try:
+        work()
+    except (Refuted, CannotCheck):
+        return False
+    return True
+
+
+def wrong(rows: list[Json], work: Callable[[Json], object]) -> list[str]:
+    """The names of the rows that are accepted and should not be, or the reverse."""
+    return [row["name"] for row in rows if accepts(lambda row=row: work(row)) is not row["accept"]]  # type: ignore[misc]
+
+
+def test_cl_json() -> None:
+    assert wrong(read("cl-json")["cases"], lambda row: decode_canonical(bytes.fromhex(row["hex"]), 16_384)) == []
+    for row in read("cl-json")["cases"]:
+        if row["accept"]:
+            raw = bytes.fromhex(row["hex"])
+            assert encode_canonical(decode_canonical(raw, 16_384)) == raw
+
+
+def test_base64() -> None:
+    for row in read("base64")["cases"]:
+        decode = decode_base64url if row["alphabet"] == "base64url" else decode_base64
+        assert accepts(lambda row=row, decode=decode: decode(row["text"])) is row["accept"], row  # type: ignore[misc]
+        if row["accept"]:
+            assert decode(row["text"]).hex() == row["hex"]
+
+
+def test_derivations() -> None:
+    made = read("derivations")
+    for row in made["leaves"]:
+        leaf = row["leaf"].encode()
+        parse_leaf(leaf)
+        assert hashing.b64u(merkle.hash_leaf(leaf)) == row["hash"]
+    for row in made["chains"]:
+        assert hashing.b64u(chain_of(row["name"])) == row["chain"]
+    for row in made["terms"]:
+        assert hashing.b64u(terms_hash(json.loads(row["terms"]))) == row["hash"]
+    for row in made["accounts"]:
+        assert hashing.b64u(accounts_hash(row["accounts"])) == row["hash"]
+    for row in made["commitments"]:
+        check_commitment(hashing.unb64u(row["commitment"]), hashing.unb64u(row["opening"]), row["evidence"].encode())
+    for row in made["challenges"]:
+        record = {**read("passkeys")["cases"][0]["record"], "nonce": row["nonce"], "signed": json.loads(row["signed"])}
+        record["public_key"] = read("passkeys")["cases"][0]["public_key"]
+        assert hashing.b64u(parse_assertion(record).challenge) == row["challenge"]
+    assert merkle.root_of([]).hex() == patricia.Map().root().hex() == made["nodes"][0]["hash"]
+    node = made["nodes"][1]
+    assert merkle.hash_node(bytes.fromhex(node["left"]), bytes.fromhex(node["right"])).hex() == node["hash"]
+
+
+def proof(row: Json) -> None:
+    path = [bytes.fromhex(one) for one in row["path"]]
+    hashes = {
+        name: bytes.fromhex(row[name]) for name in ("leaf", "root", "old_root", "new_root", "subtree") if name in row
+    }
+    if row["kind"] == "inclusion":
+        merkle.verify_inclusion(row["index"], row["size"], hashes["leaf"], path, hashes["root"])
+    elif row["kind"] == "consistency":
+        merkle.verify_consistency(row["old_size"], row["new_size"], path, hashes["old_root"], hashes["new_root"])
+    else:
+        merkle.verify_subtree_consistency(
+            row["start"], row["end"], row["size"], path, hashes["subtree"], hashes["root"]
+        )
+
+
+def test_trees() -> None:
+    made = read("merkle")
+    leaves = [merkle.hash_leaf(bytes.fromhex(leaf)) for leaf in made["leaves"]]
+    assert [merkle.root_of(leaves[: row["size"]]).hex() for row in made["roots"]] == [r["root"] for r in made["roots"]]
+    assert wrong(made["proofs"], proof) == []
+
+
+def map_proof(row: Json) -> None:
+    key, root, steps = (bytes.fromhex(row[name]) for name in ("key", "root", "proof"))
+    if row["kind"] == "present":
+        patricia.verify_present(root, key, bytes.fromhex(row["value"]), steps)
+    else:
+        patricia.verify_absent(root, key, steps)
+
+
+def test_the_completeness_map() -> None:
+    made = read("map")
+    pairs = [(bytes.fromhex(row["key"]), bytes.fromhex(row["value"])) for row in made["pairs"]]
+    for row in made["roots"]:
+        tree = patricia.Map()
+        for key, value in pairs[: row["pairs"]]:
+            tree.put(key, value)
+        assert tree.root().hex() == row["root"]
+    assert wrong(made["proofs"], map_proof) == []
+
+
+def test_notes_policies_and_trust_files() -> None:
+    def checkpoint(row: Json) -> None:
+        text = f"log {row['vkey']}\nquorum none\n"
+        parse_policy(text.encode()).verify(row["note"].encode(), BACKEND)
+
+    assert wrong(read("notes")["notes"], checkpoint) == []
+    assert wrong(read("notes")["vkeys"], lambda row: parse_vkey(row["vkey"])) == []
+    assert wrong(read("policies")["policies"], lambda row: parse_policy(row["text"].encode())) == []
+    assert wrong(read("policies")["trust_files"], lambda row: parse_trust(row["text"].encode())) == []
+
+
+def statement(row: Json) -> None:
+    found = verify_statement(row["jws"], parse_jwk(row["jwk"]), read("statements")["origin"], BACKEND)
+    if found.kid != row["kid"]:
+        raise refuted(Code.BAD_SIGNATURE, "another kid")
+
+
+def test_statements_and_keys() -> None:
+    assert wrong(read("statements")["cases"], statement) == []
+    for row in read("statements")["cases"]:
+        if not row["accept"]:
+            with pytest.raises(Refuted) as refusal:
+                statement(row)
+            assert str(refusal.value.defect.code) == row["code"], row["name"]
+    assert wrong(read("keys")["jwk"], key) == []
+    assert wrong(read("keys")["cose"], lambda row: parse_cose_key(hashing.unb64u(row["public_key"]))) == []
+
+
+def key(row: Json) -> None:
+    """A key as `key.added` registers it."""
+    found = parse_jwk(row["jwk"])
+    if isinstance(found, Ed25519Key):
+        check_registered_key(found.raw)
+    if found.alg != row["alg"]:
+        raise refuted(Code.BAD_SIGNATURE, "another algorithm")
+
+
+def gesture(row: Json) -> None:
+    """The record under the authorisation of the file, by a passkey that is enrolled with this key."""
+    enrolled = Gestures(parse_trust(policy(None)), BACKEND)
+    place = str(row["record"].get("rp_id"))
+    enrolled.enrolled[row["record"]["credential_id"]] = Enrolment("chain", "bank.example", row["public_key"], place)
+    enrolled.confirm(row["record"], "consent.authorise", "bank.example", read("passkeys")["statement"])
+
+
+def test_passkeys() -> None:
+    assert wrong(read("passkeys")["cases"], gesture) == []

@@ -1,0 +1,1 @@
+"""Whole files: bundles, receipts, packs, completeness files, read in one pass and judged."""

@@ -1,0 +1,87 @@
+"""The evidence shards of a bundle, read as one stream of lines beside the leaves they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from verifier.bytes.archive import Archive, Unreadable
+from verifier.bytes.gzipped import Broken, gzip_lines
+from verifier.errors import Code, Defect, NotFound, Place, Refuted
+from verifier.records.evidence_lines import MAX_LINE, line_index
+from verifier.rules.findings import Findings
+from verifier.tlog.tiles import tile_path
+
+SHARD = 65_536
+"""How many indexes a shard covers."""
+
+
+def shard_path(n: int) -> str:
+    """The path of evidence shard `n`."""
+    return tile_path(0, n).replace("tile/0/", "evidence/", 1) + ".jsonl.gz"
+
+
+class Evidence:
+    """The evidence lines of the whole bundle in rising index order, handed out entry by entry."""
+
+    def __init__(self, archive: Archive, findings: Findings, size: int, start: int, wanted: bool) -> None:
+        self._archive, self._findings, self._size, self._start = archive, findings, size, start
+        self._lines = self._read() if wanted else iter(())
+        self._next: tuple[int, bytes, str, int] | None = None
+        self._advance()
+
+    def _advance(self) -> None:
+        self._next = next(self._lines, None)
+
+    def line_of(self, position: int, kind: str) -> bytes | None:
+        """The line of an entry, if there is one."""
+        waiting = self._next
+        if waiting is None or waiting[0] != position:
+            return None
+        self._advance()
+        # Step 7.2.
+        if kind in ("consent", "subject"):
+            return waiting[1]
+        if kind:
+            self._bad(waiting, "an evidence line for a leaf that has none", "a consent or subject leaf", kind)
+        return None
+
+    def _read(self) -> Iterator[tuple[int, bytes, str, int]]:
+        # Step 7.1.
+        last = -1
+        for n in range(self._start // SHARD, -(-self._size // SHARD)):
+            path = shard_path(n)
+            low, high = n * SHARD, min((n + 1) * SHARD, self._size)
+            number = 0
+            try:
+                for number, (line, ended) in enumerate(gzip_lines(self._archive, path, MAX_LINE), 1):
+                    try:
+                        index = line_index(line)
+                    except Refuted as refusal:
+                        self._findings.refuse(refusal, file=path, line=number)
+                        continue
+                    row = (index, line, path, number)
+                    if not ended:
+                        self._bad(row, "the last line has no end", "a newline", "none")
+                    if not max(low, last + 1) <= index < high:
+                        self._bad(
+                            row,
+                            "an evidence line out of order or in the wrong shard",
+                            f"{max(low, last + 1)} to {high - 1}",
+                            str(index),
+                        )
+                        continue
+                    last = index
+                    if index >= self._start:
+                        yield row
+            except NotFound:
+                continue
+            except Broken as error:  # what comes after the last whole line is lost
+                self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(max(last + 1, low), file=path)))
+            except Unreadable as error:
+                self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(file=path)))
+            else:
+                if not number:
+                    self._findings.add(Defect(Code.BAD_ENCODING, "a shard without lines", Place(file=path)))
+
+    def _bad(self, row: tuple[int, bytes, str, int], sentence: str, expected: str, found: str) -> None:
+        self._findings.add(Defect(Code.BAD_ENCODING, sentence, Place(row[0], row[2], row[3]), expected, found))

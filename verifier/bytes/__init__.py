@@ -1,0 +1,1 @@
+"""Bytes and trees: strict encodings, hashes' tags, Merkle and Patricia trees."""

@@ -1,0 +1,1 @@
+"""What the log records: leaves, statements, terms, evidence, in their one spelling."""

@@ -1,0 +1,1 @@
+"""The rules, replayed in log order from the evidence alone."""

@@ -1,0 +1,279 @@
+"""The legs of accesses, matched once the whole log was read, and the ledger's own reports about them held against that
+(docs/spec/reconciliation.md; verdicts.md, step 9). All of it lies in spools on disk while the log is read; see `spool`.
+
+A leg that cannot be is a defect of the ledger, which had to refuse it. What two participants say differently, or one of
+them does not say, is a finding about them: the log records truly what each said.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left
+from collections import Counter
+from hashlib import sha256
+from typing import NamedTuple
+
+from verifier.bytes.encoding import Object, encode_base64url
+from verifier.bytes.tags import FINDINGS
+from verifier.errors import Code, Defect, Place
+from verifier.rules.deferred import BUCKETS, Spool
+from verifier.rules.findings import Findings
+
+DAY_MS = 86_400_000
+ACCESS, RELEASE, RECEIVE, UNREAD_BODY, UNREAD_LEAF = range(5)
+_NAMES = ("access.request", "access.release", "access.receive")
+_LEG = struct.Struct(">QBQ12s8sQQ22sQI")
+_GAP = struct.Struct(">12sQ")
+_SILENT = struct.Struct(">12sQBQI")
+_FOUND = struct.Struct(">QB")
+CODES = ("release-missing", "receipt-missing", "rows-differ", "bytes-differ", "digest-differ")
+UNREAD = "reconciliation reports over evidence that was withheld, erased or unreadable"
+MAY_BE_UNREAD = "legs of accesses that may be withheld"
+MAY_BE_SILENT = "legs without the other side's, which may stand in an entry that could not be read"
+NO_CHAIN = bytes(12)
+DIFFER = "release and receipt differ in rows, bytes or digest"
+DIFFERENT = "the reconciliation report is not what the entries give"
+
+
+class Leg(NamedTuple):
+    """One leg, which is entry `number`. 72, 64 and 132 bits stand for chain, interaction and digest: equal ones have
+    equal bits. An entry that could not be read stands here as if it were a leg of itself, so that whatever rests on it is
+    found beside it; of an unreadable leaf nobody knows the chain. `party`: a number of `Legs.parties`."""
+
+    basis: int
+    kind: int
+    number: int
+    chain: bytes
+    interaction: bytes
+    rows: int
+    bytes_: int
+    digest: bytes
+    time: int
+    party: int
+
+
+class Report(NamedTuple):
+    """A `reconciliation.reported`, which is entry `number`; `known`: no evidence that it rests on is missing."""
+
+    number: int
+    first: int
+    last: int
+    accesses: int
+    releases: int
+    receipts: int
+    findings: int
+    findings_hash: str
+    known: bool
+
+
+class Legs:
+    """`put`, `miss`, `lose` and `report` while reading; `finish` compares."""
+
+    def __init__(self) -> None:
+        self.spool = Spool(_LEG.size)
+        self.gaps = Spool(_GAP.size)
+        self._silent = Spool(_SILENT.size)
+        self._found = Spool(_FOUND.size)
+        self.reports: list[Report] = []
+        self.parties: list[str] = []
+        self.last_missing = self.last_lost = -1
+        self._numbers: dict[str, int] = {}
+
+    def put(self, basis: int, kind: int, index: int, chain: bytes, content: Object, time: int, party: str = "") -> None:
+        """One leg of the access decided at entry `basis`, which `party` tells."""
+        interaction = sha256(str(content["interaction_id"]).encode()).digest()
+        rows, size, digest = (content["rows"], content["bytes"], str(content["digest"])) if kind else (0, 0, "")
+        told = digest.encode("ascii")
+        # The record cuts chain, interaction and digest to what `Leg` says of them.
+        record = _LEG.pack(basis, kind, index, chain, interaction, rows, size, told, time, self._number(party))
+        self.spool.put(basis & 0xFF, record)
+
+    def _number(self, party: str) -> int:
+        number = self._numbers.get(party)
+        if number is None:
+            if len(self._numbers) < len(self.parties):  # taken up from an earlier run
+                self._numbers = {name: at for at, name in enumerate(self.parties)}
+                return self._number(party)
+            number = self._numbers[party] = len(self.parties)
+            self.parties.append(party)
+        return number
+
+    def miss(self, chain: bytes, index: int) -> None:
+        """The evidence of this entry of a consent is not there, or cannot be read."""
+        self._unread(index, UNREAD_BODY, chain)
+        self.gaps.put(chain[0], _GAP.pack(chain, index))
+
+    def lose(self, index: int) -> None:
+        """This entry cannot be read, its chain neither."""
+        self._unread(index, UNREAD_LEAF, b"")
+        self.last_lost = index
+
+    def _unread(self, index: int, kind: int, chain: bytes) -> None:
+        self.last_missing = index
+        self.spool.put(index & 0xFF, _LEG.pack(index, kind, index, chain, b"", 0, 0, b"", 0, 0))
+
+    def report(self, index: int, document: Object) -> None:
+        """A report of the ledger whose form and range were checked."""
+        members = {name: value for name, value in document.items() if isinstance(value, int)}
+        first = members["from_index"]
+        self.reports.append(
+            Report(
+                index,
+                first,
+                members["to_index"],
+                members["accesses"],
+                members["releases"],
+                members["receipts"],
+                members["findings"],
+                str(document["findings_hash"]),
+                self.last_missing < first,
+            )
+        )
+
+    def finish(self, findings: Findings, time: int) -> None:
+        """`time`: the log's last."""
+        counts: Counter[tuple[int, int]] = Counter()
+        ends = [report.last for report in self.reports]
+        for records in self.spool.buckets():
+            groups: dict[int, list[Leg]] = {}
+            for record in records:
+                leg = Leg._make(_LEG.unpack(record))
+                groups.setdefault(leg.basis, []).append(leg)
+            for basis, legs in groups.items():
+                access = next((leg for leg in legs if leg.kind == ACCESS), None)
+                if access is None or len(legs) > 1:
+                    self._match(findings, basis, access, legs, time)
+                ordinal = bisect_left(ends, basis) if ends else 0
+                if access is not None and ordinal < len(ends) and self.reports[ordinal].first <= basis:
+                    self._account(counts, ordinal, access, legs)
+        self._compare(findings, counts)
+        self._tell_silent(findings)
+
+    def _match(self, findings: Findings, basis: int, access: Leg | None, legs: list[Leg], time: int) -> None:
+        """The legs that name entry `basis`: each belongs to an allowed access, once; then what both sides say."""
+        unread = next((leg for leg in legs if leg.kind in (UNREAD_BODY, UNREAD_LEAF)), None)
+        seen: dict[tuple[bytes, int], Leg] = {}
+        for leg in legs:
+            if leg.kind not in (RELEASE, RECEIVE):
+                continue
+            name = _NAMES[leg.kind]
+            # Step 9.3. What is not known is what entry `basis` itself would say, and only if it can be of this consent.
+            if access is None and _may_be(unread, leg):
+                findings.unchecked[MAY_BE_UNREAD] += 1
+            elif access is None or leg.chain != access.chain or leg.number <= basis:
+                sentence = f"{name} without an allowed access of this consent and interaction"
+                findings.add(_unmatched(leg.number, sentence, f"an allowed access at entry {basis}", "none"))
+                continue
+            elif leg.interaction != access.interaction:
+                sentence = f"{name} names another interaction than its access"
+                findings.add(_unmatched(leg.number, sentence, f"the interaction of entry {basis}", "another"))
+                continue
+            else:
+                findings.checked["legs of accesses"] += 1
+            first = seen.setdefault((leg.interaction, leg.kind), leg)
+            if first is not leg:  # Step 9.4.
+                found = f"entries {first.number} and {leg.number}"
+                findings.add(_unmatched(leg.number, f"a second {name} for one access", "one", found))
+        for (interaction, kind), leg in seen.items():
+            other = seen.get((interaction, RECEIVE if kind == RELEASE else RELEASE))
+            if other is None:
+                if time - leg.time > DAY_MS:
+                    record = _SILENT.pack(leg.chain, basis, leg.kind, leg.number, leg.party)
+                    self._silent.put(leg.chain[0], record)
+            elif kind == RELEASE and other[5:8] != leg[5:8]:
+                self._tell_difference(findings, leg, other)
+
+    def _tell_difference(self, findings: Findings, release: Leg, receipt: Leg) -> None:
+        """Step 9.5: a finding about two participants."""
+        names = [name for name, at in (("rows", 5), ("bytes", 6), ("digest", 7)) if release[at] != receipt[at]]
+        place = Place(max(release.number, receipt.number), field=", ".join(names))
+        sides = (
+            f"{self.parties[leg.party]} (entry {leg.number}): rows {leg.rows}, bytes {leg.bytes_}"
+            + f", digest {leg.digest.decode('ascii', 'replace')}…" * ("digest" in names)
+            for leg in (release, receipt)
+        )
+        findings.dispute(Defect(Code.DISPUTED, DIFFER, place, *sides))
+
+    def _tell_silent(self, findings: Findings) -> None:
+        """Step 9.6: legs to which the other side said nothing for a day, unless an unreadable entry may hold it."""
+        for bucket in range(BUCKETS):
+            silent = self._silent.read(bucket)
+            if not silent:
+                continue
+            gaps: dict[bytes, int] = {}
+            for chain, index in _GAP.iter_unpack(self.gaps.read(bucket)):
+                gaps[chain] = max(index, gaps.get(chain, -1))
+            for chain, basis, kind, number, party in _SILENT.iter_unpack(silent):
+                if max(gaps.get(chain, -1), self.last_lost) > basis:
+                    findings.unchecked[MAY_BE_SILENT] += 1
+                    continue
+                sentence = f"{_NAMES[kind]} without {_NAMES[3 - kind]} within 24 hours"
+                told = f"{self.parties[party]} (entry {number})"
+                findings.dispute(Defect(Code.DISPUTED, sentence, Place(number), _NAMES[3 - kind], f"{told} alone"))
+
+    def _account(self, counts: Counter[tuple[int, int]], ordinal: int, access: Leg, legs: list[Leg]) -> None:
+        """What the report of this ordinal had to say about this access."""
+        end = self.reports[ordinal].number
+        place = (access.chain, access.interaction)
+        sides: dict[int, Leg] = {}
+        for leg in legs:
+            if (
+                leg.kind in (RELEASE, RECEIVE)
+                and access.number < leg.number < end
+                and (leg.chain, leg.interaction) == place
+            ):
+                sides.setdefault(leg.kind, leg)
+        counts.update([(ordinal, ACCESS), *((ordinal, kind) for kind in sides)])
+        release, receipt = sides.get(RELEASE), sides.get(RECEIVE)
+        if release is not None and receipt is not None:
+            differ = release.rows != receipt.rows, release.bytes_ != receipt.bytes_, release.digest != receipt.digest
+            codes = [code for code, differs in enumerate(differ, 2) if differs]
+        else:
+            codes = [0] * (release is None and receipt is not None) + [1] * (receipt is None and release is not None)
+        # Findings are hashed in the order of the log: a bucket holds a stretch of it.
+        bucket = access.number * BUCKETS // (self.reports[-1].last + 1)
+        for code in codes:
+            self._found.put(bucket, _FOUND.pack(access.number, code))
+
+    def _compare(self, findings: Findings, counts: Counter[tuple[int, int]]) -> None:
+        ends = [report.last for report in self.reports]
+        ordinals: Counter[int] = Counter()
+        hashes = [sha256(FINDINGS) for _ in ends]
+        for records in self._found.buckets():
+            for record in sorted(records):
+                index, code = _FOUND.unpack(record)
+                ordinal = bisect_left(ends, index)
+                ordinals[ordinal] += 1
+                hashes[ordinal].update(b'{"access":%d,"finding":"%b"}\n' % (index, CODES[code].encode()))
+        for ordinal, report in enumerate(self.reports):
+            if not report.known:
+                findings.unchecked[UNREAD] += 1
+                continue
+            findings.checked["reconciliation reports"] += 1
+            # Step 9.7.
+            wanted = {
+                "accesses": counts[ordinal, ACCESS],
+                "releases": counts[ordinal, RELEASE],
+                "receipts": counts[ordinal, RECEIVE],
+                "findings": ordinals[ordinal],
+                "findings_hash": encode_base64url(hashes[ordinal].digest()),
+            }
+            told = report._asdict()
+            names = [name for name, value in wanted.items() if told[name] != value]
+            if names:
+                expected, found = (", ".join(f"{name} {side[name]}" for name in names) for side in (wanted, told))
+                findings.add(Defect(Code.UNMATCHED, DIFFERENT, Place(report.number, field="document"), expected, found))
+
+    def close(self) -> None:
+        """Give the temporary files back."""
+        for spool in (self.spool, self.gaps, self._silent, self._found):
+            spool.close()
+
+
+def _may_be(unread: Leg | None, leg: Leg) -> bool:
+    """Whether the unreadable entry may be the access that this leg names: at a lower index, and of the same consent."""
+    return unread is not None and unread.number < leg.number and unread.chain in (leg.chain, NO_CHAIN)
+
+
+def _unmatched(index: int, sentence: str, expected: str, found: str) -> Defect:
+    return Defect(Code.UNMATCHED, sentence, Place(index), expected, found)

@@ -1,0 +1,170 @@
+"""One entry of a consent's chain against the rules: transitions, decisions, legs (docs/spec/consents.md, decisions.md).
+
+What the ledger claims is compared with what the rules give. Where they differ the defect is reported and the claim
+is taken over, so that one lie is told once and what follows from it is judged on its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from verifier.bytes.encoding import Json, Object, encode_canonical
+from verifier.errors import Code, Refuted, printable
+from verifier.records.commitment import chain_of
+from verifier.records.facts import Facts
+from verifier.records.leaf import Leaf, text_of
+from verifier.records.terms import parse_terms
+from verifier.rules.access_legs import ACCESS, RECEIVE, RELEASE, Legs
+from verifier.rules.authorising import take
+from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.consents import STATUSES, Consent
+from verifier.rules.decisions import Asker, Item, after_allow, asserted_of, decide, with_used
+from verifier.rules.findings import DAY_MS, Reporter
+from verifier.rules.participants import Registry
+from verifier.rules.transitions import StateUnknown, transition
+
+UNKNOWN_STATE = "entries of consents whose state is unknown since an entry was withheld, erased or unreadable"
+HOLDERS_WORD = "asserted reasons: the holder's word, signed by it"
+LEDGERS_WORD = "asserted reasons: the ledger's own word"
+
+
+class Judge:
+    """Shown each readable entry of a consent chain in log order."""
+
+    def __init__(self, tell: Reporter, registry: Registry, shelf: Shelf, legs: Legs) -> None:
+        self.tell, self.findings, self.registry, self.shelf, self.legs = tell, tell.findings, registry, shelf, legs
+
+    def consent(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
+        """A transition."""
+        outcome = facts.outcome or {}
+        if not chain.known:
+            self.findings.unchecked[UNKNOWN_STATE] += 1
+            return
+        try:
+            # Step 8.10.
+            consent = transition(self.registry, chain.consent, facts, leaf.time, self.tell.index, self._find)
+        except StateUnknown:
+            self.findings.unchecked[UNKNOWN_STATE] += 1
+            chain.known = False
+            return
+        except Refuted as refusal:
+            self.tell.refuse(refusal)
+            chain.consent = _claimed(chain.consent, facts, outcome, leaf.time, self.tell.index, self.registry.ruleset)
+            chain.known = chain.consent is not None
+            return
+        chain.consent = consent
+        self._compare(
+            outcome,
+            {"consent_version": consent.version, "ruleset": self.registry.ruleset, "status": consent.status},
+            "the rules lead to another state",
+        )
+        self.findings.checked["consent transitions"] += 1
+
+    def access(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
+        """An access and its decision."""
+        outcome = facts.outcome or {}
+        allowed = outcome["decision"] == "allow"
+        self.findings.decisions[str(outcome["decision"])] += 1
+        if not allowed:
+            self.findings.denials[leaf.time // DAY_MS] += 1
+            for name in ("reasons", "asserted"):
+                told = outcome.get(name, [])
+                for reason in told if isinstance(told, list) else ():
+                    self.findings.reasons[str(reason)] += 1
+        else:
+            self.legs.put(self.tell.index, ACCESS, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party)
+        if not chain.known:
+            self.findings.unchecked[UNKNOWN_STATE] += 1
+            return
+        item = _item(facts.content)
+        asker = Asker(facts.iss, facts.party, facts.relayed)
+        stated = facts.content.get("asserted")
+        asserted = asserted_of(self.registry.ruleset, outcome.get("asserted"), stated)
+        # Step 8.11.
+        expected = decide(self.registry, chain.consent, asker, item, leaf.time, asserted)
+        self._compare(outcome, expected, "the rules give another decision")
+        if asserted and "asserted" in expected:
+            signed = len(stated) if isinstance(stated, list) else 0
+            words = {HOLDERS_WORD: signed, LEDGERS_WORD: len(asserted) - signed}
+            self.findings.unchecked.update({whose: count for whose, count in words.items() if count})
+        self.findings.checked["access decisions"] += 1
+        used = outcome["used_today"]
+        if chain.consent is not None and used != expected["used_today"] and isinstance(used, int):
+            chain.consent = with_used(chain.consent, used, leaf.time)
+        if allowed and chain.consent is not None:
+            chain.consent = after_allow(chain.consent, item, leaf.time)
+
+    def leg(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
+        """What a holder gave out, or a recipient got."""
+        release = facts.act == "access.release"
+        if chain.consent is not None:
+            party = chain.consent.terms.holder if release else chain.consent.terms.recipient
+            # Step 8.12.
+            if facts.party != party:
+                self.tell.bad(
+                    Code.CONSENT_INVALID,
+                    f"{facts.act} is not signed by the party of the consent",
+                    "iss",
+                    party,
+                    facts.party,
+                )
+        elif not chain.known:
+            self.findings.unchecked[UNKNOWN_STATE] += 1
+        basis = facts.content["basis"]
+        if isinstance(basis, int):
+            kind = RELEASE if release else RECEIVE
+            self.legs.put(basis, kind, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party)
+
+    def _find(self, consent_id: str) -> Consent | None:
+        chain = self.shelf.get(text_of(chain_of(consent_id)))
+        if chain is None or (chain.known and chain.consent is None):
+            return None
+        if not chain.known:
+            raise StateUnknown
+        return chain.consent
+
+    def _compare(self, claimed: Object, given: Object, sentence: str) -> None:
+        if claimed == given:
+            return
+        names = [name for name in sorted({*given, *claimed}) if claimed.get(name) != given.get(name)]
+        self.tell.bad(Code.CONSENT_INVALID, sentence, "outcome", _told(given, names), _told(claimed, names))
+
+
+def _item(content: Object) -> Item:
+    """The members the decision looks at; `acts.check_item` has checked their forms."""
+    return Item(
+        tuple(content["accounts"]),  # type: ignore[arg-type]
+        content["customer_present"],  # type: ignore[arg-type]
+        content["from"],  # type: ignore[arg-type]
+        content["to"],  # type: ignore[arg-type]
+        tuple(content["permissions"]),  # type: ignore[arg-type]
+        content["purpose"],  # type: ignore[arg-type]
+    )
+
+
+def _claimed(
+    consent: Consent | None, facts: Facts, outcome: Object, time: int, index: int, ruleset: int
+) -> Consent | None:
+    """The state the ledger claims after a transition that the rules do not give."""
+    status, version = str(outcome.get("status")), outcome.get("consent_version")
+    if status not in STATUSES or not isinstance(version, int):
+        return None
+    if facts.act == "consent.request":
+        terms = facts.content["terms"]
+        if isinstance(terms, dict):
+            return Consent(version, status, parse_terms(terms), str(facts.content["terms_hash"]), index)
+    if consent is None:
+        return None
+    if facts.act == "consent.authorise":
+        consent = take(ruleset, consent, version > consent.version, facts.content, time, index)
+    return replace(consent, status=status, version=version, basis=index)
+
+
+def _told(outcome: Object, names: list[str]) -> str:
+    return "; ".join(f"{name} {_spell(outcome.get(name))}" for name in names)
+
+
+def _spell(value: Json) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return printable(encode_canonical(value).decode() if isinstance(value, dict) else value)

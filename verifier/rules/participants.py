@@ -1,0 +1,361 @@
+"""Participants, their keys, delegations and purposes, folded from the operator documents of the log itself
+(docs/spec/leaves.md).
+
+Nobody else is asked who owned which key when: the log says so, at an index, and an entry is judged by what lower
+indexes said.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from verifier.bytes.encoding import (
+    Object,
+    check_entry_version,
+    check_members,
+    get_bytes,
+    get_integer,
+    get_object,
+    get_text,
+    get_texts,
+)
+from verifier.crypto.keys import PublicKey, parse_jwk
+from verifier.errors import Code, Refuted, refuted
+from verifier.records.acts import MEMBERS as ACTS
+from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
+from verifier.rules.catalogue import CATALOGUES
+
+KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+CHAIN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+ROLES = frozenset({"holder", "recipient", "technology-provider", "regulator", "auditor"})
+LEDGER_CHAIN = "operator:ledger"
+
+MEMBERS: dict[str, frozenset[str]] = {
+    "ledger.opened": frozenset({"origin", "ruleset"}),
+    "participant.registered": frozenset({"participant", "name", "roles"}),
+    "key.added": frozenset({"participant", "kid", "alg", "use", "jwk"}),
+    "key.revoked": frozenset({"participant", "kid", "reason"}),
+    "participant.suspended": frozenset({"participant", "reason"}),
+    "participant.reinstated": frozenset({"participant", "reason"}),
+    "participant.removed": frozenset({"participant", "reason"}),
+    "delegation.granted": frozenset({"participant", "delegate", "acts"}),
+    "delegation.ended": frozenset({"participant", "delegate", "reason"}),
+    "purpose.defined": frozenset(
+        {"code", "permissions", "max_days", "max_frequency_per_day", "max_history_days", "max_retention_days"}
+    ),
+    "reconciliation.reported": frozenset(
+        {"from_index", "to_index", "accesses", "releases", "receipts", "findings", "findings_hash"}
+    ),
+    "ruleset.activated": frozenset({"ruleset"}),
+    "disclosure": frozenset({"participant", "case", "from_index", "to_index"}),
+    "evidence.opened": frozenset({"by", "case", "from_index", "to_index"}),
+    "pack.issued": frozenset({"commitment", "items_count", "scope"}),
+    "erasure": frozenset({"chains", "basis", "approved_by"}),
+}
+SINCE_2 = frozenset(
+    {"participant.removed", "delegation.granted", "delegation.ended", "purpose.defined", "reconciliation.reported"}
+)
+MAX_DAYS, MAX_FREQUENCY = 36_500, 10_000
+
+
+@dataclass(slots=True)
+class Key:
+    """A key and the indexes between which it was in force: [added, revoked)."""
+
+    kid: str
+    owner: str
+    use: str
+    jwk: Object
+    key: PublicKey
+    added: int
+    revoked: int | None = None
+
+
+@dataclass(slots=True)
+class Participant:
+    """One registered participant as of the last document folded."""
+
+    name: str
+    roles: frozenset[str]
+    suspended: bool = False
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """A purpose as the log defines it; 0 = no limit."""
+
+    permissions: frozenset[str]
+    max_days: int
+    max_frequency_per_day: int
+    max_history_days: int
+    max_retention_days: int
+
+
+@dataclass(slots=True)
+class Registry:
+    """What the operator chains said so far. `fold` each document in log order. `delegations`: (participant, delegate) ->
+    the acts; `suspensions`, `removals`: how many are in force; `reported`: the last entry that a reconciliation covered."""
+
+    origin: str = ""
+    ruleset: int = 0
+    participants: dict[str, Participant] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)
+    delegations: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    purposes: dict[str, Purpose] = field(default_factory=dict)
+    suspensions: int = 0
+    removals: int = 0
+    reported: int = -1
+    erased: dict[str, int] = field(default_factory=dict)  # chain (b64u) -> index of the erasure
+    history: list[tuple[int, Object]] = field(default_factory=list)  # what was folded, for a resumed run
+
+    def has_role(self, participant: str, role: str) -> bool:
+        """Registered with this role, suspended or not."""
+        known = self.participants.get(participant)
+        return known is not None and role in known.roles
+
+    def is_suspended(self, participant: str) -> bool:
+        """Registered and suspended."""
+        if not self.suspensions:
+            return False
+        known = self.participants.get(participant)
+        return known is not None and known.suspended
+
+    def is_removed(self, participant: str) -> bool:
+        """Registered, and removed for ever."""
+        if not self.removals:
+            return False
+        known = self.participants.get(participant)
+        return known is not None and known.removed
+
+    def may_act_for(self, delegate: str, participant: str, act: str) -> bool:
+        """A delegation in force names the act."""
+        return act in self.delegations.get((participant, delegate), ())
+
+    def fold(self, document: Object, index: int) -> None:
+        """Apply one operator document. Raises Refuted: BAD_ENCODING for its form, BAD_SIGNATURE for a key that must not be
+        registered: such a document says nothing. CONSENT_INVALID for a step that the rules do not give: what it claims
+        is taken over all the same, so that it is told once (docs/spec/verdicts.md, «After a defect»)."""
+        check_entry_version(document, "the operator document")
+        kind = get_text(document, "type", 64)
+        members = MEMBERS.get(kind)
+        if members is None:
+            raise refuted(Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind)
+        # Step 8.2.
+        check_members(document, members | {"type", "v"})
+        # Step 8.1.
+        if (index == 0) != (kind == "ledger.opened"):
+            raise _bad("the log opens with ledger.opened, and only there", "ledger.opened at index 0", kind)
+        # Step 8.3.
+        later = kind in SINCE_2 and self.ruleset < 2
+        ruleset = self.ruleset
+        getattr(self, "_" + kind.replace(".", "_"))(document, index)
+        if later:
+            raise _bad("the document exists from ruleset 2 on", "ruleset 2", f"{kind} under ruleset {ruleset}")
+        self.history.append((index, document))
+
+    def _ledger_opened(self, document: Object, _: int) -> None:
+        self.origin, self.ruleset = get_text(document, "origin", 255), get_integer(document, "ruleset", 1)
+
+    def _ruleset_activated(self, document: Object, _: int) -> None:
+        before, self.ruleset = self.ruleset, get_integer(document, "ruleset", 1)
+        if self.ruleset <= before:
+            raise _bad("the ruleset never falls", f"above {before}", self.ruleset)
+
+    def _participant_registered(self, document: Object, _: int) -> None:
+        participant = get_text(document, "participant", 63, PARTICIPANT)
+        roles = get_texts(document, "roles", 1, len(ROLES))
+        check_sorted(roles, "roles")
+        if not set(roles) <= ROLES:
+            raise refuted(Code.BAD_ENCODING, "an unknown role", field="roles", found=", ".join(roles))
+        before = self.participants.get(participant)
+        known = Participant(get_text(document, "name", 200), frozenset(roles))
+        if before is not None:  # its standing stays
+            known.suspended, known.removed = before.suspended, before.removed
+        self.participants[participant] = known
+        if before is not None:
+            raise _bad("the participant is registered already", "a new id", participant)
+
+    def _key_added(self, document: Object, index: int) -> None:
+        owner, participant = self._named(document)
+        kid = get_text(document, "kid", 64, KID)
+        use = get_text(document, "use", 16)
+        if use not in ("statement", "client"):
+            raise refuted(Code.BAD_ENCODING, "an unknown use of a key", field="use", found=use)
+        jwk = get_object(document, "jwk")
+        key = parse_jwk(jwk)
+        if document["alg"] != key.alg:
+            raise refuted(
+                Code.BAD_ENCODING,
+                "the algorithm is not that of the key",
+                field="alg",
+                expected=key.alg,
+                found=document["alg"],
+            )
+        if kid in self.keys:  # the one that was there first stays
+            raise _bad("the key id was used before", "a new kid", kid)
+        self.keys[kid] = Key(kid, owner, use, jwk, key, index)
+        self._registered(owner, participant)
+        if participant is not None and participant.removed:
+            raise _bad("a removed participant gets no new keys", "a participant that was not removed", owner)
+
+    def _key_revoked(self, document: Object, index: int) -> None:
+        owner, participant = self._named(document)
+        key = self.keys.get(get_text(document, "kid", 64, KID))
+        get_text(document, "reason", 64, CODE)
+        active = key is not None and key.revoked is None
+        if key is not None and active:
+            key.revoked = index
+        self._registered(owner, participant)
+        if key is None or key.owner != owner or not active:
+            raise _bad("only an active key of the participant can be revoked", "an active key", document["kid"])
+
+    def _participant_suspended(self, document: Object, _: int) -> None:
+        self._turn(document, True)
+
+    def _participant_reinstated(self, document: Object, _: int) -> None:
+        self._turn(document, False)
+
+    def _turn(self, document: Object, suspended: bool) -> None:
+        name, participant = self._known(document)
+        changes, removed = participant.suspended != suspended, participant.removed
+        if changes:
+            participant.suspended = suspended
+            self.suspensions += 1 if suspended else -1
+        if removed:
+            raise _bad("the participant was removed for ever", "a participant that was not removed", name)
+        if not changes:
+            raise _bad(
+                "the participant is so already",
+                "suspended" if not suspended else "not suspended",
+                "suspended" if suspended else "not suspended",
+            )
+
+    def _participant_removed(self, document: Object, _: int) -> None:
+        name, participant = self._known(document)
+        if participant.removed:
+            raise _bad("the participant was removed before", "a participant that was not removed", name)
+        participant.removed = True
+        self.removals += 1
+
+    def _delegation_granted(self, document: Object, _: int) -> None:
+        (name, participant), delegate = self._named(document), self._delegate(document)
+        acts = get_texts(document, "acts", 1, 32)
+        check_sorted(acts, "acts")
+        for act in acts:
+            if act not in ACTS:
+                raise refuted(Code.BAD_ENCODING, "not an act that a participant can sign", field="acts", found=act)
+        self.delegations[name, delegate] = frozenset(acts)
+        self._registered(name, participant)
+        if delegate == name or not self.has_role(delegate, "technology-provider"):
+            raise _bad(
+                "a delegation is to another participant that is a technology provider", "technology-provider", delegate
+            )
+        for party in (name, delegate):
+            if self.is_removed(party):
+                raise _bad(
+                    "a removed participant grants and gets no delegation", "a participant that was not removed", party
+                )
+
+    def _delegation_ended(self, document: Object, _: int) -> None:
+        (name, participant), delegate = self._named(document), self._delegate(document)
+        get_text(document, "reason", 64, CODE)
+        ended = self.delegations.pop((name, delegate), None)
+        self._registered(name, participant)
+        if ended is None:
+            raise _bad("only a delegation in force can be ended", "a delegation of this pair", f"{name} to {delegate}")
+
+    @staticmethod
+    def _delegate(document: Object) -> str:
+        return get_text(document, "delegate", 63, PARTICIPANT)
+
+    def _purpose_defined(self, document: Object, _: int) -> None:
+        permissions = get_codes(document, "permissions", 1, 64)
+        catalogue = CATALOGUES.get(self.ruleset)
+        surplus = [] if catalogue is None else [code for code in permissions if code not in catalogue.grades]
+        self.purposes[get_text(document, "code", 64, CODE)] = Purpose(
+            frozenset(permissions),
+            get_integer(document, "max_days", 0, MAX_DAYS),
+            get_integer(document, "max_frequency_per_day", 0, MAX_FREQUENCY),
+            get_integer(document, "max_history_days", 0, MAX_DAYS),
+            get_integer(document, "max_retention_days", 0, MAX_DAYS),
+        )
+        if surplus:
+            raise _bad("a permission is not in the catalogue", "codes of the catalogue", ", ".join(surplus))
+
+    def _reconciliation_reported(self, document: Object, index: int) -> None:
+        """Which entries it covers; whether its figures are right says `reconciliation`."""
+        for name in ("accesses", "releases", "receipts", "findings"):
+            get_integer(document, name)
+        get_bytes(document, "findings_hash", 32)
+        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
+        expected, self.reported = self.reported + 1, last  # taken over even if it is wrong: the next is judged by it
+        # Step 8.5.
+        if first != expected:
+            raise _bad("the report does not go on where the one before it ended", expected, first)
+        if not first <= last < index:
+            raise _bad("the report covers no entries below it", f"{first} to {index - 1}", last)
+
+    def _disclosure(self, document: Object, index: int) -> None:
+        name, participant = self._named(document)
+        get_text(document, "case", 64, CODE)
+        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
+        self._registered(name, participant)
+        if not first <= last < index:
+            raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
+
+    def _evidence_opened(self, document: Object, index: int) -> None:
+        get_text(document, "by", 64, CODE)
+        get_text(document, "case", 64, CODE)
+        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
+        if not first <= last < index:
+            raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
+
+    def _pack_issued(self, document: Object, _: int) -> None:
+        get_bytes(document, "commitment", 32)
+        get_integer(document, "items_count")
+        get_text(document, "scope", 64, CODE)
+
+    def _erasure(self, document: Object, index: int) -> None:
+        chains = get_texts(document, "chains", 1, 8)
+        approvers = get_texts(document, "approved_by", 2, 2)
+        get_text(document, "basis", 64, CODE)
+        for text in chains:
+            if not CHAIN.fullmatch(text):
+                raise refuted(Code.BAD_ENCODING, "not a chain", field="chains", found=text)
+        for text in approvers:
+            if not CODE.fullmatch(text):
+                raise refuted(Code.BAD_ENCODING, "not a code", field="approved_by", found=text)
+        for text in chains:
+            self.erased.setdefault(text, index)
+        if approvers[0] == approvers[1]:
+            raise _bad("an erasure needs two different approvers", "two codes", approvers[0])
+
+    def _named(self, document: Object) -> tuple[str, Participant | None]:
+        name = get_text(document, "participant", 63, PARTICIPANT)
+        return name, self.participants.get(name)
+
+    @staticmethod
+    def _registered(name: str, participant: Participant | None) -> None:
+        if participant is None:
+            raise _bad("the participant is not registered", "a registered participant", name)
+
+    def _known(self, document: Object) -> tuple[str, Participant]:
+        """The participant of a document that changes its standing, for a reason."""
+        name, participant = self._named(document)
+        get_text(document, "reason", 64, CODE)
+        if participant is None:
+            raise _bad("the participant is not registered", "a registered participant", name)
+        return name, participant
+
+
+def chain_name(document: Object) -> str:
+    """The name of the operator chain a document belongs to."""
+    if "participant" not in document or document["type"] == "disclosure":
+        return LEDGER_CHAIN
+    return f"operator:participant:{document['participant']}"
+
+
+def _bad(sentence: str, expected: object, found: object) -> Refuted:
+    return refuted(Code.CONSENT_INVALID, sentence, field="document", expected=expected, found=found)

@@ -1,0 +1,184 @@
+"""What happens in a customer's subject chain, and what rests on it: companions of authorisations, passkeys
+(docs/spec/statements.md, passkeys.md)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from verifier.bytes.encoding import Object
+from verifier.errors import Code, Refuted
+from verifier.records.commitment import chain_of
+from verifier.records.facts import Facts
+from verifier.records.leaf import Leaf, text_of
+from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.findings import Reporter
+from verifier.rules.gestures import NOT_ENROLLED, Gestures
+from verifier.rules.matching import Matching
+
+MAY_BE_WITHHELD = "authorisations whose companion may be withheld"
+AUTHORISATION_WITHHELD = "companions whose authorisation may be withheld"
+ENROLMENT_WITHHELD = "passkey confirmations whose enrolment may be withheld"
+
+
+class Authorised(NamedTuple):
+    """An authorisation, entry `number`, whose companion is awaited; `chain`: the subject chain that its passkey demands;
+    `credential`: a passkey that nobody enrolled as far as was read."""
+
+    number: int
+    chain: str
+    iss: str
+    behalf: str
+    credential: str = ""
+
+
+class Subjects:
+    """`judge` the entries of subject chains, `authorised` and `confirm` those of consent chains that rest on them; `unread`
+    what could not be read. A companion stands right after its authorisation: so what an unreadable entry may have been is
+    decided by its place alone."""
+
+    def __init__(self, tell: Reporter, shelf: Shelf, matching: Matching, gestures: Gestures) -> None:
+        self.tell, self.findings, self.shelf, self.matching = tell, tell.findings, shelf, matching
+        self.gestures = gestures
+        self.awaiting: dict[bytes, list[Authorised]] = {}
+        """By consent chain: the authorisations without their companion, in order."""
+        self._last: tuple[bytes, int] = (b"", -1)
+        self._gap: tuple[int, bytes | None] = (-1, b"")
+        self.gaps = 0
+        """Subjects' entries that could not be read, or leaves that may be such."""
+
+    def take_up(self, awaiting: dict[bytes, list[Authorised]], gaps: int) -> None:
+        """What an earlier run left."""
+        self.awaiting, self.gaps = awaiting, gaps
+        ends = ((name, waiting[-1].number) for name, waiting in awaiting.items())
+        self._last = max(ends, key=lambda end: end[1], default=self._last)
+
+    def authorised(self, chain: bytes, facts: Facts) -> None:
+        """A consent.authorise, which a subject.consent must follow; with the customer's own signature, or without."""
+        subject, credential = ("", "") if facts.assertion is None else self._confirm(facts, facts.assertion)
+        row = Authorised(self.tell.index, subject, facts.iss, facts.behalf, credential)
+        self.awaiting.setdefault(chain, []).append(row)
+        self._last = chain, self.tell.index
+
+    def unread(self, index: int, kind: str, chain: bytes | None) -> None:
+        """An entry that cannot be read: its `kind` and `chain`, of an unreadable leaf "" and None. It may be the companion
+        of the entry before it, or the authorisation of the one after it, and nothing else that is looked for here."""
+        self._gap = index, chain
+        self.gaps += kind != "consent"
+        name, number = self._last
+        waiting = self.awaiting.get(name)
+        if kind == "consent" or number != index - 1 or not waiting or waiting[-1].number != number:
+            return
+        row = waiting.pop()
+        if not waiting:
+            del self.awaiting[name]
+        self.findings.unchecked[MAY_BE_WITHHELD] += 1
+        if chain is not None:  # whose customer's it is says its leaf
+            self._demand(row, index, chain)
+        elif row.credential:
+            self.findings.unchecked[ENROLMENT_WITHHELD] += 1
+
+    def judge(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
+        """An act in a subject chain."""
+        try:
+            if facts.act == "subject.consent":
+                self._companion(leaf, facts)
+            # Step 8.14.
+            elif facts.act == "subject.enrol":
+                self.gestures.enrol(leaf.chain, facts.party, facts.content)
+            elif chain.known or str(facts.content["credential_id"]) in self.gestures.enrolled:
+                self.gestures.unenrol(leaf.chain, facts.content)
+            else:
+                self.findings.unchecked["passkeys ended whose enrolment may be withheld"] += 1
+        except Refuted as refusal:
+            self.tell.refuse(refusal)
+
+    def _companion(self, leaf: Leaf, facts: Facts) -> None:
+        consent_id = str(facts.content["consent_id"])
+        name = text_of(chain_of(consent_id))
+        # Step 8.13.
+        waiting = self.awaiting.get(name)
+        if not waiting:
+            index, unread = self._gap
+            if index == self.tell.index - 1 and unread in (None, name):
+                self.findings.unchecked[AUTHORISATION_WITHHELD] += 1
+                return
+            self.tell.bad(
+                Code.CONSENT_INVALID,
+                "no authorisation of this consent goes before",
+                "consent_id",
+                "a consent.authorise",
+                consent_id,
+            )
+            return
+        first = waiting.pop(0)
+        if not waiting:
+            del self.awaiting[name]
+        self._demand(first, self.tell.index, leaf.chain)
+        if (first.iss, first.behalf) != (facts.iss, facts.behalf):
+            self.tell.bad(
+                Code.CONSENT_INVALID,
+                "the companion is signed by another than its authorisation, or for another",
+                "iss",
+                f"{first.iss} for {first.behalf or first.iss} (entry {first.number})",
+                f"{facts.iss} for {facts.party}",
+            )
+        self.findings.checked["companions of authorisations"] += 1
+
+    def _demand(self, first: Authorised, index: int, chain: bytes) -> None:
+        """The passkey of the authorisation is one of the customer in whose chain entry `index` stands."""
+        if first.chain and first.chain != chain.decode():
+            sentence = f"the passkey of entry {first.number} is another customer's"
+            self._bad(index, Code.CONSENT_INVALID, sentence, "chain", first.chain, chain.decode())
+        if first.credential:
+            known = self.shelf.get(chain)
+            if known is None or not known.known:
+                self.findings.unchecked[ENROLMENT_WITHHELD] += 1
+            else:
+                self._bad(
+                    first.number,
+                    Code.CONSENT_INVALID,
+                    NOT_ENROLLED,
+                    "assertion.credential_id",
+                    "an enrolled credential",
+                    first.credential,
+                )
+
+    def _confirm(self, facts: Facts, record: Object) -> tuple[str, str]:
+        """The customer's own signature: the subject chain its passkey was enrolled in; else the credential, if its
+        enrolment may stand in an entry that could not be read."""
+        credential = str(record.get("credential_id"))
+        if self.gaps and credential not in self.gestures.enrolled:
+            return "", credential
+        try:
+            # Step 8.9.
+            assertion, enrolment = self.gestures.confirm(record, facts.act, facts.party, facts.content)
+        except Refuted as refusal:
+            self.tell.refuse(refusal)
+            return "", ""
+        self.matching.put_challenge(assertion.challenge, self.tell.index)
+        self.findings.checked["passkey confirmations"] += 1
+        if not self.gestures.trust.origins:
+            self.findings.unchecked["places of passkey confirmations (your policy names none)"] += 1
+        chain = self.shelf.get(enrolment.chain.encode())
+        if chain is not None and not chain.known:
+            self.findings.unchecked["passkeys that may have been ended in an entry that could not be read"] += 1
+        return enrolment.chain, ""
+
+    def finish(self) -> None:
+        """What only the whole log can say."""
+        # Step 9.8.
+        for waiting in self.awaiting.values():
+            for authorised in waiting:
+                self._bad(
+                    authorised.number,
+                    Code.INCOMPLETE,
+                    "the authorisation stands in no subject chain",
+                    "",
+                    "a subject.consent in the same batch",
+                    "none",
+                )
+                if authorised.credential:
+                    self.findings.unchecked[ENROLMENT_WITHHELD] += 1
+
+    def _bad(self, index: int, code: Code, sentence: str, field: str, expected: str, found: str) -> None:
+        self.tell.at(index).bad(code, sentence, field, expected, found)

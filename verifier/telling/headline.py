@@ -1,0 +1,33 @@
+"""What stands at the top of every answer, in every form of it: the verdict, what it says, and at once what it does not say
+(docs/spec/verdicts.md, «The headline»)."""
+
+from __future__ import annotations
+
+from verifier.errors import Code
+from verifier.telling.messages import code_sentence, word
+from verifier.telling.result import Result
+
+
+def heading(result: Result, language: str) -> str:
+    """The verdict's name."""
+    return word(result.heading, language)
+
+
+def told(result: Result, language: str) -> str:
+    """What the verdict says. All checks passed only if all were made."""
+    if result.code is None:
+        return result.reason
+    if result.code in (Code.VALID, Code.VALID_UNWITNESSED) and result.findings.not_checked:
+        return word("shown valid" if result.code is Code.VALID else "shown unwitnessed", language)
+    return code_sentence(str(result.code), language)
+
+
+def reservations(result: Result, language: str) -> list[str]:
+    """What the verdict leaves open: how much was not checked, and what participants say differently."""
+    found = result.findings
+    lines = [found.open] if found.open and result.code is not None else []
+    if found.not_checked:
+        lines.append(word("left", language).format(f"{found.not_checked:,}"))
+    if found.disputed:
+        lines.append(word("differ", language).format(f"{found.disputed:,}"))
+    return lines

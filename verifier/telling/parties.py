@@ -1,0 +1,58 @@
+"""Who could sign what: participants, keys and delegations as the log's own documents leave them.
+
+Registering a key or a delegation is the operator's act, and no rule can say whether the participant wanted it. So a report
+lists them all, with the entries that made and ended them, for whoever knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verifier.rules.participants import Registry
+from verifier.telling.messages import word
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One participant, in words of the specification. `keys`: kid, algorithm, use, index added, index revoked or None;
+    `delegates`: who may sign for it, and which acts."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+    standing: str
+    keys: tuple[tuple[str, str, str, int, int | None], ...]
+    delegates: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def key_words(party: Party, language: str) -> list[str]:
+    """A sentence on each of its keys."""
+    return [
+        f"{kid} ({alg}, {use}), {word('since', language)} {added}"
+        + ("" if revoked is None else f", {word('until', language)} {revoked}")
+        for kid, alg, use, added, revoked in party.keys
+    ]
+
+
+def delegate_words(party: Party) -> list[str]:
+    """Who may sign for it, and what."""
+    return [f"{delegate}: {', '.join(acts)}" for delegate, acts in party.delegates]
+
+
+def parties(registry: Registry) -> list[Party]:
+    """All participants by id, as of the last document folded."""
+    found = []
+    for name, known in sorted(registry.participants.items()):
+        keys = sorted((key for key in registry.keys.values() if key.owner == name), key=lambda key: key.added)
+        delegates = sorted((pair[1], acts) for pair, acts in registry.delegations.items() if pair[0] == name)
+        found.append(
+            Party(
+                name,
+                known.name,
+                tuple(sorted(known.roles)),
+                "removed" if known.removed else "suspended" if known.suspended else "registered",
+                tuple((key.kid, key.key.alg, key.use, key.added, key.revoked) for key in keys),
+                tuple((delegate, tuple(sorted(acts))) for delegate, acts in delegates),
+            )
+        )
+    return found

@@ -1,0 +1,159 @@
+"""The report for a file or a court: one self-contained HTML page, offline, light and dark, fit to print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from verifier.bytes.harmless import page
+from verifier.errors import Defect
+from verifier.telling.charts import bars, breakdowns, timeline
+from verifier.telling.headline import heading, reservations, told
+from verifier.telling.messages import advice, counted, first_bad, located, sentence, word
+from verifier.telling.parties import delegate_words, key_words
+from verifier.telling.result import Result
+
+MAX_ROWS = 1_000
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1c2330;--paper:#fff;--soft:#5a6372;--line:#d8dce3;--bar:#2f6fb0;--bad:#b3261e;
+--good:#17693a;--warn:#8a5a00}
+@media(prefers-color-scheme:dark){:root{--ink:#e8ebf0;--paper:#14181f;--soft:#a3adbb;--line:#333b47;--bar:#6ea8e0;
+--bad:#ff8a80;--good:#7bd49b;--warn:#f0c060}}
+*{box-sizing:border-box}body{margin:0 auto;padding:2rem 1.25rem;max-width:62rem;background:var(--paper);color:var(--ink);
+font:1rem/1.5 system-ui,"Noto Sans","Noto Sans CJK SC","Microsoft YaHei","PingFang SC",sans-serif}
+h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}
+.verdict{border:3px solid;border-radius:.5rem;padding:1rem 1.25rem}.verdict{margin-bottom:1rem}.verdict>b{font-size:1.75rem;display:block}
+.s0{color:var(--good)}.s1{color:var(--bad)}.s2,.s3{color:var(--warn)}.verdict p{color:var(--ink);margin:.25rem 0 0}
+table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;vertical-align:top;padding:.35rem .5rem;
+border-bottom:1px solid var(--line)}td{overflow-wrap:anywhere}
+thead~tbody td:nth-child(1){overflow-wrap:break-word;max-width:16em}thead~tbody td:nth-child(2){white-space:nowrap}
+td.n{text-align:right;font-variant-numeric:tabular-nums}
+code{font:.85em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}.soft{color:var(--soft)}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1rem}figure{margin:0}
+svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:12px}svg .bar{fill:var(--bar)}svg .deny{fill:var(--bad)}svg .base{stroke:var(--line)}
+@media screen and (max-width:40rem){thead{display:none}tr[role]{display:block;padding:.4rem 0;border-bottom:1px solid var(--line)}
+td[data-name]{display:grid;grid-template-columns:7rem 1fr;gap:.5rem;padding:.1rem 0;border:0;max-width:none!important;white-space:normal!important}
+td[data-name]::before{content:attr(data-name);color:var(--soft)}}
+@media print{body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}tr,figure{break-inside:avoid}
+:root{--ink:#000;--paper:#fff;--soft:#444;--line:#bbb;--bar:#2f6fb0;--bad:#b3261e;--good:#17693a;--warn:#8a5a00}}
+"""
+_PARTY_COLUMNS = ("participant", "roles", "keys", "delegates")
+
+
+def render(result: Result, language: str) -> str:
+    """The whole page. Everything that came from the input is escaped and stripped of what cannot be seen."""
+    status, found = result.status, result.findings
+    title = word("title", language)
+    code = "" if result.code is None else str(result.code)
+    said = [told(result, language), *reservations(result, language)]
+    parts = [
+        "<!doctype html>",
+        f'<html lang="{"zh-CN" if language == "zh" else "en"}"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width,initial-scale=1">',
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline'\">",
+        f"<title>{page(title)}: {page(code)}</title><style>{_STYLE}</style></head><body><main><h1>{page(title)}</h1>",
+        f'<section class="verdict s{int(status)}"><b>{page(heading(result, language))}</b>',
+        f"<code>{page(code)}</code>" + "".join(f"<p>{page(line)}</p>" for line in said if line),
+    ]
+    if found.count:
+        parts.append(f"<p><b>{page(first_bad(found.first_bad, language))}</b></p>")
+        parts.append(f"<p>{page(word('advice', language))}: {page(advice(code, language))}</p>")
+    parts += ["</section>", _pairs(result.facts)]
+    if result.lines:
+        parts.append("<pre>" + "\n".join(page(line) for line in result.lines) + "</pre>")
+    parts += _coverage(result, language)
+    parts += _defects(word("defects", language), found.defects, found.count, language)
+    parts += _defects(word("disputes", language), found.disputes, found.disputed, language)
+    parts += _defects(word("notices", language), found.notices, found.notices_by_code.total(), language)
+    parts += _charts(result, language)
+    parts += _parties(result, language)
+    parts.append(f"<h2>{page(word('inputs', language))} (SHA-256)</h2>")
+    parts.append(_pairs((path, digest) for path, digest in result.inputs))
+    parts.append("</main></body></html>\n")
+    return "\n".join(parts)
+
+
+def _pairs(rows: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(
+        f'<tr><th scope="row">{page(name)}</th><td><code>{page(value)}</code></td></tr>' for name, value in rows
+    )
+    return f"<table>{cells}</table>"
+
+
+def _coverage(result: Result, language: str) -> list[str]:
+    found = result.findings
+    parts = [
+        f"<h2>{page(word('checked', language))}</h2>",
+        _counted(found.checked, language),
+        f"<h2>{page(word('unchecked', language))}</h2>",
+    ]
+    parts.append(
+        _counted(found.unchecked, language) if found.unchecked else f"<p>{page(word('nothing', language))}</p>"
+    )
+    return parts
+
+
+def _counted(counts: Mapping[str, int], language: str) -> str:
+    cells = "".join(
+        f'<tr><th scope="row">{page(counted(what, language))}</th><td class="n">{count:,}</td></tr>'
+        for what, count in sorted(counts.items())
+    )
+    return f"<table>{cells}</table>"
+
+
+def _defects(title: str, defects: list[Defect], count: int, language: str) -> list[str]:
+    if not count:
+        return []
+    names = [word(name, language) for name in ("place", "code", "what", "expected", "found")]
+    rows = [
+        [
+            page(cell)
+            for cell in (
+                located(defect.place, language),
+                defect.code,
+                sentence(defect.sentence, language),
+                defect.expected,
+                defect.found,
+            )
+        ]
+        for defect in sorted(defects, key=lambda d: (d.place.index is None, d.place.index or 0))[:MAX_ROWS]
+    ]
+    more = f'<p class="soft">… {count - MAX_ROWS:,} {page(word("more", language))}</p>' if count > MAX_ROWS else ""
+    return [f"<h2>{page(title)}: {count:,}</h2>{_table(names, rows)}{more}"]
+
+
+def _table(names: list[str], rows: list[list[str]]) -> str:
+    """Rows of cells that are HTML already. On a narrow screen each row is a block, whose cells say what they are."""
+    head = "".join(f'<th role="columnheader" scope="col">{page(name)}</th>' for name in names)
+    body = "".join(
+        '<tr role="row">'
+        + "".join(
+            f'<td role="cell" data-name="{page(name)}"><div>{cell}</div></td>'
+            for name, cell in zip(names, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f'<table role="table"><thead><tr role="row">{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _parties(result: Result, language: str) -> list[str]:
+    if not result.parties:
+        return []
+    rows = []
+    for party in result.parties:
+        keys = "<br>".join(map(page, key_words(party, language)))
+        delegates = "<br>".join(map(page, delegate_words(party))) or "–"
+        about = f"{page(party.name)}<br><code>{page(party.id)}</code>"
+        standing = f"{page(', '.join(party.roles))}<br>{page(word(party.standing, language))}"
+        rows.append([about, standing, keys, delegates])
+    names = [word(name, language) for name in _PARTY_COLUMNS]
+    return [f"<h2>{page(word('parties', language))}</h2>{_table(names, rows)}"]
+
+
+def _charts(result: Result, language: str) -> list[str]:
+    found = result.findings
+    if not found.days:
+        return []
+    figures = [timeline(word("events", language), found.days, found.denials, word("denied", language))]
+    figures += [bars(title, counts) for title, counts in breakdowns(found, language)]
+    return [f'<h2>{page(word("period", language))}</h2><div class="charts">', *figures, "</div>"]

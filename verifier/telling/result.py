@@ -1,0 +1,49 @@
+"""What every command of `consent-verify` ends in: one verdict, one exit status, facts, defects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from verifier.errors import Code, ExitStatus
+from verifier.rules.findings import Findings
+
+if TYPE_CHECKING:
+    from verifier.telling.parties import Party
+
+
+@dataclass(slots=True)
+class Result:
+    """`code` is None when the question could not be answered; then `reason` says why. `facts` are label and value,
+    `inputs` path and SHA-256 of what was read, `lines` the command's own text (a story, an explanation),
+    `parties` who could sign. `explains`: nothing was checked, something was explained."""
+
+    command: str
+    code: Code | None
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+    inputs: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    parties: list[Party] = field(default_factory=list)
+    reason: str = ""
+    explains: bool = False
+
+    @property
+    def status(self) -> ExitStatus:
+        """docs/spec/verdicts.md."""
+        if self.explains:
+            return ExitStatus.VERIFIED
+        if self.code is None:
+            return ExitStatus.COULD_NOT_CHECK
+        if self.findings.count or self.code not in (Code.VALID, Code.VALID_UNWITNESSED, Code.ERASED):
+            return ExitStatus.REFUTED
+        return ExitStatus.UNWITNESSED if self.code is Code.VALID_UNWITNESSED else ExitStatus.VERIFIED
+
+    @property
+    def heading(self) -> str:
+        """The name of the verdict: a label of `messages.WORDS`. Nothing is called verified of which a part was not checked."""
+        if self.explains:
+            return "EXPLAINED"
+        if self.status is ExitStatus.VERIFIED and self.findings.not_checked:
+            return "IN PART"
+        return self.status.name.replace("_", " ")

@@ -1,0 +1,133 @@
+"""What a person sees: a verdict within five seconds, then defects, grouped and with their place."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import TextIO
+
+from verifier.bytes.harmless import neutral
+from verifier.errors import Code, Defect, ExitStatus
+from verifier.telling.headline import heading, reservations, told
+from verifier.telling.messages import advice, code_sentence, counted, first_bad, located, sentence, word
+from verifier.telling.result import Result
+
+SHOWN = 12
+_COLOURS = {
+    ExitStatus.VERIFIED: "42;30",
+    ExitStatus.REFUTED: "41;97",
+    ExitStatus.COULD_NOT_CHECK: "43;30",
+    ExitStatus.UNWITNESSED: "43;30",
+}
+_SIGNS = {
+    ExitStatus.VERIFIED: "✔",
+    ExitStatus.REFUTED: "✘",
+    ExitStatus.COULD_NOT_CHECK: "?",
+    ExitStatus.UNWITNESSED: "!",
+}
+
+
+def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
+    """The whole report, line by line."""
+    status, found = result.status, result.findings
+    head = f" {'i' if result.explains else _SIGNS[status]} {heading(result, language)} "
+    code = "" if result.code is None else f" {result.code}"
+    yield f"\x1b[1;{_COLOURS[status]}m{head}\x1b[0m{code}" if colour else f"[{head}]{code}"
+    if not result.explains:
+        yield "  " + neutral(told(result, language))
+    yield from (f"  {neutral(line)}" for line in reservations(result, language))
+    if found.count:
+        yield "  " + first_bad(result.findings.first_bad, language)
+    for name, value in result.facts:
+        yield f"  {name + ':':<18} {neutral(value)}"
+    yield from _counts(result, language)
+    if found.defects:
+        yield ""
+        yield f"{word('defects', language)}: {found.count}"
+        yield from _grouped(found.defects, found.by_code, language)
+        yield f"  → {advice('' if result.code is None else str(result.code), language)}"
+    if found.disputes:
+        yield ""
+        yield f"{word('disputes', language)}: {found.disputed}"
+        yield from _grouped(found.disputes, {str(Code.DISPUTED): found.disputed}, language)
+        yield f"  → {advice(str(Code.DISPUTED), language)}"
+    if found.notices:
+        yield ""
+        yield f"{word('notices', language)}: {found.notices_by_code.total()}"
+        yield from _grouped(found.notices, found.notices_by_code, language)
+    if result.lines:
+        yield ""
+        yield from (neutral(line) for line in result.lines)
+
+
+def _counts(result: Result, language: str) -> Iterator[str]:
+    found = result.findings
+    if found.checked:
+        yield f"  {word('checked', language)}: " + ", ".join(
+            f"{count:,} {counted(what, language)}" for what, count in sorted(found.checked.items()) if count
+        )
+    if found.unchecked:
+        yield f"  {word('unchecked', language)}:"
+        for what, count in sorted(found.unchecked.items()):
+            yield f"    – {count:,} × {counted(what, language)}"
+
+
+def _grouped(defects: list[Defect], counts: Mapping[str, int], language: str) -> Iterator[str]:
+    for code, group in groupby(sorted(defects, key=_order), key=lambda defect: str(defect.code)):
+        yield f"  {code} ({counts[code]}): {code_sentence(code, language)}"
+        members = list(group)
+        for defect in members[:SHOWN]:
+            yield f"    • {neutral(located(defect.place, language))}: {neutral(sentence(defect.sentence, language))}"
+            if defect.expected or defect.found:
+                yield (
+                    f"      {word('expected', language)} {neutral(defect.expected) or '–'}; "
+                    f"{word('found', language)} {neutral(defect.found) or '–'}"
+                )
+        if counts[code] > SHOWN:
+            yield f"    … {counts[code] - SHOWN:,} {word('more', language)} (--json)"
+
+
+def _order(defect: Defect) -> tuple[str, int, str, int]:
+    place = defect.place
+    return (str(defect.code), -1 if place.index is None else place.index, place.file or "", place.line or 0)
+
+
+class Bar:
+    """A progress bar on a terminal; silent elsewhere. Called with entries done and entries in all."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = stream.isatty()
+        self._begun = self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not self._shown or (now - self._last < 0.1 and done < total):
+            return
+        self._last = now
+        rate = done / max(now - self._begun, 1e-6)
+        filled = 30 * done // max(total, 1)
+        left = (total - done) / max(rate, 1e-6)
+        self._stream.write(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done:,}/{total:,}  {rate:,.0f}/s  {left:.0f} s ")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the bar off the screen."""
+        if self._shown:
+            self._stream.write("\r" + " " * 79 + "\r")
+            self._stream.flush()
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """A terminal whose owner has not asked for none (NO_COLOR)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def emit(text: str) -> None:
+    """Write a line to standard output, whatever it can show."""
+    stream = sys.stdout
+    encoding = stream.encoding or "ascii"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")

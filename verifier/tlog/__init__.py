@@ -1,0 +1,1 @@
+"""Transparency-log formats: notes, checkpoints, policies, proofs, tiles, witnesses."""
