@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from ledger.engines.engine import keystore_engine
 from ledger.errors import Unavailable
-from ledger.storage.engines import keystore_engine
 from ledger.vault.keystore import KeyStore
 
 CHAIN = bytes(32)

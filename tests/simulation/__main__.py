@@ -11,12 +11,12 @@ import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 from tests.simulation.model import Rules, search
 from tests.simulation.run import simulate
-from tests.simulation.template import template
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PORTION: Final = 25
@@ -47,10 +47,9 @@ def play(first: int, seeds: int, jobs: int, minutes: float) -> dict[str, Any]:
     """Figures of many seeds, or of as many as there was time for: always those from `first` on, without a gap."""
     begun, faults, total = time.monotonic(), Counter[str](), Counter[str]()
     complaints: list[str] = []
-    template()
-    gc.freeze()
     waiting = iter(range(first, first + seeds, PORTION))
-    with ProcessPoolExecutor(jobs) as pool:
+    # a process that has played a thousand runs is exchanged: the ledger's caches grow in each, as in a node that runs for long
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=40) as pool:
         running: set[Future[dict[str, Any]]] = set()
         while True:
             while len(running) < jobs + 1 and (time.monotonic() - begun) / 60 < minutes:

@@ -19,7 +19,7 @@ from tests.simulation.hub import Hub, Process
 SECTOR = 512
 LOCK_SECONDS = 5.0
 COMMIT_SECONDS = 30.0
-"""As ledger/storage/patient.py waits for an answer."""
+"""As ledger/engines/patient.py waits for an answer."""
 
 Fate = Literal["lost", "torn", "kept", "received"]
 Image = dict[str, tuple[bytes, bytes]]

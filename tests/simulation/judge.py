@@ -23,10 +23,10 @@ from tests.ledger.merkle.reference import ReferenceTree
 from tests.simulation.clients import Statement
 from tests.simulation.hub import Hub
 from tests.simulation.node import EPOCH, Machine
-from verifier.archive import Oddity
-from verifier.bundle import Auditor, Options
+from verifier.audit.bundle import Auditor, Options
+from verifier.bytes.archive import Oddity
 from verifier.errors import Code, NotFound
-from verifier.trust import parse_trust
+from verifier.tlog.trust import parse_trust
 
 LEAD_MS: Final = 31_000
 """The bound on a clock that leads, and a second in which an entry may wait."""

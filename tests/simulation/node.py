@@ -13,11 +13,11 @@ from sqlalchemy import Engine, event
 from typing_extensions import override
 
 from ledger.app import Ledger
+from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.errors import LedgerError
 from ledger.highwater import HighWater
 from ledger.notes.keys import Ed25519NoteSigner
 from ledger.sequencer.watch import ClockWatch
-from ledger.storage.engines import keystore_engine, reader_engine, writer_engine
 from ledger.storage.log import LogStore
 from ledger.vault.keystore import KeyStore
 from tests.simulation.cluster import Cluster
