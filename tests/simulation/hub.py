@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from queue import Empty
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
+import pytest
 from greenlet import greenlet
 
 PATIENCE = 1_000_000
@@ -275,14 +275,10 @@ def simulated(hub: Hub) -> Iterator[None]:
         "ledger.sequencer.figures.time": clock,
         "os.urandom": bytes_of,
     }
-    applied = [patch(name, value) for name, value in edges.items()]
-    for one in applied:
-        one.start()
-    try:
+    with pytest.MonkeyPatch.context() as patches:
+        for name, value in edges.items():
+            patches.setattr(name, value)
         yield
-    finally:
-        for one in reversed(applied):
-            one.stop()
 
 
 class _Lock:

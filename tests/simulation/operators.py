@@ -89,10 +89,11 @@ class Operators:
         if not hub.wait(lambda: "log" not in names or all(each.signed > size for each in self.machines), 20, step=0.5):
             return
         hub.wait(lambda: cluster.up, 30)
+        rough, self.weather.rough = self.weather.rough, False  # else they would misjudge what they see
         newest = self._switch_off()
         if "log" in names and any(each.signed <= size for each in self.machines):  # a power cut took it back meanwhile
             cluster.start()
-            self.closed = False
+            self.closed, self.weather.rough = False, rough
             return
         self.weather.happened(f"restore of an older backup ({what})")
         cluster.replace(newest | {name: backup[name] for name in names})
@@ -104,7 +105,7 @@ class Operators:
             for machine in self.machines:
                 machine.refused.clear()
             cluster.start()
-        self.closed = False
+        self.closed, self.weather.rough = False, rough
 
     def _switch_off(self) -> Image:
         self.closed = True

@@ -116,7 +116,7 @@ def _play(scene: Scene, outcome: Outcome, done: list[bool]) -> None:
     lives = [hub.spawn(scene.parties.live) for _ in range(hub.random.randrange(2, 4))]
 
     def reads() -> None:
-        while weather.rough:
+        while not scene.operators.calm:
             hub.pause(0.1 + hub.random.random() * 0.4)
             network.look(hub.random.choice(scene.machines))
 
