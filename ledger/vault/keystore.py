@@ -81,15 +81,18 @@ class KeyStore:
 
         `begun`: those of them that have entries already, to which no key is ever made. Raises Corrupt when one of these has
         none, NotFound for a chain whose key was destroyed.
+
+        A key that is there, though its chain has no entry yet, may be what a commit left behind that nobody confirmed: a
+        failover would take it, and a cipher in memory outlive it. It is written once more before anything is sealed with it.
         """
         wanted = set(chains)
         with self._lock:
-            found = {chain: self._cache[chain] for chain in wanted if chain in self._cache}
+            found = {chain: self._cache[chain] for chain in wanted.intersection(begun) if chain in self._cache}
         missing = wanted - found.keys()
         if missing:
             if lost := self.lacking(missing.intersection(begun)):
                 raise no_key(len(lost))
-            found |= self._load(missing, make=True)
+            found |= self._load(missing, make=True, begun=set(begun))
         return found
 
     def lacking(self, chains: Iterable[bytes]) -> set[bytes]:
@@ -224,9 +227,11 @@ class KeyStore:
                     rows[row.chain] = (row.kek_epoch, row.wrapped)
         return rows
 
-    def _load(self, chains: set[bytes], *, make: bool) -> dict[bytes, Cipher]:
+    def _load(self, chains: set[bytes], *, make: bool, begun: Collection[bytes] = frozenset()) -> dict[bytes, Cipher]:
         rows = self._select(chains)
         absent = chains - rows.keys()
+        if make and (unsure := rows.keys() - set(begun)):
+            self._confirm(unsure)
         if absent and make:
             self._make(absent)
             rows |= self._select(absent)  # another process may have been first: its key is the one
@@ -235,6 +240,12 @@ class KeyStore:
         if any(wrapped is None for _, wrapped in rows.values()):
             raise NotFound("the data key of this chain was destroyed: its bodies are erased")
         return self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items()})
+
+    def _confirm(self, chains: set[bytes]) -> None:
+        """A commit of our own, behind the one that made these keys: when it comes back, they are durable."""
+        with self._changing() as connection:
+            changed = data_keys.c.chain.in_(sorted(chains))
+            connection.execute(update(data_keys).where(changed).values(kek_epoch=data_keys.c.kek_epoch))
 
     def _make(self, chains: set[bytes]) -> None:
         now = self._clock.now()

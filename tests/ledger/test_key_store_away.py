@@ -72,3 +72,15 @@ def test_a_key_store_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> Non
     with pytest.raises(Unavailable, match="does not answer"):
         KeyStore(engine, bytes(32))
     engine.dispose()
+
+
+def test_a_key_that_was_found_is_made_durable_before_anything_is_sealed_with_it(away: Away) -> None:
+    """It may be the leavings of a commit that a failover takes back: then what it sealed could be read by nobody."""
+    KeyStore(away.engine, bytes(32)).ciphers([CHAIN])
+    away.breaks = True
+    with pytest.raises(Unavailable):
+        away.keys.ciphers([CHAIN])
+    away.breaks = False
+    away.keys.ciphers([CHAIN])
+    away.breaks = True
+    assert away.keys.ciphers([CHAIN], begun=[CHAIN]).keys() == {CHAIN}, "what entries rest on is durable already"

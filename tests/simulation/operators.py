@@ -93,7 +93,7 @@ class Operators:
         newest = self._switch_off()
         if "log" in names and any(each.signed <= size for each in self.machines):  # a power cut took it back meanwhile
             cluster.start()
-            self.closed, self.weather.rough = False, rough
+            self.closed, self.weather.rough = False, rough and not self.calm
             return
         self.weather.happened(f"restore of an older backup ({what})")
         cluster.replace(newest | {name: backup[name] for name in names})
@@ -105,7 +105,7 @@ class Operators:
             for machine in self.machines:
                 machine.refused.clear()
             cluster.start()
-        self.closed, self.weather.rough = False, rough
+        self.closed, self.weather.rough = False, rough and not self.calm
 
     def _switch_off(self) -> Image:
         self.closed = True
