@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 TOP_LEVEL = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "README.md",
-    "SECURITY.md", "api", "deploy", "docs", "ledger", "migrations", "pyproject.toml", "requirements", "scripts", "tests",
-    "verifier",
+    "SECURITY.md", "api", "deploy", "docs", "ledger", "migrations", "pyproject.toml", "requirements", "scripts", "sdk",
+    "tests", "verifier",
 }  # fmt: skip
 
 LONG = {
@@ -253,14 +253,17 @@ def test_the_verifier_is_a_distribution_of_its_own_that_needs_python_only(tmp_pa
     assert "usage" in answer.stdout.lower()
 
 
-def test_both_distributions_carry_the_same_licence() -> None:
+DISTRIBUTIONS = ("", "verifier/", "sdk/python/")
+
+
+def test_all_distributions_carry_the_same_licence() -> None:
     text = (ROOT / "LICENSE").read_text()
     assert "Apache License" in text
-    assert (ROOT / "verifier/LICENSE").read_text() == text
+    assert {(ROOT / folder / "LICENSE").read_text() for folder in DISTRIBUTIONS} == {text}
 
 
-def test_both_distributions_have_the_version_of_the_changelog() -> None:
-    versions = {_project()["version"], _project("verifier/pyproject.toml")["version"]}
+def test_all_distributions_have_the_version_of_the_changelog() -> None:
+    versions = {_project(f"{folder}pyproject.toml")["version"] for folder in DISTRIBUTIONS}
     newest = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest is not None
     assert versions == {newest[1]}
@@ -304,7 +307,7 @@ def test_the_image_runs_as_a_user_without_rights_and_says_how_it_is() -> None:
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
     [health] = [rest for word, rest in final if word == "HEALTHCHECK"]
     command = json.loads(health[health.index("[") :])
-    assert command[:2] == ["consent-ledger", "health"]
+    assert command[:3] == ["python", "-m", "api.cli.readiness"]
     assert [rest for word, rest in final if word == "VOLUME"] == ["/var/lib/consent-ledger"]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.saying import say
 from api.cli.shared import State, node_of
 from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
 from ledger.errors import NotFound
@@ -22,8 +23,12 @@ def gateway_init(
     """Make the gateway's keys, register it as a technology provider, and write gateway.json."""
     with node_of(state) as node:
         file = make_gateway(node.ledger, node.settings.gateway_file, participant, name)
-    print(
-        f"{node.settings.gateway_file}: {file.participant} signs with {file.kid}. Start the servers anew to serve standards."
+    said = f"{file.participant} signs with {file.kid}. Start the servers anew to serve standards."
+    say(
+        f"{node.settings.gateway_file}: {said}",
+        file=str(node.settings.gateway_file),
+        kid=file.kid,
+        participant=file.participant,
     )
 
 
@@ -41,4 +46,9 @@ def gateway_delegate(
         needed = (RECIPIENT_ACTS if "recipient" in roles else ()) + (HOLDER_ACTS if "holder" in roles else ())
         acts = tuple(sorted(set(act or needed)))
         index = delegate(node.ledger, participant, node.office.gateway.participant, acts)
-    print(f"{participant}: entry {index} lets the gateway sign {', '.join(acts)}")
+    say(
+        f"{participant}: entry {index} lets the gateway sign {', '.join(acts)}",
+        acts=list(acts),
+        index=index,
+        participant=participant,
+    )

@@ -31,7 +31,7 @@ class CommandPlace(NamedTuple):
 PLACES: Final[Mapping[str, CommandPlace]] = {
     # the operator's: they work on the database directly
     "init": CommandPlace("api.cli.log", "app", "Make keys, tables and the first entry of a new log."),
-    "serve": CommandPlace("api.cli.log", "app", "Serve the API until told to stop."),
+    "serve": CommandPlace("api.cli.serving", "servers", "Serve the API until told to stop."),
     "migrate": CommandPlace("api.cli.log", "app", "Bring the database to the newest shape."),
     "participant": CommandPlace("api.cli.participants", "participants", "Participants and their keys.", group=True),
     "delegation": CommandPlace("api.cli.participants", "delegations", "Who may sign on behalf of whom.", group=True),
@@ -40,16 +40,20 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
     "reconcile": CommandPlace("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),
     "check": CommandPlace("api.cli.log", "app", "Hold every row of the database against the entries."),
-    "export": CommandPlace("api.cli.log", "app", "Write a bundle of the whole log for an auditor"),
-    "publish": CommandPlace("api.cli.log", "app", "Publish checkpoint and tiles."),
-    "chainpoint": CommandPlace("api.cli.log", "app", "Print the proof of one entry in the form of Chainpoint v3."),
+    "export": CommandPlace("api.cli.exporting", "exports", "Write a bundle of the whole log for an auditor"),
+    "publish": CommandPlace("api.cli.publishing", "publications", "Publish checkpoint and tiles."),
+    "chainpoint": CommandPlace(
+        "api.cli.exporting", "exports", "Print the proof of one entry in the form of Chainpoint v3."
+    ),
     "rebuild-map": CommandPlace("api.cli.log", "app", "Make the completeness map again from the entries."),
     "sign-here": CommandPlace("api.cli.log", "app", "Let this machine sign the log."),
     "trust-clock": CommandPlace("api.cli.log", "app", "Take this machine's present time for the right one."),
-    "health": CommandPlace("api.cli.log", "app", "Ask a server whether it records."),
-    "witness": CommandPlace("api.cli.log", "witnesses", "Be a witness for another party's log.", group=True),
+    "health": CommandPlace("api.cli.asking", "others", "Ask a server whether it records."),
+    "witness": CommandPlace("api.cli.witnesses", "witnesses", "Be a witness for another party's log.", group=True),
     "demo": CommandPlace(
-        "api.cli.log", "app", "Start a ledger, banks and recipients on this machine, and watch consents live and end."
+        "api.cli.asking",
+        "others",
+        "Start a ledger, banks and recipients on this machine, and watch consents live and end.",
     ),
     # a participant's: they work over HTTP, with its own keys
     "keys": CommandPlace("api.cli.keys", "keys", "A participant's own keys.", group=True),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, get_args
 
 import typer
 
-from api.cli.shared import State, fail, node_of, record, told_in_a_sentence
+from api.cli.saying import fail, mention, result, say, warn
+from api.cli.shared import State, node_of, record, say_entry, told_in_a_sentence
 from api.events.addresses import read_endpoint
 from api.registers.cdr import read_feed
 from api.registers.plan import plan_feed
@@ -28,6 +28,7 @@ from ledger.documents import (
     key_added,
     registration,
 )
+from ledger.entries.fields import Role
 from ledger.lookalikes import likenesses, require_unmistakable
 from ledger.participants import Participant, Registry
 
@@ -37,11 +38,20 @@ purposes = typer.Typer(help="What consents for a purpose may ask for.", no_args_
 rulesets = typer.Typer(help="The rules that entries are judged by.", no_args_is_help=True)
 
 
+ROLES: Final = get_args(Role)
+
+
+def _known_roles(roles: list[str]) -> list[str]:
+    if unknown := [role for role in roles if role not in ROLES]:
+        raise typer.BadParameter(f"{', '.join(unknown)} is no role: say {', '.join(ROLES)}")
+    return roles
+
+
 @participants.command("add")
 def participant_add(
     participant: Annotated[str, typer.Argument(help="Participant id, such as bank-a.")],
     role: Annotated[
-        list[str], typer.Option(help="holder, recipient, technology-provider, regulator, auditor; repeatable.")
+        list[str], typer.Option(help=f"What it is: {', '.join(ROLES)}; repeatable.", callback=_known_roles)
     ],
     name: Annotated[str, typer.Option(help="Its legal name.")],
     *,
@@ -55,7 +65,7 @@ def participant_add(
         document = registration(participant, name, set(role))
         _warn_of_likeness([document], node.ledger.registry, force=force)
         [recorded] = node.ledger.record_documents(document)
-    print(f"{recorded.act}: entry {recorded.index}")
+    say_entry(recorded)
 
 
 @participants.command("key")
@@ -75,7 +85,7 @@ def participant_key(
             fail(f"{jwk} is not JSON")
     with node_of(state) as node:
         [recorded] = node.ledger.record_documents(key_added(participant, kid, alg, use, public))
-    print(f"{recorded.act}: entry {recorded.index}")
+    say_entry(recorded)
 
 
 @participants.command("revoke-key")
@@ -122,7 +132,8 @@ def participant_endpoint(
         known = node.ledger.registry.participant(participant)
         read_endpoint(url, development=node.settings.web.environment == "development")
         node.events.store.set_endpoint(known.id, url, enabled=enabled, now=SystemClock().now())
-    print(f"{participant}: {url}" + ("" if enabled else " (disabled)"))
+    said = f"{participant}: {url}" + ("" if enabled else " (disabled)")
+    say(said, enabled=enabled, participant=participant, url=url)
 
 
 @participants.command("list")
@@ -130,13 +141,19 @@ def participant_list(state: State = None) -> None:
     """List participants and their keys."""
     with node_of(state) as node:
         registry = node.ledger.registry
-        for one in sorted(registry.participants.values(), key=lambda one: one.id):
-            standing = "  REMOVED" if one.removed else "  SUSPENDED" if one.suspended else ""
-            print(f"{one.id}  {plain(one.name)}  [{', '.join(one.roles)}]{standing}")
-            for key in sorted(registry.keys.values(), key=lambda key: key.added_at):
-                if key.participant == one.id:
-                    until = "" if key.revoked_at is None else f", revoked at {key.revoked_at}"
-                    print(f"    {key.kid}  {key.alg}  {key.use}  added at {key.added_at}{until}")
+    told = []
+    for one in sorted(registry.participants.values(), key=lambda one: one.id):
+        standing = "REMOVED" if one.removed else "SUSPENDED" if one.suspended else "ACTIVE"
+        shown = "" if standing == "ACTIVE" else f"  {standing}"
+        mention(f"{one.id}  {plain(one.name)}  [{', '.join(one.roles)}]{shown}")
+        keys = [key for key in registry.keys.values() if key.participant == one.id]
+        for key in sorted(keys, key=lambda key: key.added_at):
+            until = "" if key.revoked_at is None else f", revoked at {key.revoked_at}"
+            mention(f"    {key.kid}  {key.alg}  {key.use}  added at {key.added_at}{until}")
+        names = ("kid", "alg", "use", "added_at", "revoked_at")
+        listed = [{name: getattr(key, name) for name in names} for key in keys]
+        told.append({"id": one.id, "keys": listed, "name": one.name, "roles": list(one.roles), "standing": standing})
+    result(participants=told)
 
 
 @participants.command("remove")
@@ -163,18 +180,24 @@ def participant_import(
     with node_of(state) as node:
         plan = plan_feed(read_feed(feed), node.ledger.registry)
         for note in plan.notes:
-            print(f"note: {note}")
+            mention(f"note: {note}")
         _warn_of_likeness(plan.documents, node.ledger.registry, force=force or not apply)
         if apply and plan.documents:
             recorded = node.ledger.record_documents(*plan.documents)
-            indexes = [str(entry.index) for entry in recorded]
+            indexes: list[int | None] = [entry.index for entry in recorded]
         else:
-            indexes = ["-"] * len(plan.documents)
+            indexes = [None] * len(plan.documents)
     for index, document in zip(indexes, plan.documents, strict=True):
-        print(
-            f"{index}  {document['type']}  {document['participant']}  {document.get('name', document.get('reason', ''))}"
-        )
-    print(f"{len(plan.documents)} documents " + ("recorded." if apply else "would be recorded; --apply records them."))
+        place = "-" if index is None else index
+        what = document.get("name", document.get("reason", ""))
+        mention(f"{place}  {document['type']}  {document['participant']}  {what}")
+    say(
+        f"{len(plan.documents)} documents " + ("recorded." if apply else "would be recorded; --apply records them."),
+        applied=apply,
+        documents=list(plan.documents),
+        indexes=indexes,
+        notes=list(plan.notes),
+    )
 
 
 def _warn_of_likeness(documents: Iterable[Mapping[str, Any]], registry: Registry, *, force: bool) -> None:
@@ -185,7 +208,7 @@ def _warn_of_likeness(documents: Iterable[Mapping[str, Any]], registry: Registry
             continue
         participant, name = document["participant"], document["name"]
         for sentence in likenesses(participant, name, known):
-            print(f"warning: {plain(sentence)}", file=sys.stderr)
+            warn(plain(sentence))
         if not force:
             require_unmistakable(participant, name, known)
         known.append(Participant(participant, name, (), 0))

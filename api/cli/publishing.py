@@ -8,11 +8,15 @@ from typing import Annotated
 
 import typer
 
+from api.cli.saying import say
 from api.cli.shared import State, reader_of
 from ledger.publish.places import open_place
 from ledger.publish.publisher import Published, Publisher
 
+publications = typer.Typer()
 
+
+@publications.command()
 def publish(
     place: Annotated[str, typer.Argument(help="A folder, or s3://BUCKET/PREFIX (credentials from the environment).")],
     follow: Annotated[bool, typer.Option("--follow", help="Go on until told to stop.")] = False,
@@ -35,4 +39,10 @@ def publish(
 
 
 def _tell(place: str, done: Published) -> None:
-    print(f"{place}: {done.size} entries are public; {done.written} files written, {done.removed} removed", flush=True)
+    say(
+        f"{place}: {done.size} entries are public; {done.written} files written, {done.removed} removed",
+        place=place,
+        removed=done.removed,
+        size=done.size,
+        written=done.written,
+    )

@@ -51,6 +51,12 @@ def mention(sentence: str) -> None:
         print(sentence, flush=True)
 
 
+def result(**members: Any) -> None:
+    """Tell programs what people have been told line by line; nothing without `--json`."""
+    if speaks_json():
+        say("", **members)
+
+
 def warn(sentence: str) -> None:
     """Tell on standard error what does not stop the command."""
     print(f"warning: {sentence}", file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import Annotated, Any, ParamSpec
 
 import typer
 from pydantic import ValidationError
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from api.cli.saying import fail, say, told
 from api.node.building import opened, short_lived
 from api.node.logs import configure_logging
 from api.node.node import Node
@@ -22,11 +23,7 @@ from api.node.settings import Settings
 from ledger.documents import Document, document_of
 from ledger.engines import sqlite
 from ledger.errors import LedgerError
-
-REFUSED = 1
-DEFECT = 3
-UNCHECKED = 4
-"""A check could not be made, so that it is no success."""
+from ledger.planning.commands import Recorded
 
 Members = ParamSpec("Members")
 State = Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")]
@@ -50,12 +47,6 @@ def settings_from(state: Path | None, **given: Any) -> Settings:
         raise AssertionError("a validation error names a problem") from error
 
 
-def fail(sentence: str, status: int = REFUSED) -> NoReturn:
-    """Say why, and exit."""
-    print(f"consent-ledger: {sentence}", file=sys.stderr)
-    raise typer.Exit(status)
-
-
 @contextmanager
 def told_in_a_sentence() -> Iterator[None]:
     """Turn what may go wrong into one sentence and an exit status."""
@@ -64,7 +55,11 @@ def told_in_a_sentence() -> Iterator[None]:
     except LedgerError as error:
         fail(error.detail)
     except OSError as error:
-        fail(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        fail(told(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("psycopg"):
+            raise
+        fail("PostgreSQL needs the extra «postgres», which is not installed: pip install 'consent-ledger[postgres]'")
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         # SQLite in our own words; of PostgreSQL the first line, which tells an operator why there is no connection
@@ -93,7 +88,7 @@ def reader_of(state: Path | None, *, examine: bool = False) -> Iterator[Node]:
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, shown to people only."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -104,4 +99,9 @@ def record(
     """Record one operator document of this kind, and say where it stands."""
     with node_of(state) as node:
         [recorded] = node.ledger.record_documents(document_of(kind, *args, **members))
-    print(f"{recorded.act}: entry {recorded.index}")
+    say_entry(recorded)
+
+
+def say_entry(recorded: Recorded) -> None:
+    """Where a document stands."""
+    say(f"{recorded.act}: entry {recorded.index}", act=recorded.act, index=recorded.index)

@@ -15,17 +15,25 @@ from api.client.errors import (
 from api.client.memory import InFile, InMemory
 from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
-from api.client.signing import LocalSigner, StatementSigner
+from api.client.signing import AsyncStatementSigner, LocalSigner, StatementSigner
 from api.client.statements import Question, make_item, make_terms
 from api.client.transport import Patience
+from ledger.entries.acts import AccessItem
+from ledger.entries.terms import Terms
+from ledger.errors import BadStatement, LedgerError
+from ledger.notes.keys import parse_vkey
 
 __all__ = [
+    "AccessItem",
+    "AsyncStatementSigner",
+    "BadStatement",
     "ClientError",
     "Directory",
     "Equivocation",
     "InFile",
     "InMemory",
     "LedgerClient",
+    "LedgerError",
     "LedgerUnavailable",
     "LocalSigner",
     "Misbehaviour",
@@ -37,11 +45,13 @@ __all__ = [
     "RolledBack",
     "StatementRefused",
     "StatementSigner",
+    "Terms",
     "Trust",
     "VerifiedReceipt",
     "check_answer",
     "make_item",
     "make_terms",
     "open_receipt",
+    "parse_vkey",
     "request_digest",
 ]

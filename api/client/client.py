@@ -17,7 +17,7 @@ from api.client.errors import ReceiptRefused
 from api.client.memory import CheckpointMemory, CheckpointWatch, InMemory
 from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
-from api.client.signing import StatementSigner
+from api.client.signing import AnySigner
 from api.client.statements import Question, StatementMaker
 from api.client.tokens import TokenSource
 from api.client.transport import Answer, Headers, Patience, Transport
@@ -56,10 +56,10 @@ class LedgerClient:
         self,
         base_url: str,
         participant: str,
-        signer: StatementSigner,
+        signer: AnySigner,
         trust: Trust,
         *,
-        client_key: StatementSigner | None = None,
+        client_key: AnySigner | None = None,
         memory: CheckpointMemory | None = None,
         evidence: Path | None = None,
         patience: Patience | None = None,
@@ -69,8 +69,9 @@ class LedgerClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timeout: float = 65.0,
     ) -> None:
-        """`client_key`: registered for `client` use; needed for reads, and for the receipts of what was recorded in an earlier
-        try whose answer was lost. `memory`: where the newest checkpoint is kept.
+        """`signer` and `client_key` may answer at once or be waited for. `client_key`: registered for `client` use; needed for
+        reads, by a guard and its directory, and for the receipts of what was recorded in an earlier try whose answer was lost.
+        `memory`: where the newest checkpoint is kept.
         `on_behalf_of`: whom this participant, a technology provider, signs for (a delegation in the log must allow it).
         `evidence`: a folder for checkpoints that contradict each other. `timeout`: seconds for one try; the ledger itself
         answers within 60."""
@@ -149,7 +150,7 @@ class LedgerClient:
         Returns the receipts of the authorisation and of its companion.
         """
         whose = owner or customer
-        said = self.statements.make(
+        said = await self.statements.sign(
             "consent.authorise",
             accounts=sorted({pseudonyms.account(account, consent_id) for account in accounts}),
             authoriser=pseudonyms.authoriser(customer, consent_id),
@@ -162,7 +163,7 @@ class LedgerClient:
             acting_role=acting_role,
             separate_consents=self.statements.separately(separate_consents or {}) or None,
         )
-        beside = self.statements.make(
+        beside = await self.statements.sign(
             "subject.consent",
             consent_id=consent_id,
             subject=pseudonyms.customer(whose),
@@ -223,11 +224,11 @@ class LedgerClient:
 
     async def access(self, item: AccessItem) -> VerifiedReceipt:
         """As recipient: ask to read data now; the decision, allowed or denied, is in the receipt."""
-        return (await self.ask("/accesses", self.statements.access(item)))[0]
+        return (await self.ask("/accesses", await self.statements.sign_access(item)))[0]
 
     async def access_many(self, items: Sequence[AccessItem]) -> list[VerifiedReceipt]:
         """As recipient: up to 1,000 accesses under one signature; a decision and a receipt for each, in their order."""
-        return await self.ask("/accesses/batch", self.statements.batch(items))
+        return await self.ask("/accesses/batch", await self.statements.sign_batch(items))
 
     async def submit_access(self, question: Question) -> VerifiedReceipt:
         """As holder: submit the `access.request` that a recipient has signed and handed over."""
@@ -256,7 +257,7 @@ class LedgerClient:
         )
 
     async def _one(self, path: str, act: str, **members: object) -> VerifiedReceipt:
-        return (await self.ask(path, self.statements.make(act, **members)))[0]
+        return (await self.ask(path, await self.statements.sign(act, **members)))[0]
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

@@ -81,6 +81,11 @@ class VerifiedReceipt:
     document: dict[str, Any] | None = None
     """An operator document."""
 
+    def __repr__(self) -> str:  # type: ignore[explicit-override]  # (3.11 has no typing.override)
+        """One line for logs: which entry, and what it says; never what was disclosed."""
+        decided = f" {self.outcome.decision}" if isinstance(self.outcome, AccessOutcome) else ""
+        return f"<VerifiedReceipt {self.index} {self.act}{decided} ({self.level}), {len(self.file)} bytes>"
+
     @property
     def decision(self) -> AccessOutcome:
         """The ledger's decision. Raises ReceiptRefused when this is no access."""

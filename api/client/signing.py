@@ -1,11 +1,13 @@
 """Signing as a participant: one key, one algorithm, one purpose (docs/spec/statements.md).
 
-Keys in files are for services and trials; a key in hardware is anything that fits `StatementSigner`.
+Keys in files are for services and trials; a key in hardware is anything that fits `StatementSigner`, or `AsyncStatementSigner`
+where signing waits for a service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -56,6 +58,32 @@ class StatementSigner(Protocol):
     def sign(self, message: bytes) -> bytes:
         """The raw signature of JWS (RFC 7518 §3, RFC 8037 §3.1): for ES256, 64 bytes r ‖ s."""
         ...
+
+
+class AsyncStatementSigner(Protocol):
+    """A StatementSigner whose signature is waited for: a key service, a module behind a network."""
+
+    @property
+    def kid(self) -> str:
+        """See StatementSigner."""
+        ...
+
+    @property
+    def alg(self) -> Algorithm:
+        """See StatementSigner."""
+        ...
+
+    @property
+    def jwk(self) -> Mapping[str, str]:
+        """See StatementSigner."""
+        ...
+
+    async def sign(self, message: bytes) -> bytes:
+        """See StatementSigner."""
+        ...
+
+
+AnySigner = StatementSigner | AsyncStatementSigner
 
 
 class LocalSigner:
@@ -121,14 +149,47 @@ class LocalSigner:
                 return self._key.sign(message, _PSS, SHA256())
 
 
-def sign_statement(signer: StatementSigner, payload: bytes) -> str:
-    """The compact JWS of a statement: its payload is signed as given, so it must be CL-JSON already."""
-    signed = f"{header_text(signer.alg, signer.kid)}.{b64u(payload)}"
-    return f"{signed}.{b64u(signer.sign(signed.encode()))}"
+def sign_statement(signer: AnySigner, payload: bytes) -> str:
+    """The compact JWS of a statement: its payload is signed as given, so it must be CL-JSON already.
+
+    Raises TypeError for an asynchronous signer.
+    """
+    signed = _statement_input(signer, payload)
+    if inspect.iscoroutinefunction(signer.sign):
+        raise TypeError("the signer answers asynchronously: use `await sign…` of the statements")
+    made = signer.sign(signed.encode())
+    if not isinstance(made, bytes):
+        raise TypeError(f"a signer answers with bytes, not {type(made).__name__}")
+    return f"{signed}.{b64u(made)}"
+
+
+async def sign_statement_with(signer: AnySigner, payload: bytes) -> str:
+    """As `sign_statement`, with a signer of either kind."""
+    signed = _statement_input(signer, payload)
+    return f"{signed}.{b64u(await signature_of(signer, signed.encode()))}"
 
 
 def sign_jwt(signer: StatementSigner, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
     """A compact JWS for everything that is not a statement: client assertions (RFC 7523), DPoP proofs (RFC 9449)."""
-    parts = ({"alg": signer.alg, **header}, dict(claims))
-    signed = ".".join(b64u(orjson.dumps(part)) for part in parts)
+    signed = _jwt_input(signer, header, claims)
     return f"{signed}.{b64u(signer.sign(signed.encode()))}"
+
+
+async def sign_jwt_with(signer: AnySigner, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+    """As `sign_jwt`, with a signer of either kind."""
+    signed = _jwt_input(signer, header, claims)
+    return f"{signed}.{b64u(await signature_of(signer, signed.encode()))}"
+
+
+async def signature_of(signer: AnySigner, message: bytes) -> bytes:
+    """What the signer answers, waited for if it must be."""
+    made: bytes | Awaitable[bytes] = signer.sign(message)
+    return made if isinstance(made, bytes) else await made
+
+
+def _statement_input(signer: AnySigner, payload: bytes) -> str:
+    return f"{header_text(signer.alg, signer.kid)}.{b64u(payload)}"
+
+
+def _jwt_input(signer: AnySigner, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+    return ".".join(b64u(orjson.dumps(part)) for part in ({"alg": signer.alg, **header}, dict(claims)))

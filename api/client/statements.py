@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from api.client.signing import StatementSigner, sign_statement
+from api.client.signing import AnySigner, sign_statement, sign_statement_with
 from ledger.canonical import b64u
 from ledger.catalogue import LATEST
 from ledger.clock import Clock
@@ -37,6 +37,10 @@ class Question:
     """The `subject.consent` of an authorisation."""
     assertion: str | None = None
     """The customer's passkey assertion for an authorisation, as CL-JSON."""
+
+    def __repr__(self) -> str:  # type: ignore[explicit-override]  # (3.11 has no typing.override)
+        """One line for logs, without what the statement says."""
+        return f"<Question {self.payload.act} {self.payload.jti}>"
 
     @property
     def body(self) -> bytes:
@@ -145,10 +149,13 @@ def make_item(
 
 
 class StatementMaker:
-    """Signs as one participant for one log, in its own name or on behalf of another."""
+    """Signs as one participant for one log, in its own name or on behalf of another.
+
+    `make`, `access` and `batch` are for a key that answers at once; `sign`, `sign_access` and `sign_batch` for every key.
+    """
 
     def __init__(
-        self, participant: str, origin: str, signer: StatementSigner, clock: Clock, *, on_behalf_of: str | None = None
+        self, participant: str, origin: str, signer: AnySigner, clock: Clock, *, on_behalf_of: str | None = None
     ) -> None:
         """`on_behalf_of`: the participant that this one, a technology provider, acts for under a delegation."""
         self.participant = participant
@@ -160,8 +167,42 @@ class StatementMaker:
     def make(self, act: str, **members: object) -> Question:
         """Sign a statement of `act`; a member that is None is left out.
 
-        Raises BadStatement for members the ledger would refuse, before anything is sent.
+        Raises BadStatement for members the ledger would refuse, before anything is signed, and TypeError for an asynchronous
+        signer.
         """
+        return self._signed_now(self._payload(act, members))
+
+    async def sign(self, act: str, **members: object) -> Question:
+        """As `make`, with a signer of either kind."""
+        return await self._signed(self._payload(act, members))
+
+    def access(self, item: AccessItem) -> Question:
+        """Sign an `access.request`."""
+        return self.make("access.request", **msgspec.to_builtins(item))
+
+    async def sign_access(self, item: AccessItem) -> Question:
+        """As `access`, with a signer of either kind."""
+        return await self.sign("access.request", **msgspec.to_builtins(item))
+
+    def batch(self, items: Sequence[AccessItem]) -> Question:
+        """Sign an `access.batch` over 1 to 1,000 items. Raises ValueError, BadStatement, TypeError."""
+        payload, bodies = self._batch(items)
+        return self._signed_now(payload, bodies)
+
+    async def sign_batch(self, items: Sequence[AccessItem]) -> Question:
+        """As `batch`, with a signer of either kind."""
+        payload, bodies = self._batch(items)
+        return await self._signed(payload, bodies)
+
+    def separately(self, words: Mapping[str, bytes]) -> list[dict[str, object]]:
+        """Separate consents given now: for each kind the words shown, of which a statement holds the SHA-256."""
+        now = self._clock.now() // 1000
+        return [
+            {"given_at": now, "kind": kind, "text_hash": b64u(sha256(shown).digest())}
+            for kind, shown in sorted(words.items())
+        ]
+
+    def _payload(self, act: str, members: Mapping[str, object]) -> bytes:
         said = {
             "act": act,
             "aud": self.origin,
@@ -173,31 +214,25 @@ class StatementMaker:
             **members,
         }
         present = {name: value for name, value in said.items() if value is not None}
-        payload = msgspec.json.encode(present, order="sorted")
-        return Question(sign_statement(self._signer, payload), parse_payload(payload))
+        return msgspec.json.encode(present, order="sorted")
 
-    def separately(self, words: Mapping[str, bytes]) -> list[dict[str, object]]:
-        """Separate consents given now: for each kind the words shown, of which a statement holds the SHA-256."""
-        now = self._clock.now() // 1000
-        return [
-            {"given_at": now, "kind": kind, "text_hash": b64u(sha256(shown).digest())}
-            for kind, shown in sorted(words.items())
-        ]
-
-    def access(self, item: AccessItem) -> Question:
-        """Sign an `access.request`."""
-        return self.make("access.request", **msgspec.to_builtins(item))
-
-    def batch(self, items: Sequence[AccessItem]) -> Question:
-        """Sign an `access.batch` over 1 to 1,000 items. Raises ValueError, BadStatement."""
+    def _batch(self, items: Sequence[AccessItem]) -> tuple[bytes, tuple[str, ...]]:
         if not 1 <= len(items) <= MAX_ITEMS:
             raise ValueError(f"a batch has 1 to {MAX_ITEMS} items, not {len(items)}")
         bodies = [msgspec.json.encode(item) for item in items]
         for body in bodies:
             parse_item(body)
         root = Edge().grow([leaf_hash(body) for body in bodies]).root
-        signed = self.make("access.batch", items_count=len(items), items_root=b64u(root))
-        return Question(signed.text, signed.payload, tuple(body.decode() for body in bodies))
+        payload = self._payload("access.batch", {"items_count": len(items), "items_root": b64u(root)})
+        return payload, tuple(body.decode() for body in bodies)
+
+    def _signed_now(self, payload: bytes, items: tuple[str, ...] = ()) -> Question:
+        parsed = parse_payload(payload)
+        return Question(sign_statement(self._signer, payload), parsed, items)
+
+    async def _signed(self, payload: bytes, items: tuple[str, ...] = ()) -> Question:
+        parsed = parse_payload(payload)
+        return Question(await sign_statement_with(self._signer, payload), parsed, items)
 
 
 def fresh_jti() -> str:

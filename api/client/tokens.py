@@ -15,7 +15,7 @@ import httpx2
 import orjson
 
 from api.client.errors import LedgerUnavailable, RefusedByLedger
-from api.client.signing import LocalSigner, StatementSigner, sign_jwt
+from api.client.signing import AnySigner, LocalSigner, sign_jwt, sign_jwt_with
 from api.client.statements import fresh_jti
 from api.client.transport import monotonic
 from ledger.canonical import b64u
@@ -34,7 +34,7 @@ class TokenSource:
         self,
         http: httpx2.AsyncClient,
         participant: str,
-        key: StatementSigner,
+        key: AnySigner,
         issuer: str,
         clock: Clock,
         *,
@@ -74,7 +74,7 @@ class TokenSource:
             "jti": fresh_jti(), "sub": self._participant,
         }  # fmt: skip
         form = {
-            "client_assertion": sign_jwt(self._key, {"kid": self._key.kid, "typ": "JWT"}, claims),
+            "client_assertion": await sign_jwt_with(self._key, {"kid": self._key.kid, "typ": "JWT"}, claims),
             "client_assertion_type": ASSERTION_TYPE,
             "client_id": self._participant,
             "grant_type": "client_credentials",

@@ -63,8 +63,8 @@ REASONS: Final[dict[str, Said]] = {
         "The holder's last authentication of the customer was too old.", "数据持有方最近一次对客户的身份认证已过期。",
         "The holder must authenticate the customer again (consent.reauthenticate).", "须由数据持有方重新认证客户身份。"),
     "RECONFIRMATION_OVERDUE": _said(
-        "The customer's last confirmation to the recipient was too old.", "客户最近一次向数据使用方的确认已过期。",
-        "The recipient must have the customer confirm (consent.reconfirm).", "须由数据使用方请客户重新确认。"),
+        "The customer's last confirmation to the recipient was too old.", "客户最近一次向数据接收方的确认已过期。",
+        "The recipient must have the customer confirm (consent.reconfirm).", "须由数据接收方请客户重新确认。"),
     "SEPARATE_CONSENT_MISSING": _said(
         "A separate consent that the terms name was not given, or was withdrawn.", "条款所列的单独同意未作出或已撤回。",
         "The customer must give it by its own control, at the holder.", "须由客户在数据持有方处另行作出单独同意。"),
@@ -102,10 +102,10 @@ _HOLDER: Final = ("The holder must say when it can be done again.", "请等待�
 
 ASSERTED: Final[dict[str, Said]] = {
     "SOFTWARE_INACTIVE": _said(
-        "The recipient's software product is not active.", "数据使用方的软件产品未处于有效状态。",
+        "The recipient's software product is not active.", "数据接收方的软件产品未处于有效状态。",
         "The register must activate it.", "须由登记机构启用。"),
     "SOFTWARE_REMOVED": _said(
-        "The recipient's software product was removed.", "数据使用方的软件产品已被移除。", *_ANEW),
+        "The recipient's software product was removed.", "数据接收方的软件产品已被移除。", *_ANEW),
     "CERT_MISSING": _said("No client certificate came with the request.", "请求未附客户端证书。", *_CERTIFICATE),
     "CERT_INVALID": _said("The client certificate does not hold.", "客户端证书无效。", *_CERTIFICATE),
     "CERT_EXPIRED": _said("The client certificate has expired.", "客户端证书已过期。", *_CERTIFICATE),
@@ -118,7 +118,7 @@ ASSERTED: Final[dict[str, Said]] = {
     "SCOPE_INSUFFICIENT": _said("The access token does not cover this.", "访问令牌的范围不足。", *_TOKEN),
     "TOKEN_CONSENT_MISMATCH": _said("The access token belongs to another consent.", "访问令牌属于其他授权。", *_TOKEN),
     "RECIPIENT_NOT_NAMED": _said(
-        "The recipient is not one that the customer named.", "数据使用方不在客户指定之列。",
+        "The recipient is not one that the customer named.", "数据接收方不在客户指定之列。",
         "The customer must name it.", "须由客户指定。"),
     "REGION_NOT_CONSENTED": _said(
         "The customer did not agree to this region.", "客户未同意该地区。",

@@ -2,11 +2,11 @@
 
 from api.guard.access import GuardedAccess
 from api.guard.book import AccountsBehind, AgreedConsent, KnownAccounts, LedgerBook
-from api.guard.guard import STATEMENT_HEADER, ConsentBook, ConsentGuard, receipt_header
+from api.guard.describing import RECEIPT_HEADER, STATEMENT_HEADER
+from api.guard.guard import ConsentBook, ConsentGuard, receipt_header
 from api.guard.masks import MASKS, mask_account, mask_pan
-from api.guard.recording import RECEIPT_HEADER
 from api.guard.refusals import REFUSALS, RefusedAccess
-from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
+from api.guard.replay import AlreadyUsed, MemoryUnavailable, NoRoom, UsedDecisions, UsedInMemory
 
 __all__ = [
     "MASKS",
@@ -21,6 +21,7 @@ __all__ = [
     "GuardedAccess",
     "KnownAccounts",
     "LedgerBook",
+    "MemoryUnavailable",
     "NoRoom",
     "RefusedAccess",
     "UsedDecisions",

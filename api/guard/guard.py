@@ -29,9 +29,10 @@ from api.client.errors import ClientError, LedgerUnavailable, ReceiptRefused, Re
 from api.client.receipts import VerifiedReceipt, open_receipt
 from api.client.statements import Question, item_of
 from api.guard.access import GuardedAccess, guarded
-from api.guard.recording import NOTE, RECEIPT_HEADER, Recording
+from api.guard.describing import RECEIPT_HEADER, STATEMENT_HEADER, declared, describe
+from api.guard.recording import NOTE, Recording
 from api.guard.refusals import RefusedAccess, answer
-from api.guard.replay import AlreadyUsed, NoRoom, UsedDecisions, UsedInMemory
+from api.guard.replay import AlreadyUsed, MemoryUnavailable, NoRoom, UsedDecisions, UsedInMemory
 from ledger.canonical import b64u, unb64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.acts import AccessItem, AccessRequest
@@ -42,7 +43,6 @@ from ledger.receipts import RECEIPT_LIMIT
 
 log = logging.getLogger("consent_ledger.guard")
 
-STATEMENT_HEADER: Final = "Consent-Statement"
 FUTURE_MS: Final = 5_000
 """How far the ledger's clock may be ahead of the bank's."""
 BODY_LIMIT: Final = 64 * 1024
@@ -94,9 +94,10 @@ class ConsentGuard:
 
     def install(self, app: Starlette) -> None:
         """Answer refusals as RFC 9457 problems, and send the receipt with every answer of a guarded route; in strict mode also
-        record each release."""
+        record each release. FastAPI's OpenAPI document then says all this of each guarded route."""
         app.add_exception_handler(RefusedAccess, answer)
         app.add_middleware(Recording, release=self._release if self._strict else None, timeout=self._timeout)
+        describe(app)
 
     def __call__(self, *permissions: str, account: str | None = None) -> Guarded:
         """A dependency for a route that gives out data under exactly these permissions.
@@ -108,9 +109,10 @@ class ConsentGuard:
             raise ValueError("a guarded route declares the permissions it needs")
         wanted = tuple(sorted(set(permissions)))
 
-        async def dependency(request: Request) -> GuardedAccess:
+        async def dependency(request: Request, **_declared: object) -> GuardedAccess:
             return await self.check(request, wanted, account=account)
 
+        declared(dependency, wanted, strict=self._strict)
         return dependency
 
     async def check(
@@ -234,6 +236,9 @@ class ConsentGuard:
             raise RefusedAccess("REPLAYED") from None
         except NoRoom as error:
             raise RefusedAccess("LEDGER_UNAVAILABLE", "too many decisions are in use at this bank") from error
+        except MemoryUnavailable as error:
+            log.exception("the memory of used decisions cannot be asked")
+            raise RefusedAccess("LEDGER_UNAVAILABLE", "the bank cannot tell whether the decision was used") from error
 
 
 def _refusal_of(error: RefusedByLedger) -> RefusedAccess:

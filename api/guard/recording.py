@@ -16,12 +16,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.client.errors import ClientError
 from api.client.receipts import VerifiedReceipt
 from api.guard.access import GuardedAccess
+from api.guard.describing import RECEIPT_HEADER
 from api.guard.refusals import RefusedAccess, answer
 from ledger.canonical import b64u
 
 log = logging.getLogger("consent_ledger.guard")
 
-RECEIPT_HEADER: Final = "Consent-Receipt"
 NOTE: Final = "consent_guard"
 """Scope member in which a dependency leaves the access for this layer."""
 RELEASE_LIMIT: Final = 16 * 1024 * 1024

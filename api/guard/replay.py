@@ -16,11 +16,16 @@ class NoRoom(Exception):
     """More decisions are remembered than there is room for; none can be accepted safely."""
 
 
+class MemoryUnavailable(Exception):
+    """Whether a decision was used before cannot be told at present; none is accepted until it can."""
+
+
 class UsedDecisions(Protocol):
     """Where used decisions are remembered. A bank with several processes gives all of them one store."""
 
     async def use(self, index: int, *, now: int, until: int) -> None:
-        """Mark entry `index` as used; it may be forgotten at `until`. Times in ms. Raises AlreadyUsed, NoRoom."""
+        """Mark entry `index` as used; it may be forgotten at `until`. Times in ms. Raises AlreadyUsed, NoRoom,
+        MemoryUnavailable."""
         ...
 
 

@@ -23,8 +23,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.guard.access import GuardedAccess
+from api.guard.describing import RECEIPT_HEADER
 from api.guard.guard import ConsentGuard
-from api.guard.recording import RECEIPT_HEADER
 from api.guard.refusals import MEDIA_TYPE, REFUSALS, RefusedAccess, answer
 from ledger.canonical import b64u
 

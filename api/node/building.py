@@ -212,6 +212,8 @@ def initialise(settings: Settings, origin: str) -> None:
 
     Raises Conflict when a key file or a log exists already, InvalidInput for an unfit origin.
     """
+    if not is_file(settings.database_url):
+        migrations.refuse_newer(settings.database_url)  # it answers: else keys would be made for a log that is not
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     slot = claim_slot(settings.highwater_dir)
     try:

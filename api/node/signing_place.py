@@ -6,6 +6,7 @@ copied from, but for one thing: no file of the copy is the file that says where 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -86,7 +87,8 @@ def sign_here(settings: Settings, note: str) -> None:
 
 def stop_signing(settings: Settings, ledger: Ledger, reason: str) -> None:
     """A witness has seen another history: this node signs nothing more, also when it is started anew."""
-    (settings.highwater_dir / REFUSED).write_text(reason + "\n", "utf-8")
+    with open(settings.highwater_dir / REFUSED, "w", encoding="utf-8", opener=_private) as file:
+        file.write(reason + "\n")
     ledger.halt(
         f"{reason}. This node signs no more: two histories of this log may be signed with its key; see docs/operating.md, "
         "«Rollback»"
@@ -95,10 +97,15 @@ def stop_signing(settings: Settings, ledger: Ledger, reason: str) -> None:
 
 def _write(mark: Path, note: str) -> None:
     """In place: what the file is (device and inode) is what a copy of it is not."""
-    with mark.open("a+", encoding="utf-8") as file:
+    with open(mark, "a+", encoding="utf-8", opener=_private) as file:
         file.seek(0)
         file.truncate()
         file.write(f"{_where(mark)}\n{note}")
+
+
+def _private(path: str, flags: int) -> int:
+    """A state folder's files are their owner's only, whatever the umask."""
+    return os.open(path, flags, 0o600)
 
 
 def _read(mark: Path) -> str | None:

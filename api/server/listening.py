@@ -33,9 +33,9 @@ def bind(settings: Settings, *, shared: bool) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         bound.bind((settings.host, settings.port))
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        raise OSError(error.errno, error.strerror, f"{settings.host}, port {settings.port}") from None
     return bound
 
 

@@ -23,7 +23,6 @@ MOST_EACH: Final = 256
 MOST_NESTED: Final = 32
 NONE: Final = "none"
 _LINE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-_BLANK: Final = re.compile(rb"[\t ]+")
 _FEWEST: Final = {"log": 2, "witness": 3, "group": 4, "quorum": 2}
 _MOST: Final = {"log": 3, "witness": 4, "quorum": 2}
 
@@ -98,7 +97,7 @@ class _Reader:
         self._witness_names: list[str] = []
 
     def take(self, line: bytes) -> None:
-        words = [word.decode("utf-8", "surrogateescape") for word in _BLANK.split(line) if word]
+        words = [word.decode("utf-8", "surrogateescape") for word in line.replace(b"\t", b" ").split(b" ") if word]
         if not _LINE.fullmatch(line):
             raise BadEncoding("it holds a control character")
         if not words or words[0].startswith("#"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,87 @@ def test_the_exit_statuses_are_those_of_the_table_in_the_docs() -> None:
     page = (ROOT / "docs" / "commands.md").read_text()
     for status in (DONE, REFUSED, USAGE, DEFECT, UNCHECKED, DENIED, INTERRUPTED):
         assert f"\n| {status} | " in page
+
+
+# -- what is wrong is one sentence ------------------------------------------------------------------------------------
+
+
+def refused(*arguments: str, status: int = REFUSED, **environment: str) -> str:
+    """What a command that is refused says: one line on standard error, and nothing else."""
+    said = CliRunner().invoke(
+        app, arguments, env={f"CONSENT_LEDGER_{name}": value for name, value in environment.items()}
+    )
+    assert said.exit_code == status, said.output
+    assert said.stdout == ""
+    assert isinstance(said.exception, SystemExit)
+    return said.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["serve", "check", "migrate", "rebuild-map", "participant list", "trust-clock --this-time-is-right", "publish p"],
+)
+def test_a_folder_that_was_misspelt_is_not_made(command: str, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    assert "«consent-ledger init»" in refused(*command.split(), "--state", str(wrong))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    assert CliRunner().invoke(app, ["init", "--state", state]).exit_code == 0
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert refused("serve", "--port", str(port), "--state", state).endswith(
+            f"Address already in use: 127.0.0.1, port {port}\n"
+        )
+
+
+def test_a_database_that_does_not_answer_is_told_with_host_and_cause_before_any_key_is_made(tmp_path: Path) -> None:
+    said = refused("init", "--state", str(tmp_path / "new"), DATABASE_URL="postgresql+psycopg://x:geheim@127.0.0.1:9/y")
+    assert "127.0.0.1" in said
+    assert "refused" in said
+    assert "geheim" not in said
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_role_that_there_is_not_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
+    said = refused("participant", "add", "x", "--role", "bnk", "--name", "X", "--state", str(tmp_path), status=USAGE)
+    assert "bnk is no role" in said
+    for role in ("holder", "recipient", "technology-provider", "regulator", "auditor"):
+        assert role in said
+
+
+def test_postgresql_without_its_driver_is_told_with_what_to_install(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['psycopg'] = None; from api.cli.main import main; main()"
+    answer = subprocess.run(
+        [sys.executable, "-c", program, "init", "--state", str(tmp_path / "new")],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"CONSENT_LEDGER_DATABASE_URL": "postgresql+psycopg://x@127.0.0.1:9/y"},
+    )
+    assert answer.returncode == REFUSED
+    assert answer.stderr.count("\n") == 1
+    assert "consent-ledger[postgres]" in answer.stderr
+
+
+def test_the_results_of_an_operator_are_told_to_programs_too(tmp_path: Path) -> None:
+    def told(*arguments: str) -> Any:
+        said = CliRunner().invoke(app, [*arguments, "--state", str(tmp_path / "state"), "--json"])
+        assert said.exit_code == 0, said.output
+        assert said.stdout.count("\n") == 1
+        return json.loads(said.stdout)
+
+    assert told("init", "--origin", "ledger.example/told")["verifier_key"].startswith("ledger.example/told+")
+    added = told("participant", "add", "bank-a", "--role", "holder", "--name", "Bank A")
+    assert added["act"] == "participant.registered"
+    assert told("participant", "list")["participants"] == [
+        {"id": "bank-a", "keys": [], "name": "Bank A", "roles": ["holder"], "standing": "ACTIVE"}
+    ]
+    found = told("check")
+    assert (found["defect_count"], found["unchecked"], found["entries"]) == (0, [], added["index"] + 1)
+    assert told("export", str(tmp_path / "bundle"), "--evidence", "none")["entries"] == found["entries"]

@@ -105,7 +105,7 @@ def test_a_damaged_map_is_found_by_check_and_made_again(tmp_path: Path) -> None:
 
     assert run("init").exit_code == 0
     for number in range(12):
-        added = run("participant", "add", f"bank-{number}", "--role", "holder", "--name", "Bank")
+        added = run("participant", "add", f"bank-{number}", "--role", "holder", "--name", f"Bank {number}")
         assert added.exit_code == 0, added.output
     assert run("migrate").exit_code == 0  # brings the map up to the log
     assert run("check").exit_code == 0

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -34,7 +34,7 @@ Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
 def until(holds: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        with suppress(httpx.HTTPError):
+        with suppress(httpx2.HTTPError):
             if holds():
                 return
         time.sleep(0.05)
@@ -52,7 +52,7 @@ def node(folder: Path, workers: int) -> Iterator[tuple[str, subprocess.Popen[byt
     command = [sys.executable, "-m", "api.cli.main", "serve", "--state", str(folder), "--port", str(port)]
     process = subprocess.Popen([*command, "--workers", str(workers)], cwd=ROOT, env=environment)
     try:
-        until(lambda: httpx.get(f"{settings.base_url}/health/ready").status_code == 200, "the node is ready")
+        until(lambda: httpx2.get(f"{settings.base_url}/health/ready").status_code == 200, "the node is ready")
         yield settings.base_url, process
     finally:
         process.terminate()
@@ -61,7 +61,7 @@ def node(folder: Path, workers: int) -> Iterator[tuple[str, subprocess.Popen[byt
 
 def scrape(url: str) -> Figures:
     """On a connection of its own, which the kernel gives to some front."""
-    text = httpx.get(f"{url}/metrics", headers={"connection": "close"}).text
+    text = httpx2.get(f"{url}/metrics", headers={"connection": "close"}).text
     families = list(text_string_to_metric_families(text))
     assert len({family.name for family in families}) == len(families), "each family stands once"
     return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
@@ -84,7 +84,7 @@ def processes(figures: Figures) -> dict[str, float]:
 def test_every_front_tells_what_all_of_them_answered_and_a_killed_one_begins_anew(tmp_path: Path) -> None:
     with node(tmp_path / "state", 2) as (url, server):
         for _ in range(40):  # each on a connection of its own: the kernel deals them out
-            assert httpx.get(f"{url}/checkpoint", headers={"connection": "close"}).status_code == 200
+            assert httpx2.get(f"{url}/checkpoint", headers={"connection": "close"}).status_code == 200
         seen = [scrape(url) for _ in range(8)]
         for figures in seen:
             assert processes(figures) == {"front 1": 1.0, "front 2": 1.0, "sequencer": 1.0}

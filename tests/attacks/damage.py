@@ -37,6 +37,10 @@ class Bundle:
     def names(self) -> Iterator[str]:
         return iter(self.files)
 
+    def oddities(self) -> Iterator[tuple[str, str]]:
+        """In memory there is no link, no pipe, and no second member of a name."""
+        return iter(())
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -78,6 +78,10 @@ class Memory:
     def names(self) -> Iterator[str]:
         return iter(self._names)
 
+    def oddities(self) -> Iterator[tuple[str, str]]:
+        """In memory there is no link, no pipe, and no second member of a name."""
+        return iter(())
+
     def open(self, path: str) -> IO[bytes]:
         return io.BytesIO(self.read(path, 1 << 30))
 

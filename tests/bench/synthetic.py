@@ -54,7 +54,9 @@ def fill(log: Place, size: int) -> None:
                 connection.execute(insert(tiles), [tile._asdict() for tile in full])
             connection.execute(insert(checkpoints).values(size=edge.size, note=note))
             connection.execute(
-                update(log_head).values(size=edge.size, last_hash=hashes[-1], edge=edge.to_bytes(), checkpoint=note)
+                update(log_head).values(
+                    size=edge.size, confirmed=edge.size, last_hash=hashes[-1], edge=edge.to_bytes(), checkpoint=note
+                )
             )
     rebuild_map(log.settings.database_url, afresh=False, portion=4 * PORTION)
     _settle(engine)
@@ -127,5 +129,7 @@ def plant(log: Place, tree: EvenTree) -> None:
                 portion = []
         if portion:
             connection.execute(insert(tiles), portion)
-        connection.execute(update(log_head).values(size=tree.size, edge=edge.to_bytes(), checkpoint=note))
+        connection.execute(
+            update(log_head).values(size=tree.size, confirmed=tree.size, edge=edge.to_bytes(), checkpoint=note)
+        )
     _settle(engine)

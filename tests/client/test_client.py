@@ -374,3 +374,54 @@ def test_a_client_without_a_key_for_reads_is_told_so(sqlite_service: Service) ->
             assert refused.value.status == 401
 
     asyncio.run(story())
+
+
+class KeyService:
+    """A key behind a network: each signature is waited for."""
+
+    def __init__(self, key: LocalSigner) -> None:
+        self._key = key
+        self.kid, self.alg, self.jwk = key.kid, key.alg, key.jwk
+        self.signed = 0
+
+    async def sign(self, message: bytes) -> bytes:
+        await asyncio.sleep(0)
+        self.signed += 1
+        return self._key.sign(message)
+
+
+def test_a_key_that_is_waited_for_signs_statements_batches_and_token_requests(service: Service) -> None:
+    async def story() -> None:
+        member, consent_id = service.members["app-1"], str(uuid.uuid4())
+        statements, tokens = KeyService(member.signer), KeyService(member.client_key)
+        async with (
+            service.client("bank-a") as bank,
+            LedgerClient(service.url, "app-1", statements, service.trust, client_key=tokens) as app,
+        ):
+            account = await active_consent(bank, app, consent_id, Pseudonyms.generate())
+            assert (await app.access(balance_item(consent_id, account))).allowed
+            batch = await app.access_many([balance_item(consent_id, account, f"interaction-{at}") for at in range(3)])
+            assert [receipt.allowed for receipt in batch] == [True, True, True]
+            assert (await app.receipt(batch[0].index)).file[:20] == batch[0].file[:20]
+            assert (statements.signed, tokens.signed) == (3, 1)
+            with pytest.raises(TypeError, match="asynchronously"):
+                app.statements.access(balance_item(consent_id, account))
+
+    asyncio.run(story())
+
+
+def test_a_receipt_is_shown_in_one_short_line_that_discloses_nothing(service: Service) -> None:
+    async def story() -> None:
+        consent_id = str(uuid.uuid4())
+        async with service.client("bank-a") as bank, service.client("app-1") as app:
+            account = await active_consent(bank, app, consent_id, Pseudonyms.generate())
+            question = app.statements.access(balance_item(consent_id, account))
+            receipt = await app.submit_access(question)
+        shown = repr(receipt)
+        assert f"{receipt.index} access.request allow (logged)" in shown
+        for line in (shown, repr(question)):
+            assert len(line) < 100
+            assert account not in line
+            assert consent_id not in line
+
+    asyncio.run(story())

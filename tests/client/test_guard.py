@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from api.guard import (
     ConsentGuard,
     GuardedAccess,
     NoRoom,
+    UsedDecisions,
     UsedInMemory,
     mask_pan,
     receipt_header,
@@ -76,6 +78,8 @@ class Scene:
     account: str
     clock: LateClock
     book: dict[str, dict[str, str]] = field(default_factory=dict)
+    doors: list[httpx2.AsyncClient] = field(default_factory=list)
+    """The bank's processes; `http` is the first."""
 
     def path(self, what: str = "balances") -> str:
         return f"/accounts/{self.account}/{what}"
@@ -123,23 +127,34 @@ def bank_application(guard: ConsentGuard) -> FastAPI:
     return app
 
 
-def play(service: Service, story: Callable[[Scene], Coroutine[Any, Any, None]], **terms: Any) -> None:
-    async def run() -> None:
-        pseudonyms, consent_id, clock = Pseudonyms.generate(), str(uuid.uuid4()), LateClock()
-        book: dict[str, dict[str, str]] = {}
-        async with (
-            service.client("bank-a") as bank,
-            service.client("app-1") as app,
-            service.client("app-2") as other,
-        ):
-            account = await active_consent(bank, app, consent_id, pseudonyms, **terms)
-            book[consent_id] = {account: "account-1"}
-            guard = ConsentGuard(bank, Directory(bank), Book(book), clock=clock)
-            transport = httpx2.ASGITransport(bank_application(guard))
-            async with httpx2.AsyncClient(transport=transport, base_url="http://bank.example") as http:
-                await story(Scene(bank, app, other, http, consent_id, account, clock, book))
+Story = Callable[[Scene], Coroutine[Any, Any, None]]
 
-    asyncio.run(run())
+
+async def at_the_bank(
+    service: Service, story: Story, *, used: Sequence[UsedDecisions | None] = (None,), **terms: Any
+) -> None:
+    """A story at the bank; `used`: the memory of each of its processes."""
+    pseudonyms, consent_id, clock = Pseudonyms.generate(), str(uuid.uuid4()), LateClock()
+    book: dict[str, dict[str, str]] = {}
+    async with (
+        service.client("bank-a") as bank,
+        service.client("app-1") as app,
+        service.client("app-2") as other,
+        AsyncExitStack() as stack,
+    ):
+        account = await active_consent(bank, app, consent_id, pseudonyms, **terms)
+        book[consent_id] = {account: "account-1"}
+        doors = []
+        for memory in used:
+            guard = ConsentGuard(bank, Directory(bank), Book(book), clock=clock, used=memory)
+            transport = httpx2.ASGITransport(bank_application(guard))
+            door = httpx2.AsyncClient(transport=transport, base_url="http://bank.example")
+            doors.append(await stack.enter_async_context(door))
+        await story(Scene(bank, app, other, doors[0], consent_id, account, clock, book, doors))
+
+
+def play(service: Service, story: Story, **options: Any) -> None:
+    asyncio.run(at_the_bank(service, story, **options))
 
 
 def reason(answer: httpx2.Response) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.client import Directory, LedgerClient, Patience, Pseudonyms, open_receipt, request_digest
@@ -39,7 +39,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 class Scene:
     bank: LedgerClient
     app: LedgerClient
-    sidecar: httpx.AsyncClient
+    sidecar: httpx2.AsyncClient
     pseudonyms: Pseudonyms
     consent_id: str
     account: str
@@ -57,7 +57,7 @@ class Scene:
         }
         return self.app.statements.access(balance_item(self.consent_id, self.account, **(members | replaced))).text
 
-    async def nginx(self, statement: str, address: str | None = None, **headers: str) -> httpx.Response:
+    async def nginx(self, statement: str, address: str | None = None, **headers: str) -> httpx2.Response:
         said = {
             "X-Original-Method": "GET", "X-Original-URI": address or self.path(), "X-Original-Body": "/",
             STATEMENT_HEADER: statement,
@@ -66,7 +66,7 @@ class Scene:
             "/nginx", headers=said | {name.replace("_", "-"): headers[name] for name in headers}
         )
 
-    async def envoy(self, statement: str, address: str | None = None, **options: Any) -> httpx.Response:
+    async def envoy(self, statement: str, address: str | None = None, **options: Any) -> httpx2.Response:
         headers = {STATEMENT_HEADER: statement} | options.pop("headers", {})
         method = options.pop("method", "GET")
         return await self.sidecar.request(method, f"/envoy{address or self.path()}", headers=headers, **options)
@@ -79,14 +79,14 @@ def play(service: Service, story: Callable[[Scene], Coroutine[Any, Any, None]], 
             account = await active_consent(bank, app, consent_id, pseudonyms, **terms)
             book = LedgerBook(bank, KnownAccounts(pseudonyms, ["account-0", "account-1"]), fresh=0)
             sidecar = Sidecar(ConsentGuard(bank, Directory(bank), book), ROUTES)
-            transport = httpx.ASGITransport(sidecar_app(sidecar))
-            async with httpx.AsyncClient(transport=transport, base_url="http://sidecar") as http:
+            transport = httpx2.ASGITransport(sidecar_app(sidecar))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://sidecar") as http:
                 await story(Scene(bank, app, http, pseudonyms, consent_id, account))
 
     asyncio.run(run())
 
 
-def refused(answer: httpx.Response) -> tuple[int, str]:
+def refused(answer: httpx2.Response) -> tuple[int, str]:
     assert ACCESS_HEADER not in answer.headers
     assert answer.headers[REFUSAL_HEADER] == answer.json()["reason"]
     return answer.status_code, answer.json()["reason"]
@@ -264,8 +264,8 @@ def test_the_door_stays_shut_while_the_ledger_is_away(service: Service) -> None:
         hurry = Patience(tries=1, first_pause=0.001, longest_pause=0.001)
         async with service.client("bank-a", url="http://127.0.0.1:9", patience=hurry) as cut_off:
             sidecar = Sidecar(ConsentGuard(cut_off, Directory(scene.bank), LedgerBook(cut_off)), ROUTES)
-            transport = httpx.ASGITransport(sidecar_app(sidecar))
-            async with httpx.AsyncClient(transport=transport, base_url="http://sidecar") as http:
+            transport = httpx2.ASGITransport(sidecar_app(sidecar))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://sidecar") as http:
                 answer = await http.get(f"/envoy{scene.path()}", headers={STATEMENT_HEADER: scene.statement()})
         assert refused(answer) == (503, "LEDGER_UNAVAILABLE")
         assert "retry-after" in answer.headers

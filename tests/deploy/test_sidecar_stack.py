@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.client import Pseudonyms, open_receipt, request_digest
@@ -68,7 +68,7 @@ class Stack:
     """A recipient's way to the application: through nginx."""
 
     service: Service
-    http: httpx.Client
+    http: httpx2.Client
     pseudonyms: Pseudonyms
     sidecar: int
     """Its port."""
@@ -95,7 +95,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         everything.enter_context(running(application(request.param, ports["application"]), ports["application"]))
         everything.enter_context(running(sidecar(service, folder, ports["sidecar"]), ports["sidecar"], cwd=ROOT))
         everything.enter_context(running(nginx(folder, ports), ports["nginx"]))
-        http = everything.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{ports['nginx']}", timeout=30))
+        http = everything.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{ports['nginx']}", timeout=30))
         yield Stack(service, http, pseudonyms, ports["sidecar"])
 
 
@@ -150,7 +150,7 @@ class Told:
     consent_id: str
     account: str
 
-    async def get(self, what: str, permission: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    async def get(self, what: str, permission: str, headers: dict[str, str] | None = None) -> httpx2.Response:
         path = f"/accounts/{self.account}/{what}"
         async with self.stack.service.client("app-1") as app:
             item = balance_item(

@@ -54,6 +54,8 @@ class Run:
     """Exit statuses that are right here."""
     serves: bool = False
     """It runs until it is told to stop, and then ends by that signal, in order."""
+    answers: bool = True
+    """Whether one that serves speaks HTTP: it is asked whether it is ready."""
     on_state: bool = True
     """It takes --state."""
 
@@ -78,7 +80,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("publish",): [
         Run(lambda place: [str(place.folder / "public")]),
-        Run(lambda place: [str(place.folder / "public"), "--follow"], serves=True),
+        Run(lambda place: [str(place.folder / "public"), "--follow"], serves=True, answers=False),
     ],
     ("chainpoint",): [Run(_said("1"))],
     ("check",): [Run(_said())],

@@ -156,7 +156,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def run_to_its_end(here: Scene, command: tuple[str, ...], run: Run) -> None:
     child = here.nursery.start(words(command, run, here.place))
     if run.serves:
-        ready(f"http://127.0.0.1:{here.place.port}", child)
+        if run.answers:
+            ready(f"http://127.0.0.1:{here.place.port}", child)
         here.told.await_more(BUSY)
         child.signal(signal.SIGTERM)
     status = child.wait()

@@ -16,7 +16,7 @@ PLACES = {
     Place(): "输入",
     Place(1495): "条目 1495",
     Place(file="checkpoint"): "checkpoint",
-    Place(7, "evidence/000.jsonl.gz", 8, "jti"): "条目 7, evidence/000.jsonl.gz:8, 字段 jti",
+    Place(7, "evidence/000.jsonl.gz", 8, "jti"): "条目 7，evidence/000.jsonl.gz:8，字段 jti",
     Place(line=3): "第 3 行",
 }
 
@@ -35,7 +35,7 @@ def test_up_to_where_a_log_is_good(index: int | None, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "told"), [("en", ("entry 2", "Last good entry: 1")), ("zh", ("条目 2", "最后一个完好的条目: 1"))]
+    ("language", "told"), [("en", ("entry 2", "Last good entry: 1")), ("zh", ("条目 2", "最后一个完好的条目：1"))]
 )
 def test_terminal_and_page_tell_the_same_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str, told: tuple[str, str]

@@ -38,7 +38,7 @@ def test_l08_figures_that_differ_are_told_of_the_two_but_refute_nothing(
     assert (events[-1]["code"], events[-1]["findings"], events[-1]["defects"]) == ("VALID", 1, 0)
     for language, words in (
         ("en", "Findings about participants: 1. They say nothing against the log."),
-        ("zh", "涉及参与方的发现:1 项"),
+        ("zh", "涉及参与方的发现：1 项"),
     ):
         assert main(["bundle", str(place / "differ"), "--policy", str(place / "policy"), "--lang", language]) == 0
         assert words in capsys.readouterr().out

@@ -15,21 +15,21 @@ CODES: dict[str, tuple[str, str]] = {
     "VALID": ("All checks passed.", "全部检查均已通过。"),
     "VALID_UNWITNESSED": (
         "All checks passed, but fewer witnesses have cosigned than your policy asks for.",
-        "全部检查均已通过,但联署的见证人少于您的策略所要求的数量。",
+        "全部检查均已通过，但联署的见证方少于您的策略所要求的数量。",
     ),
     "ERASED": (
         "The body was erased, and an erasure document in the log says so.",
-        "正文已被删除,且日志中有相应的删除文件。",
+        "正文已被删除，且日志中有相应的删除文件。",
     ),
     "BAD_ENCODING": (
         "Bytes are not in the one accepted spelling: somebody changed them, or they were never right.",
-        "字节不是唯一允许的写法:被人改动过,或者从一开始就不正确。",
+        "字节不是唯一允许的写法：被人改动过，或者从一开始就不正确。",
     ),
-    "BAD_SIGNATURE": ("A signature does not verify, or its key is unknown.", "签名验证失败,或其密钥未知。"),
+    "BAD_SIGNATURE": ("A signature does not verify, or its key is unknown.", "签名验证失败，或其密钥未知。"),
     "BAD_PROOF": ("A Merkle proof, tile or root does not fit.", "默克尔证明、分块或根哈希不相符。"),
     "BAD_CHAIN": (
         "The order of the log is broken: an index, a link, a sequence number or a reused identity.",
-        "日志的次序被破坏:序号、链接、链内序号有误,或身份被重复使用。",
+        "日志的次序被破坏：序号、链接、链内序号有误，或身份被重复使用。",
     ),
     "BAD_COMMITMENT": (
         "Evidence and opening do not give the commitment in the log.",
@@ -43,21 +43,21 @@ CODES: dict[str, tuple[str, str]] = {
     "INCOMPLETE": ("What is shown does not cover all that is claimed.", "所示内容没有涵盖其声称的全部范围。"),
     "UNMATCHED": (
         "The ledger recorded a release or receipt that belongs to no allowed access, or one twice; or its own report is wrong.",
-        "账本记录了不属于任何获准访问的提供或接收,或同一方重复记录;或账本自己的对账报告有误。",
+        "账本记录了不属于任何获准访问的提供或接收，或同一方重复记录；或账本自己的对账报告有误。",
     ),
     "DISPUTED": (
         "Two participants say different things of one access, or one says nothing. The log records truly what each said.",
-        "双方对同一次访问的说法不一致,或其中一方没有记录。日志如实记录了各方的说法。",
+        "双方对同一次访问的说法不一致，或其中一方没有记录。日志如实记录了各方的说法。",
     ),
     "CONSENT_INVALID": (
         "The ledger recorded a step or decision that the rules do not give.",
         "账本记录了规则所不允许的步骤或决定。",
     ),
     "TIME_INVALID": ("Times run backwards or leave their bounds.", "时间倒退或超出界限。"),
-    "BODY_MISSING": ("Evidence is missing although no erasure explains it.", "证据缺失,且没有删除文件可以解释。"),
+    "BODY_MISSING": ("Evidence is missing although no erasure explains it.", "证据缺失，且没有删除文件可以解释。"),
     "POLICY_REJECTED": (
         "A key was used outside the time it was valid, its owner was suspended, or your policy forbids it.",
-        "密钥在有效期之外被使用、其所有者已被暂停,或您的策略不允许。",
+        "密钥在有效期之外被使用、其所有者已被暂停，或您的策略不允许。",
     ),
 }
 
@@ -65,52 +65,52 @@ ADVICE: dict[str, tuple[str, str]] = {
     "VALID": ("Nothing to do. Keep the report with the checkpoint.", "无需处理。请将报告与检查点一并保存。"),
     "VALID_UNWITNESSED": (
         "Ask for a newer receipt or bundle, or for the witnesses' cosignatures.",
-        "请索取更新的回执或资料包,或索取见证人的联署。",
+        "请索取更新的回执或资料包，或索取见证方的联署。",
     ),
-    "ERASED": ("The proof still holds; the content is gone by law.", "证明仍然成立;内容已依法删除。"),
+    "ERASED": ("The proof still holds; the content is gone by law.", "证明仍然成立；内容已依法删除。"),
     "EQUIVOCATION": (
         "Keep both checkpoints and the evidence file; tell the regulator and the witnesses.",
-        "请保存两个检查点和证据文件,并通知监管机构与见证人。",
+        "请保存两个检查点和证据文件，并通知监管机构与见证方。",
     ),
     "ROLLBACK": (
         "Keep your state file; ask the operator for the newer checkpoint.",
-        "请保存您的状态文件,并向运营方索取更新的检查点。",
+        "请保存您的状态文件，并向运营方索取更新的检查点。",
     ),
     "UNMATCHED": (
         "Ask the operator why it was accepted. Which participant signed it says the entry; nothing else rests on it.",
-        "请向运营方询问为何接受该记录。由哪一方签署见该条目;其他内容不以其为依据。",
+        "请向运营方询问为何接受该记录。由哪一方签署见该条目；其他内容不以其为依据。",
     ),
     "DISPUTED": (
         "This is between the participants named: ask both for their records. It is no ground to doubt the log or anybody else.",
-        "这是所列参与方之间的事:请向双方索取各自的记录。这不构成怀疑日志或其他任何一方的理由。",
+        "这是所列参与方之间的事：请向双方索取各自的记录。这不构成怀疑日志或其他任何一方的理由。",
     ),
     "": (
         "Do not rely on the entries named. Keep the input as it is and ask the operator for a fresh copy.",
-        "请勿依赖所列条目。原样保存输入文件,并向运营方索取新的副本。",
+        "请勿依赖所列条目。原样保存输入文件，并向运营方索取新的副本。",
     ),
 }
 
 WORDS: dict[str, tuple[str, str]] = {
     "VERIFIED": ("VERIFIED", "已验证"),
-    "REFUTED": ("REFUTED", "已否定"),
+    "REFUTED": ("REFUTED", "未通过"),
     "COULD NOT CHECK": ("COULD NOT CHECK", "无法检查"),
-    "IN PART": ("VALID, NOT ALL CHECKED", "有效,但未全部检查"),
+    "IN PART": ("VALID, NOT ALL CHECKED", "有效，但未全部检查"),
     "EXPLAINED": ("EXPLANATION", "说明"),
     "shown valid": (
         "Everything that could be checked holds. Not everything could be checked.",
-        "能够检查的内容均成立,但并非全部内容都能检查。",
+        "能够检查的内容均成立，但并非全部内容都能检查。",
     ),
     "shown unwitnessed": (
         "Everything that could be checked holds. Not everything could be, and fewer witnesses have cosigned than you ask for.",
-        "能够检查的内容均成立,但并非全部内容都能检查,且联署的见证人少于您的策略所要求的数量。",
+        "能够检查的内容均成立，但并非全部内容都能检查，且联署的见证方少于您的策略所要求的数量。",
     ),
-    "left": ("Not checked: {}; what and why is listed below.", "未检查:{} 项;内容与原因见下文。"),
+    "left": ("Not checked: {}; what and why is listed below.", "未检查：{} 项；内容与原因见下文。"),
     "differ": (
         "Findings about participants: {}. They say nothing against the log.",
-        "涉及参与方的发现:{} 项,不影响对日志的结论。",
+        "涉及参与方的发现：{} 项，不影响对日志的结论。",
     ),
     "disputes": ("Findings about participants", "涉及参与方的发现"),
-    "UNWITNESSED": ("VALID, BUT UNWITNESSED", "有效,但见证不足"),
+    "UNWITNESSED": ("VALID, BUT UNWITNESSED", "有效，但见证不足"),
     "log": ("Log", "日志"),
     "entries": ("Entries", "条目"),
     "checkpoint": ("Checkpoint", "检查点"),
@@ -123,7 +123,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "last_good": ("Last good entry", "最后一个完好的条目"),
     "expected": ("expected", "应为"),
     "found": ("found", "实为"),
-    "witnesses": ("Witnesses", "见证人"),
+    "witnesses": ("Witnesses", "见证方"),
     "none": ("none", "无"),
     "nothing": ("Nothing was left out.", "没有遗漏。"),
     "more": ("more", "更多"),
@@ -131,7 +131,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "code": ("Code", "代码"),
     "what": ("What is wrong", "问题"),
     "inputs": ("Inputs", "输入文件"),
-    "title": ("Audit of a consent ledger", "授权同意账本审计"),
+    "title": ("Audit of a consent ledger", "授权账本审计"),
     "events": ("Entries per day", "每日条目"),
     "kinds": ("By kind", "按类别"),
     "acts": ("By act", "按行为"),
@@ -139,9 +139,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "reasons": ("Reasons for denial", "拒绝理由"),
     "backend": ("Signature code", "签名程序"),
     "level": ("Level", "级别"),
-    "quorum": ("quorum met", "达到法定数"),
-    "uncounted": ("Witnesses that cannot be counted (ML-DSA-44)", "无法计入的见证方(ML-DSA-44)"),
-    "below": ("below the quorum", "未达法定数"),
+    "quorum": ("quorum met", "达到所需见证数"),
+    "uncounted": ("Witnesses that cannot be counted (ML-DSA-44)", "无法计入的见证方（ML-DSA-44）"),
+    "below": ("below the quorum", "未达到所需见证数"),
     "from": ("from", "自"),
     "to": ("to", "至"),
     "denied": ("denied", "已拒绝"),
@@ -149,18 +149,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "count": ("Count", "数量"),
     "resumed": ("resumed at entry", "从条目继续"),
     "advice": ("What to do", "建议"),
-    "story": ("The story of consent", "同意记录的经过"),
+    "story": ("The story of consent", "授权的经过"),
     "by": ("by", "由"),
     "pack": ("Evidence pack", "证据包"),
     "items": ("Items here / in the pack", "现有项 / 包内总项"),
     "withheld": ("Items withheld", "未提供的项"),
     "for": ("for", "代表"),
-    "word": ("somebody's word, which nothing here can prove", "仅为一方之言,此处无法证明"),
+    "word": ("somebody's word, which nothing here can prove", "仅为一方之言，此处无法证明"),
     "complete": ("Complete up to entry", "完整至条目"),
     "signers": ("Participants / keys / delegations", "参与方 / 密钥 / 委托"),
     "parties": (
         "Who could sign: is every key and every delegation theirs?",
-        "谁可以签名:每个密钥和委托都是其本人的吗?",
+        "谁可以签名：每个密钥和委托都是其本人的吗？",
     ),
     "participant": ("Participant", "参与方"),
     "roles": ("Roles", "角色"),
@@ -196,6 +196,11 @@ def word(name: str, language: str) -> str:
     return WORDS[name][LANGUAGES.index(language)]
 
 
+def label(name: str, language: str) -> str:
+    """A label with the colon that parts it from what follows."""
+    return word(name, language) + ("：" if language == "zh" else ": ")
+
+
 def code_sentence(code: str, language: str) -> str:
     """What a verdict code says."""
     return CODES[code][LANGUAGES.index(language)]
@@ -222,13 +227,14 @@ def located(place: Place, language: str) -> str:
         parts.append(word("at line", language).format(place.line))
     if place.field is not None:
         parts.append(word("at field", language).format(place.field))
-    return ", ".join(parts) or word("input", language)
+    return ("，" if language == "zh" else ", ").join(parts) or word("input", language)
 
 
 def first_bad(index: int | None, language: str) -> str:
     """Which entry is the first that a defect names, and up to where all is well."""
-    good = f"; {word('last_good', language)}: {index - 1}" if index else ""
-    return f"{word('first', language)}: {'–' if index is None else index}{good}"
+    part = "；" if language == "zh" else "; "
+    good = f"{part}{label('last_good', language)}{index - 1}" if index else ""
+    return f"{label('first', language)}{'–' if index is None else index}{good}"
 
 
 def sentence(text: str, language: str) -> str:

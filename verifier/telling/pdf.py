@@ -11,7 +11,7 @@ from verifier.bytes.harmless import neutral
 from verifier.errors import CannotCheck, Defect, ExitStatus
 from verifier.telling.charts import breakdowns, columns, date
 from verifier.telling.headline import heading, reservations, told
-from verifier.telling.messages import advice, counted, first_bad, located, sentence, word
+from verifier.telling.messages import advice, counted, first_bad, label, located, sentence, word
 from verifier.telling.parties import delegate_words, key_words
 from verifier.telling.result import Result
 
@@ -194,7 +194,7 @@ def _verdict(sheet: _Sheet, result: Result, language: str) -> None:
         sheet.line(line, 10)
     if found.count:
         sheet.line(first_bad(found.first_bad, language), 10)
-        sheet.line(f"{word('advice', language)}: {advice(code, language)}", 10)
+        sheet.line(f"{label('advice', language)}{advice(code, language)}", 10)
     paper.set_left_margin(18)
     paper.set_draw_color(*colour)
     paper.set_line_width(0.9)

@@ -8,7 +8,7 @@ from verifier.bytes.harmless import page
 from verifier.errors import Defect
 from verifier.telling.charts import bars, breakdowns, timeline
 from verifier.telling.headline import heading, reservations, told
-from verifier.telling.messages import advice, counted, first_bad, located, sentence, word
+from verifier.telling.messages import advice, counted, first_bad, label, located, sentence, word
 from verifier.telling.parties import delegate_words, key_words
 from verifier.telling.result import Result
 
@@ -56,7 +56,7 @@ def render(result: Result, language: str) -> str:
     ]
     if found.count:
         parts.append(f"<p><b>{page(first_bad(found.first_bad, language))}</b></p>")
-        parts.append(f"<p>{page(word('advice', language))}: {page(advice(code, language))}</p>")
+        parts.append(f"<p>{page(label('advice', language))}{page(advice(code, language))}</p>")
     parts += ["</section>", _pairs(result.facts)]
     if result.lines:
         parts.append("<pre>" + "\n".join(page(line) for line in result.lines) + "</pre>")

@@ -12,7 +12,7 @@ from typing import TextIO
 from verifier.bytes.harmless import neutral
 from verifier.errors import Code, Defect, ExitStatus
 from verifier.telling.headline import heading, reservations, told
-from verifier.telling.messages import advice, code_sentence, counted, first_bad, located, sentence, word
+from verifier.telling.messages import advice, code_sentence, counted, first_bad, label, located, sentence, word
 from verifier.telling.result import Result
 
 SHOWN = 12
@@ -46,17 +46,17 @@ def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
     yield from _counts(result, language)
     if found.defects:
         yield ""
-        yield f"{word('defects', language)}: {found.count}"
+        yield f"{label('defects', language)}{found.count}"
         yield from _grouped(found.defects, found.by_code, language)
         yield f"  → {advice('' if result.code is None else str(result.code), language)}"
     if found.disputes:
         yield ""
-        yield f"{word('disputes', language)}: {found.disputed}"
+        yield f"{label('disputes', language)}{found.disputed}"
         yield from _grouped(found.disputes, {str(Code.DISPUTED): found.disputed}, language)
         yield f"  → {advice(str(Code.DISPUTED), language)}"
     if found.notices:
         yield ""
-        yield f"{word('notices', language)}: {found.notices_by_code.total()}"
+        yield f"{label('notices', language)}{found.notices_by_code.total()}"
         yield from _grouped(found.notices, found.notices_by_code, language)
     if result.lines:
         yield ""
@@ -66,11 +66,11 @@ def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
 def _counts(result: Result, language: str) -> Iterator[str]:
     found = result.findings
     if found.checked:
-        yield f"  {word('checked', language)}: " + ", ".join(
+        yield f"  {label('checked', language)}" + ", ".join(
             f"{count:,} {counted(what, language)}" for what, count in sorted(found.checked.items()) if count
         )
     if found.unchecked:
-        yield f"  {word('unchecked', language)}:"
+        yield f"  {label('unchecked', language)}".rstrip()
         for what, count in sorted(found.unchecked.items()):
             yield f"    – {count:,} × {counted(what, language)}"
 
