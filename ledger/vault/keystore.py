@@ -15,7 +15,19 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, Table, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -132,6 +144,7 @@ class KeyStore:
         with self._changing() as connection:
             if marks:  # also for a chain whose key is not here: it never gets one
                 connection.execute(insert_into(self._engine, data_keys).on_conflict_do_nothing(), marks)
+                self._check_epoch(connection, doomed)
             done = connection.execute(
                 update(data_keys)
                 .where(data_keys.c.chain.in_(doomed), data_keys.c.wrapped.is_not(None))
@@ -155,17 +168,62 @@ class KeyStore:
         """Wrap all live data keys under a new KEK; how many. Destroy the old KEK afterwards to erase old backups."""
         new = Cipher(kek)
         with self._changing() as connection:
+            # whoever makes a key meanwhile waits, and then finds the new epoch (`_check_epoch`)
+            self._backend.driver.keep_writers_out(connection, data_keys.name)
             rows = connection.execute(select(data_keys).where(data_keys.c.wrapped.is_not(None))).all()
-            for row in rows:
-                key = self._kek.open(row.wrapped, _place(row.chain, row.kek_epoch))
-                connection.execute(
-                    update(data_keys)
-                    .where(data_keys.c.chain == row.chain)
-                    .values(wrapped=new.seal(key, _place(row.chain, epoch)), kek_epoch=epoch)
-                )
+            changed = [
+                {
+                    "of": row.chain,
+                    "wrapped": new.seal(
+                        self._kek.open(row.wrapped, _place(row.chain, row.kek_epoch)), _place(row.chain, epoch)
+                    ),
+                }
+                for row in rows
+            ]
+            if changed:
+                named = data_keys.c.chain == bindparam("of")
+                connection.execute(update(data_keys).where(named).values(wrapped=bindparam("wrapped")), changed)
+            connection.execute(update(data_keys).values(kek_epoch=epoch))
         self._kek, self._epoch = new, epoch
         self._truncate_wal()
         return len(rows)
+
+    def epoch(self) -> int | None:
+        """The epoch of the KEK that the keys here are wrapped under; None while there is no key."""
+        with self._engine.connect() as connection:
+            found: int | None = connection.execute(select(data_keys.c.kek_epoch).limit(1)).scalar_one_or_none()
+        return found
+
+    def live(self) -> int:
+        """How many keys there are that were not destroyed."""
+        query = select(func.count()).select_from(data_keys).where(data_keys.c.wrapped.is_not(None))
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def check_kek(self) -> None:
+        """Open one key, whichever. Raises Corrupt when it is wrapped under another KEK than this node's."""
+        query = select(data_keys).where(data_keys.c.wrapped.is_not(None)).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return
+        try:
+            self._unwrap(row.chain, row.kek_epoch, row.wrapped)
+        except Corrupt:
+            if row.kek_epoch != self._epoch:
+                raise
+            raise Corrupt(
+                "the key-encryption key of this node does not open the keys of this key store: it is another one. Bring back "
+                "the KEK that belongs to it; see docs/operating.md, «The key store»"
+            ) from None
+
+    def _check_epoch(self, connection: Connection, chains: Collection[bytes]) -> None:
+        """Inside a transaction that has written keys of these chains, so that a change of the KEK comes before it or after it:
+        all keys are wrapped under one KEK. Raises Corrupt: a node that is started anew reads the new one."""
+        query = select(data_keys.c.kek_epoch).where(data_keys.c.chain.not_in(chains)).limit(1)
+        epoch = connection.execute(query).scalar_one_or_none()
+        if epoch is not None and epoch != self._epoch:
+            raise _other_epoch(epoch, self._epoch)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -261,10 +319,11 @@ class KeyStore:
         ]
         with self._changing() as connection:
             connection.execute(insert_into(self._engine, data_keys).on_conflict_do_nothing(), values)
+            self._check_epoch(connection, chains)
 
     def _unwrap(self, chain: bytes, epoch: int, wrapped: bytes | None) -> Cipher:
         if wrapped is None or epoch != self._epoch:
-            raise Corrupt(f"a data key is wrapped under KEK epoch {epoch}, and this node holds epoch {self._epoch}")
+            raise _other_epoch(epoch, self._epoch)
         return Cipher(self._kek.open(wrapped, _place(chain, epoch)))
 
     def _remember(self, ciphers: dict[bytes, Cipher]) -> dict[bytes, Cipher]:
@@ -280,6 +339,15 @@ def no_key(chains: int) -> Corrupt:
     return Corrupt(
         f"the key store has no key for {chains} of the chains that have entries: it is older than the log, or belongs to "
         "another one. Stop all nodes and bring back the newest key store; see docs/operating.md, «The key store»"
+    )
+
+
+def _other_epoch(found: int, held: int) -> Corrupt:
+    """The KEK was changed, and this process holds one of another time."""
+    return Corrupt(
+        f"a data key is wrapped under KEK epoch {found}, and this node holds epoch {held}: give it the KEK of epoch {found} "
+        "and start it anew. On the machine where it was changed, «consent-ledger kek rotate» finishes a change that was cut "
+        "short; see docs/operating.md, «Changing the KEK»"
     )
 
 
