@@ -22,7 +22,7 @@ USAGE: Final = 2
 DEFECT: Final = 3
 """What was looked at is not what it must be."""
 UNCHECKED: Final = 4
-"""A check could not be made, so that it is no success."""
+"""A check could not be made, so that it is not a success."""
 DENIED: Final = 5
 """The ledger recorded an access, and denied it."""
 INTERRUPTED: Final = 130

@@ -53,7 +53,7 @@ signed checkpoint, which anyone can check offline.
 **Repeating is safe.** The same statement again is recorded once: 200 instead of 201, and the indexes of its entries. Their
 receipts are then read with a token, since whoever has a copy of a statement can repeat it.
 
-**A denied access is no error.** It is recorded, and `outcome` says why.
+**A denied access is not an error.** It is recorded, and `outcome` says why.
 
 **Reading** one's own consents and receipts needs an access token bound to a key (DPoP). The log itself is public.
 
