@@ -71,12 +71,15 @@ class KeyStore:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._cache: OrderedDict[bytes, Cipher] = OrderedDict()
-        make_tables(engine, metadata.sorted_tables)
+        # what a listener or a PRAGMA sends goes to the driver itself, whose errors SQLAlchemy does not see
+        self._failures = (DBAPIError, PoolTimeout, engine.dialect.loaded_dbapi.Error)
+        with self._answering():
+            make_tables(engine, metadata.sorted_tables)
 
     def identity(self) -> bytes:
         """The 16 bytes that tell this key store from others; made at the first question."""
         query = select(key_store.c.store_id).where(key_store.c.id == 1)
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             known: bytes | None = connection.execute(query).scalar_one_or_none()
         if known is not None:
             return bytes(known)
@@ -90,15 +93,18 @@ class KeyStore:
 
         `begun`: those of them that have entries already, to which no key is ever made. Raises Corrupt when one of these has
         none, NotFound for a chain whose key was destroyed.
+
+        A key that is there, though its chain has no entry yet, may be what a commit left behind that nobody confirmed: a
+        failover would take it, and a cipher in memory outlive it. It is written once more before anything is sealed with it.
         """
         wanted = set(chains)
         with self._lock:
-            found = {chain: self._cache[chain] for chain in wanted if chain in self._cache}
+            found = {chain: self._cache[chain] for chain in wanted.intersection(begun) if chain in self._cache}
         missing = wanted - found.keys()
         if missing:
             if lost := self.lacking(missing.intersection(begun)):
                 raise no_key(len(lost))
-            found |= self._load(missing, make=True)
+            found |= self._load(missing, make=True, begun=set(begun))
         return found
 
     def lacking(self, chains: Iterable[bytes]) -> set[bytes]:
@@ -220,9 +226,25 @@ class KeyStore:
             raise _other_epoch(epoch, self._epoch)
 
     @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """A database that refuses or does not answer is Unavailable here too: whoever tries again later waits for that."""
+        try:
+            yield
+        except self._failures as error:
+            raise Unavailable(f"the key store does not answer: {self._explain(error)}") from error
+
+    def _explain(self, error: Exception) -> str:
+        return self._backend.explain(getattr(error, "orig", None) or error)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._answering(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def _changing(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends: a body whose key was lost would be unreadable for ever."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             with connection.begin():
                 self._backend.driver.hold_durable(connection)
                 yield connection
@@ -230,7 +252,9 @@ class KeyStore:
 
     def _truncate_wal(self) -> None:
         """Leave no old page behind in the write-ahead log. Not possible inside a transaction."""
-        if not self._backend.empty_log(self._engine):
+        with self._answering():
+            emptied = self._backend.empty_log(self._engine)
+        if not emptied:
             raise Unavailable(
                 "the keys are destroyed, but a reader keeps their old bytes in a file; destroy them again"
             )
@@ -242,10 +266,8 @@ class KeyStore:
             with self._engine.connect() as connection:
                 connection.execute(select(data_keys.c.kek_epoch).limit(1)).all()
                 self._backend.driver.verify_files(connection)
-        except (DBAPIError, PoolTimeout) as error:
-            raise Unavailable(
-                f"it does not answer: {self._backend.explain(getattr(error, 'orig', None) or error)}"
-            ) from error
+        except self._failures as error:
+            raise Unavailable(f"it does not answer: {self._explain(error)}") from error
         except Corrupt:
             raise Unavailable(
                 "its file was removed or exchanged under a running node; put it back, then start again"
@@ -256,16 +278,18 @@ class KeyStore:
         if not chains:
             return rows
         ordered = list(chains)
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             for at in range(0, len(ordered), 500):  # SQLite bounds the number of parameters
                 query = select(data_keys.c.chain, data_keys.c.kek_epoch, data_keys.c.wrapped)
                 for row in connection.execute(query.where(data_keys.c.chain.in_(ordered[at : at + 500]))):
                     rows[row.chain] = (row.kek_epoch, row.wrapped)
         return rows
 
-    def _load(self, chains: set[bytes], *, make: bool) -> dict[bytes, Cipher]:
+    def _load(self, chains: set[bytes], *, make: bool, begun: Collection[bytes] = frozenset()) -> dict[bytes, Cipher]:
         rows = self._select(chains)
         absent = chains - rows.keys()
+        if make and (unsure := rows.keys() - set(begun)):
+            self._confirm(unsure)
         if absent and make:
             self._make(absent)
             rows |= self._select(absent)  # another process may have been first: its key is the one
@@ -274,6 +298,12 @@ class KeyStore:
         if any(wrapped is None for _, wrapped in rows.values()):
             raise NotFound("the data key of this chain was destroyed: its bodies are erased")
         return self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items()})
+
+    def _confirm(self, chains: set[bytes]) -> None:
+        """A commit of our own, behind the one that made these keys: when it comes back, they are durable."""
+        with self._changing() as connection:
+            changed = data_keys.c.chain.in_(sorted(chains))
+            connection.execute(update(data_keys).where(changed).values(kek_epoch=data_keys.c.kek_epoch))
 
     def _make(self, chains: set[bytes]) -> None:
         now = self._clock.now()
