@@ -84,7 +84,7 @@ def _check_shape(members: dict[Any, Any], depth: int) -> None:
 
 
 def _check_value(value: Any, depth: int) -> None:
-    kind = type(value)  # the exact type: a bool is no int here, and subclasses may write themselves differently
+    kind = type(value)  # the exact type: a bool is not an int here, and subclasses may write themselves differently
     if kind is int:
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
             raise BadEncoding(f"an integer lies outside ±{MAX_INTEGER}")

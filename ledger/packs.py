@@ -122,7 +122,7 @@ def item_hash(pack_id: bytes, item: PackItem) -> bytes:
 def compare_with_merkletools(leaves: Sequence[Hash], root: Hash, paths: Sequence[Sequence[dict[str, str]]]) -> bool:
     """Have merkletools build the tree over the same leaves, and hold root and paths against ours.
 
-    False where merkletools is not installed: it is no dependency, since its own does not compile. Raises Corrupt when the
+    False where merkletools is not installed: it is not a dependency, since its own does not compile. Raises Corrupt when the
     trees differ.
     """
     try:

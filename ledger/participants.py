@@ -131,7 +131,9 @@ class Registry:
         if (index == 0) != isinstance(document, LedgerOpened):
             raise IllegalTransition("«ledger.opened» is the first leaf of a log, and only the first")
         if self.ruleset == 1 and isinstance(document, SINCE_RULESET_2):
-            raise IllegalTransition("this document exists from ruleset 2 on: activate it first (ruleset.activated)")
+            raise IllegalTransition(
+                "this document exists from ruleset 2 onwards: activate it first (ruleset.activated)"
+            )
         changed = replace(self, size=index + 1)
         match document:
             case LedgerOpened():
@@ -194,7 +196,7 @@ class Registry:
         """A participant that has not been removed. Raises NotFound, IllegalTransition."""
         found = self.participant(participant)
         if found.removed:
-            raise IllegalTransition(f"participant {participant!r} has been removed, which is for ever")
+            raise IllegalTransition(f"participant {participant!r} was removed; removal is permanent")
         return found
 
     def _delegate(self, changed: Registry, document: DelegationGranted) -> Registry:

@@ -16,6 +16,8 @@ KEPT = {
     "CHECKED": "what holds each column, as a table; tests/faults/test_changed_rows.py asks it to be whole",
     "DOORS": "who may see which page of a console, as a table; tests/web/test_console_doors.py asks it to be whole",
     "DONE": "the first in the list of exit statuses",
+    "UsedInRedis": "of the guard, for a bank with several processes",
+    "UsedInSql": "of the guard, for a bank with several processes",
     "capture_signals": "uvicorn calls it",
     "filtered": "of the guard, for a bank's own answers",
     "parse_statement": "the plain form of what Reader reads at once; the tests of forged statements read by it",

@@ -127,7 +127,7 @@ def test_the_analysis_tells_good_patterns_from_bad_ones(pattern: str, judged: st
 
 
 @pytest.mark.parametrize("count", [60, 511, 100_000])
-def test_an_address_to_go_on_to_is_read_at_once_however_hostile_it_is(count: int) -> None:
+def test_a_hostile_redirect_address_is_read_in_linear_time(count: int) -> None:
     done = subprocess.run(
         [
             sys.executable,

@@ -57,7 +57,7 @@ def _cosignatures(connection: Connection, found: Findings, witnesses: tuple[Veri
                     open_cosignatures(row.note, row.line, witnesses) if name in names else {name: (row.line, row.time)}
                 )
             except (LedgerError, TypeError) as error:
-                found.note(place, getattr(error, "detail", "it is no signature line"))
+                found.note(place, getattr(error, "detail", "it is not a signature line"))
                 continue
             if said != {row.witness: (row.line, row.time)}:
                 found.note(place, "it is not that witness's line, or of another time")

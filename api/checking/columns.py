@@ -10,7 +10,7 @@ from ledger.entries.evidence import Evidence
 from ledger.errors import BadEncoding, Corrupt
 from ledger.storage.standing import recorded_payload
 
-_OPERATIONAL: Final = "no: who was told of what is no part of the log, and decides nothing"
+_OPERATIONAL: Final = "no: who was told of what is not part of the log, and decides nothing"
 
 CHECKED: Final = {
     "log_head.id": "the table takes one row with this id only",

@@ -65,7 +65,7 @@ class ParticipantFolder:
             return convert(tomllib.loads(file.read_text("utf-8")), _Said).folder(path)
         except FileNotFoundError:
             raise InvalidInput(
-                f"{path} is no participant's folder: it has no participant.toml. «consent-ledger keys new» makes one"
+                f"{path} is not a participant's folder: it has no participant.toml. «consent-ledger keys new» makes one"
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
             raise InvalidInput(f"{file} does not read: {error}") from None

@@ -71,5 +71,5 @@ def _check_id(participant: str) -> None:
         convert(participant, ParticipantId)
     except ValidationError:
         raise InvalidInput(
-            f"{participant!r} is no participant id: 2 to 63 of a-z, 0-9, dot, hyphen and underscore"
+            f"{participant!r} is not a participant id: 2 to 63 of a-z, 0-9, dot, hyphen and underscore"
         ) from None

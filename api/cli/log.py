@@ -1,4 +1,4 @@
-"""The log itself: made, brought to the newest shape, checked, and trusted again after something went wrong."""
+"""The log itself: made, upgraded, checked, and trusted again after something went wrong."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def migrate(
     ] = None,
     state: State = None,
 ) -> None:
-    """Bring the database to the newest shape; with --role, as its owner, also leave the service's role what it needs."""
+    """Upgrade the database schema; with --role, as its owner, also grant the service's role what it needs."""
 
     settings = settings_from(state)
     configure_logging("warning")
@@ -70,7 +70,7 @@ def migrate(
         if role is not None:
             restrict(settings, role)
     restricted = "" if role is None else f"\nThe role {role} may append to the log and no more."
-    say(f"The database has the newest shape.{restricted}", role=role)
+    say(f"The database schema is up to date.{restricted}", role=role)
 
 
 @app.command("rebuild-map")

@@ -179,5 +179,5 @@ def _indexes(one: Mapping[str, Any]) -> list[int]:
     except (KeyError, TypeError):
         raise ReceiptRefused("the list of participants does not say where their documents are") from None
     if not all(type(index) is int and index >= 0 for index in found):
-        raise ReceiptRefused("the list of participants names a place that is no index")
+        raise ReceiptRefused("the list of participants names a place that is not an index")
     return found

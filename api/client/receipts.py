@@ -88,14 +88,14 @@ class VerifiedReceipt:
 
     @property
     def decision(self) -> AccessOutcome:
-        """The ledger's decision. Raises ReceiptRefused when this is no access."""
+        """The ledger's decision. Raises ReceiptRefused when this is not an access."""
         if not isinstance(self.outcome, AccessOutcome):
             raise ReceiptRefused(f"entry {self.index} is {self.act}: it holds no decision about an access")
         return self.outcome
 
     @property
     def allowed(self) -> bool:
-        """Whether the access was allowed. Raises ReceiptRefused when this is no access."""
+        """Whether the access was allowed. Raises ReceiptRefused when this is not an access."""
         return self.decision.decision == "allow"
 
 

@@ -115,4 +115,4 @@ def check_address(address: Address, *, scheme: str, development: bool) -> None:
 
 
 def _unfit(why: str) -> InvalidInput:
-    return InvalidInput(f"this is no address to send events to: {why}", member="url")
+    return InvalidInput(f"this is not an address to send events to: {why}", member="url")

@@ -48,7 +48,7 @@ REASONS: Final[dict[str, Said]] = {
     "CONSENT_SUSPENDED": _said(
         "The consent was suspended.", "该授权当时处于中止状态。",
         "The customer, the holder or the court must resume it.", "须由客户、数据持有方或法院恢复。"),
-    "CONSENT_EXPIRED": _said("The consent's time was over.", "该授权已到期。", *_ANEW),
+    "CONSENT_EXPIRED": _said("The consent had expired.", "该授权已到期。", *_ANEW),
     "CONSENT_REVOKED": _said("The consent was revoked.", "该授权已被撤回。", *_ANEW),
     "CONSENT_TERMINATED": _said(
         "The consent was ended, or one of its parties was removed.", "该授权已被终止，或其一方已被移除。", *_ANEW),

@@ -111,7 +111,7 @@ class GuardedAccess:
         """
         asked = dict(fields or {}) | {name.replace("_", "-"): names for name, names in named.items()}
         if unknown := asked.keys() - MASKS.keys():
-            raise ValueError(f"{min(unknown)!r} is no mask of the catalogue: {', '.join(MASKS)}")
+            raise ValueError(f"{min(unknown)!r} is not a mask of the catalogue: {', '.join(MASKS)}")
         by_field = {name: MASKS[mask] for mask in self.masks if mask in asked for name in asked[mask]}
         hidden: dict[str, Any] = masked(record, by_field)
         return hidden

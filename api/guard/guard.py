@@ -210,7 +210,7 @@ class ConsentGuard:
             raise RefusedAccess("LEDGER_UNAVAILABLE", "the consents cannot be looked up at present") from error
 
     async def _decide(self, statement: Statement) -> VerifiedReceipt:
-        """Have the ledger decide. Whatever is not a verified decision is a refusal."""
+        """Have the ledger decide. Whatever is not at a verified decision is a refusal."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._client.submit_access(Question(statement.text, statement.payload))
@@ -252,7 +252,7 @@ def _refusal_of(error: RefusedByLedger) -> RefusedAccess:
 def _alone(statement: Statement) -> AccessItem:
     """What an `access.request` asks for."""
     if not isinstance(statement.payload, AccessRequest):
-        raise RefusedAccess("REQUEST_MALFORMED", "the statement in the header is no access.request")
+        raise RefusedAccess("REQUEST_MALFORMED", "the statement in the header is not an access.request")
     return item_of(statement.payload)
 
 

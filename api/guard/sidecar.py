@@ -61,14 +61,14 @@ class GuardedRoute:
         plain = [segment for segment in segments if not _is_parameter(segment)]
         if not self.path.startswith("/") or not all(_is_plain(segment) for segment in plain):
             raise ValueError(
-                f"{self.path!r} is no path of a guarded route: write it like /accounts/{{account}}/balances"
+                f"{self.path!r} is not a path of a guarded route: write it like /accounts/{{account}}/balances"
             )
         if not self.permissions:
             raise ValueError(f"the route {self.path} names no permissions: a guarded route declares what it needs")
         if self.account is not None and self.account not in names:
             raise ValueError(f"the route {self.path} has no parameter {self.account!r}")
         if self.method != self.method.upper() or not self.method.isalpha():
-            raise ValueError(f"{self.method!r} is no method: write GET, POST, …")
+            raise ValueError(f"{self.method!r} is not a method: write GET, POST, …")
         object.__setattr__(self, "permissions", tuple(sorted(set(self.permissions))))
         object.__setattr__(self, "_segments", segments)
 

@@ -118,7 +118,7 @@ class Body:
         """Take a place among the requests in work. Raises Overloaded when none is free."""
         room = self._room
         if room.in_work >= room.max_requests:
-            self.refused = Overloaded(f"{room.max_requests} requests are in work already; this one was not taken")
+            self.refused = Overloaded(f"{room.max_requests} requests are being handled already; this one was not read")
             raise self.refused
         self._working = True
         room.in_work += 1

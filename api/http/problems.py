@@ -90,8 +90,8 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     ),
     errors.ImpossibleLeg: Problem(
         409, "impossible-leg", "Nothing is delivered under this decision",
-        "A release or receipt names a decision that cannot have it: the entry is no allowed access of this consent, decides "
-        "another interaction, or has such a leg already (docs/spec/reconciliation.md). Nothing was recorded.",
+        "A release or receipt names a decision that cannot have it: the entry is not an allowed access of this consent, "
+        "decides another interaction, or has such a leg already (docs/spec/reconciliation.md). Nothing was recorded.",
         "`member` names what does not fit. `basis` is the index of the allowed access, `interaction_id` that of its request; "
         "each party says once what it gave out, or got. Figures that turn out to be wrong are not corrected by a second leg: "
         "the difference stays as what reconciliation found.",
@@ -126,7 +126,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     errors.QueueFull: Problem(
         503, "queue-full", "Too much is waiting",
         "More submissions wait than this node lets wait. Nothing was recorded.",
-        "Send the same statement again after `Retry-After` seconds, with growing distances. For many accesses, use "
+        "Send the same statement again after `Retry-After` seconds, with increasing delays. For many accesses, use "
         "`POST /accesses/batch`.",
     ),
     errors.ClockAhead: Problem(
@@ -222,7 +222,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         503, "overloaded", "Too many requests in work",
         "As many requests as this process takes are in work already, or more bytes are being sent to it than it "
         "holds at a time. Nothing was recorded.",
-        "Send it again after `Retry-After` seconds, with growing distances.",
+        "Send it again after `Retry-After` seconds, with increasing delays.",
     ),
 }  # fmt: skip
 PROBLEMS[refusals.BadRequest] = PROBLEMS[refusals.HttpRefusal]
@@ -279,7 +279,7 @@ def pages() -> dict[str, str]:
         "# Problems\n\nErrors are answered as `application/problem+json` (RFC 9457). `type` ends in the name below and is "
         "served as a page; `detail` says what was refused; `instance` "
         "identifies the request in the ledger's own log. A denied access "
-        "is no error: it is recorded, and has a receipt.\n\n| status | type | title |\n|---|---|---|\n"
+        "is not an error: it is recorded, and has a receipt.\n\n| status | type | title |\n|---|---|---|\n"
     )
     return {"README.md": index + listed} | {f"{row.slug}.md": row.page() for row in rows}
 

@@ -98,7 +98,7 @@ class RateLimited(HttpRefusal):
 
 
 class Overloaded(Unavailable):
-    """As many requests as this process takes are in work already."""
+    """This process is already handling its maximum number of requests."""
 
 
 class InternalError(LedgerError):

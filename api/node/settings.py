@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     trusted_proxies: str = "127.0.0.1"
     """Addresses, comma-separated, whose `X-Forwarded-For` is believed."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """Number of processes that answer; from two on, one more sequences for them."""
+    """Number of processes that answer; from two upwards, one more sequences for them."""
 
     clock_lead_seconds: Annotated[int, Field(ge=1, le=86_400)] = 30
     """How far this machine's clock may be ahead of the time that has passed, and of the database's clock, before nothing new

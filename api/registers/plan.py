@@ -70,7 +70,7 @@ def _plan(one: RegisterEntry, known: Participant | None, documents: list[Mapping
         notes.append(f"{one.id}: the register says {one.role}, the log {', '.join(known.roles)}; roles are for ever")
     if known.removed:
         if one.standing is not RegisterStatus.REMOVED:
-            notes.append(f"{one.id}: was removed from the log, which is for ever; register it under another id")
+            notes.append(f"{one.id}: was removed from the log, and removal is permanent; register it under another id")
     elif one.standing is RegisterStatus.REMOVED:
         documents.append(document_of(ParticipantRemoved, participant=one.id, reason="register-removed"))
     elif one.standing is RegisterStatus.SUSPENDED and not known.suspended:

@@ -133,7 +133,7 @@ def create_framework(node: Node) -> FastAPI:
 
 
 def _standards_first(pages: App, dialects: Iterable[Dialect]) -> App:
-    """What is no route: the pages answer for it, but for addresses of a standard, where it is refused in its dialect."""
+    """What is not a route: the pages answer for it, but for addresses of a standard, where it is refused in its dialect."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and dialect_for(dialects, scope["path"]) is not None:

@@ -1,7 +1,7 @@
 """Loading what a process consists of, fast.
 
-What modules are made of is kept for good, so looking for garbage among it while it is being made is time for nothing: about
-a fifth of a start. Afterwards the collector leaves it alone, and processes forked from this one go on sharing its memory.
+Modules live as long as the process, so collecting garbage while importing them wastes time: about a fifth of a start.
+Afterwards the collector leaves them alone, and processes forked from this one keep sharing their memory.
 """
 
 from __future__ import annotations

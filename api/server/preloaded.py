@@ -1,4 +1,4 @@
-"""What a node's processes are forked from: everything is imported here once, nothing is opened or started (see `fleet`)."""
+"""The fork server: imports everything once, opens and starts nothing (see `fleet`)."""
 
 from api.server.loading import load
 

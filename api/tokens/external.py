@@ -47,7 +47,7 @@ class ExternalIssuers:
     def within_reach(self, issuer: str, client: str, scopes: frozenset[str]) -> frozenset[str]:
         """Those of `scopes` that this issuer may give this client. Raises BadToken for whom it does not speak for.
 
-        The operator's id is no participant's and is refused whatever is configured: only this ledger's own tokens, for the
+        The operator's id is not a participant's and is refused whatever is configured: only this ledger's own tokens, for the
         key that `init` made, act for the operator.
         """
         reach = self._reach[issuer]

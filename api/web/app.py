@@ -62,7 +62,7 @@ CONSOLES: Final = (partner.router, audit.router, operations.router, erasures.rou
 
 
 def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> None:
-    """Serve the pages at every address that is no route of `app`.
+    """Serve the pages at every address that is not a route of `app`.
 
     Not as a mount at `/`: that would also answer for routes that exist under another method (405).
 

@@ -31,7 +31,7 @@ class Staff(Struct, frozen=True):
         return sha256(f"staff\n{self.participant}\n{self.role}\n{self.sub}".encode()).digest()
 
     def works_here(self, registry: Registry) -> bool:
-        """Whether the log knows their employer in this role. The operator is no participant; all others are.
+        """Whether the log knows their employer in this role. The operator is not a participant; all others are.
 
         A recipient's staff never watch the log: see `NOT_FOR_RECIPIENTS` (api/tokens/scopes.py).
         """

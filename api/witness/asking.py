@@ -160,7 +160,7 @@ class WitnessAsker:
             try:
                 known = decimal(body.removesuffix("\n"))
             except LedgerError:
-                raise NotCosigned("its answer to «which size do you know» is no size") from None
+                raise NotCosigned("its answer to «which size do you know» is not a size") from None
             if known > size:
                 with self._ledger.store.read() as connection:
                     shown = visible_size(connection) or 0

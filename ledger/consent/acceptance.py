@@ -30,7 +30,7 @@ def check_terms(terms: Terms, signer: str, registry: Registry, time: int) -> Non
     if registry.ruleset == 1:
         unknown = terms.needs_ruleset_2
         if unknown is not None:
-            raise IllegalTransition(f"{unknown} exists from ruleset 2 on", member=f"terms.{unknown}")
+            raise IllegalTransition(f"{unknown} exists from ruleset 2 onwards", member=f"terms.{unknown}")
         return
     _check_separate(terms, catalogue)
     purpose = registry.purposes.get(terms.purpose.code)

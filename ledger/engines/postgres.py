@@ -154,6 +154,9 @@ class PostgresDriver:
     def hold_durable(self, connection: Connection) -> None:
         driver_of(connection).execute("SET LOCAL synchronous_commit = on")
 
+    def keep_writers_out(self, connection: Connection, table: str) -> None:
+        driver_of(connection).execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
     def verify_files(self, connection: Connection) -> None:
         """Nothing: the server looks after its own files."""
 
@@ -301,7 +304,7 @@ def unsound(connection: Connection, tables: Sequence[str]) -> Iterator[Unsound]:
 
 
 def _ask(connection: Connection, place: str, question: TextClause, of: object) -> tuple[Sequence[Any], list[Unsound]]:
-    """The rows of the answer. What the engine refuses to do is no defect; what it says is broken is one."""
+    """The rows of the answer. What the engine refuses to do is not a defect; what it says is broken is one."""
     try:
         with connection.begin_nested():
             return connection.execute(question, {"id": of}).all(), []

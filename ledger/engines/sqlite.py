@@ -112,6 +112,9 @@ class SqliteDriver:
     def hold_durable(self, connection: Connection) -> None:
         """Nothing more: `_begin_durably` has done so when the transaction began, inside it SQLite would refuse."""
 
+    def keep_writers_out(self, connection: Connection, table: str) -> None:
+        """Nothing more: BEGIN IMMEDIATE has locked the whole database for writers."""
+
     def verify_files(self, connection: Connection) -> None:
         expected: Files | None = connection.connection.info.get(_FILES)
         if expected is not None:
@@ -322,7 +325,7 @@ def move_log(reader: Engine) -> None:
 
 
 def _begin_wal_anew(driver: Any) -> None:
-    """Move what is committed, the bulk while others write; if the write-ahead log is long then, the rest while they wait."""
+    """Checkpoint the WAL: most of it while others write; if it is still long, the rest while they wait."""
     driver.execute("PRAGMA query_only=OFF").close()
     try:
         for tried in range(1, WAL_ROUNDS + 1):

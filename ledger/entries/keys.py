@@ -114,7 +114,7 @@ def _require(jwk: Mapping[str, object], names: str, **fixed: str) -> None:
 def verifier_of(alg: str, jwk: Mapping[str, object]) -> Verify:
     """A verifier for a public JWK under its one algorithm (`EdDSA`, `ES256`, `PS256`).
 
-    Raises InvalidInput for members that are missing, too many, private, or values that are no acceptable public key.
+    Raises InvalidInput for members that are missing, too many, private, or values that are not an acceptable public key.
     """
     if alg == "EdDSA":
         _require(jwk, "crv,kty,x", kty="OKP", crv="Ed25519")

@@ -18,4 +18,4 @@ def check_document(document: Document, registry: Registry) -> None:
         )
     for participant in (document.participant, document.delegate):
         if participant in registry.removed:
-            raise IllegalTransition(f"participant {participant!r} has been removed, which is for ever")
+            raise IllegalTransition(f"participant {participant!r} was removed; removal is permanent")

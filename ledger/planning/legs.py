@@ -21,7 +21,7 @@ _CALLED = {"access.release": "release", "access.receive": "receipt"}
 def check_leg(payload: AccessLeg, consent: Consent, world: World) -> None:
     """Refuse a leg that its access cannot have. Raises NotFound for a stranger, NotPermitted, ImpossibleLeg.
 
-    An entry of another consent, one that is no access, a denied one and one that there is not are told in the same words: a
+    An entry of another consent, one that is not an access, a denied one and one that there is not are told in the same words: a
     party must not learn from a refusal what others have asked for.
     """
     role = party_role(consent, acting_for(payload.iss, payload.on_behalf_of))
@@ -30,7 +30,7 @@ def check_leg(payload: AccessLeg, consent: Consent, world: World) -> None:
     access = world.allowed.get(payload.basis)
     if access is None or access.chain != consent_chain(payload.consent_id):
         raise ImpossibleLeg(
-            f"entry {payload.basis} is no allowed access of this consent, so nothing is delivered under it: `basis` is the "
+            f"entry {payload.basis} is not an allowed access of this consent, so nothing is delivered under it: `basis` is the "
             "index of the decision",
             member="basis",
         )

@@ -87,10 +87,14 @@ def _check_ruleset(payload: Act, registry: Registry) -> None:
     if registry.ruleset > 1:
         return
     if payload.act in _ACTS_SINCE_2:
-        raise BadStatement(f"{payload.act} exists from ruleset 2 on, which this log has not activated", member="act")
+        raise BadStatement(
+            f"{payload.act} exists from ruleset 2 onwards, which this log has not activated", member="act"
+        )
     for member in _MEMBERS_SINCE_2:
         if getattr(payload, member, UNSET) is not UNSET:
-            raise BadStatement(f"{member} exists from ruleset 2 on, which this log has not activated", member=member)
+            raise BadStatement(
+                f"{member} exists from ruleset 2 onwards, which this log has not activated", member=member
+            )
 
 
 def _check_delegation(payload: Act, principal: str, registry: Registry) -> None:
@@ -100,7 +104,9 @@ def _check_delegation(payload: Act, principal: str, registry: Registry) -> None:
             "on_behalf_of names another participant than the signer, or is absent", member="on_behalf_of"
         )
     if not registry.has_role(payload.iss, "technology-provider"):
-        raise NotPermitted(f"{payload.iss!r} is no technology-provider and acts for itself only", member="on_behalf_of")
+        raise NotPermitted(
+            f"{payload.iss!r} is not a technology-provider and acts for itself only", member="on_behalf_of"
+        )
     if not registry.may_act_for(principal, payload.iss, payload.act):
         raise NotPermitted(
             f"{principal!r} has not delegated {payload.act} to {payload.iss!r}; see delegation.granted",

@@ -82,4 +82,4 @@ def open_bucket(address: str) -> PublicBucket:
     try:
         return PublicBucket(from_url(address))
     except (BaseError, ValueError) as error:
-        raise InvalidInput(f"{address} is no object store that can be published to: {error}") from None
+        raise InvalidInput(f"{address} is not an object store that can be published to: {error}") from None

@@ -59,7 +59,7 @@ class CompletenessQueries:
             stored = ChainMap(connection)
             state = stored.state()
             if state.head < 0 and state.size == 0:
-                raise NotFound("no index-head was recorded yet: completeness can be proved from the first one on")
+                raise NotFound("no index-head was recorded yet: completeness can be proved from the first one onwards")
             if not state.signed:
                 raise Unavailable("the completeness map is being brought up to the log; try again shortly")
             value, proof = stored.find(state, chain)

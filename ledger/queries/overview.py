@@ -71,7 +71,7 @@ class OverviewQueries:
         """The operator document at one index. Raises NotFound for other entries."""
         found = self.leaf(index)
         if found.kind != Kind.OPERATOR:
-            raise NotFound(f"entry {index} is no operator document", member="index")
+            raise NotFound(f"entry {index} is not an operator document", member="index")
         return _document(index, found.leaf)
 
     def checkpoints(self, *, before: int | None = None, limit: int = 20) -> list[tuple[int, str]]:

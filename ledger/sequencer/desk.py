@@ -172,7 +172,7 @@ class _Line:
 
 
 def _figures(sequencer: SequencerLike) -> dict[str, Any]:
-    """The figures as plain values. They change while they are read, which is no harm."""
+    """The figures as plain values. They change while they are read, which does no harm."""
     figures = sequencer.figures
     found: dict[str, Any] = {"waiting": figures.waiting()}
     for field in fields(figures):

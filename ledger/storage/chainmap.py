@@ -1,6 +1,6 @@
 """The completeness map in the database: brought up to the log entry by entry, always below the log's lock (docs/adr/0014).
 
-It is no truth of its own: it can be made again from `entries` at any time. Two things keep it from being signed when it is
+It is not a source of truth: it can be made again from `entries` at any time. Two things keep it from being signed when it is
 wrong: each page is compared with its parent up to the root, and that root with the last index-head, a leaf of the log.
 """
 

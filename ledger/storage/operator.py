@@ -31,7 +31,7 @@ def _document_of(row: Any) -> dict[str, Any]:
         leaf = None
     if not isinstance(leaf, OperatorLeaf) or leaf.index != row.idx or leaf_hash(row.leaf) != row.leaf_hash:
         raise Corrupt(
-            f"entry {row.idx} was changed in the database: it is no operator document, or another. {AFTER_CHANGE}"
+            f"entry {row.idx} was changed in the database: it is not an operator document, or another. {AFTER_CHANGE}"
         )
     return leaf.document
 

@@ -1,4 +1,4 @@
-"""The states that the entries lead to, worked out again from the first entry on, for a check and for a migration.
+"""The states that the entries lead to, worked out again from the first entry onwards, for a check and for a migration.
 
 It takes every entry in the order of the log, with the registry of its time, and applies the rules that the sequencer applied.
 What it remembers of consents, passkeys and challenges lies in a temporary file (ledger/storage/spill.py).

@@ -210,7 +210,7 @@ event_endpoints: Final = Table(
     Column("enabled", Boolean, nullable=False),
     Column("changed_at", _Big, nullable=False),
 )
-"""Where participants want to be told. Operational data: it proves nothing, so it is no part of the log."""
+"""Where participants want to be told. Operational data: it proves nothing, so it is not part of the log."""
 
 event_deliveries: Final = Table(
     "event_deliveries",

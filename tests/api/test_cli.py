@@ -65,7 +65,7 @@ def test_participants_are_looked_after_without_a_server(state: Path, tmp_path: P
     assert (refused.exit_code, refused.stderr) == (1, "consent-ledger: there is no participant 'bank-b'\n")
 
 
-def test_a_participant_that_can_be_taken_for_another_is_warned_of_and_refused_without_force(state: Path) -> None:
+def test_a_confusingly_similar_participant_is_refused_without_force(state: Path) -> None:
     """Security review, S15."""
     add = ("participant", "add", "--role", "holder")
     assert run(state, *add, "bank-a", "--name", "Bank of Amber").exit_code == 0

@@ -73,7 +73,7 @@ def test_help_is_plain_text_in_a_terminal_too() -> None:
         assert "--json" in said.output
 
 
-def test_a_name_that_is_no_command_is_answered_with_the_nearest() -> None:
+def test_a_name_that_is_not_a_command_is_answered_with_the_nearest() -> None:
     wrong = CliRunner().invoke(app, ["participants"])
     assert wrong.exit_code == USAGE
     assert "participant" in wrong.stderr

@@ -104,7 +104,7 @@ def test_headers_within_their_bound_are_read(sqlite_service: Service) -> None:
         assert answer(line)[0] == 200
 
 
-def test_what_follows_a_body_is_no_header_and_is_bounded(sqlite_service: Service) -> None:
+def test_trailers_are_bounded_and_are_not_headers(sqlite_service: Service) -> None:
     head = b"POST /accesses HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     with connect(address_of(sqlite_service)) as line:
         line.sendall(head + b"2\r\n{}\r\n0\r\nHost: b\r\nContent-Encoding: gzip\r\n\r\n")
@@ -196,7 +196,7 @@ def test_a_body_that_does_not_come_is_told_so_and_holds_no_place() -> None:
     assert (place.room.in_work, place.room.coming, place.room.held) == (0, 0, 0)
 
 
-def test_whoever_goes_on_sending_after_the_answer_is_cut() -> None:
+def test_a_client_that_keeps_sending_after_the_answer_is_disconnected() -> None:
     """A connection that drips a body which nobody reads any more."""
     place = Place()
 
@@ -211,7 +211,7 @@ def test_whoever_goes_on_sending_after_the_answer_is_cut() -> None:
         assert line.recv(1) == b""
 
 
-def test_of_more_bodies_than_a_process_holds_the_one_that_has_come_for_the_longest_is_given_up() -> None:
+def test_when_too_many_bodies_arrive_the_one_under_way_longest_is_dropped() -> None:
     place = Place(body_bytes=2**20)
     with place.running(), connect(place.address) as first, connect(place.address) as second:
         first.sendall(POST.format(900_001).encode() + b"a" * 900_000)  # its last byte never comes
@@ -227,7 +227,7 @@ def test_of_more_bodies_than_a_process_holds_the_one_that_has_come_for_the_longe
     assert (place.room.in_work, place.room.coming, place.room.held) == (0, 0, 0)
 
 
-def test_bodies_of_requests_in_work_count_and_the_newcomer_is_the_one_that_is_given_up() -> None:
+def test_bodies_being_handled_count_and_the_newest_is_dropped() -> None:
     place = Place(body_bytes=2**20)
     place.may_answer.clear()
     with place.running(), connect(place.address) as first, connect(place.address) as second:

@@ -53,7 +53,7 @@ def test_every_entry_added_at_once_by_many_is_at_the_index_its_adder_was_told(se
     assert [held[index] for index in indexes] == entries
 
 
-def test_a_log_goes_on_where_it_stood_after_being_killed(tmp_path: Path) -> None:
+def test_a_killed_log_resumes_where_it_stopped(tmp_path: Path) -> None:
     with serve(tmp_path) as server:
         told = [add(server, b"before %d" % number) for number in range(3)]
         followed(server, tmp_path)

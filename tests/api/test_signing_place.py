@@ -52,7 +52,7 @@ def test_a_folder_copied_without_its_high_water_files_does_not_sign(settings: Se
     grown(copy, "bank-b")
 
 
-def test_a_folder_that_has_lost_them_where_it_lies_goes_on(settings: Settings) -> None:
+def test_a_folder_that_lost_them_in_place_continues(settings: Settings) -> None:
     shutil.rmtree(settings.highwater_dir)
     grown(settings, "bank-b")
 

@@ -102,7 +102,7 @@ def test_a_process_that_cannot_start_is_waited_for_twice_as_long_each_time() -> 
         assert hopeless.pause >= 0.08  # three ends are behind it, the fourth perhaps
 
 
-def test_when_that_is_killed_what_they_are_forked_from_all_are_started_again_and_the_old_ones_end() -> None:
+def test_killing_the_fork_server_restarts_every_process() -> None:
     lines = [Pipe() for _ in range(2)]
     kept = [KeptProcess(f"one of {len(lines)}", tell_and_live_with_its_parent, (theirs,)) for _, theirs in lines]
     with supervised(*kept) as supervisor:

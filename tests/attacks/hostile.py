@@ -1,6 +1,6 @@
 """Hostile proofs, receipts and packs against the verifier, in process: `attempt(kind, seed)` makes one and judges it.
 
-Whatever is not byte for byte a genuine input is hostile. It may be refused, in one of the verifier's two ways; or it may be
+Whatever is not at byte for byte a genuine input is hostile. It may be refused, in one of the verifier's two ways; or it may be
 read as saying something that is true, for some bytes nobody signs (an `extra`, a line of an unknown key, a cosignature taken
 away). To be accepted with a claim that is not true is the one failure; to raise anything else, the other.
 """

@@ -64,7 +64,7 @@ def test_each_answer_is_kept_beside_its_own_request(tmp_path: Path) -> None:
     assert run.sent == len(run.bodies)
 
 
-def test_requests_that_were_due_while_the_server_stalled_count_from_when_they_were_due(tmp_path: Path) -> None:
+def test_latency_counts_from_when_a_request_was_due(tmp_path: Path) -> None:
     with server(stall_at=60, stall=0.5) as port:
         run = load(port, tmp_path, clients=1, rate=200.0)
     # 100 requests fell due during the half second; a closed loop would have seen one slow answer

@@ -195,7 +195,7 @@ def test_an_address_with_two_readings_is_refused_before_anybody_is_asked(service
     play(service, story)
 
 
-def test_what_is_no_guarded_route_is_refused(service: Service) -> None:
+def test_what_is_not_a_guarded_route_is_refused(service: Service) -> None:
     async def story(scene: Scene) -> None:
         assert refused(await scene.nginx(scene.statement(), "/admin")) == (403, "ROUTE_UNKNOWN")
         assert refused(await scene.nginx(scene.statement(), X_Original_Method="PUT")) == (403, "ROUTE_UNKNOWN")

@@ -166,7 +166,7 @@ def test_the_databases_hold_no_personal_datum_either(played: Played) -> None:
     assert [(name, word) for name, content in searched.items() for word in words if holds(content, word)] == []
 
 
-def test_a_personal_datum_is_found_where_it_stands_and_not_in_the_digits_of_a_time(tmp_path: Path) -> None:
+def test_a_personal_datum_is_found_in_place_and_not_in_the_digits_of_a_time(tmp_path: Path) -> None:
     assert holds(b'{"born":"401125"}', b"401125")
     assert holds(b"a line\n401125\nanother", b"401125")
     assert not holds(b'{"time":1795540112584}', b"401125")

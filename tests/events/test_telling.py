@@ -210,9 +210,7 @@ def test_one_dead_endpoint_keeps_nobody_else_waiting(sqlite_office: Office, rece
     assert [heard.claims["aud"] for heard in receiver.all()] == ["tpp-2"]
 
 
-def test_what_the_receiver_says_against_an_event_is_kept_and_the_others_go_on(
-    sqlite_office: Office, receiver: Receiver
-) -> None:
+def test_a_receivers_objection_is_kept_and_the_other_events_continue(sqlite_office: Office, receiver: Receiver) -> None:
     world = sqlite_office.world
     bank, app = world.holder(), world.recipient()
     sqlite_office.endpoint(app, receiver.url)
@@ -285,7 +283,7 @@ def test_two_tokens_of_one_delivery_have_the_same_claims(sqlite_office: Office, 
     assert verified(first.body, sqlite_office.events.tokens.key_set) == first.claims
 
 
-def test_the_log_is_followed_in_pieces_and_a_name_that_is_unknown_is_a_failure_like_any(sqlite_office: Office) -> None:
+def test_the_log_is_followed_in_pieces_and_an_unknown_name_fails(sqlite_office: Office) -> None:
     world = sqlite_office.world
     bank, app = world.holder(), world.recipient()
     sqlite_office.endpoint(app, "https://tpp.example/")

@@ -95,7 +95,7 @@ def verdict(ledger: Ledger, bundle: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_a_backup_of_all_that_was_signed_is_restored_and_the_log_goes_on(
+def test_a_backup_of_all_that_was_signed_is_restored_and_the_log_continues(
     node: Node, tool: Tool, tmp_path: Path
 ) -> None:
     consent_id = node.grant()

@@ -206,7 +206,7 @@ def test_a_missing_key_is_told_apart_from_an_erased_one(scene: Scene) -> None:
     assert any("the key store has no key" in defect for defect in found.defects)
 
 
-def test_what_the_engine_cannot_compare_is_no_success(postgres_url: str, tmp_path: Path) -> None:
+def test_what_the_engine_cannot_compare_is_not_a_success(postgres_url: str, tmp_path: Path) -> None:
     with running(tmp_path, postgres_url) as node:
         node.grant()
         engine = create_engine(postgres_url)
@@ -336,7 +336,7 @@ def test_a_counter_of_before_the_last_access_stops_the_node(engine_url: str, tmp
             node.access(consent, customer_present=False)
 
 
-def test_a_state_stands_however_many_accesses_came_after_it(engine_url: str, tmp_path: Path) -> None:
+def test_a_state_holds_after_any_number_of_accesses(engine_url: str, tmp_path: Path) -> None:
     with running(tmp_path, engine_url) as node:
         consent = node.grant(frequency_per_day=0)
         for count in range(1, 20):

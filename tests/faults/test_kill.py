@@ -147,7 +147,7 @@ def test_f01_nothing_acknowledged_is_lost_and_nothing_is_there_twice(
         assert len(in_log) == len(names) + 1  # and the request of the consent
 
 
-def test_f03_no_allow_stands_above_a_revocation_whoever_wrote_it(engine_url: str, tmp_path: Path) -> None:
+def test_f03_no_access_is_allowed_after_a_revocation_whoever_wrote_it(engine_url: str, tmp_path: Path) -> None:
     with prepared(tmp_path, engine_url) as (node, consent_id):
         writers = [
             Writer(replace(node.config, highwater_file=tmp_path / f"highwater-{number}", max_batch=8))

@@ -183,7 +183,7 @@ def test_a_size_that_recovery_made_visible_is_not_shown_and_the_standby_continue
 
 
 @pytest.mark.postgres
-def test_a_wait_for_the_standby_that_somebody_cancels_is_no_acknowledgement(pair: Pair, tmp_path: Path) -> None:
+def test_a_wait_for_the_standby_that_somebody_cancels_is_not_an_acknowledgement(pair: Pair, tmp_path: Path) -> None:
     with node_on(pair, tmp_path) as node:
         consent_id = node.grant()
         seen = shown(node.ledger)

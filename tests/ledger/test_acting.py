@@ -222,7 +222,7 @@ def test_ruleset_1_takes_no_separate_consents_no_roles_and_no_asserted_reasons()
     assert isinstance(desk.one(said), BadStatement)
 
 
-def test_a_log_of_ruleset_1_goes_on_under_ruleset_2() -> None:
+def test_a_log_of_ruleset_1_continues_under_ruleset_2() -> None:
     desk = old_desk()
     old, new = new_consent_id(), new_consent_id()
     desk.plan(desk.request(old, separate_consents=[]))

@@ -193,7 +193,7 @@ def test_a_withdrawn_approval_takes_what_only_it_shared() -> None:
     assert (both.accounts, both.withdrawn, both.waiting) == (accounts("c"), accounts("a", "b"), ())
 
 
-def test_a_consent_with_enough_other_approvals_goes_on() -> None:
+def test_a_consent_with_enough_other_approvals_continues() -> None:
     assert do(joint(terms={}), change("consent.withdraw_approval")).status is Status.ACTIVE
 
 

@@ -51,7 +51,7 @@ def test_starting_anew_does_not_make_a_wrong_time_the_right_one(sqlite_node: Nod
         node.access(consent_id)
 
 
-def test_time_that_passes_is_no_jump(sqlite_node: Node, tmp_path: Path) -> None:
+def test_time_that_passes_is_not_a_jump(sqlite_node: Node, tmp_path: Path) -> None:
     consent_id = sqlite_node.grant()
     counter = HandClock(5_000)
     with watched(sqlite_node, counter, tmp_path / "clock") as node:
@@ -82,7 +82,7 @@ def test_a_clock_ahead_of_the_databases_is_told_from_the_first_moment(tmp_path: 
             "docs/operating.md, «The clock»"
         ),
     )
-    assert not (tmp_path / "clock").exists(), "a wrong time is no anchor"
+    assert not (tmp_path / "clock").exists(), "a wrong time is not an anchor"
     assert watch.ahead(NOW, NOW) is None
 
 

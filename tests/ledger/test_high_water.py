@@ -115,7 +115,7 @@ def test_a_node_that_has_never_signed_takes_any_database(tmp_path: Path) -> None
     water.sync()
 
 
-def test_a_forged_checkpoint_in_the_database_is_no_proof_of_history(tmp_path: Path) -> None:
+def test_a_forged_checkpoint_in_the_database_is_not_a_proof_of_history(tmp_path: Path) -> None:
     water = HighWater(tmp_path / "highwater", SIGNER.vkey)
     note = sign_checkpoint("ledger.example/1", 7, b"r" * 32, SIGNER)
     water.record(note)
@@ -132,7 +132,7 @@ def test_a_new_log_is_not_begun_where_this_node_has_signed(sqlite_node: Node) ->
         create_log(sqlite_node.config, clock=sqlite_node.clock)
 
 
-def test_a_look_at_another_processs_file_is_no_rollback_when_that_process_writes_on(node: Node) -> None:
+def test_a_high_water_file_read_while_its_process_writes_is_not_a_rollback(node: Node) -> None:
     """A second process starts: it reads the file, then the database, and the first one signs meanwhile."""
     consent_id = node.grant()
     water = HighWater(node.config.highwater_file, node.ledger.vkey)

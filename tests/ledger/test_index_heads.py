@@ -105,7 +105,7 @@ def test_of_two_nodes_on_one_database_one_writes_it(engine_url: str, tmp_path: P
             other.stop()
 
 
-def test_a_restart_goes_on_with_the_stored_map(engine_url: str, tmp_path: Path) -> None:
+def test_a_restart_continues_with_the_stored_map(engine_url: str, tmp_path: Path) -> None:
     with running(tmp_path, engine_url, index_interval_ms=SECOND) as node:
         consent = node.grant()
         record_index_head(node.ledger)

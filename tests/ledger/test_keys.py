@@ -59,7 +59,7 @@ def test_each_algorithm_accepts_its_own_signature_and_no_changed_one(signer: Sig
 
 @pytest.mark.parametrize("sign", [0, 1])
 @pytest.mark.parametrize("y", SMALL_Y, ids=hex)
-def test_points_of_small_order_are_no_keys_and_no_commitments(y: int, sign: int) -> None:
+def test_points_of_small_order_are_neither_keys_nor_commitments(y: int, sign: int) -> None:
     with pytest.raises(InvalidInput):
         verifier_of("EdDSA", jwk_of_ed25519(encoded(y, sign)))
     with pytest.raises(BadSignature):

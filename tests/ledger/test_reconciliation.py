@@ -44,7 +44,7 @@ def told() -> Told:
     return made
 
 
-def test_an_access_without_either_leg_is_no_finding(told: Told) -> None:
+def test_an_access_without_either_leg_is_not_a_finding(told: Told) -> None:
     report = told.comparison.report(99)
     assert (report.accesses, report.releases, report.receipts, report.findings) == (1, 0, 0, ())
 
@@ -74,7 +74,7 @@ def test_of_several_legs_of_one_kind_the_first_counts(told: Told) -> None:
     assert told.codes() == []
 
 
-def test_a_leg_of_another_consent_or_interaction_or_of_no_access_is_no_leg(told: Told) -> None:
+def test_a_leg_of_another_consent_or_interaction_or_of_no_access_is_not_a_leg(told: Told) -> None:
     told.leg(11, "access.release", place=PLACE._replace(consent=b"d" * 32))
     told.leg(12, "access.release", place=PLACE._replace(interaction_id="interaction-2"))
     told.leg(13, "access.release", basis=12)
@@ -161,7 +161,7 @@ def test_a_report_names_what_does_not_fit_and_its_parties_can_ask(node: Node) ->
     assert node.ledger.reconciliation.open_count() == 5
 
 
-def test_only_what_is_an_hour_old_is_looked_at_and_the_next_report_goes_on_there(node: Node) -> None:
+def test_a_report_covers_what_is_an_hour_old_and_the_next_one_continues_there(node: Node) -> None:
     consent = node.grant()
     first = node.access(consent)
     leg(node, "release", first)

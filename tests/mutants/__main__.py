@@ -90,7 +90,7 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 
 def main() -> int:
-    """0 if the tests pass on the originals. Who survives is printed."""
+    """0 if the tests pass on the originals. Survivors are printed."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     parser.add_argument("modules", nargs="*", metavar="MODULE", default=[*TESTS])
     parser.add_argument("--only", default="", metavar="TEXT", help="only mutants whose name holds this")

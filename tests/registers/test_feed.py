@@ -112,16 +112,14 @@ def test_a_status_that_nobody_knows_is_refused(tmp_path: Path, statuses: dict[st
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"legalEntities":[{}]}', b"\xff", b"[" * 100_000])
-def test_a_file_that_is_no_register_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_register_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "feed"
     path.write_bytes(content)
     with pytest.raises(InvalidInput):
         read_feed(path)
 
 
-def test_a_life_of_a_participant_in_the_register_is_followed_and_nothing_is_planned_twice(
-    tmp_path: Path, empty: Registry
-) -> None:
+def test_a_participants_life_in_the_register_is_followed_once(tmp_path: Path, empty: Registry) -> None:
     registry = empty
     for statuses, wanted in (
         ({}, [("participant.registered", HOLDER), ("participant.registered", PRODUCT)]),

@@ -35,7 +35,7 @@ UNDOCUMENTED = {
     405: "the same, where what is left is the address of the list",
     411: "no length",
 }
-"""Answers to requests that are no requests of the operation at all."""
+"""Answers to requests that are not requests of the operation at all."""
 
 pytestmark = pytest.mark.conformance
 

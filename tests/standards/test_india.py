@@ -216,7 +216,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"FIDataRange": {"from": "2026-01-01T00:00:00Z", "to": "2025-01-01T00:00:00Z"}}, "InvalidRequest"
     ),
     "another consumer": ({"DataConsumer": {"id": "tpp-2", "type": "FIU"}}, "InvalidRequest"),
-    "a type that is no type": ({"fiTypes": ["GOLD"]}, "InvalidRequest"),
+    "a type that is not a type": ({"fiTypes": ["GOLD"]}, "InvalidRequest"),
     "some other type": ({"fiTypes": ["OTHER"]}, "InvalidRequest"),
     "no purpose": ({"Purpose": {"code": ""}}, "InvalidConsentPurpose"),
     "no consent types": ({"consentTypes": []}, "InvalidRequest"),

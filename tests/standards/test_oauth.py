@@ -171,7 +171,7 @@ def test_a_token_that_was_given_back_is_over_everywhere(sqlite_service: Service)
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "x" * 9000])
-def test_what_is_no_token_is_inactive_and_revoked_without_a_word(sqlite_service: Service, token: str) -> None:
+def test_something_that_is_not_a_token_is_inactive_and_revoked_silently(sqlite_service: Service, token: str) -> None:
     app = sqlite_service.world.recipient()
     assert _introspect(sqlite_service, app, token) == {"active": False}
     assert _post(sqlite_service, "/revoke", app, token).status_code == 200

@@ -135,7 +135,7 @@ def test_permissions_that_do_not_fit_together_are_refused(played: Stage, permiss
     assert (fault, "Data.Permissions") in errors_of(answer)
 
 
-def test_a_basic_permission_beside_its_detail_is_no_error(played: Stage) -> None:
+def test_a_basic_permission_beside_its_detail_is_allowed(played: Stage) -> None:
     twice = ["ReadAccountsBasic", "ReadAccountsDetail", "ReadAccountsBasic"]
     made = create(played, body=asked(Permissions=twice))
     assert made["Data"]["Permissions"] == ["ReadAccountsBasic", "ReadAccountsDetail"]

@@ -475,7 +475,7 @@ CASES = [
     two("a provider acts without a delegation", BAD, lying(by_provider(False)), 13),
     two("a provider acts after its delegation ended", BAD, lying(by_provider(True, ended=True)), 14),
     two("a delegation of single accesses serves for a batch", BAD, lying(by_provider(True, batch=True)), 13),
-    two("one who is no provider acts for another", BAD, lying(by_no_provider), 10),
+    two("one who is not a provider acts for another", BAD, lying(by_no_provider), 10),
     two("a companion by another than the authorisation", BAD, lying(companion_of_another), 12),
     two("a removed participant asks for data", "POLICY_REJECTED", lying(removed_asks), 11),
     two("a participant is removed twice", BAD, lying(removed_twice), 8),

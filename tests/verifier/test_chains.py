@@ -81,7 +81,7 @@ def test_all_leaves_of_a_chain_up_to_an_index_head() -> None:
     assert found.findings.checked["map proofs"] == 1
 
 
-def test_leaves_count_wherever_they_come_from_and_whatever_stands_beside_them() -> None:
+def test_leaves_count_wherever_they_come_from() -> None:
     members = {**SHOWN.members(), "leaves": ["not a leaf", *SHOWN.leaves[1:]]}
     assert [code for code, _ in SHOWN.told(members)] == ["INCOMPLETE"]
     assert SHOWN.told(members, SHOWN.receipt(0)) == []
@@ -169,7 +169,7 @@ def test_a_log_that_has_nothing_yet_has_an_empty_map() -> None:
         {"index_head": ""},
     ],
 )
-def test_what_is_no_completeness_file_is_refused(changes: Json) -> None:
+def test_what_is_not_a_completeness_file_is_refused(changes: Json) -> None:
     members = {name: value for name, value in {**SHOWN.members(), **changes}.items() if value is not None}
     with refusal(Code.BAD_ENCODING):
         SHOWN.check(members)
@@ -217,8 +217,8 @@ def test_missing_leaves_are_told_from_leaves_that_contradict() -> None:
     ]
 
 
-def test_what_says_nothing_of_the_missing_leaf_is_no_contradiction() -> None:
-    """A leaf of another chain with the same number, one of no chain, and what is no leaf at all."""
+def test_silence_about_a_missing_leaf_is_not_a_contradiction() -> None:
+    """A leaf of another chain with the same number, one of no chain, and what is not a leaf at all."""
     members, world = SHOWN.members(), SHOWN.world
     another = next(
         entry for entry in world.entries if '"seq":0' in entry.decode() and entry.decode() not in SHOWN.leaves
@@ -261,7 +261,7 @@ def changed(**members: Any) -> Callable[[bytes], bytes]:
         (World.grant, lambda _: b"not a leaf", "not JSON"),
     ],
 )
-def test_what_is_no_leaf_of_this_chain_and_place_ends_the_chain_though_the_log_links_it(
+def test_a_linked_leaf_of_another_chain_or_place_ends_the_chain(
     make: Callable[[World], str], last: Callable[[bytes], bytes], told: str
 ) -> None:
     """The log's own key signed it: the map names a last leaf that says it is another's, or at another place, or nothing."""

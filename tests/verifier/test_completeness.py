@@ -133,7 +133,7 @@ def test_a_lie_about_a_chain_is_refuted(lie: str, case: Case, capsys: pytest.Cap
     assert any(code in said["text"] for code in codes.split())
 
 
-def test_a_receipt_of_another_entry_is_no_index_head(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_receipt_of_another_entry_is_not_an_index_head(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     [other] = case.node.ledger.records.recorded([3])
 
     def exchange(members: File) -> None:

@@ -116,7 +116,7 @@ def _itself(place: Path) -> None:
 
 @pytest.mark.parametrize("make", [_fifo, _endless, _itself])
 @pytest.mark.parametrize("name", ["checkpoint", "policy", "tile/entries/000", "tile/0/000", SHARD])
-def test_what_is_no_regular_file_is_refused_at_once(make: Callable[[Path], None], name: str, tmp_path: Path) -> None:
+def test_what_is_not_a_regular_file_is_refused_at_once(make: Callable[[Path], None], name: str, tmp_path: Path) -> None:
     files, world = honest()
     write(files, tmp_path)
     (tmp_path / name).unlink()
@@ -126,7 +126,7 @@ def test_what_is_no_regular_file_is_refused_at_once(make: Callable[[Path], None]
 
 
 @pytest.mark.parametrize("make", [_fifo, _endless, _elsewhere, _itself])
-def test_a_manifest_that_is_no_regular_file_cannot_be_checked(make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_manifest_that_is_not_a_regular_file_cannot_be_checked(make: Callable[[Path], None], tmp_path: Path) -> None:
     files, world = honest()
     write(files, tmp_path)
     (tmp_path / "manifest.json").unlink()
@@ -309,7 +309,7 @@ def test_of_a_stream_that_is_cut_short_only_what_cannot_be_read_is_missing(cut: 
 
 
 @pytest.mark.parametrize("at", [2, 10, 11, 700, PIECE - 3, PIECE, PIECE + 2, 3 * PIECE + 1, len(WHOLE) - 100])
-def test_of_a_stream_with_a_wrong_byte_all_is_read_that_stands_before_it(at: int) -> None:
+def test_a_damaged_stream_is_read_up_to_the_wrong_byte(at: int) -> None:
     damaged = WHOLE[:at] + bytes([WHOLE[at] ^ 0x41]) + WHOLE[at + 1 :]
     lines, error = read_lines(damaged)
     expected = readable(damaged)
@@ -317,7 +317,7 @@ def test_of_a_stream_with_a_wrong_byte_all_is_read_that_stands_before_it(at: int
     assert b"".join(lines) == expected[: expected.rfind(b"\n") + 1]
 
 
-def test_the_first_bad_entry_of_a_shard_that_is_cut_short_is_the_first_that_cannot_be_read(tmp_path: Path) -> None:
+def test_a_truncated_shard_is_blamed_on_its_first_unreadable_entry(tmp_path: Path) -> None:
     files, world = honest()
     for number, cut in enumerate((400, 2_000, len(files[SHARD]) // 2, len(files[SHARD]) - 300)):
         packed = files[SHARD][:cut]

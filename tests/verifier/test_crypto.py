@@ -62,7 +62,7 @@ def test_what_is_off_the_curve_is_told_as_such() -> None:
     assert 10 < off < 30  # half of all y
 
 
-def test_a_key_that_is_registered_is_no_point_of_small_order_in_any_spelling() -> None:
+def test_a_key_that_is_registered_is_not_a_point_of_small_order_in_any_spelling() -> None:
     """The neutral point passes the test of its order, and so may an unreduced spelling."""
     prime = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")  # RFC 8032, 7.1
     ed25519.check_registered_key(prime)
@@ -276,7 +276,7 @@ def test_each_step_of_pss_is_checked(bits: int) -> None:
 
 
 @pytest.mark.parametrize("bits", [2049, 2055])
-def test_a_signature_plus_the_modulus_is_no_second_signature(bits: int) -> None:
+def test_a_signature_plus_the_modulus_is_not_a_second_signature(bits: int) -> None:
     """It opens to the same, and has the same length where the modulus does not fill its bytes."""
     key, signature = signed(bits)
     assert verdict(key, b"m", signature)

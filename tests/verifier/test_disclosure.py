@@ -324,7 +324,7 @@ def test_a_statement_has_three_parts_in_their_one_spelling(change: Any) -> None:
     refused(Code.BAD_ENCODING, REVOKED | {"statements": [change(REVOKED["statements"][0])]}, by=by)
 
 
-def test_a_statement_whose_header_is_not_ours_is_no_statement() -> None:
+def test_a_statement_whose_header_is_not_ours_is_not_a_statement() -> None:
     header = {"alg": "EdDSA", "kid": HOLDER, "typ": "consent-statement+jwt"}
     for change in ({"alg": "none"}, {"alg": "HS256"}, {"typ": "JWT"}, {"crit": ["b64"]}):
         jws = SIGNERS[HOLDER].sign(payload("consent.revoke"), header | change)

@@ -310,7 +310,7 @@ def test_a_log_that_neither_grows_nor_shrinks_must_still_show_its_tiles(tmp_path
         watch(log, state)
 
 
-def test_a_state_that_cannot_be_read_or_written_is_no_reason_to_trust(tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_read_or_written_is_not_a_reason_to_trust(tmp_path: Path) -> None:
     log, state = tmp_path / "log", tmp_path / "state"
     write_log(log, LOG, entries_of(3))
     state.write_bytes(b"a file where a folder should be")

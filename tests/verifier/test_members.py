@@ -44,7 +44,7 @@ def test_a_limit_is_the_largest_length_that_is_read() -> None:
             read(b'{"a":1}', 6)
 
 
-def test_a_lone_surrogate_is_no_text_though_it_is_escaped() -> None:
+def test_an_escaped_lone_surrogate_is_not_text() -> None:
     assert decode_json(b'{"a":"\\ud83d\\ude00"}', 100) == {"a": "\U0001f600"}
     for data in (b'{"a":"\\ud83d"}', b'{"a":["\\ude00x"]}', b'{"\\ud83d":1}'):
         with refusal(Code.BAD_ENCODING):

@@ -42,7 +42,7 @@ def test_every_entry_of_every_small_tree_is_proved_at_its_index_only_and_by_its_
                         merkle.inclusion_root(index, size, leaves[index], other)
 
 
-def test_a_root_is_no_entry_of_its_own_tree_and_no_end_of_a_path_that_is_cut_short() -> None:
+def test_a_root_is_not_an_entry_of_its_own_tree_and_no_end_of_a_path_that_is_cut_short() -> None:
     """Without the length of the path, whoever knows a root could show it as an entry, or as what an older tree had."""
     root = root_of(LEAVES)
     with refusal(Code.BAD_PROOF):

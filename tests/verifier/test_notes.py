@@ -84,7 +84,7 @@ def test_m06_m11_one_bad_line_of_a_known_key_refuses_the_whole_note() -> None:
     assert open_head(note() + stranger.line(other_root), [LOG.key], BACKEND, witnesses=[W1.key]).cosignatures == ()
 
 
-def test_a_log_key_is_no_witness_and_the_origin_is_the_keys_name() -> None:
+def test_a_log_key_is_not_a_witness_and_the_origin_is_the_keys_name() -> None:
     as_witness = Signer(LOG.name, 4)
     head = open_head(note(as_witness), [LOG.key], BACKEND, witnesses=[as_witness.key])
     assert [s.key for s in head.log] == [LOG.key]
@@ -243,7 +243,7 @@ def test_an_unknown_line_of_a_policy_is_refused_by_its_word() -> None:
         parse_policy(f"{POLICY}quorums\n".encode())
 
 
-def test_one_public_key_under_two_key_names_is_no_second_witness() -> None:
+def test_one_public_key_under_two_key_names_is_not_a_second_witness() -> None:
     again = Signer(W1.name, 4)
     again.name = "w9.example"
     with pytest.raises(CannotCheck, match="same public key"):

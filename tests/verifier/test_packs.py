@@ -239,7 +239,7 @@ FORGED: dict[str, tuple[Packing, Code, str]] = {
         Code.BAD_ENCODING,
         "pack.receipt.json",
     ),
-    "a bound text that is no receipt": (Packing(values={3: "{}"}), Code.BAD_ENCODING, ALONE),
+    "a bound text that is not a receipt": (Packing(values={3: "{}"}), Code.BAD_ENCODING, ALONE),
     "a bound name of another entry": (Packing(names={3: "entry/9"}), Code.BAD_PROOF, ALONE),
 }
 
@@ -302,7 +302,7 @@ def test_a_name_that_occurs_twice_in_a_zip_is_refuted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["pack.json", "pack.receipt.json"])
-def test_without_head_or_record_it_is_no_pack(missing: str, tmp_path: Path) -> None:
+def test_without_head_or_record_it_is_not_a_pack(missing: str, tmp_path: Path) -> None:
     files, world = genuine()
     del files[missing]
     with pytest.raises(CannotCheck, match="not a pack"):
@@ -317,7 +317,7 @@ def test_a_format_of_later_is_not_judged() -> None:
         parse_head(change(files, "pack.json", lambda head: head.update(format="consent-ledger-pack/2"))["pack.json"])
 
 
-def test_an_inner_node_is_no_item() -> None:
+def test_an_inner_node_is_not_an_item() -> None:
     """64 bytes of two hashes, taken for an item's value, hash to no node: leaf and node preimages begin differently."""
     files, _ = genuine(count=2)
     head = parse_head(files["pack.json"])

@@ -70,7 +70,7 @@ def test_evidence_that_lacks_any_one_byte_is_not_read_quickly() -> None:
         same_as_strict((*less, *more), row_of_entry(made, index))
 
 
-def test_a_line_that_lacks_any_one_byte_or_opens_another_commitment_is_not_read_quickly() -> None:
+def test_a_damaged_line_is_not_read_quickly() -> None:
     made = World(8).open()
     for index in adorned(made):
         kind, chain, commitment, time, line = row = row_of_entry(made, index)
@@ -138,7 +138,7 @@ def test_an_item_that_lacks_any_one_byte_is_not_read_quickly() -> None:
         assert compare(batched(made, index, encode(long))) is (length == MAX_ITEM)
 
 
-def test_an_access_elsewhere_at_another_time_or_of_another_length_is_left_to_the_strict_reader() -> None:
+def test_unusual_accesses_are_left_to_the_strict_reader() -> None:
     made = World(8).open()
     consent = made.grant()
     index = made.access(consent)

@@ -57,7 +57,7 @@ def test_without_keys_the_signature_is_told_as_not_checked() -> None:
     assert "statement signature" not in found.checked
 
 
-def test_a_receipt_that_discloses_nothing_says_so_and_one_of_an_operators_entry_has_nothing_to_disclose() -> None:
+def test_a_receipt_says_that_it_discloses_nothing() -> None:
     shown = {name: value for name, value in world().receipt(REQUESTED).items() if name not in ("evidence", "opening")}
     found = checked(shown).findings
     assert (found.defects, list(found.unchecked.values())) == ([], [1])
@@ -108,7 +108,7 @@ def receipt(**changes: Any) -> bytes:
 @pytest.mark.parametrize(
     "changes", [{"v": 0}, {"v": "1"}, {"v": 1.0}, {"evidence": None}, {"opening": None}, {"more": 1}]
 )
-def test_what_is_no_receipt_is_refused(changes: dict[str, Any]) -> None:
+def test_what_is_not_a_receipt_is_refused(changes: dict[str, Any]) -> None:
     with refusal(Code.BAD_ENCODING):
         parse_receipt(receipt(**changes))
 

@@ -50,7 +50,7 @@ SINCE_2.append("participant.removed")
 
 
 def begun(*documents: dict[str, Any], ruleset: int = 2) -> Registry:
-    """A key, a suspension and, from ruleset 2 on, a delegation are in force."""
+    """A key, a suspension and, from ruleset 2 onwards, a delegation are in force."""
     opening = [PROVIDER, KEY, operator("participant.suspended", participant=OTHER, reason="case")]
     if ruleset >= 2:
         opening.append(operator("delegation.granted", participant=RECIPIENT, delegate=LONG, acts=["access.request"]))
@@ -230,7 +230,7 @@ CLAIMS: list[tuple[str, dict[str, Any], list[dict[str, Any]], Callable[[Registry
      lambda rules: rules.keys["k" * 64].revoked is None, False),
     ("a removed participant is suspended", document("participant.suspended"), [removed(HOLDER)],
      lambda rules: (rules.is_suspended(HOLDER), rules.suspensions), (True, 2)),
-    ("a delegation to one that is no provider holds", document("delegation.granted", delegate=OTHER), [],
+    ("a delegation to one that is not a provider holds", document("delegation.granted", delegate=OTHER), [],
      lambda rules: rules.may_act_for(OTHER, HOLDER, "access.release"), True),
     ("a delegation of a removed participant holds", document("delegation.granted"), [removed(HOLDER)],
      lambda rules: rules.may_act_for(HELPER, HOLDER, "access.release"), True),
@@ -260,7 +260,7 @@ def test_who_was_removed_grants_and_gets_no_delegation(who: str) -> None:
     refused(Code.CONSENT_INVALID, document("delegation.granted"), begun(removed(who)))
 
 
-def test_a_report_goes_on_where_the_one_before_it_ended_even_if_that_was_wrong() -> None:
+def test_a_report_continues_where_the_one_before_it_ended_even_if_that_was_wrong() -> None:
     def report(first: int, last: int) -> dict[str, Any]:
         return document("reconciliation.reported", from_index=first, to_index=last)
 

@@ -42,7 +42,7 @@ def test_the_steps_of_a_receipt_and_of_a_completeness_file_stand_in_the_source_a
 
 
 def test_step_7_16_what_nobody_foresaw_is_a_defect_of_its_entry_and_ends_nothing() -> None:
-    """A time that is no number stands for all that a reader may stumble over."""
+    """A time that is not a number stands for all that a reader may stumble over."""
     world = World(5).open()
     world.access(world.grant())
     nonsense: Any = "noon"

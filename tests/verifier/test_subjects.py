@@ -40,7 +40,7 @@ def test_each_authorisation_is_followed_by_its_own_companion() -> None:
     companion, world.companion = world.companion, lambda *_, **__: -1  # type: ignore[method-assign]
     first, second = world.authorise(consent), world.authorise(consent)
     assert told(replayed(world)) == [(Code.INCOMPLETE, first, None), (Code.INCOMPLETE, second, None)]
-    elsewhere = replayed(world, lost=[first - 1])  # what is lost elsewhere was no companion of theirs
+    elsewhere = replayed(world, lost=[first - 1])  # what is lost elsewhere was not a companion of theirs
     assert [row[:2] for row in told(elsewhere) if row[0] is Code.INCOMPLETE] == [
         (Code.INCOMPLETE, first),
         (Code.INCOMPLETE, second),
@@ -52,7 +52,7 @@ def test_each_authorisation_is_followed_by_its_own_companion() -> None:
     assert (told(found), found.checked["companions of authorisations"]) == ([], 2)
     third = companion(consent)
     assert told(replayed(world)) == [(BAD, third, "consent_id")]
-    assert told(replayed(world, lost=[6]))[-1] == (BAD, third, "consent_id")  # that was no authorisation of it
+    assert told(replayed(world, lost=[6]))[-1] == (BAD, third, "consent_id")  # that was not an authorisation of it
     stranger = companion(world.consent_id())
     assert told(replayed(world))[1:] == [(BAD, stranger, "consent_id")]
 

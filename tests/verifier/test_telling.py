@@ -45,7 +45,7 @@ def test_l08_figures_that_differ_are_told_of_the_two_but_refute_nothing(
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_an_explanation_is_no_verification(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_explanation_is_not_a_verification(language: str, capsys: pytest.CaptureFixture[str]) -> None:
     for code in ("UNMATCHED", "VALID", "RATE_LIMITED", "rows-differ"):
         assert main(["explain", code, "--lang", language]) == 0
         shown = capsys.readouterr().out

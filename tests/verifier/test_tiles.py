@@ -87,7 +87,7 @@ def test_a_tile_is_as_long_as_its_hashes(length: int) -> None:
         split_hashes(b"x" * length, 2)
 
 
-def test_what_can_still_be_read_of_a_damaged_bundle_ends_at_the_first_entry_of_another_hash() -> None:
+def test_a_damaged_bundle_is_read_up_to_the_first_entry_with_a_wrong_hash() -> None:
     entries = [b"", b"one", b"x" * 300]
     data = b"".join(len(entry).to_bytes(2) + entry for entry in entries)
     known = [merkle.hash_leaf(entry) for entry in entries]

@@ -369,7 +369,7 @@ def test_only_an_active_consent_of_the_same_parties_and_customer_supersedes(othe
         superseding(other)
 
 
-def test_no_consent_supersedes_itself_and_an_unknown_state_is_no_verdict() -> None:
+def test_no_consent_supersedes_itself_and_an_unknown_state_is_not_a_verdict() -> None:
     with refusal(Code.CONSENT_INVALID):
         superseding(consent(), "urn:this")
 

@@ -68,7 +68,7 @@ def test_an_honest_tree_is_read_whole_and_every_tile_is_counted(size: int, tiles
 
 
 @pytest.mark.parametrize("start", [1, 255, 256, 300, 511, 512, 513, SIZE - 1])
-def test_a_tree_goes_on_where_an_earlier_audit_ended(start: int, tmp_path: Path) -> None:
+def test_a_tree_continues_where_an_earlier_audit_ended(start: int, tmp_path: Path) -> None:
     write(files(), tmp_path)
     growth, findings = Growth(), Findings()
     for raw in forge().hashes[:start]:

@@ -155,7 +155,7 @@ def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
     judged_paths = [*scene.open.values(), *scene.signed_in.values(), "/my/approve/review", "/sign-in/start"]
     patterns = {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + r"(\?.*)?\Z") for path in paths}
     unseen = {path for path, pattern in patterns.items() if not any(pattern.match(one) for one in judged_paths)}
-    # What is left is no page: files, streams, redirections.
+    # What is left is not a page: files, streams, redirections.
     assert unseen == {
         "/language",
         "/static/{name}",

@@ -163,9 +163,7 @@ SOLE = {
 
 
 @pytest.mark.parametrize("order", [(MEI, WEI), (WEI, MEI)])
-def test_each_person_of_a_joint_relationship_has_her_own_accounts_in_whatever_order_they_stand(
-    tmp_path: Path, order: tuple[str, ...]
-) -> None:
+def test_each_joint_holder_sees_her_own_accounts_in_any_order(tmp_path: Path, order: tuple[str, ...]) -> None:
     with open_site(tmp_path / "site", accounts={who: SOLE[who] for who in order}) as site:
         asked = site.ask()
         mine, his = (site.agent.accounts(site.people[who], asked.consent_id) for who in (MEI, WEI))

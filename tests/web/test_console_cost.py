@@ -164,7 +164,7 @@ def test_every_question_about_parties_is_answered_through_an_index(world: World)
             for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
         ]
     assert len(plans) >= 8
-    # Rows that a question makes up itself, and what is left of a range, are no tables.
+    # Rows that a question makes up itself, and what is left of a range, are not tables.
     made_up = ("SCAN anon_", "SCAN CONSTANT ROW", "SCAN (subquery", "SCAN asked")
     scans = [
         (plan, statement)

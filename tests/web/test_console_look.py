@@ -97,7 +97,7 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
     seen = [path for listed in pages_of(consoles).values() for path in listed]
     patterns = {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + r"(\?.*)?\Z") for path in paths}
     unseen = {path for path, pattern in patterns.items() if not any(pattern.match(one) for one in seen)}
-    # What is left is no page: files, and the door that leads to one's own console.
+    # What is left is not a page: files, and the door that leads to one's own console.
     assert unseen == {
         "/console",
         "/console/audit/bundle",

@@ -105,7 +105,7 @@ def test_a_request_is_declined_with_a_reason_that_she_reads_or_withdrawn_by_shar
             officers = csrf_of(olaf.get(HERE))
             assert olaf.post(decline, data={"csrf": officers, "reason": "because"}).status_code == 403
             olaf.post(decline, data={"csrf": officers, "reason": "legal-retention"})
-            assert "The law asks to keep these records" in words_of(mei.get("/my/erase"))
+            assert "The law requires us to keep these records" in words_of(mei.get("/my/erase"))
 
             mei.post("/my/erase", data={"csrf": token})
             assert "with the operator" in words_of(mei.get("/my/erase"))

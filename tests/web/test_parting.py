@@ -269,7 +269,7 @@ def test_nobody_else_is_told_of_what_a_joint_holder_keeps_to_herself(site: Site)
 # -- due dates, roles, agents -------------------------------------------------------------------------------------------
 
 
-def test_confirming_with_the_bank_is_shown_when_due_and_lets_sharing_go_on(tmp_path: Path) -> None:
+def test_confirming_with_the_bank_is_shown_when_due_and_lets_sharing_continue(tmp_path: Path) -> None:
     clock = SteppingClock()
     with open_site(tmp_path / "site", clock=clock) as site, site.client() as client:
         consent = site.shared(reauthenticate_days=10, reconfirm_days=60)

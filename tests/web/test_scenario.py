@@ -140,7 +140,7 @@ def test_a_joint_request_is_shared_only_when_both_have_agreed(site: Site, page: 
     assert site.world.ledger.records.consent(site.bank.id, request.consent_id).status == "ACTIVE"
 
 
-def test_a_change_is_shown_side_by_side_and_the_old_terms_go_on_until_she_agrees(site: Site, page: Page) -> None:
+def test_a_change_is_shown_side_by_side_and_the_old_terms_continue_until_she_agrees(site: Site, page: Page) -> None:
     consent = site.shared(retention_days=90)
     after, submission = site.app.amend(consent, retention_days=365)
     site.world.record(submission)

@@ -181,7 +181,7 @@ def test_a_description_that_does_not_fit_is_refused(provider: Provider, bent: di
         client(provider).begin("/", fresh=False)
 
 
-def test_an_identity_provider_that_is_away_is_no_refusal() -> None:
+def test_an_identity_provider_that_is_away_is_not_a_refusal() -> None:
     gone = RelyingParty(f"http://127.0.0.1:1/{reference()}", "us", LocalSigner.generate("us"), CALLBACK, SystemClock())
     with pytest.raises(Unavailable):
         gone.begin("/", fresh=False)

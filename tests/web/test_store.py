@@ -121,7 +121,7 @@ def test_opening_the_store_again_leaves_the_locks_of_the_one_that_is_open(tmp_pa
     store.close()
 
 
-def test_whoever_is_erased_is_in_no_byte_of_the_store_and_cannot_be_read_from_an_older_copy(tmp_path: Path) -> None:
+def test_an_erased_person_leaves_no_byte_in_the_store_or_readable_in_an_older_copy(tmp_path: Path) -> None:
     store = opened(tmp_path)
     fill(store, MEI_LIN)
     fill(store, WEI_CHEN)

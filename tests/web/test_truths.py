@@ -34,7 +34,7 @@ def accounts_on(page: httpx2.Response) -> list[tuple[str, bool]]:
 # -- agreeing -----------------------------------------------------------------------------------------------------------
 
 
-def test_what_she_chose_is_kept_when_a_tick_is_missing_and_the_message_stands_where_it_is_missing(site: Site) -> None:
+def test_her_choices_survive_a_missing_tick_and_the_message_appears_beside_it(site: Site) -> None:
     request = site.ask()
     with site.client() as client:
         address = f"/my/approve?consent={request.consent_id}"

@@ -201,7 +201,9 @@ def test_the_script_accepts_every_receipt_of_the_ledger_and_names_the_step_that_
     forged = [case for step, cases in tampered.items() if step != "read" for case in cases]
     assert set(run(checking, "outcome", forged, vkey)) == {"altered"}
     altered_abroad = [case for step in ("commitment", "leaf", "inclusion") for case in tampered.get(step, [])]
-    assert "foreign" not in run(checking, "outcome", altered_abroad, stranger), "what does not fit itself is no log's"
+    assert "foreign" not in run(checking, "outcome", altered_abroad, stranger), (
+        "what does not fit itself is not a log's"
+    )
     nothing = ["not json", "[]", "{}", '{"a":1}', "", '{"v":1,"leaf":"x","proof":"y"}']
     assert run(checking, "outcome", nothing, vkey) == ["nothing"] * len(nothing)
 

@@ -176,7 +176,7 @@ def test_other_peoples_receipts_are_not_found_witnessed_either(engine_url: str, 
         assert log.service.as_(stranger).get(f"/receipts/{index}/witnessed").status_code == 404
 
 
-def test_one_witness_away_is_no_harm_and_two_are(engine_url: str, tmp_path: Path) -> None:
+def test_one_witness_away_is_not_a_harm_and_two_are(engine_url: str, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     with witnessed_log(engine_url, tmp_path / "one", serve=2) as log:
         assert len(log.asker.turn()) == 2

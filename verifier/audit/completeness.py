@@ -53,7 +53,7 @@ def check_completeness(
     """Check all of it. `shown`: receipts by the name of their file, whose leaves count where the file encloses none. Each is
     verified itself, must be of the same log, and contradict neither the file nor another.
 
-    Raises Refuted(BAD_ENCODING) if it is no completeness file at all, CannotCheck for a version that is not known.
+    Raises Refuted(BAD_ENCODING) if it is not a completeness file at all, CannotCheck for a version that is not known.
     """
     members = decode_json(data, MAX_FILE)
     check_version(members, "the completeness file")

@@ -23,7 +23,7 @@ Oddity = tuple[str, str]
 
 
 class Unreadable(Exception):
-    """A file's compression or checksum is broken, or it is no file: a defect, told in one sentence."""
+    """A file's compression or checksum is broken, or it is not a file: a defect, told in one sentence."""
 
 
 class Archive(Protocol):

@@ -144,7 +144,7 @@ def get_text(value: Object, name: str, limit: int, pattern: re.Pattern[str] | No
 
 def check_version(value: Object, what: str, known: int = 1) -> None:
     """`v` of a format, to be asked before anything else in it. Raises CannotCheck for a version that this verifier does not
-    know, Refuted(BAD_ENCODING) if it is no number at all."""
+    know, Refuted(BAD_ENCODING) if it is not a number at all."""
     number = get_integer(value, "v", 1)
     if number != known:
         raise CannotCheck(f"{what} is of version {number}: this verifier knows version {known}")
@@ -152,7 +152,7 @@ def check_version(value: Object, what: str, known: int = 1) -> None:
 
 def check_entry_version(value: Object, what: str) -> None:
     """`v` of something that stands in a log among others. Raises OtherVersion for a later one than ours, Refuted(BAD_ENCODING)
-    if it is no version at all. To be asked before anything else in it."""
+    if it is not a version at all. To be asked before anything else in it."""
     number = get_integer(value, "v", 1)
     if number != 1:
         sentence = f"{what} is of a version that this verifier does not know"

@@ -59,7 +59,7 @@ SINCE_2 = frozenset(
     | {"consent.withdraw_accounts", "consent.withdraw_approval", "consent.withdraw_separate"}
     | {"consent.reauthenticate", "consent.reconfirm", "consent.supersede"}
 )
-"""Acts and members of statements that exist from ruleset 2 on."""
+"""Acts and members of statements that exist from ruleset 2 onwards."""
 REDUCING = frozenset(
     {
         "consent.reject",

@@ -1,4 +1,4 @@
-"""The terms of a consent in their one form (docs/spec/consents.md, «Terms»). Which are acceptable says `acceptance`."""
+"""The terms of a consent in their one form (docs/spec/consents.md, «Terms»). `acceptance` says which are acceptable."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ DAY_SECONDS = 86_400
 def check_terms(registry: Registry, terms: Terms, signer: str, time: int) -> None:
     """Rule T under the ruleset in force. `signer` is the participant that the statement speaks for; `time` in ms."""
     if registry.ruleset < 2 and terms.later:
-        raise _bad("these terms exist from ruleset 2 on", terms.later[0], "no such member", ", ".join(terms.later))
+        raise _bad("these terms exist from ruleset 2 onwards", terms.later[0], "no such member", ", ".join(terms.later))
     _check_grade(registry.ruleset, terms)
     _check_times(terms, time)
     _check_parties(registry, terms, signer)

@@ -23,7 +23,7 @@ HOT = 60_000
 @dataclass(slots=True)
 class Chain:
     """The end of a chain: `seq` and hash (base64url) of its last leaf. `consent` is the state its entries produce;
-    `known` is False from the first entry on whose evidence is not there."""
+    `known` is False from the first entry onwards whose evidence is not there."""
 
     seq: int
     head: bytes

@@ -17,7 +17,7 @@ class Findings:
     """Collects; the first MAX_KEPT defects are kept whole, all are counted.
 
     `first_bad` is the lowest index that a defect names, `headline` the defect that is told first. `checked` counts what was
-    verified by kind of check, `unchecked` what could not be, with the reason in the key. `notices` are no grounds to doubt
+    verified by kind of check, `unchecked` what could not be, with the reason in the key. `notices` are not grounds to doubt
     the log. `disputes` are findings about participants: what one says differently from another, or does not say. They are
     no grounds either: the log records truly what each said. `open` says why no verdict can be given, if none can."""
 

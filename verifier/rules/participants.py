@@ -152,7 +152,7 @@ class Registry:
         ruleset = self.ruleset
         getattr(self, "_" + kind.replace(".", "_"))(document, index)
         if later:
-            raise _bad("the document exists from ruleset 2 on", "ruleset 2", f"{kind} under ruleset {ruleset}")
+            raise _bad("the document exists from ruleset 2 onwards", "ruleset 2", f"{kind} under ruleset {ruleset}")
         self.history.append((index, document))
 
     def _ledger_opened(self, document: Object, _: int) -> None:
@@ -285,7 +285,7 @@ class Registry:
             raise _bad("a permission is not in the catalogue", "codes of the catalogue", ", ".join(surplus))
 
     def _reconciliation_reported(self, document: Object, index: int) -> None:
-        """Which entries it covers; whether its figures are right says `reconciliation`."""
+        """Which entries it covers; `reconciliation` says whether its figures are right."""
         for name in ("accesses", "releases", "receipts", "findings"):
             get_integer(document, name)
         get_bytes(document, "findings_hash", 32)

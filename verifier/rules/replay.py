@@ -1,6 +1,6 @@
 """The rules, replayed in log order from the evidence alone: each entry to those who judge its kind.
 
-Who signed it says `signers`; what it does to a consent `judging`; what it says of a customer `subjects`; what can only be
+`signers` says who signed it, `judging` what it does to a consent, `subjects` what it says of a customer; what can only be
 compared at the end is kept in `matching`.
 """
 

@@ -43,13 +43,13 @@ def signer_defects(registry: Registry, facts: Facts, index: int, flagged: bool) 
 
 
 def later_defects(registry: Registry, facts: Facts) -> Iterator[DefectRow]:
-    """Under ruleset 1: acts and members that exist from ruleset 2 on."""
+    """Under ruleset 1: acts and members that exist from ruleset 2 onwards."""
     names = [facts.act, *facts.content, *(["on_behalf_of"] if facts.behalf else [])]
     later = sorted(SINCE_2.intersection(names))
     if registry.ruleset < 2 and later:
         yield _row(
             Code.CONSENT_INVALID,
-            "the statement uses what exists from ruleset 2 on",
+            "the statement uses what exists from ruleset 2 onwards",
             "act",
             f"nothing beyond ruleset {registry.ruleset}",
             ", ".join(later),

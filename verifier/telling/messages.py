@@ -77,11 +77,11 @@ ADVICE: dict[str, tuple[str, str]] = {
         "请保存您的状态文件，并向运营方索取更新的检查点。",
     ),
     "UNMATCHED": (
-        "Ask the operator why it was accepted. Which participant signed it says the entry; nothing else rests on it.",
+        "Ask the operator why it was accepted. The entry says which participant signed it; nothing else rests on it.",
         "请向运营方询问为何接受该记录。由哪一方签署见该条目；其他内容不以其为依据。",
     ),
     "DISPUTED": (
-        "This is between the participants named: ask both for their records. It is no ground to doubt the log or anybody else.",
+        "This is between the participants named: ask both for their records. It is no reason to doubt the log or anybody else.",
         "这是所列参与方之间的事：请向双方索取各自的记录。这不构成怀疑日志或其他任何一方的理由。",
     ),
     "": (

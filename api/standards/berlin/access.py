@@ -31,7 +31,7 @@ def permissions_of(access: Any) -> tuple[list[str], tuple[Filter, ...]]:
         raise format_error("access is needed, and must be an object", "access")
     foreign = sorted(set(access) - {*_DEDICATED, *_GLOBAL, "additionalInformation", "restrictedTo"})
     if foreign:
-        raise format_error(f"{foreign[0][:64]} is no access that the framework knows", "access")
+        raise format_error(f"{foreign[0][:64]} is not an access that the framework knows", "access")
     dedicated = [name for name in _DEDICATED if name in access]
     every = [name for name in _GLOBAL if name in access]
     if len(every) > 1 or (every and dedicated):
@@ -97,9 +97,9 @@ def _reference(account: Any, place: str) -> None:
     elif not _matches(_NAMES[name], account[name]):
         raise format_error(f"is no {name}", f"{place}.{name}")
     if "currency" in account and not _matches(_CURRENCY, account["currency"]):
-        raise format_error("is no currency code", f"{place}.currency")
+        raise format_error("is not a currency code", f"{place}.currency")
     if "cashAccountType" in account and not _matches(_TYPE, account["cashAccountType"]):
-        raise format_error("is no cash account type", f"{place}.cashAccountType")
+        raise format_error("is not a cash account type", f"{place}.cashAccountType")
 
 
 def _matches(pattern: re.Pattern[str], value: Any) -> bool:

@@ -298,7 +298,7 @@ async def put_authorisation(
     consent_id: ConsentId,
     authorisation_id: AuthorisationId,
 ) -> Response:
-    """The customer signs in on the pages, whoever was named. Credentials are refused: they are no business of a recipient."""
+    """The customer signs in on the pages, whoever was named. Credentials are refused: they are not a recipient's business."""
     await _require_empty(exchange.request)
     return await run_in_threadpool(
         _put_authorisation, exchange, office, holder, recipient, consent_id, authorisation_id

@@ -107,7 +107,7 @@ def _at_work(desk: Anyone) -> Desk:
 
 
 Place = Annotated[int, Field(ge=0, le=2**53 - 1)]
-"""An index, size or key in an address: what no log reaches is no address (404)."""
+"""An index, size or key in an address: what no log reaches is not an address (404)."""
 Holder = Annotated[PartnerDesk, Depends(_holder)]
 Partner = Annotated[PartnerDesk, Depends(_partner)]
 Watcher = Annotated[WatchDesk, Depends(_watcher)]

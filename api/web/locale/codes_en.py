@@ -167,7 +167,7 @@ SENTENCES: Final[dict[str, str]] = {
     "filter.lt": "<",
     "filter.ne": "≠",
     "separate.legend": "Asked for separately",
-    "separate.lead": "The law asks for your separate yes to each of these. Nothing is ticked for you. Without them nothing is shared.",
+    "separate.lead": "The law requires your separate yes to each of these. Nothing is ticked for you. Without them nothing is shared.",
     "separate.problem": "Nothing can be shared without each separate yes. Tick them, or decline.",
     "separate.tick": "Yes, separately: {what}",
     "separate.provision.opening": "I separately agree that {holder} gives my personal information to {recipient}.",

@@ -163,7 +163,7 @@ SENTENCES: Final[dict[str, str]] = {
     "con.keys.revoked": "revoked",
     "con.keys.use.statement": "signs statements",
     "con.keys.use.client": "signs in as a client",
-    "con.keys.from": "valid from entry {added} on",
+    "con.keys.from": "valid from entry {added} onwards",
     "con.keys.between": "valid from entry {added} to {revoked}",
     "con.keys.change": "The operator adds and revokes keys on your signed request; each change is a public entry.",
     "con.sandbox.title": "Code samples",
@@ -379,7 +379,7 @@ SENTENCES: Final[dict[str, str]] = {
     "fix.RISK_BLOCKED": "Ask the bank; do not try again unchanged.",
     "why.HOLDER_UNAVAILABLE": "The bank could not answer",
     "fix.HOLDER_UNAVAILABLE": "Try again later.",
-    "con.declined.legal-retention": "The law asks to keep these records for now",
+    "con.declined.legal-retention": "The law requires us to keep these records for now",
     "con.declined.open-dispute": "The records are needed in an open case",
     "con.declined.bank-declined": "The customer's bank did not agree",
 }

@@ -121,7 +121,7 @@ export function readObject(text) {
   return value;
 }
 
-// -- hashes (RFC 6962 §2.1) -------------------------------------------------------------------------------------------
+// -- hashes (RFC 6962 §2.1) -----------------------------------------------------------------------------------------
 
 export const sha256 = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", concat(...parts)));
 export const leafHash = (leaf) => sha256(new Uint8Array([0]), leaf);
@@ -321,9 +321,9 @@ function outcomeOf(failure) {
 }
 
 /**
- * Check a receipt. `outcome` is "genuine", "altered", "foreign" (whole in itself, but of a log whose key is not this one: its
- * signature was not checked) or "nothing" (not a receipt). Each step is {step, outcome: "passed" | "failed" | "skipped", detail}; after a failure the rest is
- * skipped. `genuine` is true only if no step failed.
+ * Check a receipt. `outcome` is "genuine", "altered", "foreign" (whole in itself, but of a log whose key is not this
+ * one: its signature was not checked) or "nothing" (not a receipt). Each step is {step, outcome: "passed" | "failed" |
+ * "skipped", detail}; after a failure the rest is skipped. `genuine` is true only if no step failed.
  */
 export async function checkReceipt(text, vkeyText) {
   const steps = [];
@@ -382,9 +382,12 @@ export async function checkReceipt(text, vkeyText) {
     return [receipt.says.chain];
   });
   await step("checkpoint", async () => {
-    if (found.checkpoint.origin !== vkey.name) throw new OtherLog(`the checkpoint is of the log ${found.checkpoint.origin}`);
+    if (found.checkpoint.origin !== vkey.name) {
+      throw new OtherLog(`the checkpoint is of the log ${found.checkpoint.origin}`);
+    }
     await openNote(found.note, [vkey]);
     return [`${found.checkpoint.origin}, ${found.checkpoint.size} entries`];
   });
-  return { genuine: !failed, outcome: outcomeOf(failed ? steps.find((one) => one.outcome === "failed") : null), steps, content };
+  const first = failed ? steps.find((one) => one.outcome === "failed") : null;
+  return { genuine: !failed, outcome: outcomeOf(first), steps, content };
 }

@@ -1,0 +1,51 @@
+"""A kind of operator document has its place wherever documents are read: one that is new and forgotten turns red here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from api.web.console.audit import ABOUT
+from api.web.locale import CATALOGUES
+from ledger.documents import SINCE_RULESET_2, Document
+from verifier.rules import participants as verifier
+
+ROOT = Path(__file__).resolve().parent.parent
+KINDS = {str(kind.__struct_config__.tag): kind for kind in get_args(Document)}
+EVERYWHERE = {"ledger.opened", "ruleset.activated", "participant.registered", "purpose.defined"}
+"""Kinds that the console lists with all others only."""
+
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def test_ledger_and_verifier_know_the_same_kinds_with_the_same_members() -> None:
+    members = {tag: set(kind.__struct_fields__) - {"v"} for tag, kind in KINDS.items()}
+    assert members == {tag: set(names) for tag, names in verifier.MEMBERS.items()}
+
+
+def test_ledger_and_verifier_take_the_same_kinds_from_ruleset_2_onwards_only() -> None:
+    assert {str(kind.__struct_config__.tag) for kind in SINCE_RULESET_2} == verifier.SINCE_2
+
+
+@each_kind
+def test_the_verifier_applies_it(kind: str) -> None:
+    assert callable(getattr(verifier.Registry, "_" + kind.replace(".", "_"), None))
+
+
+@each_kind
+def test_the_specification_lists_it(kind: str) -> None:
+    assert f"`{kind}`" in (ROOT / "docs" / "spec" / "leaves.md").read_text()
+
+
+@each_kind
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_the_console_names_it(kind: str, language: str) -> None:
+    assert f"cact.{kind}" in CATALOGUES[language]
+
+
+def test_an_auditor_finds_it_under_what_it_is_about() -> None:
+    found = {kind for kinds in ABOUT.values() for kind in kinds}
+    assert found | EVERYWHERE == set(KINDS)
+    assert not found & EVERYWHERE
