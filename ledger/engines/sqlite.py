@@ -34,7 +34,6 @@ WAL_LIMIT: Final = 262_144
 """Pages from which on it is to begin anew whatever is left: 1 GiB."""
 WAL_ROUNDS: Final = 2
 WAL_PATIENCE_MS: Final = 50
-
 PRIVATE: Final = 0o600
 _FILES: Final = "consent-ledger files"
 """Where a connection remembers its files (the pool's record of it lives as long as the connection does)."""
