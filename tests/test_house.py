@@ -307,7 +307,7 @@ def test_the_image_runs_as_a_user_without_rights_and_says_how_it_is() -> None:
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
     [health] = [rest for word, rest in final if word == "HEALTHCHECK"]
     command = json.loads(health[health.index("[") :])
-    assert command[:2] == ["consent-ledger", "health"]
+    assert command[:3] == ["python", "-m", "api.cli.readiness"]
     assert [rest for word, rest in final if word == "VOLUME"] == ["/var/lib/consent-ledger"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, or_, select
@@ -19,15 +19,21 @@ from ledger.storage.tables import reconciliation_findings as reported
 from ledger.witnessing import open_cosignatures
 
 PAGE: Final = 1_000
+CLOSES: Final = {"release-missing": "access.release", "receipt-missing": "access.receive"}
+"""The act of the leg that ends a finding."""
 
 
 def examine_beside(
-    connection: Connection, found: Findings, witnesses: tuple[VerifierKey, ...], reports: Mapping[int, str]
+    connection: Connection,
+    found: Findings,
+    witnesses: tuple[VerifierKey, ...],
+    reports: Mapping[int, str],
+    leg: Callable[[int, str], int | None],
 ) -> None:
     """Compare them with the entries and checkpoints. `witnesses`: those whose lines are shown to anybody; `reports`: the
-    `findings_hash` of each report by its index."""
+    `findings_hash` of each report by its index; `leg`: the entry of an access's first leg of an act."""
     _cosignatures(connection, found, witnesses)
-    _reported(connection, found, reports)
+    _reported(connection, found, reports, leg)
     size = connection.execute(select(log_head.c.size)).scalar_one_or_none()
     for row in connection.execute(select(event_cursor)):
         if not isinstance(row.next_index, int) or not 0 <= row.next_index <= (size or 0):
@@ -60,7 +66,9 @@ def _cosignatures(connection: Connection, found: Findings, witnesses: tuple[Veri
         page = connection.execute(query.where(or_(cosignatures.c.size > last.size, same))).all()
 
 
-def _reported(connection: Connection, found: Findings, hashes: Mapping[int, str]) -> None:
+def _reported(
+    connection: Connection, found: Findings, hashes: Mapping[int, str], leg: Callable[[int, str], int | None]
+) -> None:
     """The findings of each report are those that it commits to."""
     for report, committed in hashes.items():
         rows = connection.execute(select(reported).where(reported.c.report == report).order_by(reported.c.key)).all()
@@ -73,6 +81,11 @@ def _reported(connection: Connection, found: Findings, hashes: Mapping[int, str]
             found.note(f"report {report}", "the findings that are stored for it are not those it commits to")
         for row in _wrongly_closed(connection, rows):
             found.note(f"finding {row.key}", f"entry {row.closed_by} does not close it")
+        for row in rows if is_same else ():
+            act = CLOSES.get(code_of(row.key))
+            came = leg(row.access, act) if act is not None and row.closed_by is None else None
+            if came is not None and came < max(hashes):  # the newest report closed what had come before it
+                found.note(f"finding {row.key}", f"entry {came} closes it, and its row does not say so")
     strangers = connection.execute(select(reported.c.key).where(reported.c.report.not_in(list(hashes))).limit(1)).all()
     for row in strangers:
         found.note(f"finding {row.key}", "there is no such report")

@@ -24,12 +24,14 @@ from api.checking.tree import ChainLinks, map_size
 from ledger.canonical import b64u, unb64u
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import CommitmentLeaf, IndexHeadLeaf, Leaf, OperatorLeaf, open_commitment, parse_leaf
+from ledger.entries.statement import payload_of
 from ledger.errors import LedgerError, Unavailable
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.tiles import tile_widths
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
+from ledger.storage.legs import interaction_of
 from ledger.storage.log import LogStore
 from ledger.storage.operator import operator_documents
 from ledger.storage.replay import Replay, Unfit, Unjudged
@@ -61,8 +63,8 @@ def examine(
             examine_engine(connection, found)
             examination = _Examination(connection, keystore, vkey, progress, spill, found)
             _to_its_end(found, "entries and states", examination.run)
-            reports = examination.reports
-            _to_its_end(found, "what lies beside", lambda: examine_beside(connection, found, witnesses, reports))
+            reports, legs = examination.reports, examination.leg
+            _to_its_end(found, "what lies beside", lambda: examine_beside(connection, found, witnesses, reports, legs))
         if examination.unrecorded:
             _to_its_end(found, "erasures", lambda: _unrecorded(store, found, examination.unrecorded))
     except Unavailable as error:
@@ -132,6 +134,23 @@ class _Examination:
         """Chains whose key was destroyed although no erasure in this snapshot says so, each with an entry: the first."""
         self.reports: dict[int, str] = {}
         """`findings_hash` of each reconciliation report, by its index."""
+
+    def leg(self, access: int, act: str) -> int | None:
+        """The first leg of this act under an access, of its interaction; None without one that can be read."""
+        came = self._replay.leg(access, act)
+        if came is None:
+            return None
+        told = {}
+        for row in self._connection.execute(select(entries).where(entries.c.idx.in_([access, came]))):
+            cipher = self._keystore.existing([row.chain]).get(row.chain)
+            if cipher is None or row.sealed is None:
+                return None
+            told[row.idx] = (row.chain, decode_evidence(open_evidence(row.idx, row.sealed, cipher)[0]))
+        if set(told) != {access, came}:
+            return None
+        (chain, asked), (its_chain, leg) = told[access], told[came]
+        interaction = getattr(payload_of(leg.statements[0]), "interaction_id", None)
+        return came if (chain, interaction_of(asked)) == (its_chain, interaction) else None
 
     def run(self) -> None:
         head = self._connection.execute(select(log_head)).one_or_none()

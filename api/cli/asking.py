@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import httpx2
 import typer
 
+from api.cli.readiness import unready
 from api.cli.saying import fail, files_told_in_a_sentence, say
 
 others = typer.Typer()
@@ -18,12 +18,9 @@ def health(
     url: Annotated[str, typer.Option(help="Base address of the server.")] = "http://127.0.0.1:8000",
 ) -> None:
     """Ask a server whether it records; 0 if it does. For container health checks."""
-    try:
-        answer = httpx2.get(f"{url.rstrip('/')}/health/ready", timeout=3.0, trust_env=False)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        fail(f"{url} does not answer ({type(error).__name__})")
-    if answer.status_code != 200:
-        fail(f"{url} is not ready: {answer.text[:300]}")
+    why = unready(url)
+    if why is not None:
+        fail(why)
     say("ready", ready=True, url=url)
 
 

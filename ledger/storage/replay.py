@@ -130,6 +130,11 @@ class Replay:
         """The first legs of each act under each access, by `leg_key` in order, with their entries."""
         return ((key, int.from_bytes(index, "big")) for key, index in self._legs.items())
 
+    def leg(self, access: int, act: str) -> int | None:
+        """The entry of the first leg of this act under an access; None without one that could be read."""
+        index = self._legs.get(leg_key(access, act))
+        return None if index is None else int.from_bytes(index, "big")
+
     def _leg(self, index: int, says: AccessLeg) -> None:
         key = leg_key(says.basis, says.act)
         if self._legs.get(key) is None:

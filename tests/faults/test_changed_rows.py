@@ -29,7 +29,15 @@ from ledger.notes.keys import Cosigner
 from ledger.queries.parties import PartyQueries
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.packing import unpack
-from ledger.storage.tables import consents, credentials, entries, metadata, tiles, used_challenges
+from ledger.storage.tables import (
+    consents,
+    credentials,
+    entries,
+    metadata,
+    reconciliation_findings,
+    tiles,
+    used_challenges,
+)
 from ledger.vault.cipher import evidence_place
 from ledger.witnessing import cosign, open_cosignatures
 from tests.faults.test_every_column import changed
@@ -161,6 +169,14 @@ def another(column: str, value: Any) -> Any:
     if column in ("confirmed", "next_index", "position", "used_day", "used_today"):
         return value + 20_000
     return changed(value)
+
+
+def test_the_check_finds_a_finding_that_is_shown_as_open_after_its_leg_has_come(scene: Scene) -> None:
+    table = reconciliation_findings
+    with unguarded(scene.url) as connection:
+        closed = connection.execute(select(table.c.key).where(table.c.closed_by.is_not(None))).scalars().all()
+        connection.execute(update(table).where(table.c.key == closed[0]).values(closed_by=None))
+    assert [one for one in scene.check().defects if "closes it, and its row does not say so" in one]
 
 
 @pytest.mark.parametrize("table", [consents, credentials, used_challenges, entries, tiles], ids=lambda one: one.name)

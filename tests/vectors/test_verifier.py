@@ -14,6 +14,7 @@ from tests.vectors.reading import bundle, cases, materialised, named, policy, re
 from tests.verifier.forge import write
 from verifier.bytes import merkle, patricia
 from verifier.bytes.encoding import decode_base64, decode_base64url, decode_canonical, encode_canonical
+from verifier.bytes.growing_tree import Growth
 from verifier.cli import main
 from verifier.crypto.backend import select
 from verifier.crypto.ed25519 import check_registered_key
@@ -22,7 +23,7 @@ from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.records.commitment import accounts_hash, chain_of, check_commitment, terms_hash
 from verifier.records.leaf import parse_leaf
 from verifier.records.passkey import parse_assertion
-from verifier.records.statement import verify_statement
+from verifier.records.statement import parse_envelope, parse_statement, verify_envelope
 from verifier.rules.gestures import Enrolment, Gestures
 from verifier.tlog.note import parse_vkey
 from verifier.tlog.policy import parse_policy
@@ -152,7 +153,7 @@ def test_derivations() -> None:
         record = {**read("passkeys")["cases"][0]["record"], "nonce": row["nonce"], "signed": json.loads(row["signed"])}
         record["public_key"] = read("passkeys")["cases"][0]["public_key"]
         assert hashing.b64u(parse_assertion(record).challenge) == row["challenge"]
-    assert merkle.root_of([]).hex() == patricia.Map().root().hex() == made["nodes"][0]["hash"]
+    assert Growth().root().hex() == patricia.Map().root().hex() == made["nodes"][0]["hash"]
     node = made["nodes"][1]
     assert merkle.hash_node(bytes.fromhex(node["left"]), bytes.fromhex(node["right"])).hex() == node["hash"]
 
@@ -174,8 +175,12 @@ def proof(row: Json) -> None:
 
 def test_trees() -> None:
     made = read("merkle")
-    leaves = [merkle.hash_leaf(bytes.fromhex(leaf)) for leaf in made["leaves"]]
-    assert [merkle.root_of(leaves[: row["size"]]).hex() for row in made["roots"]] == [r["root"] for r in made["roots"]]
+    growing = Growth()
+    roots = [growing.root().hex()]
+    for leaf in made["leaves"]:
+        growing.append(merkle.hash_leaf(bytes.fromhex(leaf)))
+        roots.append(growing.root().hex())
+    assert roots == [row["root"] for row in made["roots"]]
     assert wrong(made["proofs"], proof) == []
 
 
@@ -210,9 +215,12 @@ def test_notes_policies_and_trust_files() -> None:
 
 
 def statement(row: Json) -> None:
-    found = verify_statement(row["jws"], parse_jwk(row["jwk"]), read("statements")["origin"], BACKEND)
-    if found.kid != row["kid"]:
+    """In the order of statements.md: spelling, header, key lookup, signature, and only then the payload."""
+    envelope = parse_envelope(row["jws"])
+    if envelope.kid != row["kid"]:
         raise refuted(Code.BAD_SIGNATURE, "another kid")
+    verify_envelope(envelope, parse_jwk(row["jwk"]), BACKEND)
+    parse_statement(envelope, read("statements")["origin"])
 
 
 def test_statements_and_keys() -> None:

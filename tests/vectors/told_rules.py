@@ -139,6 +139,16 @@ def _a_gesture_that_holds(log: Story) -> None:
     confirmed(log, lambda log: log.gesture(SECOND))
 
 
+@case("8.9", exit=0, at=16, policy="places", unchecked=False)
+def _a_gesture_at_a_place_of_the_readers(log: Story) -> None:
+    """The reader's trust file names origins and rp ids, and this is one of them: nothing is left unchecked."""
+
+
+@case("8.9", told=(("CONSENT_INVALID", 11),), policy="other-places")
+def _a_gesture_at_a_place_that_is_not_the_readers(log: Story) -> None:
+    """The reader's trust file names others."""
+
+
 @case("8.9", told=INVALID)
 def _a_gesture_under_another_act(log: Story) -> None:
     """An assertion stands under `consent.authorise` only."""

@@ -385,3 +385,34 @@ def test_c04_a_smaller_history_is_not_what_the_checkpoint_signs(
     assert tree(shorter.hashes) != tree(world.hashes)
     write(cut, place / "cut")
     assert run(capsys, "bundle", place / "cut", "--policy", place / "policy", "--jobs", 1)[0] == 1
+
+
+def test_a_broken_tile_under_a_kept_state_is_told_and_ends_nothing(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is taken up is read from tiles before anything else, also from a tile that was not full when it was kept."""
+    world = World(4).open()
+    consent = world.grant(frequency_per_day=2)
+    for _ in range(290):
+        world.access(consent)
+    write(world.files(), place / "first")
+    state, policy = place / "state", place / "policy"
+    assert run(capsys, "bundle", place / "first", "--policy", policy, "--keep", state, "--jobs", 1)[0] == 0
+    for _ in range(230):
+        world.access(consent)
+    files = world.files()
+    unread = "tile/0/000"  # all of it lies below what was kept, and was checked then
+    tiles = [name for name in files if name.startswith("tile/") and "entries" not in name and name != unread]
+    assert {"tile/0/001", "tile/1/000.p/2"} <= set(tiles)
+    for name in tiles:
+        good = files[name]
+        for what, bad in (("changed", bytes([good[0] ^ 1]) + good[1:]), ("cut", good[:-5]), ("missing", None)):
+            broken = {path: data for path, data in files.items() if path != name}
+            if bad is not None:
+                broken[name] = bad
+            folder = place / f"{what}-{name.replace('/', '-')}"
+            write(broken, folder)
+            status, events = run(capsys, "bundle", folder, "--policy", policy, "--since", state, "--jobs", 1)
+            assert status in (1, 2), (name, what)
+            assert "internal" not in json.dumps(events), (name, what)
+            assert events[-1]["code"] in (("BAD_ENCODING", "BAD_PROOF", "EQUIVOCATION") if status == 1 else (None,))
