@@ -78,7 +78,7 @@ class DeliveriesReply(Struct, frozen=True):
     access=EVENTS_MANAGE,
     tag="events",
     summary="Say where a participant is told of events",
-    request_body=body("NewEndpoint", {"url": "https://tpp.example/events"}),
+    request_body=body("EndpointRegistration", {"url": "https://tpp.example/events"}),
     answers={200: answer("As it is now", schema="Endpoint")},
     problems=("bad-request", "invalid-input", "not-found", "too-large", "unsupported-media-type"),
 )

@@ -154,7 +154,7 @@ async def get_participant(participant: str, node: NodeHere) -> Response:
     access=WRITE,
     tag="participants",
     summary="Register a participant",
-    request_body=body("NewParticipant"),
+    request_body=body("ParticipantRegistration"),
     answers={201: answer("Registered", schema="Change")},
     problems=_PROBLEMS,
 )
@@ -176,7 +176,7 @@ async def post_participant(request: Request, node: NodeHere) -> Response:
     access=WRITE,
     tag="participants",
     summary="Register a key",
-    request_body=body("NewKey"),
+    request_body=body("KeyRegistration"),
     answers={201: answer("Registered", schema="Change")},
     problems=_PROBLEMS,
 )

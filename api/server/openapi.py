@@ -22,6 +22,7 @@ from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.reconciliation import FindingsReply
+from api.server.dialect import in_common_words
 from api.standards.served import STANDARDS
 from api.standards.words import StandardWords, words
 from api.tokens.scopes import SCOPES
@@ -64,6 +65,8 @@ _RENAMED: Final = {
     "ConsentsReply": "Consents", "HistoryReply": "History", "ParticipantReply": "Participant", "KeyReply": "Key",
     "ParticipantsReply": "Participants", "ChangeReply": "Change", "EndpointReply": "Endpoint", "DeliveryReply": "Delivery",
     "DeliveriesReply": "Deliveries", "ExplanationReply": "Explanation", "ReasonReply": "ExplainedReason",
+    # Generators of Go call the constructor of a Key NewKey.
+    "NewKey": "KeyRegistration", "NewParticipant": "ParticipantRegistration", "NewEndpoint": "EndpointRegistration",
     "StepReply": "ExplainedStep", "FindingReply": "Finding", "FindingsReply": "Findings",
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
@@ -158,7 +161,8 @@ def openapi_document(app: FastAPI, base_url: str) -> dict[str, Any]:
         "schemas": {name: schema for name, schema in guessed.items() if "ValidationError" not in name} | ours,
         "securitySchemes": _security_schemes(),
     }
-    return document
+    said: dict[str, Any] = in_common_words(document)
+    return said
 
 
 def _standards_tags() -> dict[str, str]:
@@ -257,7 +261,7 @@ _OURS: Final[dict[str, Any]] = {
         "type": "object", "description": "What was refused, why, and where to read more (RFC 9457).",
         "required": ["type", "title", "status", "detail", "instance"],
         "properties": {
-            "type": {"type": "string", "format": "uri", "description": "Ends in the type's name; leads to its page."},
+            "type": {"type": "string", "format": "uri-reference", "description": "Ends in the type's name; leads to its page."},
             "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
             "instance": {"type": "string", "description": "This request, in the ledger's own log."},
             "member": {"type": "string", "description": "The offending member, where there is one."},

@@ -1,0 +1,217 @@
+package consentledger.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** The vectors of docs/spec/vectors: what every implementation accepts, and what each refuses, with the same code. */
+class VectorsTest {
+    private static final Instant NOW = Instant.ofEpochMilli(1_790_000_000_000L);
+    private static final Path FOLDER =
+            Path.of(Objects.requireNonNullElse(System.getenv("VECTORS"), "../../docs/spec/vectors"));
+
+    private interface Work {
+        void run() throws IOException;
+    }
+
+    private static Map<String, Object> read(Path path) throws IOException {
+        return Json.read(Files.readAllBytes(path), 10_000_000);
+    }
+
+    private static Members file(String name) throws IOException {
+        return new Members(read(FOLDER.resolve(name)));
+    }
+
+    private static List<Members> rows(Members file, String name) {
+        List<Members> rows = file.objects(name, 1, 100_000);
+        assertFalse(rows.isEmpty());
+        return rows;
+    }
+
+    private static String said(Members row, String name) {
+        return (String) row.values().get(name);
+    }
+
+    private static byte[] hex(Members row, String name) {
+        return HexFormat.of().parseHex(said(row, name));
+    }
+
+    /** The code it is refused with; "" if nobody can say (exit status 2); null if it is accepted. */
+    private static String refusal(Work work) throws IOException {
+        try {
+            work.run();
+            return null;
+        } catch (Refuted refusal) {
+            return refusal.code().name();
+        } catch (CannotCheck refusal) {
+            return "";
+        }
+    }
+
+    private static void judge(Members row, Work work) throws IOException {
+        String name = said(row, "name");
+        String code = refusal(work);
+        assertEquals(row.values().get("accept"), code == null, name + ": " + code);
+        if (row.has("code")) assertEquals(said(row, "code"), code, name);
+    }
+
+    @Test
+    void everyFileIsRunHereOrSaidToBeLeftOut() throws IOException {
+        Members kinds = new Members(read(Path.of("../vectors.json")));
+        Set<String> named = new TreeSet<>(kinds.texts("run", 1, 100));
+        named.addAll(kinds.object("left_out").values().keySet());
+        try (Stream<Path> found = Files.list(FOLDER)) {
+            Set<String> there = found.map(path -> path.getFileName().toString())
+                    .filter(name -> name.endsWith(".json") || name.equals("bundles") || name.equals("cases"))
+                    .collect(Collectors.toCollection(TreeSet::new));
+            assertEquals(there, named);
+        }
+    }
+
+    @Test
+    void base64() throws IOException {
+        for (Members row : rows(file("base64.json"), "cases")) {
+            judge(row, () -> {
+                String text = said(row, "text");
+                byte[] bytes = said(row, "alphabet").equals("base64url") ? Bytes.unb64u(text) : Bytes.unb64(text);
+                if (row.has("hex")) assertEquals(said(row, "hex"), HexFormat.of().formatHex(bytes));
+            });
+        }
+    }
+
+    @Test
+    void clJson() throws IOException {
+        for (Members row : rows(file("cl-json.json"), "cases")) judge(row, () -> Json.readCanonical(hex(row, "hex"), 49_152));
+    }
+
+    @Test
+    void derivations() throws IOException {
+        Members all = file("derivations.json");
+        for (Members row : rows(all, "chains")) assertEquals(said(row, "chain"), Leaf.chainOf(said(row, "name")));
+        for (Members row : rows(all, "commitments")) {
+            byte[] opening = Bytes.unb64u(said(row, "opening"));
+            assertEquals(said(row, "commitment"), Bytes.b64u(Receipts.commitment(Bytes.utf8(said(row, "evidence")), opening)));
+        }
+        for (Members row : rows(all, "leaves")) {
+            assertEquals(said(row, "hash"), Bytes.b64u(Merkle.leafHash(Bytes.utf8(said(row, "leaf")))));
+        }
+        for (Members row : rows(all, "nodes")) {
+            if (!row.has("left")) continue;
+            assertEquals(said(row, "hash"), HexFormat.of().formatHex(Merkle.nodeHash(hex(row, "left"), hex(row, "right"))));
+        }
+        for (Members row : rows(all, "terms")) {
+            Map<String, Object> terms = row.values().get("terms") instanceof String text
+                    ? Json.readCanonical(Bytes.utf8(text), 16_384)
+                    : row.object("terms").values();
+            assertEquals(said(row, "hash"), Statements.termsHash(terms));
+        }
+    }
+
+    @Test
+    void keys() throws IOException {
+        for (Members row : rows(file("keys.json"), "jwk")) {
+            judge(row, () -> {
+                PublicKeys.Verifier key = PublicKeys.fromJwk(row.object("jwk").values());
+                if (!key.alg().equals(said(row, "alg"))) throw new Refuted(Code.BAD_SIGNATURE, "another algorithm");
+            });
+        }
+        for (Members row : rows(file("keys.json"), "cose")) {
+            judge(row, () -> PublicKeys.fromCose(Bytes.unb64u(said(row, "public_key"))));
+        }
+    }
+
+    @Test
+    void merkle() throws IOException {
+        Members all = file("merkle.json");
+        List<byte[]> hashes =
+                all.texts("leaves", 1, 100).stream().map(leaf -> Merkle.leafHash(HexFormat.of().parseHex(leaf))).toList();
+        for (Members row : rows(all, "roots")) {
+            byte[] root = Merkle.rootOf(hashes.subList(0, (int) row.integer("size")));
+            assertEquals(said(row, "root"), HexFormat.of().formatHex(root));
+        }
+        for (Members row : rows(all, "proofs")) {
+            List<byte[]> path = row.texts("path", 0, 1_000).stream().map(HexFormat.of()::parseHex).toList();
+            switch (said(row, "kind")) {
+                case "inclusion" -> judge(row, () -> Merkle.verifyInclusion(
+                        number(row, "index"), number(row, "size"), hex(row, "leaf"), path, hex(row, "root")));
+                case "consistency" -> judge(row, () -> Merkle.verifyConsistency(
+                        number(row, "old_size"), number(row, "new_size"), path, hex(row, "old_root"), hex(row, "new_root")));
+                default -> assertEquals("subtree", said(row, "kind"));
+            }
+        }
+    }
+
+    private static long number(Members row, String name) {
+        return (Long) row.values().get(name);
+    }
+
+    @Test
+    void notes() throws IOException {
+        Members all = file("notes.json");
+        for (Members row : rows(all, "vkeys")) judge(row, () -> Notes.readVkey(said(row, "vkey")));
+        for (Members row : rows(all, "notes")) {
+            judge(row, () -> {
+                Notes.Key key = Notes.readVkey(said(row, "vkey"));
+                Notes.Checkpoint checkpoint = Notes.readCheckpoint(Notes.open(said(row, "note"), List.of(key)).text());
+                if (!checkpoint.origin().equals(key.name())) throw new Refuted(Code.BAD_SIGNATURE, "of another log");
+                Members wanted = all.object("checkpoint");
+                if (row.flag("accept")) {
+                    assertEquals(
+                            new Notes.Checkpoint(said(wanted, "origin"), number(wanted, "size"), said(wanted, "root")), checkpoint);
+                }
+            });
+        }
+    }
+
+    @Test
+    void policies() throws IOException {
+        for (String kind : List.of("policies", "trust_files")) {
+            for (Members row : rows(file("policies.json"), kind)) {
+                byte[] policy = row.has("text") ? Bytes.utf8(said(row, "text")) : hex(row, "hex");
+                judge(row, () -> Trust.read(policy, NOW));
+            }
+        }
+    }
+
+    @Test
+    void statements() throws IOException {
+        Members all = file("statements.json");
+        for (Members row : rows(all, "cases")) {
+            judge(row, () -> {
+                PublicKeys.Verifier key = PublicKeys.fromJwk(row.object("jwk").values());
+                Map<String, Object> payload =
+                        Statements.verify(said(row, "jws"), said(row, "kid"), key, said(all, "origin"));
+                if (row.has("payload")) assertEquals(said(row, "payload"), Bytes.textOf(Json.canonical(payload)));
+            });
+        }
+    }
+
+    @Test
+    void receipts() throws IOException {
+        for (Members row : rows(file("receipts.json"), "cases")) {
+            byte[] policy = Files.readAllBytes(FOLDER.resolve("policies").resolve(said(row, "policy")));
+            String[] code = new String[1];
+            String refused = refusal(() -> {
+                Receipts.Checked checked = Receipts.check(Bytes.utf8(said(row, "receipt")), Trust.read(policy, NOW), null);
+                if (!checked.defects().isEmpty()) throw checked.defects().get(0);
+                code[0] = checked.head().quorumMet() ? "VALID" : "VALID_UNWITNESSED";
+            });
+            assertEquals(said(row, "code"), refused == null ? code[0] : refused, said(row, "name"));
+            long exit = refused == null ? code[0].equals("VALID") ? 0 : 3 : refused.isEmpty() ? 2 : 1;
+            assertEquals(number(row, "exit"), exit, said(row, "name"));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+// What the client does when the ledger or the network does not behave: no ledger is needed, only its answers.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import {
+  CheckpointWatch, Equivocation, InMemory, LedgerClient, LedgerUnavailable, LocalSigner, RefusedByLedger, Refuted, RolledBack, b64,
+  b64u, leafHash, nodeHash, readTrust, sha256, utf8,
+} from "../dist/index.js";
+import { InFile } from "../dist/node.js";
+
+const NAME = "ledger.example/test";
+const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+const material = Uint8Array.from([1, ...new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey))]);
+const keyId = (await sha256(utf8(`${NAME}\n`), material)).slice(0, 4);
+const trust = await readTrust(`log ${NAME}+${Buffer.from(keyId).toString("hex")}+${b64(material)}\nquorum none\n`);
+const leaves = await Promise.all(["a", "b", "c"].map((one) => leafHash(utf8(one))));
+const [left] = [await nodeHash(leaves[0], leaves[1])];
+
+async function note(size, root) {
+  const text = `${NAME}\n${size}\n${b64(root)}\n`;
+  const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", pair.privateKey, utf8(text)));
+  return `${text}\n\u2014 ${NAME} ${b64(Uint8Array.from([...keyId, ...signature]))}\n`;
+}
+const two = await note(2, left);
+const three = await note(3, await nodeHash(left, leaves[2]));
+const forked = await note(3, await nodeHash(left, leaves[0]));
+const proof = [leaves[2]];
+
+test("a log that continues is followed, and what was seen is remembered on disk", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "watch-")), "newest");
+  const watch = new CheckpointWatch(trust, new InFile(file), async () => proof);
+  await watch.observe(await trust.open(two));
+  await watch.observe(await trust.open(three));
+  await watch.observe(await trust.open(two)); // an older one that fits
+  assert.equal(readFileSync(file, "utf8"), three);
+  assert.deepEqual(readdirSync(join(file, "..")), ["newest"]);
+});
+
+test("a second history is an equivocation, and both checkpoints are there to be shown", async () => {
+  const memory = new InMemory();
+  await memory.write(two);
+  const watch = new CheckpointWatch(trust, memory, async () => proof);
+  await assert.rejects(watch.observe(await trust.open(forked)), (error) => {
+    assert.ok(error instanceof Equivocation);
+    assert.deepEqual([error.known, error.seen], [two, forked]);
+    return true;
+  });
+  assert.equal(await memory.read(), two);
+  await watch.observe(await trust.open(three));
+  await assert.rejects(watch.observe(await trust.open(forked)), Equivocation); // of one size
+});
+
+test("a log that shows less than before is told", async () => {
+  const watch = new CheckpointWatch(trust, new InMemory(), async () => proof);
+  const before = await trust.open(three);
+  await watch.observe(before);
+  await assert.rejects(watch.observe(await trust.open(two), before), RolledBack);
+});
+
+test("a remembered checkpoint that the log's key did not sign is refused, not forgotten", async () => {
+  const memory = new InMemory();
+  await memory.write(two.replace("\n2\n", "\n1\n"));
+  await assert.rejects(new CheckpointWatch(trust, memory, async () => proof).known(), Refuted);
+});
+
+async function client(answers, pauses = []) {
+  const { signer } = await LocalSigner.generate("k");
+  const fetch = async (url, init) => {
+    sent.push(init.body);
+    const next = answers.shift();
+    if (next instanceof Error) throw next;
+    return next;
+  };
+  const sent = [];
+  const sleep = async (ms) => void pauses.push(ms);
+  return [new LedgerClient({ baseUrl: "https://ledger.example", participant: "app-1", signer, trust, fetch, sleep }), sent];
+}
+const json = (status, body, headers = {}) => new Response(JSON.stringify(body), { status, headers });
+const revoke = { by: "customer", consent_id: "5f3c1a52-8a41-4c2e-9d3e-2f1f6f0a7b11", reason: "customer-request" };
+
+test("the very same bytes are sent again after a lost answer and a busy ledger, not before Retry-After", async () => {
+  const pauses = [];
+  const final = json(409, { detail: "no", type: "https://ledger.example/errors/conflict" });
+  const [ledger, sent] = await client([new TypeError("gone"), json(503, {}, { "retry-after": "7" }), final], pauses);
+  const question = await ledger.question("/consents/x/revoke", "consent.revoke", revoke);
+  await assert.rejects(ledger.submit(question), (error) => error instanceof RefusedByLedger && error.status === 409);
+  assert.equal(sent.length, 3);
+  assert.equal(new Set(sent).size, 1);
+  assert.ok(pauses[1] >= 7_000);
+});
+
+test("patience ends, and says that sending the same again is safe", async () => {
+  const [ledger, sent] = await client(Array.from({ length: 9 }, () => new TypeError("gone")));
+  await assert.rejects(ledger.follow(), (error) => error instanceof LedgerUnavailable && /safe/.test(error.message));
+  assert.equal(sent.length, 6);
+});
+
+test("a statement of a wrong form is not signed", async () => {
+  const [ledger] = await client([]);
+  await assert.rejects(ledger.sign("consent.revoke", { ...revoke, by: "nobody" }), Refuted);
+  await assert.rejects(ledger.sign("consent.revoke", { ...revoke, more: 1 }), Refuted);
+  await assert.rejects(ledger.sign("consent.revoke", { ...revoke, reason: b64u(new Uint8Array(64)) }), Refuted);
+});
