@@ -25,6 +25,7 @@ from ledger.sequencer.remote import RemoteSequencer
 from ledger.sequencer.watch import LEAD_MS, ClockWatch
 from ledger.storage.log import Head, LogStore
 from ledger.vault.cipher import KEY_SIZE
+from ledger.vault.kek import Kek, read_kek
 from ledger.vault.keystore import KeyStore
 
 
@@ -39,10 +40,9 @@ class NodeConfig:
     log_key_file: Path
     """The log's note key, text, mode 0600."""
     kek_file: Path
-    """The key-encryption key, 32 bytes, mode 0600."""
+    """The key-encryption key (ledger/vault/kek.py), mode 0600."""
     highwater_file: Path
     """Outside the database and its backups."""
-    kek_epoch: int = 1
     max_waiting: int = 4096
     max_batch: int = 512
     clock_file: Path | None = None
@@ -84,9 +84,7 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
     signer = read_signer(config.log_key_file)
     watch = ClockWatch(config.clock_file, lead=config.clock_lead_ms) if clock is None else None
     clock = clock or SystemClock()
-    keystore = KeyStore(
-        keystore_engine(config.keystore_url), _read_kek(config), kek_epoch=config.kek_epoch, clock=clock
-    )
+    keystore = _key_store(config, clock)
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
     sequencer = Sequencer(
         store,
@@ -107,18 +105,20 @@ def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey) -> Ledger:
     It never opens the log's signing key: `vkey`, its public half, is handed to it. Raises NotFound or InvalidInput for an
     absent or unfit key-encryption key.
     """
-    keystore = KeyStore(keystore_engine(config.keystore_url), _read_kek(config), kek_epoch=config.kek_epoch)
+    keystore = _key_store(config)
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
     return Ledger(
         store, keystore, RemoteSequencer(desk, Follower(store), store.horizon, max_waiting=config.max_waiting), vkey
     )
 
 
-def _read_kek(config: NodeConfig) -> bytes:
-    kek = read_secret(config.kek_file)
-    if len(kek) != KEY_SIZE:
-        raise InvalidInput(f"the key-encryption key in {config.kek_file} must have {KEY_SIZE} bytes, not {len(kek)}")
-    return kek
+def _key_store(config: NodeConfig, clock: Clock | None = None) -> KeyStore:
+    return key_store_of(config.keystore_url, read_kek(config.kek_file), clock)
+
+
+def key_store_of(url: str, kek: Kek, clock: Clock | None = None) -> KeyStore:
+    """The key store at `url`, opened with this KEK."""
+    return KeyStore(keystore_engine(url), kek.key, kek_epoch=kek.epoch, clock=clock)
 
 
 def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int = RULESETS[-1]) -> None:

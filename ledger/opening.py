@@ -32,6 +32,7 @@ def open_key_store(store: LogStore, keystore: KeyStore, *, whole: bool = True) -
 
     Raises Corrupt for another key store or one that is too old, Unavailable.
     """
+    keystore.check_kek()
     with store.read() as connection:
         size = visible_size(connection) or 0
         registry = _registry(connection, size, whole=whole)

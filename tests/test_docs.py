@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from api.cli.folder import ENVIRONMENT
 from api.cli.main import PLACES, loaded
+from api.node.configuration import CONFIG
 from api.node.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,7 +123,7 @@ def test_every_command_of_the_verifier_that_a_page_names_exists(page: Path) -> N
 
 @each_page
 def test_every_setting_that_a_page_names_exists(page: Path) -> None:
-    known = {ENVIRONMENT}
+    known = {ENVIRONMENT, CONFIG}
     for name, field in Settings.model_fields.items():
         known.add(f"CONSENT_LEDGER_{name.upper()}")
         below = getattr(field.annotation, "model_fields", {})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -66,6 +67,17 @@ def test_a_log_is_made_exported_and_verified_with_nothing_but_wheels(place: Path
     (place / "policy").write_text(f"log {vkey}\nquorum none\n")
     assert "VALID" in run(place, "verifier.cli", "bundle", "bundle", "--policy", "policy")
     assert "VALID" in run(place, "verifier.cli", "pack", "pack", "--policy", "policy")
+
+
+def test_a_demo_without_its_auditor_says_so_before_it_starts(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "site", tmp_path / "site", symlinks=True, ignore=shutil.ignore_patterns("verifier"))
+    program = f"import sys; sys.path[:0] = [{str(tmp_path / 'site')!r}]; "
+    program += "from api.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-I", "-S", "-c", program, "demo", "--once", "--customers", "10"]
+    told = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, timeout=170)
+    assert told.returncode == 1
+    assert "consent-ledger[demo]" in " ".join((told.stdout + told.stderr).split())
+    assert "start" not in told.stdout
 
 
 def test_the_client_is_small(place: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
@@ -12,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 from typing_extensions import override
 
-from api.cli.saying import INTERRUPTED, speak_json
+from api.cli.saying import INTERRUPTED, read_configuration_from, speak_json
 from api.node.version import version as installed_version
 from api.server.loading import begin_preloading, load
 
@@ -37,9 +38,15 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "delegation": CommandPlace("api.cli.participants", "delegations", "Who may sign on behalf of whom.", group=True),
     "purpose": CommandPlace("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),
     "ruleset": CommandPlace("api.cli.participants", "rulesets", "The rules that entries are judged by.", group=True),
+    "config": CommandPlace(
+        "api.cli.configuring", "configurations", "Settings in force, and where each comes from.", group=True
+    ),
+    "kek": CommandPlace("api.cli.keks", "keks", "The key-encryption key of the key store.", group=True),
     "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
     "reconcile": CommandPlace("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),
     "check": CommandPlace("api.cli.log", "app", "Hold every row of the database against the entries."),
+    "backup": CommandPlace("api.cli.backups", "backups", "Copy the log, then the key store, into a new folder"),
+    "restore": CommandPlace("api.cli.backups", "backups", "Put a backup in place, with all servers stopped"),
     "export": CommandPlace("api.cli.exporting", "exports", "Write a bundle of the whole log for an auditor"),
     "publish": CommandPlace("api.cli.publishing", "publications", "Publish checkpoint and tiles."),
     "chainpoint": CommandPlace(
@@ -143,11 +150,13 @@ def _tell_version(wanted: bool) -> None:
 @app.callback()
 def consent_ledger(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001  (its callback tells it)
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
     ] = False,
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings (CONSENT_LEDGER_CONFIG).")] = None,
 ) -> None:
     """The consent ledger: every consent, revocation and data access, provable."""
+    read_configuration_from(config)
 
 
 def main() -> None:

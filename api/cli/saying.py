@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import typer
@@ -27,7 +28,18 @@ DENIED: Final = 5
 """The ledger recorded an access, and denied it."""
 INTERRUPTED: Final = 130
 
+_configuration: Final[ContextVar[Path | None]] = ContextVar("configuration", default=None)
 _as_json: Final = ContextVar("as_json", default=False)
+
+
+def read_configuration_from(file: Path | None) -> None:
+    """The TOML file that the command line names (`--config`)."""
+    _configuration.set(file)
+
+
+def configuration_file() -> Path | None:
+    """See `read_configuration_from`."""
+    return _configuration.get()
 
 
 def speak_json(wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -15,8 +16,9 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from api.cli.saying import fail, say, told
+from api.cli.saying import configuration_file, fail, say, told
 from api.node.building import opened, short_lived
+from api.node.configuration import Origin, read_settings
 from api.node.logs import configure_logging
 from api.node.node import Node
 from api.node.settings import Settings
@@ -30,12 +32,17 @@ State = Annotated[Path | None, typer.Option("--state", help="State folder (CONSE
 
 
 def settings_from(state: Path | None, **given: Any) -> Settings:
-    """Settings of the environment, with those given on the command line above them. Exits when they do not fit."""
+    """Settings with those given on the command line above the environment's and the file's. Exits when they do not fit."""
+    return settings_and_origins(state, **given)[0]
+
+
+def settings_and_origins(state: Path | None, **given: Any) -> tuple[Settings, dict[str, Origin]]:
+    """The same, and where each setting comes from."""
     chosen = {name: value for name, value in given.items() if value is not None}
     if state is not None:
         chosen["state_dir"] = state
     try:
-        return Settings(**chosen)
+        return read_settings(chosen, os.environ, configuration_file())
     except LedgerError as error:
         fail(error.detail)
     except ArgumentError:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -58,6 +59,12 @@ def play(*, once: bool, customers: int, directory: Path | None) -> int:
     """See api.demo.run."""
     console = Console()
     logging.getLogger("consent_ledger.guard").addHandler(logging.NullHandler())
+    if find_spec("verifier") is None:
+        console.print(
+            "[red]The demo's auditor is a program of its own, consent-verify, which is not installed: "
+            "install consent-ledger\\[demo].[/]"
+        )
+        return 1
     if customers < LEAST_CUSTOMERS:
         console.print(f"[red]The demo needs at least {LEAST_CUSTOMERS} customers.[/]")
         return 1

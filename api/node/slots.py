@@ -49,6 +49,20 @@ def claim_slot(folder: Path) -> Slot:
     raise Unavailable(f"{SLOTS} processes use {folder} already")
 
 
+def slots_in_use(folder: Path) -> list[int]:
+    """The slots that processes of this machine hold at this moment."""
+    used = []
+    for path in sorted(folder.glob("[0-9][0-9][0-9].lock")):
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            used.append(int(path.stem))
+        finally:
+            os.close(handle)
+    return used
+
+
 def highwater_files(folder: Path) -> list[Path]:
     """The high-water files of all slots, past and present."""
     return sorted(path for path in folder.glob("[0-9][0-9][0-9]") if path.is_file())

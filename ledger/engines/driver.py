@@ -101,6 +101,9 @@ class Driver(Protocol):
         """This transaction's commit MUST NOT return before what it wrote survives a power cut, whatever its session was told
         before. `lock_head` does so too."""
 
+    def keep_writers_out(self, connection: Connection, table: str) -> None:
+        """Until this transaction ends, nobody else writes into this table; readers go on."""
+
     def verify_files(self, connection: Connection) -> None:
         """After a commit and before its answer. MUST raise Corrupt when the database's files are no longer those that this
         connection writes into: what was just committed lies where nobody will look for it."""

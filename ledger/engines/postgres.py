@@ -154,6 +154,9 @@ class PostgresDriver:
     def hold_durable(self, connection: Connection) -> None:
         driver_of(connection).execute("SET LOCAL synchronous_commit = on")
 
+    def keep_writers_out(self, connection: Connection, table: str) -> None:
+        driver_of(connection).execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
     def verify_files(self, connection: Connection) -> None:
         """Nothing: the server looks after its own files."""
 

@@ -15,7 +15,19 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, Table, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -59,12 +71,15 @@ class KeyStore:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._cache: OrderedDict[bytes, Cipher] = OrderedDict()
-        make_tables(engine, metadata.sorted_tables)
+        # what a listener or a PRAGMA sends goes to the driver itself, whose errors SQLAlchemy does not see
+        self._failures = (DBAPIError, PoolTimeout, engine.dialect.loaded_dbapi.Error)
+        with self._answering():
+            make_tables(engine, metadata.sorted_tables)
 
     def identity(self) -> bytes:
         """The 16 bytes that tell this key store from others; made at the first question."""
         query = select(key_store.c.store_id).where(key_store.c.id == 1)
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             known: bytes | None = connection.execute(query).scalar_one_or_none()
         if known is not None:
             return bytes(known)
@@ -78,15 +93,18 @@ class KeyStore:
 
         `begun`: those of them that have entries already, to which no key is ever made. Raises Corrupt when one of these has
         none, NotFound for a chain whose key was destroyed.
+
+        A key that is there, though its chain has no entry yet, may be what a commit left behind that nobody confirmed: a
+        failover would take it, and a cipher in memory outlive it. It is written once more before anything is sealed with it.
         """
         wanted = set(chains)
         with self._lock:
-            found = {chain: self._cache[chain] for chain in wanted if chain in self._cache}
+            found = {chain: self._cache[chain] for chain in wanted.intersection(begun) if chain in self._cache}
         missing = wanted - found.keys()
         if missing:
             if lost := self.lacking(missing.intersection(begun)):
                 raise no_key(len(lost))
-            found |= self._load(missing, make=True)
+            found |= self._load(missing, make=True, begun=set(begun))
         return found
 
     def lacking(self, chains: Iterable[bytes]) -> set[bytes]:
@@ -126,6 +144,7 @@ class KeyStore:
         with self._changing() as connection:
             if marks:  # also for a chain whose key is not here: it never gets one
                 connection.execute(insert_into(self._engine, data_keys).on_conflict_do_nothing(), marks)
+                self._check_epoch(connection, doomed)
             done = connection.execute(
                 update(data_keys)
                 .where(data_keys.c.chain.in_(doomed), data_keys.c.wrapped.is_not(None))
@@ -149,22 +168,83 @@ class KeyStore:
         """Wrap all live data keys under a new KEK; how many. Destroy the old KEK afterwards to erase old backups."""
         new = Cipher(kek)
         with self._changing() as connection:
+            # whoever makes a key meanwhile waits, and then finds the new epoch (`_check_epoch`)
+            self._backend.driver.keep_writers_out(connection, data_keys.name)
             rows = connection.execute(select(data_keys).where(data_keys.c.wrapped.is_not(None))).all()
-            for row in rows:
-                key = self._kek.open(row.wrapped, _place(row.chain, row.kek_epoch))
-                connection.execute(
-                    update(data_keys)
-                    .where(data_keys.c.chain == row.chain)
-                    .values(wrapped=new.seal(key, _place(row.chain, epoch)), kek_epoch=epoch)
-                )
+            changed = [
+                {
+                    "of": row.chain,
+                    "wrapped": new.seal(
+                        self._kek.open(row.wrapped, _place(row.chain, row.kek_epoch)), _place(row.chain, epoch)
+                    ),
+                }
+                for row in rows
+            ]
+            if changed:
+                named = data_keys.c.chain == bindparam("of")
+                connection.execute(update(data_keys).where(named).values(wrapped=bindparam("wrapped")), changed)
+            connection.execute(update(data_keys).values(kek_epoch=epoch))
         self._kek, self._epoch = new, epoch
         self._truncate_wal()
         return len(rows)
 
+    def epoch(self) -> int | None:
+        """The epoch of the KEK that the keys here are wrapped under; None while there is no key."""
+        with self._engine.connect() as connection:
+            found: int | None = connection.execute(select(data_keys.c.kek_epoch).limit(1)).scalar_one_or_none()
+        return found
+
+    def live(self) -> int:
+        """How many keys there are that were not destroyed."""
+        query = select(func.count()).select_from(data_keys).where(data_keys.c.wrapped.is_not(None))
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def check_kek(self) -> None:
+        """Open one key, whichever. Raises Corrupt when it is wrapped under another KEK than this node's."""
+        query = select(data_keys).where(data_keys.c.wrapped.is_not(None)).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return
+        try:
+            self._unwrap(row.chain, row.kek_epoch, row.wrapped)
+        except Corrupt:
+            if row.kek_epoch != self._epoch:
+                raise
+            raise Corrupt(
+                "the key-encryption key of this node does not open the keys of this key store: it is another one. Bring back "
+                "the KEK that belongs to it; see docs/operating.md, «The key store»"
+            ) from None
+
+    def _check_epoch(self, connection: Connection, chains: Collection[bytes]) -> None:
+        """Inside a transaction that has written keys of these chains, so that a change of the KEK comes before it or after it:
+        all keys are wrapped under one KEK. Raises Corrupt: a node that is started anew reads the new one."""
+        query = select(data_keys.c.kek_epoch).where(data_keys.c.chain.not_in(chains)).limit(1)
+        epoch = connection.execute(query).scalar_one_or_none()
+        if epoch is not None and epoch != self._epoch:
+            raise _other_epoch(epoch, self._epoch)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """A database that refuses or does not answer is Unavailable here too: whoever tries again later waits for that."""
+        try:
+            yield
+        except self._failures as error:
+            raise Unavailable(f"the key store does not answer: {self._explain(error)}") from error
+
+    def _explain(self, error: Exception) -> str:
+        return self._backend.explain(getattr(error, "orig", None) or error)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._answering(), self._engine.connect() as connection:
+            yield connection
+
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends: a body whose key was lost would be unreadable for ever."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             with connection.begin():
                 self._backend.driver.hold_durable(connection)
                 yield connection
@@ -172,7 +252,9 @@ class KeyStore:
 
     def _truncate_wal(self) -> None:
         """Leave no old page behind in the write-ahead log. Not possible inside a transaction."""
-        if not self._backend.empty_log(self._engine):
+        with self._answering():
+            emptied = self._backend.empty_log(self._engine)
+        if not emptied:
             raise Unavailable(
                 "the keys are destroyed, but a reader keeps their old bytes in a file; destroy them again"
             )
@@ -184,10 +266,8 @@ class KeyStore:
             with self._engine.connect() as connection:
                 connection.execute(select(data_keys.c.kek_epoch).limit(1)).all()
                 self._backend.driver.verify_files(connection)
-        except (DBAPIError, PoolTimeout) as error:
-            raise Unavailable(
-                f"it does not answer: {self._backend.explain(getattr(error, 'orig', None) or error)}"
-            ) from error
+        except self._failures as error:
+            raise Unavailable(f"it does not answer: {self._explain(error)}") from error
         except Corrupt:
             raise Unavailable(
                 "its file was removed or exchanged under a running node; put it back, then start again"
@@ -198,16 +278,18 @@ class KeyStore:
         if not chains:
             return rows
         ordered = list(chains)
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             for at in range(0, len(ordered), 500):  # SQLite bounds the number of parameters
                 query = select(data_keys.c.chain, data_keys.c.kek_epoch, data_keys.c.wrapped)
                 for row in connection.execute(query.where(data_keys.c.chain.in_(ordered[at : at + 500]))):
                     rows[row.chain] = (row.kek_epoch, row.wrapped)
         return rows
 
-    def _load(self, chains: set[bytes], *, make: bool) -> dict[bytes, Cipher]:
+    def _load(self, chains: set[bytes], *, make: bool, begun: Collection[bytes] = frozenset()) -> dict[bytes, Cipher]:
         rows = self._select(chains)
         absent = chains - rows.keys()
+        if make and (unsure := rows.keys() - set(begun)):
+            self._confirm(unsure)
         if absent and make:
             self._make(absent)
             rows |= self._select(absent)  # another process may have been first: its key is the one
@@ -216,6 +298,12 @@ class KeyStore:
         if any(wrapped is None for _, wrapped in rows.values()):
             raise NotFound("the data key of this chain was destroyed: its bodies are erased")
         return self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items()})
+
+    def _confirm(self, chains: set[bytes]) -> None:
+        """A commit of our own, behind the one that made these keys: when it comes back, they are durable."""
+        with self._changing() as connection:
+            changed = data_keys.c.chain.in_(sorted(chains))
+            connection.execute(update(data_keys).where(changed).values(kek_epoch=data_keys.c.kek_epoch))
 
     def _make(self, chains: set[bytes]) -> None:
         now = self._clock.now()
@@ -231,10 +319,11 @@ class KeyStore:
         ]
         with self._changing() as connection:
             connection.execute(insert_into(self._engine, data_keys).on_conflict_do_nothing(), values)
+            self._check_epoch(connection, chains)
 
     def _unwrap(self, chain: bytes, epoch: int, wrapped: bytes | None) -> Cipher:
         if wrapped is None or epoch != self._epoch:
-            raise Corrupt(f"a data key is wrapped under KEK epoch {epoch}, and this node holds epoch {self._epoch}")
+            raise _other_epoch(epoch, self._epoch)
         return Cipher(self._kek.open(wrapped, _place(chain, epoch)))
 
     def _remember(self, ciphers: dict[bytes, Cipher]) -> dict[bytes, Cipher]:
@@ -250,6 +339,15 @@ def no_key(chains: int) -> Corrupt:
     return Corrupt(
         f"the key store has no key for {chains} of the chains that have entries: it is older than the log, or belongs to "
         "another one. Stop all nodes and bring back the newest key store; see docs/operating.md, «The key store»"
+    )
+
+
+def _other_epoch(found: int, held: int) -> Corrupt:
+    """The KEK was changed, and this process holds one of another time."""
+    return Corrupt(
+        f"a data key is wrapped under KEK epoch {found}, and this node holds epoch {held}: give it the KEK of epoch {found} "
+        "and start it anew. On the machine where it was changed, «consent-ledger kek rotate» finishes a change that was cut "
+        "short; see docs/operating.md, «Changing the KEK»"
     )
 
 

@@ -83,6 +83,10 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
         Run(lambda place: [str(place.folder / "public"), "--follow"], serves=True, answers=False),
     ],
     ("chainpoint",): [Run(_said("1"))],
+    ("config", "show"): [Run(_said())],
+    ("backup",): [Run(lambda place: [str(place.folder / "backup")])],
+    ("restore",): [Run(lambda place: [str(place.folder / "backup"), "--replace"], ends=(1,))],  # a server runs
+    ("kek", "rotate"): [Run(_said(), ends=(1,))],  # a server runs
     ("check",): [Run(_said())],
     ("reconcile",): [Run(_said(), ends=(0, 1))],  # 1: nothing is an hour old
     ("health",): [Run(lambda place: ["--url", place.base_url], on_state=False)],

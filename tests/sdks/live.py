@@ -98,7 +98,7 @@ def main(program: list[str]) -> int:
             if checked.returncode:
                 print(f"consent-verify refuses {file.name}: {checked.stdout}{checked.stderr}")
                 ended = ended or 1
-        print(f"the verifier finds {len(receipts)} receipts valid" if not ended else f"ended with {ended}")
+        print(f"The independent verifier finds {len(receipts)} receipts valid" if not ended else f"ended with {ended}")
         return ended if receipts else 1
 
 

@@ -1,0 +1,130 @@
+"""Copies of a whole database, for backups: one moment of it, taken beside its writers (docs/operating.md)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, make_url
+
+from ledger.engines.engine import is_file, reader_engine
+from ledger.engines.sqlite import file_of, side_files
+from ledger.errors import Conflict, InvalidInput, Unavailable
+
+SET_ASIDE: Final = ".before-restore-"
+
+
+def copy_out(url: str, target: Path) -> None:
+    """Write a copy of the database at `url` into the new file `target` (mode 0600), forced to disk.
+
+    SQLite copies itself, through our own connection; PostgreSQL's pg_dump does, which must be on this machine. Raises
+    Conflict, InvalidInput, Unavailable, OSError, what the database raises.
+    """
+    if target.exists():
+        raise Conflict(f"{target} is there already: a copy is written to a new place")
+    target.touch(0o600)
+    if is_file(url):
+        engine = reader_engine(url)
+        connection = engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA query_only=OFF")  # it keeps VACUUM INTO, too, from writing; the connection ends here
+            cursor.execute("VACUUM INTO ?", (str(target),))
+            cursor.close()
+        finally:
+            connection.close()
+            engine.dispose()
+    else:
+        _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
+    handle = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def copy_in(url: str, source: Path, *, replace: bool) -> None:
+    """Make the database at `url` what the copy `source` holds. Nothing may use it.
+
+    One that is there is refused unless `replace`; of SQLite it is then set aside under other names. On PostgreSQL the database
+    must be empty. Raises Conflict, InvalidInput, Unavailable, OSError.
+    """
+    if not is_file(url):
+        _run("pg_restore", url, "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", str(source))
+        return
+    path = file_of(url)
+    if path is None:
+        raise InvalidInput("a database in memory cannot be restored")
+    if path.exists() and not replace:
+        raise Conflict(f"{path} is there: say --replace, and it is set aside as {path.name}{SET_ASIDE}N")
+    arriving = path.with_name(path.name + ".arriving")
+    arriving.unlink(missing_ok=True)
+    arriving.touch(0o600)
+    shutil.copyfile(source, arriving)
+    handle = os.open(arriving, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    aside = _free(path)
+    for old in (*reversed(side_files(path)), path):  # the database last: cut short, it is found with what belongs to it
+        if old.exists():
+            old.rename(old.with_name(old.name + aside))
+    arriving.rename(path)
+
+
+def _free(path: Path) -> str:
+    """What to add to the names of what is set aside: nothing that was set aside before is written over."""
+    number = 1
+    while any(file.with_name(f"{file.name}{SET_ASIDE}{number}").exists() for file in (path, *side_files(path))):
+        number += 1
+    return f"{SET_ASIDE}{number}"
+
+
+def _run(program: str, url: str, *arguments: str) -> None:
+    """One of PostgreSQL's own programs, on the database at `url`; the password is never an argument."""
+    found = shutil.which(program)
+    if found is None:
+        raise InvalidInput(
+            f"{program} is not on this machine: install PostgreSQL's client programs (Debian: postgresql-client), of the "
+            "server's version or a newer one"
+        )
+    address = make_url(url)
+    command = [found, "--no-password", *arguments, f"--dbname={_name(address)}"]
+    done = subprocess.run(  # noqa: S603  (PostgreSQL's own program, found in PATH; no shell)
+        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=_environment(address)
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+        raise Unavailable(f"{program} ended with {done.returncode}: {said[0]}")
+
+
+def _name(address: URL) -> str:
+    """The database's name alone: whatever else is in the address goes by the environment."""
+    return address.database or ""
+
+
+def _environment(address: URL) -> dict[str, str]:
+    host = address.host or _one(address, "host")
+    port = address.port or _one(address, "port")
+    given = {
+        "PGHOST": host,
+        "PGPORT": None if port is None else str(port),
+        "PGUSER": address.username,
+        "PGPASSWORD": None if address.password is None else str(address.password),
+        "PGSSLMODE": _one(address, "sslmode"),
+        "PGSSLROOTCERT": _one(address, "sslrootcert"),
+        "PGSSLCERT": _one(address, "sslcert"),
+        "PGSSLKEY": _one(address, "sslkey"),
+        "PGCONNECT_TIMEOUT": "5",
+        "PATH": os.defpath,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _one(address: URL, name: str) -> str | None:
+    value = address.query.get(name)
+    return value if value is None or isinstance(value, str) else value[0]
