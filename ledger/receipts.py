@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -16,7 +16,9 @@ from ledger.merkle.proofs import verify_inclusion
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.notes.proof_file import format_proof, parse_proof
-from ledger.planning.commands import Proved, Recorded
+
+if TYPE_CHECKING:  # a participant's client, which only reads receipts, loads no planning
+    from ledger.planning.commands import Proved, Recorded
 
 RECEIPT_LIMIT: Final = 128 * 1024
 MEDIA_TYPE: Final = "application/vnd.consent-ledger.receipt+json"

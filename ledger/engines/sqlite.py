@@ -32,7 +32,6 @@ WAL_REST: Final = 2_048
 WAL_LIMIT: Final = 262_144  # 1 GiB: from here onwards it is begun anew whatever is left
 WAL_ROUNDS: Final = 2
 WAL_PATIENCE_MS: Final = 50
-
 PRIVATE: Final = 0o600
 _FILES: Final = (
     "consent-ledger files"  # where a connection's record in the pool, which lives as long, remembers its files
@@ -352,8 +351,7 @@ def empty_log(engine: Engine) -> bool:
 
 
 def weaknesses(_: Connection) -> list[str]:
-    """None: each connection sets itself up, and the files' modes are seen to when an engine is made."""
-    return []
+    return []  # each connection sets itself up, and the files' modes are seen to when an engine is made
 
 
 def lock_catalogue(_: Connection) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.simulation.model import Rules, search
+from tests.simulation.portions import portion
 from tests.simulation.run import simulate
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -26,21 +27,6 @@ WORLDS: Final = {
     "restore": Rules(requests=3, tries=1, crashes=2, cancels=0, kills=2, restores=1),
 }
 """What the search of the model goes through."""
-
-
-def portion(first: int, count: int) -> dict[str, Any]:
-    """Figures of some seeds."""
-    done: dict[str, Any] = {"seeds": 0, "calls": 0, "receipts": 0, "simulated_seconds": 0.0, "complaints": []}
-    faults: Counter[str] = Counter()
-    for seed in range(first, first + count):
-        outcome = simulate(seed)
-        faults += outcome.faults
-        done["seeds"] += 1
-        done["calls"] += outcome.calls
-        done["receipts"] += outcome.acknowledged
-        done["simulated_seconds"] += outcome.seconds
-        done["complaints"] += [f"seed {seed}: {complaint}" for complaint in outcome.complaints]
-    return done | {"faults": dict(faults)}
 
 
 def play(first: int, seeds: int, jobs: int, minutes: float) -> dict[str, Any]:
