@@ -44,6 +44,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "kek": CommandPlace("api.cli.keks", "keks", "The key-encryption key of the key store.", group=True),
     "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
     "reconcile": CommandPlace("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),
+    "doctor": CommandPlace("api.cli.doctors", "doctors", "Look at files, clock, databases, policy, witnesses and disk"),
     "check": CommandPlace("api.cli.log", "app", "Hold every row of the database against the entries."),
     "backup": CommandPlace("api.cli.backups", "backups", "Copy the log, then the key store, into a new folder"),
     "restore": CommandPlace("api.cli.backups", "backups", "Put a backup in place, with all servers stopped"),

@@ -177,7 +177,13 @@ def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
     for the check, which says so (`went_back`). Raises Rollback, Corrupt, Unavailable.
     """
     _refuse_other_versions(settings)
-    node = equip(settings, open_ledger(settings.node_config(settings.highwater_dir / "reader")))
+    ledger = open_ledger(settings.node_config(settings.highwater_dir / "reader"))
+    try:
+        node = equip(settings, ledger)
+    except BaseException:
+        ledger.store.close()
+        ledger.keystore.close()
+        raise
     try:
         store, keystore = node.ledger.store, node.ledger.keystore
         try:

@@ -39,6 +39,7 @@ from api.routes import (
 from api.server.hot import HotRoutes
 from api.server.observing import Observed, note_security_event
 from api.server.openapi import Documentation
+from api.server.tracing import RequestTraces
 from api.standards.dialects import Dialect, dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
 from api.standards.served import STANDARDS
@@ -51,15 +52,17 @@ ROUTERS = (
 )  # fmt: skip
 
 
-def create_app(node: Node) -> App:
+def create_app(node: Node, traces: RequestTraces | None = None) -> App:
     """The ASGI application of a node. Its lifespan starts and stops the node; without one, the caller does."""
-    return assemble(node, create_framework(node))
+    return assemble(node, create_framework(node), traces)
 
 
-def assemble(node: Node, framework: FastAPI) -> App:
+def assemble(node: Node, framework: FastAPI, traces: RequestTraces | None = None) -> App:
     """Fast routes and the observing layer around the framework's application."""
     hot = HotRoutes(node, framework.state.doorkeeper, framework)
-    return Observed(hot, framework.state.metrics.http, framework.state.room, base_url=node.settings.base_url)
+    return Observed(
+        hot, framework.state.metrics.http, framework.state.room, base_url=node.settings.base_url, traces=traces
+    )
 
 
 def create_framework(node: Node) -> FastAPI:

@@ -34,6 +34,7 @@ from api.server.figures import FiguresDoor, figures_path, neighbours
 from api.server.listening import DealtOut, listen
 from api.server.loading import begin_preloading
 from api.server.supervising import FAILED, KeptProcess, Supervisor, when_orphaned
+from api.server.tracing import RequestTraces, SequencerTraces, configure_tracing
 from api.standards.served import OUTWARD
 from ledger.assembly import open_front
 from ledger.errors import LedgerError, SequencerStopped, Unavailable
@@ -88,7 +89,7 @@ class FrontFactory:
             {name: figures_path(desk, name) for name in (*front_names(self.settings), SEQUENCER)}
         )
         FiguresDoor(figures_path(desk, self.name), metrics.own)
-        return DealtOut(assemble(node, framework))
+        return DealtOut(assemble(node, framework, RequestTraces() if configure_tracing() else None))
 
 
 @contextmanager
@@ -127,6 +128,8 @@ def sequence(settings: Settings) -> None:
 
 def _sequence(settings: Settings, ended: threading.Event) -> None:
     node = build_node(settings, serves=True, outward=OUTWARD)
+    if configure_tracing():
+        node.ledger.figures.told = SequencerTraces()
     node.start()
     desk = PlanningDesk(node.ledger.sequencer, desk_path(settings), node.ledger.store.horizon)
     FiguresDoor(figures_path(desk_path(settings), SEQUENCER), process_figures)

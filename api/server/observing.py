@@ -21,6 +21,7 @@ from api.http.refusals import (
 from api.http.wire import UNKNOWN, App, Receive, Scope, Send, Visit, problem_reply, visit_of
 from api.node.metrics import HttpFigures
 from api.server.accesslog import AccessLog
+from api.server.tracing import RequestTraces
 from ledger.errors import BadSignature, JtiReused, LedgerError, NotPermitted, Unavailable
 
 log = structlog.get_logger("api.request")
@@ -52,11 +53,14 @@ SECURITY_EVENTS: Final[dict[type[LedgerError], str]] = {
 class Observed:
     """ASGI application around another one."""
 
-    def __init__(self, app: App, figures: HttpFigures, room: Room, *, base_url: str) -> None:
+    def __init__(
+        self, app: App, figures: HttpFigures, room: Room, *, base_url: str, traces: RequestTraces | None = None
+    ) -> None:
         self._app = app
         self._figures = figures
         self._room = room
         self._base_url = base_url
+        self._traces = traces
         self._access_log = AccessLog()
         self._answering: set[asyncio.Future[None]] = set()
 
@@ -130,6 +134,9 @@ class Observed:
         method: str = scope["method"]
         if visit.route == UNKNOWN:  # pages and standards say nothing of themselves; the framework knows what it chose
             visit.route = getattr(scope.get("route"), "path", UNKNOWN)
+        if self._traces is not None:
+            ended = time.time_ns()
+            self._traces.note(scope, visit, ended - int(seconds * 1e9), ended)
         self._figures.observe(method, visit.route, visit.status, seconds)
         if visit.route in QUIET and visit.status < 400:
             return

@@ -17,6 +17,7 @@ from api.node.settings import Settings
 from api.server.app import create_app
 from api.server.fleet import run_fleet
 from api.server.listening import BACKLOG, bind
+from api.server.tracing import RequestTraces, SequencerTraces, configure_tracing
 from api.standards.served import OUTWARD
 from ledger.errors import SequencerStopped
 
@@ -35,7 +36,10 @@ class AppFactory:
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
         self.node = build_node(self.settings, serves=True, outward=OUTWARD)
-        return create_app(self.node)
+        traced = configure_tracing()
+        if traced:
+            self.node.ledger.figures.told = SequencerTraces()
+        return create_app(self.node, RequestTraces() if traced else None)
 
     def fails(self) -> bool:
         """Whether the running node has stopped writing."""

@@ -30,8 +30,7 @@ WAL_BYTES: Final = 256 * 1024 * 1024
 WAL_PAGES: Final = 65_536  # 256 MiB: from here onwards the write-ahead log is begun anew when little is left to move
 WAL_REST: Final = 2_048
 WAL_LIMIT: Final = 262_144  # 1 GiB: from here onwards it is begun anew whatever is left
-WAL_ROUNDS: Final = 2
-WAL_PATIENCE_MS: Final = 50
+WAL_ROUNDS, WAL_PATIENCE_MS = 2, 50
 PRIVATE: Final = 0o600
 _FILES: Final = (
     "consent-ledger files"  # where a connection's record in the pool, which lives as long, remembers its files
@@ -351,7 +350,8 @@ def empty_log(engine: Engine) -> bool:
 
 
 def weaknesses(_: Connection) -> list[str]:
-    return []  # each connection sets itself up, and the files' modes are seen to when an engine is made
+    """None: each connection sets itself up, and the files' modes are seen to when an engine is made."""
+    return []
 
 
 def lock_catalogue(_: Connection) -> None:

@@ -176,7 +176,7 @@ def _figures(sequencer: SequencerLike) -> dict[str, Any]:
     figures = sequencer.figures
     found: dict[str, Any] = {"waiting": figures.waiting()}
     for field in fields(figures):
-        if field.name != "waiting":
+        if field.name not in ("waiting", "told"):
             value = getattr(figures, field.name)
             found[field.name] = dict(value.copy()) if isinstance(value, Counter) else value
     return found

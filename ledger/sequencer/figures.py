@@ -17,12 +17,25 @@ READY_SECONDS: Final = 15.0
 """A node looks at its database once a second at least, and is not ready when that has not come to its end for so long."""
 
 
+@dataclass(frozen=True, slots=True)
+class BatchTimes:
+    """One batch, for whoever watches: monotonic seconds (`time.perf_counter`), and counts."""
+
+    begun: float
+    committed: float
+    answered: float
+    entries: int
+    submissions: int
+
+
 @dataclass(slots=True)
 class Figures:
     """Counts since the node started; seconds for times."""
 
     waiting: Callable[[], int]
     """How many submissions wait now."""
+    told: Callable[[BatchTimes], None] | None = None
+    """Called for each batch that is counted, on the sequencer's thread."""
     batches: int = 0
     entries: int = 0
     repeats: int = 0
@@ -75,8 +88,12 @@ class Figures:
             return f"the database has not answered for {waited:.0f} s; submissions wait"
         return None
 
-    def batch_done(self, plan: Plan, seconds: float) -> None:
-        """Count one committed (or empty) batch."""
+    def batch_done(self, plan: Plan, begun: float, committed: float) -> None:
+        """Count one committed (or empty) batch. Monotonic seconds: when it was begun, and when its commit was done."""
+        now = time.perf_counter()
+        seconds = now - begun
+        if self.told is not None:
+            self.told(BatchTimes(begun, committed, now, len(plan.entries), len(plan.results)))
         self.batches += 1
         self.busy_seconds += seconds
         self.last_batch_seconds = seconds

@@ -256,6 +256,7 @@ class Sequencer:
         begun = time.perf_counter()
         try:
             committed = self._commit_surely(commands)
+            done = time.perf_counter()
         except Unavailable as error:
             if isinstance(error, ClockAhead):  # others may still be answered from the log
                 late = batch
@@ -275,7 +276,7 @@ class Sequencer:
         if commands and (
             committed.map is None or committed.growth is not None
         ):  # else it was only looked, or nothing was due
-            self.figures.batch_done(committed.plan, time.perf_counter() - begun)
+            self.figures.batch_done(committed.plan, begun, done)
         answer_all(batch, committed)
 
     def _commit_surely(self, commands: Sequence[Command]) -> Committed:

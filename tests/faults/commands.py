@@ -84,6 +84,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("chainpoint",): [Run(_said("1"))],
     ("config", "show"): [Run(_said())],
+    ("doctor",): [Run(_said())],
     ("backup",): [Run(lambda place: [str(place.folder / "backup")])],
     ("restore",): [Run(lambda place: [str(place.folder / "backup"), "--replace"], ends=(1,))],  # a server runs
     ("kek", "rotate"): [Run(_said(), ends=(1,))],  # a server runs
