@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,36 @@ TOP_LEVEL = {
     "tests", "verifier",
 }  # fmt: skip
 
+STILL_LONG = """
+api/test_reading client/test_client client/test_guard events/test_telling faults/test_changed_rows ledger/kit
+ledger/test_planning ledger/test_sequencer verifier/test_agreement verifier/test_commands verifier/test_conformance
+verifier/test_crypto verifier/test_disclosure verifier/test_matching verifier/test_notes verifier/test_passkeys_agree
+"""
 LONG = {
     # path: why its ideas cannot be parted
+    "tests/attacks/tamper.py": "one table: the kinds of tampering",
+    "tests/verifier/cases.py": "one table: the tamper matrix",
+    "tests/verifier/forge.py": "one world that writes every byte by itself",
+    "tests/verifier/later_cases.py": "one table: the tamper matrix of ruleset 2",
+    **dict.fromkeys(
+        (f"tests/{name}.py" for name in STILL_LONG.split()),
+        "still to be parted",
+    ),
 }
 LIMIT = 400
+WIDE = 120
+UNWRAPPED = (
+    "docs/reference/",
+    "docs/errors/",
+    "docs/gallery/",
+    "docs/zh/",
+    "docs/mutants.md",
+    "docs/changelog.d/",
+    "docs/spec/vectors/",
+)
+"""Written by programs, or in a script without spaces."""
+MARKED = re.compile(r"`[^`]+`|!?\[[^\]]*\]\([^)]*\)")
+"""Code and links, which are not broken over lines."""
 
 # Spelt in pieces, so that this file does not hold what it forbids.
 FORBIDDEN = [
@@ -79,10 +106,34 @@ def test_no_source_file_is_so_long_that_it_must_hold_two_ideas() -> None:
     counted = {
         str(path): len((ROOT / path).read_text().splitlines())
         for path in _ours()
-        if path.suffix == ".py" and path.parts[0] in {"ledger", "verifier"}
+        if path.suffix in {".py", ".css", ".js", ".html"}
     }
     assert {path: lines for path, lines in counted.items() if lines > LIMIT and path not in LONG} == {}
     assert {path for path in LONG if counted.get(path, 0) <= LIMIT} == set(), "no longer long: take it off the list"
+
+
+def test_pages_styles_scripts_and_prose_fit_beside_each_other_on_a_screen() -> None:
+    """Python has ruff for that. Of Markdown only prose counts: tables, code, and words that cannot be broken do not."""
+    wide = []
+    for path in _ours():
+        if path.suffix in {".css", ".js", ".html"} and path.parts[0] == "api":
+            lines: list[str] = (ROOT / path).read_text().splitlines()
+        elif path.suffix == ".md" and not str(path).startswith(UNWRAPPED):
+            lines = [line for line in _prose(path) if max(map(len, MARKED.sub("_", line).split(" "))) < WIDE // 2]
+        else:
+            continue
+        wide += [f"{path}: {line[:60]}…" for line in lines if len(line) > WIDE and len(MARKED.sub("_", line)) > WIDE]
+    assert wide == []
+
+
+def _prose(path: Path) -> Iterator[str]:
+    """The lines of a page that are neither a table's nor code."""
+    code = False
+    for line in (ROOT / path).read_text().splitlines():
+        if line.lstrip().startswith(("```", "~~~")):
+            code = not code
+        elif not code and not line.lstrip().startswith(("|", "#", "<")):
+            yield line
 
 
 def test_nothing_names_a_machine_a_registry_or_a_private_key() -> None:

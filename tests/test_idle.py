@@ -22,7 +22,6 @@ KEPT = {
     "filtered": "of the guard, for a bank's own answers",
     "parse_statement": "the plain form of what Reader reads at once; the tests of forged statements read by it",
     "redirect_request": "urllib calls it",
-    "rewrap": "what a change of the key-encryption key needs (docs/adr/0004)",
     "verify_prefix": "completeness of a whole prefix, which the shared vectors ask of a verifier",
     "verify_subtree_inclusion": "subtrees, which the shared vectors ask of a verifier",
 }

@@ -11,7 +11,7 @@ from api.cli.shared import State, node_of
 from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
 from ledger.errors import NotFound
 
-gateways = typer.Typer(help="The gateway of outward standards (docs/standards/gateway.md).", no_args_is_help=True)
+gateways = typer.Typer(help="The gateway of outward standards.", no_args_is_help=True)
 
 
 @gateways.command("init")

@@ -172,7 +172,7 @@ def check(state: State = None) -> None:
 
 @app.command()
 def reconcile(state: State = None) -> None:
-    """Compare the legs of all accesses that are an hour old, and record the report now (docs/spec/reconciliation.md)."""
+    """Compare the legs of all accesses that are an hour old, and record the report now."""
     with node_of(state) as node:
         recorded = node.ledger.reconcile()
         said = json.loads(recorded.leaf)["document"]

@@ -127,7 +127,7 @@ def participant_endpoint(
     enabled: Annotated[bool, typer.Option("--enabled/--disabled", help="Whether anything is sent there.")] = True,
     state: State = None,
 ) -> None:
-    """Say where a participant is told of what happens to its consents (docs/events.md)."""
+    """Say where a participant is told of what happens to its consents."""
     with node_of(state) as node:
         known = node.ledger.registry.participant(participant)
         read_endpoint(url, development=node.settings.web.environment == "development")
@@ -176,7 +176,7 @@ def participant_import(
     ] = False,
     state: State = None,
 ) -> None:
-    """Bring participants into line with a register's feed (docs/operating.md): a dry run, unless --apply."""
+    """Bring participants into line with a register's feed: a dry run, unless --apply."""
     with node_of(state) as node:
         plan = plan_feed(read_feed(feed), node.ledger.registry)
         for note in plan.notes:

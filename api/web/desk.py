@@ -297,9 +297,7 @@ class Desk:
         """Set or clear the session's cookie as this visit left it."""
         office = self.office
         if self._set_token and self.token:
-            response.set_cookie(
-                office.cookie, self.token, path="/", secure=office.is_secure, httponly=True, samesite="lax"
-            )
+            response.set_cookie(office.cookie, self.token, secure=office.is_secure, httponly=True, samesite="lax")
         elif not self.token and office.cookie in self.request.cookies:
             response.delete_cookie(office.cookie, path="/", secure=office.is_secure, httponly=True, samesite="lax")
         return response
@@ -311,13 +309,13 @@ class Desk:
     def account_labels(self, connection: Connection) -> list[str]:
         """The accounts of a connection in words."""
         labels = self.labels(connection.consent)
-        return [self.account_label(reference, labels) for reference in in_order(connection.consent.accounts, labels)]
+        return [self.account_label(one, labels) for one in in_order(connection.consent.accounts, labels)]
 
 
 def in_order(references: Iterable[str], labels: Mapping[str, str]) -> list[str]:
     """Accounts as her bank lists them, those without a name last: their references are random."""
     place = {reference: number for number, reference in enumerate(labels)}
-    return sorted(references, key=lambda reference: (place.get(reference, len(place)), reference))
+    return sorted(references, key=lambda one: (place.get(one, len(place)), one))
 
 
 def open_desk(request: Request) -> Desk:
@@ -326,11 +324,11 @@ def open_desk(request: Request) -> Desk:
     now = office.clock.now()
     token = request.cookies.get(office.cookie, "")
     session = office.store.session(token) if 20 <= len(token) <= 100 else None
-    gone: Person | None = None
+    gone = None
     if session is None or session.is_over(now):
-        if session is not None:
+        if session is not None:  # its row goes now; an error page asks for the person again
             office.store.drop_session(token)
-            gone = request.state.gone = session.person  # the row is gone now: an error page asks again
+            gone = request.state.gone = session.person
         session, token = None, ""
     elif now - session.seen_at >= TOUCH_MS and not request.url.path.endswith("/live"):
         session = structs.replace(session, seen_at=now)

@@ -27,16 +27,14 @@ from ledger.errors import Corrupt, InvalidInput
 
 BUSY_TIMEOUT_MS: Final = 5_000
 WAL_BYTES: Final = 256 * 1024 * 1024
-WAL_PAGES: Final = 65_536
-"""Pages from which on the write-ahead log is to begin anew, when little is left to move: 256 MiB."""
+WAL_PAGES: Final = 65_536  # 256 MiB: from here onwards the write-ahead log is begun anew when little is left to move
 WAL_REST: Final = 2_048
-WAL_LIMIT: Final = 262_144
-"""Pages from which on it is to begin anew whatever is left: 1 GiB."""
-WAL_ROUNDS: Final = 2
-WAL_PATIENCE_MS: Final = 50
+WAL_LIMIT: Final = 262_144  # 1 GiB: from here onwards it is begun anew whatever is left
+WAL_ROUNDS, WAL_PATIENCE_MS = 2, 50
 PRIVATE: Final = 0o600
-_FILES: Final = "consent-ledger files"
-"""Where a connection remembers its files (the pool's record of it lives as long as the connection does)."""
+_FILES: Final = (
+    "consent-ledger files"  # where a connection's record in the pool, which lives as long, remembers its files
+)
 _HEAD: Final = f"SELECT {HEAD_COLUMNS} FROM log_head WHERE id = 1"
 
 
@@ -362,15 +360,17 @@ def lock_catalogue(_: Connection) -> None:
 
 def database_bytes(connection: Connection) -> int:
     """Pages of the file, those of the write-ahead log that belong to no older page included, times their size."""
-    pages, width = (connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("page_count", "page_size"))
-    return int(pages) * int(width)
+    return int(
+        connection.exec_driver_sql(
+            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        ).scalar_one()
+    )
 
 
 def unsound(connection: Connection, _: Sequence[str]) -> Iterator[Unsound]:
     """What integrity_check finds, in the whole file."""
-    for line in connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_UNSOUND})").scalars():
-        if line != "ok":
-            yield Unsound("database", str(line))
+    told = connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_UNSOUND})").scalars()
+    yield from (Unsound("database", str(line)) for line in told if line != "ok")
 
 
 # -- errors -------------------------------------------------------------------------------------------------------------

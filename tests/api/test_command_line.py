@@ -189,3 +189,12 @@ def test_the_results_of_an_operator_are_told_to_programs_too(tmp_path: Path) -> 
     found = told("check")
     assert (found["defect_count"], found["unchecked"], found["entries"]) == (0, [], added["index"] + 1)
     assert told("export", str(tmp_path / "bundle"), "--evidence", "none")["entries"] == found["entries"]
+
+
+def test_no_help_sends_its_reader_to_a_file_that_an_installed_program_does_not_have() -> None:
+    for words in every_command():
+        command = loaded(words[0])
+        for word in words[1:]:
+            command = command.commands[word]
+        told = [command.help or "", *(str(getattr(parameter, "help", "")) for parameter in command.params)]
+        assert [text for text in told if "docs/" in text] == [], words

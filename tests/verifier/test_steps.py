@@ -34,7 +34,7 @@ def test_the_steps_of_a_receipt_and_of_a_completeness_file_stand_in_the_source_a
     source = "".join(path.read_text() for path in (ROOT / "verifier").rglob("*.py"))
     for title, word in (("Checking one", "Receipt"), ("Complete", "Complete")):
         [section] = re.findall(rf"^## {title}\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
-        specified = set(re.findall(r"^([0-9])\. ", section, re.MULTILINE))
+        specified = set(re.findall(r"^(?:\| )?([0-9])(?:\.| \|) ", section, re.MULTILINE))
         written = set()
         for numbers in re.findall(rf"# {word}, steps? ([0-9](?:(?:, | and )[0-9])*)", source):
             written |= set(re.findall("[0-9]", numbers))

@@ -72,7 +72,7 @@ def check_receipt(data: bytes, trust: Trust, backend: Backend, keys: Mapping[str
     checked = Checked(receipt, None, None, None, Findings())
     found = checked.findings
     try:
-        # Receipt, steps 1 and 3 (the steps of docs/spec/receipts.md, «Checking one»).
+        # Receipt, steps 1, 3 and 8 (the steps of docs/spec/receipts.md, «Checking one»).
         checked.head = _head(receipt, trust, backend)
         found.checked["inclusion proof"] += 1
         found.checked["checkpoint signatures"] += len(checked.head.head.log) + len(checked.head.head.cosignatures)

@@ -188,8 +188,8 @@ export async function readVkey(text) {
   return { name: found[1], id, key: material.slice(1) };
 }
 
-/** The text of a note, which each of `vkeys` that has a line must have signed, and at least one has. A note with a wrong
- * line of a known key is refused, whatever stands beside it (docs/spec/verdicts.md, step 3.2). */
+/** The text of a note, which each of `vkeys` that has a line must have signed, and at least one has. A note with a
+ * wrong line of a known key is refused, whatever stands beside it (docs/spec/verdicts.md, step 3.2). */
 export async function openNote(note, vkeys) {
   if (utf8.encode(note).length > 1_000_000) refuse("the note is too long");
   const cut = note.lastIndexOf("\n\n");
@@ -271,7 +271,7 @@ export async function commitment(evidence, opening) {
 
 const chainOf = (name) => sha256(utf8.encode("consent-ledger/v1/chain\0"), utf8.encode(name));
 
-/** What the holder or the recipient signed. Null for an expiry: the ledger's own, and named by nothing but its chain. */
+/** What the holder or the recipient signed. Null for an expiry: the ledger's own, named by nothing but its chain. */
 function statementOf(evidence) {
   if (!evidence.statements.length) return null;
   return readCanonical(strictUtf8.decode(unb64u(evidence.statements[0].split(".")[1] ?? "")));
@@ -280,10 +280,11 @@ function statementOf(evidence) {
 /** The name of the chain that evidence belongs to: its consent, or the holder's customer. */
 function chainNamed(evidence, says) {
   if (evidence.item) return readCanonical(evidence.item.body).consent_id;
-  return evidence.act.startsWith("subject.") ? `subject:${says.on_behalf_of ?? says.iss}:${says.subject}` : says.consent_id;
+  if (!evidence.act.startsWith("subject.")) return says.consent_id;
+  return `subject:${says.on_behalf_of ?? says.iss}:${says.subject}`;
 }
 
-/** Raises Refuted unless the statement was made for this log, at the time of the entry, and the item is one of its batch. */
+/** Raises Refuted unless the statement is for this log, of the time of the entry, and its item of its batch. */
 async function requireStatement(evidence, says, leaf, origin) {
   if (says.aud !== origin) refuse("the statement was made for another log");
   if (!Number.isSafeInteger(says.iat) || Math.abs(says.iat * 1000 - leaf.time) > 300_000) {
@@ -377,7 +378,9 @@ export async function checkReceipt(text, vkeyText) {
   await step("chain", async () => {
     const says = content === null ? null : statementOf(content);
     if (says === null) return [null];
-    if (b64u(await chainOf(chainNamed(content, says))) !== receipt.says.chain) refuse("the content is of another chain");
+    if (b64u(await chainOf(chainNamed(content, says))) !== receipt.says.chain) {
+      refuse("the content is of another chain");
+    }
     await requireStatement(content, says, receipt.says, found.checkpoint.origin);
     return [receipt.says.chain];
   });

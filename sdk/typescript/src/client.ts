@@ -4,7 +4,8 @@ import { Refuted, WrongAnswer } from "./errors.js";
 import { type JsonObject, canonical } from "./json.js";
 import { leafHash, rootOf } from "./merkle.js";
 import { type Head, type Trust } from "./policy.js";
-import { type VerifiedReceipt, verifyReceipt } from "./receipt.js";
+import { type Complete, verifyCompleteness } from "./completeness.js";
+import { type VerifiedReceipt, chainOf, verifyReceipt } from "./receipt.js";
 import { freshJti } from "./signer.js";
 import { type Signer, signStatement } from "./statement.js";
 import { TokenSource } from "./tokens.js";
@@ -230,6 +231,15 @@ export class LedgerClient {
       if (!page.length || last <= after) return all;
       after = last;
     }
+  }
+
+  /** The proof that these are all entries of a consent, up to an entry that is at most a second old. Throws Refuted too. */
+  async completeness(consentId: string): Promise<Complete> {
+    const file = (await this.read(consentPath(consentId, "completeness"))).body;
+    const complete = await verifyCompleteness(file, this.options.trust);
+    if (complete.chain !== (await chainOf(consentId))) throw new WrongAnswer("the proof is of another consent");
+    await this.watch.observe(complete.head.head);
+    return complete;
   }
 
   private read(path: string): Promise<Answer> {

@@ -8,7 +8,8 @@ export type Code =
   | "CONSENT_INVALID"
   | "TIME_INVALID"
   | "POLICY_REJECTED"
-  | "INCOMPLETE";
+  | "INCOMPLETE"
+  | "EQUIVOCATION";
 
 /** Evidence that does not hold. `code` says in what way, `field` where. */
 export class Refuted extends Error {

@@ -17,3 +17,4 @@ export { LocalSigner } from "./signer.js";
 export { type Patience } from "./transport.js";
 export { type CheckpointMemory, CheckpointWatch, InMemory } from "./watch.js";
 export { type ClientOptions, LedgerClient, type Question, type Step, allowed, checkAnswer } from "./client.js";
+export { type Complete, verifyAbsent, verifyCompleteness, verifyPresent } from "./completeness.js";

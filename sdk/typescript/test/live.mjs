@@ -101,6 +101,14 @@ assert.equal((await app.consent(consent)).status, "REVOKED");
 const history = await app.history(consent);
 assert.equal(history.at(-1).index, denied.index);
 
+// The ledger proves within about a second that nothing was left out.
+let complete = await app.completeness(consent);
+for (let tries = 0; complete.count < history.length && tries < 50; tries += 1) {
+  await new Promise((done) => setTimeout(done, 200));
+  complete = await app.completeness(consent);
+}
+assert.deepEqual(complete.leaves.map((leaf) => leaf.index), history.map((receipt) => receipt.index));
+
 // Follow the log, and find out whether it continues what an earlier process has seen.
 const head = await app.follow();
 assert.ok(head.checkpoint.size > BigInt(denied.index));

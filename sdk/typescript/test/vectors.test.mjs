@@ -128,3 +128,15 @@ test("receipts.json", () =>
     if (checked.defects.length) return [checked.defects[0].code, 1];
     return checked.head.quorumMet ? ["VALID", 0] : ["VALID_UNWITNESSED", 3];
   }));
+
+test("map.json", () =>
+  each(read("map.json").proofs, (one) => {
+    const [root, key, proof] = [bytes(one.root), bytes(one.key), bytes(one.proof)];
+    return one.kind === "present" ? client.verifyPresent(root, key, bytes(one.value), proof) : client.verifyAbsent(root, key, proof);
+  }));
+
+test("completeness.json", () =>
+  judged(read("completeness.json").cases, async (one, trust) => {
+    await client.verifyCompleteness(client.utf8(one.file), trust, (one.shown ?? []).map(client.utf8));
+    return ["VALID", 0];
+  }));

@@ -214,6 +214,16 @@ public final class LedgerClient {
         }
     }
 
+    /** The proof that these are all entries of a consent, up to an entry that is at most a second old. */
+    public Completeness completeness(String consentId) throws LedgerException {
+        Completeness complete = Completeness.verify(read(path(consentId, "completeness")).body(), options.trust, List.of());
+        if (!complete.chain().equals(Leaf.chainOf(consentId))) {
+            throw new LedgerException.WrongAnswer("the proof is of another consent");
+        }
+        watch.observe(complete.head().head());
+        return complete;
+    }
+
     private Transport.Answer read(String path) throws LedgerException {
         return transport.ask("GET", path, null, tokens == null ? null : () -> tokens.headers("GET", path));
     }

@@ -134,6 +134,15 @@ final class Live {
         List<VerifiedReceipt> history = app.history(consent);
         check(history.get(history.size() - 1).index() == denied.index(), "the last entry is the denied access");
 
+        // The ledger proves within about a second that nothing was left out.
+        Completeness complete = app.completeness(consent);
+        for (int tries = 0; complete.count() < history.size() && tries < 50; tries++) {
+            Thread.sleep(200);
+            complete = app.completeness(consent);
+        }
+        List<Long> proved = complete.leaves().stream().map(Leaf::index).toList();
+        check(proved.equals(history.stream().map(VerifiedReceipt::index).toList()), "the history is complete");
+
         // Follow the log, and find out whether it continues what an earlier process has seen.
         long size = app.follow().checkpoint().size();
         long later = new LedgerClient(usual).follow().checkpoint().size();

@@ -214,4 +214,29 @@ class VectorsTest {
             assertEquals(number(row, "exit"), exit, said(row, "name"));
         }
     }
+
+    @Test
+    void map() throws IOException {
+        for (Members row : rows(file("map.json"), "proofs")) {
+            byte[] root = hex(row, "root");
+            byte[] key = hex(row, "key");
+            byte[] proof = hex(row, "proof");
+            judge(row, () -> {
+                if (said(row, "kind").equals("present")) CompletenessMap.verifyPresent(root, key, hex(row, "value"), proof);
+                else CompletenessMap.verifyAbsent(root, key, proof);
+            });
+        }
+    }
+
+    @Test
+    void completeness() throws IOException {
+        for (Members row : rows(file("completeness.json"), "cases")) {
+            Trust trust = Trust.read(Files.readAllBytes(FOLDER.resolve("policies").resolve(said(row, "policy"))), NOW);
+            List<byte[]> shown =
+                    row.has("shown") ? row.texts("shown", 0, 1_000).stream().map(Bytes::utf8).toList() : List.of();
+            String refused = refusal(() -> Completeness.verify(Bytes.utf8(said(row, "file")), trust, shown));
+            assertEquals(said(row, "code"), refused == null ? "VALID" : refused, said(row, "name"));
+            assertEquals(number(row, "exit"), refused == null ? 0 : refused.isEmpty() ? 2 : 1, said(row, "name"));
+        }
+    }
 }
