@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,15 +51,29 @@ def claim_slot(folder: Path) -> Slot:
     raise Unavailable(f"{SLOTS} processes use {folder} already")
 
 
-def slots_in_use(folder: Path) -> list[int]:
-    """The slots that processes of this machine hold at this moment."""
+SERVING: Final = "serving.lock"
+
+
+@contextmanager
+def serving_from(folder: Path) -> Iterator[None]:
+    """For the life of a server: its sequencing process, which has a slot, may be away for a moment while it is started anew."""
+    handle = os.open(folder / SERVING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def slots_in_use(folder: Path) -> list[str]:
+    """Which locks the processes of this machine hold at this moment: those of slots, and that of servers."""
     used = []
-    for path in sorted(folder.glob("[0-9][0-9][0-9].lock")):
+    for path in sorted(folder.glob("*.lock")):
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            used.append(int(path.stem))
+            used.append(path.stem)
         finally:
             os.close(handle)
     return used

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from api.node.building import build_node, short_lived
 from api.node.logs import configure_logging
 from api.node.node import Node
 from api.node.settings import Settings
+from api.node.slots import serving_from
 from api.server.app import create_app
 from api.server.fleet import run_fleet
 from api.server.listening import BACKLOG, bind
@@ -51,6 +53,11 @@ class AppFactory:
 def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises SequencerStopped when the node stops writing by itself, what starting a node raises, and
     OSError when the address is taken."""
+    with serving_from(settings.highwater_dir) if settings.highwater_dir.is_dir() else nullcontext():
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     with short_lived(
         settings
     ) as node:  # what stands against starting is said once, here, and not by every worker again

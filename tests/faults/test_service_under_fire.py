@@ -64,7 +64,6 @@ def served(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "CONSENT_LEDGER_DATABASE_URL": settings.database_url,
-        "CONSENT_LEDGER_ENVIRONMENT": "development",
         "CONSENT_LEDGER_LOG_LEVEL": "error",
     }
     command = ["serve", "--state", str(settings.state_dir), "--port", str(settings.port), "--workers", "3"]
