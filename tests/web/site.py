@@ -125,7 +125,7 @@ class Site:
     def sign_in(self, client: httpx2.Client, who: str, path: str = "/sign-in/start") -> httpx2.Response:
         """Through the development identity provider, as a person would click."""
         page = client.get(path)
-        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
+        fields = dict(re.findall(r'<input\s+type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', page.text))
         answer = client.post("/dev-idp/authorize", data={**unescaped(fields), "customer": who})
         assert answer.status_code == 200, answer.text
         return answer
@@ -145,7 +145,7 @@ def unescaped(fields: dict[str, str]) -> dict[str, str]:
 
 def csrf_of(page: httpx2.Response) -> str:
     """The token that a page's forms carry."""
-    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    found = re.search(r'name="csrf"\s+value="([^"]+)"', page.text)
     assert found, page.text[:500]
     return found[1]
 

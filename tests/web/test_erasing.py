@@ -111,7 +111,7 @@ def test_a_request_is_declined_with_a_reason_that_she_reads_or_withdrawn_by_shar
             assert "with the operator" in words_of(mei.get("/my/erase"))
             asked = site.ask()
             page = mei.get("/my/approve", params={"consent": asked.consent_id})
-            account = re.findall(r'name="account" value="([^"]+)"', page.text)[0]
+            account = re.findall(r'name="account"\s+value="([^"]+)"', page.text)[0]
             form = {
                 "csrf": token,
                 "consent": asked.consent_id,

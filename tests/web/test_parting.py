@@ -173,7 +173,7 @@ def test_a_joint_account_waits_for_a_second_yes(shared_site: Site) -> None:
     with site.client(WEI) as client:
         assert "a joint account waits for your approval" in words_of(client.get("/my/connections?tab=action"))
         page = client.get("/my/approve", params={"consent": consent.consent_id})
-        assert re.findall(r'name="account" value="([^"]+)"', page.text) == [joint], "it is about this account only"
+        assert re.findall(r'name="account"\s+value="([^"]+)"', page.text) == [joint], "it is about this account only"
         form = {
             "csrf": csrf_of(page),
             "consent": consent.consent_id,

@@ -232,7 +232,7 @@ def test_steps_that_matter_need_a_fresh_proof_and_stopping_one_does_not(tmp_path
         first, second = site.shared(), site.shared()
         asked = site.ask()
         page = client.get("/my/approve", params={"consent": asked.consent_id})
-        reference = re.findall(r'name="account" value="([^"]+)"', page.text)[0]
+        reference = re.findall(r'name="account"\s+value="([^"]+)"', page.text)[0]
         form = {
             "csrf": csrf_of(page),
             "consent": asked.consent_id,

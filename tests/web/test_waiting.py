@@ -56,7 +56,7 @@ def test_a_customer_is_told_that_nobody_knows_yet_and_where_to_look(
             answer = client.post(f"{here}/pause", data=form)
         assert answer.status_code == 503
         assert said in text_of(answer)
-        [again] = re.findall(rf'<a class="button" href="([^"]+)">{button}</a>', answer.text)
+        [again] = re.findall(rf'<a\s+class="button"\s+href="([^"]+)">{button}</a>', answer.text)
         assert again == f"{here}/pause"
         assert noted.wait(60), "it was recorded after all, and noted as hers"
         assert client.get(again).status_code == 200
