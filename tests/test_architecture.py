@@ -86,6 +86,7 @@ DOORS = {
     "api.web.waiting": "waits for what the sequencer answers",
     "api.node": "puts the parts together",
     "api.server.fleet": "runs the sequencing process",
+    "api.server.tracing": "traces batches and commits",
 }
 """Who may import storage or sequencer, and why: everybody else goes through `ledger.app` and `ledger.queries`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+import migrations
 from api.cli.saying import fail, say
 from api.cli.shared import State, settings_from, told_in_a_sentence
 from api.node.logs import configure_logging
@@ -21,6 +22,7 @@ def kek_rotate(state: State = None) -> None:
     configure_logging("warning")
     with told_in_a_sentence():
         read_signer(settings.log_key_file)
+        migrations.refuse_other_versions(settings.database_url)
         if slots_in_use(settings.highwater_dir):
             fail("a server or another command uses this state folder: stop all servers of this log, then rotate")
         new, count, old_path = change_kek(settings.kek_file, lambda kek: key_store_of(settings.keystore_url, kek))

@@ -161,7 +161,7 @@ class Metrics:
         if self.neighbours is None:
             return self.own() + generate_latest(self._shared)
         gathered = CollectorRegistry()
-        gathered.register(_Gathered(self.neighbours()))
+        gathered.register(GatheredFigures(self.neighbours()))
         return generate_latest(gathered) + generate_latest(self._shared)
 
 
@@ -172,7 +172,7 @@ def process_figures(registry: CollectorRegistry | None = None) -> bytes:
     return (b"" if registry is None else generate_latest(registry)) + generate_latest(process)
 
 
-class _Gathered(Collector):
+class GatheredFigures(Collector):
     """Figures of several processes, each under its name. A process that did not answer is told as such."""
 
     def __init__(self, told: Mapping[str, bytes | None]) -> None:

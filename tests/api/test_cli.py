@@ -96,7 +96,7 @@ def test_a_delegation_names_acts_that_there_are_between_participants_that_there_
     assert (refused.exit_code, "consent.invent" in refused.stderr) == (1, True)
     for pair in (("bank-a", "gone"), ("gone", "provider")):
         refused = run(state, "delegation", "grant", *pair, "--act", "consent.revoke")
-        assert (refused.exit_code, "'gone' has been removed" in refused.stderr) == (1, True)
+        assert (refused.exit_code, "'gone' was removed" in refused.stderr) == (1, True)
     assert run(state, "delegation", "grant", "bank-a", "provider", "--act", "consent.revoke").exit_code == 0
 
 

@@ -20,7 +20,7 @@ from api.cli.main import PLACES
 from api.events.figures import EventFigures
 from api.guard.sidecar import GuardedRoute
 from api.guard.sidecar_command import SidecarFile
-from api.node.metrics import Metrics, _Gathered, process_figures
+from api.node.metrics import GatheredFigures, Metrics, process_figures
 from api.node.reconciling import ReconciliationFigures
 from api.node.settings import Settings
 from tests.api.service import Service, running_service
@@ -217,7 +217,7 @@ def _told(service: Service) -> set[str]:
     metrics.http.observe("GET", "/x", 200, 0.1)
     metrics.http.security_event("jti-reused", "app-1")
     gathered = CollectorRegistry()
-    gathered.register(_Gathered({"front 1": metrics.own(), "sequencer": process_figures()}))
+    gathered.register(GatheredFigures({"front 1": metrics.own(), "sequencer": process_figures()}))
     text = (generate_latest(gathered) + metrics.text()).decode()
     names = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
     return names | {family.name for family in text_string_to_metric_families(text)} | _labelled(text)
