@@ -6,11 +6,14 @@ python -m api.standards.documents docs/standards
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
 from api.standards.words import StandardWords, words
+
+WIDE = 120
 
 
 def standards() -> list[str]:
@@ -22,11 +25,23 @@ def standards() -> list[str]:
 def page(standard: str) -> str:
     """The page of one standard."""
     said = words(standard)
-    parts = [f"# {said.title}", *said.about, _states(said), _permissions(said), _reasons(said), _problems(said)]
+    parts = [
+        f"# {said.title}",
+        *map(wrapped, said.about),
+        _states(said),
+        _permissions(said),
+        _reasons(said),
+        _problems(said),
+    ]
     for table in said.tables:
         rows = [(f"`{name}`", what) for name, what in table.rows.items()]
         parts.append(f"## {table.title}\nOfficial list: {table.official}.\n\n" + _table(("what", "here"), rows))
     return "\n\n".join(parts) + "\n"
+
+
+def wrapped(text: str) -> str:
+    """A paragraph, as wide as pages are."""
+    return textwrap.fill(text, WIDE, break_long_words=False, break_on_hyphens=False)
 
 
 def index() -> str:
@@ -34,13 +49,20 @@ def index() -> str:
     rows = [(f"[{words(name).title}](standards/{name}.md)", ", ".join(words(name).versions)) for name in standards()]
     return (
         "# Outward standards\n\n"
-        "Each is a thin adapter: it reads a request as its standard words it, lets the ledger record what it comes to, and "
-        "words the answer. A consent made through one is the same consent in all others and in the native API. They are "
-        "served when this node has a [gateway](standards/gateway.md), under `/holders/{holder}/…`, since one ledger serves "
-        "several holders.\n\n"
-        "Every page says of each official operation, field, header, state and code: `works`, or `by design not` with the "
-        "reason. Tests read the official files and fail for whatever is missing here. The pages are made from "
-        "`api/standards/words/`, which the adapters read too.\n\n" + _table(("standard", "versions"), rows)
+        + wrapped(
+            "Each is a thin adapter: it reads a request as its standard words it, lets the ledger record what it comes to, and "
+            "words the answer. A consent made through one is the same consent in all others and in the native API. They are "
+            "served when this node has a [gateway](standards/gateway.md), under `/holders/{holder}/…`, since one ledger serves "
+            "several holders."
+        )
+        + "\n\n"
+        + wrapped(
+            "Every page says of each official operation, field, header, state and code: `works`, or `by design not` with the "
+            "reason. Tests read the official files and fail for whatever is missing here. The pages are made from "
+            "`api/standards/words/`, which the adapters read too."
+        )
+        + "\n\n"
+        + _table(("standard", "versions"), rows)
     )
 
 

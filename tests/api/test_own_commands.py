@@ -141,7 +141,9 @@ def test_private_halves_are_for_their_owner_and_are_never_written_over(tmp_path:
     again = run("keys", "new", str(folder), "--participant", "bank-a", ends=1)
     assert "never overwritten" in again.stderr
     assert (folder / "statement.pem").read_bytes() == before
-    assert "no participant id" in run("keys", "new", str(tmp_path / "x"), "--participant", "Bank A", ends=1).stderr
+    assert (
+        "is not a participant id" in run("keys", "new", str(tmp_path / "x"), "--participant", "Bank A", ends=1).stderr
+    )
     assert not (tmp_path / "x").exists()
 
 

@@ -56,7 +56,7 @@ def test_masks_are_named_as_keywords_too_and_an_unknown_one_is_refused() -> None
     )
     assert (shown["card"], shown["name"], shown["text"]) == ("**** **** **** 1234", HIDDEN, HIDDEN)
     assert shown["iban"] == "**** **** **** **** **20 51"
-    with pytest.raises(ValueError, match="no mask"):
+    with pytest.raises(ValueError, match="is not a mask"):
         access().mask(ROW, iban=["iban"])
 
 

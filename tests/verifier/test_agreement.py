@@ -19,7 +19,7 @@ import migrations
 from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.canonical import b64u
-from ledger.entries.asserted import ASSERTED, Asserted
+from ledger.entries.asserted import ASSERTED
 from ledger.errors import LedgerError
 from ledger.planning.commands import Recorded
 from ledger.storage.operator import operator_documents
@@ -131,14 +131,14 @@ class Life:
         self.catch_up(*recorded)
         return True
 
-    def judged(self, submission: Submission, asserted: tuple[Asserted, ...]) -> None:
+    def judged(self, submission: Submission) -> None:
         """An access or a batch: the same outcomes, or refused by both."""
         ledger = self.world.ledger
         act = payload_of(submission.statement)["act"]
         items = [None] if submission.items is None else [json.loads(item) for item in submission.items]
         every = [facts_of(submission.statement, -1 if item is None else at, item) for at, item in enumerate(items)]
         try:
-            prepared = ledger.prepare(submission.statement, items=submission.items, asserted=asserted)
+            prepared = ledger.prepare(submission.statement, items=submission.items)
             recorded = ledger.submit_and_wait(prepared)
         except LedgerError:
             with pytest.raises(Refuted):
@@ -334,20 +334,14 @@ class Life:
             if self.two and dice.random() < 0.3:
                 members["asserted"] = [code for code in ASSERTED if dice.random() < 0.2][:8] or None
         signer, more = self.signing(reader)
-        self.judged(signer.access(consent, **members, **more), self.word())
+        self.judged(signer.access(consent, **members, **more))
 
     def batch(self) -> None:
         app = self.dice.choice(self.apps)
         of = [self.chosen()[0] for _ in range(3)]
         items = [app.item(consent, **self.access_members(consent)) for consent in of]
         signer, more = self.signing(app)
-        self.judged(signer.batch(items, **more), self.word())
-
-    def word(self) -> tuple[Asserted, ...]:
-        """What the ledger's own limits say."""
-        if not self.two or self.dice.random() < 0.85:
-            return ()
-        return tuple(code for code in ASSERTED if self.dice.random() < 0.1)
+        self.judged(signer.batch(items, **more))
 
     def operator(self) -> None:
         dice = self.dice
