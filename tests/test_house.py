@@ -46,6 +46,7 @@ LONG = {
 LIMIT = 400
 WIDE = 120
 UNWRAPPED = (
+    "docs/attacks.md",
     "docs/reference/",
     "docs/errors/",
     "docs/gallery/",
