@@ -64,14 +64,18 @@ def _template(node: nodes.Node) -> str:
 
 
 def _written() -> Iterator[str]:
-    """Every text that code and templates hold, with ANY where something is put into it."""
+    """Every text that code and templates hold; those of the pages with ANY where something is put into them."""
     for path in [*(ROOT / "api").rglob("*.py"), *(ROOT / "ledger").rglob("*.py")]:
         if "locale" not in path.parts:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
-                    yield _python(node)
+                    text = _python(node)
+                    if ANY not in text or WEB in path.parents:
+                        yield text
     for path in WEB.rglob("*.html"):
-        for node in jinja2.Environment().parse(path.read_text()).find_all((nodes.Const, nodes.Concat, nodes.Add)):
+        for node in (
+            jinja2.Environment(autoescape=True).parse(path.read_text()).find_all((nodes.Const, nodes.Concat, nodes.Add))
+        ):
             yield _template(node)
     for path in [*WEB.rglob("*.js"), *(ROOT / "ledger").rglob("*.json")]:
         yield from re.findall(r"""["'`]([\w.\-]+)["'`]""", path.read_text())

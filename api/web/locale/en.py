@@ -154,7 +154,6 @@ SENTENCES: Final[dict[str, str]] = {
     "access.rows.other": "{count} records given",
     "access.received.one": "{count} record received by the app",
     "access.received.other": "{count} records received by the app",
-    "access.window": "For: {window}",
     "stop.title": "Stop sharing with {recipient}?",
     "stop.what": "What stops",
     "stop.what.text": "{recipient} can read nothing more from these accounts. It works at once.",

@@ -154,7 +154,6 @@ SENTENCES: Final[dict[str, str]] = {
     "access.rows.other": "提供 {count} 条记录",
     "access.received.one": "对方收到 {count} 条",
     "access.received.other": "对方收到 {count} 条",
-    "access.window": "范围：{window}",
     "stop.title": "停止与 {recipient} 共享？",
     "stop.what": "将停止的内容",
     "stop.what.text": "{recipient} 将无法再从这些账户读取任何数据，立即生效。",
