@@ -9,7 +9,7 @@ from pathlib import Path
 from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
 from ledger.documents import LedgerOpened, document_of
-from ledger.engines.engine import is_file, keystore_engine, make_private, reader_engine, writer_engine
+from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.leaf import NO_HASH
 from ledger.errors import BadEncoding, Conflict, Corrupt, InvalidInput
 from ledger.highwater import HighWater
@@ -57,15 +57,6 @@ def make_keys(config: NodeConfig, origin: str) -> None:
     """Make the log key and the key-encryption key. Raises Conflict when a file exists already."""
     write_secret(config.log_key_file, (format_secret_key(origin, os.urandom(32)) + "\n").encode())
     write_secret(config.kek_file, os.urandom(KEY_SIZE))
-
-
-def close_to_others(url: str) -> bool:
-    """Let only its owner open the files of the database at `url`, before it is opened; whether it has any on this machine.
-
-    For databases that lie beside the log. Raises InvalidInput when they are open to others and belong to one of them.
-    """
-    make_private(url)
-    return is_file(url)
 
 
 def read_signer(path: Path) -> Ed25519NoteSigner:

@@ -21,18 +21,18 @@ MOST: Final = 200
 """How many notes one person has; the oldest are forgotten beyond."""
 
 
-class Note(Struct, frozen=True):
+class PersonalNote(Struct, frozen=True):
     """A name of ours and a number."""
 
     name: str
     value: int
 
 
-_codec: Final = msgspec.json.Decoder(Note)
+_codec: Final = msgspec.json.Decoder(PersonalNote)
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Notes:
+class PersonalNotes:
     """The notes of all people, in the pages' own database. A row is filed under keyed digests of the person and the name."""
 
     def __init__(self, engine: Engine, keys: PersonKeys) -> None:
@@ -54,7 +54,7 @@ class Notes:
         """Write a note over the one of this name; `at` is now (ms)."""
         mine, filed = self._keys.sealer.person(person.key), self._keys.sealer.note(name)
         with self._engine.begin() as connection:
-            sealed = self._keys.made(connection, mine).seal(_encode(Note(name, value)), place("notes", filed))
+            sealed = self._keys.made(connection, mine).seal(_encode(PersonalNote(name, value)), place("notes", filed))
             connection.execute(delete(notes).where(self._this(mine, filed)))
             try:
                 with connection.begin_nested():
