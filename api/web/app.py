@@ -37,6 +37,7 @@ from api.web.office import BankPages
 from api.web.oidc import RelyingParty
 from api.web.pages import (
     approving,
+    completing,
     connections,
     erasing,
     overview,
@@ -69,8 +70,8 @@ if TYPE_CHECKING:
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
-    public.router, signin.router, live.router, overview.router, connections.router, approving.router, parting.router,
-    stopping.router, receipts.router, settings.router, erasing.router,
+    public.router, signin.router, live.router, overview.router, completing.router, connections.router,
+    approving.router, parting.router, stopping.router, receipts.router, settings.router, erasing.router,
 )  # fmt: skip
 CONSOLES: Final = (partner.router, audit.router, operations.router, erasures.router)
 

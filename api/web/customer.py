@@ -352,6 +352,11 @@ class Dealings:
         return self._may_see(self._ledger.records.consent(self._person.holder, event.says.consent_id))
 
     @property
+    def is_shared(self) -> bool:
+        """Whether somebody keeps something to herself in her relationship's chain: she herself, or another person."""
+        return bool(self._private)
+
+    @property
     def has_silent_others(self) -> bool:
         """Whether something in her relationship's chain is kept from her."""
         shown = {one.consent.consent_id for one in self.all_connections()}

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (one sentence, one line)
 """English: overview, how often, advice, and what else customers read beside `en`."""
 
 from __future__ import annotations
@@ -68,4 +69,27 @@ SENTENCES: Final[dict[str, str]] = {
     "advice.night": "{recipient} read {count} times at night in 14 days",
     "advice.night.why": "Between midnight and 5 in the morning, in the background. Many apps do that to be up to date.",
     "advice.night.do": "See these reads",
+    "complete.title": "Is this everything?",
+    "complete.lead": "The log proves that nothing was left out: how many events there are, and that each follows the one before. Your own device checks it.",
+    "complete.list": "The list of all your connections",
+    "complete.known.one": "{count} event is shown to you.",
+    "complete.known.other": "{count} events are shown to you.",
+    "complete.check": "Check on this device",
+    "complete.save": "Save the proof",
+    "complete.complete": "This is everything",
+    "complete.complete.text": "Up to entry {upto} of the log there are {count} events here, and none was left out. What came later is covered within seconds.",
+    "complete.partly": "The file shows the newest {shown} of them; the receipts of older ones are in your download.",
+    "complete.refuted": "The proof does not hold",
+    "complete.refuted.text": "Save the file and show it to your bank or its supervisor.",
+    "complete.differs": "There are more events than you were shown",
+    "complete.differs.text": "Load this page again. If it says the same, save the proof and show it to your bank or its supervisor.",
+    "complete.foreign": "This proof is of another log",
+    "complete.foreign.text": "It may be genuine, but it is not signed by this log's key.",
+    "complete.nothing": "This is not a proof",
+    "complete.nothing.text": "What was sent is not a file of this kind.",
+    "complete.unable": "It could not be checked now",
+    "complete.unable.text": "The proof is not ready yet, or this browser lacks what the check needs. Nothing is known to be wrong; please try again.",
+    "complete.how": "Without this page",
+    "complete.how.text": "Save the proof and check it with the separate program consent-verify: consent-verify completeness FILE. Your download (JSON) holds all of these proofs too.",
+    "complete.link": "Is this everything? The proof",
 }

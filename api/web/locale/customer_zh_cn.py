@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 (one sentence, one line; Chinese punctuation is meant)
+# ruff: noqa: E501, RUF001 (one sentence, one line; Chinese punctuation is meant)
 """简体中文。"""
 
 from __future__ import annotations
@@ -69,4 +69,27 @@ SENTENCES: Final[dict[str, str]] = {
     "advice.night": "{recipient} 近 14 天在夜间读取 {count} 次",
     "advice.night.why": "均为 0 点至 5 点的后台读取。许多应用会在夜间更新数据。",
     "advice.night.do": "查看这些读取",
+    "complete.title": "这是全部记录吗？",
+    "complete.lead": "账本可以证明没有遗漏：共有多少条记录，且每一条都衔接上一条。核验在您自己的设备上进行。",
+    "complete.list": "您的全部授权清单",
+    "complete.known.one": "本页向您展示 {count} 条记录。",
+    "complete.known.other": "本页向您展示 {count} 条记录。",
+    "complete.check": "在本设备核验",
+    "complete.save": "保存证明",
+    "complete.complete": "这是全部记录",
+    "complete.complete.text": "截至账本条目 {upto}，此处共有 {count} 条记录，没有遗漏。之后的记录会在数秒内纳入证明。",
+    "complete.partly": "文件包含其中最新的 {shown} 条，更早记录的回执可在下载文件中找到。",
+    "complete.refuted": "证明不成立",
+    "complete.refuted.text": "请保存文件，并向您的银行或监管机构出示。",
+    "complete.differs": "实际记录多于本页所示",
+    "complete.differs.text": "请重新加载本页。如结果相同，请保存证明，并向您的银行或监管机构出示。",
+    "complete.foreign": "此证明属于其他账本",
+    "complete.foreign.text": "它可能真实，但并非由本账本的密钥签署。",
+    "complete.nothing": "这不是证明文件",
+    "complete.nothing.text": "收到的内容不是此类文件。",
+    "complete.unable": "暂时无法核验",
+    "complete.unable.text": "证明尚未就绪，或此浏览器缺少核验所需的功能。目前没有发现问题，请稍后重试。",
+    "complete.how": "不依赖本页的核验方式",
+    "complete.how.text": "保存证明，并使用独立程序 consent-verify 核验：consent-verify completeness FILE。下载文件（JSON）中也包含全部证明。",
+    "complete.link": "这是全部记录吗？查看证明",
 }
