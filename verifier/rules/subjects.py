@@ -11,6 +11,7 @@ from verifier.records.commitment import chain_of
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf, text_of
 from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.feedback import FEEDBACK_ACTS, judge_feedback, put_consent
 from verifier.rules.findings import Reporter
 from verifier.rules.gestures import NOT_ENROLLED, Gestures
 from verifier.rules.matching import Matching
@@ -81,7 +82,10 @@ class Subjects:
         """An act in a subject chain."""
         try:
             if facts.act == "subject.consent":
+                put_consent(chain, str(facts.content["consent_id"]))
                 self._companion(leaf, facts)
+            elif facts.act in FEEDBACK_ACTS:
+                judge_feedback(self.tell, chain, facts)
             # Step 8.14.
             elif facts.act == "subject.enrol":
                 self.gestures.enrol(leaf.chain, facts.party, facts.content)
