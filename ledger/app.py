@@ -125,7 +125,7 @@ class Ledger:
         while not self._end.wait(HOUSEKEEPING_SECONDS):
             self._sequencer.refresh()
             self._try("keeping house", self._destroy_erased, self._store.checkpoint_wal)
-            if time.monotonic() - looked > KEYSTORE_SECONDS:
+            if time.monotonic() - looked > KEYSTORE_SECONDS or "the key store" in self._troubles:
                 self._try("the key store", self.keystore.probe)
                 looked = time.monotonic()
 

@@ -90,14 +90,14 @@ class ParticipantFolder:
     @contextmanager
     def client(self) -> Iterator[LedgerClient]:
         """A client with the keys of this folder, for one event loop. Raises NotFound, InvalidInput."""
-        from api.client import InFile, LedgerClient, LocalSigner  # noqa: PLC0415  (see above)
+        from api.client import InFile, LedgerClient, LocalSigner, load_signer  # noqa: PLC0415  (see above)
 
         if not self.url:
             raise InvalidInput(f"{self.path / 'participant.toml'} does not say url: the ledger's base address")
         yield LedgerClient(
             self.url,
             self.participant,
-            LocalSigner.load(self.statement_kid, self.path / "statement.pem"),
+            load_signer(self.statement_kid, self.path / "statement.pem"),
             self.trust(),
             client_key=LocalSigner.load(self.client_kid, self.path / "client.pem"),
             memory=InFile(self.path / "newest.checkpoint"),

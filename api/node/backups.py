@@ -23,8 +23,8 @@ from api.node.building import opened
 from api.node.settings import Settings
 from api.node.signing_place import newest_signed
 from api.node.slots import slots_in_use
-from ledger.assembly import read_signer
 from ledger.clock import SystemClock
+from ledger.custody.log_key import read_signer
 from ledger.engines.copies import copy_in, copy_out
 from ledger.engines.engine import is_file
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Rollback

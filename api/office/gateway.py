@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from api.client.signing import LocalSigner
+from api.client.signing import LocalSigner, load_signer
 from api.client.statements import Question, StatementMaker
 from api.office.configuration import GatewayFile, HolderOptions, read_gateway_file
 from ledger.app import Ledger
@@ -30,7 +30,7 @@ class Gateway:
         self.messages = LocalSigner.load(file.message_kid, folder / file.message_key_file)
         """Signs messages, where a standard wants that."""
         self._holders = file.holders
-        signer = LocalSigner.load(file.kid, folder / file.key_file)
+        signer = load_signer(file.kid, folder / file.key_file)
         self._maker = StatementMaker(file.participant, origin, signer, clock or SystemClock())
 
     @classmethod

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from api.client.pseudonyms import Pseudonyms
-from api.client.signing import LocalSigner, StatementSigner
+from api.client.signing import StatementSigner, load_signer
 from api.client.statements import StatementMaker
 from api.web.people import Person, SignInSca
 from ledger.clock import Clock
@@ -222,7 +222,7 @@ class LocalAgent:
 
         Raises NotFound or InvalidInput for missing or unfit key files.
         """
-        signer: StatementSigner = LocalSigner.load(entry.kid, folder / entry.key_file)
+        signer: StatementSigner = load_signer(entry.kid, folder / entry.key_file)
         pseudonyms = Pseudonyms(read_secret(folder / entry.secret_file))
         customers = read_customers(folder / entry.accounts_file) if entry.accounts_file else ()
         accounts = {(one.subject, one.sub): one.accounts for one in customers if one.holder == entry.holder}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -85,3 +86,9 @@ def answer_all(batch: Iterable[Waiting], committed: Committed) -> None:
             item.deliver(Repeated(result))
         else:
             item.deliver(tuple(recorded[result[0] - first : result[-1] - first + 1]) if result else ())
+
+
+def openings() -> Iterator[bytes]:
+    """Fresh openings of commitments: 32 random bytes each."""
+    while True:
+        yield os.urandom(32)

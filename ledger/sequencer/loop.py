@@ -7,11 +7,10 @@ and a crowd shares one commit. Several sequencers (one per process) may run on o
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -27,7 +26,7 @@ from ledger.planning.plan import plan_batch
 from ledger.planning.world import Plan
 from ledger.sequencer.alone import make_ready, stands_alone
 from ledger.sequencer.answers import Deliver
-from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all, taken_from
+from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all, openings, taken_from
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.memory import Memory, identities
 from ledger.sequencer.rhythm import Rhythm
@@ -124,6 +123,7 @@ class Sequencer:
 
     def start(self) -> None:
         """Check the database against what this node has signed, then begin. Raises Rollback, Corrupt, Unavailable."""
+        self._signer.probe()
         with self._store.batch() as transaction:
             head = transaction.head()
             self._recall(transaction, head)
@@ -326,7 +326,7 @@ class Sequencer:
         if ready.nothing is not None:
             return self._found(transaction, ready.nothing, head, ready.map)
         world = memory.load(transaction, ready.commands, now)
-        plan = plan_batch(world, ready.commands, _openings(), None if ready.map is None else ready.map.root)
+        plan = plan_batch(world, ready.commands, openings(), None if ready.map is None else ready.map.root)
         if not plan.entries:
             return self._found(transaction, plan, head, None, look=not commands)
         growth = memory.edge.grow([entry.leaf_hash for entry in plan.entries])
@@ -345,6 +345,8 @@ class Sequencer:
         the head row of what this node knows, for those who only read."""
         known = self._store.horizon.size
         due = look and (head.confirmed < head.size or self.figures.seconds_since_write() > PROBE_SECONDS)
+        if due:
+            self._signer.probe()  # a node that cannot sign is not ready, also while nobody asks it to
         if confirms := head.size > known or due:
             transaction.confirm()
         return Committed(plan, None, head, state, wrote=confirms), _nothing
@@ -384,11 +386,6 @@ class Sequencer:
         """After a failed commit nothing in memory is certain but the registry, which `_recall` brings up to date."""
         if self._memory is not None:
             self._memory = Memory(Head(-1, 0, b"", b"", ""), Edge(), self._memory.registry)
-
-
-def _openings() -> Iterator[bytes]:
-    while True:
-        yield os.urandom(32)
 
 
 def _nobody(_: object) -> None:
