@@ -9,7 +9,7 @@ from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
 from ledger.custody.log_key import make_log_key, read_signer
 from ledger.documents import LedgerOpened, document_of
-from ledger.engines.engine import is_file, keystore_engine, make_private, reader_engine, writer_engine
+from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.leaf import NO_HASH
 from ledger.errors import Conflict, Corrupt
 from ledger.highwater import HighWater
@@ -58,15 +58,6 @@ def make_keys(config: NodeConfig, origin: str, *, log_key: str = "", kek: str = 
     """
     make_log_key(config.log_key_file, origin, log_key)
     make_kek(config.kek_file, kek)
-
-
-def close_to_others(url: str) -> bool:
-    """Let only its owner open the files of the database at `url`, before it is opened; whether it has any on this machine.
-
-    For databases that lie beside the log. Raises InvalidInput when they are open to others and belong to one of them.
-    """
-    make_private(url)
-    return is_file(url)
 
 
 def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:

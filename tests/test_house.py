@@ -27,21 +27,12 @@ TOP_LEVEL = {
     "tests", "verifier",
 }  # fmt: skip
 
-STILL_LONG = """
-api/test_reading client/test_client client/test_guard events/test_telling faults/test_changed_rows ledger/kit
-ledger/test_planning ledger/test_sequencer verifier/test_agreement verifier/test_commands verifier/test_conformance
-verifier/test_crypto verifier/test_disclosure verifier/test_matching verifier/test_notes verifier/test_passkeys_agree
-"""
 LONG = {
     # path: why its ideas cannot be parted
     "tests/attacks/tamper.py": "one table: the kinds of tampering",
     "tests/verifier/cases.py": "one table: the tamper matrix",
     "tests/verifier/forge.py": "one world that writes every byte by itself",
     "tests/verifier/later_cases.py": "one table: the tamper matrix of ruleset 2",
-    **dict.fromkeys(
-        (f"tests/{name}.py" for name in STILL_LONG.split()),
-        "still to be parted",
-    ),
 }
 LIMIT = 400
 WIDE = 120

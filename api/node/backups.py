@@ -26,14 +26,13 @@ from api.node.slots import slots_in_use
 from ledger.clock import SystemClock
 from ledger.custody.log_key import read_signer
 from ledger.engines.copies import copy_in, copy_out
-from ledger.engines.engine import is_file
+from ledger.engines.engine import name_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Rollback
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.opening import open_key_store
 
 MANIFEST: Final = "manifest.json"
 LOG, KEYS = "log/database", "keys/database"
-Engine = Literal["sqlite", "postgresql"]
 
 
 class BackupManifest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,8 +44,9 @@ class BackupManifest(Struct, frozen=True, forbid_unknown_fields=True):
     """A signed checkpoint that the log's copy holds; the copy may hold some entries more."""
     made_at: int
     """Milliseconds since 1970."""
-    log: Engine
-    keys: Engine
+    log: str
+    keys: str
+    """The engines of the two copies, by their names in ENGINES (ledger/engines/engine.py)."""
     files: dict[str, str]
     """SHA-256, in hex, of each file by its path in the folder."""
 
@@ -78,8 +78,8 @@ def back_up(settings: Settings, folder: Path) -> BackupManifest:
         origin=origin,
         checkpoint=note,
         made_at=SystemClock().now(),
-        log=_engine(settings.database_url),
-        keys=_engine(settings.keystore_url),
+        log=name_of(settings.database_url),
+        keys=name_of(settings.keystore_url),
         files={name: _digest(folder / name) for name in (LOG, KEYS)},
     )
     _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
@@ -117,7 +117,7 @@ def restore(
     manifest = read_manifest(folder)
     if manifest.origin != vkey.name:
         raise InvalidInput(f"the backup is of the log {manifest.origin}, and this folder's key is of {vkey.name}")
-    engines = (_engine(settings.database_url), _engine(settings.keystore_url))
+    engines = (name_of(settings.database_url), name_of(settings.keystore_url))
     if (manifest.log, manifest.keys) != engines:
         raise InvalidInput(
             f"the backup is of {manifest.log} (log) and {manifest.keys} (key store), and the settings name {engines[0]} and "
@@ -142,10 +142,6 @@ def restore(
         size = node.ledger.tree.size()
         erased = open_key_store(node.ledger.store, node.ledger.keystore, whole=not although_older)
     return RestoredLog(size, len(erased), signed is not None and signed <= size)
-
-
-def _engine(url: str) -> Engine:
-    return "sqlite" if is_file(url) else "postgresql"
 
 
 def _digest(path: Path) -> str:

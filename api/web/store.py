@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.web.inbox import Inbox
@@ -20,8 +20,7 @@ from api.web.people import Person, Session
 from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
 from api.web.tables import OF_PEOPLE, deeds, meta, metadata, passkeys, people, preferences, requests, sessions
-from ledger.assembly import close_to_others
-from ledger.engines.engine import make_tables
+from ledger.engines.engine import make_tables, pages_engine, sweep
 from ledger.errors import Corrupt, InvalidInput, NotFound, Unavailable
 
 MAX_OPEN_REQUESTS: Final = 20
@@ -48,12 +47,6 @@ _passkey_codec: Final = msgspec.json.Decoder(Passkey)
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")  # a lost session is a new sign-in
-    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
-
-
 class Store:
     """The pages' own small database."""
 
@@ -62,10 +55,7 @@ class Store:
 
         Raises NotFound when the database has a key and `key_file` does not exist, InvalidInput when it holds another one.
         """
-        self._is_sqlite = close_to_others(url)
-        self.engine: Engine = create_engine(url, pool_pre_ping=True)
-        if self._is_sqlite:
-            event.listen(self.engine, "connect", _configure_sqlite)
+        self.engine: Engine = pages_engine(url)
         make_tables(self.engine, metadata.sorted_tables)
         self._sealer = Sealer(self._key(key_file))
         self._keys = PersonKeys(self._sealer)
@@ -217,13 +207,8 @@ class Store:
 
     def leave_no_trace(self) -> None:
         """What was deleted is in no file any more: not in the write-ahead log (SQLite), not as a dead row (PostgreSQL)."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if self._is_sqlite:
-                if connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
-                    raise Unavailable("the pages' store is being read: what was erased is still in its log; repeat")
-            else:
-                for table in OF_PEOPLE:
-                    connection.exec_driver_sql(f"VACUUM {table.name}")
+        if not sweep(self.engine, [table.name for table in OF_PEOPLE]):
+            raise Unavailable("the pages' store is being read: what was erased is still in its log; repeat")
 
     # -- who asked for what -----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.engines.engine import make_private
-from ledger.engines.sqlite import Files
+from ledger.engines.sqlite_files import Files
 from ledger.notes.checkpoint import Checkpoint
 from ledger.witnessing import WitnessedTree
 

@@ -53,6 +53,12 @@ def driver_for(engine: Engine) -> Driver:
     return backend_of(engine).driver
 
 
+def name_of(url: str) -> str:
+    """The name in ENGINES of the engine that a database's URL asks for. Raises InvalidInput."""
+    _at(url)
+    return make_url(url).get_backend_name()
+
+
 def is_file(url: str) -> bool:
     """Whether this database is a file of this machine (and its writers wait for each other)."""
     return _at(url).in_file
@@ -89,6 +95,19 @@ def keystore_engine(url: str) -> Engine:
 def token_engine(url: str) -> Engine:
     """An engine for one-time tokens, with sessions of its own."""
     return _at(url).token_engine(url)
+
+
+def pages_engine(url: str) -> Engine:
+    """An engine for what the pages remember of people (sessions, passkeys, letters); see `sweep`."""
+    return _at(url).pages_engine(url)
+
+
+def sweep(engine: Engine, tables: Sequence[str]) -> bool:
+    """Leave nothing of the rows deleted from these tables in the database's files; False when a reader prevents that.
+
+    For engines made by `pages_engine`.
+    """
+    return backend_of(engine).sweep(engine, tables)
 
 
 def key_store_beside(url: str) -> str | None:

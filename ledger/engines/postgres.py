@@ -224,12 +224,29 @@ def token_engine(url: str) -> Engine:
     return _engine(url, pool_size=4, max_overflow=8)
 
 
+def pages_engine(url: str) -> Engine:
+    """As safe as the log: its few writers can wait."""
+    return _engine(url, pool_size=4, max_overflow=8)
+
+
 def move_log(_: Engine) -> None:
     """Nothing: the server's checkpointer does."""
 
 
 def empty_log(_: Engine) -> bool:
     """Nothing can be done from here: the server's write-ahead log ends with its archive (docs/operating.md)."""
+    return True
+
+
+def sweep(engine: Engine, tables: Sequence[str]) -> bool:
+    """Vacuum the tables, however long that takes: a deleted row is in its table's file until then."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET statement_timeout = 0")
+        try:
+            for table in tables:
+                connection.exec_driver_sql(f"VACUUM {table}")
+        finally:
+            connection.exec_driver_sql(f"SET statement_timeout = '{LIMITS['statement_timeout']}'")
     return True
 
 

@@ -49,6 +49,7 @@ class PlanningDesk:
         # Set once, by `close`; the accepting and the sending thread read it at each turn.
         self._closed = False
         path.unlink(missing_ok=True)
+        # Used by the accepting thread; `close` closes it, which ends that thread.
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mask = os.umask(0o177)
         try:
@@ -144,6 +145,7 @@ class _Line:
         self.socket = connection
         # not settimeout: that would make the reading thread's socket non-blocking too
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+        # Set here and never again: any thread writes to it.
         self._wake = wake
         # Guarded by `_lock`: any thread adds, the sending thread takes all. The socket is read by the line's own thread and
         # written by the sending thread; it is sent to without the lock, so that a slow front holds up no answer.

@@ -191,13 +191,12 @@ class Sequencer:
             elif broken is None and self._rhythm.due():
                 broken = self._try([Waiting(RecordIndexHead(every=self._rhythm.interval), _nobody)])
             if broken is not None:
-                with self._door:
-                    self._stopped = broken
                 break
         self._drain()
 
     def _try(self, batch: list[Waiting]) -> SequencerStopped | None:
-        """Sequence one batch; why this node must not write any more, if so."""
+        """Sequence one batch; why this node must not write any more, if so. It is stopped before anybody hears of it: who is
+        refused and looks, or submits again, finds a node that has stopped."""
         try:
             self._sequence(batch)
         except LedgerError as error:  # Corrupt or Rollback
@@ -208,6 +207,8 @@ class Sequencer:
             broken = SequencerStopped(f"an internal error stopped this node ({type(error).__name__})")
         else:
             return None
+        with self._door:
+            self._stopped = broken
         fail_all(batch, broken)
         return broken
 

@@ -273,7 +273,7 @@ class LogStore:
 
     @property
     def engine_name(self) -> str:
-        """`sqlite` or `postgresql`."""
+        """Its name in ENGINES (ledger/engines/engine.py)."""
         return self._writer.dialect.name
 
     @contextmanager

@@ -6,8 +6,8 @@ import re
 
 import httpx2
 
+from tests.api.doors import ALLOWED, routes_of
 from tests.api.service import Service
-from tests.api.test_reading import ALLOWED, routes_of
 
 KEPT_FOR_EVER = {"/tile/{path}"}
 KEPT_SHORTLY = {"/checkpoint", "/checkpoint/witnessed", "/witnesses", "/events/jwks"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,7 @@ import pytest
 
 from api.client import (
     InFile,
-    LedgerClient,
     LedgerUnavailable,
-    LocalSigner,
     Patience,
     Pseudonyms,
     RefusedByLedger,
@@ -32,20 +29,7 @@ from ledger.errors import BadStatement
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.keys import Cosigner
 from ledger.notes.note import Note, NoteSignature, parse_note
-from tests.client.service import SHOWN, Service, active_consent, balance_item, running_service, sca, terms_for
-
-
-@pytest.fixture
-def service(engine_url: str, tmp_path: Path) -> Iterator[Service]:
-    with running_service(engine_url, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def sqlite_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("service")
-    with running_service(f"sqlite:///{folder / 'ledger.sqlite'}", folder) as running:
-        yield running
+from tests.client.service import SHOWN, Service, active_consent, balance_item, sca, terms_for
 
 
 def test_a_consent_lives_and_ends_with_a_verified_receipt_for_each_step(service: Service) -> None:
@@ -159,19 +143,6 @@ def test_a_technology_provider_signs_for_a_bank_and_both_have_the_receipt(sqlite
                 acts = [receipt.act for receipt in await party.history(consent_id)]
                 assert acts == ["consent.request", "consent.authorise", "access.request", "consent.revoke"]
             assert (await bank.receipt(revoked.index - 2)).act == "subject.consent"
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize("alg", ["ES256", "PS256"])
-def test_every_algorithm_signs_what_the_ledger_accepts(sqlite_service: Service, alg: Any) -> None:
-    name = f"app-{alg.lower()}"
-    sqlite_service.join(name, "recipient", alg=alg)
-
-    async def story() -> None:
-        async with sqlite_service.client(name) as app:
-            asked = await app.request_consent(str(uuid.uuid4()), terms_for(name))
-            assert asked.act == "consent.request"
 
     asyncio.run(story())
 
@@ -342,15 +313,6 @@ def _basic() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("alg", ["EdDSA", "ES256", "PS256"])
-def test_a_saved_key_is_the_same_key_and_its_file_is_private(tmp_path: Path, alg: Any) -> None:
-    made = LocalSigner.generate("k", alg)
-    made.save(tmp_path / "key.pem", password=b"correct horse")
-    assert (tmp_path / "key.pem").stat().st_mode & 0o077 == 0
-    loaded = LocalSigner.load("k", tmp_path / "key.pem", password=b"correct horse")
-    assert (loaded.alg, loaded.jwk) == (made.alg, made.jwk)
-
-
 def test_decisions_are_read_as_they_were_proved(sqlite_service: Service) -> None:
     async def story() -> None:
         consent_id = str(uuid.uuid4())
@@ -361,51 +323,6 @@ def test_decisions_are_read_as_they_were_proved(sqlite_service: Service) -> None
             assert isinstance(outcome, AccessOutcome)
             assert outcome.obligations.masks == CATALOGUES[2].masks_for(terms_for().permissions)
             assert outcome.obligations.directions == ("credit",)
-
-    asyncio.run(story())
-
-
-def test_a_client_without_a_key_for_reads_is_told_so(sqlite_service: Service) -> None:
-    async def story() -> None:
-        member = sqlite_service.members["app-1"]
-        async with LedgerClient(sqlite_service.url, "app-1", member.signer, sqlite_service.trust) as app:
-            with pytest.raises(RefusedByLedger) as refused:
-                await app.receipt(0)
-            assert refused.value.status == 401
-
-    asyncio.run(story())
-
-
-class KeyService:
-    """A key behind a network: each signature is waited for."""
-
-    def __init__(self, key: LocalSigner) -> None:
-        self._key = key
-        self.kid, self.alg, self.jwk = key.kid, key.alg, key.jwk
-        self.signed = 0
-
-    async def sign(self, message: bytes) -> bytes:
-        await asyncio.sleep(0)
-        self.signed += 1
-        return self._key.sign(message)
-
-
-def test_a_key_that_is_waited_for_signs_statements_batches_and_token_requests(service: Service) -> None:
-    async def story() -> None:
-        member, consent_id = service.members["app-1"], str(uuid.uuid4())
-        statements, tokens = KeyService(member.signer), KeyService(member.client_key)
-        async with (
-            service.client("bank-a") as bank,
-            LedgerClient(service.url, "app-1", statements, service.trust, client_key=tokens) as app,
-        ):
-            account = await active_consent(bank, app, consent_id, Pseudonyms.generate())
-            assert (await app.access(balance_item(consent_id, account))).allowed
-            batch = await app.access_many([balance_item(consent_id, account, f"interaction-{at}") for at in range(3)])
-            assert [receipt.allowed for receipt in batch] == [True, True, True]
-            assert (await app.receipt(batch[0].index)).file[:20] == batch[0].file[:20]
-            assert (statements.signed, tokens.signed) == (3, 1)
-            with pytest.raises(TypeError, match="asynchronously"):
-                app.statements.access(balance_item(consent_id, account))
 
     asyncio.run(story())
 

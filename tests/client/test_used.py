@@ -19,8 +19,8 @@ from redis.retry import Retry
 from api.guard import AlreadyUsed, MemoryUnavailable, UsedDecisions, receipt_header
 from api.guard.used_redis import UsedInRedis
 from api.guard.used_sql import SWEEP_MS, UsedInSql
+from tests.client.bank import Scene, at_the_bank, play
 from tests.client.service import Service, running_service
-from tests.client.test_guard import Scene, at_the_bank, play
 from tests.conformance import lacking
 
 Answer = TypeVar("Answer")

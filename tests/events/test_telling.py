@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from structlog.testing import capture_logs
 
-from api.events.sender import CLAIM_MS, ESCALATE_MS, GIVE_UP_MS, LAST_RETRY_MS, LEASE_MS, retry_after
+from api.events.sender import ESCALATE_MS, GIVE_UP_MS, LAST_RETRY_MS, retry_after
 from api.events.status import told
 from api.events.tokens import EVENT_PREFIX, UK_REVOKED
 from api.web.customer import Dealings
@@ -20,8 +20,8 @@ from ledger.queries.events import TOLD_ACTS, EventQueries
 from ledger.storage.events import DeliveryState
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
-from tests.events.kit import Office, Receiver, no_such_name, receiving, verified
-from tests.world import SteppingClock, reference
+from tests.events.kit import Office, Receiver, receiving, verified
+from tests.world import reference
 
 
 def closed_port() -> int:
@@ -226,49 +226,6 @@ def test_a_receivers_objection_is_kept_and_the_other_events_continue(sqlite_offi
     assert {one.last_error for one in sqlite_office.deliveries(app)} == {"http-400"}
 
 
-def test_two_senders_tell_everything_once(office: Office, receiver: Receiver) -> None:
-    world = office.world
-    bank, app = world.holder(), world.recipient()
-    office.endpoint(app, receiver.url)
-    for _ in range(4):
-        world.record(bank.step("revoke", world.active_consent(app, bank)))
-    # The second one's clock is far ahead: for it, the first one's lease is over, so that both work at the same time.
-    ahead = SteppingClock(office.clock.now() + 2 * LEASE_MS)
-    office.tell(office.sender(), office.sender(clock=ahead), office.sender())
-    office.tell()
-    heard = [one.claims["jti"] for one in receiver.all()]
-    assert len(heard) == len(set(heard)) == 8
-
-
-def test_only_the_one_with_the_lease_works_until_it_lets_go(sqlite_office: Office) -> None:
-    store, now = sqlite_office.events.store, sqlite_office.clock.now()
-    assert store.lease("a", now, now + LEASE_MS)
-    assert not store.lease("b", now + LEASE_MS - 1, now + 2 * LEASE_MS)
-    assert store.lease("a", now + 1, now + LEASE_MS)
-    assert store.lease("b", now + LEASE_MS, now + 2 * LEASE_MS)
-    store.release("a")  # not its own any more
-    assert not store.lease("c", now + LEASE_MS, now + 2 * LEASE_MS)
-    store.release("b")
-    assert store.lease("c", now, now + LEASE_MS)
-
-
-def test_an_attempt_whose_process_died_is_made_again_under_the_same_id(office: Office, receiver: Receiver) -> None:
-    world = office.world
-    bank, app = world.holder(), world.recipient()
-    world.active_consent(app, bank)
-    office.tell()  # noted; there is no endpoint yet
-    one = office.last(app)
-    office.endpoint(app, receiver.url)
-    assert office.events.store.claim(one.event_id, one.attempts, office.clock.now() + CLAIM_MS)
-    assert not office.events.store.claim(one.event_id, one.attempts, office.clock.now() + CLAIM_MS)
-    office.tell()
-    assert receiver.all() == []
-    office.clock.advance(seconds=CLAIM_MS / 1000)
-    office.tell()
-    [heard] = receiver.all()
-    assert heard.claims["jti"] == one.event_id
-
-
 def test_two_tokens_of_one_delivery_have_the_same_claims(sqlite_office: Office, receiver: Receiver) -> None:
     world = sqlite_office.world
     bank, app = world.holder(), world.recipient()
@@ -281,18 +238,6 @@ def test_two_tokens_of_one_delivery_have_the_same_claims(sqlite_office: Office, 
     first, second = receiver.all()
     assert first.claims == second.claims
     assert verified(first.body, sqlite_office.events.tokens.key_set) == first.claims
-
-
-def test_the_log_is_followed_in_pieces_and_an_unknown_name_fails(sqlite_office: Office) -> None:
-    world = sqlite_office.world
-    bank, app = world.holder(), world.recipient()
-    sqlite_office.endpoint(app, "https://tpp.example/")
-    world.active_consent(app, bank)
-    sqlite_office.tell(sqlite_office.sender(resolver=no_such_name))
-    assert sqlite_office.last(app).last_error == "name-unknown"
-    first, size = sqlite_office.events.queries.position()
-    assert first == size
-    assert not sqlite_office.events.store.advance(first - 1, size, [], 0), "the cursor never goes back"
 
 
 def test_two_banks_and_two_recipients_are_told_of_the_same_entry_that_their_receipts_prove(office: Office) -> None:
@@ -350,18 +295,6 @@ def test_a_consent_that_was_erased_is_told_to_nobody(sqlite_office: Office, rece
     sqlite_office.tell()
     assert receiver.all() == []
     assert (sqlite_office.last(app).state, sqlite_office.last(app).last_error) == (DeliveryState.EXPIRED, "erased")
-
-
-def test_a_running_sender_ends_when_told_to_and_lets_another_begin(sqlite_office: Office, receiver: Receiver) -> None:
-    world = sqlite_office.world
-    bank, app = world.holder(), world.recipient()
-    sqlite_office.endpoint(app, receiver.url)
-    for _ in range(2):
-        sender = sqlite_office.sender()
-        sender.start()
-        world.active_consent(app, bank)
-        assert receiver.next().claims["aud"] == "tpp-1"
-        sender.stop()
 
 
 def test_the_customer_sees_when_the_partner_was_told_and_that_it_was_not_yet(

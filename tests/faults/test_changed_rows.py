@@ -11,24 +11,17 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, delete, insert, select, text, update
 
-from api.checking import Findings, examine
+from api.checking import examine
 from api.checking.columns import CHECKED
-from api.office.facts import Notes, details_hash, facts_name
 from ledger.assembly import open_ledger
-from ledger.canonical import encode
-from ledger.entries.leaf import OPENING_SIZE, consent_chain
-from ledger.errors import Corrupt, LedgerError, NotFound, SequencerStopped
-from ledger.notes.keys import Cosigner
-from ledger.queries.parties import PartyQueries
-from ledger.storage.cosignatures import CosignatureStore
-from ledger.storage.packing import unpack
+from ledger.entries.leaf import consent_chain
+from ledger.errors import LedgerError
 from ledger.storage.tables import (
     consents,
     credentials,
@@ -38,94 +31,19 @@ from ledger.storage.tables import (
     tiles,
     used_challenges,
 )
-from ledger.vault.cipher import evidence_place
-from ledger.witnessing import cosign, open_cosignatures
+from tests.faults.rows import WITNESS, Scene, made
 from tests.faults.test_every_column import changed
-from tests.ledger.kit import BANK, FINTECH, Node, item, new_consent_id, reference, running, unguarded
-from tests.ledger.test_reconciliation import HOUR, leg
-from tests.verifier.test_gestures import RP, Passkey
-from tests.world import record_index_head
+from tests.ledger.kit import running
+from tests.ledger.meddling import unguarded
 
 FLIPS = 300
 SEED = 20_271_130
-WITNESS = Cosigner("witness.example/w", bytes(range(32)))
-
-
-@dataclass
-class Scene:
-    """A log in which every table that speaks of the log has rows."""
-
-    node: Node
-    consent: str
-    revoked: str
-    passkey: Passkey
-
-    @property
-    def url(self) -> str:
-        return self.node.config.database_url
-
-    def check(self) -> Findings:
-        ledger = self.node.ledger
-        return examine(ledger.store, ledger.keystore, ledger.vkey, witnesses=(WITNESS.vkey,))
-
-    def agree(self, passkey: Passkey) -> str:
-        """A consent that its customer signs with a passkey."""
-        consent_id = self.node.request()
-        accounts = [reference("account-1")]
-        gesture = encode(passkey.agree(consent_id, self.node.terms_of[consent_id], accounts)).decode()
-        command = self.node.authorisation(consent_id)
-        prepared = self.node.ledger.prepare(
-            command.statement.text, companion=command.companion and command.companion.text, assertion=gesture
-        )
-        self.node.ledger.submit_and_wait(prepared)
-        return consent_id
-
-    def enrolment(self, passkey: Passkey, act: str = "subject.enrol", **changes: Any) -> str:
-        now = self.node.clock.now() // 1000
-        more: dict[str, Any] = {"reason": "lost"}
-        if act == "subject.enrol":
-            more = {"public_key": passkey.cose, "rp_id": RP, "sca": {"acr": "sca", "amr": ["otp"], "at": now}}
-        members = {"credential_id": passkey.id, "subject": reference("alice"), **more, **changes}
-        return self.node.say(self.node.bank, act, **members)
-
-
-def made(node: Node) -> Scene:
-    scene = Scene(node, node.grant(), node.grant(), Passkey("kept"))
-    node.revoke(scene.revoked)
-    for passkey in (scene.passkey, lost := Passkey("lost")):
-        node.ledger.record(scene.enrolment(passkey))
-    scene.agree(scene.passkey)
-    node.ledger.record(scene.enrolment(lost, "subject.unenrol"))
-    late = node.access(scene.consent)
-    leg(node, "release", late)
-    node.clock.advance(seconds=HOUR)
-    node.ledger.reconcile()
-    leg(node, "receive", late)
-    node.clock.advance(seconds=HOUR)
-    node.access(scene.consent)
-    node.clock.advance(seconds=HOUR)
-    node.ledger.reconcile()
-    node.ledger.submit_and_wait(node.batch(*(item(scene.consent) for _ in range(260))))
-    record_index_head(node.ledger)
-    node.access(scene.consent)
-    notes = Notes(scene.url, node.ledger.keystore, node.clock)
-    facts = b'{"as":"it was worded"}'
-    notes.add(scene.consent, facts_name(details_hash(facts)), facts)
-    notes.close()
-    size, note = node.ledger.tree.size(), node.ledger.tree.checkpoint()
-    lines = CosignatureStore(scene.url)
-    lines.put(size, open_cosignatures(note, cosign(note, WITNESS, 1_800_000_000), [WITNESS.vkey]))
-    lines.close()
-    return scene
 
 
 @pytest.fixture
 def scene(engine_url: str, tmp_path: Path) -> Iterator[Scene]:
     with running(tmp_path, engine_url) as node:
         yield made(node)
-
-
-# -- check --------------------------------------------------------------------------------------------------------------
 
 
 def test_somebody_has_said_of_every_column_how_it_is_checked() -> None:
@@ -267,138 +185,3 @@ def contents(path: Path) -> tuple[str, dict[str, list[str]]] | None:
             return said, values
     except sqlite3.Error:
         return None
-
-
-# -- what rests on it ---------------------------------------------------------------------------------------------------
-
-
-def restarted(scene: Scene) -> None:
-    """A node that knows only what is stored."""
-    scene.node.restart()
-
-
-CHANGES = {
-    "status": "ACTIVE",
-    "subject_chain": bytes(32),
-    "basis": 0,
-    "used_today": -1_000,
-    "used_day": 1,
-    "expires_at": 4_000_000_000,
-    "recipient": "fintech-c",
-    "holder": "bank-d",
-}
-
-
-@pytest.mark.parametrize("column", CHANGES)
-def test_a_changed_column_of_a_consent_stops_the_node_and_is_not_shown(scene: Scene, column: str) -> None:
-    mine = consents.c.chain == consent_chain(scene.revoked)
-    restarted(scene)
-    with unguarded(scene.url) as connection:
-        connection.execute(update(consents).where(mine).values({column: CHANGES[column]}))
-    records = scene.node.ledger.records
-    for viewer in {BANK, FINTECH, str(CHANGES[column])} & {BANK, FINTECH, "fintech-c", "bank-d"}:
-        with pytest.raises((Corrupt, NotFound)):
-            records.consent(viewer, scene.revoked)
-        if viewer not in (BANK, FINTECH) or column not in ("recipient", "holder"):
-            with pytest.raises(Corrupt, match="was changed in the database"):
-                records.consents(viewer)
-    with pytest.raises(SequencerStopped, match="was changed in the database"):
-        scene.node.access(scene.revoked)
-    assert scene.node.ledger.stopped_because is not None
-
-
-def test_a_state_of_before_its_last_event_stops_the_node_and_is_not_shown(scene: Scene) -> None:
-    mine = consents.c.chain == consent_chain(scene.consent)
-    with unguarded(scene.url) as connection:
-        old = dict(connection.execute(select(consents).where(mine)).one()._mapping)
-    scene.node.revoke(scene.consent)
-    restarted(scene)
-    with unguarded(scene.url) as connection:
-        connection.execute(update(consents).where(mine).values(old))
-    with pytest.raises(Corrupt, match="is older than entry"):
-        scene.node.ledger.records.consent(BANK, scene.consent)
-    with pytest.raises(SequencerStopped, match="is older than entry"):
-        scene.node.access(scene.consent)
-
-
-def test_a_counter_of_before_the_last_access_stops_the_node(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url) as node:
-        consent = node.grant(frequency_per_day=2)
-        mine = consents.c.chain == consent_chain(consent)
-        with unguarded(engine_url) as connection:
-            old = dict(connection.execute(select(consents).where(mine)).one()._mapping)
-        for _ in range(2):
-            assert node.access(consent, customer_present=False).outcome.decision == "allow"  # type: ignore[union-attr]
-        node.restart()
-        with unguarded(engine_url) as connection:
-            connection.execute(update(consents).where(mine).values(old))
-        with pytest.raises(SequencerStopped, match="is older than entry"):
-            node.access(consent, customer_present=False)
-
-
-def test_a_state_holds_after_any_number_of_accesses(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url) as node:
-        consent = node.grant(frequency_per_day=0)
-        for count in range(1, 20):
-            for _ in range(count % 3 + 1):
-                node.access(consent, customer_present=True)
-            node.restart()
-            assert node.access(consent, customer_present=True).outcome.decision == "allow"  # type: ignore[union-attr]
-            assert node.ledger.records.consent(BANK, consent).basis > 0
-        assert examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey).defects == []
-
-
-def test_a_missing_state_stops_the_node_and_a_strangers_tries_do_not(scene: Scene) -> None:
-    unknown = new_consent_id()
-    for _ in range(3):
-        scene.node.access(unknown)
-    restarted(scene)
-    assert scene.node.access(unknown).outcome.decision == "deny"  # type: ignore[union-attr]
-    assert scene.node.request(unknown) == unknown
-    with unguarded(scene.url) as connection:
-        connection.execute(delete(consents).where(consents.c.chain == consent_chain(scene.consent)))
-    restarted(scene)
-    with pytest.raises(SequencerStopped, match="is missing"):
-        scene.node.access(scene.consent)
-
-
-@pytest.mark.parametrize("change", ["enrolled again", "never enrolled", "another customer's"])
-def test_a_changed_passkey_stops_the_node(scene: Scene, change: str) -> None:
-    lost = Passkey("lost")
-    with unguarded(scene.url) as connection:
-        if change == "enrolled again":
-            connection.execute(update(credentials).values(unenrolled_at=None))
-        elif change == "never enrolled":
-            connection.execute(delete(credentials))
-        else:
-            connection.execute(update(credentials).values(subject_chain=bytes(32)))
-    with pytest.raises(SequencerStopped, match="a passkey is not what"):
-        scene.agree(lost)
-
-
-@pytest.mark.parametrize("column", ["sealed", "leaf", "leaf_hash", "kind", "seq"])
-def test_a_changed_entry_is_not_shown(scene: Scene, column: str) -> None:
-    index = scene.node.access(scene.consent).index
-    ledger = scene.node.ledger
-    with unguarded(scene.url) as connection:
-        row = connection.execute(select(entries).where(entries.c.idx == index)).one()
-        value = row._mapping[column]
-        if column == "sealed":  # by somebody who has the key: the body says something else, and opens
-            cipher = ledger.keystore.cipher(row.chain)
-            plain = cipher.open(row.sealed, evidence_place(index))
-            lie = unpack(plain[OPENING_SIZE:]).replace(b'"decision":"allow"', b'"decision":"deny"')
-            value = cipher.seal(plain[:OPENING_SIZE] + lie, evidence_place(index))
-        else:
-            value = another(column, value)
-        connection.execute(update(entries).where(entries.c.idx == index).values({column: value}))
-    asked = (
-        lambda: ledger.records.receipt_for(FINTECH, index),
-        lambda: ledger.records.history(BANK, scene.consent, after=260, limit=500),
-        lambda: ledger.records.history_of_chain(consent_chain(scene.consent), after=260, limit=500),
-        lambda: PartyQueries(ledger.store, ledger.keystore).calls(FINTECH, "recipient"),
-    )
-    for ask in asked:
-        if column == "kind" and ask is asked[-1]:
-            continue  # it is not found as one of a consent
-        with pytest.raises((Corrupt, NotFound)):
-            ask()

@@ -20,7 +20,7 @@ from ledger.errors import LedgerError
 from ledger.storage.tables import checkpoints, entries, log_head, tiles
 from ledger.vault.keystore import data_keys
 from tests.conformance import ROOT
-from tests.ledger.kit import unguarded
+from tests.ledger.meddling import unguarded
 from tests.world import node_config, running_world
 
 VICTIM = 280

@@ -20,7 +20,8 @@ from ledger.assembly import NodeConfig, open_ledger
 from ledger.canonical import b64u, unb64u
 from ledger.storage.tables import entries
 from tests.conformance import ROOT
-from tests.ledger.kit import FINTECH, HandClock, Node, audit, item, running
+from tests.ledger.auditing import audit
+from tests.ledger.kit import FINTECH, HandClock, Node, item, running
 
 INTERVAL = 20
 """Milliseconds between index-heads: some of the kills fall into one."""

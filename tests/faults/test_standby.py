@@ -20,7 +20,8 @@ from ledger.planning.commands import Recorded, SubmitStatement
 from ledger.sequencer.answers import Repeated
 from tests.conformance import lacking
 from tests.engines import Server, postgres_programs, start
-from tests.ledger.kit import Node, audit, item, running
+from tests.ledger.auditing import audit
+from tests.ledger.kit import Node, item, running
 
 PATIENCE = 60.0
 

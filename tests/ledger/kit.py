@@ -16,30 +16,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from nacl.signing import SigningKey
-from sqlalchemy import Connection, Engine, create_engine, delete, insert, select, update
 
 import migrations
 from ledger.app import Ledger
-from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_signer
+from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger
 from ledger.canonical import b64u, encode
 from ledger.documents import key_added, registration
-from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.keys import jwk_of_ed25519
-from ledger.highwater import HighWater
-from ledger.notes.checkpoint import open_checkpoint
 from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
-from ledger.secrets import read_secret
-from ledger.sequencer.loop import Sequencer
-from ledger.sequencer.watch import ClockWatch
-from ledger.storage.log import LogStore
-from ledger.storage.tables import checkpoints, consents, entries, log_head
-from ledger.vault.keystore import KeyStore
 from tests.ledger.merkle.reference import ReferenceTree
 
 ORIGIN = "ledger.example/1"
@@ -311,139 +300,3 @@ def running(
         yield node
     finally:
         node.ledger.stop()
-
-
-# -- reading the log as a stranger would ------------------------------------------------------------------------------
-
-
-def audit(database_url: str, ledger: Ledger) -> list[Document]:
-    """Recompute the whole log from its rows and demand that everything agrees; its leaves.
-
-    Own arithmetic: SHA-256, the recursive RFC 6962 tree, JSON.
-    """
-    engine = create_engine(database_url)
-    with engine.connect() as connection:
-        rows = connection.execute(select(entries).order_by(entries.c.idx)).all()
-        notes = {row.size: row.note for row in connection.execute(select(checkpoints.c.size, checkpoints.c.note))}
-    engine.dispose()
-    leaves: list[Document] = []
-    hashes: list[bytes] = []
-    chains: dict[str, tuple[int, str]] = {}
-    values: dict[bytes, bytes] = {}
-    previous, time = b64u(bytes(32)), 0
-    for index, row in enumerate(rows):
-        leaf = msgspec.json.decode(row.leaf)
-        assert encode(leaf) == row.leaf
-        assert (row.idx, leaf["index"], leaf["prev"]) == (index, index, previous)
-        assert leaf["time"] >= time
-        digest = hashlib.sha256(b"\0" + row.leaf).digest()
-        assert row.leaf_hash == digest
-        previous, time = b64u(digest), leaf["time"]
-        if "chain" in leaf:
-            assert (leaf["seq"], leaf["prev_in_chain"]) == chains.get(leaf["chain"], (0, b64u(bytes(32))))
-            chains[leaf["chain"]] = (leaf["seq"] + 1, previous)
-            values[row.chain] = (leaf["seq"] + 1).to_bytes(8, "big") + digest
-        else:
-            assert (leaf["map_size"], leaf["map_root"]) == (index, b64u(map_root(values)))
-        leaves.append(leaf)
-        hashes.append(digest)
-    tree = ReferenceTree(hashes)
-    for size, note in notes.items():
-        checkpoint = open_checkpoint(note, ledger.vkey)
-        assert (checkpoint.size, checkpoint.root) == (size, tree.root(size))
-    assert max(notes) == len(rows)
-    said = [(row.iss, bytes(row.jti), row.position) for row in rows if row.iss is not None]
-    assert len(set(said)) == len(said)
-    return leaves
-
-
-def map_root(values: Mapping[bytes, bytes]) -> bytes:
-    """The completeness map's root, from its definition (docs/spec/log.md); keys and values of fewer than 128 bytes."""
-    if len(values) < 2:
-        for key, value in values.items():
-            return hashlib.sha256(b"".join((b"\0", bytes([len(key)]), key, bytes([len(value)]), value))).digest()
-        return hashlib.sha256(b"").digest()
-    numbers = {key: int.from_bytes(key, "big") for key in values}
-    bit = 256 - (min(numbers.values()) ^ max(numbers.values())).bit_length()
-    sides: tuple[dict[bytes, bytes], dict[bytes, bytes]] = ({}, {})
-    for key, value in values.items():
-        sides[numbers[key] >> (255 - bit) & 1][key] = value
-    branch = bytes([bit]) if bit < 128 else bytes([bit & 127 | 128, bit >> 7])
-    return hashlib.sha256(b"\1" + branch + map_root(sides[0]) + map_root(sides[1])).digest()
-
-
-# -- faults at the edge -------------------------------------------------------------------------------------------------
-
-
-def assembled(config: NodeConfig, clock: HandClock, writer: Engine, watch: ClockWatch | None = None) -> Ledger:
-    """A node whose writes go through `writer`, an engine with a fault of the test's choosing; not started."""
-    signer = read_signer(config.log_key_file)
-    keystore = KeyStore(keystore_engine(config.keystore_url), read_secret(config.kek_file), clock=clock)
-    store = LogStore(writer, reader_engine(config.database_url), keystore)
-    sequencer = Sequencer(store, signer, HighWater(config.highwater_file, signer.vkey), clock, watch=watch)
-    return Ledger(store, keystore, sequencer, signer.vkey)
-
-
-@contextmanager
-def lock_held(database_url: str) -> Iterator[None]:
-    """The log's lock in other hands: whoever wants to write waits."""
-    engine = writer_engine(database_url)
-    try:
-        with engine.begin() as connection:
-            connection.execute(select(log_head).with_for_update()).one()
-            yield
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def unguarded(database_url: str) -> Iterator[Connection]:
-    """A transaction of someone who owns the database: the triggers are gone inside it."""
-    engine = create_engine(database_url)
-    try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "sqlite":
-                guards = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
-                for guard in guards:
-                    connection.exec_driver_sql(f'DROP TRIGGER "{guard.name}"')
-                yield connection
-                for guard in guards:
-                    connection.exec_driver_sql(guard.sql)
-            else:
-                tables = ("entries", "tiles", "checkpoints", "log_head")
-                for table in tables:
-                    connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
-                yield connection
-                for table in tables:
-                    for guard in ("append_only", "no_truncate", *(["grows"] if table == "log_head" else [])):
-                        connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{guard}")
-    finally:
-        engine.dispose()
-
-
-@dataclass(frozen=True)
-class Backup:
-    """The log as it was: enough to bring a database of fewer than 256 entries back to it."""
-
-    url: str
-    head: dict[str, Any]
-    consents: list[dict[str, Any]]
-
-    @classmethod
-    def of(cls, url: str) -> Backup:
-        engine = create_engine(url)
-        with engine.connect() as connection:
-            head = dict(connection.execute(select(log_head)).mappings().one())
-            rows = [dict(row) for row in connection.execute(select(consents)).mappings()]
-        engine.dispose()
-        return cls(url, head, rows)
-
-    def restore(self) -> None:
-        size = self.head["size"]
-        with unguarded(self.url) as connection:
-            connection.execute(delete(entries).where(entries.c.idx >= size))
-            connection.execute(delete(checkpoints).where(checkpoints.c.size > size))
-            connection.execute(delete(consents))
-            if self.consents:
-                connection.execute(insert(consents), self.consents)
-            connection.execute(update(log_head).values(**self.head))

@@ -11,6 +11,7 @@ from ledger.entries.statement import parse_statement
 from ledger.errors import BadStatement, IllegalTransition, LedgerError, NotFound, NotPermitted
 from ledger.planning.commands import RecordDocuments, SubmitStatement
 from ledger.planning.plan import plan_batch
+from tests.ledger.desk import SIGNERS, Desk, openings
 from tests.ledger.kit import (
     BANK,
     FINTECH,
@@ -28,7 +29,6 @@ from tests.ledger.kit import (
     terms,
     terms_hash,
 )
-from tests.ledger.test_planning import SIGNERS, Desk, openings
 from tests.ledger.test_transitions import registry
 
 PROVIDER = "provider-x"

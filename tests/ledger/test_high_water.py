@@ -12,7 +12,9 @@ from ledger.highwater import HighWater
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import Ed25519NoteSigner
 from ledger.queries.tree import visible_size
-from tests.ledger.kit import Backup, Node, audit, item, new_consent_id
+from tests.ledger.auditing import audit
+from tests.ledger.kit import Node, item, new_consent_id
+from tests.ledger.meddling import Backup
 
 SIGNER = Ed25519NoteSigner("ledger.example/1", b"k" * 32)
 

@@ -15,7 +15,8 @@ from ledger.planning.commands import RecordIndexHead
 from ledger.sequencer.answers import Repeated
 from ledger.storage.chainmap import rebuild_map
 from ledger.storage.tables import map_pages, map_state
-from tests.ledger.kit import Document, Node, audit, running
+from tests.ledger.auditing import audit
+from tests.ledger.kit import Document, Node, running
 from tests.world import record_index_head
 
 SECOND = 1_000

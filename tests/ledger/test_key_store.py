@@ -16,7 +16,8 @@ from ledger.opening import open_key_store
 from ledger.storage.naming import key_store_named
 from ledger.storage.tables import named_key_store
 from ledger.vault.keystore import data_keys
-from tests.ledger.kit import BANK, Node, audit
+from tests.ledger.auditing import audit
+from tests.ledger.kit import BANK, Node
 
 
 def lose(node: Node, *consent_ids: str) -> None:

@@ -18,7 +18,7 @@ from ledger.errors import ImpossibleLeg, LedgerError, NotFound, NotPermitted
 from ledger.planning.commands import Recorded
 from ledger.storage.tables import access_legs
 from tests.api.service import Service, running_service
-from tests.ledger.kit import unguarded
+from tests.ledger.meddling import unguarded
 from tests.world import ConsentInWorld, Party, Submission, World, node_config, running_world
 from verifier.audit.bundle import Auditor, Options
 from verifier.bytes.archive import open_archive

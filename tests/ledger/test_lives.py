@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 from ledger.errors import Refused
 from ledger.planning.commands import Recorded
 from ledger.receipts import check_receipt, receipt_bytes
-from tests.ledger.kit import BANK, FINTECH, Node, audit, running
+from tests.ledger.auditing import audit
+from tests.ledger.kit import BANK, FINTECH, Node, running
 from tests.ledger.test_transitions import ACTORS, TABLE, lawful
 
 LIVING = ("AWAITING", "PARTIAL", "ACTIVE", "PAUSED", "SUSPENDED")

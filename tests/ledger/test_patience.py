@@ -19,8 +19,9 @@ from ledger.engines.engine import reader_engine, writer_engine
 from ledger.engines.patient import Patient
 from ledger.errors import Unavailable
 from ledger.sequencer import loop
-from tests.ledger.kit import Node, item, lock_held, running
-from tests.ledger.test_sequencer import flaky_node
+from tests.ledger.flaky import flaky_node
+from tests.ledger.kit import Node, item, running
+from tests.ledger.meddling import lock_held
 
 NETWORK = {
     "connect_timeout": "5", "keepalives": "1", "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3",

@@ -14,7 +14,8 @@ from ledger.entries.leaf import consent_chain
 from ledger.errors import Conflict, InvalidInput
 from ledger.planning.commands import RecordComposed, Recorded
 from ledger.policy.reconciliation import Comparison, Finding, Leg, LegFigures, Place, findings_hash
-from tests.ledger.kit import BANK, FINTECH, OTHER_BANK, STRANGER, Document, Node, audit, item
+from tests.ledger.auditing import audit
+from tests.ledger.kit import BANK, FINTECH, OTHER_BANK, STRANGER, Document, Node, item
 
 HOUR = 3_600
 PLACE = Place(b"c" * 32, "interaction-1")

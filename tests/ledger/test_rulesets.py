@@ -15,7 +15,8 @@ from ledger.errors import Corrupt, IllegalTransition
 from ledger.storage.reseal import reseal
 from ledger.storage.tables import consents
 from ledger.vault.cipher import consent_place
-from tests.ledger.kit import Node, audit, reference, running, separately
+from tests.ledger.auditing import audit
+from tests.ledger.kit import Node, reference, running, separately
 
 ACTIVATE = {"type": "ruleset.activated", "v": 1, "ruleset": 2}
 TWO = {"authorisers_required": 2, "separate_consents": []}

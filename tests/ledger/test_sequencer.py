@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,14 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from sqlalchemy import Engine, delete, event, update
+from sqlalchemy import delete, update
 
 import migrations
-from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger, read_signer
-from ledger.engines.engine import writer_engine
 from ledger.errors import (
     BadSignature,
     BadStatement,
@@ -38,25 +33,20 @@ from ledger.notes.checkpoint import sign_checkpoint
 from ledger.planning.commands import RecordDocuments
 from ledger.receipts import check_receipt, receipt_bytes
 from ledger.storage.tables import checkpoints, entries, log_head
-from tests.engines import Server
+from tests.ledger.auditing import audit
 from tests.ledger.kit import (
     BANK,
     NOW,
-    HandClock,
     Node,
     about,
-    assembled,
-    audit,
     config_for,
     ed25519_signer,
-    found,
     item,
-    lock_held,
     new_consent_id,
     registered,
     running,
-    unguarded,
 )
+from tests.ledger.meddling import lock_held, unguarded
 
 
 def test_what_is_acknowledged_is_included_and_signed(node: Node) -> None:
@@ -274,145 +264,6 @@ def test_f05_a_clock_that_steps_back_does_not_turn_the_log_back(node: Node) -> N
     assert node.access(consent_id).time == before + 1_000
     assert node.ledger.figures.clock_behind_ms == 0
     audit(node.config.database_url, node.ledger)
-
-
-# -- commits whose outcome is unknown ---------------------------------------------------------------------------------
-
-
-class Flaky:
-    """Commits that sometimes raise: before they are kept, or after."""
-
-    def __init__(self, engine: Engine, error: Exception) -> None:
-        self.outcomes: list[str] = []
-        self._commit = engine.dialect.do_commit
-        self._error = error
-        engine.dialect.do_commit = self.commit  # type: ignore[method-assign]
-
-    def commit(self, connection: Any) -> None:
-        outcome = self.outcomes.pop(0) if self.outcomes else "kept and told"
-        if outcome == "lost":
-            raise self._error
-        self._commit(connection)
-        if outcome == "kept":
-            raise self._error
-
-
-def flaky_node(node: Node) -> tuple[Ledger, Flaky]:
-    writer = writer_engine(node.config.database_url)
-    sqlite = writer.dialect.name == "sqlite"
-    error = sqlite3.OperationalError("injected") if sqlite else psycopg.OperationalError("injected")
-    node.ledger.stop()
-    node.ledger = assembled(node.config, node.clock, writer)
-    flaky = Flaky(writer, error)
-    node.ledger.start()
-    return node.ledger, flaky
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_commit_whose_outcome_is_unknown_is_recorded_exactly_once(node: Node, seed: int) -> None:
-    chance = random.Random(seed)
-    consent_ids = [node.grant() for _ in range(3)]
-    ledger, flaky = flaky_node(node)
-    told = []
-    for round_ in range(6):
-        size = ledger.tree.size()
-        flaky.outcomes = [chance.choice(["lost", "kept"]) for _ in range(chance.randrange(3))]
-        if round_ % 3 == 2:
-            recorded = ledger.record_documents(registered(f"extra-{round_}", "auditor"))
-        else:
-            recorded = ledger.submit_and_wait(node.batch(*(item(chance.choice(consent_ids)) for _ in range(3))))
-        told += recorded
-        assert ledger.tree.size() == size + len(recorded)
-        assert flaky.outcomes == [] or "kept" not in flaky.outcomes
-        flaky.outcomes = []
-    for recorded in told:
-        check_receipt(receipt_bytes(recorded), ledger.vkey)
-    assert len({recorded.index for recorded in told}) == len(told)
-    audit(node.config.database_url, ledger)
-
-
-def test_a_lost_commit_is_given_up_in_the_end_and_may_be_submitted_again(node: Node) -> None:
-    consent_id = node.grant()
-    ledger, flaky = flaky_node(node)
-    command = _access(node, consent_id)
-    flaky.outcomes = ["lost"] * 4
-    with pytest.raises(Unavailable, match="again is safe"):
-        ledger.submit_and_wait(command)
-    size = ledger.tree.size()
-    (recorded,) = ledger.submit_and_wait(command)
-    assert (recorded.index, recorded.repeated) == (size, False)
-    flaky.outcomes = ["kept"] * 3
-    assert ledger.submit_and_wait(_access(node, consent_id))
-    assert ledger.figures.commit_failures >= 5
-    audit(node.config.database_url, ledger)
-
-
-def test_a_kept_commit_stands_under_the_high_water_before_its_receipt_leaves(node: Node) -> None:
-    consent_id = node.grant()
-    ledger, flaky = flaky_node(node)
-    flaky.outcomes = ["kept"]
-    (recorded,) = ledger.submit_and_wait(_access(node, consent_id))
-    assert node.config.highwater_file.read_text() == recorded.checkpoint
-
-
-@pytest.mark.postgres
-def test_a_lost_connection_is_made_again(postgres_server: Server, postgres_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, postgres_url) as node:
-        consent_id = node.grant()
-        with postgres_server.connect() as admin:
-            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'")
-        assert node.access(consent_id).outcome.decision == "allow"  # type: ignore[union-attr]
-        assert node.ledger.stopped_because is None
-
-
-# -- no room ----------------------------------------------------------------------------------------------------------
-
-
-def test_f04_a_full_disk_gives_no_receipt_and_is_survived(tmp_path: Path, sqlite_url: str) -> None:
-    clock = HandClock()
-    config = config_for(tmp_path, sqlite_url)
-    found(config, clock)
-    pages = [1_000_000]
-    writer = writer_engine(sqlite_url)
-    event.listen(writer, "begin", lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages[0]}"))
-    node = Node(config, clock, assembled(config, clock, writer))
-    node.ledger.start()
-    try:
-        node.ledger.record_documents(registered(BANK, "holder"), registered("fintech-b", "recipient"))
-        node.ledger.record_documents(node.bank.key_added(), node.fintech.key_added())
-        consent_id = node.grant()
-        size = node.ledger.tree.size()
-        pages[0] = 1  # SQLite takes it as «no page more than there are»
-        command = node.batch(*(item(consent_id) for _ in range(200)))
-        with pytest.raises(Unavailable):
-            node.ledger.submit_and_wait(command)
-        assert node.ledger.tree.size() == size
-        assert node.ledger.stopped_because is None
-        pages[0] = 1_000_000
-        assert len(node.ledger.submit_and_wait(command)) == 200
-        audit(sqlite_url, node.ledger)
-    finally:
-        node.ledger.stop()
-
-
-def test_a_high_water_file_that_cannot_be_written_gives_no_receipt(sqlite_node: Node) -> None:
-    node = sqlite_node
-    consent_id = node.grant()
-    partial = node.config.highwater_file.with_name("highwater.new")
-    partial.mkdir()
-    node.restart()  # the first record of a run puts the file in place anew
-    command = _access(node, consent_id)
-    with pytest.raises(SequencerStopped):
-        node.ledger.submit_and_wait(command)
-    assert node.ledger.stopped_because is not None
-    partial.rmdir()
-    node.restart()
-    (recorded,) = node.ledger.submit_and_wait(command)
-    assert recorded.repeated
-    assert node.config.highwater_file.read_text() == recorded.checkpoint
-
-
-# -- opening a log ----------------------------------------------------------------------------------------------------
 
 
 def test_a_log_is_opened_once(node: Node) -> None:

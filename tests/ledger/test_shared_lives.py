@@ -28,12 +28,12 @@ from hypothesis.stateful import (
 from ledger.errors import Refused
 from ledger.planning.commands import Recorded
 from tests.ledger import model as pure
+from tests.ledger.auditing import audit
 from tests.ledger.kit import (
     BANK,
     FINTECH,
     Node,
     about,
-    audit,
     ed25519_signer,
     reference,
     registered,

@@ -22,7 +22,8 @@ from ledger.storage.tables import entries, metadata
 from ledger.vault import keystore
 from migrations import grants
 from tests.engines import Server
-from tests.ledger.kit import Node, audit, config_for, item, running
+from tests.ledger.auditing import audit
+from tests.ledger.kit import Node, config_for, item, running
 
 LOG_TABLES = ("entries", "tiles", "checkpoints")
 

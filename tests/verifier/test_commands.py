@@ -1,14 +1,12 @@
-"""consent-verify as an auditor runs it: the single file, the exit statuses, the reports."""
+"""consent-verify as an auditor runs it: the single file, the exit statuses, each kind of question."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import zipfile
-import zlib
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ import pytest
 from tests.verifier import later_cases
 from tests.verifier.cases import CASES, honest
 from tests.verifier.forge import DAY, HOLDER, World, b64u, chain_of, tree, write
-from verifier.cli import main
+from tests.verifier.running import run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,21 +24,6 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("dist") / "consent-verify.pyz"
     subprocess.run([sys.executable, ROOT / "scripts" / "build-zipapp", out], check=True, capture_output=True)
     return out
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A folder with an honest `bundle`, its `policy`, and `quorum`, a policy that asks for a witness."""
-    files, world = honest()
-    write(files, tmp_path / "bundle")
-    (tmp_path / "policy").write_text(world.policy())
-    (tmp_path / "quorum").write_text(world.policy(quorum=True))
-    return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[dict[str, object]]]:
-    status = main([*map(str, arguments), "--json"])
-    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_the_single_file_needs_nothing_but_cpython(pyz: Path, place: Path) -> None:
@@ -297,81 +280,6 @@ def test_a_log_is_followed_and_a_second_history_is_kept_as_evidence(
     assert (status, events[-1]["code"]) == (1, "EQUIVOCATION")  # M07
     [evidence] = state.glob("*evidence*")
     assert run(capsys, "evidence", evidence, "--policy", policy)[0] == 0
-
-
-def test_the_story_of_a_consent_tells_times_actors_and_reasons(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, world = honest()
-    consent = next(iter(world.consents))
-    arguments = ["consent", consent, "--bundle", str(place / "bundle"), "--policy", str(place / "policy")]
-    assert main([*arguments, "--lang", "en"]) == 0
-    told = capsys.readouterr().out
-    assert "asked for consent" in told
-    assert f"REVOKED by customer through {HOLDER}" in told
-    assert "DENY: CONSENT_REVOKED" in told
-    assert main([*arguments, "--lang", "zh"]) == 0
-    assert "撤回" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_report_is_one_page_that_runs_nothing(
-    language: str, place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    files, _ = honest()
-    write({**files, "tile/\u202e<script>alert(1)": b"x"}, place / "odd")
-    out = place / "report.html"
-    assert (
-        main(
-            [
-                "bundle",
-                str(place / "odd"),
-                "--policy",
-                str(place / "policy"),
-                "--report",
-                str(out),
-                "--lang",
-                language,
-                "--jobs",
-                "1",
-            ]
-        )
-        == 1
-    )
-    shown = capsys.readouterr().out
-    page = out.read_text()
-    for text in (page, shown):
-        assert "\u202e" not in text
-    assert "<script" not in page
-    assert "http://" not in page.replace("http-equiv", "")
-    assert "src=" not in page
-    assert page.count("<svg") >= 4
-    assert "BAD_ENCODING" in page
-
-
-def test_a_pdf_is_written_where_fpdf2_is_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("fpdf")
-    out = place / "report.pdf"
-    assert (
-        main(
-            [
-                "bundle",
-                str(place / "bundle"),
-                "--policy",
-                str(place / "policy"),
-                "--pdf",
-                str(out),
-                "--jobs",
-                "1",
-                "--lang",
-                "en",
-            ]
-        )
-        == 0
-    )
-    written = out.read_bytes()
-    assert written.startswith(b"%PDF")
-    shown = b"".join(map(zlib.decompress, re.findall(rb"stream\n(.*?)\nendstream", written, re.DOTALL)))
-    for told in ("VERIFIED", "VALID", "What was NOT checked", "Nothing was left out", "By act", "Inputs"):
-        assert told.encode() in shown, told
 
 
 def test_c04_a_smaller_history_is_not_what_the_checkpoint_signs(

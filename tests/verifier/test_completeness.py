@@ -18,7 +18,8 @@ from ledger.queries.completeness import Completeness, completeness_bytes
 from ledger.receipts import receipt_bytes
 from ledger.storage.chainmap import rebuild_map
 from ledger.storage.tables import entries
-from tests.ledger.kit import BANK, Node, reference, running, unguarded
+from tests.ledger.kit import BANK, Node, reference, running
+from tests.ledger.meddling import unguarded
 from tests.world import record_index_head
 from verifier.cli import main
 

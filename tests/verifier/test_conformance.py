@@ -2,68 +2,36 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import itertools
 import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conformance import files
-from tests.verifier.making import BACKEND, accepts, refusal, without_seed
+from tests.verifier.making import BACKEND, accepts, refusal
 from tests.verifier.trees import inclusion_path, root_of, subtree_path
+from tests.verifier.vectors import cases, hashes, raw
 from verifier.bytes import merkle, patricia
-from verifier.bytes.encoding import decode_base64
 from verifier.bytes.growing_tree import Growth
 from verifier.crypto.backend import select
 from verifier.crypto.keys import Ed25519Key, p256_key
 from verifier.errors import CannotCheck, Code, Refuted
 from verifier.tlog import cose
 from verifier.tlog.checkpoint import parse_checkpoint
-from verifier.tlog.evidence import FORK, SAME_SIZE, check_evidence, encode_evidence, judge
-from verifier.tlog.head import Head, open_head
+from verifier.tlog.head import open_head
 from verifier.tlog.note import COSIGNATURE, parse_note, parse_vkey, verify_note
 from verifier.tlog.policy import Policy, parse_policy
 from verifier.tlog.proof import parse_proof, verify_proof
-from verifier.tlog.source import Directory
 from verifier.tlog.tiles import (
-    STATIC_CT,
-    TileReader,
-    parse_tile_path,
     split_entries,
     split_hashes,
-    tile_path,
 )
 from verifier.tlog.witness import decide, parse_request
 
 pytestmark = pytest.mark.conformance
-
-
-def cases(pattern: str, *members: str) -> list[dict[str, Any]]:
-    """The objects of all JSON lists (or lists inside an object) that have these members."""
-    found: list[dict[str, Any]] = []
-    for path in files(pattern):
-        whole = json.loads(path.read_text())
-        for part in [whole, *(whole.values() if isinstance(whole, dict) else [])]:
-            if isinstance(part, list):
-                found += [{**c, "_path": path} for c in part if isinstance(c, dict) and c.keys() >= set(members)]
-    assert found, f"no case with {members} in {pattern}"
-    return found
-
-
-def hashes(texts: list[str] | None) -> list[bytes]:
-    return [raw(text) for text in texts or []]
-
-
-def raw(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return b""
 
 
 # --- Merkle ---------------------------------------------------------------------------------------------------
@@ -213,122 +181,6 @@ def test_every_bad_proof_is_refused() -> None:
             lambda c=case, p=policy, e=entry: verify_proof(parse_proof(c["proof"].encode()), e, p, BACKEND)
         )
         assert accepted is case["expect"], case["name"]
-
-
-# --- whole logs -----------------------------------------------------------------------------------------------
-
-
-def rekor_head(case: dict[str, Any]) -> Head:
-    keys = [parse_vkey(text) for text in case["log_vkeys"]]
-    origin = case["checkpoint"].partition("\n")[0]
-    return open_head(case["checkpoint"].encode(), keys, BACKEND, origin=origin)
-
-
-def check_rekor(case: dict[str, Any]) -> None:
-    """As the command does for a foreign log: signature, inclusion, and what was claimed outside the signature."""
-    head = rekor_head(case)
-    entry, path = decode_base64(case["entry_b64"]), [decode_base64(item) for item in case["proof_b64"]]
-    merkle.verify_inclusion(case["index"], head.size, merkle.hash_leaf(entry), path, head.root)
-    claimed = case["unauthenticated"]
-    if (claimed["tree_size"], claimed["root_hash"]) != (head.size, base64.b64encode(head.root).decode()):
-        raise AssertionError(case["name"])
-
-
-def test_real_rekor_proofs_have_their_verdicts() -> None:
-    for case in cases("vectors/rekor/*.json", "checkpoint", "entry_b64", "expect"):
-        expect = case["expect"]
-        assert accepts(lambda c=case: rekor_head(c)) is expect["log_signature_ok"], case["name"]
-        assert accepts(lambda c=case: parse_note(c["checkpoint"].encode())) is expect["note_parses"]
-        body = parse_note(case["checkpoint"].encode()).text
-        assert accepts(lambda b=body: parse_checkpoint(b)) is expect["checkpoint_parses"]
-        assert accepts(lambda c=case: check_rekor(c)) is expect["overall_log_level"], case["name"]
-
-
-def test_real_ct_tiles_hold_the_leaf_hashes_of_their_entries() -> None:
-    checked = 0
-    for path in files("vectors/ct-*/tile/data/**/*"):
-        root = next(parent for parent in path.parents if parent.name.startswith("ct-"))
-        _, n, width = parse_tile_path(path.relative_to(root).as_posix())
-        expected = split_hashes((root / tile_path(0, n, width)).read_bytes(), width)
-        entries = STATIC_CT.split(path.read_bytes(), 256)
-        assert [STATIC_CT.hash(entry) for entry in entries] == expected
-        with refusal(Code.BAD_ENCODING):
-            STATIC_CT.split(path.read_bytes()[:-1], 256)
-        checked += width
-    assert checked > 256
-
-
-def test_a_whole_foreign_log_verifies_at_every_size_and_between_all_sizes() -> None:
-    for vkey in files("vectors/*/log.vkey", shape=lambda p: (p.parent / "checkpoint.1").exists()):
-        root, key = vkey.parent, parse_vkey(vkey.read_text().strip())
-        heads: list[Head] = []
-        readers: list[TileReader] = []
-        for size in range(len(list(root.glob("checkpoint.*")))):
-            head = open_head((root / f"checkpoint.{size}").read_bytes(), [key], BACKEND)
-            reader = TileReader(Directory(root), head.size, head.root)
-            assert head.size == size
-            leaves = [merkle.hash_leaf(reader.entry(index)) for index in range(size)]
-            assert root_of(leaves) == head.root
-            heads.append(head)
-            readers.append(reader)
-        for (old, a), (new, b) in itertools.combinations(enumerate(heads), 2):
-            if old:
-                proof = without_seed(old, readers[new].consistency(old))
-                merkle.verify_consistency(old, new, proof, a.root, b.root)
-
-
-def test_forged_tiles_are_refused_and_the_honest_ones_verify() -> None:
-    for path in files("vectors/*/case.json", shape=lambda p: "forged_index" in p.read_text()):
-        case = json.loads(path.read_text())
-        for name in ("honest", "forged"):
-            root = path.parent / name
-            key = parse_vkey((root / "log.vkey").read_text().strip())
-            head = open_head((root / "checkpoint").read_bytes(), [key], BACKEND)
-            reader = TileReader(Directory(root), head.size, head.root)
-            assert head.size == case["size"]
-            if name == "honest":
-                assert sum(len(reader.bundle(n)) for n in range(-(-head.size // 256))) == head.size
-            else:
-                with refusal(Code.BAD_PROOF):
-                    reader.entry(case["forged_index"])
-                with refusal(Code.BAD_PROOF):
-                    reader.leaf(case["forged_index"])
-
-
-def test_split_views_are_told_from_growth() -> None:
-    for path in files("vectors/split-view/*.json"):
-        whole = json.loads(path.read_text())
-        key = parse_vkey(whole["log_vkey"])
-        for case in whole["cases"]:
-            a, b = (open_head(case[f"checkpoint_{x}"].encode(), [key], BACKEND) for x in "ab")
-            proof = hashes(case.get("offered_consistency_proof"))
-            if case["expect"] == "equivocation":
-                found = judge(a, b)
-                assert found.proven
-                assert found.kind == SAME_SIZE
-                assert check_evidence(encode_evidence(found, 1, ["x"]), BACKEND, [key]) == found
-            elif case["expect"] == "consistent":
-                merkle.verify_consistency(a.size, b.size, proof, a.root, b.root)
-                with refusal(Code.BAD_PROOF):
-                    judge(a, b, proof)
-            else:
-                with refusal(Code.BAD_PROOF):
-                    merkle.verify_consistency(a.size, b.size, proof, a.root, b.root)
-                assert judge(a, b).kind == FORK
-                assert not judge(a, b).proven
-
-
-def test_a_witness_answers_every_request_as_the_script_says() -> None:
-    for path in files("vectors/witness/*.json"):
-        script = json.loads(path.read_text())
-        known = {script["origin"]: parse_vkey(script["log_vkey"])}
-        state: Head | None = None
-        for request in script["requests"]:
-            answer = decide(known, state, request["request_body"].encode(), BACKEND)
-            assert answer.status in {request["status"], *request.get("also_acceptable_status", [])}, request["name"]
-            if answer.status == 409:
-                assert answer.body == request["response_contains"]
-            state = answer.head or state
 
 
 # --- maps, receipts, signatures -------------------------------------------------------------------------------

@@ -12,96 +12,35 @@ from tests.verifier.forge import (
     ORIGIN,
     RECIPIENT,
     START,
-    Forge,
-    Signer,
     World,
     b64u,
-    chain_of,
     encode,
-    leaf_hash,
-    path_of,
     sha,
-    tree,
+)
+from tests.verifier.shown import (
+    ASKED,
+    CONSENT,
+    DENIED,
+    HASH,
+    ITEM,
+    REF,
+    REVOKED,
+    SIGNERS,
+    STATE,
+    evidence,
+    facts,
+    payload,
+    place_of,
+    read,
+    reader,
+    refused,
 )
 from verifier.crypto.backend import select
 from verifier.crypto.keys import parse_jwk
 from verifier.errors import Code
 from verifier.records.disclosure import Reader
-from verifier.records.facts import Facts, Found
+from verifier.records.facts import Facts
 from verifier.records.leaf import parse_leaf
-
-SIGNERS = {who: Signer(who, who) for who in (HOLDER, RECIPIENT, "p" * 63)}
-KEYS = {who: parse_jwk(signer.jwk) for who, signer in SIGNERS.items()}
-CONSENT = "urn:forge:" + "c" * 22
-REF, HASH = "r" * 22, b64u(bytes(32))
-STATE = {"consent_version": 1, "ruleset": 2, "status": "REVOKED"}
-DENIED = {
-    "basis": 7, "consent_version": 1, "decision": "deny", "obligations": {}, "reasons": ["CONSENT_PAUSED"], "ruleset": 2,
-    "used_today": 0,
-}  # fmt: skip
-ITEM = {
-    "accounts": [], "consent_id": CONSENT, "customer_present": False, "from": 1, "to": 2, "interaction_id": "i" * 8,
-    "permissions": ["ReadBalances"], "purpose": "AIS", "request_digest": HASH,
-}  # fmt: skip
-LEG = {"consent_id": CONSENT, "interaction_id": "i" * 8, "basis": 7, "rows": 1, "bytes": 2, "digest": HASH}
-
-
-def payload(act: str, iss: str = HOLDER, **members: Any) -> dict[str, Any]:
-    made = Forge(1).payload(iss, act)
-    plain: dict[str, Any] = {
-        "consent.revoke": {"consent_id": CONSENT, "reason": "asked", "by": "customer"},
-        "access.request": ITEM,
-        "access.release": LEG,
-        "access.batch": {},
-        "subject.consent": {"consent_id": CONSENT, "subject": REF},
-    }[act]
-    return {**made, **plain, **members}
-
-
-def signed(content: dict[str, Any]) -> str:
-    return SIGNERS[content["iss"]].sign(content)
-
-
-def evidence(content: dict[str, Any], outcome: Any = None, **members: Any) -> dict[str, Any]:
-    """By default as it should be."""
-    made = {"act": content["act"], "statements": [signed(content)], "v": 1}
-    return made | ({} if outcome is None else {"outcome": outcome}) | members
-
-
-REVOKED = evidence(payload("consent.revoke"), STATE)
-ASKED = evidence(payload("access.request", RECIPIENT), DENIED)
-
-
-def reader(**options: Any) -> Reader:
-    return Reader(ORIGIN, select(None), KEYS, **options)
-
-
-def read(
-    shown: dict[str, Any], *, kind: str = "consent", name: str = CONSENT, time: int = START, by: Any = None
-) -> Found:
-    found: Found = (by or reader()).read_evidence(kind, b64u(chain_of(name)).encode(), time, encode(shown))
-    return found
-
-
-def facts(shown: dict[str, Any], **place: Any) -> Facts:
-    found = read(shown, **place)
-    assert found.defects == []
-    assert found.facts is not None
-    return found.facts
-
-
-def place_of(shown: dict[str, Any]) -> str:
-    """The member that its one defect names."""
-    [(_, _, field, _, _)] = read(shown).defects
-    return field
-
-
-def refused(code: Code, shown: dict[str, Any], **place: Any) -> None:
-    """Nothing of it may count."""
-    found = read(shown, **place)
-    assert found.facts is None, shown
-    assert [row[0] for row in found.defects] == [str(code)], found.defects
-
 
 # --- what is taken --------------------------------------------------------------------------------------------
 
@@ -355,89 +294,3 @@ def test_a_refusal_names_the_member_that_is_wrong_if_it_is_one() -> None:
     assert place_of(REVOKED | {"act": "consent.pause"}) == "act"
     assert place_of(REVOKED | {"statements": [], "v": 2}) == "v"
     assert place_of(REVOKED | {"more": 1}) == ""  # that of none
-
-
-# --- batches --------------------------------------------------------------------------------------------------
-
-
-def batch(
-    count: int, position: int, *, body: Any = None, claimed: int | None = None, key: str = RECIPIENT, **changes: Any
-) -> dict[str, Any]:
-    """Evidence of one item among `count`, of which all others are hashes only."""
-    text = encode(ITEM if body is None else body)
-    hashes = [leaf_hash(text) if at == position else sha(at.to_bytes(4)) for at in range(count)]
-    path = [b64u(part) for part in path_of(position, hashes)]
-    content = payload(
-        "access.batch", RECIPIENT, items_count=count if claimed is None else claimed, items_root=b64u(tree(hashes))
-    )
-    return {
-        "act": "access.request",
-        "outcome": DENIED,
-        "statements": [SIGNERS[key].sign(content)],
-        "v": 1,
-        "item": {"body": text.decode(), "path": path, "position": position, **changes},
-    }
-
-
-@pytest.mark.parametrize(("count", "position"), [(1, 0), (2, 1), (3, 2), (600, 0), (1_000, 0), (1_000, 999)])
-def test_an_item_stands_where_the_signed_root_says(count: int, position: int) -> None:
-    made = facts(batch(count, position))
-    assert (made.position, made.act, made.signed_act, made.iss) == (
-        position,
-        "access.request",
-        "access.batch",
-        RECIPIENT,
-    )
-    assert made.content == facts(ASKED).content
-
-
-def test_an_item_elsewhere_or_of_another_form_is_refused() -> None:
-    good = batch(3, 1)
-    for wrong in (
-        {"position": 0},
-        {"position": 2},
-        {"position": 3},
-        {"path": good["item"]["path"][::-1]},
-        {"path": good["item"]["path"][:1]},
-        {"body": encode(ITEM | {"to": 3}).decode()},
-    ):
-        refused(Code.BAD_PROOF, good | {"item": good["item"] | wrong})
-    for wrong in (
-        {"position": -1},
-        {"position": True},
-        {"position": 1_000},
-        {"path": [HASH] * 17},
-        {"path": ["AA"]},
-        {"path": [HASH + "A"]},
-        {"body": ""},
-        {"body": 1},
-        {"more": 1},
-    ):
-        refused(Code.BAD_ENCODING, good | {"item": good["item"] | wrong})
-    refused(Code.BAD_PROOF, good | {"item": good["item"] | {"path": [HASH] * 16}})
-    for body in (ITEM | {"relayed": True}, {}, ITEM | {"from": -1}, ITEM | {"purpose": "p" * 65}):
-        refused(Code.BAD_ENCODING, batch(3, 1, body=body))
-    for claimed in (0, 1_001):
-        refused(Code.BAD_ENCODING, batch(1, 0, claimed=claimed))
-
-
-def test_each_item_of_a_batch_tells_the_same_of_their_one_statement() -> None:
-    by, hashes = reader(), [leaf_hash(encode(ITEM)), leaf_hash(encode(ITEM | {"to": 9}))]
-    content = payload("access.batch", RECIPIENT, items_count=2, items_root=b64u(tree(hashes)))
-    forged = SIGNERS[HOLDER].sign(content, {"alg": "EdDSA", "kid": RECIPIENT, "typ": "consent-statement+jwt"})
-    for jws, codes in ((signed(content), []), (forged, [str(Code.BAD_SIGNATURE)])):
-        for position, item in enumerate((ITEM, ITEM | {"to": 9})):
-            shown = {"body": encode(item).decode(), "path": [b64u(hashes[1 - position])], "position": position}
-            found = read(
-                {"act": "access.request", "outcome": DENIED, "statements": [jws], "v": 1, "item": shown}, by=by
-            )
-            assert [row[0] for row in found.defects] == codes
-            assert found.facts is not None
-            assert (found.facts.position, found.facts.content["to"], found.facts.kid) == (
-                position,
-                item["to"],
-                RECIPIENT,
-            )
-            assert found.facts.payload_key == sha(encode(content))[:16]
-    # Another statement is read anew.
-    assert read(REVOKED, by=by).facts == facts(REVOKED)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.verifier.forge import HOLDER, RECIPIENT, World, write
-from tests.verifier.test_commands import run
+from tests.verifier.running import run
 from verifier.cli import main
 from verifier.inputs import OWN_POLICY
 from verifier.telling.messages import word

@@ -16,7 +16,7 @@ import pytest
 from api.web import waiting
 from ledger.consent.state import Status
 from ledger.sequencer import figures
-from tests.ledger.kit import lock_held
+from tests.ledger.meddling import lock_held
 from tests.web.consoles import open_consoles
 from tests.web.site import WEI, Site, csrf_of
 

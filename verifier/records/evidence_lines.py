@@ -23,11 +23,12 @@ from verifier.records.leaf import raw_of
 
 MAX_LINE = 2 * MAX_EVIDENCE + 256
 
+_INDEX = rb"(0|[1-9][0-9]{0,14})"  # the larger ones that CL-JSON allows are left to the strict reader
 _LINE = re.compile(
-    rb'\{"evidence":"(.*)","index":(0|[1-9][0-9]{0,15}),"opening":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"\}',
+    rb'\{"evidence":"(.*)","index":%b,"opening":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"\}' % _INDEX,
     re.DOTALL,
 )
-_TAIL = re.compile(rb'","index":(0|[1-9][0-9]{0,15}),"opening":"[A-Za-z0-9_-]{43}"\}\n?\Z')
+_TAIL = re.compile(rb'","index":%b,"opening":"[A-Za-z0-9_-]{43}"\}\n?\Z' % _INDEX)
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 

@@ -51,8 +51,10 @@ class Spool:
         return b"".join([*parts, self._waiting[bucket]])
 
     def buckets(self) -> Iterator[list[bytes]]:
-        """The records of each bucket, in the order they were put."""
+        """The records of each bucket that has any, in the order they were put."""
         for bucket in range(BUCKETS):
+            if not self._waiting[bucket] and not self._blocks[bucket]:
+                continue  # in a small bundle most are empty, and there are five spools
             raw = self.read(bucket)
             yield [raw[at : at + self.width] for at in range(0, len(raw), self.width)]
 

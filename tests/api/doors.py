@@ -1,0 +1,46 @@
+"""Who may enter where: every operation there is, the scopes of each role, and what is open to all."""
+
+from __future__ import annotations
+
+from tests.api.service import Service
+
+
+def routes_of(service: Service) -> list[tuple[str, str, str]]:
+    """(method, address, access) of every operation there is."""
+    paths = service.http.get("/openapi.json").json()["paths"]
+    found = []
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            scopes = [scheme["dpop"][0] for scheme in operation["security"] if "dpop" in scheme]
+            found.append((method.upper(), path, f"token:{scopes[0]}" if scopes else "open"))
+    return found
+
+
+ALLOWED = {
+    "holder": {
+        "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read",
+        "reconciliation:read",
+    },
+    "recipient": {
+        "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
+        "grant_management_revoke", "receipts:read", "reconciliation:read",
+    },
+    "technology-provider": {"receipts:read"},
+    "regulator": {
+        "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read",
+    },
+    "auditor": {"bundle:read", "log:read", "receipts:read"},
+    "operator": {"events:manage", "participants:write", "metrics:read"},
+}  # fmt: skip
+OPEN = {
+    ("GET", "/checkpoint"), ("GET", "/tile/{path}"), ("GET", "/proofs/inclusion"), ("GET", "/proofs/consistency"),
+    ("GET", "/log"), ("GET", "/events/jwks"), ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"),
+    ("GET", "/participants"), ("GET", "/participants/{participant}"), ("GET", "/.well-known/oauth-authorization-server"),
+    ("GET", "/jwks"), ("POST", "/token"), ("POST", "/introspect"), ("POST", "/revoke"),
+    ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
+    ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
+    ("POST", "/accesses/release"), ("POST", "/accesses/receive"), ("POST", "/subjects/enrol"), ("POST", "/subjects/unenrol"),
+    *(("POST", f"/consents/{{consent_id}}/{step}") for step in (
+        "authorise", "reject", "suspend", "resume", "pause", "revoke", "terminate", "amend", "withdraw_accounts",
+        "withdraw_approval", "withdraw_separate", "reauthenticate", "reconfirm", "supersede")),
+}  # fmt: skip
