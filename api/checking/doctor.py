@@ -1,6 +1,6 @@
 """What stands around a node: files, clock, databases, policy, witnesses, disk. Looking changes nothing; safe beside servers.
 
-Each line is ok, warning, failed or not checked, and says what to do. What could not be looked at is never ok.
+Each line is ok, warning, failed or not checked, and says what to do. Something that could not be looked at is never ok.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WITNESS_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What one look has shown."""
+    """The findings of one look."""
 
     what: str
     verdict: Verdict
@@ -144,7 +144,7 @@ def _policy(settings: Settings, found: list[Policy]) -> str:
 
 
 def _witnesses(policy: list[Policy]) -> Iterator[Diagnosis]:
-    """Any answer over HTTP will do: what a witness says is judged when it cosigns."""
+    """Any answer over HTTP will do: a witness's words are judged when it cosigns."""
     if not policy:
         yield Diagnosis("witnesses", "not checked", "the policy must be in order first")
         return

@@ -103,7 +103,7 @@ class VerifierKey:
 
 @dataclass(frozen=True)
 class UncountedKey:
-    """A note key that is understood, and that nothing here verifies with: an ML-DSA-44 key (type 0x06)."""
+    """A note key that is parsed but never used to verify here: an ML-DSA-44 key (type 0x06)."""
 
     name: str
     public_key: bytes

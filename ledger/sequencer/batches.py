@@ -1,4 +1,4 @@
-"""What waits for a batch, what a batch has committed, and who is told what of it."""
+"""Commands that wait for a batch, the result of a batch, and who is told what of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Committed(NamedTuple):
 
 
 def taken_from(waiting: queue.SimpleQueue[Waiting | None]) -> Iterator[Waiting]:
-    """What waits in a queue now, taken out of it; None, which marks its end, stays in."""
+    """Take out all that waits in a queue now; None, which marks its end, stays in."""
     for _ in range(waiting.qsize()):
         item = waiting.get()
         if item is None:

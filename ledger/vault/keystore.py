@@ -98,8 +98,9 @@ class KeyStore:
         `begun`: those of them that have entries already, to which no key is ever made. Raises Corrupt when one of these has
         none, NotFound for a chain whose key was destroyed.
 
-        A key that is there, though its chain has no entry yet, may be what a commit left behind that nobody confirmed: a
-        failover would take it, and a cipher in memory outlive it. It is written once more before anything is sealed with it.
+        A key that is there, though its chain has no entry yet, may be what a commit left behind that nobody confirmed:
+        a failover would lose it, while its cipher stayed in memory. It is written once more before anything is sealed
+        with it.
         """
         wanted = set(chains)
         with self._lock:
@@ -159,7 +160,7 @@ class KeyStore:
         return done
 
     def forget(self, chains: Iterable[bytes]) -> None:
-        """Drop these chains from the memory of this process: after an erasure by another one."""
+        """Drop these chains from the memory of this process, after another one erased them."""
         with self._lock:
             for chain in chains:
                 self._cache.pop(chain, None)
@@ -172,7 +173,7 @@ class KeyStore:
         """Wrap all live data keys under a new KEK; how many. Destroy the old KEK afterwards to erase old backups."""
         new = _wrapping(kek)
         with self._changing() as connection:
-            # whoever makes a key meanwhile waits, and then finds the new epoch (`_check_epoch`)
+            # a process that makes a key meanwhile waits, and then finds the new epoch (`_check_epoch`)
             self._backend.driver.keep_writers_out(connection, data_keys.name)
             rows = connection.execute(select(data_keys).where(data_keys.c.wrapped.is_not(None))).all()
             changed = [
@@ -231,7 +232,7 @@ class KeyStore:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """A database that refuses or does not answer is Unavailable here too: whoever tries again later waits for that."""
+        """A database that refuses or does not answer is Unavailable here too: callers try again on that."""
         try:
             yield
         except self._failures as error:
