@@ -66,7 +66,7 @@ def migrate(
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence():
-        read_signer(settings.log_key_file)  # a folder without a log gets no files by a slip of the fingers
+        read_signer(settings.log_key_file)  # a mistyped folder, which has no log, gets no files
         migrations.upgrade(settings.database_url)
         make_event_key(settings)
         with progress_bar("completeness map") as progress:

@@ -209,7 +209,7 @@ async def sign_jwt_with(signer: AnySigner, header: Mapping[str, Any], claims: Ma
 
 
 async def signature_of(signer: AnySigner, message: bytes) -> bytes:
-    """What the signer answers, waited for if it must be."""
+    """The signer's answer, awaited if it must be."""
     made: bytes | Awaitable[bytes] = signer.sign(message)
     return made if isinstance(made, bytes) else await made
 

@@ -2,7 +2,7 @@
 
     consent-guard --config /etc/consent-guard.toml [--check]
 
-What it is told stands in one TOML file; an unknown name in it is refused. Secrets are files of mode 0600, never values.
+Its configuration is one TOML file; an unknown name in it is refused. Secrets are files of mode 0600, never values.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ log = logging.getLogger("api.node.building")
 
 @dataclass(frozen=True)
 class Outward:
-    """What a serving node does for outward standards beside answering; handed in by the server, which knows them."""
+    """A serving node's work for outward standards beside answering; handed in by the server, which knows them."""
 
     follower: Callable[[Office, RecordQueries], Callable[[Notice], None]]
     """Makes what is shown every notice (see `EventSender`, `also`)."""
@@ -98,7 +98,7 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
 
 
 def _refuse_other_versions(settings: Settings) -> None:
-    """Before anything is opened, and so made: a state folder without a log gets no files by being looked at."""
+    """Before anything is opened, and so made: looking at a state folder without a log makes no files in it."""
     read_signer(settings.log_key_file)
     migrations.refuse_other_versions(settings.database_url)
 
@@ -174,8 +174,8 @@ def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
     """A node that only reads: for exports and checks, also of a log that this node may not continue.
 
     Before anything is read, the database is held against the high-water files, erasures are applied to the key store, and what
-    the database shows is confirmed. With `examine`, a database that went back and a key store that lacks keys are let pass:
-    for the check, which says so (`went_back`). Raises Rollback, Corrupt, Unavailable.
+    the database shows is confirmed. With `examine`, a database that was rolled back and a key store that lacks keys
+    pass: for the check, which reports them (`went_back`). Raises Rollback, Corrupt, Unavailable.
     """
     _refuse_other_versions(settings)
     ledger = open_ledger(settings.node_config(settings.highwater_dir / "reader"))
@@ -204,7 +204,7 @@ def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
 def _confirm(store: LogStore) -> None:
     try:
         store.confirm()
-    except Unavailable as error:  # a replica cannot be written: what its head row says is good as far as it goes
+    except Unavailable as error:  # a replica cannot be written: its head row's word is used
         log.info("what the database shows beyond its confirmed size is left aside: %s", error.detail)
 
 

@@ -1,7 +1,7 @@
 """The gateway: the participant that signs for recipients and holders who told the log that it may.
 
-It can say nothing that the log's rules do not let its principal say, only acts that the principal's delegation names, and each
-of its statements shows both ids for ever (docs/standards/gateway.md).
+It can say only what the log's rules let its principal say, only acts that the principal's delegation names, and each of
+its statements shows both ids for ever (docs/standards/gateway.md).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Gateway:
         return cls(read_gateway_file(path), path.parent, origin) if path.exists() else None
 
     def options(self, holder: str) -> HolderOptions:
-        """What a holder has decided."""
+        """A holder's decisions."""
         return self._holders.get(holder) or HolderOptions()
 
     def make(self, act: str, principal: str, **members: object) -> Question:
@@ -85,6 +85,6 @@ def delegate(ledger: Ledger, principal: str, gateway: str, acts: tuple[str, ...]
 
 
 RECIPIENT_ACTS = ("consent.amend", "consent.reject", "consent.request", "consent.revoke", "consent.terminate")
-"""What the standards here need of a recipient."""
+"""The acts that the standards here need of a recipient."""
 HOLDER_ACTS = ("consent.supersede",)
-"""What the standards here need of a holder."""
+"""The acts that the standards here need of a holder."""
