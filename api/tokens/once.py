@@ -50,8 +50,9 @@ class Once:
         self._noted: tuple[Any, ...] = (seen_tokens.c.digest,)
         if is_file(url):  # a file of its own; on PostgreSQL the migrations make the table
             make_tables(self._engine, [seen_tokens])
-        else:  # tokens that a power cut loses have expired, or nearly, when the machine is back: this one commit need not wait for
-            # the disk. Said in the statement itself, so that no session is left in which a commit of the log would not wait
+        else:
+            # What a power cut loses has expired, or nearly, when the machine is back: this commit need not wait for the
+            # disk. The statement itself says so, so that no session is left in which a commit of the log would not wait.
             self._noted += (func.set_config("synchronous_commit", "off", True),)
         self._swept = time.monotonic()
         self._lock = threading.Lock()
