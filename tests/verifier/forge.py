@@ -14,6 +14,7 @@ import hmac
 import json
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,8 +29,11 @@ LIVE = ("ACTIVE", "PAUSED", "SUSPENDED")
 DEFAULT_PERMISSIONS = ["ReadAccountsDetail", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail"]
 
 
+_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def encode(value: Json) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _text(value).encode()
 
 
 def b64u(raw: bytes) -> str:
@@ -89,12 +93,18 @@ def map_root(pairs: dict[bytes, bytes]) -> bytes:
     return below(sorted(pairs)) if pairs else sha(b"")
 
 
+@cache
+def signing_key(name: str) -> SigningKey:
+    """The key that belongs to a name: the same in every log."""
+    return SigningKey(sha(name.encode()))
+
+
 class Signer:
     """A participant's Ed25519 key."""
 
     def __init__(self, kid: str, owner: str) -> None:
         self.kid, self.owner = kid, owner
-        self.key = SigningKey(sha(kid.encode()))
+        self.key = signing_key(kid)
 
     @property
     def jwk(self) -> Json:
@@ -111,8 +121,8 @@ class Forge:
 
     def __init__(self, seed: int = 0) -> None:
         self.random = random.Random(seed)
-        self.log_key = SigningKey(sha(b"forge log"))
-        self.witness_key = SigningKey(sha(b"forge witness"))
+        self.log_key = signing_key("forge log")
+        self.witness_key = signing_key("forge witness")
         self.entries: list[bytes] = []
         self.hashes: list[bytes] = []
         self.evidence: dict[int, tuple[bytes, bytes]] = {}

@@ -1,18 +1,21 @@
 """Bundles by chance: legal, illegal, ill-formed and nonsense, each with its expected exit status, code and place.
 
-A few hundred here; as many as you like with `python -m tests.verifier.generated.judge SECONDS`.
+A few hundred here; as many as you like with `python -m tests.verifier.generated`.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import re
 
 import pytest
 
 from tests.conformance import ROOT
+from tests.verifier.generated.__main__ import DOCS, tables
+from tests.verifier.generated.containers import CONTAINERS, Container
 from tests.verifier.generated.damage import DAMAGES, Damage
-from tests.verifier.generated.judge import Made, check, damaged, judged, legal, lying, places
+from tests.verifier.generated.judge import Made, check, contained, damaged, judged, legal, lying, places
 from tests.verifier.generated.lies import LIES, Lie
 from tests.verifier.generated.lives import Life
 from verifier.rules.judging import UNKNOWN_STATE
@@ -40,6 +43,12 @@ def test_damage_is_told_with_its_code_and_place(hurt: Damage) -> None:
         agrees(damaged(random.Random(seed), hurt))
 
 
+@pytest.mark.parametrize("how", CONTAINERS, ids=[how.name for how in CONTAINERS])
+def test_a_zip_is_read_or_refused_at_its_file(how: Container) -> None:
+    for seed in range(12):
+        agrees(contained(random.Random(seed), how))
+
+
 def test_each_step_of_the_specification_is_lied_about() -> None:
     steps = set(re.findall(r"^\| ([1-9]\.[0-9]+) \|", (ROOT / "docs/spec/verdicts.md").read_text(), re.MULTILINE))
     assert {lie.step for lie in LIES} | {hurt.step for hurt in DAMAGES} == steps - ELSEWHERE
@@ -53,6 +62,12 @@ def test_a_legal_life_is_never_refuted_whatever_is_withheld_or_erased() -> None:
 def test_bundles_of_all_kinds_by_chance() -> None:
     for seed in range(150):
         check(seed)
+
+
+def test_the_page_of_what_ran_is_that_of_the_kept_log() -> None:
+    kept = json.loads((DOCS / "generated.json").read_text())
+    assert tables(kept) in (DOCS / "generated.md").read_text()
+    assert all(sum(one["by_kind"].values()) + len(one["wrong"]) == one["bundles"] for one in kept)
 
 
 def test_what_is_withheld_leaves_unknown_what_rested_on_it_and_no_more() -> None:

@@ -21,7 +21,7 @@ from verifier.bytes.encoding import (
 )
 from verifier.errors import Code, Refuted
 from verifier.records import disclosure
-from verifier.records.evidence_lines import split_line
+from verifier.records.evidence_lines import line_index, split_line
 from verifier.records.leaf import parse_leaf
 from verifier.records.statement import parse_envelope
 
@@ -164,6 +164,16 @@ def test_sizes_are_bounded_before_parsing(read: Callable[[int], object], most: i
         with suppress(Refuted), noted(found):
             read(length)
         assert told not in " ".join(found)
+
+
+NUMBERS = (0, 1, 10**14, 10**15 - 1, 10**15, 2**53 - 1, 2**53, 10**16 - 1, 10**16)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_line_names_an_index_that_is_a_number_of_cl_json(number: int) -> None:
+    """Also where it is read the quick way: a line that is none is told at its place in the file, not at an index."""
+    text = f'{{"evidence":"x","index":{number},"opening":"{encode_base64url(bytes(32))}"}}'.encode()
+    assert accepts(line_index, text + b"\n") is accepts(split_line, text) is (number <= 2**53 - 1)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from verifier.audit.contents import Top
@@ -130,7 +131,12 @@ class Auditor:
         )
 
     def _pass(self, tree: Tree, workers: Workers) -> None:
-        evidence = Evidence(self.archive, self.findings, self.size, self.start, self.options.evidence)
+        wanted = self.options.evidence
+        with closing(Evidence(self.archive, self.findings, self.size, self.start, wanted)) as evidence:
+            self._read(tree, workers, evidence)
+        self._replay(workers, 0)
+
+    def _read(self, tree: Tree, workers: Workers, evidence: Evidence) -> None:
         told = set(self.replay.registry.keys)
         group: list[tuple[int, Leaf | None]] = []
         rows: list[Row] = []
@@ -149,7 +155,6 @@ class Auditor:
                 group, rows = [], []
                 self._replay(workers, workers.window)
         workers.submit(group, rows)
-        self._replay(workers, 0)
 
     def _tree_only(self, tree: Tree) -> None:
         for first, leaves in tree.bundles(wanted=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from verifier.bytes.archive import Archive, Unreadable
 from verifier.bytes.gzipped import Broken, gzip_lines
@@ -26,7 +26,8 @@ class Evidence:
 
     def __init__(self, archive: Archive, findings: Findings, size: int, start: int, wanted: bool) -> None:
         self._archive, self._findings, self._size, self._start = archive, findings, size, start
-        self._lines = self._read() if wanted else iter(())
+        self._shards = range(start // SHARD, -(-size // SHARD)) if wanted else range(0)
+        self._lines = self._read()
         self._next: tuple[int, bytes, str, int] | None = None
         self._advance()
 
@@ -46,10 +47,14 @@ class Evidence:
             self._bad(waiting, "an evidence line for a leaf that has none", ", ".join(EVIDENT), kind)
         return None
 
-    def _read(self) -> Iterator[tuple[int, bytes, str, int]]:
+    def close(self) -> None:
+        """Let go of the shard that is being read, wherever that ended."""
+        self._lines.close()
+
+    def _read(self) -> Generator[tuple[int, bytes, str, int], None, None]:
         # Step 7.1.
         last = -1
-        for n in range(self._start // SHARD, -(-self._size // SHARD)):
+        for n in self._shards:
             path = shard_path(n)
             low, high = n * SHARD, min((n + 1) * SHARD, self._size)
             number = 0
@@ -76,7 +81,7 @@ class Evidence:
                         yield row
             except NotFound:
                 continue
-            except Broken as error:  # what comes after the last whole line is lost
+            except Broken as error:  # the rest after the last whole line is lost
                 self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(max(last + 1, low), file=path)))
             except Unreadable as error:
                 self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(file=path)))

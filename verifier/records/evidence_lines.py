@@ -1,5 +1,5 @@
-"""Evidence lines, and CL-JSON and base64url where they are as usual: the strict readers are asked as soon as anything is
-out of the ordinary, so that these accept the same and are only faster."""
+"""Fast readers for the usual forms of evidence lines, CL-JSON and base64url. They leave everything unusual to the
+strict readers, and so accept the same."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from verifier.records.leaf import raw_of
 
 MAX_LINE = 2 * MAX_EVIDENCE + 256
 
+_INDEX = rb"(0|[1-9][0-9]{0,14})"  # the larger ones that CL-JSON allows are left to the strict reader
 _LINE = re.compile(
-    rb'\{"evidence":"(.*)","index":(0|[1-9][0-9]{0,15}),"opening":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"\}',
+    rb'\{"evidence":"(.*)","index":%b,"opening":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"\}' % _INDEX,
     re.DOTALL,
 )
-_TAIL = re.compile(rb'","index":(0|[1-9][0-9]{0,15}),"opening":"[A-Za-z0-9_-]{43}"\}\n?\Z')
+_TAIL = re.compile(rb'","index":%b,"opening":"[A-Za-z0-9_-]{43}"\}\n?\Z' % _INDEX)
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 

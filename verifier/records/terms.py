@@ -58,7 +58,7 @@ Filter = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the rules look at; times in seconds, 0 = open; `utc_offset` in minutes. `later`, `later_3`:
+    """The members that the rules look at; times in seconds, 0 = open; `utc_offset` in minutes. `later`, `later_3`:
     members that exist from ruleset 2, from ruleset 3 onwards. `destinations`: countries."""
 
     holder: str

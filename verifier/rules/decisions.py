@@ -18,8 +18,8 @@ DAY_SECONDS, DAY_MINUTES, MINUTE_MS = 86_400, 1_440, 60_000
 
 
 class Item(NamedTuple):
-    """What an access asks for; `since` and `until` are its `from` and `to` in seconds, 0 = open; an empty `region`
-    is none."""
+    """The request of an access; `since` and `until` are its `from` and `to` in seconds, 0 = open; an empty `region` is
+    none."""
 
     accounts: tuple[str, ...]
     customer_present: bool
@@ -47,7 +47,7 @@ def decide(
     asserted: list[Json],
     chain: str = "",
 ) -> Object:
-    """The outcome of an access at `time` (milliseconds) as the evidence must hold it. `asserted`: what is taken on
+    """The outcome of an access at `time` (milliseconds) as the evidence must hold it. `asserted`: reasons taken on
     somebody's word, see `asserted_of`. `chain`: that of the consent, as leaves spell it."""
     reasons: list[Json] = []
     iss, party, relayed = asker

@@ -1,4 +1,4 @@
-"""Facts that can only be judged when the whole log was read, kept on disk so that memory stays flat.
+"""Keeps facts that can only be judged once the whole log was read, on disk so that memory stays flat.
 
 Records of one fixed width go to one of 256 buckets in a temporary file; records that must be compared with each other
 share a bucket. At the end one bucket at a time is read back: exact answers, a few hundred kilobytes of memory.
@@ -51,8 +51,10 @@ class Spool:
         return b"".join([*parts, self._waiting[bucket]])
 
     def buckets(self) -> Iterator[list[bytes]]:
-        """The records of each bucket, in the order they were put."""
+        """The records of each bucket that has any, in the order they were put."""
         for bucket in range(BUCKETS):
+            if not self._waiting[bucket] and not self._blocks[bucket]:
+                continue  # in a small bundle most are empty, and there are five spools
             raw = self.read(bucket)
             yield [raw[at : at + self.width] for at in range(0, len(raw), self.width)]
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import io
 import random
-import sys
-import time
-from collections import Counter
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 from tests.verifier.generated import rules  # noqa: F401 - keeps its lies in LIES
+from tests.verifier.generated.containers import CONTAINERS, ITSELF, Container
 from tests.verifier.generated.damage import DAMAGES, Damage
 from tests.verifier.generated.lies import LIES, Lie
 from tests.verifier.generated.lives import Life
 from verifier.audit.bundle import Auditor, Options
-from verifier.bytes.archive import Archive
+from verifier.bytes.archive import Archive, open_archive
 from verifier.errors import CannotCheck, NotFound
 from verifier.inputs import conclude, fresh
 from verifier.telling import jsonlines, terminal
@@ -28,6 +28,7 @@ from verifier.telling.result import Result
 from verifier.tlog.trust import parse_trust
 
 Files = dict[str, bytes]
+MEMORY = Path("/dev/shm")
 
 
 class Shelf(Archive):
@@ -65,13 +66,31 @@ class Made:
     exit: int = 0
     told: set[tuple[str, int | str]] = field(default_factory=set)
     exactly: bool = True
+    zipped: bytes | None = None
+    """What holds the files, if not a folder."""
+
+
+@contextmanager
+def handed_over(made: Made) -> Iterator[Archive]:
+    """As the verifier gets it. A zip is a file in memory, where the system has such."""
+    if made.zipped is None:
+        yield Shelf(made.files)
+        return
+    with tempfile.NamedTemporaryFile(suffix=".zip", dir=MEMORY if MEMORY.is_dir() else None) as place:
+        place.write(made.zipped)
+        place.flush()
+        with closing(open_archive(Path(place.name))) as archive:
+            yield archive
 
 
 def judged(made: Made) -> Result:
     """What `consent-verify bundle` ends in."""
     result = fresh("bundle")
     try:
-        with closing(Auditor(Shelf(made.files), parse_trust(made.policy.encode()), Options(jobs=1))) as auditor:
+        with (
+            handed_over(made) as archive,
+            closing(Auditor(archive, parse_trust(made.policy.encode()), Options(jobs=1))) as auditor,
+        ):
             result.findings = auditor.findings
             audit = auditor.run()
             result.parties = parties(auditor.replay.registry)
@@ -85,9 +104,13 @@ def places(result: Result) -> set[tuple[str, int | str]]:
     """Code and index, else file, of each defect."""
     found = result.findings.defects
     return {
-        (str(defect.code), defect.place.file or "" if defect.place.index is None else defect.place.index)
+        (str(defect.code), _file(defect.place.file or "") if defect.place.index is None else defect.place.index)
         for defect in found
     }
+
+
+def _file(name: str) -> str:
+    return ITSELF if name.startswith("/") and name.endswith(".zip") else name
 
 
 def legal(dice: random.Random) -> Made:
@@ -149,6 +172,16 @@ def damaged(dice: random.Random, hurt: Damage | None = None) -> Made:
     return Made(f"damage {hurt.step}: {hurt.name}", files, policy, hurt.exit, told, hurt.exactly)
 
 
+def contained(dice: random.Random, how: Container | None = None) -> Made:
+    """A legal life in a zip, which is packed as it should be, or is not."""
+    how = how or dice.choice(CONTAINERS)
+    life = Life(dice)
+    life.go_on(dice.randrange(2, 12))
+    policy, files = life.policy(), life.files()
+    zipped, told = how.pack(files, dice)
+    return Made(f"zip: {how.name}", files, policy, how.exit, told, how.exactly, zipped)
+
+
 def life_lost(life: Life) -> set[int]:
     """Entries whose leaves have no chain that could be read."""
     return {index for index, entry in enumerate(life.entries) if b'"chain":"' not in entry}
@@ -157,7 +190,7 @@ def life_lost(life: Life) -> set[int]:
 def check(seed: int) -> str:
     """Make and judge one; its kind. Raises AssertionError with the seed."""
     dice = random.Random(seed)
-    made = dice.choices((legal, lying, damaged), (3, 5, 2))[0](dice)
+    made = dice.choices((legal, lying, damaged, contained), (6, 10, 4, 3))[0](dice)
     result = judged(made)
     found = places(result)
     for language in LANGUAGES:  # nothing that was said of it ends the telling either
@@ -165,24 +198,3 @@ def check(seed: int) -> str:
     assert int(result.status) == made.exit, (seed, made.kind, int(result.status), found, made.told, result.reason)
     assert found == made.told if made.exactly else made.told <= found, (seed, made.kind, found, made.told)
     return made.kind
-
-
-def main() -> int:
-    """`python -m tests.verifier.generated.judge SECONDS [FIRST SEED]`: as many as the time allows, and a count by kind."""
-    seconds, seed = float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    end, kinds, failed = time.monotonic() + seconds, Counter[str](), 0
-    while time.monotonic() < end:
-        try:
-            kinds[check(seed)] += 1
-        except AssertionError as error:
-            failed += 1
-            print("WRONG", error)
-        seed += 1
-    for kind, count in sorted(kinds.items()):
-        print(f"{count:>7}  {kind}")
-    print(f"FIGURE bundles {kinds.total() + failed} as expected {kinds.total()} wrong {failed}")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
