@@ -1,4 +1,4 @@
-"""Backups: what is written, in which order, and what is looked at before one is put back (docs/operating.md).
+"""Backups: their files, the order of writing, and the checks before one is restored (docs/operating.md).
 
     DIR/manifest.json        what it holds: the log's origin, the checkpoint, SHA-256 of each file
     DIR/log/database         the log
@@ -23,8 +23,8 @@ from api.node.building import opened
 from api.node.settings import Settings
 from api.node.signing_place import newest_signed
 from api.node.slots import slots_in_use
-from ledger.assembly import read_signer
 from ledger.clock import SystemClock
+from ledger.custody.log_key import read_signer
 from ledger.engines.copies import copy_in, copy_out
 from ledger.engines.engine import name_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Rollback
@@ -53,7 +53,7 @@ class BackupManifest(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class RestoredLog:
-    """What was put back."""
+    """The result of a restore."""
 
     size: int
     """Entries in the database now."""
@@ -106,10 +106,10 @@ def read_manifest(folder: Path) -> BackupManifest:
 def restore(
     settings: Settings, folder: Path, *, replace: bool, although_older: bool, told: Callable[[str], None]
 ) -> RestoredLog:
-    """Put a backup in place, with all servers stopped.
+    """Restore a backup, with all servers stopped.
 
-    Everything that can be judged before anything is changed is judged first: the files, whose log it is, the engines, and
-    whether this machine has signed more than the backup holds. Raises Conflict, NotFound, InvalidInput, Corrupt, Rollback.
+    Everything is checked before anything is changed: the files, whose log it is, the engines, and whether this machine
+    has signed more than the backup holds. Raises Conflict, NotFound, InvalidInput, Corrupt, Rollback.
     """
     if slots_in_use(settings.highwater_dir):
         raise Conflict("a server or another command uses this state folder: stop all servers of this log, then restore")

@@ -43,7 +43,7 @@ class BankPages:
     directory: ParticipantDirectory
     glances: GlanceQueries
     bundler: Bundler
-    """What writes the bundles that auditors and regulators take home."""
+    """Writes the bundles for auditors and regulators."""
 
     @property
     def is_secure(self) -> bool:

@@ -47,7 +47,7 @@ def _out_of_sqlite(url: str, target: Path) -> None:
     connection = engine.raw_connection()
     try:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA query_only=OFF")  # it keeps VACUUM INTO, too, from writing; the connection ends here
+        cursor.execute("PRAGMA query_only=OFF")  # VACUUM INTO counts as writing; this connection is closed afterwards
         cursor.execute("VACUUM INTO ?", (str(target),))
         cursor.close()
     finally:
@@ -98,7 +98,7 @@ def _force(path: Path) -> None:
 
 
 def _free(path: Path) -> str:
-    """What to add to the names of what is set aside: nothing that was set aside before is written over."""
+    """A suffix for files that are set aside, under which nothing was set aside before."""
     number = 1
     while any(file.with_name(f"{file.name}{SET_ASIDE}{number}").exists() for file in (path, *side_files(path))):
         number += 1

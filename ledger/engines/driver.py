@@ -51,8 +51,8 @@ class Unsound:
 
 
 class Driver(Protocol):
-    """What is done differently on each engine, for speed. What every batch needs goes to the engine's own driver: in a small
-    batch SQLAlchemy's bookkeeping for each statement costs more than the statement.
+    """The statements that differ between engines, for speed. Those that every batch needs go to the engine's own
+    driver: in a small batch SQLAlchemy's bookkeeping for each statement costs more than the statement.
 
     Every method works inside the transaction of the connection that it is given and MUST NOT commit it. It MUST let the
     errors of the engine's driver through as they are.

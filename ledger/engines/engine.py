@@ -1,4 +1,4 @@
-"""Which database it is: decided here, once, from its URL (engines/driver.py says what each must be able to do).
+"""Chooses an engine, once, from the database's URL (engines/driver.py says what each must be able to do).
 
 A writer takes the log's lock when its transaction begins: on SQLite by BEGIN IMMEDIATE, on PostgreSQL by locking the head
 row. A commit must be durable before it is acknowledged: SQLite in WAL mode with synchronous=FULL, PostgreSQL with
@@ -82,7 +82,7 @@ def reader_engine(url: str, *, pool_size: int = 8) -> Engine:
 def operations_engine(url: str) -> Engine:
     """An engine for what is not the log but lies beside it: who was told of what.
 
-    What a power cut takes from it is done again: an event that is sent twice has the same id.
+    Work that a power cut loses is done again: an event that is sent twice has the same id.
     """
     return _at(url).operations_engine(url)
 
@@ -132,10 +132,10 @@ def make_private(url: str) -> None:
 
 
 def make_tables(engine: Engine, tables: Iterable[Table]) -> None:
-    """Make the tables that are not there. Whoever makes them at the same moment disturbs nobody: the first fronts of a new node
-    all find nothing."""
+    """Make the tables that are missing. Several processes may do so at once: the first fronts of a new node all find
+    none."""
     missing = [table for table in tables if not inspect(engine).has_table(table.name)]
-    if not missing:  # a role that may make none is asked to make none
+    if not missing:  # a role without the right to make tables is not asked to
         return
     with engine.begin() as connection:
         backend_of(engine).lock_catalogue(connection)

@@ -112,8 +112,8 @@ class SqliteDriver:
             expected.verify()
 
     def end_stalled(self, _: Connection, /) -> int:
-        """Nobody can be: a lock of SQLite goes with the process that holds it, and one that is paused cannot be told from one
-        that works (docs/operating.md)."""
+        """None: SQLite releases a lock when its process ends, and a paused process looks like one that works
+        (docs/operating.md)."""
         return 0
 
 
@@ -150,7 +150,7 @@ def operations_engine(url: str) -> Engine:
 
 
 def keystore_engine(url: str) -> Engine:
-    """Deleted keys are overwritten; nobody keeps house here, so SQLite itself moves its write-ahead log into the file."""
+    """Deleted keys are overwritten. No housekeeper runs here, so SQLite itself checkpoints its write-ahead log."""
     engine = _engine(url, pool_size=4, max_overflow=8)
     for pragma in ("secure_delete=ON", "wal_autocheckpoint=1000"):
         event.listen(engine, "connect", partial(_set_pragma, pragma))
@@ -179,7 +179,7 @@ def _set_pragma(pragma: str, connection: Any, _: object) -> None:
 
 
 def _begin_durably(connection: Connection) -> None:
-    """Each time anew: a session in which somebody lowered it would acknowledge what a power cut takes."""
+    """Each time anew: a session in which somebody lowered it would acknowledge what a power cut can lose."""
     driver_of(connection).execute("PRAGMA synchronous=FULL").close()
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -197,7 +197,7 @@ def _engine(url: str, **pool: int) -> Engine:
             "recursive_triggers=ON",  # else INSERT OR REPLACE deletes a row without firing its trigger
             "trusted_schema=OFF",
             "wal_autocheckpoint=0",  # the housekeeper does it, outside the commits (docs/adr)
-            f"journal_size_limit={WAL_BYTES}",  # what a long read made of the write-ahead log is given back
+            f"journal_size_limit={WAL_BYTES}",  # a write-ahead log that grew during a long read is truncated
         ):
             _set_pragma(pragma, connection, None)
         if (path := files.file_of(url)) is not None:
@@ -235,7 +235,7 @@ def _begin_wal_anew(driver: Any) -> None:
                 return
             if pages - moved < WAL_REST:
                 break
-            # the disk is behind: rather a longer file than writers that wait
+            # the disk is behind: a longer file is better than writers that wait
             if tried == WAL_ROUNDS and pages < WAL_LIMIT:
                 return
         # a long read must not hold up the writers for longer than this
@@ -247,7 +247,7 @@ def _begin_wal_anew(driver: Any) -> None:
 
 
 def empty_log(engine: Engine) -> bool:
-    """Move everything into the database and cut the write-ahead log to nothing; False when a reader prevents that."""
+    """Checkpoint and truncate the write-ahead log; False when a reader prevents that."""
     with engine.connect() as connection:
         busy, _, _ = driver_of(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
@@ -259,7 +259,7 @@ def sweep(engine: Engine, _: Sequence[str]) -> bool:
 
 
 def weaknesses(_: Connection) -> list[str]:
-    """None: each connection sets itself up, and the files' modes are seen to when an engine is made."""
+    """None: each connection sets itself up, and the files' modes are set when an engine is made."""
     return []
 
 
@@ -299,7 +299,7 @@ _WORDS: Final = {
 
 
 def explain(error: BaseException) -> str:
-    """What happened and SQLite's own name of it; SQLite's sentence is not told where it can quote."""
+    """What happened, with SQLite's own name for it. SQLite's message is left out where it could quote a value."""
     name = getattr(error, "sqlite_errorname", None)
     if not isinstance(name, str):
         return type(error).__name__

@@ -23,7 +23,7 @@ def file_of(url: str) -> Path | None:
 
 
 def make_private(url: str) -> None:
-    """See to it that only its owner can open a database: a new file is made so, an old one is closed to others.
+    """Let only its owner open a database: a new file is made with that mode, an old one gets it.
 
     Never opens a file that may be a database (see above). SQLite gives its side files the database's mode. Raises
     InvalidInput for a database that is open to others and belongs to another user.

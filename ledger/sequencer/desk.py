@@ -28,7 +28,7 @@ log = logging.getLogger("ledger.desk")
 READ_BYTES: Final = 256 * 1024
 FIGURES_SECONDS: Final = 1.0
 SEND_SECONDS: Final = 10
-"""A front that takes nothing for so long is cut off."""
+"""A front that reads nothing for so long is cut off."""
 
 
 class PlanningDesk:
@@ -62,14 +62,15 @@ class PlanningDesk:
             threading.Thread(target=target, name=f"desk{target.__name__}", daemon=True).start()
 
     def await_leave(self, seconds: float) -> None:
-        """Wait until no front is connected any more. Whoever ends all processes at once (a service manager does) would cut off
-        what the fronts have taken and not yet handed on."""
+        """Wait until no front is connected any more. A service manager that ends all processes at once would cut off
+        what the fronts have accepted and not yet handed on."""
         until = time.monotonic() + seconds
         while self._lines and time.monotonic() < until:
             time.sleep(0.05)
 
     def close(self) -> None:
-        """Take no more fronts; lines that stand are cut. The socket's file stays: it may be the successor's already."""
+        """Accept no more fronts, and close the lines that there are. The socket's file stays: it may be the successor's
+        already."""
         self._closed = True
         self._listening.close()
         self._wake.send(b"x")

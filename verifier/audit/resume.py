@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from contextlib import closing
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from verifier.rules.chain_store import from_text, to_text
 from verifier.rules.deferred import BUCKETS
 from verifier.rules.gestures import Enrolment
 from verifier.rules.subjects import Authorised
+from verifier.rules.supervision import Raised
 from verifier.tlog.tiles import TileReader
 
-FORMAT = 3
+FORMAT = 4
 
 
 def save(auditor: Auditor, path: Path) -> None:
@@ -29,6 +31,7 @@ def save(auditor: Auditor, path: Path) -> None:
     if head is None or auditor.findings.count or auditor.findings.open:
         raise CannotCheck("only an audit without defects is kept")
     replay, links = auditor.replay, auditor.links
+    ordered = replay.registry.supervision
     meta = {
         "format": FORMAT,
         "origin": auditor.origin,
@@ -49,6 +52,10 @@ def save(auditor: Auditor, path: Path) -> None:
         "enrolled": replay.gestures.enrolled,
         "used": sorted(replay.gestures.used),
         "signatures": auditor.options.signatures,
+        "raised": list(ordered.raised),
+        "alerts": [[*name, rows] for name, rows in ordered.alerts.items()],
+        "blind": ordered.blind,
+        "unread": [sorted(ordered.unread_holders), sorted(ordered.unread_recipients)],
     }
     fresh = path.with_name(path.name + ".new")
     try:
@@ -158,8 +165,19 @@ def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
         and isinstance(parties, list)
     ):
         raise CannotCheck("the state file is damaged")
-    for index, document in history:
-        replay.registry.fold(document, index)
+    for index, time, party, content in history:
+        if party:
+            replay.registry.declare(str(content["act"]), party, content, index, time)
+        else:
+            replay.registry.fold(content, index, time)
+    ordered = replay.registry.supervision
+    ordered.raised = array("q", meta["raised"])  # type: ignore[call-overload]
+    ordered.alerts = {
+        (rule, kind, about): [Raised(*row) for row in rows]
+        for rule, kind, about, rows in meta["alerts"]  # type: ignore[attr-defined]
+    }
+    ordered.blind = bool(meta["blind"])
+    ordered.unread_holders, ordered.unread_recipients = (set(names) for names in meta["unread"])  # type: ignore[attr-defined]
     replay.subjects.take_up(
         {name.encode(): [Authorised(*members) for members in waiting] for name, waiting in awaiting.items()},
         int(str(meta["gaps"])),

@@ -1,4 +1,4 @@
-"""What one evidence line proves about its leaf, without any state: the part of an audit that runs in parallel.
+"""Checks what one evidence line proves about its leaf, without any state: the part of an audit that runs in parallel.
 
 Everything here depends on the leaf, the line and the registered keys only. Whether the key was in force at that index
 and whether the rules give the outcome is decided afterwards, in log order, by `replay`. Results are plain tuples,
@@ -34,8 +34,9 @@ from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, refuted, unforeseen
 from verifier.records.acts import ITEM
 from verifier.records.commitment import check_commitment
+from verifier.records.declarations import DECLARED
 from verifier.records.evidence_lines import read_base64url, read_canonical, split_line
-from verifier.records.facts import ASKED, OTHER_VERSION, DefectRow, Facts, Found, row_of
+from verifier.records.facts import ASKED, MAY_BE_ASKED, OTHER_VERSION, DefectRow, Facts, Found, row_of
 from verifier.records.forms import SKEW_SECONDS, check_item, read_content
 from verifier.records.leaf import raw_of, text_of
 from verifier.records.statement import Envelope, parse_envelope, verify_envelope
@@ -67,7 +68,7 @@ class Reader:
         """Check one line against its leaf; never raises Refuted."""
         try:
             facts = self._quick.read(kind, chain, commitment, time, line)
-        except (ValueError, TypeError, LookupError):  # whatever is not as usual is the strict reader's
+        except (ValueError, TypeError, LookupError):  # the strict reader reads everything unusual
             facts = None
         if facts is not None:
             return Found(facts, [])
@@ -147,8 +148,8 @@ class Reader:
         # Step 7.15.
         _check_chain(kind, chain, act, behalf or iss, content)
         if act == "access.request":
-            asserted = {"asserted": content["asserted"]} if "asserted" in content else {}
-            content = {**{name: content[name] for name in ASKED}, **asserted}
+            more = {name: content[name] for name in MAY_BE_ASKED if name in content}
+            content = {**{name: content[name] for name in ASKED}, **more}
         encoded = f"{iss}\0{payload['jti']}".encode()
         return Facts(
             act,
@@ -166,8 +167,8 @@ class Reader:
         )
 
     def _statement(self, jws: str, defects: list[DefectRow]) -> tuple[Object, str]:
-        """The payload with the members of its act, and the key id. A bad signature is a defect of its own: what the
-        ledger took for signed is replayed all the same, so that one forgery is not reported as many."""
+        """The payload with the members of its act, and the key id. A bad signature is a defect of its own: a statement
+        that the ledger took for signed is replayed all the same, so that one forgery is not reported as many."""
         if self._batch is not None and self._batch[0] == jws:  # the other items of a batch have the same statement
             defects += self._batch[3]
             return self._batch[2], self._batch[1].kid
@@ -271,7 +272,7 @@ def _read_item(item: Object, payload: Object) -> tuple[int, Object]:
     check_members(item, {"body", "path", "position"})
     body = get_text(item, "body", MAX_ITEM).encode("utf-8")
     content = decode_canonical(body, MAX_ITEM)
-    check_members(content, ITEM)
+    check_members(content, ITEM, ("region",))
     check_item(content)
     count, position = get_integer(payload, "items_count", 1, 1000), get_integer(item, "position", 0, 999)
     path = [decode_base64url(text, HASH) for text in get_texts(item, "path", 0, 16)]
@@ -280,7 +281,9 @@ def _read_item(item: Object, payload: Object) -> tuple[int, Object]:
 
 
 def _check_chain(kind: str, chain: bytes, act: str, party: str, content: Mapping[str, Json]) -> None:
-    if act.startswith("subject."):
+    if act in DECLARED:
+        wanted, name = "participant", f"participant:{party}"
+    elif act.startswith("subject."):
         wanted, name = "subject", f"subject:{party}:{content['subject']}"
     else:
         wanted, name = "consent", str(content["consent_id"])

@@ -1,4 +1,4 @@
-"""The reasons for which an access is denied, in the order in which they are told, and what each says
+"""The reasons for which an access is denied, in the order of the specification, and their meaning
 (docs/spec/decisions.md)."""
 
 from __future__ import annotations
@@ -57,7 +57,19 @@ GIVEN: dict[str, tuple[str, str]] = {
     ),
     "FREQUENCY_EXCEEDED": ("The accesses of the day are used up.", "当日访问次数已用完。"),
 }
-"""What the log itself shows."""
+"""Reasons that the log itself shows, under rulesets 1 and 2."""
+
+GIVEN_3: dict[str, tuple[str, str]] = {
+    "FROZEN": (
+        "A supervisor or a party has frozen what this access is about.",
+        "监管机构或一方已冻结该访问所涉及的内容。",
+    ),
+    "ASSESSMENT_OVERDUE": (
+        "The holder has no valid impact assessment, which the supervisor asks for.",
+        "监管机构要求的影响评估，数据持有方没有有效的一份。",
+    ),
+}
+"""Reasons that ruleset 3 adds. It decides `DECIDED_SINCE_3`, too."""
 
 ASSERTED: dict[str, tuple[str, str]] = {
     "SOFTWARE_INACTIVE": ("The recipient's software is not active.", "数据接收方的软件未处于有效状态。"),
@@ -86,9 +98,21 @@ ASSERTED: dict[str, tuple[str, str]] = {
     "RISK_BLOCKED": ("The request was stopped as a risk.", "该请求因风险被拦截。"),
     "HOLDER_UNAVAILABLE": ("The holder could not answer.", "数据持有方无法应答。"),
 }
-"""What rests on facts outside the log: somebody's word. The order is that in which they stand in an outcome."""
+"""Reasons that rest on facts outside the log, on somebody's word. The order is that of an outcome."""
 
-REASONS: dict[str, tuple[str, str]] = {**GIVEN, **ASSERTED}
+DECIDED_SINCE_3 = frozenset({"REGION_NOT_CONSENTED", "RISK_BLOCKED"})
+"""Asserted under ruleset 2, given by the rules from ruleset 3 on."""
+
+_AFTER = {
+    "PARTICIPANT_SUSPENDED": "FROZEN",
+    "SEPARATE_CONSENT_MISSING": "ASSESSMENT_OVERDUE",
+    "PURPOSE_MISMATCH": "REGION_NOT_CONSENTED",
+    "FREQUENCY_EXCEEDED": "RISK_BLOCKED",
+}
+ORDER_3 = tuple(code for known in GIVEN for code in (known, _AFTER.get(known, "")) if code)
+"""The reasons that ruleset 3 gives, in their order."""
+
+REASONS: dict[str, tuple[str, str]] = {**GIVEN, **GIVEN_3, **ASSERTED}
 
 FINDINGS: dict[str, tuple[str, str]] = {
     "release-missing": (
@@ -103,4 +127,4 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "bytes-differ": ("Holder and recipient name different numbers of bytes.", "数据持有方与数据接收方的字节数不同。"),
     "digest-differ": ("Holder and recipient name different contents.", "数据持有方与数据接收方的内容摘要不同。"),
 }
-"""What the ledger's reconciliation finds (docs/spec/reconciliation.md)."""
+"""Findings of the ledger's reconciliation (docs/spec/reconciliation.md)."""

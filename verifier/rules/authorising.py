@@ -1,4 +1,4 @@
-"""`consent.authorise`: whose approval counts, and when a version comes into force (docs/spec/consents.md)."""
+"""Judges `consent.authorise`: whose approval counts, and when a version comes into force (docs/spec/consents.md)."""
 
 from __future__ import annotations
 
@@ -120,6 +120,8 @@ def _in_force(consent: Consent, time: int, index: int) -> Consent:
         withdrawn=(),
         authenticated_at=now,
         confirmed_at=now,
+        once_until=0,
+        taken=(),
         basis=index,
     )
 

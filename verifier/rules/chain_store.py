@@ -1,7 +1,7 @@
 """The chains of a log by name: the busy ones in memory, the others on disk, so that memory does not grow with the log.
 
 A record is a `Chain`. Records that were not looked at for long move to a temporary SQLite file in batches and come
-back when they are asked for. Texts on disk are JSON: reading a state file back can execute nothing.
+back when they are asked for. Texts on disk are JSON, so reading a state file cannot execute anything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,31 @@ from verifier.records.terms import Terms
 from verifier.rules.consents import Consent, Given, Pending
 
 HOT = 60_000
+_LISTS = ("permissions", "separate_consents", "later", "later_3", "destinations")
+
+
+@dataclass(slots=True)
+class Customer:
+    """What stands in a subject chain: the chains of the consents that were put there, and the feedback by its number, with
+    the state of its last answer (empty: none)."""
+
+    consents: list[str] = field(default_factory=list)
+    feedback: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Chain:
     """The end of a chain: `seq` and hash (base64url) of its last leaf. `consent` is the state its entries produce;
-    `known` is False from the first entry onwards whose evidence is not there."""
+    `known` is False from the first entry onwards whose evidence is not there. `steps`: the indexes of its `consent.*` entries
+    but those that acknowledge; `moved`: the time (ms) of the last of them. `customer`: of a subject chain, what is in it."""
 
     seq: int
     head: bytes
     known: bool = True
     consent: Consent | None = None
+    steps: tuple[int, ...] = ()
+    moved: int = 0
+    customer: Customer | None = None
 
 
 def to_text(chain: Chain) -> str:
@@ -39,14 +53,25 @@ def to_text(chain: Chain) -> str:
             chain.head.decode("ascii"),
             chain.known,
             None if chain.consent is None else asdict(chain.consent),
+            chain.steps,
+            chain.moved,
+            None if chain.customer is None else asdict(chain.customer),
         ]
     )
 
 
 def from_text(text: str) -> Chain:
     """A record from the disk."""
-    seq, head, known, consent = json.loads(text)
-    return Chain(seq, head.encode("ascii"), known, None if consent is None else _consent(consent))
+    seq, head, known, consent, steps, moved, customer = json.loads(text)
+    return Chain(
+        seq,
+        head.encode("ascii"),
+        known,
+        None if consent is None else _consent(consent),
+        tuple(steps),
+        moved,
+        None if customer is None else Customer(**customer),
+    )
 
 
 def _consent(members: dict[str, Any]) -> Consent:
@@ -55,6 +80,8 @@ def _consent(members: dict[str, Any]) -> Consent:
         pending = Pending(_terms(pending["terms"]), pending["terms_hash"], _given(pending["given"]))
     members["terms"], members["given"] = _terms(members["terms"]), _given(members["given"])
     members["accounts"], members["withdrawn"] = tuple(members["accounts"]), tuple(members["withdrawn"])
+    members["taken"] = tuple(members["taken"])
+    members["used"] = {unit: tuple(count) for unit, count in members["used"].items()}
     return Consent(**members, pending=pending)
 
 
@@ -64,7 +91,7 @@ def _given(members: dict[str, Any]) -> Given:
 
 
 def _terms(members: dict[str, Any]) -> Terms:
-    lists = {name: tuple(members[name]) for name in ("permissions", "separate_consents", "later")}
+    lists = {name: tuple(members[name]) for name in _LISTS}
     return Terms(**{**members, **lists, "filters": tuple(map(tuple, members["filters"]))})
 
 

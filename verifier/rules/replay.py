@@ -1,7 +1,7 @@
 """The rules, replayed in log order from the evidence alone: each entry to those who judge its kind.
 
-`signers` says who signed it, `judging` what it does to a consent, `subjects` what it says of a customer; what can only be
-compared at the end is kept in `matching`.
+`signers` checks who signed it, `judging` its effect on a consent, `subjects` its effect on a customer; `matching` keeps
+what can only be compared at the end.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from verifier.bytes.encoding import Object
 from verifier.crypto.backend import Backend
 from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, unforeseen
 from verifier.records.commitment import chain_of
+from verifier.records.declarations import DECLARED
 from verifier.records.facts import OTHER_VERSION, Facts, Found
-from verifier.records.leaf import Leaf, text_of
+from verifier.records.leaf import EVIDENT, Leaf, text_of
 from verifier.rules.catalogue import KNOWN_RULESETS
 from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.declaring import Declarations
 from verifier.rules.findings import Findings, Reporter
 from verifier.rules.gestures import Gestures
 from verifier.rules.judging import Judge
@@ -54,12 +56,13 @@ class Replay:
         self.matching = Matching()
         self.tell = Reporter(findings)
         self.judge = Judge(self.tell, self.registry, shelf, self.matching.legs)
+        self.declarations = Declarations(self.tell, self.registry)
         self.subjects = Subjects(self.tell, shelf, self.matching, self.gestures)
         self.time = 0
         self.breaks: set[int] = set()
         """Entries before which their chain has an unreadable one: those of `links`."""
         self.others: set[int] = set()
-        """Leaves of a version that nobody here can read: those of `links`."""
+        """Leaves of a version that this verifier cannot read: those of `links`."""
         self.unknown_rules = False
         self._flagged = False
         # signers found in order since the registry changed last
@@ -105,14 +108,27 @@ class Replay:
             if chain is not None:
                 if self.breaks and index in self.breaks:
                     chain.known = False
+                    if leaf.kind == "participant":
+                        self.declarations.unread(leaf.chain)
+                # Step 8.8.
+                if leaf.kind == "participant" and self.registry.ruleset in (1, 2):
+                    found_under = f"one under ruleset {self.registry.ruleset}"
+                    self.tell.bad(
+                        Code.CONSENT_INVALID,
+                        "a leaf of this kind exists from ruleset 3 onwards",
+                        "kind",
+                        "ruleset 3",
+                        found_under,
+                    )
                 self._disclosed(leaf, chain, found)
 
     def _beyond(self, index: int, leaf: Leaf, found: Found | None) -> None:
-        """An entry under a ruleset that nobody here knows (step 8.0): what its evidence means, and whether it may, is open.
-        Only what no ruleset can change is told: that the evidence is the one that the leaf commits to."""
+        """An entry under a ruleset that this verifier does not know (step 8.0): the meaning of its evidence, and
+        whether it is allowed, stay open. Only one thing is checked, which no ruleset can change: that the leaf commits
+        to this evidence."""
         if leaf.kind == "operator":
             with contextlib.suppress(Refuted):  # for the list of who could sign; it need not be legal by our rules
-                self.registry.fold(leaf.document or {}, index)
+                self.registry.fold(leaf.document or {}, index, leaf.time)
         elif leaf.kind != "index-head":
             if found is None:
                 self.matching.put_missing(leaf.chain, index, leaf.kind)
@@ -136,13 +152,16 @@ class Replay:
     def lose(self, index: int) -> None:
         """An entry that cannot be read."""
         self.matching.lose(index)
+        self.declarations.lost.append(index)
         self.subjects.unread(index, "", None)
         self.unknown_rules = self.unknown_rules or index in self.others
 
     def _unread(self, leaf: Leaf) -> None:
-        """An entry whose leaf can be read, and its evidence not: what rests on it is not known."""
-        if leaf.kind not in ("consent", "subject"):
+        """An entry whose leaf can be read, but not its evidence: whatever rests on it is unknown."""
+        if leaf.kind not in EVIDENT:
             return
+        if leaf.kind == "participant":
+            self.declarations.unread(leaf.chain)
         self.matching.put_refused(leaf.chain, self.tell.index, leaf.kind)
         self.subjects.unread(self.tell.index, leaf.kind, leaf.chain)
         chain = self.shelf.get(leaf.chain)
@@ -155,7 +174,7 @@ class Replay:
         legal = True
         try:
             # Steps 8.1, 8.2, 8.3.
-            self.registry.fold(document, self.tell.index)
+            self.registry.fold(document, self.tell.index, leaf.time)
         except OtherVersion as refusal:  # it may say anything: as under rules that nobody knows
             self.findings.postpone(self.tell.index, refusal.defect.sentence, refusal.defect.found)
             self.unknown_rules = True
@@ -164,7 +183,7 @@ class Replay:
         except Refuted as refusal:
             self.tell.refuse(refusal)
             if refusal.defect.code is not Code.CONSENT_INVALID:
-                return  # it says nothing that could be taken over
+                return  # nothing in it can be taken over
             legal = False
         expected = text_of(chain_of(chain_name(document)))
         # Step 8.4.
@@ -194,7 +213,7 @@ class Replay:
         self.findings.checked["operator documents"] += 1
 
     def _rules(self) -> None:
-        """Whether the ruleset in force is one of ours: else no verdict can be given (step 8.0)."""
+        """Whether this verifier knows the ruleset in force: else there is no verdict (step 8.0)."""
         ruleset = self.registry.ruleset
         # Step 8.0.
         if ruleset in KNOWN_RULESETS or not ruleset:
@@ -208,7 +227,7 @@ class Replay:
         )
 
     def _report(self, time: int, document: Object) -> None:
-        """It ends with the last entry of an hour ago; what it says of the entries is compared at the end."""
+        """It ends with the last entry of an hour ago; its figures are compared at the end."""
         self.matching.legs.report(self.tell.index, document)
         last = int(str(document["to_index"]))
         before, after = self.time_of(last), self.time_of(last + 1)
@@ -226,6 +245,8 @@ class Replay:
 
     def _disclosed(self, leaf: Leaf, chain: Chain, found: Found | None) -> None:
         if found is None:
+            if leaf.kind == "participant":
+                self.declarations.unread(leaf.chain)
             self.subjects.unread(self.tell.index, leaf.kind, leaf.chain)
             chain.known = False
             self.matching.put_missing(leaf.chain, self.tell.index, leaf.kind)
@@ -246,7 +267,7 @@ class Replay:
         if self.registry.ruleset in KNOWN_RULESETS:
             self._judge(leaf, chain, facts)
         else:
-            chain.known = False  # the log was not opened: nobody knows by which rules
+            chain.known = False  # the log has no opening, so its rules are unknown
             self.matching.put_refused(leaf.chain, self.tell.index, leaf.kind)
             self.findings.unchecked[OTHER_RULES] += 1
 
@@ -269,13 +290,16 @@ class Replay:
     def _judge(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         act = facts.act
         # Step 8.8.
-        if self.registry.ruleset < 2:
-            for row in later_defects(self.registry, facts):
-                self.tell.row(row)
+        later = [*later_defects(self.registry, facts)] if self.registry.ruleset < 3 else []
+        for row in later if leaf.kind != "participant" else ():  # of that kind, the leaf was told
+            self.tell.row(row)
         # Step 8.9.
         if facts.assertion is not None and act != "consent.authorise":
             self.tell.bad(Code.CONSENT_INVALID, "a passkey signs authorisations only", "act", "consent.authorise", act)
-        if act == "access.request":
+        if act in DECLARED:
+            if not later:
+                self.declarations.judge(leaf, chain, facts)
+        elif act == "access.request":
             self.judge.access(leaf, chain, facts)
         elif act.startswith("consent."):
             if act == "consent.authorise":
@@ -290,7 +314,7 @@ class Replay:
 
     def _check_signer(self, facts: Facts) -> None:
         known = (facts.kid, facts.iss, facts.behalf, facts.act, facts.relayed, facts.position < 0)
-        if known in self._sound:
+        if known in self._sound and facts.act != "freeze.order":  # who may order one depends on its scope
             return
         # Step 8.7.
         rows = [*signer_defects(self.registry, facts, self.tell.index, self._flagged)]
@@ -308,6 +332,6 @@ class Replay:
     # --- the end --------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        """What only the whole log can say."""
+        """The checks that need the whole log."""
         self.subjects.finish()
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)

@@ -1,4 +1,4 @@
-"""What happens in a customer's subject chain, and what rests on it: companions of authorisations, passkeys
+"""Judges a customer's subject chain and what rests on it: companions of authorisations, passkeys
 (docs/spec/statements.md, passkeys.md)."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from verifier.records.commitment import chain_of
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf, text_of
 from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.feedback import FEEDBACK_ACTS, judge_feedback, put_consent
 from verifier.rules.findings import Reporter
 from verifier.rules.gestures import NOT_ENROLLED, Gestures
 from verifier.rules.matching import Matching
@@ -47,7 +48,7 @@ class Subjects:
         """Subjects' entries that could not be read, or leaves that may be such."""
 
     def take_up(self, awaiting: dict[bytes, list[Authorised]], gaps: int) -> None:
-        """What an earlier run left."""
+        """The state that an earlier run left."""
         self.awaiting, self.gaps = awaiting, gaps
         ends = ((name, waiting[-1].number) for name, waiting in awaiting.items())
         self._last = max(ends, key=lambda end: end[1], default=self._last)
@@ -72,7 +73,7 @@ class Subjects:
         if not waiting:
             del self.awaiting[name]
         self.findings.unchecked[MAY_BE_WITHHELD] += 1
-        if chain is not None:  # whose customer's it is says its leaf
+        if chain is not None:  # its leaf says which customer's it is
             self._demand(row, index, chain)
         elif row.credential:
             self.findings.unchecked[ENROLMENT_WITHHELD] += 1
@@ -81,7 +82,10 @@ class Subjects:
         """An act in a subject chain."""
         try:
             if facts.act == "subject.consent":
+                put_consent(chain, str(facts.content["consent_id"]))
                 self._companion(leaf, facts)
+            elif facts.act in FEEDBACK_ACTS:
+                judge_feedback(self.tell, chain, facts)
             # Step 8.14.
             elif facts.act == "subject.enrol":
                 self.gestures.enrol(leaf.chain, facts.party, facts.content)
@@ -165,7 +169,7 @@ class Subjects:
         return enrolment.chain, ""
 
     def finish(self) -> None:
-        """What only the whole log can say."""
+        """The checks that need the whole log."""
         # Step 9.8.
         for waiting in self.awaiting.values():
             for authorised in waiting:
