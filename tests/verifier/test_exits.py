@@ -126,7 +126,7 @@ def rests(kind: str) -> Callable[[], tuple[Files, World]]:
 
 def unknown_rules() -> tuple[Files, World]:
     world, consent = begun()
-    world.activate(3)
+    world.activate(4)
     world.access(consent)
     return world.files(), world
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from verifier.telling.chinese_3 import COUNTED_3, SENTENCES_3
+
 SENTENCES: dict[str, str] = {
     "the receipt is not that of an index-head": "该回执不是索引头的回执",
     "the index-head does not cover all leaves before it": "索引头没有涵盖之前的全部叶子",
@@ -156,6 +158,7 @@ SENTENCES: dict[str, str] = {
     "asserted reasons are known ones in their order, in a relayed request": "声称的理由须为已知、按次序，且在转交的请求中",
     "a joint account is not among the accounts": "联名账户不在所列账户之中",
     "separate consents are 1 to 8 objects, sorted by kind, each once": "单独同意须为 1 至 8 个对象，按种类排序且不重复",
+    **SENTENCES_3,
 }
 
 
@@ -223,4 +226,5 @@ COUNTED: dict[str, str] = {
     ),
     "signatures of statements (left out on request)": "声明签名（按要求略过）",
     "evidence and rules (left out on request)": "证据与规则（按要求略过）",
+    **COUNTED_3,
 }
