@@ -269,7 +269,7 @@ export async function commitment(evidence, opening) {
   return new Uint8Array(await crypto.subtle.sign("HMAC", key, message));
 }
 
-const chainOf = (name) => sha256(utf8.encode("consent-ledger/v1/chain\0"), utf8.encode(name));
+export const chainOf = (name) => sha256(utf8.encode("consent-ledger/v1/chain\0"), utf8.encode(name));
 
 /** What the holder or the recipient signed. Null for an expiry: the ledger's own, named by nothing but its chain. */
 function statementOf(evidence) {
