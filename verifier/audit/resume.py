@@ -21,6 +21,7 @@ from verifier.rules.supervision import Raised
 from verifier.tlog.tiles import TileReader
 
 FORMAT = 5
+EARLIER = "entries that an earlier run checked, whose files were not read again (--since)"
 
 
 def save(auditor: Auditor, path: Path) -> None:
@@ -184,3 +185,4 @@ def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
     links.previous = tuple(str(name).encode() for name in previous)
     links.restore_map(auditor.shelf.records())
     auditor.start = int(str(meta["size"]))
+    auditor.findings.unchecked[EARLIER] += auditor.start
