@@ -20,7 +20,8 @@ from ledger.notes.proof_file import format_proof, parse_proof
 if TYPE_CHECKING:  # a participant's client, which only reads receipts, loads no planning
     from ledger.planning.commands import Proved, Recorded
 
-RECEIPT_LIMIT: Final = 128 * 1024
+RECEIPT_LIMIT: Final = 1_400_000
+"""Bytes, as docs/spec/receipts.md says: a note of a million with its cosignatures, evidence, and their spelling in JSON."""
 MEDIA_TYPE: Final = "application/vnd.consent-ledger.receipt+json"
 
 

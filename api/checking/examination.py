@@ -143,7 +143,7 @@ class _Examination:
             return None
         told = {}
         for row in self._connection.execute(select(entries).where(entries.c.idx.in_([access, came]))):
-            cipher = self._keystore.existing([row.chain]).get(row.chain)
+            cipher = self._keystore.existing([row.chain], remember=False).get(row.chain)
             if cipher is None or row.sealed is None:
                 return None
             told[row.idx] = (row.chain, decode_evidence(open_evidence(row.idx, row.sealed, cipher)[0]))
@@ -203,8 +203,9 @@ class _Examination:
             ).all()
             if not page:
                 return
-            ciphers = self._keystore.existing(row.chain for row in page if row.sealed is not None)
-            closed = {row.chain for row in page if row.sealed is not None} - ciphers.keys()
+            chains = {row.chain for row in page if row.sealed is not None}
+            ciphers = self._keystore.existing(chains, remember=False)
+            closed = chains - ciphers.keys()
             self._destroyed = self._keystore.destroyed(closed) if closed else set()
             for row in page:
                 self._entry(row, ciphers)

@@ -24,7 +24,7 @@ from verifier.crypto.backend import select
 from verifier.errors import Code, Defect, NotFound, Place, Refuted, printable
 from verifier.records.facts import Found
 from verifier.records.leaf import Leaf, parse_leaf
-from verifier.rules.chain_store import Shelf
+from verifier.rules.chain_store import HOT, Shelf
 from verifier.rules.findings import Findings
 from verifier.rules.replay import Replay
 from verifier.tlog.policy import PolicyHead
@@ -43,7 +43,7 @@ Watch = Callable[[int, Leaf, Found | None], None]
 @dataclass(slots=True)
 class Options:
     """`jobs` worker processes; `signatures` and `evidence` False leave those checks out, and the audit says so.
-    `backend`: see crypto.backend.select."""
+    `backend`: see crypto.backend.select. `hot`: chains that are kept in memory, the others lie in temporary files."""
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     signatures: bool = True
@@ -51,6 +51,7 @@ class Options:
     backend: str = "auto"
     progress: Progress | None = None
     watch: Watch | None = None
+    hot: int = HOT
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ class Auditor:
     def __init__(self, archive: Archive, trust: Trust, options: Options) -> None:
         self.archive, self.trust, self.options = archive, trust, options
         self.findings = Findings()
-        self.shelf = Shelf()
+        self.shelf = Shelf(options.hot)
         self.links = Links(self.findings, self.shelf)
         self.growth = Growth()
         self.start = 0
@@ -226,9 +227,8 @@ class Auditor:
 
     def close(self) -> None:
         """Give temporary files back."""
-        self.replay.matching.close()
-        self.replay.alerts.close()
-        self.shelf.close()
+        for held in (self.replay.matching, self.replay.alerts, self.replay.gestures, self.shelf, self.links.map):
+            held.close()
 
 
 def _tell(workers: Workers, leaf: Leaf, told: set[str]) -> None:

@@ -53,7 +53,7 @@ class Replay:
         read_model: ReadModel = lambda _: None,
     ) -> None:
         self.origin, self.findings, self.shelf, self.full, self.time_of = origin, findings, shelf, full, time_of
-        self.gestures = Gestures(trust, backend)
+        self.gestures = Gestures(trust, backend, shelf.limit)
         self.registry = Registry()
         self.matching = Matching()
         self.tell = Reporter(findings)

@@ -89,7 +89,7 @@ class Subjects:
             # Step 8.14.
             elif facts.act == "subject.enrol":
                 self.gestures.enrol(leaf.chain, facts.party, facts.content)
-            elif chain.known or str(facts.content["credential_id"]) in self.gestures.enrolled:
+            elif chain.known or self.gestures.enrolment(str(facts.content["credential_id"])) is not None:
                 self.gestures.unenrol(leaf.chain, facts.content)
             else:
                 self.findings.unchecked["passkeys ended whose enrolment may be withheld"] += 1
@@ -151,7 +151,7 @@ class Subjects:
         """The customer's own signature: the subject chain its passkey was enrolled in; else the credential, if its
         enrolment may stand in an entry that could not be read."""
         credential = str(record.get("credential_id"))
-        if self.gaps and credential not in self.gestures.enrolled:
+        if self.gaps and self.gestures.enrolment(credential) is None:
             return "", credential
         try:
             # Step 8.9.

@@ -195,6 +195,9 @@ COUNTED: dict[str, str] = {
     "statement signature": "声明签名",
     "growth since the trusted checkpoint": "自可信检查点以来的增长",
     "evidence withheld": "未披露的证据",
+    "entries that an earlier run checked, whose files were not read again (--since)": (
+        "先前一次运行已检查、其文件此次未再读取的条目（--since）"
+    ),
     "evidence erased, as an erasure document says": "已依删除文件删除的证据",
     "evidence that was refused (see the defects)": "被拒绝的证据（见缺陷）",
     "index-heads after a damaged entry": "损坏条目之后的索引头",
