@@ -20,9 +20,10 @@ from verifier.telling.result import Result
 from verifier.tlog.trust import Trust
 
 if TYPE_CHECKING:
-    from verifier.audit.bundle import Watch
+    from verifier.audit.bundle import Auditor, Watch
 
 __all__ = [
+    "alerts",
     "bundle",
     "compare",
     "completeness",
@@ -52,7 +53,11 @@ def bundle(arguments: argparse.Namespace, result: Result) -> Result:
 
 
 def _audit(
-    arguments: argparse.Namespace, result: Result, bar: Callable[[int, int], None], watch: Watch | None = None
+    arguments: argparse.Namespace,
+    result: Result,
+    bar: Callable[[int, int], None],
+    watch: Watch | None = None,
+    prepare: Callable[[Auditor], None] | None = None,
 ) -> Result:
     from verifier.audit.bundle import Auditor, Options
     from verifier.audit.resume import load, save
@@ -72,6 +77,8 @@ def _audit(
         options.jobs = arguments.jobs
     auditor = Auditor(archive, trust, options)
     result.findings = auditor.findings
+    if prepare is not None:
+        prepare(auditor)
     try:
         if arguments.since is not None:
             load(auditor, Path(arguments.since))
@@ -112,6 +119,24 @@ def _digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CannotCheck(f"{path} cannot be read: {error.strerror}") from None
+
+
+def alerts(arguments: argparse.Namespace, result: Result) -> Result:
+    """List the alerts of a bundle, which is audited on the way, with what the rules give."""
+    from verifier.telling.alerted import Alerted
+    from verifier.telling.terminal import Bar
+
+    told, bar = Alerted(arguments.lang), Bar(sys.stderr)
+
+    def prepare(auditor: Auditor) -> None:
+        auditor.replay.alerts.watch = told.tell
+
+    try:
+        _audit(arguments, result, bar, prepare=prepare)
+    finally:
+        bar.clear()
+    result.lines = told.finish()
+    return result
 
 
 def consent(arguments: argparse.Namespace, result: Result) -> Result:

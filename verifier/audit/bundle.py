@@ -15,6 +15,7 @@ from verifier.audit.contents import Top
 from verifier.audit.evidence_shards import Evidence
 from verifier.audit.histories import window_of
 from verifier.audit.log_order import Links
+from verifier.audit.models import Models
 from verifier.audit.tree import Tree
 from verifier.audit.workers import Row, Workers, calm
 from verifier.bytes.archive import Archive, Unreadable
@@ -89,8 +90,16 @@ class Auditor:
         if self.head is not None:
             self.links.latest = window_of(trust.policy, self.head).latest
         self.replay = Replay(
-            self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend, self._time_of
+            self.origin,
+            self.findings,
+            self.shelf,
+            self.level == "full",
+            trust,
+            self.backend,
+            self._time_of,
+            Models(archive, self.findings).read,
         )
+        self.replay.alerts.complete = options.evidence
         self.replay.breaks, self.replay.others = self.links.breaks, self.links.others
 
     # --- the pass -------------------------------------------------------------------------------------------
@@ -206,6 +215,11 @@ class Auditor:
             )
         if not self.options.signatures:
             self.findings.unchecked["signatures of statements (left out on request)"] += 1
+        # Step 4.3.
+        named = {f"models/{text}.json" for text in self.replay.registry.orders.models.values()}
+        for name in sorted(set(self.top.models) - named):
+            sentence = "a model that no model.activated names"
+            self.findings.add(Defect(Code.BAD_ENCODING, sentence, Place(file=name)))
         if self.options.evidence:
             self.replay.finish()
         else:
@@ -213,7 +227,7 @@ class Auditor:
 
     def close(self) -> None:
         """Give temporary files back."""
-        for held in (self.replay.matching, self.replay.gestures, self.shelf, self.links.map):
+        for held in (self.replay.matching, self.replay.alerts, self.replay.gestures, self.shelf, self.links.map):
             held.close()
 
 

@@ -21,6 +21,7 @@ FORMAT = "consent-ledger-bundle/1"
 MAX_MISSING = 1_000
 """Entry bundles that may be missing, however few there are, for the others to be gone through."""
 LEVELS = ("full", "partial", "none")
+MODEL_PATH = re.compile(r"models/([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])\.json", re.ASCII)
 _SHARD_PATH = re.compile(r"evidence/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.ASCII)
 
 
@@ -31,6 +32,8 @@ class Top:
         self._archive, self._trust, self._backend, self._findings = archive, trust, backend, findings
         self.origin, self.size, self.level, self.created = "", 0, "none", 0
         self.head: PolicyHead | None = None
+        self.models: list[str] = []
+        """The files that are named as models are."""
         self._read()
 
     def _read(self) -> None:
@@ -157,6 +160,9 @@ class Top:
     def _is_entry_bundle(self, name: str) -> bool:
         """Whether it is an entry bundle; Refuted if the file does not belong here."""
         if name in ("manifest.json", "checkpoint", "policy"):
+            return False
+        if MODEL_PATH.fullmatch(name):  # whether it belongs is known when the log was read
+            self.models.append(name)
             return False
         shard = _SHARD_PATH.fullmatch(name)
         if shard is not None and self.level == "none":
