@@ -74,7 +74,7 @@ class Ledger:
 
     def start(self) -> None:
         """Begin to write. Raises Rollback, Corrupt or Unavailable, each with what to do."""
-        hold_to_signed(self._store, self.vkey)  # before anyone takes a key out of a document
+        hold_to_signed(self._store, lambda: self.vkeys)  # before anyone takes a key out of a document
         open_key_store(self._store, self.keystore)  # before anyone decides by what is sealed, or reads it
         self._sequencer.start()
         try:

@@ -8,13 +8,14 @@ lacks all.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import Connection
 
 from ledger.canonical import unb64u
 from ledger.errors import Corrupt, Unavailable
-from ledger.notes.keys import VerifierKey
+from ledger.notes.checkpoint import Vkeys
 from ledger.participants import Registry
 from ledger.queries.newest import newest_chains
 from ledger.queries.tree import visible_size
@@ -55,11 +56,14 @@ def open_key_store(store: LogStore, keystore: KeyStore, *, whole: bool = True) -
     return registry.erased
 
 
-def hold_to_signed(store: LogStore, vkey: VerifierKey) -> None:
+def hold_to_signed(store: LogStore, vkeys: Callable[[], Vkeys]) -> None:
     """Hold what a start believes of the database against what the log has signed: the operator's documents, from which it
-    takes keys and standings. Raises Corrupt, BadSignature, Unavailable."""
+    takes keys and standings. `vkeys`: the log's, asked when the documents are known.
+
+    Raises Corrupt, BadSignature, Unavailable.
+    """
     with store.read() as connection:
-        hold_documents(connection, vkey)
+        hold_documents(connection, vkeys)
 
 
 def _registry(connection: Connection, size: int, *, whole: bool) -> Registry:

@@ -18,8 +18,7 @@ from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import Hash, leaf_hash
 from ledger.merkle.proofs import prove_inclusion, verify_inclusion
 from ledger.merkle.tiles import TileReader
-from ledger.notes.checkpoint import open_checkpoint
-from ledger.notes.keys import VerifierKey
+from ledger.notes.checkpoint import Vkeys, open_checkpoint
 from ledger.planning.world import ChainHead
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.rows import AFTER_CHANGE
@@ -105,18 +104,18 @@ class _End(NamedTuple):
     hashed: Hash
 
 
-def hold_documents(connection: Connection, vkey: VerifierKey) -> None:
+def hold_documents(connection: Connection, vkeys: Callable[[], Vkeys]) -> None:
     """Hold the operator's documents against what the log has signed: each continues the one before it in its chain, and the
     last of each chain is the one that the map names, or stands in the tree. Above the map, no entry is missing.
 
-    Raises Corrupt, BadSignature. Reads what a start reads anyway, and for each participant one way down the map.
+    `vkeys` gives the log's keys, those that its documents name among them: it is asked last, when these are known to be the
+    documents of the tree, and then says whether the tree is a signed one. Raises Corrupt, BadSignature. Reads what a start
+    reads anyway, and for each participant one way down the map.
     """
     head = connection.execute(select(log_head.c.size, log_head.c.edge, log_head.c.checkpoint)).one_or_none()
     if head is None or not head.size:
         return
-    edge, signed = Edge.from_bytes(head.edge), open_checkpoint(head.checkpoint, vkey)
-    if (edge.size, signed.size, edge.root()) != (head.size, head.size, signed.root):
-        raise Corrupt(f"the head row does not agree with its own checkpoint of size {signed.size}")
+    edge = Edge.from_bytes(head.edge)
     tree = SignedTree(connection, edge)
     state = ChainMap(connection).state()
     covered = state.size if state.signed else 0
@@ -131,6 +130,9 @@ def hold_documents(connection: Connection, vkey: VerifierKey) -> None:
         above = select(func.count()).where(entries.c.idx >= covered, entries.c.idx < head.size)
         if (count := connection.execute(above).scalar_one()) != head.size - covered:
             raise Corrupt(f"{head.size - covered - count} entries from {covered} onwards are missing. {AFTER_CHANGE}")
+    signed = open_checkpoint(head.checkpoint, vkeys())
+    if (edge.size, signed.size, edge.root()) != (head.size, head.size, signed.root):
+        raise Corrupt(f"the head row does not agree with its own checkpoint of size {signed.size}")
 
 
 def _ends(connection: Connection, size: int, covered: int) -> tuple[dict[bytes, _End], dict[bytes, _End]]:
