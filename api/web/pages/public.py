@@ -68,7 +68,12 @@ def manifest(desk: Anyone) -> Response:
 @router.get("/verify")
 def verify(desk: Anyone, entry: int | None = None) -> Response:
     """Check a receipt on one's own device. `entry` names a receipt of hers to begin with."""
-    return desk.render("verify.html", vkey=desk.office.ledger.vkey.format(), entry=entry, languages=LANGUAGES)
+    return desk.render(
+        "verify.html",
+        vkey=" ".join(vkey.format() for vkey in desk.office.ledger.vkeys),
+        entry=entry,
+        languages=LANGUAGES,
+    )
 
 
 @router.get("/logo/{participant}")
