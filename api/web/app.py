@@ -112,7 +112,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         directory=ParticipantDirectory.read(web.directory_file),
         glances=GlanceQueries(ledger.store, ledger.keystore),
         bundler=Bundler(
-            ledger, WitnessedQueries(ledger.store, read_policy(settings, ledger.vkey)), settings.policy_file
+            ledger, WitnessedQueries(ledger.store, read_policy(settings, ledger.vkeys)), settings.policy_file
         ),
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)

@@ -15,6 +15,7 @@ from tests.vectors import (
     told_at_the_end,
     told_documents,
     told_entries,
+    told_keys,
     told_leaves,
     told_rules,
 )
@@ -25,7 +26,7 @@ from tests.vectors.walk import page
 FOLDER = Path(__file__).parents[2] / "docs/spec/vectors"
 KEPT = {"README.md"}
 """Written by hand."""
-MODULES = (damaged, told_leaves, told_entries, told_documents, told_rules, told_at_the_end)
+MODULES = (damaged, told_leaves, told_entries, told_documents, told_rules, told_at_the_end, told_keys)
 """Importing them fills `CASES`."""
 
 

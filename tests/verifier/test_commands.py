@@ -224,7 +224,7 @@ def test_what_an_earlier_audit_read_is_not_read_again_and_the_answer_says_so(
     assert {"event": "unchecked", "what": EARLIER, "count": 560} in events
     assert main(["bundle", str(place / "second"), "--policy", str(policy), "--since", str(state), "--lang", "en"]) == 0
     head = capsys.readouterr().out.splitlines()[:4]
-    assert head[0].startswith("VALID, NOT ALL CHECKED")
+    assert "VALID, NOT ALL CHECKED" in head[0]
     assert any("Not checked: 560" in line for line in head)
     assert run(capsys, "bundle", place / "second", "--policy", policy, "--jobs", 1)[0] == 1
 

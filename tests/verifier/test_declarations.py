@@ -10,6 +10,7 @@ import pytest
 
 from tests.verifier.forge import DAY, b64u, chain_of
 from tests.verifier.replaying import replayed, told
+from tests.verifier.scored import Scored
 from tests.verifier.supervised import AUTHORITY, HOLDER, OTHER, PROVIDER, RECIPIENT, Supervised
 from verifier.errors import Code
 from verifier.rules.declaring import UNKNOWN_CHAIN, UNREAD_ALERT
@@ -19,8 +20,20 @@ from verifier.rules.judging import UNKNOWN_STATE, UNREAD_DECLARATION, UNREAD_LIM
 INVALID, ENCODING, CHAIN, POLICY = Code.CONSENT_INVALID, Code.BAD_ENCODING, Code.BAD_CHAIN, Code.POLICY_REJECTED
 
 
-def begun() -> Supervised:
-    return Supervised(3).begun()
+def begun() -> Scored:
+    world = Scored(3)
+    world.begun()
+    return world
+
+
+def alerted(world: Scored) -> int:
+    """An alert about the recipient, by rule `refused`: it asked for what there is not."""
+    world.score()
+    for _ in range(50):
+        world.access(world.consent_id())
+    [index] = world.raise_due()
+    world.score(0)
+    return index
 
 
 def test_an_honest_life_under_ruleset_3_is_valid() -> None:
@@ -37,12 +50,12 @@ def test_an_honest_life_under_ruleset_3_is_valid() -> None:
     world.assess()
     world.access(consent)
     world.access(consent)
-    world.block()
-    alert = world.raise_alert()
+    world.block(rule="refused")
+    alert = alerted(world)
     world.access(consent, customer_present=True)
     world.decide_alert(alert)
     world.access(consent, customer_present=True)
-    world.declare(HOLDER, "risk.unblock", reason="over", rule="rate")
+    world.declare(HOLDER, "risk.unblock", reason="over", rule="refused")
     world.incident()
     world.update(clock="4h")
     world.close()
@@ -67,13 +80,13 @@ def test_an_honest_life_under_ruleset_3_is_valid() -> None:
     assert findings.unchecked == {}
     assert findings.reasons == {
         "REGION_NOT_CONSENTED": 1, "FROZEN": 1, "ASSESSMENT_OVERDUE": 1, "FREQUENCY_EXCEEDED": 1, "RISK_BLOCKED": 1,
-        "CONSENT_CONSUMED": 2,
+        "CONSENT_CONSUMED": 2, "CONSENT_UNKNOWN": 50,
     }  # fmt: skip
     assert findings.checked["declarations"] == 12
     assert findings.checked["acknowledgements"] == 2
 
 
-LIES: list[tuple[str, Code, Callable[[Supervised], int]]] = [
+LIES: list[tuple[str, Code, Callable[[Scored], int]]] = [
     ("a freeze's id is used again, even when it was lifted", INVALID,
      lambda w: (w.freeze(), w.lift(), w.freeze())[-1]),
     ("a freeze of nobody is lifted", INVALID, lambda w: w.lift()),
@@ -92,7 +105,7 @@ LIES: list[tuple[str, Code, Callable[[Supervised], int]]] = [
      lambda w: (w.block(), w.declare(HOLDER, "risk.unblock", reason="over", rule="night"))[-1]),
     ("an entry that is no alert is decided about", INVALID, lambda w: w.decide_alert(3)),
     ("an alert above is decided about", INVALID, lambda w: w.decide_alert(len(w.entries) + 1)),
-    ("a provider decides about an alert", INVALID, lambda w: w.decide_alert(w.raise_alert(), PROVIDER)),
+    ("a provider decides about an alert", INVALID, lambda w: w.decide_alert(alerted(w), PROVIDER)),
     ("an incident's id is used again", INVALID, lambda w: (w.incident(), w.close(), w.incident())[-1]),
     ("an incident of nobody is updated", INVALID, lambda w: w.update()),
     ("an incident is updated after its end", INVALID, lambda w: (w.incident(), w.close(), w.update())[-1]),
@@ -171,7 +184,7 @@ def fed(world: Supervised, then: Callable[[str], int]) -> int:
 
 @pytest.mark.parametrize(("name", "code", "lie"), LIES, ids=[row[0] for row in LIES])
 def test_a_lie_is_told_once_at_its_place_and_nothing_that_follows_is(
-    name: str, code: Code, lie: Callable[[Supervised], int]
+    name: str, code: Code, lie: Callable[[Scored], int]
 ) -> None:
     world = begun()
     consent = world.grant(permissions=["ReadBalances", "ReadParty"])
@@ -201,9 +214,9 @@ def test_what_an_illegal_freeze_or_block_denied_is_not_told_twice(what: str) -> 
         world.lift()
         index = world.freeze()  # the same id
     else:
-        world.raise_alert()
+        alerted(world)
         world.suspend(HOLDER)
-        index = world.block()
+        index = world.block(rule="refused")
     denied = world.access(consent)
     assert b'"deny"' in world.evidence[denied][0]
     assert [row[1] for row in told(replayed(world))] == [index]
@@ -227,13 +240,13 @@ def test_what_a_freeze_denies_must_be_denied_at_its_own_index_and_no_lower_one()
     ("declare", "fine"),
     [
         (lambda w: w.freeze(HOLDER, scope={"holder": HOLDER}), True),
-        (lambda w: w.decide_alert(w.raise_alert()), True),
+        (lambda w: w.decide_alert(alerted(w)), True),
         (lambda w: w.assess(), False),
         (lambda w: w.block(), False),
         (lambda w: w.incident(), False),
     ],
 )
-def test_a_suspended_participant_only_freezes_and_decides(declare: Callable[[Supervised], int], fine: bool) -> None:
+def test_a_suspended_participant_only_freezes_and_decides(declare: Callable[[Scored], int], fine: bool) -> None:
     world = begun()
     world.suspend(HOLDER)
     index = declare(world)
@@ -267,7 +280,7 @@ def test_a_provider_declares_for_another_in_the_others_chain() -> None:
 
 # --- before ruleset 3 -----------------------------------------------------------------------------------------
 
-BEFORE: list[tuple[str, Callable[[Supervised], int]]] = [
+BEFORE: list[tuple[str, Callable[[Scored], int]]] = [
     ("a declaration", lambda w: w.assess()),
     ("a document", lambda w: w.document("scoring.activated", scoring=1)),
     ("a region", lambda w: w.access(w.grant(), region="DE")),
@@ -286,7 +299,7 @@ def masked(world: Supervised) -> int:
 
 
 @pytest.mark.parametrize(("what", "use"), BEFORE, ids=[row[0] for row in BEFORE])
-def test_under_ruleset_2_nothing_of_ruleset_3_exists(what: str, use: Callable[[Supervised], int]) -> None:
+def test_under_ruleset_2_nothing_of_ruleset_3_exists(what: str, use: Callable[[Scored], int]) -> None:
     world = Supervised(3, 2).begun()
     index = use(world)
     assert [row[:2] for row in told(replayed(world))] == [(INVALID, index)], what
@@ -316,7 +329,7 @@ def test_the_counts_of_ruleset_2_begin_anew_and_a_consumed_consent_stays_so() ->
 # --- what cannot be known -------------------------------------------------------------------------------------
 
 
-def open_questions(withheld: Callable[[Supervised], int], **then: Any) -> tuple[Any, int]:
+def open_questions(withheld: Callable[[Scored], int], **then: Any) -> tuple[Any, int]:
     """The findings of a log in which an access follows on what is withheld."""
     world = begun()
     consent = world.grant(**then)
@@ -340,7 +353,7 @@ def open_questions(withheld: Callable[[Supervised], int], **then: Any) -> tuple[
     ],
 )
 def test_what_a_declaration_may_have_said_is_open_for_whom_it_can_concern(
-    declare: Callable[[Supervised], int], unknown: int
+    declare: Callable[[Scored], int], unknown: int
 ) -> None:
     findings, found = open_questions(declare)
     assert found == unknown
@@ -370,7 +383,7 @@ def test_what_rests_on_an_unread_declaration_is_open_and_no_more() -> None:
 
 def test_a_decision_about_an_alert_that_was_lost_is_open() -> None:
     world = begun()
-    alert = world.raise_alert()
+    alert = alerted(world)
     world.decide_alert(alert)
     findings = replayed(world, lost=[alert])
     assert told(findings) == []

@@ -15,6 +15,8 @@ from verifier.audit.contents import Top
 from verifier.audit.evidence_shards import Evidence
 from verifier.audit.histories import window_of
 from verifier.audit.log_order import Links
+from verifier.audit.models import Models
+from verifier.audit.succession import check_log_keys
 from verifier.audit.tree import Tree
 from verifier.audit.workers import Row, Workers, calm
 from verifier.bytes.archive import Archive, Unreadable
@@ -89,8 +91,16 @@ class Auditor:
         if self.head is not None:
             self.links.latest = window_of(trust.policy, self.head).latest
         self.replay = Replay(
-            self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend, self._time_of
+            self.origin,
+            self.findings,
+            self.shelf,
+            self.level == "full",
+            trust,
+            self.backend,
+            self._time_of,
+            Models(archive, self.findings).read,
         )
+        self.replay.alerts.complete = options.evidence
         self.replay.breaks, self.replay.others = self.links.breaks, self.links.others
 
     # --- the pass -------------------------------------------------------------------------------------------
@@ -206,14 +216,29 @@ class Auditor:
             )
         if not self.options.signatures:
             self.findings.unchecked["signatures of statements (left out on request)"] += 1
+        # Step 4.3.
+        named = {f"models/{text}.json" for text in self.replay.registry.orders.models.values()}
+        for name in sorted(set(self.top.models) - named):
+            sentence = "a model that no model.activated names"
+            self.findings.add(Defect(Code.BAD_ENCODING, sentence, Place(file=name)))
         if self.options.evidence:
             self.replay.finish()
         else:
             self.findings.unchecked["evidence and rules (left out on request)"] += 1
+        if not self.replay.unknown_rules:
+            lost = self.replay.matching.legs.last_lost >= 0  # an unreadable leaf may have been a document
+            check_log_keys(
+                self.archive,
+                self.replay.registry.log_keys,
+                None if lost else self.head,
+                (self.origin, self.size, root),
+                self.findings,
+                self.backend,
+            )
 
     def close(self) -> None:
         """Give temporary files back."""
-        for held in (self.replay.matching, self.replay.gestures, self.shelf, self.links.map):
+        for held in (self.replay.matching, self.replay.alerts, self.replay.gestures, self.shelf, self.links.map):
             held.close()
 
 

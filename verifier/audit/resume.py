@@ -50,6 +50,7 @@ def save(auditor: Auditor, path: Path) -> None:
         "awaiting": {name.decode(): waiting for name, waiting in replay.subjects.awaiting.items()},
         "signatures": auditor.options.signatures,
         "raised": list(ordered.raised),
+        "alerts_owed": replay.alerts.kept(),
         "alerts": [[*name, rows] for name, rows in ordered.alerts.items()],
         "blind": ordered.blind,
         "unread": [sorted(ordered.unread_holders), sorted(ordered.unread_recipients)],
@@ -182,6 +183,7 @@ def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
     replay.matching.legs.last_lost = int(str(meta["last_lost"]))
     replay.matching.legs.parties = [str(name) for name in parties]
     replay.time = links.time = int(str(meta["time"]))
+    replay.alerts.take_up(meta["alerts_owed"], int(str(meta["size"])), replay.time)  # type: ignore[arg-type]
     links.previous = tuple(str(name).encode() for name in previous)
     links.restore_map(auditor.shelf.records())
     auditor.start = int(str(meta["size"]))

@@ -18,6 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 from verifier.bytes.scratch import no_room
 from verifier.records.terms import Terms
 from verifier.rules.consents import Consent, Given, Pending
+from verifier.rules.remembered import Habits
 
 HOT: Final = 20_000
 """Chains that are kept in memory: 1.2 KB each with its consent."""
@@ -38,7 +39,8 @@ class Customer:
 class Chain:
     """The end of a chain: `seq` and hash (base64url) of its last leaf. `consent` is the state its entries produce;
     `known` is False from the first entry onwards whose evidence is not there. `steps`: the indexes of its `consent.*` entries
-    but those that acknowledge; `moved`: the time (ms) of the last of them. `customer`: of a subject chain, what is in it."""
+    but those that acknowledge; `moved`: the time (ms) of the last of them. `customer`: of a subject chain, what is in it.
+    `habits`: what the scorer remembers of a consent."""
 
     seq: int
     head: bytes
@@ -47,6 +49,7 @@ class Chain:
     steps: tuple[int, ...] = ()
     moved: int = 0
     customer: Customer | None = None
+    habits: Habits | None = None
 
 
 def to_text(chain: Chain) -> str:
@@ -60,13 +63,14 @@ def to_text(chain: Chain) -> str:
             chain.steps,
             chain.moved,
             None if chain.customer is None else asdict(chain.customer),
+            None if chain.habits is None else asdict(chain.habits),
         ]
     )
 
 
 def from_text(text: str) -> Chain:
     """A record from the disk."""
-    seq, head, known, consent, steps, moved, customer = json.loads(text)
+    seq, head, known, consent, steps, moved, customer, habits = json.loads(text)
     return Chain(
         seq,
         head.encode("ascii"),
@@ -75,6 +79,7 @@ def from_text(text: str) -> Chain:
         tuple(steps),
         moved,
         None if customer is None else Customer(**customer),
+        None if habits is None else Habits(**habits),
     )
 
 

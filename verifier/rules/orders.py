@@ -21,7 +21,7 @@ from verifier.bytes.encoding import (
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.declarations import MAX_FREEZE, check_scope, get_approvers, get_choice
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted
-from verifier.rules.report_forms import Definition, read_definition, read_issued
+from verifier.rules.report_forms import Definition, Issued, read_definition, read_issued
 from verifier.rules.supervision import OPERATOR, Raised, Supervision
 
 CHAIN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
@@ -74,7 +74,8 @@ class Alert(NamedTuple):
 @dataclass(slots=True)
 class Orders:
     """`fold` each document in log order. `erased`: the chains that were; `models`: name -> hash (base64url) of the model's
-    bytes; `definitions`: by the report's name, in log order; `placed`: the names of all holds."""
+    bytes; `definitions`: by the report's name, in log order; `placed`: the names of all holds;
+    `alert`, `issued`: the last of their kind, if its form was right."""
 
     supervision: Supervision
     erased: dict[str, int]
@@ -82,6 +83,8 @@ class Orders:
     model: str = ""
     models: dict[str, str] = field(default_factory=dict)
     definitions: dict[str, list[Definition]] = field(default_factory=dict)
+    alert: Alert | None = None
+    issued: Issued | None = None
     placed: set[str] = field(default_factory=set)
 
     def fold(self, kind: str, document: Object, index: int, time: int) -> None:
@@ -151,7 +154,7 @@ class Orders:
             raise _bad("the model was trained on no entries below it", f"{first} to {index - 1}", last)
 
     def _alert_raised(self, document: Object, index: int, time: int) -> None:
-        alert = read_alert(document, index, time)
+        alert = self.alert = read_alert(document, index, time)
         self.supervision.alert(alert.kind, alert.about, alert.rule, Raised(index, time, alert.score))
         if alert.at_index >= index:
             raise _bad("the alert stands above the entry that it is about", f"at most {index - 1}", alert.at_index)
@@ -161,7 +164,7 @@ class Orders:
         self.definitions.setdefault(definition.report, []).append(definition)
 
     def _report_issued(self, document: Object, index: int, time: int) -> None:
-        issued = read_issued(document, index)
+        issued = self.issued = read_issued(document, index)
         known = self.definitions.get(issued.report)
         if not known:
             raise _bad("the report is not defined", "a report.defined before", issued.report)

@@ -16,6 +16,7 @@ from verifier.records.commitment import chain_of
 from verifier.records.declarations import DECLARED
 from verifier.records.facts import OTHER_VERSION, Facts, Found
 from verifier.records.leaf import EVIDENT, Leaf, text_of
+from verifier.rules.alerts import Alerts, ReadModel
 from verifier.rules.catalogue import KNOWN_RULESETS
 from verifier.rules.chain_store import Chain, Shelf
 from verifier.rules.declaring import Declarations
@@ -49,6 +50,7 @@ class Replay:
         trust: Trust,
         backend: Backend,
         time_of: TimeOf,
+        read_model: ReadModel = lambda _: None,
     ) -> None:
         self.origin, self.findings, self.shelf, self.full, self.time_of = origin, findings, shelf, full, time_of
         self.gestures = Gestures(trust, backend, shelf.limit)
@@ -56,6 +58,7 @@ class Replay:
         self.matching = Matching()
         self.tell = Reporter(findings)
         self.judge = Judge(self.tell, self.registry, shelf, self.matching.legs)
+        self.alerts = Alerts(self.tell, self.registry.orders, shelf, read_model)
         self.declarations = Declarations(self.tell, self.registry)
         self.subjects = Subjects(self.tell, shelf, self.matching, self.gestures)
         self.time = 0
@@ -153,6 +156,7 @@ class Replay:
         """An entry that cannot be read."""
         self.matching.lose(index)
         self.declarations.lost.append(index)
+        self.alerts.miss(index, self.time, None)
         self.subjects.unread(index, "", None)
         self.unknown_rules = self.unknown_rules or index in self.others
 
@@ -167,6 +171,8 @@ class Replay:
         chain = self.shelf.get(leaf.chain)
         if chain is not None:
             chain.known = False
+        if leaf.kind == "consent":
+            self.alerts.miss(self.tell.index, leaf.time, None if chain is None else chain.consent)
 
     def _operator(self, leaf: Leaf) -> None:
         document = leaf.document or {}
@@ -205,12 +211,24 @@ class Replay:
             )
         if document["type"] in ("ledger.opened", "ruleset.activated"):
             self._rules()
+        self._supervised(str(document["type"]), legal)
         if not legal:
             return
         if document["type"] == "reconciliation.reported":
             self._report(leaf.time, document)
         self.findings.acts[str(document["type"])] += 1
         self.findings.checked["operator documents"] += 1
+
+    def _supervised(self, kind: str, legal: bool) -> None:
+        """What alerts and reports rest on."""
+        orders = self.registry.orders
+        if kind == "scoring.activated" and orders.scoring:
+            self.alerts.begin(self.tell.index)
+        elif kind == "model.activated":
+            self.alerts.model()
+        # Step 8.16.
+        elif kind == "alert.raised" and legal and orders.alert is not None:
+            self.alerts.raised(orders.alert)
 
     def _rules(self) -> None:
         """Whether this verifier knows the ruleset in force: else there is no verdict (step 8.0)."""
@@ -247,6 +265,8 @@ class Replay:
         if found is None:
             if leaf.kind == "participant":
                 self.declarations.unread(leaf.chain)
+            elif leaf.kind == "consent":
+                self.alerts.miss(self.tell.index, leaf.time, chain.consent)
             self.subjects.unread(self.tell.index, leaf.kind, leaf.chain)
             chain.known = False
             self.matching.put_missing(leaf.chain, self.tell.index, leaf.kind)
@@ -296,6 +316,8 @@ class Replay:
         # Step 8.9.
         if facts.assertion is not None and act != "consent.authorise":
             self.tell.bad(Code.CONSENT_INVALID, "a passkey signs authorisations only", "act", "consent.authorise", act)
+        if self.registry.orders.scoring and self.registry.ruleset >= 3 and leaf.kind == "consent":
+            self.alerts.see(self.tell.index, leaf, chain, facts)
         if act in DECLARED:
             if not later:
                 self.declarations.judge(leaf, chain, facts)
@@ -334,4 +356,6 @@ class Replay:
     def finish(self) -> None:
         """The checks that need the whole log."""
         self.subjects.finish()
+        # Step 9.10.
+        self.alerts.finish(self.time)
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)

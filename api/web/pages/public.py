@@ -42,7 +42,12 @@ def language(desk: Anyone, to: str, next: str | None = None) -> Response:  # noq
 @router.get("/verify")
 def verify(desk: Anyone, entry: int | None = None) -> Response:
     """Check a receipt on one's own device. `entry` names a receipt of hers to begin with."""
-    return desk.render("verify.html", vkey=desk.office.ledger.vkey.format(), entry=entry, languages=LANGUAGES)
+    return desk.render(
+        "verify.html",
+        vkey=" ".join(vkey.format() for vkey in desk.office.ledger.vkeys),
+        entry=entry,
+        languages=LANGUAGES,
+    )
 
 
 @router.get("/logo/{participant}")

@@ -6,14 +6,15 @@ import random
 from collections.abc import Callable
 
 from tests.verifier.forge import DAY, HOLDER, OTHER, PROVIDER, RECIPIENT, Json, b64u, chain_of, leaf_hash
-from tests.verifier.supervised import AUTHORITY, Supervised
+from tests.verifier.scored import Scored
+from tests.verifier.supervised import AUTHORITY
 from tests.verifier.test_gestures import RP, SUBJECT, Passkey
 
 HOUR = 3_600_000
 DEVICES = [Passkey(f"device {number}") for number in range(3)]
 
 
-class Life(Supervised):
+class Life(Scored):
     """A world that is thrown by dice. `busy`: the consents that its random acts are about."""
 
     def __init__(self, dice: random.Random, ruleset: int | None = None) -> None:
@@ -41,6 +42,9 @@ class Life(Supervised):
         for _ in range(steps):
             self.tick(self.dice.choice((0, 1, 900, 30_000, HOUR // 2)))
             self.dice.choice(acts)()
+            if self.ruleset >= 3 and self.dice.random() < 0.1:
+                self.score(self.dice.choice((0, 1, 1)))
+        self.raise_due()
 
     def some(self) -> str:
         """A consent of theirs."""
@@ -90,10 +94,15 @@ class Life(Supervised):
             self.declare(AUTHORITY, "assessment.waive", requirement_id=name, reason="law")
 
     def _block(self) -> None:
-        self.block(about=self.dice.choice(("consent", "recipient")), seconds=60)
-        alert = self.raise_alert(*self.dice.choice(((RECIPIENT, "recipient"), (HOLDER, "holder"))), score=900)
-        if self.dice.random() < 0.5:
-            self.decide_alert(alert, decision=self.dice.choice(("cleared", "confirmed")))
+        self.block(
+            about=self.dice.choice(("consent", "recipient")), rule=self.dice.choice(("refused", "rate")), level=0
+        )
+        if self.dice.random() < 0.3:
+            for _ in range(51):  # enough for two rules
+                self.access(self.some(), customer_present=True)
+        for alert in self.raise_due():
+            if self.dice.random() < 0.5:
+                self.decide_alert(alert, decision=self.dice.choice(("cleared", "confirmed")))
 
     def _incident(self) -> None:
         name = f"x{len(self.entries)}"

@@ -324,6 +324,35 @@ def _a_declaration_is_illegal(life: Life, dice: random.Random) -> Told:
     return {("CONSENT_INVALID", tell())}
 
 
+@lie("8.16", ruleset=3)
+def _an_alert_is_invented_or_changed(life: Life, dice: random.Random) -> Told:
+    if dice.random() < 0.5:
+        return {("CONSENT_INVALID", life.raise_alert(invented(life), at_index=len(life.entries) - 1))}
+    alarmed(life)
+    return {("CONSENT_INVALID", index) for index in life.raise_due(score=dice.choice((7, 8)))}
+
+
+def alarmed(life: Life) -> str:
+    """One more alert is owed than was."""
+    life.raise_due()
+    life.score()
+    name = invented(life)
+    for _ in range(50):
+        life.access(life.consent_id(), name)
+    assert len(life.owed) == 1
+    return name
+
+
+@lie("9.10", ruleset=3)
+def _an_alert_is_hidden(life: Life, _: random.Random) -> Told:
+    alarmed(life)
+    [owed] = life.owed
+    life.owed = []
+    life.tick(60_001)
+    life.index_head()
+    return {("INCOMPLETE", owed["at_index"])}
+
+
 # --- 9: at the end --------------------------------------------------------------------------------------------
 
 
