@@ -18,12 +18,13 @@ from ledger.entries.assertion import Credential
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Corrupt, Unavailable
 from ledger.kept import Kept
-from ledger.merkle.edge import FullTile
+from ledger.merkle.edge import Edge, FullTile
 from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
+from ledger.storage.anchored import SignedMap, SignedTree
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
-from ledger.storage.operator import operator_documents
+from ledger.storage.operator import OnRecord, said_from
 from ledger.storage.rows import (
     AFTER_CHANGE,
     consent_row,
@@ -33,6 +34,7 @@ from ledger.storage.rows import (
     erased_credential,
     read_credential,
 )
+from ledger.storage.spoken import alerts_among, feedback_in, moving_entries
 from ledger.storage.standing import chain_heads, enrolment, events_of, has_request, standing_consents
 from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
@@ -68,10 +70,18 @@ class BatchTransaction:
     """One batch's transaction, holding the log's lock from `head` to the commit."""
 
     def __init__(
-        self, connection: Connection, keystore: KeyStore, horizon: Horizon, absent: Kept[bytes, ChainHead]
+        self,
+        connection: Connection,
+        keystore: KeyStore,
+        horizon: Horizon,
+        absent: Kept[bytes, ChainHead],
+        signed: SignedMap,
     ) -> None:
-        """`absent`: up to where chains were read that no consent belongs to."""
+        """`absent`: up to where chains were read that no consent belongs to; `signed`: the map that their ends are held
+        against."""
         self.connection = connection
+        self._signed = signed
+        self._edge = b""
         self._horizon = horizon
         self._absent = absent
         self._driver = driver_for(connection.engine)
@@ -94,6 +104,7 @@ class BatchTransaction:
         self.seen = {
             key: SeenStatement(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()
         }
+        self._edge = row[3]
         self._horizon.reached(row[5])  # a commit that had come back when another one wrote this
         return Head(*row)
 
@@ -131,8 +142,15 @@ class BatchTransaction:
         self._absent.put(chain, end)
 
     def chains(self, chains: Collection[bytes]) -> dict[bytes, ChainHead]:
-        """Where these chains continue; chains without a leaf are absent."""
-        return chain_heads(self.connection, chains)
+        """Where these chains continue, held against the map that the last index-head signs; chains without a leaf are absent.
+        Raises Corrupt."""
+        if not chains:
+            return {}
+        heads = chain_heads(self.connection, chains)
+        self._signed.hold(
+            self.connection, heads, chains, lambda: SignedTree(self.connection, Edge.from_bytes(self._edge))
+        )
+        return heads
 
     def credentials(self, wanted: Mapping[str, bytes]) -> dict[str, Credential]:
         """Those of these passkeys that were ever enrolled, each held against the customer's chain that enrolled it; erased ones
@@ -191,9 +209,21 @@ class BatchTransaction:
         """(basis, act) of the legs that these accesses have."""
         return legs_under(self.connection, indexes) if indexes else set()
 
-    def documents_from(self, index: int) -> list[tuple[int, dict[str, Any]]]:
-        """Operator documents at `index` and above, in order."""
-        return operator_documents(self.connection, index)
+    def moving_entries(self, indexes: Collection[int]) -> set[tuple[bytes, int]]:
+        """(chain, index) of those of these entries that moved a consent."""
+        return moving_entries(self.connection, self._keystore, indexes) if indexes else set()
+
+    def alerts_among(self, indexes: Collection[int]) -> set[int]:
+        """Those of these entries that are alerts."""
+        return alerts_among(self.connection, indexes) if indexes else set()
+
+    def feedback_in(self, chains: Collection[bytes]) -> dict[bytes, dict[str, bool]]:
+        """By customer's chain, and number: whether the feedback is closed."""
+        return feedback_in(self.connection, self._keystore, chains) if chains else {}
+
+    def said_from(self, index: int) -> list[OnRecord[Any]]:
+        """Operator documents and declarations at `index` and above, in order."""
+        return said_from(self.connection, self._keystore, index)
 
     def note_at(self, size: int) -> str | None:
         """The signed checkpoint of exactly this size, if the log had one."""
@@ -268,6 +298,7 @@ class LogStore:
         self._backend = backend_of(writer)
         self._kept: list[Connection] = []
         self._absent: Kept[bytes, ChainHead] = Kept(ABSENT_CHAINS)
+        self._signed = SignedMap()
         # COPY and PRAGMA go to the driver itself, whose errors SQLAlchemy does not see
         self._failures = (DBAPIError, PoolTimeout, writer.dialect.loaded_dbapi.Error)
 
@@ -288,7 +319,7 @@ class LogStore:
             # kept from batch to batch: to fetch it from the pool and to bring it back costs more than a small batch's rules
             connection = self._kept.pop() if self._kept else self._writer.connect()
             with connection.begin():
-                yield BatchTransaction(connection, self._keystore, self.horizon, self._absent)
+                yield BatchTransaction(connection, self._keystore, self.horizon, self._absent, self._signed)
             # here a commit may have gone into files that were taken away: it is not acknowledged, and the node stops
             self._backend.driver.verify_files(connection)
         except self._failures as error:
