@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -21,6 +21,7 @@ from ledger.kept import Kept
 from ledger.merkle.edge import Edge, FullTile
 from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
 from ledger.storage.anchored import SignedMap, SignedTree
+from ledger.storage.asking import select_in
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
@@ -36,7 +37,7 @@ from ledger.storage.rows import (
 )
 from ledger.storage.spoken import alerts_among, feedback_in, moving_entries
 from ledger.storage.standing import chain_heads, enrolment, events_of, has_request, standing_consents
-from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
+from ledger.storage.tables import checkpoints, consents, credentials, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore, no_key
 
@@ -391,15 +392,3 @@ class LogStore:
             self._kept.pop().close()
         self._writer.dispose()
         self._reader.dispose()
-
-
-def select_in(connection: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:
-    """Rows of `query` whose `column` is one of `values`, asked in portions that every engine takes."""
-    for at in range(0, len(values), 500):
-        yield from connection.execute(query.where(column.in_(values[at : at + 500])))
-
-
-def log_size(connection: Connection) -> int:
-    """How many entries are committed in this connection's snapshot."""
-    size: int = connection.execute(select(func.coalesce(func.max(entries.c.idx) + 1, 0))).scalar_one()
-    return size
