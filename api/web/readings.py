@@ -80,7 +80,7 @@ class Usual(Struct, frozen=True):
         """Whether the last days stand out. Few reads more or less do not."""
         if self.now > self.usual * 1.5 and self.now - self.usual >= 3:
             return "more"
-        return "less" if self.now * 2 < self.usual and self.usual - self.now >= 3 else "same"
+        return "less" if self.now * 1.5 < self.usual and self.usual - self.now >= 3 else "same"
 
 
 @dataclass(frozen=True, slots=True)
