@@ -23,7 +23,7 @@ from ledger.entries.statement import parse_item, payload_of
 from ledger.queries.glances import Glance
 
 DAYS: Final = 14
-LOOKED: Final = 300
+LOOKED: Final = 200
 """How many of a consent's newest entries one page looks at."""
 DAY_MS: Final = 86_400_000
 WEEK_MS: Final = 7 * DAY_MS
