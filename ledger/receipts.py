@@ -13,8 +13,7 @@ from ledger.entries.leaf import CommitmentLeaf, Leaf, open_commitment, parse_lea
 from ledger.errors import BadEncoding, BadSignature
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.proofs import verify_inclusion
-from ledger.notes.checkpoint import open_checkpoint
-from ledger.notes.keys import VerifierKey
+from ledger.notes.checkpoint import Vkeys, open_checkpoint
 from ledger.notes.proof_file import format_proof, parse_proof
 
 if TYPE_CHECKING:  # a participant's client, which only reads receipts, loads no planning
@@ -61,7 +60,7 @@ def receipt_bytes(recorded: Proved | Recorded, *, disclose: bool = True) -> byte
     return _encoder.encode(receipt(recorded, disclose=disclose))
 
 
-def check_receipt(data: bytes, vkey: VerifierKey) -> tuple[Receipt, Leaf]:
+def check_receipt(data: bytes, vkeys: Vkeys) -> tuple[Receipt, Leaf]:
     """Check what a partner must know before it relies on a receipt: commitment, leaf, inclusion, signature of the log.
 
     Statements inside the evidence are not verified here; the independent verifier does that too. Raises BadEncoding,
@@ -77,8 +76,8 @@ def check_receipt(data: bytes, vkey: VerifierKey) -> tuple[Receipt, Leaf]:
         _require_unique_names(data)
     proof = parse_proof(read.proof)
     if proof.extra is not None:
-        raise BadEncoding("the proof of a receipt has no extra line: nobody vouches for it")
-    checkpoint = open_checkpoint(proof.checkpoint, vkey)
+        raise BadEncoding("the proof of a receipt must have no extra line, since no signature covers it")
+    checkpoint = open_checkpoint(proof.checkpoint, vkeys)
     leaf_bytes = read.leaf.encode()
     leaf = parse_leaf(leaf_bytes)
     if leaf.index != proof.index:
@@ -98,7 +97,7 @@ def _require_unique_names(data: bytes) -> None:
 
     def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
         if len(dict(pairs)) != len(pairs):
-            raise BadEncoding("a name stands twice in the receipt")
+            raise BadEncoding("the receipt has a name twice")
         return dict(pairs)
 
     json.loads(data, object_pairs_hook=members)

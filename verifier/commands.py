@@ -76,7 +76,9 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
 
     trust, backend = trust_of(arguments, result), select()
     data = read_file(arguments.path, result)
-    keys = _keys_of(arguments, trust) if arguments.bundle else None
+    keys = None
+    if arguments.bundle:
+        keys, trust = _learnt(arguments, trust)
     try:
         checked = check_receipt(data, trust, backend, keys)
     except Refuted as refusal:
@@ -115,7 +117,9 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
 
     trust, backend = trust_of(arguments, result), select()
     place = Path(arguments.path)
-    keys = _keys_of(arguments, trust) if arguments.bundle else None
+    keys = None
+    if arguments.bundle:
+        keys, trust = _learnt(arguments, trust)
     archive = open_archive(place)
     names = [place] if place.is_file() else [place / name for name in (HEAD, ISSUED)]
     result.inputs += [(str(name), digest_of(name)) for name in names]
@@ -203,9 +207,11 @@ def _when(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _keys_of(arguments: argparse.Namespace, trust: Trust) -> dict[str, PublicKey]:
-    """The participants' keys out of a bundle whose links, tiles and root are checked on the way."""
+def _learnt(arguments: argparse.Namespace, trust: Trust) -> tuple[dict[str, PublicKey], Trust]:
+    """The participants' keys out of a bundle whose links, tiles and root are checked on the way, and what is trusted once the
+    log's own documents have told which keys it had when."""
     from verifier.audit.bundle import Auditor, Options
+    from verifier.audit.succession import taught
     from verifier.bytes.archive import open_archive
 
     archive = open_archive(Path(arguments.bundle))
@@ -217,7 +223,8 @@ def _keys_of(arguments: argparse.Namespace, trust: Trust) -> dict[str, PublicKey
         archive.close()
     if audit.findings.count:
         raise CannotCheck(f"the bundle that should tell the participants' keys is refuted: {audit.findings.defects[0]}")
-    return {kid: key.key for kid, key in auditor.replay.registry.keys.items()}
+    registry = auditor.replay.registry
+    return {kid: key.key for kid, key in registry.keys.items()}, taught(trust, registry.log_keys, audit.origin)
 
 
 def proof(arguments: argparse.Namespace, result: Result) -> Result:

@@ -29,7 +29,7 @@ from ledger.errors import LedgerError, Unavailable
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.tiles import tile_widths
-from ledger.notes.checkpoint import open_checkpoint
+from ledger.notes.checkpoint import Vkeys, open_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.storage.legs import interaction_of
 from ledger.storage.log import LogStore
@@ -49,7 +49,7 @@ Progress = Callable[[int, int], None]
 def examine(
     store: LogStore,
     keystore: KeyStore,
-    vkey: VerifierKey,
+    vkeys: Vkeys,
     progress: Progress | None = None,
     witnesses: tuple[VerifierKey, ...] = (),
 ) -> Findings:
@@ -61,7 +61,7 @@ def examine(
     try:
         with store.read() as connection, closing(Spill()) as spill:
             examine_engine(connection, found)
-            examination = _Examination(connection, keystore, vkey, progress, spill, found)
+            examination = _Examination(connection, keystore, vkeys, progress, spill, found)
             _to_its_end(found, "entries and states", examination.run)
             reports, legs = examination.reports, examination.leg
             _to_its_end(found, "what lies beside", lambda: examine_beside(connection, found, witnesses, reports, legs))
@@ -78,7 +78,7 @@ def _unrecorded(store: LogStore, found: Findings, closed: dict[str, int]) -> Non
     """Keys that were destroyed without an erasure on record. One may have been recorded, and its key destroyed, since the
     snapshot: the log as it is now is asked."""
     with store.read() as connection:
-        later = [document for _, document in operator_documents(connection, found.size)]
+        later = [said.says for said in operator_documents(connection, found.size)]
     for chain in (name for document in later if document["type"] == "erasure" for name in document["chains"]):
         closed.pop(chain, None)
     for index in closed.values():
@@ -113,14 +113,14 @@ class _Examination:
         self,
         connection: Connection,
         keystore: KeyStore,
-        vkey: VerifierKey,
+        vkeys: Vkeys,
         progress: Progress | None,
         spill: Spill,
         found: Findings,
     ) -> None:
         self._connection = connection
         self._keystore = keystore
-        self._vkey = vkey
+        self._vkeys = vkeys
         self._progress = progress
         self._found = found
         self._edge = Edge()
@@ -230,7 +230,7 @@ class _Examination:
             if self._connection.execute(query).scalar_one_or_none() != tile.content:
                 self._found.note(f"tile {tile.level}/{tile.number}", "it is missing or differs from the entries")
         try:
-            signed = open_checkpoint(note, self._vkey)
+            signed = open_checkpoint(note, self._vkeys)
             if (signed.size, signed.root) != (size, growth.root) or growth.size != size:
                 self._found.note(f"checkpoint {size}", "the entries do not lead to its root")
         except LedgerError as error:
@@ -283,7 +283,7 @@ class _Examination:
             if (row.sealed, row.iss, row.jti, row.position, row.payload_hash) != (None,) * 5:
                 self._found.note(place, "it has a body or a statement, and is a leaf in clear")
             if isinstance(leaf, OperatorLeaf):
-                self._judge(place, lambda: self._replay.document(row.idx, leaf.document))
+                self._judge(place, lambda: self._replay.document(row.idx, leaf.time, leaf.document))
                 if leaf.document.get("type") == "reconciliation.reported":
                     self.reports[leaf.index] = str(leaf.document.get("findings_hash"))
         elif row.sealed is None:

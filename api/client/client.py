@@ -270,7 +270,7 @@ class LedgerClient:
         before = self.watch.newest
         note = (await self._transport.ask("GET", "/checkpoint")).body.decode("utf-8", "replace")
         try:
-            checkpoint = open_checkpoint(note, self.trust.vkey)
+            checkpoint = open_checkpoint(note, self.trust.vkeys)
         except LedgerError as error:
             raise ReceiptRefused(f"the checkpoint is refused: {error.detail}") from error
         self.watch.check_not_smaller(checkpoint, note, before)

@@ -29,6 +29,9 @@ REASONS: Final[dict[str, Said]] = {
     "PARTICIPANT_SUSPENDED": _said(
         "A party of the consent, or whoever signed for it, is suspended.", "授权一方或其代理方已被暂停参与资格。",
         "The operator must reinstate the participant.", "须由运营方恢复该参与方的资格。"),
+    "FROZEN": _said(
+        "A freeze was in force that this access came under.", "该访问当时处于冻结令范围内。",
+        "Wait until whoever ordered the freeze lifts it, or it ends.", "请等待下令方解除冻结，或冻结期满。"),
     "CONSENT_UNKNOWN": _said(
         "No consent with this id was asked for before this entry.", "在此条目之前，没有该编号的授权申请。",
         "Use the id of a consent that you asked for.", "请使用您所申请的授权编号。"),
@@ -39,7 +42,7 @@ REASONS: Final[dict[str, Said]] = {
         "The customer had not authorised the consent yet.", "客户当时尚未同意该授权。",
         "The customer must authorise it at the holder.", "须由客户在数据持有方处同意。"),
     "CONSENT_PARTIAL": _said(
-        "Not everybody who must had authorised the consent.", "尚未获得所有必要人员的同意。",
+        "Not everyone who had to authorise the consent had done so.", "尚未获得所有必要人员的同意。",
         "Those who are missing must authorise it at the holder.", "须由尚未同意的人员在数据持有方处同意。"),
     "CONSENT_REJECTED": _said("The consent was rejected.", "该授权申请已被拒绝。", *_ANEW),
     "CONSENT_PAUSED": _said(
@@ -55,7 +58,7 @@ REASONS: Final[dict[str, Said]] = {
     "CONSENT_CONSUMED": _said(
         "The consent was for one access, which had been made.", "该授权仅限一次访问，且已使用。", *_ANEW),
     "CONSENT_SUPERSEDED": _said(
-        "Another consent had taken the place of this one.", "该授权已被另一项授权取代。",
+        "Another consent had replaced this one.", "该授权已被另一项授权取代。",
         "Ask under the consent that replaced it.", "请使用取代它的授权。"),
     "CONSENT_NOT_STARTED": _said(
         "The consent had not begun.", "该授权尚未生效。", "Ask after its beginning.", "请在生效时间之后访问。"),
@@ -68,10 +71,17 @@ REASONS: Final[dict[str, Said]] = {
     "SEPARATE_CONSENT_MISSING": _said(
         "A separate consent that the terms name was not given, or was withdrawn.", "条款所列的单独同意未作出或已撤回。",
         "The customer must give it by its own control, at the holder.", "须由客户在数据持有方处另行作出单独同意。"),
+    "ASSESSMENT_OVERDUE": _said(
+        "A supervisor requires an impact assessment for this, and the holder had none in force.",
+        "监管机构要求就此进行影响评估，而数据持有方当时没有有效的评估。",
+        "The holder must record its assessment (assessment.record).", "须由数据持有方登记影响评估。"),
     "PURPOSE_MISMATCH": _said(
         "The purpose is not the one consented to, or does not cover a permission that was asked for.",
         "访问目的与授权不符，或该目的不涵盖所请求的权限。",
         "Ask for the purpose of the terms, within its permissions.", "请按条款的目的及其权限范围访问。"),
+    "REGION_NOT_CONSENTED": _said(
+        "The data would have gone to a country that the terms do not name.", "数据将传往条款未列明的国家或地区。",
+        "Ask for a consent that names the country as a destination.", "请申请列明该目的地的授权。"),
     "ACCOUNT_NOT_IN_CONSENT": _said(
         "An account is not in the consent.", "所请求的账户不在授权范围内。",
         "Ask for accounts that the customer has chosen.", "请仅访问客户所选的账户。"),
@@ -82,7 +92,7 @@ REASONS: Final[dict[str, Said]] = {
         "An account was taken out of the consent.", "所请求的账户已从授权中撤出。",
         "The customer must give the account again.", "须由客户重新授权该账户。"),
     "PERMISSION_MISSING": _said(
-        "The consent does not hold a permission that was asked for.", "授权不包含所请求的权限。",
+        "The consent did not include a permission that was asked for.", "授权不包含所请求的权限。",
         "Ask within the permissions, or propose new terms (consent.amend).", "请在权限范围内访问，或提出变更条款。"),
     "GRADE_EXCEEDED": _said(
         "Data of this grade is not shared under this consent.", "该授权不允许共享此级别的数据。",
@@ -93,6 +103,9 @@ REASONS: Final[dict[str, Said]] = {
     "FREQUENCY_EXCEEDED": _said(
         "The day's accesses without the customer present were used up.", "当日客户不在场的访问次数已用完。",
         "Wait for the next day, or ask with the customer present.", "请等待次日，或在客户在场时访问。"),
+    "RISK_BLOCKED": _said(
+        "An alert was in force that the holder lets stop accesses.", "当时存在数据持有方据以阻止访问的风险警报。",
+        "The holder must look at the alert and clear it (alert.decide).", "须由数据持有方核查并解除该警报。"),
 }  # fmt: skip
 """Reasons of the log itself: anyone who can read the log can check them."""
 
@@ -107,11 +120,11 @@ ASSERTED: Final[dict[str, Said]] = {
     "SOFTWARE_REMOVED": _said(
         "The recipient's software product was removed.", "数据接收方的软件产品已被移除。", *_ANEW),
     "CERT_MISSING": _said("No client certificate came with the request.", "请求未附客户端证书。", *_CERTIFICATE),
-    "CERT_INVALID": _said("The client certificate does not hold.", "客户端证书无效。", *_CERTIFICATE),
+    "CERT_INVALID": _said("The client certificate is not valid.", "客户端证书无效。", *_CERTIFICATE),
     "CERT_EXPIRED": _said("The client certificate has expired.", "客户端证书已过期。", *_CERTIFICATE),
     "CERT_REVOKED": _said("The client certificate was revoked.", "客户端证书已被吊销。", *_CERTIFICATE),
     "TOKEN_MISSING": _said("No access token came with the request.", "请求未附访问令牌。", *_TOKEN),
-    "TOKEN_INVALID": _said("The access token does not hold.", "访问令牌无效。", *_TOKEN),
+    "TOKEN_INVALID": _said("The access token is not valid.", "访问令牌无效。", *_TOKEN),
     "TOKEN_BINDING_MISMATCH": _said("The access token is bound to another key.", "访问令牌绑定了其他密钥。", *_TOKEN),
     "TOKEN_EXPIRED": _said("The access token has expired.", "访问令牌已过期。", *_TOKEN),
     "TOKEN_REVOKED": _said("The access token was revoked.", "访问令牌已被撤销。", *_TOKEN),

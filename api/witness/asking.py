@@ -105,7 +105,7 @@ class WitnessAsker:
     def turn(self) -> dict[str, tuple[str, int]]:
         """Ask every witness whose time has come about the newest checkpoint; the lines they gave, kept already."""
         note = self._ledger.tree.checkpoint()
-        size = open_checkpoint(note, self._ledger.vkey).size
+        size = open_checkpoint(note, self._ledger.vkeys).size
         states, now = self._states, time.monotonic()
         due = [
             one
@@ -191,7 +191,7 @@ class WitnessAsker:
         try:
             lines = open_cosignatures(note, body, [witness.vkey])
         except LedgerError as error:
-            raise NotCosigned(f"its line does not hold: {error.detail}") from None
+            raise NotCosigned(f"its line is not valid: {error.detail}") from None
         if witness.vkey.name not in lines:
             raise NotCosigned("its line is of another key than the one configured")
         _, dated = lines[witness.vkey.name]

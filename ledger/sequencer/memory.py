@@ -14,11 +14,27 @@ from typing import Final, TypeVar
 from ledger.canonical import b64u
 from ledger.consent.state import Consent
 from ledger.documents import document_chain, parse_document
-from ledger.entries.acts import AccessBatch, AccessLeg, ConsentSupersede, SubjectConsent, SubjectEnrol, SubjectUnenrol
-from ledger.entries.leaf import consent_chain, subject_chain
+from ledger.entries.acts import (
+    AccessBatch,
+    AccessLeg,
+    AccessRequest,
+    AlertDecide,
+    ConsentAcknowledge,
+    ConsentAct,
+    ConsentSupersede,
+    Declaration,
+    SubjectAnswer,
+    SubjectConsent,
+    SubjectEnrol,
+    SubjectFeedback,
+    SubjectUnenrol,
+)
+from ledger.entries.leaf import consent_chain, declaration_chain, subject_chain
 from ledger.entries.payload import acting_for
-from ledger.errors import InvalidInput
+from ledger.errors import Corrupt, InvalidInput
 from ledger.merkle.edge import Edge
+from ledger.notes.checkpoint import open_checkpoint
+from ledger.notes.keys import VerifierKey
 from ledger.participants import Registry
 from ledger.planning.commands import (
     Command,
@@ -30,9 +46,12 @@ from ledger.planning.commands import (
 )
 from ledger.planning.world import ChainHead, World
 from ledger.storage.log import BatchTransaction, Head
+from ledger.storage.operator import advance_registry
 
 CACHED_ITEMS: Final = 200_000
 
+OfConsent = ConsentAct | ConsentAcknowledge | AccessLeg | SubjectConsent
+SubjectAct = SubjectConsent | SubjectEnrol | SubjectUnenrol | SubjectFeedback | SubjectAnswer
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -63,9 +82,12 @@ class Memory:
             chains=chains,
             credentials=transaction.credentials(touched.credentials),
             challenges=transaction.challenges(touched.challenges),
-            awaited=frozenset(touched.bases),
+            awaited=frozenset(touched.bases | touched.acknowledged | touched.alerts),
             allowed=transaction.allowed_accesses(touched.bases),
             legs=transaction.legs_under(touched.bases),
+            moved=transaction.moving_entries(touched.acknowledged),
+            alerts=transaction.alerts_among(touched.alerts),
+            feedback=transaction.feedback_in(touched.feedback),
         )
 
     def advance(self, head: Head, edge: Edge, world: World) -> None:
@@ -87,6 +109,12 @@ class _Touched:
     challenges: set[str] = field(default_factory=set)
     bases: set[int] = field(default_factory=set)
     """Decisions that legs rest on."""
+    acknowledged: set[int] = field(default_factory=set)
+    """Entries that are acknowledged."""
+    alerts: set[int] = field(default_factory=set)
+    """Alerts that are decided about."""
+    feedback: set[bytes] = field(default_factory=set)
+    """Chains of customers whose feedback is given or answered."""
 
     @classmethod
     def by(cls, commands: Iterable[Command]) -> _Touched:
@@ -106,27 +134,61 @@ class _Touched:
         return touched
 
     def add(self, command: SubmitStatement) -> None:
-        payload = command.statement.payload
-        if isinstance(payload, AccessBatch):
-            self.consents.update(item.says.consent_id for item in command.items)
-        elif isinstance(payload, SubjectEnrol | SubjectUnenrol):
-            chain = subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject)
-            self.chains.add(chain)
-            self.credentials[payload.credential_id] = chain
-        else:
-            self.consents.add(payload.consent_id)
-            if isinstance(payload, AccessLeg):
-                self.bases.add(payload.basis)
-            elif isinstance(payload, ConsentSupersede):
-                self.consents.add(payload.superseded_by)
+        match command.statement.payload:
+            case AccessRequest() as says:  # first, as nearly all acts are accesses
+                self.consents.add(says.consent_id)
+            case AccessBatch():
+                self.consents.update(item.says.consent_id for item in command.items)
+            case SubjectEnrol() | SubjectUnenrol() as says:
+                self.credentials[says.credential_id] = self._customer(says)
+            case SubjectFeedback() | SubjectAnswer() as says:
+                self.feedback.add(self._customer(says))
+                if isinstance(says, SubjectFeedback):
+                    self.consents.add(says.consent_id)
+            case says if isinstance(says, Declaration):
+                self.chains.add(declaration_chain(acting_for(says.iss, says.on_behalf_of)))
+                if isinstance(says, AlertDecide):
+                    self.alerts.add(says.alert)
+            case says:
+                self._of_consent(says)
         if command.companion is not None and isinstance(command.companion.payload, SubjectConsent):
-            link = command.companion.payload
-            chain = subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject)
-            self.chains.add(chain)
+            chain = self._customer(command.companion.payload)
             if command.assertion is not None:
                 self.credentials[command.assertion.credential_id] = chain
         if command.assertion is not None:
             self.challenges.add(b64u(command.assertion.challenge()))
+
+    def _of_consent(self, says: OfConsent) -> None:
+        self.consents.add(says.consent_id)
+        if isinstance(says, AccessLeg):
+            self.bases.add(says.basis)
+        elif isinstance(says, ConsentSupersede):
+            self.consents.add(says.superseded_by)
+        elif isinstance(says, ConsentAcknowledge):
+            self.acknowledged.add(says.basis)
+
+    def _customer(self, says: SubjectAct) -> bytes:
+        """The chain of the customer that an act is about, which it adds to."""
+        chain = subject_chain(acting_for(says.iss, says.on_behalf_of), says.subject)
+        self.chains.add(chain)
+        return chain
+
+
+def registry_after(memory: Memory | None, transaction: BatchTransaction, size: int) -> Registry:
+    """The registry as of `size` leaves, brought up to date from what was known before."""
+    registry = Registry() if memory is None else memory.registry
+    return advance_registry(registry, transaction.said_from(registry.size), size)
+
+
+def edge_of(head: Head, vkeys: Sequence[VerifierKey]) -> Edge:
+    """The right edge of the tree, as the head row has it and one of the log's keys has signed it.
+
+    Raises Corrupt, BadSignature.
+    """
+    edge, signed = Edge.from_bytes(head.edge), open_checkpoint(head.checkpoint, vkeys)
+    if (edge.size, signed.size, edge.root()) != (head.size, head.size, signed.root):
+        raise Corrupt(f"the head row does not agree with its own checkpoint of size {signed.size}")
+    return edge
 
 
 def identities(commands: Iterable[Command]) -> set[tuple[str, bytes]]:

@@ -13,10 +13,13 @@ from tests.vectors import (
     objects,
     primitives,
     told_at_the_end,
+    told_declarations,
     told_documents,
     told_entries,
+    told_keys,
     told_leaves,
     told_rules,
+    told_supervision,
 )
 from tests.vectors.cases import BASES, CASES
 from tests.vectors.policies import POLICIES
@@ -25,7 +28,17 @@ from tests.vectors.walk import page
 FOLDER = Path(__file__).parents[2] / "docs/spec/vectors"
 KEPT = {"README.md"}
 """Written by hand."""
-MODULES = (damaged, told_leaves, told_entries, told_documents, told_rules, told_at_the_end)
+MODULES = (
+    damaged,
+    told_leaves,
+    told_entries,
+    told_documents,
+    told_rules,
+    told_at_the_end,
+    told_declarations,
+    told_supervision,
+    told_keys,
+)
 """Importing them fills `CASES`."""
 
 

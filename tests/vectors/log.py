@@ -31,6 +31,15 @@ START = 1_790_000_000_000
 SHARD = "evidence/000.jsonl.gz"
 
 
+DECLARED = ("alert.", "assessment.", "freeze.", "incident.", "purpose.", "risk.")
+"""How the acts begin that stand in a participant's own chain."""
+OPERATOR_CHAINS = {
+    "freeze": "operator:supervision", "hold": "operator:supervision", "alert": "operator:risk", "model": "operator:risk",
+    "scoring": "operator:risk", "report": "operator:reports",
+}  # fmt: skip
+"""By how a document's type begins."""
+
+
 class Enough(Exception):
     """The log has as many entries as were asked for."""
 
@@ -41,6 +50,9 @@ class Log:
     def __init__(self, label: str, until: int | None = None) -> None:
         self.label, self.until, self.time = label, until, START
         self.note_key = Ed25519("log")
+        self.later_keys: tuple[Ed25519, ...] = ()
+        self.signers: tuple[Ed25519, ...] = ()
+        """Of checkpoints, if it is not the first key alone."""
         self.entries: list[bytes] = []
         self.bodies: dict[int, tuple[bytes, bytes]] = {}
         self.chains: dict[bytes, list[int]] = {}
@@ -86,8 +98,9 @@ class Log:
     ) -> int:
         """An operator document of type `kind`."""
         participant = members.get("participant")
-        own = (
-            "operator:ledger" if participant is None or kind == "disclosure" else f"operator:participant:{participant}"
+        own = OPERATOR_CHAINS.get(
+            kind.partition(".")[0],
+            "operator:ledger" if participant is None or kind == "disclosure" else f"operator:participant:{participant}",
         )
         return self.chained("operator", chain or own, {"document": {"type": kind, "v": v, **members}}, lie)
 
@@ -137,18 +150,24 @@ class Log:
         beside: Json | None = None,
         chain: tuple[str, str] | None = None,
         lie: Json | bytes | None = None,
+        also: Json | None = None,
         **members: Any,
     ) -> int:
         """A statement and its entry. `signed`: another JWS than the honest one; `beside`: members set in the evidence;
-        `chain`: another kind and chain name than its own."""
-        payload = self.payload(iss, act, **members)
+        `chain`: another kind and chain name than its own; `also`: members whose names are arguments here."""
+        payload = self.payload(iss, act, **members) | (also or {})
         word = signed(payload) if callable(signed) else signed or self.sign(payload)
         evidence: Json = {"act": act, "statements": [word]}
         if outcome is not None:
             evidence["outcome"] = outcome
         party = payload.get("on_behalf_of", iss)
-        own = ("subject", f"subject:{party}:{payload['subject']}") if act.startswith("subject.") else ("consent", "")
-        kind, name = chain or (own[0], own[1] or payload["consent_id"])
+        if act.startswith("subject."):
+            own = "subject", f"subject:{party}:{payload['subject']}"
+        elif act.startswith(DECLARED):
+            own = "participant", f"participant:{party}"
+        else:
+            own = "consent", payload["consent_id"]
+        kind, name = chain or own
         return self.record(kind, name, {**evidence, **(beside or {})}, lie)
 
     # --- what is handed out ---------------------------------------------------------------------------------
@@ -159,14 +178,15 @@ class Log:
 
     def policy(self, *, quorum: bool = False) -> str:
         witness = vkey("witness.example", 4, Ed25519("witness"))
-        return f"log {self.vkey}\nwitness w {witness}\nquorum {'w' if quorum else 'none'}\n"
+        logs = "".join(f"log {vkey(ORIGIN, 1, key)}\n" for key in (self.note_key, *self.later_keys))
+        return f"{logs}witness w {witness}\nquorum {'w' if quorum else 'none'}\n"
 
     def checkpoint(self, size: int | None = None, *, cosign: bool = False, lie: bytes | None = None) -> bytes:
         """`lie`: another root."""
         size = len(self.entries) if size is None else size
         top = lie or root(self.hashes[:size])
         text = f"{ORIGIN}\n{size}\n{b64(top)}\n".encode()
-        lines = signature_line(ORIGIN, 1, self.note_key, self.note_key.sign(text))
+        lines = b"".join(signature_line(ORIGIN, 1, key, key.sign(text)) for key in self.signers or (self.note_key,))
         if cosign:
             stamp, key = self.time // 1000, Ed25519("witness")
             blob = stamp.to_bytes(8) + key.sign(b"cosignature/v1\ntime %d\n" % stamp + text)

@@ -17,6 +17,7 @@ from verifier.audit.histories import window_of
 from verifier.audit.log_order import Links
 from verifier.audit.models import Models
 from verifier.audit.planning import Plan
+from verifier.audit.succession import check_log_keys
 from verifier.audit.tree import Tree
 from verifier.audit.workers import Row, Workers, calm
 from verifier.bytes.archive import Archive, Unreadable
@@ -242,6 +243,16 @@ class Auditor:
             self.replay.finish()
         else:
             self.findings.unchecked["evidence and rules (left out on request)"] += 1
+        if not self.replay.unknown_rules:
+            lost = self.replay.matching.legs.last_lost >= 0  # an unreadable leaf may have been a document
+            check_log_keys(
+                self.archive,
+                self.replay.registry.log_keys,
+                None if lost else self.head,
+                (self.origin, self.size, root),
+                self.findings,
+                self.backend,
+            )
 
     def close(self) -> None:
         """Give temporary files back."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from verifier.audit.evidence_shards import SHARD, shard_path
+from verifier.audit.succession import verify_head
 from verifier.bytes.archive import Archive, Unreadable
 from verifier.bytes.encoding import Object, check_members, check_version, decode_canonical, get_integer, get_text
 from verifier.bytes.growing_tree import WIDTH
@@ -26,7 +27,7 @@ _SHARD_PATH = re.compile(r"evidence/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.AS
 
 
 class Top:
-    """Reads the three files; `head` is the verified checkpoint, None if it does not hold. Raises CannotCheck."""
+    """Reads the three files; `head` is the verified checkpoint, None if it is not valid. Raises CannotCheck."""
 
     def __init__(self, archive: Archive, trust: Trust, backend: Backend, findings: Findings) -> None:
         self._archive, self._trust, self._backend, self._findings = archive, trust, backend, findings
@@ -44,7 +45,7 @@ class Top:
         try:
             # Steps 3.1, 3.2.
             note = self._archive.read("checkpoint", MAX_NOTE)
-            head = self._trust.verify(note, self._backend)
+            head, _ = verify_head(self._archive, note, self._trust, self._backend)
         except Refuted as refusal:
             self._findings.refuse(refusal, file="checkpoint")
         except NotFound:

@@ -25,7 +25,7 @@ from verifier.records.acts import MEMBERS as ACTS
 from verifier.records.acts import SINCE_3
 from verifier.records.declarations import check_purpose
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
-from verifier.rules import orders
+from verifier.rules import log_keys, orders
 from verifier.rules.catalogue import CATALOGUES
 from verifier.rules.registered import Key, Participant, Purpose
 from verifier.rules.supervision import DECLARE, Supervision
@@ -56,6 +56,7 @@ MEMBERS: dict[str, frozenset[str]] = {
     "evidence.opened": frozenset({"by", "case", "from_index", "to_index"}),
     "pack.issued": frozenset({"commitment", "items_count", "scope"}),
     "erasure": frozenset({"chains", "basis", "approved_by"}),
+    **log_keys.MEMBERS,
 }
 SINCE_2 = frozenset(
     {"participant.removed", "delegation.granted", "delegation.ended", "purpose.defined", "reconciliation.reported"}
@@ -76,6 +77,7 @@ class Registry:
     suspensions: int = 0
     removals: int = 0
     reported: int = -1
+    log_keys: log_keys.LogKeys = field(default_factory=log_keys.LogKeys)
     erased: dict[str, int] = field(default_factory=dict)  # chain (b64u) -> index of the erasure
     history: list[tuple[int, int, str, Object]] = field(default_factory=list)
     """What was folded, for a resumed run: index, time, who declared it (a document: nobody), document or statement."""
@@ -113,10 +115,11 @@ class Registry:
         Raises Refuted: BAD_ENCODING for its form, BAD_SIGNATURE for a key that must not be
         registered: such a document says nothing. CONSENT_INVALID for a step that the rules do not give: what it claims
         is taken over all the same, so that it is told once (docs/spec/verdicts.md, «After a defect»)."""
-        check_entry_version(document, "the operator document")
+        about_the_log = document.get("type") in log_keys.MEMBERS
+        check_entry_version(document, "the operator document", 2 if about_the_log else 1)
         kind = get_text(document, "type", 64)
         members = MEMBERS.get(kind) or orders.MEMBERS.get(kind)
-        if members is None:
+        if members is None or (about_the_log and document["v"] != 2):
             raise refuted(Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind)
         # Step 8.2.
         check_members(document, members | {"type", "v"}, orders.OPTIONAL.get(kind, ()))
@@ -160,6 +163,15 @@ class Registry:
         before, self.ruleset = self.ruleset, get_integer(document, "ruleset", 1)
         if self.ruleset <= before:
             raise _bad("the ruleset never falls", f"above {before}", self.ruleset)
+
+    def _log_key_added(self, document: Object, index: int) -> None:
+        self.log_keys.fold(document, index)
+
+    def _log_key_retired(self, document: Object, index: int) -> None:
+        self.log_keys.fold(document, index)
+
+    def _log_key_compromised(self, document: Object, index: int) -> None:
+        self.log_keys.fold(document, index)
 
     def _participant_registered(self, document: Object, _: int) -> None:
         participant = get_text(document, "participant", 63, PARTICIPANT)

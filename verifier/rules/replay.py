@@ -236,7 +236,7 @@ class Replay:
         # Step 8.16.
         elif kind == "alert.raised" and legal and orders.alert is not None:
             self.alerts.raised(orders.alert)
-        # Step 9.11.
+        # Step 9.13.
         elif kind == "report.issued" and legal and orders.issued is not None:
             self.reports.issued(orders.issued, orders.issued.definition_of(orders.definitions[orders.issued.report]))
 

@@ -67,7 +67,9 @@ def complete_connection_file(desk: Customer, key: int) -> Response:
 
 
 def _page(desk: Desk, chains: list[Provable], one: Connection | None) -> Response:
-    return desk.render("complete.html", chains=chains, one=one, vkey=desk.office.ledger.vkey.format())
+    return desk.render(
+        "complete.html", chains=chains, one=one, vkey=" ".join(vkey.format() for vkey in desk.office.ledger.vkeys)
+    )
 
 
 def _of_connection(desk: Desk, one: Connection) -> Provable:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
-from api.web.desk import Anyone, speak
+from api.web.desk import Anyone, read_large, speak
 from api.web.security import HOME, local_path
 from api.web.staff import CONSOLE
 from api.web.words import LANGUAGES
@@ -39,10 +39,41 @@ def language(desk: Anyone, to: str, next: str | None = None) -> Response:  # noq
     return speak(desk.redirect(local_path(next) if next and next != "/" else "/"), to, secure=desk.office.is_secure)
 
 
+@router.get("/reading")
+def reading(desk: Anyone, large: bool = False, next: str | None = None) -> Response:  # noqa: A002
+    """Use large letters and few facts on every page in this browser, or go back to the usual."""
+    answer = desk.redirect(local_path(next) if next and next != "/" else "/")
+    return read_large(answer, large=large, secure=desk.office.is_secure)
+
+
+@router.get("/manifest.webmanifest")
+def manifest(desk: Anyone) -> Response:
+    """What a telephone needs to list these pages among its apps. It keeps nothing of them: there is no service worker."""
+    words = desk.words
+    says = {
+        "name": words.t("app"),
+        "short_name": words.t("app"),
+        "description": words.t("app.tagline"),
+        "lang": words.language,
+        "start_url": HOME,
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#f5f3ee",
+        "theme_color": "#0c6353",
+        "icons": [{"src": asset_url("icon.svg"), "type": "image/svg+xml", "sizes": "any"}],
+    }
+    return JSONResponse(says, media_type="application/manifest+json")
+
+
 @router.get("/verify")
 def verify(desk: Anyone, entry: int | None = None) -> Response:
     """Check a receipt on one's own device. `entry` names a receipt of hers to begin with."""
-    return desk.render("verify.html", vkey=desk.office.ledger.vkey.format(), entry=entry, languages=LANGUAGES)
+    return desk.render(
+        "verify.html",
+        vkey=" ".join(vkey.format() for vkey in desk.office.ledger.vkeys),
+        entry=entry,
+        languages=LANGUAGES,
+    )
 
 
 @router.get("/logo/{participant}")

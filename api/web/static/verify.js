@@ -322,7 +322,8 @@ function outcomeOf(failure) {
 }
 
 /**
- * Check a receipt. `outcome` is "genuine", "altered", "foreign" (whole in itself, but of a log whose key is not this
+ * Check a receipt. `vkeyText`: the log's key, or all its keys with blanks between them.
+ * `outcome` is "genuine", "altered", "foreign" (whole in itself, but of a log whose key is not this
  * one: its signature was not checked) or "nothing" (not a receipt). Each step is {step, outcome: "passed" | "failed" |
  * "skipped", detail}; after a failure the rest is skipped. `genuine` is true only if no step failed.
  */
@@ -347,7 +348,7 @@ export async function checkReceipt(text, vkeyText) {
     }
   };
 
-  const vkey = await readVkey(vkeyText);
+  const vkeys = await Promise.all(vkeyText.trim().split(/\s+/).map(readVkey));
   const receipt = await step("read", () => {
     const read = readReceipt(text);
     return [`${read.says.kind} ${read.says.index}`, read];
@@ -385,10 +386,10 @@ export async function checkReceipt(text, vkeyText) {
     return [receipt.says.chain];
   });
   await step("checkpoint", async () => {
-    if (found.checkpoint.origin !== vkey.name) {
+    if (vkeys.some((vkey) => vkey.name !== found.checkpoint.origin)) {
       throw new OtherLog(`the checkpoint is of the log ${found.checkpoint.origin}`);
     }
-    await openNote(found.note, [vkey]);
+    await openNote(found.note, vkeys);
     return [`${found.checkpoint.origin}, ${found.checkpoint.size} entries`];
   });
   const first = failed ? steps.find((one) => one.outcome === "failed") : null;
