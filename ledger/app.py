@@ -125,7 +125,7 @@ class Ledger:
         while not self._end.wait(HOUSEKEEPING_SECONDS):
             self._sequencer.refresh()
             self._try("keeping house", self._destroy_erased, self._store.checkpoint_wal)
-            if time.monotonic() - looked > KEYSTORE_SECONDS:
+            if time.monotonic() - looked > KEYSTORE_SECONDS or "the key store" in self._troubles:
                 self._try("the key store", self.keystore.probe)
                 looked = time.monotonic()
 
@@ -141,8 +141,8 @@ class Ledger:
             self._troubles.pop(what, None)
 
     def _destroy_erased(self) -> None:
-        """What is on record as erased is unreadable here too: copies of keys that another node destroyed are dropped, and keys
-        that a crash left between record and destruction are destroyed now.
+        """Make what is on record as erased unreadable here too: drop copies of keys that another node destroyed, and
+        destroy keys that a crash left between record and destruction.
         """
         erased = self.registry.erased
         names = sorted(erased - self._erased)

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
+from ledger.custody.log_key import make_log_key, read_signer
 from ledger.documents import LedgerOpened, document_of
-from ledger.engines.engine import is_file, keystore_engine, make_private, reader_engine, writer_engine
+from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.leaf import NO_HASH
-from ledger.errors import BadEncoding, Conflict, Corrupt, InvalidInput
+from ledger.errors import Conflict, Corrupt
 from ledger.highwater import HighWater
 from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import sign_checkpoint
-from ledger.notes.keys import Ed25519NoteSigner, VerifierKey, format_secret_key, parse_secret_key
+from ledger.notes.keys import Signer, VerifierKey
 from ledger.participants import RULESETS
 from ledger.queries.tree import visible_size
-from ledger.secrets import read_secret, write_secret
 from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.remote import RemoteSequencer
 from ledger.sequencer.watch import LEAD_MS, ClockWatch
 from ledger.storage.log import Head, LogStore
-from ledger.vault.cipher import KEY_SIZE
-from ledger.vault.kek import Kek, read_kek
+from ledger.vault.kek import Kek, make_kek, read_kek
 from ledger.vault.keystore import KeyStore
 
 
@@ -53,27 +51,13 @@ class NodeConfig:
     """Milliseconds within which an index-head covers every entry; 0: only when one is asked for."""
 
 
-def make_keys(config: NodeConfig, origin: str) -> None:
-    """Make the log key and the key-encryption key. Raises Conflict when a file exists already."""
-    write_secret(config.log_key_file, (format_secret_key(origin, os.urandom(32)) + "\n").encode())
-    write_secret(config.kek_file, os.urandom(KEY_SIZE))
+def make_keys(config: NodeConfig, origin: str, *, log_key: str = "", kek: str = "") -> None:
+    """Make the log key and the key-encryption key, in their files or at the URIs `log_key` and `kek`.
 
-
-def close_to_others(url: str) -> bool:
-    """Let only its owner open the files of the database at `url`, before it is opened; whether it has any on this machine.
-
-    For databases that lie beside the log. Raises InvalidInput when they are open to others and belong to one of them.
+    Raises Conflict when a file exists already, InvalidInput, Unavailable.
     """
-    make_private(url)
-    return is_file(url)
-
-
-def read_signer(path: Path) -> Ed25519NoteSigner:
-    """The log's signing key. Raises NotFound, InvalidInput."""
-    try:
-        return parse_secret_key(read_secret(path).decode().strip())
-    except (BadEncoding, UnicodeDecodeError):
-        raise InvalidInput(f"the log key file {path} does not hold a note key") from None
+    make_log_key(config.log_key_file, origin, log_key)
+    make_kek(config.kek_file, kek)
 
 
 def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
@@ -118,7 +102,7 @@ def _key_store(config: NodeConfig, clock: Clock | None = None) -> KeyStore:
 
 def key_store_of(url: str, kek: Kek, clock: Clock | None = None) -> KeyStore:
     """The key store at `url`, opened with this KEK."""
-    return KeyStore(keystore_engine(url), kek.key, kek_epoch=kek.epoch, clock=clock)
+    return KeyStore(keystore_engine(url), kek.wrapping(), kek_epoch=kek.epoch, clock=clock)
 
 
 def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int = RULESETS[-1]) -> None:
@@ -141,7 +125,7 @@ def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int =
         ledger.stop()
 
 
-def _make_head(ledger: Ledger, signer: Ed25519NoteSigner) -> None:
+def _make_head(ledger: Ledger, signer: Signer) -> None:
     """The head of an empty log, unless a crash of an earlier `create_log` left just that. Raises Conflict."""
     with ledger.store.read() as connection:
         size = visible_size(connection)

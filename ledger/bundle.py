@@ -1,4 +1,5 @@
-"""Bundles: what an auditor takes home (docs/spec/bundles.md). Written in one pass, memory bounded by one shard."""
+"""Bundles: all that an auditor needs to check the log elsewhere (docs/spec/bundles.md). Written in one pass; memory is
+bounded by one shard."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 from ledger.notes.keys import VerifierKey
 
 READ_TRIES = 5
-"""Looks at a file that does not read, before it is called damaged."""
+"""How often an unreadable file is read before it counts as damaged."""
 
 
 class HighWater:
@@ -78,13 +78,13 @@ class HighWater:
         self._handle = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
 
     def close(self) -> None:
-        """Let the file go; the next record opens it again."""
+        """Close the file; the next record opens it again."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
     def sync(self) -> None:
-        """Force the file and its directory entry to disk, and let it go; called on an orderly stop."""
+        """Force the file and its directory entry to disk, and close it; called on an orderly stop."""
         self.close()
         for path, flags in ((self._path, os.O_RDONLY), (self._path.parent, os.O_RDONLY | os.O_DIRECTORY)):
             try:

@@ -1,7 +1,8 @@
-"""What is done before anybody reads a body (docs/operating.md, «The key store»).
+"""Checks of the key store, before anybody reads a body (docs/operating.md, «The key store»).
 
-The key store must be the log's own, as young as the log, and without the keys of what is on record as erased. One of yesterday
-brings back what was erased since and lacks the keys of what came since; one of another machine lacks all.
+The key store must be the log's own, as young as the log, and without the keys of what is on record as erased. A key
+store restored from yesterday brings back what was erased since, and lacks the keys of later entries; another machine's
+lacks all.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def compare_with_merkletools(leaves: Sequence[Hash], root: Hash, paths: Sequence
     trees differ.
     """
     try:
-        with warnings.catch_warnings():  # it warns that SHA-3 is absent, which nobody here wants from it
+        with warnings.catch_warnings():  # it warns that SHA-3 is absent, which is not used here
             warnings.simplefilter("ignore")
             from merkletools import MerkleTools  # noqa: PLC0415  (optional)
     except ImportError:

@@ -85,7 +85,7 @@ class Registry:
     purposes: Mapping[str, PurposeDefined] = field(default_factory=dict)
     """Purposes that the log defines, by code."""
     reconciled: int = 0
-    """The first index that the next reconciliation report begins at."""
+    """The index at which the next reconciliation report begins."""
     headers: Mapping[str, Key] = field(default_factory=dict)
     """Active statement keys by the text of the one header they may have."""
 

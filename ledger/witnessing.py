@@ -1,9 +1,10 @@
-"""Witnessing: a second party's dated word that a log has only grown (C2SP tlog-witness v1.0.0). Pure: bytes to bytes.
+"""Witnessing: a second party's dated signature saying that a log has only grown (C2SP tlog-witness v1.0.0). Pure: bytes
+to bytes.
 
     add-checkpoint request = "old " size LF *(base64 hash LF) LF checkpoint
     answer                 = 200 with cosignature lines, 409 with the size the witness knows, or 400, 403, 404, 422
 
-A witness is run by somebody else than the log: two histories for two audiences then need the witness's help too.
+Somebody other than the log's operator runs a witness: showing two histories to two audiences then takes its help too.
 """
 
 from __future__ import annotations

@@ -212,7 +212,6 @@ OPENERS = {
     "migrations/shape.py": "one look at a database that no engine may be made for yet",
     "migrations/env.py": "Alembic's own connection, to a database that engines.make_private has seen",
     "migrations/grants.py": "the owner's connection to PostgreSQL",
-    "api/web/store.py": "the pages' store, whose file assembly.close_to_others has seen",
     "api/witness/store.py": "a witness's memory: one connection of the standard library",
     "api/demo/audit.py": "the demo's copy",
 }
@@ -236,10 +235,23 @@ def test_only_the_core_decides_what_an_engine_can_do() -> None:
         for path, tree in _sources("ledger", "api")
         for node in ast.walk(tree)
         if isinstance(node, ast.Compare)
-        and path.name not in {"sqlite.py", "postgres.py", "engines.py"}
+        and path.name not in {"sqlite.py", "postgres.py"}
         and any(isinstance(each, ast.Constant) and each.value in {"sqlite", "postgresql"} for each in node.comparators)
     }
     assert names == set()
+
+
+def test_only_the_engines_ask_what_an_engine_is_called() -> None:
+    """Everybody else asks what it can do: an engine that nobody has thought of would be taken for one of those there are."""
+    asked = {
+        str(path)
+        for path, tree in _sources("ledger", "api")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and path.parts[:2] != ("ledger", "engines")
+        and (ast.unparse(node).endswith("dialect.name") or node.attr in {"get_backend_name", "drivername"})
+    }
+    assert asked == {"ledger/storage/log.py"}, "only to show it to an operator"
 
 
 def test_operator_documents_are_made_in_one_place() -> None:

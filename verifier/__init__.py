@@ -2,8 +2,8 @@
 
 It trusts keys and a policy that the auditor brings along, nothing else, and shares no code with the ledger: every
 module here is written from the published standards and from docs/spec. Start reading at `errors` (what can be
-said), then `encoding`, `merkle`, `note`, `policy`. Importing this package loads nothing: each module is imported
-by whoever needs it, so that a short command starts fast.
+said), then `encoding`, `merkle`, `note`, `policy`. Importing this package loads nothing: each module is imported where
+it is needed, so that a short command starts fast.
 """
 
 import sys

@@ -134,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _give_up(result: Result, reason: str) -> None:
-    """A question left open is never a success; defects found before stay told."""
+    """A question left open is never a success; defects found before are reported all the same."""
     result.reason = reason
     result.code = None
     if result.findings.count:

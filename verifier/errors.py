@@ -1,4 +1,4 @@
-"""What the verifier can say: verdict codes, defects with their place, and the two exceptions.
+"""Verdict codes, defects with their place, and the two exceptions.
 
 A check either returns what it verified or raises `Refuted` (the evidence is wrong: one `Defect`) or `CannotCheck`
 (the question could not be answered: unreadable or missing input, unknown version). Nothing else may leave a
@@ -121,7 +121,7 @@ def refuted(
 
 
 def unforeseen(error: Exception) -> Refuted:
-    """An entry in a form that nobody foresaw is badly encoded; it must not take the audit of all others with it."""
+    """An entry in an unforeseen form is badly encoded; it must not end the audit of all others."""
     return refuted(
         Code.BAD_ENCODING, "the entry has a form that cannot be read", found=f"{type(error).__name__}: {error}"
     )

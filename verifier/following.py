@@ -1,4 +1,4 @@
-"""The commands about a log over time, and about what the verifier itself says: `log`, `evidence`, `explain`."""
+"""The commands about a log over time, and about the verifier's own words: `log`, `evidence`, `explain`."""
 
 # ruff: noqa: PLC0415 - each command loads what it needs, so that a short one starts fast
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the commands of `consent-verify` have in common: inputs with their hashes, the trust file, the facts of a checkpoint."""
+"""Shared by the commands of `consent-verify`: inputs with their hashes, the trust file, the facts of a checkpoint."""
 
 from __future__ import annotations
 

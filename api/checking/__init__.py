@@ -1,4 +1,4 @@
-"""The operator's own check of a database: is everything that is stored what was signed, and what the entries lead to?"""
+"""The operator's own check of a database: is everything stored as it was signed, and as the entries lead to?"""
 
 from api.checking.examination import examine
 from api.checking.findings import Findings

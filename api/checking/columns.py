@@ -99,7 +99,7 @@ CHECKED: Final = {
     "event_deliveries.acknowledged_at": _OPERATIONAL,
     "event_deliveries.last_error": _OPERATIONAL,
 }
-"""By table and column: against what it is held. «no: …» says that it is not, and why that is bearable."""
+"""By table and column: what it is compared with. «no: …» says that it is not compared, and why that is acceptable."""
 
 
 def statement_columns(evidence: Evidence) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """What stands around a node: files, clock, databases, policy, witnesses, disk. Looking changes nothing; safe beside servers.
 
-Each line is ok, warning, failed or not checked, and says what to do. What could not be looked at is never ok.
+Each line is ok, warning, failed or not checked, and says what to do. Something that could not be looked at is never ok.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from api.node.building import opened
 from api.node.bundling import read_policy
 from api.node.node import Node
 from api.node.settings import Settings
-from ledger.assembly import read_signer
+from api.tokens.keys import TokenSigner
 from ledger.clock import SystemClock
+from ledger.custody.log_key import read_signer
 from ledger.engines.engine import is_file
 from ledger.errors import LedgerError
 from ledger.notes.policy import Policy
-from ledger.secrets import read_secret
 from ledger.sequencer.watch import Anchor, ClockWatch, this_boot
 from ledger.vault.kek import read_kek
 
@@ -38,7 +38,7 @@ WITNESS_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What one look has shown."""
+    """The findings of one look."""
 
     what: str
     verdict: Verdict
@@ -91,10 +91,32 @@ def _files(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("state folder", "warning", f"{folder} is open to others: chmod 700 it")
     else:
         yield Diagnosis("state folder", "ok", str(folder))
-    yield _try("log key", lambda: f"of {read_signer(settings.log_key_file).vkey.name}")
-    yield _try("KEK", lambda: f"of epoch {read_kek(settings.kek_file).epoch}")
+    yield _try("log key", lambda: _log_key(settings.log_key_file))
+    yield _try("KEK", lambda: _kek(settings.kek_file))
     for what, path in (("token key", settings.token_key_file), ("event key", settings.event_key_file)):
-        yield _try(what, lambda path=path: f"{len(read_secret(path))} bytes in {path}")  # type: ignore[misc]
+        yield _try(what, lambda path=path: _token_key(path))  # type: ignore[misc]
+
+
+def _log_key(path: Path) -> str:
+    signer = read_signer(path)
+    signer.probe()
+    return f"of {signer.vkey.name}{_at(signer.place)}"
+
+
+def _kek(path: Path) -> str:
+    kek = read_kek(path)
+    kek.wrapping().probe()
+    return f"of epoch {kek.epoch}{_at(kek.uri)}"
+
+
+def _token_key(path: Path) -> str:
+    signer = TokenSigner.load(path)
+    signer.probe()
+    return f"{signer.alg} in {path}{_at(signer.place)}"
+
+
+def _at(place: str) -> str:
+    return f", at {place}, which answers" if place else ""
 
 
 def _disk(folder: Path) -> Diagnosis:
@@ -122,7 +144,7 @@ def _policy(settings: Settings, found: list[Policy]) -> str:
 
 
 def _witnesses(policy: list[Policy]) -> Iterator[Diagnosis]:
-    """Any answer over HTTP will do: what a witness says is judged when it cosigns."""
+    """Any answer over HTTP will do: a witness's words are judged when it cosigns."""
     if not policy:
         yield Diagnosis("witnesses", "not checked", "the policy must be in order first")
         return

@@ -86,7 +86,8 @@ def _unrecorded(store: LogStore, found: Findings, closed: dict[str, int]) -> Non
 
 
 def _to_its_end(found: Findings, place: str, act: Callable[[], None]) -> None:
-    """A damaged database holds values of any kind in any place: what cannot even be read is a defect, not an end."""
+    """A damaged database holds values of any kind in any place: a value that cannot even be read is a defect, and the
+    check goes on."""
     try:
         act()
     except LedgerError as error:

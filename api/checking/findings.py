@@ -1,4 +1,4 @@
-"""What a check found, and what it could not look at: a check that was not made is not a success."""
+"""The findings of a check, and what it could not look at: a check that was not made is not a success."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ PORTION: Final = 5_000
 
 
 class _Run(NamedTuple):
-    """What a run of leaves does to one chain: how it continues, at which entry, and where it ends."""
+    """How a run of leaves changes one chain: how it continues, at which entry, and where it ends."""
 
     at: int
     seq: int

@@ -125,7 +125,7 @@ def _target(target: Path, stack: ExitStack) -> Target:
 
 
 def _disclose(evidence: str) -> Disclose:
-    """What to open, from the command line's word. Exits when it is none."""
+    """What to open, as the command line says. Exits when it says neither."""
     match evidence.split("-"):
         case ["full"]:
             return Disclose.full()

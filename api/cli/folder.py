@@ -45,7 +45,7 @@ As = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ParticipantFolder:
-    """What is said in a participant's folder."""
+    """The contents of a participant's `participant.toml`."""
 
     path: Path
     participant: str
@@ -90,14 +90,14 @@ class ParticipantFolder:
     @contextmanager
     def client(self) -> Iterator[LedgerClient]:
         """A client with the keys of this folder, for one event loop. Raises NotFound, InvalidInput."""
-        from api.client import InFile, LedgerClient, LocalSigner  # noqa: PLC0415  (see above)
+        from api.client import InFile, LedgerClient, LocalSigner, load_signer  # noqa: PLC0415  (see above)
 
         if not self.url:
             raise InvalidInput(f"{self.path / 'participant.toml'} does not say url: the ledger's base address")
         yield LedgerClient(
             self.url,
             self.participant,
-            LocalSigner.load(self.statement_kid, self.path / "statement.pem"),
+            load_signer(self.statement_kid, self.path / "statement.pem"),
             self.trust(),
             client_key=LocalSigner.load(self.client_kid, self.path / "client.pem"),
             memory=InFile(self.path / "newest.checkpoint"),
@@ -132,7 +132,7 @@ class _Said(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def trust_of(log_key: str, witnesses: Sequence[str] = (), quorum: int = 0) -> Trust:
-    """What is believed, from verifier keys. Raises InvalidInput, BadEncoding."""
+    """Whom to trust, from verifier keys. Raises InvalidInput, BadEncoding."""
     from api.client import Trust  # noqa: PLC0415  (see above)
     from ledger.notes.keys import VerifierKey, parse_any_vkey, parse_vkey  # noqa: PLC0415
 
@@ -148,7 +148,8 @@ def trust_of(log_key: str, witnesses: Sequence[str] = (), quorum: int = 0) -> Tr
 
 
 def speak(folder: Path, ask: Callable[[LedgerClient, ParticipantFolder], Awaitable[T]]) -> T:
-    """Do one thing with the ledger, as the participant of this folder; what goes wrong is a sentence and an exit status."""
+    """Do one thing with the ledger, as the participant of this folder; an error becomes a sentence and an exit
+    status."""
     from api.client import ClientError, Misbehaviour, ReceiptRefused  # noqa: PLC0415  (see above)
 
     async def talk(own: ParticipantFolder) -> T:

@@ -13,8 +13,9 @@ from msgspec import ValidationError, convert
 
 from api.cli.folder import ParticipantFolder, private_folder
 from api.cli.saying import files_told_in_a_sentence, say
-from api.client.signing import Algorithm, LocalSigner
+from api.client.signing import Algorithm, HeldSigner, LocalSigner
 from ledger.canonical import encode
+from ledger.custody.held_jwk import make_held_jwk
 from ledger.entries.fields import ParticipantId
 from ledger.errors import InvalidInput
 from ledger.secrets import write_secret
@@ -31,6 +32,9 @@ def keys_new(
         str, typer.Option(help="The log's verifier key, learnt from its operator by another way than from the ledger.")
     ] = "",
     alg: Annotated[Algorithm, typer.Option(help="What statements are signed with.")] = "EdDSA",
+    statement_key: Annotated[
+        str, typer.Option(help="Where the key for statements is kept, a URI such as pkcs11:…. Default: a file.")
+    ] = "",
 ) -> None:
     """Make a key for statements and one for reading, each private half with mode 0600, and their public halves."""
     with files_told_in_a_sentence():
@@ -38,11 +42,10 @@ def keys_new(
         private_folder(folder)
         made = {}
         for use, signer in (
-            ("statement", LocalSigner.generate("", alg)),
-            ("client", LocalSigner.generate("", "ES256")),
+            ("statement", _statement_signer(folder / "statement.pem", alg, statement_key)),
+            ("client", _in_file(folder / "client.pem", "ES256")),
         ):
             signer.kid = f"{participant}-{use}-{sha256(encode(dict(signer.jwk))).hexdigest()[:8]}"
-            signer.save(folder / f"{use}.pem")
             (folder / f"{use}.jwk").write_text(json.dumps(dict(signer.jwk)) + "\n", "utf-8")
             made[use] = signer
         write_secret(folder / "references.key", os.urandom(32))
@@ -63,6 +66,20 @@ def keys_new(
         statement_kid=made["statement"].kid,
         register=register,
     )
+
+
+def _in_file(path: Path, alg: Algorithm) -> LocalSigner:
+    signer = LocalSigner.generate("", alg)
+    signer.save(path)
+    return signer
+
+
+def _statement_signer(path: Path, alg: Algorithm, place: str) -> LocalSigner | HeldSigner:
+    if not place:
+        return _in_file(path, alg)
+    if alg == "PS256":
+        raise InvalidInput("a key that is kept elsewhere signs with EdDSA or ES256: set --alg")
+    return HeldSigner("", make_held_jwk(path, place, alg))
 
 
 def _check_id(participant: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,16 +12,18 @@ import migrations
 from api.checking import examine
 from api.cli.saying import DEFECT, UNCHECKED, fail, mention, result, say
 from api.cli.shared import State, node_of, progress_bar, reader_of, settings_from, told_in_a_sentence
-from api.node.building import initialise, make_event_key, opened, restrict
+from api.node.building import KeyPlaces, initialise, make_event_key, opened, restrict
 from api.node.logs import configure_logging
 from api.node.signing_place import sign_here
-from ledger.assembly import read_signer
 from ledger.clock import SystemClock
+from ledger.custody.log_key import read_signer
 from ledger.sequencer.watch import ClockWatch
 from ledger.storage.chainmap import rebuild_map
 from ledger.storage.reseal import reseal
 
 app = typer.Typer()
+
+PLACE: Final = "a URI such as pkcs11:…. Default: its file."
 
 
 @app.command()
@@ -29,6 +31,10 @@ def init(
     origin: Annotated[
         str, typer.Option(help="The log's name, for ever: schema-less and URL-like.")
     ] = "ledger.example/1",
+    log_key: Annotated[str, typer.Option(help=f"Where the log key is kept, {PLACE}")] = "",
+    kek: Annotated[str, typer.Option(help=f"Where the key-encryption key is kept, {PLACE}")] = "",
+    token_key: Annotated[str, typer.Option(help=f"Where the key of access tokens is kept, {PLACE}")] = "",
+    event_key: Annotated[str, typer.Option(help=f"Where the key of event tokens is kept, {PLACE}")] = "",
     state: State = None,
 ) -> None:
     """Make keys, tables and the first entry of a new log."""
@@ -36,7 +42,7 @@ def init(
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence():
-        initialise(settings, origin)
+        initialise(settings, origin, KeyPlaces(log_key, kek, token_key, event_key))
         vkey = read_signer(settings.log_key_file).vkey.format()
     say(
         f"The log {origin} is open. Its verifier key, to be published:\n\n  {vkey}\n\n"
@@ -60,7 +66,7 @@ def migrate(
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence():
-        read_signer(settings.log_key_file)  # a folder without a log gets no files by a slip of the fingers
+        read_signer(settings.log_key_file)  # a mistyped folder, which has no log, gets no files
         migrations.upgrade(settings.database_url)
         make_event_key(settings)
         with progress_bar("completeness map") as progress:

@@ -23,10 +23,10 @@ class CommandPlace(NamedTuple):
 
     module: str
     typer: str
-    """The name in the module of what holds it."""
+    """The name of its function in the module."""
     help: str
     group: bool = False
-    """Whether it is the whole of what the module holds, with commands of its own."""
+    """Whether it is a group: all that the module holds, with commands of its own."""
 
 
 PLACES: Final[Mapping[str, CommandPlace]] = {
@@ -112,7 +112,7 @@ def loaded(name: str) -> Any:
 
 
 def _let_speak_json(command: Any) -> None:
-    """Every command can tell its result to a program."""
+    """Every command can give its result as JSON."""
     if isinstance(command, TyperGroup):
         for each in command.commands.values():
             _let_speak_json(each)

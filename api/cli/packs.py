@@ -1,4 +1,4 @@
-"""Evidence packs on the command line: what is selected is bound, recorded in the log, and written to a new place."""
+"""Evidence packs on the command line: select, bind, record in the log, write to a new place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What goes into a pack: exactly one of these."""
+    """The selection for a pack: exactly one of these."""
 
     customer: str | None = None
     """`HOLDER:REFERENCE`, the holder's own reference for the customer."""

@@ -1,6 +1,6 @@
-"""What commands say and how they end: a sentence for people or, with `--json`, one object on a line (docs/commands.md).
+"""How commands speak and end: a sentence for people or, with `--json`, one object on a line (docs/commands.md).
 
-Nothing here loads a database or a server: it is what every command begins with.
+Nothing here loads a database or a server, since every command begins with it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ DONE: Final = 0
 REFUSED: Final = 1
 USAGE: Final = 2
 DEFECT: Final = 3
-"""What was looked at is not what it must be."""
+"""A check failed."""
 UNCHECKED: Final = 4
-"""A check could not be made, so that it is not a success."""
+"""A check could not be made, which is no success."""
 DENIED: Final = 5
 """The ledger recorded an access, and denied it."""
 INTERRUPTED: Final = 130
@@ -82,7 +82,7 @@ def fail(sentence: str, status: int = REFUSED) -> NoReturn:
 
 @contextmanager
 def files_told_in_a_sentence() -> Iterator[None]:
-    """Turn what goes wrong with files and with the ledger's own rules into one sentence and an exit status."""
+    """Turn errors of files and of the ledger's own rules into one sentence and an exit status."""
     try:
         yield
     except LedgerError as error:
@@ -92,5 +92,5 @@ def files_told_in_a_sentence() -> Iterator[None]:
 
 
 def told(error: OSError) -> str:
-    """What the system refused, and of which file."""
+    """The system's refusal, with the file's name."""
     return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")

@@ -1,4 +1,4 @@
-"""What all commands of `consent-ledger` share: settings, failing in a sentence, recording operator documents."""
+"""Shared by all commands of `consent-ledger`: settings, failing in a sentence, recording operator documents."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def settings_and_origins(state: Path | None, **given: Any) -> tuple[Settings, di
 
 @contextmanager
 def told_in_a_sentence() -> Iterator[None]:
-    """Turn what may go wrong into one sentence and an exit status."""
+    """Turn errors into one sentence and an exit status."""
     try:
         yield
     except LedgerError as error:
@@ -69,14 +69,15 @@ def told_in_a_sentence() -> Iterator[None]:
         fail("PostgreSQL needs the extra «postgres», which is not installed: pip install 'consent-ledger[postgres]'")
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        # SQLite in our own words; of PostgreSQL the first line, which tells an operator why there is no connection
+        # SQLite's errors in our own words; PostgreSQL's by their first line, which tells an operator why there is no
+        # connection
         said = sqlite.explain(cause) if isinstance(cause, sqlite3.Error) else str(cause).splitlines()[0]
         fail(f"the database did not do as asked: {said}")
 
 
 @contextmanager
 def node_of(state: Path | None) -> Iterator[Node]:
-    """A running node on a state folder, for one command that may write; what goes wrong ends the command in a sentence."""
+    """A running node on a state folder, for one command that may write; an error ends the command in a sentence."""
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence(), short_lived(settings) as node:
@@ -85,7 +86,7 @@ def node_of(state: Path | None) -> Iterator[Node]:
 
 @contextmanager
 def reader_of(state: Path | None, *, examine: bool = False) -> Iterator[Node]:
-    """A node that only reads (`opened`); what goes wrong ends the command in a sentence."""
+    """A node that only reads (`opened`); an error ends the command in a sentence."""
     settings = settings_from(state)
     configure_logging("warning")
     with told_in_a_sentence(), opened(settings, examine=examine) as node:
@@ -103,12 +104,12 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 def record(
     state: Path | None, kind: Callable[Members, Document], *args: Members.args, **members: Members.kwargs
 ) -> None:
-    """Record one operator document of this kind, and say where it stands."""
+    """Record one operator document of this kind, and print its index."""
     with node_of(state) as node:
         [recorded] = node.ledger.record_documents(document_of(kind, *args, **members))
     say_entry(recorded)
 
 
 def say_entry(recorded: Recorded) -> None:
-    """Where a document stands."""
+    """Names a document and its index."""
     say(f"{recorded.act}: entry {recorded.index}", act=recorded.act, index=recorded.index)

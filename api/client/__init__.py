@@ -15,7 +15,7 @@ from api.client.errors import (
 from api.client.memory import InFile, InMemory
 from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
-from api.client.signing import AsyncStatementSigner, LocalSigner, StatementSigner
+from api.client.signing import AsyncStatementSigner, HeldSigner, LocalSigner, StatementSigner, load_signer
 from api.client.statements import Question, make_item, make_terms
 from api.client.transport import Patience
 from ledger.entries.acts import AccessItem
@@ -30,6 +30,7 @@ __all__ = [
     "ClientError",
     "Directory",
     "Equivocation",
+    "HeldSigner",
     "InFile",
     "InMemory",
     "LedgerClient",
@@ -49,6 +50,7 @@ __all__ = [
     "Trust",
     "VerifiedReceipt",
     "check_answer",
+    "load_signer",
     "make_item",
     "make_terms",
     "open_receipt",

@@ -190,7 +190,7 @@ class LedgerClient:
     async def withdraw_accounts(
         self, consent_id: str, accounts: Iterable[str], *, by: str = "customer", reason: str = "customer-request"
     ) -> VerifiedReceipt:
-        """As holder: some accounts (references) leave a consent that goes on with the others."""
+        """As holder: some accounts (references) leave a consent that continues with the others."""
         return await self._change("withdraw_accounts", consent_id, accounts=sorted(set(accounts)), by=by, reason=reason)
 
     async def withdraw_approval(
@@ -202,7 +202,7 @@ class LedgerClient:
     async def withdraw_separate(
         self, consent_id: str, kind: str, *, by: str = "customer", reason: str = "customer-request"
     ) -> VerifiedReceipt:
-        """As holder or recipient: a separate consent of this kind is taken back."""
+        """As holder or recipient: a separate consent of this kind is withdrawn."""
         return await self._change("withdraw_separate", consent_id, separate=kind, by=by, reason=reason)
 
     async def reauthenticate(self, consent_id: str, sca: Mapping[str, Any]) -> VerifiedReceipt:
@@ -282,7 +282,7 @@ class LedgerClient:
         return receipt
 
     async def consent(self, consent_id: str) -> Mapping[str, Any]:
-        """A consent's present state as the ledger tells it; what is proved of it is in `history`."""
+        """A consent's present state as the ledger tells it; `history` proves it."""
         state = (await self._read(_consent(consent_id))).json()
         if not isinstance(state, dict) or state.get("consent_id") != consent_id:
             raise ReceiptRefused("another consent was asked for than the one that came")

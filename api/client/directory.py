@@ -1,9 +1,9 @@
-"""Who the participants are, as the log itself proves it: for partners who check statements without asking the ledger.
+"""The participants, as the log itself proves them: for partners who check statements without asking the ledger.
 
 Every key and role is taken from the operator document in the log, whose receipt is verified under the pinned log key; the
-ledger's own list only says where those documents are. What the list says against somebody (a revoked key, a suspension) is
-believed without proof, for it can only deny. Not covered: a ledger that keeps silent about a revocation; how old the
-directory may become (`usable`) bounds that for an honest one.
+ledger's own list only says where those documents are. A revoked key or a suspension in the list is believed without
+proof, for it can only deny. Not covered: a ledger that conceals a revocation. For an honest one, `usable` bounds how
+old the directory may become.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Directory:
         snapshot = await self._usable_snapshot()
         header = text.split(".", 1)[0]
         if header not in snapshot.keys and self._monotonic() - snapshot.at >= AT_MOST_EVERY:
-            snapshot = await self._renewed(snapshot)  # perhaps a key that was registered since
+            snapshot = await self._renewed(snapshot)  # the key may have been registered since
         try:
             statement = parse_statement(text, snapshot.check_signature)
         except LedgerError as error:
@@ -113,7 +113,7 @@ class Directory:
     def may_ask(self, payload: Act) -> bool:
         """Whether a statement is one of a recipient in good standing: its own, or a technology provider's on its behalf.
 
-        That the provider was given the right to is for the ledger to say, when it decides.
+        Whether the provider may act for it, the ledger judges when it decides.
         """
         if payload.on_behalf_of is UNSET:
             return self._has("recipient", payload.iss)

@@ -1,4 +1,4 @@
-"""What can go wrong for a participant.
+"""The errors that a participant can meet.
 
 ClientError
 ├── RefusedByLedger     the ledger understood and said no (a 4xx problem, RFC 9457): sending it again will not help
@@ -40,7 +40,7 @@ class LedgerUnavailable(ClientError):
 
 
 class ReceiptRefused(ClientError):
-    """A receipt, a document or a proof is not what it must be."""
+    """A receipt, a document or a proof does not verify, or answers something else."""
 
 
 class Misbehaviour(ClientError):

@@ -1,7 +1,7 @@
-"""What a participant remembers of the log: the newest checkpoint, against which every later one is held.
+"""A participant's memory of the log: the newest checkpoint, with which every later one must be consistent.
 
 A log that shows different histories to different people must, sooner or later, show one of them two checkpoints that do not
-fit. Whoever remembers finds out; whoever exchanges checkpoints with others finds out earlier.
+fit. Participants who keep checkpoints find out; those who exchange them with others find out earlier.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CheckpointMemory(Protocol):
 
 
 class InMemory:
-    """Remembers as long as the process lives."""
+    """Remembers until the process ends."""
 
     def __init__(self) -> None:
         self._note: str | None = None
@@ -84,7 +84,7 @@ class InFile:
 
 
 class CheckpointWatch:
-    """Holds every checkpoint that is seen against the newest one. Safe to use from many tasks of one event loop.
+    """Compares every checkpoint that is seen with the newest one. Safe to use from many tasks of one event loop.
 
     Checkpoints that arrive while a proof is on its way are proved together, from tiles: so a busy client fetches a few tiles
     for a crowd of receipts, and a quiet one a single proof for each.
@@ -156,7 +156,7 @@ class CheckpointWatch:
     async def _prove(self, own: SignedCheckpoint) -> None:
         waiting = {signed.checkpoint.size: signed for signed in (*self._waiting.values(), own)}
         if len(waiting) > 1:
-            with suppress(ClientError, LedgerError):  # then its own proof tells whose fault it is
+            with suppress(ClientError, LedgerError):  # then its own proof tells which of them is wrong
                 await self._prove_together(list(waiting.values()))
         if own.checkpoint.size in self._seen:
             return

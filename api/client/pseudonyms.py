@@ -1,7 +1,7 @@
 """References that a holder shows instead of names and account numbers (OIDC Core §8.1, pairwise identifiers).
 
-All are keyed by a secret of the holder, so nobody else can compute or guess them; and each says only what its reader must
-know: a recipient cannot join customers with another recipient, nor accounts across consents.
+All are keyed by a secret of the holder, so nobody else can compute or guess them; and each says only what its reader
+must know: a recipient cannot link customers with another recipient's, nor accounts across consents.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Pseudonyms:
 
     @classmethod
     def generate(cls) -> Pseudonyms:
-        """With a new secret that lives as long as this object."""
+        """With a new secret that this object alone keeps."""
         return cls(os.urandom(SECRET_SIZE))
 
     @classmethod

@@ -1,7 +1,7 @@
-"""Reading receipts as a relying party: what the log's signature proves, and whether it answers what was asked.
+"""Reads receipts as a relying party: what the log's signature proves, and whether it answers the question.
 
-`open_receipt` establishes docs/spec/receipts.md, «Checking one», 1–4, 6 and 7; statement signatures (5) are the business of
-whoever knows the participants' keys: `Directory.check_statement`, and the independent verifier.
+`open_receipt` establishes docs/spec/receipts.md, «Checking one», 1–4, 6 and 7; statement signatures (5) are checked
+where the participants' keys are known: by `Directory.check_statement` and by the independent verifier.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Level = Literal["logged", "witnessed"]
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a participant relies on: the log's key, learnt out of band, and perhaps witnesses."""
+    """The keys that a participant trusts: the log's, learnt out of band, and perhaps witnesses'."""
 
     vkey: VerifierKey
     witnesses: tuple[VerifierKey, ...] = ()

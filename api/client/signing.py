@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ledger.canonical import b64u
+from ledger.custody.held import HeldKey, jwk_of
+from ledger.custody.held_jwk import read_held_jwk
 from ledger.entries.keys import jwk_of_ed25519, verifier_of
 from ledger.entries.statement import header_text
 from ledger.secrets import read_secret, write_secret
@@ -149,6 +151,31 @@ class LocalSigner:
                 return self._key.sign(message, _PSS, SHA256())
 
 
+class HeldSigner:
+    """A signer whose private key is in a place that uses it and never hands it out: a token, a service of keys."""
+
+    __slots__ = ("_key", "alg", "jwk", "kid")
+
+    def __init__(self, kid: str, key: HeldKey) -> None:
+        self.kid: str = kid
+        self._key = key
+        self.alg: Algorithm = key.alg
+        self.jwk: Mapping[str, str] = jwk_of(key.alg, key.public)
+
+    def sign(self, message: bytes) -> bytes:
+        """See StatementSigner. Raises Unavailable when the key's place does not sign."""
+        return self._key.sign(message)
+
+
+def load_signer(kid: str, path: Path) -> StatementSigner:
+    """The signer of a key file of mode 0600: a PKCS #8 PEM file, or one that says where the key is kept.
+
+    Raises NotFound, InvalidInput, and ValueError for another kind of key.
+    """
+    held = read_held_jwk(read_secret(path))
+    return LocalSigner.load(kid, path) if held is None else HeldSigner(kid, held)
+
+
 def sign_statement(signer: AnySigner, payload: bytes) -> str:
     """The compact JWS of a statement: its payload is signed as given, so it must be CL-JSON already.
 
@@ -182,7 +209,7 @@ async def sign_jwt_with(signer: AnySigner, header: Mapping[str, Any], claims: Ma
 
 
 async def signature_of(signer: AnySigner, message: bytes) -> bytes:
-    """What the signer answers, waited for if it must be."""
+    """The signer's answer, awaited if it must be."""
     made: bytes | Awaitable[bytes] = signer.sign(message)
     return made if isinstance(made, bytes) else await made
 

@@ -1,4 +1,4 @@
-"""What a participant says: terms, payloads, signed questions (docs/spec/statements.md, consents.md)."""
+"""Makes what a participant says: terms, payloads, signed questions (docs/spec/statements.md, consents.md)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_ITEMS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A signed statement with what travels beside it: what the answer is compared with. Sending it twice is safe."""
+    """A signed statement with what travels beside it; the answer is compared with it. Sending it twice is safe."""
 
     text: str
     """The compact JWS."""

@@ -1,4 +1,4 @@
-"""Asking again, politely: bounded tries, growing pauses with jitter, Retry-After obeyed, answers of bounded size.
+"""Retries: bounded tries, growing pauses with jitter, Retry-After obeyed, answers of bounded size.
 
 Repeating is safe for every request of this client: reads change nothing, and a statement is recorded once however often it
 arrives (docs/spec/statements.md, `jti`).
@@ -20,7 +20,7 @@ from api.client.errors import ClientError, LedgerUnavailable, ReceiptRefused, Re
 
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 AGAIN: Final = frozenset({429, 502, 503, 504})
-"""What may pass: too fast, and «not now» from the ledger or from a proxy before it."""
+"""Statuses that are tried again: too many requests, and «not now» from the ledger or from a proxy before it."""
 
 Headers = Callable[[], Awaitable[Mapping[str, str]]]
 

@@ -1,6 +1,6 @@
-"""The last act: an auditor who trusts nobody. Export, verify everything, change one byte, verify again.
+"""The last act, an auditor who trusts nobody: export, verify everything, change one byte, verify again.
 
-The verifier is run as what it is: another program, which shares no code with this one.
+The verifier runs as another program, which shares no code with this one.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ async def verify_receipts(folder: Path, policy: Path) -> dict[int, int]:
 
 
 def falsify(state: Path, copy: Path, index: int) -> None:
-    """Copy the ledger's folder, and change one byte of one stored entry: what somebody with the disk can do.
+    """Copy the ledger's folder, and change one byte of one stored entry, as anyone with access to the disk can.
 
     The byte belongs to the commitment in the leaf of entry `index`. The database's own triggers refuse the change, so they are
-    removed first, as that somebody would.
+    removed first, as an attacker would.
     """
     copy.mkdir()
     for path in state.iterdir():

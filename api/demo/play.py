@@ -1,4 +1,4 @@
-"""The demo from curtain to curtain."""
+"""The demo from beginning to end."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ async def _audit(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.Stor
     held = [receipt for recipient in cast.recipients for receipt in recipient.receipts]
     count = audit.write_receipts(folder / "receipts", held)
     with stage.act("An auditor checks every receipt and the log"):
-        # Two programs beside each other: one reads receipts, the other the whole log.
+        # Two programs at the same time: one reads receipts, the other the whole log.
         checking = asyncio.create_task(audit.verify_receipts(folder / "receipts", policy))
         await audit.export(state, bundle, witnessed)
         whole = await audit.verify_bundle(bundle, witnessed)

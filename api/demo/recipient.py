@@ -36,7 +36,7 @@ class DemoConnection:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What came of one pull."""
+    """The result of one pull."""
 
     status: int
     reason: str

@@ -1,4 +1,4 @@
-"""What happens in the demo, act by act. Each act returns what it saw, beside what must be so."""
+"""The demo's acts. Each returns what it saw, beside what it must see."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Share:
 
 @dataclass
 class StoryCounts:
-    """What was seen in all acts."""
+    """The observations of all acts."""
 
     shares: list[Share] = field(default_factory=list)
     joint: int = 0
@@ -156,7 +156,7 @@ async def revoke(cast: Cast, seen: StoryCounts, tick: Tick) -> None:
 
 
 async def try_what_must_fail(seen: StoryCounts, tick: Tick) -> None:
-    """Pulls after revocation, with another's consent, too often, with a used decision."""
+    """Pulls that must be refused: after revocation, with another's consent, too often, with a used decision."""
 
     async def after(share: Share) -> None:
         seen.after_revocation.append(await _online(share, "balances", BALANCES))

@@ -1,4 +1,4 @@
-"""The closing table: what was done, what came of it, and whether that is what must come of it."""
+"""The closing table: what was done, the result, and whether it is the right one."""
 
 from __future__ import annotations
 

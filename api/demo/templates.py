@@ -1,4 +1,4 @@
-"""What the demo's recipients ask for: taken from the standards' own example requests where they are at hand.
+"""The requests of the demo's recipients, taken from the standards' own examples where they are at hand.
 
 The examples are of their time (dates of 2017) and of their bank (IBANs). So permissions, frequency and recurrence are taken
 from them, and the dates and accounts are those of the demo's customers.

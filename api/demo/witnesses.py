@@ -1,4 +1,4 @@
-"""Both banks witness the log: two who watch that it only grows, and are not its operator."""
+"""Both banks witness the log: two parties other than its operator, who watch that it only grows."""
 
 from __future__ import annotations
 

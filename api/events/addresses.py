@@ -1,4 +1,4 @@
-"""Where events may be sent: never to an address inside anybody's network, whatever a name resolves to.
+"""Judges where events may be sent: never to an address inside a network, whatever a name resolves to.
 
 A participant chooses the address that this ledger connects to, so the address is an attack until shown otherwise: the
 machine's own services, the neighbours', the cloud's metadata. The name is resolved here, every answer is judged, and the

@@ -44,7 +44,7 @@ class NotDelivered(Exception):
         super().__init__(code)
         self.code = code
         self.endpoint_is_down = endpoint_is_down
-        """Whether another token would have fared no better."""
+        """Whether another token would have failed too."""
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -92,7 +92,8 @@ class Push:
             raise NotDelivered("tls" if tls else "no-connection", endpoint_is_down=True) from None
 
     async def _address(self, endpoint: EndpointAddress) -> str:
-        """The address to connect to. One that is not allowed among several refuses all: somebody plays with names."""
+        """The address to connect to. If one of several is not allowed, all are refused: somebody is manipulating
+        names."""
         try:
             found = [ipaddress.ip_address(text) for text in await self._resolve(endpoint.host, endpoint.port)]
         except (OSError, UnicodeError):

@@ -22,11 +22,11 @@ EventId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class Complaint(Struct, frozen=True):
-    """What a receiver has against a token."""
+    """A receiver's objection to a token."""
 
     err: Annotated[str, Meta(pattern="^[a-z][a-z_]{0,31}$")]
     description: Annotated[str, Meta(max_length=1000)] = ""
-    """Read by nobody here: it is not kept."""
+    """Neither read nor kept here."""
 
 
 class Poll(Struct, frozen=True, rename="camel"):
@@ -35,7 +35,7 @@ class Poll(Struct, frozen=True, rename="camel"):
     max_events: Annotated[int, Meta(ge=0)] | None = None
     """The most tokens the answer may hold; 0 only acknowledges."""
     return_immediately: bool = False
-    """Whether an empty answer is welcome at once, instead of after a while."""
+    """Whether an empty answer may come at once, instead of after a while."""
     ack: Annotated[tuple[EventId, ...], Meta(max_length=1000)] = ()
     """Events that were received, by `jti`."""
     set_errs: Annotated[dict[EventId, Complaint], Meta(max_length=1000)] = {}
@@ -80,7 +80,7 @@ def _note(store: EventStore, participant: str, asked: Poll) -> None:
 def _open(
     queries: EventQueries, store: EventStore, tokens: EventTokens, participant: str, most: int, left: set[str]
 ) -> PolledEvents:
-    """What is open, but for `left`: what was refused in this very request is not given back in its answer."""
+    """What is open, except `left`: events refused in this very request are not in its answer."""
     waiting = [one for one in queries.open_for(participant, most + 1 + len(left)) if one.event_id not in left]
     sets: dict[str, str] = {}
     for one in waiting[:most]:

@@ -103,7 +103,7 @@ class EventSender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let go of everything; what was not acknowledged is sent again by whoever comes next."""
+        """Stop; the next sender sends again what was not acknowledged."""
         self._ended.set()
         if self._loop is not None and self._wake is not None:
             with suppress(RuntimeError):  # it has ended already
@@ -113,7 +113,7 @@ class EventSender:
 
     async def _live(self) -> None:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
-        self._push = self._make_push()  # reads certificates: not when the first event waits
+        self._push = self._make_push()  # reads certificates, which must not delay the first event
         try:
             while not self._ended.is_set():
                 try:
@@ -200,10 +200,10 @@ class EventSender:
                 for party in notice.audience
             ]
             if not self._store.advance(first, below, new, now) or below == size:
-                return  # what came meanwhile is for the next turn: a busy log has something new after each look
+                return  # entries that came meanwhile are for the next turn: a busy log has new ones after each look
 
     def _sweep(self, now: int) -> None:
-        """What nobody has acknowledged: after five minutes a person should know, after a week it ends."""
+        """Escalate what is not acknowledged after five minutes, and give it up after a week."""
         old = self._queries.open_since(now - GIVE_UP_MS, [DeliveryState(state) for state in OPEN])
         if old:
             self._store.move([one.event_id for one in old], [one.state for one in old], DeliveryState.EXPIRED)

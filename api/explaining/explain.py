@@ -74,7 +74,7 @@ class ExplanationReply(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What a consent's chain below an entry tells."""
+    """What a consent's chain says below an entry."""
 
     terms: Terms | None
     """Of the version that the entry was decided under."""

@@ -70,6 +70,6 @@ BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
 
 
 def facts_of(reason: str, terms: Terms | None, asked: Asked | None, outcome: AccessOutcome) -> Facts:
-    """What a reason rests on; nothing where the terms are not the caller's to see."""
+    """The facts that a reason rests on; none where the caller may not see the terms."""
     rule = BY_REASON.get(reason)
     return {} if rule is None or terms is None or asked is None else rule(terms, asked, outcome)

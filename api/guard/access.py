@@ -1,4 +1,4 @@
-"""What a route may give out: the decision, and the functions that apply its obligations to rows of data."""
+"""A decision, and the functions that apply its obligations to rows of data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class GuardedAccess:
-    """An allowed access. A route gives out nothing but what this lets through."""
+    """An allowed access. A route gives out only what this lets through."""
 
     receipt: VerifiedReceipt
     recipient: str

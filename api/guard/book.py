@@ -1,4 +1,4 @@
-"""A book that needs no keeping: consents agreed anywhere, on the ledger's own pages too, are found when they are used.
+"""A book that fills itself: consents agreed anywhere, on the ledger's own pages too, are found when they are used.
 
 `ConsentGuard` asks its book which accounts stand behind a consent. This one asks the ledger, and remembers the answer for
 some seconds. It decides nothing: whether an access is allowed is the log's decision, which the guard verifies. What the ledger
@@ -24,7 +24,7 @@ ROOM: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class AgreedConsent:
-    """What a bank needs to find the accounts of a consent that it holds."""
+    """The data by which a bank finds the accounts of a consent that it holds."""
 
     consent_id: str
     recipient: str

@@ -58,7 +58,7 @@ Guarded = Callable[[Request], Awaitable[GuardedAccess]]
 
 
 class ConsentBook(Protocol):
-    """What the bank knows of the consents that it holds."""
+    """The bank's knowledge of the consents that it holds."""
 
     async def accounts(self, consent_id: str) -> Mapping[str, str] | None:
         """Reference → the bank's own account id, for a consent this bank has authorised; None for any other."""
@@ -210,7 +210,7 @@ class ConsentGuard:
             raise RefusedAccess("LEDGER_UNAVAILABLE", "the consents cannot be looked up at present") from error
 
     async def _decide(self, statement: Statement) -> VerifiedReceipt:
-        """Have the ledger decide. Whatever is not at a verified decision is a refusal."""
+        """Have the ledger decide. Anything short of a verified decision is a refusal."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._client.submit_access(Question(statement.text, statement.payload))

@@ -1,4 +1,4 @@
-"""Masks and filters: how a bank applies what a decision obliges it to (docs/spec/decisions.md, Outcome; docs/guard.md).
+"""Masks and filters: how a bank applies a decision's obligations (docs/spec/decisions.md, Outcome; docs/guard.md).
 
 Each mask of the catalogue has one way of hiding a value; which fields of its records hold such values, the bank says.
 """
@@ -83,8 +83,8 @@ _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 def passes(filters: Iterable[Filter], value_of: Callable[[str], object]) -> bool:
     """Whether a row passes all filters; `value_of` gives the row's value for a filter's field, None if it has none.
 
-    Values are compared as decimal numbers if both sides are numbers, else as texts. `in` takes a comma-separated list. A row
-    without the field passes none: what cannot be told to be inside a bound is not given out.
+    Values are compared as decimal numbers if both sides are numbers, else as texts. `in` takes a comma-separated list.
+    A row without the field passes no filter: what may lie outside a bound is not given out.
     """
     return all(_passes(each, value_of(each.field)) for each in filters)
 

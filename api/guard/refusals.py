@@ -19,7 +19,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class RefusalKind:
-    """One way to say no."""
+    """One kind of refusal."""
 
     status: int
     title: str

@@ -13,11 +13,11 @@ class AlreadyUsed(Exception):
 
 
 class NoRoom(Exception):
-    """More decisions are remembered than there is room for; none can be accepted safely."""
+    """The memory is full; no further decision can be accepted safely."""
 
 
 class MemoryUnavailable(Exception):
-    """Whether a decision was used before cannot be told at present; none is accepted until it can."""
+    """Nobody can tell at present whether a decision was used before; none is accepted until it is known."""
 
 
 class UsedDecisions(Protocol):

@@ -1,11 +1,11 @@
 """The guard beside an application in any language: a proxy asks it before each request (docs/sidecar.md).
 
 Two proxies' ways of asking are spoken, nginx's `auth_request` and Envoy's `ext_authz` over HTTP. Both get the same answer: 200
-with the header `Consent-Access`, or a refusal with its reason. What a route may give out is decided by `ConsentGuard`, as in
-an application of ours; here is only who asks, and in which words.
+with the header `Consent-Access`, or a refusal with its reason. `ConsentGuard` decides what a route may give out, as in
+an application of ours; this module only speaks with the proxy.
 
-A proxy and an application may read one address in two ways; whoever finds such an address goes around the guard. So an
-address is taken only in a spelling that has but one reading: segments of unreserved characters, none of them dots only.
+A proxy and an application may read one address in two ways, and such an address would bypass the guard. So an address
+is taken only in a spelling that has one reading: segments of unreserved characters, none of them only dots.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def sidecar_app(sidecar: Sidecar, ready: AbstractAsyncContextManager[None] | Non
             return refused
 
     async def refusal(request: Request) -> Response:
-        """The whole answer to a refused request, by its reason: where nginx sends whoever was refused."""
+        """The whole answer to a refused request, by its reason: nginx sends refused callers here."""
         reason = request.path_params["reason"]
         return await answer(request, RefusedAccess(reason if reason in REFUSALS else "LEDGER_UNAVAILABLE"))
 

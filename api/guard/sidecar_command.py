@@ -2,7 +2,7 @@
 
     consent-guard --config /etc/consent-guard.toml [--check]
 
-What it is told stands in one TOML file; an unknown name in it is refused. Secrets are files of mode 0600, never values.
+Its configuration is one TOML file; an unknown name in it is refused. Secrets are files of mode 0600, never values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from api.client.errors import ClientError
 from api.client.memory import InFile, InMemory
 from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust
-from api.client.signing import LocalSigner
+from api.client.signing import LocalSigner, load_signer
 from api.guard.book import KnownAccounts, LedgerBook
 from api.guard.guard import ConsentGuard
 from api.guard.sidecar import GuardedRoute, Sidecar, sidecar_app
@@ -101,7 +101,7 @@ def build(config: SidecarFile, folder: Path) -> Starlette:
     """The application of a configuration. Raises InvalidInput and NotFound for unfit values and files."""
     try:
         routes = [GuardedRoute(one.method, one.path, one.permissions, one.account) for one in config.routes]
-        statement = LocalSigner.load(config.statement_key.kid, folder / config.statement_key.file)
+        statement = load_signer(config.statement_key.kid, folder / config.statement_key.file)
         reading = LocalSigner.load(config.client_key.kid, folder / config.client_key.file)
         behind = None if config.accounts is None else _known(config.accounts, folder)
     except (ValueError, OSError) as error:

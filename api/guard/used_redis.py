@@ -10,7 +10,7 @@ from api.guard.replay import AlreadyUsed, MemoryUnavailable
 
 
 class SetsKeys(Protocol):
-    """What is used of `redis.asyncio.Redis`, and of whatever answers like it."""
+    """The part of `redis.asyncio.Redis` that is used here."""
 
     async def set(self, name: str, value: str, *, nx: bool, px: int) -> Any:
         """SET name value NX PX px: true when the key was new, None when it was there."""

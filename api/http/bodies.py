@@ -1,8 +1,8 @@
-"""Room for requests: how many are in work, how many bytes of bodies a process holds, and how long a body may take.
+"""Limits on requests: how many are in work, how many bytes of bodies a process holds, and how long a body may take.
 
-A request is in work from the moment its body is whole. Before that it costs some bytes and no place, so whoever sends slowly,
-or stops, keeps nobody else out. When all bodies together are more than the process holds, the one that has been coming for the
-longest is given up: an honest one is there in milliseconds.
+A request is in work from the moment its body is whole. Before that it costs some bytes and no place, so a slow or
+stalled sender keeps nobody else out. When all bodies together are more than the process holds, the one that has been
+coming for the longest is given up: an honest one is there in milliseconds.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ledger.errors import LedgerError
 BODY_SECONDS: Final = 30.0
 """From the end of a request's headers to the end of its body."""
 UNBOUNDED: Final = frozenset({"/health/live", "/health/ready"})
-"""Answered however much is in work: whoever asks decides whether this process lives, or gets any more."""
+"""Answered however much is in work: the caller decides by it whether this process lives, or gets more requests."""
 
 
 class Room:
-    """What one process takes at a time; for one event loop."""
+    """The limits of one process; for one event loop."""
 
     def __init__(self, *, max_requests: int, body_bytes: int, seconds: float = BODY_SECONDS) -> None:
         """`body_bytes`: bound of all bodies together; `seconds`: time that a body has."""

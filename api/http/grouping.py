@@ -1,7 +1,8 @@
-"""Questions that come while the last ones are being answered are asked together.
+"""Groups questions: those that arrive while the last ones are being answered are asked together.
 
-A read costs a thread and a transaction, whether it answers one question or fifty. One group is under way at a time: a lone
-question waits for nobody, a crowd shares. A question is never answered from a read that began before it came.
+A read costs a thread and a transaction, whether it answers one question or fifty. One group is under way at a time: a
+single question never waits for others, and many share one read. A question is never answered from a read that began
+before it came.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 MOST: Final = 64
-"""Questions of one group: what one thread does before others have their turn."""
+"""Questions of one group: so many one thread answers before others have their turn."""
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -27,7 +28,7 @@ class Together(Generic[Q, A]):
         self._asking: asyncio.Task[None] | None = None
 
     async def ask(self, question: Q) -> A:
-        """The answer. Raises the error that is given for this question, or what broke its whole group."""
+        """The answer. Raises the error given for this question, or the one that failed its whole group."""
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         if self._asking is None or self._asking.done():

@@ -1,9 +1,10 @@
-"""The HTTP server: what it takes from a connection before any route is asked, and how it ends.
+"""The HTTP server: the limits of a connection before any route is asked, and how the server ends.
 
-The parser below (httptools) keeps whatever it is sent, for as long as it takes. So the bounds stand here: the address and the
-headers of a request have 10 seconds and 64 KiB, its body a time of its own (api/http/bodies.py tells the sender why it was
-given up; here the connection of one who goes on sending is cut), and what is neither header nor body (chunk sizes, trailers)
-is bounded by what it comes with. One look a second at all connections, instead of a timer for each request.
+The parser below (httptools) keeps whatever it is sent, for as long as it takes. So the bounds are set here: the address
+and the headers of a request have 10 seconds and 64 KiB, its body a time of its own (api/http/bodies.py tells the sender
+why it was given up; here the connection of one who goes on sending is cut), and what is neither header nor body (chunk
+sizes, trailers) is bounded by what it comes with. One look a second at all connections, instead of a timer for each
+request.
 """
 
 from __future__ import annotations
@@ -31,15 +32,16 @@ HEAD_SECONDS: Final = 10.0
 SPARE_SECONDS: Final = 5.0
 """For the answer that a body came too late, before its connection is cut."""
 REST_SECONDS: Final = 30.0
-"""For a connection that says nothing, or nothing that begins a request."""
+"""For a connection that sends nothing, or nothing that begins a request."""
 DRAIN_SECONDS: Final = 0.5
-"""After a signal to end, what is on its way is still taken, and each answer says that the connection ends with it."""
+"""After a signal to end, requests on their way are still answered, and each answer says that the connection ends with
+it."""
 
 _IDLE, _HEAD, _BODY = range(3)
 
 
 class Draining(ServerState):
-    """What connections and their server have in common."""
+    """The state that connections share with their server."""
 
     draining = False
 
@@ -113,7 +115,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_response_complete()
 
     def look(self, now: float) -> None:
-        """Cut what has taken too long; called once a second."""
+        """Close connections that have taken too long; called once a second."""
         waited = now - self._since
         if self.pipeline:  # the next request waits for us, not we for it
             self._since = now
@@ -125,7 +127,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._end()
 
     def drain(self) -> None:
-        """Let the connection end with the answer that is under way, or the next one."""
+        """End the connection with the answer that is under way, or the next one."""
         if not self._rests():
             self.cycle.keep_alive = False
 
@@ -137,7 +139,7 @@ class BoundedConnection(HttpToolsProtocol):
         return isinstance(self.server_state, Draining) and self.server_state.draining
 
     def _refuse(self, error: LedgerError) -> None:
-        """Answer as long as no other answer is under way, and take no more."""
+        """Answer unless another answer is under way, and read no more."""
         if self._rests():
             self.transport.write(_answer(error))
         self._end()
@@ -167,7 +169,8 @@ class HttpServer(uvicorn.Server):
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Go on taking requests for a moment: those on their way when the signal came would get no answer otherwise."""
+        """Accept requests for a moment longer: those on their way when the signal came would get no answer
+        otherwise."""
         self.server_state.draining = True
         loop = asyncio.get_running_loop()
         until = loop.time() + DRAIN_SECONDS

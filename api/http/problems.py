@@ -29,7 +29,7 @@ class Problem:
     slug: str
     title: str
     meaning: str
-    """What has happened, and what was not done because of it."""
+    """What has happened, and what was therefore not done."""
     remedy: str
     """What the caller can do."""
 
@@ -247,7 +247,7 @@ def problem_headers(error: LedgerError) -> dict[str, str]:
 def problem_body(error: LedgerError, *, base_url: str, instance: str) -> bytes:
     """The JSON of a problem: type, title, status, detail, instance, and `member` where one is named.
 
-    What went wrong inside (5xx, but for 503) is told to the operator's log, not to the caller.
+    The cause of an internal error (5xx, except 503) goes to the operator's log, not to the caller.
     """
     problem = problem_of(error)
     body: dict[str, object] = {

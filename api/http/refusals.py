@@ -1,4 +1,4 @@
-"""What the HTTP layer itself refuses, beside the core's errors (ledger/errors.py).
+"""The refusals of the HTTP layer itself, beside the core's errors (ledger/errors.py).
 
 LedgerError
 ├── HttpRefusal
@@ -67,7 +67,7 @@ class TooLarge(HttpRefusal):
 
 
 class TooSlow(HttpRefusal):
-    """The request did not come to its end in the time that it has."""
+    """The request was not complete in the time that it has."""
 
 
 class HeadersTooLarge(HttpRefusal):
@@ -102,4 +102,4 @@ class Overloaded(Unavailable):
 
 
 class InternalError(LedgerError):
-    """Something happened that nobody foresaw. The log of this node tells more; the answer does not."""
+    """An unforeseen error. The log of this node says more; the answer does not."""

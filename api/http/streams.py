@@ -48,7 +48,7 @@ class _Pipe(io.RawIOBase):
             self._buffer.clear()
 
     def put(self, piece: bytes | BaseException | None) -> None:
-        """Hand a piece over, waiting for room as long as somebody reads. Raises ReaderLeft."""
+        """Hand over a piece, waiting for room as long as somebody reads. Raises ReaderLeft."""
         while not self.left.is_set():
             try:
                 return self.pieces.put(piece, timeout=0.5)

@@ -1,4 +1,4 @@
-"""What the framework may tell about requests by itself: nothing."""
+"""The framework's own telemetry of requests: none."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ UNKNOWN: Final = "unknown"
 
 @dataclass(slots=True)
 class Visit:
-    """What is known about one request, for its log line and its figures. No personal data, no consent ids."""
+    """One request, for its log line and its figures. No personal data, no consent ids."""
 
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     route: str = UNKNOWN
@@ -39,7 +39,7 @@ class Visit:
     """Index of the (first) entry that the request made or read."""
     problem: str | None = None
     given_up: bool = False
-    """Whether it was answered in the place of whoever took too long."""
+    """Whether it was answered because its handler took too long."""
 
     @property
     def instance(self) -> str:

@@ -1,4 +1,4 @@
-"""Who may use which route. Every route declares this once, with `serve(access=…)`; a test fails for a route that does not."""
+"""Access to routes. Every route declares it once, with `serve(access=…)`; a test fails for a route that does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backups: what is written, in which order, and what is looked at before one is put back (docs/operating.md).
+"""Backups: their files, the order of writing, and the checks before one is restored (docs/operating.md).
 
     DIR/manifest.json        what it holds: the log's origin, the checkpoint, SHA-256 of each file
     DIR/log/database         the log
@@ -23,17 +23,16 @@ from api.node.building import opened
 from api.node.settings import Settings
 from api.node.signing_place import newest_signed
 from api.node.slots import slots_in_use
-from ledger.assembly import read_signer
 from ledger.clock import SystemClock
+from ledger.custody.log_key import read_signer
 from ledger.engines.copies import copy_in, copy_out
-from ledger.engines.engine import is_file
+from ledger.engines.engine import name_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Rollback
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.opening import open_key_store
 
 MANIFEST: Final = "manifest.json"
 LOG, KEYS = "log/database", "keys/database"
-Engine = Literal["sqlite", "postgresql"]
 
 
 class BackupManifest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,15 +44,16 @@ class BackupManifest(Struct, frozen=True, forbid_unknown_fields=True):
     """A signed checkpoint that the log's copy holds; the copy may hold some entries more."""
     made_at: int
     """Milliseconds since 1970."""
-    log: Engine
-    keys: Engine
+    log: str
+    keys: str
+    """The engines of the two copies, by their names in ENGINES (ledger/engines/engine.py)."""
     files: dict[str, str]
     """SHA-256, in hex, of each file by its path in the folder."""
 
 
 @dataclass(frozen=True)
 class RestoredLog:
-    """What was put back."""
+    """The result of a restore."""
 
     size: int
     """Entries in the database now."""
@@ -78,8 +78,8 @@ def back_up(settings: Settings, folder: Path) -> BackupManifest:
         origin=origin,
         checkpoint=note,
         made_at=SystemClock().now(),
-        log=_engine(settings.database_url),
-        keys=_engine(settings.keystore_url),
+        log=name_of(settings.database_url),
+        keys=name_of(settings.keystore_url),
         files={name: _digest(folder / name) for name in (LOG, KEYS)},
     )
     _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
@@ -106,10 +106,10 @@ def read_manifest(folder: Path) -> BackupManifest:
 def restore(
     settings: Settings, folder: Path, *, replace: bool, although_older: bool, told: Callable[[str], None]
 ) -> RestoredLog:
-    """Put a backup in place, with all servers stopped.
+    """Restore a backup, with all servers stopped.
 
-    Everything that can be judged before anything is changed is judged first: the files, whose log it is, the engines, and
-    whether this machine has signed more than the backup holds. Raises Conflict, NotFound, InvalidInput, Corrupt, Rollback.
+    Everything is checked before anything is changed: the files, whose log it is, the engines, and whether this machine
+    has signed more than the backup holds. Raises Conflict, NotFound, InvalidInput, Corrupt, Rollback.
     """
     if slots_in_use(settings.highwater_dir):
         raise Conflict("a server or another command uses this state folder: stop all servers of this log, then restore")
@@ -117,7 +117,7 @@ def restore(
     manifest = read_manifest(folder)
     if manifest.origin != vkey.name:
         raise InvalidInput(f"the backup is of the log {manifest.origin}, and this folder's key is of {vkey.name}")
-    engines = (_engine(settings.database_url), _engine(settings.keystore_url))
+    engines = (name_of(settings.database_url), name_of(settings.keystore_url))
     if (manifest.log, manifest.keys) != engines:
         raise InvalidInput(
             f"the backup is of {manifest.log} (log) and {manifest.keys} (key store), and the settings name {engines[0]} and "
@@ -142,10 +142,6 @@ def restore(
         size = node.ledger.tree.size()
         erased = open_key_store(node.ledger.store, node.ledger.keystore, whole=not although_older)
     return RestoredLog(size, len(erased), signed is not None and signed <= size)
-
-
-def _engine(url: str) -> Engine:
-    return "sqlite" if is_file(url) else "postgresql"
 
 
 def _digest(path: Path) -> str:

@@ -31,7 +31,8 @@ from api.tokens.keys import TokenSigner, read_key_set
 from api.tokens.once import Once
 from api.tokens.service import TokenService
 from ledger.app import Ledger
-from ledger.assembly import create_log, make_keys, open_ledger, read_signer
+from ledger.assembly import create_log, make_keys, open_ledger
+from ledger.custody.log_key import read_signer
 from ledger.engines.engine import is_file, make_database
 from ledger.errors import Corrupt, Rollback, Unavailable
 from ledger.highwater import HighWater
@@ -49,7 +50,7 @@ log = logging.getLogger("api.node.building")
 
 @dataclass(frozen=True)
 class Outward:
-    """What a serving node does for outward standards beside answering; handed in by the server, which knows them."""
+    """A serving node's work for outward standards beside answering; handed in by the server, which knows them."""
 
     follower: Callable[[Office, RecordQueries], Callable[[Notice], None]]
     """Makes what is shown every notice (see `EventSender`, `also`)."""
@@ -97,7 +98,7 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
 
 
 def _refuse_other_versions(settings: Settings) -> None:
-    """Before anything is opened, and so made: a state folder without a log gets no files by being looked at."""
+    """Before anything is opened, and so made: looking at a state folder without a log makes no files in it."""
     read_signer(settings.log_key_file)
     migrations.refuse_other_versions(settings.database_url)
 
@@ -173,8 +174,8 @@ def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
     """A node that only reads: for exports and checks, also of a log that this node may not continue.
 
     Before anything is read, the database is held against the high-water files, erasures are applied to the key store, and what
-    the database shows is confirmed. With `examine`, a database that went back and a key store that lacks keys are let pass:
-    for the check, which says so (`went_back`). Raises Rollback, Corrupt, Unavailable.
+    the database shows is confirmed. With `examine`, a database that was rolled back and a key store that lacks keys
+    pass: for the check, which reports them (`went_back`). Raises Rollback, Corrupt, Unavailable.
     """
     _refuse_other_versions(settings)
     ledger = open_ledger(settings.node_config(settings.highwater_dir / "reader"))
@@ -203,7 +204,7 @@ def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
 def _confirm(store: LogStore) -> None:
     try:
         store.confirm()
-    except Unavailable as error:  # a replica cannot be written: what its head row says is good as far as it goes
+    except Unavailable as error:  # a replica cannot be written: its head row's word is used
         log.info("what the database shows beyond its confirmed size is left aside: %s", error.detail)
 
 
@@ -213,10 +214,20 @@ def _external(settings: Settings) -> ExternalIssuers:
     )
 
 
-def initialise(settings: Settings, origin: str) -> None:
+@dataclass(frozen=True, slots=True)
+class KeyPlaces:
+    """Where the keys of a new log are kept: URIs (ledger/custody/places.py); empty for a key in its file."""
+
+    log_key: str = ""
+    kek: str = ""
+    token_key: str = ""
+    event_key: str = ""
+
+
+def initialise(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces()) -> None:
     """Make keys, tables and the first entry of a new log named `origin`.
 
-    Raises Conflict when a key file or a log exists already, InvalidInput for an unfit origin.
+    Raises Conflict when a key file or a log exists already, InvalidInput for an unfit origin or place, Unavailable.
     """
     if not is_file(settings.database_url):
         migrations.refuse_newer(settings.database_url)  # it answers: else keys would be made for a log that is not
@@ -230,8 +241,8 @@ def initialise(settings: Settings, origin: str) -> None:
                 "Bring the old database back, or choose another state folder"
             )
         config = settings.node_config(slot.highwater_file)
-        make_keys(config, origin)
-        make_client_keys(settings)
+        make_keys(config, origin, log_key=places.log_key, kek=places.kek)
+        make_client_keys(settings, places)
         migrations.upgrade(settings.database_url)
         if settings.keystore_beside:
             make_database(settings.keystore_url, settings.database_url)
@@ -250,18 +261,18 @@ def restrict(settings: Settings, role: str) -> None:
         migrations.grant_keys(settings.keystore_url, role)
 
 
-def make_client_keys(settings: Settings) -> None:
+def make_client_keys(settings: Settings, places: KeyPlaces = KeyPlaces()) -> None:
     """Make the keys of tokens and of events, and the operator's first client key with its public half beside it.
 
     Raises Conflict when a file exists already.
     """
-    TokenSigner.make(settings.token_key_file)
-    make_event_key(settings)
+    TokenSigner.make(settings.token_key_file, places.token_key)
+    make_event_key(settings, places.event_key)
     operator = TokenSigner.make(settings.operator_jwks_file.with_name("operator.key"))
     settings.operator_jwks_file.write_bytes(msgspec.json.encode({"keys": [operator.published]}) + b"\n")
 
 
-def make_event_key(settings: Settings) -> None:
+def make_event_key(settings: Settings, place: str = "") -> None:
     """Make the key that signs events, unless there is one: a log that is older than events has none."""
     if not settings.event_key_file.exists():
-        TokenSigner.make(settings.event_key_file)
+        TokenSigner.make(settings.event_key_file, place)

@@ -1,6 +1,6 @@
 """Where settings come from: defaults, a TOML file, the environment, the command line; each overrides the ones before it.
 
-What nobody reads is refused: a misspelt name that is quietly ignored is found out on the day it was needed.
+An unknown name is refused: if it were ignored, a misspelling would be noticed on the day the setting was needed.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _paths(said: Mapping[str, Any], above: str = "") -> list[str]:
 
 
 def _without(said: Mapping[str, Any], over: set[str], above: str) -> dict[str, Any]:
-    """What the file says and nobody overrides."""
+    """The file's settings that nothing overrides."""
     kept = {}
     for name, value in said.items():
         if above + name in over:

@@ -1,7 +1,7 @@
 """Logs: one JSON object per line on standard error, with fields from a fixed list only.
 
-What is not on the list does not come out, so that no body, address or identifier of a person gets into a log by a careless
-line. The core's own log lines name indexes and sizes, never contents.
+Other fields are dropped, so that no body, address or identifier of a person gets into a log by a careless line. The
+core's own log lines name indexes and sizes, never contents.
 """
 
 from __future__ import annotations

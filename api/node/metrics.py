@@ -1,8 +1,9 @@
 """Figures of the HTTP layer and of the sequencer, as Prometheus reads them. No ids and no personal data as labels.
 
-A node of several processes answers for all of them, whichever front is asked: what each process counts by itself has the
-label `process`, and is fetched from it (api/server/figures.py). So a process that was killed and started anew begins at zero
-under its own label, which is what Prometheus takes for a restart; nothing is added up here that could seem to shrink.
+A node of several processes answers for all of them, whichever front is asked: figures that each process counts by
+itself have the label `process`, and are fetched from it (api/server/figures.py). So a process that was killed and
+started anew begins at zero under its own label, which is what Prometheus takes for a restart; nothing is added up here
+that could seem to shrink.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class HttpFigures:
 
 
 class RoomFigures(Collector):
-    """What requests hold of this process at the time of the scrape."""
+    """The resources that requests hold in this process at the time of the scrape."""
 
     def __init__(self, ledger: Ledger, room: Room) -> None:
         self._ledger = ledger
@@ -153,7 +154,7 @@ class Metrics:
         """Set in a node of several processes; they include this one."""
 
     def own(self) -> bytes:
-        """What this process counts by itself: what its neighbours fetch."""
+        """The figures that this process counts by itself: its neighbours fetch them."""
         return process_figures(self._own)
 
     def text(self) -> bytes:
@@ -173,7 +174,7 @@ def process_figures(registry: CollectorRegistry | None = None) -> bytes:
 
 
 class GatheredFigures(Collector):
-    """Figures of several processes, each under its name. A process that did not answer is told as such."""
+    """Figures of several processes, each under its name. A process that did not answer is marked so."""
 
     def __init__(self, told: Mapping[str, bytes | None]) -> None:
         self._told = told

@@ -33,7 +33,7 @@ from ledger.storage.events import EventStore
 
 @dataclass(frozen=True)
 class Events:
-    """What telling the parties of consents needs (docs/events.md)."""
+    """The parts that tell the parties of consents (docs/events.md)."""
 
     store: EventStore
     queries: EventQueries
@@ -68,7 +68,7 @@ class Node:
     witnessed: WitnessedQueries
     slot: Slot | None = None
     office: Office | None = None
-    """What outward standards need; None without a gateway."""
+    """The office of outward standards; None without a gateway."""
     sender: EventSender | None = None
     """Set in the process that also sequences, and in no command."""
     asker: WitnessAsker | None = None
@@ -76,7 +76,7 @@ class Node:
     reporter: Reporter | None = None
     """Likewise."""
     went_back: str | None = None
-    """Why this database is not to be continued, for a check that looks at it all the same."""
+    """Why this database must not be continued, for a check that looks at it all the same."""
     _running: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -94,7 +94,7 @@ class Node:
 
     @property
     def bundler(self) -> Bundler:
-        """What writes the bundles that are handed out."""
+        """Writes the bundles that are handed out."""
         return Bundler(self.ledger, self.witnessed, self.settings.policy_file)
 
     @property
@@ -103,7 +103,7 @@ class Node:
         return self._running and not self._closed
 
     def ask_witnesses(self) -> WitnessAsker | None:
-        """What asks the policy's witnesses; None when none of them has an address."""
+        """Asks the policy's witnesses; None when none of them has an address."""
         asked = [witness for witness in self.policy.witnesses if witness.url]
         if not asked:
             return None

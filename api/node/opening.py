@@ -1,4 +1,4 @@
-"""What the operator takes out of the ledger with evidence in it is put on record first, like every disclosure."""
+"""Records it first when the operator takes evidence out of the ledger, like every disclosure."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ class EvidenceOpening(Composer):
 
 
 def put_on_record(ledger: Ledger, opening: EvidenceOpening) -> Recorded:
-    """Record it. Whoever takes the log as of its checkpoint takes no evidence that it does not name."""
+    """Record it. A log taken as of its checkpoint holds no evidence that it does not name."""
     return ledger.submit_and_wait(RecordComposed(opening))[0]

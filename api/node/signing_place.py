@@ -1,7 +1,7 @@
 """Whether a node may sign here: the log was signed at this place before, and no witness has seen another history of it.
 
-A state folder that was copied without its high-water files knows nothing of what was signed since. It looks like the one it was
-copied from, but for one thing: no file of the copy is the file that says where it lies.
+A state folder that was copied without its high-water files knows nothing of what was signed since. It looks like its
+original, but for one thing: the mark in it names the original's file, not the copy's.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def check_place(settings: Settings, ledger: Ledger) -> None:
 
 
 def leave_mark(settings: Settings, vkey: VerifierKey) -> None:
-    """At an orderly end: an older database is refused here also when the high-water files are lost."""
+    """At an orderly end, so that an older database is refused here even when the high-water files are lost."""
     try:
         newest = newest_signed(settings, vkey)
         if newest is not None:
@@ -109,7 +109,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _read(mark: Path) -> str | None:
-    """The note of a mark that lies where it was written; None of another one."""
+    """The note of a mark that is still the file that it was written to; None of another one."""
     try:
         where, _, note = mark.read_text("utf-8").partition("\n")
     except (FileNotFoundError, UnicodeDecodeError):

@@ -1,1 +1,1 @@
-"""What every outward standard needs of the ledger: the gateway, its configuration, the acts it signs."""
+"""The ledger for outward standards: the gateway, its configuration, the acts it signs."""

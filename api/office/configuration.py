@@ -1,4 +1,4 @@
-"""The gateway's file: who it is, which keys it signs with, and what each holder has decided (docs/standards/gateway.md)."""
+"""The gateway's file: its name, its keys, and each holder's decisions (docs/standards/gateway.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FREQUENCY: Final = 4
 
 
 class HolderOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one holder has decided about the standards it offers."""
+    """One holder's decisions about the standards it offers."""
 
     zone: str = "UTC"
     """IANA name of the zone in which the holder's days begin and end."""

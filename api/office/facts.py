@@ -1,4 +1,5 @@
-"""What a standard says of a consent beyond its terms: the request as it was worded, and what else an adapter must remember.
+"""A standard's notes on a consent beyond its terms: the request as it was worded, and what else an adapter must
+remember.
 
 A note is sealed under the consent's own data key, so that erasing the consent destroys its notes; and bound to its consent and
 name, so that one put in another's place does not open.

@@ -1,7 +1,7 @@
 """The gateway: the participant that signs for recipients and holders who told the log that it may.
 
-It can say nothing that the log's rules do not let its principal say, only acts that the principal's delegation names, and each
-of its statements shows both ids for ever (docs/standards/gateway.md).
+It can say only what the log's rules let its principal say, only acts that the principal's delegation names, and each of
+its statements shows both ids for ever (docs/standards/gateway.md).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from api.client.signing import LocalSigner
+from api.client.signing import LocalSigner, load_signer
 from api.client.statements import Question, StatementMaker
 from api.office.configuration import GatewayFile, HolderOptions, read_gateway_file
 from ledger.app import Ledger
@@ -30,7 +30,7 @@ class Gateway:
         self.messages = LocalSigner.load(file.message_kid, folder / file.message_key_file)
         """Signs messages, where a standard wants that."""
         self._holders = file.holders
-        signer = LocalSigner.load(file.kid, folder / file.key_file)
+        signer = load_signer(file.kid, folder / file.key_file)
         self._maker = StatementMaker(file.participant, origin, signer, clock or SystemClock())
 
     @classmethod
@@ -39,7 +39,7 @@ class Gateway:
         return cls(read_gateway_file(path), path.parent, origin) if path.exists() else None
 
     def options(self, holder: str) -> HolderOptions:
-        """What a holder has decided."""
+        """A holder's decisions."""
         return self._holders.get(holder) or HolderOptions()
 
     def make(self, act: str, principal: str, **members: object) -> Question:
@@ -85,6 +85,6 @@ def delegate(ledger: Ledger, principal: str, gateway: str, acts: tuple[str, ...]
 
 
 RECIPIENT_ACTS = ("consent.amend", "consent.reject", "consent.request", "consent.revoke", "consent.terminate")
-"""What the standards here need of a recipient."""
+"""The acts that the standards here need of a recipient."""
 HOLDER_ACTS = ("consent.supersede",)
-"""What the standards here need of a holder."""
+"""The acts that the standards here need of a holder."""

@@ -1,4 +1,4 @@
-"""What an adapter says for a holder: only acts that the holder's own delegation names, each signed by the gateway for it."""
+"""Signs for a holder: only acts that the holder's own delegation names, each signed by the gateway for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ledger.errors import IllegalTransition
 
 PAGE = 500
 AUTHORISING = ("consent.authorise", "subject.consent")
-"""What a holder delegates who lets the gateway renew consents without sending the customer back to it."""
+"""The acts that a holder delegates to let the gateway renew consents without sending the customer back to it."""
 
 
 class HolderDesk:

@@ -1,4 +1,5 @@
-"""What every standard needs of the ledger: asking for a consent, a step of its life, how it stands now. Blocking throughout."""
+"""The use cases of every standard: ask for a consent, take a step of its life, see its present state. Blocking
+throughout."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from ledger.planning.commands import Recorded
 
 Own = TypeVar("Own", ConsentRequest, ConsentAmend, ConsentStep)
 BY_ITSELF: Final = "system"
-"""Who changed a consent that nobody changed: its time was over."""
+"""The author of a change that nobody made: the consent had expired."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What every kind of receipt is made from: the consent, its events, and who its parties are."""
+"""The subject of every kind of receipt: the consent, its events, and its parties."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PostalAddress(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
 
 
 class Contact(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a party is reached: not in the log, which knows names only, but told by the operator (`contacts_file`)."""
+    """How to reach a party: told by the operator (`contacts_file`), since the log knows names only."""
 
     contact: str = ""
     """Whom to ask for, such as «Data Protection Officer»."""

@@ -1,4 +1,4 @@
-"""What a recipient asks for, once an adapter has read it: terms without what only the office knows."""
+"""A recipient's wish, once an adapter has read it: terms without the members that only the office knows."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class RegisterEntry:
 
 @dataclass(frozen=True, slots=True)
 class FeedPlan:
-    """What to record, in order, and what was left alone and why."""
+    """The documents to record, in order, and what was left alone and why."""
 
     documents: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]

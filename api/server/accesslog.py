@@ -1,6 +1,6 @@
 """The line of each request: the same JSON as all other log lines (api/node/logs.py), written on a fast path of its own.
 
-One line a request through a logging framework costs more than checking half a signature. Lines are collected and written
+A line through a logging framework costs more than half the check of a signature. Lines are collected and written
 together, at the latest after half a second; a crash loses at most those, never a record of the ledger.
 """
 

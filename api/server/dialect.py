@@ -1,5 +1,5 @@
-"""The words of JSON Schema that every reader of the OpenAPI document takes: linters and generators of clients know fewer than
-the standard has. Nothing is said more loosely than before, only in other words."""
+"""Rewrites the OpenAPI document in the part of JSON Schema that every reader understands: linters and generators of
+clients know less than the standard has. The meaning stays the same."""
 
 from __future__ import annotations
 

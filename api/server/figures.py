@@ -1,4 +1,4 @@
-"""How the processes of a node tell each other their figures: each answers at a Unix socket of its own, beside the desk.
+"""The processes of a node tell each other their figures: each answers at a Unix socket of its own, beside the desk.
 
 Nothing is kept in shared files: a process that was killed leaves no figures that would be counted for ever, and one that
 hangs is seen, for it does not answer.
@@ -33,7 +33,7 @@ def figures_path(desk: Path, process: str) -> Path:
 
 
 class FiguresDoor:
-    """Tells figures to whoever connects; only this node's own user can. Ends with its process."""
+    """Tells figures to every connection; only this node's own user can connect. Ends with its process."""
 
     def __init__(self, path: Path, own: Callable[[], bytes]) -> None:
         """`path` is replaced if it exists: a dead process's socket."""
@@ -49,7 +49,7 @@ class FiguresDoor:
         threading.Thread(target=self._serve, name="figures", daemon=True).start()
 
     def close(self) -> None:
-        """Tell nobody any more. The socket's file stays: it may be the successor's already."""
+        """Stop. The socket's file stays: it may be the successor's already."""
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
@@ -64,12 +64,12 @@ class FiguresDoor:
                 line.settimeout(ANSWER_SECONDS)
                 try:
                     line.sendall(self._own())
-                except OSError:  # whoever asked has gone
+                except OSError:  # the one who asked has gone
                     continue
 
 
 def neighbours(paths: Mapping[str, Path]) -> Neighbours:
-    """What fetches the figures of all these processes, by name."""
+    """A function that fetches the figures of all these processes, by name."""
 
     def ask() -> Mapping[str, bytes | None]:
         until = time.monotonic() + ANSWER_SECONDS
@@ -91,7 +91,8 @@ def _call(lines: ExitStack, path: Path) -> socket.socket | None:
 
 
 def _hear(line: socket.socket, until: float) -> bytes | None:
-    """Everything until the other end closes; None unless it does so in time. Half of the figures are none."""
+    """Everything until the other end closes; None unless it does so in time, since half of the figures are worth
+    nothing."""
     told = bytearray()
     while (left := until - time.monotonic()) > 0 and len(told) <= FIGURES_LIMIT:
         line.settimeout(left)

@@ -1,6 +1,6 @@
 """A node of several processes: fronts that speak HTTP and check signatures, and one process that sequences.
 
-One writer is what a database likes best, and the fronts spread what costs most, the signatures, over the cores. A process
+A database is fastest with one writer, and the fronts spread the signatures, which cost most, over the cores. A process
 that ends is started again; what it had not acknowledged may be submitted again.
 """
 
@@ -94,7 +94,7 @@ class FrontFactory:
 
 @contextmanager
 def _told_in_a_line() -> Iterator[None]:
-    """What stands against going on, in a line of the log instead of a stack; the next try waits longer."""
+    """The reason not to continue, in a line of the log instead of a stack; the next try waits longer."""
     try:
         yield
     except LedgerError as error:
@@ -160,11 +160,11 @@ def run_fleet(settings: Settings, vkey: str, options: dict[str, Any], bound: soc
         )
         supervisor.run()
     finally:
-        supervisor.stop()  # the fronts first: what they have taken, the sequencer still finishes
+        supervisor.stop()  # the fronts first: the sequencer still finishes what they have accepted
 
 
 def _await_desk(settings: Settings, sequencing: KeptProcess) -> None:
-    """The fronts are started when there is somebody to hand commands to."""
+    """The fronts are started once there is a sequencing process to hand commands to."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and sequencing.process.is_alive():
         with socket.socket(socket.AF_UNIX) as line:

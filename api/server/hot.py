@@ -28,7 +28,7 @@ _ADDRESSES: Final = {
 }
 _INCLUSION: Final = re.compile(rb"index=(\d{1,15})&size=([1-9]\d{0,14})")
 _CONSISTENCY: Final = re.compile(rb"old=([1-9]\d{0,14})&new=([1-9]\d{0,14})")
-"""The spelling that clients use; whatever is spelt otherwise, the framework reads, and refuses in its words."""
+"""The spelling that clients use; the framework reads every other spelling, and refuses it in its own words."""
 
 
 class HotRoutes:
@@ -65,7 +65,7 @@ class HotRoutes:
 
     async def _read(self, path: str, scope: Scope) -> Reply | None:
         """The answer, if the path is one of these."""
-        if path.startswith("/receipts/") and path.count("/") == 2:  # what lies below a receipt is the framework's
+        if path.startswith("/receipts/") and path.count("/") == 2:  # the framework answers below a receipt
             return await self._receipt(path, scope)
         if path.startswith("/tile/"):
             return await self._tile(path, scope)

@@ -1,9 +1,9 @@
 """The sockets that a node's processes listen on.
 
-Each front has a socket of its own on the node's one address (SO_REUSEPORT), and the kernel deals connections out among them. On
-a socket that all share, the process that wakes first takes all connections that wait: a crowd that comes at once stays with one
-front while the others are idle. And since a connection stays where it is, one answer in a thousand closes its own: when a front
-was started anew, a crowd spreads over all of them again.
+Each front has a socket of its own on the node's one address (SO_REUSEPORT), and the kernel deals connections out among
+them. On a shared socket, the process that wakes first takes all connections that wait: connections that come at once
+stay with one front while the others are idle. And since a connection stays where it is, one answer in a thousand closes
+its own, so that connections spread over all fronts again after one was restarted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Loading what a process consists of, fast.
+"""Imports the modules of a process, fast.
 
 Modules live as long as the process, so collecting garbage while importing them wastes time: about a fifth of a start.
 Afterwards the collector leaves them alone, and processes forked from this one keep sharing their memory.

@@ -83,7 +83,7 @@ class Observed:
                 if b"x-request-id" not in names:  # a standard may say whose id it is
                     said.append((b"x-request-id", request_id))
                 said += [header for header in SECURITY_HEADERS if header[0] not in names]
-                if b"cache-control" not in names:  # what may be kept says so itself; everything else may hold evidence
+                if b"cache-control" not in names:  # answers that may be kept say so; any other may hold evidence
                     said.append((b"cache-control", b"no-store"))
                 if body is not None and body.refused is not None and not body.whole and b"connection" not in names:
                     said.append((b"connection", b"close"))  # the rest of the body would be taken for the next request
@@ -93,7 +93,7 @@ class Observed:
         async def app_send(message: MutableMapping[str, Any]) -> None:
             if visit.given_up:  # it has been answered
                 return
-            timer.cancel()  # what streams may take longer
+            timer.cancel()  # streams may take longer
             await observed_send(message)
 
         timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._give_up, visit, observed_send)
@@ -103,7 +103,7 @@ class Observed:
             await self._app(scope, body, app_send)
         except LedgerError as error:
             await self.answer_error(error, visit, app_send)
-        except Exception as error:  # a defect: the caller learns nothing of it, the log where it was
+        except Exception as error:  # a defect: the caller learns nothing of it; the log says where it was
             log.exception(
                 "unexpected error", request_id=visit.request_id, route=visit.route, error=type(error).__name__
             )
@@ -115,7 +115,8 @@ class Observed:
             self._note(scope, visit, time.perf_counter() - begun)
 
     def _give_up(self, visit: Visit, send: Send) -> None:
-        """Whoever waits is answered, whatever holds the request up; that goes on, and keeps its place until it has ended."""
+        """Answer the caller in time, whatever holds the request up; the work continues, and keeps its place until it
+        has ended."""
         late = Unavailable(
             f"there was no answer within {ANSWER_SECONDS:.0f} s; submitting the same statement again is safe"
         )
@@ -150,7 +151,8 @@ def _require_one_host(scope: Scope) -> None:
 
 
 def note_security_event(error: LedgerError, visit: Visit, figures: HttpFigures) -> None:
-    """Count what an attack would bring about too; a line of its own for what an operator's alarms should listen to."""
+    """Count refusals that an attack would cause too, with a log line of its own for those that should raise an
+    alarm."""
     event = SECURITY_EVENTS.get(type(error))
     if event is not None:
         figures.security_event(event, visit.client)

@@ -58,9 +58,7 @@ def serve(settings: Settings) -> None:
 
 
 def _serve(settings: Settings) -> None:
-    with short_lived(
-        settings
-    ) as node:  # what stands against starting is said once, here, and not by every worker again
+    with short_lived(settings) as node:  # an obstacle to starting is reported once, here, and not by every worker
         weaknesses, vkey = node.ledger.store.weaknesses(), node.ledger.vkey.format()
     listening = bind(settings, shared=settings.workers > 1)
     if settings.port == 0:
@@ -75,7 +73,7 @@ def _serve(settings: Settings) -> None:
         factory = AppFactory(settings)
         server = HttpServer(uvicorn.Config(factory, **options), factory.fails)
         server.run(sockets=[listening])
-        if server.failed:  # whoever supervises this process starts it anew, and a start says what stands against it
+        if server.failed:  # the supervisor starts this process again, and the start reports the obstacle
             raise SequencerStopped(f"this node stopped writing and ends: {factory.stopped}")
     else:
         run_fleet(settings, vkey, options, listening)

@@ -1,8 +1,8 @@
 """Keeping processes running: one that ends is started again, and all end together, in an order, within a time.
 
-It waits for the processes themselves (their sentinels), not for answers to questions: a process that is killed while it starts
-is seen at once, and a signal to end is never behind a timeout. Processes are forked from one that has imported everything and
-done nothing else: to start one anew costs a tenth of a second, not the two that importing takes.
+It waits for the processes themselves (their sentinels) and asks them nothing: a process that is killed while it starts
+is seen at once, and a signal to end never waits for a timeout. Processes are forked from one that has imported
+everything and done nothing else: to start one anew costs a tenth of a second, not the two that importing takes.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Supervisor:
     def _start_again(self, kept: KeptProcess) -> None:
         try:
             kept.start()
-        except (OSError, EOFError) as error:  # what it is forked from was killed just now; the next try makes it anew
+        except (OSError, EOFError) as error:  # the fork server was killed just now; the next try starts it anew
             log.warning("a process could not be started and is tried again", process=kept.name, error=repr(error))
             kept.due = time.monotonic() + RESTART_SECONDS
 
@@ -132,7 +132,7 @@ class Supervisor:
 
 
 def when_orphaned(end: Callable[[], None]) -> None:
-    """Call `end`, from a thread, once the process that started this one is gone: nobody would restart or stop it."""
+    """Call `end`, from a thread, once the parent process is gone: nobody would restart or stop this one."""
     parent = os.getppid()
 
     def watch() -> None:

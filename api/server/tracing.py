@@ -2,7 +2,7 @@
 `otel`) and an exporter is configured by its own environment variables.
 
 A span says which route, which method, which status, which problem, how long; never an address, a query, a body, a header, or
-an id of a person, a consent or a participant. What a caller sends along is used for one thing only: the ids of its own trace.
+an id of a person, a consent or a participant. Of a caller's headers only the ids of its own trace are used.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def configure_tracing() -> bool:
 
 
 class RequestTraces:
-    """One span for each request, made when it has been answered: its name is then known, and nothing else was written down."""
+    """One span for each request, made when it has been answered and its route is known."""
 
     def __init__(self, provider: trace.TracerProvider | None = None) -> None:
         """`provider`: None for the process's own."""

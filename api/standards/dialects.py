@@ -1,4 +1,4 @@
-"""How each standard says no. Errors are raised once, in the ledger's words; the address tells the dialect."""
+"""Each standard's form of refusals. Errors are raised once, in the ledger's words; the address decides the dialect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the routes of all standards have in common: the body's bytes, the caller's own statement, who must be asked."""
+"""Shared by the routes of all standards: the body's bytes, the caller's own statement, who must be asked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Events in the words of outward standards, for endpoints that take those.
 
-The address tells: one that ends as the standard says it must is told in the standard's own message, signed by the gateway; any
-other gets security event tokens (docs/events.md). Sent by the same sender: guarded addresses, retries, acknowledgements.
+The address decides: one that ends as the standard demands gets the standard's own message, signed by the gateway; any
+other gets security event tokens (docs/events.md). The same sender sends both: guarded addresses, retries,
+acknowledgements.
 """
 
 from __future__ import annotations

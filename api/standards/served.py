@@ -26,4 +26,4 @@ OUTWARD: Final = Outward(
     follower=lambda office, records: followed(STANDARDS, office, records),
     messages=lambda gateway: OutwardNotices(STANDARDS, gateway),
 )
-"""What a serving node does for them beside answering."""
+"""A serving node's work for them beside answering."""

@@ -1,4 +1,4 @@
-"""What an outward standard is here: one folder, and this record of it in the folder's `standard.py`.
+"""An outward standard: one folder, and this record of it in the folder's `standard.py`.
 
 A folder holds `routes` (its addresses), `requests` (reading what is asked for, into terms), `answers` (wording what there is),
 `dialect` (how it says no), and `operations` where an operation is more than one step of the office. Its words are a file of
@@ -43,9 +43,9 @@ class Standard:
     tag: str
     """Of its operations in the OpenAPI document."""
     about: str
-    """What the tag says."""
+    """The tag's description."""
     routers: tuple[APIRouter, ...]
     dialect: Dialect
     notices: tuple[NoticeForm, ...] = ()
     follower: Callable[[Office, RecordQueries], Follower] | None = None
-    """What a serving node does by itself, for as long as this standard is served."""
+    """A serving node's own work for this standard."""

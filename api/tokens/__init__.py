@@ -1,1 +1,1 @@
-"""Access tokens: the embedded token service, and what checks tokens and their proofs of possession."""
+"""Access tokens: the embedded token service, and the checks of tokens and their proofs of possession."""

@@ -24,7 +24,7 @@ from ledger.participants import Registry
 
 _TYP: Final = frozenset({"at+jwt", "application/at+jwt"})
 _MEMBERS: Final = frozenset({"kid", "x5t", "x5t#S256", "x5c"})
-"""Certificates in a header are let through and never looked at."""
+"""Certificates in a header are accepted and ignored."""
 _LONGEST: Final = 600.0
 KEPT_TOKENS: Final = 4096
 """Tokens of our own whose signature has been checked, in memory; their times and scopes are looked at each time."""
@@ -153,7 +153,7 @@ def _require_same(thumbprint: str, bound_to: str) -> None:
 
 
 def _said_issuer(token: str) -> str:
-    """What an unverified token says about its issuer: only to choose among those that are trusted."""
+    """An unverified token's issuer: only to choose among those that are trusted."""
     try:
         claims = msgspec.json.decode(unb64u(token.split(".")[1]), type=dict[str, Any])
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""Who asks: a client's signed assertion (RFC 7523), and the form it comes in. The same at every OAuth endpoint."""
+"""Authenticates clients by a signed assertion (RFC 7523) in a form, in the same way at every OAuth endpoint."""
 
 from __future__ import annotations
 

@@ -97,7 +97,8 @@ _STRICT: Final = frozenset({"read_transactions"})
 
 
 def granted(asked: AccountInformation, permissions: Iterable[str], consent_id: str) -> dict[str, Any]:
-    """What a token says: the actions asked for, or all there are. Raises BadRequest for more than the consent permits."""
+    """The actions of a token: those asked for, or all there are. Raises BadRequest for more than the consent
+    permits."""
     allowed = actions_of(permissions)
     actions = tuple(sorted(set(asked.actions))) or allowed
     beyond = sorted(set(actions) - set(allowed))

@@ -30,7 +30,7 @@ def check_proof(text: str, *, method: str, urls: tuple[str, ...], now: float, ac
     """Check a proof for one request (RFC 9449 §4.3). Raises BadToken.
 
     `urls` are the accepted spellings of the request's address, without query. With an access token, `ath` must be its hash.
-    The key comes from the header here: that is what a proof of possession is; the token says which key it must be.
+    The key comes from the header here, as in any proof of possession; the token says which key it must be.
     """
     proof = read_jwt(text, typ=_TYP, members=_MEMBERS)
     jwk = proof.header.get("jwk")

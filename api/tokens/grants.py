@@ -23,7 +23,7 @@ CDR: Final = "au-cds"
 
 @dataclass(frozen=True, slots=True)
 class BoundTo:
-    """What a new token is bound to."""
+    """The consent that a new token is bound to."""
 
     grant_id: str
     version: int
@@ -41,7 +41,7 @@ class Grants:
         self._registry = registry
 
     def bind(self, client: str, asked: AccountInformation, now: float) -> BoundTo:
-        """What a token for this client is bound to. Raises BadRequest unless it is the recipient of an active consent."""
+        """The grant of a token for this client. Raises BadRequest unless it is the recipient of an active consent."""
         if asked.consent_id is None:
             raise BadRequest(
                 "name the consent: a member consent_id; to ask for a new consent, use the holder's par endpoint",
@@ -60,7 +60,8 @@ class Grants:
         )
 
     def claims(self, viewer: str, grant_id: str, version: int, now: float) -> dict[str, Any] | None:
-        """What introspection adds for a party of an active consent (RFC 7662 §2.2); None when the token is dead for it.
+        """The members that introspection adds for a party of an active consent (RFC 7662 §2.2); None when the token is
+        inactive for it.
 
         A token is of one version: when the customer has agreed to an amendment, tokens of the version before are over.
         """

@@ -1,4 +1,4 @@
-"""Is this token good? (RFC 7662), and giving one back (RFC 7009)."""
+"""Introspection (RFC 7662) and revocation (RFC 7009) of tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.tokens.keys import TokenSigner
 from api.tokens.once import REVOKED, Once
 
 INACTIVE: Final[dict[str, Any]] = {"active": False}
-"""All that is said of a token that is not good, or not the asker's business (RFC 7662 §2.2)."""
+"""The whole answer for a token that is not active, or not the asker's business (RFC 7662 §2.2)."""
 _TYP: Final = frozenset({"at+jwt"})
 _MEMBERS: Final = frozenset({"kid"})
 _LONGEST: Final = 600.0
@@ -70,7 +70,7 @@ class Introspection:
             if claims.get("client_id") == client:
                 self._once.use(REVOKED, client, text_claim(claims, "jti"), claims["exp"])
         except BadToken:
-            pass  # not a token, over, or given back before: in each case there is nothing to take out of use
+            pass  # not a token, expired, or revoked before: in each case there is nothing to revoke
         return client
 
     def _asked(self, form: bytes) -> tuple[dict[str, str], str, float]:

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ledger.canonical import b64u, encode, unb64u
+from ledger.custody.held import HeldKey, jwk_of
+from ledger.custody.held_jwk import make_held_jwk, read_held_jwk
 from ledger.entries.keys import Verify, verifier_of
 from ledger.errors import BadEncoding, InvalidInput
 from ledger.secrets import read_secret, write_secret
@@ -60,22 +62,49 @@ class PublicKey:
         return b64u(hashlib.sha256(encode(self.jwk)).digest())
 
 
-class TokenSigner:
-    """The ES256 key that signs access tokens."""
+class _FileKey:
+    """A private P-256 key in this process. A HeldKey."""
 
     alg: Final = "ES256"
 
     def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
         self._private = private
         numbers = private.public_key().public_numbers()
-        self.jwk = {"crv": "P-256", "kty": "EC", "x": b64u(numbers.x.to_bytes(32)), "y": b64u(numbers.y.to_bytes(32))}
+        self.public = numbers.x.to_bytes(32) + numbers.y.to_bytes(32)
+        self.place = ""
+
+    def sign(self, message: bytes) -> bytes:
+        """See HeldKey."""
+        r, s = decode_dss_signature(self._private.sign(message, ec.ECDSA(SHA256())))
+        return r.to_bytes(32) + s.to_bytes(32)
+
+    def probe(self) -> None:
+        """See HeldKey."""
+
+
+class TokenSigner:
+    """The ES256 key that signs access tokens: in its file, or where its file says that it is kept."""
+
+    alg: Final = "ES256"
+
+    def __init__(self, key: HeldKey) -> None:
+        self._key = key
+        self.jwk = jwk_of("ES256", key.public)
         self.public = PublicKey.from_jwk(self.jwk)
         self.kid = self.public.thumbprint
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes, r and s."""
-        r, s = decode_dss_signature(self._private.sign(message, ec.ECDSA(SHA256())))
-        return r.to_bytes(32) + s.to_bytes(32)
+        """64 bytes, r and s. Raises Unavailable when the key's place does not sign."""
+        return self._key.sign(message)
+
+    def probe(self) -> None:
+        """See HeldKey."""
+        self._key.probe()
+
+    @property
+    def place(self) -> str:
+        """See HeldKey."""
+        return self._key.place
 
     def jws(self, header: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
         """A compact JWS under this key."""
@@ -89,12 +118,19 @@ class TokenSigner:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a private JWK from a file of mode 0600. Raises NotFound, InvalidInput."""
+        """Read a private JWK, or one that says where the key is kept, from a file of mode 0600.
+
+        Raises NotFound, InvalidInput.
+        """
         data = read_secret(path)
+        if (held := read_held_jwk(data)) is not None:
+            if held.alg != "ES256":
+                raise InvalidInput(f"{path} names a key of {held.alg}: tokens are signed with ES256")
+            return cls(held)
         try:
             jwk = msgspec.json.decode(data, type=dict[str, str])
             private = ec.derive_private_key(int.from_bytes(unb64u(jwk["d"], size=32)), ec.SECP256R1())
-            signer = cls(private)
+            signer = cls(_FileKey(private))
         except (msgspec.DecodeError, KeyError, BadEncoding, ValueError):
             raise InvalidInput(f"{path} does not hold a private P-256 key as a JWK") from None
         if any(jwk.get(name) != value for name, value in signer.jwk.items()):
@@ -102,10 +138,15 @@ class TokenSigner:
         return signer
 
     @classmethod
-    def make(cls, path: Path) -> Self:
-        """Make a key and write it to a new file. Raises Conflict when the file exists."""
+    def make(cls, path: Path, place: str = "") -> Self:
+        """Make a key and write it to a new file; with the URI `place`, it is made there, and the file says so.
+
+        Raises Conflict when the file exists, InvalidInput, Unavailable.
+        """
+        if place:
+            return cls(make_held_jwk(path, place, "ES256"))
         private = ec.generate_private_key(ec.SECP256R1())
-        signer = cls(private)
+        signer = cls(_FileKey(private))
         secret = {**signer.jwk, "d": b64u(private.private_numbers().private_value.to_bytes(32))}
         write_secret(path, encode(secret) + b"\n")
         return signer

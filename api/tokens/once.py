@@ -18,7 +18,7 @@ from ledger.storage.tables import seen_tokens
 
 SWEEP_SECONDS: Final = 60.0
 REVOKED: Final = "revoked"
-"""The kind under which an access token that its client gave back is noted, until it would have expired."""
+"""The kind under which a revoked access token is noted, until it would have expired."""
 
 
 class Use(NamedTuple):
@@ -38,7 +38,7 @@ class Use(NamedTuple):
 
 
 def given_back(client: str, jti: str) -> bytes:
-    """What is remembered of an access token once its client has given it back (RFC 7009)."""
+    """The digest of an access token that its client has revoked (RFC 7009)."""
     return _digest(REVOKED, client, jti)
 
 
@@ -50,8 +50,9 @@ class Once:
         self._noted: tuple[Any, ...] = (seen_tokens.c.digest,)
         if is_file(url):  # a file of its own; on PostgreSQL the migrations make the table
             make_tables(self._engine, [seen_tokens])
-        else:  # what a power cut loses has expired, or nearly, when the machine is back: this one commit need not wait for
-            # the disk. Said in the statement itself, so that no session is left in which a commit of the log would not wait
+        else:
+            # What a power cut loses has expired, or nearly, when the machine is back: this commit need not wait for the
+            # disk. The statement itself says so, so that no session is left in which a commit of the log would not wait.
             self._noted += (func.set_config("synchronous_commit", "off", True),)
         self._swept = time.monotonic()
         self._lock = threading.Lock()

@@ -50,11 +50,11 @@ OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participan
 WHILE_SUSPENDED: Final = frozenset(
     {"consents:read", "consents:write", "events:read", "grant_management_revoke", "receipts:read"}
 )
-"""A suspended participant still sees what it must end, and may end it; the rules refuse whatever else it writes."""
+"""A suspended participant still sees what it must end, and may end it; the rules refuse everything else it writes."""
 
 NOT_FOR_RECIPIENTS: Final = frozenset({"bundle:read", "disclosure:open", "log:read"})
-"""Who reads all leaves sees beside each authorisation a leaf of its customer's own chain: a recipient that is an auditor too
-could tell with another one which of their customers are one person."""
+"""A reader of all leaves sees beside each authorisation a leaf of its customer's own chain: two recipients that are
+auditors too could tell which of their customers are one person."""
 
 SCOPES: Final[dict[str, str]] = {
     "admin:metrics.basic:read": "Read a holder's metrics as the Consumer Data Right has them",

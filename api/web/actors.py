@@ -1,4 +1,4 @@
-"""Who did it: the one place where the pages, files and live lines learn whose act an entry is, for the person who looks.
+"""Says whose act an entry is, for the person who looks: the one place where pages, files and live lines learn it.
 
 A joint relationship has one subject chain for several people, so «the customer» of a statement is not yet «you». What tells
 people apart: the `authoriser` reference of a statement, the passkey that signed beside it, and the pages' own note of who asked
@@ -41,7 +41,7 @@ class Actor(StrEnum):
     RECIPIENT = "recipient"
     """The app, or any other participant that asked for data."""
     SYSTEM = "system"
-    """Nobody: it happened by itself."""
+    """Nobody: time or the ledger did it."""
     UNKNOWN = "unknown"
     """The content was erased."""
 
@@ -67,7 +67,7 @@ _PEOPLE: Final[dict[bool | None, Actor]] = {True: Actor.YOU, False: Actor.OTHER,
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What tells people apart for one entry, each None when it says nothing: whether it is she who looks."""
+    """The marks that tell people apart for one entry: each says whether it is she who looks, or None."""
 
     reference: bool | None = None
     """By the authoriser's reference in the statement."""
@@ -78,7 +78,7 @@ class Known:
 
     @property
     def mine(self) -> bool | None:
-        """What the strongest of them says. The log's own word comes first."""
+        """The word of the strongest of them. The log's own comes first."""
         return next((one for one in (self.reference, self.deed, self.passkey) if one is not None), None)
 
 
@@ -110,7 +110,7 @@ def signature_of(event: Event, known: Known) -> Signature:
 
 
 class Names(Protocol):
-    """What names participants, and the person who looks within a consent."""
+    """Names participants, and the person who looks within a consent."""
 
     def name_of(self, participant: str) -> str:
         """A participant's registered name, harmless."""

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from api.client.pseudonyms import Pseudonyms
-from api.client.signing import LocalSigner, StatementSigner
+from api.client.signing import StatementSigner, load_signer
 from api.client.statements import StatementMaker
 from api.web.people import Person, SignInSca
 from ledger.clock import Clock
@@ -24,7 +24,7 @@ from ledger.errors import InvalidInput, NotFound
 from ledger.secrets import read_secret
 
 Step = Literal["consent.pause", "consent.reject", "consent.resume", "consent.revoke"]
-"""What a customer can do with a consent besides authorising it."""
+"""A customer's steps on a consent besides authorising it."""
 
 
 class Account(Struct, frozen=True):
@@ -37,7 +37,7 @@ class Account(Struct, frozen=True):
 
 
 class Authorisation(Struct, frozen=True, kw_only=True):
-    """What a customer agrees to, and in what quality."""
+    """A customer's agreement, and in what quality she acts."""
 
     consent_id: str
     version: int
@@ -67,7 +67,7 @@ class Authorisation(Struct, frozen=True, kw_only=True):
 
 
 class Withdrawal(Struct, frozen=True, kw_only=True):
-    """What a customer takes out of a consent that goes on: some accounts, one separate consent, or the own approval.
+    """The part that a customer takes out of a consent: some accounts, one separate consent, or her own approval.
 
     Exactly one of `accounts`, `separate` and `own_approval` says something.
     """
@@ -96,7 +96,7 @@ class HolderStatement(Struct, frozen=True):
 
 
 class HolderAgent(Protocol):
-    """What the pages ask of a holder. Every method raises LedgerError kinds: Unavailable when there is no answer."""
+    """The holder, as the pages ask it. Every method raises LedgerError kinds: Unavailable when there is no answer."""
 
     @property
     def holder(self) -> str:
@@ -222,7 +222,7 @@ class LocalAgent:
 
         Raises NotFound or InvalidInput for missing or unfit key files.
         """
-        signer: StatementSigner = LocalSigner.load(entry.kid, folder / entry.key_file)
+        signer: StatementSigner = load_signer(entry.kid, folder / entry.key_file)
         pseudonyms = Pseudonyms(read_secret(folder / entry.secret_file))
         customers = read_customers(folder / entry.accounts_file) if entry.accounts_file else ()
         accounts = {(one.subject, one.sub): one.accounts for one in customers if one.holder == entry.holder}

@@ -1,8 +1,8 @@
 """A holder's agent at the bank: the pages post what the customer wants, the bank answers with signed statements.
 
 `POST <url>` with JSON `{"intent": …, "person": {"sub", "subject"}, …}` and a bearer token; the answer is
-`{"accounts": […]}`, `{"authoriser": …}` or `{"statement": …, "companion": …}`. What comes back is compared with what was
-asked before it is used: the agent is trusted to sign, not to change a customer's mind.
+`{"accounts": […]}`, `{"authoriser": …}` or `{"statement": …, "companion": …}`. The answer is compared with the question
+before it is used: the agent is trusted to sign, not to change a customer's mind.
 """
 
 from __future__ import annotations

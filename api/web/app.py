@@ -238,14 +238,14 @@ def _status_of(error: LedgerError) -> int:
 def _page(desk: Desk, status: int, error: LedgerError | None) -> Response:
     """An error in words. The core's sentences are for engineers; a customer reads ours, and theirs below."""
     known = status if status in {403, 404, 409, 503} else (500 if status >= 500 else 404)
-    # A node that stopped in the middle may have recorded it: then nobody says that it was not.
+    # A node that stopped in the middle may have recorded it: then no page says that it was not.
     text = "error.503.unknown" if isinstance(error, SequencerStopped | Unconfirmed) else f"error.{known}.text"
     again = _way_back(desk.request) if known == 503 else None
     return desk.render("error.html", status, kind=known, text=text, error=error, again=again)
 
 
 def _way_back(request: Request) -> str:
-    """Where to look and try again: this page, or of a form that was sent, the nearest page that can be opened."""
+    """The page to look at and try again: this one or, after a form, the nearest one that can be opened."""
     path = request.url.path
     if request.method == "GET":
         return f"{path}?{request.url.query}" if request.url.query else path

@@ -1,4 +1,5 @@
-"""What a customer may see of the log: her consents, their events, her receipts. All that is not hers does not exist here."""
+"""The log as a customer may see it: her consents, their events, her receipts. All that is not hers does not exist
+here."""
 
 from __future__ import annotations
 
@@ -121,7 +122,7 @@ class Connection:
         found: set[Tab] = set() if self.status in {Status.AWAITING, Status.PARTIAL} else {"active"}
         late = self.due is not None and self.due - now < SOON_MS
         soon = late or bool(expires and expires - now < SOON_MS)
-        if self.waits or (soon and self.status is not Status.PAUSED):  # what is paused asks nothing of anybody
+        if self.waits or (soon and self.status is not Status.PAUSED):  # a paused consent asks nothing of anybody
             found.add("action")
         return found
 
@@ -190,7 +191,8 @@ class Dealings:
     def request(self, consent_id: str) -> Connection:
         """A consent that she may answer: one of hers, or one that waits for its first answer at her own bank.
 
-        Whoever knows the unguessable id of an unanswered request was sent here by the partner who made it. Raises NotFound.
+        A person who knows the unguessable id of an unanswered request was sent here by the partner who made it. Raises
+        NotFound.
         """
         consent = self._ledger.records.consent(self._person.holder, consent_id)
         mine = consent.subject_chain == self._person.chain and self._may_see(consent)

@@ -88,7 +88,7 @@ class BankPages:
     contacts: Mapping[str, str]
     """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
     bundler: Bundler
-    """What writes the bundles that auditors and regulators take home."""
+    """Writes the bundles for auditors and regulators."""
 
     @property
     def is_secure(self) -> bool:
@@ -110,7 +110,7 @@ class BankPages:
 
 @dataclass
 class Desk:
-    """One request, and what answers to it need."""
+    """One request, and the means to answer it."""
 
     office: BankPages
     request: Request
@@ -166,11 +166,11 @@ class Desk:
 
     @cached_property
     def dealings(self) -> Dealings:
-        """What she may see."""
+        """The log as she may see it."""
         return self.dealings_of(self.person)
 
     def dealings_of(self, person: Person) -> Dealings:
-        """What this person may see, who may not be signed in yet."""
+        """The log as this person may see it, who may not be signed in yet."""
         return Dealings(self.office.ledger, person, self.now, self.office.discretion, self._reference)
 
     @cached_property
@@ -217,7 +217,8 @@ class Desk:
     def labels(self, consent: Consent) -> dict[str, str]:
         """The accounts of a consent in words, by reference, hers in her bank's order. Without an answer, none has a name.
 
-        What another person of the relationship gave and her bank does not list as hers is told without its name.
+        An account that another person of the relationship gave, and that her bank does not list as hers, has no name
+        here.
         """
         mine = self.own_accounts(consent.consent_id)
         if not mine:
@@ -242,7 +243,7 @@ class Desk:
     def arrive(self, someone: Person | Staff, sca: SignInSca) -> None:
         """Sign in, or step up: always under a new session id and a new CSRF token.
 
-        What the same person was about to agree to, or had written, comes along.
+        A draft or a text of the same person is kept.
         """
         before = self.session
         same = before is not None and before.person is not None and before.person.key == someone.key

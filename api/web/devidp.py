@@ -1,4 +1,4 @@
-"""An identity provider for development: whoever clicks a name is that customer. It runs on loopback only.
+"""An identity provider for development: a click on a name signs in as that customer. It runs on loopback only.
 
 It speaks real OpenID Connect, so that the pages have one way of signing in, and development exercises it.
 """
@@ -69,7 +69,7 @@ class DevelopmentProvider:
             raise NotForThisPlace("the embedded identity provider runs with environment=development only")
         if not _is_loopback(host):
             raise NotForThisPlace(f"the embedded identity provider does not listen on {host}: loopback only")
-        if not _is_loopback(urlsplit(base_url).hostname or ""):  # behind a proxy, who listens on loopback is public
+        if not _is_loopback(urlsplit(base_url).hostname or ""):  # behind a proxy, a loopback address is public
             raise NotForThisPlace(f"the embedded identity provider is not served at {base_url}: loopback only")
         if workers != 1:
             raise NotForThisPlace("the embedded identity provider keeps its codes in memory: one worker only")
@@ -105,7 +105,7 @@ class DevelopmentProvider:
         return {"keys": [key]}
 
     def problem_of(self, asked: dict[str, str]) -> str | None:
-        """What is wrong with an authorization request; None when nothing is."""
+        """The fault of an authorization request; None without one."""
         wanted = {"client_id": self.client_id, "redirect_uri": self.callback, "response_type": "code"}
         wrong = [name for name, value in wanted.items() if asked.get(name) != value]
         wrong += [name for name in ("state", "nonce", "code_challenge") if not asked.get(name)]

@@ -1,4 +1,4 @@
-"""Who opened evidence by order: what the operator put on record, held against a customer's own entries.
+"""Disclosures that the operator put on record, matched with a customer's own entries.
 
 A `disclosure` document (docs/spec/leaves.md) names a range of the log, a case and an institution. Customers are shown every one
 that touches an entry of theirs: on the connection, in its history, on the receipt.
@@ -37,8 +37,8 @@ class Opened:
 class Disclosures:
     """All disclosures of the log, newest first. Thread-safe.
 
-    Operator documents are read once in the life of a process, and after that only those that are new: what is remembered are
-    the disclosures among them, which are few.
+    Each process reads all operator documents once, and after that only new ones; it remembers the disclosures among
+    them, which are few.
     """
 
     def __init__(self, overview: OverviewQueries) -> None:

@@ -1,4 +1,4 @@
-"""What one person of a relationship keeps from the others: consents whose `subject.consent` says `suppress_notify`.
+"""Consents that one person of a relationship keeps from the others: their `subject.consent` says `suppress_notify`.
 
 A joint relationship has one subject chain for all its people. The pages show such a consent to those who authorised it only.
 """
@@ -22,7 +22,8 @@ REMEMBERED: Final = 4_096
 class Discretion:
     """The kept consents of each subject chain. Thread-safe.
 
-    A chain is read once, and after that only what is new in it; the least lately asked chains are forgotten.
+    A chain is read once, and after that only its new entries; the chains that were asked for least recently are
+    forgotten.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Taking one's own history away: CSV for spreadsheets (no cell is a formula), JSON with every receipt."""
+"""Exports of one's own history: CSV for spreadsheets (no cell is a formula), JSON with every receipt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What customers hand in beside the log: reports of what they did not expect, and requests to be erased.
+"""Letters of customers, beside the log: reports of what they did not expect, and requests to be erased.
 
 Reports go to their bank's staff, requests to two people of the operator (docs/people.md). Both are kept under a number that the
 customer can quote.
@@ -41,7 +41,7 @@ class ErasureWish(Struct, frozen=True, kw_only=True):
     id: str
     holder: str
     person: str
-    """b64u of what the pages file the customer's things under."""
+    """b64u of the key under which the pages file the customer's things."""
     chains: tuple[str, ...]
     """b64u of the subject chain and of the chains of all her consents: digests, which tell nobody anything."""
     made_at: int

@@ -1,4 +1,4 @@
-"""The keys of people in the pages' store: made with the first thing that is kept of somebody, destroyed by erasure."""
+"""The keys of people in the pages' store: made when the first thing of a person is kept, destroyed by erasure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PersonKeys:
         self.sealer = sealer
 
     def known(self, connection: Connection, person: bytes) -> Cipher | None:
-        """What seals the things of a person, filed under `person`; None when nothing is kept of her, or no longer."""
+        """The sealer of a person's things, filed under `person`; None when nothing is kept of her."""
         wrapped = connection.execute(select(people.c.wrapped).where(people.c.person == person)).scalar_one_or_none()
         return None if wrapped is None else self.sealer.unwrap(wrapped, person)
 

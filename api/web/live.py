@@ -1,6 +1,6 @@
 """Live updates (server-sent events): an access appears while she looks.
 
-A slow poll of one chain's length; streams, their life and what each poll reads are bounded.
+It polls one chain's length slowly; the number of streams, their life and the reads of each poll are bounded.
 """
 
 from __future__ import annotations

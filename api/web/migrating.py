@@ -1,6 +1,7 @@
 """A store of an earlier version kept names, references and reports in the open: sealed here, and the old tables dropped.
 
-Sessions are not taken over: people sign in again. Interrupted, it is done again from the start: what has a row already is left.
+Sessions are not taken over: people sign in again. After an interruption it starts again; rows that exist already are
+left.
 """
 
 from __future__ import annotations

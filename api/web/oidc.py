@@ -129,7 +129,7 @@ class RelyingParty:
         return attempt, f"{provider.discovery.authorization_endpoint}{mark}{urlencode(asked)}"
 
     def finish(self, attempt: LoginAttempt, *, state: str, code: str, iss: str) -> tuple[Person | Staff, SignInSca]:
-        """Who came back from the identity provider. Raises SignInFailed, Unavailable."""
+        """The person who came back from the identity provider. Raises SignInFailed, Unavailable."""
         now = self._clock.now()
         if not hmac.compare_digest(state.encode(), attempt.state.encode()) or now - attempt.started_at > ATTEMPT_MS:
             raise SignInFailed("this sign-in was not begun here, or too long ago")

@@ -90,7 +90,7 @@ class Ceremonies:
         return b64u(made.credential_id), b64u(made.credential_public_key), made.sign_count
 
     def credential_id(self, response: str) -> str:
-        """Which passkey an answer claims to be from. Raises PasskeyRefused."""
+        """The passkey that an answer claims to be from. Raises PasskeyRefused."""
         value = _read(response).get("id")
         if not isinstance(value, str) or not 16 <= len(value) <= 1364:
             raise PasskeyRefused("the answer names no passkey")
@@ -148,7 +148,7 @@ class Ceremonies:
 def signed_terms(
     consent_id: str, terms_hash: str, accounts: tuple[str, ...], locale: str, text_hash: str
 ) -> SignedTerms:
-    """What a customer's passkey signs, before the nonce."""
+    """The object that a customer's passkey signs, before the nonce."""
     return SignedTerms(
         accounts_hash=accounts_hash(tuple(sorted(accounts))),
         act="consent.authorise",

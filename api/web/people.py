@@ -1,4 +1,4 @@
-"""Who is signed in: people, their sessions, and how long these last (security: sessions)."""
+"""People who are signed in, their sessions, and how long these last (security: sessions)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Person(Struct, frozen=True):
 
     @property
     def key(self) -> bytes:
-        """What the pages file this person's things under."""
+        """The key under which the pages file this person's things."""
         return sha256(f"{self.holder}\n{self.sub}".encode()).digest()
 
     @property
@@ -70,7 +70,7 @@ class SeparateDraft(Struct, frozen=True):
 
 
 class Draft(Struct, frozen=True):
-    """What a customer is about to agree to: exactly what her passkey would sign."""
+    """A draft of a customer's agreement: exactly what her passkey would sign."""
 
     consent_id: str
     version: int
@@ -86,7 +86,7 @@ class Draft(Struct, frozen=True):
 
 
 class ChosenAnswers(Struct, frozen=True):
-    """What a customer has chosen on a request so far: kept, so that nothing is asked twice."""
+    """A customer's choices on a request so far: kept, so that nothing is asked twice."""
 
     consent_id: str
     accounts: tuple[str, ...] = ()
@@ -128,7 +128,7 @@ class Session(Struct, frozen=True, kw_only=True):
 
     @property
     def owner(self) -> bytes | None:
-        """Whose this is: whoever is signed in, or who left words here when her session had ended; nobody's else."""
+        """The owner: the person who is signed in, or who left words here when her session had ended."""
         if self.someone is not None:
             return self.someone.key
         return unb64u(self.kept.person) if self.kept is not None else None

@@ -1,7 +1,8 @@
-"""What the pages remember of people is sealed: each person's things under a key of her own, that key under the store's key.
+"""Seals what the pages remember of people: each person's things under a key of her own, that key under the store's key.
 
 Destroying a person's key makes all that was ever written of her unreadable, in the database, its write-ahead log and any copy
-of both. Rows are filed under keyed digests: who holds a copy, but not the key, cannot even ask whether somebody is in it.
+of both. Rows are filed under keyed digests: with a copy but without the key, nobody can even find out whether a person
+is in it.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ class Sealer:
 
     @property
     def check(self) -> bytes:
-        """What tells one key from another without saying anything of either."""
+        """A fingerprint of the key, which says nothing about it."""
         return self._derived(b"check")
 
     def person(self, key: bytes) -> bytes:
-        """What a person's rows are filed under; `key` is `Person.key` or `Staff.key`."""
+        """The digest under which a person's rows are filed; `key` is `Person.key` or `Staff.key`."""
         return self._digest(b"person", key)
 
     def credential(self, credential_id: str) -> bytes:
-        """What a passkey is filed under."""
+        """The digest under which a passkey is filed."""
         return self._digest(b"credential", credential_id.encode())
 
     def consent(self, consent_id: str) -> bytes:
-        """What an opened request is filed under."""
+        """The digest under which an opened request is filed."""
         return self._digest(b"consent", consent_id.encode())
 
     def wrap(self, key: bytes, person: bytes) -> bytes:
@@ -55,7 +56,7 @@ class Sealer:
         return self._wrapping.seal(key, place("people", person))
 
     def unwrap(self, wrapped: bytes, person: bytes) -> Cipher:
-        """What seals this person's things. Raises Corrupt when the stored key is not hers, or not this store's."""
+        """The sealer of this person's things. Raises Corrupt when the stored key is not hers, or not this store's."""
         return Cipher(self._wrapping.open(wrapped, place("people", person)))
 
     def _derived(self, label: bytes) -> bytes:
@@ -71,14 +72,15 @@ def place(table: str, row: bytes) -> bytes:
 
 
 def digest(token: str) -> bytes:
-    """What a session is filed under: a copy of the database opens no session."""
+    """The digest under which a session is filed: a copy of the database opens no session."""
     return sha256(token.encode()).digest()
 
 
 def load_or_make(path: Path, *, may_make: bool) -> bytes:
     """The key in a file; made there if `may_make` and the file is missing. Raises NotFound, InvalidInput.
 
-    The key is written under another name and linked to its own: whoever starts at the same time reads all of it or nothing.
+    The key is written under another name and then linked to its own: a process that starts at the same time reads all
+    of it or nothing.
     """
     if may_make and not path.exists():
         draft = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}")

@@ -1,4 +1,5 @@
-"""What every answer of the pages carries, and which requests are taken for the customer's own (security: sessions, CSP)."""
+"""The headers of every answer of the pages, and the test for requests that are the customer's own (security: sessions,
+CSP)."""
 
 from __future__ import annotations
 

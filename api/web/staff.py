@@ -27,7 +27,7 @@ class Staff(Struct, frozen=True):
 
     @property
     def key(self) -> bytes:
-        """What the pages file this account's sessions under; no customer's key can be the same."""
+        """The key under which the pages file this account's sessions; no customer's key can be the same."""
         return sha256(f"staff\n{self.participant}\n{self.role}\n{self.sub}".encode()).digest()
 
     def works_here(self, registry: Registry) -> bool:

@@ -1,7 +1,8 @@
-"""What the pages remember outside the log: sessions, passkeys for sign-in, opened requests, preferences (letters: inbox.py).
+"""The pages' memory outside the log: sessions, passkeys for sign-in, opened requests, preferences (letters: inbox.py).
 
-All of it may be lost without harm to anybody's rights: people sign in again, enrol again. It is private all the same: the file
-is its owner's alone, what is of a person is sealed under a key of hers (sealing.py), and erasure destroys that key.
+All of it may be lost without harm to anybody's rights: people sign in again, enrol again. It is private all the same:
+the file is its owner's alone, a person's data are sealed under a key of hers (sealing.py), and erasure destroys that
+key.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.web.inbox import Inbox
@@ -20,8 +21,7 @@ from api.web.people import Person, Session
 from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
 from api.web.tables import OF_PEOPLE, deeds, meta, metadata, passkeys, people, preferences, requests, sessions
-from ledger.assembly import close_to_others
-from ledger.engines.engine import make_tables
+from ledger.engines.engine import make_tables, pages_engine, sweep
 from ledger.errors import Corrupt, InvalidInput, NotFound, Unavailable
 
 MAX_OPEN_REQUESTS: Final = 20
@@ -48,24 +48,15 @@ _passkey_codec: Final = msgspec.json.Decoder(Passkey)
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")  # a lost session is a new sign-in
-    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
-
-
 class Store:
     """The pages' own small database."""
 
     def __init__(self, url: str, key_file: Path) -> None:
-        """Open it; make its key and its tables if there are none. Whoever may meet an older one uses `open_store`.
+        """Open it; make its key and its tables if there are none. For one of an older version use `open_store`.
 
         Raises NotFound when the database has a key and `key_file` does not exist, InvalidInput when it holds another one.
         """
-        self._is_sqlite = close_to_others(url)
-        self.engine: Engine = create_engine(url, pool_pre_ping=True)
-        if self._is_sqlite:
-            event.listen(self.engine, "connect", _configure_sqlite)
+        self.engine: Engine = pages_engine(url)
         make_tables(self.engine, metadata.sorted_tables)
         self._sealer = Sealer(self._key(key_file))
         self._keys = PersonKeys(self._sealer)
@@ -122,7 +113,7 @@ class Store:
                 connection.execute(insert(sessions).values(digest=name, **row))
 
     def session(self, token: str) -> Session | None:
-        """The session of a token, if there is one. One that was changed behind our back is none."""
+        """The session of a token, if there is one. A session that was changed in the database does not count."""
         name = digest(token)
         query = select(sessions.c.sealed, sessions.c.person, people.c.wrapped).select_from(
             sessions.outerjoin(people, people.c.person == sessions.c.person)
@@ -216,19 +207,14 @@ class Store:
         self.leave_no_trace()
 
     def leave_no_trace(self) -> None:
-        """What was deleted is in no file any more: not in the write-ahead log (SQLite), not as a dead row (PostgreSQL)."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if self._is_sqlite:
-                if connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
-                    raise Unavailable("the pages' store is being read: what was erased is still in its log; repeat")
-            else:
-                for table in OF_PEOPLE:
-                    connection.exec_driver_sql(f"VACUUM {table.name}")
+        """Remove deleted rows from every file: from the write-ahead log (SQLite), and as dead rows (PostgreSQL)."""
+        if not sweep(self.engine, [table.name for table in OF_PEOPLE]):
+            raise Unavailable("the pages' store is being read: what was erased is still in its log; repeat")
 
     # -- who asked for what -----------------------------------------------------------------------------------------
 
     def remember_deed(self, person: Person, entry: int) -> None:
-        """This person asked for that entry of the log; who asked for it first stays (a statement can be repeated)."""
+        """Note that this person asked for that entry of the log; the first one stays (a statement can be repeated)."""
         with self.engine.begin() as connection:
             try:
                 with connection.begin_nested():
@@ -237,7 +223,7 @@ class Store:
                 return
 
     def deed(self, entry: int, person: Person) -> bool | None:
-        """Whether this person asked for an entry; None when nobody did here, or who did was erased."""
+        """Whether this person asked for an entry; None when nobody did here, or that person was erased."""
         with self.engine.connect() as connection:
             query = select(deeds.c.person).where(deeds.c.entry == entry)
             known = connection.execute(query).scalar_one_or_none()

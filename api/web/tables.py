@@ -1,4 +1,5 @@
-"""The tables of the pages' own database. What is of a person is sealed (api/web/sealing.py); `person` is a keyed digest."""
+"""The tables of the pages' own database. Data of a person are sealed (api/web/sealing.py); `person` is a keyed
+digest."""
 
 from __future__ import annotations
 
@@ -77,4 +78,4 @@ erasures: Final = Table(
 )
 
 OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, deeds, reports, people)
-"""Whatever goes when a person's data is erased; her key last, for without it the rest is noise already."""
+"""Tables whose rows go when a person is erased; her key last, for without it the rest is noise already."""

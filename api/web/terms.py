@@ -14,7 +14,7 @@ from ledger.entries.terms import Terms
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that terms say: what it is about, and what is so."""
+    """One line of the terms: its label and its values."""
 
     about: str
     """Key of the label."""
@@ -22,7 +22,7 @@ class Line:
 
 
 def lines_of(words: Words, terms: Terms) -> list[Line]:
-    """All that terms say to a customer, in the order in which people ask."""
+    """All lines of the terms for a customer, in the order in which people ask."""
     data = tuple(words.t(f"permission.{code}") for _, codes in words.clusters(terms.permissions) for code in codes)
     lines = [
         Line("why", (words.purpose(terms),)),

@@ -1,4 +1,4 @@
-"""Recording what a page asks for: a person waits for seconds, and is then told what is known, and how to go on."""
+"""Records what a page asks for: a person waits for some seconds, and is then told what is known and what to do next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE_SECONDS: Final = 5.0
 
 
 class Unconfirmed(Unavailable):
-    """Nobody knows yet whether what was asked for is recorded."""
+    """Nobody knows yet whether the request is recorded."""
 
 
 def record_soon(
@@ -48,7 +48,7 @@ def record_soon(
 
 
 def _note_late(ledger: Ledger, done: Future[Answer], note: Callable[[tuple[Recorded, ...]], None]) -> None:
-    """On a thread of its own: whoever brings the answer has others to serve."""
+    """On a thread of its own, since the thread that brings the answer has others to serve."""
     if done.cancelled() or done.exception() is not None:
         return
 

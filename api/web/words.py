@@ -46,7 +46,7 @@ CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
         "ReadAuthenticationData", "ReadBiometricData", "ReadCardSecurityData", "ReadCriticalInfrastructureData",
     ),
 }  # fmt: skip
-"""What permissions are about, in the order in which people care."""
+"""Clusters of permissions by subject, in the order in which people care."""
 
 _DATE: Final = {"en": "d MMM y", "zh-CN": "y年M月d日"}
 _TIME: Final = {"en": "d MMM y, HH:mm zzz", "zh-CN": "y年M月d日 HH:mm\uff08zzzz\uff09"}

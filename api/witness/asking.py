@@ -32,7 +32,8 @@ log = structlog.get_logger("api.witness")
 TURN_SECONDS: Final = 1.0
 TIMEOUT_SECONDS: Final = 5.0
 TRIES: Final = 3
-"""A witness that knows another size than we remember tells it: once is enough, and twice is a race with another node."""
+"""A witness that knows another size than we remember says so: one repeat is enough, and a second is a race with another
+node."""
 SKEW_SECONDS: Final = 300
 ANSWER_LIMIT: Final = 64 * 1024
 LONGEST_PAUSE_SECONDS: Final = 300.0
@@ -48,7 +49,7 @@ class AnotherHistory(NotCosigned):
 
 @dataclass(slots=True)
 class _State:
-    """What is remembered of one witness between turns."""
+    """The memory of one witness between turns."""
 
     size: int = 0
     """The size it knows, as far as we know."""

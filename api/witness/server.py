@@ -4,7 +4,7 @@
     GET  /<lower-case hex SHA-256 of the origin>/checkpoint    the checkpoint last cosigned, with both lines
     GET  /key                                         this witness's verifier key, to be compared out of band
 
-It knows the logs it was told of and no other. It is for participants, regulators and consumer bodies: a witness run by the
+It knows only the logs that it was told of. It is for participants, regulators and consumer bodies: a witness run by the
 operator of the log proves nothing.
 """
 

@@ -1,4 +1,4 @@
-"""What a witness remembers: the largest consistent tree that it has cosigned of each log, in one SQLite file.
+"""A witness's memory: the largest consistent tree that it has cosigned of each log, in one SQLite file.
 
 Losing this file, or putting an older one in its place, lets a witness cosign a second history: no backup takes its place, and a
 witness whose file is gone starts under a new name.
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.engines.engine import make_private
-from ledger.engines.sqlite import Files
+from ledger.engines.sqlite_files import Files
 from ledger.notes.checkpoint import Checkpoint
 from ledger.witnessing import WitnessedTree
 
@@ -52,7 +52,7 @@ class WitnessStore:
     def advance(self, before: WitnessedTree | None, checkpoint: Checkpoint, note: str, time: int) -> bool:
         """Durably remember a tree in place of `before`; False when another request was faster and nothing was changed.
 
-        Raises Corrupt when the file was taken away: what was written would be forgotten, so it must not be cosigned.
+        Raises Corrupt when the file was removed: the tree would be forgotten, so it must not be cosigned.
         """
         values = checkpoint.size, checkpoint.root, note, time
         if before is None:

@@ -45,7 +45,7 @@ def withdraw_accounts(consent: Consent, act: ConsentWithdrawAccounts, role: str,
 
 
 def withdraw_approval(consent: Consent, act: ConsentWithdrawApproval, role: str, status: Status) -> Consent:
-    """One of several authorisers is no longer one. Raises NotPermitted, IllegalTransition."""
+    """One of several authorisers withdraws. Raises NotPermitted, IllegalTransition."""
     require_actor(act.act, role, act.by)
     _require_status(act.act, status, WITHDRAWABLE)
     if act.authoriser not in consent.authorisers:
@@ -70,7 +70,7 @@ def withdraw_separate(consent: Consent, act: ConsentWithdrawSeparate, role: str,
 
 
 def reauthenticate(consent: Consent, act: ConsentReauthenticate, role: str, status: Status, time: int) -> Consent:
-    """The holder's authentication of the customer is good again, from `time` (ms). Raises NotPermitted, IllegalTransition."""
+    """The holder has authenticated the customer again, at `time` (ms). Raises NotPermitted, IllegalTransition."""
     require_role(role, "holder", act.act)
     _require_status(act.act, status, (Status.ACTIVE, Status.SUSPENDED))
     if act.sca.at < consent.authenticated_at:
@@ -79,7 +79,7 @@ def reauthenticate(consent: Consent, act: ConsentReauthenticate, role: str, stat
 
 
 def reconfirm(consent: Consent, act: ConsentReconfirm, role: str, status: Status, time: int) -> Consent:
-    """The customer wants the consent to go on, from `time` (ms). Raises NotPermitted, IllegalTransition."""
+    """The customer has confirmed the consent again, at `time` (ms). Raises NotPermitted, IllegalTransition."""
     require_actor(act.act, role, act.by)
     _require_status(act.act, status, (Status.ACTIVE,))
     return msgspec.structs.replace(consent, confirmed_at=time // 1000)

@@ -1,8 +1,8 @@
-"""Commits of PostgreSQL that end well only when they are what they seem.
+"""Commits on PostgreSQL that fail when the server warns.
 
 A session that waits for its synchronous standby can be told to wait no longer (`pg_cancel_backend`, an administrator's
-command). PostgreSQL then answers COMMIT with success and a warning that the transaction may not have been replicated. Whoever
-reads no warnings acknowledges what a failover loses.
+command). PostgreSQL then answers COMMIT with success and a warning that the transaction may not have been replicated. A
+client that ignores the warning acknowledges what a failover may lose.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SureConnection(Patient):
             raise UnsureCommit(UnsureCommit.sentence)
 
     def listen_for_warnings(self) -> None:
-        """Begin to read what the server says beside its answers."""
+        """Begin to collect the server's notices."""
         self.add_notice_handler(self._hear)
 
     def _hear(self, notice: psycopg.errors.Diagnostic) -> None:

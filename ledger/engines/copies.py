@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL, make_url
 
-from ledger.engines.engine import is_file, reader_engine
-from ledger.engines.sqlite import file_of, side_files
+from ledger.engines.engine import name_of, reader_engine
+from ledger.engines.sqlite_files import file_of, side_files
 from ledger.errors import Conflict, InvalidInput, Unavailable
 
 SET_ASIDE: Final = ".before-restore-"
@@ -25,25 +26,10 @@ def copy_out(url: str, target: Path) -> None:
     """
     if target.exists():
         raise Conflict(f"{target} is there already: a copy is written to a new place")
+    write, _ = COPIERS[name_of(url)]
     target.touch(0o600)
-    if is_file(url):
-        engine = reader_engine(url)
-        connection = engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA query_only=OFF")  # it keeps VACUUM INTO, too, from writing; the connection ends here
-            cursor.execute("VACUUM INTO ?", (str(target),))
-            cursor.close()
-        finally:
-            connection.close()
-            engine.dispose()
-    else:
-        _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
-    handle = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write(url, target)
+    _force(target)
 
 
 def copy_in(url: str, source: Path, *, replace: bool) -> None:
@@ -52,9 +38,24 @@ def copy_in(url: str, source: Path, *, replace: bool) -> None:
     One that is there is refused unless `replace`; of SQLite it is then set aside under other names. On PostgreSQL the database
     must be empty. Raises Conflict, InvalidInput, Unavailable, OSError.
     """
-    if not is_file(url):
-        _run("pg_restore", url, "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", str(source))
-        return
+    _, read = COPIERS[name_of(url)]
+    read(url, source, replace)
+
+
+def _out_of_sqlite(url: str, target: Path) -> None:
+    engine = reader_engine(url)
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA query_only=OFF")  # VACUUM INTO counts as writing; this connection is closed afterwards
+        cursor.execute("VACUUM INTO ?", (str(target),))
+        cursor.close()
+    finally:
+        connection.close()
+        engine.dispose()
+
+
+def _into_sqlite(url: str, source: Path, replace: bool) -> None:
     path = file_of(url)
     if path is None:
         raise InvalidInput("a database in memory cannot be restored")
@@ -64,11 +65,7 @@ def copy_in(url: str, source: Path, *, replace: bool) -> None:
     arriving.unlink(missing_ok=True)
     arriving.touch(0o600)
     shutil.copyfile(source, arriving)
-    handle = os.open(arriving, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    _force(arriving)
     aside = _free(path)
     for old in (*reversed(side_files(path)), path):  # the database last: cut short, it is found with what belongs to it
         if old.exists():
@@ -76,8 +73,32 @@ def copy_in(url: str, source: Path, *, replace: bool) -> None:
     arriving.rename(path)
 
 
+def _out_of_postgres(url: str, target: Path) -> None:
+    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
+
+
+def _into_postgres(url: str, source: Path, _: bool) -> None:
+    _run("pg_restore", url, "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", str(source))
+
+
+COPIERS: Final[Mapping[str, tuple[Callable[[str, Path], None], Callable[[str, Path, bool], None]]]] = {
+    "sqlite": (_out_of_sqlite, _into_sqlite),
+    "postgresql": (_out_of_postgres, _into_postgres),
+}
+"""Of each engine in ENGINES: how a copy is written, and how one is put in place."""
+
+
+def _force(path: Path) -> None:
+    """Force a file to disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _free(path: Path) -> str:
-    """What to add to the names of what is set aside: nothing that was set aside before is written over."""
+    """A suffix for files that are set aside, under which nothing was set aside before."""
     number = 1
     while any(file.with_name(f"{file.name}{SET_ASIDE}{number}").exists() for file in (path, *side_files(path))):
         number += 1

@@ -1,4 +1,4 @@
-"""What a database engine must be able to do for the log: the contract of `engines/sqlite.py` and `engines/postgres.py`.
+"""What a database engine must be able to do for the log: the contract of `sqlite.py` and `postgres.py` beside it.
 
 Nothing else asks which engine it is. A new engine is a module with the functions of `Backend` and a class with the methods of
 `Driver`, a line in ENGINES (engines/engine.py), its guards in the first migration, and a line in tests/engines.py: then every
@@ -51,8 +51,8 @@ class Unsound:
 
 
 class Driver(Protocol):
-    """What is done differently on each engine, for speed. What every batch needs goes to the engine's own driver: in a small
-    batch SQLAlchemy's bookkeeping for each statement costs more than the statement.
+    """The statements that differ between engines, for speed. Those that every batch needs go to the engine's own
+    driver: in a small batch SQLAlchemy's bookkeeping for each statement costs more than the statement.
 
     Every method works inside the transaction of the connection that it is given and MUST NOT commit it. It MUST let the
     errors of the engine's driver through as they are.
@@ -150,11 +150,18 @@ class Backend(Protocol):
     def token_engine(self, url: str) -> Engine:
         """For one-time tokens, in sessions of their own: a session of it MUST NOT be used for the log."""
 
+    def pages_engine(self, url: str) -> Engine:
+        """For what the pages remember of people. What it commits may be lost in a power cut; a deleted row MUST leave nothing
+        behind in the database's files once `sweep` has answered True."""
+
     def move_log(self, reader: Engine, /) -> None:
         """What of the engine's write-ahead log must be moved by us. It MUST hold up no writer for long."""
 
     def empty_log(self, engine: Engine, /) -> bool:
         """Leave no old page behind in the write-ahead log. It MUST answer False when a reader prevents that."""
+
+    def sweep(self, engine: Engine, tables: Sequence[str], /) -> bool:
+        """Leave nothing of the rows that were deleted from these tables. It MUST answer False when a reader prevents that."""
 
     def weaknesses(self, connection: Connection, /) -> list[str]:
         """What of the server's set-up weakens what the log promises, in sentences for the operator. MUST raise InvalidInput

@@ -1,4 +1,4 @@
-"""Which database it is: decided here, once, from its URL (engines/driver.py says what each must be able to do).
+"""Chooses an engine, once, from the database's URL (engines/driver.py says what each must be able to do).
 
 A writer takes the log's lock when its transaction begins: on SQLite by BEGIN IMMEDIATE, on PostgreSQL by locking the head
 row. A commit must be durable before it is acknowledged: SQLite in WAL mode with synchronous=FULL, PostgreSQL with
@@ -53,6 +53,12 @@ def driver_for(engine: Engine) -> Driver:
     return backend_of(engine).driver
 
 
+def name_of(url: str) -> str:
+    """The name in ENGINES of the engine that a database's URL asks for. Raises InvalidInput."""
+    _at(url)
+    return make_url(url).get_backend_name()
+
+
 def is_file(url: str) -> bool:
     """Whether this database is a file of this machine (and its writers wait for each other)."""
     return _at(url).in_file
@@ -76,7 +82,7 @@ def reader_engine(url: str, *, pool_size: int = 8) -> Engine:
 def operations_engine(url: str) -> Engine:
     """An engine for what is not the log but lies beside it: who was told of what.
 
-    What a power cut takes from it is done again: an event that is sent twice has the same id.
+    Work that a power cut loses is done again: an event that is sent twice has the same id.
     """
     return _at(url).operations_engine(url)
 
@@ -89,6 +95,19 @@ def keystore_engine(url: str) -> Engine:
 def token_engine(url: str) -> Engine:
     """An engine for one-time tokens, with sessions of its own."""
     return _at(url).token_engine(url)
+
+
+def pages_engine(url: str) -> Engine:
+    """An engine for what the pages remember of people (sessions, passkeys, letters); see `sweep`."""
+    return _at(url).pages_engine(url)
+
+
+def sweep(engine: Engine, tables: Sequence[str]) -> bool:
+    """Leave nothing of the rows deleted from these tables in the database's files; False when a reader prevents that.
+
+    For engines made by `pages_engine`.
+    """
+    return backend_of(engine).sweep(engine, tables)
 
 
 def key_store_beside(url: str) -> str | None:
@@ -113,10 +132,10 @@ def make_private(url: str) -> None:
 
 
 def make_tables(engine: Engine, tables: Iterable[Table]) -> None:
-    """Make the tables that are not there. Whoever makes them at the same moment disturbs nobody: the first fronts of a new node
-    all find nothing."""
+    """Make the tables that are missing. Several processes may do so at once: the first fronts of a new node all find
+    none."""
     missing = [table for table in tables if not inspect(engine).has_table(table.name)]
-    if not missing:  # a role that may make none is asked to make none
+    if not missing:  # a role without the right to make tables is not asked to
         return
     with engine.begin() as connection:
         backend_of(engine).lock_catalogue(connection)

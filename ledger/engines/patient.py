@@ -1,7 +1,7 @@
 """A PostgreSQL connection that waits for a bounded time.
 
-What the server limits (statements, locks) does not help when the server, or its machine, is no longer there to do so; nor when
-a commit waits for a standby that is away.
+The server's own limits (on statements and locks) do not help when the server or its machine is gone, or when a commit
+waits for a standby that is away.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WAIT_SECONDS: Final = 30.0
 
 
 class NoAnswer(psycopg.OperationalError):
-    """The server took longer than a connection waits; whether it did what it was asked is not known."""
+    """The server took longer than a connection waits; nobody knows whether it did what it was asked."""
 
     def __init__(self, seconds: float) -> None:
         self.sentence = f"no answer from the database within {seconds:g} s"

@@ -41,8 +41,8 @@ NETWORK: Final[dict[str, Any]] = {
     "connect_timeout": 5, "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }  # fmt: skip
-"""What a database URL that does not say otherwise gets: a machine that vanished is noticed in some ten seconds, not in the two
-hours that TCP takes by itself. Each host that the URL names has `connect_timeout` of its own."""
+"""Parameters of a connection, unless its URL sets them: a machine that vanished is noticed in some ten seconds, not in
+the two hours that TCP takes by itself. Each host that the URL names has `connect_timeout` of its own."""
 LIMITS: Final = {
     "synchronous_commit": "on",
     "lock_timeout": "5s",
@@ -50,7 +50,7 @@ LIMITS: Final = {
     "idle_in_transaction_session_timeout": "60s",
 }
 STALLED_SECONDS: Final = 30
-"""A node that holds the log's lock and has said nothing for so long is not going to."""
+"""A node that holds the log's lock and has been silent for so long is taken for stalled."""
 
 _HEAD: Final = (
     f"SELECT {HEAD_COLUMNS}, (extract(epoch FROM clock_timestamp()) * 1000)::int8, "
@@ -77,9 +77,7 @@ class PostgresDriver:
 
     def lock_head(self, connection: Connection, keys: Sequence[tuple[str, bytes]] = ()) -> tuple[Row | None, list[Row]]:
         driver, found = driver_of(connection), None
-        with (
-            driver.pipeline()
-        ):  # one round trip, the transaction's BEGIN included; the second answer is of after the lock
+        with driver.pipeline():  # one round trip, BEGIN included; the second query runs under the lock
             head = driver.execute(_HEAD)
             if keys:
                 found = driver.execute(self._find, ([iss for iss, _ in keys], [jti for _, jti in keys]))
@@ -220,7 +218,12 @@ def keystore_engine(url: str) -> Engine:
 
 
 def token_engine(url: str) -> Engine:
-    """Whoever notes a token lowers `synchronous_commit` for that one transaction."""
+    """The caller that records a token lowers `synchronous_commit` for that one transaction."""
+    return _engine(url, pool_size=4, max_overflow=8)
+
+
+def pages_engine(url: str) -> Engine:
+    """As safe as the log: its few writers can wait."""
     return _engine(url, pool_size=4, max_overflow=8)
 
 
@@ -230,6 +233,18 @@ def move_log(_: Engine) -> None:
 
 def empty_log(_: Engine) -> bool:
     """Nothing can be done from here: the server's write-ahead log ends with its archive (docs/operating.md)."""
+    return True
+
+
+def sweep(engine: Engine, tables: Sequence[str]) -> bool:
+    """Vacuum the tables, however long that takes: a deleted row is in its table's file until then."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET statement_timeout = 0")
+        try:
+            for table in tables:
+                connection.exec_driver_sql(f"VACUUM {table}")
+        finally:
+            connection.exec_driver_sql(f"SET statement_timeout = '{LIMITS['statement_timeout']}'")
     return True
 
 

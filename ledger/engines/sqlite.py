@@ -9,21 +9,16 @@ Three rules keep what was acknowledged (docs/adr/0018):
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 
+from ledger.engines import sqlite_files as files
 from ledger.engines.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, MOST_UNSOUND, Row, Unsound, driver_of
-from ledger.errors import Corrupt, InvalidInput
 
 BUSY_TIMEOUT_MS: Final = 5_000
 WAL_BYTES: Final = 256 * 1024 * 1024
@@ -31,7 +26,6 @@ WAL_PAGES: Final = 65_536  # 256 MiB: from here onwards the write-ahead log is b
 WAL_REST: Final = 2_048
 WAL_LIMIT: Final = 262_144  # 1 GiB: from here onwards it is begun anew whatever is left
 WAL_ROUNDS, WAL_PATIENCE_MS = 2, 50
-PRIVATE: Final = 0o600
 _FILES: Final = (
     "consent-ledger files"  # where a connection's record in the pool, which lives as long, remembers its files
 )
@@ -113,19 +107,20 @@ class SqliteDriver:
         """Nothing more: BEGIN IMMEDIATE has locked the whole database for writers."""
 
     def verify_files(self, connection: Connection) -> None:
-        expected: Files | None = connection.connection.info.get(_FILES)
+        expected: files.Files | None = connection.connection.info.get(_FILES)
         if expected is not None:
             expected.verify()
 
     def end_stalled(self, _: Connection, /) -> int:
-        """Nobody can be: a lock of SQLite goes with the process that holds it, and one that is paused cannot be told from one
-        that works (docs/operating.md)."""
+        """None: SQLite releases a lock when its process ends, and a paused process looks like one that works
+        (docs/operating.md)."""
         return 0
 
 
 driver: Final = SqliteDriver()
 in_file: Final = True
 insert_into: Final = insert
+make_private: Final = files.make_private
 
 
 # -- engines ------------------------------------------------------------------------------------------------------------
@@ -155,7 +150,7 @@ def operations_engine(url: str) -> Engine:
 
 
 def keystore_engine(url: str) -> Engine:
-    """Deleted keys are overwritten; nobody keeps house here, so SQLite itself moves its write-ahead log into the file."""
+    """Deleted keys are overwritten. No housekeeper runs here, so SQLite itself checkpoints its write-ahead log."""
     engine = _engine(url, pool_size=4, max_overflow=8)
     for pragma in ("secure_delete=ON", "wal_autocheckpoint=1000"):
         event.listen(engine, "connect", partial(_set_pragma, pragma))
@@ -165,10 +160,17 @@ def keystore_engine(url: str) -> Engine:
 
 def token_engine(url: str) -> Engine:
     """Not forced to disk: what a power cut loses has expired, or nearly, when the machine is back."""
-    make_private(url)
+    files.make_private(url)
     engine = create_engine(url, connect_args={"timeout": 10}, pool_size=4, max_overflow=8)
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
         event.listen(engine, "connect", partial(_set_pragma, pragma))
+    return engine
+
+
+def pages_engine(url: str) -> Engine:
+    """As one for tokens, since a lost session is a new sign-in; what is deleted is overwritten."""
+    engine = token_engine(url)
+    event.listen(engine, "connect", partial(_set_pragma, "secure_delete=ON"))
     return engine
 
 
@@ -177,13 +179,13 @@ def _set_pragma(pragma: str, connection: Any, _: object) -> None:
 
 
 def _begin_durably(connection: Connection) -> None:
-    """Each time anew: a session in which somebody lowered it would acknowledge what a power cut takes."""
+    """Each time anew: a session in which somebody lowered it would acknowledge what a power cut can lose."""
     driver_of(connection).execute("PRAGMA synchronous=FULL").close()
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _engine(url: str, **pool: int) -> Engine:
-    make_private(url)
+    files.make_private(url)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **pool)
 
     def configure(connection: Any, record: Any) -> None:
@@ -195,117 +197,19 @@ def _engine(url: str, **pool: int) -> Engine:
             "recursive_triggers=ON",  # else INSERT OR REPLACE deletes a row without firing its trigger
             "trusted_schema=OFF",
             "wal_autocheckpoint=0",  # the housekeeper does it, outside the commits (docs/adr)
-            f"journal_size_limit={WAL_BYTES}",  # what a long read made of the write-ahead log is given back
+            f"journal_size_limit={WAL_BYTES}",  # a write-ahead log that grew during a long read is truncated
         ):
             _set_pragma(pragma, connection, None)
-        if (path := file_of(url)) is not None:
+        if (path := files.file_of(url)) is not None:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens both files, and holds them
-            record.info[_FILES] = Files.of(path)
+            record.info[_FILES] = files.Files.of(path)
 
     event.listen(engine, "connect", configure)
     return engine
 
 
-# -- files --------------------------------------------------------------------------------------------------------------
-
-
-def file_of(url: str) -> Path | None:
-    """The file of a database; None for one in memory."""
-    name = make_url(url).database
-    return None if name in (None, "", ":memory:") else Path(str(name))
-
-
 def make_database(_: str, __: str) -> None:
     """Nothing: a file is made when it is first opened."""
-
-
-def make_private(url: str) -> None:
-    """See to it that only its owner can open a database: a new file is made so, an old one is closed to others.
-
-    Never opens a file that may be a database (see above). SQLite gives its side files the database's mode. Raises
-    InvalidInput for a database that is open to others and belongs to another user.
-    """
-    path = file_of(url)
-    if path is None:
-        return
-    for each in (path, *side_files(path)):
-        try:
-            mode = each.stat().st_mode
-        except FileNotFoundError:
-            continue
-        if stat.S_IMODE(mode) & 0o077:
-            try:
-                each.chmod(PRIVATE)
-            except PermissionError:
-                raise InvalidInput(
-                    f"{each} is open to other users and belongs to one: its owner must chmod 600 it"
-                ) from None
-    if not path.exists():
-        _make_empty(path)
-
-
-def _make_empty(path: Path) -> None:
-    """A new, empty file, unless another process is faster. It is closed before it has its name, so that nobody can have it
-    open as a database when it is."""
-    handle, made = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # of mode 0600
-    os.close(handle)
-    try:
-        os.link(made, path)
-    except FileExistsError:
-        pass
-    finally:
-        Path(made).unlink()
-
-
-def side_files(path: Path) -> tuple[Path, Path]:
-    """The write-ahead log and the shared memory beside a database."""
-    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The files that a connection has open, by device and inode. While it is open, SQLite neither removes nor exchanges them:
-    it holds a shared lock on the database, and the write-ahead log is deleted under an exclusive one only."""
-
-    names: tuple[str, str]
-    identities: tuple[tuple[int, int], tuple[int, int]]
-
-    @classmethod
-    def of(cls, path: Path) -> Files:
-        """The files of a connection that has just opened this database and read from it."""
-        names = (str(path.absolute()), str(side_files(path.absolute())[0]))
-        return cls(names, (_identity(names[0]), _identity(names[1])))
-
-    def verify(self) -> None:
-        """Raises Corrupt when a name stands for another file, or for none."""
-        try:
-            if (_identity(self.names[0]), _identity(self.names[1])) == self.identities:
-                return
-        except FileNotFoundError:
-            pass
-        self._refuse()
-
-    def _refuse(self) -> None:
-        for name, expected in zip(self.names, self.identities, strict=True):
-            try:
-                if _identity(name) == expected:
-                    continue
-                happened = "exchanged"
-            except FileNotFoundError:
-                happened = "removed"
-            raise Corrupt(
-                f"{name} was {happened} under a running node, so that its last commit lies in a file without a name and was "
-                "not acknowledged. This node signs no more. End it with SIGTERM, never SIGKILL, and see docs/operating.md, "
-                "«The files of an SQLite database»"
-            )
-        raise Corrupt(
-            f"{self.names[0]} was not itself for a moment, under a running node: stop whatever exchanges its files"
-        )
-
-
-def _identity(name: str) -> tuple[int, int]:
-    found = os.stat(name)  # noqa: PTH116  (twice for each commit: a Path costs more than the call)
-    return found.st_dev, found.st_ino
 
 
 # -- the write-ahead log ------------------------------------------------------------------------------------------------
@@ -331,7 +235,7 @@ def _begin_wal_anew(driver: Any) -> None:
                 return
             if pages - moved < WAL_REST:
                 break
-            # the disk is behind: rather a longer file than writers that wait
+            # the disk is behind: a longer file is better than writers that wait
             if tried == WAL_ROUNDS and pages < WAL_LIMIT:
                 return
         # a long read must not hold up the writers for longer than this
@@ -343,14 +247,19 @@ def _begin_wal_anew(driver: Any) -> None:
 
 
 def empty_log(engine: Engine) -> bool:
-    """Move everything into the database and cut the write-ahead log to nothing; False when a reader prevents that."""
+    """Checkpoint and truncate the write-ahead log; False when a reader prevents that."""
     with engine.connect() as connection:
         busy, _, _ = driver_of(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
 
 
+def sweep(engine: Engine, _: Sequence[str]) -> bool:
+    """Deleted rows are overwritten in the file itself (`pages_engine`); what is left of them is in the write-ahead log."""
+    return empty_log(engine)
+
+
 def weaknesses(_: Connection) -> list[str]:
-    """None: each connection sets itself up, and the files' modes are seen to when an engine is made."""
+    """None: each connection sets itself up, and the files' modes are set when an engine is made."""
     return []
 
 
@@ -390,7 +299,7 @@ _WORDS: Final = {
 
 
 def explain(error: BaseException) -> str:
-    """What happened and SQLite's own name of it; SQLite's sentence is not told where it can quote."""
+    """What happened, with SQLite's own name for it. SQLite's message is left out where it could quote a value."""
     name = getattr(error, "sqlite_errorname", None)
     if not isinstance(name, str):
         return type(error).__name__

@@ -34,7 +34,7 @@ _FLAG_UP, _FLAG_UV, _FLAG_BE, _FLAG_BS, _FLAG_AT, _FLAG_ED = 0x01, 0x04, 0x08, 0
 
 
 class SignedTerms(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the challenge is the hash of: exactly what was agreed to and how it was shown."""
+    """The challenge is the hash of this: exactly what was agreed to and how it was shown."""
 
     accounts_hash: Bytes32
     act: Literal["consent.authorise"]

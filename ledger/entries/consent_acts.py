@@ -125,7 +125,7 @@ class ConsentWithdrawAccounts(Payload, frozen=True, kw_only=True):
 
 
 class ConsentWithdrawApproval(Payload, frozen=True, kw_only=True):
-    """One of several authorisers takes the approval back."""
+    """One of several authorisers withdraws the approval."""
 
     act: Literal["consent.withdraw_approval"]
     aud: Origin
@@ -141,7 +141,7 @@ class ConsentWithdrawApproval(Payload, frozen=True, kw_only=True):
 
 
 class ConsentWithdrawSeparate(Payload, frozen=True, kw_only=True):
-    """A customer takes back a separate consent: to the giving of data to another, say."""
+    """A customer withdraws a separate consent, such as the one to passing data on."""
 
     act: Literal["consent.withdraw_separate"]
     aud: Origin

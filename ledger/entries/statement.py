@@ -89,7 +89,7 @@ def parse_payload(payload: bytes) -> Act:
 
 
 def payload_of(statement: str) -> Act:
-    """What a statement says whose signature is not in question, such as one that the log holds. Raises BadStatement or
+    """What a statement says when its signature is not in question, such as one in the log. Raises BadStatement or
     BadEncoding for a payload that does not read, IndexError for a text without parts."""
     return parse_payload(unb64u(statement.split(".")[1]))
 

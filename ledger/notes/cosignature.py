@@ -1,4 +1,4 @@
-"""Cosignatures: a witness's dated word for a checkpoint (C2SP tlog-cosignature v1.0.1, type 0x04).
+"""Cosignatures: a witness's dated signature over a checkpoint (C2SP tlog-cosignature v1.0.1, type 0x04).
 
 A cosignature says «this is the largest consistent tree I have seen for this origin, at that time». The signed
 message names neither key nor witness, so a cosigning key belongs to one name and signs nothing else.

@@ -103,7 +103,7 @@ class VerifierKey:
 
 @dataclass(frozen=True)
 class UncountedKey:
-    """A note key that is understood, and that nothing here verifies with: an ML-DSA-44 key (type 0x06)."""
+    """A note key that is parsed but never used to verify here: an ML-DSA-44 key (type 0x06)."""
 
     name: str
     public_key: bytes
@@ -149,8 +149,17 @@ class Signer(Protocol):
         """The public half: name, type and key id of the lines this signer writes."""
         ...
 
+    @property
+    def place(self) -> str:
+        """The URI of where the key is kept; empty for one in this process."""
+        ...
+
     def sign(self, text: bytes) -> bytes:
-        """What follows the key id in the signature line over `text`."""
+        """What follows the key id in the signature line over `text`. Raises Unavailable when the key's place does not sign."""
+        ...
+
+    def probe(self) -> None:
+        """Ask the key's place whether it could sign, without signing. Raises Unavailable."""
         ...
 
 
@@ -168,9 +177,17 @@ class Ed25519NoteSigner:
         """The public half."""
         return self._vkey
 
+    @property
+    def place(self) -> str:
+        """See Signer."""
+        return ""
+
     def sign(self, text: bytes) -> bytes:
         """The Ed25519 signature over `text`: 64 bytes."""
         return crypto_sign(text, self._secret_key)[:_SIGNATURE_BYTES]
+
+    def probe(self) -> None:
+        """The key is in this process."""
 
 
 class Cosigner:

@@ -2,8 +2,8 @@
 
     log <vkey> [url]    witness <name> <vkey> [url]    group <name> all|any|<k> <member>…    quorum <name>|none
 
-The ledger reads the policy that it hands out in bundles, to ask the witnesses that have an address. What a policy proves to
-others is judged by their own copy of it.
+The ledger reads the policy that it hands out in bundles, to ask the witnesses that have an address. Others judge by
+their own copy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What the ledger records no more, though older logs hold it: the registry reads both (docs/spec/leaves.md)."""
+"""Documents that the ledger no longer records although older logs hold them: the registry reads both
+(docs/spec/leaves.md)."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ _CALLED = {"access.release": "release", "access.receive": "receipt"}
 def check_leg(payload: AccessLeg, consent: Consent, world: World) -> None:
     """Refuse a leg that its access cannot have. Raises NotFound for a stranger, NotPermitted, ImpossibleLeg.
 
-    An entry of another consent, one that is not an access, a denied one and one that there is not are told in the same words: a
-    party must not learn from a refusal what others have asked for.
+    The same words answer for an entry of another consent, for one that is not an access, for a denied one and for one
+    that does not exist: a party must not learn from a refusal what others have asked for.
     """
     role = party_role(consent, acting_for(payload.iss, payload.on_behalf_of))
     if role != _MADE_BY[payload.act]:

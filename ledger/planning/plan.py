@@ -102,8 +102,8 @@ class _Planner:
     def _repeat(self, command: SubmitStatement) -> tuple[int, ...] | None:
         """The entries of what was submitted, if it was recorded before; None for a new statement.
 
-        The companion's is named only to who submits the companion again: a recipient may have a copy of the authorisation, and
-        must not get through it to the customer's own chain (docs/spec/statements.md, Repeats).
+        The companion's entry is named only to a submitter who sends the companion again: a recipient may have a copy of
+        the authorisation, and must not get through it to the customer's own chain (docs/spec/statements.md, Repeats).
         """
         statement = command.statement
         seen = self.world.seen.get(command.identity)

@@ -109,7 +109,7 @@ class Comparison:
             self._legs[leg.kind].setdefault(leg.basis, leg.figures)
 
     def report(self, to_index: int) -> ReconciliationReport:
-        """What there is to say about the accesses up to `to_index`. Raises InvalidInput for an empty range."""
+        """The report on the accesses up to `to_index`. Raises InvalidInput for an empty range."""
         if to_index < self.first:
             raise InvalidInput(f"there is nothing to reconcile: the range would be {self.first} to {to_index}")
         releases, receipts = self._legs["access.release"], self._legs["access.receive"]

@@ -32,4 +32,4 @@ class PublicPlace(Protocol):
         """The partial tiles beside this full one; of all tiles for None."""
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Take files away; those that are gone already do not matter."""
+        """Remove files; those that are gone already do not matter."""

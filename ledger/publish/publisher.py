@@ -28,7 +28,7 @@ _PORTION: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What one publication did: the size that is public now, files written and files taken away."""
+    """The result of one publication: the size that is public now, files written and files removed."""
 
     size: int
     written: int
@@ -110,7 +110,7 @@ class Publisher:
                 yield ENTRIES, 0 if self._entries_are_new(before) else old.get(0, 0), full, partial
 
     def _entries_are_new(self, before: int) -> bool:
-        """Whether no bundles were published until now: then all are due. The last one that was full tells."""
+        """Whether no bundle was published until now, so that all are due. The last full one tells."""
         number = before // TILE_WIDTH - 1
         if number < 0:
             return True
@@ -119,7 +119,7 @@ class Publisher:
         return self._place.create(format_path(TilePath(ENTRIES, number)), content)
 
     def _remove_superseded(self, before: int, size: int) -> int:
-        """A reader with an older checkpoint falls back to the full tile, of which the partial one is a beginning."""
+        """A reader with an older checkpoint falls back to the full tile, which begins with the partial one's hashes."""
         gone: list[str] = []
         for level, first, full, _ in self._grown(before, size):
             for number in range(first, full):
@@ -128,7 +128,7 @@ class Publisher:
         return len(gone)
 
     def _sweep(self, size: int) -> int:
-        """Once in this publisher's life: what an earlier one did not come to take away."""
+        """Once per publisher: what an earlier one left behind."""
         if self._swept:
             return 0
         full = {level: count for level, count, _ in tile_widths(size)}

@@ -51,7 +51,7 @@ class CompletenessQueries:
         return self.of_chain(self._records.chain_for(viewer, consent_id))
 
     def of_chain(self, chain: bytes) -> Completeness:
-        """Any chain, present or not: for whoever may know of it, such as a customer of the own subject chain.
+        """Any chain, present or not: for anyone who may know of it, such as a customer of her own subject chain.
 
         Raises NotFound before the first index-head, Unavailable while the map is being made again, Corrupt.
         """

@@ -62,7 +62,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One participant's being told of one entry; times in milliseconds."""
+    """The delivery of one entry to one participant; times in milliseconds."""
 
     event_id: str
     index: int
@@ -109,7 +109,7 @@ class EventQueries:
         """(first entry not looked at yet, number of entries) of one snapshot."""
         with self._store.read() as connection:
             size = visible_size(connection) or 0
-            size = min(size, confirmed_size(connection, size))  # nobody is told of what a crash may still take back
+            size = min(size, confirmed_size(connection, size))  # nobody is told of what a crash may still undo
             return connection.execute(select(event_cursor.c.next_index)).scalar_one(), size
 
     def notices(self, first: int, below: int) -> list[Notice]:

@@ -1,4 +1,4 @@
-"""Which chains were begun or used last: what an older key store has no keys of."""
+"""The chains begun or used last, whose keys an older key store lacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEWEST_CONSENTS: Final = 20
 
 
 def newest_chains(connection: Connection, registry: Registry, size: int) -> set[bytes]:
-    """Chains whose bodies are sealed, the newest of them surely, in a log of `size` entries."""
+    """Chains whose bodies are sealed, the newest always among them, in a log of `size` entries."""
     tail = select(entries.c.chain).where(entries.c.idx >= size - NEWEST_ENTRIES, entries.c.sealed.is_not(None))
     found = {bytes(row.chain) for row in connection.execute(tail)}
     for participant in registry.participants:

@@ -1,6 +1,6 @@
 """What an auditor may ask about the log as a whole: leaves, operator documents, checkpoints, growth.
 
-Nothing here opens evidence: the class has no key store: it could not decrypt anything if it tried.
+Nothing here opens evidence: the class has no key store and could not decrypt it.
 """
 
 from __future__ import annotations

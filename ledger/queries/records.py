@@ -294,7 +294,7 @@ class RecordQueries:
 
 
 def _confirmed(connection: Connection, rows: Sequence[Any]) -> Sequence[Any]:
-    """Those of these entries that may leave this node: no receipt is made of what a crash may still take back."""
+    """Those of these entries that may leave this node: no receipt is made of what a crash may still undo."""
     end = max((row.idx + 1 for row in rows), default=0)
     size = confirmed_size(connection, end)
     return rows if end <= size else [row for row in rows if row.idx < size]
@@ -304,7 +304,7 @@ _Shown = TypeVar("_Shown", Proved, Recorded)
 
 
 def _for(viewer: str, row: Any, parties: Mapping[bytes, Any], entry: _Shown) -> _Shown:
-    """An entry as a viewer may have it: a customer's passkey assertion is for the holder, and for who submitted it.
+    """An entry as a viewer may have it: a customer's passkey assertion is for the holder and for its submitter.
 
     The id of the passkey is the same under all consents of its customer, and from two ECDSA signatures its public key can be
     computed: any two recipients who have both assertions know whether it is one person (docs/spec/passkeys.md). The leaf

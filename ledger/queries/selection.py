@@ -1,4 +1,4 @@
-"""Which entries belong to a customer, a participant or a period: what evidence packs are made of (docs/spec/packs.md)."""
+"""Selects the entries of a customer, a participant or a period for an evidence pack (docs/spec/packs.md)."""
 
 from __future__ import annotations
 

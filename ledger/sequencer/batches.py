@@ -1,7 +1,8 @@
-"""What waits for a batch, what a batch has committed, and who is told what of it."""
+"""Commands that wait for a batch, the result of a batch, and who is told what of it."""
 
 from __future__ import annotations
 
+import os
 import queue
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -37,7 +38,7 @@ class Committed(NamedTuple):
 
 
 def taken_from(waiting: queue.SimpleQueue[Waiting | None]) -> Iterator[Waiting]:
-    """What waits in a queue now, taken out of it; None, which marks its end, stays in."""
+    """Take out all that waits in a queue now; None, which marks its end, stays in."""
     for _ in range(waiting.qsize()):
         item = waiting.get()
         if item is None:
@@ -85,3 +86,9 @@ def answer_all(batch: Iterable[Waiting], committed: Committed) -> None:
             item.deliver(Repeated(result))
         else:
             item.deliver(tuple(recorded[result[0] - first : result[-1] - first + 1]) if result else ())
+
+
+def openings() -> Iterator[bytes]:
+    """Fresh openings of commitments: 32 random bytes each."""
+    while True:
+        yield os.urandom(32)

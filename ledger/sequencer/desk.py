@@ -28,7 +28,7 @@ log = logging.getLogger("ledger.desk")
 READ_BYTES: Final = 256 * 1024
 FIGURES_SECONDS: Final = 1.0
 SEND_SECONDS: Final = 10
-"""A front that takes nothing for so long is cut off."""
+"""A front that reads nothing for so long is cut off."""
 
 
 class PlanningDesk:
@@ -49,6 +49,7 @@ class PlanningDesk:
         # Set once, by `close`; the accepting and the sending thread read it at each turn.
         self._closed = False
         path.unlink(missing_ok=True)
+        # Used by the accepting thread; `close` closes it, which ends that thread.
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mask = os.umask(0o177)
         try:
@@ -61,14 +62,15 @@ class PlanningDesk:
             threading.Thread(target=target, name=f"desk{target.__name__}", daemon=True).start()
 
     def await_leave(self, seconds: float) -> None:
-        """Wait until no front is connected any more. Whoever ends all processes at once (a service manager does) would cut off
-        what the fronts have taken and not yet handed on."""
+        """Wait until no front is connected any more. A service manager that ends all processes at once would cut off
+        what the fronts have accepted and not yet handed on."""
         until = time.monotonic() + seconds
         while self._lines and time.monotonic() < until:
             time.sleep(0.05)
 
     def close(self) -> None:
-        """Take no more fronts; lines that stand are cut. The socket's file stays: it may be the successor's already."""
+        """Accept no more fronts, and close the lines that there are. The socket's file stays: it may be the successor's
+        already."""
         self._closed = True
         self._listening.close()
         self._wake.send(b"x")
@@ -144,6 +146,7 @@ class _Line:
         self.socket = connection
         # not settimeout: that would make the reading thread's socket non-blocking too
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+        # Set here and never again: any thread writes to it.
         self._wake = wake
         # Guarded by `_lock`: any thread adds, the sending thread takes all. The socket is read by the line's own thread and
         # written by the sending thread; it is sent to without the lock, so that a slow front holds up no answer.

@@ -14,7 +14,7 @@ from ledger.errors import JtiReused, LedgerError
 from ledger.planning.world import Plan
 
 READY_SECONDS: Final = 15.0
-"""A node looks at its database once a second at least, and is not ready when that has not come to its end for so long."""
+"""A node looks at its database at least once a second, and is not ready when no such look has finished for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Figures:
     jti_reused: int = 0
     """Security events: an (iss, jti) that came again with another payload."""
     pushed_back: int = 0
-    """Refused where the sequencer is, because too many waited."""
+    """Refused by the sequencer, because too many waited."""
     pushed_back_here: int = 0
     """Refused in this front process, before they reached the sequencer."""
     commit_failures: int = 0
@@ -56,7 +56,7 @@ class Figures:
     last_batch_seconds: float = 0.0
     busy_seconds: float = 0.0
     succeeded_at: float = field(default_factory=time.monotonic)
-    """When a transaction last came to its end, one that only looked included (monotonic seconds)."""
+    """When a transaction last finished, one that only looked included (monotonic seconds)."""
     wrote_at: float = -math.inf
     """When one last wrote."""
     trouble: str | None = None
@@ -72,7 +72,7 @@ class Figures:
             self.wrote_at, self.trouble = self.succeeded_at, None
 
     def failed(self, why: str) -> None:
-        """A batch was given up. The next look writes, to learn whether that has passed."""
+        """A batch was given up. The next look writes, to learn whether writing works again."""
         self.trouble, self.wrote_at = why, -math.inf
 
     def seconds_since_write(self) -> float:

@@ -1,4 +1,4 @@
-"""What a process that does not sequence knows of participants and keys: it reads them, and never writes."""
+"""Participants and keys as a process knows them that does not sequence: it reads them and never writes."""
 
 from __future__ import annotations
 

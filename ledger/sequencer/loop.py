@@ -1,17 +1,17 @@
 """The sequencer's thread: collect, plan, commit, sign, answer (docs/spec/log.md, Order of a commit).
 
-Batches form by themselves: whatever arrived while the last commit ran is the next batch, so a lone client waits for nobody
-and a crowd shares one commit. Several sequencers (one per process) may run on one database: the head's lock orders them.
+Batches form by themselves: whatever arrived while the last commit ran is the next batch, so a single client never waits
+for others, and many share one commit. Several sequencers (one per process) may run on one database: the head's lock
+orders them.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -27,7 +27,7 @@ from ledger.planning.plan import plan_batch
 from ledger.planning.world import Plan
 from ledger.sequencer.alone import make_ready, stands_alone
 from ledger.sequencer.answers import Deliver
-from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all, taken_from
+from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all, openings, taken_from
 from ledger.sequencer.figures import Figures
 from ledger.sequencer.memory import Memory, identities
 from ledger.sequencer.rhythm import Rhythm
@@ -40,7 +40,7 @@ log = logging.getLogger("ledger.sequencer")
 
 COMMIT_TRIES: Final = 4
 COMMIT_SECONDS: Final = 20.0
-"""No try begins later than so long after the first: whoever waits gets an answer, and can send the statement again."""
+"""No try begins later than so long after the first: the submitter gets an answer, and can send the statement again."""
 PROBE_SECONDS: Final = 5.0
 """A node that records nothing for so long writes to its database all the same, to learn whether it could."""
 
@@ -124,6 +124,7 @@ class Sequencer:
 
     def start(self) -> None:
         """Check the database against what this node has signed, then begin. Raises Rollback, Corrupt, Unavailable."""
+        self._signer.probe()
         with self._store.batch() as transaction:
             head = transaction.head()
             self._recall(transaction, head)
@@ -170,7 +171,8 @@ class Sequencer:
         return done
 
     def _leave_word(self) -> None:
-        """At the end: what this node knows to be confirmed is of use to those who read after it. Not having said it is safe."""
+        """At the end, write down what this node knows to be confirmed, for those who read after it. Leaving it out is
+        safe."""
         if self._memory is None or self._memory.head.size > self._store.horizon.size:
             return
         try:
@@ -191,13 +193,12 @@ class Sequencer:
             elif broken is None and self._rhythm.due():
                 broken = self._try([Waiting(RecordIndexHead(every=self._rhythm.interval), _nobody)])
             if broken is not None:
-                with self._door:
-                    self._stopped = broken
                 break
         self._drain()
 
     def _try(self, batch: list[Waiting]) -> SequencerStopped | None:
-        """Sequence one batch; why this node must not write any more, if so."""
+        """Sequence one batch; why this node must not write any more, if so. It is stopped before anybody hears of it: who is
+        refused and looks, or submits again, finds a node that has stopped."""
         try:
             self._sequence(batch)
         except LedgerError as error:  # Corrupt or Rollback
@@ -208,6 +209,8 @@ class Sequencer:
             broken = SequencerStopped(f"an internal error stopped this node ({type(error).__name__})")
         else:
             return None
+        with self._door:
+            self._stopped = broken
         fail_all(batch, broken)
         return broken
 
@@ -237,7 +240,7 @@ class Sequencer:
         return batch or None
 
     def _drain(self) -> None:
-        """Refuse what came in between the end and the last look into the queue."""
+        """Refuse what was queued after the last look into the queue."""
         reason = SequencerStopped(self.stopped_because or "this node has stopped")
         if self._held is not None:
             self._held.deliver(reason)
@@ -265,7 +268,7 @@ class Sequencer:
                 late = [*batch, *taken_from(self._queue)]  # what came meanwhile would wait as long for the same answer
             fail_all(late, type(error)(f"{error.detail}. Submitting the same statement again is safe"))
             return
-        if committed.head.size > self._signed:  # also by another node, or in a commit whose answer was lost
+        if committed.head.size > self._signed:  # recorded also by another node, or by a commit whose answer was lost
             self._highwater.record(committed.head.checkpoint)  # before any receipt leaves, after the commit
             self._signed, self._note = committed.head.size, committed.head.checkpoint
         self.figures.succeeded(wrote=committed.wrote)
@@ -326,7 +329,7 @@ class Sequencer:
         if ready.nothing is not None:
             return self._found(transaction, ready.nothing, head, ready.map)
         world = memory.load(transaction, ready.commands, now)
-        plan = plan_batch(world, ready.commands, _openings(), None if ready.map is None else ready.map.root)
+        plan = plan_batch(world, ready.commands, openings(), None if ready.map is None else ready.map.root)
         if not plan.entries:
             return self._found(transaction, plan, head, None, look=not commands)
         growth = memory.edge.grow([entry.leaf_hash for entry in plan.entries])
@@ -341,16 +344,18 @@ class Sequencer:
     def _found(
         self, transaction: BatchTransaction, plan: Plan, head: Head, state: MapState | None, *, look: bool = False
     ) -> tuple[Committed, Callable[[], None]]:
-        """Nothing to record. What is answered from the log must be confirmed all the same; a mere `look` also leaves word in
+        """Nothing to record. An answer from the log must be confirmed all the same; a mere `look` also leaves word in
         the head row of what this node knows, for those who only read."""
         known = self._store.horizon.size
         due = look and (head.confirmed < head.size or self.figures.seconds_since_write() > PROBE_SECONDS)
+        if due:
+            self._signer.probe()  # a node that cannot sign is not ready, also while nobody asks it to
         if confirms := head.size > known or due:
             transaction.confirm()
         return Committed(plan, None, head, state, wrote=confirms), _nothing
 
     def _recall(self, transaction: BatchTransaction, head: Head) -> Memory:
-        """The memory, if no other node has written since; else a fresh one. Refuses a database that went back."""
+        """The memory, if no other node has written since; else a fresh one. Refuses a database that was rolled back."""
         memory = self._memory
         if memory is not None and memory.head == head:
             return memory
@@ -384,11 +389,6 @@ class Sequencer:
         """After a failed commit nothing in memory is certain but the registry, which `_recall` brings up to date."""
         if self._memory is not None:
             self._memory = Memory(Head(-1, 0, b"", b"", ""), Edge(), self._memory.registry)
-
-
-def _openings() -> Iterator[bytes]:
-    while True:
-        yield os.urandom(32)
 
 
 def _nobody(_: object) -> None:

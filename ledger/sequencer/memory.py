@@ -77,7 +77,7 @@ class Memory:
 
 @dataclass(slots=True)
 class _Touched:
-    """What a batch of commands may need to know about."""
+    """The things that a batch of commands may touch."""
 
     consents: set[str] = field(default_factory=set)
     chains: set[bytes] = field(default_factory=set)
@@ -99,7 +99,7 @@ class _Touched:
                     touched.consents.add(command.consent_id)
                 case RecordDocuments():
                     for document in command.documents:
-                        with suppress(InvalidInput):  # the planner says so to whoever submitted it
+                        with suppress(InvalidInput):  # the planner tells its submitter
                             touched.chains.add(document_chain(parse_document(document)))
                 case RecordIndexHead() | RecordComposed():
                     pass

@@ -98,7 +98,7 @@ class RemoteSequencer:
         self._fail_all(SequencerStopped("this process is shutting down; submitting the same statement again is safe"))
 
     def halt(self, reason: str) -> None:
-        """A front signs nothing: it takes no more for the sequencing process."""
+        """A front signs nothing: it accepts no more for the sequencing process."""
         self._told = reason
 
     def refresh(self) -> Future[None]:
@@ -151,7 +151,7 @@ class RemoteSequencer:
                 return
 
     def connected(self, protocol: _Line) -> None:
-        """The line stands."""
+        """The line is connected."""
         self._protocol = protocol
 
     def answered(self, body: bytes) -> None:
@@ -168,7 +168,7 @@ class RemoteSequencer:
             deliver(answer)
 
     def lost(self) -> None:
-        """The line broke: nothing that waited on it will be answered."""
+        """The line is lost: nothing that waited on it will be answered."""
         self._protocol = None
         self._fail_all(
             Unavailable("the sequencing process ended before it answered; submitting the same statement again is safe")
@@ -209,7 +209,7 @@ class _Line(asyncio.Protocol):
         self._owner.connected(self)
 
     def put(self, data: bytes) -> None:
-        """Send soon, together with whatever else this turn of the loop brings."""
+        """Send soon, together with whatever else this turn of the loop produces."""
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush)
         self._unsent.append(data)

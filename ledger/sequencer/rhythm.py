@@ -1,7 +1,8 @@
 """When the next index-head is due (docs/spec/log.md, Completeness map), as one sequencer sees it.
 
-Every leaf is covered at most one interval after it was recorded. Whoever recorded it sees to that; nodes that only learn of it
-wait twice as long, so that of many nodes on one database the busy one writes, and another one only if that has died.
+Every leaf is covered at most one interval after it was recorded. The node that recorded it does so; nodes that only
+learn of it wait twice as long, so that of many nodes on one database the busy one writes, and another one only if it
+has died.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ledger.clock import Clock
 from ledger.storage.chainmap import MapState
 
 PAUSE: Final = 3
-"""A map that has much to catch up with takes one turn, then leaves the log to its writers for so many times as long, or for one
+"""A map that is far behind takes one turn, then leaves the log to its writers for so many times as long, or for one
 interval if that is less."""
 
 

@@ -31,7 +31,7 @@ def since_boot() -> int:
 
 
 def this_boot() -> str:
-    """What names this run of the machine; empty where the system does not say."""
+    """Identifies this run of the machine; empty where the system does not say."""
     try:
         return _BOOT_ID.read_text("ascii").strip()
     except OSError:
@@ -39,7 +39,7 @@ def this_boot() -> str:
 
 
 class Anchor(NamedTuple):
-    """One look at the clock: `wall` (ms UTC) when the counter of the run `boot` stood at `counter` (ms)."""
+    """One look at the clock: `wall` (ms UTC) when the counter of the run `boot` read `counter` (ms)."""
 
     boot: str
     counter: int

@@ -1,4 +1,4 @@
-"""The completeness map in the database: brought up to the log entry by entry, always below the log's lock (docs/adr/0014).
+"""The completeness map in the database: kept up to date entry by entry, always under the log's lock (docs/adr/0014).
 
 It is not a source of truth: it can be made again from `entries` at any time. Two things keep it from being signed when it is
 wrong: each page is compared with its parent up to the root, and that root with the last index-head, a leaf of the log.
@@ -47,7 +47,7 @@ class MapState(NamedTuple):
 
 
 class _ChainEnd(NamedTuple):
-    """What a run of leaves does to one chain."""
+    """How a run of leaves changes one chain."""
 
     first_seq: int
     value: bytes
@@ -125,7 +125,7 @@ class ChainMap:
         self._connection.execute(insert(map_state).values(id=1, **MapState(0, EMPTY_ROOT, -1, 0)._asdict()))
 
     def _chains(self, first: int, until: int) -> tuple[dict[bytes, _ChainEnd], tuple[int, int] | None]:
-        """What these leaves do to their chains, and (index, time) of the last index-head, if any."""
+        """How these leaves change their chains, and (index, time) of the last index-head, if any."""
         columns = (entries.c.idx, entries.c.kind, entries.c.chain, entries.c.seq, entries.c.leaf_hash)
         query = select(*columns).where(entries.c.idx >= first, entries.c.idx < until).order_by(entries.c.idx)
         heads: dict[bytes, _ChainEnd] = {}

@@ -1,4 +1,4 @@
-"""Keeping witnesses' cosignatures beside the checkpoints they are about. They prove what they prove wherever they lie."""
+"""Stores witnesses' cosignatures beside their checkpoints. Each proves itself, wherever it is kept."""
 
 from __future__ import annotations
 

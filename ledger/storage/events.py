@@ -18,7 +18,7 @@ from ledger.storage.tables import event_cursor, event_deliveries, event_endpoint
 
 
 class DeliveryState(StrEnum):
-    """How far the telling of one participant has come."""
+    """The state of one participant's delivery."""
 
     PENDING = "pending"
     ESCALATED = "escalated"
@@ -54,7 +54,7 @@ class EventStore:
     # -- the one that sends -----------------------------------------------------------------------------------------
 
     def lease(self, owner: str, now: int, until: int) -> bool:
-        """Whether `owner` is the one that sends from `now` until `until` (ms): nobody else was, or its time is over."""
+        """Make `owner` the sender from `now` until `until` (ms), unless another one is; whether it is."""
         free = or_(event_cursor.c.leased_by == owner, event_cursor.c.leased_until <= now)
         with self._begin() as connection:
             taken = connection.execute(
@@ -109,7 +109,7 @@ class EventStore:
         self._change(participant, [event_id], last_error=error, next_at=next_at)
 
     def complain(self, participant: str, event_id: str, error: str) -> None:
-        """Note what a participant that polls has against an event; it stays open."""
+        """Note the objection of a participant that polls to an event; it stays open."""
         self._change(participant, [event_id], last_error=error)
 
     def expire(self, participant: str, event_id: str, error: str) -> None:
@@ -117,7 +117,7 @@ class EventStore:
         self._change(participant, [event_id], state="expired", last_error=error)
 
     def postpone(self, participant: str, until: int) -> None:
-        """An endpoint that does not answer is not asked for each event in turn: all wait until `until` (ms)."""
+        """An endpoint that does not answer is not called again for each event: all wait until `until` (ms)."""
         waiting = event_deliveries.c.participant == participant, event_deliveries.c.state.in_(OPEN)
         with self._begin() as connection:
             connection.execute(

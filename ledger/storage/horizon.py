@@ -1,7 +1,8 @@
 """The confirmed horizon: up to which size the log is durable beyond doubt (docs/spec/log.md, «Confirmed horizon»).
 
-What a database shows after it has crashed and recovered may be a commit that nobody ever confirmed: its standby lacks it, or
-the disk does. A commit that the head's lock orders behind it and that came back says more: everything before is kept as well.
+A database that has crashed and recovered may show a commit that nobody ever confirmed: its standby lacks it, or the
+disk does. A commit that the head's lock orders behind it and that came back says more: everything before is kept as
+well.
 """
 
 from __future__ import annotations

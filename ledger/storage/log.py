@@ -122,12 +122,12 @@ class BatchTransaction:
         return {chains[chain]: consent for chain, consent in standing.items()}
 
     def _demand_erased(self, closed: set[bytes]) -> None:
-        """A key that is not there is no erasure: what it would open must not be decided upon as if it were not there."""
+        """A missing key is not an erasure: nothing may be decided as if the body that it would open did not exist."""
         if closed and (lost := self._keystore.lacking(closed)):
             raise no_key(len(lost))
 
     def _check_absent(self, chain: bytes, cipher: Cipher, head: ChainHead) -> None:
-        """A chain without a consent holds what strangers tried, and no request. What was read once is not read again."""
+        """A chain without a consent holds only what strangers tried, and no request. It is read once."""
         known = self._absent.get(chain) or ChainHead()
         if known == head:
             return
@@ -279,7 +279,7 @@ class LogStore:
 
     @property
     def engine_name(self) -> str:
-        """`sqlite` or `postgresql`."""
+        """Its name in ENGINES (ledger/engines/engine.py)."""
         return self._writer.dialect.name
 
     @contextmanager
@@ -306,7 +306,7 @@ class LogStore:
                 self._keep(connection)
 
     def end_stalled(self) -> int:
-        """End what holds the log's lock and never lets it go; how many sessions. 0 when the database does not answer."""
+        """End sessions that hold the log's lock and never release it; how many. 0 when the database does not answer."""
         try:
             with self._reader.connect() as connection:
                 return self._backend.driver.end_stalled(connection)

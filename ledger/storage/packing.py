@@ -56,10 +56,10 @@ WORDS: Final = (
     b'","jti":"',
     b'","v":1}\x03"],"v":1}',
 )
-"""What evidence commonly says; at most 28. They belong to VERSION 1 and are never changed."""
+"""Common phrases of evidence; at most 28. They belong to VERSION 1 and are never changed."""
 _CODES: Final = tuple((word, bytes((_FIRST_WORD + at,))) for at, word in enumerate(WORDS))
 _UNESCAPED_CODES: Final = tuple((word, code) for word, code in _CODES if b"\\" not in word)
-"""Those that can occur in evidence without a backslash, as all evidence but that of batches is."""
+"""Those that can occur in evidence without a backslash; only that of batches has one."""
 
 
 def pack(evidence: bytes) -> bytes:

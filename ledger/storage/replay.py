@@ -1,4 +1,4 @@
-"""The states that the entries lead to, worked out again from the first entry onwards, for a check and for a migration.
+"""Computes the states again from the first entry onwards, for a check and for a migration.
 
 It takes every entry in the order of the log, with the registry of its time, and applies the rules that the sequencer applied.
 What it remembers of consents, passkeys and challenges lies in a temporary file (ledger/storage/spill.py).
@@ -70,7 +70,7 @@ _read_passkey: Final = msgspec.msgpack.Decoder(Enrolled)
 
 
 class Replay:
-    """What all entries so far lead to."""
+    """The states after all entries so far."""
 
     def __init__(self, spill: Spill) -> None:
         self.registry = Registry()
@@ -167,7 +167,7 @@ class Replay:
         if not isinstance(says, ConsentSupersede):
             return apply(before, says, self.registry, index=index, time=time)
         other = self.consent(consent_chain(says.superseded_by))
-        if other is None and before is not None:  # erased since: that it was fit is the auditor's question
+        if other is None and before is not None:  # erased since: the auditor judges whether it was fit
             return msgspec.structs.replace(before, status=Status.SUPERSEDED, pending=None, basis=index)
         successor = None if other is None else other.consent
         return apply(before, says, self.registry, index=index, time=time, successor=successor)

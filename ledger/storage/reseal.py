@@ -1,6 +1,6 @@
-"""Rows of consents from older versions get the form in which all of a state is sealed with the entry it rests on.
+"""Rewrites rows of consents from older versions, so that all of a state is sealed with the entry it rests on.
 
-What is written is what the entries lead to, replayed from the first one; a row that said something else is refused, not mended.
+The new rows come from the entries, replayed from the first one; a row that says something else is refused, not mended.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Room for what a replay must remember of every consent, whatever their number: in a temporary file, not in memory.
+"""Remembers every consent of a replay, whatever their number: in a temporary file, not in memory.
 
-The file has no name, is gone with the process, and what it says of consents is sealed under a key that exists only there.
+The file has no name and ends with the process; its values about consents are sealed under a key that only that process
+has.
 """
 
 from __future__ import annotations

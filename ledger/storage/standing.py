@@ -1,4 +1,4 @@
-"""What is stored is held against the log before anything rests on it.
+"""Stored states are compared with the log before anything rests on them.
 
 A consent's row names the entry of its chain that it rests on. It stands if that entry is the chain's last, or if none of those
 after it moves a consent. An older row, a changed one and a chain that was cut do not stand: Corrupt, never a decision.

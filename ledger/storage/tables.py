@@ -158,8 +158,8 @@ access_legs: Final = Table(
     Column("act", String(16), primary_key=True),
     Column("idx", _Big, nullable=False),
 )
-"""The first release and the first receipt under each decision, with their entries: what a second one is refused by. Rows with
-`basis` −1 say how far the legs of a log that is older than this table were to be found."""
+"""The first release and the first receipt under each decision, with their entries: a second one is refused by these.
+Rows with `basis` −1 say how far the legs of a log that is older than this table were to be found."""
 
 seen_tokens: Final = Table(
     "seen_tokens",

@@ -33,6 +33,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.clock import Clock, SystemClock
+from ledger.custody.places import WrappingKey
 from ledger.engines.engine import backend_of, insert_into, make_tables
 from ledger.errors import Corrupt, NotFound, Unavailable
 from ledger.vault.cipher import KEY_SIZE, Cipher
@@ -62,11 +63,14 @@ _CACHE_SIZE: Final = 65_536
 class KeyStore:
     """Data keys by chain, cached in memory as ciphers. Thread-safe."""
 
-    def __init__(self, engine: Engine, kek: bytes, *, kek_epoch: int = 1, clock: Clock | None = None) -> None:
-        """`kek` is the 32-byte key-encryption key of `kek_epoch`. The tables are made if they do not exist."""
+    def __init__(
+        self, engine: Engine, kek: bytes | WrappingKey, *, kek_epoch: int = 1, clock: Clock | None = None
+    ) -> None:
+        """`kek` is the key-encryption key of `kek_epoch`: 32 bytes, or what wraps with it elsewhere. The tables are made if
+        they do not exist."""
         self._engine = engine
         self._backend = backend_of(engine)
-        self._kek = Cipher(kek)
+        self._kek = _wrapping(kek)
         self._epoch = kek_epoch
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
@@ -94,8 +98,9 @@ class KeyStore:
         `begun`: those of them that have entries already, to which no key is ever made. Raises Corrupt when one of these has
         none, NotFound for a chain whose key was destroyed.
 
-        A key that is there, though its chain has no entry yet, may be what a commit left behind that nobody confirmed: a
-        failover would take it, and a cipher in memory outlive it. It is written once more before anything is sealed with it.
+        A key that is there, though its chain has no entry yet, may be what a commit left behind that nobody confirmed:
+        a failover would lose it, while its cipher stayed in memory. It is written once more before anything is sealed
+        with it.
         """
         wanted = set(chains)
         with self._lock:
@@ -155,7 +160,7 @@ class KeyStore:
         return done
 
     def forget(self, chains: Iterable[bytes]) -> None:
-        """Drop these chains from the memory of this process: after an erasure by another one."""
+        """Drop these chains from the memory of this process, after another one erased them."""
         with self._lock:
             for chain in chains:
                 self._cache.pop(chain, None)
@@ -164,11 +169,11 @@ class KeyStore:
         """Close all connections."""
         self._engine.dispose()
 
-    def rewrap(self, kek: bytes, epoch: int) -> int:
+    def rewrap(self, kek: bytes | WrappingKey, epoch: int) -> int:
         """Wrap all live data keys under a new KEK; how many. Destroy the old KEK afterwards to erase old backups."""
-        new = Cipher(kek)
+        new = _wrapping(kek)
         with self._changing() as connection:
-            # whoever makes a key meanwhile waits, and then finds the new epoch (`_check_epoch`)
+            # a process that makes a key meanwhile waits, and then finds the new epoch (`_check_epoch`)
             self._backend.driver.keep_writers_out(connection, data_keys.name)
             rows = connection.execute(select(data_keys).where(data_keys.c.wrapped.is_not(None))).all()
             changed = [
@@ -227,7 +232,7 @@ class KeyStore:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """A database that refuses or does not answer is Unavailable here too: whoever tries again later waits for that."""
+        """A database that refuses or does not answer is Unavailable here too: callers try again on that."""
         try:
             yield
         except self._failures as error:
@@ -260,8 +265,8 @@ class KeyStore:
             )
 
     def probe(self) -> None:
-        """Ask for one key, whichever. Raises Unavailable when the store does not answer, or its file is gone: keys made
-        from now on would be nowhere at the next start."""
+        """Ask for one key, whichever, and for the KEK's place. Raises Unavailable when one does not answer, or the store's
+        file is gone: keys made from now on would be nowhere at the next start."""
         try:
             with self._engine.connect() as connection:
                 connection.execute(select(data_keys.c.kek_epoch).limit(1)).all()
@@ -272,6 +277,7 @@ class KeyStore:
             raise Unavailable(
                 "its file was removed or exchanged under a running node; put it back, then start again"
             ) from None
+        self._kek.probe()
 
     def _select(self, chains: set[bytes]) -> dict[bytes, tuple[int, bytes | None]]:
         rows: dict[bytes, tuple[int, bytes | None]] = {}
@@ -332,6 +338,10 @@ class KeyStore:
             while len(self._cache) > _CACHE_SIZE:
                 self._cache.popitem(last=False)
         return ciphers
+
+
+def _wrapping(kek: bytes | WrappingKey) -> WrappingKey:
+    return Cipher(kek) if isinstance(kek, bytes) else kek
 
 
 def no_key(chains: int) -> Corrupt:

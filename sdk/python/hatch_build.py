@@ -1,8 +1,8 @@
 """Make the package `consent_ledger_client` out of the service's own sources: client, guard, and the core they stand on.
 
-What `api.client` and `api.guard` import of `ledger`, directly or not, is copied below `_core`, and imports are respelt; so
-neither `api` nor `ledger` is a name in the reader's environment, and nothing is written twice. An sdist carries the package as
-it was made, and a wheel built from an sdist takes it from there.
+The modules of `ledger` that `api.client` and `api.guard` import, directly or not, are copied below `_core`, and imports
+are respelt; so neither `api` nor `ledger` is a name in the reader's environment, and nothing is written twice. An sdist
+carries the package as it was made, and a wheel built from an sdist takes it from there.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE: Final = "consent_ledger_client"
 ROOMS: Final = {"api.client": "client", "api.guard": "guard", "ledger": "_core"}
-"""What is taken along, and where it stands in the package."""
+"""The modules that are copied, and their places in the package."""
 _ROOM: Final = r"(?:api\.(?:client|guard)|ledger)"
 _FROM: Final = re.compile(rf"^(\s*from )({_ROOM})((?:\.\w+)*) import", re.MULTILINE)
 _NAMED: Final = re.compile(r"\bapi([./])(client|guard)\b")
 
 
 class MissingModule(Exception):
-    """Something is imported that is not taken along."""
+    """A module is imported that is not copied."""
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """Called by hatchling before it collects files."""
 
     def initialize(self, _version: str, build_data: dict[str, Any]) -> None:
-        """Add the package to what is built."""
+        """Add the package to the build."""
         here = Path(self.root)
         if (here / PACKAGE).is_dir():  # an sdist
             return

@@ -14,8 +14,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from api.events.delivery import Push, resolve
 from api.events.sender import EventSender
 from api.events.tokens import TYP, EventTokens
@@ -169,7 +167,7 @@ def running_office(database_url: str, folder: Path) -> Iterator[Office]:
     clock = SteppingClock()
     with running_world(database_url, folder, clock=clock) as world:
         ledger = world.ledger
-        signer = TokenSigner(ec.generate_private_key(ec.SECP256R1()))
+        signer = TokenSigner.make(folder / "events.key")
         store = EventStore(database_url)
         events = Events(store, EventQueries(ledger.store, ledger.keystore), EventTokens(ISSUER, ledger.origin, signer))
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,15 @@ def test_a_high_water_file_that_cannot_be_written_gives_no_receipt(sqlite_node: 
     (recorded,) = node.ledger.submit_and_wait(command)
     assert recorded.repeated
     assert node.config.highwater_file.read_text() == recorded.checkpoint
+
+
+def test_a_node_has_stopped_before_anybody_hears_of_it(sqlite_node: Node) -> None:
+    node = sqlite_node
+    command = _access(node, node.grant())
+    node.config.highwater_file.with_name("highwater.new").mkdir()
+    node.restart()  # the first record of a run puts the file in place anew
+    heard: Future[tuple[object, str | None]] = Future()
+    node.ledger.submit(command, lambda answer: heard.set_result((answer, node.ledger.stopped_because)))
+    answer, stopped_because = heard.result(30)
+    assert isinstance(answer, SequencerStopped)
+    assert stopped_because is not None

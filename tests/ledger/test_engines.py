@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, create_mock_engine
 
 from ledger.engines import engine
+from ledger.engines.copies import COPIERS
 from ledger.engines.engine import ENGINES
 from ledger.errors import InvalidInput
 from tests.engines import FIXTURES
@@ -19,6 +20,10 @@ def test_every_engine_is_tested_by_whatever_asks_for_one() -> None:
     assert set(FIXTURES) == set(ENGINES)
 
 
+def test_every_engine_says_how_it_is_copied() -> None:
+    assert set(COPIERS) == set(ENGINES)
+
+
 @pytest.mark.parametrize(
     "opening",
     [
@@ -27,7 +32,9 @@ def test_every_engine_is_tested_by_whatever_asks_for_one() -> None:
         engine.operations_engine,
         engine.keystore_engine,
         engine.token_engine,
+        engine.pages_engine,
         engine.make_private,
+        engine.name_of,
         engine.is_file,
         engine.key_store_beside,
     ],

@@ -1,7 +1,8 @@
 """`compare`: do several files show one and the same log? (docs/spec/receipts.md, «Several files of one log»)
 
-Receipts, checkpoints, completeness files, `.tlog-proof` files, bundles. Each is verified by itself; then they are held against
-each other. Where a bundle is among them, its tiles say whether every smaller tree and every leaf is one of its own.
+Receipts, checkpoints, completeness files, `.tlog-proof` files, bundles. Each is verified by itself; then they are
+compared with each other. Where a bundle is among them, its tiles say whether every smaller tree and every leaf is one
+of its own.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class _Tiles:
 
 
 class Comparison:
-    """`add` the files, then `finish`. `Compared.findings` hold what contradicts."""
+    """`add` the files, then `finish`. `Compared.findings` hold the contradictions."""
 
     def __init__(self, trust: Trust, backend: Backend) -> None:
         self._trust, self._backend = trust, backend
@@ -83,7 +84,7 @@ class Comparison:
             raise CannotCheck(f"{place}: {error}") from None
 
     def add(self, path: str, data: bytes) -> None:
-        """A receipt, completeness file, proof or checkpoint, by what it begins with. Raises CannotCheck."""
+        """A receipt, completeness file, proof or checkpoint; its first bytes tell which. Raises CannotCheck."""
         try:
             if data.startswith(HEADER.encode()):
                 self._head(path, self._trust.verify(parse_proof(data).checkpoint, self._backend))
@@ -127,7 +128,7 @@ class Comparison:
         return max((leaf.time for _, leaf, _ in self._leaves), default=0)
 
     def finish(self) -> Compared:
-        """Hold all against all."""
+        """Compare all with all."""
         self._histories.finish()
         for place, reader in self._readers.items():
             for path, head in self.compared.heads.items():

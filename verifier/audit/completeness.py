@@ -1,4 +1,5 @@
-"""Completeness files: all entries of one chain up to an index-head, proved to whoever holds the file (docs/spec/receipts.md).
+"""Completeness files: all entries of one chain up to an index-head, proved to the holder of the file
+(docs/spec/receipts.md).
 
 The index-head is a leaf of the log, so its receipt says how far and at what time; the map it commits says how many leaves the
 chain has and which is the last; and from the last one each leaf names the one before it.
@@ -86,7 +87,7 @@ def check_completeness(
 
 
 def _check_shown(found: Complete, trust: Trust, backend: Backend, shown: Mapping[str, bytes]) -> dict[str, Checked]:
-    """The receipts that are shown beside the file, each verified; those with a defect count for nothing."""
+    """The receipts that are shown beside the file, each verified; those with a defect are not used."""
     proved = {}
     for path, data in shown.items():
         try:

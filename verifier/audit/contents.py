@@ -1,4 +1,5 @@
-"""What a bundle says of itself: manifest, checkpoint, policy; and that exactly the files are there that this implies."""
+"""A bundle's own words, which are manifest, checkpoint and policy; and the files that these imply, no more and no
+fewer."""
 
 from __future__ import annotations
 
@@ -134,8 +135,8 @@ class Top:
             )
 
     def names_are_complete(self) -> bool:
-        """Exactly the files that a tree of this size implies. False if so few of its entries are there that it is not to be
-        gone through: a checkpoint may name any size, and the work is bounded by what was handed over."""
+        """Exactly the files that a tree of this size implies. False if too few of its entries are there to read them
+        one by one: a checkpoint may name any size, and the files that were handed over bound the work."""
         for name, sentence in self._archive.oddities():
             self._file(Code.BAD_ENCODING, sentence, printable(name), "", "")
         present = 0

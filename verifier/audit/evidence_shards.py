@@ -80,7 +80,7 @@ class Evidence:
                         yield row
             except NotFound:
                 continue
-            except Broken as error:  # what comes after the last whole line is lost
+            except Broken as error:  # the rest after the last whole line is lost
                 self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(max(last + 1, low), file=path)))
             except Unreadable as error:
                 self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(file=path)))

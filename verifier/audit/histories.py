@@ -1,5 +1,5 @@
-"""What several files say of one log, held against each other: two roots for one size, two leaves at one place, a leaf that is
-older or younger than witnesses allow (docs/spec/receipts.md, «Several files of one log»)."""
+"""Compares what several files say of one log: two roots for one size, two leaves at one place, a leaf that is older or
+younger than witnesses allow (docs/spec/receipts.md, «Several files of one log»)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Seen(NamedTuple):
 
 
 class Histories:
-    """Feed verified checkpoints and leaves to `see_head` and `see_leaf`; what contradicts becomes a defect."""
+    """Feed verified checkpoints and leaves to `see_head` and `see_leaf`; a contradiction becomes a defect."""
 
     def __init__(self, policy: Policy, findings: Findings) -> None:
         self.policy, self.findings = policy, findings
@@ -60,7 +60,7 @@ class Histories:
             self._bad(Code.BAD_CHAIN, sentence, leaf.number, where, expected, f"entry {leaf.number}, seq {leaf.seq}")
 
     def finish(self) -> None:
-        """Hold all times against all cosignatures."""
+        """Compare all times with all cosignatures."""
         for index, time in sorted(self._times.items()):
             for (size, window), where in self._windows.items():
                 if index < size and window.latest is not None and time > window.latest:
@@ -77,8 +77,8 @@ TOO_OLD = "the entry is older than the witnesses' signatures over the tree that 
 
 
 class Window(NamedTuple):
-    """What a quorum of witnesses says of times (ms), None where it says nothing: the `latest` that an entry of the tree may
-    have, the `earliest` that an entry which is not in it yet may have."""
+    """A quorum of witnesses bounds times (ms): the `latest` that an entry of the tree may have, the `earliest` that an
+    entry which is not in it yet may have. None where there is no quorum."""
 
     latest: int | None
     earliest: int | None

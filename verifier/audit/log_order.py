@@ -36,7 +36,7 @@ class Links:
         """Entries before which their chain has one that could not be read: its state is unknown from here on. Told to the
         replay by index, for this walk runs ahead of it."""
         self.others: set[int] = set()
-        """Leaves of a version that nobody here can read: by which rules the log goes on is not known."""
+        """Leaves of a version that this verifier cannot read: the rules of the log after them are not known."""
         self.map = Map()
         self._touched: dict[bytes, tuple[int, bytes]] = {}
         # What the map cannot be held against: unreadable entries whose chain nobody has named yet, chains whose last
@@ -59,7 +59,7 @@ class Links:
             # Step 5.4.
             leaf = parse_leaf(entry)
         except OtherVersion as refusal:
-            if in_tile == raw:  # the log has it so: it is only we who cannot read it
+            if in_tile == raw:  # the log has it so: only this verifier cannot read it
                 self.findings.postpone(position, refusal.defect.sentence, refusal.defect.found)
                 self.others.add(position)
             else:
@@ -135,18 +135,19 @@ class Links:
         return True
 
     def _lose(self, position: int, names: tuple[bytes, ...]) -> None:
-        """An entry that is not there or cannot be read: what names it is believed to link to it."""
+        """An entry that is missing or cannot be read: a leaf that names it is believed to link to it."""
         self.lost += 1
         self._unplaced.add(position)
         self._unreadable.update(dict.fromkeys(names, position))
         self.previous = names
 
     def skip(self, position: int, in_tile: bytes | None) -> None:
-        """The entry at `position` is missing (reported for its file); what names it is believed to link to it."""
+        """The entry at `position` is missing (reported for its file); a leaf that names it is believed to link to
+        it."""
         self._lose(position, () if in_tile is None else (text_of(in_tile),))
 
     def _fits(self, position: int, leaf: Leaf, chain: Chain | None) -> bool:
-        """The usual case, decided quickly: everything is as it should be."""
+        """The usual case, decided quickly: nothing is wrong."""
         if leaf.number != position or leaf.prev not in self.previous or leaf.time < self.time:
             return False
         if chain is None:

@@ -51,7 +51,7 @@ class CheckedPack:
     present: int = 0
     witnessed: bool = True
     left_open: str = ""
-    """Why something in it could not be checked: the first reason, in one sentence."""
+    """The first reason why something in it could not be checked, in one sentence."""
 
     @property
     def absent(self) -> int:

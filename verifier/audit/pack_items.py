@@ -40,7 +40,7 @@ _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PackHead:
-    """What `pack.json` says. `created` in ms; `size` the log's size when the entries were selected."""
+    """The members of `pack.json`. `created` in ms; `size` the log's size when the entries were selected."""
 
     commitment: bytes
     created: int
@@ -132,7 +132,7 @@ def _path(steps: Json) -> tuple[tuple[str, bytes], ...]:
 
 
 def hash_item(pack_id: bytes, item: PackItem) -> bytes:
-    """The leaf of an item, computed from what it says: never taken from anybody."""
+    """The leaf of an item, always computed from its contents."""
     name = item.name.encode("utf-8")
     return hashlib.sha256(
         b"\x00"

@@ -1,4 +1,4 @@
-"""Receipts: one entry, proved to whoever holds the file (docs/spec/receipts.md)."""
+"""Receipts: one entry, proved to the holder of the file (docs/spec/receipts.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Reading disclosures on several cores: tasks go out in log order and come back in log order.
 
-What travels is marshalled plain data of our own making; a worker keeps the keys it was told. With one job all of it
-happens in this process.
+Tasks and results are plain data, marshalled; a worker keeps the keys it was told. With one job everything happens in
+this process.
 """
 
 from __future__ import annotations

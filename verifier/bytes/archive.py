@@ -1,7 +1,7 @@
 """The files of a bundle: a directory, or a zip of it read in place. Names are listed, contents are bounded.
 
-What a name leads to is a file like any other, and each name leads to one: no link, pipe or device in a directory, no name
-twice in a zip (docs/spec/bundles.md, «Containers»).
+Each name leads to one regular file: no link, pipe or device in a directory, no name twice in a zip
+(docs/spec/bundles.md, «Containers»).
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ class Folder:
                 raise CannotCheck(f"{folder or self.name} cannot be listed: {error.strerror}") from None
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is open."""
 
 
 NOT_A_FILE = "not a regular file: a link, a pipe or a device"
 _OPEN = os.O_RDONLY
-for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # not every system has each
+for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # some systems lack one of them
     _OPEN |= getattr(os, _flag, 0)
 _STAY = getattr(os, "O_NOFOLLOW", 0)
 

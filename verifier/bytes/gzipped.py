@@ -43,7 +43,8 @@ def gzip_lines(archive: Archive, path: str, limit: int) -> Iterator[tuple[bytes,
 
 
 def _pieces(raw: IO[bytes], path: str) -> Iterator[bytes]:
-    """What a gzip stream gives, piece by piece. Raises Unreadable once it breaks, or does not end where the file ends."""
+    """The contents of a gzip stream, piece by piece. Raises Unreadable once it breaks, or does not end where the file
+    ends."""
     stream = zlib.decompressobj(wbits=_WINDOW)
     while True:
         try:
@@ -70,8 +71,8 @@ def _pieces(raw: IO[bytes], path: str) -> Iterator[bytes]:
 
 
 def _to_the_last_byte(stream: zlib._Decompress, packed: bytes, path: str) -> Iterator[bytes]:
-    """What a stream that breaks within `packed` still gives, at most a piece; then raises Broken, or Unreadable if only its
-    trailer is wrong."""
+    """The last contents of a stream that breaks within `packed`, at most a piece; then raises Broken, or Unreadable if
+    only its trailer is wrong."""
     given = bytearray()
     try:
         for at in range(len(packed)):

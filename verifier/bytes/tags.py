@@ -1,4 +1,4 @@
-"""Domain tags: what a hash is about is part of what is hashed (docs/spec/encoding.md).
+"""Domain tags: a hash's purpose is part of its input (docs/spec/encoding.md).
 
 All are ASCII, end in one NUL byte, and none is a prefix of another, so a hash made for one purpose can never be
 shown as a hash made for another.

@@ -23,7 +23,7 @@ CHOICES = ("auto", "pure", "pynacl", "cryptography")
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The three checks; each returns None or raises Refuted(BAD_SIGNATURE). `name` says whose code they are."""
+    """The three checks; each returns None or raises Refuted(BAD_SIGNATURE). `name` is the library's."""
 
     name: str
     ed25519: Callable[[bytes, bytes, bytes], None]

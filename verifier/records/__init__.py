@@ -1,1 +1,1 @@
-"""What the log records: leaves, statements, terms, evidence, in their one spelling."""
+"""The log's records: leaves, statements, terms, evidence, in their one spelling."""

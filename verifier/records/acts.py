@@ -1,6 +1,6 @@
 """The acts that participants sign: their members, who signs them, since which ruleset (docs/spec/statements.md).
 
-What the members look like is in `forms`.
+`forms` says what the members look like.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ REDUCING = frozenset(
         "subject.unenrol",
     }
 )
-"""What a suspended participant may still do."""
+"""The acts that a suspended participant may still sign."""
 HOLDER_ACTS = frozenset(
     {
         "consent.authorise",

@@ -1,6 +1,6 @@
-"""What a browser writes: client data and origins, read so that everybody reads them alike (docs/spec/passkeys.md).
+"""Client data and origins as browsers write them, read so that all readers agree (docs/spec/passkeys.md).
 
-A browser may put members into client data that nobody here knows. They must be JSON, and are otherwise left alone: a number
+A browser may put unknown members into client data. They must be JSON, and are otherwise left alone: a number
 in one of them is never turned into a value, so that none is too large for one reader and fine for another.
 """
 

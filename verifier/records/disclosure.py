@@ -1,4 +1,4 @@
-"""What one evidence line proves about its leaf, without any state: the part of an audit that runs in parallel.
+"""Checks what one evidence line proves about its leaf, without any state: the part of an audit that runs in parallel.
 
 Everything here depends on the leaf, the line and the registered keys only. Whether the key was in force at that index
 and whether the rules give the outcome is decided afterwards, in log order, by `replay`. Results are plain tuples,
@@ -67,7 +67,7 @@ class Reader:
         """Check one line against its leaf; never raises Refuted."""
         try:
             facts = self._quick.read(kind, chain, commitment, time, line)
-        except (ValueError, TypeError, LookupError):  # whatever is not as usual is the strict reader's
+        except (ValueError, TypeError, LookupError):  # the strict reader reads everything unusual
             facts = None
         if facts is not None:
             return Found(facts, [])
@@ -166,8 +166,8 @@ class Reader:
         )
 
     def _statement(self, jws: str, defects: list[DefectRow]) -> tuple[Object, str]:
-        """The payload with the members of its act, and the key id. A bad signature is a defect of its own: what the
-        ledger took for signed is replayed all the same, so that one forgery is not reported as many."""
+        """The payload with the members of its act, and the key id. A bad signature is a defect of its own: a statement
+        that the ledger took for signed is replayed all the same, so that one forgery is not reported as many."""
         if self._batch is not None and self._batch[0] == jws:  # the other items of a batch have the same statement
             defects += self._batch[3]
             return self._batch[2], self._batch[1].kid

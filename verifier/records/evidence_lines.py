@@ -1,5 +1,5 @@
-"""Evidence lines, and CL-JSON and base64url where they are as usual: the strict readers are asked as soon as anything is
-out of the ordinary, so that these accept the same and are only faster."""
+"""Fast readers for the usual forms of evidence lines, CL-JSON and base64url. They leave everything unusual to the
+strict readers, and so accept the same."""
 
 from __future__ import annotations
 

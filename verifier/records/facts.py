@@ -1,5 +1,5 @@
-"""What travels from reading one entry's evidence to judging it: plain tuples, lists, texts and numbers, so that it
-passes between processes cheaply and without pickling classes."""
+"""The facts that pass from reading one entry's evidence to judging it: plain tuples, lists, texts and numbers, so that
+they pass between processes cheaply and without pickling classes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ OTHER_VERSION = "OTHER_VERSION"
 """In place of a code: nothing is wrong, but this verifier cannot read it."""
 
 ASKED = ("accounts", "customer_present", "from", "interaction_id", "permissions", "purpose", "to")
-"""The members of an access that anybody looks at once its form, its signature and its chain were checked."""
+"""The members of an access that the rules look at once its form, its signature and its chain were checked."""
 
 
 class Facts(NamedTuple):
-    """What an entry's evidence says. `jti_key` and `payload_key` are 16-byte hashes of (iss, jti) and of the payload;
-    `position` is that within a batch, -1 outside one. `behalf`: whom the signer `iss` acts for, empty if for itself.
-    `content`: the act's members; of an access those `ASKED`, and `asserted` if it is there."""
+    """The contents of an entry's evidence. `jti_key` and `payload_key` are 16-byte hashes of (iss, jti) and of the
+    payload; `position` is that within a batch, -1 outside one. `behalf`: whom the signer `iss` acts for, empty if for
+    itself. `content`: the act's members; of an access those `ASKED`, and `asserted` if it is there."""
 
     act: str
     iss: str

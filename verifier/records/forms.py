@@ -1,6 +1,6 @@
-"""The form of what a participant signs: the members of each act, and of an access item (docs/spec/statements.md).
+"""The forms of statements: the members of each act, and of an access item (docs/spec/statements.md).
 
-`read_content` checks the form only: whether the act was allowed is the rules' business. It returns the members that
+`read_content` checks the form only: the rules decide whether the act was allowed. It returns the members that
 the rules look at, so that the main process need not read the rest again.
 """
 

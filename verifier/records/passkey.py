@@ -1,9 +1,9 @@
 """The customer's own signature: a WebAuthn assertion over the terms, checked offline (docs/spec/passkeys.md).
 
-What it proves: somebody with this authenticator, verified by it, confirmed this challenge, which is a hash of the
-signed object. It does not prove what the screen showed. Whether the credential was enrolled by a holder at a lower
-index, and whether the challenge is used twice, only the whole log can say: the replay checks both.
-All refusals are CONSENT_INVALID: the consent is not shown to be the customer's.
+It proves that somebody with this authenticator, verified by it, confirmed this challenge, which is a hash of the signed
+object. It does not prove what the screen showed. Only the whole log can say whether a holder enrolled the credential at
+a lower index and whether the challenge is used twice: the replay checks both. All refusals are CONSENT_INVALID: the
+consent is not shown to be the customer's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The reasons for which an access is denied, in the order in which they are told, and what each says
+"""The reasons for which an access is denied, in the order of the specification, and their meaning
 (docs/spec/decisions.md)."""
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ GIVEN: dict[str, tuple[str, str]] = {
     ),
     "FREQUENCY_EXCEEDED": ("The accesses of the day are used up.", "当日访问次数已用完。"),
 }
-"""What the log itself shows."""
+"""Reasons that the log itself shows."""
 
 ASSERTED: dict[str, tuple[str, str]] = {
     "SOFTWARE_INACTIVE": ("The recipient's software is not active.", "数据接收方的软件未处于有效状态。"),
@@ -86,7 +86,7 @@ ASSERTED: dict[str, tuple[str, str]] = {
     "RISK_BLOCKED": ("The request was stopped as a risk.", "该请求因风险被拦截。"),
     "HOLDER_UNAVAILABLE": ("The holder could not answer.", "数据持有方无法应答。"),
 }
-"""What rests on facts outside the log: somebody's word. The order is that in which they stand in an outcome."""
+"""Reasons that rest on facts outside the log, on somebody's word. The order is that of an outcome."""
 
 REASONS: dict[str, tuple[str, str]] = {**GIVEN, **ASSERTED}
 
@@ -103,4 +103,4 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "bytes-differ": ("Holder and recipient name different numbers of bytes.", "数据持有方与数据接收方的字节数不同。"),
     "digest-differ": ("Holder and recipient name different contents.", "数据持有方与数据接收方的内容摘要不同。"),
 }
-"""What the ledger's reconciliation finds (docs/spec/reconciliation.md)."""
+"""Findings of the ledger's reconciliation (docs/spec/reconciliation.md)."""

@@ -1,4 +1,4 @@
-"""Statements: what participants sign, a compact JWS in exactly one form (docs/spec/statements.md, RFC 7515).
+"""Statements that participants sign: a compact JWS in exactly one form (docs/spec/statements.md, RFC 7515).
 
 Order of checks: size and spelling, header, key (the caller looks `kid` up in the log), signature over the
 transmitted bytes, and only then the payload. No key, URL or algorithm is ever taken from the message.

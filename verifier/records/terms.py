@@ -54,7 +54,8 @@ Filter = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the rules look at; times in seconds, 0 = open; `utc_offset` in minutes. `later`: members of ruleset 2."""
+    """The members that the rules look at; times in seconds, 0 = open; `utc_offset` in minutes. `later`: members of
+    ruleset 2."""
 
     holder: str
     recipient: str

@@ -1,9 +1,10 @@
 """The commonest evidence, an access that keeps every form, recognised by its shape without reading any JSON.
 
 A log consists mostly of accesses. Each pattern below admits exactly the canonical spelling of exactly the members that
-`disclosure` asks for, in the forms that it asks for, so that what matches need be neither decoded nor encoded again. This
-reader never refuses: for whatever it does not recognise, or does not find in order, it returns None, and `disclosure` reads
-the entry from the beginning and says what is wrong. So it can only be too narrow, never too wide; tests compare the two.
+`disclosure` asks for, in the forms that it asks for, so that what matches need be neither decoded nor encoded again.
+This reader never refuses: it returns None for anything that it does not recognise or that is not in order, and
+`disclosure` reads the entry from the beginning and says what is wrong. So it can only be too narrow, never too wide;
+tests compare the two.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _CONSENT: Final = (
 
 _WORDS: Final = rb'\[(?:"[a-z-]+"(?:,"[a-z-]+"){0,15})?\]'
 _FILTER: Final = rb'\{"field":"%b","op":"[a-z]{2}","value":"[ !#-\[\]-~]{1,200}"\}' % _CODE
-# What stands before and after `keep_until`, which differs from second to second while the rest repeats.
+# The texts before and after `keep_until`, which differs from second to second while the rest repeats.
 _OBLIGATIONS: Final = (
     rb'(?:\{\}|(\{"directions":%b,(?:"filters":\[%b(?:,%b){0,7}\],)?"from":(?:%b),)(?:"keep_until":(%b),)?'
     rb'("masks":%b,"to":(?:%b)\}))' % (_WORDS, _FILTER, _FILTER, _NUMBER, _NUMBER, _WORDS, _NUMBER)
@@ -272,7 +273,7 @@ class QuickReader:
 
 
 def _unescape(text: bytes) -> bytes:
-    """What a JSON string says in which only quotes and backslashes are escaped; anything else raises `_Other`."""
+    """The contents of a JSON string in which only quotes and backslashes are escaped; anything else raises `_Other`."""
     if b"\0" in text:
         raise _Other
     halved = text.replace(b"\\\\", b"\0")

@@ -71,7 +71,7 @@ def _check_parties(registry: Registry, terms: Terms, signer: str) -> None:
 
 
 def _beyond(purpose: Purpose, terms: Terms, now: int) -> Iterator[tuple[str, object, object]]:
-    """What exceeds the limits: member, limit, value."""
+    """The excesses over the limits: member, limit, value."""
     surplus = sorted(set(terms.permissions) - purpose.permissions)
     if surplus:
         yield "permissions", "those of the purpose", ", ".join(surplus)

@@ -1,8 +1,8 @@
-"""The legs of accesses, matched once the whole log was read, and the ledger's own reports about them held against that
+"""Matches the legs of accesses once the whole log was read, and compares the ledger's own reports with the result
 (docs/spec/reconciliation.md; verdicts.md, step 9). All of it lies in spools on disk while the log is read; see `spool`.
 
-A leg that cannot be is a defect of the ledger, which had to refuse it. What two participants say differently, or one of
-them does not say, is a finding about them: the log records truly what each said.
+An impossible leg is a defect of the ledger, which had to refuse it. Where two participants differ, or one of them says
+nothing, that is a finding about them: the log records truly what each said.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Legs:
         return number
 
     def miss(self, chain: bytes, index: int) -> None:
-        """The evidence of this entry of a consent is not there, or cannot be read."""
+        """The evidence of this entry of a consent is missing or cannot be read."""
         self._unread(index, UNREAD_BODY, chain)
         self.gaps.put(chain[0], _GAP.pack(chain, index))
 
@@ -212,7 +212,7 @@ class Legs:
                 findings.dispute(Defect(Code.DISPUTED, sentence, Place(number), _NAMES[3 - kind], f"{told} alone"))
 
     def _account(self, counts: Counter[tuple[int, int]], ordinal: int, access: Leg, legs: list[Leg]) -> None:
-        """What the report of this ordinal had to say about this access."""
+        """The findings that the report of this ordinal had to name about this access."""
         end = self.reports[ordinal].number
         place = (access.chain, access.interaction)
         sides: dict[int, Leg] = {}

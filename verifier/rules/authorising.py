@@ -1,4 +1,4 @@
-"""`consent.authorise`: whose approval counts, and when a version comes into force (docs/spec/consents.md)."""
+"""Judges `consent.authorise`: whose approval counts, and when a version comes into force (docs/spec/consents.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The chains of a log by name: the busy ones in memory, the others on disk, so that memory does not grow with the log.
 
 A record is a `Chain`. Records that were not looked at for long move to a temporary SQLite file in batches and come
-back when they are asked for. Texts on disk are JSON: reading a state file back can execute nothing.
+back when they are asked for. Texts on disk are JSON, so reading a state file cannot execute anything.
 """
 
 from __future__ import annotations

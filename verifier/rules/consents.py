@@ -1,6 +1,6 @@
 """The state of a consent as all lower indexes leave it (docs/spec/consents.md, «State»).
 
-Values only; what leads from one to the next is in `transitions` and `authorising`.
+Values only; `transitions` and `authorising` lead from one to the next.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Approval = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the authorisations of one version gave and nobody withdrew since. `joint`: accounts that need two approvals;
+    """The approvals of one version that nobody has withdrawn. `joint`: accounts that need two approvals;
     `separate`: kinds of separate consent."""
 
     approvals: tuple[Approval, ...] = ()

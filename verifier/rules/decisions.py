@@ -17,7 +17,7 @@ DAY_SECONDS, DAY_MINUTES, MINUTE_MS = 86_400, 1_440, 60_000
 
 
 class Item(NamedTuple):
-    """What an access asks for; `since` and `until` are its `from` and `to` in seconds, 0 = open."""
+    """The request of an access; `since` and `until` are its `from` and `to` in seconds, 0 = open."""
 
     accounts: tuple[str, ...]
     customer_present: bool
@@ -38,7 +38,7 @@ class Asker(NamedTuple):
 def decide(
     registry: Registry, consent: Consent | None, asker: Asker, item: Item, time: int, asserted: list[Json]
 ) -> Object:
-    """The outcome of an access at `time` (milliseconds) as the evidence must hold it. `asserted`: what is taken on
+    """The outcome of an access at `time` (milliseconds) as the evidence must hold it. `asserted`: reasons taken on
     somebody's word, see `asserted_of`."""
     reasons: list[Json] = []
     iss, party, relayed = asker

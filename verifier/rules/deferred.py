@@ -1,4 +1,4 @@
-"""Facts that can only be judged when the whole log was read, kept on disk so that memory stays flat.
+"""Keeps facts that can only be judged once the whole log was read, on disk so that memory stays flat.
 
 Records of one fixed width go to one of 256 buckets in a temporary file; records that must be compared with each other
 share a bucket. At the end one bucket at a time is read back: exact answers, a few hundred kilobytes of memory.

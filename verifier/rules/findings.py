@@ -1,4 +1,4 @@
-"""What an audit finds: defects, notices, what was and what was not checked, and counts for the report."""
+"""The findings of an audit: defects, notices, what was and what was not checked, and counts for the report."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Findings:
 
     `first_bad` is the lowest index that a defect names, `headline` the defect that is told first. `checked` counts what was
     verified by kind of check, `unchecked` what could not be, with the reason in the key. `notices` are not grounds to doubt
-    the log. `disputes` are findings about participants: what one says differently from another, or does not say. They are
-    no grounds either: the log records truly what each said. `open` says why no verdict can be given, if none can."""
+    the log. `disputes` are findings about participants who differ, or of whom one says nothing. They are no grounds
+    either: the log records truly what each said. `open` says why no verdict can be given, if none can."""
 
     defects: list[Defect] = field(default_factory=list)
     notices: list[Defect] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Findings:
         self.add(replace(refusal.defect, place=place))
 
     def notice(self, defect: Defect) -> None:
-        """Something worth telling that does not refute the log."""
+        """A notice, which does not refute the log."""
         self.notices_by_code[str(defect.code)] += 1
         if len(self.notices) < MAX_KEPT:
             self.notices.append(defect)
@@ -137,6 +137,6 @@ def _text(value: object) -> str:
 
 
 def _rank(defect: Defect) -> tuple[int, int]:
-    """The lowest index first: what is broken later may follow from it."""
+    """The lowest index first: later defects may follow from it."""
     index = defect.place.index
     return (0, index) if index is not None else (1, 0)

@@ -1,8 +1,8 @@
 """Passkeys in log order: enrolments, and the confirmations that rest on them (docs/spec/passkeys.md).
 
-The form and the signature of an assertion are `passkey`'s business; here: was this credential enrolled by this
-holder at a lower index, for the subject that the accompanying subject.consent names, and does the customer's signature
-cover this very authorisation.
+`passkey` checks the form and the signature of an assertion. This module checks that this holder enrolled the credential
+at a lower index, for the subject that the accompanying subject.consent names, and that the customer's signature covers
+this very authorisation.
 """
 
 from __future__ import annotations

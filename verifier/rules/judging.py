@@ -1,7 +1,7 @@
 """One entry of a consent's chain against the rules: transitions, decisions, legs (docs/spec/consents.md, decisions.md).
 
-What the ledger claims is compared with what the rules give. Where they differ the defect is reported and the claim
-is taken over, so that one lie is told once and what follows from it is judged on its own.
+The ledger's claim is compared with the result of the rules. Where they differ, the defect is reported and the claim is
+taken over, so that one lie is reported once and its consequences are judged on their own.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Judge:
             chain.consent = after_allow(chain.consent, item, leaf.time)
 
     def leg(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
-        """What a holder gave out, or a recipient got."""
+        """A holder's release, or a recipient's receipt of data."""
         release = facts.act == "access.release"
         if chain.consent is not None:
             party = chain.consent.terms.holder if release else chain.consent.terms.recipient

@@ -1,4 +1,4 @@
-"""What is compared across the whole log once it was read: identities, challenges, the legs of accesses, missing bodies.
+"""Compares across the whole log once it was read: identities, challenges, the legs of accesses, missing bodies.
 
 All of it lies in spools on disk while the log is read; see `spool`.
 """
@@ -29,7 +29,7 @@ class Matching:
         self.legs, self._missing = Legs(), Spool(_MISSING.size)
         self.missing: Counter[str] = Counter()
         self.lost = 0
-        """Leaves that could not be read: whose they are nobody knows."""
+        """Leaves that could not be read: nobody knows whose they are."""
 
     @property
     def spools(self) -> dict[str, Spool]:

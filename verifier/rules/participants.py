@@ -1,8 +1,7 @@
 """Participants, their keys, delegations and purposes, folded from the operator documents of the log itself
 (docs/spec/leaves.md).
 
-Nobody else is asked who owned which key when: the log says so, at an index, and an entry is judged by what lower
-indexes said.
+Only the log says who owned which key when, at an index; an entry is judged by what lower indexes said.
 """
 
 from __future__ import annotations
@@ -95,7 +94,7 @@ class Purpose:
 
 @dataclass(slots=True)
 class Registry:
-    """What the operator chains said so far. `fold` each document in log order. `delegations`: (participant, delegate) ->
+    """The operator chains so far. `fold` each document in log order. `delegations`: (participant, delegate) ->
     the acts; `suspensions`, `removals`: how many are in force; `reported`: the last entry that a reconciliation covered."""
 
     origin: str = ""
@@ -193,7 +192,7 @@ class Registry:
                 expected=key.alg,
                 found=document["alg"],
             )
-        if kid in self.keys:  # the one that was there first stays
+        if kid in self.keys:  # the earlier one stays
             raise _bad("the key id was used before", "a new kid", kid)
         self.keys[kid] = Key(kid, owner, use, jwk, key, index)
         self._registered(owner, participant)

@@ -1,7 +1,7 @@
 """The rules, replayed in log order from the evidence alone: each entry to those who judge its kind.
 
-`signers` says who signed it, `judging` what it does to a consent, `subjects` what it says of a customer; what can only be
-compared at the end is kept in `matching`.
+`signers` checks who signed it, `judging` its effect on a consent, `subjects` its effect on a customer; `matching` keeps
+what can only be compared at the end.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Replay:
         self.breaks: set[int] = set()
         """Entries before which their chain has an unreadable one: those of `links`."""
         self.others: set[int] = set()
-        """Leaves of a version that nobody here can read: those of `links`."""
+        """Leaves of a version that this verifier cannot read: those of `links`."""
         self.unknown_rules = False
         self._flagged = False
         # signers found in order since the registry changed last
@@ -108,8 +108,9 @@ class Replay:
                 self._disclosed(leaf, chain, found)
 
     def _beyond(self, index: int, leaf: Leaf, found: Found | None) -> None:
-        """An entry under a ruleset that nobody here knows (step 8.0): what its evidence means, and whether it may, is open.
-        Only what no ruleset can change is told: that the evidence is the one that the leaf commits to."""
+        """An entry under a ruleset that this verifier does not know (step 8.0): the meaning of its evidence, and
+        whether it is allowed, stay open. Only one thing is checked, which no ruleset can change: that the leaf commits
+        to this evidence."""
         if leaf.kind == "operator":
             with contextlib.suppress(Refuted):  # for the list of who could sign; it need not be legal by our rules
                 self.registry.fold(leaf.document or {}, index)
@@ -140,7 +141,7 @@ class Replay:
         self.unknown_rules = self.unknown_rules or index in self.others
 
     def _unread(self, leaf: Leaf) -> None:
-        """An entry whose leaf can be read, and its evidence not: what rests on it is not known."""
+        """An entry whose leaf can be read, but not its evidence: whatever rests on it is unknown."""
         if leaf.kind not in ("consent", "subject"):
             return
         self.matching.put_refused(leaf.chain, self.tell.index, leaf.kind)
@@ -164,7 +165,7 @@ class Replay:
         except Refuted as refusal:
             self.tell.refuse(refusal)
             if refusal.defect.code is not Code.CONSENT_INVALID:
-                return  # it says nothing that could be taken over
+                return  # nothing in it can be taken over
             legal = False
         expected = text_of(chain_of(chain_name(document)))
         # Step 8.4.
@@ -194,7 +195,7 @@ class Replay:
         self.findings.checked["operator documents"] += 1
 
     def _rules(self) -> None:
-        """Whether the ruleset in force is one of ours: else no verdict can be given (step 8.0)."""
+        """Whether this verifier knows the ruleset in force: else there is no verdict (step 8.0)."""
         ruleset = self.registry.ruleset
         # Step 8.0.
         if ruleset in KNOWN_RULESETS or not ruleset:
@@ -208,7 +209,7 @@ class Replay:
         )
 
     def _report(self, time: int, document: Object) -> None:
-        """It ends with the last entry of an hour ago; what it says of the entries is compared at the end."""
+        """It ends with the last entry of an hour ago; its figures are compared at the end."""
         self.matching.legs.report(self.tell.index, document)
         last = int(str(document["to_index"]))
         before, after = self.time_of(last), self.time_of(last + 1)
@@ -246,7 +247,7 @@ class Replay:
         if self.registry.ruleset in KNOWN_RULESETS:
             self._judge(leaf, chain, facts)
         else:
-            chain.known = False  # the log was not opened: nobody knows by which rules
+            chain.known = False  # the log has no opening, so its rules are unknown
             self.matching.put_refused(leaf.chain, self.tell.index, leaf.kind)
             self.findings.unchecked[OTHER_RULES] += 1
 
@@ -308,6 +309,6 @@ class Replay:
     # --- the end --------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        """What only the whole log can say."""
+        """The checks that need the whole log."""
         self.subjects.finish()
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)

@@ -1,4 +1,5 @@
-"""Whether a statement's signer could make it: key, role, delegation, standing (docs/spec/statements.md, «Signer rules»)."""
+"""Checks that a statement's signer could make it: key, role, delegation, standing (docs/spec/statements.md, «Signer
+rules»)."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ PROVIDER = "technology-provider"
 
 
 def signer_defects(registry: Registry, facts: Facts, index: int, flagged: bool) -> Iterator[DefectRow]:
-    """What is wrong, for an entry at `index` of which `registry` holds what lower indexes say. `flagged`: that the
-    signature does not verify was said already."""
+    """The fault of the signer, for an entry at `index`; `registry` holds what lower indexes say. `flagged`: the bad
+    signature was reported already."""
     key = registry.keys.get(facts.kid)
     if key is None or key.added >= index:
         if not flagged:

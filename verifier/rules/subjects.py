@@ -1,4 +1,4 @@
-"""What happens in a customer's subject chain, and what rests on it: companions of authorisations, passkeys
+"""Judges a customer's subject chain and what rests on it: companions of authorisations, passkeys
 (docs/spec/statements.md, passkeys.md)."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Subjects:
         """Subjects' entries that could not be read, or leaves that may be such."""
 
     def take_up(self, awaiting: dict[bytes, list[Authorised]], gaps: int) -> None:
-        """What an earlier run left."""
+        """The state that an earlier run left."""
         self.awaiting, self.gaps = awaiting, gaps
         ends = ((name, waiting[-1].number) for name, waiting in awaiting.items())
         self._last = max(ends, key=lambda end: end[1], default=self._last)
@@ -72,7 +72,7 @@ class Subjects:
         if not waiting:
             del self.awaiting[name]
         self.findings.unchecked[MAY_BE_WITHHELD] += 1
-        if chain is not None:  # whose customer's it is says its leaf
+        if chain is not None:  # its leaf says which customer's it is
             self._demand(row, index, chain)
         elif row.credential:
             self.findings.unchecked[ENROLMENT_WITHHELD] += 1
@@ -165,7 +165,7 @@ class Subjects:
         return enrolment.chain, ""
 
     def finish(self) -> None:
-        """What only the whole log can say."""
+        """The checks that need the whole log."""
         # Step 9.8.
         for waiting in self.awaiting.values():
             for authorised in waiting:

@@ -23,7 +23,7 @@ Find = Callable[[str], "Consent | None"]
 
 
 class StateUnknown(Exception):
-    """What is asked about rests on an entry that nobody showed us."""
+    """The answer rests on an entry that was not shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What the verifier says: words in both languages, terminal, JSON lines, report, PDF."""
+"""The verifier's output: words in both languages, terminal, JSON lines, report, PDF."""

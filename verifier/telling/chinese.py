@@ -1,4 +1,4 @@
-"""What defects say and what was counted, in Chinese, by the English text."""
+"""Sentences of defects and of counts in Chinese, by the English text."""
 
 from __future__ import annotations
 

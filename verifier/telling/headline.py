@@ -1,4 +1,4 @@
-"""What stands at the top of every answer, in every form of it: the verdict, what it says, and at once what it does not say
+"""The head of every answer, in every form of it: the verdict, its meaning, and at once what it leaves open
 (docs/spec/verdicts.md, «The headline»)."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def heading(result: Result, language: str) -> str:
 
 
 def told(result: Result, language: str) -> str:
-    """What the verdict says. All checks passed only if all were made."""
+    """The meaning of the verdict. «All checks passed» only if all were made."""
     if result.code is None:
         return result.reason
     if result.code in (Code.VALID, Code.VALID_UNWITNESSED) and result.findings.not_checked:
@@ -23,7 +23,7 @@ def told(result: Result, language: str) -> str:
 
 
 def reservations(result: Result, language: str) -> list[str]:
-    """What the verdict leaves open: how much was not checked, and what participants say differently."""
+    """The limits of the verdict: how much was not checked, and where participants differ."""
     found = result.findings
     lines = [found.open] if found.open and result.code is not None else []
     if found.not_checked:

@@ -1,4 +1,4 @@
-"""What the verifier says, in English and Chinese. Codes stay as they are in every language: they are quoted."""
+"""The verifier's words in English and Chinese. Codes stay the same in every language: they are quoted."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ WORDS: dict[str, tuple[str, str]] = {
 
 
 def counted(text: str, language: str) -> str:
-    """What was counted as checked or not checked."""
+    """A count of things checked or not checked."""
     return COUNTED.get(text, text) if language == "zh" else text
 
 
@@ -202,22 +202,22 @@ def label(name: str, language: str) -> str:
 
 
 def code_sentence(code: str, language: str) -> str:
-    """What a verdict code says."""
+    """The meaning of a verdict code."""
     return CODES[code][LANGUAGES.index(language)]
 
 
 def reason_sentence(reason: str, language: str) -> str:
-    """What a reason for a denial, or a finding of a reconciliation, says; empty if nobody knows it."""
+    """The meaning of a reason for a denial, or of a finding of a reconciliation; empty for an unknown one."""
     return {**REASONS, **FINDINGS}.get(reason, ("", ""))[LANGUAGES.index(language)]
 
 
 def advice(code: str, language: str) -> str:
-    """What a reader should do about it."""
+    """The advice to the reader."""
     return ADVICE.get(code, ADVICE[""])[LANGUAGES.index(language)]
 
 
 def located(place: Place, language: str) -> str:
-    """Where a defect is; in English as `str(place)` says it."""
+    """A defect's place; in English as `str(place)` words it."""
     parts = []
     if place.index is not None:
         parts.append(word("at entry", language).format(place.index))
@@ -231,7 +231,7 @@ def located(place: Place, language: str) -> str:
 
 
 def first_bad(index: int | None, language: str) -> str:
-    """Which entry is the first that a defect names, and up to where all is well."""
+    """The first entry that a defect names, and how far all is well."""
     part = "；" if language == "zh" else "; "
     good = f"{part}{label('last_good', language)}{index - 1}" if index else ""
     return f"{label('first', language)}{'–' if index is None else index}{good}"

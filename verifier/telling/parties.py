@@ -1,4 +1,4 @@
-"""Who could sign what: participants, keys and delegations as the log's own documents leave them.
+"""Lists who could sign what: participants, keys and delegations as the log's own documents leave them.
 
 Registering a key or a delegation is the operator's act, and no rule can say whether the participant wanted it. So a report
 lists them all, with the entries that made and ended them, for whoever knows.

@@ -38,7 +38,7 @@ _PLACES = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/Sys
 
 
 def blank(language: str) -> _Sheet:
-    """An empty report: made before an audit, so that what a PDF lacks is told before the work and not after it.
+    """An empty report: made before an audit, so that a missing part is reported before the work and not after it.
     Raises CannotCheck without fpdf2, or without a font for Chinese."""
     try:
         fpdf: Any = importlib.import_module("fpdf")
@@ -93,7 +93,8 @@ class _Sheet:
         self.paper.set_draw_color(*_LINE)
 
     def text(self, text: str) -> str:
-        """What can be shown of a text: nothing invisible, and in the built-in font only what that has."""
+        """The part of a text that can be shown: nothing invisible, and in the built-in font only the characters that it
+        has."""
         text = neutral(text)
         if self._family == "Helvetica":
             text = text.translate({0x2014: "-", 0x2013: "-", 0x2022: "*", 0x2026: "...", 0x2192: "->", 0x2264: "<="})

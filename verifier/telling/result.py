@@ -1,4 +1,4 @@
-"""What every command of `consent-verify` ends in: one verdict, one exit status, facts, defects."""
+"""The result of every command of `consent-verify`: one verdict, one exit status, facts, defects."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class Result:
 
     @property
     def heading(self) -> str:
-        """The name of the verdict: a label of `messages.WORDS`. Nothing is called verified of which a part was not checked."""
+        """The name of the verdict: a label of `messages.WORDS`. A thing of which a part was not checked is never called
+        verified."""
         if self.explains:
             return "EXPLAINED"
         if self.status is ExitStatus.VERIFIED and self.findings.not_checked:

@@ -158,7 +158,7 @@ class Story:
 
 
 def told_reasons(facts: Facts, language: str) -> Iterator[str]:
-    """What each reason of a denial says; of those that rest on somebody's word, that they do."""
+    """The meaning of each reason of a denial, with a remark on those that rest on somebody's word."""
     outcome = facts.outcome or {}
     for name in ("reasons", "asserted"):
         told = outcome.get(name)

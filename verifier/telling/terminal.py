@@ -1,4 +1,4 @@
-"""What a person sees: a verdict within five seconds, then defects, grouped and with their place."""
+"""The output for people: a verdict within five seconds, then defects, grouped and with their place."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Bar:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Take the bar off the screen."""
+        """Remove the bar from the screen."""
         if self._shown:
             self._stream.write("\r" + " " * 79 + "\r")
             self._stream.flush()

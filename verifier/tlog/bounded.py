@@ -1,4 +1,4 @@
-"""No honest file of a log is longer than its form allows."""
+"""Bounds on the files of a log: no honest one is longer than its form allows."""
 
 from __future__ import annotations
 

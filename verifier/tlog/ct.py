@@ -1,4 +1,4 @@
-"""What differs in a Certificate Transparency log with static tiles (C2SP static-ct-api v1.1.0, RFC 6962).
+"""The differences of a Certificate Transparency log with static tiles (C2SP static-ct-api v1.1.0, RFC 6962).
 
 Its checkpoints carry an RFC 6962 tree head signature (note type 0x05), its bundles lie at `tile/data/` and hold
 TileLeaf structures, and its leaf hash is taken over a MerkleTreeLeaf built from the TileLeaf.

@@ -37,7 +37,7 @@ SAME_SIZE, FORK = "same-size", "fork"
 
 @dataclass(frozen=True, slots=True)
 class Misbehaviour:
-    """Two heads of one log and what they show. `proven`: by themselves, without the log's help."""
+    """Two heads of one log, and the proof of misbehaviour in them. `proven`: by themselves, without the log's help."""
 
     kind: str
     a: Head
@@ -47,7 +47,7 @@ class Misbehaviour:
 
     @property
     def sentence(self) -> str:
-        """What to tell a reader."""
+        """The sentence for a reader."""
         if self.kind == SAME_SIZE:
             return f"{self.a.checkpoint.origin} signed two different trees of {self.a.size} entries"
         told = f"{self.a.checkpoint.origin} signed a tree of {self.b.size} entries that does not begin with "
@@ -56,7 +56,8 @@ class Misbehaviour:
 
 
 def judge(a: Head, b: Head, proof: Sequence[bytes] = ()) -> Misbehaviour:
-    """What two verified heads of one log show, A not larger than B. Raises Refuted(BAD_PROOF) if they show nothing."""
+    """The proof in two verified heads of one log, A not larger than B. Raises Refuted(BAD_PROOF) if they show
+    nothing."""
     if a.checkpoint.origin != b.checkpoint.origin or not {s.key for s in a.log} & {s.key for s in b.log}:
         raise refuted(
             Code.BAD_PROOF,

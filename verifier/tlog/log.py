@@ -25,7 +25,7 @@ from verifier.tlog.tiles import C2SP, EntryFormat, TileReader
 
 
 class Progress(StrEnum):
-    """How the log stands to what was known of it."""
+    """The relation of the log to what was known of it."""
 
     FIRST = "first"
     SAME = "same"
@@ -43,7 +43,7 @@ class Followed:
 
 
 class Forked(Refuted):
-    """EQUIVOCATION, with what shows it and the file it was written to."""
+    """EQUIVOCATION, with its evidence and the file it was written to."""
 
     def __init__(self, found: Misbehaviour, file: Path | None) -> None:
         where = None if file is None else str(file)

@@ -44,7 +44,7 @@ class NoteKey:
 
 @dataclass(frozen=True, slots=True)
 class UncountedKey:
-    """A verifier key that is understood and that nobody here can verify with: ML-DSA-44. `raw`: its 1,312 bytes."""
+    """A verifier key that is parsed but cannot verify here: ML-DSA-44. `raw`: its 1,312 bytes."""
 
     vkey: str
     name: str

@@ -34,7 +34,7 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Log keys, witness keys by name, groups by name, and the name that must be witnessed (`none`: nobody).
-    `uncounted`: names of logs and witnesses with keys that nobody here can verify with."""
+    `uncounted`: names of logs and witnesses with keys that cannot verify here."""
 
     logs: tuple[NoteKey, ...]
     witnesses: dict[str, NoteKey]

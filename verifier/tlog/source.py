@@ -1,4 +1,4 @@
-"""Where the files of a log come from: a directory or a URL. Bounded, never trusted; paths are made by `tiles`."""
+"""Reads the files of a log from a directory or a URL. Bounded, never trusted; `tiles` makes the paths."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def leading_entries(data: bytes, hashes: list[bytes]) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class EntryFormat:
-    """How a kind of log keeps its entries: folder below `tile/`, most bytes of a file, splitting, leaf hash."""
+    """A kind of log by how it keeps its entries: folder below `tile/`, most bytes of a file, splitting, leaf hash."""
 
     folder: str
     limit: int

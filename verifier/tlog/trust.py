@@ -1,4 +1,4 @@
-"""The trust file: a policy together with what only a signed-off list can say.
+"""The trust file: a policy with an expiry, intervals of keys, and places of passkeys.
 
     {"v":1,"version":7,"expires":1798761600000,"policy":"log ...\nwitness ...\nquorum ...\n",
      "keys":[{"vkey":"...","valid_from_size":0,"valid_to_size":120000}],"rp_ids":["bank.example"],
@@ -34,7 +34,7 @@ MAX_LIST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the auditor trusts. `intervals`: vkey text -> (first, last size or None), see the module's text."""
+    """The auditor's trust. `intervals`: vkey text -> (first, last size or None), see the module's text."""
 
     policy: Policy
     intervals: dict[str, tuple[int, int | None]]

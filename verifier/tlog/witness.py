@@ -1,4 +1,4 @@
-"""What a witness must answer to an add-checkpoint request (C2SP tlog-witness v1.0.0), as a pure function.
+"""A witness's answer to an add-checkpoint request (C2SP tlog-witness v1.0.0), as a pure function.
 
 The verifier uses it to judge witnesses' behaviour and to be judged by their test scripts; it signs nothing.
 """

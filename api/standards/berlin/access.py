@@ -107,7 +107,8 @@ def _matches(pattern: re.Pattern[str], value: Any) -> bool:
 
 
 def access_from(permissions: tuple[str, ...]) -> dict[str, Any]:
-    """The access that a consent made otherwise comes to: what the framework has a word for, for all its accounts."""
+    """The access of a consent that was made otherwise: the part that the framework has words for, for all its
+    accounts."""
     held, known = set(permissions), words("berlin").permissions
     shown: dict[str, Any] = {name: [] for name in _DEDICATED if held.issuperset(known[name])}
     more: dict[str, Any] = {name: [] for name in _ADDITIONAL if shown and held.issuperset(known[name])}

@@ -1,4 +1,4 @@
-"""What is told of a consent. Pure, but for the holder's zone."""
+"""A consent in the framework's words. Pure, but for the holder's zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How NextGenPSD2 says no: `tppMessages`, with the codes of the framework."""
+"""Refusals in NextGenPSD2's form: `tppMessages`, with the codes of the framework."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class TppMessage(DialectRefusal):
 
 
 def format_error(text: str, path: str | None = None) -> TppMessage:
-    """What is not of its form."""
+    """Malformed input."""
     return TppMessage(400, "FORMAT_ERROR", text, path)
 
 
 def consent_unknown() -> TppMessage:
-    """The one answer for what does not exist and what is another's."""
+    """The same answer for a consent that does not exist and for another's."""
     return TppMessage(
         403, "CONSENT_UNKNOWN", "there is no such consent of yours with this account provider", "consentId"
     )

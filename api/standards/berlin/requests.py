@@ -17,13 +17,13 @@ VERSION: Final = "1.3"
 REAUTHENTICATE_DAYS: Final = 180
 """How long an authentication is good (Delegated Regulation (EU) 2018/389, art. 10a, as amended by (EU) 2022/2360)."""
 NEVER: Final = date(9999, 12, 31)
-"""What a recipient sends that wants the longest validity there is."""
+"""A recipient that wants the longest validity sends this date."""
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MEMBERS: Final = ("access", "recurringIndicator", "validUntil", "frequencyPerDay", "combinedServiceIndicator")
 
 
 def read_consent(body: bytes, options: HolderOptions, now: int) -> Wish:
-    """What a consent request asks for at `now` (ms). Raises Message with the first thing that is wrong."""
+    """The wish of a consent request at `now` (ms). Raises Message with the first thing that is wrong."""
     try:
         asked = read_object(body)
     except NotJson as error:

@@ -1,7 +1,7 @@
 """«The former consent automatically expires as soon as the new consent request is authorised by the PSU» (createConsent).
 
-Whoever records the authorisation, the log's follower sees it and ends the older recurring consent of the same customer with
-the same recipient, signed for the holder.
+The log's follower sees the authorisation, whoever recorded it, and ends the older recurring consent of the same
+customer with the same recipient, signed for the holder.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Succession:
                 self._office.supersede(former, successor.consent_id, by="system", reason="newer-recurring-consent")
             except Unavailable:
                 raise
-            except LedgerError as error:  # not delegated, or ended meanwhile: nothing that trying again would mend
+            except LedgerError as error:  # not delegated, or ended meanwhile: trying again would not help
                 log.warning("a former consent could not be superseded", client=notice.holder, error=error.detail)
 
     def _formers(self, successor: Consent) -> list[Consent]:

@@ -1,4 +1,4 @@
-"""How Open Finance Brasil says no: `ResponseError`, the interaction id on every answer."""
+"""Refusals in Open Finance Brasil's form: `ResponseError`, with the interaction id on every answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each of Brazil's operations does with the ledger (consents 3.3.1). Blocking; seconds throughout."""
+"""Brazil's operations on the ledger (consents 3.3.1). Blocking; seconds throughout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How the Consumer Data Right says no: `ResponseErrorListV2` with its URNs; OAuth's own errors at OAuth's endpoints."""
+"""Refusals in the Consumer Data Right's form: `ResponseErrorListV2` with its URNs; OAuth's own errors at OAuth's
+endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Admin metrics (Get Metrics v5): what the log knows of a holder's authorisations, counted from its entries.
+"""Admin metrics (Get Metrics v5): a holder's authorisations, counted from the log's entries.
 
 The ledger is not in the path of the data: availability, response times, sessions and throughput of the holder's own interface
 are not known here, and their members stay empty, as the schema allows.

@@ -1,4 +1,4 @@
-"""What a recipient asks for: the request object's claims, and the terms they come to (Security profile, Request Object)."""
+"""A recipient's request: the request object's claims, and their terms (Security profile, Request Object)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ MASK = "XXXXXXXXXXXX"
 
 
 def handle_status(consent: Consent, status: Status) -> str:
-    """Where the request stands: READY as soon as there is an artefact, whatever became of it since."""
+    """The state of the request: READY as soon as there is an artefact, whatever its state since."""
     if consent.approvals:
         return "READY"
     match status:
@@ -119,7 +119,7 @@ def use_of(entries: Iterable[Recorded]) -> tuple[int, int]:
 
 
 def _detail_of_terms(terms: Terms, created_at: int) -> dict[str, Any]:
-    """A consent made natively, in this standard's words: as near as they come."""
+    """A consent made natively, in the nearest words that this standard has."""
     held = set(terms.permissions)
     kinds = {
         "PROFILE": "ReadParty" in held,

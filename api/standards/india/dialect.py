@@ -1,4 +1,4 @@
-"""How the Account Aggregator says no: ErrorResponse, with the transaction's own id, signed like every answer."""
+"""Refusals in the Account Aggregator's form: ErrorResponse, with the transaction's own id, signed like every answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ledger.errors import LedgerError
 BASE: Final = "/aa/v2"
 TXN: Final = "consent_ledger.aa.txnid"
 _HERE: Final = {"Consent/fetch": "InvalidConsentId", "Consent/handle": "InvalidConsentHandle"}
-"""What an id that leads nowhere is called, by operation."""
+"""The name of an unknown id, by operation."""
 
 
 def answer(request: Request, status: int, body: dict[str, Any]) -> Response:

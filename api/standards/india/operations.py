@@ -1,4 +1,4 @@
-"""What each message of the Account Aggregator does with the ledger. Blocking."""
+"""The Account Aggregator's messages as operations on the ledger. Blocking."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Aggregator:
     def accept(self, body: bytes) -> dict[str, Any]:
         """POST /Consent of an FIP: an artefact that another aggregator has signed becomes a consent that waits for this holder.
 
-        The aggregator's key is one that the log knows. Whether its customer is the holder's is for the holder to say: it
+        The aggregator's key is one that the log knows. The holder says whether its customer is the holder's: it
         authorises the consent itself, with the accounts that the artefact names.
         """
         message = parse_body(body, ArtefactRequest)
@@ -181,7 +181,7 @@ class Aggregator:
 
 
 def _shown(standing: Standing) -> str:
-    """What notifications call the present state."""
+    """The present state in the words of notifications."""
     match standing.status:
         case Status.ACTIVE:
             return "ACTIVE"

@@ -1,4 +1,4 @@
-"""What an FIU asks for: ConsentDetail, exactly as the specification allows it, and the terms it comes to."""
+"""An FIU's request: ConsentDetail, exactly as the specification allows it, and its terms."""
 
 # ruff: noqa: N815  (members are named as the specification names them)
 from __future__ import annotations
@@ -26,7 +26,8 @@ _MEANING: Final = words("india").permissions
 _TYPES: Final = frozenset({"PROFILE", "SUMMARY", "TRANSACTIONS"})
 FI_TYPES: Final = _BANK | (_MEANING.keys() - _TYPES)
 NOT_UNDERSTOOD: Final = frozenset({"OTHER"})
-"""Allowed by the schema and refused here: nobody could say what was shared (docs/standards/india.md, by design not)."""
+"""Allowed by the schema and refused here, since nobody could tell what was shared (docs/standards/india.md, by design
+not)."""
 _OPS: Final = {"=": "eq", "!=": "ne", ">": "gt", "<": "lt", ">=": "ge", "<=": "le"}
 _FIELDS: Final = {"TRANSACTIONAMOUNT": "transaction-amount", "TRANSACTIONTYPE": "transaction-type"}
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
@@ -107,7 +108,7 @@ class ConsentDetail(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AaEnvelope(Struct, frozen=True):
-    """What every message of the specification begins with."""
+    """The members that begin every message of the specification."""
 
     ver: _Txn
     timestamp: Annotated[str, Meta(max_length=40)]
@@ -140,7 +141,7 @@ class Notifier(Struct, frozen=True):
 
 
 class StatusNotification(Struct, frozen=True):
-    """What has become of a consent."""
+    """The new state of a consent."""
 
     consentId: _Id
     consentStatus: Literal["ACTIVE", "EXPIRED", "PAUSED", "REJECTED", "REVOKED"]

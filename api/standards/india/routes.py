@@ -48,7 +48,7 @@ class _Txn(msgspec.Struct, frozen=True):
 async def _aggregator(
     request: Request, node: NodeHere, office: OfficeHere, caller: CallerHere, holder: HolderHere, body: BodyHere
 ) -> Aggregator:
-    with suppress(msgspec.DecodeError, RecursionError, UnicodeError):  # said as what it is by whoever reads the body
+    with suppress(msgspec.DecodeError, RecursionError, UnicodeError):  # reported by the code that reads the body
         request.scope[TXN] = msgspec.json.decode(body, type=_Txn).txnid[:128]
     signature = header(request.scope, HEADER.encode())
     if signature is not None:

@@ -1,4 +1,4 @@
-"""How OAuth says no: `error` and `error_description` (RFC 6749 §5.2, RFC 9126 §2.3)."""
+"""Refusals in OAuth's form: `error` and `error_description` (RFC 6749 §5.2, RFC 9126 §2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Permissions in the words of the receipt standards: what kind of personal data each one is about."""
+"""Permissions in the words of the receipt standards: the kind of personal data that each is about."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ FORMS: Final = (
     Form("jsonld", "application/ld+json", "W3C Data Privacy Vocabulary 2.2", dpv_receipt),
 )
 DEFAULT: Final = FORMS[0]
-"""What `application/json` gets."""
+"""The form for `application/json`."""
 
 
 def receipt_for_people(

@@ -1,4 +1,4 @@
-"""What every UK route does around its own work: headers, signatures, links."""
+"""Shared by all UK routes: headers, signatures, links."""
 
 from __future__ import annotations
 

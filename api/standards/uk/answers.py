@@ -50,7 +50,7 @@ def is_deleted(standing: Standing) -> bool:
 
 
 def not_found() -> Faults:
-    """The one answer for what does not exist and what is another's."""
+    """The same answer for a consent that does not exist and for another's."""
     return Faults([Fault("U011", "there is no such consent of yours with this account provider", "ConsentId")])
 
 

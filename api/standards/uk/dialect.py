@@ -1,4 +1,4 @@
-"""How the UK standard says no: OBErrorResponse1, with codes in v4 and names in v3."""
+"""Refusals in the UK standard's form: OBErrorResponse1, with codes in v4 and names in v3."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Fault:
 
 
 class Faults(DialectRefusal):
-    """Everything that is wrong with a request, told at once."""
+    """Everything that is wrong with a request, in one answer."""
 
     def __init__(self, faults: Sequence[Fault], status: int = 400) -> None:
         super().__init__(status, faults[0].code, faults[0].message, member=faults[0].path)

@@ -82,7 +82,7 @@ def _set(node: Node, recipient: str, url: str, *, enabled: bool) -> None:
 
 
 def _endpoint(node: Node, recipient: str) -> str | None:
-    """Where the recipient is told now; None when nowhere."""
+    """The recipient's present address for events; None without one."""
     found = node.events.queries.endpoint(recipient)
     return found.url if found is not None and found.enabled else None
 

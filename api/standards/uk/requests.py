@@ -29,7 +29,7 @@ _LATEST: Final = 253_402_300_799
 
 
 def read_consent(body: bytes, version: str, now: int) -> Wish:
-    """What an OBReadConsent1 asks for at `now` (ms). Raises Faults with everything that is wrong."""
+    """The wish of an OBReadConsent1 at `now` (ms). Raises Faults with everything that is wrong."""
     try:
         asked = read_object(body)
     except NotJson as error:
@@ -86,7 +86,7 @@ def _permissions(inner: dict[str, Any], faults: list[Fault]) -> list[str]:
 
 
 def _time(inner: dict[str, Any], name: str, faults: list[Fault]) -> int:
-    """Seconds; 0 where nothing is said."""
+    """Seconds; 0 where the member is absent."""
     if name not in inner:
         return 0
     path, text = f"Data.{name}", inner[name]

@@ -2,8 +2,8 @@
 
     base64url(header) + ".." + base64url(signature)
 
-The header's members are given, so it is compared with what it must be, never interpreted further. Keys are those that the log
-registers for `client` use; no key or address is taken from the message.
+The standard fixes the header's members, so the header is compared, never interpreted further. Keys are those that the
+log registers for `client` use; no key or address is taken from the message.
 """
 
 from __future__ import annotations

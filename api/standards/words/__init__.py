@@ -13,7 +13,7 @@ ANY: Final = "*"
 
 
 class OutwardWord(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a standard says for one of the ledger's reasons or errors."""
+    """A standard's answer for one of the ledger's reasons or errors."""
 
     status: int
     """HTTP status."""
@@ -23,7 +23,7 @@ class OutwardWord(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True):
-    """One table of official things: what there is of each, as `works…` or `by design not: …`."""
+    """One table of official items: for each, `works…` or `by design not: …`."""
 
     title: str
     official: str
@@ -43,9 +43,9 @@ class StandardWords(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Canonical state → version → the standard's name of it."""
     state_notes: dict[str, str] = {}
     reasons: dict[str, OutwardWord]
-    """Reason of a denied access → what a holder's resource API answers in this standard."""
+    """Reason of a denied access → the answer of a holder's resource API in this standard."""
     problems: dict[str, OutwardWord]
-    """Type of the ledger's problem → what this adapter answers."""
+    """Type of the ledger's problem → this adapter's answer."""
     permissions: dict[str, list[str]]
     """The standard's permission → codes of the catalogue."""
     tables: list[Table]

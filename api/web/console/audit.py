@@ -162,7 +162,7 @@ def _name_of(desk: Desk, participant: str) -> str:
 
 @router.get("/findings")
 def findings(regulator: Regulator, after: int = Query(-1, ge=-1, le=2**53)) -> Response:
-    """What both sides of accesses say differently, of all participants: indexes only, no evidence."""
+    """Accesses whose two sides differ, of all participants: indexes only, no evidence."""
     reconciliation = regulator.desk.office.ledger.reconciliation
     found = reconciliation.findings(None, after=after, limit=DOCUMENTS)
     return regulator.desk.render(
@@ -276,7 +276,7 @@ async def _send(desk: Desk, disclose: Disclose, name: str, above: int) -> Respon
         bundler.write(stream, disclose, above=above)
 
     pieces = stream_of(write)
-    first = await anext(pieces)  # what cannot be exported at all is an error page, not a broken file
+    first = await anext(pieces)  # a failure is an error page, not a broken file
 
     async def all_pieces() -> AsyncIterator[bytes]:
         yield first

@@ -1,4 +1,5 @@
-"""Who may open which console. A page of another role does not exist for its reader: 404, as for everything not one's own."""
+"""Decides who may open which console. A page of another role does not exist for its reader: 404, as for everything not
+one's own."""
 
 from __future__ import annotations
 
@@ -107,7 +108,7 @@ def _at_work(desk: Anyone) -> Desk:
 
 
 Place = Annotated[int, Field(ge=0, le=2**53 - 1)]
-"""An index, size or key in an address: what no log reaches is not an address (404)."""
+"""An index, size or key in an address; one that no log reaches is not an address (404)."""
 Holder = Annotated[PartnerDesk, Depends(_holder)]
 Partner = Annotated[PartnerDesk, Depends(_partner)]
 Watcher = Annotated[WatchDesk, Depends(_watcher)]

@@ -27,7 +27,7 @@ def officer(staff: Staff) -> str:
 
 @router.get("")
 def requests(operator: Operator) -> Response:
-    """What was asked for, what waits first."""
+    """The requests, those that wait first."""
     desk = operator.desk
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render(
@@ -66,7 +66,7 @@ def approve(sent: OperatorsForm, number: str) -> Response:
 
 @router.post("/{number}/decline")
 def decline(sent: OperatorsForm, number: str) -> Response:
-    """It is not done, for a reason that the customer reads."""
+    """Decline it, for a reason that the customer reads."""
     desk, reason = sent.desk, sent.text("reason", 64)
     wish = _open(sent, number)
     if reason not in DECLINED:

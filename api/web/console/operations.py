@@ -1,4 +1,4 @@
-"""The operator's console: how the node does, who takes part. Nothing here reads evidence, and no question here could."""
+"""The operator's console: the node's health, the participants. Nothing here reads evidence, and no query here could."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def _own_receipt(partner: PartnerDesk, index: int) -> Recorded:
 
 @router.get("/deliveries")
 def deliveries(partner: Partner, after: int = Query(-1, ge=-1, le=2**53)) -> Response:
-    """What does not fit between both sides of an access, and which events the partner has not acknowledged."""
+    """Findings about both sides of an access, and the events that the partner has not acknowledged."""
     ledger = partner.desk.office.ledger
     events = EventQueries(ledger.store, ledger.keystore)
     found = ledger.reconciliation.findings(partner.id, open_only=True, after=after, limit=FINDINGS)
@@ -194,7 +194,7 @@ def deliveries(partner: Partner, after: int = Query(-1, ge=-1, le=2**53)) -> Res
 
 @router.get("/reports")
 def reports(bank: Holder, before: Place | None = None) -> Response:
-    """What the bank's customers did not expect, in their own words, newest first."""
+    """Reports by the bank's customers of accesses they did not expect, in their own words, newest first."""
     listed = bank.desk.office.store.inbox.reports_to(bank.id, before=before, limit=REPORTS)
     older = listed[-1].made_at if len(listed) == REPORTS else None
     return bank.desk.render("console/reports.html", partner=bank, listed=listed, older=older)

@@ -1,4 +1,4 @@
-"""What an operator's page shows of the machine: sizes of files and the high-water state. It reads no database's content."""
+"""The machine, for the operator's page: sizes of files and the high-water state. It reads no database's content."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Backup:
 
 @dataclass(frozen=True)
 class Premises:
-    """Where this node keeps what it keeps."""
+    """The places of this node's files."""
 
     databases: dict[str, str]
     highwater_dir: Path

@@ -92,7 +92,6 @@ SENTENCES: Final[dict[str, str]] = {
     "act.consent.reconfirm": "Confirmed with the app again",
     "act.consent.supersede": "Replaced by a newer agreement",
     "reason.CONSENT_SUPERSEDED": "A newer agreement has taken its place",
-    "reason.PARTICIPANT_REMOVED": "One of the two companies is no longer admitted",
     "reason.REAUTHENTICATION_REQUIRED": "An account holder had to confirm with the bank again, and had not yet",
     "reason.RECONFIRMATION_OVERDUE": "The app had to ask again whether sharing is still wanted, and had not",
     "reason.SEPARATE_CONSENT_MISSING": "A separate consent that is needed was not given",
@@ -232,8 +231,6 @@ SENTENCES: Final[dict[str, str]] = {
     "connections.due": "Confirm again by",
     "stop.others.none": "Nobody else is told.",
     "access.through": "through {agent}",
-    "receipt.through": "Signed for it by",
-    "receipt.joint": "Shared once another holder agrees",
     "receipt.words": "Fingerprint of the words shown",
     "frequency.unlimited.short": "any number of times a day",
 }

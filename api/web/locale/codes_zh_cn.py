@@ -92,7 +92,6 @@ SENTENCES: Final[dict[str, str]] = {
     "act.consent.reconfirm": "已向应用重新确认",
     "act.consent.supersede": "已被新的授权取代",
     "reason.CONSENT_SUPERSEDED": "已被新的授权取代",
-    "reason.PARTICIPANT_REMOVED": "其中一家机构已不再获准参与",
     "reason.REAUTHENTICATION_REQUIRED": "账户持有人需要向银行重新确认身份，而尚未确认",
     "reason.RECONFIRMATION_OVERDUE": "应用需要再次征得确认，而它尚未进行",
     "reason.SEPARATE_CONSENT_MISSING": "缺少必需的单独同意",
@@ -232,8 +231,6 @@ SENTENCES: Final[dict[str, str]] = {
     "connections.due": "需重新确认",
     "stop.others.none": "不会告知其他人。",
     "access.through": "由 {agent} 代为发起",
-    "receipt.through": "代为签名",
-    "receipt.joint": "另一位持有人同意后共享",
     "receipt.words": "所示文字的指纹",
     "frequency.unlimited.short": "不限次数",
 }

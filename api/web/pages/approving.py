@@ -57,7 +57,7 @@ class SeparateWords:
 
 @dataclass(frozen=True, slots=True)
 class AwaitedAnswer:
-    """What waits for the customer's answer."""
+    """The question that waits for the customer's answer."""
 
     connection: Connection
     terms: Terms
@@ -71,7 +71,7 @@ class AwaitedAnswer:
 
     @property
     def terms_hash(self) -> str:
-        """What an authorisation names."""
+        """The members of an authorisation."""
         return b64u(self.terms.hash())
 
     @property
@@ -135,7 +135,7 @@ def _separate(desk: Desk, question: AwaitedAnswer) -> list[SeparateWords]:
 
 @dataclass(frozen=True, slots=True)
 class MissingAnswer:
-    """What is missing, in words, and where."""
+    """The missing answers, in words, and where."""
 
     says: str
     field: Literal["account", "separate"]
@@ -144,7 +144,7 @@ class MissingAnswer:
 
 
 def _answers(desk: Desk, consent_id: str) -> ChosenAnswers:
-    """What she has answered on this request within the last minutes; nothing is ever ticked for her."""
+    """Her answers to this request within the last minutes; nothing is ever ticked for her."""
     known = desk.session.answers if desk.session else None
     if known is None or known.consent_id != consent_id or desk.now - known.at > DRAFT_MS:
         return ChosenAnswers(consent_id)
@@ -308,7 +308,7 @@ def agree(sent: CustomersForm) -> Response:
 
 @router.post("/decline")
 def decline(sent: CustomersForm) -> Response:
-    """She says no. A change or a joint account that is declined is left alone: what is in force goes on."""
+    """She says no. If she declines a change or a joint account, the consent in force continues."""
     desk = sent.desk
     question = _question(desk, sent.text("consent"))
     if question.kind == "new" and question.connection.status in BEFORE:

@@ -1,4 +1,4 @@
-"""Asking to be erased: what that means, the request, and what became of it (GDPR art. 17, PIPL art. 47)."""
+"""Asking to be erased: what it means, the request, and its result (GDPR art. 17, PIPL art. 47)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_CONNECTIONS = 2_000
 
 @router.get("")
 def ask(desk: Customer) -> Response:
-    """Step one: what would be gone, what would stay, who decides. Or what became of the request."""
+    """Step one: what would be gone, what would stay, who decides. Or the result of the request."""
     live = sum(one.is_live for one in desk.dealings.all_connections())
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render("erase.html", live=live, fresh=fresh, wish=desk.office.store.inbox.erasure_of(desk.person))
@@ -54,7 +54,7 @@ def file(sent: CustomersForm) -> Response:
 
 @router.post("/withdraw")
 def withdraw(sent: CustomersForm) -> Response:
-    """She thinks better of it, while that is possible."""
+    """She withdraws the request, while that is possible."""
     withdraw_erasure(sent.desk)
     return sent.desk.redirect(HERE)
 

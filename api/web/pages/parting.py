@@ -1,6 +1,7 @@
-"""Taking back a part: one account, one separate consent, one's own yes to a joint one; and confirming with the bank again.
+"""Withdrawing a part: one account, one separate consent, one's own approval of a joint one; and confirming with the
+bank again.
 
-Each is two steps, works without scripts and at once. Taking back needs no fresh proof of who is there; going on does.
+Each is two steps, works without scripts and at once. Withdrawing needs no fresh sign-in; confirming does.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _record(desk: Desk, one: Connection, signed: HolderStatement) -> Response:
 
 @router.get("/changed/{index}")
 def changed(desk: Customer, key: int, index: int) -> Response:
-    """What has changed, since when, whether the partner knows, and the receipt."""
+    """The change, since when, whether the partner knows, and the receipt."""
     one, event = desk.dealings.connection(key), desk.dealings.receipt(index)
     if event.recorded.consent_id != one.consent.consent_id or event.is_access:
         raise NotFound("there is no such change of this connection")
@@ -144,7 +145,7 @@ def ask_renewal(desk: Customer, key: int) -> Response:
 
 @router.post("/renew")
 def renew(sent: CustomersForm, key: int) -> Response:
-    """Step two: the bank states that it knows who she is. Raises StepUpNeeded."""
+    """Step two: the bank states that it has authenticated her. Raises StepUpNeeded."""
     desk = sent.desk
     one = _renewable(desk, key)
     desk.require_fresh(f"/my/connections/{key}/renew")

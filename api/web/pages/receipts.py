@@ -52,7 +52,7 @@ def receipt(desk: Customer, index: int) -> Response:
 
 @router.get("/{index}/file")
 def receipt_file(desk: Customer, index: int) -> Response:
-    """The receipt file: what anybody can check without us."""
+    """The receipt file, which anybody can check without us."""
     event = desk.dealings.receipt(index)
     name = f'attachment; filename="receipt-{index}.json"'
     return desk.keep(

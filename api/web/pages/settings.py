@@ -28,7 +28,7 @@ def settings(desk: Customer) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class ListedPasskey:
-    """A passkey as the page lists it: what the log has in force, and what these pages know of it."""
+    """A passkey as the page lists it: in force in the log, and known to these pages, or one of both."""
 
     credential_id: str
     entry: int
@@ -137,7 +137,7 @@ def remove_passkey(sent: CustomersForm) -> Response:
 
 @router.get("/export")
 def export(desk: Customer) -> Response:
-    """What can be taken away."""
+    """The exports that there are."""
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
     return desk.render("export.html", fresh=fresh)
 

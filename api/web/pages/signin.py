@@ -1,4 +1,4 @@
-"""Signing in, proving oneself again, signing out."""
+"""Signing in, confirming who one is, signing out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PASSKEY_SCA: Final = ("phr", ("hwk", "user"))
 
 @router.get("/sign-in")
 def sign_in(desk: Anyone, next: str | None = None) -> Response:  # noqa: A002 (the parameter's public name)
-    """Where to choose how to sign in."""
+    """The page to choose how to sign in."""
     then = local_path(next)
     if desk.session is not None and desk.session.person is not None:
         return desk.redirect(then)
@@ -35,7 +35,7 @@ def sign_in(desk: Anyone, next: str | None = None) -> Response:  # noqa: A002 (t
 
 @router.get("/step-up")
 def step_up(desk: Customer, next: str | None = None) -> Response:  # noqa: A002
-    """Prove again who is there, for a step that matters."""
+    """Confirm who is there, for a step that matters."""
     return _ways_in(desk, "stepup.html", local_path(next))
 
 

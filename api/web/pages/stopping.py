@@ -1,4 +1,4 @@
-"""Stopping: one connection or all of them, in two steps, at once; pausing and going on."""
+"""Stopping one connection or all of them, in two steps, at once; pausing and resuming."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stop(sent: CustomersForm, key: int) -> Response:
 
 @router.get("/connections/{key}/stopped")
 def stopped(desk: Customer, key: int) -> Response:
-    """When it stopped, whether the partner knows, the receipt, and how to share again."""
+    """The time it stopped, whether the partner knows, the receipt, and how to share again."""
     dealings = desk.dealings
     found = dealings.connection(key)
     if found.is_live:
@@ -80,19 +80,19 @@ def stop_all(sent: CustomersForm) -> Response:
             try:
                 take_step(desk, found, "consent.revoke", _reason(sent))
             except IllegalTransition:
-                continue  # it ended by itself while we were at it: the aim is reached
+                continue  # it ended by itself in the meantime, which is as good
     return desk.redirect("/my/stop-all?done=1")
 
 
 @router.get("/connections/{key}/{step}")
 def ask_pausing(desk: Customer, key: int, step: Pausing) -> Response:
-    """What pausing or going on means."""
+    """The meaning of pausing or resuming."""
     return desk.render("pause.html", one=desk.dealings.connection(key), step=step)
 
 
 @router.post("/connections/{key}/{step}")
 def pausing(sent: CustomersForm, key: int, step: Pausing) -> Response:
-    """Pause, or let sharing go on; the second widens what is shared, so it needs a fresh proof of who is there."""
+    """Pause or resume sharing; resuming widens what is shared, so it needs a fresh sign-in."""
     desk = sent.desk
     found = desk.dealings.connection(key)
     if step == "resume":

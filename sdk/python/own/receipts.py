@@ -1,4 +1,4 @@
-"""Receipts without a network: what the log's signature proves of one file.
+"""Checks one receipt without a network, by the log's signature.
 
 receipt = open_receipt(Path("receipt.json").read_bytes(), Trust(parse_vkey(VKEY)))
 """

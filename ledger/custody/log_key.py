@@ -1,0 +1,95 @@
+"""The log's signing key: a note key in its file, or a file that says where it is kept.
+
+PRIVATE+KEY+name+8 hex digits+base64                      the key itself (ledger/notes/keys.py)
+consent-ledger-log-key VKEY URI                           its verifier key, and the place that signs with it
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from ledger.custody.held import HeldKey
+from ledger.custody.places import held_key, make_held_key, place_of
+from ledger.errors import BadEncoding, BadSignature, Conflict, InvalidInput, LedgerError, Unavailable
+from ledger.notes.keys import ED25519, Signer, VerifierKey, format_secret_key, parse_secret_key, parse_vkey
+from ledger.secrets import read_secret, write_secret
+
+_REFERENCE: Final = "consent-ledger-log-key "
+
+
+class HeldNoteSigner:
+    """A log key that another place signs with. What it signs is verified here before anybody sees it."""
+
+    __slots__ = ("_key", "_vkey")
+
+    def __init__(self, vkey: VerifierKey, key: HeldKey) -> None:
+        self._vkey, self._key = vkey, key
+
+    @property
+    def vkey(self) -> VerifierKey:
+        """The public half."""
+        return self._vkey
+
+    @property
+    def place(self) -> str:
+        """See Signer."""
+        return self._key.place
+
+    def sign(self, text: bytes) -> bytes:
+        """See Signer. Raises Unavailable: whatever is wrong with the place, it may be put right while this node waits."""
+        try:
+            made = self._key.sign(text)
+            self._vkey.verify(text, made)
+        except BadSignature:
+            raise Unavailable("the place of the log key signs with another key than this log's") from None
+        except LedgerError as error:
+            raise Unavailable(f"the log key cannot sign: {error.detail}") from None
+        return made
+
+    def probe(self) -> None:
+        """See Signer."""
+        try:
+            self._key.probe()
+        except LedgerError as error:
+            raise Unavailable(f"the log key cannot sign: {error.detail}") from None
+
+
+def read_signer(path: Path) -> Signer:
+    """The log's signing key. A place that keeps it is not asked before it must sign. Raises NotFound, InvalidInput."""
+    try:
+        text = read_secret(path).decode().strip()
+        if text.startswith(_REFERENCE):
+            vkey_text, _, uri = text.removeprefix(_REFERENCE).partition(" ")
+            vkey = parse_vkey(vkey_text)
+            return HeldNoteSigner(vkey, held_key(uri, "EdDSA", vkey.public_key))
+        return parse_secret_key(text)
+    except (BadEncoding, UnicodeDecodeError):
+        raise InvalidInput(f"the log key file {path} does not hold a note key") from None
+
+
+def make_log_key(path: Path, origin: str, place: str = "") -> VerifierKey:
+    """Make a log key for `origin` and its file at `path`; with `place`, the key is made there and the file names it.
+
+    A key that is at `place` already is taken: whoever made it there wants it used. Raises Conflict when the file exists,
+    InvalidInput, Unavailable.
+    """
+    where = place_of(place) if place else None
+    if path.exists():
+        raise Conflict(f"{path} exists already; a key is never overwritten")
+    if isinstance(where, str):
+        vkey = VerifierKey(origin, ED25519, _made_or_found(where).public)
+        write_secret(path, f"{_REFERENCE}{vkey.format()} {where}\n".encode())
+        return vkey
+    if where is not None and where != path:
+        raise InvalidInput(f"a log key in a file is in {path}: set log_key_file for another one")
+    write_secret(path, (format_secret_key(origin, os.urandom(32)) + "\n").encode())
+    return read_signer(path).vkey
+
+
+def _made_or_found(uri: str) -> HeldKey:
+    try:
+        return make_held_key(uri, "EdDSA")
+    except Conflict:
+        return held_key(uri, "EdDSA")

@@ -1,0 +1,81 @@
+"""A new page is not forgotten: the documents name it, and a page or a step leads to it.
+
+That it has words in both languages, is judged for accessibility and sends strangers away is held elsewhere
+(test_words.py, test_accessibility.py, test_security.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from fastapi.routing import APIRoute
+
+from api.web.app import ROUTERS
+
+ROOT = Path(__file__).resolve().parents[2]
+WEB = ROOT / "api" / "web"
+NOT_PAGES = {
+    # what a page uses, or a redirection
+    "/language", "/static/{name}", "/sign-in/start", "/sign-in/callback", "/my/export/{form}",
+    "/my/receipts/{index}/file", "/my/connections/{key}/live",
+}  # fmt: skip
+ONE_PAGE_EACH = {"/my/connections/{key}/{step}": ("/my/connections/{key}/pause", "/my/connections/{key}/resume")}
+ELSEWHERE = {
+    "/my/approve": "a recipient sends its customer there",
+    "/step-up": "the application sends there (StepUpNeeded)",
+    "/sign-in": "the application sends there (SignInNeeded)",
+    "/": "the front door",
+}
+
+
+def pages() -> list[str]:
+    found = {
+        route.path
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and "GET" in route.methods
+    }
+    assert found > NOT_PAGES
+    return sorted(one for path in found - NOT_PAGES for one in ONE_PAGE_EACH.get(path, (path,)))
+
+
+def shape(address: str) -> str:
+    return re.sub(r"\{\w+\}|<\w+>", "*", address.partition("?")[0])
+
+
+def told() -> Iterator[str]:
+    """The addresses in the table «Pages» of docs/people.md; `…/x` lies beside the one before it."""
+    before = ""
+    for row in re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / "people.md").read_text(), re.MULTILINE):
+        for address in re.findall(r"`([^`]+)`", row):
+            if address.startswith("…"):
+                beside, _, name = address[1:].partition("/")[2].partition("/")
+                within = before.rpartition(f"/{beside}")[0] if name else before.rpartition("/")[0]
+                yield f"{within}/{beside}/{name}".rstrip("/")
+            else:
+                before = address
+                yield address
+
+
+def test_every_module_of_pages_is_served() -> None:
+    modules = {path.stem for path in (WEB / "pages").glob("*.py")} - {"__init__"}
+    unserved = {name for name in modules if import_module(f"api.web.pages.{name}").router not in ROUTERS}
+    assert unserved == set(), "ROUTERS in api/web/app.py"
+
+
+def test_the_documents_name_every_page() -> None:
+    assert {shape(page) for page in pages()} - set(map(shape, told())) == set(), "a row of docs/people.md, «Pages»"
+
+
+@pytest.mark.parametrize("page", sorted(set(pages()) - set(ELSEWHERE)))
+def test_a_page_or_a_step_leads_to_every_page(page: str) -> None:
+    put = r"(\{\{.*?\}\}|\{.*?\})"
+    address = re.compile("[\"']" + put.join(map(re.escape, re.split(r"\{\w+\}", page))) + "[\"'?#{]", re.DOTALL)
+    sources = [*WEB.rglob("*.html"), *(path for path in WEB.rglob("*.py"))]
+    declared = re.compile(r"@router\.(get|post)\(.*")
+    leading = [path.name for path in sources if address.search(declared.sub("", path.read_text()))]
+    assert leading != [], "nobody finds it: link to it"
