@@ -84,8 +84,18 @@ class HighWater:
             self._handle = None
 
     def sync(self) -> None:
-        """Force the file and its directory entry to disk, and close it; called on an orderly stop."""
-        self.close()
+        """Force the file and its directory entry to disk, and close it; called on an orderly stop. Raises Unavailable."""
+        try:
+            self.close()
+            self._force()
+        except OSError as error:
+            raise Unavailable(
+                f"the high-water file {self._path} could not be forced to disk "
+                f"({errno.errorcode.get(error.errno or 0, 'OSError')}): a power cut may take what it says last, and an older "
+                "database would not be noticed here then. Put the disk right before this machine is switched off"
+            ) from error
+
+    def _force(self) -> None:
         for path, flags in ((self._path, os.O_RDONLY), (self._path.parent, os.O_RDONLY | os.O_DIRECTORY)):
             try:
                 handle = os.open(path, flags)
