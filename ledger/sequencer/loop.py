@@ -150,10 +150,7 @@ class Sequencer:
             self._thread.join()
             self._thread = None
             self._leave_word()
-        try:
-            self._highwater.sync()
-        except Unavailable as error:  # nothing is lost by it, and everything else is still to be closed
-            log.error("at the end: %s", error.detail)
+        self._highwater.sync()
 
     def halt(self, reason: str) -> None:
         """Sign nothing more: what waits is refused, and only the batch that is under way is finished."""

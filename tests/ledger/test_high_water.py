@@ -148,7 +148,9 @@ def test_a_disk_that_does_not_force_the_file_is_told_and_the_node_ends_in_order(
 
     monkeypatch.setattr("os.fsync", fails)
     ledger.stop()
-    assert [record.getMessage() for record in caplog.records if "could not be forced to disk (EIO)" in record.getMessage()]
+    assert [
+        record.getMessage() for record in caplog.records if "could not be forced to disk (EIO)" in record.getMessage()
+    ]
     with pytest.raises(SequencerStopped, match="shutting down"):
         sqlite_node.access(consent_id)
     monkeypatch.undo()
