@@ -3,7 +3,7 @@
 #   docker run --rm -v consent-ledger:/var/lib/consent-ledger consent-ledger init --origin ledger.example/1
 #   docker run --read-only --tmpfs /tmp -v consent-ledger:/var/lib/consent-ledger -p 127.0.0.1:8000:8000 \
 #     -e CONSENT_LEDGER_BEHIND_TLS_PROXY=true -e CONSENT_LEDGER_PUBLIC_URL=https://ledger.example consent-ledger
-ARG BASE=python:3.11-slim
+ARG BASE=python:3.11-slim-trixie
 FROM ${BASE} AS build
 WORKDIR /opt/consent-ledger
 # What is installed changes less often than the code: its layer is kept while only code changes.
@@ -18,7 +18,7 @@ COPY migrations migrations
 COPY verifier verifier
 RUN .venv/bin/python scripts/slim .venv && .venv/bin/python -m compileall -q ledger api migrations verifier
 
-FROM ${BASE}
+FROM ${BASE} AS node
 COPY --from=build /opt/consent-ledger /opt/consent-ledger
 RUN install -d -o 10001 -g 10001 -m 0750 /var/lib/consent-ledger
 ENV PATH=/opt/consent-ledger/.venv/bin:$PATH \
@@ -35,3 +35,15 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-m", "api.cli.readiness", "http://127.0.0.1:8000"]
 ENTRYPOINT ["consent-ledger"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]
+
+# For the operator, beside the nodes: PostgreSQL's own programs, which `backup` and `restore` run. Of the server's version or a
+# newer one (deploy/compose has 17).   docker build --target operator -t consent-ledger-operator:0.1.0 .
+FROM node AS operator
+ARG POSTGRESQL_CLIENT=postgresql-client-17
+USER root
+RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends ${POSTGRESQL_CLIENT} > /dev/null && \
+    rm -rf /var/lib/apt/lists/*
+USER 10001:10001
+
+# What is built when no target is named.
+FROM node

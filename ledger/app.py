@@ -19,6 +19,7 @@ from ledger.entries.acts import AccessBatch, ConsentAuthorise
 from ledger.entries.assertion import parse_assertion
 from ledger.entries.statement import Statement, parse_statement
 from ledger.errors import BadStatement, LedgerError, Unavailable
+from ledger.log_keys import LogKeys
 from ledger.notes.keys import VerifierKey
 from ledger.opening import open_key_store
 from ledger.participants import Registry
@@ -32,6 +33,7 @@ from ledger.planning.commands import (
     batch_items,
 )
 from ledger.queries.completeness import CompletenessQueries
+from ledger.queries.log_keys import read_log_keys
 from ledger.queries.reconciliation import ReconciliationQueries
 from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
@@ -55,7 +57,8 @@ class Ledger:
         self._store = store
         self.keystore = keystore
         self._sequencer = sequencer
-        self.vkey = vkey
+        self._own_vkey = vkey
+        self._named: LogKeys | None = None
         self.origin = vkey.name
         self.tree = TreeQueries(store)
         self.records = RecordQueries(store, keystore, self.tree.full_tiles)
@@ -156,6 +159,26 @@ class Ledger:
         return self._sequencer
 
     # -- writing ----------------------------------------------------------------------------------------------------
+
+    @property
+    def vkeys(self) -> tuple[VerifierKey, ...]:
+        """The log's verifier keys: those in force, the newest first, then those of former times, whose word still counts for
+        what they signed. Raises Unavailable."""
+        return tuple(dict.fromkeys((*self.log_keys.vkeys(self.origin), self._own_vkey)))
+
+    @property
+    def vkey(self) -> VerifierKey:
+        """The newest of them, which readers are to be told. Raises Unavailable."""
+        return self.vkeys[0]
+
+    @property
+    def log_keys(self) -> LogKeys:
+        """What the log names of its keys; on a node that has not been started it is read once. Raises Unavailable."""
+        if self.registry.size:
+            return self.registry.log_keys
+        if self._named is None:
+            self._named = read_log_keys(self._store)
+        return self._named
 
     @property
     def registry(self) -> Registry:

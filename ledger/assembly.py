@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
-from ledger.custody.log_key import make_log_key, read_signer
+from ledger.custody.log_key import LogKeyring, make_log_key, read_signer
 from ledger.documents import LedgerOpened, document_of
 from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.leaf import NO_HASH
@@ -65,22 +65,22 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
 
     Raises NotFound or InvalidInput for missing or unfit key files.
     """
-    signer = read_signer(config.log_key_file)
+    keys = LogKeyring.at(config.log_key_file)
     watch = ClockWatch(config.clock_file, lead=config.clock_lead_ms) if clock is None else None
     clock = clock or SystemClock()
     keystore = _key_store(config, clock)
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
     sequencer = Sequencer(
         store,
-        signer,
-        HighWater(config.highwater_file, signer.vkey),
+        keys,
+        HighWater(config.highwater_file, keys.own.vkey),
         clock,
         max_waiting=config.max_waiting,
         max_batch=config.max_batch,
         index_interval_ms=config.index_interval_ms,
         watch=watch,
     )
-    return Ledger(store, keystore, sequencer, signer.vkey)
+    return Ledger(store, keystore, sequencer, keys.own.vkey)
 
 
 def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey) -> Ledger:

@@ -7,7 +7,7 @@ import gzip
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -18,6 +18,7 @@ from ledger.canonical import b64u, encode
 from ledger.clock import SystemClock
 from ledger.errors import Conflict, Corrupt, InvalidInput
 from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, tile_widths
+from ledger.notes.checkpoint import Vkeys, keys_of
 from ledger.notes.keys import VerifierKey
 from ledger.queries.tree import Snapshot, TileSource, bundle_of, first_checkpoint_with, head_of, sealed_rows
 from ledger.storage.log import LogStore
@@ -114,10 +115,14 @@ class Disclose:
         return cls("partial", lambda index, _chain: first <= index <= last, first, last)
 
 
+def _policy(vkeys: Sequence[VerifierKey]) -> bytes:
+    return "".join(f"log {vkey.format()}\n" for vkey in vkeys).encode() + b"quorum none\n"
+
+
 def export_bundle(
     store: LogStore,
     keystore: KeyStore,
-    vkey: VerifierKey,
+    vkeys: Vkeys,
     target: Target,
     *,
     disclose: Disclose,
@@ -130,7 +135,7 @@ def export_bundle(
     """Write a bundle of the log as of a committed `size` (default: the newest); how many entries it has.
 
     `head` is a size with its checkpoint note, when it is to be one with cosignatures.
-    `policy` is the tlog-policy to enclose, by default the log's key without witnesses. Raises InvalidInput for a size
+    `policy` is the tlog-policy to enclose, by default the log's `vkeys` without witnesses. Raises InvalidInput for a size
     that the log never signed.
     """
     with store.read() as connection:
@@ -148,13 +153,13 @@ def export_bundle(
             "created": SystemClock().now() if created is None else created,
             "evidence": disclose.level,
             "format": "consent-ledger-bundle/1",
-            "origin": vkey.name,
+            "origin": keys_of(vkeys)[0].name,
             "size": size,
             "v": 1,
         }
         target.write("manifest.json", encode(manifest))
         target.write("checkpoint", note.encode())
-        target.write("policy", policy or f"log {vkey.format()}\nquorum none\n".encode())
+        target.write("policy", policy or _policy(keys_of(vkeys)))
         for path, content in _tree_files(connection, size):
             target.write(path, content)
         if disclose.level != "none":
@@ -184,7 +189,7 @@ def _evidence_files(
         for first in range(shard * SHARD, min(size, (shard + 1) * SHARD), _ROWS):
             rows = sealed_rows(connection, first, min(size, first + _ROWS))
             wanted = [row for row in rows if disclose.select(row.idx, row.chain)]
-            ciphers = keystore.existing(row.chain for row in wanted)
+            ciphers = keystore.existing((row.chain for row in wanted), remember=False)
             for row in wanted:
                 if row.chain in ciphers:
                     lines += _readable_line(row.idx, row.sealed, ciphers[row.chain])

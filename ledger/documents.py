@@ -13,6 +13,7 @@ from ledger.entries.fields import (
     SAFE_INTEGER,
     Algorithm,
     Bytes32,
+    Bytes64,
     Code,
     Count,
     KeyId,
@@ -185,6 +186,32 @@ class PackIssued(_Document, frozen=True, kw_only=True, tag_field="type", tag="pa
     scope: Code
 
 
+class _DocumentOfVersion2(_Document, frozen=True, kw_only=True):
+    v: Literal[2] = 2  # type: ignore[assignment]  # another version, not another kind of number
+
+
+class LogKeyAdded(_DocumentOfVersion2, frozen=True, kw_only=True, tag_field="type", tag="log.key_added"):
+    """A second key of the log, which signs every checkpoint above this leaf beside `previous`."""
+
+    key: Bytes32
+    previous: Bytes32
+
+
+class LogKeyRetired(_DocumentOfVersion2, frozen=True, kw_only=True, tag_field="type", tag="log.key_retired"):
+    """A key of the log that signs nothing above this leaf; `signature` is its own over all entries below it."""
+
+    key: Bytes32
+    signature: Bytes64
+
+
+class LogKeyCompromised(_DocumentOfVersion2, frozen=True, kw_only=True, tag_field="type", tag="log.key_compromised"):
+    """A key of the log with which somebody else may have signed, from checkpoints of `from_size` on."""
+
+    key: Bytes32
+    from_size: Count
+    reason: Code
+
+
 Document = (
     LedgerOpened
     | RulesetActivated
@@ -202,6 +229,9 @@ Document = (
     | Disclosure
     | EvidenceOpened
     | PackIssued
+    | LogKeyAdded
+    | LogKeyRetired
+    | LogKeyCompromised
 )
 
 SINCE_RULESET_2: Final = (
@@ -263,6 +293,9 @@ def document_chain(document: Document) -> bytes:
             | PurposeDefined()
             | ReconciliationReported()
             | EvidenceOpened()
+            | LogKeyAdded()
+            | LogKeyRetired()
+            | LogKeyCompromised()
         ):
             return ledger_chain()
         case _:

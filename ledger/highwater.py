@@ -12,10 +12,11 @@ from __future__ import annotations
 import errno
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import Corrupt, InvalidInput, Rollback, Unavailable
-from ledger.notes.checkpoint import Checkpoint, open_checkpoint
+from ledger.notes.checkpoint import Checkpoint, Vkeys, open_checkpoint
 from ledger.notes.keys import VerifierKey
 
 log = logging.getLogger("ledger.highwater")
@@ -26,10 +27,10 @@ READ_TRIES = 5
 class HighWater:
     """One node's high-water file."""
 
-    def __init__(self, path: Path, vkey: VerifierKey) -> None:
-        """`vkey` is the log's key: a file with another log's checkpoint is refused."""
+    def __init__(self, path: Path, vkeys: Vkeys) -> None:
+        """`vkeys` are the log's: a file with another log's checkpoint is refused."""
         self._path = path
-        self._vkey = vkey
+        self._vkeys = vkeys
         self._handle: int | None = None
         self._length = 0
 
@@ -42,12 +43,16 @@ class HighWater:
                 return None
             try:
                 note = written.decode()
-                return open_checkpoint(note, self._vkey), note
+                return open_checkpoint(note, self._vkeys), note
             except (InvalidInput, UnicodeDecodeError) as error:
                 if tried < READ_TRIES - 1:  # its owner, a running process, may be writing over it at this moment
                     continue
                 raise self._damaged(error) from None
         raise AssertionError("the last try returns or raises")
+
+    def know(self, vkeys: Sequence[VerifierKey]) -> None:
+        """The log has had these keys."""
+        self._vkeys = vkeys
 
     def _damaged(self, error: Exception) -> Corrupt:
         return Corrupt(
@@ -128,7 +133,7 @@ class HighWater:
             raise Rollback(
                 f"the database holds {size} entries, but this node has signed a checkpoint of {checkpoint.size}. {advice}"
             )
-        if note_at is None or open_checkpoint(note_at, self._vkey).root != checkpoint.root:
+        if note_at is None or open_checkpoint(note_at, self._vkeys).root != checkpoint.root:
             raise Rollback(
                 f"the database's history differs from the one this node signed at size {checkpoint.size}. {advice}"
             )

@@ -23,6 +23,9 @@ from ledger.documents import (
     KeyAdded,
     KeyRevoked,
     LedgerOpened,
+    LogKeyAdded,
+    LogKeyCompromised,
+    LogKeyRetired,
     PackIssued,
     ParticipantRegistered,
     ParticipantReinstated,
@@ -35,6 +38,7 @@ from ledger.documents import (
 from ledger.entries.keys import Verify, verifier_of
 from ledger.entries.statement import header_text, unknown_key
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
+from ledger.log_keys import LogKeys
 
 RULESETS: Final = tuple(sorted(CATALOGUES))
 """The rulesets that this version knows; a new log opens under the last."""
@@ -86,6 +90,8 @@ class Registry:
     """Purposes that the log defines, by code."""
     reconciled: int = 0
     """The index at which the next reconciliation report begins."""
+    log_keys: LogKeys = field(default_factory=LogKeys)
+    """The log's own keys, as far as documents name them."""
     headers: Mapping[str, Key] = field(default_factory=dict)
     """Active statement keys by the text of the one header they may have."""
 
@@ -179,6 +185,8 @@ class Registry:
                 if not self.reconciled == document.from_index <= document.to_index < index:
                     raise IllegalTransition(f"the next reconciliation report begins at entry {self.reconciled}")
                 return replace(changed, reconciled=document.to_index + 1)
+            case LogKeyAdded() | LogKeyRetired() | LogKeyCompromised():
+                return replace(changed, log_keys=self.log_keys.after(document, index))
             case Erasure():
                 return replace(changed, erased=self.erased | frozenset(document.chains))
             case PackIssued():

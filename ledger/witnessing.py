@@ -62,7 +62,7 @@ class Verdict:
     media_type: str = TEXT
     checkpoint: Checkpoint | None = None
     note: str = ""
-    """The checkpoint with the log's verified line and no other: what strangers wrote below it is not handed on."""
+    """The checkpoint with the log's verified lines and no others: what strangers wrote below it is not handed on."""
 
 
 def parse_request(body: bytes) -> AddCheckpoint:
@@ -83,8 +83,10 @@ def parse_request(body: bytes) -> AddCheckpoint:
     )
 
 
-def judge(logs: Mapping[str, VerifierKey], seen: Callable[[str], WitnessedTree | None], body: bytes) -> Verdict:
-    """What a witness that knows these logs (by origin) answers. The order of the checks is the specification's."""
+def judge(
+    logs: Mapping[str, Sequence[VerifierKey]], seen: Callable[[str], WitnessedTree | None], body: bytes
+) -> Verdict:
+    """What a witness that knows these logs (by origin: their keys) answers. The order of the checks is the specification's."""
     try:
         request = parse_request(body)
         note = parse_note(request.note)
@@ -94,11 +96,11 @@ def judge(logs: Mapping[str, VerifierKey], seen: Callable[[str], WitnessedTree |
         checkpoint = parse_checkpoint(note.text)
     except BadEncoding as error:
         return Verdict(400, f"invalid checkpoint: {error.detail}\n")
-    vkey = logs.get(checkpoint.origin)
-    if vkey is None:
+    vkeys = logs.get(checkpoint.origin)
+    if not vkeys:
         return Verdict(404, "unknown log\n")
     try:
-        own = open_note(request.note, [vkey]).verified[0][1]
+        own = open_note(request.note, vkeys).verified
     except BadSignature as error:
         return Verdict(403, f"invalid signature: {error.detail}\n")
     if request.old > checkpoint.size:
@@ -110,7 +112,7 @@ def judge(logs: Mapping[str, VerifierKey], seen: Callable[[str], WitnessedTree |
         _check_growth(last, checkpoint, request.proof)
     except LedgerError as error:
         return Verdict(422, f"the consistency proof does not hold: {error.detail}\n")
-    return Verdict(200, checkpoint=checkpoint, note=Note(note.text, (own,)).format())
+    return Verdict(200, checkpoint=checkpoint, note=Note(note.text, tuple(line for _, line in own)).format())
 
 
 def cosign(note: str, cosigner: Cosigner, time: int) -> str:

@@ -10,6 +10,7 @@ import pytest
 from api.web.console.audit import ABOUT
 from api.web.locale import CATALOGUES
 from ledger.documents import SINCE_RULESET_2, Document
+from verifier.rules import orders
 from verifier.rules import participants as verifier
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +23,10 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 def test_ledger_and_verifier_know_the_same_kinds_with_the_same_members() -> None:
     members = {tag: set(kind.__struct_fields__) - {"v"} for tag, kind in KINDS.items()}
-    assert members == {tag: set(names) for tag, names in verifier.MEMBERS.items()}
+    later = {tag: {*names, *orders.OPTIONAL.get(tag, ())} for tag, names in orders.MEMBERS.items()}
+    known = {**{tag: set(names) for tag, names in verifier.MEMBERS.items()}, **later}
+    assert members == {tag: known[tag] for tag in members}
+    assert verifier.MEMBERS.keys() <= members.keys()
 
 
 def test_ledger_and_verifier_take_the_same_kinds_from_ruleset_2_onwards_only() -> None:
@@ -31,7 +35,8 @@ def test_ledger_and_verifier_take_the_same_kinds_from_ruleset_2_onwards_only() -
 
 @each_kind
 def test_the_verifier_applies_it(kind: str) -> None:
-    assert callable(getattr(verifier.Registry, "_" + kind.replace(".", "_"), None))
+    owner = orders.Orders if kind in orders.MEMBERS else verifier.Registry
+    assert callable(getattr(owner, "_" + kind.replace(".", "_"), None))
 
 
 @each_kind

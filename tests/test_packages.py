@@ -105,7 +105,20 @@ def test_what_the_client_imports_and_cannot_take_along_stops_the_build(tmp_path:
         hook.closure(tmp_path)
 
 
-HEAVY = ("sqlalchemy", "fastapi", "pydantic", "typer", "click", "rich", "redis", "alembic", "uvicorn", "limits")
+HEAVY = (
+    "httpx2",
+    "httpcore2",
+    "sqlalchemy",
+    "fastapi",
+    "pydantic",
+    "typer",
+    "click",
+    "rich",
+    "redis",
+    "alembic",
+    "uvicorn",
+    "limits",
+)
 LOADED = """
 import json, sys
 import {modules}
@@ -116,7 +129,9 @@ print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
 @pytest.mark.parametrize(
     ("modules", "beyond"), [("client", {"starlette"}), ("guard", set()), ("receipts", {"starlette"})]
 )
-def test_importing_the_client_loads_no_server(client: Path, tmp_path: Path, modules: str, beyond: set[str]) -> None:
+def test_importing_the_client_loads_no_server_and_no_http(
+    client: Path, tmp_path: Path, modules: str, beyond: set[str]
+) -> None:
     answer = run_apart(LOADED.format(modules=f"{PACKAGE}.{modules}"), client, folder=tmp_path)
     assert answer.returncode == 0, answer.stderr
     loaded = set(json.loads(answer.stdout))

@@ -69,6 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("--static-ct", action="store_true", help="the entry is a TileLeaf of a static CT log")
     one = add("bundle", parents=[audit], help="audit a bundle: everything")
     one.add_argument("path", metavar="PATH", help="directory or zip")
+    one = add("alerts", parents=[audit], help="the alerts of a bundle, each recomputed")
+    one.add_argument("path", metavar="PATH", help="directory or zip")
     one = add("consent", parents=[audit], help="one consent's story out of a bundle")
     one.add_argument("consent_id", metavar="ID")
     one.add_argument("--bundle", required=True, dest="path", metavar="PATH")

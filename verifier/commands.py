@@ -20,9 +20,10 @@ from verifier.telling.result import Result
 from verifier.tlog.trust import Trust
 
 if TYPE_CHECKING:
-    from verifier.audit.bundle import Watch
+    from verifier.audit.bundle import Auditor, Watch
 
 __all__ = [
+    "alerts",
     "bundle",
     "compare",
     "completeness",
@@ -52,7 +53,11 @@ def bundle(arguments: argparse.Namespace, result: Result) -> Result:
 
 
 def _audit(
-    arguments: argparse.Namespace, result: Result, bar: Callable[[int, int], None], watch: Watch | None = None
+    arguments: argparse.Namespace,
+    result: Result,
+    bar: Callable[[int, int], None],
+    watch: Watch | None = None,
+    prepare: Callable[[Auditor], None] | None = None,
 ) -> Result:
     from verifier.audit.bundle import Auditor, Options
     from verifier.audit.resume import load, save
@@ -72,6 +77,8 @@ def _audit(
         options.jobs = arguments.jobs
     auditor = Auditor(archive, trust, options)
     result.findings = auditor.findings
+    if prepare is not None:
+        prepare(auditor)
     try:
         if arguments.since is not None:
             load(auditor, Path(arguments.since))
@@ -114,6 +121,24 @@ def _digest(path: Path) -> str:
         raise CannotCheck(f"{path} cannot be read: {error.strerror}") from None
 
 
+def alerts(arguments: argparse.Namespace, result: Result) -> Result:
+    """List the alerts of a bundle, which is audited on the way, with what the rules give."""
+    from verifier.telling.alerted import Alerted
+    from verifier.telling.terminal import Bar
+
+    told, bar = Alerted(arguments.lang), Bar(sys.stderr)
+
+    def prepare(auditor: Auditor) -> None:
+        auditor.replay.alerts.watch = told.tell
+
+    try:
+        _audit(arguments, result, bar, prepare=prepare)
+    finally:
+        bar.clear()
+    result.lines = told.finish()
+    return result
+
+
 def consent(arguments: argparse.Namespace, result: Result) -> Result:
     """Tell one consent's story out of a bundle, which is audited on the way."""
     from verifier.telling.story import Story
@@ -141,7 +166,9 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
 
     trust, backend = trust_of(arguments, result), select()
     data = read_file(arguments.path, result)
-    keys = _keys_of(arguments, trust) if arguments.bundle else None
+    keys = None
+    if arguments.bundle:
+        keys, trust = _learnt(arguments, trust)
     try:
         checked = check_receipt(data, trust, backend, keys)
     except Refuted as refusal:
@@ -180,7 +207,9 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
 
     trust, backend = trust_of(arguments, result), select()
     place = Path(arguments.path)
-    keys = _keys_of(arguments, trust) if arguments.bundle else None
+    keys = None
+    if arguments.bundle:
+        keys, trust = _learnt(arguments, trust)
     archive = open_archive(place)
     names = [place] if place.is_file() else [place / name for name in (HEAD, ISSUED)]
     result.inputs += [(str(name), _digest(name)) for name in names]
@@ -268,9 +297,11 @@ def _when(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _keys_of(arguments: argparse.Namespace, trust: Trust) -> dict[str, PublicKey]:
-    """The participants' keys out of a bundle whose links, tiles and root are checked on the way."""
+def _learnt(arguments: argparse.Namespace, trust: Trust) -> tuple[dict[str, PublicKey], Trust]:
+    """The participants' keys out of a bundle whose links, tiles and root are checked on the way, and what is trusted once the
+    log's own documents have told which keys it had when."""
     from verifier.audit.bundle import Auditor, Options
+    from verifier.audit.succession import taught
     from verifier.bytes.archive import open_archive
 
     archive = open_archive(Path(arguments.bundle))
@@ -282,7 +313,8 @@ def _keys_of(arguments: argparse.Namespace, trust: Trust) -> dict[str, PublicKey
         archive.close()
     if audit.findings.count:
         raise CannotCheck(f"the bundle that should tell the participants' keys is refuted: {audit.findings.defects[0]}")
-    return {kid: key.key for kid, key in auditor.replay.registry.keys.items()}
+    registry = auditor.replay.registry
+    return {kid: key.key for kid, key in registry.keys.items()}, taught(trust, registry.log_keys, audit.origin)
 
 
 def proof(arguments: argparse.Namespace, result: Result) -> Result:

@@ -23,7 +23,7 @@ from api.node.node import Node
 from api.node.settings import Settings
 from api.tokens.keys import TokenSigner
 from ledger.clock import SystemClock
-from ledger.custody.log_key import read_signer
+from ledger.custody.log_key import LogKeyring, read_signer
 from ledger.engines.engine import is_file
 from ledger.errors import LedgerError
 from ledger.notes.policy import Policy
@@ -135,8 +135,7 @@ def _shape(settings: Settings) -> str:
 
 
 def _policy(settings: Settings, found: list[Policy]) -> str:
-    vkey = read_signer(settings.log_key_file).vkey
-    policy = read_policy(settings, vkey)
+    policy = read_policy(settings, LogKeyring.at(settings.log_key_file).vkeys())
     found.append(policy)
     if settings.policy_file is None:
         return "none is set: bundles enclose this log's key, and nobody is asked to cosign"

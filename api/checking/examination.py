@@ -29,7 +29,7 @@ from ledger.errors import LedgerError, Unavailable
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.tiles import tile_widths
-from ledger.notes.checkpoint import open_checkpoint
+from ledger.notes.checkpoint import Vkeys, open_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.storage.legs import interaction_of
 from ledger.storage.log import LogStore
@@ -49,7 +49,7 @@ Progress = Callable[[int, int], None]
 def examine(
     store: LogStore,
     keystore: KeyStore,
-    vkey: VerifierKey,
+    vkeys: Vkeys,
     progress: Progress | None = None,
     witnesses: tuple[VerifierKey, ...] = (),
 ) -> Findings:
@@ -61,7 +61,7 @@ def examine(
     try:
         with store.read() as connection, closing(Spill()) as spill:
             examine_engine(connection, found)
-            examination = _Examination(connection, keystore, vkey, progress, spill, found)
+            examination = _Examination(connection, keystore, vkeys, progress, spill, found)
             _to_its_end(found, "entries and states", examination.run)
             reports, legs = examination.reports, examination.leg
             _to_its_end(found, "what lies beside", lambda: examine_beside(connection, found, witnesses, reports, legs))
@@ -113,14 +113,14 @@ class _Examination:
         self,
         connection: Connection,
         keystore: KeyStore,
-        vkey: VerifierKey,
+        vkeys: Vkeys,
         progress: Progress | None,
         spill: Spill,
         found: Findings,
     ) -> None:
         self._connection = connection
         self._keystore = keystore
-        self._vkey = vkey
+        self._vkeys = vkeys
         self._progress = progress
         self._found = found
         self._edge = Edge()
@@ -143,7 +143,7 @@ class _Examination:
             return None
         told = {}
         for row in self._connection.execute(select(entries).where(entries.c.idx.in_([access, came]))):
-            cipher = self._keystore.existing([row.chain]).get(row.chain)
+            cipher = self._keystore.existing([row.chain], remember=False).get(row.chain)
             if cipher is None or row.sealed is None:
                 return None
             told[row.idx] = (row.chain, decode_evidence(open_evidence(row.idx, row.sealed, cipher)[0]))
@@ -203,8 +203,9 @@ class _Examination:
             ).all()
             if not page:
                 return
-            ciphers = self._keystore.existing(row.chain for row in page if row.sealed is not None)
-            closed = {row.chain for row in page if row.sealed is not None} - ciphers.keys()
+            chains = {row.chain for row in page if row.sealed is not None}
+            ciphers = self._keystore.existing(chains, remember=False)
+            closed = chains - ciphers.keys()
             self._destroyed = self._keystore.destroyed(closed) if closed else set()
             for row in page:
                 self._entry(row, ciphers)
@@ -229,7 +230,7 @@ class _Examination:
             if self._connection.execute(query).scalar_one_or_none() != tile.content:
                 self._found.note(f"tile {tile.level}/{tile.number}", "it is missing or differs from the entries")
         try:
-            signed = open_checkpoint(note, self._vkey)
+            signed = open_checkpoint(note, self._vkeys)
             if (signed.size, signed.root) != (size, growth.root) or growth.size != size:
                 self._found.note(f"checkpoint {size}", "the entries do not lead to its root")
         except LedgerError as error:

@@ -177,7 +177,7 @@ class RowCheck:
                     self._found.note(place, "it is not the request that its name is the hash of")
 
     def _keys(self, chains: list[bytes]) -> tuple[Any, set[bytes]]:
-        ciphers = self._keystore.existing(chains)
+        ciphers = self._keystore.existing(chains, remember=False)
         closed = {chain for chain in chains if chain not in ciphers}
         return ciphers, self._keystore.destroyed(closed) if closed else set()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,10 +29,11 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the closing table.")] = False,
     customers: Annotated[int, typer.Option(min=1, help="How many customers consent.")] = 200,
     directory: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
+    lang: Annotated[Literal["en", "zh"], typer.Option(help="Language of what is said here.")] = "en",
 ) -> None:
     """Start a ledger, banks and recipients on this machine, and watch consents live and end."""
     from api.demo import run  # noqa: PLC0415  (it brings much that no server needs)
 
     with files_told_in_a_sentence():
-        status = run(once=once, customers=customers, directory=directory)
+        status = run(once=once, customers=customers, directory=directory, language=lang)
     raise typer.Exit(status)

@@ -84,7 +84,7 @@ def export(
             size = export_bundle(
                 ledger.store,
                 ledger.keystore,
-                ledger.vkey,
+                ledger.vkeys,
                 writer,
                 disclose=disclose,
                 policy=policy,

@@ -136,7 +136,7 @@ def trust_of(log_key: str, witnesses: Sequence[str] = (), quorum: int = 0) -> Tr
     from api.client import Trust  # noqa: PLC0415  (see above)
     from ledger.notes.keys import VerifierKey, parse_any_vkey, parse_vkey  # noqa: PLC0415
 
-    if not log_key:
+    if not log_key.split():
         raise InvalidInput(
             "which log is believed is not said: name its verifier key, which its operator publishes (log_key in "
             "participant.toml, or --log-key)"
@@ -144,7 +144,10 @@ def trust_of(log_key: str, witnesses: Sequence[str] = (), quorum: int = 0) -> Tr
     known = tuple(key for key in map(parse_any_vkey, witnesses) if isinstance(key, VerifierKey))
     if not 0 <= quorum <= len(known):
         raise InvalidInput(f"quorum is {quorum}, and {len(known)} of the witnesses have keys that count")
-    return Trust(parse_vkey(log_key), known, quorum)
+    own, *further = map(parse_vkey, log_key.split())  # several, where the log changes its key
+    if any(key.name != own.name for key in further):
+        raise InvalidInput("log_key names keys of several logs: a participant's folder is for one")
+    return Trust(own, known, quorum, tuple(further))
 
 
 def speak(folder: Path, ask: Callable[[LedgerClient, ParticipantFolder], Awaitable[T]]) -> T:

@@ -146,7 +146,7 @@ def check(state: State = None) -> None:
     with reader_of(state, examine=True) as node, progress_bar("entries") as progress:
         went_back = node.went_back
         witnesses = tuple(witness.vkey for witness in node.policy.witnesses)
-        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey, progress, witnesses)
+        found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkeys, progress, witnesses)
     for defect in found.defects:
         mention(defect)
     for lacking in found.unchecked:

@@ -41,6 +41,9 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "config": CommandPlace(
         "api.cli.configuring", "configurations", "Settings in force, and where each comes from.", group=True
     ),
+    "key": CommandPlace(
+        "api.cli.log_keys", "log_keys", "The log's own key, and the one that takes its place.", group=True
+    ),
     "kek": CommandPlace("api.cli.keks", "keks", "The key-encryption key of the key store.", group=True),
     "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
     "reconcile": CommandPlace("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),

@@ -25,7 +25,7 @@ def publish(
 ) -> None:
     """Publish checkpoint and tiles, so that readers need no database; safe beside servers, and safe to repeat."""
     with reader_of(state) as node:
-        publisher = Publisher(node.ledger.store, node.ledger.vkey, open_place(place))
+        publisher = Publisher(node.ledger.store, node.ledger.vkeys, open_place(place))
         _tell(place, publisher.publish())
         if not follow:
             return

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-import httpx2
 import msgspec
 from msgspec import Raw, Struct
 
@@ -27,6 +26,9 @@ from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
 from ledger.errors import LedgerError
 from ledger.notes.checkpoint import Checkpoint, open_checkpoint
+
+if TYPE_CHECKING:  # HTTP costs a third of what importing this does: it is loaded by the first client
+    import httpx2
 
 PAGE: Final = 100
 STEPS: Final = frozenset({"pause", "reject", "resume", "revoke", "suspend", "terminate"})
@@ -75,6 +77,8 @@ class LedgerClient:
         `on_behalf_of`: whom this participant, a technology provider, signs for (a delegation in the log must allow it).
         `evidence`: a folder for checkpoints that contradict each other. `timeout`: seconds for one try; the ledger itself
         answers within 60."""
+        import httpx2  # noqa: PLC0415  (see above)
+
         base = base_url.rstrip("/")
         clock = clock or SystemClock()
         self.participant = participant
@@ -266,7 +270,7 @@ class LedgerClient:
         before = self.watch.newest
         note = (await self._transport.ask("GET", "/checkpoint")).body.decode("utf-8", "replace")
         try:
-            checkpoint = open_checkpoint(note, self.trust.vkey)
+            checkpoint = open_checkpoint(note, self.trust.vkeys)
         except LedgerError as error:
             raise ReceiptRefused(f"the checkpoint is refused: {error.detail}") from error
         self.watch.check_not_smaller(checkpoint, note, before)
@@ -320,6 +324,8 @@ class LedgerClient:
         return (await self._read(path)).body.decode("utf-8", "replace")
 
     async def _read(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
+        import httpx2  # noqa: PLC0415  (see above)
+
         address = path if not query else f"{path}?{httpx2.QueryParams(dict(query))}"
         return await self._transport.ask("GET", address, headers=self._authorise(path))
 

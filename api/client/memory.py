@@ -111,7 +111,7 @@ class CheckpointWatch:
         self._seen: OrderedDict[int, SignedCheckpoint] = OrderedDict()
         self._newest: SignedCheckpoint | None = None
         if (note := memory.read()) is not None:
-            self._newest = SignedCheckpoint(open_checkpoint(note, trust.vkey), note)
+            self._newest = SignedCheckpoint(open_checkpoint(note, trust.vkeys), note)
 
     @property
     def newest(self) -> Checkpoint | None:
@@ -207,7 +207,7 @@ class CheckpointWatch:
         """Write both notes into a new folder: evidence that outlives this process."""
         if self._evidence is None:
             return None
-        sizes = [open_checkpoint(text, self._trust.vkey).size for text in (known, note)]
+        sizes = [open_checkpoint(text, self._trust.vkeys).size for text in (known, note)]
         for number in range(1_000):
             folder = self._evidence / f"checkpoints-{sizes[0]}-{sizes[1]}-{number}"
             try:

@@ -48,11 +48,18 @@ class Trust:
     witnesses: tuple[VerifierKey, ...] = ()
     quorum: int = 0
     """How many of the witnesses must have cosigned a checkpoint for it to count as witnessed; 0 = never counts."""
+    further: tuple[VerifierKey, ...] = ()
+    """Other keys of this log, where it changes its key or has changed it: the next one, or those of former times."""
+
+    @property
+    def vkeys(self) -> tuple[VerifierKey, ...]:
+        """All keys of the log: each may have signed a checkpoint."""
+        return (self.vkey, *self.further)
 
     def level(self, note: str) -> Level:
         """How well a checkpoint is attested. Raises BadSignature when a known key's line does not verify."""
-        opened = open_note(note, [self.vkey, *self.witnesses])
-        cosigned = {key.name for key, _ in opened.verified if key != self.vkey}
+        opened = open_note(note, [*self.vkeys, *self.witnesses])
+        cosigned = {key.name for key, _ in opened.verified if key not in self.vkeys}
         return "witnessed" if 0 < self.quorum <= len(cosigned) else "logged"
 
 
@@ -108,9 +115,9 @@ def open_receipt(file: bytes, trust: Trust) -> VerifiedReceipt:
 
 
 def _open(file: bytes, trust: Trust) -> VerifiedReceipt:
-    read, leaf = check_receipt(file, trust.vkey)
+    read, leaf = check_receipt(file, trust.vkeys)
     note = parse_proof(read.proof).checkpoint
-    proved = (file, leaf.index, leaf.time, leaf, open_checkpoint(note, trust.vkey), note, trust.level(note))
+    proved = (file, leaf.index, leaf.time, leaf, open_checkpoint(note, trust.vkeys), note, trust.level(note))
     if isinstance(leaf, OperatorLeaf):
         return VerifiedReceipt(*proved, act=str(leaf.document.get("type")), document=leaf.document)
     if not isinstance(leaf, CommitmentLeaf) or read.evidence is UNSET:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-import httpx2
 import orjson
 
 from api.client.errors import LedgerUnavailable, RefusedByLedger
@@ -20,6 +19,9 @@ from api.client.statements import fresh_jti
 from api.client.transport import monotonic
 from ledger.canonical import b64u
 from ledger.clock import Clock
+
+if TYPE_CHECKING:  # loaded by whoever makes a client (client.py)
+    import httpx2
 
 ASSERTION_SECONDS: Final = 50
 EARLY_SECONDS: Final = 20

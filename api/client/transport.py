@@ -11,12 +11,14 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import httpx2
 import orjson
 
 from api.client.errors import ClientError, LedgerUnavailable, ReceiptRefused, RefusedByLedger
+
+if TYPE_CHECKING:  # loaded by whoever makes a client (client.py)
+    import httpx2
 
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 AGAIN: Final = frozenset({429, 502, 503, 504})
@@ -76,12 +78,14 @@ class Transport:
 
         Raises RefusedByLedger for a final no, LedgerUnavailable when patience ends.
         """
+        from httpx2 import TransportError  # noqa: PLC0415  (whoever made `http` has loaded it)
+
         reason = "no try was made"
         for attempt in range(self._patience.tries):
             try:
                 extra = {} if headers is None else dict(await headers())
                 answer = await self._send(method, path, body, extra)
-            except httpx2.TransportError as error:
+            except TransportError as error:
                 reason, pause = f"{type(error).__name__}: {error}", self._patience.pause(attempt)
             else:
                 if answer.status < 300:

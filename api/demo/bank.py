@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import JSONResponse, Response
 
 from api.client import Directory, LedgerClient, Pseudonyms
@@ -63,8 +63,17 @@ class Bank:
                 separate_consents={kind: SHOWN[kind] for kind in terms.separate_consents},
             )
             indexes += [entry.index for entry in entries]
-        self.held[consent_id] = {self.pseudonyms.account(account.id, consent_id): account.id}
+        self.hold(consent_id, account.owner.id, (self.pseudonyms.account(account.id, consent_id),))
         return indexes
+
+    def hold(self, consent_id: str, customer: str, references: Sequence[str]) -> None:
+        """Remember which of a customer's accounts the references of a consent stand for."""
+        own = {
+            self.pseudonyms.account(one.id, consent_id): one.id
+            for one in self.accounts.values()
+            if customer in {person.id for person in one.people}
+        }
+        self.held[consent_id] = {reference: own[reference] for reference in references}
 
     async def _asked(self, consent_id: str) -> Terms:
         """The terms the recipient signed, out of the verified receipt of its request."""
@@ -82,8 +91,8 @@ class _Book:
         return await self.bank.accounts_of(consent_id)
 
 
-def bank_app(bank: Bank) -> FastAPI:
-    """The bank's two faces on one address: `/customers` for its own people, everything else for recipients."""
+def bank_app(bank: Bank, more: APIRouter | None = None) -> FastAPI:
+    """The bank's faces on one address: `/customers` for its own people, `more`, everything else for recipients."""
     directory = Directory(bank.client)
 
     @asynccontextmanager
@@ -98,6 +107,8 @@ def bank_app(bank: Bank) -> FastAPI:
     app = FastAPI(title=bank.name, lifespan=lifespan, telemetry=NO_TELEMETRY)
     guard = ConsentGuard(bank.client, directory, _Book(bank))
     guard.install(app)
+    if more is not None:
+        app.include_router(more)
     _customer_routes(app, bank)
     _data_routes(app, bank, guard)
     return app

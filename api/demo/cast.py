@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Final
 
 import httpx2
 
-from api.client import InFile, LedgerClient, LocalSigner, Trust
+from api.client import InFile, LedgerClient, LocalSigner, Pseudonyms, Trust
 from api.client.signing import Algorithm
 from api.demo.bank import Bank, bank_app
-from api.demo.people import DemoAccount, People
+from api.demo.doors import PERSONAS, PagesFolder, customers_of, furnish
+from api.demo.people import DemoAccount, DemoCustomer, People, card_number
 from api.demo.recipient import Recipient, recipient_app
-from api.demo.servers import serving
+from api.demo.servers import address_of, loopback_socket, serving
+from api.demo.signing import agent_routes
 from api.demo.templates import Template
 from api.node.building import initialise, short_lived
 from api.node.settings import Settings
@@ -38,6 +41,11 @@ BANKS: Final = (
     Part("bank-north", "North Bank", "holder", "EdDSA"),
     Part("bank-south", "South Bank", "holder", "PS256"),
 )
+AUTHORITIES: Final = (
+    Part("audit-hartmann", "Hartmann Audit", "auditor", "EdDSA"),
+    Part("authority", "Authority for Data Protection", "regulator", "EdDSA"),
+)
+"""They read; the demo's auditor needs nothing but files."""
 RECIPIENTS: Final = (
     Part("app-purse", "Purse (budgets)", "recipient", "EdDSA"),
     Part("app-ledgerly", "Ledgerly (book-keeping)", "recipient", "ES256"),
@@ -72,6 +80,7 @@ def open_log(state: Path) -> tuple[VerifierKey, dict[str, Keys]]:
     initialise(settings, ORIGIN)
     keys = {}
     with short_lived(settings) as node:
+        node.ledger.record_documents(*(registration(part.id, part.name, [part.role]) for part in AUTHORITIES))
         for part in (*BANKS, *RECIPIENTS):
             own = Keys(
                 LocalSigner.generate(f"{part.id}-1", part.alg), LocalSigner.generate(f"{part.id}-client", "ES256")
@@ -85,6 +94,22 @@ def open_log(state: Path) -> tuple[VerifierKey, dict[str, Keys]]:
         return node.ledger.vkey, keys
 
 
+@dataclass(frozen=True)
+class BankPlace:
+    """What is settled before anybody is up: where the bank of the personas is reached, its secret, the pages' token."""
+
+    bank: socket.socket
+    pseudonyms: Pseudonyms
+    pages: PagesFolder
+
+    @classmethod
+    def found(cls, folder: Path) -> BankPlace:
+        """A place for the bank, and the files of the pages in a new folder."""
+        place, pseudonyms = loopback_socket(), Pseudonyms.generate()
+        agent = f"{address_of(place)}/agent"
+        return cls(place, pseudonyms, furnish(folder, BANKS[0].id, agent, pseudonyms))
+
+
 async def assemble(
     stack: AsyncExitStack,
     url: str,
@@ -93,6 +118,7 @@ async def assemble(
     people: People,
     templates: tuple[Template, ...],
     folder: Path,
+    premises: BankPlace,
 ) -> Cast:
     """Start the services of banks and recipients; `stack` stops them. `folder`: for checkpoints and evidence."""
     trust = Trust(vkey)
@@ -113,14 +139,28 @@ async def assemble(
     banks = {
         part.id: Bank(await client(part), part.name, _customers(people, number)) for number, part in enumerate(BANKS)
     }
-    urls = await stack.enter_async_context(serving({bank: bank_app(banks[bank]) for bank in banks}))
+    first, personas = banks[BANKS[0].id], customers_of(BANKS[0].id, premises.pseudonyms)
+    first.pseudonyms, first.accounts = premises.pseudonyms, {**first.accounts, **_of_personas(people)}
+    more = {first.client.participant: agent_routes(first, personas, premises.pages.token)}
+    apps = {bank: bank_app(banks[bank], more.get(bank)) for bank in banks}
+    urls = await stack.enter_async_context(serving(apps, {first.client.participant: premises.bank}))
     channels = {name: await _channel(stack, urls[name]) for name in urls}
     offers = dict(zip(banks, templates, strict=True))
     recipients = [Recipient(await client(part), part.name, dict(channels), offers) for part in RECIPIENTS]
-    apps = {recipient.client.participant: recipient_app(recipient) for recipient in recipients}
-    more = await stack.enter_async_context(serving(apps))
-    channels |= {name: await _channel(stack, more[name]) for name in more}
-    return Cast(url, trust, banks, recipients, {"the ledger": url} | urls | more, channels)
+    services = {recipient.client.participant: recipient_app(recipient) for recipient in recipients}
+    theirs = await stack.enter_async_context(serving(services))
+    channels |= {name: await _channel(stack, theirs[name]) for name in theirs}
+    return Cast(url, trust, banks, recipients, urls | theirs, channels)
+
+
+def _of_personas(people: People) -> dict[str, DemoAccount]:
+    """Accounts of the customers whose pages can be looked at, with somebody's transactions in them."""
+    rows = people.accounts[0].transactions
+    found: dict[str, DemoAccount] = {}
+    for one in PERSONAS:
+        owner = DemoCustomer(one.sub, one.name, "")
+        found |= {account: DemoAccount(account, card_number(account), owner, [], rows) for account, _ in one.accounts}
+    return found
 
 
 def _customers(people: People, bank: int) -> dict[str, DemoAccount]:

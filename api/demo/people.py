@@ -106,6 +106,8 @@ class People:
 
     accounts: tuple[DemoAccount, ...]
     source: str
+    is_sample: bool = False
+    """Whether they are our own invention."""
 
     @property
     def transactions(self) -> int:
@@ -216,7 +218,9 @@ def _invent() -> People:
         accounts.append(account)
     rows = sum(len(account.transactions) for account in accounts)
     return People(
-        tuple(accounts), f"{len(accounts)} invented accounts and {rows:,} invented transactions (our own sample)"
+        tuple(accounts),
+        f"{len(accounts)} invented accounts and {rows:,} invented transactions (our own sample)",
+        is_sample=True,
     )
 
 

@@ -17,29 +17,32 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.client import ClientError
-from api.demo import audit, story
-from api.demo.cast import Cast, assemble, open_log
+from api.demo import audit, history, story
+from api.demo.cast import BankPlace, Cast, assemble, open_log
+from api.demo.doors import answering, doors, show_doors
 from api.demo.people import People, find_people
 from api.demo.recipient import Pulled
 from api.demo.servers import DemoFailed, free_port, ledger_process, wait_until_ready
 from api.demo.table import ClosingTable
 from api.demo.templates import find_templates
 from api.demo.witnesses import start_witnesses, wait_until_witnessed
+from api.demo.words import Language, Says
 from ledger.errors import LedgerError
 
 LEAST_CUSTOMERS = 10
 
 
 class Stage:
-    """Where the demo shows what it does: bars while it works, and the time each act took."""
+    """Where the demo shows what it does, in one language: bars while it works, and the time each act took."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, say: Says) -> None:
         self.console = console
+        self.say = say
         self.seconds = 0.0
 
     @contextmanager
-    def act(self, title: str, total: int | None = None) -> Iterator[story.Tick]:
-        """A bar for one act; call what it gives for every step."""
+    def act(self, name: str, total: int | None = None) -> Iterator[story.Tick]:
+        """A bar for one act (`act.<name>` of the words); call what it gives for every step."""
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description:<46}"),
@@ -49,38 +52,35 @@ class Stage:
         )
         started = time.perf_counter()
         with Progress(*columns, console=self.console, transient=False) as progress:
-            bar = progress.add_task(title, total=total or 1)
+            bar = progress.add_task(self.say(f"act.{name}"), total=total or 1)
             yield lambda: progress.advance(bar)
             progress.update(bar, completed=total or 1)
         self.seconds = time.perf_counter() - started
 
 
-def play(*, once: bool, customers: int, directory: Path | None) -> int:
+def play(*, once: bool, customers: int, directory: Path | None, language: Language) -> int:
     """See api.demo.run."""
-    console = Console()
+    console, say = Console(), Says(language)
     logging.getLogger("consent_ledger.guard").addHandler(logging.NullHandler())
     if find_spec("verifier") is None:
-        console.print(
-            "[red]The demo's auditor is a program of its own, consent-verify, which is not installed: "
-            "install consent-ledger\\[demo].[/]"
-        )
+        console.print(say("no-verifier"), style="red", markup=False)
         return 1
     if customers < LEAST_CUSTOMERS:
-        console.print(f"[red]The demo needs at least {LEAST_CUSTOMERS} customers.[/]")
+        console.print(say("too-few", least=LEAST_CUSTOMERS), style="red")
         return 1
     if directory is not None and directory.exists() and any(directory.iterdir()):
-        console.print(f"[red]{directory} exists and is not empty: name a new folder.[/]")
+        console.print(say("not-empty", folder=directory), style="red", markup=False)
         return 1
     folder = Path(tempfile.mkdtemp(prefix="consent-ledger-demo-")) if directory is None else directory
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-            return runner.run(_play(console, folder, once=once, customers=customers))
+            return runner.run(_play(Stage(console, say), folder, once=once, customers=customers))
     except KeyboardInterrupt:
-        console.print("\nStopped.")
+        console.print(f"\n{say('stopped')}")
         return 0 if not once else 1
     except (DemoFailed, ClientError, LedgerError) as error:
-        console.print(f"[bold red]The demo failed:[/] {error}")
+        console.print(f"{say('failed')} {error}", style="bold red", markup=False)
         return 1
     finally:
         if directory is None:
@@ -96,115 +96,102 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _play(console: Console, folder: Path, *, once: bool, customers: int) -> int:
+async def _play(stage: Stage, folder: Path, *, once: bool, customers: int) -> int:
     begun = time.perf_counter()
-    stage, facts, seen = Stage(console), ClosingTable(), story.StoryCounts()
+    console, say = stage.console, stage.say
+    facts, seen = ClosingTable(say), story.StoryCounts()
     people, templates = find_people(), find_templates()
-    console.print(f"\n[bold]The consent ledger, at work.[/] The banks serve {people.source}.")
-    for template in templates:
-        console.print(f"Consents in the manner of {template.standard} {template.version}: {template.source}.")
-    console.print(f"All keys were made just now, for this demo, and protect nothing. Everything is in {folder}.\n")
+    console.print(f"\n[bold]{say('opening')}[/] {_whose(say, people)}")
+    for one in templates:
+        console.print(say("opening.template", standard=one.standard, version=one.version, source=one.source))
+    console.print(f"{say('opening.keys', folder=folder)}\n")
     state, log, witnessed = folder / "ledger", folder / "ledger.log", folder / "policy-with-witnesses"
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://localhost:{port}"
     async with AsyncExitStack() as stack:
-        with stage.act("A ledger, two banks and three apps start"):
+        with stage.act("start"):
+            premises = BankPlace.found(folder / "pages")
             vkey, keys = await asyncio.to_thread(open_log, state)
             await start_witnesses(stack, vkey, folder / "witnesses", witnessed)
-            process = stack.enter_context(ledger_process(state, port, log, witnessed))
+            process = stack.enter_context(ledger_process(state, port, log, witnessed, premises.pages.settings(port)))
             await wait_until_ready(url, process, log)
-            cast = await assemble(stack, url, vkey, keys, people, templates, folder)
-        facts.add(
-            "start",
-            "Started a ledger, two banks and three apps, each on its own port",
-            f"log {vkey.name}",
-            good=True,
-            seconds=stage.seconds,
-        )
+            cast = await assemble(stack, url, vkey, keys, people, templates, folder, premises)
+        facts.add("start", say("start.result", name=vkey.name), good=True, seconds=stage.seconds)
         await _consents(stage, facts, cast, seen, customers)
         await _refusals(stage, facts, cast, seen)
+        histories = await _histories(stage, facts, cast)
         await _witnessed(stage, facts, cast)
         await _audit(stage, facts, cast, seen, folder)
-        facts.add(
-            "total", "All of it", f"on this machine, {_size(people)}", good=True, seconds=time.perf_counter() - begun
-        )
+        size = say("total.result", accounts=len(people.accounts), transactions=people.transactions)
+        facts.add("total", size, good=True, seconds=time.perf_counter() - begun)
         console.print()
         facts.show(console)
         (folder / "facts.json").write_text(json.dumps(facts.as_json(), indent=1), encoding="utf-8")
         if not facts.good:
-            console.print("[bold red]Something was not as it must be.[/]")
+            console.print(say("wrong"), style="bold red")
         if not once:
-            _show_addresses(console, cast)
+            show_doors(console, say, doors(url, histories.waiting, say.language))
+            _show_addresses(console, say, cast)
+            await history.go_on(histories)
             await asyncio.Event().wait()
     return 0 if facts.good else 1
 
 
 async def _consents(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts, customers: int) -> None:
+    say = stage.say
     chosen = story.cast_customers(cast, customers)
-    with stage.act("Customers connect an app to their bank", customers) as tick:
+    with stage.act("connect", customers) as tick:
         await story.connect(cast, seen, chosen, tick)
     facts.add(
         "consents",
-        "Customers agreed, at their bank, that an app may see their account",
-        f"{len(seen.shares)} consents, {seen.joint} of them by two people",
+        say("consents.result", count=len(seen.shares), joint=seen.joint),
         good=len(seen.shares) == customers,
         seconds=stage.seconds,
     )
     fetches = customers + len(seen.shares[:: story.BALANCES_OF])
-    with stage.act("Apps fetch balances and transactions", fetches) as tick:
+    with stage.act("pull", fetches) as tick:
         await story.pull(seen, tick)
     online, offline = seen.online[200], seen.offline[200]
     facts.add(
         "pulls",
-        "Apps fetched data; the banks let nothing out without a decision in the log",
-        f"{seen.rows:,} rows in {online + offline} fetches: {online} decided through the bank, {offline} with a receipt "
-        "that the bank checked by itself",
+        say("pulls.result", rows=seen.rows, fetches=online + offline, online=online, offline=offline),
         good=online + offline == fetches,
         seconds=stage.seconds,
     )
 
 
 async def _refusals(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts) -> None:
-    with stage.act("Some customers stop sharing", len(seen.shares[::10]) + len(seen.shares[5::10])) as tick:
+    say = stage.say
+    with stage.act("stop", len(seen.shares[::10]) + len(seen.shares[5::10])) as tick:
         await story.revoke(cast, seen, tick)
-    facts.add(
-        "revocations",
-        "Customers stopped sharing",
-        f"{seen.revoked_at_bank} at their bank, {seen.revoked_at_recipient} in the app",
-        good=True,
-        seconds=stage.seconds,
-    )
-    with stage.act("Apps try what must not work", len(seen.revocations) + 8) as tick:
+    stopped = say("revocations.result", bank=seen.revoked_at_bank, app=seen.revoked_at_recipient)
+    facts.add("revocations", stopped, good=True, seconds=stage.seconds)
+    with stage.act("refused", len(seen.revocations) + 8) as tick:
         await story.try_what_must_fail(seen, tick)
     after = seen.after_revocation
     refused = [pulled for pulled in after if pulled.status == 403 and pulled.reason == "CONSENT_REVOKED"]
-    all_refused = len(refused) == len(after) == len(seen.revocations) and _all_denied(seen)
     facts.add(
         "after_revocation",
-        "Fetches after the customer stopped sharing",
-        f"{len(refused)} of {len(after)} refused (CONSENT_REVOKED), each refusal in the log",
-        good=all_refused,
+        say("after_revocation.result", refused=len(refused), count=len(after)),
+        good=len(refused) == len(after) == len(seen.revocations) and _all_denied(seen),
         seconds=stage.seconds,
     )
     stranger, replay = seen.stranger, seen.replay
     facts.add(
         "stranger",
-        "An app used another app's consent",
-        _told(stranger),
+        _told(say, stranger),
         good=stranger is not None and (stranger.status, stranger.reason) == (403, "CONSENT_UNKNOWN"),
     )
     facts.add(
         "replay",
-        "An app used a decision a second time",
-        _told(replay),
+        _told(say, replay),
         good=replay is not None and (replay.status, replay.reason) == (409, "REPLAYED"),
     )
     allowed = [pulled for pulled in seen.frequency if pulled.status == 200]
     too_often = [pulled for pulled in seen.frequency if (pulled.status, pulled.reason) == (429, "FREQUENCY_EXCEEDED")]
     facts.add(
         "frequency",
-        "An app came too often while the customer was away",
-        f"{len(allowed)} allowed, then {len(too_often)} refused (FREQUENCY_EXCEEDED)",
+        say("frequency.result", allowed=len(allowed), refused=len(too_often)),
         good=0 < len(allowed) <= 4 and len(too_often) == len(seen.frequency) - len(allowed) > 0,
     )
 
@@ -218,70 +205,66 @@ def _all_denied(seen: story.StoryCounts) -> bool:
     )
 
 
-def _told(pulled: Pulled | None) -> str:
-    return "not tried" if pulled is None else f"refused with {pulled.status} {pulled.reason}"
+def _told(say: Says, pulled: Pulled | None) -> str:
+    return (
+        say("untried.result") if pulled is None else say("refused.result", status=pulled.status, reason=pulled.reason)
+    )
+
+
+async def _histories(stage: Stage, facts: ClosingTable, cast: Cast) -> history.Histories:
+    """Customers whose pages can be looked at; every door is tried."""
+    with stage.act("people", history.STEPS) as tick:
+        told = await history.live(cast, tick)
+    found = doors(cast.url, told.waiting, stage.say.language)
+    good = await answering(found)
+    facts.add("pages", stage.say("pages.result", count=good), good=good == len(found), seconds=stage.seconds)
+    return told
 
 
 async def _witnessed(stage: Stage, facts: ClosingTable, cast: Cast) -> None:
     size = (await cast.recipients[0].client.checkpoint()).size
-    with stage.act("Both banks witness that the log only grew"):
+    with stage.act("witness"):
         cosigned = await wait_until_witnessed(cast.url, cast.trust.vkey, size)
     facts.add(
-        "witnessed",
-        "Both banks, which do not run the log, signed that it only grew",
-        f"up to entry {cosigned - 1:,}",
-        good=cosigned >= size,
-        seconds=stage.seconds,
+        "witnessed", stage.say("witnessed.result", entry=cosigned - 1), good=cosigned >= size, seconds=stage.seconds
     )
 
 
 async def _audit(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts, folder: Path) -> None:
+    say = stage.say
     policy, bundle, state = folder / "policy", folder / "bundle", folder / "ledger"
     witnessed = folder / "policy-with-witnesses"
     audit.write_policy(policy, cast.trust.vkey)
     held = [receipt for recipient in cast.recipients for receipt in recipient.receipts]
     count = audit.write_receipts(folder / "receipts", held)
-    with stage.act("An auditor checks every receipt and the log"):
+    with stage.act("audit"):
         # Two programs at the same time: one reads receipts, the other the whole log.
         checking = asyncio.create_task(audit.verify_receipts(folder / "receipts", policy))
         await audit.export(state, bundle, witnessed)
         whole = await audit.verify_bundle(bundle, witnessed)
         verdicts = await checking
-    facts.add(
-        "receipts",
-        "An independent program checked every receipt the apps hold",
-        f"{verdicts.get(0, 0):,} of {count:,} verified",
-        good=verdicts == {0: count},
-    )
+    facts.add("receipts", say("receipts.result", good=verdicts.get(0, 0), count=count), good=verdicts == {0: count})
     size = (await cast.recipients[0].client.checkpoint()).size
-    facts.add(
-        "bundle",
-        "The same program checked the exported log: hashes, signatures, every decision again",
-        f"{size:,} entries, {'verified, and witnessed by both banks' if whole.status == 0 else 'REFUTED'}",
-        good=whole.status == 0,
-        seconds=stage.seconds,
-    )
+    good = whole.status == 0
+    facts.add("bundle", say("bundle.good" if good else "bundle.bad", size=size), good=good, seconds=stage.seconds)
     index = max(seen.revocations.values())
-    with stage.act("Somebody changes one byte in a copy"):
+    with stage.act("falsify"):
         await asyncio.to_thread(audit.falsify, state, folder / "falsified", index)
         await audit.export(folder / "falsified", folder / "falsified-bundle")
         changed = await audit.verify_bundle(folder / "falsified-bundle", policy)
     named = changed.status == 1 and changed.names(index)
-    facts.add(
-        "falsified",
-        f"Somebody changed one byte of entry {index} (a revocation) in a copy of the database",
-        f"refuted, and entry {index} named" if named else f"status {changed.status}, not named",
-        good=named,
-        seconds=stage.seconds,
-    )
+    result = say("falsified.good", entry=str(index)) if named else say("falsified.bad", status=changed.status)
+    facts.add("falsified", result, good=named, seconds=stage.seconds, entry=str(index))
 
 
-def _size(people: People) -> str:
-    return f"with {len(people.accounts):,} accounts and {people.transactions:,} transactions"
+def _whose(say: Says, people: People) -> str:
+    kind = "sample" if people.is_sample else "real"
+    return say(f"opening.{kind}", accounts=len(people.accounts), rows=people.transactions)
 
 
-def _show_addresses(console: Console, cast: Cast) -> None:
-    console.print("\nEverything is still running. Look around:")
-    for name, url in cast.urls.items():
-        console.print(f"  {name:<14} {url}/" + ("checkpoint" if name == "the ledger" else ""))
-    console.print("\nCtrl-C ends it.")
+def _show_addresses(console: Console, say: Says, cast: Cast) -> None:
+    console.print(f"\n{say('programs')}")
+    addresses = {say("log"): f"{cast.url}/checkpoint", **{name: f"{url}/" for name, url in cast.urls.items()}}
+    for name, url in addresses.items():
+        console.print(f"  {name:<14} {url}", highlight=False)
+    console.print(f"\n{say('end')}")

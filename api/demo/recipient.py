@@ -19,6 +19,7 @@ from api.http.telemetry import NO_TELEMETRY
 from ledger.canonical import unb64u
 from ledger.clock import SystemClock
 from ledger.entries.acts import AccessItem
+from ledger.entries.terms import Terms
 
 PURPOSE: Final = "account-overview"
 NOTICE: Final = b"We show you your accounts in one place. You can stop this at any time, here or at your bank."
@@ -32,6 +33,7 @@ class DemoConnection:
     consent_id: str
     bank: str
     account: str = ""
+    purpose: str = PURPOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,11 @@ class Recipient:
             standard=template.standard,
             standard_version=template.version,
         )
-        connection = DemoConnection(str(uuid.uuid4()), bank)
+        return await self.ask(bank, terms, PURPOSE)
+
+    async def ask(self, bank: str, terms: Terms, purpose: str) -> DemoConnection:
+        """Ask for a consent under these terms."""
+        connection = DemoConnection(str(uuid.uuid4()), bank, purpose=purpose)
         self.receipts.append(await self.client.request_consent(connection.consent_id, terms))
         self.connections[connection.consent_id] = connection
         return connection
@@ -86,7 +92,7 @@ class Recipient:
             consent_id=connection.consent_id,
             accounts=[connection.account],
             permissions=[permission],
-            purpose=PURPOSE,
+            purpose=connection.purpose,
             request_digest=request_digest(connection.bank, "GET", f"/accounts/{connection.account}/{what}"),
             interaction_id=str(uuid.uuid4()),
             customer_present=customer_present,

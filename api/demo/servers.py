@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -30,8 +30,8 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "api.cli.main", *map(str, arguments)]
 
 
-def environment(policy: Path | None = None) -> dict[str, str]:
-    """The environment of the demo's own ledger: nobody's settings, and room for a load from one address."""
+def environment(policy: Path | None = None, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of the demo's own ledger: nobody's settings, room for a load from one address, and `more`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSENT_LEDGER_")}
     if policy is not None:
         kept["CONSENT_LEDGER_POLICY_FILE"] = str(policy)
@@ -39,6 +39,7 @@ def environment(policy: Path | None = None) -> dict[str, str]:
         "CONSENT_LEDGER_READS_PER_MINUTE": PLENTY,
         "CONSENT_LEDGER_TOKEN_REQUESTS_PER_MINUTE": PLENTY,
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+        **(more or {}),
     }
 
 
@@ -49,16 +50,30 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def loopback_socket() -> socket.socket:
+    """A socket with a loopback address of its own, which somebody can be told before anything is served there."""
+    made = socket.socket()
+    made.bind(("127.0.0.1", 0))
+    return made
+
+
+def address_of(listening: socket.socket) -> str:
+    """The base address of what is served on a socket."""
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
 @contextmanager
-def ledger_process(state: Path, port: int, log: Path, policy: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`consent-ledger serve` on loopback under a policy, stopped in order at the end."""
+def ledger_process(
+    state: Path, port: int, log: Path, policy: Path, more: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`consent-ledger serve` on loopback under a policy and `more` settings, stopped in order at the end."""
     with log.open("wb") as said:
         process = subprocess.Popen(  # noqa: S603  (our own command)
             command("serve", "--state", state, "--host", "127.0.0.1", "--port", str(port)),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
-            env=environment(policy),
+            env=environment(policy, more),
             start_new_session=True,
         )
     try:
@@ -97,14 +112,15 @@ class _Server(HttpServer):
 
 
 @asynccontextmanager
-async def serving(applications: dict[str, Any]) -> AsyncIterator[dict[str, str]]:
-    """Serve each application on a loopback socket of its own; name → base address."""
+async def serving(
+    applications: dict[str, Any], at: Mapping[str, socket.socket] | None = None
+) -> AsyncIterator[dict[str, str]]:
+    """Serve each application on a loopback socket of its own, one of `at` where it is named there; name → base address."""
     async with AsyncExitStack() as stack:
         urls = {}
         for name, app in applications.items():
-            listening = socket.socket()
+            listening = (at or {}).get(name) or loopback_socket()
             stack.callback(listening.close)
-            listening.bind(("127.0.0.1", 0))
             listening.listen(512)
             config = uvicorn.Config(app, **bounded(lifespan="on", timeout_graceful_shutdown=2))
             server = _Server(config)
@@ -114,7 +130,7 @@ async def serving(applications: dict[str, Any]) -> AsyncIterator[dict[str, str]]
                 if task.done():
                     raise DemoFailed(f"{name} did not start: {task.exception()}")
                 await asyncio.sleep(0.01)
-            urls[name] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            urls[name] = address_of(listening)
         yield urls
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from api.demo.words import Says
+
 
 @dataclass(frozen=True, slots=True)
 class TableLine:
@@ -23,13 +25,14 @@ class TableLine:
 
 @dataclass
 class ClosingTable:
-    """All lines, in their order."""
+    """All lines, in their order; `<name>` of the words is what was done."""
 
+    say: Says
     lines: list[TableLine] = field(default_factory=list)
 
-    def add(self, name: str, what: str, result: str, *, good: bool, seconds: float | None = None) -> None:
-        """One more line."""
-        self.lines.append(TableLine(name, what, result, good, seconds))
+    def add(self, name: str, result: str, *, good: bool, seconds: float | None = None, **values: object) -> None:
+        """One more line; `values` are those of the sentence that says what was done."""
+        self.lines.append(TableLine(name, self.say(name, **values), result, good, seconds))
 
     @property
     def good(self) -> bool:
@@ -42,12 +45,13 @@ class ClosingTable:
 
     def show(self, console: Console) -> None:
         """For people."""
-        table = Table(title="What happened", title_style="bold", show_lines=False, expand=False)
-        table.add_column("What was done", overflow="fold")
-        table.add_column("What came of it", overflow="fold")
-        table.add_column("As it must be?", justify="center", no_wrap=True)
-        table.add_column("Time", justify="right", no_wrap=True)
+        say = self.say
+        table = Table(title=say("table"), title_style="bold", show_lines=False, expand=False)
+        table.add_column(say("table.what"), overflow="fold")
+        table.add_column(say("table.result"), overflow="fold")
+        table.add_column(say("table.good"), justify="center", no_wrap=True)
+        table.add_column(say("table.time"), justify="right", no_wrap=True)
         for line in self.lines:
-            verdict = "[green]yes[/]" if line.good else "[bold red]NO[/]"
+            verdict = f"[green]{say('table.yes')}[/]" if line.good else f"[bold red]{say('table.no')}[/]"
             table.add_row(line.what, line.result, verdict, "" if line.seconds is None else f"{line.seconds:.1f} s")
         console.print(table)

@@ -106,11 +106,12 @@ def build(config: SidecarFile, folder: Path) -> Starlette:
         behind = None if config.accounts is None else _known(config.accounts, folder)
     except (ValueError, OSError) as error:
         raise InvalidInput(str(error)) from None
+    own, *further = map(parse_vkey, config.vkey.split())  # several, where the log changes its key
     client = LedgerClient(
         config.ledger,
         config.participant,
         statement,
-        Trust(parse_vkey(config.vkey)),
+        Trust(own, further=tuple(further)),
         client_key=reading,
         memory=InMemory() if config.memory is None else InFile(folder / config.memory),
         evidence=None if config.evidence is None else folder / config.evidence,

@@ -24,7 +24,7 @@ from api.node.settings import Settings
 from api.node.signing_place import newest_signed
 from api.node.slots import slots_in_use
 from ledger.clock import SystemClock
-from ledger.custody.log_key import read_signer
+from ledger.custody.log_key import LogKeyring
 from ledger.engines.copies import copy_in, copy_out
 from ledger.engines.engine import name_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Rollback
@@ -113,19 +113,19 @@ def restore(
     """
     if slots_in_use(settings.highwater_dir):
         raise Conflict("a server or another command uses this state folder: stop all servers of this log, then restore")
-    vkey = read_signer(settings.log_key_file).vkey
+    vkeys = LogKeyring.at(settings.log_key_file).vkeys()
     manifest = read_manifest(folder)
-    if manifest.origin != vkey.name:
-        raise InvalidInput(f"the backup is of the log {manifest.origin}, and this folder's key is of {vkey.name}")
+    if manifest.origin != vkeys[0].name:
+        raise InvalidInput(f"the backup is of the log {manifest.origin}, and this folder's key is of {vkeys[0].name}")
     engines = (name_of(settings.database_url), name_of(settings.keystore_url))
     if (manifest.log, manifest.keys) != engines:
         raise InvalidInput(
             f"the backup is of {manifest.log} (log) and {manifest.keys} (key store), and the settings name {engines[0]} and "
             f"{engines[1]}: a backup goes back to the engine that it came from"
         )
-    held = open_checkpoint(manifest.checkpoint, vkey)
-    newest = newest_signed(settings, vkey)
-    signed = None if newest is None else open_checkpoint(newest, vkey).size
+    held = open_checkpoint(manifest.checkpoint, vkeys)
+    newest = newest_signed(settings, vkeys)
+    signed = None if newest is None else open_checkpoint(newest, vkeys).size
     if signed is not None and signed > held.size and not although_older:
         raise Rollback(
             f"this machine has signed {signed} entries, and the backup surely holds {held.size}: a node would refuse to go on "

@@ -123,7 +123,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         EventQueries(ledger.store, ledger.keystore),
         EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file)),
     )
-    policy = read_policy(settings, ledger.vkey)
+    policy = read_policy(settings, ledger.vkeys)
     return Node(
         settings,
         ledger,
@@ -150,7 +150,7 @@ def _office(settings: Settings, ledger: Ledger) -> Office | None:
 def _check_all_highwater_files(settings: Settings, ledger: Ledger) -> None:
     """What any process of this machine has signed binds every other one, also when fewer run today than yesterday."""
     for path in highwater_files(settings.highwater_dir):
-        highwater = HighWater(path, ledger.vkey)
+        highwater = HighWater(path, ledger.vkeys)
         recorded = highwater.read()  # before the database is asked: a file never runs ahead of it
         if recorded is not None:
             with ledger.store.read() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -45,22 +46,22 @@ class Bundler:
         head = self.head(above)
         ledger = self.ledger
         export_bundle(
-            ledger.store, ledger.keystore, ledger.vkey, ZipTarget(stream), disclose=disclose, policy=policy, head=head
+            ledger.store, ledger.keystore, ledger.vkeys, ZipTarget(stream), disclose=disclose, policy=policy, head=head
         )
 
 
-def read_policy(settings: Settings, vkey: VerifierKey) -> Policy:
+def read_policy(settings: Settings, vkeys: Sequence[VerifierKey]) -> Policy:
     """The policy of this log, which bundles enclose. Raises InvalidInput for one that does not read, or is of another log."""
     if settings.policy_file is None:
-        return Policy(logs=(vkey,))
+        return Policy(logs=tuple(vkeys))
     try:
         policy = parse_policy(settings.policy_file.read_bytes())
     except FileNotFoundError:
         raise NotFound(f"the policy file {settings.policy_file} does not exist") from None
     except BadEncoding as error:
         raise InvalidInput(f"the policy file {settings.policy_file} does not read: {error}") from None
-    if vkey not in policy.logs:
-        raise InvalidInput(f"the policy file {settings.policy_file} does not name this log's key, {vkey.format()}")
+    if not any(vkey in policy.logs for vkey in vkeys):
+        raise InvalidInput(f"the policy file {settings.policy_file} does not name this log's key, {vkeys[0].format()}")
     for witness in policy.witnesses:
         check_witness_url(witness.url)
     return policy

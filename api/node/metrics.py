@@ -102,6 +102,11 @@ class LedgerFigures(Collector):
         for name, help_text, value in (
             ("up", "1 while this node writes", float(not stopped)),
             ("ready", "1 while /health/ready says so", float(self._ledger.unready_because is None)),
+            (
+                "size",
+                "Entries of the log, as far as this node knows them to be confirmed",
+                self._ledger.store.horizon.size,
+            ),
             ("waiting", "Submissions that wait for the sequencer", figures.waiting()),
             (
                 "clock_behind_seconds",

@@ -123,7 +123,7 @@ class Node:
             if self.reporter is not None:
                 self.reporter.stop()
             self.ledger.stop()
-            leave_mark(self.settings, self.ledger.vkey)
+            leave_mark(self.settings, self.ledger.vkeys)
         else:
             self.ledger.store.close()
             self.ledger.keystore.close()

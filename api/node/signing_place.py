@@ -17,8 +17,7 @@ from api.node.slots import highwater_files
 from ledger.app import Ledger
 from ledger.errors import LedgerError, Rollback
 from ledger.highwater import HighWater
-from ledger.notes.checkpoint import open_checkpoint
-from ledger.notes.keys import VerifierKey
+from ledger.notes.checkpoint import Vkeys, open_checkpoint
 from ledger.queries.tree import visible_note, visible_size
 
 log = structlog.get_logger("api.node.signing_place")
@@ -39,7 +38,7 @@ def check_place(settings: Settings, ledger: Ledger) -> None:
             f"this node has stopped signing: {refused.read_text('utf-8').strip()}. Two histories of this log may be signed "
             f"with its key: compare them first. {_CEREMONY}"
         )
-    newest = newest_signed(settings, ledger.vkey)
+    newest = newest_signed(settings, ledger.vkeys)
     mark = settings.state_dir / MARK
     if newest is not None:
         _write(mark, newest)
@@ -49,7 +48,7 @@ def check_place(settings: Settings, ledger: Ledger) -> None:
             return
         vouched = _read(mark)
         if vouched is not None:
-            size = _size_of(vouched, ledger.vkey)
+            size = _size_of(vouched, ledger.vkeys)
             if visible_note(connection, size) == vouched:
                 log.error(
                     "the high-water files of this node are gone", looked_in=str(settings.highwater_dir), size=size
@@ -61,19 +60,19 @@ def check_place(settings: Settings, ledger: Ledger) -> None:
     )
 
 
-def leave_mark(settings: Settings, vkey: VerifierKey) -> None:
+def leave_mark(settings: Settings, vkeys: Vkeys) -> None:
     """At an orderly end, so that an older database is refused here even when the high-water files are lost."""
     try:
-        newest = newest_signed(settings, vkey)
+        newest = newest_signed(settings, vkeys)
         if newest is not None:
             _write(settings.state_dir / MARK, newest)
     except (LedgerError, OSError) as error:  # the mark of the start stays, and the high-water files say more
         log.warning("the mark of this place is not brought up to date", error=str(error))
 
 
-def newest_signed(settings: Settings, vkey: VerifierKey) -> str | None:
+def newest_signed(settings: Settings, vkeys: Vkeys) -> str | None:
     """The checkpoint note of the largest size in the high-water files; None when there is none. Raises Corrupt."""
-    recorded = [HighWater(path, vkey).read() for path in highwater_files(settings.highwater_dir)]
+    recorded = [HighWater(path, vkeys).read() for path in highwater_files(settings.highwater_dir)]
     found = [(checkpoint.size, note) for checkpoint, note in (one for one in recorded if one is not None)]
     return max(found)[1] if found else None
 
@@ -117,10 +116,10 @@ def _read(mark: Path) -> str | None:
     return note if where == _where(mark) else None
 
 
-def _size_of(note: str, vkey: VerifierKey) -> int:
+def _size_of(note: str, vkeys: Vkeys) -> int:
     """The size of a checkpoint note; −1, which no checkpoint has, of one that does not read."""
     try:
-        return open_checkpoint(note, vkey).size
+        return open_checkpoint(note, vkeys).size
     except LedgerError:
         return -1
 

@@ -24,6 +24,9 @@ class WebSettings(BaseModel):
     contacts_file: Path | None = None
     """JSON object, participant id → how customers reach it (name of the office, e-mail, telephone): shown beside separate
     consents, which must name it. Default: customers are told to ask their bank."""
+    directory_file: Path | None = None
+    """JSON object, participant id → `legal_name`, `registration` (number and register), `logo` (a PNG, JPEG or WebP file beside
+    it, at most 64 kB): shown with each app (docs/people.md). Default: the registered name and a letter."""
     session_store_url: str = ""
     """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
     one PostgreSQL database."""

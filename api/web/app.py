@@ -26,14 +26,28 @@ from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.console import audit, erasures, operations, partner
 from api.web.console.premises import Premises
-from api.web.desk import BankPages, Desk, SignedOut, SignInNeeded, StepUpNeeded, open_desk
+from api.web.desk import Desk, SignedOut, SignInNeeded, StepUpNeeded, open_desk
 from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
+from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
 from api.web.migrating import open_store
+from api.web.office import BankPages
 from api.web.oidc import RelyingParty
-from api.web.pages import approving, connections, erasing, parting, public, receipts, settings, signin, stopping
+from api.web.pages import (
+    approving,
+    completing,
+    connections,
+    erasing,
+    overview,
+    parting,
+    public,
+    receipts,
+    settings,
+    signin,
+    stopping,
+)
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
 from api.web.sealing import KEY_NAME
@@ -46,6 +60,7 @@ from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
+from ledger.queries.glances import GlanceQueries
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.secrets import read_secret
@@ -55,8 +70,8 @@ if TYPE_CHECKING:
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
-    public.router, signin.router, live.router, connections.router, approving.router, parting.router, stopping.router,
-    receipts.router, settings.router, erasing.router,
+    public.router, signin.router, live.router, overview.router, completing.router, connections.router,
+    approving.router, parting.router, stopping.router, receipts.router, settings.router, erasing.router,
 )  # fmt: skip
 CONSOLES: Final = (partner.router, audit.router, operations.router, erasures.router)
 
@@ -94,8 +109,10 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         disclosures=Disclosures(OverviewQueries(ledger.store)),
         discretion=Discretion(),
         contacts=_contacts(web),
+        directory=ParticipantDirectory.read(web.directory_file),
+        glances=GlanceQueries(ledger.store, ledger.keystore),
         bundler=Bundler(
-            ledger, WitnessedQueries(ledger.store, read_policy(settings, ledger.vkey)), settings.policy_file
+            ledger, WitnessedQueries(ledger.store, read_policy(settings, ledger.vkeys)), settings.policy_file
         ),
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
@@ -104,7 +121,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
     for router in (*ROUTERS, *CONSOLES):
         pages.include_router(router)
     if provider is not None:
-        pages.include_router(dev_routes(provider, templates))
+        pages.include_router(dev_routes(provider))
     pages.add_middleware(Guarded, secure=office.is_secure)
     _add_error_pages(pages)
     return pages

@@ -16,7 +16,7 @@ from api.web.happened import Event, Row, Show, is_shown, joined, read_event
 from api.web.people import Person
 from api.web.plain import plain
 from ledger.app import Ledger
-from ledger.canonical import unb64u
+from ledger.canonical import b64u, unb64u
 from ledger.consent.state import IN_FORCE, LIVE, Consent, Status
 from ledger.entries.acts import SubjectConsent, SubjectEnrol, SubjectUnenrol
 from ledger.entries.leaf import CommitmentLeaf, Kind, consent_chain, parse_leaf
@@ -219,15 +219,22 @@ class Dealings:
         return next((found.key for found in listed if found.consent.consent_id == consent_id), None)
 
     def history(
-        self, connection: Connection, *, before: int | None = None, show: Show = "all", account: str = ""
+        self,
+        connection: Connection,
+        *,
+        before: int | None = None,
+        show: Show = "all",
+        account: str = "",
+        first: int = 0,
     ) -> History:
-        """A page of a consent's events from below `seq` = `before`, newest first; `account`: only what was read of it.
+        """A page of a consent's events from below `seq` = `before` down to `first`, newest first; `account`: only what was read
+        of it.
 
         Looks at SCANNED events at the most.
         """
         length = self._ledger.records.chain_length(connection.chain)
         top = length if before is None else max(0, min(before, length))
-        low = max(0, top - (EVENTS if show == "all" and not account else SCANNED))
+        low = max(first, top - (EVENTS if show == "all" and not account else SCANNED))
         events = self._events(connection.chain, low, top)
         later = self._events(connection.chain, top, min(top + EVENTS, length)) if events else []
         rows = [
@@ -235,7 +242,7 @@ class Dealings:
             for row in joined(events, later, self._shown_before(connection.chain, events))
             if is_shown(row.event, show) and row.event.is_about(account)
         ]
-        return History(rows, low or None, length)
+        return History(rows, low if low > first else None, length)
 
     def _shown_before(self, chain: bytes, events: list[Event]) -> set[int]:
         """Deliveries among these events (by index) that stand beside their access on the page before: not told twice."""
@@ -279,12 +286,6 @@ class Dealings:
             low += MANY
         return found
 
-    def last_access(self, connection: Connection) -> Event | None:
-        """The newest access among a consent's newest events, if there is one."""
-        length = self._ledger.records.chain_length(connection.chain)
-        events = self._events(connection.chain, max(0, length - 5), length)
-        return next((event for event in reversed(events) if event.is_access), None)
-
     def receipt(self, index: int) -> Event:
         """An entry of hers. Raises NotFound for any other."""
         recorded = self._ledger.records.recorded([index])[0]
@@ -292,6 +293,13 @@ class Dealings:
         if not self._is_hers(recorded):
             raise NotFound("there is no such receipt of yours")
         return event
+
+    def entries(self, connection: Connection, indexes: Iterable[int]) -> list[Event]:
+        """Entries of one of her consents, in the order of the log. Raises NotFound for any other."""
+        events = [read_event(one) for one in self._ledger.records.recorded(sorted(indexes))]
+        if any(getattr(parse_leaf(one.recorded.leaf), "chain", "") != b64u(connection.chain) for one in events):
+            raise NotFound("there is no such entry of this connection")
+        return events
 
     def told_at(self, connection: Connection, ended: Event) -> int | None:
         """When (ms) the recipient learned of the end of a consent: it acknowledged the event, or signed something after the end
@@ -344,6 +352,11 @@ class Dealings:
         if not isinstance(event.says, SubjectConsent) or event.says.consent_id not in self._private:
             return True
         return self._may_see(self._ledger.records.consent(self._person.holder, event.says.consent_id))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether somebody keeps something to herself in her relationship's chain: she herself, or another person."""
+        return bool(self._private)
 
     @property
     def has_silent_others(self) -> bool:

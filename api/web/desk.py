@@ -10,29 +10,20 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment
 from msgspec import structs
 from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
 
-from api.node.bundling import Bundler
-from api.node.web_settings import WebSettings
 from api.web.actors import Acts
 from api.web.agent import HolderAgent, HolderStatement
 from api.web.customer import Connection, Dealings
-from api.web.disclosures import Disclosures
-from api.web.discretion import Discretion
-from api.web.oidc import RelyingParty
-from api.web.passkeys import Ceremonies
+from api.web.office import BankPages
 from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Session, SignInSca, new_session, new_token
 from api.web.security import HOME, CrossSite, check_same_origin
 from api.web.staff import Staff
-from api.web.store import Store
 from api.web.waiting import record_soon
 from api.web.words import HOME_ZONE, Words, choose_language
-from ledger.app import Ledger
 from ledger.canonical import b64u
-from ledger.clock import Clock
 from ledger.consent.state import Consent
 from ledger.errors import NotFound, NotPermitted, Unavailable
 from ledger.planning.commands import Recorded
@@ -68,44 +59,6 @@ class StepUpNeeded(Exception):
     def __init__(self, then: str) -> None:
         super().__init__(then)
         self.then = then
-
-
-@dataclass(frozen=True)
-class BankPages:
-    """The parts that all visits share."""
-
-    ledger: Ledger
-    settings: WebSettings
-    base_url: str
-    store: Store
-    agents: Mapping[str, HolderAgent]
-    relying_party: RelyingParty | None
-    ceremonies: Ceremonies
-    templates: Environment
-    clock: Clock
-    disclosures: Disclosures
-    discretion: Discretion
-    contacts: Mapping[str, str]
-    """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
-    bundler: Bundler
-    """Writes the bundles for auditors and regulators."""
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether people reach us over https."""
-        return self.base_url.startswith("https://")
-
-    @property
-    def cookie(self) -> str:
-        """The session cookie's name: `__Host-` binds it to this host, and browsers accept that over https only."""
-        return "__Host-session" if self.is_secure else "session"
-
-    def agent_of(self, person: Person) -> HolderAgent:
-        """Who signs for this person's bank. Raises NotFound."""
-        agent = self.agents.get(person.holder)
-        if agent is None:
-            raise NotFound("this bank's customers are not served here")
-        return agent
 
 
 @dataclass
@@ -337,6 +290,13 @@ def open_desk(request: Request) -> Desk:
     language = choose_language([request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language")])
     zone = office.store.zone(session.person) if session and session.person else None
     return Desk(office, request, Words(language, zone or HOME_ZONE[language]), session, token, now, gone)
+
+
+def speak(answer: Response, language: str, *, secure: bool) -> Response:
+    """Have this browser remember a language."""
+    chosen = choose_language([language])
+    answer.set_cookie(LANGUAGE_COOKIE, chosen, max_age=YEAR, path="/", secure=secure, httponly=True, samesite="lax")
+    return answer
 
 
 Anyone = Annotated[Desk, Depends(open_desk)]

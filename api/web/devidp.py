@@ -17,15 +17,16 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from jinja2 import Environment
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry
 
 from api.client.signing import LocalSigner, StatementSigner, sign_jwt
 from api.web.agent import Customer
+from api.web.desk import Anyone, speak
 from api.web.people import new_token
 from api.web.plain import plain
+from api.web.security import local_path
 from api.web.staff import StaffMember
 from ledger.canonical import b64u
 from ledger.clock import Clock
@@ -163,8 +164,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def dev_routes(provider: DevelopmentProvider, templates: Environment) -> APIRouter:
-    """The provider's pages and endpoints."""
+def dev_routes(provider: DevelopmentProvider) -> APIRouter:
+    """The provider's pages and endpoints; `/in` leads to it whoever was signed in before, in a language."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
 
     @router.get("/.well-known/openid-configuration")
@@ -175,18 +176,24 @@ def dev_routes(provider: DevelopmentProvider, templates: Environment) -> APIRout
     def jwks() -> Response:
         return JSONResponse(provider.jwks())
 
+    @router.get("/in")
+    def enter(desk: Anyone, to: str = "", next: str | None = None) -> Response:  # noqa: A002 (the parameter's public name)
+        desk.leave()
+        return speak(desk.redirect(f"/sign-in/start?{urlencode({'next': local_path(next)})}"), to, secure=False)
+
     @router.get("/authorize")
-    def choose(request: Request) -> Response:
-        asked = dict(request.query_params)
+    def choose(desk: Anyone) -> Response:
+        asked = dict(desk.request.query_params)
         problem = provider.problem_of(asked)
-        page = templates.get_template("devidp.html").render(
-            customers=[
-                (customer.sub, plain(customer.name), customer.employer) for customer in provider.customers.values()
-            ],
+        people = [(one, plain(one.name), one.employer) for one in provider.customers.values()]
+        return desk.render(
+            "devidp.html",
+            400 if problem else 200,
+            customers=[(one.sub, name, at) for one, name, at in people if isinstance(one, Customer)],
+            staff=[(one.sub, name, at) for one, name, at in people if not isinstance(one, Customer)],
             asked=asked,
             problem=problem,
         )
-        return HTMLResponse(page, status_code=400 if problem else 200)
 
     @router.post("/authorize")
     async def chosen(request: Request) -> Response:

@@ -14,6 +14,8 @@ from api.web.customer import Connection
 from api.web.desk import Desk
 from api.web.happened import Event
 from api.web.plain import cell
+from ledger.errors import NotFound, Unavailable
+from ledger.queries.completeness import completeness_bytes
 from ledger.receipts import receipt
 
 COLUMNS: Final = (
@@ -31,7 +33,10 @@ def as_csv(desk: Desk) -> Iterator[str]:
 
 
 def as_json(desk: Desk) -> Iterator[str]:
-    """`{"events": [...]}`, each event with its receipt; `actor` and `signature` are the codes of `who` (api/web/actors.py)."""
+    """`{"events": [...], "completeness": [...]}`, each event with its receipt.
+
+    `actor` and `signature` are the codes of `who` (api/web/actors.py).
+    """
     yield '{"events":['
     comma = ""
     for connection, event in _events(desk):
@@ -39,7 +44,23 @@ def as_json(desk: Desk) -> Iterator[str]:
         codes = {"actor": str(desk.acts.actor(event)), "signature": str(desk.acts.signature(event))}
         yield comma + msgspec.json.encode({**row, **codes, "receipt": receipt(event.recorded)}).decode()
         comma = ","
+    yield '],"completeness":['
+    yield ",".join(_proofs(desk))
     yield "]}\n"
+
+
+def _proofs(desk: Desk) -> Iterator[str]:
+    """`{"consent": id, "file": {...}}` of each connection: that its events are all there are (docs/spec/receipts.md, Complete).
+
+    Before the first index-head there are none: then nothing is claimed.
+    """
+    for connection in desk.dealings.all_connections():
+        try:
+            proof = desk.office.ledger.completeness.of_chain(connection.chain)
+        except (NotFound, Unavailable):
+            continue
+        file = completeness_bytes(proof).decode()
+        yield f'{{"consent":{msgspec.json.encode(connection.consent.consent_id).decode()},"file":{file}}}'
 
 
 def _events(desk: Desk) -> Iterator[tuple[Connection, Event]]:

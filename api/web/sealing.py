@@ -51,6 +51,10 @@ class Sealer:
         """The digest under which an opened request is filed."""
         return self._digest(b"consent", consent_id.encode())
 
+    def note(self, name: str) -> bytes:
+        """What a note is filed under."""
+        return self._digest(b"note", name.encode())
+
     def wrap(self, key: bytes, person: bytes) -> bytes:
         """A person's key as it is stored."""
         return self._wrapping.seal(key, place("people", person))

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.web.inbox import Inbox
 from api.web.keys import PersonKeys
+from api.web.notes import PersonalNotes
 from api.web.people import Person, Session
 from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
@@ -61,6 +62,7 @@ class Store:
         self._sealer = Sealer(self._key(key_file))
         self._keys = PersonKeys(self._sealer)
         self.inbox = Inbox(self.engine, self._keys)
+        self.notes = PersonalNotes(self.engine, self._keys)
 
     def _key(self, key_file: Path) -> bytes:
         """The key of this store, made with it. Raises NotFound, InvalidInput."""

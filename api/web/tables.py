@@ -54,6 +54,14 @@ deeds: Final = Table(
     Column("person", LargeBinary(32), nullable=False, index=True),
 )
 """Which person asked for an entry of the log: the log itself does not say it of every act (api/web/actors.py)."""
+notes: Final = Table(
+    "web_notes",
+    metadata,
+    Column("person", LargeBinary(32), primary_key=True),
+    Column("name", LargeBinary(32), primary_key=True),
+    Column("put_at", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
 reports: Final = Table(
     "web_reports",
     metadata,
@@ -77,5 +85,5 @@ erasures: Final = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
-OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, deeds, reports, people)
+OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, notes, deeds, reports, people)
 """Tables whose rows go when a person is erased; her key last, for without it the rest is noise already."""

@@ -49,6 +49,7 @@ CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
 """Clusters of permissions by subject, in the order in which people care."""
 
 _DATE: Final = {"en": "d MMM y", "zh-CN": "y年M月d日"}
+_AXIS: Final = {"en": "d MMM", "zh-CN": "M/d"}
 _TIME: Final = {"en": "d MMM y, HH:mm zzz", "zh-CN": "y年M月d日 HH:mm\uff08zzzz\uff09"}
 _SECOND: Final = {"en": "HH:mm:ss zzz", "zh-CN": "HH:mm:ss\uff08zzzz\uff09"}
 
@@ -128,6 +129,17 @@ class Words:
         """A date, as a `time` element."""
         return _element(ms, self.day(ms))
 
+    def ago(self, ms: int, now: int) -> Markup:
+        """How long ago by the calendar: today, yesterday, so many days ago; as a `time` element."""
+        days = (self._at(now).date() - self._at(ms).date()).days
+        if days <= 0:
+            return _element(ms, self.t("ago.today"))
+        return _element(ms, self.t("ago.yesterday") if days == 1 else self.n("ago.days", days))
+
+    def axis(self, date: dt.date) -> str:
+        """A day as short as an axis needs it."""
+        return str(format_date(date, _AXIS[self.language], locale=self._babel))
+
     def second(self, ms: int) -> Markup:
         """A time of day to the second with its zone, as a `time` element."""
         return _element(ms, self._in_zone(ms, _SECOND[self.language]))
@@ -152,9 +164,7 @@ class Words:
 
     def clusters(self, permissions: Iterable[str]) -> list[tuple[str, list[str]]]:
         """Permissions by what they are about: (cluster, permissions), in the order of CLUSTERS."""
-        wanted = set(permissions)
-        found = [(name, [code for code in codes if code in wanted]) for name, codes in CLUSTERS.items()]
-        return [(name, codes) for name, codes in found if codes]
+        return clusters_of(permissions)
 
     def history_window(self, terms: Terms) -> str:
         """How far back data may be read."""
@@ -183,6 +193,13 @@ class Words:
     def ending(self, terms: Terms) -> str:
         """When sharing ends by itself."""
         return self.time(terms.expires_at * 1000) if terms.expires_at else self.t("ending.open")
+
+
+def clusters_of(permissions: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Permissions by what they are about: (cluster, permissions), in the order of CLUSTERS."""
+    wanted = set(permissions)
+    found = [(name, [code for code in codes if code in wanted]) for name, codes in CLUSTERS.items()]
+    return [(name, codes) for name, codes in found if codes]
 
 
 def bdi(value: object) -> Markup:

@@ -105,7 +105,7 @@ class WitnessAsker:
     def turn(self) -> dict[str, tuple[str, int]]:
         """Ask every witness whose time has come about the newest checkpoint; the lines they gave, kept already."""
         note = self._ledger.tree.checkpoint()
-        size = open_checkpoint(note, self._ledger.vkey).size
+        size = open_checkpoint(note, self._ledger.vkeys).size
         states, now = self._states, time.monotonic()
         due = [
             one

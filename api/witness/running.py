@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from api.http.httpserver import run
@@ -35,10 +36,17 @@ def read_cosigner(folder: Path) -> Cosigner:
 def open_witness(folder: Path, logs: list[str]) -> WitnessService:
     """The witness in `folder` for logs given by their verifier keys. Raises NotFound, InvalidInput, BadEncoding."""
     keys = [parse_vkey(log) for log in logs]
-    if not keys or any(key.key_type != ED25519 for key in keys) or len({key.name for key in keys}) != len(keys):
-        raise InvalidInput("name at least one log by its verifier key, and each log once")
+    if not keys or any(key.key_type != ED25519 for key in keys) or len(set(keys)) != len(keys):
+        raise InvalidInput(
+            "name at least one log by its verifier key, and each key once; a log that changes its key has two"
+        )
     cosigner = read_cosigner(folder)
-    return WitnessService(cosigner, {key.name: key for key in keys}, WitnessStore(folder / STORE_FILE), SystemClock())
+    return WitnessService(cosigner, logs_of(keys), WitnessStore(folder / STORE_FILE), SystemClock())
+
+
+def logs_of(keys: Sequence[VerifierKey]) -> dict[str, tuple[VerifierKey, ...]]:
+    """The keys of each log, by its origin: several while a log changes its key, and for ever after."""
+    return {key.name: tuple(one for one in keys if one.name == key.name) for key in keys}
 
 
 def serve_witness(folder: Path, logs: list[str], port: int) -> None:

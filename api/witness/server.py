@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -33,8 +33,10 @@ CLOCK_SKEW_SECONDS: Final = 60
 class WitnessService:
     """The ASGI application of one witness. Requests are judged one after the other."""
 
-    def __init__(self, cosigner: Cosigner, logs: Mapping[str, VerifierKey], store: WitnessStore, clock: Clock) -> None:
-        """`logs`: verifier keys by origin."""
+    def __init__(
+        self, cosigner: Cosigner, logs: Mapping[str, Sequence[VerifierKey]], store: WitnessStore, clock: Clock
+    ) -> None:
+        """`logs`: each log's verifier keys, by its origin."""
         self._cosigner = cosigner
         self._logs = dict(logs)
         self._places = {hashlib.sha256(origin.encode()).hexdigest(): origin for origin in logs}

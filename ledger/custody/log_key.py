@@ -7,6 +7,7 @@ consent-ledger-log-key VKEY URI                           its verifier key, and 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +55,68 @@ class HeldNoteSigner:
             self._key.probe()
         except LedgerError as error:
             raise Unavailable(f"the log key cannot sign: {error.detail}") from None
+
+
+class LogKeyring:
+    """The log's signing keys that this node has: its own, and the one that is to take its place, where that is there.
+
+    Which of them sign, the log says (ledger/log_keys.py). The second one is read when the log first asks for it, so that a
+    running node needs no new start."""
+
+    def __init__(self, own: Signer, next_file: Path | None = None) -> None:
+        """`next_file`: where the second one is, or will be."""
+        self._own, self._next_file = own, next_file
+        self._next: Signer | None = None
+
+    @classmethod
+    def at(cls, path: Path) -> LogKeyring:
+        """The keys of the log key file at `path` and the one beside it. Raises NotFound, InvalidInput."""
+        return cls(read_signer(path), next_key_file(path))
+
+    @property
+    def own(self) -> Signer:
+        """The key of the log key file."""
+        return self._own
+
+    def vkeys(self) -> tuple[VerifierKey, ...]:
+        """The public halves of what is here. Raises InvalidInput."""
+        return tuple(one.vkey for one in (self._own, self._second()) if one is not None)
+
+    def signers(self, in_force: Sequence[bytes]) -> tuple[Signer, ...]:
+        """Those that sign, in the log's order; `in_force`: raw public keys, empty while no document names one.
+
+        Raises Unavailable when one is not here: a checkpoint without its line would not be the log's.
+        """
+        if not in_force:
+            return (self._own,)
+        if in_force == (self._own.vkey.public_key,):
+            return (self._own,)
+        here = {one.vkey.public_key: one for one in (self._own, self._second()) if one is not None}
+        if missing := [key for key in in_force if key not in here]:
+            name = VerifierKey(self._own.vkey.name, ED25519, missing[0]).format()
+            raise Unavailable(
+                f"the log signs with the key {name}, which this node does not have: put its file at {self._next_file}; "
+                "see docs/operating.md, «Changing the log key»"
+            )
+        return tuple(here[key] for key in in_force)
+
+    def _second(self) -> Signer | None:
+        if self._next is None and self._next_file is not None and self._next_file.exists():
+            found = read_signer(self._next_file)
+            if found.vkey.name != self._own.vkey.name:
+                raise InvalidInput(f"{self._next_file} is a key of {found.vkey.name}, not of {self._own.vkey.name}")
+            self._next = found
+        return self._next
+
+
+def known_vkeys(keys: LogKeyring, named: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
+    """All keys whose word for this log counts: what the log names, and what is here, each once, those in force first."""
+    return tuple(dict.fromkeys((*named, *keys.vkeys())))
+
+
+def next_key_file(path: Path) -> Path:
+    """Where the key lies that is to take the place of the one at `path`."""
+    return path.with_name(path.name + ".next")
 
 
 def read_signer(path: Path) -> Signer:

@@ -131,7 +131,8 @@ def _name(address: URL) -> str:
 def _environment(address: URL) -> dict[str, str]:
     host = address.host or _one(address, "host")
     port = address.port or _one(address, "port")
-    given = {
+    passed = {name: os.environ.get(name) for name in ("HOME", "PGPASSFILE")}  # where libpq looks for a password
+    given = passed | {
         "PGHOST": host,
         "PGPORT": None if port is None else str(port),
         "PGUSER": address.username,
@@ -140,7 +141,9 @@ def _environment(address: URL) -> dict[str, str]:
         "PGSSLROOTCERT": _one(address, "sslrootcert"),
         "PGSSLCERT": _one(address, "sslcert"),
         "PGSSLKEY": _one(address, "sslkey"),
-        "PGCONNECT_TIMEOUT": "5",
+        # Of several hosts the one that takes writes: a standby may be a moment behind what was acknowledged.
+        "PGTARGETSESSIONATTRS": _one(address, "target_session_attrs"),
+        "PGCONNECT_TIMEOUT": _one(address, "connect_timeout") or "5",
         "PATH": os.defpath,
     }
     return {name: value for name, value in given.items() if value is not None}

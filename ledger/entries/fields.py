@@ -37,6 +37,7 @@ Origin = Annotated[str, Meta(pattern=r"^[^\s+\x00-\x1f\x7f-\x9f]{1,255}\Z", max_
 
 # b64u of 16 and 32 bytes: the last character of a canonical spelling has zero tail bits.
 Bytes16 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{21}[AQgw]\Z", max_length=22)]
+Bytes64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{85}[AQgw]\Z", max_length=86)]
 Bytes32 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z", max_length=43)]
 
 Count = Annotated[int, Meta(ge=0, le=SAFE_INTEGER)]

@@ -7,6 +7,7 @@ This log writes no extension lines. It reads them, since others' checkpoints may
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -17,6 +18,9 @@ from ledger.notes.keys import Signer, VerifierKey
 from ledger.notes.note import open_note, sign_note
 
 MAX_SIZE: Final = 2**63 - 1
+
+Vkeys = VerifierKey | Sequence[VerifierKey]
+"""A log's key; or its keys, all of one name, the newest first."""
 
 _ROOT_BYTES: Final = 32
 _MAX_ORIGIN_BYTES: Final = 255
@@ -36,6 +40,11 @@ class Checkpoint:
         """The text that is signed, with its final newline."""
         lines = (self.origin, str(self.size), b64(self.root), *self.extensions)
         return "".join(f"{line}\n" for line in lines)
+
+
+def keys_of(vkeys: Vkeys) -> Sequence[VerifierKey]:
+    """One key or several, as several."""
+    return [vkeys] if isinstance(vkeys, VerifierKey) else vkeys
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
@@ -61,25 +70,27 @@ def parse_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(origin, size, unb64(rest[1], size=_ROOT_BYTES), tuple(rest[2:]))
 
 
-def sign_checkpoint(origin: str, size: int, root: bytes, signer: Signer) -> str:
-    """The signed note of a new checkpoint. Raises InvalidInput when it would not be one others may accept.
+def sign_checkpoint(origin: str, size: int, root: bytes, *signers: Signer) -> str:
+    """The signed note of a new checkpoint, a line for each signer. Raises InvalidInput when it would not be one others may
+    accept, Unavailable when a signer's place does not sign.
 
     The log key's name is the origin, and the empty tree has the root SHA-256 of nothing.
     """
-    if origin != signer.vkey.name:
+    if any(origin != signer.vkey.name for signer in signers):
         raise InvalidInput("the log key is named after the origin: it signs for no other")
     if not 0 <= size <= MAX_SIZE or len(root) != _ROOT_BYTES or (size == 0 and root != _EMPTY_ROOT):
         raise InvalidInput(f"no tree of size {size} has this root")
-    return sign_note(Checkpoint(origin, size, root).format(), signer).format()
+    return sign_note(Checkpoint(origin, size, root).format(), *signers).format()
 
 
-def open_checkpoint(note: str, vkey: VerifierKey, *, origin: str | None = None) -> Checkpoint:
-    """The checkpoint inside a note that `vkey` signed; its origin must be `origin`, by default the key's name.
+def open_checkpoint(note: str, vkeys: Vkeys, *, origin: str | None = None) -> Checkpoint:
+    """The checkpoint inside a note that one of the keys signed; its origin must be `origin`, by default the keys' name.
 
-    Raises BadEncoding, and BadSignature when the key's line is missing or wrong, or the origin is another.
+    Raises BadEncoding, and BadSignature when no key's line is there or one is wrong, or the origin is another.
     """
-    expected = vkey.name if origin is None else origin
-    checkpoint = parse_checkpoint(open_note(note, [vkey]).note.text)
+    keys = keys_of(vkeys)
+    expected = keys[0].name if origin is None else origin
+    checkpoint = parse_checkpoint(open_note(note, keys).note.text)
     if checkpoint.origin != expected:
         raise BadSignature(f"the checkpoint is signed for another origin than {expected}")
     return checkpoint

@@ -15,8 +15,7 @@ from typing import Final
 from ledger.errors import BadEncoding, Corrupt, InvalidInput
 from ledger.merkle.edge import Edge
 from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, parse_path, tile_widths
-from ledger.notes.checkpoint import open_checkpoint
-from ledger.notes.keys import VerifierKey
+from ledger.notes.checkpoint import Vkeys, open_checkpoint
 from ledger.publish.place import PublicPlace
 from ledger.queries.tree import TileSource, bundle_of, head_of, visible_size
 from ledger.storage.horizon import horizon_of
@@ -38,12 +37,12 @@ class Published:
 class Publisher:
     """Brings a public place up to the log's newest checkpoint, again and again."""
 
-    def __init__(self, store: LogStore, vkey: VerifierKey, place: PublicPlace, *, entries: bool = False) -> None:
+    def __init__(self, store: LogStore, vkeys: Vkeys, place: PublicPlace, *, entries: bool = False) -> None:
         """With `entries`, leaves are published too, for a place that only auditors and regulators can read: they hold no
         personal data, but they say how often which chain grows, and the leaf beside an authorisation names its customer's
         chain, so that recipients who read them could tell which of their customers are one person."""
         self._store = store
-        self._vkey = vkey
+        self._vkeys = vkeys
         self._place = place
         self._entries = entries
         self._swept = False
@@ -69,7 +68,7 @@ class Publisher:
         if note is None:
             return 0
         try:
-            public = open_checkpoint(note, self._vkey)
+            public = open_checkpoint(note, self._vkeys)
         except InvalidInput as error:
             raise Corrupt(f"the published checkpoint is not one of this log: {error.detail}") from None
         with self._store.read() as connection:

@@ -18,11 +18,11 @@ from ledger.entries.acts import Act
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, consent_chain
 from ledger.entries.statement import parse_item, payload_of
-from ledger.errors import NotFound
+from ledger.errors import LedgerError, NotFound
 from ledger.kept import Kept
 from ledger.merkle.tiles import FullTiles
 from ledger.planning.commands import Proved, Recorded
-from ledger.queries.tree import Prover, first_checkpoints_with
+from ledger.queries.tree import Prover, answered, first_checkpoints_with, refuse_what_is_coming
 from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore, select_in
 from ledger.storage.standing import open_entry, standing_consents
@@ -55,6 +55,7 @@ class RecordQueries:
             rows = {row.idx: row for row in _confirmed(connection, asked)}
             missing = [index for index in indexes if index not in rows]
             if missing:
+                refuse_what_is_coming(connection, missing[0] + 1)
                 raise NotFound(f"there is no entry {missing[0]}", member="index")
             found = self._recorded(connection, [rows[index] for index in indexes], repeated=repeated)
             if viewer is None:
@@ -74,18 +75,25 @@ class RecordQueries:
         with self._store.read() as connection:
             rows = connection.execute(select(entries).where(entries.c.idx == index)).all()
             row = next(iter(_confirmed(connection, rows)), None)
+            if row is None:
+                refuse_what_is_coming(connection, index + 1)
             parties = {} if row is None else self._parties(connection, [row])
             if row is None or not self._may_see(row, viewer, parties):
                 raise _no_entry(index)
             [found] = self._recorded(connection, [row])
             return found if whole else _for(viewer, row, parties, found)
 
-    def proved_for(self, wanted: Sequence[tuple[str, int]]) -> list[Proved | NotFound]:
+    def proved_for(self, wanted: Sequence[tuple[str, int]]) -> list[Proved | LedgerError]:
         """What receipts are made of, for many (viewer, index) at once; the rule is that of `receipt_for`."""
         with self._store.read() as connection:
             indexes = sorted({index for _, index in wanted})
-            found = select_in(connection, select(entries), entries.c.idx, indexes)
-            rows = {row.idx: row for row in _confirmed(connection, list(found))}
+            found = list(select_in(connection, select(entries), entries.c.idx, indexes))
+            rows = {row.idx: row for row in _confirmed(connection, found)}
+            coming = {
+                row.idx: answered(lambda idx: refuse_what_is_coming(connection, idx + 1), row.idx)
+                for row in found
+                if row.idx not in rows
+            }
             parties = self._parties(connection, rows.values())
             allowed = {
                 (viewer, index)
@@ -95,7 +103,9 @@ class RecordQueries:
             shown = [rows[index] for index in sorted({index for _, index in allowed})]
             proved = {one.index: one for one in self._proved(connection, shown)}
             return [
-                _for(one[0], rows[one[1]], parties, proved[one[1]]) if one in allowed else _no_entry(one[1])
+                _for(one[0], rows[one[1]], parties, proved[one[1]])
+                if one in allowed
+                else coming.get(one[1]) or _no_entry(one[1])
                 for one in wanted
             ]
 

@@ -87,6 +87,7 @@ class TreeQueries:
             size, _ = head_of(connection)
             first = number * TILE_WIDTH
             if not 1 <= width <= TILE_WIDTH or first + width > size:
+                refuse_what_is_coming(connection, first + width)
                 raise NotFound(f"the log has {size} entries: there is no such bundle yet")
             return bundle_of(connection, first, width)
 
@@ -118,6 +119,7 @@ class TileSource:
         """The first `width` hashes of tile (level, number). Raises NotFound when the confirmed log has not grown so far."""
         end = (number * TILE_WIDTH + width) << (8 * level)
         if confirmed_size(self._connection, end) < end:
+            refuse_what_is_coming(self._connection, end)
             raise NotFound("the log has not grown as far as this tile")
         content = self._connection.execute(_TILE, {"level": level, "number": number}).scalar_one_or_none()
         if content is None:
@@ -136,6 +138,7 @@ class Prover:
     def __init__(self, connection: Connection, full_tiles: FullTiles) -> None:
         """Raises NotFound before the log is opened."""
         self._size, _ = head_of(connection)
+        self._connection = connection
         self._read_hashes = TileReader(self._size, TileSource(connection).tile, full_tiles).read_hashes
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
@@ -156,6 +159,7 @@ class Prover:
 
     def _check(self, size: int) -> None:
         if not 1 <= size <= self._size:
+            refuse_what_is_coming(self._connection, size)
             raise InvalidInput(f"size must lie between 1 and the log's {self._size}", member="size")
 
 
@@ -193,6 +197,18 @@ def visible_size(connection: Connection) -> int | None:
     return size
 
 
+def refuse_what_is_coming(connection: Connection, size: int) -> None:
+    """Raise Unavailable when this snapshot shows a log of `size` entries that is not known to be confirmed here yet.
+
+    Another node may have acknowledged it: whoever comes from there asks again in a second, and must not be told that what he
+    holds a receipt for is not there (ADR 0021).
+    """
+    if 1 <= size <= (visible_size(connection) or 0):
+        raise Unavailable(
+            f"the log is growing to {size} entries, and this node has not heard yet that they are confirmed: ask again"
+        )
+
+
 def visible_note(connection: Connection, size: int) -> str | None:
     """The signed checkpoint of exactly `size` that this snapshot shows, confirmed or not."""
     note: str | None = connection.execute(_NOTE, {"size": size}).scalar_one_or_none()
@@ -202,6 +218,7 @@ def visible_note(connection: Connection, size: int) -> str | None:
 def first_checkpoint_with(connection: Connection, index: int) -> tuple[int, str]:
     """(size, note) of the first checkpoint that includes entry `index`: the one of its own batch. Raises NotFound."""
     if confirmed_size(connection, index + 1) <= index:
+        refuse_what_is_coming(connection, index + 1)
         raise NotFound(f"there is no entry {index}", member="index")
     query = select(checkpoints.c.size, checkpoints.c.note).where(checkpoints.c.size > index)
     row = connection.execute(query.order_by(checkpoints.c.size).limit(1)).one_or_none()
@@ -214,6 +231,7 @@ def first_checkpoints_with(connection: Connection, indexes: Sequence[int]) -> di
     """The same for many entries: (size, note) by index. Raises NotFound when one of them is not covered."""
     last = max(indexes, default=-1)
     if confirmed_size(connection, last + 1) <= last:
+        refuse_what_is_coming(connection, last + 1)
         raise NotFound(f"there is no entry {last}", member="index")
     rows = driver_for(connection.engine).first_checkpoints(connection, indexes) if indexes else ()
     found = {int(index): (int(size), str(note)) for index, size, note in rows}

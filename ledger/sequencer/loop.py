@@ -16,11 +16,11 @@ from concurrent.futures import Future
 from typing import Final
 
 from ledger.clock import Clock
+from ledger.custody.log_key import LogKeyring, known_vkeys
 from ledger.errors import ClockAhead, Corrupt, LedgerError, QueueFull, Rollback, SequencerStopped, Unavailable
 from ledger.highwater import HighWater
 from ledger.merkle.edge import Edge
-from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
-from ledger.notes.keys import Signer
+from ledger.notes.checkpoint import sign_checkpoint
 from ledger.participants import Registry
 from ledger.planning.commands import Command, RecordIndexHead
 from ledger.planning.plan import plan_batch
@@ -29,12 +29,11 @@ from ledger.sequencer.alone import make_ready, stands_alone
 from ledger.sequencer.answers import Deliver
 from ledger.sequencer.batches import Committed, Waiting, answer_all, fail_all, openings, taken_from
 from ledger.sequencer.figures import Figures
-from ledger.sequencer.memory import Memory, identities
+from ledger.sequencer.memory import Memory, edge_of, identities, registry_after
 from ledger.sequencer.rhythm import Rhythm
 from ledger.sequencer.watch import ClockWatch, judge_clock
 from ledger.storage.chainmap import MapState
 from ledger.storage.log import BatchTransaction, Head, LogStore
-from ledger.storage.operator import advance_registry
 
 log = logging.getLogger("ledger.sequencer")
 
@@ -51,7 +50,7 @@ class Sequencer:
     def __init__(
         self,
         store: LogStore,
-        signer: Signer,
+        keys: LogKeyring,
         highwater: HighWater,
         clock: Clock,
         *,
@@ -65,8 +64,8 @@ class Sequencer:
         `watch` judges the clock; without it `clock` is believed."""
         # Set here and never again: any thread may read them.
         self._store = store
-        self._signer = signer
-        self._origin = signer.vkey.name
+        self._keys = keys
+        self._origin = keys.own.vkey.name
         self._clock = clock
         self._max_waiting = max_waiting
         self._max_batch = max_batch
@@ -124,10 +123,9 @@ class Sequencer:
 
     def start(self) -> None:
         """Check the database against what this node has signed, then begin. Raises Rollback, Corrupt, Unavailable."""
-        self._signer.probe()
         with self._store.batch() as transaction:
             head = transaction.head()
-            self._recall(transaction, head)
+            self._probe(self._recall(transaction, head).registry)
             transaction.fill_legs()
             if head.confirmed < head.size:  # the node before us died, or never knew
                 transaction.confirm()
@@ -333,7 +331,8 @@ class Sequencer:
         if not plan.entries:
             return self._found(transaction, plan, head, None, look=not commands)
         growth = memory.edge.grow([entry.leaf_hash for entry in plan.entries])
-        note = sign_checkpoint(self._origin, growth.size, growth.root, self._signer)
+        signers = self._keys.signers(world.registry.log_keys.in_force)
+        note = sign_checkpoint(self._origin, growth.size, growth.root, *signers)
         edge = growth.edge()
         after = Head(growth.size, world.time, world.last_hash, edge.to_bytes(), note)
         committed = Committed(plan, growth, after, ready.finish(transaction, head, after), wrote=True)
@@ -349,7 +348,7 @@ class Sequencer:
         known = self._store.horizon.size
         due = look and (head.confirmed < head.size or self.figures.seconds_since_write() > PROBE_SECONDS)
         if due:
-            self._signer.probe()  # a node that cannot sign is not ready, also while nobody asks it to
+            self._probe(self.registry)  # a node that cannot sign is not ready, also while nobody asks it to
         if confirms := head.size > known or due:
             transaction.confirm()
         return Committed(plan, None, head, state, wrote=confirms), _nothing
@@ -364,26 +363,27 @@ class Sequencer:
                 f"the database went back to {head.size} entries under a running node, which has signed {self._signed}. "
                 "This node signs no more; see docs/operating.md, «Rollback»"
             )
-        if self._signed == 0:
-            recorded = self._highwater.read()
-            self._highwater.check(recorded, head.size, transaction.note_at(recorded[0].size) if recorded else None)
-            if recorded is not None:
-                self._signed, self._note = recorded[0].size, recorded[1]
-        elif transaction.note_at(self._signed) != self._note:
+        if self._signed and transaction.note_at(self._signed) != self._note:
             raise Rollback(
                 f"the database was exchanged under a running node: it has another history at size {self._signed}, which "
                 "this node has signed. This node signs no more; see docs/operating.md, «Rollback»"
             )
-        edge = Edge.from_bytes(head.edge)
-        signed = open_checkpoint(head.checkpoint, self._signer.vkey)
-        if (edge.size, signed.size, edge.root()) != (head.size, head.size, signed.root):
-            raise Corrupt(f"the head row does not agree with its own checkpoint of size {signed.size}")
-        registry = Registry() if memory is None else memory.registry
-        registry = advance_registry(registry, transaction.documents_from(registry.size), head.size)
+        registry = registry_after(memory, transaction, head.size)
+        vkeys = known_vkeys(self._keys, registry.log_keys.vkeys(self._origin))
+        self._highwater.know(vkeys)
+        if self._signed == 0 and (recorded := self._highwater.read()) is not None:
+            self._highwater.check(recorded, head.size, transaction.note_at(recorded[0].size))
+            self._signed, self._note = recorded[0].size, recorded[1]
+        edge = edge_of(head, vkeys)
         if head.size and registry.origin != self._origin:
             raise Corrupt(f"this database holds the log {registry.origin!r}, and the key is that of {self._origin!r}")
         self._memory = Memory(head, edge, registry)
         return self._memory
+
+    def _probe(self, registry: Registry) -> None:
+        """Each key that signs is here, and its place answers. Raises Unavailable."""
+        for signer in self._keys.signers(registry.log_keys.in_force):
+            signer.probe()
 
     def _forget(self) -> None:
         """After a failed commit nothing in memory is certain but the registry, which `_recall` brings up to date."""

@@ -17,8 +17,10 @@ from ledger.documents import document_chain, parse_document
 from ledger.entries.acts import AccessBatch, AccessLeg, ConsentSupersede, SubjectConsent, SubjectEnrol, SubjectUnenrol
 from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.entries.payload import acting_for
-from ledger.errors import InvalidInput
+from ledger.errors import Corrupt, InvalidInput
 from ledger.merkle.edge import Edge
+from ledger.notes.checkpoint import open_checkpoint
+from ledger.notes.keys import VerifierKey
 from ledger.participants import Registry
 from ledger.planning.commands import (
     Command,
@@ -30,6 +32,7 @@ from ledger.planning.commands import (
 )
 from ledger.planning.world import ChainHead, World
 from ledger.storage.log import BatchTransaction, Head
+from ledger.storage.operator import advance_registry
 
 CACHED_ITEMS: Final = 200_000
 
@@ -127,6 +130,23 @@ class _Touched:
                 self.credentials[command.assertion.credential_id] = chain
         if command.assertion is not None:
             self.challenges.add(b64u(command.assertion.challenge()))
+
+
+def registry_after(memory: Memory | None, transaction: BatchTransaction, size: int) -> Registry:
+    """The registry as of `size` leaves, brought up to date from what was known before."""
+    registry = Registry() if memory is None else memory.registry
+    return advance_registry(registry, transaction.documents_from(registry.size), size)
+
+
+def edge_of(head: Head, vkeys: Sequence[VerifierKey]) -> Edge:
+    """The right edge of the tree, as the head row has it and one of the log's keys has signed it.
+
+    Raises Corrupt, BadSignature.
+    """
+    edge, signed = Edge.from_bytes(head.edge), open_checkpoint(head.checkpoint, vkeys)
+    if (edge.size, signed.size, edge.root()) != (head.size, head.size, signed.root):
+        raise Corrupt(f"the head row does not agree with its own checkpoint of size {signed.size}")
+    return edge
 
 
 def identities(commands: Iterable[Command]) -> set[tuple[str, bytes]]:

@@ -62,7 +62,8 @@ def _replay(connection: Connection, keystore: KeyStore, replay: Replay, progress
     after = -1
     while page := connection.execute(query.where(entries.c.idx > after).limit(PAGE)).all():
         leaves = [parse_leaf(row.leaf) for row in page]
-        ciphers = keystore.existing(unb64u(leaf.chain) for leaf in leaves if isinstance(leaf, CommitmentLeaf))
+        chains = {unb64u(leaf.chain) for leaf in leaves if isinstance(leaf, CommitmentLeaf)}
+        ciphers = keystore.existing(chains, remember=False)
         for row, leaf in zip(page, leaves, strict=True):
             try:
                 if isinstance(leaf, OperatorLeaf):

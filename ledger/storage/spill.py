@@ -13,9 +13,9 @@ from typing import Final
 
 from ledger.vault.cipher import KEY_SIZE, Cipher
 
-CACHED: Final = 10_000
+CACHED: Final = 4_000
 """Values that are kept in memory, of each table."""
-CACHE_KIB: Final = 16_384
+CACHE_KIB: Final = 8_192
 
 
 class Spill:

@@ -123,13 +123,15 @@ class KeyStore:
             known = self._cache.get(chain)
         return known if known is not None else self._load({chain}, make=False)[chain]
 
-    def existing(self, chains: Iterable[bytes]) -> dict[bytes, Cipher]:
-        """The ciphers of those of these chains whose keys exist."""
+    def existing(self, chains: Iterable[bytes], *, remember: bool = True) -> dict[bytes, Cipher]:
+        """The ciphers of those of these chains whose keys exist. A pass over the whole log does not `remember`: its ciphers,
+        2.5 KiB each, would fill the memory and push out those that are in use."""
         wanted = set(chains)
         with self._lock:
             found = {chain: self._cache[chain] for chain in wanted if chain in self._cache}
         rows = self._select(wanted - found.keys())
-        return found | self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items() if row[1]})
+        opened = {chain: self._unwrap(chain, *row) for chain, row in rows.items() if row[1]}
+        return found | (self._remember(opened) if remember else opened)
 
     def destroyed(self, chains: Iterable[bytes]) -> set[bytes]:
         """Those of these chains whose keys were destroyed; a chain that never had one here is not among them."""

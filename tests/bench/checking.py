@@ -1,14 +1,15 @@
-"""What `check` takes of a log with many consents: `python -m tests.bench.checking 10000 40000 100000` (docs/benchmarks.md).
+"""What `check` and `consent-verify bundle` take of a log with many consents (docs/benchmarks-audit.md):
+
+    python -m tests.bench.checking 10000 100000
 
 The log is real, but its signatures are not verified on their way in: that would take longer than everything else. Each size
-is a fresh log with two entries of each consent's chain, one of its customer's, and one access.
+is a fresh log with two entries of each consent's chain, one of its customer's, and one access; index-heads among them.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,19 +20,24 @@ from api.checking import examine
 from api.node.building import opened
 from api.node.settings import Settings
 from ledger.app import Ledger
+from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.entries.statement import header_text, parse_statement
 from ledger.planning.commands import SubmitStatement
 from ledger.sequencer.answers import Answer
 from tests.bench.places import ROOT, new_log, site
 from tests.bench.statements import Crowd, Post, portions, reference
+from tests.bench.verifying import tell
 
-AT_ONCE: Final = 512
+AT_ONCE: Final = 4_096
+"""Statements in a commit: the fewer commits, the sooner the log is there."""
+PROGRAMS: Final = {"check": "tests.bench.checking", "verify": "tests.bench.verifying"}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a check took."""
+    """What one kind of checking took: processor seconds and most memory, of all its processes together."""
 
+    kind: str
     consents: int
     entries: int
     seconds: float
@@ -60,55 +66,72 @@ def _record(ledger: Ledger, crowd: Crowd, posts: Iterable[Post]) -> None:
                 ledger.submit_soon(SubmitStatement(parse_statement(post.statement, trust), companion=beside))
             )
         for future in futures:
-            future.result(120)
+            future.result(600)
 
 
-def cost(consents: int, engine: str = "sqlite") -> Cost:
-    """Make such a log, and check it in a process of its own."""
+def costs(consents: int, engine: str = "sqlite") -> list[Cost]:
+    """Make such a log, and check it in processes of their own."""
     with site() as place:
         log = new_log(place, engine, consents=1)
+        log.settings = log.settings.model_copy(update={"max_batch": AT_ONCE, "max_waiting": 2 * AT_ONCE})
         crowd = Crowd(log.crowd.origin, log.crowd.holder, log.crowd.recipient)
         with log.node() as ledger:
             crowded(ledger, crowd, consents)
-        folder, url = str(log.settings.state_dir), log.settings.database_url
-        begun = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.checking", "--check", folder, url],
-            cwd=ROOT, check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(f"the check of a whole log ended with {done.returncode}: {done.stdout}{done.stderr}")
-        entries, peak = map(int, done.stdout.split())
-        return Cost(consents, entries, time.perf_counter() - begun, peak / 1024)
+        folder = place.new_folder("bundle")
+        with opened(log.settings) as node:
+            _export(node.ledger, folder)
+        places = {
+            "check": ("--check", str(log.settings.state_dir), log.settings.database_url),
+            "verify": (str(folder),),
+        }
+        return [_apart(kind, consents, *places[kind]) for kind in PROGRAMS]
+
+
+def _export(ledger: Ledger, folder: Path) -> None:
+    export_bundle(
+        ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(folder / "bundle"), disclose=Disclose.full()
+    )
+    (folder / "policy").write_text(f"log {ledger.vkey.format()}\nquorum none\n")
+
+
+def _apart(kind: str, consents: int, *place: str) -> Cost:
+    done = subprocess.run(
+        [sys.executable, "-m", PROGRAMS[kind], *place],
+        cwd=ROOT, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"the {kind} of a whole log ended with {done.returncode}: {done.stdout}{done.stderr}")
+    entries, peak, seconds = done.stdout.split()
+    return Cost(kind, consents, int(entries), float(seconds), int(peak) / 1024)
 
 
 def _check(folder: str, url: str) -> int:
-    """Entries, and the most memory in KiB that this process ever had: Linux's VmHWM."""
     with opened(Settings(state_dir=Path(folder), database_url=url)) as node:
         found = examine(node.ledger.store, node.ledger.keystore, node.ledger.vkey)
     if found.count or found.unchecked_count:
         print(found)
         return 1
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-    print(found.size, peak.split()[1])
+    tell(found.size, 0)
     return 0
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line for each size, and the slope between the first and the last."""
-    if arguments[:1] == ["--check"]:
+    """Print a line for each kind and size, and the slopes between the first and the last."""
+    if arguments[0] == "--check":
         return _check(*arguments[1:])
-    costs = []
+    made = []
     for size in map(int, arguments):
-        costs.append(cost(size))
-        print(
-            f"{size} consents, {costs[-1].entries} entries: {costs[-1].seconds:.1f} s, {costs[-1].peak_mib:.0f} MiB",
-            flush=True,
-        )
-    first, last = costs[0], costs[-1]
-    if last.consents > first.consents:
-        slope = (last.peak_mib - first.peak_mib) * 2**20 / (last.consents - first.consents)
-        print(f"{slope:.0f} bytes for each further consent")
+        made.append(costs(size))
+        for one in made[-1]:
+            print(
+                f"{one.kind}: {one.consents} consents, {one.entries} entries: {one.seconds:.0f} s of processor, "
+                f"{one.peak_mib:.0f} MiB",
+                flush=True,
+            )
+    for first, last in zip(made[0], made[-1], strict=True):
+        if last.consents > first.consents:
+            slope = (last.peak_mib - first.peak_mib) * 2**20 / (last.consents - first.consents)
+            print(f"{first.kind}: {slope:.0f} bytes for each further consent")
     return 0
 
 

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -123,7 +124,7 @@ class Crowd:
             "v": 1,
         }
         signed = f"{header_text('EdDSA', key.kid)}.{b64u(encode(members))}"
-        return f"{signed}.{b64u(SigningKey(key.secret).sign(signed.encode()).signature)}"
+        return f"{signed}.{b64u(_signer(key.secret).sign(signed.encode()).signature)}"
 
     def terms(self) -> dict[str, Any]:
         """Terms of ninety days."""
@@ -229,6 +230,9 @@ class Crowd:
             "request_digest": DIGEST,
             "to": 0,
         }
+
+
+_signer: Final = lru_cache(maxsize=16)(SigningKey)
 
 
 def _record_all(ledger: Ledger, posts: Iterable[Post]) -> None:

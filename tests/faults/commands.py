@@ -87,6 +87,11 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("doctor",): [Run(_said())],
     ("backup",): [Run(lambda place: [str(place.folder / "backup")])],
     ("restore",): [Run(lambda place: [str(place.folder / "backup"), "--replace"], ends=(1,))],  # a server runs
+    ("key", "new"): [Run(_said(), ends=(0, 1))],  # 1: an earlier round made it
+    ("key", "rotate"): [Run(_said("--new"), ends=(0, 1))],  # 1: a round that was cut short left an overlap
+    ("key", "show"): [Run(_said())],
+    ("key", "retire"): [Run(_said("--newer"))],  # the others know the older key only
+    ("key", "compromised"): [Run(lambda place: [place.vkey, "--from-size", "999999999"], ends=(1,))],  # not reached
     ("kek", "rotate"): [Run(_said(), ends=(1,))],  # a server runs
     ("check",): [Run(_said())],
     ("reconcile",): [Run(_said(), ends=(0, 1))],  # 1: nothing is an hour old

@@ -16,6 +16,7 @@ from api.cli.main import app
 from api.node.building import initialise, short_lived
 from api.node.settings import Settings
 from api.node.slots import claim_slot
+from ledger.engines.copies import copy_out
 from ledger.entries.leaf import consent_chain
 from tests.world import World
 
@@ -156,3 +157,24 @@ def test_without_pg_dump_the_sentence_says_what_to_install(
     initialise(settings, "ledger.example/backup")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "pg_dump is not on this machine" in run(settings, "backup", str(tmp_path / "copy")).stderr
+
+
+def test_a_copy_of_a_cluster_is_taken_where_it_is_written_with_the_password_that_the_service_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pg_dump"
+    program.write_text('#!/bin/sh\nfor each; do case $each in --file=*) env > "${each#--file=}";; esac; done\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PGPASSFILE", "/run/secrets/pgpass")
+    hosts = "host=db-1,db-2&port=5432,5433&target_session_attrs=read-write&connect_timeout=2"
+    copy_out(f"postgresql+psycopg://ledger@/ledger?{hosts}", tmp_path / "copy")
+    told_to_it = set((tmp_path / "copy").read_text().splitlines())
+    assert told_to_it >= {
+        "PGHOST=db-1,db-2",
+        "PGPORT=5432,5433",
+        "PGUSER=ledger",
+        "PGPASSFILE=/run/secrets/pgpass",
+        "PGTARGETSESSIONATTRS=read-write",
+        "PGCONNECT_TIMEOUT=2",
+    }

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, delete, insert, select
 
 from ledger.app import Ledger
 from ledger.assembly import NodeConfig, read_signer
+from ledger.custody.log_key import LogKeyring
 from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.highwater import HighWater
 from ledger.secrets import read_secret
@@ -27,7 +28,7 @@ def assembled(config: NodeConfig, clock: HandClock, writer: Engine, watch: Clock
     signer = read_signer(config.log_key_file)
     keystore = KeyStore(keystore_engine(config.keystore_url), read_secret(config.kek_file), clock=clock)
     store = LogStore(writer, reader_engine(config.database_url), keystore)
-    sequencer = Sequencer(store, signer, HighWater(config.highwater_file, signer.vkey), clock, watch=watch)
+    sequencer = Sequencer(store, LogKeyring(signer), HighWater(config.highwater_file, signer.vkey), clock, watch=watch)
     return Ledger(store, keystore, sequencer, signer.vkey)
 
 

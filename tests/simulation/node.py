@@ -13,6 +13,7 @@ from sqlalchemy import Engine, event
 from typing_extensions import override
 
 from ledger.app import Ledger
+from ledger.custody.log_key import LogKeyring
 from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.errors import LedgerError
 from ledger.highwater import HighWater
@@ -168,7 +169,12 @@ class Machine:
         )
         self.build.spoil(store, keystore)
         sequencer = self.build.sequencer(
-            store, self.signer, RecordedHighWater(self), self.clock, max_batch=8, watch=self.build.watch(watch)
+            store,
+            LogKeyring(self.signer),
+            RecordedHighWater(self),
+            self.clock,
+            max_batch=8,
+            watch=self.build.watch(watch),
         )
         return Ledger(store, keystore, sequencer, self.signer.vkey)
 

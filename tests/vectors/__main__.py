@@ -18,6 +18,7 @@ from tests.vectors import (
     told_at_the_end,
     told_documents,
     told_entries,
+    told_keys,
     told_leaves,
     told_rules,
 )
@@ -28,7 +29,9 @@ from tests.vectors.walk import page
 FOLDER = Path(__file__).parents[2] / "docs/spec/vectors"
 KEPT = {"README.md"}
 """Written by hand."""
-MODULES = (damaged, damaged_tiles, told_leaves, told_entries, told_documents, told_rules, told_at_the_end, histories)
+MODULES = (
+    damaged, damaged_tiles, told_leaves, told_entries, told_documents, told_rules, told_at_the_end, told_keys, histories,
+)  # fmt: skip
 """Importing them fills `CASES`."""
 
 

@@ -41,6 +41,9 @@ class Log:
     def __init__(self, label: str, until: int | None = None) -> None:
         self.label, self.until, self.time = label, until, START
         self.note_key = Ed25519("log")
+        self.later_keys: tuple[Ed25519, ...] = ()
+        self.signers: tuple[Ed25519, ...] = ()
+        """Of checkpoints, if it is not the first key alone."""
         self.entries: list[bytes] = []
         self.bodies: dict[int, tuple[bytes, bytes]] = {}
         self.chains: dict[bytes, list[int]] = {}
@@ -159,14 +162,15 @@ class Log:
 
     def policy(self, *, quorum: bool = False) -> str:
         witness = vkey("witness.example", 4, Ed25519("witness"))
-        return f"log {self.vkey}\nwitness w {witness}\nquorum {'w' if quorum else 'none'}\n"
+        logs = "".join(f"log {vkey(ORIGIN, 1, key)}\n" for key in (self.note_key, *self.later_keys))
+        return f"{logs}witness w {witness}\nquorum {'w' if quorum else 'none'}\n"
 
     def checkpoint(self, size: int | None = None, *, cosign: bool = False, lie: bytes | None = None) -> bytes:
         """`lie`: another root."""
         size = len(self.entries) if size is None else size
         top = lie or root(self.hashes[:size])
         text = f"{ORIGIN}\n{size}\n{b64(top)}\n".encode()
-        lines = signature_line(ORIGIN, 1, self.note_key, self.note_key.sign(text))
+        lines = b"".join(signature_line(ORIGIN, 1, key, key.sign(text)) for key in self.signers or (self.note_key,))
         if cosign:
             stamp, key = self.time // 1000, Ed25519("witness")
             blob = stamp.to_bytes(8) + key.sign(b"cosignature/v1\ntime %d\n" % stamp + text)

@@ -27,7 +27,7 @@ SAYABLE = {"7.4", "7.8", "8.2"}
 """Steps that are about the form of one object."""
 UNSAYABLE = {
     "a-payload-with-white-space", "a-payload-with-a-name-twice", "a-payload-whose-permissions-are-not-sorted",
-    "roles-that-are-not-sorted", "a-key-of-small-order", "a-key-off-the-curve",
+    "roles-that-are-not-sorted", "a-key-of-small-order", "a-key-off-the-curve", "a-log-key-of-small-order",
 }  # fmt: skip
 """What no schema can say: how bytes are spelled, that a list is sorted, that a point lies on its curve."""
 

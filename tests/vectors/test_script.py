@@ -55,6 +55,11 @@ def test_notes_and_keys() -> None:
     assert wrong("vkeys", read("notes")["vkeys"]) == []
 
 
+def test_the_bound_of_a_receipt_is_counted_in_bytes() -> None:
+    """The last size that a receipt may have, one more, and as many characters as it may have bytes, each of three."""
+    assert answers()["receipt_sizes"] == [("fits", True), ("too long", False), ("too many bytes", "nothing")]
+
+
 def test_receipts() -> None:
     """The script counts no witnesses: a receipt that lacks only those is genuine to it."""
     rows = [{**row, "accept": row["exit"] in (0, 3)} for row in read("receipts")["cases"]]

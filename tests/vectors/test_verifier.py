@@ -24,7 +24,7 @@ from verifier.records.commitment import accounts_hash, chain_of, check_commitmen
 from verifier.records.leaf import parse_leaf
 from verifier.records.passkey import parse_assertion
 from verifier.records.statement import parse_envelope, parse_statement, verify_envelope
-from verifier.rules.gestures import Enrolment, Gestures
+from verifier.rules.gestures import Gestures
 from verifier.tlog.note import parse_vkey
 from verifier.tlog.policy import parse_policy
 from verifier.tlog.trust import parse_trust
@@ -246,8 +246,8 @@ def key(row: Json) -> None:
 def gesture(row: Json) -> None:
     """The record under the authorisation of the file, by a passkey that is enrolled with this key."""
     enrolled = Gestures(parse_trust(policy(None)), BACKEND)
-    place = str(row["record"].get("rp_id"))
-    enrolled.enrolled[row["record"]["credential_id"]] = Enrolment("chain", "bank.example", row["public_key"], place)
+    said = {"public_key": row["public_key"], "rp_id": row["record"].get("rp_id")}
+    enrolled.enrol(b"chain", "bank.example", {"credential_id": row["record"]["credential_id"], **said})
     enrolled.confirm(row["record"], "consent.authorise", "bank.example", read("passkeys")["statement"])
 
 

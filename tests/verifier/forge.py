@@ -691,8 +691,7 @@ class World(Forge):
                 }
             )
         terms, status, two = state["terms"], self.status(item["consent_id"]), self.ruleset >= 2
-        day = (self.time // 60_000 + terms.get("utc_offset", 0)) // 1440
-        used = state["used"].get(day, 0)
+        used = self.used_before(state, item)
         granted = {*terms["permissions"], *(p.replace("Detail", "Basic") for p in terms["permissions"])}
         end = min((t for t in (item["to"], terms["history_to"]) if t), default=0)
         since = max(item["from"], terms["history_from"])
@@ -722,6 +721,7 @@ class World(Forge):
         ):
             if applies:
                 reasons.append(reason)
+        reasons = self.also(state, item, status, reasons)
         outcome: Json = {
             "basis": state["basis"],
             "consent_version": state["version"],
@@ -735,12 +735,29 @@ class World(Forge):
             outcome["asserted"] = list(asserted)
         outcome = self._outcome(outcome)
         if outcome["decision"] == "allow":
-            if not item["customer_present"]:
-                state["used"][day] = used + 1
-            if terms["once"]:
-                state["status"] = "CONSUMED"
+            self.count(state, item)
             self.legs[len(self.entries)] = {"index": len(self.entries)}
         return outcome
+
+    def _day(self, state: Json) -> int:
+        day: int = (self.time // 60_000 + state["terms"].get("utc_offset", 0)) // 1440
+        return day
+
+    def used_before(self, state: Json, item: Json) -> int:
+        """`used_today`."""
+        used: int = state["used"].get(self._day(state), 0)
+        return used
+
+    def count(self, state: Json, item: Json) -> None:
+        """What an allowed access leads to."""
+        if not item["customer_present"]:
+            state["used"][self._day(state)] = state["used"].get(self._day(state), 0) + 1
+        if state["terms"]["once"]:
+            state["status"] = "CONSUMED"
+
+    def also(self, state: Json, item: Json, status: str, reasons: list[str]) -> list[str]:
+        """What later rulesets add, in its places."""
+        return reasons
 
     def _due(self, state: Json, status: str, since: str, days: str) -> bool:
         limit = state["terms"].get(days)

@@ -12,7 +12,7 @@ from verifier.errors import Code, Refuted, refuted
 from verifier.records.facts import Facts
 from verifier.records.forms import read_content
 from verifier.rules.consents import Consent
-from verifier.rules.decisions import Asker, Item, after_allow, asserted_of, decide
+from verifier.rules.decisions import Asker, Item, after_access, asserted_of, decide
 from verifier.rules.participants import Registry
 from verifier.rules.signers import later_defects, signer_defects
 from verifier.rules.transitions import transition
@@ -84,7 +84,7 @@ class Mirror:
         asserted = asserted_of(self.registry.ruleset, claimed.get("asserted"), content.get("asserted"))
         outcome = decide(self.registry, consent, Asker(facts.iss, facts.party, facts.relayed), item, time, asserted)
         if consent is not None and outcome["decision"] == "allow":
-            self.consents[str(content["consent_id"])] = after_allow(consent, item, time)
+            self.consents[str(content["consent_id"])] = after_access(self.registry.ruleset, consent, item, time)
         return outcome
 
 

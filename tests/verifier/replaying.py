@@ -18,6 +18,7 @@ from verifier.crypto.keys import parse_jwk
 from verifier.errors import Code
 from verifier.records.disclosure import Reader
 from verifier.records.leaf import parse_leaf
+from verifier.rules.alerts import ReadModel
 from verifier.rules.chain_store import Shelf
 from verifier.rules.findings import Findings
 from verifier.rules.replay import Replay
@@ -39,6 +40,7 @@ def replayed(
     origin: str = ORIGIN,
     trust: str = "",
     times: Callable[[int], int | None] | None = None,
+    model: ReadModel = lambda _: None,
 ) -> Findings:
     """`withheld`: entries without their evidence; `lost`: entries that cannot be read."""
     findings, shelf = Findings(), Shelf()
@@ -49,7 +51,7 @@ def replayed(
             keys[str(leaf.document["kid"])] = parse_jwk(leaf.document["jwk"])  # type: ignore[arg-type]
     reader = Reader(ORIGIN, BACKEND, keys)
     policy = parse_trust((trust or world.policy()).encode())
-    replay = Replay(origin, findings, shelf, full, policy, BACKEND, times or (lambda index: leaves[index].time))
+    replay = Replay(origin, findings, shelf, full, policy, BACKEND, times or (lambda index: leaves[index].time), model)
     replay.breaks, replay.others = links.breaks, links.others
     with closing(replay.matching):
         for at, (entry, leaf) in enumerate(zip(world.entries, leaves, strict=True)):

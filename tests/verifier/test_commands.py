@@ -15,6 +15,8 @@ from tests.verifier import later_cases
 from tests.verifier.cases import CASES, honest
 from tests.verifier.forge import DAY, HOLDER, World, b64u, chain_of, tree, write
 from tests.verifier.running import run
+from verifier.audit.resume import EARLIER
+from verifier.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -200,6 +202,31 @@ def test_a_later_audit_reads_only_what_was_added(place: Path, capsys: pytest.Cap
     ]
     status, events = run(capsys, "bundle", place / "bundle", "--policy", policy, "--since", state, "--jobs", 1)
     assert (status, events[-1]["code"]) in ((1, "ROLLBACK"), (1, "EQUIVOCATION"))
+
+
+def test_what_an_earlier_audit_read_is_not_read_again_and_the_answer_says_so(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bundle that lost what lies below the state is whole above it: nobody may take the answer for one about all of it."""
+    world = World(4).open()
+    consent = world.grant()
+    for _ in range(600):
+        world.access(consent)
+    write(world.files(size=560), place / "first")
+    state, policy = place / "state", place / "policy"
+    assert run(capsys, "bundle", place / "first", "--policy", policy, "--keep", state, "--jobs", 1)[0] == 0
+    files = world.files()
+    del files["tile/entries/000"]
+    files["tile/0/000"] = bytes(8192)
+    write(files, place / "second")
+    status, events = run(capsys, "bundle", place / "second", "--policy", policy, "--since", state, "--jobs", 1)
+    assert (status, events[-1]["code"], events[-1]["unchecked"]) == (0, "VALID", 560)
+    assert {"event": "unchecked", "what": EARLIER, "count": 560} in events
+    assert main(["bundle", str(place / "second"), "--policy", str(policy), "--since", str(state), "--lang", "en"]) == 0
+    head = capsys.readouterr().out.splitlines()[:4]
+    assert "VALID, NOT ALL CHECKED" in head[0]
+    assert any("Not checked: 560" in line for line in head)
+    assert run(capsys, "bundle", place / "second", "--policy", policy, "--jobs", 1)[0] == 1
 
 
 @pytest.mark.parametrize("parts", [1, 3])

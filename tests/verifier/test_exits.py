@@ -18,6 +18,7 @@ from tests.verifier.forge import DAY, OTHER, RECIPIENT, World, b64u, chain_of, e
 from tests.verifier.generated.damage import DAMAGES
 from tests.verifier.generated.judge import damaged
 from tests.verifier.test_gestures import Signing
+from verifier.audit.resume import EARLIER
 from verifier.cli import main
 
 Files = dict[str, bytes]
@@ -126,7 +127,7 @@ def rests(kind: str) -> Callable[[], tuple[Files, World]]:
 
 def unknown_rules() -> tuple[Files, World]:
     world, consent = begun()
-    world.activate(3)
+    world.activate(4)
     world.access(consent)
     return world.files(), world
 
@@ -209,6 +210,7 @@ ROWS = [
         words=("--no-signatures",)),
     Row("signatures or evidence left out on request", 0, honest(), "evidence and rules (left out on request)",
         words=("--no-evidence",)),
+    Row("an audit that goes on from an earlier one", 0, honest(), EARLIER, words=("--since", "state")),
     Row("the policy lies in the bundle that is judged", 0, honest(),
         "whose log this is: the policy comes out of the bundle itself, not from somebody you trust", policy="bundle/policy"),
     Row("findings about participants", 0, legs(rows=4), found="DISPUTED"),
@@ -227,6 +229,10 @@ def test_each_row_of_the_tables_gives_its_exit_status(
     (tmp_path / "policy").write_text(World(3).policy())
     (tmp_path / "quorum").write_text(World(3).policy(quorum=True))
     (tmp_path / "nonsense").write_bytes(b"\xff nonsense")
+    if "state" in row.words:
+        write(shorter()[0], tmp_path / "earlier")
+        assert main(["bundle", "earlier", "--policy", row.policy, "--jobs", "1", "--keep", "state"]) == 0
+        capsys.readouterr()
     status = main(["bundle", "bundle", "--policy", row.policy, "--jobs", "1", "--json", *row.words])
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     verdict, counts = events[-1], {event["what"]: event["count"] for event in events if event["event"] == "unchecked"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.verifier import declared
 from tests.verifier.forge import b64u, terms_hash
 from tests.verifier.making import refusal
 from tests.verifier.states import HOLDER, RECIPIENT, SECONDS, TERMS, terms
@@ -49,6 +50,8 @@ PLAIN: dict[str, dict[str, Any]] = {
     "subject.consent": {"consent_id": CONSENT_ID, "subject": REF},
     "subject.enrol": CREDENTIAL | {"public_key": COSE, "rp_id": HOLDER, "sca": SCA},
     "subject.unenrol": CREDENTIAL | {"reason": "lost"},
+    **declared.DECLARED,
+    **declared.SAID,
 }  # fmt: skip
 
 
@@ -113,7 +116,7 @@ SCAS = (
 EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     *((act, "consent_id", *IDS) for act in PLAIN if "consent_id" in PLAIN[act]),
     *((act, "reason", *CODE) for act in PLAIN if "reason" in PLAIN[act]),
-    *((act, "by", sorted(BY), ["ledger", "", None]) for act in PLAIN if "by" in PLAIN[act]),
+    *((act, "by", sorted(BY), ["ledger", "", None]) for act in PLAIN if "by" in PLAIN[act] and act != "subject.answer"),
     *((act, "more", [], [1]) for act in PLAIN),
     *((act, "on_behalf_of", [HOLDER, "p" * 63], [RECIPIENT, "p" * 64, "p", "?", "", 1, None]) for act in PLAIN),
     *((act, "sca", *SCAS) for act in PLAIN if "sca" in PLAIN[act]),

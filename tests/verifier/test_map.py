@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,19 +123,3 @@ def test_c05_numbers_in_a_proof_are_minimal_and_fall_within_the_key() -> None:
         root = folded(key, b"v", (bits[0], sibling), (bits[1], other))
         with refusal(Code.INCOMPLETE):
             patricia.verify_present(root, key, b"v", spelled[0] + sibling + spelled[1] + other)
-
-
-def test_a_key_of_the_map_takes_less_than_250_bytes() -> None:
-    """A log has a chain for each consent: a million of them must fit into a small machine beside all else."""
-    count = 20_000
-    tracemalloc.start()
-    try:
-        tree = patricia.Map()
-        for number in range(count):
-            key = hashlib.sha256(number.to_bytes(8)).digest()
-            tree.put(key, key)
-        tree.root()
-        taken, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert taken / count < 250

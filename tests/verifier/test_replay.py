@@ -246,7 +246,7 @@ def test_under_a_ruleset_that_nobody_knows_nothing_is_judged() -> None:
     world, consent = begun()
     world.tick(2 * HOUR)
     world.reconcile()
-    world.activate(3)
+    world.activate(4)
     world.access(consent, OTHER)
     world.tick(2 * HOUR)
     world.reconcile()
@@ -255,12 +255,12 @@ def test_under_a_ruleset_that_nobody_knows_nothing_is_judged() -> None:
     assert found.unchecked == {OTHER_RULES: 2}
     assert found.checked["reconciliation reports"] == 1
     assert found.verdict(witnessed=True) is None
-    assert "ruleset 3" in found.open
+    assert "ruleset 4" in found.open
 
 
 def test_above_an_unknown_ruleset_what_a_leaf_commits_to_is_still_checked() -> None:
     world, consent = begun()
-    world.activate(3)
+    world.activate(4)
     at = world.access(consent)
     body, _ = world.evidence[at]
     world.evidence[at] = body, bytes(32)
@@ -273,7 +273,7 @@ def test_what_is_wrong_below_an_unknown_ruleset_is_told() -> None:
     world, consent = begun()
     world.revoke(consent)
     at = world.end(consent, "consent.revoke", "REVOKED")
-    world.activate(3)
+    world.activate(4)
     found = replayed(world)
     assert (told(found), found.verdict(witnessed=True)) == ([(BAD, at, None)], BAD)
 

@@ -14,7 +14,7 @@ import pytest
 from tests.verifier import later_cases
 from tests.verifier.forge import HOLDER, PROVIDER, World, write
 from verifier.cli import main
-from verifier.records.reasons import ASSERTED, FINDINGS, GIVEN
+from verifier.records.reasons import ASSERTED, DECIDED_SINCE_3, FINDINGS, GIVEN, GIVEN_3, ORDER_3
 from verifier.rules.access_legs import CODES, UNREAD
 from verifier.rules.catalogue import CATALOGUES
 from verifier.rules.judging import HOLDERS_WORD, LEDGERS_WORD
@@ -56,7 +56,9 @@ def test_the_catalogue_is_that_of_the_specification() -> None:
 def test_the_reasons_are_those_of_the_specification_in_its_order() -> None:
     text = (SPEC / "decisions.md").read_text()
     names = list(dict.fromkeys(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text)))
-    assert {*GIVEN, *ASSERTED} == {*names}
+    assert {*GIVEN, *ASSERTED} <= {*names} <= {*GIVEN, *GIVEN_3, *ASSERTED}
+    later = re.findall(r"\| `([A-Z_]+)` \|", (SPEC / "ruleset-3.md").read_text())
+    assert later == [name for name in ORDER_3 if name in {*GIVEN_3, *DECIDED_SINCE_3}]
     assert [name for name in names if name in ASSERTED] == [*ASSERTED]
     assert re.findall(r"`([a-z]+-[a-z]+)` \(", (SPEC / "reconciliation.md").read_text())[:2] == [*FINDINGS][:2]
     assert [*CODES] == [*FINDINGS]

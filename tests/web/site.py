@@ -30,7 +30,7 @@ from api.client.signing import LocalSigner
 from api.node.settings import Settings
 from api.web import mount
 from api.web.agent import Authorisation, LocalAgent
-from api.web.desk import BankPages
+from api.web.office import BankPages
 from api.web.people import Person, SignInSca
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
@@ -244,8 +244,12 @@ def open_site(
     recipient: str = "Plum Budget",
     contacts: dict[str, str] | None = None,
     accounts: Mapping[str, list[dict[str, Any]]] | None = None,
+    directory: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Iterator[Site]:
-    """A site with one bank, one app and three people; `contacts` are what the operator knows of how to reach whom."""
+    """A site with one bank, one app and three people.
+
+    `contacts` are what the operator knows of how to reach whom, `directory` what it knows of participants.
+    """
     folder.mkdir(exist_ok=True)
     with (
         running_world(f"sqlite:///{folder / 'ledger.sqlite'}", folder, clock=clock) as world,
@@ -256,10 +260,13 @@ def open_site(
         people = write_people(folder, own_accounts=accounts)
         bank = join_bank(world, folder)
         app = join_named(world, "plum", recipient)
-        more = {}
+        more: dict[str, Path] = {}
         if contacts is not None:
             more = {"contacts_file": folder / "contacts.json"}
             more["contacts_file"].write_text(json.dumps(contacts))
+        if directory is not None:
+            more["directory_file"] = folder / "directory.json"
+            more["directory_file"].write_text(json.dumps(directory))
         settings = site_settings(folder, listener.getsockname()[1], **more)
         framework = FastAPI(openapi_url=None)
         mount(framework, world.ledger, settings, clock=clock or SystemClock())

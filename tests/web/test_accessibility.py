@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,9 @@ def scene(shared_site: Site) -> Scene:
             "ended": "/my/connections?tab=ended",
             "connection": f"/my/connections/{key}",
             "history": f"/my/connections/{key}/history",
+            "a day": f"/my/connections/{key}/history?day={dt.datetime.now(dt.UTC).date().isoformat()}",
+            "everything": "/my/complete",
+            "all of one": f"/my/connections/{key}/complete",
             "empty history": f"/my/connections/{key}/history?show=changes&before=1",
             "stop": f"/my/connections/{key}/stop",
             "stopped": f"/my/connections/{site.key(ended)}/stopped",
@@ -159,8 +163,11 @@ def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
     assert unseen == {
         "/language",
         "/static/{name}",
+        "/logo/{participant}",
         "/sign-in/callback",
         "/my/export/{form}",
+        "/my/complete/file",
+        "/my/connections/{key}/complete/file",
         "/my/receipts/{index}/file",
         "/my/connections/{key}/live",
     }

@@ -33,7 +33,7 @@ from tests.world import ORIGIN, SteppingClock
 LOG = Ed25519NoteSigner(ORIGIN, bytes(range(32)))
 LIAR = Ed25519NoteSigner(ORIGIN, bytes(32))
 COSIGNER = Cosigner("w1.example", bytes(range(32, 64)))
-LOGS = {ORIGIN: LOG.vkey}
+LOGS = {ORIGIN: (LOG.vkey,)}
 
 
 class GrowingLog:
@@ -74,7 +74,7 @@ def answer(known: WitnessedTree | None, body: bytes) -> int:
 def test_a_witness_answers_a_published_session_as_it_says(tmp_path: Path) -> None:
     for path in files("vectors/witness/*.json", shape=lambda one: "requests" in one.read_text()):
         session = json.loads(path.read_text())
-        logs = {session["origin"]: parse_vkey(session["log_vkey"])}
+        logs = {session["origin"]: (parse_vkey(session["log_vkey"]),)}
         store = WitnessStore(tmp_path / f"{path.stem}.sqlite")
         witness = WitnessService(Cosigner("example.com/witness", bytes(32)), logs, store, SteppingClock())
         for request in session["requests"]:

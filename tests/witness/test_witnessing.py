@@ -240,7 +240,7 @@ def test_a_witness_is_asked_over_https_only(tmp_path: Path, line: str) -> None:
     witness = make_witness(tmp_path / "w", NAMES[0])
     (tmp_path / "policy").write_text(f"log {vkey.format()}\nwitness w {witness.format()} {line}\nquorum w\n")
     with pytest.raises(InvalidInput, match="https"):
-        read_policy(settings, vkey)
+        read_policy(settings, [vkey])
 
 
 def verified(what: str, path: Path, policy: Path) -> int:

@@ -15,6 +15,8 @@ from verifier.audit.contents import Top
 from verifier.audit.evidence_shards import Evidence
 from verifier.audit.histories import window_of
 from verifier.audit.log_order import Links
+from verifier.audit.models import Models
+from verifier.audit.succession import check_log_keys
 from verifier.audit.tree import Tree
 from verifier.audit.workers import Row, Workers, calm
 from verifier.bytes.archive import Archive, Unreadable
@@ -23,7 +25,7 @@ from verifier.crypto.backend import select
 from verifier.errors import Code, Defect, NotFound, Place, Refuted, printable
 from verifier.records.facts import Found
 from verifier.records.leaf import Leaf, parse_leaf
-from verifier.rules.chain_store import Shelf
+from verifier.rules.chain_store import HOT, Shelf
 from verifier.rules.findings import Findings
 from verifier.rules.replay import Replay
 from verifier.tlog.policy import PolicyHead
@@ -42,7 +44,7 @@ Watch = Callable[[int, Leaf, Found | None], None]
 @dataclass(slots=True)
 class Options:
     """`jobs` worker processes; `signatures` and `evidence` False leave those checks out, and the audit says so.
-    `backend`: see crypto.backend.select."""
+    `backend`: see crypto.backend.select. `hot`: chains that are kept in memory, the others lie in temporary files."""
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     signatures: bool = True
@@ -50,6 +52,7 @@ class Options:
     backend: str = "auto"
     progress: Progress | None = None
     watch: Watch | None = None
+    hot: int = HOT
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ class Auditor:
     def __init__(self, archive: Archive, trust: Trust, options: Options) -> None:
         self.archive, self.trust, self.options = archive, trust, options
         self.findings = Findings()
-        self.shelf = Shelf()
+        self.shelf = Shelf(options.hot)
         self.links = Links(self.findings, self.shelf)
         self.growth = Growth()
         self.start = 0
@@ -88,8 +91,16 @@ class Auditor:
         if self.head is not None:
             self.links.latest = window_of(trust.policy, self.head).latest
         self.replay = Replay(
-            self.origin, self.findings, self.shelf, self.level == "full", trust, self.backend, self._time_of
+            self.origin,
+            self.findings,
+            self.shelf,
+            self.level == "full",
+            trust,
+            self.backend,
+            self._time_of,
+            Models(archive, self.findings).read,
         )
+        self.replay.alerts.complete = options.evidence
         self.replay.breaks, self.replay.others = self.links.breaks, self.links.others
 
     # --- the pass -------------------------------------------------------------------------------------------
@@ -205,15 +216,30 @@ class Auditor:
             )
         if not self.options.signatures:
             self.findings.unchecked["signatures of statements (left out on request)"] += 1
+        # Step 4.3.
+        named = {f"models/{text}.json" for text in self.replay.registry.orders.models.values()}
+        for name in sorted(set(self.top.models) - named):
+            sentence = "a model that no model.activated names"
+            self.findings.add(Defect(Code.BAD_ENCODING, sentence, Place(file=name)))
         if self.options.evidence:
             self.replay.finish()
         else:
             self.findings.unchecked["evidence and rules (left out on request)"] += 1
+        if not self.replay.unknown_rules:
+            lost = self.replay.matching.legs.last_lost >= 0  # an unreadable leaf may have been a document
+            check_log_keys(
+                self.archive,
+                self.replay.registry.log_keys,
+                None if lost else self.head,
+                (self.origin, self.size, root),
+                self.findings,
+                self.backend,
+            )
 
     def close(self) -> None:
         """Give temporary files back."""
-        self.replay.matching.close()
-        self.shelf.close()
+        for held in (self.replay.matching, self.replay.alerts, self.replay.gestures, self.shelf, self.links.map):
+            held.close()
 
 
 def _tell(workers: Workers, leaf: Leaf, told: set[str]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from verifier.audit.completeness import check_completeness
 from verifier.audit.histories import Histories
 from verifier.audit.receipt import check_receipt
+from verifier.audit.succession import BundleTiles, verify_head
 from verifier.bytes.archive import Archive, Unreadable, open_archive
 from verifier.bytes.encoding import decode_json
 from verifier.crypto.backend import Backend
@@ -45,20 +46,6 @@ class Compared:
         return bool(self.heads) and all(head.witnessed for head in self.heads.values())
 
 
-class _Tiles:
-    """The tiles of a bundle as a log's source: a file that cannot be read is a defect of it."""
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive, self.name = archive, archive.name
-
-    def read(self, path: str, limit: int) -> bytes:
-        """See source.Source."""
-        try:
-            return self._archive.read(path, limit)
-        except Unreadable as error:
-            raise refuted(Code.BAD_ENCODING, str(error)) from None
-
-
 class Comparison:
     """`add` the files, then `finish`. `Compared.findings` hold the contradictions."""
 
@@ -75,9 +62,10 @@ class Comparison:
         archive = open_archive(place)
         self._archives.append(archive)
         try:
-            head = self._trust.verify(archive.read("checkpoint", MAX_NOTE), self._backend)
+            note = archive.read("checkpoint", MAX_NOTE)
+            head, self._trust = verify_head(archive, note, self._trust, self._backend)
             self._head(str(place), head)
-            self._readers[str(place)] = TileReader(_Tiles(archive), head.head.size, head.head.root)
+            self._readers[str(place)] = TileReader(BundleTiles(archive), head.head.size, head.head.root)
         except Refuted as refusal:
             self.compared.findings.refuse(refusal, file=str(place))
         except (NotFound, Unreadable) as error:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from verifier.audit.evidence_shards import SHARD, shard_path
+from verifier.audit.succession import verify_head
 from verifier.bytes.archive import Archive, Unreadable
 from verifier.bytes.encoding import Object, check_members, check_version, decode_canonical, get_integer, get_text
 from verifier.bytes.growing_tree import WIDTH
@@ -21,6 +22,7 @@ FORMAT = "consent-ledger-bundle/1"
 MAX_MISSING = 1_000
 """Entry bundles that may be missing, however few there are, for the others to be gone through."""
 LEVELS = ("full", "partial", "none")
+MODEL_PATH = re.compile(r"models/([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])\.json", re.ASCII)
 _SHARD_PATH = re.compile(r"evidence/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.ASCII)
 
 
@@ -31,6 +33,8 @@ class Top:
         self._archive, self._trust, self._backend, self._findings = archive, trust, backend, findings
         self.origin, self.size, self.level, self.created = "", 0, "none", 0
         self.head: PolicyHead | None = None
+        self.models: list[str] = []
+        """The files that are named as models are."""
         self._read()
 
     def _read(self) -> None:
@@ -41,7 +45,7 @@ class Top:
         try:
             # Steps 3.1, 3.2.
             note = self._archive.read("checkpoint", MAX_NOTE)
-            head = self._trust.verify(note, self._backend)
+            head, _ = verify_head(self._archive, note, self._trust, self._backend)
         except Refuted as refusal:
             self._findings.refuse(refusal, file="checkpoint")
         except NotFound:
@@ -158,6 +162,9 @@ class Top:
     def _is_entry_bundle(self, name: str) -> bool:
         """Whether it is an entry bundle; Refuted if the file does not belong here."""
         if name in ("manifest.json", "checkpoint", "policy"):
+            return False
+        if MODEL_PATH.fullmatch(name):  # whether it belongs is known when the log was read
+            self.models.append(name)
             return False
         shard = _SHARD_PATH.fullmatch(name)
         if shard is not None and self.level == "none":

@@ -8,6 +8,7 @@ from verifier.bytes.archive import Archive, Unreadable
 from verifier.bytes.gzipped import Broken, gzip_lines
 from verifier.errors import Code, Defect, NotFound, Place, Refuted
 from verifier.records.evidence_lines import MAX_LINE, line_index
+from verifier.records.leaf import EVIDENT
 from verifier.rules.findings import Findings
 from verifier.tlog.tiles import tile_path
 
@@ -40,10 +41,10 @@ class Evidence:
             return None
         self._advance()
         # Step 7.2.
-        if kind in ("consent", "subject"):
+        if kind in EVIDENT:
             return waiting[1]
         if kind:
-            self._bad(waiting, "an evidence line for a leaf that has none", "a consent or subject leaf", kind)
+            self._bad(waiting, "an evidence line for a leaf that has none", ", ".join(EVIDENT), kind)
         return None
 
     def close(self) -> None:

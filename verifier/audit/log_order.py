@@ -17,6 +17,9 @@ from verifier.records.leaf import ZERO, Columns, Leaf, parse_leaf, raw_of, text_
 from verifier.rules.chain_store import Chain, Shelf
 from verifier.rules.findings import DAY_MS, Findings
 
+NODES = 10
+"""Nodes of the map in memory for each chain there: they are that much smaller."""
+
 
 class Links:
     """Feed every entry in order to `add`."""
@@ -37,7 +40,7 @@ class Links:
         replay by index, for this walk runs ahead of it."""
         self.others: set[int] = set()
         """Leaves of a version that this verifier cannot read: the rules of the log after them are not known."""
-        self.map = Map()
+        self.map = Map(NODES * shelf.limit)
         self._touched: dict[bytes, tuple[int, bytes]] = {}
         # What the map cannot be held against: unreadable entries whose chain nobody has named yet, chains whose last
         # leaf has two hashes.
@@ -128,6 +131,8 @@ class Links:
                     self.findings.add(defect)
                 self._take(leaf, chain, text, raw)
             touched[name] = (seq, raw)
+        if len(touched) > self.shelf.limit:
+            self._settle()
         self._doubtful.difference_update(leaves.chains)
         self.previous, self.time = (leaves.texts[-1],), times[-1]
         self.findings.kinds.update(leaves.kinds)
@@ -219,6 +224,14 @@ class Links:
         else:
             chain.seq, chain.head = leaf.seq, text
         self._touched[leaf.chain] = (leaf.seq, raw)
+        if len(self._touched) > self.shelf.limit:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take what was touched into the map."""
+        for key, (seq, raw) in self._touched.items():
+            self.map.put(raw_of(key), (seq + 1).to_bytes(8) + raw)
+        self._touched.clear()
 
     def _check_map(self, position: int, leaf: Leaf) -> None:
         # Step 6.5.
@@ -231,9 +244,7 @@ class Links:
                 leaf.number,
                 leaf.map_size,
             )
-        for key, (seq, raw) in self._touched.items():
-            self.map.put(raw_of(key), (seq + 1).to_bytes(8) + raw)
-        self._touched.clear()
+        self._settle()
         # Step 6.6. Each map root is held against the leaves themselves: one that is wrong says nothing of the next.
         root = text_of(self.map.root())
         if root == leaf.map_root:

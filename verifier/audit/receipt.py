@@ -13,7 +13,7 @@ from verifier.errors import CannotCheck, Code, Defect, OtherVersion, Place, Refu
 from verifier.records.commitment import check_commitment
 from verifier.records.disclosure import Reader
 from verifier.records.facts import OTHER_VERSION, Facts
-from verifier.records.leaf import Leaf, parse_leaf, raw_of
+from verifier.records.leaf import EVIDENT, Leaf, parse_leaf, raw_of
 from verifier.rules.findings import Findings
 from verifier.tlog.policy import PolicyHead
 from verifier.tlog.proof import Proof, parse_proof, verify_proof
@@ -117,10 +117,10 @@ def _check_disclosed(
 ) -> None:
     found = checked.findings
     if receipt.evidence is None or receipt.opening is None:
-        if leaf.kind in ("consent", "subject"):
+        if leaf.kind in EVIDENT:
             found.unchecked["the entry's content (not disclosed by this receipt)"] += 1
         return
-    if leaf.kind not in ("consent", "subject"):
+    if leaf.kind not in EVIDENT:
         raise refuted(Code.BAD_ENCODING, "a receipt of this kind of leaf discloses no evidence", found=leaf.kind)
     # Receipt, step 4.
     check_commitment(raw_of(leaf.commitment), receipt.opening, receipt.evidence)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from contextlib import closing
 from pathlib import Path
 
 from verifier.audit.bundle import Auditor
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.rules.access_legs import Report
-from verifier.rules.chain_store import from_text, to_text
 from verifier.rules.deferred import BUCKETS
-from verifier.rules.gestures import Enrolment
 from verifier.rules.subjects import Authorised
+from verifier.rules.supervision import Raised
 from verifier.tlog.tiles import TileReader
 
-FORMAT = 3
+FORMAT = 5
+EARLIER = "entries that an earlier run checked, whose files were not read again (--since)"
 
 
 def save(auditor: Auditor, path: Path) -> None:
@@ -29,6 +30,7 @@ def save(auditor: Auditor, path: Path) -> None:
     if head is None or auditor.findings.count or auditor.findings.open:
         raise CannotCheck("only an audit without defects is kept")
     replay, links = auditor.replay, auditor.links
+    ordered = replay.registry.supervision
     meta = {
         "format": FORMAT,
         "origin": auditor.origin,
@@ -46,9 +48,12 @@ def save(auditor: Auditor, path: Path) -> None:
         "gaps": replay.subjects.gaps,
         "reports": replay.matching.legs.reports,
         "awaiting": {name.decode(): waiting for name, waiting in replay.subjects.awaiting.items()},
-        "enrolled": replay.gestures.enrolled,
-        "used": sorted(replay.gestures.used),
         "signatures": auditor.options.signatures,
+        "raised": list(ordered.raised),
+        "alerts_owed": replay.alerts.kept(),
+        "alerts": [[*name, rows] for name, rows in ordered.alerts.items()],
+        "blind": ordered.blind,
+        "unread": [sorted(ordered.unread_holders), sorted(ordered.unread_recipients)],
     }
     fresh = path.with_name(path.name + ".new")
     try:
@@ -56,10 +61,9 @@ def save(auditor: Auditor, path: Path) -> None:
         with closing(sqlite3.connect(fresh)) as file, file:
             file.execute("CREATE TABLE meta (text TEXT)")
             file.execute("INSERT INTO meta VALUES (?)", (json.dumps(meta),))
-            file.execute("CREATE TABLE chain (name BLOB PRIMARY KEY, record TEXT) WITHOUT ROWID")
-            file.executemany(
-                "INSERT INTO chain VALUES (?, ?)", ((name, to_text(chain)) for name, chain in auditor.shelf.records())
-            )
+            for table, texts in (("chain", auditor.shelf.texts()), ("passkey", replay.gestures.passkeys.texts())):
+                file.execute(f"CREATE TABLE {table} (name BLOB PRIMARY KEY, record TEXT) WITHOUT ROWID")
+                file.executemany(f"INSERT INTO {table} VALUES (?, ?)", texts)  # noqa: S608 - names of ours
             file.execute("CREATE TABLE spool (name TEXT, bucket INTEGER, raw BLOB)")
             for name, spool in replay.matching.spools.items():
                 file.executemany(
@@ -82,8 +86,9 @@ def load(auditor: Auditor, path: Path) -> None:
             _check_usable(auditor, meta, path)
             if not _continues(auditor, meta):
                 return
-            for name, record in file.execute("SELECT name, record FROM chain"):
-                auditor.shelf.put(bytes(name), from_text(record))
+            for table, store in (("chain", auditor.shelf), ("passkey", auditor.replay.gestures.passkeys)):
+                for name, record in file.execute(f"SELECT name, record FROM {table}"):  # noqa: S608 - names of ours
+                    store.take(bytes(name), record)
             spools = auditor.replay.matching.spools
             for name, bucket, raw in file.execute("SELECT name, bucket, raw FROM spool"):
                 spools[name].load(bucket, raw)
@@ -144,34 +149,42 @@ def _continues(auditor: Auditor, meta: dict[str, object]) -> bool:
 
 def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
     replay, links = auditor.replay, auditor.links
-    history, awaiting, enrolled = meta["history"], meta["awaiting"], meta["enrolled"]
-    used, missing, previous, reports = meta["used"], meta["missing"], meta["previous"], meta["reports"]
-    parties = meta["parties"]
+    history, awaiting, missing, parties = meta["history"], meta["awaiting"], meta["missing"], meta["parties"]
+    previous, reports = meta["previous"], meta["reports"]
     if not (
         isinstance(history, list)
         and isinstance(awaiting, dict)
-        and isinstance(enrolled, dict)
-        and isinstance(used, list)
         and isinstance(missing, dict)
         and isinstance(previous, list)
         and isinstance(reports, list)
         and isinstance(parties, list)
     ):
         raise CannotCheck("the state file is damaged")
-    for index, document in history:
-        replay.registry.fold(document, index)
+    for index, time, party, content in history:
+        if party:
+            replay.registry.declare(str(content["act"]), party, content, index, time)
+        else:
+            replay.registry.fold(content, index, time)
+    ordered = replay.registry.supervision
+    ordered.raised = array("q", meta["raised"])  # type: ignore[call-overload]
+    ordered.alerts = {
+        (rule, kind, about): [Raised(*row) for row in rows]
+        for rule, kind, about, rows in meta["alerts"]  # type: ignore[attr-defined]
+    }
+    ordered.blind = bool(meta["blind"])
+    ordered.unread_holders, ordered.unread_recipients = (set(names) for names in meta["unread"])  # type: ignore[attr-defined]
     replay.subjects.take_up(
         {name.encode(): [Authorised(*members) for members in waiting] for name, waiting in awaiting.items()},
         int(str(meta["gaps"])),
     )
-    replay.gestures.enrolled = {name: Enrolment(*members) for name, members in enrolled.items()}
-    replay.gestures.used = set(used)
     replay.matching.missing.update(missing)
     replay.matching.legs.reports = [Report(*members) for members in reports]
     replay.matching.legs.last_missing = int(str(meta["last_missing"]))
     replay.matching.legs.last_lost = int(str(meta["last_lost"]))
     replay.matching.legs.parties = [str(name) for name in parties]
     replay.time = links.time = int(str(meta["time"]))
+    replay.alerts.take_up(meta["alerts_owed"], int(str(meta["size"])), replay.time)  # type: ignore[arg-type]
     links.previous = tuple(str(name).encode() for name in previous)
     links.restore_map(auditor.shelf.records())
     auditor.start = int(str(meta["size"]))
+    auditor.findings.unchecked[EARLIER] += auditor.start

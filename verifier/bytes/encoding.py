@@ -150,13 +150,13 @@ def check_version(value: Object, what: str, known: int = 1) -> None:
         raise CannotCheck(f"{what} is of version {number}: this verifier knows version {known}")
 
 
-def check_entry_version(value: Object, what: str) -> None:
+def check_entry_version(value: Object, what: str, known: int = 1) -> None:
     """`v` of something that stands in a log among others. Raises OtherVersion for a later one than ours, Refuted(BAD_ENCODING)
     if it is not a version at all. To be asked before anything else in it."""
     number = get_integer(value, "v", 1)
-    if number != 1:
+    if number > known:
         sentence = f"{what} is of a version that this verifier does not know"
-        raise OtherVersion(refuted(Code.BAD_ENCODING, sentence, field="v", expected=1, found=number).defect)
+        raise OtherVersion(refuted(Code.BAD_ENCODING, sentence, field="v", expected=known, found=number).defect)
 
 
 def get_integer(value: Object, name: str, low: int = 0, high: int = MAX_INTEGER) -> int:

@@ -7,8 +7,10 @@ EVERY branching of the walk, else a prover could show some other corner of the m
 from __future__ import annotations
 
 import hashlib
-from array import array
+from struct import Struct
+from typing import Final
 
+from verifier.bytes.scratch import Records
 from verifier.errors import Code, Refuted, refuted
 
 EMPTY = hashlib.sha256(b"").digest()
@@ -135,63 +137,69 @@ def _bad(sentence: str, found: object) -> Refuted:
 # --- replay ---------------------------------------------------------------------------------------------------
 
 
+_NODE: Final = Struct("<Hii?32s")
+"""An inner node: the bit it tests, what lies left and right of it, whether something below has changed, its hash."""
+_LEAF: Final = Struct("<H32s32s")
+"""A leaf: the length of its key, the key, its hash."""
+HOT: Final = 200_000
+"""Inner nodes, and leaves, that are kept in memory: 22 MB in all. The first are those near the top, which every way crosses."""
+
+
 class Map:
-    """The map itself, for replaying a log: `put` in log order, `root` at each index-head.
+    """The map itself, for replaying a log: `put` in log order, `root` at each index-head; `close` at the end.
 
     Hashes on the changed ways are recomputed by `root` only, once per change of a node. A log has a chain for every consent,
-    so nodes are rows of arrays, not objects: about 150 bytes for a key with its leaf and its branching. Inner node n is number
-    n; leaf n is number ~n, which is negative.
+    so nodes are records, those beyond `hot` on disk. Inner node n is number n; leaf n is number ~n, which is negative.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hot: int = HOT) -> None:
         self._top: int | None = None
-        self._keys: list[bytes] = []
-        self._leaves = bytearray()  # HASH bytes for each leaf
-        self._bits, self._left, self._right = array("I"), array("i"), array("i")
-        self._hashes = bytearray()  # HASH bytes for each inner node
-        self._stale = bytearray()  # 1: something below that inner node has changed
+        self._nodes, self._leaves = Records(_NODE.size, hot), Records(_LEAF.size, hot)
+        self._long: dict[int, bytes] = {}  # keys that no chain has: longer than a hash
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Set the value of a key."""
-        leaf = hash_leaf(key, value)
+        """Set the value of a key. Raises CannotCheck, as `root`, when there is no room on disk."""
+        hashed = hash_leaf(key, value)
         if self._top is None:
-            self._top = self._add_leaf(key, leaf)
+            self._top = self._add_leaf(key, hashed)
             return
-        bits, left, right = self._bits, self._left, self._right
-        node, way = self._top, []
+        get, node, way = self._nodes.get, self._top, []
         while node >= 0:
-            way.append(node)
-            node = right[node] if bit_of(key, bits[node]) else left[node]
-        if self._keys[~node] == key:
-            self._leaves[HASH * ~node : HASH * (~node + 1)] = leaf
+            bit, left, right, stale, inner = _NODE.unpack(get(node))
+            way.append((node, bit, left, right, stale, inner))
+            node = right if bit_of(key, bit) else left
+        known = self._key_of(~node)
+        if known == key:
+            self._leaves.put(~node, _leaf(key, hashed))
         else:
-            bit = _first_difference(key, self._keys[~node])
-            kept = [inner for inner in way if bits[inner] < bit]
-            below = way[len(kept)] if len(kept) < len(way) else node
-            branch = self._add_branch(bit, key, below, self._add_leaf(key, leaf))
+            fresh = _first_difference(key, known)
+            kept = [step for step in way if step[1] < fresh]
+            below = way[len(kept)][0] if len(kept) < len(way) else node
+            branch = self._add_branch(fresh, key, below, self._add_leaf(key, hashed))
+            way = kept
             if not kept:
                 self._top = branch
-            elif bit_of(key, bits[kept[-1]]):
-                right[kept[-1]] = branch
             else:
-                left[kept[-1]] = branch
-            way = kept
-        for inner in way:
-            self._stale[inner] = 1
+                node, bit, left, right, _, inner = way.pop()
+                left, right = (left, branch) if bit_of(key, bit) else (branch, right)
+                self._nodes.put(node, _NODE.pack(bit, left, right, True, inner))
+        for node, bit, left, right, stale, inner in way:
+            if not stale:
+                self._nodes.put(node, _NODE.pack(bit, left, right, True, inner))
 
-    def _add_leaf(self, key: bytes, leaf: bytes) -> int:
-        self._keys.append(key)
-        self._leaves += leaf
-        return ~(len(self._keys) - 1)
+    def _key_of(self, leaf: int) -> bytes:
+        length, key, _ = _LEAF.unpack(self._leaves.get(leaf))
+        return self._long[leaf] if length > HASH else bytes(key[:length])
+
+    def _add_leaf(self, key: bytes, hashed: bytes) -> int:
+        leaf = self._leaves.add(_leaf(key, hashed))
+        if len(key) > HASH:
+            self._long[leaf] = key
+        return ~leaf
 
     def _add_branch(self, bit: int, key: bytes, below: int, fresh: int) -> int:
-        self._bits.append(bit)
-        first, second = (below, fresh) if bit_of(key, bit) else (fresh, below)
-        self._left.append(first)
-        self._right.append(second)
-        self._hashes += bytes(HASH)
-        self._stale.append(1)
-        return len(self._bits) - 1
+        left, right = (below, fresh) if bit_of(key, bit) else (fresh, below)
+        return self._nodes.add(_NODE.pack(bit, left, right, True, b""))
 
     def root(self) -> bytes:
         """The root of the map as it is now."""
@@ -200,13 +208,21 @@ class Map:
     def _hash_of(self, node: int) -> bytes:
         """Depth is bounded by the bits of a key: 256 for chains."""
         if node < 0:
-            return bytes(self._leaves[HASH * ~node : HASH * (~node + 1)])
-        at = HASH * node
-        if self._stale[node]:
-            left, right = self._hash_of(self._left[node]), self._hash_of(self._right[node])
-            self._hashes[at : at + HASH] = hash_inner(self._bits[node], left, right)
-            self._stale[node] = 0
-        return bytes(self._hashes[at : at + HASH])
+            return bytes(_LEAF.unpack(self._leaves.get(~node))[2])
+        bit, left, right, stale, known = _NODE.unpack(self._nodes.get(node))
+        if stale:
+            known = hash_inner(bit, self._hash_of(left), self._hash_of(right))
+            self._nodes.put(node, _NODE.pack(bit, left, right, False, known))
+        return bytes(known)
+
+    def close(self) -> None:
+        """Give temporary files back."""
+        self._nodes.close()
+        self._leaves.close()
+
+
+def _leaf(key: bytes, hashed: bytes) -> bytes:
+    return _LEAF.pack(len(key), key[:HASH], hashed)
 
 
 def _first_difference(a: bytes, b: bytes) -> int:

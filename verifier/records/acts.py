@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+from verifier.records.declarations import DECLARED
+from verifier.records.declarations import MEMBERS as DECLARATIONS
+from verifier.records.declarations import OPTIONAL as OPTIONAL_IN_DECLARATIONS
+
 COMMON = frozenset({"act", "aud", "iat", "iss", "jti", "v"})
 BY = frozenset({"customer", "guardian", "court", "holder", "recipient", "system"})
 ITEM = frozenset(
@@ -39,6 +43,7 @@ MEMBERS: dict[str, frozenset[str]] = {
     "consent.reauthenticate": frozenset({"consent_id", "sca"}),
     "consent.reconfirm": _ENDING,
     "consent.supersede": _ENDING | {"superseded_by"},
+    "consent.acknowledge": frozenset({"consent_id", "basis"}),
     "access.request": ITEM,
     "access.batch": frozenset({"items_count", "items_root"}),
     "access.release": LEG,
@@ -46,12 +51,19 @@ MEMBERS: dict[str, frozenset[str]] = {
     "subject.consent": frozenset({"consent_id", "subject"}),
     "subject.enrol": frozenset({"subject", "credential_id", "public_key", "rp_id", "sca"}),
     "subject.unenrol": frozenset({"subject", "credential_id", "reason"}),
+    "subject.feedback": frozenset({"about", "consent_id", "due", "kind", "number", "subject"}),
+    "subject.answer": frozenset({"by", "number", "state", "subject"}),
+    **DECLARATIONS,
 }
 OPTIONAL = {
     "consent.authorise": frozenset({"acting_role", "joint_accounts", "separate_consents"}),
-    "access.request": frozenset({"asserted", "relayed"}),
+    "access.request": frozenset({"asserted", "region", "relayed"}),
+    "access.release": frozenset({"masks"}),
     "access.batch": frozenset({"relayed"}),
     "subject.consent": frozenset({"suppress_notify"}),
+    "subject.feedback": frozenset({"text_hash"}),
+    "subject.answer": frozenset({"text_hash"}),
+    **OPTIONAL_IN_DECLARATIONS,
 }
 ANYWHERE = frozenset({"on_behalf_of"})
 SINCE_2 = frozenset(
@@ -60,6 +72,8 @@ SINCE_2 = frozenset(
     | {"consent.reauthenticate", "consent.reconfirm", "consent.supersede"}
 )
 """Acts and members of statements that exist from ruleset 2 onwards."""
+SINCE_3 = DECLARED | {"consent.acknowledge", "subject.feedback", "subject.answer", "region", "masks"}
+"""Acts and members of statements that exist from ruleset 3 onwards."""
 REDUCING = frozenset(
     {
         "consent.reject",
@@ -71,6 +85,10 @@ REDUCING = frozenset(
         "consent.withdraw_approval",
         "consent.withdraw_separate",
         "subject.unenrol",
+        "consent.acknowledge",
+        "freeze.order",
+        "freeze.lift",
+        "alert.decide",
     }
 )
 """The acts that a suspended participant may still sign."""
@@ -88,6 +106,10 @@ HOLDER_ACTS = frozenset(
         "subject.consent",
         "subject.enrol",
         "subject.unenrol",
+        "subject.feedback",
+        "subject.answer",
     }
 )
-RECIPIENT_ACTS = frozenset({"consent.request", "consent.amend", "consent.reconfirm", "access.receive"})
+RECIPIENT_ACTS = frozenset(
+    {"consent.request", "consent.amend", "consent.reconfirm", "consent.acknowledge", "access.receive"}
+)

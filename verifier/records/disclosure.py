@@ -34,8 +34,9 @@ from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, refuted, unforeseen
 from verifier.records.acts import ITEM
 from verifier.records.commitment import check_commitment
+from verifier.records.declarations import DECLARED
 from verifier.records.evidence_lines import read_base64url, read_canonical, split_line
-from verifier.records.facts import ASKED, OTHER_VERSION, DefectRow, Facts, Found, row_of
+from verifier.records.facts import ASKED, MAY_BE_ASKED, OTHER_VERSION, DefectRow, Facts, Found, row_of
 from verifier.records.forms import SKEW_SECONDS, check_item, read_content
 from verifier.records.leaf import raw_of, text_of
 from verifier.records.statement import Envelope, parse_envelope, verify_envelope
@@ -147,8 +148,8 @@ class Reader:
         # Step 7.15.
         _check_chain(kind, chain, act, behalf or iss, content)
         if act == "access.request":
-            asserted = {"asserted": content["asserted"]} if "asserted" in content else {}
-            content = {**{name: content[name] for name in ASKED}, **asserted}
+            more = {name: content[name] for name in MAY_BE_ASKED if name in content}
+            content = {**{name: content[name] for name in ASKED}, **more}
         encoded = f"{iss}\0{payload['jti']}".encode()
         return Facts(
             act,
@@ -271,7 +272,7 @@ def _read_item(item: Object, payload: Object) -> tuple[int, Object]:
     check_members(item, {"body", "path", "position"})
     body = get_text(item, "body", MAX_ITEM).encode("utf-8")
     content = decode_canonical(body, MAX_ITEM)
-    check_members(content, ITEM)
+    check_members(content, ITEM, ("region",))
     check_item(content)
     count, position = get_integer(payload, "items_count", 1, 1000), get_integer(item, "position", 0, 999)
     path = [decode_base64url(text, HASH) for text in get_texts(item, "path", 0, 16)]
@@ -280,7 +281,9 @@ def _read_item(item: Object, payload: Object) -> tuple[int, Object]:
 
 
 def _check_chain(kind: str, chain: bytes, act: str, party: str, content: Mapping[str, Json]) -> None:
-    if act.startswith("subject."):
+    if act in DECLARED:
+        wanted, name = "participant", f"participant:{party}"
+    elif act.startswith("subject."):
         wanted, name = "subject", f"subject:{party}:{content['subject']}"
     else:
         wanted, name = "consent", str(content["consent_id"])

@@ -18,10 +18,14 @@ ASKED = ("accounts", "customer_present", "from", "interaction_id", "permissions"
 """The members of an access that the rules look at once its form, its signature and its chain were checked."""
 
 
+MAY_BE_ASKED = ("asserted", "region")
+"""Those that may be absent."""
+
+
 class Facts(NamedTuple):
     """The contents of an entry's evidence. `jti_key` and `payload_key` are 16-byte hashes of (iss, jti) and of the
     payload; `position` is that within a batch, -1 outside one. `behalf`: whom the signer `iss` acts for, empty if for
-    itself. `content`: the act's members; of an access those `ASKED`, and `asserted` if it is there."""
+    itself. `content`: the act's members; of an access those `ASKED`, and of `MAY_BE_ASKED` those that are there."""
 
     act: str
     iss: str

@@ -25,10 +25,13 @@ from verifier.crypto.keys import parse_cose_key
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.acts import ANYWHERE, BY, COMMON, MEMBERS, OPTIONAL
 from verifier.records.commitment import terms_hash
+from verifier.records.declarations import DECLARED, check_declaration, get_choice
 from verifier.records.reasons import ASSERTED
-from verifier.records.terms import CODE, PARTICIPANT, check_codes, check_sorted, get_codes, parse_terms
+from verifier.records.terms import CODE, COUNTRY, PARTICIPANT, check_codes, check_sorted, get_codes, parse_terms
 
 SKEW_SECONDS = 300
+FEEDBACK = ("unexpected", "after-stop", "other")
+ANSWERS = ("received", "forwarded", "answered", "closed")
 
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
 INTERACTION = re.compile(r"[A-Za-z0-9._:-]{8,64}", re.ASCII)
@@ -49,6 +52,9 @@ def read_content(act: str, payload: Object) -> Object:
         _check_optional(payload)
     if act == "access.request":
         check_item(payload)
+        return payload
+    if act in DECLARED:
+        check_declaration(act, payload)
         return payload
     if "consent_id" in members:
         check_consent_id(payload)
@@ -86,6 +92,8 @@ def check_item(item: Object) -> None:
     get_codes(item, "permissions", 1, 64)
     get_text(item, "purpose", 64, CODE)
     get_bytes(item, "request_digest", 32)
+    if "region" in item:
+        get_text(item, "region", 2, COUNTRY)
 
 
 def check_consent_id(payload: Object, name: str = "consent_id") -> None:
@@ -184,6 +192,31 @@ def _check_leg(payload: Object) -> None:
     for name in ("basis", "rows", "bytes"):
         get_integer(payload, name)
     get_bytes(payload, "digest", 32)
+    if "masks" in payload:
+        get_codes(payload, "masks", 0, 16)
+
+
+def _check_acknowledge(payload: Object) -> None:
+    get_integer(payload, "basis")
+
+
+def _check_feedback(payload: Object) -> None:
+    get_text(payload, "subject", 64, REFERENCE)
+    get_integer(payload, "about", -1)
+    get_integer(payload, "due", get_integer(payload, "iat") + 1)
+    get_choice(payload, "kind", FEEDBACK)
+    get_text(payload, "number", 64, CODE)
+    if "text_hash" in payload:
+        get_bytes(payload, "text_hash", 32)
+
+
+def _check_answer(payload: Object) -> None:
+    get_text(payload, "subject", 64, REFERENCE)
+    get_choice(payload, "by", ("holder", "recipient"))
+    get_choice(payload, "state", ANSWERS)
+    get_text(payload, "number", 64, CODE)
+    if "text_hash" in payload:
+        get_bytes(payload, "text_hash", 32)
 
 
 def _check_batch(payload: Object) -> None:
@@ -249,10 +282,13 @@ _READERS: dict[str, Callable[[Object], None]] = {
     "consent.withdraw_separate": _check_withdraw_separate,
     "consent.reauthenticate": _check_sca,
     "consent.supersede": _check_supersede,
+    "consent.acknowledge": _check_acknowledge,
     "access.release": _check_leg,
     "access.receive": _check_leg,
     "access.batch": _check_batch,
     "subject.consent": _check_subject_consent,
     "subject.enrol": _check_enrol,
     "subject.unenrol": _check_unenrol,
+    "subject.feedback": _check_feedback,
+    "subject.answer": _check_answer,
 }

@@ -44,11 +44,14 @@ _FRAMED = re.compile(
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
+EVIDENT = ("consent", "subject", "participant")
+"""The kinds of leaves that commit to evidence."""
 _COMMON = {"index", "kind", "prev", "time", "v"}
 _CHAINED = _COMMON | {"chain", "prev_in_chain", "seq"}
 KINDS: dict[str, frozenset[str]] = {
     "consent": frozenset(_CHAINED | {"commitment"}),
     "subject": frozenset(_CHAINED | {"commitment"}),
+    "participant": frozenset(_CHAINED | {"commitment"}),
     "operator": frozenset(_CHAINED | {"document"}),
     "index-head": frozenset(_COMMON | {"map_root", "map_size"}),
 }

@@ -57,7 +57,19 @@ GIVEN: dict[str, tuple[str, str]] = {
     ),
     "FREQUENCY_EXCEEDED": ("The accesses of the day are used up.", "当日访问次数已用完。"),
 }
-"""Reasons that the log itself shows."""
+"""Reasons that the log itself shows, under rulesets 1 and 2."""
+
+GIVEN_3: dict[str, tuple[str, str]] = {
+    "FROZEN": (
+        "A supervisor or a party has frozen what this access is about.",
+        "监管机构或一方已冻结该访问所涉及的内容。",
+    ),
+    "ASSESSMENT_OVERDUE": (
+        "The holder has no valid impact assessment, which the supervisor asks for.",
+        "监管机构要求的影响评估，数据持有方没有有效的一份。",
+    ),
+}
+"""Reasons that ruleset 3 adds. It decides `DECIDED_SINCE_3`, too."""
 
 ASSERTED: dict[str, tuple[str, str]] = {
     "SOFTWARE_INACTIVE": ("The recipient's software is not active.", "数据接收方的软件未处于有效状态。"),
@@ -88,7 +100,19 @@ ASSERTED: dict[str, tuple[str, str]] = {
 }
 """Reasons that rest on facts outside the log, on somebody's word. The order is that of an outcome."""
 
-REASONS: dict[str, tuple[str, str]] = {**GIVEN, **ASSERTED}
+DECIDED_SINCE_3 = frozenset({"REGION_NOT_CONSENTED", "RISK_BLOCKED"})
+"""Asserted under ruleset 2, given by the rules from ruleset 3 on."""
+
+_AFTER = {
+    "PARTICIPANT_SUSPENDED": "FROZEN",
+    "SEPARATE_CONSENT_MISSING": "ASSESSMENT_OVERDUE",
+    "PURPOSE_MISMATCH": "REGION_NOT_CONSENTED",
+    "FREQUENCY_EXCEEDED": "RISK_BLOCKED",
+}
+ORDER_3 = tuple(code for known in GIVEN for code in (known, _AFTER.get(known, "")) if code)
+"""The reasons that ruleset 3 gives, in their order."""
+
+REASONS: dict[str, tuple[str, str]] = {**GIVEN, **GIVEN_3, **ASSERTED}
 
 FINDINGS: dict[str, tuple[str, str]] = {
     "release-missing": (

@@ -20,6 +20,8 @@ from verifier.errors import Code, refuted
 
 PARTICIPANT = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}", re.ASCII)
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
+COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+PERIODS = ("hour", "day", "month", "year")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 OPERATOR = re.compile("eq|ge|gt|in|le|lt|ne")
 
@@ -47,6 +49,8 @@ MEMBERS = frozenset(
 )
 SINCE_2 = frozenset({"details_hash", "filters", "reauthenticate_days", "reconfirm_days", "utc_offset"})
 """Members that may be absent, and must be under ruleset 1."""
+SINCE_3 = frozenset({"destinations", "frequency_period", "once_seconds"})
+"""Members that may be absent, and must be under rulesets 1 and 2."""
 
 Filter = tuple[str, str, str]
 """Field, operator, value: only rows that pass may be given."""
@@ -54,8 +58,8 @@ Filter = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The members that the rules look at; times in seconds, 0 = open; `utc_offset` in minutes. `later`: members of
-    ruleset 2."""
+    """The members that the rules look at; times in seconds, 0 = open; `utc_offset` in minutes. `later`, `later_3`:
+    members that exist from ruleset 2, from ruleset 3 onwards. `destinations`: countries."""
 
     holder: str
     recipient: str
@@ -76,6 +80,10 @@ class Terms:
     reconfirm_days: int = 0
     utc_offset: int = 0
     later: tuple[str, ...] = ()
+    later_3: tuple[str, ...] = ()
+    destinations: tuple[str, ...] = ()
+    frequency_period: str = "day"
+    once_seconds: int = 3_600
 
 
 def check_sorted(texts: list[str], name: str) -> None:
@@ -102,7 +110,8 @@ def get_codes(value: Object, name: str, low: int, high: int) -> list[str]:
 def parse_terms(value: Object) -> Terms:
     """Read terms of any values in their one form. Raises Refuted(BAD_ENCODING)."""
     later = tuple(sorted(value.keys() & SINCE_2))
-    check_members(value, MEMBERS, later)
+    later_3 = tuple(sorted(value.keys() & SINCE_3))
+    check_members(value, MEMBERS, later + later_3)
     purpose = get_object(value, "purpose")
     check_members(purpose, {"code", "text"})
     get_text(purpose, "text", 200)
@@ -132,7 +141,35 @@ def parse_terms(value: Object) -> Terms:
         reconfirm_days=_optional(value, "reconfirm_days", 1, 3_650),
         utc_offset=_optional(value, "utc_offset", -840, 840),
         later=later,
+        later_3=later_3,
+        destinations=_destinations(value) if "destinations" in value else (),
+        frequency_period=_period(value),
+        once_seconds=get_integer(value, "once_seconds", 1, 2_592_000) if "once_seconds" in value else 3_600,
     )
+
+
+def _period(value: Object) -> str:
+    period = get_text(value, "frequency_period", 8) if "frequency_period" in value else "day"
+    if period not in PERIODS:
+        raise refuted(
+            Code.BAD_ENCODING, "an unknown period", field="frequency_period", expected=", ".join(PERIODS), found=period
+        )
+    return period
+
+
+def _destinations(value: Object) -> tuple[str, ...]:
+    items = value["destinations"]
+    rows = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    if not isinstance(items, list) or not 1 <= len(rows) == len(items) <= 32:
+        raise refuted(
+            Code.BAD_ENCODING, "not a list of the expected length", field="destinations", expected="1 to 32 objects"
+        )
+    for row in rows:
+        check_members(row, {"country", "mechanism"})
+        get_text(row, "mechanism", 64, CODE)
+    countries = [get_text(row, "country", 2, COUNTRY) for row in rows]
+    check_sorted(countries, "destinations")
+    return tuple(countries)
 
 
 def _optional(value: Object, name: str, low: int, high: int) -> int:

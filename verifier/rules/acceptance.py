@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.terms import Terms
 from verifier.rules.catalogue import CATALOGUES
-from verifier.rules.participants import Purpose, Registry
+from verifier.rules.participants import Registry
+from verifier.rules.registered import Purpose
 
 DAY_SECONDS = 86_400
 
@@ -16,12 +17,34 @@ def check_terms(registry: Registry, terms: Terms, signer: str, time: int) -> Non
     """Rule T under the ruleset in force. `signer` is the participant that the statement speaks for; `time` in ms."""
     if registry.ruleset < 2 and terms.later:
         raise _bad("these terms exist from ruleset 2 onwards", terms.later[0], "no such member", ", ".join(terms.later))
+    if registry.ruleset < 3 and terms.later_3:
+        names = ", ".join(terms.later_3)
+        raise _bad("these terms exist from ruleset 3 onwards", terms.later_3[0], "no such member", names)
+    if registry.ruleset >= 3:
+        _check_later(terms)
     _check_grade(registry.ruleset, terms)
     _check_times(terms, time)
     _check_parties(registry, terms, signer)
     purpose = registry.purposes.get(terms.purpose)
+    if registry.supervision.blind:  # a regulator may have defined it otherwise, in an entry that could not be read
+        purpose = None
     for what, expected, found in () if purpose is None else _beyond(purpose, terms, time // 1000):
         raise _bad("the terms go beyond their purpose as it is defined", what, expected, found)
+
+
+def _check_later(terms: Terms) -> None:
+    """What ruleset 3 adds."""
+    if bool(terms.destinations) != ("cross-border" in terms.separate_consents):
+        raise _bad(
+            "terms with destinations name the separate consent cross-border, and only they do",
+            "separate_consents",
+            "cross-border exactly if there are destinations",
+            ", ".join(terms.separate_consents) or "none",
+        )
+    if "once_seconds" in terms.later_3 and not terms.once:
+        raise _bad(
+            "a window of a one-off consent under terms for more than one access", "once_seconds", "once", "not once"
+        )
 
 
 def _check_grade(ruleset: int, terms: Terms) -> None:
@@ -80,6 +103,8 @@ def _beyond(purpose: Purpose, terms: Terms, now: int) -> Iterator[tuple[str, obj
         yield "expires_at", f"at most {purpose.max_days} days on", terms.expires_at
     if purpose.max_frequency_per_day and not 0 < terms.frequency_per_day <= purpose.max_frequency_per_day:
         yield "frequency_per_day", f"1 to {purpose.max_frequency_per_day}", terms.frequency_per_day
+    if purpose.max_frequency_per_day and terms.frequency_period == "hour":
+        yield "frequency_period", "not hour", terms.frequency_period
     history = now - terms.history_from
     if purpose.max_history_days and not (terms.history_from and history <= purpose.max_history_days * DAY_SECONDS):
         yield "history_from", f"at most {purpose.max_history_days} days back", terms.history_from

@@ -120,6 +120,8 @@ def _in_force(consent: Consent, time: int, index: int) -> Consent:
         withdrawn=(),
         authenticated_at=now,
         confirmed_at=now,
+        once_until=0,
+        taken=(),
         basis=index,
     )
 

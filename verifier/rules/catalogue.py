@@ -1,24 +1,27 @@
 """The permissions of each ruleset: how grave each is, what implies it, what may not be shown without it
-(docs/spec/decisions.md, docs/spec/catalogue-2.json; a test holds the tables against that file).
+(docs/spec/decisions.md, docs/spec/catalogue-2.json, catalogue-3.json; tests hold the tables against these files).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 
 @dataclass(frozen=True)
 class Catalogue:
     """`grades`: permission -> grade. `implied_by`: permission -> the one that implies it. `masks`: mask -> the permissions
-    of which any lifts it. `separate`: grade -> the kinds of separate consent that terms of that grade must name."""
+    of which any lifts it. `separate`: grade -> the kinds of separate consent that terms of that grade must name.
+    `resources`: permission -> what it is counted under, empty if it only widens or narrows what others read (ruleset 3)."""
 
     grades: Mapping[str, int]
     implied_by: Mapping[str, str]
     masks: Mapping[str, tuple[str, ...]]
     separate: Mapping[int, tuple[str, ...]]
     max_grade: int = 3
+    resources: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def implies(self) -> Mapping[str, str]:
@@ -52,6 +55,16 @@ def _grades(*tables: Mapping[int, str]) -> dict[str, int]:
     return {f"Read{name}": grade for table in tables for grade, names in table.items() for name in names.split()}
 
 
+def _resource(code: str) -> str:
+    """Words parted by hyphens; Basic, Detail and whose party it is are not parted from each other."""
+    if code in ("ReadPAN", "ReadTransactionsCredits", "ReadTransactionsDebits"):
+        return ""
+    if code == "ReadAccountLimits":
+        return "limits"
+    name = re.sub("(Basic|Detail|PSU)$", "", code.removeprefix("Read"))
+    return re.sub("(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
 CATALOGUES: dict[int, Catalogue] = {
     1: Catalogue(_grades(_GRADES_1), _IMPLIED_BY, {"pan": ("ReadPAN",)}, {}),
     2: Catalogue(
@@ -71,4 +84,5 @@ CATALOGUES: dict[int, Catalogue] = {
         {3: ("provision", "sensitive")},
     ),
 }
+CATALOGUES[3] = replace(CATALOGUES[2], resources={code: _resource(code) for code in CATALOGUES[2].grades})
 KNOWN_RULESETS = tuple(CATALOGUES)

@@ -6,7 +6,7 @@ Values only; `transitions` and `authorising` lead from one to the next.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from verifier.records.terms import Terms
 from verifier.rules.participants import Registry
@@ -70,8 +70,9 @@ class Pending:
 class Consent:
     """A consent as all lower indexes leave it. `basis`: index of its last `consent.*` entry. `accounts`: the shared ones.
     `used_day`: the day (days since 1970 where the terms say) that `used_today` counts; `authenticated_at`, `confirmed_at`
-    in seconds. Never changed; not declared frozen, since that would treble the time to make one, and one is made for
-    every access."""
+    in seconds. Under ruleset 3 `used` counts instead: unit -> number of its period and count; `once_until` (s, 0 = not
+    begun) ends the window of a one-off consent, `taken` are the units allowed in it. Never changed; not declared
+    frozen, since that would treble the time to make one, and one is made for every access."""
 
     version: int
     status: str
@@ -87,6 +88,9 @@ class Consent:
     confirmed_at: int = 0
     used_day: int = -1
     used_today: int = 0
+    used: dict[str, tuple[int, int]] = field(default_factory=dict)
+    once_until: int = 0
+    taken: tuple[str, ...] = ()
 
     @property
     def waiting(self) -> frozenset[str]:
@@ -101,4 +105,6 @@ def effective_status(registry: Registry, consent: Consent, time: int) -> str:
         return status
     if registry.removals and (registry.is_removed(terms.holder) or registry.is_removed(terms.recipient)):
         return "TERMINATED"
-    return "EXPIRED" if terms.expires_at and time >= terms.expires_at * 1000 else status
+    if terms.expires_at and time >= terms.expires_at * 1000:
+        return "EXPIRED"
+    return "CONSUMED" if consent.once_until and time >= consent.once_until * 1000 and status in LIVE else status

@@ -1,4 +1,4 @@
-"""Access decisions under rulesets 1 and 2: a total function of what lower indexes say (docs/spec/decisions.md)."""
+"""Access decisions under rulesets 1 to 3: a total function of what lower indexes say (docs/spec/decisions.md)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from verifier.bytes.encoding import Json, Object
-from verifier.records.reasons import ASSERTED
+from verifier.records.reasons import ASSERTED, DECIDED_SINCE_3, ORDER_3
 from verifier.rules.catalogue import CATALOGUES
 from verifier.rules.consents import Consent, effective_status
 from verifier.rules.participants import Registry
+from verifier.rules.units import after_units, count_of, units_of, with_count
 
 DAY_SECONDS, DAY_MINUTES, MINUTE_MS = 86_400, 1_440, 60_000
 
 
 class Item(NamedTuple):
-    """The request of an access; `since` and `until` are its `from` and `to` in seconds, 0 = open."""
+    """The request of an access; `since` and `until` are its `from` and `to` in seconds, 0 = open; an empty `region` is
+    none."""
 
     accounts: tuple[str, ...]
     customer_present: bool
@@ -25,6 +27,7 @@ class Item(NamedTuple):
     until: int
     permissions: tuple[str, ...]
     purpose: str
+    region: str = ""
 
 
 class Asker(NamedTuple):
@@ -36,10 +39,16 @@ class Asker(NamedTuple):
 
 
 def decide(
-    registry: Registry, consent: Consent | None, asker: Asker, item: Item, time: int, asserted: list[Json]
+    registry: Registry,
+    consent: Consent | None,
+    asker: Asker,
+    item: Item,
+    time: int,
+    asserted: list[Json],
+    chain: str = "",
 ) -> Object:
     """The outcome of an access at `time` (milliseconds) as the evidence must hold it. `asserted`: reasons taken on
-    somebody's word, see `asserted_of`."""
+    somebody's word, see `asserted_of`. `chain`: that of the consent, as leaves spell it."""
     reasons: list[Json] = []
     iss, party, relayed = asker
     own = consent is not None and party == (consent.terms.holder if relayed else consent.terms.recipient)
@@ -51,7 +60,11 @@ def decide(
         return _denied(registry.ruleset, [*reasons, "CONSENT_NOT_YOURS"])
     if not reasons and registry.is_suspended(consent.terms.recipient if relayed else consent.terms.holder):
         reasons.append("PARTICIPANT_SUSPENDED")
-    reasons += _reasons(registry, consent, item, time)
+    used = count_before(registry.ruleset, consent, item, time)
+    if registry.ruleset >= 3:
+        reasons += _reasons_3(registry, consent, item, time, used, chain)
+    else:
+        reasons += _reasons(registry, consent, item, time, used)
     denied = bool(reasons or asserted)
     outcome: Object = {
         "basis": consent.basis,
@@ -60,7 +73,7 @@ def decide(
         "obligations": {} if denied else _obligations(registry.ruleset, consent, item, time),
         "reasons": reasons,
         "ruleset": registry.ruleset,
-        "used_today": used_on(consent, time),
+        "used_today": used,
     }
     if asserted:
         outcome["asserted"] = asserted
@@ -73,7 +86,7 @@ def asserted_of(ruleset: int, claimed: Json, stated: Json) -> list[Json]:
     if ruleset < 2 or (claimed is None and stated is None):
         return []
     told = {code for codes in (claimed, stated) if isinstance(codes, list) for code in codes}
-    return [code for code in ASSERTED if code in told]
+    return [code for code in ASSERTED if code in told and (ruleset < 3 or code not in DECIDED_SINCE_3)]
 
 
 def _denied(ruleset: int, reasons: list[Json]) -> Object:
@@ -88,8 +101,26 @@ def _denied(ruleset: int, reasons: list[Json]) -> Object:
     }
 
 
-def _reasons(registry: Registry, consent: Consent, item: Item, time: int) -> Iterator[str]:
-    """Rows 4 to 11, in the order of the table."""
+def _reasons_3(registry: Registry, consent: Consent, item: Item, time: int, used: int, chain: str) -> list[str]:
+    """Rows 1a to 12: those of ruleset 2, and what ruleset 3 adds in its places."""
+    ordered, about = registry.supervision, (consent.terms, item.permissions, item.region)
+    found = [*_reasons(registry, consent, item, time, used)]
+    if ordered.is_frozen(*about, time):
+        found.append("FROZEN")
+    if item.region and item.region not in consent.terms.destinations:
+        found.append("REGION_NOT_CONSENTED")
+    if ordered.blocks and ordered.is_blocked(consent.terms, chain, time):
+        found.append("RISK_BLOCKED")
+    if (consent.taken or ordered.requirements) and effective_status(registry, consent, time) == "ACTIVE":
+        if not set(consent.taken).isdisjoint(_units(consent, item)):
+            found.append("CONSENT_CONSUMED")
+        if ordered.is_unassessed(*about, time):
+            found.append("ASSESSMENT_OVERDUE")
+    return sorted(found, key=ORDER_3.index) if len(found) > 1 else found
+
+
+def _reasons(registry: Registry, consent: Consent, item: Item, time: int, used: int) -> Iterator[str]:
+    """Rows 4 to 11, in the order of the table. `used`: how many accesses count before this one."""
     terms = consent.terms
     status = effective_status(registry, consent, time)
     if status != "ACTIVE":
@@ -106,7 +137,7 @@ def _reasons(registry: Registry, consent: Consent, item: Item, time: int) -> Ite
     yield from _scope(registry.ruleset, terms.permissions, terms.grade, item.permissions)
     if not _windows_meet(item, terms.history_from, terms.history_to):
         yield "WINDOW_EXCEEDED"
-    if not item.customer_present and 0 < terms.frequency_per_day <= used_on(consent, time):
+    if not item.customer_present and 0 < terms.frequency_per_day <= used:
         yield "FREQUENCY_EXCEEDED"
 
 
@@ -196,13 +227,34 @@ def used_on(consent: Consent, time: int) -> int:
     return consent.used_today if consent.used_day == _day(consent, time) else 0
 
 
+def count_before(ruleset: int, consent: Consent, item: Item, time: int) -> int:
+    """`used_today`: how many accesses count before this one."""
+    return used_on(consent, time) if ruleset < 3 else count_of(consent, _units(consent, item), time)
+
+
+def _units(consent: Consent, item: Item) -> tuple[str, ...]:
+    return units_of(item.accounts or consent.accounts, item.permissions)
+
+
+def with_claimed(ruleset: int, consent: Consent, item: Item, used: int, time: int) -> Consent:
+    """The consent when this many accesses were counted in the day, or the period, of `time`."""
+    return with_used(consent, used, time) if ruleset < 3 else with_count(consent, _units(consent, item), used, time)
+
+
+def after_access(ruleset: int, consent: Consent, item: Item, time: int) -> Consent:
+    """The consent after an allowed access."""
+    if ruleset < 3:
+        return after_allow(consent, item, time)
+    return after_units(consent, _units(consent, item), not item.customer_present, time)
+
+
 def with_used(consent: Consent, used: int, time: int) -> Consent:
-    """The consent when this many accesses were counted on the day of `time`."""
+    """The consent when this many accesses were counted on the day of `time`, under rulesets 1 and 2."""
     return replace(consent, used_day=_day(consent, time), used_today=used)
 
 
 def after_allow(consent: Consent, item: Item, time: int) -> Consent:
-    """The consent after an allowed access: counted, and CONSUMED under terms with `once`."""
+    """The consent after an allowed access under rulesets 1 and 2: counted, and CONSUMED under terms with `once`."""
     if consent.terms.once:
         consent = replace(consent, status="CONSUMED")
     if item.customer_present:
@@ -223,4 +275,7 @@ def after_allow(consent: Consent, item: Item, time: int) -> Consent:
         c.confirmed_at,
         day,
         c.used_today + 1 if c.used_day == day else 1,
+        c.used,
+        c.once_until,
+        c.taken,
     )

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
+from verifier.bytes.scratch import no_room
+
 BUCKETS = 256
 FLUSH = 16_384
 
@@ -25,7 +27,7 @@ class Spool:
         self._end = 0
 
     def put(self, bucket: int, record: bytes) -> None:
-        """Keep a record; `bucket` 0 to 255."""
+        """Keep a record; `bucket` 0 to 255. Raises CannotCheck when there is no room on disk."""
         waiting = self._waiting[bucket]
         waiting += record
         if len(waiting) >= FLUSH:
@@ -33,10 +35,13 @@ class Spool:
 
     def _flush(self, bucket: int) -> None:
         waiting = self._waiting[bucket]
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="consent-verify-")  # noqa: SIM115 - closed by `close`
-        self._file.seek(self._end)
-        self._file.write(waiting)
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="consent-verify-")  # noqa: SIM115 - closed by `close`
+            self._file.seek(self._end)
+            self._file.write(waiting)
+        except OSError as error:
+            raise no_room(error) from None
         self._blocks[bucket].append((self._end, len(waiting)))
         self._end += len(waiting)
         self._waiting[bucket] = bytearray()
@@ -45,9 +50,12 @@ class Spool:
         """All records of a bucket, in the order they were put."""
         parts = []
         if self._file is not None:
-            for start, length in self._blocks[bucket]:
-                self._file.seek(start)
-                parts.append(self._file.read(length))
+            try:
+                for start, length in self._blocks[bucket]:
+                    self._file.seek(start)
+                    parts.append(self._file.read(length))
+            except OSError as error:  # what waited in a buffer may be written only now
+                raise no_room(error) from None
         return b"".join([*parts, self._waiting[bucket]])
 
     def buckets(self) -> Iterator[list[bytes]]:
@@ -60,7 +68,7 @@ class Spool:
 
     def load(self, bucket: int, raw: bytes) -> None:
         """Put back what `read` gave in an earlier run."""
-        self._waiting[bucket] += raw
+        self.put(bucket, raw)
 
     def close(self) -> None:
         """Give the temporary file back, if there is one."""

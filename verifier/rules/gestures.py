@@ -7,7 +7,7 @@ this very authorisation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
 from typing import NamedTuple
 
 from verifier.bytes.encoding import Json, Object, encode_base64url, get_texts
@@ -15,41 +15,46 @@ from verifier.crypto.backend import Backend
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.commitment import accounts_hash
 from verifier.records.passkey import Assertion, parse_assertion, verify_assertion
+from verifier.rules.chain_store import HOT, Store
 from verifier.tlog.trust import Trust
 
 NOT_ENROLLED = "the passkey is not enrolled by this holder at a lower index"
 
 
 class Enrolment(NamedTuple):
-    """A credential in force: the subject chain (base64url) it was enrolled in, the holder, key and rpId."""
+    """A credential: the subject chain (base64url) it was enrolled in, the holder, key and rpId; whether it was ended since."""
 
     chain: str
     holder: str
     public_key: str
     rp_id: str
+    ended: bool = False
 
 
-@dataclass(slots=True)
 class Gestures:
-    """The enrolments so far. `used` are all credential ids ever enrolled: each is enrolled once."""
+    """The enrolments so far. `passkeys`: every credential that was ever enrolled, by its id; each is enrolled once."""
 
-    trust: Trust
-    backend: Backend
-    enrolled: dict[str, Enrolment] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    def __init__(self, trust: Trust, backend: Backend, hot: int = HOT) -> None:
+        self.trust, self.backend = trust, backend
+        self.passkeys = Store[Enrolment](json.dumps, lambda text: Enrolment(*json.loads(text)), hot)
+
+    def enrolment(self, credential: str) -> Enrolment | None:
+        """The enrolment of this credential, if it is in force."""
+        known = self.passkeys.get(_name(credential))
+        return None if known is None or known.ended else known
 
     def enrol(self, chain: bytes, holder: str, content: Object) -> None:
         """A subject.enrol. Raises Refuted(CONSENT_INVALID)."""
         credential = str(content["credential_id"])
-        if credential in self.used:
+        if self.passkeys.get(_name(credential)) is not None:
             raise _bad("the credential was enrolled before", "a new credential", credential, "credential_id")
-        self.used.add(credential)
-        self.enrolled[credential] = Enrolment(chain.decode(), holder, str(content["public_key"]), str(content["rp_id"]))
+        enrolment = Enrolment(chain.decode(), holder, str(content["public_key"]), str(content["rp_id"]))
+        self.passkeys.put(_name(credential), enrolment)
 
     def unenrol(self, chain: bytes, content: Object) -> None:
         """A subject.unenrol. Raises Refuted(CONSENT_INVALID)."""
         credential = str(content["credential_id"])
-        known = self.enrolled.get(credential)
+        known = self.enrolment(credential)
         if known is None or known.chain != chain.decode():
             raise _bad(
                 "the credential is not enrolled for this subject",
@@ -57,13 +62,13 @@ class Gestures:
                 credential,
                 "credential_id",
             )
-        del self.enrolled[credential]
+        self.passkeys.put(_name(credential), known._replace(ended=True))
 
     def confirm(self, record: Object, act: str, holder: str, content: Object) -> tuple[Assertion, Enrolment]:
         """An assertion under an authorisation: the parsed record and the enrolment it rests on.
         Raises Refuted (BAD_ENCODING, CONSENT_INVALID)."""
         credential = str(record.get("credential_id"))
-        known = self.enrolled.get(credential)
+        known = self.enrolment(credential)
         if act != "consent.authorise":
             raise _bad("a passkey signs authorisations only", "consent.authorise", act, "act")
         if "public_key" in record:
@@ -103,6 +108,14 @@ class Gestures:
             self.backend,
         )
         return assertion, known
+
+    def close(self) -> None:
+        """Give temporary files back."""
+        self.passkeys.close()
+
+
+def _name(credential: str) -> bytes:
+    return credential.encode("utf-8", "surrogatepass")
 
 
 def _bad(sentence: str, expected: object, found: object, field: str) -> Refuted:

@@ -13,18 +13,21 @@ from verifier.errors import Code, Refuted, printable
 from verifier.records.commitment import chain_of
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf, text_of
+from verifier.records.reasons import DECIDED_SINCE_3
 from verifier.records.terms import parse_terms
 from verifier.rules.access_legs import ACCESS, RECEIVE, RELEASE, Legs
 from verifier.rules.authorising import take
 from verifier.rules.chain_store import Chain, Shelf
 from verifier.rules.consents import STATUSES, Consent
-from verifier.rules.decisions import Asker, Item, after_allow, asserted_of, decide, with_used
+from verifier.rules.decisions import Asker, Item, after_access, asserted_of, decide, with_claimed
 from verifier.rules.findings import DAY_MS, Reporter
 from verifier.rules.participants import Registry
 from verifier.rules.transitions import StateUnknown, transition
 
 UNKNOWN_STATE = "entries of consents whose state is unknown since an entry was withheld, erased or unreadable"
 HOLDERS_WORD = "asserted reasons: the holder's word, signed by it"
+UNREAD_DECLARATION = "decisions that a declaration may have changed which could not be read"
+UNREAD_LIMITS = "terms whose purpose a regulator may have defined in a declaration that could not be read"
 LEDGERS_WORD = "asserted reasons: the ledger's own word"
 
 
@@ -40,6 +43,10 @@ class Judge:
         if not chain.known:
             self.findings.unchecked[UNKNOWN_STATE] += 1
             return
+        if facts.act == "consent.acknowledge":
+            self._acknowledge(chain, facts, outcome)
+            return
+        chain.steps, chain.moved = (*chain.steps, self.tell.index), leaf.time
         try:
             # Step 8.10.
             consent = transition(self.registry, chain.consent, facts, leaf.time, self.tell.index, self._find)
@@ -53,12 +60,42 @@ class Judge:
             chain.known = chain.consent is not None
             return
         chain.consent = consent
+        if self.registry.supervision.blind and facts.act in ("consent.request", "consent.amend"):
+            self.findings.unchecked[UNREAD_LIMITS] += 1
         self._compare(
             outcome,
             {"consent_version": consent.version, "ruleset": self.registry.ruleset, "status": consent.status},
             "the rules lead to another state",
         )
         self.findings.checked["consent transitions"] += 1
+
+    def _acknowledge(self, chain: Chain, facts: Facts, outcome: Object) -> None:
+        """The recipient says that it knows of a step of the consent, which changes nothing."""
+        consent, basis = chain.consent, facts.content["basis"]
+        if consent is None:
+            self.tell.bad(
+                Code.CONSENT_INVALID,
+                "no consent with this id was requested before",
+                "",
+                "a consent.request at a lower index",
+                "none",
+            )
+            return
+        if facts.party != consent.terms.recipient:
+            self.tell.bad(
+                Code.CONSENT_INVALID, "only the recipient acknowledges", "iss", consent.terms.recipient, facts.party
+            )
+        if basis not in chain.steps:
+            self.tell.bad(
+                Code.CONSENT_INVALID,
+                "what is acknowledged is no step of this consent",
+                "basis",
+                "one of its steps",
+                basis,
+            )
+        given: Object = {"consent_version": consent.version, "ruleset": self.registry.ruleset, "status": consent.status}
+        self._compare(outcome, given, "the rules lead to another state")
+        self.findings.checked["acknowledgements"] += 1
 
     def access(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         """An access and its decision."""
@@ -81,18 +118,39 @@ class Judge:
         stated = facts.content.get("asserted")
         asserted = asserted_of(self.registry.ruleset, outcome.get("asserted"), stated)
         # Step 8.11.
-        expected = decide(self.registry, chain.consent, asker, item, leaf.time, asserted)
-        self._compare(outcome, expected, "the rules give another decision")
+        ruleset, consent = self.registry.ruleset, chain.consent
+        expected = decide(self.registry, consent, asker, item, leaf.time, asserted, leaf.chain.decode())
+        unsure = (
+            ruleset >= 3
+            and consent is not None
+            and expected["basis"] != -1
+            and self.registry.supervision.is_unsure(consent.terms)
+        )
+        if unsure:
+            self.findings.unchecked[UNREAD_DECLARATION] += 1
+        else:
+            self._compare(outcome, expected, "the rules give another decision")
+            self.findings.checked["access decisions"] += 1
+        if ruleset >= 3 and isinstance(stated, list):
+            self._check_stated(stated, outcome)
         if asserted and "asserted" in expected:
-            signed = len(stated) if isinstance(stated, list) else 0
+            signed = sum(code in asserted for code in stated) if isinstance(stated, list) else 0
             words = {HOLDERS_WORD: signed, LEDGERS_WORD: len(asserted) - signed}
             self.findings.unchecked.update({whose: count for whose, count in words.items() if count})
-        self.findings.checked["access decisions"] += 1
         used = outcome["used_today"]
-        if chain.consent is not None and used != expected["used_today"] and isinstance(used, int):
-            chain.consent = with_used(chain.consent, used, leaf.time)
-        if allowed and chain.consent is not None:
-            chain.consent = after_allow(chain.consent, item, leaf.time)
+        if consent is not None and used != expected["used_today"] and isinstance(used, int):
+            consent = with_claimed(ruleset, consent, item, used, leaf.time)
+        if allowed and consent is not None:
+            consent = after_access(ruleset, consent, item, leaf.time)
+        chain.consent = consent
+
+    def _check_stated(self, stated: list[Json], outcome: Object) -> None:
+        """What ruleset 3 decides itself is asserted by nobody. (In the outcome it is a wrong decision already.)"""
+        claimed = outcome.get("asserted")
+        wrong = [code for code in stated if code in DECIDED_SINCE_3]
+        if wrong and not (isinstance(claimed, list) and DECIDED_SINCE_3.intersection(map(str, claimed))):
+            told = ", ".join(map(str, wrong))
+            self.tell.bad(Code.CONSENT_INVALID, "the rules decide this, nobody asserts it", "asserted", "others", told)
 
     def leg(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         """A holder's release, or a recipient's receipt of data."""
@@ -139,6 +197,7 @@ def _item(content: Object) -> Item:
         content["to"],  # type: ignore[arg-type]
         tuple(content["permissions"]),  # type: ignore[arg-type]
         content["purpose"],  # type: ignore[arg-type]
+        content.get("region", ""),  # type: ignore[arg-type]
     )
 
 

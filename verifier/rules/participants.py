@@ -19,11 +19,16 @@ from verifier.bytes.encoding import (
     get_text,
     get_texts,
 )
-from verifier.crypto.keys import PublicKey, parse_jwk
+from verifier.crypto.keys import parse_jwk
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.acts import MEMBERS as ACTS
+from verifier.records.acts import SINCE_3
+from verifier.records.declarations import check_purpose
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
+from verifier.rules import log_keys, orders
 from verifier.rules.catalogue import CATALOGUES
+from verifier.rules.registered import Key, Participant, Purpose
+from verifier.rules.supervision import DECLARE, Supervision
 
 KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 CHAIN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -51,45 +56,11 @@ MEMBERS: dict[str, frozenset[str]] = {
     "evidence.opened": frozenset({"by", "case", "from_index", "to_index"}),
     "pack.issued": frozenset({"commitment", "items_count", "scope"}),
     "erasure": frozenset({"chains", "basis", "approved_by"}),
+    **log_keys.MEMBERS,
 }
 SINCE_2 = frozenset(
     {"participant.removed", "delegation.granted", "delegation.ended", "purpose.defined", "reconciliation.reported"}
 )
-MAX_DAYS, MAX_FREQUENCY = 36_500, 10_000
-
-
-@dataclass(slots=True)
-class Key:
-    """A key and the indexes between which it was in force: [added, revoked)."""
-
-    kid: str
-    owner: str
-    use: str
-    jwk: Object
-    key: PublicKey
-    added: int
-    revoked: int | None = None
-
-
-@dataclass(slots=True)
-class Participant:
-    """One registered participant as of the last document folded."""
-
-    name: str
-    roles: frozenset[str]
-    suspended: bool = False
-    removed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """A purpose as the log defines it; 0 = no limit."""
-
-    permissions: frozenset[str]
-    max_days: int
-    max_frequency_per_day: int
-    max_history_days: int
-    max_retention_days: int
 
 
 @dataclass(slots=True)
@@ -106,8 +77,15 @@ class Registry:
     suspensions: int = 0
     removals: int = 0
     reported: int = -1
+    log_keys: log_keys.LogKeys = field(default_factory=log_keys.LogKeys)
     erased: dict[str, int] = field(default_factory=dict)  # chain (b64u) -> index of the erasure
-    history: list[tuple[int, Object]] = field(default_factory=list)  # what was folded, for a resumed run
+    history: list[tuple[int, int, str, Object]] = field(default_factory=list)
+    """What was folded, for a resumed run: index, time, who declared it (a document: nobody), document or statement."""
+    supervision: Supervision = field(default_factory=Supervision)
+    orders: orders.Orders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.orders = orders.Orders(self.supervision, self.erased)
 
     def has_role(self, participant: str, role: str) -> bool:
         """Registered with this role, suspended or not."""
@@ -132,27 +110,51 @@ class Registry:
         """A delegation in force names the act."""
         return act in self.delegations.get((participant, delegate), ())
 
-    def fold(self, document: Object, index: int) -> None:
-        """Apply one operator document. Raises Refuted: BAD_ENCODING for its form, BAD_SIGNATURE for a key that must not be
+    def fold(self, document: Object, index: int, time: int = 0) -> None:
+        """Apply one operator document; `time` (ms) is its leaf's.
+        Raises Refuted: BAD_ENCODING for its form, BAD_SIGNATURE for a key that must not be
         registered: such a document says nothing. CONSENT_INVALID for a step that the rules do not give: what it claims
         is taken over all the same, so that it is told once (docs/spec/verdicts.md, «After a defect»)."""
-        check_entry_version(document, "the operator document")
+        about_the_log = document.get("type") in log_keys.MEMBERS
+        check_entry_version(document, "the operator document", 2 if about_the_log else 1)
         kind = get_text(document, "type", 64)
-        members = MEMBERS.get(kind)
-        if members is None:
+        members = MEMBERS.get(kind) or orders.MEMBERS.get(kind)
+        if members is None or (about_the_log and document["v"] != 2):
             raise refuted(Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind)
         # Step 8.2.
-        check_members(document, members | {"type", "v"})
+        check_members(document, members | {"type", "v"}, orders.OPTIONAL.get(kind, ()))
         # Step 8.1.
         if (index == 0) != (kind == "ledger.opened"):
             raise _bad("the log opens with ledger.opened, and only there", "ledger.opened at index 0", kind)
         # Step 8.3.
-        later = kind in SINCE_2 and self.ruleset < 2
+        since = 2 if kind in SINCE_2 else 3 if kind in orders.MEMBERS else 0
         ruleset = self.ruleset
-        getattr(self, "_" + kind.replace(".", "_"))(document, index)
-        if later:
-            raise _bad("the document exists from ruleset 2 onwards", "ruleset 2", f"{kind} under ruleset {ruleset}")
-        self.history.append((index, document))
+        if kind in orders.MEMBERS:
+            self.orders.fold(kind, document, index, time)
+        elif kind == "erasure":
+            self._erasure(document, index, time)
+        else:
+            getattr(self, "_" + kind.replace(".", "_"))(document, index)
+        if ruleset < since:
+            sentence = f"the document exists from ruleset {since} onwards"
+            raise _bad(sentence, f"ruleset {since}", f"{kind} under ruleset {ruleset}")
+        if kind != "alert.raised":  # kept by `supervision`, as far as they matter
+            self.history.append((index, time, "", document))
+
+    def declare(self, act: str, party: str, content: Object, index: int, time: int) -> None:
+        """Apply a declaration of `party`. Raises Refuted(CONSENT_INVALID) if it is illegal."""
+        if act == "purpose.define":
+            before = self.purposes.get(str(content["code"]))
+            try:
+                self._define(content)
+            except Refuted:  # an illegal one says nothing
+                self.purposes.pop(str(content["code"]))
+                if before is not None:
+                    self.purposes[str(content["code"])] = before
+                raise
+        else:
+            DECLARE[act](self.supervision, party, content)
+        self.history.append((index, time, party, content))
 
     def _ledger_opened(self, document: Object, _: int) -> None:
         self.origin, self.ruleset = get_text(document, "origin", 255), get_integer(document, "ruleset", 1)
@@ -161,6 +163,15 @@ class Registry:
         before, self.ruleset = self.ruleset, get_integer(document, "ruleset", 1)
         if self.ruleset <= before:
             raise _bad("the ruleset never falls", f"above {before}", self.ruleset)
+
+    def _log_key_added(self, document: Object, index: int) -> None:
+        self.log_keys.fold(document, index)
+
+    def _log_key_retired(self, document: Object, index: int) -> None:
+        self.log_keys.fold(document, index)
+
+    def _log_key_compromised(self, document: Object, index: int) -> None:
+        self.log_keys.fold(document, index)
 
     def _participant_registered(self, document: Object, _: int) -> None:
         participant = get_text(document, "participant", 63, PARTICIPANT)
@@ -246,6 +257,9 @@ class Registry:
             if act not in ACTS:
                 raise refuted(Code.BAD_ENCODING, "not an act that a participant can sign", field="acts", found=act)
         self.delegations[name, delegate] = frozenset(acts)
+        later = sorted(SINCE_3.intersection(acts))
+        if later and self.ruleset < 3:
+            raise _bad("the acts exist from ruleset 3 onwards", "acts of this ruleset", ", ".join(later))
         self._registered(name, participant)
         if delegate == name or not self.has_role(delegate, "technology-provider"):
             raise _bad(
@@ -270,15 +284,17 @@ class Registry:
         return get_text(document, "delegate", 63, PARTICIPANT)
 
     def _purpose_defined(self, document: Object, _: int) -> None:
-        permissions = get_codes(document, "permissions", 1, 64)
+        self._define(document)
+
+    def _define(self, content: Object) -> None:
+        """A purpose, by a document or by a regulator."""
+        check_purpose(content)
+        permissions = get_codes(content, "permissions", 1, 64)
         catalogue = CATALOGUES.get(self.ruleset)
         surplus = [] if catalogue is None else [code for code in permissions if code not in catalogue.grades]
-        self.purposes[get_text(document, "code", 64, CODE)] = Purpose(
-            frozenset(permissions),
-            get_integer(document, "max_days", 0, MAX_DAYS),
-            get_integer(document, "max_frequency_per_day", 0, MAX_FREQUENCY),
-            get_integer(document, "max_history_days", 0, MAX_DAYS),
-            get_integer(document, "max_retention_days", 0, MAX_DAYS),
+        limits = ("max_days", "max_frequency_per_day", "max_history_days", "max_retention_days")
+        self.purposes[str(content["code"])] = Purpose(
+            frozenset(permissions), *(get_integer(content, name) for name in limits)
         )
         if surplus:
             raise _bad("a permission is not in the catalogue", "codes of the catalogue", ", ".join(surplus))
@@ -316,7 +332,7 @@ class Registry:
         get_integer(document, "items_count")
         get_text(document, "scope", 64, CODE)
 
-    def _erasure(self, document: Object, index: int) -> None:
+    def _erasure(self, document: Object, index: int, time: int) -> None:
         chains = get_texts(document, "chains", 1, 8)
         approvers = get_texts(document, "approved_by", 2, 2)
         get_text(document, "basis", 64, CODE)
@@ -330,6 +346,8 @@ class Registry:
             self.erased.setdefault(text, index)
         if approvers[0] == approvers[1]:
             raise _bad("an erasure needs two different approvers", "two codes", approvers[0])
+        if self.ruleset >= 3 and self.supervision.is_held(chains, time):
+            raise _bad("a chain is under a hold", "chains that no hold names", ", ".join(chains))
 
     def _named(self, document: Object) -> tuple[str, Participant | None]:
         name = get_text(document, "participant", 63, PARTICIPANT)
@@ -351,6 +369,9 @@ class Registry:
 
 def chain_name(document: Object) -> str:
     """The name of the operator chain a document belongs to."""
+    kind = str(document["type"])
+    if kind in orders.MEMBERS:
+        return orders.chain_of_type(kind)
     if "participant" not in document or document["type"] == "disclosure":
         return LEDGER_CHAIN
     return f"operator:participant:{document['participant']}"

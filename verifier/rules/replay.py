@@ -13,10 +13,13 @@ from verifier.bytes.encoding import Object
 from verifier.crypto.backend import Backend
 from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, unforeseen
 from verifier.records.commitment import chain_of
+from verifier.records.declarations import DECLARED
 from verifier.records.facts import OTHER_VERSION, Facts, Found
-from verifier.records.leaf import Leaf, text_of
+from verifier.records.leaf import EVIDENT, Leaf, text_of
+from verifier.rules.alerts import Alerts, ReadModel
 from verifier.rules.catalogue import KNOWN_RULESETS
 from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.declaring import Declarations
 from verifier.rules.findings import Findings, Reporter
 from verifier.rules.gestures import Gestures
 from verifier.rules.judging import Judge
@@ -47,13 +50,16 @@ class Replay:
         trust: Trust,
         backend: Backend,
         time_of: TimeOf,
+        read_model: ReadModel = lambda _: None,
     ) -> None:
         self.origin, self.findings, self.shelf, self.full, self.time_of = origin, findings, shelf, full, time_of
-        self.gestures = Gestures(trust, backend)
+        self.gestures = Gestures(trust, backend, shelf.limit)
         self.registry = Registry()
         self.matching = Matching()
         self.tell = Reporter(findings)
         self.judge = Judge(self.tell, self.registry, shelf, self.matching.legs)
+        self.alerts = Alerts(self.tell, self.registry.orders, shelf, read_model)
+        self.declarations = Declarations(self.tell, self.registry)
         self.subjects = Subjects(self.tell, shelf, self.matching, self.gestures)
         self.time = 0
         self.breaks: set[int] = set()
@@ -105,6 +111,18 @@ class Replay:
             if chain is not None:
                 if self.breaks and index in self.breaks:
                     chain.known = False
+                    if leaf.kind == "participant":
+                        self.declarations.unread(leaf.chain)
+                # Step 8.8.
+                if leaf.kind == "participant" and self.registry.ruleset in (1, 2):
+                    found_under = f"one under ruleset {self.registry.ruleset}"
+                    self.tell.bad(
+                        Code.CONSENT_INVALID,
+                        "a leaf of this kind exists from ruleset 3 onwards",
+                        "kind",
+                        "ruleset 3",
+                        found_under,
+                    )
                 self._disclosed(leaf, chain, found)
 
     def _beyond(self, index: int, leaf: Leaf, found: Found | None) -> None:
@@ -113,7 +131,7 @@ class Replay:
         to this evidence."""
         if leaf.kind == "operator":
             with contextlib.suppress(Refuted):  # for the list of who could sign; it need not be legal by our rules
-                self.registry.fold(leaf.document or {}, index)
+                self.registry.fold(leaf.document or {}, index, leaf.time)
         elif leaf.kind != "index-head":
             if found is None:
                 self.matching.put_missing(leaf.chain, index, leaf.kind)
@@ -137,18 +155,24 @@ class Replay:
     def lose(self, index: int) -> None:
         """An entry that cannot be read."""
         self.matching.lose(index)
+        self.declarations.lost.append(index)
+        self.alerts.miss(index, self.time, None)
         self.subjects.unread(index, "", None)
         self.unknown_rules = self.unknown_rules or index in self.others
 
     def _unread(self, leaf: Leaf) -> None:
         """An entry whose leaf can be read, but not its evidence: whatever rests on it is unknown."""
-        if leaf.kind not in ("consent", "subject"):
+        if leaf.kind not in EVIDENT:
             return
+        if leaf.kind == "participant":
+            self.declarations.unread(leaf.chain)
         self.matching.put_refused(leaf.chain, self.tell.index, leaf.kind)
         self.subjects.unread(self.tell.index, leaf.kind, leaf.chain)
         chain = self.shelf.get(leaf.chain)
         if chain is not None:
             chain.known = False
+        if leaf.kind == "consent":
+            self.alerts.miss(self.tell.index, leaf.time, None if chain is None else chain.consent)
 
     def _operator(self, leaf: Leaf) -> None:
         document = leaf.document or {}
@@ -156,7 +180,7 @@ class Replay:
         legal = True
         try:
             # Steps 8.1, 8.2, 8.3.
-            self.registry.fold(document, self.tell.index)
+            self.registry.fold(document, self.tell.index, leaf.time)
         except OtherVersion as refusal:  # it may say anything: as under rules that nobody knows
             self.findings.postpone(self.tell.index, refusal.defect.sentence, refusal.defect.found)
             self.unknown_rules = True
@@ -187,12 +211,24 @@ class Replay:
             )
         if document["type"] in ("ledger.opened", "ruleset.activated"):
             self._rules()
+        self._supervised(str(document["type"]), legal)
         if not legal:
             return
         if document["type"] == "reconciliation.reported":
             self._report(leaf.time, document)
         self.findings.acts[str(document["type"])] += 1
         self.findings.checked["operator documents"] += 1
+
+    def _supervised(self, kind: str, legal: bool) -> None:
+        """What alerts and reports rest on."""
+        orders = self.registry.orders
+        if kind == "scoring.activated" and orders.scoring:
+            self.alerts.begin(self.tell.index)
+        elif kind == "model.activated":
+            self.alerts.model()
+        # Step 8.16.
+        elif kind == "alert.raised" and legal and orders.alert is not None:
+            self.alerts.raised(orders.alert)
 
     def _rules(self) -> None:
         """Whether this verifier knows the ruleset in force: else there is no verdict (step 8.0)."""
@@ -227,6 +263,10 @@ class Replay:
 
     def _disclosed(self, leaf: Leaf, chain: Chain, found: Found | None) -> None:
         if found is None:
+            if leaf.kind == "participant":
+                self.declarations.unread(leaf.chain)
+            elif leaf.kind == "consent":
+                self.alerts.miss(self.tell.index, leaf.time, chain.consent)
             self.subjects.unread(self.tell.index, leaf.kind, leaf.chain)
             chain.known = False
             self.matching.put_missing(leaf.chain, self.tell.index, leaf.kind)
@@ -270,13 +310,18 @@ class Replay:
     def _judge(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         act = facts.act
         # Step 8.8.
-        if self.registry.ruleset < 2:
-            for row in later_defects(self.registry, facts):
-                self.tell.row(row)
+        later = [*later_defects(self.registry, facts)] if self.registry.ruleset < 3 else []
+        for row in later if leaf.kind != "participant" else ():  # of that kind, the leaf was told
+            self.tell.row(row)
         # Step 8.9.
         if facts.assertion is not None and act != "consent.authorise":
             self.tell.bad(Code.CONSENT_INVALID, "a passkey signs authorisations only", "act", "consent.authorise", act)
-        if act == "access.request":
+        if self.registry.orders.scoring and self.registry.ruleset >= 3 and leaf.kind == "consent":
+            self.alerts.see(self.tell.index, leaf, chain, facts)
+        if act in DECLARED:
+            if not later:
+                self.declarations.judge(leaf, chain, facts)
+        elif act == "access.request":
             self.judge.access(leaf, chain, facts)
         elif act.startswith("consent."):
             if act == "consent.authorise":
@@ -291,7 +336,7 @@ class Replay:
 
     def _check_signer(self, facts: Facts) -> None:
         known = (facts.kid, facts.iss, facts.behalf, facts.act, facts.relayed, facts.position < 0)
-        if known in self._sound:
+        if known in self._sound and facts.act != "freeze.order":  # who may order one depends on its scope
             return
         # Step 8.7.
         rows = [*signer_defects(self.registry, facts, self.tell.index, self._flagged)]
@@ -311,4 +356,6 @@ class Replay:
     def finish(self) -> None:
         """The checks that need the whole log."""
         self.subjects.finish()
+        # Step 9.10.
+        self.alerts.finish(self.time)
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)

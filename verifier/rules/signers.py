@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from verifier.errors import Code
-from verifier.records.acts import HOLDER_ACTS, RECIPIENT_ACTS, REDUCING, SINCE_2
+from verifier.records.acts import HOLDER_ACTS, RECIPIENT_ACTS, REDUCING, SINCE_2, SINCE_3
+from verifier.records.declarations import DECLARED, ROLES
 from verifier.records.facts import DefectRow, Facts
 from verifier.rules.participants import Registry
 
@@ -34,6 +35,8 @@ def signer_defects(registry: Registry, facts: Facts, index: int, flagged: bool) 
         yield _row(Code.POLICY_REJECTED, "the key was revoked before", "kid", "a key in force", found)
     if key.use != "statement":
         yield _row(Code.POLICY_REJECTED, "the key is not one for statements", "kid", "statement", key.use)
+    if facts.act in DECLARED:
+        yield from _declarer(registry, facts)
     role = role_of(facts)
     if role and not registry.has_role(facts.party, role):
         yield _row(Code.CONSENT_INVALID, f"{facts.act} needs the role {role}", "iss", role, facts.party)
@@ -44,17 +47,35 @@ def signer_defects(registry: Registry, facts: Facts, index: int, flagged: bool) 
 
 
 def later_defects(registry: Registry, facts: Facts) -> Iterator[DefectRow]:
-    """Under ruleset 1: acts and members that exist from ruleset 2 onwards."""
+    """Under rulesets 1 and 2: acts and members that exist from a later one onwards."""
+    if registry.ruleset >= 3:
+        return
     names = [facts.act, *facts.content, *(["on_behalf_of"] if facts.behalf else [])]
-    later = sorted(SINCE_2.intersection(names))
-    if registry.ruleset < 2 and later:
-        yield _row(
-            Code.CONSENT_INVALID,
-            "the statement uses what exists from ruleset 2 onwards",
-            "act",
-            f"nothing beyond ruleset {registry.ruleset}",
-            ", ".join(later),
-        )
+    for since, known in ((2, SINCE_2), (3, SINCE_3)):
+        later = sorted(known.intersection(names))
+        if registry.ruleset < since and later:
+            yield _row(
+                Code.CONSENT_INVALID,
+                f"the statement uses what exists from ruleset {since} onwards",
+                "act",
+                f"nothing beyond ruleset {registry.ruleset}",
+                ", ".join(later),
+            )
+            return
+
+
+def _declarer(registry: Registry, facts: Facts) -> Iterator[DefectRow]:
+    """Who may declare this (docs/spec/ruleset-3.md, 1)."""
+    wanted, party = ROLES.get(facts.act, ()), facts.party
+    fits = not wanted or any(registry.has_role(party, role) for role in wanted)
+    if facts.act == "freeze.order":
+        scope = facts.content["scope"]
+        own = [role for role in ("holder", "recipient") if isinstance(scope, dict) and scope.get(role) == party]
+        wanted = ("regulator", "holder of its own scope", "recipient of its own scope")
+        fits = any(registry.has_role(party, role) for role in ("regulator", *own))
+    if not fits:
+        sentence = f"{facts.act} needs the role {wanted[0]}" if len(wanted) == 1 else f"{facts.act} needs another role"
+        yield _row(Code.CONSENT_INVALID, sentence, "iss", " or ".join(wanted), party)
 
 
 def _delegation(registry: Registry, facts: Facts) -> Iterator[DefectRow]:

@@ -11,6 +11,7 @@ from verifier.records.commitment import chain_of
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf, text_of
 from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.feedback import FEEDBACK_ACTS, judge_feedback, put_consent
 from verifier.rules.findings import Reporter
 from verifier.rules.gestures import NOT_ENROLLED, Gestures
 from verifier.rules.matching import Matching
@@ -81,11 +82,14 @@ class Subjects:
         """An act in a subject chain."""
         try:
             if facts.act == "subject.consent":
+                put_consent(chain, str(facts.content["consent_id"]))
                 self._companion(leaf, facts)
+            elif facts.act in FEEDBACK_ACTS:
+                judge_feedback(self.tell, chain, facts)
             # Step 8.14.
             elif facts.act == "subject.enrol":
                 self.gestures.enrol(leaf.chain, facts.party, facts.content)
-            elif chain.known or str(facts.content["credential_id"]) in self.gestures.enrolled:
+            elif chain.known or self.gestures.enrolment(str(facts.content["credential_id"])) is not None:
                 self.gestures.unenrol(leaf.chain, facts.content)
             else:
                 self.findings.unchecked["passkeys ended whose enrolment may be withheld"] += 1
@@ -147,7 +151,7 @@ class Subjects:
         """The customer's own signature: the subject chain its passkey was enrolled in; else the credential, if its
         enrolment may stand in an entry that could not be read."""
         credential = str(record.get("credential_id"))
-        if self.gaps and credential not in self.gestures.enrolled:
+        if self.gaps and self.gestures.enrolment(credential) is None:
             return "", credential
         try:
             # Step 8.9.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from verifier.telling.chinese_3 import COUNTED_3, SENTENCES_3
+
 SENTENCES: dict[str, str] = {
     "the receipt is not that of an index-head": "该回执不是索引头的回执",
     "the index-head does not cover all leaves before it": "索引头没有涵盖之前的全部叶子",
@@ -156,6 +158,7 @@ SENTENCES: dict[str, str] = {
     "asserted reasons are known ones in their order, in a relayed request": "声称的理由须为已知、按次序，且在转交的请求中",
     "a joint account is not among the accounts": "联名账户不在所列账户之中",
     "separate consents are 1 to 8 objects, sorted by kind, each once": "单独同意须为 1 至 8 个对象，按种类排序且不重复",
+    **SENTENCES_3,
 }
 
 
@@ -192,6 +195,9 @@ COUNTED: dict[str, str] = {
     "statement signature": "声明签名",
     "growth since the trusted checkpoint": "自可信检查点以来的增长",
     "evidence withheld": "未披露的证据",
+    "entries that an earlier run checked, whose files were not read again (--since)": (
+        "先前一次运行已检查、其文件此次未再读取的条目（--since）"
+    ),
     "evidence erased, as an erasure document says": "已依删除文件删除的证据",
     "evidence that was refused (see the defects)": "被拒绝的证据（见缺陷）",
     "index-heads after a damaged entry": "损坏条目之后的索引头",
@@ -223,4 +229,5 @@ COUNTED: dict[str, str] = {
     ),
     "signatures of statements (left out on request)": "声明签名（按要求略过）",
     "evidence and rules (left out on request)": "证据与规则（按要求略过）",
+    **COUNTED_3,
 }

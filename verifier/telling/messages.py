@@ -59,6 +59,10 @@ CODES: dict[str, tuple[str, str]] = {
         "A key was used outside the time it was valid, its owner was suspended, or your policy forbids it.",
         "密钥在有效期之外被使用、其所有者已被暂停，或您的策略不允许。",
     ),
+    "KEY_COMPROMISED": (
+        "The checkpoint rests on a log key that somebody else may have signed with, and no quorum of witnesses vouches for it.",
+        "该检查点仅由一把可能被他人使用的日志密钥签署，且没有足够的见证方为其作证。",
+    ),
 }
 
 ADVICE: dict[str, tuple[str, str]] = {
@@ -75,6 +79,10 @@ ADVICE: dict[str, tuple[str, str]] = {
     "ROLLBACK": (
         "Keep your state file; ask the operator for the newer checkpoint.",
         "请保存您的状态文件，并向运营方索取更新的检查点。",
+    ),
+    "KEY_COMPROMISED": (
+        "Ask for the same with a checkpoint of the log's present key, or with the witnesses' cosignatures.",
+        "请索取由日志现用密钥签署、或带有见证方联署的检查点。",
     ),
     "UNMATCHED": (
         "Ask the operator why it was accepted. The entry says which participant signed it; nothing else rests on it.",

@@ -6,8 +6,9 @@
 
 JSON in any spelling without duplicate names or unknown members. `version` only ever rises, `expires` is in ms. A key
 of `keys` must be one of the policy; its interval bounds, both ends included, the sizes of the checkpoints it may
-sign (`valid_to_size` null = still valid). Keys without an interval are valid for every size. A retired key stays in
-the policy for ever, so that old receipts verify for ever.
+sign (`valid_to_size` null = still valid); from `compromised_from_size` on, which may be absent, somebody else may have
+signed with it, and its line counts under a quorum only. Keys without an interval are valid for every size. A retired key
+stays in the policy for ever, so that old receipts verify for ever.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from verifier.bytes.encoding import (
 )
 from verifier.crypto.backend import Backend
 from verifier.errors import CannotCheck, Code, Refuted, refuted
+from verifier.tlog.head import Head
 from verifier.tlog.note import Signed
-from verifier.tlog.policy import MAX_POLICY, Policy, PolicyHead, parse_policy
+from verifier.tlog.policy import MAX_POLICY, NONE, Policy, PolicyHead, parse_policy
 
 MAX_TRUST = 1_000_000
 MAX_LIST = 1_000
@@ -34,10 +36,12 @@ MAX_LIST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The auditor's trust. `intervals`: vkey text -> (first, last size or None), see the module's text."""
+    """The auditor's trust. `intervals`: vkey text -> (first, last size or None); `compromised`: vkey text -> the size from
+    which on somebody else may have signed; see the module's text."""
 
     policy: Policy
     intervals: dict[str, tuple[int, int | None]]
+    compromised: dict[str, int]
     rp_ids: frozenset[str]
     origins: frozenset[str]
     version: int
@@ -59,7 +63,21 @@ class Trust:
             )
         valid = {signed.key for signed in found.head.cosignatures if self._covers(signed, size)}
         names = tuple(name for name in found.witnesses if self.policy.witnesses[name] in valid)
-        return PolicyHead(found.head, names, self.policy.is_satisfied(names))
+        met = self.policy.is_satisfied(names)
+        if not (met and self.policy.quorum != NONE):
+            self._check_uncompromised(found.head, size)
+        return PolicyHead(found.head, names, met)
+
+    def _check_uncompromised(self, head: Head, size: int) -> None:
+        """One line at least is of a key that nobody else has, where no quorum vouches for the tree. Raises Refuted."""
+        lines = [signed.key.vkey for signed in head.log if self._covers(signed, size)]
+        if all(size >= self.compromised.get(vkey, size + 1) for vkey in lines):
+            raise refuted(
+                Code.KEY_COMPROMISED,
+                "somebody else may have signed this checkpoint, and no quorum vouches for it",
+                expected=f"a size below {self.compromised[lines[0]]}, or enough cosignatures",
+                found=size,
+            )
 
     def check_current(self, at_ms: int) -> None:
         """The file has not expired at `at_ms`; else CannotCheck."""
@@ -75,7 +93,7 @@ def parse_trust(data: bytes) -> Trust:
     """Read a trust file, or a bare tlog-policy, which trusts no passkey origin and never expires.
     Raises CannotCheck: without it nothing can be said about any evidence."""
     if not data.lstrip(b" \t\r\n").startswith(b"{"):
-        return Trust(parse_policy(data), {}, frozenset(), frozenset(), 0, None)
+        return Trust(parse_policy(data), {}, {}, frozenset(), frozenset(), 0, None)
     try:
         members = decode_json(data, MAX_TRUST)
         check_members(members, {"v", "version", "expires", "policy", "keys", "rp_ids", "origins"})
@@ -83,7 +101,7 @@ def parse_trust(data: bytes) -> Trust:
         policy = parse_policy(get_text(members, "policy", MAX_POLICY).encode("utf-8"))
         return Trust(
             policy,
-            _intervals(members["keys"], policy),
+            *_intervals(members["keys"], policy),
             frozenset(get_texts(members, "rp_ids", 0, MAX_LIST)),
             frozenset(get_texts(members, "origins", 0, MAX_LIST)),
             get_integer(members, "version", 1),
@@ -93,18 +111,21 @@ def parse_trust(data: bytes) -> Trust:
         raise CannotCheck(f"the trust file cannot be used: {refusal.defect}") from None
 
 
-def _intervals(keys: Json, policy: Policy) -> dict[str, tuple[int, int | None]]:
+def _intervals(keys: Json, policy: Policy) -> tuple[dict[str, tuple[int, int | None]], dict[str, int]]:
     known = {key.vkey for key in (*policy.logs, *policy.witnesses.values())}
     intervals: dict[str, tuple[int, int | None]] = {}
+    compromised: dict[str, int] = {}
     if not isinstance(keys, list):
         raise CannotCheck("the trust file cannot be used: keys is not a list")
     for item in keys:
         if not isinstance(item, dict):
             raise CannotCheck("the trust file cannot be used: an item of keys is not an object")
-        check_members(item, {"vkey", "valid_from_size", "valid_to_size"})
+        check_members(item, {"vkey", "valid_from_size", "valid_to_size"}, {"compromised_from_size"})
         vkey, first = get_text(item, "vkey", 1_000), get_integer(item, "valid_from_size")
         last = None if item["valid_to_size"] is None else get_integer(item, "valid_to_size", first, MAX_INTEGER)
         if vkey not in known or vkey in intervals:
             raise CannotCheck(f"the trust file cannot be used: the key {vkey!r} is listed twice or not in the policy")
         intervals[vkey] = (first, last)
-    return intervals
+        if "compromised_from_size" in item:
+            compromised[vkey] = get_integer(item, "compromised_from_size")
+    return intervals, compromised

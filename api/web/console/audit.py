@@ -36,7 +36,15 @@ ABOUT: Final[dict[str, tuple[str, ...]]] = {
     "disclosure": ("disclosure", "evidence.opened", "pack.issued"),
     "erasure": ("erasure",),
     "suspension": ("participant.suspended", "participant.reinstated", "participant.removed"),
-    "key": ("key.added", "key.revoked", "delegation.granted", "delegation.ended"),
+    "key": (
+        "key.added",
+        "key.revoked",
+        "delegation.granted",
+        "delegation.ended",
+        "log.key_added",
+        "log.key_retired",
+        "log.key_compromised",
+    ),
     "reconciliation": ("reconciliation.reported",),
 }
 
@@ -46,7 +54,7 @@ def overview(watcher: Watcher) -> Response:
     """The log's head, its health and its growth."""
     ledger = watcher.desk.office.ledger
     note = ledger.tree.checkpoint()
-    checkpoint = open_checkpoint(note, ledger.vkey)
+    checkpoint = open_checkpoint(note, ledger.vkeys)
     points = watcher.overview.growth()
     return watcher.desk.render(
         "console/audit.html",
@@ -84,7 +92,7 @@ def proof(watcher: Watcher, index: Place | None = None, size: Place | None = Non
 def _explained(watcher: WatchDesk, index: int, size: int) -> dict[str, Any]:
     ledger = watcher.desk.office.ledger
     note = watcher.overview.checkpoint_of(size)
-    checkpoint = open_checkpoint(note, ledger.vkey)
+    checkpoint = open_checkpoint(note, ledger.vkeys)
     leaf = watcher.overview.leaf(index)
     hashes = ledger.tree.inclusion(index, size)
     verify_inclusion(index, size, leaf.leaf_hash, hashes, checkpoint.root)
@@ -126,7 +134,7 @@ def consistency(watcher: Watcher, old: Place | None = None, new: Place | None = 
 def _continued(watcher: WatchDesk, old: int, new: int) -> dict[str, Any]:
     ledger = watcher.desk.office.ledger
     notes = [watcher.overview.checkpoint_of(size) for size in (old, new)]
-    before, after = (open_checkpoint(note, ledger.vkey) for note in notes)
+    before, after = (open_checkpoint(note, ledger.vkeys) for note in notes)
     hashes = ledger.tree.consistency(old, new)
     verify_consistency(old, new, hashes, before.root, after.root)
     return {

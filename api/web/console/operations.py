@@ -35,7 +35,7 @@ def overview(operator: Operator) -> Response:
     """Queue, batches, checkpoint, storage, high water."""
     ledger = operator.desk.office.ledger
     note = ledger.tree.checkpoint()
-    checkpoint = open_checkpoint(note, ledger.vkey)
+    checkpoint = open_checkpoint(note, ledger.vkeys)
     return operator.desk.render(
         "console/operator.html",
         operator=operator,
@@ -51,8 +51,8 @@ def overview(operator: Operator) -> Response:
         database_bytes=operator.overview.database_bytes(),
         witnesses=WitnessedQueries(ledger.store, Policy()).standings(),
         findings=ledger.reconciliation.open_count(),
-        backup=operator.premises.backup(ledger.vkey),
-        marks=operator.premises.marks(ledger.vkey, checkpoint.size),
+        backup=operator.premises.backup(ledger.vkeys),
+        marks=operator.premises.marks(ledger.vkeys, checkpoint.size),
     )
 
 

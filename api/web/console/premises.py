@@ -13,8 +13,7 @@ from api.node.slots import highwater_files
 from ledger.engines.engine import is_file
 from ledger.errors import Corrupt, LedgerError
 from ledger.highwater import HighWater
-from ledger.notes.checkpoint import open_checkpoint
-from ledger.notes.keys import VerifierKey
+from ledger.notes.checkpoint import Vkeys, open_checkpoint
 
 if TYPE_CHECKING:
     from api.node.settings import Settings
@@ -80,20 +79,20 @@ class Premises:
                 files = [Path(url.database), Path(f"{url.database}-wal")]
                 yield Stored(name, sum(file.stat().st_size for file in files if file.exists()))
 
-    def backup(self, vkey: VerifierKey) -> Backup | None:
+    def backup(self, vkeys: Vkeys) -> Backup | None:
         """The newest backup as it says itself: a checkpoint that this log signed; None when there is no word of one."""
         try:
             text, written = self.backup_file.read_text(), self.backup_file.stat().st_mtime
-            return Backup(open_checkpoint(text, vkey).size, int(written * 1000))
+            return Backup(open_checkpoint(text, vkeys).size, int(written * 1000))
         except (OSError, UnicodeDecodeError, LedgerError):
             return None
 
-    def marks(self, vkey: VerifierKey, size: int) -> list[HighMark]:
+    def marks(self, vkeys: Vkeys, size: int) -> list[HighMark]:
         """The high-water files of this machine against a database of `size` entries."""
         found: list[HighMark] = []
         for path in highwater_files(self.highwater_dir):
             try:
-                recorded = HighWater(path, vkey).read()
+                recorded = HighWater(path, vkeys).read()
             except Corrupt:
                 found.append(HighMark(path.name, -1, "damaged"))
                 continue

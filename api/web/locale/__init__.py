@@ -12,6 +12,8 @@ from api.web.locale import (
     codes_zh_cn,
     console_en,
     console_zh_cn,
+    customer_en,
+    customer_zh_cn,
     deliveries_en,
     deliveries_zh_cn,
     en,
@@ -25,6 +27,7 @@ CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = {
         **acts_en.SENTENCES,
         **console_en.SENTENCES,
         **deliveries_en.SENTENCES,
+        **customer_en.SENTENCES,
     },
     "zh-CN": {
         **zh_cn.SENTENCES,
@@ -32,6 +35,7 @@ CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = {
         **acts_zh_cn.SENTENCES,
         **console_zh_cn.SENTENCES,
         **deliveries_zh_cn.SENTENCES,
+        **customer_zh_cn.SENTENCES,
     },
 }
 DEFAULT: Final = "en"

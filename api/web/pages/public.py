@@ -10,10 +10,10 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from api.web.desk import LANGUAGE_COOKIE, YEAR, Anyone
+from api.web.desk import Anyone, speak
 from api.web.security import HOME, local_path
 from api.web.staff import CONSOLE
-from api.web.words import LANGUAGES, choose_language
+from api.web.words import LANGUAGES
 from ledger.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -36,18 +36,28 @@ def front_door(desk: Anyone) -> Response:
 @router.get("/language")
 def language(desk: Anyone, to: str, next: str | None = None) -> Response:  # noqa: A002 (the parameter's public name)
     """Remember a language in this browser."""
-    chosen = choose_language([to])
-    answer = desk.redirect(local_path(next) if next and next != "/" else "/")
-    answer.set_cookie(
-        LANGUAGE_COOKIE, chosen, max_age=YEAR, path="/", secure=desk.office.is_secure, httponly=True, samesite="lax"
-    )
-    return answer
+    return speak(desk.redirect(local_path(next) if next and next != "/" else "/"), to, secure=desk.office.is_secure)
 
 
 @router.get("/verify")
 def verify(desk: Anyone, entry: int | None = None) -> Response:
     """Check a receipt on one's own device. `entry` names a receipt of hers to begin with."""
-    return desk.render("verify.html", vkey=desk.office.ledger.vkey.format(), entry=entry, languages=LANGUAGES)
+    return desk.render(
+        "verify.html",
+        vkey=" ".join(vkey.format() for vkey in desk.office.ledger.vkeys),
+        entry=entry,
+        languages=LANGUAGES,
+    )
+
+
+@router.get("/logo/{participant}")
+def logo(desk: Anyone, participant: str, v: str = "") -> Response:
+    """A participant's logo out of the operator's directory. Raises NotFound."""
+    found = desk.office.directory.of(participant).logo
+    if found is None:
+        raise NotFound("there is no such logo")
+    kept = "public, max-age=31536000, immutable" if v == found.digest else "no-cache"
+    return Response(found.content, media_type=found.media_type, headers={"cache-control": kept})
 
 
 @router.get("/static/{name}")

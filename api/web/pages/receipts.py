@@ -41,7 +41,7 @@ def receipt(desk: Customer, index: int) -> Response:
         labels=labels,
         accounts=in_order(event.item.accounts if event.item else (), labels),
         key=desk.dealings.key_of(consent_id) if consent_id else None,
-        vkey=desk.office.ledger.vkey.format(),
+        vkey=" ".join(vkey.format() for vkey in desk.office.ledger.vkeys),
         reports=desk.office.store.inbox.reports_about(desk.person, index),
         name_of=desk.dealings.name_of,
         opened=desk.office.disclosures.of_entry(index),

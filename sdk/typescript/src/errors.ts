@@ -8,6 +8,7 @@ export type Code =
   | "CONSENT_INVALID"
   | "TIME_INVALID"
   | "POLICY_REJECTED"
+  | "KEY_COMPROMISED"
   | "INCOMPLETE"
   | "EQUIVOCATION";
 

@@ -129,6 +129,14 @@ test("receipts.json", () =>
     return checked.head.quorumMet ? ["VALID", 0] : ["VALID_UNWITNESSED", 3];
   }));
 
+test("a receipt of the largest size is one, and one byte more is none", async () => {
+  const one = read("receipts.json").cases.find((row) => row.exit === 0 || row.exit === 3);
+  const trust = await client.readTrust(policyNamed(one.policy), 1_790_000_000_000);
+  const padded = (size) => client.utf8(one.receipt + " ".repeat(size - client.utf8(one.receipt).length));
+  assert.deepEqual((await client.checkReceipt(padded(1_400_000), trust)).defects, []);
+  await assert.rejects(client.checkReceipt(padded(1_400_001), trust), client.Refuted);
+});
+
 test("map.json", () =>
   each(read("map.json").proofs, (one) => {
     const [root, key, proof] = [bytes(one.root), bytes(one.key), bytes(one.proof)];

@@ -113,6 +113,13 @@ def _the_policy_is_missing(_: Life, files: Files, __: random.Random) -> Told:
     return {("BAD_ENCODING", "policy")}
 
 
+@damage("4.3")
+def _a_model_that_nobody_named(_: Life, files: Files, dice: random.Random) -> Told:
+    name = f"models/{b64u(dice.randbytes(32))}.json"
+    files[name] = b"{}"
+    return {("BAD_ENCODING", name)}
+
+
 # --- entries and tiles ----------------------------------------------------------------------------------------
 
 

@@ -152,7 +152,10 @@ def lying(dice: random.Random, lie: Lie | None = None) -> Made:
         withheld = {
             index
             for index in life.evidence
-            if not first - 1 <= index <= last and life.chain_at(index) not in touched and dice.random() < 0.4
+            if not first - 1 <= index <= last
+            and life.chain_at(index) not in touched
+            and b'"kind":"participant"' not in life.entries[index]  # a declaration may have spoken about anything
+            and dice.random() < 0.4
         }
     policy = life.policy()
     return Made(f"lie {lie.step}: {lie.name}", life.files(level, frozenset(withheld)), policy, lie.exit, set(told))

@@ -1,26 +1,29 @@
-"""Random lives of a small crowd that keep every rule, under either ruleset: what a reader must never call wrong."""
+"""Random lives of a small crowd that keep every rule, under each ruleset: what a reader must never call wrong."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 
-from tests.verifier.forge import DAY, HOLDER, OTHER, PROVIDER, RECIPIENT, Json, World, b64u, chain_of, leaf_hash
+from tests.verifier.forge import DAY, HOLDER, OTHER, PROVIDER, RECIPIENT, Json, b64u, chain_of, leaf_hash
+from tests.verifier.scored import Scored
+from tests.verifier.supervised import AUTHORITY
 from tests.verifier.test_gestures import RP, SUBJECT, Passkey
 
 HOUR = 3_600_000
 DEVICES = [Passkey(f"device {number}") for number in range(3)]
 
 
-class Life(World):
+class Life(Scored):
     """A world that is thrown by dice. `busy`: the consents that its random acts are about."""
 
     def __init__(self, dice: random.Random, ruleset: int | None = None) -> None:
-        super().__init__(dice.randrange(2**32), ruleset or dice.choice((1, 2, 2)))
+        super().__init__(dice.randrange(2**32), ruleset or dice.choice((1, 2, 2, 3, 3, 3)))
         self.dice = dice
         self.open()
         self.register("third.example", ["holder", "recipient"])
         self.register(PROVIDER, ["technology-provider"])
+        self.register(AUTHORITY, ["regulator"])
         self.busy: list[str] = []
         self.devices: list[Passkey] = []
         self.started = len(self.entries)
@@ -34,9 +37,14 @@ class Life(World):
         ]  # fmt: skip
         if self.ruleset >= 2:
             acts += [self._reconcile, self._joint, self._provider, self._reconfirmed]
+        if self.ruleset >= 3:
+            acts += [self._supervise, self._supervise, self._supervise, self._abroad, self._feed]
         for _ in range(steps):
             self.tick(self.dice.choice((0, 1, 900, 30_000, HOUR // 2)))
             self.dice.choice(acts)()
+            if self.ruleset >= 3 and self.dice.random() < 0.1:
+                self.score(self.dice.choice((0, 1, 1)))
+        self.raise_due()
 
     def some(self) -> str:
         """A consent of theirs."""
@@ -46,12 +54,80 @@ class Life(World):
 
     def _grant(self) -> None:
         ends = self.dice.choice((0, 0, self.time // 1000 + self.dice.randrange(1, 9_000)))
-        more = {
+        more: Json = {
             "expires_at": ends,
             "frequency_per_day": self.dice.choice((0, 0, 1, 3)),
             "once": self.dice.random() < 0.1,
         }
+        if self.ruleset >= 3 and self.dice.random() < 0.5:
+            more["frequency_period"] = self.dice.choice(("hour", "day", "month", "year"))
+        if self.ruleset >= 3 and more["once"]:
+            more["once_seconds"] = self.dice.choice((1, 60, 3_600))
         self.busy.append(self.grant(**more))
+
+    def _supervise(self) -> None:
+        """A declaration or a document, of something that was not declared before."""
+        self.dice.choice((self._freeze, self._freezes, self._require, self._block, self._incident, self._hold))()
+
+    def _freeze(self) -> None:
+        name, now = f"x{len(self.entries)}", self.time // 1000
+        scope: Json = self.dice.choice(({}, {"recipient": RECIPIENT}, {"purpose": "MKT"}, {"country": "DE"}))
+        start = self.dice.choice((0, now + 9))
+        self.freeze(name=name, scope=scope, until=now + self.dice.choice((1, 600)), **{"from": start})
+        if self.dice.random() < 0.5:
+            self.lift(name=name)
+        self.freeze(HOLDER, name, drill=True, scope={"holder": HOLDER})
+
+    def _freezes(self) -> None:
+        name, now = f"x{len(self.entries)}", self.time // 1000
+        frozen = {"freeze_id": name, "scope": {}, "from": 0, "until": now + 5, "reason": "case", "drill": False}
+        self.document("freeze.ordered", **frozen)
+        if self.dice.random() < 0.5:
+            self.document("freeze.lifted", freeze_id=name, reason="over")
+
+    def _require(self) -> None:
+        name = f"x{len(self.entries)}"
+        self.require(name, recipient=RECIPIENT)
+        if self.dice.random() < 0.5:
+            self.assess(name=name, next_due=self.time // 1000 + self.dice.choice((1, 9_000)))
+        elif self.dice.random() < 0.7:
+            self.declare(AUTHORITY, "assessment.waive", requirement_id=name, reason="law")
+
+    def _block(self) -> None:
+        self.block(
+            about=self.dice.choice(("consent", "recipient")), rule=self.dice.choice(("refused", "rate")), level=0
+        )
+        if self.dice.random() < 0.3:
+            for _ in range(51):  # enough for two rules
+                self.access(self.some(), customer_present=True)
+        for alert in self.raise_due():
+            if self.dice.random() < 0.5:
+                self.decide_alert(alert, decision=self.dice.choice(("cleared", "confirmed")))
+
+    def _incident(self) -> None:
+        name = f"x{len(self.entries)}"
+        self.incident(name=name)
+        self.update(name=name)
+        if self.dice.random() < 0.5:
+            self.close(name=name)
+        self.define(name)
+
+    def _hold(self) -> None:
+        name = f"x{len(self.entries)}"
+        self.document("hold.placed", hold=name, chains=[b64u(bytes(32))], basis="court", until=0)
+        self.document("hold.lifted", hold=name, reason="over")
+
+    def _abroad(self) -> None:
+        kinds = ["cross-border", "provision", "sensitive"]
+        consent = self.grant(destinations=[{"country": "DE", "mechanism": "m"}], separate_consents=kinds)
+        self.access(consent, region=self.dice.choice(("DE", "FR")))
+        self.busy.append(consent)
+
+    def _feed(self) -> None:
+        consent, number = self.grant(), f"n{len(self.entries)}"
+        self.feedback(consent, number)
+        self.answer(number)
+        self.acknowledge(consent, self.revoke(consent))
 
     def _use(self) -> None:
         permissions = self.dice.choice((["ReadBalances"], ["ReadBalances"], ["ReadParty"], ["ReadEverything"]))

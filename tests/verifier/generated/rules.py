@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from tests.verifier.forge import OTHER, PROVIDER, RECIPIENT, Json, b64u, chain_of
+from tests.verifier.forge import HOLDER, OTHER, PROVIDER, RECIPIENT, Json, b64u, chain_of
 from tests.verifier.generated.lies import Told, lie, wrong
 from tests.verifier.generated.lives import HOUR, Life
+from tests.verifier.supervised import AUTHORITY
 from tests.verifier.test_gestures import Passkey
 
 THIRD = "third.example"
@@ -25,7 +26,7 @@ def invented(life: Life) -> str:
 
 @lie("8.0", exit=2)
 def _a_ruleset_that_nobody_knows(life: Life, dice: random.Random) -> Told:
-    life.operator({"type": "ruleset.activated", "ruleset": dice.choice((3, 4, 2**53 - 1))})
+    life.operator({"type": "ruleset.activated", "ruleset": dice.choice((4, 5, 2**53 - 1))})
     return set()
 
 
@@ -198,6 +199,16 @@ def _ruleset_2_is_used_before(life: Life, _: random.Random) -> Told:
     return {("CONSENT_INVALID", index)}
 
 
+@lie("8.8", ruleset=2)
+def _ruleset_3_is_used_before(life: Life, dice: random.Random) -> Told:
+    consent = life.grant()
+    use = dice.choice((life.assess, life.define, lambda: life.access(consent, region="DE"), life.incident,
+                       lambda: life.document("scoring.activated", scoring=1)))  # fmt: skip
+    index = use()
+    life.purposes.clear()  # it says nothing
+    return {("CONSENT_INVALID", index)}
+
+
 @lie("8.9")
 def _a_gesture_was_not_verified(life: Life, dice: random.Random) -> Told:
     device = Passkey(b64u(life.random.randbytes(9)))
@@ -221,7 +232,7 @@ def _a_consent_ends_twice(life: Life, dice: random.Random) -> Told:
 def _a_transition_leads_elsewhere(life: Life, dice: random.Random) -> Told:
     consent = life.grant()
     lies = dice.choice(
-        ({"status": "ACTIVE"}, {"consent_version": 2}, {"ruleset": 3 - life.ruleset}, {"status": "GONE"})
+        ({"status": "ACTIVE"}, {"consent_version": 2}, {"ruleset": life.ruleset % 3 + 1}, {"status": "GONE"})
     )
     life.override = lambda outcome: outcome.update(lies)
     index = life.revoke(consent)
@@ -244,7 +255,7 @@ def _an_access_is_allowed_wrongly(life: Life, dice: random.Random) -> Told:
 def _a_decision_says_something_else(life: Life, dice: random.Random) -> Told:
     consent = life.grant()
     lies: Json = dice.choice([
-        {"basis": 0}, {"consent_version": 7}, {"used_today": 9}, {"ruleset": 3 - life.ruleset},
+        {"basis": 0}, {"consent_version": 7}, {"used_today": 9}, {"ruleset": life.ruleset % 3 + 1},
         {"decision": "deny", "reasons": ["CONSENT_EXPIRED"], "obligations": {}}, {"reasons": ["NONSENSE"]},
         {"obligations": {"x": [[1]]}}, {"obligations": {"from": "0"}}, {"asserted": ["NONSENSE"]},
     ])  # fmt: skip
@@ -277,6 +288,69 @@ def _a_passkey_is_enrolled_twice_or_ended_unenrolled(life: Life, dice: random.Ra
         return {("CONSENT_INVALID", life.enrol(device, "subject.unenrol", subject))}
     life.enrol(device, subject=subject)
     return {("CONSENT_INVALID", life.enrol(device, subject=subject))}
+
+
+@lie("8.11", ruleset=3)
+def _a_freeze_is_passed_over(life: Life, dice: random.Random) -> Told:
+    name = f"x{len(life.entries)}"
+    if dice.random() < 0.5:
+        life.freeze(name=name, scope={"recipient": RECIPIENT})
+    else:
+        life.require(name, recipient=RECIPIENT, holder=HOLDER)
+    consent = life.grant()
+    life.override = lambda outcome: outcome.update({"decision": "allow", "reasons": [], "obligations": {}})
+    index = life.access(consent)
+    life.override = None
+    return {("CONSENT_INVALID", index)}
+
+
+@lie("8.15", ruleset=3)
+def _a_declaration_is_illegal(life: Life, dice: random.Random) -> Told:
+    name = f"x{len(life.entries)}"
+    consent = life.grant()
+    tell = dice.choice((
+        lambda: life.lift(name=name),
+        lambda: life.update(name=name),
+        lambda: life.close(name=name),
+        lambda: life.declare(HOLDER, "risk.unblock", reason="over", rule="woken"),
+        lambda: life.declare(AUTHORITY, "assessment.waive", requirement_id=name, reason="law"),
+        lambda: life.decide_alert(2),
+        lambda: life.define(name, permissions=["ReadNothing"]),
+        lambda: life.feedback(life.request(), name),
+        lambda: life.answer(name),
+        lambda: (life.incident(name=name), life.close(name=name), life.incident(name=name))[-1],
+        lambda: (life.feedback(consent, name), life.feedback(consent, name))[-1],
+    ))  # fmt: skip
+    return {("CONSENT_INVALID", tell())}
+
+
+@lie("8.16", ruleset=3)
+def _an_alert_is_invented_or_changed(life: Life, dice: random.Random) -> Told:
+    if dice.random() < 0.5:
+        return {("CONSENT_INVALID", life.raise_alert(invented(life), at_index=len(life.entries) - 1))}
+    alarmed(life)
+    return {("CONSENT_INVALID", index) for index in life.raise_due(score=dice.choice((7, 8)))}
+
+
+def alarmed(life: Life) -> str:
+    """One more alert is owed than was."""
+    life.raise_due()
+    life.score()
+    name = invented(life)
+    for _ in range(50):
+        life.access(life.consent_id(), name)
+    assert len(life.owed) == 1
+    return name
+
+
+@lie("9.10", ruleset=3)
+def _an_alert_is_hidden(life: Life, _: random.Random) -> Told:
+    alarmed(life)
+    [owed] = life.owed
+    life.owed = []
+    life.tick(60_001)
+    life.index_head()
+    return {("INCOMPLETE", owed["at_index"])}
 
 
 # --- 9: at the end --------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@ package consentledger.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -213,6 +215,22 @@ class VectorsTest {
             long exit = refused == null ? code[0].equals("VALID") ? 0 : 3 : refused.isEmpty() ? 2 : 1;
             assertEquals(number(row, "exit"), exit, said(row, "name"));
         }
+    }
+
+    @Test
+    void aReceiptOfTheLargestSizeIsOneAndOneByteMoreIsNone() throws IOException {
+        for (Members row : rows(file("receipts.json"), "cases")) {
+            if (number(row, "exit") != 0 && number(row, "exit") != 3) continue;
+            byte[] policy = Files.readAllBytes(FOLDER.resolve("policies").resolve(said(row, "policy")));
+            String receipt = said(row, "receipt");
+            String room = " ".repeat(1_400_000 - Bytes.utf8(receipt).length);
+            assertTrue(Receipts.check(Bytes.utf8(receipt + room), Trust.read(policy, NOW), null).defects().isEmpty());
+            assertEquals(
+                    "BAD_ENCODING",
+                    refusal(() -> Receipts.check(Bytes.utf8(receipt + room + " "), Trust.read(policy, NOW), null)));
+            return;
+        }
+        fail("no receipt of the vectors is accepted");
     }
 
     @Test

@@ -1,0 +1,63 @@
+"""The bank's office behind the pages: the parts that all visits share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jinja2 import Environment
+
+from api.node.bundling import Bundler
+from api.node.web_settings import WebSettings
+from api.web.agent import HolderAgent
+from api.web.directory import ParticipantDirectory
+from api.web.disclosures import Disclosures
+from api.web.discretion import Discretion
+from api.web.oidc import RelyingParty
+from api.web.passkeys import Ceremonies
+from api.web.people import Person
+from api.web.store import Store
+from ledger.app import Ledger
+from ledger.clock import Clock
+from ledger.errors import NotFound
+from ledger.queries.glances import GlanceQueries
+
+
+@dataclass(frozen=True)
+class BankPages:
+    """The parts that all visits share."""
+
+    ledger: Ledger
+    settings: WebSettings
+    base_url: str
+    store: Store
+    agents: Mapping[str, HolderAgent]
+    relying_party: RelyingParty | None
+    ceremonies: Ceremonies
+    templates: Environment
+    clock: Clock
+    disclosures: Disclosures
+    discretion: Discretion
+    contacts: Mapping[str, str]
+    """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
+    directory: ParticipantDirectory
+    glances: GlanceQueries
+    bundler: Bundler
+    """Writes the bundles for auditors and regulators."""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people reach us over https."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's name: `__Host-` binds it to this host, and browsers accept that over https only."""
+        return "__Host-session" if self.is_secure else "session"
+
+    def agent_of(self, person: Person) -> HolderAgent:
+        """Who signs for this person's bank. Raises NotFound."""
+        agent = self.agents.get(person.holder)
+        if agent is None:
+            raise NotFound("this bank's customers are not served here")
+        return agent

@@ -1,0 +1,139 @@
+"""The closing table of the demo, followed as it is printed: each address opened in a browser, each name clicked."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from string import Formatter
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from api.demo.words import CATALOGUES, CHINESE, ENGLISH
+from tests.conformance import ROOT
+
+RUN = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
+sys.argv[0] = "consent-ledger"
+runpy.run_module("api.cli.main", run_name="__main__")
+"""
+LINE = re.compile(r"  (?P<who>.+): click «(?P<name>.+)» \(.+\)\n    (?P<address>http://localhost:\d+/\S+)\n")
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What a running demo has printed when it waits for Ctrl-C, which it then gets."""
+    folder = tmp_path_factory.mktemp("doors")
+    command = [sys.executable, "-c", RUN, "demo", "--customers", "10", "--directory", str(folder / "kept")]
+    environment = os.environ | {
+        "CONFORMANCE_DIR": str(folder / "nothing-here"),
+        "COLUMNS": "120",
+        "PYTHONUNBUFFERED": "1",
+    }
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    ) as running:
+        assert running.stdout is not None
+        said = ""
+        for line in running.stdout:
+            said += line
+            if line.startswith(ENGLISH["end"]):
+                break
+        try:
+            yield said
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=60)
+    assert running.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def doors(printed: str) -> dict[str, tuple[str, str]]:
+    """Who → the name to click and the address."""
+    found = {one["who"]: (one["name"], one["address"]) for one in LINE.finditer(printed)}
+    assert len(found) == 8, printed
+    return found
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Page]:
+    """One browser for all doors, as somebody has who tries one after the other."""
+    context = browser.new_context(locale="en-GB", viewport={"width": 390, "height": 844})
+    yield context.new_page()
+    context.close()
+
+
+def enter(page: Page, doors: dict[str, tuple[str, str]], who: str) -> str:
+    """Open the address and click the name, as printed; the main heading of the page behind."""
+    name, address = doors[who]
+    page.goto(address)
+    page.get_by_role("button", name=name).click()
+    page.wait_for_url(re.compile(r"/(my|console)/"))
+    return page.locator("h1").inner_text()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.timeout(600)
+def test_every_door_leads_through_the_journey_behind_it(doors: dict[str, tuple[str, str]], visitor: Page) -> None:
+    enter(visitor, doors, "customer, English")
+    visitor.get_by_role("link", name=re.compile("Purse")).first.click()
+    visitor.get_by_role("link", name=re.compile("^Stop sharing")).first.click()
+    visitor.get_by_role("button", name="Stop sharing").click()
+    assert visitor.locator("h1").inner_text() == "Sharing has stopped"
+
+    enter(visitor, doors, "customer, Chinese")
+    assert visitor.locator("html").get_attribute("lang") == "zh-CN"
+    assert visitor.get_by_text("Ledgerly").first.is_visible()
+
+    assert "Lendwell" in enter(visitor, doors, "customer, asked by an app")
+    for box in visitor.locator("input[name=account], input[name=separate]").all():
+        box.check()
+    visitor.get_by_role("button", name="Continue").click()
+    visitor.get_by_role("button", name="Agree without a passkey").click()
+    assert "Your agreement is recorded" in visitor.locator("[role=status]").first.inner_text()
+
+    behind = {
+        "partner (the app Purse)": "/console/partner",
+        "bank (North Bank)": "/console/partner",
+        "auditor": "/console/audit",
+        "regulator": "/console/audit",
+        "operator": "/console/operator",
+    }
+    for who, path in behind.items():
+        assert enter(visitor, doors, who)
+        assert path in visitor.url, who
+        links = [one.get_attribute("href") or "" for one in visitor.locator("nav a").all()]
+        inside = sorted({link for link in links if link.startswith(path)})
+        assert inside, who
+        for link in inside:
+            answer = visitor.goto(f"{visitor.url.partition('/console')[0]}{link}")
+            assert answer is not None
+            assert answer.status == 200, (who, link)
+
+
+def test_what_the_demo_says_is_said_in_both_languages() -> None:
+    def places(sentence: str) -> list[str]:
+        return sorted(name for _, name, _, _ in Formatter().parse(sentence) if name)
+
+    assert set(ENGLISH) == set(CHINESE)
+    assert {key for key in ENGLISH if places(ENGLISH[key]) != places(CHINESE[key])} == set()
+    assert set(CATALOGUES) == {"en", "zh"}
+
+
+def test_a_refusal_is_told_in_the_language_that_was_asked_for() -> None:
+    command = [sys.executable, "-m", "api.cli.main", "demo", "--lang", "zh", "--customers", "3"]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 1
+    assert "至少需要 10 位客户" in done.stdout
