@@ -30,8 +30,16 @@ FOLDER = Path(__file__).parents[2] / "docs/spec/vectors"
 KEPT = {"README.md"}
 """Written by hand."""
 MODULES = (
-    damaged, damaged_tiles, told_leaves, told_entries, told_documents, told_rules, told_at_the_end, told_keys, histories,
-)  # fmt: skip
+    damaged,
+    damaged_tiles,
+    told_leaves,
+    told_entries,
+    told_documents,
+    told_rules,
+    told_at_the_end,
+    told_keys,
+    histories,
+)
 """Importing them fills `CASES`."""
 
 
