@@ -205,7 +205,7 @@ def _readable_line(index: int, sealed: bytes, cipher: Cipher) -> bytes:
     try:
         return _line(index, *open_evidence(index, sealed, cipher))
     except Corrupt as error:
-        log.warning("entry %d: %s; the bundle goes on without its body", index, error.detail)
+        log.warning("entry %d: %s; the bundle is written without its body", index, error.detail)
         return b""
 
 

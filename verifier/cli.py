@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     audit = _Parser(add_help=False, parents=[policy])
     audit.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="worker processes; default: one per core")
-    audit.add_argument("--since", metavar="STATE", help="go on from the state an earlier run kept")
+    audit.add_argument("--since", metavar="STATE", help="continue from the state that an earlier run kept")
     audit.add_argument("--keep", metavar="STATE", help="keep the state of this run, if it finds no defect")
     audit.add_argument("--no-signatures", action="store_true", help="leave out statement signatures, and say so")
     audit.add_argument("--no-evidence", action="store_true", help="check leaves and tree only, and say so")

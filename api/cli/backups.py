@@ -46,7 +46,7 @@ def restore_command(
     ] = False,
     although_older: Annotated[
         bool,
-        typer.Option("--although-older", help="This machine has signed more: it may be read then, and not go on."),
+        typer.Option("--although-older", help="This machine has signed more: it may then be read, not continued."),
     ] = False,
     state: State = None,
 ) -> None:
@@ -58,7 +58,7 @@ def restore_command(
     if done.newest_here:
         then = "Nothing newer was signed here."
     elif although_older:
-        then = "This machine has signed more: no node goes on from it (docs/operating.md, «Rollback»)."
+        then = "This machine has signed more: no node continues from it (docs/operating.md, «Rollback»)."
     else:
         then = "What was signed before is not known here: «consent-ledger sign-here» shows what to compare."
     say(

@@ -17,7 +17,9 @@ gateways = typer.Typer(help="The gateway of outward standards.", no_args_is_help
 @gateways.command("init")
 def gateway_init(
     participant: Annotated[str, typer.Argument(help="Participant id of the gateway.")] = "gateway",
-    name: Annotated[str, typer.Option(help="The legal name of who answers for it.")] = "Gateway of this ledger",
+    name: Annotated[
+        str, typer.Option(help="The legal name of the party that answers for it.")
+    ] = "Gateway of this ledger",
     state: State = None,
 ) -> None:
     """Make the gateway's keys, register it as a technology provider, and write gateway.json."""

@@ -43,7 +43,7 @@ ROLES: Final = get_args(Role)
 
 def _known_roles(roles: list[str]) -> list[str]:
     if unknown := [role for role in roles if role not in ROLES]:
-        raise typer.BadParameter(f"{', '.join(unknown)} is no role: say {', '.join(ROLES)}")
+        raise typer.BadParameter(f"{', '.join(unknown)} is not a role: say {', '.join(ROLES)}")
     return roles
 
 

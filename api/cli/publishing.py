@@ -19,7 +19,7 @@ publications = typer.Typer()
 @publications.command()
 def publish(
     place: Annotated[str, typer.Argument(help="A folder, or s3://BUCKET/PREFIX (credentials from the environment).")],
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until told to stop.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Run until told to stop.")] = False,
     every: Annotated[float, typer.Option(min=0.1, max=3600, help="With --follow: seconds between two looks.")] = 1.0,
     state: State = None,
 ) -> None:

@@ -19,7 +19,7 @@ def unready(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            return f"{url!r} is no base address: write it like {DEFAULT}"
+            return f"{url!r} is not a base address: write it like {DEFAULT}"
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         line = kind(parts.hostname, parts.port, timeout=SECONDS)
         line.request("GET", parts.path.rstrip("/") + "/health/ready")

@@ -39,7 +39,7 @@ REASONS: Final[dict[str, Said]] = {
         "The customer had not authorised the consent yet.", "客户当时尚未同意该授权。",
         "The customer must authorise it at the holder.", "须由客户在数据持有方处同意。"),
     "CONSENT_PARTIAL": _said(
-        "Not everybody who must had authorised the consent.", "尚未获得所有必要人员的同意。",
+        "Not everyone who had to authorise the consent had done so.", "尚未获得所有必要人员的同意。",
         "Those who are missing must authorise it at the holder.", "须由尚未同意的人员在数据持有方处同意。"),
     "CONSENT_REJECTED": _said("The consent was rejected.", "该授权申请已被拒绝。", *_ANEW),
     "CONSENT_PAUSED": _said(
@@ -55,7 +55,7 @@ REASONS: Final[dict[str, Said]] = {
     "CONSENT_CONSUMED": _said(
         "The consent was for one access, which had been made.", "该授权仅限一次访问，且已使用。", *_ANEW),
     "CONSENT_SUPERSEDED": _said(
-        "Another consent had taken the place of this one.", "该授权已被另一项授权取代。",
+        "Another consent had replaced this one.", "该授权已被另一项授权取代。",
         "Ask under the consent that replaced it.", "请使用取代它的授权。"),
     "CONSENT_NOT_STARTED": _said(
         "The consent had not begun.", "该授权尚未生效。", "Ask after its beginning.", "请在生效时间之后访问。"),
@@ -82,7 +82,7 @@ REASONS: Final[dict[str, Said]] = {
         "An account was taken out of the consent.", "所请求的账户已从授权中撤出。",
         "The customer must give the account again.", "须由客户重新授权该账户。"),
     "PERMISSION_MISSING": _said(
-        "The consent does not hold a permission that was asked for.", "授权不包含所请求的权限。",
+        "The consent did not include a permission that was asked for.", "授权不包含所请求的权限。",
         "Ask within the permissions, or propose new terms (consent.amend).", "请在权限范围内访问，或提出变更条款。"),
     "GRADE_EXCEEDED": _said(
         "Data of this grade is not shared under this consent.", "该授权不允许共享此级别的数据。",
@@ -107,11 +107,11 @@ ASSERTED: Final[dict[str, Said]] = {
     "SOFTWARE_REMOVED": _said(
         "The recipient's software product was removed.", "数据接收方的软件产品已被移除。", *_ANEW),
     "CERT_MISSING": _said("No client certificate came with the request.", "请求未附客户端证书。", *_CERTIFICATE),
-    "CERT_INVALID": _said("The client certificate does not hold.", "客户端证书无效。", *_CERTIFICATE),
+    "CERT_INVALID": _said("The client certificate is not valid.", "客户端证书无效。", *_CERTIFICATE),
     "CERT_EXPIRED": _said("The client certificate has expired.", "客户端证书已过期。", *_CERTIFICATE),
     "CERT_REVOKED": _said("The client certificate was revoked.", "客户端证书已被吊销。", *_CERTIFICATE),
     "TOKEN_MISSING": _said("No access token came with the request.", "请求未附访问令牌。", *_TOKEN),
-    "TOKEN_INVALID": _said("The access token does not hold.", "访问令牌无效。", *_TOKEN),
+    "TOKEN_INVALID": _said("The access token is not valid.", "访问令牌无效。", *_TOKEN),
     "TOKEN_BINDING_MISMATCH": _said("The access token is bound to another key.", "访问令牌绑定了其他密钥。", *_TOKEN),
     "TOKEN_EXPIRED": _said("The access token has expired.", "访问令牌已过期。", *_TOKEN),
     "TOKEN_REVOKED": _said("The access token was revoked.", "访问令牌已被撤销。", *_TOKEN),

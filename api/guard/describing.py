@@ -35,7 +35,7 @@ _RECEIPT: Final[dict[str, Any]] = {
 }
 _MEANING: Final = {
     400: "The request cannot be checked.",
-    401: "The request is not signed, or its receipt does not hold.",
+    401: "The request is not signed, or its receipt is not valid.",
     403: "The consent does not let this data out.",
     409: "The decision was used before.",
     429: "Too many accesses.",

@@ -65,7 +65,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "fresh `jti`.",
     ),
     errors.BadSignature: Problem(
-        400, "bad-signature", "The signature does not hold",
+        400, "bad-signature", "The signature is not valid",
         "The statement's header is not that of a registered statement key, the signature does not verify under that key, or "
         "the key is not the signer's. No algorithm, key or address is ever taken from the message. Nothing was recorded.",
         "Check that `kid` is registered for statements and not revoked (`GET /participants/{id}`), that the header is exactly "
@@ -86,7 +86,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         409, "illegal-transition", "Not a step this consent can make",
         "The consent's present state, or the signer's role in it, does not allow this act (docs/spec/consents.md). Nothing was "
         "recorded, and the consent is as it was.",
-        "Read the consent (`GET /consents/{consent_id}`). A terminal state is for ever: ask for a new consent.",
+        "Read the consent (`GET /consents/{consent_id}`). A terminal state is final: ask for a new consent.",
     ),
     errors.ImpossibleLeg: Problem(
         409, "impossible-leg", "Nothing is delivered under this decision",
@@ -97,7 +97,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "the difference stays as what reconciliation found.",
     ),
     errors.Conflict: Problem(
-        409, "conflict", "The identifier is taken",
+        409, "conflict", "The identifier is in use",
         "The identifier (of a consent, participant or key) is in use for something else. Nothing was recorded.",
         "Choose a fresh identifier.",
     ),
@@ -110,8 +110,9 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     errors.LooksAlike: Problem(
         409, "looks-alike", "It can be taken for another participant",
         "The id or name of the new participant looks like that of a registered one, or its name mixes alphabets. People who "
-        "give consents go by names. Nothing was recorded; `detail` names both.",
-        "Ask who it is. If it is meant, say so: `\"confirm_likeness\": true` in the body, `--force` on the command line.",
+        "give consents rely on names. Nothing was recorded; `detail` names both.",
+        "Find out who it is. If the likeness is intended, say so: `\"confirm_likeness\": true` in the body, `--force` on the "
+        "command line.",
     ),
     errors.NotPermitted: Problem(
         403, "not-permitted", "Not permitted to this participant",
@@ -142,11 +143,11 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     ),
     errors.Corrupt: Problem(
         500, "corrupt", "Stored data contradicts itself",
-        "The ledger found stored data that cannot be as it is, and does not go on as if it were.",
+        "The ledger found stored data that contradict themselves, and refuses to use them.",
         "Tell the operator, who runs `consent-ledger check`. Keep your receipts: they prove what was recorded.",
     ),
     errors.Rollback: Problem(
-        500, "rollback", "The history went back",
+        500, "rollback", "The history was rolled back",
         "The database is older than, or differs from, what this node has signed. It signs no more.",
         "Tell the operator; see docs/operating.md, «Rollback». Keep your receipts.",
     ),
@@ -198,7 +199,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     ),
     refusals.Unauthenticated: Problem(
         401, "unauthenticated", "No valid access token",
-        "This route needs an access token bound to a key of the caller (DPoP, RFC 9449), and the request has none that holds. "
+        "This route needs an access token bound to a key of the caller (DPoP, RFC 9449), and the request has no valid one. "
         "`WWW-Authenticate` says what failed.",
         "Get a token from `POST /token`, and send with each request a fresh DPoP proof for exactly its method and address.",
     ),
@@ -209,7 +210,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     ),
     refusals.InvalidClient: Problem(
         401, "invalid-client", "The client did not authenticate",
-        "The client assertion of a token request does not hold: key, signature, audience, times, or it was used before.",
+        "The client assertion of a token request is not valid: key, signature, audience, times, or it was used before.",
         "Sign a fresh assertion with a key registered for `client` use: `iss` = `sub` = your participant id, `aud` = the "
         "issuer exactly, `exp` at most 60 s ahead, a new `jti`.",
     ),
@@ -220,8 +221,8 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     ),
     refusals.Overloaded: Problem(
         503, "overloaded", "Too many requests in work",
-        "As many requests as this process takes are in work already, or more bytes are being sent to it than it "
-        "holds at a time. Nothing was recorded.",
+        "This process is already handling its maximum number of requests, or more bytes are being sent to it than it can "
+        "hold. Nothing was recorded.",
         "Send it again after `Retry-After` seconds, with increasing delays.",
     ),
 }  # fmt: skip

@@ -11,7 +11,7 @@ LedgerError
 │   ├── TooSlow             the request was not there in time
 │   ├── HeadersTooLarge     more bytes of headers than are read
 │   ├── UnsupportedMedia    the body is not declared as the media type this route reads
-│   ├── Unauthenticated     no token, or none that holds
+│   ├── Unauthenticated     no token, or no valid one
 │   ├── InsufficientScope   the token is good and not for this
 │   ├── InvalidClient       a token request whose client is not who it says it is
 │   └── RateLimited         more requests than the client may make
@@ -79,7 +79,7 @@ class UnsupportedMedia(HttpRefusal):
 
 
 class Unauthenticated(HttpRefusal):
-    """There is no access token, or it does not hold (RFC 6750 §3.1, RFC 9449 §7.1)."""
+    """There is no access token, or it is not valid (RFC 6750 §3.1, RFC 9449 §7.1)."""
 
 
 class InsufficientScope(HttpRefusal):

@@ -128,9 +128,9 @@ def restore(
     signed = None if newest is None else open_checkpoint(newest, vkeys).size
     if signed is not None and signed > held.size and not although_older:
         raise Rollback(
-            f"this machine has signed {signed} entries, and the backup surely holds {held.size}: a node would refuse to go on "
-            "from it, since that would be a second history. Find a newer copy (docs/operating.md, «Rollback»). To bring it "
-            "back all the same, for reading and for checks, say --although-older"
+            f"this machine has signed {signed} entries, and the backup surely holds {held.size}: a node would refuse to "
+            "continue from it, since that would be a second history. Find a newer copy (docs/operating.md, «Rollback»). To "
+            "restore it all the same, for reading and for checks, say --although-older"
         )
     copy_in(settings.database_url, folder / LOG, replace=replace)
     told("the log is in place")

@@ -47,7 +47,7 @@ def read_settings(
     names = setting_names()
     said = {name.upper() for name in environment if name.upper().startswith(PREFIX)}
     for name in sorted(said - names.keys() - OTHERS):
-        raise InvalidInput(f"the environment sets {name}, which is no setting{_nearest(name, [*names, *OTHERS])}")
+        raise InvalidInput(f"the environment sets {name}, which is not a setting{_nearest(name, [*names, *OTHERS])}")
     if config is None and environment.get(CONFIG):
         config = Path(environment[CONFIG])
     file = {} if config is None else _read(config, names)
@@ -68,7 +68,7 @@ def _read(config: Path, names: Mapping[str, str]) -> dict[str, Any]:
     known = set(names.values())
     for path in _paths(said):
         if path not in known:
-            raise InvalidInput(f"{config} sets {path}, which is no setting{_nearest(path, known)}")
+            raise InvalidInput(f"{config} sets {path}, which is not a setting{_nearest(path, known)}")
     return said
 
 

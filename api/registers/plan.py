@@ -67,7 +67,7 @@ def _plan(one: RegisterEntry, known: Participant | None, documents: list[Mapping
             documents.append(document_of(ParticipantSuspended, participant=one.id, reason=SUSPENDED_BY_REGISTER))
         return
     if one.role not in known.roles:
-        notes.append(f"{one.id}: the register says {one.role}, the log {', '.join(known.roles)}; roles are for ever")
+        notes.append(f"{one.id}: the register says {one.role}, the log {', '.join(known.roles)}; roles never change")
     if known.removed:
         if one.standing is not RegisterStatus.REMOVED:
             notes.append(f"{one.id}: was removed from the log, and removal is permanent; register it under another id")

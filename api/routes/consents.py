@@ -27,7 +27,7 @@ CONSENTS_READ: Final = token("consents:read")
 PAGE: Final = 100
 
 Limit = Annotated[int, Query(ge=1, le=PAGE, description="Entries of a page")]
-After = Annotated[int, Query(ge=-1, le=2**53 - 1, description="Go on behind this key, from the `next` link")]
+After = Annotated[int, Query(ge=-1, le=2**53 - 1, description="Continue after this key, from the `next` link")]
 
 
 class PendingReply(Struct, frozen=True):

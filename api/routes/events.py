@@ -101,7 +101,7 @@ async def put_endpoint(participant: str, request: Request, node: NodeHere, calle
     "/events/deliveries",
     access=EVENTS_READ,
     tag="events",
-    summary="What one was told, and what not yet",
+    summary="Events that were delivered, and those that were not yet",
     answers={200: answer("A page, oldest first; the header `Link` leads to the next", schema="Deliveries")},
     problems=("bad-request",),
 )
@@ -109,7 +109,9 @@ def get_deliveries(
     node: NodeHere,
     caller: CallerHere,
     state: Annotated[State | None, Query(description="Only those in this state")] = None,
-    after: Annotated[int, Query(ge=-1, le=2**53 - 1, description="Go on behind this entry, from the `next` link")] = -1,
+    after: Annotated[
+        int, Query(ge=-1, le=2**53 - 1, description="Continue after this entry, from the `next` link")
+    ] = -1,
     limit: Annotated[int, Query(ge=1, le=PAGE, description="Entries of a page")] = 50,
 ) -> Response:
     """The caller's own deliveries, whether pushed or polled."""

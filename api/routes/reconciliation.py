@@ -44,7 +44,7 @@ class FindingsReply(Struct, frozen=True):
     "/reconciliation",
     access=READ,
     tag="reconciliation",
-    summary="What the legs of accesses do not agree about",
+    summary="Differences between the legs of accesses",
     answers={200: answer("A page, in order of the accesses; the header `Link` leads to the next", schema="Findings")},
     problems=("bad-request",),
 )
@@ -53,7 +53,7 @@ def get_reconciliation(
     caller: CallerHere,
     *,
     open: Annotated[bool, Query(description="Only what has not been made good")] = False,  # noqa: A002  (its name in addresses)
-    after: Annotated[int, Query(ge=-1, le=2**53 - 1, description="Go on behind this key, from the `next` link")] = -1,
+    after: Annotated[int, Query(ge=-1, le=2**53 - 1, description="Continue after this key, from the `next` link")] = -1,
     limit: Annotated[int, Query(ge=1, le=PAGE, description="Findings of a page")] = 100,
 ) -> Response:
     """Holders and recipients see findings about consents of theirs, a regulator sees all. Indexes and codes only: what an

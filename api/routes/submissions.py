@@ -55,11 +55,11 @@ ACT_ROUTES: Final = (
     _step("terminate", "End a consent without its customer",
           "By the holder or the recipient, for example at a contract's end."),
     _step("amend", "Propose new terms",
-          "By the recipient. The version in force goes on until the customer has agreed to the new one."),
+          "By the recipient. The present version stays in force until the customer has agreed to the new one."),
     _step("withdraw_accounts", "Take some accounts out of a consent",
-          "The customer's own, by the holder (`by` also guardian, court, holder). The consent goes on with the other accounts; "
-          "accesses to those withdrawn are denied as `ACCOUNT_APPROVAL_WITHDRAWN`. At least one account remains: to end all, "
-          "revoke. Ruleset 2."),
+          "The customer's own, by the holder (`by` also guardian, court, holder). The consent continues with the other "
+          "accounts; accesses to those withdrawn are denied as `ACCOUNT_APPROVAL_WITHDRAWN`. At least one account remains: "
+          "to end all, revoke. Ruleset 2."),
     _step("withdraw_approval", "Take back one of several approvals",
           "One of several authorisers no longer agrees, by the holder. What only this one shared is shared no more, and with "
           "too few approvals left the consent is PARTIAL. Ruleset 2."),

@@ -70,7 +70,7 @@ def get_witnessed_receipt(
     "/witnesses",
     access=PUBLIC,
     tag="log",
-    summary="Who witnesses this log, and how far they have come",
+    summary="The witnesses of this log, and the newest checkpoint of each",
     answers={
         200: answer(
             "Witnesses of the log's policy",

@@ -98,7 +98,7 @@ def _told_in_a_line() -> Iterator[None]:
     try:
         yield
     except LedgerError as error:
-        log.error("a process cannot go on", process=multiprocessing.current_process().name, reason=error.detail)  # noqa: TRY400
+        log.error("a process cannot continue", process=multiprocessing.current_process().name, reason=error.detail)  # noqa: TRY400
         raise SystemExit(FAILED) from None
 
 

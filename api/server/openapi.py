@@ -37,9 +37,9 @@ TAGS: Final = {
     "receipts": "One entry with its proof, to be checked by anyone who has the log's key.",
     "log": "The public log: checkpoints, tiles and proofs, as C2SP specifies them.",
     "participants": "Who may sign, with which keys.",
-    "events": "Being told of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
+    "events": "Notices of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
     "reconciliation": "Where the decision, the release and the receipt of an access do not agree.",
-    "bundles": "The whole log to take home.",
+    "bundles": "The whole log, to be checked elsewhere.",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",
 }

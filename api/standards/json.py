@@ -24,9 +24,9 @@ def read_object(body: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise NotJson("a name stands twice in one object")
+        raise NotJson("one object has a name twice")
     return members
 
 
 def _no_constant(name: str) -> Any:
-    raise NotJson(f"{name} is no JSON number")
+    raise NotJson(f"{name} is not a JSON number")

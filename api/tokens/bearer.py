@@ -71,7 +71,7 @@ class TokenGuard:
             said = self._said_scopes(claims, client)
             bound_to = _bound_to(claims)
         except BadToken as error:
-            raise _unauthenticated(f"the access token does not hold: {error}", "invalid_token") from None
+            raise _unauthenticated(f"the access token is not valid: {error}", "invalid_token") from None
         try:
             held = check_proof(
                 proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
@@ -81,7 +81,7 @@ class TokenGuard:
             token_digest = given_back(client, jti) if isinstance(jti, str) else b""
             revoked = await self._uses.ask(Use("dpop", held.thumbprint, held.jti, held.expires_at, token_digest))
         except BadToken as error:
-            raise _unauthenticated(f"the DPoP proof does not hold: {error}", "invalid_dpop_proof") from None
+            raise _unauthenticated(f"the DPoP proof is not valid: {error}", "invalid_dpop_proof") from None
         if revoked:
             raise _unauthenticated("the access token was revoked", "invalid_token")
         visit_of(scope).client = client  # proved, also where it may not do this

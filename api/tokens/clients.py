@@ -45,7 +45,7 @@ class Clients:
             expires = check_times(claims, now, longest=_LONGEST)
             self._once.use("assertion", owner, text_claim(claims, "jti", longest=128), expires)
         except BadToken as error:
-            raise InvalidClient(f"the client assertion does not hold: {error}") from None
+            raise InvalidClient(f"the client assertion is not valid: {error}") from None
         return owner
 
     def _check_names(self, claims: Mapping[str, Any], owner: str, client_id: str) -> None:

@@ -144,5 +144,5 @@ class TokenService:
             held = check_proof(proof, method="POST", urls=(f"{self._issuer}/token",), now=now)
             self._once.use("dpop", held.thumbprint, held.jti, held.expires_at)
         except BadToken as error:
-            raise BadRequest(f"the DPoP proof does not hold: {error}", error="invalid_dpop_proof") from None
+            raise BadRequest(f"the DPoP proof is not valid: {error}", error="invalid_dpop_proof") from None
         return held.thumbprint

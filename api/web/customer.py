@@ -185,7 +185,7 @@ class Dealings:
         """One of her consents. Raises NotFound for any other key."""
         found = self._ledger.records.consents_of_subject(self._person.chain, after=key - 1, limit=1)
         if not found or found[0][0] != key or not self._may_see(found[0][1]):
-            raise NotFound("there is no such connection of yours")
+            raise NotFound("you have no such connection")
         return self._connection(*found[0])
 
     def request(self, consent_id: str) -> Connection:
@@ -291,7 +291,7 @@ class Dealings:
         recorded = self._ledger.records.recorded([index])[0]
         event = read_event(recorded)
         if not self._is_hers(recorded):
-            raise NotFound("there is no such receipt of yours")
+            raise NotFound("you have no such receipt")
         return event
 
     def entries(self, connection: Connection, indexes: Iterable[int]) -> list[Event]:

@@ -170,8 +170,7 @@ class Desk:
     def labels(self, consent: Consent) -> dict[str, str]:
         """The accounts of a consent in words, by reference, hers in her bank's order. Without an answer, none has a name.
 
-        An account that another person of the relationship gave, and that her bank does not list as hers, has no name
-        here.
+        An account that another person gave, and that her bank does not list as hers, has no name here.
         """
         mine = self.own_accounts(consent.consent_id)
         if not mine:

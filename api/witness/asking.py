@@ -191,7 +191,7 @@ class WitnessAsker:
         try:
             lines = open_cosignatures(note, body, [witness.vkey])
         except LedgerError as error:
-            raise NotCosigned(f"its line does not hold: {error.detail}") from None
+            raise NotCosigned(f"its line is not valid: {error.detail}") from None
         if witness.vkey.name not in lines:
             raise NotCosigned("its line is of another key than the one configured")
         _, dated = lines[witness.vkey.name]

@@ -85,7 +85,7 @@ class WitnessService:
             return _reply(verdict)
         time = self._clock.now() // 1000
         if time + CLOCK_SKEW_SECONDS < self._store.last_time():
-            return Reply(503, b"this witness's clock went back; it does not date anything now\n", TEXT)
+            return Reply(503, b"this witness's clock was set back; it dates nothing now\n", TEXT)
         line = cosign(verdict.note, self._cosigner, time)
         kept = with_cosignatures(verdict.note, [line])
         if not self._store.advance(self._store.seen(checkpoint.origin), checkpoint, kept, time):

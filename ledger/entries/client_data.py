@@ -47,7 +47,7 @@ def parse_client_data(data: bytes) -> dict[str, Value]:
     reader = _Reader(text)
     found = reader.value(1)
     if text[reader.at :].strip(_SPACE):
-        raise ValueError(f"something stands behind the object, at character {reader.at}")
+        raise ValueError(f"something follows the object, at character {reader.at}")
     if isinstance(found, dict):
         return found
     raise ValueError("it is not an object")
@@ -89,7 +89,7 @@ class _Reader:
         while kind == "string":
             name = _unescaped(said)
             if name in members:
-                raise ValueError("a name stands twice in one object")
+                raise ValueError("one object has a name twice")
             if self._token()[1] != ":":
                 break
             members[name] = self.value(depth + 1)

@@ -74,7 +74,9 @@ class Publisher:
         with self._store.read() as connection:
             size = visible_size(connection) or 0
             if public.size > size:
-                raise Corrupt(f"{public.size} entries are published, and the log has {size}: the database went back")
+                raise Corrupt(
+                    f"{public.size} entries are published, and the log has {size}: the database was rolled back"
+                )
             horizon_of(connection).reached(public.size)  # what was published was confirmed
             if Edge.from_tiles(public.size, TileSource(connection).tile).root() != public.root:
                 raise Corrupt(f"the published checkpoint of size {public.size} has another root than the log had")

@@ -157,7 +157,7 @@ class PartyQueries:
         with self._store.read() as connection:
             found = self._open(connection, connection.execute(query).all(), now)
         if not found:
-            raise NotFound("there is no such consent of yours")
+            raise NotFound("you have no such consent")
         return found[0]
 
     def calls(self, viewer: str, side: Side, *, before: int | None = None, limit: int = 200) -> Calls:

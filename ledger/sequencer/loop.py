@@ -360,7 +360,7 @@ class Sequencer:
             return memory
         if head.size < self._signed:
             raise Rollback(
-                f"the database went back to {head.size} entries under a running node, which has signed {self._signed}. "
+                f"the database was rolled back to {head.size} entries under a running node, which has signed {self._signed}. "
                 "This node signs no more; see docs/operating.md, «Rollback»"
             )
         if self._signed and transaction.note_at(self._signed) != self._note:

@@ -125,7 +125,7 @@ def judge_clock(watch: ClockWatch | None, figures: Figures, now: int, head: Head
     if reason is not None and figures.paused_because is None:
         log.critical("the sequencer pauses: %s", reason)
     elif reason is None and figures.paused_because is not None:
-        log.warning("the clock is right again, and recording goes on")
+        log.warning("the clock is right again, and recording continues")
     figures.paused_because = reason
     if reason is not None and record:
         raise ClockAhead(reason)

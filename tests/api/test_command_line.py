@@ -153,7 +153,7 @@ def test_a_database_that_does_not_answer_is_told_with_host_and_cause_before_any_
 
 def test_a_role_that_there_is_not_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
     said = refused("participant", "add", "x", "--role", "bnk", "--name", "X", "--state", str(tmp_path), status=USAGE)
-    assert "bnk is no role" in said
+    assert "bnk is not a role" in said
     for role in ("holder", "recipient", "technology-provider", "regulator", "auditor"):
         assert role in said
 

@@ -80,11 +80,11 @@ def test_a_misspelt_variable_is_refused_with_the_nearest_setting(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("prot = 1", "sets prot, which is no setting; did you mean port?"),
+        ("prot = 1", "sets prot, which is not a setting; did you mean port?"),
         ("[web]\noidc_isuer = 'x'", "did you mean web.oidc_issuer?"),
         ("port = 'x'", "port: "),
         ("port = ", "is not TOML"),
-        ("[port]\nx = 1", "sets port.x, which is no setting"),
+        ("[port]\nx = 1", "sets port.x, which is not a setting"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:

@@ -100,7 +100,7 @@ def test_a_backup_older_than_what_was_signed_is_refused_before_anything_changes(
     assert told(settings, "check")["entries"] == size, "nothing was touched"
     older = told(settings, "restore", str(tmp_path / "copy"), "--although-older", *emptied(settings, request))
     assert (older["entries"] < size, older["may_go_on"]) == (True, False)
-    assert run(settings, "participant", "list").exit_code == 1, "no node goes on from it"
+    assert run(settings, "participant", "list").exit_code == 1, "no node continues from it"
     assert run(settings, "check").exit_code == 3
 
 

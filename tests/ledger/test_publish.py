@@ -196,7 +196,7 @@ def test_a_database_that_went_back_is_not_published(sqlite_url: str, tmp_path: P
         publisher(ledger, PublicDirectory(public)).publish()
     database.write_bytes(old)
     ledger = open_ledger(node_config(sqlite_url, tmp_path))  # it would not start; publishing only reads
-    with pytest.raises(Corrupt, match="the database went back"):
+    with pytest.raises(Corrupt, match="the database was rolled back"):
         publisher(ledger, PublicDirectory(public)).publish()
     ledger.stop()
 

@@ -27,7 +27,7 @@ _SHARD_PATH = re.compile(r"evidence/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.AS
 
 
 class Top:
-    """Reads the three files; `head` is the verified checkpoint, None if it does not hold. Raises CannotCheck."""
+    """Reads the three files; `head` is the verified checkpoint, None if it is not valid. Raises CannotCheck."""
 
     def __init__(self, archive: Archive, trust: Trust, backend: Backend, findings: Findings) -> None:
         self._archive, self._trust, self._backend, self._findings = archive, trust, backend, findings

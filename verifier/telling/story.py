@@ -50,7 +50,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
 }
 _WORDS: dict[str, tuple[str, str]] = {
     "hidden": ("its content is not disclosed in this bundle", "其内容未在此资料包中披露"),
-    "refused": ("its evidence does not hold", "其证据不成立"),
+    "refused": ("its evidence is not valid", "其证据不成立"),
     "for": ("{iss} for {party}", "{iss}（代表 {party}）"),
     "present": ("customer present", "客户在场"),
     "passed on": ("passed on by the holder", "由数据持有方转交"),

@@ -35,9 +35,7 @@ def format_error(text: str, path: str | None = None) -> TppMessage:
 
 def consent_unknown() -> TppMessage:
     """The same answer for a consent that does not exist and for another's."""
-    return TppMessage(
-        403, "CONSENT_UNKNOWN", "there is no such consent of yours with this account provider", "consentId"
-    )
+    return TppMessage(403, "CONSENT_UNKNOWN", "you have no such consent with this account provider", "consentId")
 
 
 class BerlinDialect:

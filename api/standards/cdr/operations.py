@@ -64,7 +64,7 @@ class Arrangements:
                 standing = self.office.amend(client, holder, named, lambda _: wish, facts)
             except (NotFound, IllegalTransition):
                 raise BadRequest(
-                    "cdr_arrangement_id is not an arrangement of this client that goes on",
+                    "cdr_arrangement_id is not an open arrangement of this client",
                     error="invalid_request_object",
                 ) from None
         reference = f"{REQUEST_URI}{standing.consent_id}.{b64u(os.urandom(16))}"
@@ -106,7 +106,7 @@ class Arrangements:
             self.once.use("arrangement", holder, text_claim(claims, "jti", longest=128), float(claims["exp"]))
             arrangement = text_claim(claims, "cdr_arrangement_id", longest=128)
         except BadToken as error:
-            raise InvalidClient(f"the arrangement's JWT does not hold: {error}") from None
+            raise InvalidClient(f"the arrangement's JWT is not valid: {error}") from None
         if asked.get("cdr_arrangement_id", arrangement) != arrangement:
             raise refused(400, "Field/Invalid", "cdr_arrangement_id is not that of the JWT")
         try:
@@ -123,7 +123,7 @@ class Arrangements:
         try:
             kid = text_claim(read_jwt(text, typ=_TYP, members=_MEMBERS).header, "kid", longest=64)
         except BadToken as error:
-            raise InvalidClient(f"the JWT does not hold: {error}") from None
+            raise InvalidClient(f"the JWT is not valid: {error}") from None
         key = self.ledger.registry.keys.get(kid)
         if key is None:
             raise InvalidClient("the JWT's kid is not that of a client key")
@@ -142,6 +142,6 @@ class Arrangements:
                 raise BadToken("aud is not this issuer")  # noqa: TRY301
         except BadToken as wrong:
             if error == "invalid_client":
-                raise InvalidClient(f"the JWT does not hold: {wrong}") from None
-            raise BadRequest(f"the request object does not hold: {wrong}", error=error, member="request") from None
+                raise InvalidClient(f"the JWT is not valid: {wrong}") from None
+            raise BadRequest(f"the request object is not valid: {wrong}", error=error, member="request") from None
         return claims

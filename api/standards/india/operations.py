@@ -140,7 +140,7 @@ class Aggregator:
                 raise BadToken("its signer has no delegation of this FIU")  # noqa: TRY301
             provider = msgspec.json.decode(payload)["DataProvider"]["id"]
         except (BadToken, msgspec.DecodeError, KeyError, TypeError) as error:
-            raise refused("SignatureDoesNotMatch", f"signedConsent does not hold: {error}") from None
+            raise refused("SignatureDoesNotMatch", f"signedConsent is not valid: {error}") from None
         return detail, str(provider), message.ver
 
     def _standing(self, consent_id: str) -> Standing:
@@ -155,7 +155,7 @@ class Aggregator:
         consent, waiting = standing.consent, standing.status in BEFORE
         act = "consent.reject" if waiting and wanted in ("REJECTED", "REVOKED") else _HOLDERS_STEP.get(wanted)
         if act is None or (waiting and act != "consent.reject"):
-            raise refused("InvalidRequest", f"{wanted} is not something that can be told of this consent")
+            raise refused("InvalidRequest", f"{wanted} is not a state that a notification can give for this consent")
         if self.caller == self.holder:
             HolderDesk(self.ledger, self.office).step(consent, act, by="customer", reason=_REASON)
         elif act in ("consent.reject", "consent.revoke"):

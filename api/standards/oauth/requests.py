@@ -68,7 +68,7 @@ class Requests:
             return self.office.amend(client, holder, grant, wished, facts)
         except (NotFound, IllegalTransition):
             raise BadRequest(
-                "grant_id is not a grant of this client that goes on", error="invalid_grant_id", member="grant_id"
+                "grant_id is not an active grant of this client", error="invalid_grant_id", member="grant_id"
             ) from None
 
 

@@ -51,7 +51,7 @@ def is_deleted(standing: Standing) -> bool:
 
 def not_found() -> Faults:
     """The same answer for a consent that does not exist and for another's."""
-    return Faults([Fault("U011", "there is no such consent of yours with this account provider", "ConsentId")])
+    return Faults([Fault("U011", "you have no such consent with this account provider", "ConsentId")])
 
 
 def iso(milliseconds: int) -> str:
@@ -70,7 +70,7 @@ _REASONS: Final[dict[Status, tuple[str, str]]] = {
     Status.REVOKED: ("U039", "Reinstate not allowed any more"),
     Status.TERMINATED: ("U039", "Reinstate not allowed any more"),
     Status.CONSUMED: ("U035", "Consent already consumed"),
-    Status.SUPERSEDED: ("U042", "Another consent has taken the place of this one"),
+    Status.SUPERSEDED: ("U042", "Another consent has replaced this one"),
 }
 _ACTORS: Final = {
     "customer": "the customer", "guardian": "the customer's guardian", "court": "a court", "holder": "the account provider",

@@ -90,7 +90,7 @@ def _endpoint(node: Node, recipient: str) -> str | None:
 def _own(node: Node, recipient: str, said: str) -> str:
     url = _endpoint(node, recipient)
     if url is None or said != subscription_id(recipient):
-        raise Faults([Fault("U011", "there is no such subscription of yours", "EventSubscriptionId")])
+        raise Faults([Fault("U011", "you have no such subscription", "EventSubscriptionId")])
     return url
 
 

@@ -273,7 +273,7 @@ async def case_bundle(regulator: Regulator, index: Place) -> Response:
 def _own_case(regulator: WatchDesk, index: int) -> PublicDocument:
     found = regulator.overview.document(index)
     if not _is_case_of(found, regulator.staff.participant):
-        raise NotFound("there is no such case of yours")
+        raise NotFound("you have no such case")
     return found
 
 

@@ -111,7 +111,7 @@ def take_back_separate(sent: CustomersForm, key: int) -> Response:
 def _approved(desk: Desk, key: int) -> Connection:
     one = desk.dealings.connection(key)
     if not one.has_agreed:
-        raise NotFound("there is no yes of yours beside others' in this connection")
+        raise NotFound("you have not approved this connection beside others")
     return one
 
 

@@ -128,7 +128,7 @@ def remove_passkey(sent: CustomersForm) -> Response:
     credential_id = sent.text("credential_id")
     found = next((one for one in _listed(desk) if one.credential_id == credential_id and not one.is_others), None)
     if found is None:
-        raise NotFound("there is no such passkey of yours")
+        raise NotFound("you have no such passkey")
     if found.in_force:
         desk.record(desk.agent.unenrol(desk.person, credential_id, "customer-request"))
     desk.office.store.drop_passkey(desk.person, credential_id)
