@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ledger.canonical import b64u
 from ledger.custody.held import HeldKey, jwk_of
 from ledger.custody.held_jwk import read_held_jwk
+from ledger.custody.places import SCHEMES, Scheme
 from ledger.entries.keys import jwk_of_ed25519, verifier_of
 from ledger.entries.statement import header_text
 from ledger.secrets import read_secret, write_secret
@@ -37,6 +38,15 @@ Algorithm = Literal["EdDSA", "ES256", "PS256"]
 PrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 _PSS: Final = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
+
+
+def _transit() -> Scheme:
+    from api.client.transit import TRANSIT  # noqa: PLC0415 - most keys are in files, and need no HTTP for it
+
+    return TRANSIT
+
+
+SCHEMES.setdefault("vault", _transit)
 
 
 class StatementSigner(Protocol):
