@@ -37,6 +37,7 @@ from api.web.office import BankPages
 from api.web.oidc import RelyingParty
 from api.web.pages import (
     approving,
+    complaining,
     completing,
     connections,
     erasing,
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
-    public.router, signin.router, live.router, overview.router, completing.router, connections.router,
+    public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
     approving.router, parting.router, stopping.router, receipts.router, settings.router, erasing.router,
 )  # fmt: skip
 CONSOLES: Final = (partner.router, audit.router, operations.router, erasures.router)
@@ -200,7 +201,9 @@ def _contacts(web: WebSettings) -> Mapping[str, str]:
 def _add_error_pages(pages: FastAPI) -> None:
     @pages.exception_handler(SignInNeeded)
     def _sign_in_needed(request: Request, error: SignInNeeded) -> Response:
-        return open_desk(request).redirect(f"/sign-in?{urlencode({'next': error.then})}")
+        desk = open_desk(request)
+        ended = desk.gone or getattr(request.state, "gone", None)
+        return desk.redirect(f"/sign-in?{urlencode({'next': error.then} | ({'ended': True} if ended else {}))}")
 
     @pages.exception_handler(SignedOut)
     def _signed_out(request: Request, error: SignedOut) -> Response:

@@ -18,7 +18,7 @@ from api.web.actors import Acts
 from api.web.agent import HolderAgent, HolderStatement
 from api.web.customer import Connection, Dealings
 from api.web.office import BankPages
-from api.web.people import ABSOLUTE_MS, TOUCH_MS, Person, Session, SignInSca, new_session, new_token
+from api.web.people import ABSOLUTE_MS, TOUCH_MS, UNDO_MS, Person, Session, SignInSca, new_session, new_token
 from api.web.security import HOME, CrossSite, check_same_origin
 from api.web.staff import Staff
 from api.web.waiting import record_soon
@@ -29,6 +29,8 @@ from ledger.errors import NotFound, NotPermitted, Unavailable
 from ledger.planning.commands import Recorded
 
 LANGUAGE_COOKIE: Final = "language"
+READING_COOKIE: Final = "reading"
+LARGE: Final = "large"
 WORDS: Final = "words"
 """The field of a form in which somebody writes sentences."""
 MOST_WORDS: Final = 1_000
@@ -116,6 +118,11 @@ class Desk:
         """Raises StepUpNeeded unless she proved who she is within five minutes."""
         if self.session is None or not self.session.is_fresh(self.now):
             raise StepUpNeeded(then)
+
+    def can_undo(self, key: int) -> bool:
+        """Whether this session paused that connection within the last seconds."""
+        paused = self.session.paused if self.session else None
+        return paused is not None and paused.key == key and self.now - paused.at <= UNDO_MS
 
     @cached_property
     def dealings(self) -> Dealings:
@@ -235,6 +242,8 @@ class Desk:
             me=signed_in,
             now=self.now,
             at_work=isinstance(signed_in, Staff),
+            large=self.request.cookies.get(READING_COOKIE) == LARGE,
+            ends_in=self.session.ends_in(self.now) // 1000 if self.session and signed_in else 0,
             csrf=self.session.csrf if self.session else "",
             path=self.request.url.path,
             origin=self.office.ledger.origin,
@@ -289,6 +298,15 @@ def open_desk(request: Request) -> Desk:
     language = choose_language([request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language")])
     zone = office.store.zone(session.person) if session and session.person else None
     return Desk(office, request, Words(language, zone or HOME_ZONE[language]), session, token, now, gone)
+
+
+def read_large(answer: Response, *, large: bool, secure: bool) -> Response:
+    """Have this browser remember that its reader likes large letters and few facts."""
+    if large:
+        answer.set_cookie(READING_COOKIE, LARGE, max_age=YEAR, path="/", secure=secure, httponly=True, samesite="lax")
+    else:
+        answer.delete_cookie(READING_COOKIE, path="/", secure=secure, httponly=True, samesite="lax")
+    return answer
 
 
 def speak(answer: Response, language: str, *, secure: bool) -> Response:

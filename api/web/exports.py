@@ -32,6 +32,13 @@ def as_csv(desk: Desk) -> Iterator[str]:
         yield _line(_row(desk, connection, event))
 
 
+def lines_of_connection(desk: Desk, connection: Connection) -> Iterator[str]:
+    """The same for one connection."""
+    yield "\ufeff" + _line(COLUMNS)
+    for event in _events_of(desk, connection):
+        yield _line(_row(desk, connection, event))
+
+
 def as_json(desk: Desk) -> Iterator[str]:
     """`{"events": [...], "completeness": [...]}`, each event with its receipt.
 
@@ -64,12 +71,16 @@ def _proofs(desk: Desk) -> Iterator[str]:
 
 
 def _events(desk: Desk) -> Iterator[tuple[Connection, Event]]:
-    dealings = desk.dealings
-    for connection in dealings.all_connections():
-        seq = 0
-        while piece := dealings.events_from(connection, seq, PIECE):
-            yield from ((connection, event) for event in piece)
-            seq = piece[-1].seq + 1
+    for connection in desk.dealings.all_connections():
+        for event in _events_of(desk, connection):
+            yield connection, event
+
+
+def _events_of(desk: Desk, connection: Connection) -> Iterator[Event]:
+    seq = 0
+    while piece := desk.dealings.events_from(connection, seq, PIECE):
+        yield from piece
+        seq = piece[-1].seq + 1
 
 
 def _row(desk: Desk, connection: Connection, event: Event) -> tuple[str | int, ...]:

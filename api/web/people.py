@@ -15,6 +15,7 @@ from ledger.entries.leaf import subject_chain
 IDLE_MS: Final = 15 * 60_000
 ABSOLUTE_MS: Final = 8 * 3_600_000
 FRESH_MS: Final = 5 * 60_000
+UNDO_MS: Final = 10_000
 TOUCH_MS: Final = 30_000
 """A session's last use is written at most this often."""
 
@@ -95,6 +96,13 @@ class ChosenAnswers(Struct, frozen=True):
     at: int = 0
 
 
+class Paused(Struct, frozen=True):
+    """A connection that was just paused: its key, and when (ms)."""
+
+    key: int
+    at: int
+
+
 class KeptWords(Struct, frozen=True):
     """Words that somebody sent when her session had ended: hers again when the same person signs in."""
 
@@ -120,6 +128,8 @@ class Session(Struct, frozen=True, kw_only=True):
     draft: Draft | None = None
     answers: ChosenAnswers | None = None
     kept: KeptWords | None = None
+    paused: Paused | None = None
+    """What she has just paused here: for some seconds it is undone with one click."""
 
     @property
     def someone(self) -> Person | Staff | None:
@@ -136,6 +146,10 @@ class Session(Struct, frozen=True, kw_only=True):
     def is_over(self, now: int) -> bool:
         """Whether it has been idle or open for too long."""
         return now - self.seen_at >= IDLE_MS or now - self.created_at >= ABSOLUTE_MS
+
+    def ends_in(self, now: int) -> int:
+        """In how many milliseconds it ends if nothing more is done."""
+        return min(self.seen_at + IDLE_MS, self.created_at + ABSOLUTE_MS) - now
 
     def is_fresh(self, now: int) -> bool:
         """Whether the person proved who she is within the last five minutes."""

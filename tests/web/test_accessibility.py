@@ -152,6 +152,31 @@ def test_no_page_has_a_violation(scene: Scene, phone: Page) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_no_page_is_wider_than_a_small_phone_nor_with_letters_twice_as_large(
+    scene: Scene, browser: Browser, language: str
+) -> None:
+    """WCAG 2.2: 1.4.10 (320 pixels) and 1.4.4 (200 %); and the pages in large letters of their own."""
+    url, wrong = scene.site.url, []
+    context = browser.new_context(locale=language, viewport={"width": 320, "height": 640}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{url}/sign-in/start")
+    page.get_by_role("button", name="Mei Lin").click()
+    page.wait_for_url("**/my/connections")
+    for how in ("small", "twice", "large"):
+        page.set_viewport_size({"width": 320 if how == "small" else 390, "height": 844})
+        if how == "large":
+            page.goto(f"{url}/reading?large=1&next=/verify")
+        for name, path in {**scene.open, **scene.signed_in}.items():
+            page.goto(url + path)
+            if how == "twice":
+                page.evaluate("document.documentElement.style.fontSize = '200%'")
+            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            wrong += [f"{how}: {name}: {over} pixels too wide"] if over > 0 else []
+    context.close()
+    assert wrong == []
+
+
 def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     # The consoles' pages are judged in a test of their own.
@@ -167,6 +192,9 @@ def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
         "/sign-in/callback",
         "/my/export/{form}",
         "/my/complete/file",
+        "/manifest.webmanifest",
+        "/reading",
+        "/my/connections/{key}/complaint.zip",
         "/my/connections/{key}/complete/file",
         "/my/receipts/{index}/file",
         "/my/connections/{key}/live",

@@ -33,7 +33,8 @@ DEV_ROUTES = [("GET", f"{PATH}/authorize"), ("POST", f"{PATH}/authorize"), ("GET
 GETS = [path for method, path in ROUTES if method == "GET"]
 POSTS = [path for method, path in ROUTES if method == "POST"]
 PUBLIC = {
-    "/", "/language", "/logo/{participant}", "/verify", "/static/{name}", "/sign-in", "/sign-in/start", "/sign-in/callback",
+    "/", "/language", "/logo/{participant}", "/manifest.webmanifest", "/reading", "/verify", "/static/{name}", "/sign-in",
+    "/sign-in/start", "/sign-in/callback",
 }  # fmt: skip
 NEEDS_PARAMETERS = {
     "/language": {"to": "en"},

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from api.web.agent import Account, Authorisation
 from api.web.customer import Connection
-from api.web.desk import Customer, CustomersForm, Desk
+from api.web.desk import Customer, CustomersForm, Desk, in_order
 from api.web.pages.erasing import withdraw_erasure
 from api.web.pages.signin import PASSKEY_SCA
 from api.web.pages.stopping import STOPPED, take_step
@@ -256,11 +256,28 @@ def review(desk: Customer) -> Response:
         draft=draft,
         question=question,
         one=question.connection,
+        marked=_changed_lines(desk, draft, question),
         options=options,
         has_passkey=bool(known),
         fresh=fresh,
         back=_address(draft.consent_id),
     )
+
+
+def _changed_lines(desk: Desk, draft: Draft, question: AwaitedAnswer) -> set[str]:
+    """Lines of the agreement that are not those of the terms in force; none where it is no change."""
+    if question.before is None:
+        return set()
+    labels = desk.labels(question.connection.consent)
+    accounts = [desk.account_label(one, labels) for one in in_order(draft.accounts, labels)]
+    before = agreement(
+        desk.words,
+        question.before,
+        recipient=question.connection.recipient,
+        holder=desk.dealings.name_of(question.before.holder),
+        accounts=accounts,
+    )
+    return set(draft.text.splitlines()).difference(before.splitlines())
 
 
 @router.post("/agree")

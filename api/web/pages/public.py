@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
-from api.web.desk import Anyone, speak
+from api.web.desk import Anyone, read_large, speak
 from api.web.security import HOME, local_path
 from api.web.staff import CONSOLE
 from api.web.words import LANGUAGES
@@ -37,6 +37,32 @@ def front_door(desk: Anyone) -> Response:
 def language(desk: Anyone, to: str, next: str | None = None) -> Response:  # noqa: A002 (the parameter's public name)
     """Remember a language in this browser."""
     return speak(desk.redirect(local_path(next) if next and next != "/" else "/"), to, secure=desk.office.is_secure)
+
+
+@router.get("/reading")
+def reading(desk: Anyone, large: bool = False, next: str | None = None) -> Response:  # noqa: A002
+    """Use large letters and few facts on every page in this browser, or go back to the usual."""
+    answer = desk.redirect(local_path(next) if next and next != "/" else "/")
+    return read_large(answer, large=large, secure=desk.office.is_secure)
+
+
+@router.get("/manifest.webmanifest")
+def manifest(desk: Anyone) -> Response:
+    """What a telephone needs to list these pages among its apps. It keeps nothing of them: there is no service worker."""
+    words = desk.words
+    says = {
+        "name": words.t("app"),
+        "short_name": words.t("app"),
+        "description": words.t("app.tagline"),
+        "lang": words.language,
+        "start_url": HOME,
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#f5f3ee",
+        "theme_color": "#0c6353",
+        "icons": [{"src": asset_url("icon.svg"), "type": "image/svg+xml", "sizes": "any"}],
+    }
+    return JSONResponse(says, media_type="application/manifest+json")
 
 
 @router.get("/verify")

@@ -7,10 +7,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from msgspec import structs
 
-from api.web.desk import Anyone, AnyonesForm, Customer
+from api.web.desk import Anyone, AnyonesForm, Customer, SignInNeeded
 from api.web.oidc import SignInFailed
 from api.web.passkeys import PasskeyRefused
 from api.web.people import SignInSca
@@ -25,12 +25,12 @@ PASSKEY_SCA: Final = ("phr", ("hwk", "user"))
 
 
 @router.get("/sign-in")
-def sign_in(desk: Anyone, next: str | None = None) -> Response:  # noqa: A002 (the parameter's public name)
-    """The page to choose how to sign in."""
+def sign_in(desk: Anyone, next: str | None = None, ended: bool = False) -> Response:  # noqa: A002 (the parameter's public name)
+    """Show how to sign in; `ended`: a session that had lasted too long brought her here."""
     then = local_path(next)
     if desk.session is not None and desk.session.person is not None:
         return desk.redirect(then)
-    return _ways_in(desk, "signin.html", then)
+    return _ways_in(desk, "signin.html", then, ended=ended)
 
 
 @router.get("/step-up")
@@ -39,7 +39,9 @@ def step_up(desk: Customer, next: str | None = None) -> Response:  # noqa: A002
     return _ways_in(desk, "stepup.html", local_path(next))
 
 
-def _ways_in(desk: Anyone, template: str, then: str, problem: str = "", status: int = 200) -> Response:
+def _ways_in(
+    desk: Anyone, template: str, then: str, problem: str = "", status: int = 200, *, ended: bool = False
+) -> Response:
     challenge = os.urandom(32)
     desk.change(challenge=b64u(challenge))
     person = desk.session.person if desk.session else None
@@ -51,6 +53,7 @@ def _ways_in(desk: Anyone, template: str, then: str, problem: str = "", status: 
         then=then,
         options=options,
         problem=problem,
+        ended=ended,
         start=urlencode({"next": then}),
         configured=desk.office.relying_party is not None,
         has_passkey=known is None or bool(known),
@@ -116,6 +119,16 @@ def with_passkey(sent: AnyonesForm) -> Response:
     acr, amr = PASSKEY_SCA
     desk.arrive(passkey.person, SignInSca(acr, amr, desk.now // 1000))
     return desk.redirect(then)
+
+
+@router.post("/stay")
+def stay(sent: AnyonesForm) -> Response:
+    """Keep the session for as long as sessions last: she is still there. Raises SignInNeeded."""
+    desk = sent.desk
+    if desk.session is None or desk.session.someone is None:
+        raise SignInNeeded(HOME)
+    session = desk.change()
+    return desk.keep(JSONResponse({"seconds": session.ends_in(desk.now) // 1000}))
 
 
 @router.post("/sign-out")

@@ -11,6 +11,7 @@ from api.web.agent import Step
 from api.web.customer import STEPS, Connection
 from api.web.desk import Customer, CustomersForm, Desk
 from api.web.happened import Event
+from api.web.people import Paused
 from ledger.consent.state import Status
 from ledger.errors import IllegalTransition
 from ledger.planning.commands import Recorded
@@ -84,6 +85,19 @@ def stop_all(sent: CustomersForm) -> Response:
     return desk.redirect("/my/stop-all?done=1")
 
 
+@router.post("/connections/{key}/undo")
+def undo(sent: CustomersForm, key: int) -> Response:
+    """Take back a pause of the last seconds, in the session that made it. Later, going on needs a proof of who is there."""
+    desk = sent.desk
+    found = desk.dealings.connection(key)
+    if not desk.can_undo(key):
+        return desk.redirect(f"/my/connections/{key}/resume")
+    if found.status is Status.PAUSED:
+        take_step(desk, found, "consent.resume", STOPPED)
+    desk.change(paused=None)
+    return desk.redirect(f"/my/connections/{key}?done=resumed")
+
+
 @router.get("/connections/{key}/{step}")
 def ask_pausing(desk: Customer, key: int, step: Pausing) -> Response:
     """The meaning of pausing or resuming."""
@@ -102,6 +116,7 @@ def pausing(sent: CustomersForm, key: int, step: Pausing) -> Response:
         return desk.redirect(f"/my/connections/{key}?done=resumed")
     if found.status is Status.ACTIVE:
         take_step(desk, found, "consent.pause", STOPPED)
+        desk.change(paused=Paused(key, desk.office.clock.now()))
     return desk.redirect(f"/my/connections/{key}?done=paused")
 
 
