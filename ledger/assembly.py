@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.app import Ledger
+from ledger.catalogue import OPENS_UNDER
 from ledger.clock import Clock, SystemClock
 from ledger.custody.log_key import LogKeyring, make_log_key, read_signer
 from ledger.documents import LedgerOpened, document_of
@@ -16,7 +17,6 @@ from ledger.highwater import HighWater
 from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import Signer, VerifierKey
-from ledger.participants import RULESETS
 from ledger.queries.tree import visible_size
 from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
@@ -92,7 +92,10 @@ def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey) -> Ledger:
     keystore = _key_store(config)
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
     return Ledger(
-        store, keystore, RemoteSequencer(desk, Follower(store), store.horizon, max_waiting=config.max_waiting), vkey
+        store,
+        keystore,
+        RemoteSequencer(desk, Follower(store, keystore), store.horizon, max_waiting=config.max_waiting),
+        vkey,
     )
 
 
@@ -105,7 +108,7 @@ def key_store_of(url: str, kek: Kek, clock: Clock | None = None) -> KeyStore:
     return KeyStore(keystore_engine(url), kek.wrapping(), kek_epoch=kek.epoch, clock=clock)
 
 
-def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int = RULESETS[-1]) -> None:
+def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int = OPENS_UNDER) -> None:
     """Open a new log in a migrated, empty database: the head of size 0, then «ledger.opened» as entry 0.
 
     Raises Conflict when the database holds a log, Corrupt when this node has signed for it before.

@@ -6,7 +6,7 @@ Data: the second is docs/spec/catalogue-2.json written as a literal, and a test 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 
@@ -25,6 +25,8 @@ class Catalogue:
     """A mask, and the permissions any one of which lifts it; in the order of the masks' bytes."""
     separate_consents: Mapping[int, tuple[str, ...]]
     """Kinds of separate consent that terms of this grade must name."""
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """What a permission reads, as accesses are counted (from ruleset 3 on); absent for one that narrows or widens others."""
 
     def highest_grade(self, permissions: Iterable[str]) -> int | None:
         """The highest grade of these permissions; None when one of them is not in the catalogue."""
@@ -34,6 +36,11 @@ class Catalogue:
     def is_granted(self, permission: str, granted: Collection[str]) -> bool:
         """Whether a permission is among the granted ones or implied by one of them."""
         return permission in granted or self.implied_by.get(permission, permission) in granted
+
+    def resources_of(self, permissions: Iterable[str]) -> tuple[str, ...]:
+        """What these permissions read, sorted, each once; one empty text if that is nothing (docs/spec/ruleset-3.md, 5)."""
+        found = {self.resources.get(code, "" if code in self.grades else code) for code in permissions} - {""}
+        return tuple(sorted(found)) or ("",)
 
     def masks_for(self, granted: Collection[str]) -> tuple[str, ...]:
         """The masks that none of the granted permissions lifts, sorted."""
@@ -75,6 +82,20 @@ def _grades(*tables: Mapping[int, str]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+_NO_RESOURCE: Final = ("ReadPAN", "ReadTransactionsCredits", "ReadTransactionsDebits")
+_RESOURCE_BY_NAME: Final = {"ReadAccountLimits": "limits", "ReadPartyPSU": "party"}
+
+
+def _resources(grades: Iterable[str]) -> dict[str, str]:
+    """The name without `Read`, `Basic` and `Detail`, as words with hyphens; two are called otherwise, three have none."""
+    return {code: _RESOURCE_BY_NAME.get(code) or _words(code) for code in grades if code not in _NO_RESOURCE}
+
+
+def _words(code: str) -> str:
+    name = code.removeprefix("Read").removesuffix("Basic").removesuffix("Detail")
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name)[1:]
+
+
 CATALOGUES: Final[dict[int, Catalogue]] = {
     1: Catalogue(
         ruleset=1,
@@ -103,7 +124,10 @@ CATALOGUES: Final[dict[int, Catalogue]] = {
         separate_consents={3: ("provision", "sensitive")},
     ),
 }
+CATALOGUES[3] = replace(CATALOGUES[2], ruleset=3, resources=_resources(CATALOGUES[2].grades))
 """By ruleset. A catalogue never changes: a new ruleset brings a new one."""
 
-LATEST: Final = CATALOGUES[max(CATALOGUES)]
-"""The catalogue of the ruleset that new logs open under."""
+OPENS_UNDER: Final = 2
+"""The ruleset that new logs open under."""
+LATEST: Final = CATALOGUES[OPENS_UNDER]
+"""Its catalogue."""

@@ -24,8 +24,20 @@ from ledger.entries.fields import (
     Text,
     require_sorted_unique,
 )
-from ledger.entries.leaf import ledger_chain, participant_chain
+from ledger.entries.leaf import ledger_chain, participant_chain, reports_chain, risk_chain, supervision_chain
 from ledger.errors import InvalidInput
+from ledger.orders import (
+    AlertRaised,
+    FreezeLifted,
+    FreezeOrdered,
+    HoldLifted,
+    HoldPlaced,
+    ModelActivated,
+    OrderDocument,
+    ReportDefined,
+    ReportIssued,
+    ScoringActivated,
+)
 
 ActName = Annotated[str, Meta(pattern=r"^[a-z]+\.[a-z_]+\Z", max_length=64)]
 
@@ -232,6 +244,7 @@ Document = (
     | LogKeyAdded
     | LogKeyRetired
     | LogKeyCompromised
+    | OrderDocument
 )
 
 SINCE_RULESET_2: Final = (
@@ -298,5 +311,11 @@ def document_chain(document: Document) -> bytes:
             | LogKeyCompromised()
         ):
             return ledger_chain()
+        case FreezeOrdered() | FreezeLifted() | HoldPlaced() | HoldLifted():
+            return supervision_chain()
+        case ScoringActivated() | ModelActivated() | AlertRaised():
+            return risk_chain()
+        case ReportDefined() | ReportIssued():
+            return reports_chain()
         case _:
             return participant_chain(document.participant)

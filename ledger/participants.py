@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, assert_never
 
+from ledger.canonical import b64u
 from ledger.catalogue import CATALOGUES
 from ledger.documents import (
     SINCE_RULESET_2,
@@ -35,13 +36,17 @@ from ledger.documents import (
     ReconciliationReported,
     RulesetActivated,
 )
+from ledger.entries.declarations import Declaration, PurposeDefine
 from ledger.entries.keys import Verify, verifier_of
+from ledger.entries.leaf import declaration_chain
 from ledger.entries.statement import header_text, unknown_key
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 from ledger.log_keys import LogKeys
+from ledger.orders import OrderDocument
+from ledger.supervision import Supervision
 
 RULESETS: Final = tuple(sorted(CATALOGUES))
-"""The rulesets that this version knows; a new log opens under the last."""
+"""The rulesets that this version knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ class Registry:
     """Purposes that the log defines, by code."""
     reconciled: int = 0
     """The index at which the next reconciliation report begins."""
+    supervision: Supervision = field(default_factory=Supervision)
+    """What supervisors, holders and the operator have ordered."""
     log_keys: LogKeys = field(default_factory=LogKeys)
     """The log's own keys, as far as documents name them."""
     headers: Mapping[str, Key] = field(default_factory=dict)
@@ -129,8 +136,8 @@ class Registry:
         """Whether a delegation in force lets the delegate sign this act on behalf of the participant."""
         return act in self.delegations.get((participant, delegate), frozenset())
 
-    def after(self, document: Document, index: int) -> Registry:  # noqa: C901, PLR0912 - one case a document
-        """The registry that this document, recorded at `index`, leads to.
+    def after(self, document: Document, index: int, time: int = 0) -> Registry:  # noqa: C901, PLR0912 - one case a document
+        """The registry that this document, recorded at `index` and `time` (ms), leads to.
 
         Raises Conflict (id or kid in use), NotFound, IllegalTransition, InvalidInput (unacceptable key).
         """
@@ -139,6 +146,10 @@ class Registry:
         if self.ruleset == 1 and isinstance(document, SINCE_RULESET_2):
             raise IllegalTransition(
                 "this document exists from ruleset 2 onwards: activate it first (ruleset.activated)"
+            )
+        if self.ruleset < 3 and isinstance(document, OrderDocument):
+            raise IllegalTransition(
+                "this document exists from ruleset 3 onwards: activate it first (ruleset.activated)"
             )
         changed = replace(self, size=index + 1)
         match document:
@@ -178,9 +189,7 @@ class Registry:
                 left = {key: acts for key, acts in self.delegations.items() if key != pair}
                 return replace(changed, delegations=MappingProxyType(left))
             case PurposeDefined():
-                if CATALOGUES[self.ruleset].highest_grade(document.permissions) is None:
-                    raise InvalidInput("a permission is not in the catalogue of this ruleset", member="permissions")
-                return replace(changed, purposes=MappingProxyType({**self.purposes, document.code: document}))
+                return changed._define(document)
             case ReconciliationReported():
                 if not self.reconciled == document.from_index <= document.to_index < index:
                     raise IllegalTransition(f"the next reconciliation report begins at entry {self.reconciled}")
@@ -188,6 +197,7 @@ class Registry:
             case LogKeyAdded() | LogKeyRetired() | LogKeyCompromised():
                 return replace(changed, log_keys=self.log_keys.after(document, index))
             case Erasure():
+                self._refuse_kept(document, time)
                 return replace(changed, erased=self.erased | frozenset(document.chains))
             case PackIssued():
                 return changed
@@ -197,8 +207,42 @@ class Registry:
                 if document.to_index < document.from_index or document.to_index >= index:
                     raise InvalidInput("a disclosure covers entries that exist, in order", member="to_index")
                 return changed
+            case _ if isinstance(document, OrderDocument):
+                ordered = self.supervision.after_document(document, index, time, self.erased)
+                return replace(changed, supervision=ordered)
             case _:
                 assert_never(document)
+
+    def after_declaration(self, principal: str, says: Declaration, index: int, time: int) -> Registry:
+        """The registry that a declaration of `principal`, recorded at `index` and `time` (ms), leads to.
+
+        Raises Conflict, NotFound, IllegalTransition, InvalidInput.
+        """
+        if isinstance(says, PurposeDefine):
+            limits = {name: getattr(says, name) for name in PurposeDefined.__struct_fields__ if name != "v"}
+            return replace(self, size=index + 1)._define(PurposeDefined(**limits))
+        declared = self.supervision.after_declaration(principal, says, index, time)
+        return replace(self, size=index + 1, supervision=declared)
+
+    def _define(self, purpose: PurposeDefined) -> Registry:
+        if CATALOGUES[self.ruleset].highest_grade(purpose.permissions) is None:
+            raise InvalidInput("a permission is not in the catalogue of this ruleset", member="permissions")
+        return replace(self, purposes=MappingProxyType({**self.purposes, purpose.code: purpose}))
+
+    def _refuse_kept(self, document: Erasure, time: int) -> None:
+        """Chains under a hold in force at `time` (ms), and those of declarations, stay. Raises IllegalTransition."""
+        if self.ruleset < 3:
+            return
+        if hold := self.supervision.held(document.chains, time):
+            raise IllegalTransition(
+                f"a chain is under the hold {hold!r}: what it holds must be kept until the hold is lifted (hold.lifted)",
+                member="chains",
+            )
+        declared = {b64u(declaration_chain(participant)) for participant in self.participants}
+        if not declared.isdisjoint(document.chains):
+            raise IllegalTransition(
+                "a chain holds what a participant declared, and no personal data: it is not erased", member="chains"
+            )
 
     def _present(self, participant: str) -> Participant:
         """A participant that has not been removed. Raises NotFound, IllegalTransition."""

@@ -58,6 +58,7 @@ CHECKED: Final = {
     "consents.basis": "the sealed state, which is replayed",
     "consents.used_day": "the sealed state, which is replayed",
     "consents.used_today": "the sealed state, which is replayed",
+    "consents.once_until": "the sealed state, which is replayed",
     "consents.sealed": "opened, replayed; the entry it rests on is in its chain",
     "credentials.digest": "every passkey that was enrolled has a row",
     "credentials.subject_chain": "the chain that enrols it",

@@ -78,7 +78,7 @@ def _unrecorded(store: LogStore, found: Findings, closed: dict[str, int]) -> Non
     """Keys that were destroyed without an erasure on record. One may have been recorded, and its key destroyed, since the
     snapshot: the log as it is now is asked."""
     with store.read() as connection:
-        later = [document for _, document in operator_documents(connection, found.size)]
+        later = [said.says for said in operator_documents(connection, found.size)]
     for chain in (name for document in later if document["type"] == "erasure" for name in document["chains"]):
         closed.pop(chain, None)
     for index in closed.values():
@@ -283,7 +283,7 @@ class _Examination:
             if (row.sealed, row.iss, row.jti, row.position, row.payload_hash) != (None,) * 5:
                 self._found.note(place, "it has a body or a statement, and is a leaf in clear")
             if isinstance(leaf, OperatorLeaf):
-                self._judge(place, lambda: self._replay.document(row.idx, leaf.document))
+                self._judge(place, lambda: self._replay.document(row.idx, leaf.time, leaf.document))
                 if leaf.document.get("type") == "reconciliation.reported":
                     self.reports[leaf.index] = str(leaf.document.get("findings_hash"))
         elif row.sealed is None:

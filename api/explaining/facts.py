@@ -44,20 +44,36 @@ def _frequency(terms: Terms, asked: Asked, outcome: AccessOutcome) -> Facts:
     }
 
 
+def _asked(*names: str) -> Callable[[Terms, Asked, AccessOutcome], Facts]:
+    def facts(_: Terms, asked: Asked, __: AccessOutcome) -> Facts:
+        return {f"asked.{name}": getattr(asked, name) for name in names if getattr(asked, name) is not msgspec.UNSET}
+
+    return facts
+
+
+def _region(terms: Terms, asked: Asked, _: AccessOutcome) -> Facts:
+    named = [each.country for each in terms.destinations] if terms.destinations is not msgspec.UNSET else []
+    return {"terms.destinations": named, "asked.region": asked.region}
+
+
 def _member(*names: str) -> Callable[[Terms, Asked, AccessOutcome], Facts]:
     def facts(terms: Terms, _: Asked, __: AccessOutcome) -> Facts:
-        return {f"terms.{name}": msgspec.to_builtins(getattr(terms, name)) for name in names}
+        members = {name: getattr(terms, name) for name in names}
+        return {f"terms.{name}": msgspec.to_builtins(it) for name, it in members.items() if it is not msgspec.UNSET}
 
     return facts
 
 
 BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
     "CONSENT_EXPIRED": _member("expires_at"),
-    "CONSENT_CONSUMED": _member("once"),
+    "FROZEN": _asked("region", "permissions", "purpose"),
+    "CONSENT_CONSUMED": _member("once", "once_seconds"),
     "CONSENT_NOT_STARTED": _member("starts_at"),
     "REAUTHENTICATION_REQUIRED": _member("reauthenticate_days"),
     "RECONFIRMATION_OVERDUE": _member("reconfirm_days"),
     "SEPARATE_CONSENT_MISSING": _member("separate_consents"),
+    "ASSESSMENT_OVERDUE": _asked("region", "purpose"),
+    "REGION_NOT_CONSENTED": _region,
     "PURPOSE_MISMATCH": _purpose,
     "ACCOUNT_NOT_IN_CONSENT": _accounts,
     "ACCOUNT_APPROVAL_PENDING": _accounts,
@@ -66,6 +82,7 @@ BY_REASON: Final[dict[str, Callable[[Terms, Asked, AccessOutcome], Facts]]] = {
     "GRADE_EXCEEDED": lambda terms, asked, _: {"terms.grade": terms.grade, "asked.permissions": asked.permissions},
     "WINDOW_EXCEEDED": _window,
     "FREQUENCY_EXCEEDED": _frequency,
+    "RISK_BLOCKED": _member("recipient"),
 }
 
 

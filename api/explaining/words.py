@@ -29,6 +29,9 @@ REASONS: Final[dict[str, Said]] = {
     "PARTICIPANT_SUSPENDED": _said(
         "A party of the consent, or whoever signed for it, is suspended.", "授权一方或其代理方已被暂停参与资格。",
         "The operator must reinstate the participant.", "须由运营方恢复该参与方的资格。"),
+    "FROZEN": _said(
+        "A freeze was in force that this access came under.", "该访问当时处于冻结令范围内。",
+        "Wait until whoever ordered the freeze lifts it, or it ends.", "请等待下令方解除冻结，或冻结期满。"),
     "CONSENT_UNKNOWN": _said(
         "No consent with this id was asked for before this entry.", "在此条目之前，没有该编号的授权申请。",
         "Use the id of a consent that you asked for.", "请使用您所申请的授权编号。"),
@@ -68,10 +71,17 @@ REASONS: Final[dict[str, Said]] = {
     "SEPARATE_CONSENT_MISSING": _said(
         "A separate consent that the terms name was not given, or was withdrawn.", "条款所列的单独同意未作出或已撤回。",
         "The customer must give it by its own control, at the holder.", "须由客户在数据持有方处另行作出单独同意。"),
+    "ASSESSMENT_OVERDUE": _said(
+        "A supervisor requires an impact assessment for this, and the holder had none in force.",
+        "监管机构要求就此进行影响评估，而数据持有方当时没有有效的评估。",
+        "The holder must record its assessment (assessment.record).", "须由数据持有方登记影响评估。"),
     "PURPOSE_MISMATCH": _said(
         "The purpose is not the one consented to, or does not cover a permission that was asked for.",
         "访问目的与授权不符，或该目的不涵盖所请求的权限。",
         "Ask for the purpose of the terms, within its permissions.", "请按条款的目的及其权限范围访问。"),
+    "REGION_NOT_CONSENTED": _said(
+        "The data would have gone to a country that the terms do not name.", "数据将传往条款未列明的国家或地区。",
+        "Ask for a consent that names the country as a destination.", "请申请列明该目的地的授权。"),
     "ACCOUNT_NOT_IN_CONSENT": _said(
         "An account is not in the consent.", "所请求的账户不在授权范围内。",
         "Ask for accounts that the customer has chosen.", "请仅访问客户所选的账户。"),
@@ -93,6 +103,9 @@ REASONS: Final[dict[str, Said]] = {
     "FREQUENCY_EXCEEDED": _said(
         "The day's accesses without the customer present were used up.", "当日客户不在场的访问次数已用完。",
         "Wait for the next day, or ask with the customer present.", "请等待次日，或在客户在场时访问。"),
+    "RISK_BLOCKED": _said(
+        "An alert was in force that the holder lets stop accesses.", "当时存在数据持有方据以阻止访问的风险警报。",
+        "The holder must look at the alert and clear it (alert.decide).", "须由数据持有方核查并解除该警报。"),
 }  # fmt: skip
 """Reasons of the log itself: anyone who can read the log can check them."""
 

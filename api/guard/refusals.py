@@ -28,6 +28,7 @@ class RefusalKind:
 REFUSALS: Final[dict[str, RefusalKind]] = {
     # The ledger's decisions (docs/spec/decisions.md); CONSENT_NOT_YOURS is told as CONSENT_UNKNOWN.
     "PARTICIPANT_SUSPENDED": RefusalKind(403, "The participant is suspended"),
+    "FROZEN": RefusalKind(403, "Access is frozen by an order in force"),
     "CONSENT_UNKNOWN": RefusalKind(403, "No such consent for this caller"),
     "CONSENT_AWAITING": RefusalKind(403, "The customer has not authorised the consent yet"),
     "CONSENT_PARTIAL": RefusalKind(403, "Not everyone who must authorise the consent has done so"),
@@ -43,6 +44,7 @@ REFUSALS: Final[dict[str, RefusalKind]] = {
     "REAUTHENTICATION_REQUIRED": RefusalKind(403, "The bank must authenticate the customer again"),
     "RECONFIRMATION_OVERDUE": RefusalKind(403, "The recipient must have the customer confirm the consent again"),
     "SEPARATE_CONSENT_MISSING": RefusalKind(403, "A separate consent of the customer is missing"),
+    "ASSESSMENT_OVERDUE": RefusalKind(403, "The bank must assess the impact of this sharing first"),
     "PURPOSE_MISMATCH": RefusalKind(403, "The purpose is not the one consented to"),
     "ACCOUNT_NOT_IN_CONSENT": RefusalKind(403, "The account is not in the consent"),
     "ACCOUNT_APPROVAL_PENDING": RefusalKind(403, "The account waits for another person's approval"),

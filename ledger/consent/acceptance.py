@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec import UNSET
+
 from ledger.catalogue import CATALOGUES, Catalogue
 from ledger.documents import PurposeDefined
 from ledger.entries.terms import Terms
@@ -11,6 +13,7 @@ from ledger.errors import IllegalTransition, NotPermitted
 from ledger.participants import Registry
 
 DAY_SECONDS: Final = 86_400
+CROSS_BORDER: Final = "cross-border"
 
 
 def check_terms(terms: Terms, signer: str, registry: Registry, time: int) -> None:
@@ -32,7 +35,11 @@ def check_terms(terms: Terms, signer: str, registry: Registry, time: int) -> Non
         if unknown is not None:
             raise IllegalTransition(f"{unknown} exists from ruleset 2 onwards", member=f"terms.{unknown}")
         return
+    if registry.ruleset < 3 and (unknown := terms.needs_ruleset_3):
+        raise IllegalTransition(f"{unknown} exists from ruleset 3 onwards", member=f"terms.{unknown}")
     _check_separate(terms, catalogue)
+    if registry.ruleset > 2:
+        _check_borders_and_windows(terms)
     purpose = registry.purposes.get(terms.purpose.code)
     if purpose is not None:
         _check_purpose(terms, purpose, time)
@@ -57,6 +64,17 @@ def _check_separate(terms: Terms, catalogue: Catalogue) -> None:
             )
 
 
+def _check_borders_and_windows(terms: Terms) -> None:
+    """What ruleset 3 adds: where abroad the data goes needs a consent of its own, and a window is for a one-off consent."""
+    if (terms.destinations is not UNSET) != (CROSS_BORDER in terms.separate_consents):
+        raise IllegalTransition(
+            f"terms with destinations name the separate consent {CROSS_BORDER!r}, and no others do",
+            member="terms.destinations",
+        )
+    if terms.once_seconds is not UNSET and not terms.once:
+        raise IllegalTransition("once_seconds is the window of a consent with once", member="terms.once_seconds")
+
+
 def _check_purpose(terms: Terms, purpose: PurposeDefined, time: int) -> None:
     """The limits that the log sets for this purpose; each 0 = none."""
     now, code = time // 1000, purpose.code
@@ -70,6 +88,11 @@ def _check_purpose(terms: Terms, purpose: PurposeDefined, time: int) -> None:
     most = purpose.max_frequency_per_day
     if most and not 0 < terms.frequency_per_day <= most:
         raise IllegalTransition(f"{code!r} allows {most} accesses a day at most", member="terms.frequency_per_day")
+    if most and terms.frequency_period == "hour":
+        raise IllegalTransition(
+            f"{code!r} allows {most} accesses a day at most: they are not counted by the hour",
+            member="terms.frequency_period",
+        )
     days = purpose.max_history_days * DAY_SECONDS
     if days and not (terms.history_from > 0 and now - terms.history_from <= days):
         raise IllegalTransition(

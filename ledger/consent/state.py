@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Struct
 
+from ledger.consent.usage import Used, most_used, period_number, units
 from ledger.entries.terms import Terms
 
 
@@ -114,6 +115,12 @@ class Consent(Struct, frozen=True, kw_only=True):
     used_day: int = -1
     """Day (days since 1970 at the terms' `utc_offset`) that `used_today` counts for."""
     used_today: int = 0
+    used: Used = {}
+    """From ruleset 3 on: allowed accesses without the customer present, by unit."""
+    once_until: int = 0
+    """When the window of a one-off consent ends; seconds, 0 = it has not begun."""
+    taken: tuple[str, ...] = ()
+    """Units that were allowed in this window, sorted."""
 
     @property
     def authorisers(self) -> tuple[str, ...]:
@@ -142,12 +149,31 @@ class Consent(Struct, frozen=True, kw_only=True):
         if removed and (self.terms.holder in removed or self.terms.recipient in removed):
             return Status.TERMINATED
         expires = self.terms.expires_at
-        return Status.EXPIRED if expires and time >= expires * 1000 else self.status
+        if expires and time >= expires * 1000:
+            return Status.EXPIRED
+        if self.once_until and self.terms.once and time >= self.once_until * 1000 and self.status in IN_FORCE:
+            return Status.CONSUMED
+        return self.status
 
     def day_of(self, time: int) -> int:
         """The day that a time (ms) falls on where this consent counts its days."""
         offset = self.terms.utc_offset
         return time // _DAY_MS if offset is UNSET else (time // _MINUTE_MS + offset) // _DAY_MINUTES
+
+    def period_of(self, time: int) -> int:
+        """The number of the period that `frequency_per_day` counts in at a time (ms), from ruleset 3 on."""
+        terms = self.terms
+        return period_number(time, terms.utc_offset or 0, terms.frequency_period or "day")
+
+    def units_of(self, accounts: tuple[str, ...], permissions: tuple[str, ...], ruleset: int) -> tuple[str, ...]:
+        """The units of an access that names these accounts (none: all shared ones) and permissions."""
+        return units(ruleset, accounts or self.accounts, permissions)
+
+    def used_at(self, time: int, ruleset: int) -> int:
+        """How often the consent was used in the present day, or from ruleset 3 on its most used unit in the present period."""
+        if ruleset < 3:
+            return self.used_on(self.day_of(time))
+        return most_used(self.used, self.used, self.period_of(time))
 
     def used_on(self, day: int) -> int:
         """Allowed accesses without the customer present on this day so far."""

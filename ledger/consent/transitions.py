@@ -160,7 +160,13 @@ def _into_force(consent: Consent, version: Pending, status: Status, time: int) -
     """A version that all have authorised, with its accounts, its separate consents and its clocks."""
     consent = consent.sharing(version.approvals, version.joint, ())
     return msgspec.structs.replace(
-        consent, status=status, separate=version.separate, authenticated_at=time // 1000, confirmed_at=time // 1000
+        consent,
+        status=status,
+        separate=version.separate,
+        authenticated_at=time // 1000,
+        confirmed_at=time // 1000,
+        once_until=0,
+        taken=(),
     )
 
 

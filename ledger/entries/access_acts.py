@@ -13,6 +13,7 @@ from ledger.entries.fields import (
     Code,
     ConsentId,
     Count,
+    Country,
     InteractionId,
     Origin,
     ParticipantId,
@@ -23,7 +24,10 @@ from ledger.entries.payload import Accounts, Payload, Principal, ProtocolVersion
 
 
 class AccessItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"from_": "from"}):
-    """One access that is asked for: the body of a batch item, and the inner members of an `access.request`."""
+    """One access that is asked for: the body of a batch item, and the inner members of an `access.request`.
+
+    `region`: where, abroad, the recipient takes the data.
+    """
 
     accounts: Accounts
     consent_id: ConsentId
@@ -32,6 +36,7 @@ class AccessItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     interaction_id: InteractionId
     permissions: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=64)]
     purpose: Code
+    region: Country | UnsetType = UNSET
     request_digest: Bytes32
     to: Seconds
 
@@ -57,6 +62,7 @@ class AccessRequest(Payload, frozen=True, kw_only=True, rename={"from_": "from"}
     on_behalf_of: Principal = UNSET
     permissions: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=64)]
     purpose: Code
+    region: Country | UnsetType = UNSET
     relayed: Literal[True] | UnsetType = UNSET
     request_digest: Bytes32
     to: Seconds
@@ -88,7 +94,10 @@ class AccessBatch(Payload, frozen=True, kw_only=True):
 
 
 class AccessLeg(Payload, frozen=True, kw_only=True):
-    """What a holder released, or a recipient received, under one decision. `bytes` and `rows` are counts."""
+    """What a holder released, or a recipient received, under one decision. `bytes` and `rows` are counts.
+
+    `masks` (of a release only): those that were applied.
+    """
 
     act: Literal["access.receive", "access.release"]
     aud: Origin
@@ -100,6 +109,13 @@ class AccessLeg(Payload, frozen=True, kw_only=True):
     interaction_id: InteractionId
     iss: ParticipantId
     jti: Bytes16
+    masks: Annotated[tuple[Code, ...], Meta(max_length=16)] | UnsetType = UNSET
     on_behalf_of: Principal = UNSET
     rows: Count
     v: ProtocolVersion
+
+    def __post_init__(self) -> None:
+        if self.masks is not UNSET:
+            if self.act != "access.release":
+                raise ValueError("masks are what a holder applied: they stand in access.release only")
+            require_sorted_unique("masks", self.masks)

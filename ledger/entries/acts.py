@@ -10,6 +10,7 @@ from typing import Final
 
 from ledger.entries.access_acts import AccessBatch, AccessItem, AccessLeg, AccessRequest
 from ledger.entries.consent_acts import (
+    ConsentAcknowledge,
     ConsentAct,
     ConsentAmend,
     ConsentAuthorise,
@@ -22,23 +23,89 @@ from ledger.entries.consent_acts import (
     ConsentWithdrawApproval,
     ConsentWithdrawSeparate,
 )
+from ledger.entries.declarations import (
+    AlertDecide,
+    AssessmentRecord,
+    AssessmentRequire,
+    AssessmentWaive,
+    Declaration,
+    FreezeLift,
+    FreezeOrder,
+    IncidentClose,
+    IncidentOpen,
+    IncidentUpdate,
+    PurposeDefine,
+    RiskBlock,
+    RiskUnblock,
+)
 from ledger.entries.payload import Sca
-from ledger.entries.subject_acts import SubjectConsent, SubjectEnrol, SubjectUnenrol
+from ledger.entries.subject_acts import SubjectAnswer, SubjectConsent, SubjectEnrol, SubjectFeedback, SubjectUnenrol
 
 __all__ = [
-    "ACTS", "AccessBatch", "AccessItem", "AccessLeg", "AccessRequest", "Act", "ConsentAct", "ConsentAmend",
-    "ConsentAuthorise", "ConsentReauthenticate", "ConsentReconfirm", "ConsentRequest", "ConsentStep", "ConsentSupersede",
-    "ConsentWithdrawAccounts", "ConsentWithdrawApproval", "ConsentWithdrawSeparate", "Sca", "SubjectConsent",
-    "SubjectEnrol", "SubjectUnenrol",
+    "ACTS",
+    "SINCE_RULESET_3",
+    "AccessBatch",
+    "AccessItem",
+    "AccessLeg",
+    "AccessRequest",
+    "Act",
+    "AlertDecide",
+    "AssessmentRecord",
+    "AssessmentRequire",
+    "AssessmentWaive",
+    "ConsentAcknowledge",
+    "ConsentAct",
+    "ConsentAmend",
+    "ConsentAuthorise",
+    "ConsentReauthenticate",
+    "ConsentReconfirm",
+    "ConsentRequest",
+    "ConsentStep",
+    "ConsentSupersede",
+    "ConsentWithdrawAccounts",
+    "ConsentWithdrawApproval",
+    "ConsentWithdrawSeparate",
+    "Declaration",
+    "FreezeLift",
+    "FreezeOrder",
+    "IncidentClose",
+    "IncidentOpen",
+    "IncidentUpdate",
+    "PurposeDefine",
+    "RiskBlock",
+    "RiskUnblock",
+    "Sca",
+    "SubjectAnswer",
+    "SubjectConsent",
+    "SubjectEnrol",
+    "SubjectFeedback",
+    "SubjectUnenrol",
 ]  # fmt: skip
 
-Act = ConsentAct | AccessRequest | AccessBatch | AccessLeg | SubjectConsent | SubjectEnrol | SubjectUnenrol
+Act = (
+    ConsentAct
+    | ConsentAcknowledge
+    | AccessRequest
+    | AccessBatch
+    | AccessLeg
+    | SubjectConsent
+    | SubjectEnrol
+    | SubjectUnenrol
+    | SubjectFeedback
+    | SubjectAnswer
+    | Declaration
+)
 
 ACTS: Final[dict[str, type[Act]]] = {
     "access.batch": AccessBatch,
     "access.receive": AccessLeg,
     "access.release": AccessLeg,
     "access.request": AccessRequest,
+    "alert.decide": AlertDecide,
+    "assessment.record": AssessmentRecord,
+    "assessment.require": AssessmentRequire,
+    "assessment.waive": AssessmentWaive,
+    "consent.acknowledge": ConsentAcknowledge,
     "consent.amend": ConsentAmend,
     "consent.authorise": ConsentAuthorise,
     "consent.pause": ConsentStep,
@@ -54,7 +121,22 @@ ACTS: Final[dict[str, type[Act]]] = {
     "consent.withdraw_accounts": ConsentWithdrawAccounts,
     "consent.withdraw_approval": ConsentWithdrawApproval,
     "consent.withdraw_separate": ConsentWithdrawSeparate,
+    "freeze.lift": FreezeLift,
+    "freeze.order": FreezeOrder,
+    "incident.close": IncidentClose,
+    "incident.open": IncidentOpen,
+    "incident.update": IncidentUpdate,
+    "purpose.define": PurposeDefine,
+    "risk.block": RiskBlock,
+    "risk.unblock": RiskUnblock,
+    "subject.answer": SubjectAnswer,
     "subject.consent": SubjectConsent,
     "subject.enrol": SubjectEnrol,
+    "subject.feedback": SubjectFeedback,
     "subject.unenrol": SubjectUnenrol,
 }
+
+SINCE_RULESET_3: Final = frozenset(
+    act for act in ACTS if act.startswith(("alert.", "assessment.", "freeze.", "incident.", "purpose.", "risk."))
+) | {"consent.acknowledge", "subject.answer", "subject.feedback"}
+"""The acts that a log takes from ruleset 3 on."""

@@ -12,6 +12,7 @@ from ledger.entries.fields import (
     Bytes32,
     Code,
     ConsentId,
+    Count,
     Origin,
     ParticipantId,
     Reference,
@@ -201,6 +202,20 @@ class ConsentSupersede(Payload, frozen=True, kw_only=True):
     on_behalf_of: Principal = UNSET
     reason: Code
     superseded_by: ConsentId
+    v: ProtocolVersion
+
+
+class ConsentAcknowledge(Payload, frozen=True, kw_only=True):
+    """A recipient has taken note of an event of a consent: of its end, say. It moves nothing."""
+
+    act: Literal["consent.acknowledge"]
+    aud: Origin
+    basis: Count
+    consent_id: ConsentId
+    iat: Seconds
+    iss: ParticipantId
+    jti: Bytes16
+    on_behalf_of: Principal = UNSET
     v: ProtocolVersion
 
 

@@ -44,6 +44,9 @@ Count = Annotated[int, Meta(ge=0, le=SAFE_INTEGER)]
 Seconds = Annotated[int, Meta(ge=0, le=9_999_999_999)]
 """Seconds since 1970 (UTC), up to the year 2286; 0 means «none» where a member allows it."""
 
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z", max_length=2)]
+"""ISO 3166-1, two letters."""
+
 Actor = Literal["court", "customer", "guardian", "holder", "recipient", "system"]
 Role = Literal["auditor", "holder", "recipient", "regulator", "technology-provider"]
 Algorithm = Literal["ES256", "EdDSA", "PS256"]

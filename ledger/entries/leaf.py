@@ -30,16 +30,17 @@ class Kind(StrEnum):
     CONSENT = "consent"
     SUBJECT = "subject"
     OPERATOR = "operator"
+    PARTICIPANT = "participant"
     INDEX_HEAD = "index-head"
 
 
 class CommitmentLeaf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A leaf of a consent's or a subject's chain: it commits to evidence and shows nothing of it."""
+    """A leaf of a consent's, a subject's or a participant's own chain: it commits to evidence and shows nothing of it."""
 
     chain: Bytes32
     commitment: Bytes32
     index: Count
-    kind: Literal["consent", "subject"]
+    kind: Literal["consent", "participant", "subject"]
     prev: Bytes32
     prev_in_chain: Bytes32
     seq: Count
@@ -78,6 +79,7 @@ Leaf = CommitmentLeaf | OperatorLeaf | IndexHeadLeaf
 _decoders: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     "consent": msgspec.json.Decoder(CommitmentLeaf),
     "subject": msgspec.json.Decoder(CommitmentLeaf),
+    "participant": msgspec.json.Decoder(CommitmentLeaf),
     "operator": msgspec.json.Decoder(OperatorLeaf),
     "index-head": msgspec.json.Decoder(IndexHeadLeaf),
 }
@@ -104,6 +106,26 @@ def ledger_chain() -> bytes:
 def participant_chain(participant: str) -> bytes:
     """The operator chain of documents about one participant."""
     return _chain(f"operator:participant:{participant}")
+
+
+def declaration_chain(participant: str) -> bytes:
+    """The chain of what a participant itself declares (docs/spec/ruleset-3.md, Declarations)."""
+    return _chain(f"participant:{participant}")
+
+
+def supervision_chain() -> bytes:
+    """The operator chain of its freezes and holds."""
+    return _chain("operator:supervision")
+
+
+def risk_chain() -> bytes:
+    """The operator chain of alerts and of what raises them."""
+    return _chain("operator:risk")
+
+
+def reports_chain() -> bytes:
+    """The operator chain of reports for supervisors."""
+    return _chain("operator:reports")
 
 
 def _chain(name: str) -> bytes:

@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from ledger.entries.fields import Bytes16, Code, ConsentId, Origin, ParticipantId, Reference, Seconds, require_base64url
+from ledger.entries.fields import (
+    SAFE_INTEGER,
+    Bytes16,
+    Bytes32,
+    Code,
+    ConsentId,
+    Origin,
+    ParticipantId,
+    Reference,
+    Seconds,
+    require_base64url,
+)
 from ledger.entries.payload import Payload, Principal, ProtocolVersion, Sca
 
 
@@ -74,3 +85,43 @@ class SubjectUnenrol(Payload, frozen=True, kw_only=True):
 
 def _require_credential_id(text: str) -> None:
     require_base64url("credential_id", text, 16, 1_023)
+
+
+class SubjectFeedback(Payload, frozen=True, kw_only=True):
+    """What a customer objects to, or asks about, in a consent; the words stay with the holder."""
+
+    about: Annotated[int, Meta(ge=-1, le=SAFE_INTEGER)]
+    act: Literal["subject.feedback"]
+    aud: Origin
+    consent_id: ConsentId
+    due: Seconds
+    iat: Seconds
+    iss: ParticipantId
+    jti: Bytes16
+    kind: Literal["after-stop", "other", "unexpected"]
+    number: Code
+    on_behalf_of: Principal = UNSET
+    subject: Reference
+    text_hash: Bytes32 | UnsetType = UNSET
+    v: ProtocolVersion
+
+    def __post_init__(self) -> None:
+        if self.due <= self.iat:
+            raise ValueError("due lies after iat")
+
+
+class SubjectAnswer(Payload, frozen=True, kw_only=True):
+    """How the answer to a customer's feedback goes on."""
+
+    act: Literal["subject.answer"]
+    aud: Origin
+    by: Literal["holder", "recipient"]
+    iat: Seconds
+    iss: ParticipantId
+    jti: Bytes16
+    number: Code
+    on_behalf_of: Principal = UNSET
+    state: Literal["answered", "closed", "forwarded", "received"]
+    subject: Reference
+    text_hash: Bytes32 | UnsetType = UNSET
+    v: ProtocolVersion

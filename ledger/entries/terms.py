@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.entries.fields import (
     Bytes32,
     Code,
+    Country,
     Language,
     ParticipantId,
     Seconds,
@@ -35,6 +36,14 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
     value: Text
 
 
+class Destination(Struct, frozen=True, forbid_unknown_fields=True):
+    """A country abroad that the data may go to, and the legal mechanism that lets it (`standard-contract`, say)."""
+
+    country: Country
+    mechanism: Code
+
+
+Period = Literal["day", "hour", "month", "year"]
 Days = Annotated[int, Meta(ge=1, le=3_650)]
 
 
@@ -46,10 +55,12 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     authorisers_required: Annotated[int, Meta(ge=1, le=10)]
+    destinations: Annotated[tuple[Destination, ...], Meta(min_length=1, max_length=32)] | UnsetType = UNSET
     details_hash: Bytes32 | UnsetType = UNSET
     expires_at: Seconds
     filters: Annotated[tuple[Filter, ...], Meta(min_length=1, max_length=8)] | UnsetType = UNSET
     frequency_per_day: Annotated[int, Meta(ge=0, le=10_000)]
+    frequency_period: Period | UnsetType = UNSET
     grade: Annotated[int, Meta(ge=1, le=5)]
     history_from: Seconds
     history_to: Seconds
@@ -57,6 +68,7 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     language: Language
     notice_hash: Bytes32
     once: bool
+    once_seconds: Annotated[int, Meta(ge=1, le=2_592_000)] | UnsetType = UNSET
     permissions: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=64)]
     purpose: Purpose
     reauthenticate_days: Days | UnsetType = UNSET
@@ -74,6 +86,13 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         require_sorted_unique("separate_consents", self.separate_consents)
         if self.filters is not UNSET:
             require_sorted_unique("filters", tuple(msgspec.json.encode(each) for each in self.filters))
+        if self.destinations is not UNSET:
+            require_sorted_unique("destinations", tuple(each.country for each in self.destinations))
+
+    @property
+    def needs_ruleset_3(self) -> str | None:
+        """The first member that ruleset 2 does not know; None when there is none."""
+        return next((name for name in _SINCE_3 if getattr(self, name) is not UNSET), None)
 
     @property
     def needs_ruleset_2(self) -> str | None:
@@ -85,4 +104,5 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return hashlib.sha256(TERMS + msgspec.json.encode(self)).digest()
 
 
+_SINCE_3: Final = ("destinations", "frequency_period", "once_seconds")
 _SINCE_2: Final = ("details_hash", "filters", "reauthenticate_days", "reconfirm_days", "utc_offset")

@@ -21,11 +21,16 @@ from ledger.entries.acts import (
     AccessItem,
     AccessLeg,
     AccessRequest,
+    AlertDecide,
+    ConsentAcknowledge,
     ConsentAct,
     ConsentAuthorise,
     ConsentSupersede,
+    Declaration,
+    SubjectAnswer,
     SubjectConsent,
     SubjectEnrol,
+    SubjectFeedback,
     SubjectUnenrol,
 )
 from ledger.entries.assertion import Assertion, Credential, check_ceremony, check_credential, cose_verifier
@@ -33,6 +38,7 @@ from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence
 from ledger.entries.leaf import (
     Kind,
     consent_chain,
+    declaration_chain,
     subject_chain,
 )
 from ledger.entries.payload import acting_for
@@ -47,6 +53,8 @@ from ledger.errors import (
     LedgerError,
     NotFound,
 )
+from ledger.orders import AlertRaised
+from ledger.planning.chains import chains_of
 from ledger.planning.commands import (
     Command,
     ExpireConsent,
@@ -55,6 +63,7 @@ from ledger.planning.commands import (
     RecordIndexHead,
     SubmitStatement,
 )
+from ledger.planning.declared import check_acknowledgement, check_alert, check_answer, check_feedback
 from ledger.planning.doors import check_document
 from ledger.planning.legs import check_leg
 from ledger.planning.signers import check_owner, check_signer
@@ -147,7 +156,7 @@ class _Planner:
     def _refuse_erased(self, command: Command) -> None:
         """Nothing is added to an erased chain: the key that would encrypt it is gone (docs/spec/leaves.md)."""
         erased = self.world.registry.erased
-        if erased and any(b64u(chain) in erased for chain in _chains(command)):
+        if erased and any(b64u(chain) in erased for chain in chains_of(command)):
             raise NotFound("the records of this consent or customer were erased: nothing more is recorded about them")
 
     def _statement(self, command: SubmitStatement) -> None:
@@ -167,6 +176,12 @@ class _Planner:
                 raise BadStatement("subject.consent is recorded together with the consent.authorise it belongs to")
             case SubjectEnrol() | SubjectUnenrol():
                 self._enrolment(payload, statement)
+            case SubjectFeedback() | SubjectAnswer():
+                self._feedback(payload, statement)
+            case ConsentAcknowledge():
+                self._acknowledge(payload, statement)
+            case _ if isinstance(payload, Declaration):
+                self._declaration(payload, statement)
             case _:
                 self._consent_event(payload.act, self._applied(payload), statement)
 
@@ -206,6 +221,36 @@ class _Planner:
             credential = structs.replace(known, unenrolled_at=self.world.size)
         self.writer.append(Kind.SUBJECT, chain, Evidence(act=payload.act, statements=(statement.text,)), statement)
         self.world.credentials[payload.credential_id] = self.plan.credentials[payload.credential_id] = credential
+
+    def _feedback(self, payload: SubjectFeedback | SubjectAnswer, statement: Statement) -> None:
+        chain = subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject)
+        if isinstance(payload, SubjectFeedback):
+            check_feedback(payload, chain, self.world)
+        else:
+            check_answer(payload, chain, self.world)
+        self.writer.append(Kind.SUBJECT, chain, Evidence(act=payload.act, statements=(statement.text,)), statement)
+        closed = isinstance(payload, SubjectAnswer) and payload.state == "closed"
+        self.world.feedback.setdefault(chain, {})[payload.number] = closed
+
+    def _acknowledge(self, payload: ConsentAcknowledge, statement: Statement) -> None:
+        consent = check_acknowledgement(payload, self.world.consents.get(payload.consent_id), self.world)
+        outcome = ConsentOutcome(
+            consent_version=consent.version, ruleset=self.world.registry.ruleset, status=consent.status.value
+        )
+        evidence = Evidence(act=payload.act, outcome=outcome, statements=(statement.text,))
+        chain = consent_chain(payload.consent_id)
+        self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=payload.consent_id)
+
+    def _declaration(self, payload: Declaration, statement: Statement) -> None:
+        """In force from the next index on: also for what comes later in this batch."""
+        world = self.world
+        principal = acting_for(payload.iss, payload.on_behalf_of)
+        if isinstance(payload, AlertDecide):
+            check_alert(payload, world)
+        registry = world.registry.after_declaration(principal, payload, world.size, world.time)
+        evidence = Evidence(act=payload.act, statements=(statement.text,))
+        self.writer.append(Kind.PARTICIPANT, declaration_chain(principal), evidence, statement)
+        world.registry = registry
 
     def _check_assertion(self, assertion: Assertion, statement: ConsentAuthorise, chain: bytes) -> str:
         """The customer's own signature (docs/spec/passkeys.md); its challenge. Raises BadSignature."""
@@ -252,7 +297,9 @@ class _Planner:
             statements=(statement.text,) if statement else (),
         )
         chain = consent_chain(after.consent_id)
-        self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=after.consent_id)
+        entry = self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=after.consent_id)
+        if entry.index in self.world.awaited:
+            self.world.moved.add((chain, entry.index))
         self.writer.change(after)
 
     def _access(
@@ -292,6 +339,10 @@ class _Planner:
 
     def _batch(self, payload: AccessBatch, command: SubmitStatement) -> None:
         relayed = payload.relayed is not UNSET
+        if self.world.registry.ruleset < 3 and any(item.says.region is not UNSET for item in command.items):
+            raise BadStatement(
+                "region exists from ruleset 3 onwards, which this log has not activated", member="region"
+            )
         for position, item in enumerate(command.items):
             place = BatchPlace(body=item.body, path=tuple(map(b64u, item.path)), position=position)
             self._access(item.says.consent_id, item.says, command, relayed=relayed, place=place)
@@ -314,7 +365,7 @@ class _Planner:
         world, registry = self.world, self.world.registry
         for offset, (document, _) in enumerate(parsed):  # all are acceptable before the first is recorded
             check_document(document, registry)
-            registry = registry.after(document, world.size + offset)
+            registry = registry.after(document, world.size + offset, world.time)
         before = world.size, world.last_hash, dict(world.chains), len(self.plan.entries)
         try:
             for document, raw in parsed:
@@ -323,24 +374,9 @@ class _Planner:
             world.size, world.last_hash, world.chains, count = before
             del self.plan.entries[count:]
             raise
+        world.alerts.update(
+            index
+            for index, (document, _) in enumerate(parsed, before[0])
+            if index in world.awaited and isinstance(document, AlertRaised)
+        )
         world.registry = registry
-
-
-def _chains(command: Command) -> Iterator[bytes]:
-    """The chains of consents and subjects that a command would add to."""
-    match command:
-        case ExpireConsent():
-            yield consent_chain(command.consent_id)
-        case SubmitStatement():
-            payload, companion = command.statement.payload, command.companion
-            if isinstance(payload, AccessBatch):
-                yield from (consent_chain(item.says.consent_id) for item in command.items)
-            elif isinstance(payload, SubjectEnrol | SubjectUnenrol):
-                yield subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject)
-            else:
-                yield consent_chain(payload.consent_id)
-            if companion is not None and isinstance(companion.payload, SubjectConsent):
-                link = companion.payload
-                yield subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject)
-        case _:
-            return

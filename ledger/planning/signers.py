@@ -12,6 +12,7 @@ from ledger.entries.acts import (
     AccessLeg,
     AccessRequest,
     Act,
+    ConsentAcknowledge,
     ConsentAmend,
     ConsentAuthorise,
     ConsentReauthenticate,
@@ -20,14 +21,17 @@ from ledger.entries.acts import (
     ConsentSupersede,
     ConsentWithdrawAccounts,
     ConsentWithdrawApproval,
+    SubjectAnswer,
     SubjectConsent,
     SubjectEnrol,
+    SubjectFeedback,
     SubjectUnenrol,
 )
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import Statement
 from ledger.errors import BadSignature, BadStatement, NotPermitted
 from ledger.participants import Registry
+from ledger.planning.declared import SUSPENDED_MAY, check_declarer, check_ruleset_3
 
 IAT_SKEW_MS: Final = 300_000
 """How far a statement's `iat` may lie from the ledger's time."""
@@ -74,7 +78,8 @@ def check_signer(statement: Statement, registry: Registry, time: int) -> None:
     role = _role_needed(payload)
     if role is not None and not registry.has_role(principal, role):
         raise NotPermitted(f"{payload.act} needs the role «{role}», which {principal!r} does not have")
-    tolerated = payload.act in REDUCES_SHARING or payload.act in _ACCESSES
+    check_declarer(payload, principal, registry)
+    tolerated = payload.act in _ACCESSES or payload.act in REDUCES_SHARING or payload.act in SUSPENDED_MAY
     for participant in {payload.iss, principal}:
         if participant in registry.removed:
             raise NotPermitted(f"{participant!r} was removed from this log and may do nothing")
@@ -83,7 +88,8 @@ def check_signer(statement: Statement, registry: Registry, time: int) -> None:
 
 
 def _check_ruleset(payload: Act, registry: Registry) -> None:
-    """Under ruleset 1 what came with ruleset 2 is refused. Raises BadStatement."""
+    """What came with a later ruleset than this log's is refused, and what a later one took away. Raises BadStatement."""
+    check_ruleset_3(payload, registry)
     if registry.ruleset > 1:
         return
     if payload.act in _ACTS_SINCE_2:
@@ -118,11 +124,18 @@ def _role_needed(payload: object) -> str | None:
     match payload:
         case AccessRequest() | AccessBatch():  # first, as nearly all acts are accesses
             return "recipient" if payload.relayed is UNSET else "holder"
-        case ConsentRequest() | ConsentAmend() | ConsentReconfirm():
+        case ConsentRequest() | ConsentAmend() | ConsentReconfirm() | ConsentAcknowledge():
             return "recipient"
         case ConsentReauthenticate() | ConsentSupersede() | ConsentWithdrawAccounts() | ConsentWithdrawApproval():
             return "holder"
-        case ConsentAuthorise() | SubjectConsent() | SubjectEnrol() | SubjectUnenrol():
+        case (
+            ConsentAuthorise()
+            | SubjectConsent()
+            | SubjectEnrol()
+            | SubjectUnenrol()
+            | SubjectFeedback()
+            | SubjectAnswer()
+        ):
             return "holder"
         case AccessLeg():
             return "holder" if payload.act == "access.release" else "recipient"

@@ -53,11 +53,17 @@ class World:
     challenges: set[str] = field(default_factory=set)
     """Challenges (b64u) that entries of the log have used."""
     awaited: frozenset[int] = frozenset()
-    """Indexes that legs in this batch rest on."""
+    """Indexes that legs, acknowledgements and decisions on alerts in this batch rest on."""
     allowed: dict[int, Allowed] = field(default_factory=dict)
     """Those of them that are allowed accesses."""
     legs: set[tuple[int, str]] = field(default_factory=set)
     """(basis, act) of the legs under them."""
+    moved: set[tuple[bytes, int]] = field(default_factory=set)
+    """(chain, index) of those of them that moved a consent."""
+    alerts: set[int] = field(default_factory=set)
+    """Those of them that are alerts."""
+    feedback: dict[bytes, dict[str, bool]] = field(default_factory=dict)
+    """By customer's chain, and number: whether the feedback is closed."""
 
 
 class Entry(Struct, frozen=True):

@@ -10,12 +10,16 @@ from msgspec import UNSET
 
 from ledger.catalogue import CATALOGUES
 from ledger.consent.state import Consent, Status
+from ledger.consent.usage import counted
 from ledger.entries.asserted import Asserted
 from ledger.entries.evidence import AccessOutcome, Obligations
 from ledger.participants import Registry
+from ledger.policy.moment import Item, Moment
 from ledger.policy.reasons import Reason
-from ledger.policy.rules import DAY_SECONDS, RULES, Item, Moment, narrowed_window
+from ledger.policy.rules import DAY_SECONDS, RULES, narrowed_window
 
+ONCE_SECONDS: Final = 3_600
+"""How long a one-off consent gives what it is for, where its terms do not say."""
 _DIRECTIONS: Final = (("ReadTransactionsCredits", "credit"), ("ReadTransactionsDebits", "debit"))
 
 
@@ -43,7 +47,7 @@ def decide(
     parties = (consent.terms.holder, consent.terms.recipient, *(() if agent is None else (agent,)))
     if any(map(registry.is_suspended, parties)):
         reasons.append(Reason.PARTICIPANT_SUSPENDED)
-    now = Moment(consent, registry, time)
+    now = Moment(consent, item, registry, time)
     for rule in RULES[registry.ruleset]:
         reason = rule(consent, item, now)
         if reason is not None:
@@ -57,7 +61,7 @@ def decide(
         obligations=Obligations() if denied else obligations(item, consent, registry.ruleset, time),
         reasons=tuple(reason.value for reason in reasons),
         ruleset=registry.ruleset,
-        used_today=consent.used_on(consent.day_of(time)),
+        used_today=now.used,
     )
 
 
@@ -87,15 +91,34 @@ def _masks(ruleset: int, granted: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def after_access(consent: Consent, item: Item, outcome: AccessOutcome, time: int) -> Consent:
-    """The consent after a decided access: counted against the day's frequency, and consumed if it was for once."""
+    """The consent after a decided access: counted against its frequency, and consumed if it was for once."""
     if outcome.decision == "deny":
         return consent
+    if outcome.ruleset > 2:
+        return _after_units(consent, item, outcome.ruleset, time)
     if consent.terms.once:
         consent = msgspec.structs.replace(consent, status=Status.CONSUMED)
     if item.customer_present:
         return consent
     day = consent.day_of(time)
     return msgspec.structs.replace(consent, used_day=day, used_today=consent.used_on(day) + 1)
+
+
+def _after_units(consent: Consent, item: Item, ruleset: int, time: int) -> Consent:
+    """From ruleset 3 on accesses are counted by unit, and a one-off consent gives each unit once within a window."""
+    if not consent.terms.once and item.customer_present:
+        return consent
+    read = consent.units_of(item.accounts, item.permissions, ruleset)
+    if not item.customer_present:
+        consent = msgspec.structs.replace(consent, used=counted(consent.used, read, consent.period_of(time)))
+    if consent.terms.once:
+        window = ONCE_SECONDS if consent.terms.once_seconds is UNSET else consent.terms.once_seconds
+        consent = msgspec.structs.replace(
+            consent,
+            once_until=consent.once_until or time // 1000 + window,
+            taken=tuple(sorted({*consent.taken, *read})),
+        )
+    return consent
 
 
 def _stranger(registry: Registry, signer: str, agent: str | None, reason: Reason) -> AccessOutcome:

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec import UNSET, UnsetType
 
 from ledger.catalogue import CATALOGUES
 from ledger.consent.state import Consent, Status
-from ledger.participants import Registry
+from ledger.policy.moment import Item, Moment
 from ledger.policy.reasons import Reason
+from ledger.policy.supervised import assessment, frozen, region, risk
 
 DAY_SECONDS: Final = 86_400
-
-
-class Item(Protocol):
-    """What is asked: an `access.request`, or an item of a batch."""
-
-    @property
-    def accounts(self) -> tuple[str, ...]: ...
-    @property
-    def customer_present(self) -> bool: ...
-    @property
-    def from_(self) -> int: ...
-    @property
-    def permissions(self) -> tuple[str, ...]: ...
-    @property
-    def purpose(self) -> str: ...
-    @property
-    def to(self) -> int: ...
-
-
-class Moment:
-    """When and under what an access is decided: the time (ms), the effective status then, the registry."""
-
-    __slots__ = ("registry", "status", "time")
-
-    def __init__(self, consent: Consent, registry: Registry, time: int) -> None:
-        self.registry = registry
-        self.time = time
-        self.status = consent.status_at(time, registry.removed)
 
 
 Rule = Callable[[Consent, Item, Moment], Reason | None]
@@ -146,9 +119,16 @@ def _window(consent: Consent, item: Item, now: Moment) -> Reason | None:
     return Reason.WINDOW_EXCEEDED if backwards or (end and start > end) else None
 
 
+def _not_active_or_taken(consent: Consent, item: Item, now: Moment) -> Reason | None:
+    if now.status is not Status.ACTIVE:
+        return _BY_STATUS[now.status]
+    taken = consent.terms.once and any(unit in consent.taken for unit in now.units)
+    return Reason.CONSENT_CONSUMED if taken else None
+
+
 def _frequency(consent: Consent, item: Item, now: Moment) -> Reason | None:
     limit = consent.terms.frequency_per_day
-    exceeded = not item.customer_present and limit and consent.used_on(consent.day_of(now.time)) >= limit
+    exceeded = not item.customer_present and limit and now.used >= limit
     return Reason.FREQUENCY_EXCEEDED if exceeded else None
 
 
@@ -168,6 +148,25 @@ RULES: Final[dict[int, tuple[Rule, ...]]] = {
         _grade,
         _window,
         _frequency,
+    ),
+    3: (
+        frozen,
+        _not_active_or_taken,
+        _not_started,
+        _authentication,
+        _confirmation,
+        _separate,
+        assessment,
+        _defined_purpose,
+        region,
+        _account_never_given,
+        _account_waits,
+        _account_withdrawn,
+        _permission,
+        _grade,
+        _window,
+        _frequency,
+        risk,
     ),
 }
 """By ruleset: the checks on a consent that is the signer's own, in their order."""

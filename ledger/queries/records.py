@@ -30,6 +30,10 @@ from ledger.storage.tables import consents, entries
 from ledger.vault.keystore import KeyStore
 
 PAGE_LIMIT = 500
+TOLD_TO_ALL: Final = frozenset(
+    {"assessment.require", "assessment.waive", "freeze.lift", "freeze.order", "purpose.define"}
+)
+"""Declarations that every participant may read: they say what it may do."""
 _SIGNED_BY_CUSTOMER: Final = b'{"act":"consent.authorise","assertion":'
 """How the evidence of an authorisation begins that carries the customer's passkey assertion (CL-JSON: one spelling)."""
 
@@ -230,6 +234,8 @@ class RecordQueries:
             return True
         if row.kind == Kind.SUBJECT:
             return self._says(row, lambda says: says.on_behalf_of == viewer)
+        if row.kind == Kind.PARTICIPANT:
+            return self._says(row, lambda says: says.act in TOLD_TO_ALL or says.on_behalf_of == viewer)
         if row.kind != Kind.CONSENT:
             return False
         consent = parties.get(row.chain)

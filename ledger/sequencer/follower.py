@@ -6,13 +6,15 @@ import threading
 
 from ledger.participants import Registry
 from ledger.storage.log import LogStore
-from ledger.storage.operator import advance_registry, operator_documents
+from ledger.storage.operator import advance_registry, said_from
+from ledger.vault.keystore import KeyStore
 
 
 class Follower:
-    """A registry that is brought up to date by reading operator documents. Thread-safe."""
+    """A registry that is brought up to date by reading documents and declarations. Thread-safe."""
 
-    def __init__(self, store: LogStore) -> None:
+    def __init__(self, store: LogStore, keystore: KeyStore) -> None:
+        self._keystore = keystore
         self._store = store
         self._lock = threading.Lock()
         self._registry = Registry()
@@ -23,8 +25,8 @@ class Follower:
         return self._registry
 
     def refresh(self) -> None:
-        """Read the documents that came since. Raises Unavailable when the database does not answer."""
+        """Read what was said since. Raises Unavailable when the database does not answer."""
         with self._lock, self._store.read() as connection:
-            documents = operator_documents(connection, self._registry.size)
-            if documents:
-                self._registry = advance_registry(self._registry, documents, documents[-1][0] + 1)
+            said = said_from(connection, self._keystore, self._registry.size)
+            if said:
+                self._registry = advance_registry(self._registry, said, said[-1].at + 1)

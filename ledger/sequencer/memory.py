@@ -14,8 +14,22 @@ from typing import Final, TypeVar
 from ledger.canonical import b64u
 from ledger.consent.state import Consent
 from ledger.documents import document_chain, parse_document
-from ledger.entries.acts import AccessBatch, AccessLeg, ConsentSupersede, SubjectConsent, SubjectEnrol, SubjectUnenrol
-from ledger.entries.leaf import consent_chain, subject_chain
+from ledger.entries.acts import (
+    AccessBatch,
+    AccessLeg,
+    AccessRequest,
+    AlertDecide,
+    ConsentAcknowledge,
+    ConsentAct,
+    ConsentSupersede,
+    Declaration,
+    SubjectAnswer,
+    SubjectConsent,
+    SubjectEnrol,
+    SubjectFeedback,
+    SubjectUnenrol,
+)
+from ledger.entries.leaf import consent_chain, declaration_chain, subject_chain
 from ledger.entries.payload import acting_for
 from ledger.errors import Corrupt, InvalidInput
 from ledger.merkle.edge import Edge
@@ -36,6 +50,8 @@ from ledger.storage.operator import advance_registry
 
 CACHED_ITEMS: Final = 200_000
 
+OfConsent = ConsentAct | ConsentAcknowledge | AccessLeg | SubjectConsent
+SubjectAct = SubjectConsent | SubjectEnrol | SubjectUnenrol | SubjectFeedback | SubjectAnswer
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -66,9 +82,12 @@ class Memory:
             chains=chains,
             credentials=transaction.credentials(touched.credentials),
             challenges=transaction.challenges(touched.challenges),
-            awaited=frozenset(touched.bases),
+            awaited=frozenset(touched.bases | touched.acknowledged | touched.alerts),
             allowed=transaction.allowed_accesses(touched.bases),
             legs=transaction.legs_under(touched.bases),
+            moved=transaction.moving_entries(touched.acknowledged),
+            alerts=transaction.alerts_among(touched.alerts),
+            feedback=transaction.feedback_in(touched.feedback),
         )
 
     def advance(self, head: Head, edge: Edge, world: World) -> None:
@@ -90,6 +109,12 @@ class _Touched:
     challenges: set[str] = field(default_factory=set)
     bases: set[int] = field(default_factory=set)
     """Decisions that legs rest on."""
+    acknowledged: set[int] = field(default_factory=set)
+    """Entries that are acknowledged."""
+    alerts: set[int] = field(default_factory=set)
+    """Alerts that are decided about."""
+    feedback: set[bytes] = field(default_factory=set)
+    """Chains of customers whose feedback is given or answered."""
 
     @classmethod
     def by(cls, commands: Iterable[Command]) -> _Touched:
@@ -109,33 +134,50 @@ class _Touched:
         return touched
 
     def add(self, command: SubmitStatement) -> None:
-        payload = command.statement.payload
-        if isinstance(payload, AccessBatch):
-            self.consents.update(item.says.consent_id for item in command.items)
-        elif isinstance(payload, SubjectEnrol | SubjectUnenrol):
-            chain = subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject)
-            self.chains.add(chain)
-            self.credentials[payload.credential_id] = chain
-        else:
-            self.consents.add(payload.consent_id)
-            if isinstance(payload, AccessLeg):
-                self.bases.add(payload.basis)
-            elif isinstance(payload, ConsentSupersede):
-                self.consents.add(payload.superseded_by)
+        match command.statement.payload:
+            case AccessRequest() as says:  # first, as nearly all acts are accesses
+                self.consents.add(says.consent_id)
+            case AccessBatch():
+                self.consents.update(item.says.consent_id for item in command.items)
+            case SubjectEnrol() | SubjectUnenrol() as says:
+                self.credentials[says.credential_id] = self._customer(says)
+            case SubjectFeedback() | SubjectAnswer() as says:
+                self.feedback.add(self._customer(says))
+                if isinstance(says, SubjectFeedback):
+                    self.consents.add(says.consent_id)
+            case says if isinstance(says, Declaration):
+                self.chains.add(declaration_chain(acting_for(says.iss, says.on_behalf_of)))
+                if isinstance(says, AlertDecide):
+                    self.alerts.add(says.alert)
+            case says:
+                self._of_consent(says)
         if command.companion is not None and isinstance(command.companion.payload, SubjectConsent):
-            link = command.companion.payload
-            chain = subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject)
-            self.chains.add(chain)
+            chain = self._customer(command.companion.payload)
             if command.assertion is not None:
                 self.credentials[command.assertion.credential_id] = chain
         if command.assertion is not None:
             self.challenges.add(b64u(command.assertion.challenge()))
 
+    def _of_consent(self, says: OfConsent) -> None:
+        self.consents.add(says.consent_id)
+        if isinstance(says, AccessLeg):
+            self.bases.add(says.basis)
+        elif isinstance(says, ConsentSupersede):
+            self.consents.add(says.superseded_by)
+        elif isinstance(says, ConsentAcknowledge):
+            self.acknowledged.add(says.basis)
+
+    def _customer(self, says: SubjectAct) -> bytes:
+        """The chain of the customer that an act is about, which it adds to."""
+        chain = subject_chain(acting_for(says.iss, says.on_behalf_of), says.subject)
+        self.chains.add(chain)
+        return chain
+
 
 def registry_after(memory: Memory | None, transaction: BatchTransaction, size: int) -> Registry:
     """The registry as of `size` leaves, brought up to date from what was known before."""
     registry = Registry() if memory is None else memory.registry
-    return advance_registry(registry, transaction.documents_from(registry.size), size)
+    return advance_registry(registry, transaction.said_from(registry.size), size)
 
 
 def edge_of(head: Head, vkeys: Sequence[VerifierKey]) -> Edge:

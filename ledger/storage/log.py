@@ -24,7 +24,7 @@ from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
-from ledger.storage.operator import operator_documents
+from ledger.storage.operator import OnRecord, said_from
 from ledger.storage.rows import (
     AFTER_CHANGE,
     consent_row,
@@ -34,6 +34,7 @@ from ledger.storage.rows import (
     erased_credential,
     read_credential,
 )
+from ledger.storage.spoken import alerts_among, feedback_in, moving_entries
 from ledger.storage.standing import chain_heads, enrolment, events_of, has_request, standing_consents
 from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
@@ -197,9 +198,21 @@ class BatchTransaction:
         """(basis, act) of the legs that these accesses have."""
         return legs_under(self.connection, indexes) if indexes else set()
 
-    def documents_from(self, index: int) -> list[tuple[int, dict[str, Any]]]:
-        """Operator documents at `index` and above, in order."""
-        return operator_documents(self.connection, index)
+    def moving_entries(self, indexes: Collection[int]) -> set[tuple[bytes, int]]:
+        """(chain, index) of those of these entries that moved a consent."""
+        return moving_entries(self.connection, self._keystore, indexes) if indexes else set()
+
+    def alerts_among(self, indexes: Collection[int]) -> set[int]:
+        """Those of these entries that are alerts."""
+        return alerts_among(self.connection, indexes) if indexes else set()
+
+    def feedback_in(self, chains: Collection[bytes]) -> dict[bytes, dict[str, bool]]:
+        """By customer's chain, and number: whether the feedback is closed."""
+        return feedback_in(self.connection, self._keystore, chains) if chains else {}
+
+    def said_from(self, index: int) -> list[OnRecord[Any]]:
+        """Operator documents and declarations at `index` and above, in order."""
+        return said_from(self.connection, self._keystore, index)
 
     def note_at(self, size: int) -> str | None:
         """The signed checkpoint of exactly this size, if the log had one."""

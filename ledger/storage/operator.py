@@ -1,30 +1,74 @@
-"""Operator documents as they are stored, and the registry that they lead to."""
+"""Operator documents and participants' declarations as they are stored, and the registry that they lead to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, select
 
 from ledger.documents import parse_document
+from ledger.entries.declarations import Declaration
+from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, OperatorLeaf, parse_leaf
+from ledger.entries.payload import acting_for
 from ledger.errors import BadEncoding, Corrupt
 from ledger.merkle.hashing import leaf_hash
 from ledger.participants import Registry
 from ledger.storage.rows import AFTER_CHANGE
+from ledger.storage.standing import open_entry, recorded_payload, time_of
 from ledger.storage.tables import entries
+from ledger.vault.keystore import KeyStore, no_key
+
+T = TypeVar("T", dict[str, Any], Declaration)
+_DOCUMENTS: Final = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash).where(
+    entries.c.kind == Kind.OPERATOR.value
+)
+_DECLARATIONS: Final = select(entries).where(entries.c.kind == Kind.PARTICIPANT.value)
 
 
-def operator_documents(connection: Connection, index: int) -> list[tuple[int, dict[str, Any]]]:
-    """Operator documents at `index` and above as (index, document), in order. Raises Corrupt for a leaf that was changed."""
-    query = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash)
-    query = query.where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx >= index)
-    return [(row.idx, _document_of(row)) for row in connection.execute(query.order_by(entries.c.idx))]
+class OnRecord(NamedTuple, Generic[T]):
+    """What the operator or a participant has said: a document as it is recorded, or a declaration.
+
+    `at`: its index; `time` in milliseconds.
+    """
+
+    at: int
+    time: int
+    says: T
 
 
-def _document_of(row: Any) -> dict[str, Any]:
+def operator_documents(connection: Connection, index: int) -> list[OnRecord[dict[str, Any]]]:
+    """Operator documents at `index` and above, in order. Raises Corrupt for a leaf that was changed."""
+    rows = connection.execute(_DOCUMENTS.where(entries.c.idx >= index).order_by(entries.c.idx))
+    return [OnRecord(row.idx, (leaf := _leaf_of(row)).time, leaf.document) for row in rows]
+
+
+def said_from(connection: Connection, keystore: KeyStore, index: int) -> list[OnRecord[Any]]:
+    """Documents and declarations at `index` and above, in order. Raises Corrupt, Unavailable."""
+    rows = connection.execute(_DECLARATIONS.where(entries.c.idx >= index).order_by(entries.c.idx)).all()
+    documents = operator_documents(connection, index)
+    if not rows:
+        return [*documents]
+    ciphers = keystore.existing({row.chain for row in rows})
+    if lost := {row.chain for row in rows} - ciphers.keys():
+        raise no_key(len(lost))  # declarations are never erased
+    declared: list[OnRecord[Any]] = [_declaration(row, ciphers[row.chain]) for row in rows]
+    return sorted([*documents, *declared], key=lambda said: said.at)
+
+
+def _declaration(row: Any, cipher: Any) -> OnRecord[Declaration]:
+    says: Any = recorded_payload(decode_evidence(open_entry(row, cipher)[0]))
+    return OnRecord(row.idx, time_of(row), says)
+
+
+def document_of_row(row: Any) -> dict[str, Any]:
+    """The document of a stored operator leaf. Raises Corrupt for one that was changed."""
+    return _leaf_of(row).document
+
+
+def _leaf_of(row: Any) -> OperatorLeaf:
     try:
         leaf = parse_leaf(row.leaf)
     except (BadEncoding, TypeError):
@@ -33,11 +77,14 @@ def _document_of(row: Any) -> dict[str, Any]:
         raise Corrupt(
             f"entry {row.idx} was changed in the database: it is not an operator document, or another. {AFTER_CHANGE}"
         )
-    return leaf.document
+    return leaf
 
 
-def advance_registry(registry: Registry, documents: Iterable[tuple[int, dict[str, Any]]], size: int) -> Registry:
-    """The registry after these documents, as of `size` leaves."""
-    for index, document in documents:
-        registry = registry.after(parse_document(document), index)
+def advance_registry(registry: Registry, said: Iterable[OnRecord[Any]], size: int) -> Registry:
+    """The registry after these documents and declarations, as of `size` leaves."""
+    for index, time, says in said:
+        if isinstance(says, dict):
+            registry = registry.after(parse_document(says), index, time)
+        else:
+            registry = registry.after_declaration(acting_for(says.iss, says.on_behalf_of), says, index, time)
     return replace(registry, size=size)

@@ -17,14 +17,19 @@ from ledger.consent.transitions import apply, expire
 from ledger.documents import parse_document
 from ledger.entries.acts import (
     AccessLeg,
+    ConsentAcknowledge,
     ConsentAct,
     ConsentSupersede,
+    Declaration,
+    SubjectAnswer,
     SubjectConsent,
     SubjectEnrol,
+    SubjectFeedback,
     SubjectUnenrol,
 )
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence
 from ledger.entries.leaf import consent_chain
+from ledger.entries.payload import acting_for
 from ledger.errors import LedgerError
 from ledger.participants import Registry
 from ledger.policy.decision import after_access
@@ -79,11 +84,12 @@ class Replay:
         self._challenges = spill.table("challenges", sealed=False)
         self._unjudged = spill.table("unjudged", sealed=False)
         self._legs = spill.table("legs", sealed=False)
+        self._feedbacks = spill.table("feedback")
 
-    def document(self, index: int, document: dict[str, object]) -> None:
+    def document(self, index: int, time: int, document: dict[str, object]) -> None:
         """Take an operator document. Raises Unfit."""
         try:
-            self.registry = self.registry.after(parse_document(document), index)
+            self.registry = self.registry.after(parse_document(document), index, time)
         except LedgerError as error:
             raise Unfit(error.detail) from None
 
@@ -95,6 +101,12 @@ class Replay:
                 self._passkey(index, chain, says)
             case SubjectConsent():
                 self._list(chain, says.consent_id)
+            case _ if isinstance(says, Declaration):
+                self._declaration(index, time, says)
+            case SubjectFeedback() | SubjectAnswer():
+                self._feedback(chain, says)
+            case ConsentAcknowledge():
+                self._acknowledgement(chain, evidence)
             case AccessLeg():
                 self._leg(index, says)
             case _ if evidence.act == "access.request":
@@ -134,6 +146,32 @@ class Replay:
         """The entry of the first leg of this act under an access; None without one that could be read."""
         index = self._legs.get(leg_key(access, act))
         return None if index is None else int.from_bytes(index, "big")
+
+    def _declaration(self, index: int, time: int, says: Declaration) -> None:
+        try:
+            principal = acting_for(says.iss, says.on_behalf_of)
+            self.registry = self.registry.after_declaration(principal, says, index, time)
+        except LedgerError as error:
+            raise Unfit(error.detail) from None
+
+    def _feedback(self, chain: bytes, says: SubjectFeedback | SubjectAnswer) -> None:
+        key = chain + says.number.encode()
+        state = self._feedbacks.get(key)
+        if isinstance(says, SubjectFeedback):
+            if state is not None:
+                raise Unfit("its number was given to another feedback of this customer")
+            self._feedbacks.put(key, b"open")
+        elif state != b"open":
+            raise Unfit("it answers feedback that is closed, or was never given")
+        elif says.state == "closed":
+            self._feedbacks.put(key, b"closed")
+
+    def _acknowledgement(self, chain: bytes, evidence: Evidence) -> None:
+        known, outcome = self.consent(chain), evidence.outcome
+        if known is None or not isinstance(outcome, ConsentOutcome):
+            raise Unfit("it acknowledges what nobody asked for")
+        if (outcome.consent_version, outcome.status) != (known.consent.version, known.consent.status.value):
+            raise Unfit("its outcome is not the state that the entries before it lead to")
 
     def _leg(self, index: int, says: AccessLeg) -> None:
         key = leg_key(says.basis, says.act)

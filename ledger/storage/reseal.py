@@ -67,7 +67,7 @@ def _replay(connection: Connection, keystore: KeyStore, replay: Replay, progress
         for row, leaf in zip(page, leaves, strict=True):
             try:
                 if isinstance(leaf, OperatorLeaf):
-                    replay.document(row.idx, leaf.document)
+                    replay.document(row.idx, leaf.time, leaf.document)
                 elif isinstance(leaf, CommitmentLeaf) and (chain := unb64u(leaf.chain)) in ciphers:
                     body, opening = open_evidence(row.idx, row.sealed, ciphers[chain])
                     open_commitment(leaf, body, opening)

@@ -43,6 +43,9 @@ class _SealedConsent(Struct, frozen=True, array_like=True):
     basis: int = -1
     used_day: int = -1
     used_today: int = 0
+    used: dict[str, tuple[int, int]] = {}
+    once_until: int = 0
+    taken: tuple[str, ...] = ()
 
 
 class StoredConsent(NamedTuple):
@@ -154,6 +157,9 @@ def consent_row(consent: Consent, opened_at: int, cipher: Cipher, rests_on: tupl
         consent.basis,
         consent.used_day,
         consent.used_today,
+        dict(consent.used),
+        consent.once_until,
+        consent.taken,
     )
     return {
         "chain": chain,
@@ -173,6 +179,7 @@ def in_clear(consent: Consent) -> dict[str, Any]:
         "basis": consent.basis,
         "used_day": consent.used_day,
         "used_today": consent.used_today,
+        "once_until": consent.once_until,
     }
 
 
@@ -206,6 +213,9 @@ def open_consent(row: Any, cipher: Cipher) -> StoredConsent:
         basis=body.basis,
         used_day=body.used_day,
         used_today=body.used_today,
+        used=body.used,
+        once_until=body.once_until,
+        taken=body.taken,
     )
     changed = [name for name, value in in_clear(consent).items() if getattr(row, name) != value]
     if changed:

@@ -22,7 +22,7 @@ from ledger.errors import BadEncoding, Corrupt, LedgerError
 from ledger.merkle.hashing import leaf_hash
 from ledger.planning.world import ChainHead
 from ledger.policy.decision import after_access
-from ledger.policy.rules import Item
+from ledger.policy.moment import Item
 from ledger.storage.rows import AFTER_CHANGE, open_consent, open_evidence
 from ledger.storage.tables import entries
 from ledger.vault.cipher import Cipher
@@ -77,6 +77,11 @@ def _leaf_of(row: Any) -> CommitmentLeaf:
     if columns != (leaf.index, leaf.kind, leaf.chain, leaf.seq, leaf_hash(row.leaf)):
         raise _changed(row)
     return leaf
+
+
+def time_of(row: Any) -> int:
+    """The time (ms) of a stored entry that commits to evidence. Raises Corrupt."""
+    return _leaf_of(row).time
 
 
 def _changed(row: Any) -> Corrupt:
@@ -145,7 +150,7 @@ def moves(consent: Consent, event: OpenedEntry) -> bool:
     """Whether an entry of a consent's chain leads to another state of it."""
     evidence = event.evidence
     if evidence.act != "access.request":
-        return evidence.act.startswith("consent.")
+        return evidence.act.startswith("consent.") and evidence.act != "consent.acknowledge"
     if not isinstance(evidence.outcome, AccessOutcome):
         raise Corrupt(f"entry {event.at} is an access without a decision")
     return after_access(consent, item_of(evidence), evidence.outcome, event.time) is not consent

@@ -56,7 +56,7 @@ entries: Final = Table(
     "entries",
     metadata,
     Column("idx", _Big, primary_key=True, autoincrement=False),
-    Column("kind", String(10), nullable=False),
+    Column("kind", String(11).with_variant(String(10), "sqlite"), nullable=False),
     Column("chain", LargeBinary(32), nullable=True),
     Column("seq", _Big, nullable=True),
     Column("leaf", LargeBinary, nullable=False),
@@ -70,6 +70,12 @@ entries: Final = Table(
     UniqueConstraint("iss", "jti", "position", name="entries_statement"),
     Index(
         "entries_operator", "idx", sqlite_where=text("kind = 'operator'"), postgresql_where=text("kind = 'operator'")
+    ),
+    Index(
+        "entries_participant",
+        "idx",
+        sqlite_where=text("kind = 'participant'"),
+        postgresql_where=text("kind = 'participant'"),
     ),
 )
 """One row per leaf; `sealed` is opening ‖ packed evidence under the chain's data key, NULL for leaves in clear."""
@@ -125,6 +131,7 @@ consents: Final = Table(
     Column("basis", _Big, nullable=False),
     Column("used_day", Integer, nullable=False),
     Column("used_today", Integer, nullable=False),
+    Column("once_until", _Big, nullable=False, server_default="0"),
     Column("sealed", LargeBinary, nullable=False),
     Index("consents_recipient", "recipient", "opened_at"),
     Index("consents_holder", "holder", "opened_at"),

@@ -25,9 +25,9 @@ import migrations
 from ledger.app import Ledger
 from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger
 from ledger.canonical import b64u, encode
+from ledger.catalogue import OPENS_UNDER
 from ledger.documents import key_added, registration
 from ledger.entries.keys import jwk_of_ed25519
-from ledger.participants import RULESETS
 from ledger.planning.commands import Recorded, SubmitStatement
 from tests.ledger.merkle.reference import ReferenceTree
 
@@ -260,7 +260,7 @@ class Node:
         self.ledger.start()
 
 
-def found(config: NodeConfig, clock: HandClock, ruleset: int = RULESETS[-1]) -> None:
+def found(config: NodeConfig, clock: HandClock, ruleset: int = OPENS_UNDER) -> None:
     """Make the keys, the tables and entry 0 of a new log."""
     make_keys(config, ORIGIN)
     migrations.upgrade(config.database_url)
@@ -280,7 +280,7 @@ def config_for(folder: Path, database_url: str, **changes: Any) -> NodeConfig:
 
 @contextmanager
 def running(
-    folder: Path, database_url: str, *, clock: HandClock | None = None, ruleset: int = RULESETS[-1], **changes: Any
+    folder: Path, database_url: str, *, clock: HandClock | None = None, ruleset: int = OPENS_UNDER, **changes: Any
 ) -> Iterator[Node]:
     """A new log with four participants, running."""
     clock = clock or HandClock()

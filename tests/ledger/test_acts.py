@@ -11,14 +11,17 @@ import pytest
 from ledger.canonical import b64u
 from ledger.entries.acts import ACTS, AccessItem, Act, Sca
 from ledger.entries.asserted import ASSERTED
+from ledger.entries.declarations import IncidentClock
 from ledger.entries.evidence import AccessOutcome, BatchPlace, ConsentOutcome, Evidence, Obligations
 from ledger.entries.leaf import CommitmentLeaf, IndexHeadLeaf, OperatorLeaf
 from ledger.entries.payload import SeparateConsent
+from ledger.entries.scope import Scope
 from ledger.entries.statement import parse_item, parse_payload
-from ledger.entries.terms import Filter, Purpose, Terms
+from ledger.entries.terms import Destination, Filter, Purpose, Terms
 from ledger.errors import BadEncoding, BadStatement
 from tests.ledger.kit import BANK, FINTECH, NOW, item, new_consent_id, payload, reference, terms
 
+REGULATOR = "regulator-r"
 SCA = {"acr": "loa3", "amr": ["otp"], "at": NOW // 1000}
 PASSKEY = {
     "subject": reference(),
@@ -59,6 +62,60 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
     "consent.reauthenticate": (BANK, {"consent_id": new_consent_id(), "sca": SCA}),
     "consent.reconfirm": (FINTECH, STEP),
     "consent.supersede": (BANK, STEP | {"superseded_by": new_consent_id()}),
+    "consent.acknowledge": (FINTECH, {"consent_id": new_consent_id(), "basis": 7}),
+    "freeze.order": (
+        REGULATOR,
+        {
+            "freeze_id": "f-1", "scope": {"recipient": FINTECH}, "from": 0, "until": NOW // 1000 + 60,
+            "reason": "scraping", "drill": False,
+        },
+    ),
+    "freeze.lift": (REGULATOR, {"freeze_id": "f-1", "reason": "over"}),
+    "assessment.require": (REGULATOR, {"requirement_id": "r-1", "scope": {"country": "SG"}, "reason": "pipl-55"}),
+    "assessment.waive": (REGULATOR, {"requirement_id": "r-1", "reason": "met"}),
+    "assessment.record": (
+        BANK,
+        {
+            "assessment_id": "a-1", "document_hash": b64u(bytes(32)), "method": "pia", "next_due": NOW // 1000 + 60,
+            "outcome": "acceptable", "scope": {"purpose": "budgeting"},
+        },
+    ),
+    "risk.block": (BANK, {"about": "recipient", "level": 500, "rule": "rate", "seconds": 3_600}),
+    "risk.unblock": (BANK, {"rule": "rate", "reason": "calm"}),
+    "alert.decide": (
+        BANK,
+        {
+            "alert": 3, "decision": "cleared", "officer": reference(), "proposal": "confirmed",
+            "proposal_reasons": ["many", "night"],
+        },
+    ),
+    "incident.open": (
+        BANK,
+        {
+            "affected": {"holder": BANK}, "affected_consents": 3, "class": "leak", "detected_at": NOW // 1000,
+            "clocks": [{"due": 10, "name": "z"}, {"due": 10, "name": "a"}], "incident_id": "i-1", "severity": 2,
+            "text_hash": b64u(bytes(32)),
+        },
+    ),
+    "incident.update": (
+        BANK, {"incident_id": "i-1", "text_hash": b64u(bytes(32)), "told_customers": 3, "told_participants": 1},
+    ),
+    "incident.close": (BANK, {"incident_id": "i-1", "text_hash": b64u(bytes(32)), "reason": "mended"}),
+    "purpose.define": (
+        REGULATOR,
+        {
+            "code": "budgeting", "permissions": ["ReadBalances"], "max_days": 1, "max_frequency_per_day": 4,
+            "max_history_days": 0, "max_retention_days": 0,
+        },
+    ),
+    "subject.feedback": (
+        BANK,
+        {
+            "subject": reference(), "consent_id": new_consent_id(), "about": -1, "kind": "after-stop", "number": "n-1",
+            "due": NOW // 1000 + 60,
+        },
+    ),
+    "subject.answer": (BANK, {"subject": reference(), "number": "n-1", "by": "recipient", "state": "closed"}),
 }  # fmt: skip
 SEPARATE = {"given_at": NOW // 1000, "kind": "provision", "text_hash": b64u(bytes(32))}
 OPTIONAL: dict[str, list[dict[str, Any]]] = {
@@ -67,14 +124,26 @@ OPTIONAL: dict[str, list[dict[str, Any]]] = {
         {"separate_consents": [SEPARATE]},
         {"accounts": ["a" * 22, "b" * 22], "joint_accounts": ["b" * 22]},
     ],
-    "access.request": [{"relayed": True}, {"relayed": True, "asserted": ["CERT_EXPIRED", "RISK_BLOCKED"]}],
+    "access.request": [
+        {"region": "SG"},
+        {"relayed": True},
+        {"relayed": True, "asserted": ["CERT_EXPIRED", "RISK_BLOCKED"]},
+    ],
     "access.batch": [{"relayed": True}],
+    "access.release": [{"masks": []}, {"masks": ["account-number", "pan"]}],
     "subject.consent": [{"suppress_notify": True}],
+    "alert.decide": [{"comment_hash": b64u(bytes(32))}],
+    "incident.update": [{"clock": "first"}],
+    "subject.feedback": [{"about": 0, "text_hash": b64u(bytes(32))}],
+    "subject.answer": [{"text_hash": b64u(bytes(32))}],
     "consent.request": [
         {"terms": terms(details_hash=b64u(bytes(32)))},
         {"terms": terms(reauthenticate_days=1, reconfirm_days=3_650)},
         {"terms": terms(utc_offset=-840)},
         {"terms": terms(utc_offset=840)},
+        {"terms": terms(destinations=[{"country": "SG", "mechanism": "standard-contract"}])},
+        {"terms": terms(frequency_period="month")},
+        {"terms": terms(once=True, once_seconds=1)},
         {"terms": terms(filters=[{"field": "amount", "op": "lt", "value": "100"}])},
     ],
 }
@@ -106,6 +175,9 @@ def test_every_act_of_the_specification_has_a_case_here() -> None:
         SeparateConsent,
         Terms,
         Purpose,
+        Destination,
+        Scope,
+        IncidentClock,
         Filter,
         Evidence,
         AccessOutcome,
@@ -155,7 +227,7 @@ def test_every_member_is_required_and_no_other_is_taken(act: str) -> None:
 def test_no_member_takes_a_value_of_another_kind(act: str) -> None:
     whole = msgspec.json.decode(made(act))
     for name in sorted(whole):
-        for value in (None, -1, 1.5, "", [[]], {"x": 1}):
+        for value in (None, -2 if name == "about" else -1, 1.5, "", [[]], {"x": 1}):
             with pytest.raises(BadStatement):
                 parse_payload(msgspec.json.encode({**whole, name: value}, order="sorted"))
 

@@ -142,7 +142,7 @@ def test_a_log_is_opened_first_and_once() -> None:
 
 
 def test_an_unknown_ruleset_is_refused() -> None:
-    refuse(InvalidInput, registry(), {"type": "ruleset.activated", "v": 1, "ruleset": 3})
+    refuse(InvalidInput, registry(), {"type": "ruleset.activated", "v": 1, "ruleset": 4})
     refuse(InvalidInput, Registry(), {**OPENED, "ruleset": 9})
 
 

@@ -16,11 +16,13 @@ from tests.vectors import (
     objects,
     primitives,
     told_at_the_end,
+    told_declarations,
     told_documents,
     told_entries,
     told_keys,
     told_leaves,
     told_rules,
+    told_supervision,
 )
 from tests.vectors.cases import BASES, CASES
 from tests.vectors.policies import POLICIES
@@ -37,6 +39,8 @@ MODULES = (
     told_documents,
     told_rules,
     told_at_the_end,
+    told_declarations,
+    told_supervision,
     told_keys,
     histories,
 )

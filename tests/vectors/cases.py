@@ -12,6 +12,7 @@ from typing import Any
 from tests.vectors.hashing import Json, b64, gzip_stored
 from tests.vectors.log import SHARD, Files
 from tests.vectors.story import Story, erased, ruleset_1, ruleset_2, two_levels
+from tests.vectors.story_3 import ruleset_3
 
 Told = tuple[str, int | str]
 """A code, and the index or the file."""
@@ -56,6 +57,7 @@ def _whole(log: Story) -> Files:
 BASES: dict[str, tuple[Callable[[int | None], Story], Callable[[], Files]]] = {
     "ruleset-1": (ruleset_1, cache(lambda: _whole(ruleset_1()))),
     "ruleset-2": (ruleset_2, cache(lambda: _whole(ruleset_2()))),
+    "ruleset-3": (ruleset_3, cache(lambda: _whole(ruleset_3()))),
     "two-levels": (two_levels, cache(lambda: _whole(two_levels()))),
 }
 CASES: list[Case] = []

@@ -31,6 +31,15 @@ START = 1_790_000_000_000
 SHARD = "evidence/000.jsonl.gz"
 
 
+DECLARED = ("alert.", "assessment.", "freeze.", "incident.", "purpose.", "risk.")
+"""How the acts begin that stand in a participant's own chain."""
+OPERATOR_CHAINS = {
+    "freeze": "operator:supervision", "hold": "operator:supervision", "alert": "operator:risk", "model": "operator:risk",
+    "scoring": "operator:risk", "report": "operator:reports",
+}  # fmt: skip
+"""By how a document's type begins."""
+
+
 class Enough(Exception):
     """The log has as many entries as were asked for."""
 
@@ -89,8 +98,9 @@ class Log:
     ) -> int:
         """An operator document of type `kind`."""
         participant = members.get("participant")
-        own = (
-            "operator:ledger" if participant is None or kind == "disclosure" else f"operator:participant:{participant}"
+        own = OPERATOR_CHAINS.get(
+            kind.partition(".")[0],
+            "operator:ledger" if participant is None or kind == "disclosure" else f"operator:participant:{participant}",
         )
         return self.chained("operator", chain or own, {"document": {"type": kind, "v": v, **members}}, lie)
 
@@ -140,18 +150,24 @@ class Log:
         beside: Json | None = None,
         chain: tuple[str, str] | None = None,
         lie: Json | bytes | None = None,
+        also: Json | None = None,
         **members: Any,
     ) -> int:
         """A statement and its entry. `signed`: another JWS than the honest one; `beside`: members set in the evidence;
-        `chain`: another kind and chain name than its own."""
-        payload = self.payload(iss, act, **members)
+        `chain`: another kind and chain name than its own; `also`: members whose names are arguments here."""
+        payload = self.payload(iss, act, **members) | (also or {})
         word = signed(payload) if callable(signed) else signed or self.sign(payload)
         evidence: Json = {"act": act, "statements": [word]}
         if outcome is not None:
             evidence["outcome"] = outcome
         party = payload.get("on_behalf_of", iss)
-        own = ("subject", f"subject:{party}:{payload['subject']}") if act.startswith("subject.") else ("consent", "")
-        kind, name = chain or (own[0], own[1] or payload["consent_id"])
+        if act.startswith("subject."):
+            own = "subject", f"subject:{party}:{payload['subject']}"
+        elif act.startswith(DECLARED):
+            own = "participant", f"participant:{party}"
+        else:
+            own = "consent", payload["consent_id"]
+        kind, name = chain or own
         return self.record(kind, name, {**evidence, **(beside or {})}, lie)
 
     # --- what is handed out ---------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from tests.conformance import ROOT
 from tests.vectors.hashing import unb64u
 from tests.vectors.reading import cases, materialised, read
 from tests.vectors.story import ruleset_1, ruleset_2
+from tests.vectors.story_3 import ruleset_3
 from tests.verifier.cases import honest
 from tests.verifier.later_cases import honest_of_2
 
@@ -27,9 +28,13 @@ SAYABLE = {"7.4", "7.8", "8.2"}
 """Steps that are about the form of one object."""
 UNSAYABLE = {
     "a-payload-with-white-space", "a-payload-with-a-name-twice", "a-payload-whose-permissions-are-not-sorted",
-    "roles-that-are-not-sorted", "a-key-of-small-order", "a-key-off-the-curve", "a-log-key-of-small-order",
+    "roles-that-are-not-sorted", "a-key-of-small-order", "a-key-off-the-curve", "a-purpose-with-unsorted-permissions",
+    "a-log-key-of-small-order",
+    "a-freeze-that-ends-before-it-is-signed", "a-freeze-for-too-long", "an-assessment-that-is-due-already",
+    "a-decision-with-unsorted-reasons", "an-incident-detected-tomorrow", "an-incident-whose-clocks-run-backwards",
+    "an-incident-with-two-clocks-of-a-name", "feedback-that-is-due-already", "an-order-whose-officers-are-not-sorted",
 }  # fmt: skip
-"""What no schema can say: how bytes are spelled, that a list is sorted, that a point lies on its curve."""
+"""What no schema can say: how bytes are spelled, that a list is sorted, how two members compare, that a point is on its curve."""
 
 
 def refusals(name: str, value: object) -> list[str]:
@@ -54,7 +59,7 @@ def test_each_is_a_schema(name: str) -> None:
     assert SCHEMAS[name]["$id"] == name
 
 
-@pytest.mark.parametrize("make", [ruleset_1, ruleset_2], ids=["ruleset-1", "ruleset-2"])
+@pytest.mark.parametrize("make", [ruleset_1, ruleset_2, ruleset_3], ids=["ruleset-1", "ruleset-2", "ruleset-3"])
 def test_every_object_of_the_annotated_bundles_is_valid(make: Any) -> None:
     log = make()
     found = objects(log.entries, [body for body, _ in log.bodies.values()])

@@ -24,6 +24,7 @@ from verifier.records.commitment import accounts_hash, chain_of, check_commitmen
 from verifier.records.leaf import parse_leaf
 from verifier.records.passkey import parse_assertion
 from verifier.records.statement import parse_envelope, parse_statement, verify_envelope
+from verifier.rules.catalogue import KNOWN_RULESETS
 from verifier.rules.gestures import Gestures
 from verifier.tlog.note import parse_vkey
 from verifier.tlog.policy import parse_policy
@@ -47,7 +48,7 @@ def places(events: list[Json], kind: str) -> set[tuple[str, int | str]]:
     }
 
 
-@pytest.mark.parametrize("name", ["ruleset-1", "ruleset-2"])
+@pytest.mark.parametrize("name", [f"ruleset-{number}" for number in sorted(KNOWN_RULESETS)])
 def test_the_annotated_bundles_hold(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(bundle(name), tmp_path / "bundle")
     (tmp_path / "policy").write_bytes(policy(None))

@@ -8,12 +8,15 @@ import json
 from tests.vectors.hashing import b64u, chain_of, sha, unb64u
 from tests.vectors.log import SHARD, Files
 from tests.vectors.story import FIRST, HELPER, HOLDER, RECIPIENT, SECOND, SUBJECT, THIRD, Story
+from tests.vectors.story_3 import REGULATOR
 
 NAMES = {
     chain_of(name): said
     for name, said in (
         (FIRST, "first consent"), (SECOND, "second consent"), (THIRD, "third consent"), ("operator:ledger", "`operator:ledger`"),
-        (f"subject:{HOLDER}:{SUBJECT}", "the customer"), *((f"operator:participant:{who}", f"`{who}`") for who in (HOLDER, RECIPIENT, HELPER)),
+        (f"subject:{HOLDER}:{SUBJECT}", "the customer"), *((f"operator:{name}", f"`operator:{name}`") for name in ("supervision", "risk", "reports")),
+        *((f"operator:participant:{who}", f"`{who}`") for who in (HOLDER, RECIPIENT, HELPER, REGULATOR)),
+        *((f"participant:{who}", f"what `{who}` declares") for who in (HOLDER, RECIPIENT, HELPER, REGULATOR)),
     )
 }  # fmt: skip
 

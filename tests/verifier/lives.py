@@ -83,9 +83,9 @@ class Life:
         """Fold the operator documents that were recorded since."""
         with self.world.ledger.store.read() as connection:
             documents = operator_documents(connection, self.size)
-        for index, document in documents:
+        for index, _, document in documents:
             self.mirror.registry.fold(document, index)
-        self.size = max([self.size, *(index + 1 for index, _ in documents), *(entry.index + 1 for entry in recorded)])
+        self.size = max([self.size, *(one.at + 1 for one in documents), *(entry.index + 1 for entry in recorded)])
 
     # --- submitting -----------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ CASE_ENTRIES: Final = 65_536
 """The most entries that one case opens."""
 DOCUMENTS: Final = 100
 
-About = Literal["all", "disclosure", "erasure", "suspension", "key", "reconciliation"]
+About = Literal["all", "disclosure", "erasure", "suspension", "key", "reconciliation", "supervision"]
 ABOUT: Final[dict[str, tuple[str, ...]]] = {
     "disclosure": ("disclosure", "evidence.opened", "pack.issued"),
     "erasure": ("erasure",),
@@ -46,6 +46,17 @@ ABOUT: Final[dict[str, tuple[str, ...]]] = {
         "log.key_compromised",
     ),
     "reconciliation": ("reconciliation.reported",),
+    "supervision": (
+        "freeze.ordered",
+        "freeze.lifted",
+        "hold.placed",
+        "hold.lifted",
+        "scoring.activated",
+        "model.activated",
+        "alert.raised",
+        "report.defined",
+        "report.issued",
+    ),
 }
 
 

@@ -95,6 +95,8 @@ SENTENCES: Final[dict[str, str]] = {
     "reason.REAUTHENTICATION_REQUIRED": "An account holder had to confirm with the bank again, and had not yet",
     "reason.RECONFIRMATION_OVERDUE": "The app had to ask again whether sharing is still wanted, and had not",
     "reason.SEPARATE_CONSENT_MISSING": "A separate consent that is needed was not given",
+    "reason.FROZEN": "Access was stopped by an order of a supervisor, your bank or the operator",
+    "reason.ASSESSMENT_OVERDUE": "Your bank has to assess the risks of this sharing first, and had not",
     "reason.ACCOUNT_APPROVAL_PENDING": "Another account holder had not agreed yet",
     "reason.ACCOUNT_APPROVAL_WITHDRAWN": "The account had been taken out",
     "reason.SOFTWARE_INACTIVE": "The app's software was switched off in the register",

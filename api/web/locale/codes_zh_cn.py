@@ -95,6 +95,8 @@ SENTENCES: Final[dict[str, str]] = {
     "reason.REAUTHENTICATION_REQUIRED": "账户持有人需要向银行重新确认身份，而尚未确认",
     "reason.RECONFIRMATION_OVERDUE": "应用需要再次征得确认，而它尚未进行",
     "reason.SEPARATE_CONSENT_MISSING": "缺少必需的单独同意",
+    "reason.FROZEN": "监管机构、银行或运营方已下令暂停此类访问",
+    "reason.ASSESSMENT_OVERDUE": "银行须先完成影响评估，而当时尚未完成",
     "reason.ACCOUNT_APPROVAL_PENDING": "另一位账户持有人尚未同意",
     "reason.ACCOUNT_APPROVAL_WITHDRAWN": "该账户已被移出",
     "reason.SOFTWARE_INACTIVE": "应用软件在登记簿中处于停用状态",
