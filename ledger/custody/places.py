@@ -44,7 +44,7 @@ def _token() -> Scheme:
         from ledger.custody import token  # noqa: PLC0415
     except ModuleNotFoundError:
         raise InvalidInput(
-            "keys in PKCS #11 tokens need the extra «pkcs11»: install consent-ledger[pkcs11] and start again"
+            "keys in PKCS #11 tokens need python-pkcs11: install the extra consent-ledger[pkcs11] and start again"
         ) from None
     return Scheme(token.signing_key, token.make_signing_key, token.TokenWrapper, token.make_wrapping_key)
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pkcs11
-from typing_extensions import override
 
 from ledger.custody.held import KEY_BYTES, HeldAlgorithm
 from ledger.custody.uri import TokenKeyUri, parse_token_uri
@@ -49,7 +48,7 @@ class _Library:
         try:
             self._lib: Any = pkcs11.lib(str(path))
         except pkcs11.PKCS11Error as error:
-            raise Unavailable(f"the PKCS #11 library {path} does not start: {_cause(error)}") from None
+            raise Unavailable(f"the PKCS #11 library {path} does not start ({_cause(error)})") from None
 
     def begin_anew(self) -> None:
         """Finalise and initialise: sessions end. Raises PKCS11Error."""
@@ -112,12 +111,15 @@ _libraries: dict[tuple[int, Path], _Library] = {}
 _door: Final = threading.Lock()
 
 
-def _library(path: Path) -> _Library:
+def _library(uri: TokenKeyUri) -> _Library:
     """A library is of the process that loaded it: a child loads its own (PKCS #11 v2.40, 5.4)."""
     with _door:
-        key = os.getpid(), path
+        key = os.getpid(), uri.module
         if key not in _libraries:
-            _libraries[key] = _Library(path)
+            try:
+                _libraries[key] = _Library(uri.module)
+            except Unavailable as error:
+                raise Unavailable(f"the token {uri.token or uri.serial} is not reached: {error.detail}") from None
         return _libraries[key]
 
 
@@ -134,7 +136,7 @@ class _TokenObject:
     @cached_property
     def _library(self) -> _Library:
         """Loaded when the key is used first: whoever needs the public half only needs no token. Raises InvalidInput."""
-        return _library(self._uri.module)
+        return _library(self._uri)
 
     def _template(self) -> dict[Any, Any]:
         raise NotImplementedError
@@ -170,8 +172,7 @@ class TokenSigningKey(_TokenObject):
         self.alg: HeldAlgorithm = alg
         self.public = public if public is not None else self._call("show its key", lambda _: self._public())
 
-    @override
-    def _template(self) -> dict[Any, Any]:
+    def _template(self) -> dict[Any, Any]:  # type: ignore[explicit-override]  # (3.11 has no typing.override)
         kind = pkcs11.KeyType.EC_EDWARDS if self.alg == "EdDSA" else pkcs11.KeyType.EC
         return {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY, pkcs11.Attribute.KEY_TYPE: kind}
 
@@ -201,8 +202,7 @@ class TokenSigningKey(_TokenObject):
 class TokenWrapper(_TokenObject):
     """An AES-256 key in a token (CKM_AES_GCM), under which others are wrapped. A Wrapper."""
 
-    @override
-    def _template(self) -> dict[Any, Any]:
+    def _template(self) -> dict[Any, Any]:  # type: ignore[explicit-override]  # (3.11 has no typing.override)
         return {
             pkcs11.Attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY,
             pkcs11.Attribute.KEY_TYPE: pkcs11.KeyType.AES,
@@ -266,7 +266,7 @@ def make_wrapping_key(uri: str) -> TokenWrapper:
 
 
 def _make(uri: TokenKeyUri, template: dict[Any, Any], make: Callable[[Any], None]) -> None:
-    library = _library(uri.module)
+    library = _library(uri)
 
     def find_or_make() -> None:
         try:

@@ -6,7 +6,7 @@ wrong: each page is compared with its parent up to the root, and that root with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -91,6 +91,10 @@ class ChainMap:
     def find(self, state: MapState, chain: bytes) -> Found:
         """What the map says of a chain, with the proof. Raises Corrupt."""
         return PagedMap(state.root, self._read).find(chain)
+
+    def values(self, state: MapState, chains: Collection[bytes]) -> dict[bytes, bytes]:
+        """be64(count) ‖ last leaf hash of each of these chains; zeros for one that has no leaf. Raises Corrupt."""
+        return PagedMap(state.root, self._read).values(chains)
 
     def count(self, state: MapState) -> int:
         """Compare all pages with their parents; how many chains there are. Raises Corrupt."""

@@ -19,8 +19,9 @@ from ledger.entries.assertion import Credential
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Corrupt, Unavailable
 from ledger.kept import Kept
-from ledger.merkle.edge import FullTile
+from ledger.merkle.edge import Edge, FullTile
 from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
+from ledger.storage.anchored import SignedMap, SignedTree
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
@@ -76,9 +77,13 @@ class BatchTransaction:
         keystore: KeyStore,
         horizon: Horizon,
         absent: Kept[bytes, ChainHead],
+        signed: SignedMap,
     ) -> None:
-        """`absent`: up to where chains were read that no consent belongs to."""
+        """`absent`: up to where chains were read that no consent belongs to; `signed`: the map that their ends are held
+        against."""
         self.connection = connection
+        self._signed = signed
+        self._edge = b""
         self._horizon = horizon
         self._absent = absent
         self._driver = driver
@@ -101,6 +106,7 @@ class BatchTransaction:
         self.seen = {
             key: SeenStatement(rows[0][2], tuple(row[1] for row in sorted(rows))) for key, rows in by_key.items()
         }
+        self._edge = row[3]
         self._horizon.reached(row[5])  # a commit that had come back when another one wrote this
         return Head(*row)
 
@@ -138,8 +144,15 @@ class BatchTransaction:
         self._absent.put(chain, end)
 
     def chains(self, chains: Collection[bytes]) -> dict[bytes, ChainHead]:
-        """Where these chains continue; chains without a leaf are absent."""
-        return chain_heads(self.connection, chains)
+        """Where these chains continue, held against the map that the last index-head signs; chains without a leaf are absent.
+        Raises Corrupt."""
+        if not chains:
+            return {}
+        heads = chain_heads(self.connection, chains)
+        self._signed.hold(
+            self.connection, heads, chains, lambda: SignedTree(self.connection, Edge.from_bytes(self._edge))
+        )
+        return heads
 
     def credentials(self, wanted: Mapping[str, bytes]) -> dict[str, Credential]:
         """Those of these passkeys that were ever enrolled, each held against the customer's chain that enrolled it; erased ones
@@ -287,6 +300,7 @@ class LogStore:
         self._backend = backend_of(writer)
         self._kept: list[Connection] = []
         self._absent: Kept[bytes, ChainHead] = Kept(ABSENT_CHAINS)
+        self._signed = SignedMap()
         # COPY and PRAGMA go to the driver itself, whose errors SQLAlchemy does not see
         self._failures = (DBAPIError, PoolTimeout, writer.dialect.loaded_dbapi.Error)
 
@@ -307,7 +321,9 @@ class LogStore:
             # kept from batch to batch: to fetch it from the pool and to bring it back costs more than a small batch's rules
             connection = self._kept.pop() if self._kept else self._writer.connect()
             with connection.begin():
-                yield BatchTransaction(connection, self._backend.driver, self._keystore, self.horizon, self._absent)
+                yield BatchTransaction(
+                    connection, self._backend.driver, self._keystore, self.horizon, self._absent, self._signed
+                )
             # here a commit may have gone into files that were taken away: it is not acknowledged, and the node stops
             self._backend.driver.verify_files(connection)
         except self._failures as error:
