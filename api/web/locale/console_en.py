@@ -272,7 +272,6 @@ SENTENCES: Final[dict[str, str]] = {
     "con.mark.beyond": "database is behind what was signed",
     "con.mark.damaged": "file cannot be read",
     "con.node.batches": "Queue and batches",
-    "con.node.commits": "Batches written",
     "con.node.since": "Counted since this node started.",
     "con.node.entries": "Entries written",
     "con.node.repeats": "Answered again",

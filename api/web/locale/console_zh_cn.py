@@ -273,7 +273,6 @@ SENTENCES: Final[dict[str, str]] = {
     "con.mark.beyond": "数据库落后于已签名的内容",
     "con.mark.damaged": "文件无法读取",
     "con.node.batches": "队列与批次",
-    "con.node.commits": "已写入批次",
     "con.node.since": "自本节点启动以来的统计。",
     "con.node.entries": "写入条目",
     "con.node.repeats": "重复答复",
