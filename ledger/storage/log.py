@@ -13,7 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
-from ledger.engines.engine import backend_of, driver_for
+from ledger.engines.driver import Driver
+from ledger.engines.engine import backend_of
 from ledger.entries.assertion import Credential
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Corrupt, Unavailable
@@ -73,6 +74,7 @@ class BatchTransaction:
     def __init__(
         self,
         connection: Connection,
+        driver: Driver,
         keystore: KeyStore,
         horizon: Horizon,
         absent: Kept[bytes, ChainHead],
@@ -85,7 +87,7 @@ class BatchTransaction:
         self._edge = b""
         self._horizon = horizon
         self._absent = absent
-        self._driver = driver_for(connection.engine)
+        self._driver = driver
         self._keystore = keystore
         self.map = ChainMap(connection)
         """The completeness map, to be touched below the lock only."""
@@ -320,7 +322,9 @@ class LogStore:
             # kept from batch to batch: to fetch it from the pool and to bring it back costs more than a small batch's rules
             connection = self._kept.pop() if self._kept else self._writer.connect()
             with connection.begin():
-                yield BatchTransaction(connection, self._keystore, self.horizon, self._absent, self._signed)
+                yield BatchTransaction(
+                    connection, self._backend.driver, self._keystore, self.horizon, self._absent, self._signed
+                )
             # here a commit may have gone into files that were taken away: it is not acknowledged, and the node stops
             self._backend.driver.verify_files(connection)
         except self._failures as error:
