@@ -21,7 +21,7 @@ from ledger.entries.statement import Statement, parse_statement
 from ledger.errors import BadStatement, LedgerError, Unavailable
 from ledger.log_keys import LogKeys
 from ledger.notes.keys import VerifierKey
-from ledger.opening import open_key_store
+from ledger.opening import hold_to_signed, open_key_store
 from ledger.participants import Registry
 from ledger.planning.commands import (
     Command,
@@ -74,6 +74,7 @@ class Ledger:
 
     def start(self) -> None:
         """Begin to write. Raises Rollback, Corrupt or Unavailable, each with what to do."""
+        hold_to_signed(self._store, lambda: self.vkeys)  # before anyone takes a key out of a document
         open_key_store(self._store, self.keystore)  # before anyone decides by what is sealed, or reads it
         self._sequencer.start()
         try:

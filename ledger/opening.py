@@ -8,15 +8,18 @@ lacks all.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import Connection
 
 from ledger.canonical import unb64u
 from ledger.errors import Corrupt, Unavailable
+from ledger.notes.checkpoint import Vkeys
 from ledger.participants import Registry
 from ledger.queries.newest import newest_chains
 from ledger.queries.tree import visible_size
+from ledger.storage.anchored import hold_documents
 from ledger.storage.log import LogStore
 from ledger.storage.naming import key_store_named, name_key_store
 from ledger.storage.operator import advance_registry, operator_documents
@@ -51,6 +54,16 @@ def open_key_store(store: LogStore, keystore: KeyStore, *, whole: bool = True) -
     if named is None and not lacking:
         _name(store, keystore)
     return registry.erased
+
+
+def hold_to_signed(store: LogStore, vkeys: Callable[[], Vkeys]) -> None:
+    """Hold what a start believes of the database against what the log has signed: the operator's documents, from which it
+    takes keys and standings. `vkeys`: the log's, asked when the documents are known.
+
+    Raises Corrupt, BadSignature, Unavailable.
+    """
+    with store.read() as connection:
+        hold_documents(connection, vkeys)
 
 
 def _registry(connection: Connection, size: int, *, whole: bool) -> Registry:

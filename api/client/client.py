@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Raw, Struct
@@ -319,6 +319,15 @@ class LedgerClient:
         """Any other GET of the native API, as JSON. Nothing in it is verified."""
         return (await self._read(path, query)).json()
 
+    async def introspect(self, token: str) -> Mapping[str, Any]:
+        """What the ledger says of one of its tokens (RFC 7662), as holder or recipient of the consent it is bound to: `active`
+        is false for any other. Raises ValueError without a `client_key`."""
+        if self._tokens is None:
+            raise ValueError("to ask about a token, a client needs its client_key")
+        form = urlencode(await self._tokens.identified() | {"token": token})
+        answer = await self._transport.ask("POST", "/introspect", body=form.encode(), headers=_as_a_form)
+        return dict(answer.json())
+
     async def text(self, path: str) -> str:
         """Any other GET, as text. Nothing in it is verified."""
         return (await self._read(path)).body.decode("utf-8", "replace")
@@ -369,6 +378,10 @@ class LedgerClient:
 
     async def _tile(self, path: str) -> bytes:
         return (await self._transport.ask("GET", f"/{path}")).body
+
+
+async def _as_a_form() -> Mapping[str, str]:
+    return {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def _consent(consent_id: str, step: str = "") -> str:

@@ -16,6 +16,7 @@ from ledger.canonical import b64u
 from ledger.catalogue import LATEST
 from ledger.clock import Clock
 from ledger.entries.acts import AccessItem, AccessRequest, Act
+from ledger.entries.asserted import Asserted, in_order
 from ledger.entries.statement import parse_item, parse_payload
 from ledger.entries.terms import Filter, Purpose, Terms
 from ledger.merkle.edge import Edge
@@ -183,6 +184,12 @@ class StatementMaker:
     async def sign_access(self, item: AccessItem) -> Question:
         """As `access`, with a signer of either kind."""
         return await self.sign("access.request", **msgspec.to_builtins(item))
+
+    async def sign_relayed(self, item: AccessItem, asserted: Iterable[Asserted] = ()) -> Question:
+        """As holder: sign an `access.request` for a recipient that signs none. `asserted`: what the holder itself found wrong;
+        with any, the access is recorded and denied."""
+        said = list(in_order(asserted)) or None
+        return await self.sign("access.request", relayed=True, asserted=said, **msgspec.to_builtins(item))
 
     def batch(self, items: Sequence[AccessItem]) -> Question:
         """Sign an `access.batch` over 1 to 1,000 items. Raises ValueError, BadStatement, TypeError."""

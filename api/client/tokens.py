@@ -68,19 +68,22 @@ class TokenSource:
         """Drop the token: the next request gets a new one."""
         self._token = None
 
-    async def _fetch(self) -> tuple[str, float]:
-        url = f"{self._issuer}/token"
+    async def identified(self) -> dict[str, str]:
+        """The members of a form by which this client proves who it is (RFC 7523 §2.2): for one use."""
         now = self._clock.now() // 1000
         claims = {
             "aud": self._issuer, "exp": now + ASSERTION_SECONDS, "iat": now, "iss": self._participant,
             "jti": fresh_jti(), "sub": self._participant,
         }  # fmt: skip
-        form = {
+        return {
             "client_assertion": await sign_jwt_with(self._key, {"kid": self._key.kid, "typ": "JWT"}, claims),
             "client_assertion_type": ASSERTION_TYPE,
             "client_id": self._participant,
-            "grant_type": "client_credentials",
         }
+
+    async def _fetch(self) -> tuple[str, float]:
+        url = f"{self._issuer}/token"
+        form = await self.identified() | {"grant_type": "client_credentials"}
         headers = {"Content-Type": "application/x-www-form-urlencoded", "DPoP": self._proof("POST", url)}
         asked = self._monotonic()
         answer = await self._http.post(url, content=urlencode(form), headers=headers)

@@ -2,10 +2,12 @@
 
 from api.guard.access import GuardedAccess
 from api.guard.book import AccountsBehind, AgreedConsent, KnownAccounts, LedgerBook
+from api.guard.bound import BoundToken, IntrospectedTokens, LedgerTokens, TokenBook
 from api.guard.describing import RECEIPT_HEADER, STATEMENT_HEADER
 from api.guard.guard import ConsentBook, ConsentGuard, receipt_header
 from api.guard.masks import MASKS, mask_account, mask_pan
 from api.guard.refusals import REFUSALS, RefusedAccess
+from api.guard.relaying import TokenWay
 from api.guard.replay import AlreadyUsed, MemoryUnavailable, NoRoom, UsedDecisions, UsedInMemory
 
 __all__ = [
@@ -16,14 +18,19 @@ __all__ = [
     "AccountsBehind",
     "AgreedConsent",
     "AlreadyUsed",
+    "BoundToken",
     "ConsentBook",
     "ConsentGuard",
     "GuardedAccess",
+    "IntrospectedTokens",
     "KnownAccounts",
     "LedgerBook",
+    "LedgerTokens",
     "MemoryUnavailable",
     "NoRoom",
     "RefusedAccess",
+    "TokenBook",
+    "TokenWay",
     "UsedDecisions",
     "UsedInMemory",
     "mask_account",

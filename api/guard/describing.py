@@ -16,6 +16,7 @@ from api.guard.refusals import MEDIA_TYPE, REFUSALS
 
 STATEMENT_HEADER: Final = "Consent-Statement"
 RECEIPT_HEADER: Final = "Consent-Receipt"
+PROOF_HEADER: Final = "DPoP"
 SCHEMA: Final = "ConsentRefusal"
 _REFUSAL: Final[dict[str, Any]] = {
     "type": "object",
@@ -43,7 +44,9 @@ _MEANING: Final = {
 }
 
 
-def declared(dependency: Callable[..., Any], permissions: tuple[str, ...], *, strict: bool) -> None:
+def declared(
+    dependency: Callable[..., Any], permissions: tuple[str, ...], *, strict: bool, tokens: bool = False
+) -> None:
     """Let FastAPI see the headers that a dependency reads from the request. Without FastAPI nothing is done."""
     try:
         from fastapi import Header  # noqa: PLC0415  (optional)
@@ -56,6 +59,10 @@ def declared(dependency: Callable[..., Any], permissions: tuple[str, ...], *, st
     }
     if strict:
         del told[STATEMENT_HEADER]
+    if tokens:
+        told[PROOF_HEADER] = (
+            f"In place of both: the proof for a token in `Authorization` that is bound to a consent, under: {needed}."
+        )
     parameters = [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)]
     for name, description in told.items():
         kind: Any = Annotated[str | None, Header(alias=name, description=description)]

@@ -9,7 +9,8 @@
 
 Two ways lead to a decision. Online: the recipient sends its signed `access.request` in `Consent-Statement`, and the guard has
 it decided by the ledger. Offline: the recipient had it decided itself and sends the fresh receipt in `Consent-Receipt`; the
-guard relies on the log's signature and asks nobody. Both end in the same checks, and both fail closed.
+guard relies on the log's signature and asks nobody. Both end in the same checks, and both fail closed. A third way is for
+recipients that sign nothing: relaying.py.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from api.guard.access import GuardedAccess, guarded
 from api.guard.describing import RECEIPT_HEADER, STATEMENT_HEADER, declared, describe
 from api.guard.recording import NOTE, Recording
 from api.guard.refusals import RefusedAccess, answer
+from api.guard.relaying import TokenWay
 from api.guard.replay import AlreadyUsed, MemoryUnavailable, NoRoom, UsedDecisions, UsedInMemory
 from ledger.canonical import b64u, unb64u
 from ledger.clock import Clock, SystemClock
@@ -78,11 +80,16 @@ class ConsentGuard:
         timeout: float = 10.0,
         strict: bool = False,
         used: UsedDecisions | None = None,
+        tokens: TokenWay | None = None,
         clock: Clock | None = None,
     ) -> None:
         """`client`: the bank's own. `max_age`: seconds for which a decision lets data out. `timeout`: seconds to wait for the
         ledger before the answer is 503.
-        `strict`: data leaves only against a fresh receipt that the recipient brings, and only when its release is recorded."""
+        `strict`: data leaves only against a fresh receipt that the recipient brings, and only when its release is recorded.
+        `tokens`: recipients that sign no statements may bring a token that is bound to their consent. Raises ValueError for
+        both: such a recipient confirms nothing that it received."""
+        if strict and tokens is not None:
+            raise ValueError("a strict guard takes receipts only: recipients with tokens need a guard of their own")
         self._client = client
         self._directory = directory
         self._book = book
@@ -90,6 +97,7 @@ class ConsentGuard:
         self._timeout = timeout
         self._strict = strict
         self._used = used or UsedInMemory()
+        self._tokens = tokens
         self._clock = clock or SystemClock()
 
     def install(self, app: Starlette) -> None:
@@ -112,7 +120,7 @@ class ConsentGuard:
         async def dependency(request: Request, **_declared: object) -> GuardedAccess:
             return await self.check(request, wanted, account=account)
 
-        declared(dependency, wanted, strict=self._strict)
+        declared(dependency, wanted, strict=self._strict, tokens=self._tokens is not None)
         return dependency
 
     async def check(
@@ -121,6 +129,26 @@ class ConsentGuard:
         """The same for applications without dependencies. Raises Refused."""
         statement = _single(request, STATEMENT_HEADER)
         file = _single(request, RECEIPT_HEADER)
+        if self._tokens is not None and statement is None and file is None and "authorization" in request.headers:
+            access = await self._relayed(self._tokens, request, permissions, account)
+        else:
+            access = await self._stated(statement, file, request, permissions, account)
+        note = request.scope.get(NOTE)
+        if note is None and self._strict:
+            raise RuntimeError("a strict guard records releases: call guard.install(app)")
+        if note is not None:
+            note["access"] = access
+        return access
+
+    async def _stated(
+        self,
+        statement: str | None,
+        file: str | None,
+        request: Request,
+        permissions: tuple[str, ...],
+        account: str | None,
+    ) -> GuardedAccess:
+        """An access that the recipient has signed, decided now or before."""
         if (statement is None) == (file is None):
             raise RefusedAccess("HEADER_MISSING", f"send one of the headers {STATEMENT_HEADER} and {RECEIPT_HEADER}")
         if self._strict and file is None:
@@ -130,18 +158,39 @@ class ConsentGuard:
         signed = await self._signed(text or "")
         if receipt is None:
             accounts = await self._match(request, _alone(signed), permissions, account)
-            receipt = await self._decide(signed)
+            receipt = await self._decide(Question(signed.text, signed.payload))
         else:
             accounts = await self._match(request, _proved(receipt), permissions, account)
         await self._accept(receipt)
         said = signed.payload
-        access = guarded(receipt, acting_for(said.iss, said.on_behalf_of), accounts)
-        note = request.scope.get(NOTE)
-        if note is None and self._strict:
-            raise RuntimeError("a strict guard records releases: call guard.install(app)")
-        if note is not None:
-            note["access"] = access
-        return access
+        return guarded(receipt, acting_for(said.iss, said.on_behalf_of), accounts)
+
+    async def _relayed(
+        self, way: TokenWay, request: Request, permissions: tuple[str, ...], account: str | None
+    ) -> GuardedAccess:
+        """An access of a recipient that has a token: the bank signs it, and what is wrong with the token is on record."""
+        bound, proof, why, wrong = await way.bearer(request, self._clock.now())
+        held = await self._held(bound.consent_id)
+        if held is None:
+            raise RefusedAccess("CONSENT_UNKNOWN")
+        if proof is not None:
+            await self._use(proof.number, self._clock.now(), proof.ends_at)
+        named = None if account is None else str(request.path_params[account])
+        question = await way.question(
+            request,
+            self._client,
+            bound,
+            wrong,
+            account=named,
+            permissions=permissions,
+            digest=await self._digest(request),
+        )
+        receipt = await self._decide(question)
+        await self._accept(receipt, "" if why is None else str(why))
+        asked = tuple(sorted(held)) if named is None else (named,)
+        if any(reference not in held for reference in asked):
+            raise RefusedAccess("ACCOUNT_NOT_IN_CONSENT")
+        return guarded(receipt, bound.recipient, {reference: held[reference] for reference in asked})
 
     async def _release(self, receipt: VerifiedReceipt, rows: int, content: bytes, digest: bytes) -> object:
         return await self._client.release(receipt, rows=rows, content=content, digest=digest)
@@ -174,17 +223,7 @@ class ConsentGuard:
         self, request: Request, item: AccessItem, permissions: tuple[str, ...], account: str | None
     ) -> Mapping[str, str]:
         """The statement is about this very request, and about accounts of a consent that this bank holds."""
-        try:
-            digest = request_digest(
-                self._client.participant,
-                request.method,
-                request.url.path,
-                request.query_params.multi_items(),
-                await _body(request),
-            )
-        except BadEncoding as error:
-            raise RefusedAccess("REQUEST_MALFORMED", error.detail) from None
-        if digest != item.request_digest:
+        if await self._digest(request) != item.request_digest:
             raise RefusedAccess("REQUEST_MISMATCH", "request_digest is not the digest of this request")
         if item.permissions != permissions:
             raise RefusedAccess(
@@ -203,17 +242,29 @@ class ConsentGuard:
             raise RefusedAccess("ACCOUNT_NOT_IN_CONSENT")
         return {reference: held[reference] for reference in asked}
 
+    async def _digest(self, request: Request) -> str:
+        try:
+            return request_digest(
+                self._client.participant,
+                request.method,
+                request.url.path,
+                request.query_params.multi_items(),
+                await _body(request),
+            )
+        except BadEncoding as error:
+            raise RefusedAccess("REQUEST_MALFORMED", error.detail) from None
+
     async def _held(self, consent_id: str) -> Mapping[str, str] | None:
         try:
             return await self._book.accounts(consent_id)
         except ClientError as error:  # a book that asks the ledger (api/guard/book.py)
             raise RefusedAccess("LEDGER_UNAVAILABLE", "the consents cannot be looked up at present") from error
 
-    async def _decide(self, statement: Statement) -> VerifiedReceipt:
+    async def _decide(self, question: Question) -> VerifiedReceipt:
         """Have the ledger decide. Anything short of a verified decision is a refusal."""
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._client.submit_access(Question(statement.text, statement.payload))
+                return await self._client.submit_access(question)
         except (LedgerUnavailable, TimeoutError) as error:
             raise RefusedAccess("LEDGER_UNAVAILABLE") from error
         except RefusedByLedger as error:
@@ -222,16 +273,19 @@ class ConsentGuard:
             log.exception("the ledger's answer was refused")
             raise RefusedAccess("LEDGER_UNAVAILABLE", "the ledger's answer could not be verified") from error
 
-    async def _accept(self, receipt: VerifiedReceipt) -> None:
+    async def _accept(self, receipt: VerifiedReceipt, detail: str = "") -> None:
         """Allowed, fresh, and for the first time. A repeated statement gets its first receipt, so age counts online too."""
         decision = receipt.decision
         if decision.decision != "allow":
-            raise RefusedAccess(next(iter(decision.all_reasons), "ACCESS_DENIED"), receipt=b64u(receipt.file))
+            raise RefusedAccess(next(iter(decision.all_reasons), "ACCESS_DENIED"), detail, receipt=b64u(receipt.file))
         now = self._clock.now()
         if not now - self._max_age_ms <= receipt.time <= now + FUTURE_MS:
             raise RefusedAccess("RECEIPT_STALE", f"a decision lets data out for {self._max_age_ms // 1000} s")
+        await self._use(receipt.index, now, receipt.time + self._max_age_ms + FUTURE_MS)
+
+    async def _use(self, number: int, now: int, until: int) -> None:
         try:
-            await self._used.use(receipt.index, now=now, until=receipt.time + self._max_age_ms + FUTURE_MS)
+            await self._used.use(number, now=now, until=until)
         except AlreadyUsed:
             raise RefusedAccess("REPLAYED") from None
         except NoRoom as error:

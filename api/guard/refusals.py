@@ -110,6 +110,8 @@ class RefusedAccess(HTTPException):
             headers["Retry-After"] = "60"
         elif refusal.status == 503:
             headers["Retry-After"] = "2"
+        if self.reason.startswith("TOKEN_") and refusal.status == 401:
+            headers["WWW-Authenticate"] = "DPoP" if self.reason == "TOKEN_MISSING" else 'DPoP error="invalid_token"'
         super().__init__(refusal.status, detail or refusal.title, headers)
         self.title = refusal.title
 

@@ -28,10 +28,13 @@ from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust
 from api.client.signing import LocalSigner, load_signer
 from api.guard.book import KnownAccounts, LedgerBook
+from api.guard.bound import IntrospectedTokens, LedgerTokens, TokenBook
 from api.guard.guard import ConsentGuard
+from api.guard.relaying import TokenWay
 from api.guard.sidecar import GuardedRoute, Sidecar, sidecar_app
 from ledger.errors import InvalidInput, LedgerError
 from ledger.notes.keys import parse_vkey
+from ledger.secrets import read_secret
 
 log = logging.getLogger("consent_ledger.guard")
 
@@ -61,6 +64,22 @@ class RouteEntry(Struct, frozen=True, forbid_unknown_fields=True):
     account: str | None = None
 
 
+class TokensEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """Recipients that sign nothing bring tokens (docs/guard.md). Without an address they are the ledger's own."""
+
+    public_url: str
+    """Scheme and authority under which recipients reach the bank."""
+    certificate_header: str | None = None
+    """Where the proxy tells the certificate of the connection."""
+    introspection: str | None = None
+    """Address of the bank's own authorisation server (RFC 7662)."""
+    client_id: str | None = None
+    secret_file: str | None = None
+    """A file of mode 0600 with the secret for it."""
+    participants: dict[str, str] | None = None
+    """Client id at that server → participant id in the ledger, where they differ."""
+
+
 class SidecarFile(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration. Paths are relative to the file's folder."""
 
@@ -85,6 +104,7 @@ class SidecarFile(Struct, frozen=True, forbid_unknown_fields=True):
     evidence: str | None = None
     """A folder for checkpoints that contradict each other."""
     accounts: AccountsFile | None = None
+    tokens: TokensEntry | None = None
 
 
 def read_config(path: Path) -> SidecarFile:
@@ -118,8 +138,23 @@ def build(config: SidecarFile, folder: Path) -> Starlette:
     )
     directory = Directory(client)
     book = LedgerBook(client, behind, fresh=config.book_seconds)
-    guard = ConsentGuard(client, directory, book, max_age=config.max_age, timeout=config.timeout)
+    way = None if config.tokens is None else _way(config.tokens, client, folder)
+    guard = ConsentGuard(client, directory, book, max_age=config.max_age, timeout=config.timeout, tokens=way)
     return sidecar_app(Sidecar(guard, routes), _kept_fresh(client, directory))
+
+
+def _way(entry: TokensEntry, client: LedgerClient, folder: Path) -> TokenWay:
+    """Raises InvalidInput, NotFound."""
+    if entry.introspection is None:
+        if entry.client_id or entry.secret_file or entry.participants:
+            raise InvalidInput("tokens: client_id, secret_file and participants are for an address in introspection")
+        tokens: TokenBook = LedgerTokens(client)
+    else:
+        if not entry.client_id or not entry.secret_file:
+            raise InvalidInput("tokens: an address in introspection needs client_id and secret_file")
+        secret = read_secret(folder / entry.secret_file).decode("utf-8").strip()
+        tokens = IntrospectedTokens(entry.introspection, entry.client_id, secret, participants=entry.participants)
+    return TokenWay(tokens, entry.public_url, certificate=entry.certificate_header)
 
 
 def _known(accounts: AccountsFile, folder: Path) -> KnownAccounts:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from api.http.refusals import BadRequest
 from api.tokens.clients import Clients, read_form
+from api.tokens.details import permissions_of
 from api.tokens.grants import Grants
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import TokenSigner
@@ -59,7 +60,10 @@ class Introspection:
         if "grant_id" not in claims:
             return client, said if client == owner else INACTIVE
         bound = self._grants.claims(client, claims["grant_id"], claims["consent_version"], now)
-        return client, INACTIVE if bound is None else said | bound
+        if bound is None:
+            return client, INACTIVE
+        actions = [action for detail in claims["authorization_details"] for action in detail["actions"]]
+        return client, said | bound | {"permissions": list(permissions_of(actions))}
 
     def revoke(self, form: bytes) -> str:
         """Take a client's own token out of use; the client's id. Unknown tokens and other clients' are passed over (RFC 7009

@@ -13,7 +13,7 @@ with what the page above says of it, up to the root that the caller trusts; so a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -142,6 +142,29 @@ class PagedMap:
         [(found, value)] = rows
         shown = b"" if found == key else uv(KEY_SIZE) + found + uv(VALUE_SIZE) + value
         return Found(value if found == key else None, shown + b"".join(reversed(steps)))
+
+    def values(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """The value of each of these keys, be8(0) ‖ zeros for one that the map does not hold. One read for each level of pages.
+
+        Raises Corrupt.
+        """
+        found = dict.fromkeys(keys, bytes(VALUE_SIZE))
+        todo = {"": (self.root, sorted(found))} if found and self.root != EMPTY_ROOT else {}
+        while todo:
+            pages = self._read(list(todo))
+            following: dict[str, tuple[Hash, list[bytes]]] = {}
+            for prefix, (expected, wanted) in todo.items():
+                page = _existing(pages, prefix)
+                if page[:1] == _BUCKET_TAG:
+                    rows = _read_bucket(prefix, page, expected)
+                    found.update((key, rows[key]) for key in wanted if key in rows)
+                    continue
+                nodes = _open_branch(prefix, page, expected, wanted).nodes
+                for digit, group in _grouped(wanted, len(prefix)):
+                    if nodes[_SLOTS + digit] != _NONE:
+                        following[f"{prefix}{digit:x}"] = (nodes[_SLOTS + digit], group)
+            todo = following
+        return found
 
     def check(self) -> int:
         """Read all pages and compare each with its parent; how many keys there are. Raises Corrupt."""

@@ -6,13 +6,14 @@ wrong: each page is compared with its parent up to the root, and that root with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from ledger.canonical import b64u
+from ledger.engines.driver import Driver
 from ledger.engines.engine import driver_for, writer_engine
 from ledger.entries.leaf import Kind
 from ledger.errors import Corrupt
@@ -58,7 +59,11 @@ class ChainMap:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._driver = driver_for(connection.engine)
+
+    @property
+    def _driver(self) -> Driver:
+        """Looked up when it is needed: each batch has a map, and few touch it."""
+        return driver_for(self._connection.engine)
 
     def state(self) -> MapState:
         """Which leaves it covers. Raises Corrupt when there is no state, or an index-head signs another root."""
@@ -86,6 +91,10 @@ class ChainMap:
     def find(self, state: MapState, chain: bytes) -> Found:
         """What the map says of a chain, with the proof. Raises Corrupt."""
         return PagedMap(state.root, self._read).find(chain)
+
+    def values(self, state: MapState, chains: Collection[bytes]) -> dict[bytes, bytes]:
+        """be64(count) ‖ last leaf hash of each of these chains; zeros for one that has no leaf. Raises Corrupt."""
+        return PagedMap(state.root, self._read).values(chains)
 
     def count(self, state: MapState) -> int:
         """Compare all pages with their parents; how many chains there are. Raises Corrupt."""

@@ -38,6 +38,7 @@ def test_whoever_follows_the_pages_has_a_receipt_and_a_guarded_route(walk: Walk)
         assert "consent.request (logged)" in told
         assert (walk.folder / "app-1-statement.pem").stat().st_mode & 0o077 == 0
         answer = guarded(walk, stack)
+        walk.program("with_tokens.py")
     assert answer.startswith("200 ")
     assert answer.strip().endswith("True"), "the receipt comes with the data"
     assert "Coffee" not in answer, "the customer shares what comes in only"

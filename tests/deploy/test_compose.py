@@ -53,15 +53,19 @@ def test_only_the_owner_of_the_tables_is_not_in_a_node(file: File) -> None:
     for name in ("node-1", "node-2"):
         node = file.services[name]
         assert not any("ledger@" in value for value in node.environment.values())
-        assert not any(target in ("/keys", "/exchange") for _, target in node.mounts)
+        assert [only for _, target, only in node.mounts if target == "/keys"] == [True], "it changes no key"
+        assert not any(target == "/exchange" for _, target, _ in node.mounts)
     operator = file.services["operator"]
     assert "ledger@" in operator.environment["CONSENT_LEDGER_DATABASE_URL"]
-    places = {target for _, target in operator.mounts}
-    for name, value in operator.environment.items():
-        if name.endswith("_FILE") and value.startswith("/keys/"):
-            assert "/keys" in places, name
-    node_1 = dict(file.services["node-1"].mounts)
-    assert dict(operator.mounts)["node-1"] == node_1["node-1"], "it sees whether a node of this machine serves"
+    for service in (operator, file.services["node-1"], file.services["migrate"]):
+        places = {target for _, target, _ in service.mounts}
+        files = [value for name, value in service.environment.items() if name.endswith("_FILE") and "CONSENT" in name]
+        assert len(files) >= 5
+        assert all(value.startswith("/keys/") for value in files)
+        assert "/keys" in places
+    assert ("node-1", "/var/lib/consent-ledger", False) in operator.mounts, (
+        "it sees whether a node of this machine serves"
+    )
 
 
 def test_prepare_makes_every_file_that_a_secret_is_and_gives_it_to_whom_reads_it(file: File) -> None:
@@ -69,7 +73,9 @@ def test_prepare_makes_every_file_that_a_secret_is_and_gives_it_to_whom_reads_it
     made = set(re.findall(r"^secret (\w+)$", prepare, re.MULTILINE)) | {"pgpass", "tls.key", "tls.crt"}
     keys = set(re.search(r"^keys=\(keys/\{(.*)\}\)", prepare, re.MULTILINE)[1].split(","))  # type: ignore[index]
     for name, path in file.secrets.items():
-        assert path.name in (keys if path.parent.name == "keys" else made), name
+        assert path.name in made, name
+    named = {Path(value).name for name, value in file.services["node-1"].environment.items() if name.endswith("_FILE")}
+    assert named - {"pgpass"} == keys, "and the operator's own private key is not among them"
     owner = dict(re.findall(r"^ *give (\d+) (.*?)(?:   #.*)?$", prepare, re.MULTILINE))
     for name in ("postgres", "service", "replication"):
         assert name in owner["999"], "PostgreSQL's image reads its secrets as its own user"

@@ -114,7 +114,7 @@ def main(folder: Path) -> None:
     with step("two nodes, a standby, a proxy (deploying.md, «Two nodes with compose»)"):
         ran("./prepare", "ledger.example", folder=first.compose)
         printed = first.docker("run", "--rm", "init")
-        vkey = re.findall(rf"{re.escape(ORIGIN)}\+[0-9a-f]{{8}}\+\S+", printed)[0]
+        [vkey] = keys_in(printed)
         ran("./prepare", "keys", folder=first.compose)
         for node in ("node-1", "node-2"):
             first.docker("run", "--rm", node, "sign-here", "--this-is-the-newest-copy")
@@ -148,6 +148,20 @@ def main(folder: Path) -> None:
         assert (first.compose / "keys/kek").read_bytes() != old
         (first.compose / "keys/kek.epoch-1").unlink()  # point 4: the old one is destroyed
 
+    with step("the log's key is changed (operating.md, «Changing the log key»)"):
+        [newer] = keys_in(first.operator("key", "new")) - {vkey}
+        first.operator("key", "rotate")
+        load.grows_by(40)  # who has only the older key believes what both sign
+        load.stop()
+        load = load.again(Trust(parse_vkey(vkey), further=(parse_vkey(newer),)))  # everybody is told of the newer key
+        load.start()
+        load.grows_by(20)
+        first.operator("key", "retire")
+        load.grows_by(40)
+        [ended] = (first.compose / "keys").glob("log.key.ended-*")
+        ended.unlink()  # it is destroyed
+        vkeys = [vkey, newer]
+
     with step("looks beside the nodes"):
         first.operator("doctor", code=doctors(first))
         load.grows_by(10)
@@ -165,7 +179,7 @@ def main(folder: Path) -> None:
 
     with step("everything is checked where it is"):
         first.operator("check")
-        judged(first, vkey, load, "bundle-1")
+        judged(first, vkeys, load, "bundle-1")
 
     with step("restored elsewhere (operating.md, «Backup and restore»)"):
         second = Deployment.copied(folder / "second")
@@ -176,19 +190,24 @@ def main(folder: Path) -> None:
         second.operator("restore", "/exchange/backup-2")
         second.docker("run", "--rm", "migrate")
         second.operator("check")
-        judged(second, vkey, load, "bundle-2")
+        judged(second, vkeys, load, "bundle-2")
         for node in ("node-1", "node-2"):
             second.docker("run", "--rm", node, "sign-here", "--this-is-the-newest-copy")
         second.nodes_begin()
-        more = Load(URL, second.compose / "secrets/tls.crt", Trust(parse_vkey(vkey)), first.keys)
+        more = load.again(load.trust)
         more.start()
         more.grows_by(30)
         more.stop()
-        load.receipts += more.receipts
+        load = more
         second.operator("check")
-        judged(second, vkey, load, "bundle-3")
+        judged(second, vkeys, load, "bundle-3")
         second.docker("down")
     told(f"nothing was lost: {len(load.receipts)} receipts, all in the restored log, which an auditor finds VALID")
+
+
+def keys_in(printed: str) -> set[str]:
+    """The verifier keys of the log that a command names."""
+    return set(re.findall(rf"{re.escape(ORIGIN)}\+[0-9a-f]{{8}}\+[A-Za-z0-9+/=]+", printed))
 
 
 def refused(deployment: Deployment, *words: str) -> str:
@@ -228,12 +247,12 @@ def dashboard(deployment: Deployment, size: int) -> None:
     assert firing == [], "an alarm of the level «page» is raised"
 
 
-def judged(deployment: Deployment, vkey: str, load: Load, name: str) -> None:
+def judged(deployment: Deployment, vkeys: list[str], load: Load, name: str) -> None:
     """A bundle that `consent-verify` finds VALID, and in which every receipt's entry is."""
     deployment.operator("export", f"/exchange/{name}", "--evidence", "none")
     bundle = deployment.compose / "exchange" / name
     policy = deployment.folder / "policy"
-    policy.write_text(f"log {vkey}\nquorum none\n")
+    policy.write_text("".join(f"log {vkey}\n" for vkey in vkeys) + "quorum none\n")
     verify = str(BIN / "consent-verify")
     verdict = ran(verify, "--lang", "en", "bundle", str(bundle), "--policy", str(policy), folder=deployment.folder)
     told(verdict.strip().splitlines()[0])

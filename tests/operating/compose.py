@@ -56,8 +56,9 @@ class Service:
     image: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
-    mounts: tuple[tuple[str, str], ...]
-    """(source, target): a source that begins with a dot is a path beside the file, any other a named volume."""
+    mounts: tuple[tuple[str, str, bool], ...]
+    """(source, target, whether it is for reading only): a source that begins with a dot is a path beside the file, any other a
+    named volume."""
     secrets: tuple[str, ...]
     needs: Mapping[str, str]
     """Service → condition."""
@@ -125,9 +126,7 @@ def _service(name: str, raw: dict[str, Any], address: str) -> Service:
         image=raw["image"],
         command=tuple(shlex.split(command) if isinstance(command, str) else command),
         environment={key: str(value) for key, value in raw.get("environment", {}).items()},
-        mounts=tuple(
-            (str(source), target) for source, target in (one.split(":")[:2] for one in raw.get("volumes", []))
-        ),
+        mounts=tuple(_mount(one) for one in raw.get("volumes", [])),
         secrets=tuple(raw.get("secrets", [])),
         needs={need: needs[need]["condition"] if isinstance(needs, dict) else "service_started" for need in needs},
         health=_health(raw.get("healthcheck") or {}),
@@ -138,6 +137,11 @@ def _service(name: str, raw: dict[str, Any], address: str) -> Service:
         address=next((one for one in asked if one), address),
         grace=float(str(raw.get("stop_grace_period", "10s")).removesuffix("s")),
     )
+
+
+def _mount(said: str) -> tuple[str, str, bool]:
+    source, target, *rest = said.split(":")
+    return source, target, rest == ["ro"]
 
 
 def _health(raw: dict[str, Any]) -> tuple[str, ...]:

@@ -234,14 +234,15 @@ class Machine:
             "mkdir -p run/postgresql var/lib/postgresql; chown 999:999 run/postgresql var/lib/postgresql",
         ]
         lines += [f"mkdir -p .{kept}; mount --rbind {kept} .{kept}" for kept in _elsewhere()]
-        mounts = [(self._volume(service, source), target) for source, target in service.mounts]
-        mounts += [(self.file.secrets[secret], f"/run/secrets/{secret}") for secret in service.secrets]
-        for source, target in mounts:
+        mounts = [(self._volume(service, source), target, only) for source, target, only in service.mounts]
+        mounts += [(self.file.secrets[secret], f"/run/secrets/{secret}", False) for secret in service.secrets]
+        for source, target, only in mounts:
             kept_source = self._suited(source, service)
             made_place = (
                 f"mkdir -p .{target}" if source.is_dir() else f"mkdir -p .{Path(target).parent}; touch .{target}"
             )
             lines.append(f"{made_place}; mount --bind {kept_source} .{target}")
+            lines += [f"mount -o remount,bind,ro .{target}"] if only else []
         lines += [f"mount -t tmpfs tmpfs .{target}" for target in service.tmpfs if target != "/tmp" or not _in_tmp()]
         if service.read_only:
             lines.append("mount -o remount,ro .")

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,12 @@ class Load:
     consents: int = 4
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+
+    def again(self, trust: Trust) -> Load:
+        """The same participants, who believe these keys now; they keep what they have."""
+        return replace(
+            self, trust=trust, receipts=list(self.receipts), _stop=threading.Event(), _thread=None, broken=None
+        )
 
     def start(self) -> None:
         """Begin, in a thread."""
