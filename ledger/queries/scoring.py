@@ -23,7 +23,7 @@ from ledger.planning.commands import RecordComposed
 from ledger.planning.world import ChainHead
 from ledger.scoring.model import Model
 from ledger.scoring.rules import Scorer
-from ledger.scoring.seen import SeenAccess, SeenForeign, SeenLeg, Raised, SeenRequest, Seen
+from ledger.scoring.seen import Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenRequest
 from ledger.storage.log import LogStore
 from ledger.storage.operator import document_of_row
 from ledger.storage.standing import events_of, item_of, open_entry, recorded_payload, time_of

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from ledger.orders import RULES, Rule
 from ledger.scoring.memory import RECENT, ConsentMemory, RecipientMemory
 from ledger.scoring.model import Model
-from ledger.scoring.seen import DAY_MS, HOUR_MS, SeenAccess, SeenForeign, SeenLeg, Raised, SeenRequest, Seen
+from ledger.scoring.seen import DAY_MS, HOUR_MS, Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenRequest
 
 _DAILY: Final = frozenset({"night", "new-permission", "breadth", "unattended", "woken", "after-end"})
 MONTH_MS: Final = 30 * DAY_MS

@@ -10,7 +10,7 @@ import pytest
 
 from ledger.orders import RULES
 from ledger.scoring.rules import Scorer
-from ledger.scoring.seen import DAY_MS, HOUR_MS, SeenAccess, SeenForeign, SeenLeg, Raised, SeenRequest, Seen
+from ledger.scoring.seen import DAY_MS, HOUR_MS, Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenRequest
 
 NOON = 20_000 * DAY_MS + 12 * HOUR_MS
 MINUTE_MS = 60_000
