@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -20,28 +20,37 @@ from ledger.entries.leaf import consent_chain
 from ledger.errors import Corrupt, Unavailable
 from ledger.kept import Kept
 from ledger.merkle.edge import Edge, FullTile
-from ledger.planning.world import Allowed, ChainHead, Plan, SeenStatement
+from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
 from ledger.storage.anchored import SignedMap, SignedTree
+from ledger.storage.asking import select_in
 from ledger.storage.chainmap import ChainMap
-from ledger.storage.changes import write_consents, write_passkeys
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
 from ledger.storage.operator import OnRecord, said_from
 from ledger.storage.rows import (
     AFTER_CHANGE,
+    consent_row,
     credential_digest,
+    credential_row,
     entry_row,
     erased_credential,
     read_credential,
 )
 from ledger.storage.spoken import alerts_among, feedback_in, moving_entries
 from ledger.storage.standing import chain_heads, enrolment, events_of, has_request, standing_consents
-from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
+from ledger.storage.tables import checkpoints, consents, credentials, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore, no_key
 
 ABSENT_CHAINS: Final = 16_384
 """Chains without a consent that are remembered as such."""
+
+# made once: building a statement costs more than running it
+_CHANGE_CONSENT: Final = (
+    update(consents)
+    .where(consents.c.chain == bindparam("new_chain"))
+    .values({one.name: bindparam(f"new_{one.name}") for one in consents.c if one.name not in ("chain", "opened_at")})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +247,46 @@ class BatchTransaction:
         fresh = {entry.chain for entry in planned if entry.seq == 0}
         ciphers = self._keystore.ciphers(wanted, begun=wanted - fresh)
         rows = [entry_row(entry, ciphers.get(entry.chain or b"")) for entry in planned]
-        write_consents(self.connection, planned, changed, ciphers)
-        write_passkeys(self.connection, plan, self._keystore)
+        self._write_consents(planned, changed, ciphers)
+        self._write_passkeys(plan)
         keep_legs(self.connection, plan.legs)
         if full_tiles:
             self.connection.execute(insert(tiles), [tile._asdict() for tile in full_tiles])
         row = (head.size, head.time, head.last_hash, head.edge, head.checkpoint, self._horizon.size)
         if self._driver.write(self.connection, rows, old_size, row) != 1:
             raise Corrupt(f"the head moved away from size {old_size} under its own lock")
+
+    def _write_consents(
+        self, planned: Sequence[Entry], changed: Mapping[str, Consent], ciphers: Mapping[bytes, Any]
+    ) -> None:
+        if not changed:
+            return
+        opened = {entry.consent_id: entry.index for entry in planned if entry.act == "consent.request"}
+        last = {entry.chain: (entry.seq or 0, entry.leaf_hash) for entry in planned}
+        new, old = [], []
+        for consent_id, consent in changed.items():
+            chain = consent_chain(consent_id)
+            row = consent_row(consent, opened.get(consent_id, 0), ciphers[chain], last[chain])
+            if consent_id in opened:
+                new.append(row)
+            else:
+                old.append({f"new_{name}": value for name, value in row.items()})
+        if new:
+            self.connection.execute(insert(consents), new)
+        if old:
+            self.connection.execute(_CHANGE_CONSENT, old)
+
+    def _write_passkeys(self, plan: Plan) -> None:
+        for credential in plan.credentials.values():
+            row = credential_row(credential, self._keystore.cipher(credential.subject_chain))
+            if credential.unenrolled_at is None:
+                self.connection.execute(insert(credentials).values(row))
+            else:
+                key = credentials.c.digest == row["digest"]
+                self.connection.execute(update(credentials).where(key).values(unenrolled_at=credential.unenrolled_at))
+        if plan.challenges:
+            used = [{"challenge": unb64u(text, size=32), "idx": index} for text, index in plan.challenges.items()]
+            self.connection.execute(insert(used_challenges), used)
 
 
 class LogStore:
@@ -355,15 +396,3 @@ class LogStore:
             self._kept.pop().close()
         self._writer.dispose()
         self._reader.dispose()
-
-
-def select_in(connection: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:
-    """Rows of `query` whose `column` is one of `values`, asked in portions that every engine takes."""
-    for at in range(0, len(values), 500):
-        yield from connection.execute(query.where(column.in_(values[at : at + 500])))
-
-
-def log_size(connection: Connection) -> int:
-    """How many entries are committed in this connection's snapshot."""
-    size: int = connection.execute(select(func.coalesce(func.max(entries.c.idx) + 1, 0))).scalar_one()
-    return size
