@@ -23,6 +23,7 @@ from api.node.admission import Doorkeeper
 from api.node.metrics import Metrics
 from api.node.node import Node
 from api.node.reconciling import ReconciliationFigures
+from api.node.scoring import AlertFigures
 from api.routes import (
     bundles,
     consents,
@@ -33,6 +34,7 @@ from api.routes import (
     receipts,
     reconciliation,
     submissions,
+    supervision,
     tokens,
     witnesses,
 )
@@ -49,6 +51,7 @@ from ledger.errors import LedgerError
 ROUTERS = (
     submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
     events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
+    supervision.router,
 )  # fmt: skip
 
 
@@ -92,6 +95,7 @@ def create_framework(node: Node) -> FastAPI:
         app.state.room,
         EventFigures(node.events.queries),
         ReconciliationFigures(node.ledger.reconciliation),
+        *([AlertFigures(node.alerts)] if node.alerts is not None else []),
     )
     limits = RateLimits(
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
