@@ -71,6 +71,13 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("path", metavar="PATH", help="directory or zip")
     one = add("alerts", parents=[audit], help="the alerts of a bundle, each recomputed")
     one.add_argument("path", metavar="PATH", help="directory or zip")
+    one = add("report", parents=[audit], help="the reports of a bundle, each recomputed; or one period's CSV")
+    one.add_argument("path", metavar="PATH", help="directory or zip")
+    one.add_argument("--code", metavar="CODE", help="the report's code; with --from: this period, issued or not")
+    one.add_argument(
+        "--from", dest="begin", metavar="WHEN", help="a second or day of the period: 1767225600, 2026-01-01"
+    )
+    one.add_argument("--csv", metavar="OUT.csv", help="write the CSV of the period")
     one = add("consent", parents=[audit], help="one consent's story out of a bundle")
     one.add_argument("consent_id", metavar="ID")
     one.add_argument("--bundle", required=True, dest="path", metavar="PATH")

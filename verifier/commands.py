@@ -4,23 +4,19 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from verifier.auditing import audit_bundle, digest_of
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.following import evidence, explain, log
-from verifier.inputs import check_age, conclude, fresh, head_facts, read_file, tell_policy_inside, trust_of
+from verifier.inputs import check_age, conclude, fresh, head_facts, read_file, trust_of
+from verifier.supervising import alerts, report
 from verifier.telling.messages import word
 from verifier.telling.result import Result
 from verifier.tlog.trust import Trust
-
-if TYPE_CHECKING:
-    from verifier.audit.bundle import Auditor, Watch
 
 __all__ = [
     "alerts",
@@ -35,6 +31,7 @@ __all__ = [
     "pack",
     "proof",
     "receipt",
+    "report",
 ]
 
 
@@ -47,96 +44,9 @@ def bundle(arguments: argparse.Namespace, result: Result) -> Result:
 
     bar = Bar(sys.stderr)
     try:
-        return _audit(arguments, result, bar)
+        return audit_bundle(arguments, result, bar)
     finally:
         bar.clear()
-
-
-def _audit(
-    arguments: argparse.Namespace,
-    result: Result,
-    bar: Callable[[int, int], None],
-    watch: Watch | None = None,
-    prepare: Callable[[Auditor], None] | None = None,
-) -> Result:
-    from verifier.audit.bundle import Auditor, Options
-    from verifier.audit.resume import load, save
-    from verifier.bytes.archive import open_archive
-    from verifier.telling.parties import parties
-
-    language = arguments.lang
-    trust = trust_of(arguments, result)
-    place = Path(arguments.path)
-    archive = open_archive(place)
-    if place.is_file():
-        result.inputs.append((str(place), _digest(place)))
-    options = Options(
-        signatures=not arguments.no_signatures, evidence=not arguments.no_evidence, progress=bar, watch=watch
-    )
-    if arguments.jobs:
-        options.jobs = arguments.jobs
-    auditor = Auditor(archive, trust, options)
-    result.findings = auditor.findings
-    if prepare is not None:
-        prepare(auditor)
-    try:
-        if arguments.since is not None:
-            load(auditor, Path(arguments.since))
-        audit = auditor.run()
-        judged = not audit.findings.count and not audit.findings.open and audit.head is not None
-        if arguments.keep is not None and judged:
-            save(auditor, Path(arguments.keep))
-    finally:
-        auditor.close()
-        archive.close()
-    tell_policy_inside(result, arguments.policy, place)
-    if audit.head is not None:
-        head_facts(result, audit.head, trust, language)
-    result.facts += [
-        (word("entries", language), f"{audit.size:,}"),
-        (word("evidence", language), audit.level),
-        (word("backend", language), audit.backend),
-    ]
-    result.parties = parties(auditor.replay.registry)
-    keys = sum(len(party.keys) for party in result.parties)
-    delegations = sum(len(party.delegates) for party in result.parties)
-    result.facts.append((word("signers", language), f"{len(result.parties)} / {keys} / {delegations}"))
-    if audit.start:
-        result.facts.append((word("resumed", language), f"{audit.start:,}"))
-    if not place.is_file():
-        result.inputs += [
-            (str(place / name), _digest(place / name))
-            for name in ("manifest.json", "checkpoint")
-            if (place / name).is_file()
-        ]
-    check_age(arguments, result, audit.head, trust.policy, auditor.links.time)
-    return conclude(result, audit.head is not None and audit.head.witnessed)
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CannotCheck(f"{path} cannot be read: {error.strerror}") from None
-
-
-def alerts(arguments: argparse.Namespace, result: Result) -> Result:
-    """List the alerts of a bundle, which is audited on the way, with what the rules give."""
-    from verifier.telling.alerted import Alerted
-    from verifier.telling.terminal import Bar
-
-    told, bar = Alerted(arguments.lang), Bar(sys.stderr)
-
-    def prepare(auditor: Auditor) -> None:
-        auditor.replay.alerts.watch = told.tell
-
-    try:
-        _audit(arguments, result, bar, prepare=prepare)
-    finally:
-        bar.clear()
-    result.lines = told.finish()
-    return result
 
 
 def consent(arguments: argparse.Namespace, result: Result) -> Result:
@@ -147,7 +57,7 @@ def consent(arguments: argparse.Namespace, result: Result) -> Result:
     story = Story(arguments.consent_id, arguments.lang)
     bar = Bar(sys.stderr)
     try:
-        _audit(arguments, result, bar, story.watch)
+        audit_bundle(arguments, result, bar, story.watch)
     finally:
         bar.clear()
     result.lines = [f"{word('story', arguments.lang)} {arguments.consent_id}", *story.lines]
@@ -212,7 +122,7 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
         keys, trust = _learnt(arguments, trust)
     archive = open_archive(place)
     names = [place] if place.is_file() else [place / name for name in (HEAD, ISSUED)]
-    result.inputs += [(str(name), _digest(name)) for name in names]
+    result.inputs += [(str(name), digest_of(name)) for name in names]
     try:
         checked = check_pack(archive, trust, backend, keys)
     except Refuted as refusal:

@@ -16,6 +16,7 @@ from verifier.audit.evidence_shards import Evidence
 from verifier.audit.histories import window_of
 from verifier.audit.log_order import Links
 from verifier.audit.models import Models
+from verifier.audit.planning import Plan
 from verifier.audit.succession import check_log_keys
 from verifier.audit.tree import Tree
 from verifier.audit.workers import Row, Workers, calm
@@ -28,6 +29,7 @@ from verifier.records.leaf import Leaf, parse_leaf
 from verifier.rules.chain_store import HOT, Shelf
 from verifier.rules.findings import Findings
 from verifier.rules.replay import Replay
+from verifier.rules.reporting import ACTIVE, Wanted
 from verifier.tlog.policy import PolicyHead
 from verifier.tlog.tiles import MAX_BUNDLE, split_entries, tile_path
 from verifier.tlog.trust import Trust
@@ -37,6 +39,8 @@ GROUP = 1_024
 
 Progress = Callable[[int, int], None]
 """Takes entries done and entries in all."""
+Ask = Callable[[Plan], list[Wanted]]
+"""Which reports are wanted beside those that were issued, given what the bundle defines. May raise CannotCheck."""
 Watch = Callable[[int, Leaf, Found | None], None]
 """Is shown every readable entry after it was judged."""
 
@@ -53,6 +57,7 @@ class Options:
     progress: Progress | None = None
     watch: Watch | None = None
     hot: int = HOT
+    ask: Ask | None = None
 
 
 @dataclass(slots=True)
@@ -100,7 +105,7 @@ class Auditor:
             self._time_of,
             Models(archive, self.findings).read,
         )
-        self.replay.alerts.complete = options.evidence
+        self.replay.alerts.complete = self.replay.reports.complete = options.evidence
         self.replay.breaks, self.replay.others = self.links.breaks, self.links.others
 
     # --- the pass -------------------------------------------------------------------------------------------
@@ -118,6 +123,7 @@ class Auditor:
         )
         for key in self.replay.registry.keys.values():
             workers.tell_key(key.kid, key.jwk)
+        self._plan()
         tree = Tree(self.archive, self.findings, self.links, self.growth, self.start, self.size)
         try:
             if self.options.evidence or self.options.watch is not None:
@@ -128,6 +134,18 @@ class Auditor:
             workers.close()
         self._finish(tree.finish())
         return self._audit()
+
+    def _plan(self) -> None:
+        """The reports that are to be recomputed. What began before the entries that are read is not known."""
+        if not self.options.evidence:
+            return
+        plan, reports = Plan(self.archive, self.size), self.replay.reports
+        asked = [] if self.options.ask is None else self.options.ask(plan)
+        reports.keep = self.options.ask is not None
+        for wanted in (*plan.wanted(), *asked):
+            if not self.start or (wanted.since * 1000 > self.links.time and ACTIVE not in wanted.definition.measures):
+                reports.plan(wanted)
+        reports.asked.update(asked)
 
     def _audit(self) -> Audit:
         return Audit(

@@ -84,6 +84,7 @@ class Terms:
     destinations: tuple[str, ...] = ()
     frequency_period: str = "day"
     once_seconds: int = 3_600
+    standard: str = ""
 
 
 def check_sorted(texts: list[str], name: str) -> None:
@@ -117,7 +118,6 @@ def parse_terms(value: Object) -> Terms:
     get_text(purpose, "text", 200)
     get_text(value, "language", 35, LANGUAGE)
     get_bytes(value, "notice_hash", 32)
-    get_text(value, "standard", 64, CODE)
     get_text(value, "standard_version", 64, CODE)
     if "details_hash" in value:
         get_bytes(value, "details_hash", 32)
@@ -144,6 +144,7 @@ def parse_terms(value: Object) -> Terms:
         later_3=later_3,
         destinations=_destinations(value) if "destinations" in value else (),
         frequency_period=_period(value),
+        standard=get_text(value, "standard", 64, CODE),
         once_seconds=get_integer(value, "once_seconds", 1, 2_592_000) if "once_seconds" in value else 3_600,
     )
 

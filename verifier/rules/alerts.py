@@ -11,9 +11,10 @@ from verifier.records.terms import parse_terms
 from verifier.rules.chain_store import Chain, Shelf
 from verifier.rules.consents import Consent
 from verifier.rules.findings import Reporter
+from verifier.rules.firing import NUMBERS, Fired
 from verifier.rules.forest import Forest
 from verifier.rules.orders import RULES, Alert, Orders
-from verifier.rules.scorer import NUMBERS, Fired, Scorer
+from verifier.rules.scorer import Scorer
 
 DUE_MS = 60_000
 UNREAD = "alerts that rest on entries which were withheld, erased or unreadable"

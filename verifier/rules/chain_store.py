@@ -40,7 +40,7 @@ class Chain:
     """The end of a chain: `seq` and hash (base64url) of its last leaf. `consent` is the state its entries produce;
     `known` is False from the first entry onwards whose evidence is not there. `steps`: the indexes of its `consent.*` entries
     but those that acknowledge; `moved`: the time (ms) of the last of them. `customer`: of a subject chain, what is in it.
-    `habits`: what the scorer remembers of a consent."""
+    `habits`: what the scorer remembers of a consent; `acknowledged`: its end was."""
 
     seq: int
     head: bytes
@@ -50,6 +50,7 @@ class Chain:
     moved: int = 0
     customer: Customer | None = None
     habits: Habits | None = None
+    acknowledged: bool = False
 
 
 def to_text(chain: Chain) -> str:
@@ -64,13 +65,14 @@ def to_text(chain: Chain) -> str:
             chain.moved,
             None if chain.customer is None else asdict(chain.customer),
             None if chain.habits is None else asdict(chain.habits),
+            chain.acknowledged,
         ]
     )
 
 
 def from_text(text: str) -> Chain:
     """A record from the disk."""
-    seq, head, known, consent, steps, moved, customer, habits = json.loads(text)
+    seq, head, known, consent, steps, moved, customer, habits, acknowledged = json.loads(text)
     return Chain(
         seq,
         head.encode("ascii"),
@@ -80,6 +82,7 @@ def from_text(text: str) -> Chain:
         moved,
         None if customer is None else Customer(**customer),
         None if habits is None else Habits(**habits),
+        acknowledged,
     )
 
 

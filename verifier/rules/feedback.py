@@ -20,8 +20,8 @@ def put_consent(chain: Chain, consent_id: str) -> None:
     chain.customer.consents.append(text_of(chain_of(consent_id)).decode())
 
 
-def judge_feedback(tell: Reporter, chain: Chain, facts: Facts) -> None:
-    """A `subject.feedback` or `subject.answer`; an illegal one says nothing."""
+def judge_feedback(tell: Reporter, chain: Chain, facts: Facts) -> bool:
+    """A `subject.feedback` or `subject.answer`; False for an illegal one, which says nothing."""
     customer = chain.customer or Customer()
     wrong = [*(_feedback if facts.act == "subject.feedback" else _answer)(tell.index, customer, facts)]
     if not chain.known:
@@ -35,6 +35,7 @@ def judge_feedback(tell: Reporter, chain: Chain, facts: Facts) -> None:
         number = str(facts.content["number"])
         customer.feedback[number] = str(facts.content.get("state", ""))
         chain.customer = customer
+    return not wrong
 
 
 _Wrong = list[tuple[str, str, object, object]]

@@ -22,6 +22,7 @@ from verifier.rules.consents import STATUSES, Consent
 from verifier.rules.decisions import Asker, Item, after_access, asserted_of, decide, with_claimed
 from verifier.rules.findings import DAY_MS, Reporter
 from verifier.rules.participants import Registry
+from verifier.rules.reporting import Reporting
 from verifier.rules.transitions import StateUnknown, transition
 
 UNKNOWN_STATE = "entries of consents whose state is unknown since an entry was withheld, erased or unreadable"
@@ -34,18 +35,21 @@ LEDGERS_WORD = "asserted reasons: the ledger's own word"
 class Judge:
     """Shown each readable entry of a consent chain in log order."""
 
-    def __init__(self, tell: Reporter, registry: Registry, shelf: Shelf, legs: Legs) -> None:
+    def __init__(self, tell: Reporter, registry: Registry, shelf: Shelf, legs: Legs, reports: Reporting) -> None:
         self.tell, self.findings, self.registry, self.shelf, self.legs = tell, tell.findings, registry, shelf, legs
+        self.reports = reports
 
     def consent(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         """A transition."""
         outcome = facts.outcome or {}
         if not chain.known:
             self.findings.unchecked[UNKNOWN_STATE] += 1
+            self.reports.missed(leaf.time)
             return
         if facts.act == "consent.acknowledge":
-            self._acknowledge(chain, facts, outcome)
+            self._acknowledge(leaf, chain, facts, outcome)
             return
+        before = chain.consent
         chain.steps, chain.moved = (*chain.steps, self.tell.index), leaf.time
         try:
             # Step 8.10.
@@ -58,8 +62,12 @@ class Judge:
             self.tell.refuse(refusal)
             chain.consent = _claimed(chain.consent, facts, outcome, leaf.time, self.tell.index, self.registry.ruleset)
             chain.known = chain.consent is not None
+            if chain.consent is not None and self.reports.at(leaf.time):
+                self.reports.moved(before, chain.consent, facts)
             return
         chain.consent = consent
+        if self.reports.at(leaf.time):
+            self.reports.moved(before, consent, facts)
         if self.registry.supervision.blind and facts.act in ("consent.request", "consent.amend"):
             self.findings.unchecked[UNREAD_LIMITS] += 1
         self._compare(
@@ -69,7 +77,7 @@ class Judge:
         )
         self.findings.checked["consent transitions"] += 1
 
-    def _acknowledge(self, chain: Chain, facts: Facts, outcome: Object) -> None:
+    def _acknowledge(self, leaf: Leaf, chain: Chain, facts: Facts, outcome: Object) -> None:
         """The recipient says that it knows of a step of the consent, which changes nothing."""
         consent, basis = chain.consent, facts.content["basis"]
         if consent is None:
@@ -96,6 +104,8 @@ class Judge:
         given: Object = {"consent_version": consent.version, "ruleset": self.registry.ruleset, "status": consent.status}
         self._compare(outcome, given, "the rules lead to another state")
         self.findings.checked["acknowledgements"] += 1
+        if basis in chain.steps and facts.party == consent.terms.recipient and self.reports.at(leaf.time):
+            self.reports.acknowledged(chain, basis, leaf.time)
 
     def access(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         """An access and its decision."""
@@ -112,6 +122,7 @@ class Judge:
             self.legs.put(self.tell.index, ACCESS, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party)
         if not chain.known:
             self.findings.unchecked[UNKNOWN_STATE] += 1
+            self.reports.missed(leaf.time)
             return
         item = _item(facts.content)
         asker = Asker(facts.iss, facts.party, facts.relayed)
@@ -142,6 +153,8 @@ class Judge:
             consent = with_claimed(ruleset, consent, item, used, leaf.time)
         if allowed and consent is not None:
             consent = after_access(ruleset, consent, item, leaf.time)
+        if chain.consent is not None and consent is not None and expected["basis"] != -1 and self.reports.at(leaf.time):
+            self.reports.accessed(chain.consent, consent, facts, outcome)
         chain.consent = consent
 
     def _check_stated(self, stated: list[Json], outcome: Object) -> None:

@@ -171,3 +171,25 @@ class Requests:
     counts: Last = field(default_factory=lambda: Last(50))
     since: int = 0
     seen: int = 0
+
+
+@dataclass(slots=True)
+class Unsure:
+    """Where it was not known what fired, while scoring was in force before it was activated anew. `blind`: first and last
+    entry of a time with entries of nobody knows whom, and who was seen then."""
+
+    spans: dict[tuple[str, str, str], list[tuple[int, int]]] = field(default_factory=dict)
+    blind: list[tuple[int, int, frozenset[str]]] = field(default_factory=list)
+
+    def keep(self, kind: str, name: str, own: Fires, index: int) -> None:
+        """The spans of one participant, which end here."""
+        for rule, spans in own.spans.items():
+            closed = [(first or 0, index if last is None else last) for first, last in spans]
+            self.spans.setdefault((kind, name, rule), []).extend(closed)
+
+    def holds(self, kind: str, name: str, rule: str, index: int) -> bool:
+        """Whether it was not known at that entry."""
+        spans = self.spans.get((kind, name, rule), ())
+        return any(first <= index <= last for first, last in spans) or any(
+            first <= index <= last and name not in seen for first, last, seen in self.blind
+        )

@@ -25,6 +25,7 @@ from verifier.rules.gestures import Gestures
 from verifier.rules.judging import Judge
 from verifier.rules.matching import Matching
 from verifier.rules.participants import Registry, chain_name
+from verifier.rules.reporting import Reporting
 from verifier.rules.signers import later_defects, signer_defects
 from verifier.rules.subjects import Subjects
 from verifier.tlog.trust import Trust
@@ -57,10 +58,11 @@ class Replay:
         self.registry = Registry()
         self.matching = Matching()
         self.tell = Reporter(findings)
-        self.judge = Judge(self.tell, self.registry, shelf, self.matching.legs)
+        self.reports = Reporting(self.tell, shelf)
+        self.judge = Judge(self.tell, self.registry, shelf, self.matching.legs, self.reports)
         self.alerts = Alerts(self.tell, self.registry.orders, shelf, read_model)
         self.declarations = Declarations(self.tell, self.registry)
-        self.subjects = Subjects(self.tell, shelf, self.matching, self.gestures)
+        self.subjects = Subjects(self.tell, shelf, self.matching, self.gestures, self.reports)
         self.time = 0
         self.breaks: set[int] = set()
         """Entries before which their chain has an unreadable one: those of `links`."""
@@ -157,6 +159,7 @@ class Replay:
         self.matching.lose(index)
         self.declarations.lost.append(index)
         self.alerts.miss(index, self.time, None)
+        self.reports.missed(self.time)
         self.subjects.unread(index, "", None)
         self.unknown_rules = self.unknown_rules or index in self.others
 
@@ -172,7 +175,9 @@ class Replay:
         if chain is not None:
             chain.known = False
         if leaf.kind == "consent":
-            self.alerts.miss(self.tell.index, leaf.time, None if chain is None else chain.consent)
+            self.alerts.miss(self.tell.index, self.time, None if chain is None else chain.consent)
+        if leaf.kind != "participant":
+            self.reports.missed(self.time)
 
     def _operator(self, leaf: Leaf) -> None:
         document = leaf.document or {}
@@ -211,7 +216,7 @@ class Replay:
             )
         if document["type"] in ("ledger.opened", "ruleset.activated"):
             self._rules()
-        self._supervised(str(document["type"]), legal)
+        self._supervised(leaf.time, document, legal)
         if not legal:
             return
         if document["type"] == "reconciliation.reported":
@@ -219,9 +224,11 @@ class Replay:
         self.findings.acts[str(document["type"])] += 1
         self.findings.checked["operator documents"] += 1
 
-    def _supervised(self, kind: str, legal: bool) -> None:
+    def _supervised(self, time: int, document: Object, legal: bool) -> None:
         """What alerts and reports rest on."""
-        orders = self.registry.orders
+        orders, kind = self.registry.orders, str(document["type"])
+        if self.reports.at(time):
+            self._counted(kind, document)
         if kind == "scoring.activated" and orders.scoring:
             self.alerts.begin(self.tell.index)
         elif kind == "model.activated":
@@ -229,6 +236,22 @@ class Replay:
         # Step 8.16.
         elif kind == "alert.raised" and legal and orders.alert is not None:
             self.alerts.raised(orders.alert)
+        # Step 9.13.
+        elif kind == "report.issued" and legal and orders.issued is not None:
+            self.reports.issued(orders.issued, orders.issued.definition_of(orders.definitions[orders.issued.report]))
+
+    def _counted(self, kind: str, document: Object) -> None:
+        """Documents that reports count."""
+        if kind == "erasure":
+            chains = document["chains"]
+            known = [str(text) for text in chains] if isinstance(chains, list) else []
+            self.reports.erased(sum(self.registry.erased.get(text) == self.tell.index for text in set(known)))
+        elif kind == "reconciliation.reported":
+            self.reports.reconciled(int(str(document["findings"])))
+        elif kind == "participant.removed":
+            self.reports.removed(str(document["participant"]))
+        elif kind == "alert.raised" and self.registry.orders.alert is not None:
+            self.reports.alerted(self.registry.orders.alert)
 
     def _rules(self) -> None:
         """Whether this verifier knows the ruleset in force: else there is no verdict (step 8.0)."""
@@ -267,6 +290,8 @@ class Replay:
                 self.declarations.unread(leaf.chain)
             elif leaf.kind == "consent":
                 self.alerts.miss(self.tell.index, leaf.time, chain.consent)
+            if leaf.kind != "participant":
+                self.reports.missed(leaf.time)
             self.subjects.unread(self.tell.index, leaf.kind, leaf.chain)
             chain.known = False
             self.matching.put_missing(leaf.chain, self.tell.index, leaf.kind)
@@ -358,4 +383,5 @@ class Replay:
         self.subjects.finish()
         # Step 9.10.
         self.alerts.finish(self.time)
+        self.reports.finish(self.time)
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)

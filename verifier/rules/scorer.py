@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from verifier.bytes.encoding import Object
 from verifier.records.facts import Facts
@@ -12,29 +11,15 @@ from verifier.records.leaf import Leaf
 from verifier.records.terms import Terms
 from verifier.rules.chain_store import Chain
 from verifier.rules.consents import Consent
+from verifier.rules.firing import Fired, fire, fire_about
 from verifier.rules.forest import Forest
-from verifier.rules.orders import RULES
-from verifier.rules.remembered import DAY_MS, HOUR_MS, QUIET, WEEK, Fires, Habits, Past, Recipient, Requests
+from verifier.rules.remembered import DAY_MS, HOUR_MS, WEEK, Fires, Habits, Past, Recipient, Requests, Unsure
 from verifier.rules.spilled import Spilled
 
-NUMBERS = {rule: number for number, rule in enumerate(RULES, 1)}
 ASLEEP, NEW = 5_184_000_000, 2_592_000_000
 ENDED = {"CONSENT_REVOKED", "CONSENT_TERMINATED"}
 OF_RECIPIENTS = ("rate", "night", "refused", "unattended", "rows", "many", "after-end", "model")
 EVER = -1
-
-
-class Fired(NamedTuple):
-    """An alert that a rule gives, at the entry `at_index` of `time` (ms). `model`: its name, of rule 12."""
-
-    at_index: int
-    number: int
-    kind: str
-    about: str
-    time: int
-    score: int
-    features: tuple[int, ...]
-    model: str = ""
 
 
 class Scorer:
@@ -52,14 +37,25 @@ class Scorer:
         self.purposes = Spilled()
         self.waiting = Spilled()
         """Allowed accesses by index: their chain, and the first leg of theirs."""
+        self._unsure = Unsure()
 
     def begin(self, index: int) -> None:
         """Scoring is in force from the next entry on; nothing is remembered."""
-        self.epoch, self.begun = self.epoch + 1, index + 1
+        self._archive(index)
+        self.epoch, self.begun, self.lost = self.epoch + 1, index + 1, 0
         self.recipients.clear()
         self.holders.clear()
         self.purposes.clear()
         self.waiting.clear()
+
+    def _archive(self, index: int) -> None:
+        """What was unsure until here: alerts about it may be raised later."""
+        for name in self.recipients:
+            self._unsure.keep("recipient", name, self.recipient(name), index)
+        for name in self.holders:
+            self._unsure.keep("holder", name, self.holder(name), index)
+        if self.lost:
+            self._unsure.blind.append((self.begun, index, frozenset((*self.recipients, *self.holders))))
 
     def close(self) -> None:
         """Give temporary files back."""
@@ -197,21 +193,21 @@ class Scorer:
         n, b = own.hours.now, own.hours.before
         holds = n >= 50 and WEEK * n >= 8 * (b + WEEK)
         passed = self._hours_passed(own, "rate", time)
-        yield from _fire(own, "rate", name, index, time, passed, holds, 50 * WEEK * n // (b + WEEK), (n, b))
+        yield from fire(own, "rate", name, index, time, passed, holds, 50 * WEEK * n // (b + WEEK), (n, b))
 
     def _night(self, own: Recipient, name: str, index: int, time: int, counts: bool) -> Iterator[Fired]:
         own.unattended_at_night += counts
         u, v = own.unattended_at_night, own.on_day
         holds = counts and u >= 30 and 2 * u >= v
         passed = self._day_passed(own, "night", time)
-        yield from _fire(own, "night", name, index, time, passed, holds, 1_000 * u // v, (u, v))
+        yield from fire(own, "night", name, index, time, passed, holds, 1_000 * u // v, (u, v))
 
     def _new_permission(
         self, chain: Chain, habits: Habits, permissions: tuple[str, ...], index: int, leaf: Leaf
     ) -> Iterator[Fired]:
         a, k = habits.allowed, len(set(permissions).difference(habits.permissions))
         holds = a >= 10 and leaf.time - habits.first >= NEW and k >= 1
-        yield from _fire_about(chain, habits, "new-permission", index, leaf, holds, 300 + 100 * k, (k, a))
+        yield from fire_about(chain, habits, "new-permission", index, leaf, holds, 300 + 100 * k, (k, a))
 
     def _refused(self, own: Recipient, name: str, index: int, time: int, refused: bool) -> Iterator[Fired]:
         own.asked += 1
@@ -219,7 +215,7 @@ class Scorer:
         r, doubt = own.refused.sum, own.doubts.get("refused")
         passed = doubt is None or own.asked - doubt.mark >= 50
         holds = own.asked >= 50 and r >= 20
-        yield from _fire(own, "refused", name, index, time, passed, holds, 20 * r, (r, 50))
+        yield from fire(own, "refused", name, index, time, passed, holds, 20 * r, (r, 50))
 
     def request(self, index: int, leaf: Leaf, terms: Terms) -> Iterator[Fired]:
         """A `consent.request`: rule 5."""
@@ -233,7 +229,7 @@ class Scorer:
         passed = not self.lost or known.since > 50
         if not passed and "breadth" not in own.doubts:
             own.doubt("breadth", index, leaf.time, 0)
-        yield from _fire(own, "breadth", name, index, leaf.time, passed, holds, 250 * p * m // s if s else 0, (p, s, m))
+        yield from fire(own, "breadth", name, index, leaf.time, passed, holds, 250 * p * m // s if s else 0, (p, s, m))
         own.last = index
 
     def _requests(self, purpose: str) -> Requests:
@@ -255,24 +251,24 @@ class Scorer:
         u1, u0, doubt = own.recent.sum, own.earlier.sum, own.doubts.get("unattended")
         passed = doubt is None or own.count - doubt.mark >= 200
         holds = own.count >= 200 and u1 >= 90 and u0 <= 50
-        yield from _fire(own, "unattended", name, index, time, passed, holds, 10 * u1, (u1, u0))
+        yield from fire(own, "unattended", name, index, time, passed, holds, 10 * u1, (u1, u0))
 
     def _woken(self, chain: Chain, habits: Habits, index: int, leaf: Leaf) -> Iterator[Fired]:
         slept = leaf.time - habits.latest if habits.allowed else 0
         days = slept // DAY_MS
-        yield from _fire_about(chain, habits, "woken", index, leaf, slept >= ASLEEP, 10 * days, (days,))
+        yield from fire_about(chain, habits, "woken", index, leaf, slept >= ASLEEP, 10 * days, (days,))
 
     def _many(self, own: Recipient, name: str, index: int, time: int) -> Iterator[Fired]:
         m, b = own.consents.now, own.consents.before
         holds = m >= 40 and WEEK * m >= 6 * (b + WEEK)
         passed = self._hours_passed(own, "many", time)
-        yield from _fire(own, "many", name, index, time, passed, holds, 60 * WEEK * m // (b + WEEK), (m, b))
+        yield from fire(own, "many", name, index, time, passed, holds, 60 * WEEK * m // (b + WEEK), (m, b))
 
     def _after_end(self, own: Recipient, name: str, index: int, time: int) -> Iterator[Fired]:
         own.after_end += 1
         k = own.after_end
         passed = self._day_passed(own, "after-end", time)
-        yield from _fire(own, "after-end", name, index, time, passed, k >= 3, 400 + 50 * k, (k,))
+        yield from fire(own, "after-end", name, index, time, passed, k >= 3, 400 + 50 * k, (k,))
 
     def _model(self, own: Recipient, name: str, index: int, time: int) -> Iterator[Fired]:
         if self.without_model:
@@ -283,7 +279,7 @@ class Scorer:
         vector = vector_of(own)
         score = self.forest.score(vector)
         holds, passed = score >= self.forest.threshold, "model" not in own.doubts
-        yield from _fire(own, "model", name, index, time, passed, holds, score, vector, self.model)
+        yield from fire(own, "model", name, index, time, passed, holds, score, vector, self.model)
 
     # --- legs -----------------------------------------------------------------------------------------------
 
@@ -314,7 +310,7 @@ class Scorer:
             self.waiting.drop(str(content["basis"]))
             rows = (int(str(told[1])), other[1]) if release else (other[1], int(str(told[1])))
             holds = told[1:] != other[1:]
-            yield from _fire(
+            yield from fire(
                 own, "legs-differ", consent.terms.holder, index, leaf.time, not unread, holds, 800, rows, kind="holder"
             )
             own.last = index
@@ -327,7 +323,7 @@ class Scorer:
         own.rows.add(x)
         passed = doubt is None or own.releases - doubt.mark > 50
         holds = m >= 20 and x >= 1_000 and x * m >= 10 * s
-        yield from _fire(own, "rows", terms.recipient, index, time, passed, holds, 50 * x * m // max(s, 1), (x, s, m))
+        yield from fire(own, "rows", terms.recipient, index, time, passed, holds, 50 * x * m // max(s, 1), (x, s, m))
         own.last = index
 
     # --- doubts ---------------------------------------------------------------------------------------------
@@ -347,7 +343,7 @@ class Scorer:
         if kind == "consent":
             return chain is not None and not chain.known
         own = self.recipient(about) if kind == "recipient" else self.holder(about)
-        return own.was_unsure(rule, at_index)
+        return own.was_unsure(rule, at_index) or self._unsure.holds(kind, about, rule, at_index)
 
 
 def vector_of(own: Recipient) -> tuple[int, ...]:
@@ -367,33 +363,3 @@ def vector_of(own: Recipient) -> tuple[int, ...]:
 
 def _local_hour(time: int, terms: Terms) -> int:
     return (time // 60_000 + terms.utc_offset) // 60 % 24
-
-
-def _fire(
-    own: Fires,
-    rule: str,
-    name: str,
-    index: int,
-    time: int,
-    passed: bool,
-    holds: bool,
-    score: int,
-    features: tuple[int, ...],
-    model: str = "",
-    kind: str = "recipient",
-) -> Iterator[Fired]:
-    """The alert about a participant, unless the rule is quiet, or nobody can know."""
-    if own.doubts and not own.is_sure(rule, index, time, passed, holds):
-        return
-    if holds and time - own.fired.get(rule, -QUIET[rule]) >= QUIET[rule]:
-        own.fired[rule] = time
-        yield Fired(index, NUMBERS[rule], kind, name, time, min(1_000, score), features, model)
-
-
-def _fire_about(
-    chain: Chain, habits: Habits, rule: str, index: int, leaf: Leaf, holds: bool, score: int, features: tuple[int, ...]
-) -> Iterator[Fired]:
-    """The alert about a consent, unless the rule is quiet, or nobody can know."""
-    if holds and chain.known and leaf.time - habits.fired.get(rule, -QUIET[rule]) >= QUIET[rule]:
-        habits.fired[rule] = leaf.time
-        yield Fired(index, NUMBERS[rule], "consent", leaf.chain.decode(), leaf.time, min(1_000, score), features)

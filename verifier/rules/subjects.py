@@ -15,6 +15,7 @@ from verifier.rules.feedback import FEEDBACK_ACTS, judge_feedback, put_consent
 from verifier.rules.findings import Reporter
 from verifier.rules.gestures import NOT_ENROLLED, Gestures
 from verifier.rules.matching import Matching
+from verifier.rules.reporting import Reporting
 
 MAY_BE_WITHHELD = "authorisations whose companion may be withheld"
 AUTHORISATION_WITHHELD = "companions whose authorisation may be withheld"
@@ -37,7 +38,10 @@ class Subjects:
     what could not be read. A companion stands right after its authorisation: so what an unreadable entry may have been is
     decided by its place alone."""
 
-    def __init__(self, tell: Reporter, shelf: Shelf, matching: Matching, gestures: Gestures) -> None:
+    def __init__(
+        self, tell: Reporter, shelf: Shelf, matching: Matching, gestures: Gestures, reports: Reporting
+    ) -> None:
+        self.reports = reports
         self.tell, self.findings, self.shelf, self.matching = tell, tell.findings, shelf, matching
         self.gestures = gestures
         self.awaiting: dict[bytes, list[Authorised]] = {}
@@ -85,7 +89,10 @@ class Subjects:
                 put_consent(chain, str(facts.content["consent_id"]))
                 self._companion(leaf, facts)
             elif facts.act in FEEDBACK_ACTS:
-                judge_feedback(self.tell, chain, facts)
+                legal = judge_feedback(self.tell, chain, facts)
+                if facts.act == "subject.feedback" and legal and self.reports.at(leaf.time):
+                    about = self.shelf.get(text_of(chain_of(str(facts.content["consent_id"]))))
+                    self.reports.complained(None if about is None else about.consent)
             # Step 8.14.
             elif facts.act == "subject.enrol":
                 self.gestures.enrol(leaf.chain, facts.party, facts.content)

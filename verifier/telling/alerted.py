@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from verifier.rules.alerts import GIVEN, INVENTED, MISSING, OPEN, UNORDERED, WRONG
+from verifier.rules.firing import Fired
 from verifier.rules.orders import RULES, Alert
-from verifier.rules.scorer import Fired
 from verifier.telling.messages import LANGUAGES
 
 MAX_LINES = 100_000

@@ -47,6 +47,7 @@ SENTENCES_3: dict[str, str] = {
     "not one of the words that are allowed here": "不是此处允许的取值",
     "clocks are sorted by `due` and have different names": "时限须按 `due` 排序且名称各异",
     "an unknown period": "未知的计数期间",
+    "the report is not what the entries give": "报表与条目所得结果不符",
     "the alert stands not in the order of alerts": "警报的次序有误",
     "the rules give another alert": "规则得出的是另一警报",
     "no rule gives this alert": "没有规则得出此警报",
@@ -61,6 +62,11 @@ SENTENCES_3: dict[str, str] = {
 }
 COUNTED_3: dict[str, str] = {
     "alerts": "警报",
+    "reports": "报表",
+    "reports that rest on entries which were withheld, erased or unreadable": "所依条目未披露、已删除或无法读取的报表",
+    "reports of findings by participant": "按参与方统计对账发现的报表",
+    "reports (left out with the evidence, on request)": "报表（按要求随证据略过）",
+    "reports whose period reaches back before the kept state": "其期间始于所存状态之前的报表",
     "alerts that rest on entries which were withheld, erased or unreadable": "所依条目未披露、已删除或无法读取的警报",
     "alerts of a model whose bytes are not in the bundle": "其模型不在资料包中的警报",
     "alerts (left out with the evidence, on request)": "警报（按要求随证据略过）",

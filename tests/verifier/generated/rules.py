@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from tests.verifier.forge import HOLDER, OTHER, PROVIDER, RECIPIENT, Json, b64u
+from tests.verifier.forge import HOLDER, OTHER, PROVIDER, RECIPIENT, Json, b64u, sha
 from tests.verifier.generated.documents import invented
 from tests.verifier.generated.lies import Told, lie
 from tests.verifier.generated.lives import HOUR, Life
@@ -225,6 +225,26 @@ def _an_alert_is_hidden(life: Life, _: random.Random) -> Told:
     life.tick(60_001)
     life.index_head()
     return {("INCOMPLETE", owed["at_index"])}
+
+
+@lie("9.13", ruleset=3)
+def _a_report_is_bettered_by_one(life: Life, dice: random.Random) -> Told:
+    name, offset = f"x{len(life.entries)}", dice.choice((0, 480))
+    plain = {"period": "day", "by": [], "measures": ["consents_withdrawn"], "suppress": 0}
+    life.document("report.defined", report=name, utc_offset=offset, **plain)
+    life.revoke(life.grant())
+    shift = offset * 60
+    first = (life.time // 1000 + shift) // 86_400 * 86_400 - shift
+    life.time = (first + 86_400) * 1000
+    csv = f"measure,value\nconsents_withdrawn,{dice.choice((0, 10**6))}\n".encode()
+    figures = {
+        "from": first,
+        "to": first + 86_400,
+        "to_index": len(life.entries) - 1,
+        "rows": 1,
+        "csv_hash": b64u(sha(csv)),
+    }
+    return {("UNMATCHED", life.document("report.issued", report=name, **figures))}
 
 
 # --- 9: at the end --------------------------------------------------------------------------------------------

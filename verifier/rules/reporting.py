@@ -1,0 +1,258 @@
+"""Reports recomputed in the one pass over the log: what each entry counts for, in the periods that somebody asks for
+(docs/spec/reports.md).
+
+Which periods these are is known before the pass (`audit.planning`): a report may be defined after its period began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import NamedTuple
+
+from verifier.bytes.encoding import Object, encode_base64url
+from verifier.errors import Code
+from verifier.records.facts import Facts
+from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.consents import Consent
+from verifier.rules.findings import Reporter
+from verifier.rules.orders import Alert
+from verifier.rules.report_counts import Group, Period
+from verifier.rules.report_forms import Definition, Issued
+from verifier.rules.report_groups import groups_of
+from verifier.rules.standing import Standing
+
+UNREAD = "reports that rest on entries which were withheld, erased or unreadable"
+BY_PARTY = "reports of findings by participant"
+LEFT_OUT = "reports (left out with the evidence, on request)"
+FORGOTTEN = "reports whose period reaches back before the kept state"
+ENDS = frozenset({"REJECTED", "EXPIRED", "REVOKED", "TERMINATED", "CONSUMED", "SUPERSEDED"})
+WITHOUT_EVIDENCE = frozenset({"findings", "erasures", "alerts"})
+ACTIVE = "consents_active"
+FOREVER = 2**63
+
+
+class Wanted(NamedTuple):
+    """A period of a report that is asked for."""
+
+    definition: Definition
+    since: int
+    to: int
+
+
+class Outcome(NamedTuple):
+    """A report that was recomputed. `state`: empty if it is as it was issued, else what is wrong or open; `issued`: the
+    index of its document, None if nobody issued it."""
+
+    wanted: Wanted
+    csv: bytes
+    issued: int | None
+    state: str
+
+
+class Reporting:
+    """`plan` the periods first; then shown every entry that counts; `issued` compares, `told` are the results."""
+
+    def __init__(self, tell: Reporter, shelf: Shelf) -> None:
+        self.tell, self.findings, self.shelf = tell, tell.findings, shelf
+        self.complete, self.keep = True, False
+        """Whether the entries of consents are shown at all; whether what became of each report is kept in `told`."""
+        self.told: list[Outcome] = []
+        self.asked: set[Wanted] = set()
+        """Those whose CSV is wanted even if nobody issued them."""
+        self._periods: dict[Wanted, Period] = {}
+        self._coming: list[Period] = []
+        self._now: list[Period] = []
+        self._standing: dict[Definition, Standing] = {}
+        self._next = FOREVER
+        self._unread = False
+
+    def plan(self, wanted: Wanted) -> None:
+        """A period that is asked for; before the first entry."""
+        period = self._periods.get(wanted)
+        if period is None:
+            period = self._periods[wanted] = Period(*wanted)
+            self._coming.append(period)
+            self._coming.sort(key=lambda one: -one.since)
+            self._next = -1
+            if ACTIVE in wanted.definition.measures and wanted.definition not in self._standing:
+                self._standing[wanted.definition] = Standing(wanted.definition)
+            if "findings" in wanted.definition.measures and wanted.definition.by:
+                period.open = BY_PARTY
+        period.wanted += 1
+
+    # --- the time -------------------------------------------------------------------------------------------
+
+    def at(self, time: int) -> bool:
+        """It is this time (ms); whether anything counts now."""
+        if time >= self._next:
+            self._turn(time)
+        return bool(self._now or self._standing)
+
+    def _turn(self, time: int) -> None:
+        second = time // 1000
+        self._take(second)
+        for period in [one for one in self._now if one.to <= second]:
+            self._now.remove(period)
+            standing = self._standing.get(period.definition)
+            if standing is not None:
+                standing.fill(period)
+                if self._unread:
+                    period.open = period.open or UNREAD
+        ends = [one.to for one in self._now] + [one.since for one in self._coming[-1:]]
+        self._next = min(ends) * 1000 if ends else FOREVER
+
+    def _take(self, second: int) -> None:
+        """The periods that began; one that began before the pass did is not known."""
+        while self._coming and self._coming[-1].since <= second:
+            self._now.append(self._coming.pop())
+
+    # --- entries --------------------------------------------------------------------------------------------
+
+    def _each(self, consent: Consent) -> Iterator[tuple[Period, list[Group]]]:
+        for period in self._now:
+            yield period, groups_of(period.definition, consent.terms, consent.terms.permissions)
+
+    def moved(self, before: Consent | None, after: Consent, facts: Facts) -> None:
+        """A `consent.*` entry that was judged."""
+        for standing in self._standing.values():
+            standing.change(before, after)
+        if not self._now:
+            return
+        act, ended = facts.act, after.status in ENDS and (before is None or before.status not in ENDS)
+        first = after.version == 1 and after.status == "ACTIVE" and before is not None and not before.authenticated_at
+        withdrawn = ended and act == "consent.revoke" and facts.content.get("by") in ("customer", "guardian")
+        for period, groups in self._each(after):
+            if "reason" in period.definition.by:
+                continue
+            period.count("consents_requested", groups, act == "consent.request")
+            period.count("consents_authorised", groups, first)
+            period.count("consents_ended", groups, ended)
+            period.count("consents_withdrawn", groups, withdrawn)
+
+    def accessed(self, before: Consent, after: Consent, facts: Facts, outcome: Object) -> None:
+        """An access of a consent that is known and the signer's, with the decision that its entry names."""
+        if before.terms.once:
+            for standing in self._standing.values():
+                standing.change(before, after)
+        told = [outcome.get(name) for name in ("reasons", "asserted")]
+        reasons = [str(code) for codes in told if isinstance(codes, list) for code in codes]
+        asked = facts.content["permissions"]
+        permissions = [str(code) for code in asked] if isinstance(asked, list) else []
+        allowed, alone = outcome["decision"] == "allow", not facts.content["customer_present"]
+        consumed = after.status == "CONSUMED" != before.status
+        for period in self._now:
+            groups = groups_of(period.definition, before.terms, permissions, None if allowed else reasons)
+            period.count("accesses_allowed", groups, allowed)
+            period.count("accesses_refused", groups, not allowed)
+            period.count("accesses_unattended", groups, allowed and alone)
+            period.count("accesses_after_withdrawal", groups, allowed and before.status == "REVOKED")
+            if consumed:
+                own = groups_of(period.definition, before.terms, before.terms.permissions)
+                period.count("consents_ended", own)
+
+    def acknowledged(self, chain: Chain, basis: object, time: int) -> None:
+        """A legal `consent.acknowledge`."""
+        consent = chain.consent
+        if consent is None or consent.status not in ENDS or basis != consent.basis:
+            return
+        first, chain.acknowledged = not chain.acknowledged, True
+        for period, groups in self._each(consent):
+            period.count("acknowledged", groups)
+            if first:
+                period.acknowledge(groups, (time - chain.moved) // 1000)
+
+    def complained(self, consent: Consent | None) -> None:
+        """A legal `subject.feedback` about this consent; None: it is not known."""
+        for period in self._now if consent is None else ():
+            if "complaints" in period.definition.measures:
+                period.open = period.open or UNREAD
+        if consent is not None:
+            for period, groups in self._each(consent):
+                period.count("complaints", groups)
+
+    def erased(self, count: int) -> None:
+        """So many chains were erased for the first time."""
+        for period in self._now:
+            period.count("erasures", [()], count)
+
+    def reconciled(self, findings: int) -> None:
+        """A report on the legs, with so many findings."""
+        for period in self._now:
+            if not period.definition.by:
+                period.count("findings", [()], findings)
+
+    def alerted(self, alert: Alert) -> None:
+        """An `alert.raised`."""
+        for period in self._now if any("alerts" in one.definition.measures for one in self._now) else ():
+            plain = {alert.kind: alert.about}
+            if alert.kind == "consent" and period.definition.by:
+                chain = self.shelf.get(alert.about.encode())
+                if chain is None or chain.consent is None:
+                    period.open = period.open or UNREAD
+                    continue
+                plain = {"holder": chain.consent.terms.holder, "recipient": chain.consent.terms.recipient}
+            if all(name in plain for name in period.definition.by):
+                period.count("alerts", [tuple(plain[name] for name in period.definition.by)])
+
+    def removed(self, participant: str) -> None:
+        """A party was removed for ever."""
+        for standing in self._standing.values():
+            standing.remove(participant)
+
+    def missed(self, time: int) -> None:
+        """An entry of a consent or a customer that cannot be read, or that rests on such a one."""
+        self._unread = True
+        if self.at(time):
+            for period in self._now:
+                if not WITHOUT_EVIDENCE.issuperset(period.definition.measures):
+                    period.open = period.open or UNREAD
+
+    # --- reports --------------------------------------------------------------------------------------------
+
+    def issued(self, issued: Issued, definition: Definition) -> None:
+        """A legal `report.issued`: its CSV is that of the entries."""
+        if not self.complete:
+            self.findings.unchecked[LEFT_OUT] += 1
+            return
+        wanted = Wanted(definition, issued.since, issued.to)
+        period = self._periods.get(wanted)
+        if period is None:  # an earlier run read its entries
+            self.findings.unchecked[FORGOTTEN] += 1
+            return
+        csv, rows = period.csv()
+        if period.open:
+            self.findings.unchecked[period.open] += 1
+            state = period.open
+        else:
+            found = (rows, encode_base64url(sha256(csv).digest()))
+            state = "" if found == (issued.rows, issued.csv_hash) else "refuted"
+            self.findings.checked["reports"] += 1
+            if state:
+                self.tell.bad(
+                    Code.UNMATCHED,
+                    "the report is not what the entries give",
+                    "document",
+                    f"{found[0]} rows, hash {found[1]}",
+                    f"{issued.rows} rows, hash {issued.csv_hash}",
+                )
+        if self.keep:
+            self.told.append(Outcome(wanted, csv, issued.number, state))
+        period.wanted -= 1
+        if not period.wanted:  # nobody asks for it again
+            del self._periods[wanted]
+
+    def finish(self, time: int) -> None:
+        """The periods that are asked for, though nobody issued them. `time`: the log's last."""
+        self.at(time + 1)
+        for wanted in sorted(self.asked):
+            period = self._periods.get(wanted)
+            if period is None or any(one.wanted == wanted for one in self.told):
+                continue
+            if period in self._now:  # it is not over: as the log stands
+                standing = self._standing.get(period.definition)
+                if standing is not None:
+                    standing.fill(period)
+            if period.open:
+                self.findings.unchecked[period.open] += 1
+            self.told.append(Outcome(wanted, period.csv()[0], None, period.open))
