@@ -10,6 +10,7 @@ harmless; it matters when the database goes back by more.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from ledger.errors import Corrupt, InvalidInput, Rollback, Unavailable
 from ledger.notes.checkpoint import Checkpoint, Vkeys, open_checkpoint
 from ledger.notes.keys import VerifierKey
 
+log = logging.getLogger("ledger.highwater")
 READ_TRIES = 5
 """How often an unreadable file is read before it counts as damaged."""
 
@@ -89,8 +91,20 @@ class HighWater:
             self._handle = None
 
     def sync(self) -> None:
-        """Force the file and its directory entry to disk, and close it; called on an orderly stop."""
-        self.close()
+        """Force the file and its directory entry to disk, and close it; called on an orderly stop. A disk that refuses is told
+        in the log: nothing acknowledged hangs on it, and everything else is still to be closed."""
+        try:
+            self.close()
+            self._force()
+        except OSError as error:
+            log.critical(
+                "the high-water file %s could not be forced to disk (%s): a power cut may take what it says last, and an older "
+                "database would not be noticed here then. Put the disk right before this machine is switched off",
+                self._path,
+                errno.errorcode.get(error.errno or 0, "OSError"),
+            )
+
+    def _force(self) -> None:
         for path, flags in ((self._path, os.O_RDONLY), (self._path.parent, os.O_RDONLY | os.O_DIRECTORY)):
             try:
                 handle = os.open(path, flags)

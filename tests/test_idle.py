@@ -20,7 +20,6 @@ KEPT = {
     "UsedInSql": "of the guard, for a bank with several processes",
     "capture_signals": "uvicorn calls it",
     "filtered": "of the guard, for a bank's own answers",
-    "parse_statement": "the plain form of what Reader reads at once; the tests of forged statements read by it",
     "redirect_request": "urllib calls it",
     "verify_prefix": "completeness of a whole prefix, which the shared vectors ask of a verifier",
     "verify_subtree_inclusion": "subtrees, which the shared vectors ask of a verifier",

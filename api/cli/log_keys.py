@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+import migrations
 from api.cli.saying import say
 from api.cli.shared import State, node_of, reader_of, settings_from, told_in_a_sentence
 from api.node.log_keys import begin_overlap, declare_compromised, end_overlap, put_in_place
@@ -25,6 +26,7 @@ def key_new(to: Place = "", state: State = None) -> None:
     configure_logging("warning")
     with told_in_a_sentence():
         origin = read_signer(settings.log_key_file).vkey.name
+        migrations.refuse_other_versions(settings.database_url)
         file = next_key_file(settings.log_key_file)
         vkey = make_log_key(file, origin, to).format()
     say(
@@ -47,6 +49,7 @@ def key_rotate(
     """Sign every checkpoint with the new key too, from here on. Safe beside servers that have it."""
     settings = settings_from(state)
     with told_in_a_sentence():
+        migrations.refuse_other_versions(settings.database_url)  # before a key is made for it
         file = next_key_file(settings.log_key_file)
         if new and not file.exists():
             make_log_key(file, read_signer(settings.log_key_file).vkey.name, to)

@@ -15,6 +15,7 @@ from api.events.tokens import EventTokens
 from api.node.bundling import read_policy
 from api.node.node import Events, Node
 from api.node.reconciling import Reporter
+from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import check_place
 from api.node.slots import Slot, claim_slot, highwater_files
@@ -40,6 +41,7 @@ from ledger.opening import open_key_store
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
 from ledger.queries.records import RecordQueries
+from ledger.queries.scoring import AlertReader
 from ledger.queries.tree import visible_note, visible_size
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.events import EventStore
@@ -94,6 +96,7 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
     if serves:
         node.asker = node.ask_witnesses()
         node.reporter = Reporter(ledger)
+        node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore))
     return node
 
 

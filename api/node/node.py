@@ -11,6 +11,7 @@ from api.events.sender import EventSender, OutwardMessages
 from api.events.tokens import EventTokens
 from api.node.bundling import Bundler
 from api.node.reconciling import Reporter
+from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import leave_mark, stop_signing
 from api.node.slots import Slot
@@ -75,6 +76,8 @@ class Node:
     """Likewise; None too when the policy names no witness with an address."""
     reporter: Reporter | None = None
     """Likewise."""
+    alerts: AlertRaiser | None = None
+    """Likewise."""
     went_back: str | None = None
     """Why this database must not be continued, for a check that looks at it all the same."""
     _running: bool = field(default=False, init=False)
@@ -91,6 +94,8 @@ class Node:
                 self.asker.start()
             if self.reporter is not None:
                 self.reporter.start()
+            if self.alerts is not None:
+                self.alerts.start()
 
     @property
     def bundler(self) -> Bundler:
@@ -122,6 +127,8 @@ class Node:
                 self.asker.stop()
             if self.reporter is not None:
                 self.reporter.stop()
+            if self.alerts is not None:
+                self.alerts.stop()
             self.ledger.stop()
             leave_mark(self.settings, self.ledger.vkeys)
         else:

@@ -23,6 +23,7 @@ from api.node.admission import Doorkeeper
 from api.node.metrics import Metrics
 from api.node.node import Node
 from api.node.reconciling import ReconciliationFigures
+from api.node.scoring import AlertFigures
 from api.routes import (
     bundles,
     consents,
@@ -92,6 +93,7 @@ def create_framework(node: Node) -> FastAPI:
         app.state.room,
         EventFigures(node.events.queries),
         ReconciliationFigures(node.ledger.reconciliation),
+        *([AlertFigures(node.alerts)] if node.alerts is not None else []),
     )
     limits = RateLimits(
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute

@@ -23,7 +23,7 @@ from ledger.entries.statement import parse_item, payload_of
 from ledger.queries.glances import Glance
 
 DAYS: Final = 14
-LOOKED: Final = 300
+LOOKED: Final = 200
 """How many of a consent's newest entries one page looks at."""
 DAY_MS: Final = 86_400_000
 WEEK_MS: Final = 7 * DAY_MS
@@ -80,7 +80,7 @@ class Usual(Struct, frozen=True):
         """Whether the last days stand out. Few reads more or less do not."""
         if self.now > self.usual * 1.5 and self.now - self.usual >= 3:
             return "more"
-        return "less" if self.now * 2 < self.usual and self.usual - self.now >= 3 else "same"
+        return "less" if self.now * 1.5 < self.usual and self.usual - self.now >= 3 else "same"
 
 
 @dataclass(frozen=True, slots=True)

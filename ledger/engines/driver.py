@@ -182,7 +182,8 @@ class Backend(Protocol):
 
 def driver_of(connection: Connection) -> Any:
     """The engine's own connection below SQLAlchemy's, inside its transaction. Its errors are the driver's own."""
-    driver = connection.connection.driver_connection
+    # what SQLAlchemy calls `driver_connection` is the same for drivers that wait, found by three more calls, four times a batch
+    driver = connection.connection.dbapi_connection
     if driver is None:
         raise InvalidInput("the database connection is closed")
     return driver

@@ -16,9 +16,10 @@ from ledger.entries.leaf import Kind
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import payload_of
 from ledger.queries.tree import visible_size
+from ledger.storage.asking import select_in
 from ledger.storage.events import OPEN, DeliveryState
 from ledger.storage.horizon import confirmed_size
-from ledger.storage.log import LogStore, select_in
+from ledger.storage.log import LogStore
 from ledger.storage.standing import open_entry, standing_consents
 from ledger.storage.tables import consents, entries, event_cursor, event_deliveries, event_endpoints
 from ledger.vault.keystore import KeyStore

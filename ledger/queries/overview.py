@@ -16,8 +16,9 @@ from ledger.engines.engine import database_bytes
 from ledger.entries.leaf import Kind
 from ledger.errors import NotFound
 from ledger.queries.tree import head_of
+from ledger.storage.asking import select_in
 from ledger.storage.horizon import confirmed_size
-from ledger.storage.log import LogStore, select_in
+from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, entries
 
 PAGE_LIMIT: Final = 200

@@ -23,8 +23,9 @@ from ledger.kept import Kept
 from ledger.merkle.tiles import FullTiles
 from ledger.planning.commands import Proved, Recorded
 from ledger.queries.tree import Prover, answered, first_checkpoints_with, refuse_what_is_coming
+from ledger.storage.asking import select_in
 from ledger.storage.horizon import confirmed_size
-from ledger.storage.log import LogStore, select_in
+from ledger.storage.log import LogStore
 from ledger.storage.standing import open_entry, standing_consents
 from ledger.storage.tables import consents, entries
 from ledger.vault.keystore import KeyStore

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from ledger.entries.leaf import participant_chain, subject_chain
 from ledger.errors import NotFound
-from ledger.storage.log import LogStore, log_size
+from ledger.storage.asking import log_size
+from ledger.storage.log import LogStore
 from ledger.storage.tables import consents, entries
 
 

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from ledger.canonical import b64u
+from ledger.engines.driver import Driver
 from ledger.engines.engine import driver_for, writer_engine
 from ledger.entries.leaf import Kind
 from ledger.errors import Corrupt
@@ -58,7 +59,11 @@ class ChainMap:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._driver = driver_for(connection.engine)
+
+    @property
+    def _driver(self) -> Driver:
+        """Looked up when it is needed: each batch has a map, and few touch it."""
+        return driver_for(self._connection.engine)
 
     def state(self) -> MapState:
         """Which leaves it covers. Raises Corrupt when there is no state, or an index-head signs another root."""

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import Consent
-from ledger.engines.engine import backend_of, driver_for
+from ledger.engines.driver import Driver
+from ledger.engines.engine import backend_of
 from ledger.entries.assertion import Credential
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Corrupt, Unavailable
@@ -21,6 +22,7 @@ from ledger.kept import Kept
 from ledger.merkle.edge import Edge, FullTile
 from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
 from ledger.storage.anchored import SignedMap, SignedTree
+from ledger.storage.asking import select_in
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
@@ -36,7 +38,7 @@ from ledger.storage.rows import (
 )
 from ledger.storage.spoken import alerts_among, feedback_in, moving_entries
 from ledger.storage.standing import chain_heads, enrolment, events_of, has_request, standing_consents
-from ledger.storage.tables import checkpoints, consents, credentials, entries, log_head, tiles, used_challenges
+from ledger.storage.tables import checkpoints, consents, credentials, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore, no_key
 
@@ -72,6 +74,7 @@ class BatchTransaction:
     def __init__(
         self,
         connection: Connection,
+        driver: Driver,
         keystore: KeyStore,
         horizon: Horizon,
         absent: Kept[bytes, ChainHead],
@@ -84,7 +87,7 @@ class BatchTransaction:
         self._edge = b""
         self._horizon = horizon
         self._absent = absent
-        self._driver = driver_for(connection.engine)
+        self._driver = driver
         self._keystore = keystore
         self.map = ChainMap(connection)
         """The completeness map, to be touched below the lock only."""
@@ -319,7 +322,9 @@ class LogStore:
             # kept from batch to batch: to fetch it from the pool and to bring it back costs more than a small batch's rules
             connection = self._kept.pop() if self._kept else self._writer.connect()
             with connection.begin():
-                yield BatchTransaction(connection, self._keystore, self.horizon, self._absent, self._signed)
+                yield BatchTransaction(
+                    connection, self._backend.driver, self._keystore, self.horizon, self._absent, self._signed
+                )
             # here a commit may have gone into files that were taken away: it is not acknowledged, and the node stops
             self._backend.driver.verify_files(connection)
         except self._failures as error:
@@ -391,15 +396,3 @@ class LogStore:
             self._kept.pop().close()
         self._writer.dispose()
         self._reader.dispose()
-
-
-def select_in(connection: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:
-    """Rows of `query` whose `column` is one of `values`, asked in portions that every engine takes."""
-    for at in range(0, len(values), 500):
-        yield from connection.execute(query.where(column.in_(values[at : at + 500])))
-
-
-def log_size(connection: Connection) -> int:
-    """How many entries are committed in this connection's snapshot."""
-    size: int = connection.execute(select(func.coalesce(func.max(entries.c.idx) + 1, 0))).scalar_one()
-    return size

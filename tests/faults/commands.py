@@ -94,6 +94,10 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("key", "compromised"): [Run(lambda place: [place.vkey, "--from-size", "999999999"], ends=(1,))],  # not reached
     ("kek", "rotate"): [Run(_said(), ends=(1,))],  # a server runs
     ("check",): [Run(_said())],
+    # a log that opened under an older ruleset knows no alerts
+    ("risk", "activate"): [Run(_said("--approved-by", "a", "--approved-by", "b"), ends=(0, 1))],
+    ("risk", "stop"): [Run(_said("--approved-by", "a", "--approved-by", "b"), ends=(0, 1))],
+    ("risk", "alerts"): [Run(_said())],
     ("reconcile",): [Run(_said(), ends=(0, 1))],  # 1: nothing is an hour old
     ("health",): [Run(lambda place: ["--url", place.base_url], on_state=False)],
     ("version",): [Run(_said(), on_state=False)],

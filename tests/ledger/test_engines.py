@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import Engine, create_mock_engine
+from sqlalchemy import Column, Engine, MetaData, String, Table, create_mock_engine, delete, insert, select
 
 from ledger.engines import engine
 from ledger.engines.copies import COPIERS
 from ledger.engines.engine import ENGINES
+from ledger.engines.postgres import LIMITS
+from ledger.engines.sqlite_files import file_of, side_files
 from ledger.errors import InvalidInput
 from tests.engines import FIXTURES
 
@@ -51,3 +53,44 @@ def test_an_engine_of_another_kind_has_no_driver(asked: Callable[[Engine], objec
     other = create_mock_engine("mssql://", lambda *_: None)
     with pytest.raises(InvalidInput, match="'mssql' is not a supported engine"):
         asked(other)  # type: ignore[arg-type]
+
+
+LETTERS = Table("letters", MetaData(), Column("words", String))
+SECRET = "a word that nobody must find again"
+
+
+@pytest.fixture
+def swept(engine_url: str) -> Iterator[Engine]:
+    """An engine of the pages with a table in which a row was written and deleted, and nothing swept yet."""
+    made = engine.pages_engine(engine_url)
+    engine.make_tables(made, [LETTERS])
+    with made.begin() as connection:
+        connection.execute(insert(LETTERS).values(words=SECRET))
+    with made.begin() as connection:
+        connection.execute(delete(LETTERS))
+    yield made
+    made.dispose()
+
+
+def test_a_sweep_leaves_nothing_of_deleted_rows_in_any_file(swept: Engine) -> None:
+    path = file_of(str(swept.url)) if engine.is_file(str(swept.url)) else None
+    assert engine.sweep(swept, ["letters"])
+    if path is not None:
+        assert all(SECRET.encode() not in file.read_bytes() for file in (path, *side_files(path)) if file.exists())
+        return
+    with swept.connect() as connection:
+        assert connection.exec_driver_sql("SELECT pg_relation_size('letters')").scalar_one() == 0
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == LIMITS["statement_timeout"]
+
+
+def test_a_sweep_that_a_reader_prevents_is_no_success(sqlite_url: str) -> None:
+    made = engine.pages_engine(sqlite_url)
+    engine.make_tables(made, [LETTERS])
+    with made.connect() as reader, made.connect() as writer:
+        reader.exec_driver_sql("BEGIN")
+        reader.execute(select(LETTERS)).all()
+        writer.execute(insert(LETTERS).values(words=SECRET))
+        writer.commit()
+        assert not engine.sweep(made, ["letters"])
+    assert engine.sweep(made, ["letters"])
+    made.dispose()

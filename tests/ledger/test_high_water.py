@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,28 @@ def test_a_new_log_is_not_begun_where_this_node_has_signed(sqlite_node: Node) ->
     sqlite_node.ledger.stop()
     with pytest.raises(Corrupt, match="second"):
         create_log(sqlite_node.config, clock=sqlite_node.clock)
+
+
+def test_a_disk_that_does_not_force_the_file_is_told_and_the_node_ends_in_order(
+    sqlite_node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing acknowledged hangs on it; a node that broke off here would leave its databases open, and a traceback."""
+    ledger = sqlite_node.ledger
+    consent_id = sqlite_node.grant()
+
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fails)
+    ledger.stop()
+    assert [
+        record.getMessage() for record in caplog.records if "could not be forced to disk (EIO)" in record.getMessage()
+    ]
+    with pytest.raises(SequencerStopped, match="shutting down"):
+        sqlite_node.access(consent_id)
+    monkeypatch.undo()
+    sqlite_node.restart()
+    sqlite_node.access(consent_id)
 
 
 def test_a_high_water_file_read_while_its_process_writes_is_not_a_rollback(node: Node) -> None:

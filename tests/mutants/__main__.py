@@ -1,4 +1,4 @@
-"""Mutation testing of the verifier: `python -m tests.mutants [MODULE…]`, such as `merkle crypto/ed25519`; all if none is named.
+"""Mutation testing of the verifier: `python -m tests.mutants [MODULE…]`, such as `merkle ed25519`; all if none is named.
 
 Every mutant is run against the tests of its module. Those that survive stand in docs/mutants.md, each with the argument
 why no test can tell it from the original; a survivor without an argument is a missing test.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from tests.conformance import ROOT
 from tests.mutants.making import mutants
@@ -26,6 +27,7 @@ _GESTURES, _COMPLETENESS, _AGREEMENT, _PARTIES, _WORDS = (
     f"test_{name}.py" for name in ("gestures", "completeness", "agreement", "parties", "words")
 )
 _BOUNDS, _COSE, _TILES = "test_bounds.py", "test_cose.py", "test_tiles.py"
+_CONTAINERS, _EXITS = "test_containers.py", "test_exits.py"
 _POLICIES, _FOREIGN = "test_policies.py", "test_foreign_logs.py"
 _CRYPTO = (_SIGNATURES, "test_crypto.py", "test_key_spellings.py", _OFFICIAL)
 _RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py", "test_terms.py")
@@ -45,13 +47,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receipt": (_PACKS, _COMMANDS, "test_receipts.py"),
     "evidence": (_LOGS, _PARSERS, _COMMANDS, _FOREIGN, _BOUNDS),
     "commitment": (_ENCODING, _STATEMENTS),
-    "crypto/ed25519": _CRYPTO,
-    "crypto/p256": _CRYPTO,
-    "crypto/rsa": _CRYPTO,
-    "crypto/keys": (*_CRYPTO, _NOTES, _POLICIES, _STATEMENTS),
-    "crypto/backend": _CRYPTO,
-    "crypto/with_cryptography": _CRYPTO,
-    "crypto/with_pynacl": _CRYPTO,
+    "ed25519": _CRYPTO,
+    "p256": _CRYPTO,
+    "rsa": _CRYPTO,
+    "keys": (*_CRYPTO, _NOTES, _POLICIES, _STATEMENTS),
+    "backend": _CRYPTO,
+    "with_cryptography": _CRYPTO,
+    "with_pynacl": _CRYPTO,
     "cbor": (_COSE, _PARSERS, _STATEMENTS, _OFFICIAL),
     "cose": (_COSE, _PARSERS, _OFFICIAL),
     "patricia": (_TILES, _MAP, _OFFICIAL),
@@ -59,7 +61,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "passkey": (_STATEMENTS,),
     "statement": ("test_members.py", _STATEMENTS, _PARSERS, _BUNDLES),
     "pack": ("test_pack_bounds.py", "test_pack_records.py", _PACKS),
-    "growth": (_TILES, _LOGS),
+    "growing_tree": (_TILES, _LOGS),
     "log": ("test_following.py", _LOGS),
     "decisions": _RULES,
     "transitions": _RULES,
@@ -70,13 +72,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "signers": (*_RULES, "test_signers.py"),
     "participants": (*_RULES, _PARTIES, "test_registry.py", "test_replay.py"),
     "catalogue": (_WORDS, "test_decisions.py", "test_terms.py", "test_replay.py"),
-    "legs": (_BUNDLES, _DAMAGE, "test_legs.py", "test_matching.py"),
+    "access_legs": (_BUNDLES, _DAMAGE, "test_legs.py", "test_matching.py"),
     "matching": (_BUNDLES, _DAMAGE, _GESTURES, "test_matching.py"),
     "replay": (*_RULES, _DAMAGE, _GESTURES, "test_replay.py", "test_subjects.py"),
     "subjects": (_BUNDLES, _GESTURES, _DAMAGE, "test_subjects.py"),
     "gestures": ("test_enrolments.py", _GESTURES),
     "completeness": ("test_chains.py", _COMPLETENESS),
-    "links": (_BUNDLES, _DAMAGE, "test_links.py"),
+    "log_order": (_BUNDLES, _DAMAGE, "test_links.py"),
     "leaf": (*_READING, _PARSERS, _MAP, "test_links.py", "test_leaves.py"),
     "disclosure": (*_READING, "test_disclosure.py", "test_batch_items.py"),
     "facts": (
@@ -88,13 +90,30 @@ TESTS: dict[str, tuple[str, ...]] = {
         "test_transitions.py",
     ),
     "forms": (*_READING, _AGREEMENT, "test_forms.py"),
-    "quick": (*_READING, "test_disclosure.py", "test_batch_items.py", "test_quick_edges.py"),
+    "usual_access": (*_READING, "test_disclosure.py", "test_batch_items.py", "test_quick_edges.py"),
     "terms": (*_READING, _AGREEMENT, "test_forms.py"),
     "acts": (*_READING, _AGREEMENT, "test_forms.py"),
     "parties": (_PARTIES,),
-    "asked": ("test_asked.py", _COMMANDS),
+    "archive": (_CONTAINERS,),
+    "clientdata": ("test_clientdata.py", "test_client_data_agree.py", _GESTURES),
+    "comparing": ("test_times.py", _EXITS, _COMMANDS),
+    "contents": (_BUNDLES, _CONTAINERS, _EXITS),
+    "deferred": ("test_matching.py", _BUNDLES),
+    "evidence_lines": ("test_members.py", _QUICK),
+    "evidence_shards": (_CONTAINERS, _BUNDLES),
+    "findings": (_EXITS, "test_matching.py", "test_telling.py"),
+    "gzipped": (_CONTAINERS,),
+    "histories": ("test_times.py", _EXITS),
+    "inputs": ("test_asked.py", _EXITS, "test_telling.py"),
+    "pack_items": ("test_pack_bounds.py", "test_pack_records.py", _PACKS),
     "reasons": (_WORDS, _COMMANDS, "test_decisions.py"),
 }
+
+
+def module_of(name: str) -> Path:
+    """The one module of the verifier that has this name, in whichever room. Raises ValueError."""
+    (found,) = (ROOT / "verifier").rglob(f"{name}.py")
+    return found
 
 
 def main() -> int:
@@ -102,12 +121,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     parser.add_argument("modules", nargs="*", metavar="MODULE", default=[*TESTS])
     parser.add_argument("--only", default="", metavar="TEXT", help="only mutants whose name holds this")
+    parser.add_argument("--kind", nargs="*", default=[], help="only of these kinds, such as `comparison bound`")
     asked = parser.parse_args()
     for name in asked.modules:
-        path = ROOT / "verifier" / f"{name}.py"
-        made = [mutant for mutant in mutants(path.read_text()) if asked.only in mutant.name]
+        path = module_of(name)
+        made = [
+            mutant
+            for mutant in mutants(path.read_text())
+            if asked.only in mutant.name and (not asked.kind or mutant.kind in asked.kind)
+        ]
         tests = [f"tests/verifier/{test}" for test in TESTS[name]]
-        asking = Asking(f"verifier.{name.replace('/', '.')}", str(path), made)
+        asking = Asking(".".join(path.relative_to(ROOT).with_suffix("").parts), str(path), made)
         seen = noticed(asking, tests)
         if seen is None or not survives(asking, asking.unchanged):
             print(f"{name}: its own tests fail without any change", flush=True)

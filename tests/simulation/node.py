@@ -152,6 +152,9 @@ class Machine:
         self.hub.spawn(begin, process)
 
     def _over(self, process: Process, why: str) -> None:
+        why = why.replace(
+            str(self.folder.parent), ""
+        )  # it has another name in each process, and a trace has none of that
         self.hub.say(f"{self.name} does not start: {why[:100]}")
         self.refused.append(why)
         process.dead = True

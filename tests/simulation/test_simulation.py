@@ -58,7 +58,8 @@ def test_a_seed_is_the_same_run_byte_for_byte_in_every_process() -> None:
         "print(json.dumps([simulate(seed).digest for seed in ({})]))"
     )
     told = []
-    for hashing, seeds in (("1", "3, 4, 5"), ("77", "4, 5, 3")):
+    # in 2009 a node names a file of its own, which it finds damaged
+    for hashing, seeds in (("1", "3, 4, 2009"), ("77", "4, 2009, 3")):
         environment = os.environ | {"PYTHONHASHSEED": hashing, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-c", program.format(seeds)]
         ran = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.vectors.hashing import Json, b64, gzip_stored
 from tests.vectors.log import SHARD, Files
-from tests.vectors.story import Story, erased, ruleset_1, ruleset_2
+from tests.vectors.story import Story, erased, ruleset_1, ruleset_2, two_levels
 from tests.vectors.story_3 import ruleset_3
 
 Told = tuple[str, int | str]
@@ -58,6 +58,7 @@ BASES: dict[str, tuple[Callable[[int | None], Story], Callable[[], Files]]] = {
     "ruleset-1": (ruleset_1, cache(lambda: _whole(ruleset_1()))),
     "ruleset-2": (ruleset_2, cache(lambda: _whole(ruleset_2()))),
     "ruleset-3": (ruleset_3, cache(lambda: _whole(ruleset_3()))),
+    "two-levels": (two_levels, cache(lambda: _whole(two_levels()))),
 }
 CASES: list[Case] = []
 
@@ -138,10 +139,12 @@ def edits(base: Files, files: Files) -> list[Json]:
 
 def _likest(name: str, base: Files) -> str:
     """The file of the base that an edited one is told from."""
+    if name in base:
+        return name
     for start in ("tile/entries/", "tile/0/", "evidence/"):
         if name.startswith(start):
             return next((old for old in sorted(base) if old.startswith(start)), "")
-    return name if name in base else ""
+    return ""
 
 
 def _common(a: bytes, b: bytes) -> int:

@@ -27,7 +27,7 @@ const over = async (rows, work) => {
   return answers;
 };
 
-const keyOf = (name) => /^log (\S+)/m.exec(readFileSync(`${folder}/policies/${name}`, "utf8"))[1];
+const keyOf = (name) => /(?:^|")log (\S+?)(?=\\n|\s)/m.exec(readFileSync(`${folder}/policies/${name}`, "utf8"))[1];
 const made = read("derivations");
 const answers = {
   base64: await over(read("base64").cases, (row) =>

@@ -5,7 +5,7 @@ Whoever appends an entry says what stands in it, its outcome too. So it writes a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from tests.vectors.hashing import (
@@ -226,7 +226,7 @@ class Log:
         return encode({"evidence": body.decode(), "index": index, "opening": b64u(opening)}) + b"\n"
 
     def files(self, level: str = "full", gone: frozenset[int] = frozenset(), *, cosign: bool = False) -> Files:
-        """A bundle, of at most 255 entries. `gone`: entries without a line of evidence."""
+        """A bundle, of fewer than 65,536 entries. `gone`: entries without a line of evidence."""
         size = len(self.entries)
         names = {"created": self.time, "evidence": level, "format": "consent-ledger-bundle/1", "origin": ORIGIN}
         lines = b"".join(self.line(index) for index in sorted(self.bodies) if index not in gone)
@@ -234,12 +234,32 @@ class Log:
             "manifest.json": encode({**names, "size": size, "v": 1}),
             "checkpoint": self.checkpoint(cosign=cosign),
             "policy": self.policy().encode(),
-            f"tile/0/000.p/{size}": b"".join(self.hashes),
-            f"tile/entries/000.p/{size}": entry_bundle(self.entries),
         }
+        files |= {f"tile/{path}": content for path, content in hash_tiles(self.hashes)}
+        for n in range(0, size, 256):
+            files[f"tile/entries/{numbered(n // 256, min(size - n, 256))}"] = entry_bundle(self.entries[n : n + 256])
         if lines and level != "none":
             files[SHARD] = gzip_stored(lines)
         return files
+
+
+def numbered(n: int, width: int) -> str:
+    """The name of tile `n` of a level, as C2SP tlog-tiles spells it."""
+    name = f"{n % 1000:03d}"
+    while n := n // 1000:
+        name = f"x{n % 1000:03d}/{name}"
+    return name if width == 256 else f"{name}.p/{width}"
+
+
+def hash_tiles(hashes: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """All hash tiles of a tree: `<level>/<name>` and content. A hash of a level is the root of a full tile below it."""
+    level = 0
+    while hashes:
+        for at in range(0, len(hashes), 256):
+            part = hashes[at : at + 256]
+            yield f"{level}/{numbered(at // 256, len(part))}", b"".join(part)
+        hashes = [root(hashes[at : at + 256]) for at in range(0, len(hashes) - 255, 256)]
+        level += 1
 
 
 def entry_bundle(entries: list[bytes]) -> bytes:

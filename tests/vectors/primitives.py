@@ -299,6 +299,7 @@ def policies() -> Json:
         ("two of three", f"{log}{w}group most 2 one two three\nquorum most\n", True),
         ("groups of groups", f"{log}{w}group a any one two\ngroup b all a three\nquorum b\n", True),
         ("comments and blank lines", f"# ours\n\n {log}\t\nquorum\tnone\n", True), ("a URL", f"{log[:-1]} https://l.example/\nquorum none\n", True),
+        ("two keys of a log", POLICIES["both-keys"], True),
         ("nothing", "", False), ("no quorum", log, False), ("two quorums", f"{log}quorum none\nquorum none\n", False),
         ("no end of line", f"{log}quorum none", False), ("a carriage return", f"{log}quorum none\r\n", False),
         ("a comment behind words", f"{log}quorum none # all\n", False), ("an unknown line", f"{log}require one\nquorum none\n", False),
@@ -323,6 +324,11 @@ def policies() -> Json:
     trust += [
         ("an unknown member", POLICIES["places"].replace('"v":1', '"u":1,"v":1'), False),
         ("a name twice", POLICIES["places"].replace('"v":1', '"v":1,"v":1'), False),
+    ]
+    stolen = POLICIES["compromised"]
+    trust += [
+        ("compromised from a size on", stolen, True),
+        ("compromised from no number on", stolen.replace('size":14', 'size":null'), False),
     ]
     return {
         "about": "Policies and trust files (policies.md).",

@@ -60,6 +60,14 @@ class Story(Log):
         other.terms_of = {**self.terms_of}
         return other
 
+    def cut(self, size: int | None) -> Self:
+        """The first `size` entries of it."""
+        if size is not None:
+            self.entries = self.entries[:size]
+            self.bodies = {index: body for index, body in self.bodies.items() if index < size}
+            self.chains = {chain: [index for index in mine if index < size] for chain, mine in self.chains.items()}
+        return self
+
     def terms(self, **changes: Any) -> Json:
         terms = {
             "authorisers_required": 1, "expires_at": 0, "frequency_per_day": 0, "grade": 3, "history_from": 1_700_000_000,
@@ -206,6 +214,17 @@ def _told(ruleset: int, until: int | None) -> Story:
     with suppress(Enough):
         (_tell_1 if ruleset == 1 else _tell_2)(log)
     return log
+
+
+def two_levels(until: int | None = None) -> Story:
+    """A log of more than two full tiles: the beginning of ruleset-2, index-heads, and an access of the first consent."""
+    log = _told(2, 16).copy()
+    log.until = None
+    for _ in range(500):
+        log.tick().head()
+    log.tick().access(FIRST, log.allow(11, used=1), iss=HELPER, on_behalf_of=RECIPIENT)
+    log.tick().head()
+    return log.cut(until)
 
 
 def _tell_1(log: Story) -> None:

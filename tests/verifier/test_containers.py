@@ -24,7 +24,7 @@ from verifier.audit.evidence_shards import shard_path
 from verifier.bytes.archive import Archive, Unreadable, open_archive
 from verifier.bytes.gzipped import PIECE, Broken, gzip_lines
 from verifier.cli import main
-from verifier.errors import CannotCheck, Code
+from verifier.errors import Code
 from verifier.tlog.trust import parse_trust
 
 SHARD = "evidence/000.jsonl.gz"
@@ -126,13 +126,24 @@ def test_what_is_not_a_regular_file_is_refused_at_once(make: Callable[[Path], No
 
 
 @pytest.mark.parametrize("make", [_fifo, _endless, _elsewhere, _itself])
-def test_a_manifest_that_is_not_a_regular_file_cannot_be_checked(make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_manifest_that_is_not_a_regular_file_is_refused_and_the_rest_is_checked(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
     files, world = honest()
     write(files, tmp_path)
     (tmp_path / "manifest.json").unlink()
     make(tmp_path / "manifest.json")
-    with pytest.raises(CannotCheck, match="not a regular file"):
-        audited(tmp_path, world)
+    found = audited(tmp_path, world)
+    assert {place for place in told(found) if place[2] != ".elsewhere"} == {("BAD_ENCODING", None, "manifest.json")}
+    assert found.findings.checked["entries"] == len(world.entries)
+
+
+def test_a_manifest_that_is_too_long_is_refused_and_the_rest_is_checked(tmp_path: Path) -> None:
+    files, world = honest()
+    write(files | {"manifest.json": files["manifest.json"] + b" " * 4_096}, tmp_path)
+    found = audited(tmp_path, world)
+    assert told(found) == [("BAD_ENCODING", None, "manifest.json")]
+    assert found.findings.checked["entries"] == len(world.entries)
 
 
 def test_a_folder_with_a_link_to_itself_is_refused(tmp_path: Path) -> None:

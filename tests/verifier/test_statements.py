@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.making import BACKEND, accepts, refusal
-from verifier.bytes.encoding import encode_base64url, encode_canonical
+from verifier.bytes.encoding import Object, encode_base64url, encode_canonical
 from verifier.crypto.backend import Backend, select
 from verifier.crypto.keys import Ed25519Key, P256Key, PublicKey, RsaKey
 from verifier.crypto.p256 import raw_from_der
 from verifier.errors import Code, Refuted
 from verifier.records import passkey
-from verifier.records.statement import Statement, parse_envelope, parse_statement, verify_envelope
+from verifier.records.disclosure import read_payload
+from verifier.records.statement import parse_envelope, verify_envelope
 
 LOG = "ledger.example/test"
 ED = Ed25519PrivateKey.from_private_bytes(b"e" * 32)
@@ -43,11 +44,11 @@ PAYLOAD: dict[str, Any] = {
     "act": "consent.revoke",
     "aud": LOG,
     "by": "customer",
-    "consent_id": "x",
+    "consent_id": "0b7c1a3e-5f62-4d7f-9c1e-2a8f4f0d6b11",
     "iat": 1_767_225_600,
     "iss": "bank-a",
     "jti": encode_base64url(b"j" * 16),
-    "reason": "customer",
+    "reason": "customers",
     "v": 1,
 }
 
@@ -62,21 +63,20 @@ def jws(alg: str = "EdDSA", head: bytes | None = None, payload: bytes | None = N
     return f"{signed}.{encode_base64url(SIGN[signer or alg](signed.encode()))}"
 
 
-def check(text: str | bytes, alg: str = "EdDSA") -> Statement:
+def check(text: str | bytes, alg: str = "EdDSA") -> Object:
     return verified(text, alg, BACKEND)
 
 
-def verified(text: str | bytes, alg: str, backend: Backend) -> Statement:
+def verified(text: str | bytes, alg: str, backend: Backend) -> Object:
     envelope = parse_envelope(text)
     verify_envelope(envelope, KEYS[alg], backend)
-    return parse_statement(envelope, LOG)
+    return read_payload(envelope.payload, LOG)
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "ES256", "PS256"])
 def test_a_statement_verifies_under_its_registered_key_and_no_other(alg: str) -> None:
     for backend in (BACKEND, select("pure")):
-        statement = verified(jws(alg), alg, backend)
-        assert (statement.iss, statement.act, statement.kid) == ("bank-a", "consent.revoke", "key-1")
+        assert verified(jws(alg), alg, backend) == PAYLOAD
     for other in KEYS.keys() - {alg}:
         with refusal(Code.BAD_SIGNATURE):  # S06: the algorithm registered for the key decides
             check(jws(alg), other)
@@ -365,11 +365,10 @@ def test_client_data_have_at_most_3_072_bytes() -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"aud": "x" * 255}, Code.BAD_SIGNATURE),  # read, and another log's
-        ({"aud": "x" * 256}, Code.BAD_ENCODING),
-        ({"aud": ""}, Code.BAD_ENCODING),
-        ({"act": "a." + "b" * 62}, None),
-        ({"act": "a." + "b" * 63}, Code.BAD_ENCODING),
+        ({"aud": "x" * 255}, Code.BAD_SIGNATURE),
+        ({"aud": "x" * 256}, Code.BAD_SIGNATURE),  # no longer a name of any log, and so of another
+        ({"aud": ""}, Code.BAD_SIGNATURE),
+        ({"act": "a." + "b" * 62}, Code.BAD_ENCODING),  # none of the acts
         ({"act": "consent"}, Code.BAD_ENCODING),
         ({"iss": "b" * 63}, None),
         ({"iss": "b" * 64}, Code.BAD_ENCODING),

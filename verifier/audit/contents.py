@@ -102,7 +102,8 @@ class Top:
         except NotFound:
             raise CannotCheck(f"{self._archive.name} has no manifest.json: not a bundle") from None
         except Unreadable as error:
-            raise CannotCheck(str(error)) from None
+            self._file(Code.BAD_ENCODING, str(error), "manifest.json", "", "")
+            return self._without_manifest()
         except Refuted as refusal:
             # Size, origin and level stand in the signed checkpoint or can be assumed at their strictest.
             self._findings.refuse(refusal, file="manifest.json")

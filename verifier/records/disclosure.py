@@ -191,21 +191,7 @@ class Reader:
             except Refuted as refusal:
                 mine.append(row_of(refusal))
         defects += mine
-        # Step 7.8.
-        payload = read_canonical(envelope.payload, MAX_STATEMENT)
-        check_entry_version(payload, "the statement")
-        get_bytes(payload, "jti", 16)
-        get_text(payload, "iss", 63, PARTICIPANT)
-        content = read_content(get_text(payload, "act", 64), payload)
-        # Step 7.11.
-        if payload["aud"] != self.origin:
-            raise refuted(
-                Code.BAD_SIGNATURE,
-                "the statement was made for another log",
-                field="aud",
-                expected=self.origin,
-                found=payload["aud"],
-            )
+        content = read_payload(envelope.payload, self.origin)
         self._payload_key = sha256(envelope.payload).digest()[:16]
         self._batch = (jws, envelope, content, mine)
         return content, envelope.kid
@@ -226,6 +212,28 @@ class Reader:
         known = self._header(header)
         key = None if known is None else self.keys.get(known[1])
         return None if known is None or key is None or key.alg != known[0] else (known[1], key)
+
+
+def read_payload(raw: bytes, origin: str) -> Object:
+    """The payload of a statement whose signature was looked at, with the members of its act. Raises Refuted: BAD_ENCODING, or
+    BAD_SIGNATURE for another log's statement."""
+    # Step 7.8.
+    payload = read_canonical(raw, MAX_STATEMENT)
+    check_entry_version(payload, "the statement")
+    get_bytes(payload, "jti", 16)
+    get_text(payload, "iss", 63, PARTICIPANT)
+    get_integer(payload, "iat")
+    content = read_content(get_text(payload, "act", 64), payload)
+    # Step 7.11.
+    if payload["aud"] != origin:
+        raise refuted(
+            Code.BAD_SIGNATURE,
+            "the statement was made for another log",
+            field="aud",
+            expected=origin,
+            found=payload["aud"],
+        )
+    return content
 
 
 def _read_header(text: str) -> tuple[str, str] | None:

@@ -1,7 +1,8 @@
 """Statements that participants sign: a compact JWS in exactly one form (docs/spec/statements.md, RFC 7515).
 
 Order of checks: size and spelling, header, key (the caller looks `kid` up in the log), signature over the
-transmitted bytes, and only then the payload. No key, URL or algorithm is ever taken from the message.
+transmitted bytes, and only then the payload (`disclosure.read_payload`). No key, URL or algorithm is ever taken from the
+message.
 """
 
 from __future__ import annotations
@@ -9,27 +10,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from verifier.bytes.encoding import (
-    MAX_STATEMENT,
-    Object,
-    decode_base64url,
-    decode_canonical,
-    get_bytes,
-    get_integer,
-    get_text,
-)
+from verifier.bytes.encoding import MAX_STATEMENT, decode_base64url, decode_canonical
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import PublicKey
 from verifier.errors import Code, Refuted, refuted
 
 TYPE = "consent-statement+jwt"
 ALGORITHMS = frozenset({"EdDSA", "ES256", "PS256"})
-JTI_BYTES = 16
 
 _FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
 _KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_ACT = re.compile(r"[a-z]+\.[a-z]+", re.ASCII)
-_PARTICIPANT = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +31,6 @@ class Envelope:
     signed: bytes
     payload: bytes
     signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A payload with its common members. `iat` in seconds; `payload_bytes` are what identity is compared by."""
-
-    act: str
-    aud: str
-    iat: int
-    iss: str
-    jti: str
-    kid: str
-    payload: Object
-    payload_bytes: bytes
 
 
 def parse_envelope(jws: str | bytes) -> Envelope:
@@ -86,27 +62,6 @@ def verify_envelope(envelope: Envelope, key: PublicKey, backend: Backend) -> Non
             found=envelope.alg,
         )
     backend.verify(key, envelope.signed, envelope.signature)
-
-
-def parse_statement(envelope: Envelope, audience: str) -> Statement:
-    """The payload, to be read only once the signature verified: CL-JSON with the common members; members of each
-    act are the rules' business. Raises Refuted: BAD_ENCODING, or BAD_SIGNATURE for another log's statement."""
-    payload = decode_canonical(envelope.payload, MAX_STATEMENT)
-    get_integer(payload, "v", 1, 1)
-    get_bytes(payload, "jti", JTI_BYTES)
-    statement = Statement(
-        act=get_text(payload, "act", 64, _ACT),
-        aud=get_text(payload, "aud", 255),
-        iat=get_integer(payload, "iat"),
-        iss=get_text(payload, "iss", 63, _PARTICIPANT),
-        jti=get_text(payload, "jti", 22),
-        kid=envelope.kid,
-        payload=payload,
-        payload_bytes=envelope.payload,
-    )
-    if statement.aud != audience:
-        raise _refused("the statement was made for another log", expected=audience, found=statement.aud)
-    return statement
 
 
 def _refused(sentence: str, expected: object = "", found: object = "") -> Refuted:

@@ -17,6 +17,8 @@ from api.web.locale import (
     deliveries_en,
     deliveries_zh_cn,
     en,
+    reasons_en,
+    reasons_zh_cn,
     zh_cn,
 )
 
@@ -27,6 +29,7 @@ CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = {
         **acts_en.SENTENCES,
         **console_en.SENTENCES,
         **deliveries_en.SENTENCES,
+        **reasons_en.SENTENCES,
         **customer_en.SENTENCES,
     },
     "zh-CN": {
@@ -35,6 +38,7 @@ CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = {
         **acts_zh_cn.SENTENCES,
         **console_zh_cn.SENTENCES,
         **deliveries_zh_cn.SENTENCES,
+        **reasons_zh_cn.SENTENCES,
         **customer_zh_cn.SENTENCES,
     },
 }

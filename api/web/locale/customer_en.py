@@ -105,4 +105,10 @@ SENTENCES: Final[dict[str, str]] = {
     "pack.save": "Save the file for a complaint",
     "pack.readme": "Sharing with {recipient} ({id}), from {bank}\nPurpose: {purpose}\nState: {status}\nConsent: {consent}\nMade: {time}\n\nhistory.csv       every event in words ({count})\nreceipts/         the newest {shown} receipts\nreports/          what was reported about them, if anything was\ncompleteness.json the proof that nothing was left out\npolicy            the log's key; compare it with the one your bank or its supervisor publishes\n\nAnybody can check this without us, with the separate program consent-verify:\n  consent-verify receipt receipts/NUMBER.json --policy policy\n  consent-verify completeness completeness.json receipts/*.json --consent {consent} --policy policy\n",
     "pack.report": "Report {number}, {time}\n\n{words}\n",
+    "receipt.code": "Check this receipt:",
+    "approve.steps": "Steps to your answer",
+    "approve.step.what": "Read",
+    "approve.step.accounts": "Choose accounts",
+    "approve.step.separate": "Separate consents",
+    "approve.step.confirm": "Read again and confirm",
 }

@@ -105,4 +105,10 @@ SENTENCES: Final[dict[str, str]] = {
     "pack.save": "保存投诉材料",
     "pack.readme": "与 {recipient}（{id}）共享，数据来源：{bank}\n用途：{purpose}\n状态：{status}\n授权编号：{consent}\n生成时间：{time}\n\nhistory.csv       全部记录的文字说明（{count} 条）\nreceipts/         最新 {shown} 条记录的回执\nreports/          就这些记录提交的反馈（如有）\ncompleteness.json 无遗漏的证明\npolicy            账本公钥，请与您的银行或监管机构公布的公钥比对\n\n任何人都可使用独立程序 consent-verify 核验，无需依赖我们：\n  consent-verify receipt receipts/NUMBER.json --policy policy\n  consent-verify completeness completeness.json receipts/*.json --consent {consent} --policy policy\n",
     "pack.report": "反馈编号 {number}，{time}\n\n{words}\n",
+    "receipt.code": "扫码核验此回执：",
+    "approve.steps": "答复步骤",
+    "approve.step.what": "阅读请求",
+    "approve.step.accounts": "选择账户",
+    "approve.step.separate": "单独同意",
+    "approve.step.confirm": "再读一遍并确认",
 }

@@ -47,4 +47,5 @@ SENTENCES: Final[dict[str, str]] = {
     "con.node.backup": "Newest backup",
     "con.node.backup.behind": "{count} entries behind the log",
     "con.node.backup.none": "no backup reported (docs/operating.md)",
+    "con.node.commits": "Batches written",
 }

@@ -48,4 +48,5 @@ SENTENCES: Final[dict[str, str]] = {
     "con.node.backup": "最新备份",
     "con.node.backup.behind": "落后日志 {count} 条",
     "con.node.backup.none": "没有备份记录（docs/operating.md）",
+    "con.node.commits": "已写入批次",
 }

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from api.web.desk import MOST_WORDS, WORDS, Customer, CustomersForm, in_order
 from api.web.inbox import CustomerReport, new_number
+from api.web.qr import MOST, qr_path
 from api.web.terms import lines_of
 from ledger.errors import NotPermitted
 from ledger.receipts import MEDIA_TYPE, receipt_bytes
@@ -47,7 +48,13 @@ def receipt(desk: Customer, index: int) -> Response:
         opened=desk.office.disclosures.of_entry(index),
         terms=terms,
         lines=lines_of(desk.words, terms) if terms is not None else [],
+        code=_code(f"{desk.office.base_url}/verify?entry={index}"),
     )
+
+
+def _code(address: str) -> tuple[str, str, int] | None:
+    """The address for paper: itself, the path of its code, its width in modules. None where it is too long for one."""
+    return (address, *qr_path(address)) if len(address.encode()) <= MOST else None
 
 
 @router.get("/{index}/file")

@@ -17,9 +17,18 @@ export interface Head {
   readonly witnessed: boolean;
 }
 
+const ALWAYS: Interval = { from: 0, to: null, compromised: null };
+
 interface Group {
   readonly threshold: number;
   readonly members: readonly string[];
+}
+
+/** The sizes of checkpoints that a key may sign, and the size from which on somebody else may have signed with it. */
+interface Interval {
+  readonly from: number;
+  readonly to: number | null;
+  readonly compromised: number | null;
 }
 
 export class Trust {
@@ -31,7 +40,7 @@ export class Trust {
     readonly quorum: string,
     /** Names whose keys are understood and cannot be counted (ML-DSA-44). */
     readonly uncounted: readonly string[],
-    private readonly intervals: ReadonlyMap<string, readonly [number, number | null]> = new Map(),
+    private readonly intervals: ReadonlyMap<string, Interval> = new Map(),
     readonly expires: number | null = null,
   ) {}
 
@@ -57,6 +66,10 @@ export class Trust {
     const names = [...this.witnesses].filter(([, key]) => cosignatures.some((one) => one.key === key)).map(([name]) => name);
     const quorumMet = this.isSatisfied(names);
     const witnessed = quorumMet && this.quorum !== "none";
+    const lines = log.filter((one) => this.covers(one, checkpoint.size));
+    if (!witnessed && lines.every((one) => this.isCompromised(one, checkpoint.size))) {
+      refuse("KEY_COMPROMISED", "somebody else may have signed this checkpoint, and no quorum vouches for it");
+    }
     const all = signed.filter((one) => one.key.kind === COSIGNATURE);
     return { checkpoint, note, cosignatures: all, witnesses: names, quorumMet, witnessed };
   }
@@ -76,8 +89,13 @@ export class Trust {
     return null;
   }
 
+  private isCompromised(signed: Signed, size: bigint): boolean {
+    const from = this.intervals.get(signed.key.vkey)?.compromised ?? null;
+    return from !== null && size >= BigInt(from);
+  }
+
   private covers(signed: Signed, size: bigint): boolean {
-    const [first, last] = this.intervals.get(signed.key.vkey) ?? [0, null];
+    const { from: first, to: last } = this.intervals.get(signed.key.vkey) ?? ALWAYS;
     return BigInt(first) <= size && (last === null || size <= BigInt(last));
   }
 }
@@ -200,7 +218,7 @@ async function readPolicy(bytes: Uint8Array): Promise<Builder> {
 export async function readTrust(file: Uint8Array | string, now: number = Date.now()): Promise<Trust> {
   const bytes = typeof file === "string" ? utf8(file) : file;
   const first = bytes.find((byte) => byte !== 32 && byte !== 9 && byte !== 10 && byte !== 13);
-  const made = (one: Builder, intervals?: ReadonlyMap<string, readonly [number, number | null]>, expires?: number): Trust =>
+  const made = (one: Builder, intervals?: ReadonlyMap<string, Interval>, expires?: number): Trust =>
     new Trust(one.logs, one.witnesses, one.groups, one.quorum as string, [...one.uncounted.values()], intervals, expires ?? null);
   if (first !== 0x7b) return made(await readPolicy(bytes));
   try {
@@ -220,18 +238,19 @@ export async function readTrust(file: Uint8Array | string, now: number = Date.no
   }
 }
 
-function readIntervals(keys: Json, policy: Builder): Map<string, readonly [number, number | null]> {
+function readIntervals(keys: Json, policy: Builder): Map<string, Interval> {
   const known = new Set([...policy.logs, ...policy.witnesses.values()].map((key) => key.vkey));
-  const found = new Map<string, readonly [number, number | null]>();
+  const found = new Map<string, Interval>();
   if (!Array.isArray(keys)) return refuse("BAD_ENCODING", "not a list", "keys");
   for (const item of keys) {
     if (!isObject(item)) return refuse("BAD_ENCODING", "an item is not an object", "keys");
-    checkMembers(item, ["vkey", "valid_from_size", "valid_to_size"]);
+    checkMembers(item, ["vkey", "valid_from_size", "valid_to_size"], ["compromised_from_size"]);
     const vkey = getText(item, "vkey", 1_000);
     const from = getInteger(item, "valid_from_size");
     const to = item["valid_to_size"] === null ? null : getInteger(item, "valid_to_size", from);
     if (!known.has(vkey) || found.has(vkey)) refuse("BAD_ENCODING", "a key is listed twice, or is not in the policy", "keys");
-    found.set(vkey, [from, to]);
+    const compromised = "compromised_from_size" in item ? getInteger(item, "compromised_from_size") : null;
+    found.set(vkey, { from, to, compromised });
   }
   return found;
 }

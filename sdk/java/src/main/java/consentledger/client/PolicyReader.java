@@ -63,12 +63,14 @@ final class PolicyReader {
         policy.witnesses.values().forEach(key -> known.add(key.vkey()));
         Map<String, Trust.Interval> found = new HashMap<>();
         for (Members item : trust.objects("keys", 0, Integer.MAX_VALUE)) {
-            item.exactly(List.of("vkey", "valid_from_size", "valid_to_size"));
+            item.exactly(List.of("vkey", "valid_from_size", "valid_to_size"), List.of("compromised_from_size"));
             String vkey = item.text("vkey", 1_000);
             long first = item.integer("valid_from_size");
             boolean open = item.values().get("valid_to_size") == null;
             long last = open ? Long.MAX_VALUE : item.integer("valid_to_size", first);
-            if (!known.contains(vkey) || found.put(vkey, new Trust.Interval(first, last)) != null) {
+            boolean stolen = item.values().containsKey("compromised_from_size");
+            long compromised = stolen ? item.integer("compromised_from_size") : Long.MAX_VALUE;
+            if (!known.contains(vkey) || found.put(vkey, new Trust.Interval(first, last, compromised)) != null) {
                 throw Members.bad("a key is listed twice, or is not in the policy", "keys");
             }
         }

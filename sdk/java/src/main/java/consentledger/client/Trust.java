@@ -16,7 +16,8 @@ public final class Trust {
 
     record Group(int threshold, List<String> members) {}
 
-    record Interval(long first, long last) {}
+    /** Sizes that a key may sign, and the size from which on somebody else may have signed with it. */
+    record Interval(long first, long last, long compromised) {}
 
     /** A checkpoint whose signatures verify. {@code witnessed}: the policy asks for a quorum of witnesses, and it is met. */
     public record Head(
@@ -75,6 +76,13 @@ public final class Trust {
             if (cosigned.stream().anyMatch(one -> one.key().equals(key) && covers(one, checkpoint.size()))) names.add(name);
         });
         boolean met = isSatisfied(names);
+        boolean stolen = log.stream().filter(one -> covers(one, checkpoint.size())).allMatch(one -> {
+            Interval interval = intervals.get(one.key().vkey());
+            return interval != null && checkpoint.size() >= interval.compromised();
+        });
+        if (stolen && !(met && !quorum.equals("none"))) {
+            throw new Refuted(Code.KEY_COMPROMISED, "somebody else may have signed this checkpoint, and no quorum vouches for it");
+        }
         return new Head(checkpoint, note, cosigned, List.copyOf(names), met, met && !quorum.equals("none"));
     }
 
@@ -102,7 +110,7 @@ public final class Trust {
     }
 
     private boolean covers(Notes.Signed signed, long size) {
-        Interval interval = Objects.requireNonNullElse(intervals.get(signed.key().vkey()), new Interval(0, Long.MAX_VALUE));
+        Interval interval = Objects.requireNonNullElse(intervals.get(signed.key().vkey()), new Interval(0, Long.MAX_VALUE, Long.MAX_VALUE));
         return interval.first() <= size && size <= interval.last();
     }
 }

@@ -1,0 +1,1 @@
+"""Alerts over the stream of entries (docs/spec/risk.md). Pure: what was seen comes in, alerts come out."""

@@ -1,0 +1,87 @@
+"""What the rules remember of one recipient and of one consent."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from ledger.scoring.seen import SeenAccess
+
+HOURS: Final = 168
+"""A recipient's own history: the hours of a week."""
+RECENT: Final = 100
+"""Accesses that the model looks at."""
+
+
+@dataclass(slots=True)
+class HourWindow:
+    """One hour of a recipient."""
+
+    number: int
+    accesses: int = 0
+    consents: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class DayWindow:
+    """One day of a recipient."""
+
+    number: int = -1
+    accesses: int = 0
+    at_night: int = 0
+    """Unattended ones before five."""
+    after_end: int = 0
+
+
+@dataclass(slots=True)
+class RecipientMemory:
+    """Windows over a recipient's accesses. Memory: those of a week by hour, and the last two hundred one by one."""
+
+    hour: HourWindow = field(default_factory=lambda: HourWindow(-1))
+    before: deque[tuple[int, int, int]] = field(default_factory=deque)
+    """(hour, accesses, different consents) of the hours before the present one, the last 168 of them at most."""
+    day: DayWindow = field(default_factory=DayWindow)
+    refusals: deque[bool] = field(default_factory=lambda: deque(maxlen=50))
+    attendance: deque[bool] = field(default_factory=lambda: deque(maxlen=200))
+    """Whether each was unattended."""
+    rows: deque[int] = field(default_factory=lambda: deque(maxlen=50))
+    recent: deque[SeenAccess] = field(default_factory=lambda: deque(maxlen=RECENT))
+    accesses: int = 0
+
+    def enter(self, hour: int, day: int) -> None:
+        """Go on to this hour and day, if they are new."""
+        if hour != self.hour.number:
+            if self.hour.accesses:
+                self.before.append((self.hour.number, self.hour.accesses, len(self.hour.consents)))
+            self.hour = HourWindow(hour)
+        while self.before and self.before[0][0] < hour - HOURS:
+            self.before.popleft()
+        if day != self.day.number:
+            self.day = DayWindow(day)
+
+    def vector(self) -> tuple[int, ...]:
+        """What the model looks at, over the last hundred accesses."""
+        seen = self.recent
+        minutes = (seen[-1].time - seen[0].time) // 60_000
+        return (
+            sum(one.refused for one in seen),
+            sum(one.unattended for one in seen),
+            len({one.consent for one in seen}),
+            len({permission for one in seen for permission in one.permissions}),
+            sum(one.at_night for one in seen),
+            sum(one.accounts for one in seen),
+            sum(len(one.permissions) for one in seen),
+            min(minutes, 1_000_000),
+        )
+
+
+@dataclass(slots=True)
+class ConsentMemory:
+    """The allowed accesses of a consent so far."""
+
+    allowed: int = 0
+    first: int = 0
+    """Times (ms) of the first and of the last one."""
+    last: int = 0
+    permissions: frozenset[str] = frozenset()

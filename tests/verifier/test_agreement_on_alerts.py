@@ -1,0 +1,227 @@
+"""The ledger raises alerts and the verifier recomputes them, each from docs/spec/risk.md alone: on random histories with
+attacks planted among them, they find the same ones; and a log that hides or changes one is refuted at its place."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.node.scoring import AlertRaiser
+from ledger.bundle import DirectoryTarget, Disclose, export_bundle
+from ledger.entries.evidence import AccessOutcome
+from ledger.orders import RULES
+from ledger.queries.scoring import AlertReader
+from ledger.scoring.seen import Raised
+from tests.ledger.kit import Signer, item, reference
+from tests.ledger.supervised import Place, supervised
+from verifier.audit.bundle import Audit, Auditor, Options
+from verifier.bytes.archive import open_archive
+from verifier.tlog.trust import parse_trust
+
+HOUR, DAY = 3_600, 86_400
+PERMISSIONS = ["ReadAccountsBasic", "ReadAccountsDetail", "ReadBalances"]
+WIDE = sorted(
+    [
+        *PERMISSIONS,
+        "ReadBeneficiariesDetail",
+        "ReadDirectDebits",
+        "ReadLoans",
+        "ReadPAN",
+        "ReadParty",
+        "ReadStatementsDetail",
+    ]
+)
+
+
+@dataclass
+class Story:
+    """A history in which things happen that should be noticed. Time runs by itself only where it says so."""
+
+    place: Place
+    draw: random.Random
+    consents: list[str] = field(default_factory=list)
+    open_legs: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def pass_time(self, seconds: float) -> None:
+        self.place.node.clock.advance(seconds=seconds)
+
+    def grant(self, count: int, **changes: Any) -> list[str]:
+        made = [self.place.node.grant(**{"frequency_per_day": 0, "expires_at": 0, **changes}) for _ in range(count)]
+        self.consents += made
+        return made
+
+    def read(self, consents: list[str], *, signer: Signer | None = None, **changes: Any) -> None:
+        """One access of each, in one batch."""
+        node = self.place.node
+        asked = [item(consent, **{"permissions": ["ReadBalances"], **changes}) for consent in consents]
+        recorded = node.ledger.submit_and_wait(node.batch(*asked))
+        for what, entry in zip(asked, recorded, strict=True):
+            assert isinstance(entry.outcome, AccessOutcome)
+            if entry.outcome.decision == "allow":
+                self.open_legs.append((what["consent_id"], what["interaction_id"], entry.index))
+
+    def deliver(self, count: int, *, rows: int, got: int | None = None) -> None:
+        """Both legs of accesses that have none yet."""
+        node = self.place.node
+        for _ in range(min(count, len(self.open_legs))):
+            consent, interaction, basis = self.open_legs.pop()
+            for act, signer, number in (
+                ("access.release", node.bank, rows), ("access.receive", node.fintech, rows if got is None else got)
+            ):  # fmt: skip
+                node.record(
+                    signer, act, consent_id=consent, interaction_id=interaction, basis=basis, rows=number, bytes=number * 40,
+                    digest=reference()[:43].ljust(43, "A"),
+                )  # fmt: skip
+
+    def until(self, hour: int) -> None:
+        """Go on to this hour (UTC) of the next day."""
+        now = self.place.now
+        self.pass_time(DAY - now % DAY + hour * HOUR)
+
+    def plant(self) -> None:
+        """What each rule is there for, one after the other."""
+        [old] = self.grant(1)
+        self.read([old] * 10)
+        self.pass_time(31 * DAY)
+        self.read([old], permissions=["ReadTransactionsDetail"])
+        self.until(10)
+        self.read([old] * 100, customer_present=True)
+        self.read([old] * 100)
+        ended = self.consents.pop()
+        self.place.node.revoke(ended)
+        self.pass_time(2 * HOUR)
+        self.read([ended] * 3)
+        self.until(2)
+        self.read([self.consents[0]] * 40)
+        self.place.node.request(permissions=WIDE)
+        self.until(12)
+        self.read(self.consents[:45])
+        self.deliver(25, rows=10)
+        self.deliver(1, rows=5_000)
+        self.pass_time(2 * HOUR)
+        self.deliver(1, rows=10, got=11)
+        self.pass_time(61 * DAY)
+        self.read(self.consents[:1])
+        self.read(self.consents[:25] * 2, purpose="other")
+
+    def chance(self) -> None:
+        """One of the things that happen."""
+        draw = self.draw
+        some = draw.sample(self.consents, min(len(self.consents), draw.randint(1, 45)))
+        match draw.randrange(9):
+            case 0:
+                self.read(some)
+            case 1:
+                self.read(some * 2, customer_present=False)
+            case 2:
+                self.read([f"{number:08x}-0000-4000-8000-000000000000" for number in range(draw.randint(1, 30))])
+            case 3:
+                self.pass_time(draw.choice([1, 60, HOUR, 6 * HOUR, DAY]))
+            case 4:
+                self.deliver(draw.randint(1, 12), rows=draw.choice([10, 10, 10, 5_000]))
+            case 5:
+                self.deliver(2, rows=10, got=draw.choice([10, 11]))
+            case 6:
+                self.pass_time(draw.choice([31, 61]) * DAY)
+                self.read(some[:3], customer_present=False, permissions=PERMISSIONS[: draw.randint(1, 3)])
+            case 7:
+                self.place.node.revoke(self.consents.pop(draw.randrange(len(self.consents))))
+                self.grant(1, utc_offset=draw.choice([-300, 0, 480]))
+            case _:
+                self.read(some[:30] * 2, purpose="other")
+
+
+@contextmanager
+def played(
+    folder: Path, url: str, seed: int, steps: int, *, planted: bool = False
+) -> Iterator[tuple[Place, AlertReader]]:
+    with supervised(folder, url) as place:
+        story = Story(place, random.Random(seed))
+        early = story.grant(20)
+        story.read(early)
+        place.approved("scoring.activated", scoring=1)
+        story.grant(30)
+        for _ in range(steps):
+            story.chance()
+        if planted:
+            story.plant()
+        story.pass_time(120)
+        story.grant(1)
+        ledger = place.node.ledger
+        yield place, AlertReader(ledger.store, ledger.keystore)
+
+
+def audited(place: Place, root: Path) -> Audit:
+    ledger = place.node.ledger
+    export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(root), disclose=Disclose.full())
+    policy = f"log {ledger.vkey.format()}\nquorum none\n".encode()
+    auditor = Auditor(open_archive(root), parse_trust(policy), Options(jobs=1))
+    try:
+        return auditor.run()
+    finally:
+        auditor.close()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_verifier_misses_exactly_the_alerts_that_the_ledger_owes_and_none_once_they_are_there(
+    seed: int, sqlite_url: str, tmp_path: Path
+) -> None:
+    with played(tmp_path, sqlite_url, seed, 25, planted=True) as (place, reader):
+        reader.read()
+        owed = list(reader.waiting)
+        before = audited(place, tmp_path / "before")
+        assert {(str(defect.code), defect.place.index) for defect in before.findings.defects} == {
+            ("INCOMPLETE", alert.at_index) for alert in owed
+        }
+        assert {alert.rule for alert in owed} == {*RULES} - {"model"}
+        raiser = AlertRaiser(place.node.ledger, lambda: reader)
+        assert raiser.turn() == len(owed)
+        assert raiser.turn() == 0
+        after = audited(place, tmp_path / "after")
+        assert [str(defect) for defect in after.findings.defects] == []
+
+
+def test_a_second_reader_and_one_after_a_restart_raise_nothing_twice(engine_url: str, tmp_path: Path) -> None:
+    with played(tmp_path, engine_url, 4, 15) as (place, reader):
+        ledger = place.node.ledger
+        other = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore))
+        first = AlertRaiser(ledger, lambda: reader)
+        reader.read()
+        assert reader.waiting
+        assert other.turn() > 0, "the other one was first"
+        assert first.turn() == 0
+        assert AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore)).turn() == 0
+        place.verify()
+
+
+@pytest.mark.parametrize("change", ["score", "rule", "features", "about", "at_index"])
+def test_a_changed_alert_is_refuted_at_its_own_index(change: str, sqlite_url: str, tmp_path: Path) -> None:
+    with played(tmp_path, sqlite_url, 5, 15) as (place, reader):
+        reader.read()
+        alert, *rest = reader.waiting
+        index = place.document("alert.raised", **changed(alert, change)).index
+        for one in rest:
+            place.document("alert.raised", **changed(one, ""))
+        told = {
+            (str(defect.code), defect.place.index) for defect in audited(place, tmp_path / "bundle").findings.defects
+        }
+        assert ("CONSENT_INVALID", index) in told
+        assert told <= {("CONSENT_INVALID", index), ("INCOMPLETE", alert.at_index), ("BAD_CHAIN", index + 1)}
+
+
+def changed(alert: Raised, change: str) -> dict[str, Any]:
+    members: dict[str, Any] = {
+        "about": {"id": alert.about, "kind": alert.kind}, "at_index": alert.at_index, "features": list(alert.features),
+        "rule": alert.rule, "score": alert.score,
+    }  # fmt: skip
+    wrong: dict[str, Any] = {
+        "score": alert.score - 1, "rule": "after-end", "features": [*alert.features[:-1], alert.features[-1] + 1],
+        "about": {"id": "bank-d", "kind": alert.kind}, "at_index": alert.at_index - 1,
+    }  # fmt: skip
+    return {**members, **({change: wrong[change]} if change else {})}
