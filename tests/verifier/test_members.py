@@ -136,9 +136,9 @@ def padded(before: str, length: int, after: str) -> bytes:
     return (before + "x" * (length - len(before) - len(after)) + after).encode()
 
 
-def line(length: int) -> bytes:
-    """A line of evidence of so many characters, one of them beyond ASCII."""
-    return f'{{"evidence":"é{"x" * (length - 1)}","index":1,"opening":"{encode_base64url(bytes(32))}"}}'.encode()
+def line(length: int, first: str = "é") -> bytes:
+    """A line of evidence of so many characters, by default one of them beyond ASCII."""
+    return f'{{"evidence":"{first}{"x" * (length - 1)}","index":1,"opening":"{encode_base64url(bytes(32))}"}}'.encode()
 
 
 def statement(length: int) -> bytes:
@@ -151,6 +151,8 @@ SIZES: list[tuple[Callable[[int], object], int, str]] = [
     (lambda length: parse_envelope(statement(length)), 16_384, "too long"),
     (lambda length: disclosure._read_item({"body": "x" * length, "path": [], "position": 0}, {}), 8_192, "field body"),
     (lambda length: split_line(line(length)), 49_152, "field evidence"),
+    (lambda length: split_line(line(length, "x")), 49_152, "field evidence"),
+    (lambda length: split_line(line(length, '\\"')), 49_152, "field evidence"),
 ]
 
 
