@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Struct
 
-from ledger.consent.usage import Used, period_number, units
+from ledger.consent.usage import Used, most_used, period_number, units
 from ledger.entries.terms import Terms
 
 
@@ -168,6 +168,12 @@ class Consent(Struct, frozen=True, kw_only=True):
     def units_of(self, accounts: tuple[str, ...], permissions: tuple[str, ...], ruleset: int) -> tuple[str, ...]:
         """The units of an access that names these accounts (none: all shared ones) and permissions."""
         return units(ruleset, accounts or self.accounts, permissions)
+
+    def used_at(self, time: int, ruleset: int) -> int:
+        """How often the consent was used in the present day, or from ruleset 3 on its most used unit in the present period."""
+        if ruleset < 3:
+            return self.used_on(self.day_of(time))
+        return most_used(self.used, self.used, self.period_of(time))
 
     def used_on(self, day: int) -> int:
         """Allowed accesses without the customer present on this day so far."""

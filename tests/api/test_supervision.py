@@ -95,6 +95,23 @@ def test_assessments_and_incidents_are_for_their_authors_and_for_who_supervises(
         assert [[clock["late"] for clock in one["clocks"]] for one in incidents] == [[True, False]] * sees
 
 
+def test_a_one_off_consent_is_listed_as_consumed_when_its_window_is_over(supervised: Service) -> None:
+    service, world = supervised, supervised.world
+    recipient, bank = world.recipient(), world.holder()
+    consent = world.active_consent(recipient, bank, once=True, once_seconds=1, frequency_per_day=0)
+    world.record(recipient.access(consent, customer_present=False))
+    reading = service.as_(recipient)
+    shown = reading.get(f"/consents/{consent.consent_id}").json()
+    assert (shown["used_today"], shown["basis"] >= 0) == (1, True)
+    stored = service.node.ledger.records.consent(recipient.id, consent.consent_id)
+    assert stored.status == "ACTIVE"
+    while now(world) < stored.once_until:  # the real clock stands for the tests over HTTP
+        reading.get("/log")
+    for status, number in (("CONSUMED", 1), ("ACTIVE", 0)):
+        listed = reading.get(f"/consents?status={status}").json()["consents"]
+        assert [one["consent_id"] for one in listed] == [consent.consent_id] * number
+
+
 @pytest.fixture
 def state(tmp_path: Path, engine_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state folder with a log under ruleset 3 in it, on each engine."""
