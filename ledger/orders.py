@@ -195,14 +195,3 @@ OrderDocument = (
     | ReportIssued
 )
 """All of them; a log takes them from ruleset 3 on."""
-ORDERS: Final = (
-    FreezeOrdered,
-    FreezeLifted,
-    HoldPlaced,
-    HoldLifted,
-    ScoringActivated,
-    ModelActivated,
-    AlertRaised,
-    ReportDefined,
-    ReportIssued,
-)

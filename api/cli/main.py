@@ -38,6 +38,10 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "delegation": CommandPlace("api.cli.participants", "delegations", "Who may sign on behalf of whom.", group=True),
     "purpose": CommandPlace("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),
     "ruleset": CommandPlace("api.cli.participants", "rulesets", "The rules that entries are judged by.", group=True),
+    "freeze": CommandPlace(
+        "api.cli.supervision", "freezes", "Accesses that two officers deny for a while.", group=True
+    ),
+    "hold": CommandPlace("api.cli.supervision", "holds", "Records that must not be erased.", group=True),
     "config": CommandPlace(
         "api.cli.configuring", "configurations", "Settings in force, and where each comes from.", group=True
     ),

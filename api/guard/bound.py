@@ -186,7 +186,7 @@ class _Claims(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class TokenProof:
     """A proof that holds; whether it was used before is still to be asked."""
 
     number: int
@@ -195,7 +195,7 @@ class Proof:
     """When (ms) it is too old anyway."""
 
 
-def check_proof(text: str, token: str, jkt: str, *, method: str, addresses: tuple[str, ...], now: int) -> Proof:
+def check_proof(text: str, token: str, jkt: str, *, method: str, addresses: tuple[str, ...], now: int) -> TokenProof:
     """Check a proof of possession for one request (RFC 9449 §4.3). `now` in ms. Raises NotBound.
 
     `addresses`: the accepted spellings of the request's address, without query.
@@ -222,7 +222,7 @@ def check_proof(text: str, token: str, jkt: str, *, method: str, addresses: tupl
     if not now / 1000 - PAST_SECONDS <= claims.iat <= now / 1000 + FUTURE_SECONDS:
         raise NotBound("the proof is not of the last minute")
     number = int.from_bytes(sha256(f"{jkt}\0{claims.jti}".encode()).digest()[:7])
-    return Proof(-1 - number, (claims.iat + PAST_SECONDS + FUTURE_SECONDS) * 1000)
+    return TokenProof(-1 - number, (claims.iat + PAST_SECONDS + FUTURE_SECONDS) * 1000)
 
 
 def check_certificate(request: Request, name: str | None, x5t: str) -> None:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from api.client.client import LedgerClient
 from api.client.errors import ClientError
 from api.client.statements import Question, make_item
-from api.guard.bound import BoundToken, NotBound, Proof, TokenBook, check_certificate, check_proof
+from api.guard.bound import BoundToken, NotBound, TokenBook, TokenProof, check_certificate, check_proof
 from api.guard.describing import PROOF_HEADER
 from api.guard.refusals import RefusedAccess
 from ledger.entries.asserted import Asserted
@@ -52,7 +52,7 @@ class TokenWay:
 
     async def bearer(
         self, request: Request, now: int
-    ) -> tuple[BoundToken, Proof | None, NotBound | None, Asserted | None]:
+    ) -> tuple[BoundToken, TokenProof | None, NotBound | None, Asserted | None]:
         """Whose token it is; its proof, or why its user does not hold its key. Raises RefusedAccess."""
         scheme, token = credentials(request)
         try:
@@ -66,7 +66,7 @@ class TokenWay:
         except NotBound as why:
             return bound, None, why, "TOKEN_BINDING_MISMATCH"
 
-    def _held(self, request: Request, scheme: str, token: str, bound: BoundToken, now: int) -> Proof | None:
+    def _held(self, request: Request, scheme: str, token: str, bound: BoundToken, now: int) -> TokenProof | None:
         """The proof that comes with a token, if its binding is one that is proved. Raises NotBound."""
         if bound.jkt is None:
             check_certificate(request, self.certificate, bound.x5t or "")

@@ -33,6 +33,9 @@ SPARE_SECONDS: Final = 5.0
 """For the answer that a body came too late, before its connection is cut."""
 REST_SECONDS: Final = 30.0
 """For a connection that sends nothing, or nothing that begins a request."""
+LINGER_SECONDS: Final = 5.0
+"""For the rest of a body that was answered before it was whole: nobody reads it, but a connection that is closed while
+bytes are still coming takes the answer with it."""
 DRAIN_SECONDS: Final = 0.5
 """After a signal to end, requests on their way are still answered, and each answer says that the connection ends with
 it."""
@@ -46,12 +49,40 @@ class Draining(ServerState):
     draining = False
 
 
+class LastingTransport:
+    """A connection's transport, whose end waits for a sender: our side is closed, and what still comes is thrown away until he
+    closes his, or has had his time."""
+
+    def __init__(self, transport: asyncio.Transport, connection: BoundedConnection) -> None:
+        self._transport, self._connection = transport, connection
+        self.lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is answered here."""
+        return self.lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close it, at once where nothing is on its way."""
+        if self.lingers or self._transport.is_closing() or not self._connection.receives:
+            self._transport.close()
+            return
+        self.lingers = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._transport.resume_reading()
+        self._connection.loop.call_later(self._connection.linger_seconds, self._transport.close)
+
+
 class BoundedConnection(HttpToolsProtocol):
     """One connection, with bounds."""
 
     head_seconds = HEAD_SECONDS
     body_seconds = BODY_SECONDS + SPARE_SECONDS
     rest_seconds = REST_SECONDS
+    linger_seconds = LINGER_SECONDS
     _phase = _IDLE
     _since = 0.0
     _beside = 0
@@ -60,12 +91,13 @@ class BoundedConnection(HttpToolsProtocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]  # as in the class above
+        self._lasting = LastingTransport(transport, self)  # type: ignore[arg-type]  # as in the class above
+        super().connection_made(self._lasting)  # type: ignore[arg-type]  # it does what a transport does
         self._since = self.loop.time()
 
     @override
     def data_received(self, data: bytes) -> None:
-        if self._cut:
+        if self._cut or self._lasting.lingers:
             return
         self._beside += len(data)
         super().data_received(data)
@@ -130,6 +162,11 @@ class BoundedConnection(HttpToolsProtocol):
         """End the connection with the answer that is under way, or the next one."""
         if not self._rests():
             self.cycle.keep_alive = False
+
+    @property
+    def receives(self) -> bool:
+        """Whether the present request is not whole yet, and not given up by us for its time."""
+        return self._phase == _BODY and not self._cut
 
     def _rests(self) -> bool:
         """Whether no answer is under way."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -20,6 +19,7 @@ from ledger.canonical import b64u
 from ledger.consent.state import Consent, Status
 from ledger.entries.leaf import parse_leaf
 from ledger.entries.terms import Terms
+from ledger.participants import Registry
 from ledger.queries.completeness import MEDIA_TYPE, completeness_bytes
 
 router = APIRouter()
@@ -73,7 +73,8 @@ class ConsentReply(Struct, frozen=True):
     basis: int
     """Index of the entry that led to this state."""
     used_today: int
-    """Allowed accesses without the customer present on the present day (UTC's, or that of the terms' offset)."""
+    """Allowed accesses without the customer present on the present day (UTC's, or that of the terms' offset).
+    From ruleset 3 on: of the account and resource that was read most, in the present period of the terms."""
 
 
 class ConsentsReply(Struct, frozen=True):
@@ -88,13 +89,13 @@ class HistoryReply(Struct, frozen=True):
     entries: list[EntryReply]
 
 
-def consent_reply(consent: Consent, now: int, removed: Collection[str]) -> ConsentReply:
-    """A consent at `now` (milliseconds), when these participants have been removed."""
+def consent_reply(consent: Consent, now: int, registry: Registry) -> ConsentReply:
+    """A consent at `now` (milliseconds), under the ruleset and with the removals of the registry."""
     pending = consent.pending
     terms = consent.terms
     return ConsentReply(
         consent_id=consent.consent_id,
-        status=consent.status_at(now, removed).value,
+        status=consent.status_at(now, registry.removed).value,
         version=consent.version,
         holder=terms.holder,
         recipient=terms.recipient,
@@ -116,7 +117,7 @@ def consent_reply(consent: Consent, now: int, removed: Collection[str]) -> Conse
             consent.version + 1, pending.terms, b64u(pending.terms.hash()), len(pending.authorisers), pending.accounts
         ),
         basis=consent.basis,
-        used_today=consent.used_on(consent.day_of(now)),
+        used_today=consent.used_at(now, registry.ruleset),
     )
 
 
@@ -145,11 +146,11 @@ def get_consents(
     go on as long as there is a `next` link."""
     now = _now()
     removed = node.ledger.registry.removed
-    derived = status is Status.EXPIRED or (status is Status.TERMINATED and removed)
+    derived = status in (Status.EXPIRED, Status.CONSUMED) or (status is Status.TERMINATED and removed)
     stored = None if status is None or derived else status.value
     found = node.ledger.records.consents(caller.id, status=stored, after=after, limit=limit)
     kept = [consent for _, consent in found if status is None or consent.status_at(now, removed) == status]
-    reply = ConsentsReply([consent_reply(consent, now, removed) for consent in kept])
+    reply = ConsentsReply([consent_reply(consent, now, node.ledger.registry) for consent in kept])
     query: dict[str, Any] = {"limit": limit} | ({"status": status.value} if status is not None else {})
     following = {"after": found[-1][0]} | query if len(found) == limit else None
     return _page("/consents", reply, following)
@@ -208,7 +209,7 @@ def get_consent_completeness(consent_id: str, node: NodeHere, caller: CallerHere
 def get_consent(consent_id: str, node: NodeHere, caller: CallerHere) -> Response:
     """For its holder and its recipient."""
     consent = node.ledger.records.consent(caller.id, consent_id)
-    return Reply(200, msgspec.json.encode(consent_reply(consent, _now(), node.ledger.registry.removed))).response()
+    return Reply(200, msgspec.json.encode(consent_reply(consent, _now(), node.ledger.registry))).response()
 
 
 def _now() -> int:

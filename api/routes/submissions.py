@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -36,6 +36,11 @@ class ActRoute:
 
 def _step(step: str, summary: str, description: str) -> ActRoute:
     return ActRoute(f"consent.{step}", f"/consents/{{consent_id:path}}/{step}", "consents", summary, description)
+
+
+def _declared(act: str, path: str, summary: str, description: str, *problems: str) -> ActRoute:
+    route = ActRoute(act, f"/supervision{path}", "supervision", summary, f"{description} Ruleset 3.")
+    return replace(route, problems=(*route.problems, *problems))
 
 
 ACT_ROUTES: Final = (
@@ -73,6 +78,9 @@ ACT_ROUTES: Final = (
           "By the recipient, of its customer. It renews what the terms' `reconfirm_days` limits. Ruleset 2."),
     _step("supersede", "Replace a consent by another one",
           "By the holder: `superseded_by` is an ACTIVE consent of the same parties and customer. Ruleset 2."),
+    _step("acknowledge", "Acknowledge an event of a consent",
+          "By the recipient, also after the consent's end: `basis` is the index of what it has taken note of. Nothing changes "
+          "by it but what can be proved. Ruleset 3."),
     ActRoute("access.request", "/accesses", "accesses", "Ask for one access",
              "The decision is taken in log order and recorded. A denied access is answered with 201 as well: `outcome` has the "
              "decision, all reasons that apply, and what the holder must apply to an allowed one.", problems=()),
@@ -86,6 +94,32 @@ ACT_ROUTES: Final = (
     ActRoute("subject.enrol", "/subjects/enrol", "subjects", "Bind a passkey to a customer",
              "The holder says that the strongly authenticated customer owns this passkey."),
     ActRoute("subject.unenrol", "/subjects/unenrol", "subjects", "Take a passkey out of use", "By the holder."),
+    ActRoute("subject.feedback", "/subjects/feedback", "subjects", "Record what a customer objects to or asks",
+             "By the holder, about one of the customer's consents, with the time by which it is to be answered. The words stay "
+             "with the holder. Ruleset 3."),
+    ActRoute("subject.answer", "/subjects/answer", "subjects", "Record how the answer goes on",
+             "By the holder: received, forwarded, answered, closed. Ruleset 3."),
+    _declared("freeze.order", "/freezes", "Order a freeze",
+              "By a regulator; by a holder or recipient for what is its own. Accesses in the scope are denied as `FROZEN` from "
+              "the next index on. A drill denies nothing."),
+    _declared("freeze.lift", "/freezes/lift", "Lift a freeze", "By who ordered it."),
+    _declared("assessment.require", "/assessments/require", "Require impact assessments",
+              "By a regulator. Accesses in the scope are denied as `ASSESSMENT_OVERDUE` where the holder has none in force."),
+    _declared("assessment.waive", "/assessments/waive", "Require them no longer", "By the regulator that required them."),
+    _declared("assessment.record", "/assessments", "Record an impact assessment",
+              "By the holder: the hash of the document, its outcome, when the next one is due. One of the same id replaces."),
+    _declared("risk.block", "/blocks", "Let alerts deny accesses",
+              "By a holder, for its own consents: alerts of a rule, from a score on, for so many seconds (`RISK_BLOCKED`)."),
+    _declared("risk.unblock", "/blocks/end", "Let them deny nothing", "By the holder."),
+    _declared("alert.decide", "/alerts/decide", "Record what a person decided about an alert",
+              "By holder, recipient or regulator, beside what was proposed. What the holder cleared blocks no more."),
+    _declared("incident.open", "/incidents", "Report an incident",
+              "With what is affected and when what is due. The words stay with who reports."),
+    _declared("incident.update", "/incidents/update", "Go on with an incident",
+              "By who opened it; `clock` names what is hereby delivered."),
+    _declared("incident.close", "/incidents/close", "Close an incident", "By who opened it."),
+    _declared("purpose.define", "/purposes", "Define a purpose",
+              "By a regulator, with the same effect as the operator's `purpose.defined`.", "invalid-input"),
 )  # fmt: skip
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {

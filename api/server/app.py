@@ -34,6 +34,7 @@ from api.routes import (
     receipts,
     reconciliation,
     submissions,
+    supervision,
     tokens,
     witnesses,
 )
@@ -50,6 +51,7 @@ from ledger.errors import LedgerError
 ROUTERS = (
     submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
     events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
+    supervision.router,
 )  # fmt: skip
 
 

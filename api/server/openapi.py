@@ -22,6 +22,7 @@ from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.reconciliation import FindingsReply
+from api.routes.supervision import AssessmentsReply, FreezesReply, IncidentsReply
 from api.server.dialect import in_common_words
 from api.standards.served import STANDARDS
 from api.standards.words import StandardWords, words
@@ -39,6 +40,7 @@ TAGS: Final = {
     "participants": "Who may sign, with which keys.",
     "events": "Notices of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
     "reconciliation": "Where the decision, the release and the receipt of an access do not agree.",
+    "supervision": "Freezes, impact assessments and incidents: who ordered what, and what is due.",
     "bundles": "The whole log, to be checked elsewhere.",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
     "operations": "Health, figures, explanations.",
@@ -68,6 +70,9 @@ _RENAMED: Final = {
     # Generators of Go call the constructor of a Key NewKey.
     "NewKey": "KeyRegistration", "NewParticipant": "ParticipantRegistration", "NewEndpoint": "EndpointRegistration",
     "StepReply": "ExplainedStep", "FindingReply": "Finding", "FindingsReply": "Findings",
+    "FreezesReply": "Freezes", "FreezeReply": "Freeze", "AssessmentsReply": "Assessments", "AssessmentReply": "Assessment",
+    "RequirementReply": "Requirement", "IncidentsReply": "Incidents", "IncidentReply": "Incident",
+    "ClockReply": "IncidentClock",
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
@@ -228,7 +233,8 @@ def _schemas() -> dict[str, Any]:
         RepeatReply,
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
-        Completeness, DeliveriesReply, FindingsReply, Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,
+        Completeness, DeliveriesReply, FindingsReply, FreezesReply, AssessmentsReply, IncidentsReply,
+        Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,
         ConsentOutcome,
     ]  # fmt: skip
     template = "#/components/schemas/{name}"

@@ -10,7 +10,7 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 """The operator's client id: no participant can have it, since their ids hold no colon."""
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
-    "auditor": frozenset({"bundle:read", "log:read", "receipts:read"}),
+    "auditor": frozenset({"bundle:read", "log:read", "receipts:read", "supervision:read"}),
     "holder": frozenset(
         {
             "admin:metrics.basic:read",
@@ -20,6 +20,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "events:read",
             "receipts:read",
             "reconciliation:read",
+            "supervision:read",
         }
     ),
     "recipient": frozenset(
@@ -32,6 +33,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "grant_management_revoke",
             "receipts:read",
             "reconciliation:read",
+            "supervision:read",
         }
     ),
     "regulator": frozenset(
@@ -42,9 +44,10 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "log:read",
             "receipts:read",
             "reconciliation:read",
+            "supervision:read",
         }
     ),
-    "technology-provider": frozenset({"receipts:read"}),
+    "technology-provider": frozenset({"receipts:read", "supervision:read"}),
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
 WHILE_SUSPENDED: Final = frozenset(
@@ -71,6 +74,7 @@ SCOPES: Final[dict[str, str]] = {
     "participants:write": "Register, suspend and reinstate participants and their keys",
     "receipts:read": "Fetch receipts of one's own entries",
     "reconciliation:read": "Read what reconciliation found about one's own consents; a regulator: about all",
+    "supervision:read": "Read freezes, requirements, and one's own assessments and incidents; regulators and auditors: all",
 }
 
 

@@ -19,17 +19,18 @@ def routes_of(service: Service) -> list[tuple[str, str, str]]:
 ALLOWED = {
     "holder": {
         "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read",
-        "reconciliation:read",
+        "reconciliation:read", "supervision:read",
     },
     "recipient": {
         "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
-        "grant_management_revoke", "receipts:read", "reconciliation:read",
+        "grant_management_revoke", "receipts:read", "reconciliation:read", "supervision:read",
     },
-    "technology-provider": {"receipts:read"},
+    "technology-provider": {"receipts:read", "supervision:read"},
     "regulator": {
         "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read",
+        "supervision:read",
     },
-    "auditor": {"bundle:read", "log:read", "receipts:read"},
+    "auditor": {"bundle:read", "log:read", "receipts:read", "supervision:read"},
     "operator": {"events:manage", "participants:write", "metrics:read"},
 }  # fmt: skip
 OPEN = {

@@ -211,6 +211,25 @@ def test_a_client_that_keeps_sending_after_the_answer_is_disconnected() -> None:
         assert line.recv(1) == b""
 
 
+@pytest.mark.parametrize("size", [2**20, 11 * 2**20])
+def test_an_answer_that_comes_before_the_body_is_whole_reaches_whoever_is_still_sending(size: int) -> None:
+    """A connection that was closed under the rest of it would be reset, and the answer lost with it."""
+    place = Place()
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await Reply(413, b"too much", headers=(("connection", "close"),)).send(send)
+
+    place.app = Observed(refuse, HttpFigures(CollectorRegistry()), place.room, base_url="")
+    with place.running():
+        for _ in range(4):
+            with connect(place.address) as line:
+                line.sendall(POST.format(size).encode() + bytes(size))
+
+                assert answer(line)[::2] == (413, b"too much")
+                assert line.recv(1) == b""
+
+
 def test_when_too_many_bodies_arrive_the_one_under_way_longest_is_dropped() -> None:
     place = Place(body_bytes=2**20)
     with place.running(), connect(place.address) as first, connect(place.address) as second:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from api.cli.main import PLACES, loaded
+from ledger.catalogue import OPENS_UNDER
 from tests.keys import KeyPair
 from tests.registers.test_feed import feed
 
@@ -43,6 +44,11 @@ class Place:
         path = self.folder / "feed.json"
         path.write_bytes(feed())
         return str(path)
+
+
+OFFICERS = ("--approved-by", "officer-1", "--approved-by", "officer-2")
+ORDERED = (0,) if OPENS_UNDER > 2 else (1,)
+"""How an order ends on a new log."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,19 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("gateway", "delegate"): [Run(lambda place: [place.name("bank")])],
     ("participant", "remove"): [Run(lambda place: [place.name("bank"), "--reason", "test"])],
     ("purpose", "define"): [Run(lambda place: [place.name("purpose"), "--permission", "ReadBalances"])],
+    # two officers order what a log takes from ruleset 3 on
+    ("freeze", "order"): [
+        Run(lambda place: [place.name("freeze"), *OFFICERS, "--reason", "drill", "--everything", "--drill"], ORDERED)
+    ],
+    ("freeze", "lift"): [Run(lambda _: ["never", *OFFICERS, "--reason", "over"], ends=(1,))],
+    ("freeze", "list"): [Run(lambda _: [])],
+    ("hold", "place"): [
+        Run(
+            lambda place: [place.name("hold"), *OFFICERS, "--basis", "court", "--consent", "urn:x:" + "0" * 32], ORDERED
+        )
+    ],
+    ("hold", "lift"): [Run(lambda _: ["never", *OFFICERS, "--reason", "over"], ends=(1,))],
+    ("hold", "list"): [Run(lambda _: [])],
     ("ruleset", "activate"): [Run(_said("1"), ends=(1,))],  # it never falls
     ("witness", "init"): [
         Run(lambda place: [str(place.folder / "witness"), "--name", "witness.example"], on_state=False)

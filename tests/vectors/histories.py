@@ -102,6 +102,10 @@ def compared() -> Json:
     for name, behind, said in (("as old as may be", 3_600, {}), ("older than that", 3_601, time)):
         before = cosigned(log, young + 1_000 * behind).checkpoint(COMMON, cosign=True)
         add(f"an entry {name}", before, log.receipt(REVOKED, cosign=True), policy="quorum", **said)
+    beyond = cosigned(log, young + 3_601_000).checkpoint(REVOKED, cosign=True)
+    add("the next entry, older than that", beyond, log.receipt(REVOKED, cosign=True), policy="quorum", **time)
+    early = cosigned(log, young - 301_000).checkpoint(REVOKED, cosign=True)
+    add("the next entry, younger than an earlier tree", early, log.receipt(REVOKED, cosign=True), policy="quorum")
     return {"about": "Files that are held against each other: exit status and headline", "cases": rows}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tests.vectors.cases import case
-from tests.vectors.hashing import b64u, chain_of
+from tests.vectors.hashing import b64u, chain_of, sha
 from tests.vectors.log import Files
 from tests.vectors.story import FIRST, HOLDER, RECIPIENT, SECOND, THIRD, chain_text
-from tests.vectors.story_3 import BALANCES, DETAIL, MARKS, OFFICERS, ROWS, WORDS
+from tests.vectors.story_3 import BALANCES, CSV, DETAIL, MARKS, MIDNIGHT, OFFICERS, ROWS, WORDS
 from tests.vectors.told_in_tables import BASIS, ONCE, PRESENT, Tell, both, honest, rows
 
 # --- documents ---------------------------------------------------------------------------------------------------
@@ -355,3 +355,27 @@ def _an_alert_that_is_not_due_yet(log: Any) -> None:
 def _a_model_that_is_another(log: Any) -> Files:
     """The file's name is the hash of its bytes."""
     return {**log.files(), f"models/{WORDS}.json": b'{"features":8}'}
+
+
+# --- reports ---------------------------------------------------------------------------------------------------------
+
+
+def issued(csv: bytes, lines: int = 1) -> Tell:
+    """The report of the annotated log once more, with this CSV."""
+
+    def tell(log: Any) -> None:
+        period = {"from": MIDNIGHT - 86_400, "to": MIDNIGHT}
+        figures = {"to_index": len(log.entries) - 1, "rows": lines, "csv_hash": b64u(sha(csv))}
+        log.operator("report.issued", report="requests", **period, **figures)
+
+    return tell
+
+
+rows(
+    "once",
+    "9.13",
+    code="UNMATCHED",
+    a_report_with_one_more_than_the_entries_give=("The entries'.", issued(CSV.replace(b",1", b",2"))),
+    a_report_with_another_number_of_lines=("The lines below the first.", issued(CSV, 2)),
+)
+honest("a-report-that-is-issued-again", "The second one replaces the first.", "once", issued(CSV), "9.13")

@@ -254,11 +254,11 @@ class Forge:
         size = len(self.entries) if size is None else size
         root = tree(self.hashes[:size]) if root is None else root
         text = f"{ORIGIN}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
-        lines = _line(ORIGIN, 1, self.log_key, self.log_key.sign(text).signature)
+        lines = note_line(ORIGIN, 1, self.log_key, self.log_key.sign(text).signature)
         if cosign:
             stamp = self.time // 1000
             signature = self.witness_key.sign(b"cosignature/v1\ntime %d\n" % stamp + text).signature
-            lines += _line("witness.example", 4, self.witness_key, stamp.to_bytes(8) + signature)
+            lines += note_line("witness.example", 4, self.witness_key, stamp.to_bytes(8) + signature)
         return text + b"\n" + lines
 
     def proof(self, index: int, cosign: bool = False) -> bytes:
@@ -329,7 +329,7 @@ def _vkey(name: str, data: bytes) -> str:
     return f"{name}+{sha(name.encode() + bytes([10]) + data)[:4].hex()}+{base64.b64encode(data).decode()}"
 
 
-def _line(name: str, kind: int, key: SigningKey, blob: bytes) -> bytes:
+def note_line(name: str, kind: int, key: SigningKey, blob: bytes) -> bytes:
     key_id = sha(name.encode() + b"\n" + bytes([kind]) + bytes(key.verify_key))[:4]
     return f"\u2014 {name} {base64.b64encode(key_id + blob).decode()}\n".encode()
 

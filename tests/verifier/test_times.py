@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from tests.verifier.cases import honest
-from tests.verifier.forge import World, encode, leaf_hash, write
-from verifier.audit.histories import AHEAD_MS, BEHIND_MS
+from tests.verifier.forge import World, encode, leaf_hash, note_line, signing_key, write
+from verifier.audit.histories import AHEAD_MS, BEHIND_MS, window_of
 from verifier.cli import main
+from verifier.crypto.backend import select
+from verifier.tlog.policy import parse_policy
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[dict[str, Any]]]:
@@ -204,3 +206,22 @@ def test_an_age_is_a_number_and_a_unit(tmp_path: Path) -> None:
     for age in ("1", "h", "1.5h", "-1h", "0s", "1w", "1H", "\u0661h"):
         with pytest.raises(SystemExit):
             main(["receipt", str(tmp_path), "--max-age", age])
+
+
+def test_a_quorum_bounds_the_times_by_the_witness_that_completes_it() -> None:
+    """Two of three: the second to sign says how young an entry may be, the second from the end how old."""
+    world = World(7).open()
+    keys = [signing_key(f"witness {n}") for n in range(3)]
+    names = [f"w{n}.example" for n in range(3)]
+    vkeys = [world.vkey(key, name, 4) for key, name in zip(keys, names, strict=True)]
+    lines = [f"log {world.vkey()}", *(f"witness w{n} {vkey}" for n, vkey in enumerate(vkeys))]
+    policy = parse_policy("\n".join([*lines, "group two 2 w0 w1 w2", "quorum two", ""]).encode())
+    note = world.checkpoint()
+    text = note.split(b"\n\n")[0] + b"\n"
+    for stamp, key, name in zip((1_800_000_900, 1_800_000_100, 1_800_000_500), keys, names, strict=True):
+        signature = key.sign(b"cosignature/v1\ntime %d\n" % stamp + text).signature
+        note += note_line(name, 4, key, stamp.to_bytes(8) + signature)
+
+    found = window_of(policy, policy.verify(note, select(None)))
+
+    assert found == (1_800_000_500_000 + 300_000, 1_800_000_500_000 - 3_600_000)

@@ -85,7 +85,9 @@ def split_line(line: bytes) -> tuple[bytes, bytes]:
         body = match[1]
         quotes = body.count(b'\\"')
         if body.count(b'"') == quotes == body.count(b"\\") and body.isascii():  # the usual: only quotes are escaped
-            return body.replace(b'\\"', b'"'), raw_of(match[3])
+            evidence = body.replace(b'\\"', b'"')
+            if len(evidence) <= MAX_EVIDENCE:
+                return evidence, raw_of(match[3])
     members = read_canonical(line, MAX_LINE)
     check_members(members, {"evidence", "index", "opening"})
     get_integer(members, "index")

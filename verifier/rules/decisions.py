@@ -60,11 +60,12 @@ def decide(
         return _denied(registry.ruleset, [*reasons, "CONSENT_NOT_YOURS"])
     if not reasons and registry.is_suspended(consent.terms.recipient if relayed else consent.terms.holder):
         reasons.append("PARTICIPANT_SUSPENDED")
-    used = count_before(registry.ruleset, consent, item, time)
-    if registry.ruleset >= 3:
-        reasons += _reasons_3(registry, consent, item, time, used, chain)
-    else:
+    if registry.ruleset < 3:
+        used = used_on(consent, time)
         reasons += _reasons(registry, consent, item, time, used)
+    else:
+        used = count_of(consent, _units(consent, item), time)
+        reasons += _reasons_3(registry, consent, item, time, used, chain)
     denied = bool(reasons or asserted)
     outcome: Object = {
         "basis": consent.basis,
@@ -225,11 +226,6 @@ def _day(consent: Consent, time: int) -> int:
 def used_on(consent: Consent, time: int) -> int:
     """Allowed accesses without the customer present on the day of `time`, before this one."""
     return consent.used_today if consent.used_day == _day(consent, time) else 0
-
-
-def count_before(ruleset: int, consent: Consent, item: Item, time: int) -> int:
-    """`used_today`: how many accesses count before this one."""
-    return used_on(consent, time) if ruleset < 3 else count_of(consent, _units(consent, item), time)
 
 
 def _units(consent: Consent, item: Item) -> tuple[str, ...]:

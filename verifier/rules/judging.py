@@ -130,7 +130,8 @@ class Judge:
         asserted = asserted_of(self.registry.ruleset, outcome.get("asserted"), stated)
         # Step 8.11.
         ruleset, consent = self.registry.ruleset, chain.consent
-        expected = decide(self.registry, consent, asker, item, leaf.time, asserted, leaf.chain.decode())
+        chain_text = leaf.chain.decode() if ruleset >= 3 else ""
+        expected = decide(self.registry, consent, asker, item, leaf.time, asserted, chain_text)
         unsure = (
             ruleset >= 3
             and consent is not None
@@ -153,8 +154,8 @@ class Judge:
             consent = with_claimed(ruleset, consent, item, used, leaf.time)
         if allowed and consent is not None:
             consent = after_access(ruleset, consent, item, leaf.time)
-        if chain.consent is not None and consent is not None and expected["basis"] != -1 and self.reports.at(leaf.time):
-            self.reports.accessed(chain.consent, consent, facts, outcome)
+        if self.reports.planned and chain.consent is not None and consent is not None and expected["basis"] != -1:
+            self.reports.accessed(chain.consent, consent, facts, outcome, leaf.time)
         chain.consent = consent
 
     def _check_stated(self, stated: list[Json], outcome: Object) -> None:

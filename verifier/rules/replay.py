@@ -335,13 +335,15 @@ class Replay:
     def _judge(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         act = facts.act
         # Step 8.8.
-        later = [*later_defects(self.registry, facts)] if self.registry.ruleset < 3 else []
+        ruleset = self.registry.ruleset
+        usual = ruleset >= 3 or (ruleset == 2 and act == "access.request" and "region" not in facts.content)
+        later = [] if usual else [*later_defects(self.registry, facts)]
         for row in later if leaf.kind != "participant" else ():  # of that kind, the leaf was told
             self.tell.row(row)
         # Step 8.9.
         if facts.assertion is not None and act != "consent.authorise":
             self.tell.bad(Code.CONSENT_INVALID, "a passkey signs authorisations only", "act", "consent.authorise", act)
-        if self.registry.orders.scoring and self.registry.ruleset >= 3 and leaf.kind == "consent":
+        if ruleset >= 3 and self.registry.orders.scoring and leaf.kind == "consent":
             self.alerts.see(self.tell.index, leaf, chain, facts)
         if act in DECLARED:
             if not later:

@@ -55,6 +55,8 @@ class Reporting:
 
     def __init__(self, tell: Reporter, shelf: Shelf) -> None:
         self.tell, self.findings, self.shelf = tell, tell.findings, shelf
+        self.planned = False
+        """Whether any report is asked for."""
         self.complete, self.keep = True, False
         """Whether the entries of consents are shown at all; whether what became of each report is kept in `told`."""
         self.told: list[Outcome] = []
@@ -69,6 +71,7 @@ class Reporting:
 
     def plan(self, wanted: Wanted) -> None:
         """A period that is asked for; before the first entry."""
+        self.planned = True
         period = self._periods.get(wanted)
         if period is None:
             period = self._periods[wanted] = Period(*wanted)
@@ -130,8 +133,10 @@ class Reporting:
             period.count("consents_ended", groups, ended)
             period.count("consents_withdrawn", groups, withdrawn)
 
-    def accessed(self, before: Consent, after: Consent, facts: Facts, outcome: Object) -> None:
+    def accessed(self, before: Consent, after: Consent, facts: Facts, outcome: Object, time: int) -> None:
         """An access of a consent that is known and the signer's, with the decision that its entry names."""
+        if not self.at(time):
+            return
         if before.terms.once:
             for standing in self._standing.values():
                 standing.change(before, after)

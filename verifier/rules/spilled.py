@@ -1,17 +1,23 @@
-"""A table of texts by number whose busy end is in memory and whose rest is on disk, so that memory does not grow."""
+"""A table of texts whose busy end is in memory and whose rest is on disk, so that memory does not grow.
+
+It can forget, which `chain_store.Store` never does. All methods raise CannotCheck when there is no room on disk.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+
+from verifier.bytes.scratch import no_room
+
+HOT = 50_000
 
 
 class Spilled:
     """`put`, `get`, `drop` by key. `hot`: how many are kept in memory at most. A text is the caller's own spelling."""
 
-    def __init__(self, hot: int = 50_000) -> None:
+    def __init__(self, hot: int = HOT) -> None:
         self._hot: dict[str, str] = {}
         self._limit = hot
         self._directory: tempfile.TemporaryDirectory[str] | None = None
@@ -21,37 +27,42 @@ class Spilled:
         """The text, if there is one."""
         text = self._hot.get(key)
         if text is None and self._cold is not None:
-            row = self._cold.execute("SELECT text FROM cold WHERE name = ?", (key,)).fetchone()
+            try:
+                row = self._cold.execute("SELECT text FROM cold WHERE name = ?", (key,)).fetchone()
+            except sqlite3.Error as error:
+                raise no_room(error) from None
             text = None if row is None else str(row[0])
         return text
 
     def put(self, key: str, text: str) -> None:
         """Keep a text, in place of one that was there."""
         self._hot[key] = text
-        if len(self._hot) > self._limit:
-            oldest = list(self._hot)[: self._limit // 2]
-            cold = self._connect()
-            cold.executemany(
+        if len(self._hot) <= self._limit:
+            return
+        oldest = list(self._hot)[: self._limit // 2]
+        try:
+            self._connect().executemany(
                 "INSERT OR REPLACE INTO cold VALUES (?, ?)", ((name, self._hot.pop(name)) for name in oldest)
             )
+        except (OSError, sqlite3.Error) as error:
+            raise no_room(error) from None
 
     def drop(self, key: str) -> None:
         """Forget it."""
         self._hot.pop(key, None)
-        if self._cold is not None:
-            self._cold.execute("DELETE FROM cold WHERE name = ?", (key,))
-
-    def items(self) -> Iterator[tuple[str, str]]:
-        """All, each once; the table must not change meanwhile."""
-        if self._cold is not None:
-            yield from (row for row in self._cold.execute("SELECT name, text FROM cold") if row[0] not in self._hot)
-        yield from self._hot.items()
+        self._forget("DELETE FROM cold WHERE name = ?", (key,))
 
     def clear(self) -> None:
         """Forget all."""
         self._hot.clear()
+        self._forget("DELETE FROM cold", ())
+
+    def _forget(self, statement: str, arguments: tuple[str, ...]) -> None:
         if self._cold is not None:
-            self._cold.execute("DELETE FROM cold")
+            try:
+                self._cold.execute(statement, arguments)
+            except sqlite3.Error as error:
+                raise no_room(error) from None
 
     def _connect(self) -> sqlite3.Connection:
         if self._cold is None:

@@ -41,10 +41,16 @@ def play(first: int, bundles: int, minutes: float) -> dict[str, Any]:
 
 
 def revision() -> str:
-    """The commit whose verifier judged."""
-    command = ["git", "-C", str(DOCS.parent), "describe", "--always", "--abbrev=10", "--dirty"]
-    told = subprocess.run(command, check=False, capture_output=True, text=True)
-    return told.stdout.strip() or "not known"
+    """The commit whose verifier judged, and whether it was changed since."""
+    root = str(DOCS.parent)
+
+    def git(*words: str) -> tuple[int, str]:
+        ran = subprocess.run(["git", "-C", root, *words], check=False, capture_output=True, text=True)
+        return ran.returncode, ran.stdout.strip()
+
+    _, commit = git("rev-parse", "--short=10", "HEAD")
+    changed, _ = git("diff", "--quiet", "HEAD", "--", "verifier", "tests")
+    return (commit or "not known") + (" and changes" if changed else "")
 
 
 def record(figures: dict[str, Any]) -> None:
