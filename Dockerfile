@@ -20,7 +20,7 @@ RUN .venv/bin/python scripts/slim .venv && .venv/bin/python -m compileall -q led
 
 FROM ${BASE} AS node
 COPY --from=build /opt/consent-ledger /opt/consent-ledger
-RUN install -d -o 10001 -g 10001 -m 0750 /var/lib/consent-ledger
+RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/consent-ledger
 ENV PATH=/opt/consent-ledger/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

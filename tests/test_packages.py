@@ -48,6 +48,20 @@ def test_httpx_is_named_nowhere() -> None:
     assert "httpx" not in _imported("ledger", "api", "migrations", "tests", "sdk")
 
 
+def test_each_command_comes_with_one_distribution() -> None:
+    # Two that bring one name write over each other's file, and removing one takes it from the other.
+    owners: dict[str, list[str]] = {}
+    for folder in (".", "verifier", "sdk/python"):
+        project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+        for command in project["scripts"]:
+            owners.setdefault(command, []).append(project["name"])
+    assert owners == {
+        "consent-ledger": ["consent-ledger"],
+        "consent-verify": ["consent-verify"],
+        "consent-guard": ["consent-ledger-client"],
+    }
+
+
 # -- consent-ledger-client ------------------------------------------------------------------------------------------------
 
 

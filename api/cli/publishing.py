@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from api.cli.saying import say
+from api.cli.saying import say, warn
 from api.cli.shared import State, reader_of
+from ledger.errors import Conflict, Unavailable
 from ledger.publish.places import open_place
 from ledger.publish.publisher import Published, Publisher
 
@@ -33,7 +34,11 @@ def publish(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
         while not ended.wait(every):
-            done = publisher.publish()
+            try:
+                done = publisher.publish()
+            except (Conflict, Unavailable) as error:  # a place that is away comes back, and nothing is half public
+                warn(f"{place}: {error.detail}; the next try is in {every:g} s")
+                continue
             if done.written:
                 _tell(place, done)
 

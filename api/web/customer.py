@@ -26,7 +26,8 @@ from ledger.planning.commands import Recorded
 MANY: Final = 500
 """The most consents that one page looks at."""
 PAGE: Final = 20
-EVENTS: Final = 50
+EVENTS: Final = 32
+"""The most rows of a page of a history: it stays below 60 kB."""
 SCANNED: Final = 200
 """The most events that one page of a filtered history looks at."""
 SOON_MS: Final = 14 * 86_400_000
@@ -242,6 +243,9 @@ class Dealings:
             for row in joined(events, later, self._shown_before(connection.chain, events))
             if is_shown(row.event, show) and row.event.is_about(account)
         ]
+        if len(rows) > EVENTS:
+            rows = rows[:EVENTS]
+            low = rows[-1].event.seq
         return History(rows, low if low > first else None, length)
 
     def _shown_before(self, chain: bytes, events: list[Event]) -> set[int]:

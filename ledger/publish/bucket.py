@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import ObjectStore, from_url
 
 from ledger.errors import Conflict, Corrupt, InvalidInput, Unavailable
 from ledger.publish.place import CHECKPOINT
 
+if TYPE_CHECKING:  # a name for type checkers only
+    from obstore.store import RetryConfig
+
+PATIENCE: Final[RetryConfig] = {"max_retries": 5, "retry_timeout": timedelta(seconds=30)}
+"""Of one request; whoever publishes may try again as a whole."""
 FOR_EVER: Final = {"Content-Type": "application/octet-stream", "Cache-Control": "max-age=31536000, immutable"}
 FOR_A_SECOND: Final = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "max-age=1"}
 
@@ -30,6 +42,11 @@ class PublicBucket:
         """Others may run: the swap of the checkpoint decides between them."""
         try:
             yield
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise InvalidInput(
+                "the object store refuses these credentials: they come from the environment (AWS_ACCESS_KEY_ID, "
+                "AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL), and must be allowed to get, put, list and delete"
+            ) from error
         except (BaseError, OSError) as error:
             raise Unavailable(f"publishing to the object store failed: {type(error).__name__}") from error
 
@@ -80,6 +97,6 @@ class PublicBucket:
 def open_bucket(address: str) -> PublicBucket:
     """The bucket at an address; credentials come from the environment. Raises InvalidInput."""
     try:
-        return PublicBucket(from_url(address))
+        return PublicBucket(from_url(address, retry_config=PATIENCE))
     except (BaseError, ValueError) as error:
         raise InvalidInput(f"{address} is not an object store that can be published to: {error}") from None

@@ -24,7 +24,8 @@ from tests.world import ConsentInWorld
 PAGES = (
     "/my/connections", "/my/connections/{key}", "/my/connections/{key}/history",
     "/my/connections/{key}/history?show=refused", "/my/connections/{key}/history?before=150",
-    "/my/connections/{key}/stop", "/my/stop-all", "/my/receipts", "/my/settings", "/my/erase",
+    "/my/complete", "/my/connections/{key}/complete", "/my/connections/{key}/stop",
+    "/my/stop-all", "/my/receipts", "/my/settings", "/my/erase",
 )  # fmt: skip
 
 

@@ -188,6 +188,7 @@ class Machine:
             path.mkdir(exist_ok=True)
             if service.user:  # as in the image, where the folder belongs to the user
                 os.chown(path, *map(int, service.user.split(":")))
+                path.chmod(0o700)
         return path
 
     def _made(self, service: Service, arguments: Sequence[str], entrypoint: str | None = None) -> Made:

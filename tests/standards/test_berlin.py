@@ -18,6 +18,7 @@ from tests.world import reference
 PATH = "/v1/consents"
 FILE = "**/psd2-api*.yaml"
 IBAN = {"iban": "DE40100100103307118608"}
+TWO_ACCOUNTS = (reference(), reference())
 NEXT_YEAR = (datetime.now(UTC).date() + timedelta(days=300)).isoformat()
 
 pytestmark = pytest.mark.conformance
@@ -345,3 +346,31 @@ def test_erasing_a_consent_destroys_the_request_as_it_was_worded(played: Stage) 
     chain = consent_chain(consent_id)
     ledger.keystore.destroy([chain])
     assert office.notes.read(consent_id, f"facts:{digest}") is None
+
+
+def refreshed(played: Stage, consent_id: str, **members: Any) -> list[str]:
+    """Accounts, balances and transactions of both accounts, each read by itself: the decisions."""
+    known = played.known(consent_id)
+    wanted = ("ReadAccountsBasic", "ReadBalances", "ReadTransactionsDetail")
+    return [
+        played.access(known, accounts=[account], permissions=[permission], **members).outcome.decision  # type: ignore[union-attr]
+        for account in TWO_ACCOUNTS
+        for permission in wanted
+    ]
+
+
+def test_four_a_day_are_four_whole_refreshes_and_one_off_collects_everything_once(played_on_each_engine: Stage) -> None:
+    """Under ruleset 3: frequency counts each resource of each account, and so does «one-off» (docs/spec/ruleset-3.md, 5)."""
+    played = played_on_each_engine
+    ledger = played.service.node.ledger
+    if ledger.registry.ruleset < 3:
+        ledger.record_documents({"type": "ruleset.activated", "v": 1, "ruleset": 3})
+    access = {"accounts": [IBAN], "balances": [IBAN], "transactions": [IBAN]}
+    recurring = create(played, asked(access=access))["consentId"]
+    once = create(played, asked(access=access, recurringIndicator=False, frequencyPerDay=1))["consentId"]
+    for consent_id in (recurring, once):
+        played.authorise(consent_id, accounts=sorted(TWO_ACCOUNTS))
+    assert [set(refreshed(played, recurring, customer_present=False)) for _ in range(4)] == [{"allow"}] * 4
+    assert set(refreshed(played, recurring, customer_present=False)) == {"deny"}
+    assert set(refreshed(played, once, customer_present=True)) == {"allow"}
+    assert set(refreshed(played, once, customer_present=True)) == {"deny"}

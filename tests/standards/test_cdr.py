@@ -26,7 +26,7 @@ from ledger.catalogue import CATALOGUES
 from ledger.queries.events import Notice
 from tests.api.service import ASSERTION_TYPE, Service, assertion
 from tests.conformance import files
-from tests.standards.served import authorise, bank_and_app, official, served
+from tests.standards.served import authorise, bank_and_app, found, official, served
 from tests.standards.validation import conforms, fits
 from tests.world import Party
 
@@ -196,6 +196,24 @@ def test_a_holder_revokes_at_a_recipient_that_is_served_here(service: Service) -
     assert tell(bank, form={"cdr_arrangement_id": arrangement}).status_code == 204
     assert service.node.ledger.records.consent(app.id, arrangement).status.value == "REVOKED"
     _is_error(tell(bank), 422, INVALID)
+
+
+def test_a_once_off_arrangement_collects_everything_once(service: Service) -> None:
+    """Under ruleset 3: each resource of each account, within a window (docs/spec/ruleset-3.md, 5)."""
+    ledger = service.node.ledger
+    if ledger.registry.ruleset < 3:
+        ledger.record_documents({"type": "ruleset.activated", "v": 1, "ruleset": 3})
+    bank, app = bank_and_app(service)
+    consent = ledger.records.consent(app.id, _arrangement(service, bank, app, duration=0))
+    known = found(service, app, consent.consent_id)
+
+    def collected() -> list[str]:
+        wanted = ("ReadAccountsBasic", "ReadBalances", "ReadTransactionsDetail")
+        asked = {"accounts": [], "purpose": consent.terms.purpose.code, "customer_present": True}
+        told = [service.world.record(app.access(known, **asked, permissions=[one]))[0].outcome for one in wanted]
+        return [outcome.decision for outcome in told]  # type: ignore[union-attr]
+
+    assert (collected(), collected()) == (["allow"] * 3, ["deny"] * 3)
 
 
 @pytest.mark.conformance

@@ -229,6 +229,19 @@ def test_a_shard_without_lines_and_a_last_line_without_an_end_are_refused(tmp_pa
     assert told(audited(tmp_path / "open", world)) == [("BAD_ENCODING", max(world.evidence), SHARD)]
 
 
+@pytest.mark.parametrize(("length", "whole"), [(98_560, True), (98_561, False)])
+def test_a_line_that_is_too_long_ends_the_shard_and_one_as_long_as_may_be_is_a_wrong_line(
+    length: int, whole: bool, tmp_path: Path
+) -> None:
+    files, world = shard(lambda raw: gzip.compress(b"x" * length + b"\n" + gzip.decompress(raw)))
+    defects = told(audited(write(files, tmp_path), world))
+    lost = [index for code, index, _ in defects if code == "BODY_MISSING"]
+    assert (lost == []) is whole
+    assert [defect for defect in defects if defect[0] == "BAD_ENCODING"] == [
+        ("BAD_ENCODING", None if whole else 0, SHARD)
+    ]
+
+
 def test_a_bundle_that_says_it_has_no_evidence_has_none(tmp_path: Path) -> None:
     files, world = honest()
     bare = world.files("none")

@@ -21,7 +21,7 @@ from verifier.bytes.encoding import (
 )
 from verifier.errors import Code, Refuted
 from verifier.records import disclosure
-from verifier.records.evidence_lines import line_index, split_line
+from verifier.records.evidence_lines import line_index, read_base64url, read_canonical, split_line
 from verifier.records.leaf import parse_leaf
 from verifier.records.statement import parse_envelope
 
@@ -174,6 +174,34 @@ def test_a_line_names_an_index_that_is_a_number_of_cl_json(number: int) -> None:
     """Also where it is read the quick way: a line that is none is told at its place in the file, not at an index."""
     text = f'{{"evidence":"x","index":{number},"opening":"{encode_base64url(bytes(32))}"}}'.encode()
     assert accepts(line_index, text + b"\n") is accepts(split_line, text) is (number <= 2**53 - 1)
+
+
+TEXTS = (
+    b'{"a":1}', b'{"a": 1}', b'{"b":1,"a":1}', b'{"a":1,"a":1}', b"[]", b"[1]", b"1", b'"a"', b"null", b"{}", b"", b"{",
+    b'{"a":1.0}', b'{"a":NaN}', b'{"a":"\\u0041"}', b'{"a":"\\""}', b'{"a":"\\n"}', b'{"a":"\x7f"}', b'{"a":"\xc2\x80"}',
+    b'{"a":"\xc2\x9f"}', b'{"a":"\xc2\xa0"}', b'{"a":"\xff"}', b'{"a":{"b":[{"c":1}]}}', b'{"a":9007199254740993}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("spare", [-1, 0, 1])
+def test_the_quick_reader_of_objects_takes_no_other_than_the_strict_one(text: bytes, spare: int) -> None:
+    """Sizes of integers and depth are looked at by whoever reads the members; so only what the strict one takes is asked
+    for back, and what it refuses for its spelling or its length is refused."""
+    limit = len(text) + spare
+    if accepts(encoding.decode_canonical, text, limit):
+        assert read_canonical(text, limit) == encoding.decode_canonical(text, limit)
+    elif b"9007199254740993" not in text:
+        assert not accepts(read_canonical, text, limit)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "A", "AA", "AB", "AAA", "AAB", "AAAA", "AAAAA", "AA==", "A-_A", "A+/A", "AA\n", "ÄA", "A A"]
+)
+def test_the_quick_reader_of_base64url_takes_what_the_strict_one_takes(text: str) -> None:
+    assert accepts(read_base64url, text) is accepts(encoding.decode_base64url, text)
+    if accepts(read_base64url, text):
+        assert read_base64url(text) == encoding.decode_base64url(text)
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import html
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,9 +45,12 @@ def fill(site: Site, consent: ConsentInWorld, count: int) -> None:
 def test_no_page_reads_more_when_there_are_many_events(site: Site) -> None:
     consent = site.shared()
     key = site.key(consent)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
     paths = [
         "/my/connections", f"/my/connections/{key}", f"/my/connections/{key}/history", "/my/receipts",
-        f"/my/connections/{key}/history?show=refused", f"/my/connections/{key}/history?before=150",
+        f"/my/connections/{key}/history?show=refused", f"/my/connections/{key}/history?show=allowed",
+        f"/my/connections/{key}/history?before=150",
+        f"/my/connections/{key}/complete", f"/my/connections/{key}/history?day={today}",
         f"/my/connections/{key}/stop", "/my/stop-all", "/verify",
     ]  # fmt: skip
     measured: list[dict[str, tuple[int, int, float]]] = []
@@ -64,13 +70,14 @@ def test_no_page_reads_more_when_there_are_many_events(site: Site) -> None:
     for path in paths:
         assert many[path][0] <= 1.5 * few[path][0], f"{path}: statements"
         assert many[path][1] <= 1.5 * few[path][1], f"{path}: bytes"
+        assert many[path][1] <= 60_000, f"{path}: heavier than a page may be"
 
 
 def test_a_long_history_is_read_to_its_beginning_without_gap_or_repeat(shared_site: Site) -> None:
     site = shared_site
     consent = site.shared()
     fill(site, consent, 170)
-    from api.web.customer import Dealings
+    from api.web.customer import EVENTS, Dealings
     from api.web.discretion import Discretion
 
     dealings = Dealings(site.world.ledger, site.people["mei"], site.world.clock.now(), Discretion(), str)
@@ -79,9 +86,26 @@ def test_a_long_history_is_read_to_its_beginning_without_gap_or_repeat(shared_si
     before: int | None = None
     while True:
         page = dealings.history(connection, before=before)
-        assert len(page.rows) <= 50
+        assert len(page.rows) <= EVENTS
         seen += [row.event.seq for row in page.rows]
         if page.older is None:
             break
         before = page.older
     assert seen == list(range(page.length))[::-1]
+
+
+def test_a_filtered_history_is_read_in_pages_without_gap_or_repeat(shared_site: Site) -> None:
+    """All of many events fit the filter: each page holds so many, and together they are all."""
+    consent = shared_site.shared()
+    fill(shared_site, consent, 90)
+    key, seen = shared_site.key(consent), []
+    path: str | None = f"/my/connections/{key}/history?show=allowed"
+    with shared_site.client() as client:
+        while path:
+            page = client.get(path).text
+            assert len(page) <= 60_000
+            seen += [int(index) for index in re.findall(r'href="/my/receipts/(\d+)">', page)]
+            older = re.search(r'href="([^"]*before=\d+)"', page)
+            path = html.unescape(older[1]) if older else None
+    assert len(seen) == len(set(seen)) == 90
+    assert seen == sorted(seen, reverse=True)
