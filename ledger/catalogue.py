@@ -127,7 +127,7 @@ CATALOGUES: Final[dict[int, Catalogue]] = {
 CATALOGUES[3] = replace(CATALOGUES[2], ruleset=3, resources=_resources(CATALOGUES[2].grades))
 """By ruleset. A catalogue never changes: a new ruleset brings a new one."""
 
-OPENS_UNDER: Final = 2
+OPENS_UNDER: Final = 3
 """The ruleset that new logs open under."""
 LATEST: Final = CATALOGUES[OPENS_UNDER]
 """Its catalogue."""

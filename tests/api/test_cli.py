@@ -210,10 +210,10 @@ def test_delegations_purposes_removals_and_rulesets_are_recorded(state: Path) ->
         done = run(state, *arguments)
         assert done.exit_code == 0, done.output
     assert "bank-a  Bank A  [holder]  REMOVED" in run(state, "participant", "list").output
-    refused = run(state, "ruleset", "activate", "2")
+    refused = run(state, "ruleset", "activate", "3")
     assert (refused.exit_code, refused.stderr) == (
         1,
-        "consent-ledger: the ruleset in force is 2, and it never falls\n",
+        "consent-ledger: the ruleset in force is 3, and it never falls\n",
     )
     assert run(state, "delegation", "grant", "bank-a", "provider-x", "--act", "consent.invent").exit_code == 1
 

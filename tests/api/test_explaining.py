@@ -59,7 +59,7 @@ def test_a_denial_names_each_rule_with_the_facts_of_the_version_decided_upon(
     world.record(bank.authorise(after))
     for viewer in (app, bank):
         found = told(world, viewer, denied.index)
-        assert (found.about, found.decision, found.ruleset) == ("decision", "deny", 2)
+        assert (found.about, found.decision, found.ruleset) == ("decision", "deny", 3)
         facts = {reason.code: reason.facts for reason in found.reasons}
         assert facts == {
             "PURPOSE_MISMATCH": {"terms.purpose": "budgeting", "asked.purpose": "lending"},

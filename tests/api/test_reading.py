@@ -159,7 +159,7 @@ def test_proofs_and_tiles_lead_to_the_signed_root(service: Service) -> None:
     consent = world.active_consent(app, bank)
     [access] = world.record(app.access(consent))
     new = open_checkpoint(http.get("/checkpoint").text, vkey)
-    assert http.get("/log").json() == {"origin": vkey.name, "ruleset": 2, "size": new.size, "vkey": vkey.format()}
+    assert http.get("/log").json() == {"origin": vkey.name, "ruleset": 3, "size": new.size, "vkey": vkey.format()}
     said = http.get(f"/proofs/inclusion?index={access.index}&size={new.size}").json()
     proof = [unb64u(text) for text in said["hashes"]]
     verify_inclusion(access.index, new.size, leaf_hash(access.leaf), proof, new.root)

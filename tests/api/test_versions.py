@@ -90,7 +90,7 @@ def test_a_log_under_an_unknown_ruleset_is_refused(
     monkeypatch.setattr(migrations.shape, "RULESETS", (1,))  # what an older program knows
     refused = run(("check",), Run(lambda _: []), settings, tmp_path)
     assert refused.exit_code == 1
-    assert "ruleset 2, which this version does not know" in refused.stderr
+    assert "ruleset 3, which this version does not know" in refused.stderr
 
 
 def test_the_oldest_database_is_migrated_and_then_used(engine_url: str) -> None:
