@@ -51,6 +51,9 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "kek": CommandPlace("api.cli.keks", "keks", "The key-encryption key of the key store.", group=True),
     "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
     "risk": CommandPlace("api.cli.risks", "risks", "Alerts about who reads what.", group=True),
+    "report": CommandPlace(
+        "api.cli.reports", "reports", "Figures for supervisors that anyone can recompute.", group=True
+    ),
     "reconcile": CommandPlace("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),
     "doctor": CommandPlace("api.cli.doctors", "doctors", "Look at files, clock, databases, policy, witnesses and disk"),
     "check": CommandPlace("api.cli.log", "app", "Hold every row of the database against the entries."),
