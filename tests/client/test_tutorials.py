@@ -1,0 +1,61 @@
+"""docs/tutorials, done as they stand: every command, and what it prints."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import ExitStack
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+from tests.client.tutorials import INSTALL, Reader, steps
+from tests.client.walk import DOCS, Walk
+
+PAGES = sorted(path.name for path in (DOCS / "tutorials").glob("*.md"))
+IN_ORDER = ["first-receipt.md", "first-audit.md"]
+"""The second goes on where the first one ends."""
+
+
+@pytest.fixture
+def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
+    for name in ("CONSENT_LEDGER_STATE_DIR", "CONSENT_LEDGER_DATABASE_URL", "CONSENT_LEDGER_PARTICIPANT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return Walk(Path(sys.executable).with_name("consent-ledger"), [], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_whoever_follows_the_tutorials_sees_what_they_say(walk: Walk) -> None:
+    with ExitStack() as stack:
+        reader = Reader(walk, stack)
+        for page in IN_ORDER:
+            reader.follow(f"tutorials/{page}")
+    assert len(list((walk.folder / "app" / "receipts").glob("*.receipt"))) == 3, "asked, allowed, denied"
+
+
+def test_every_tutorial_is_followed() -> None:
+    assert sorted(IN_ORDER) == PAGES
+
+
+def test_a_first_receipt_takes_ten_commands() -> None:
+    commands = [command for step in steps("tutorials/first-receipt.md") for command in step.commands]
+    first = next(at for at, command in enumerate(commands) if command.startswith("consent-ledger receipt verify"))
+    assert first + 1 <= 10
+    assert commands[0].startswith(INSTALL)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_tutorial_installs_is_ours_and_brings_the_program_that_it_calls(page: str) -> None:
+    for step in steps(f"tutorials/{page}"):
+        for command in step.commands:
+            if command.startswith(INSTALL):
+                name = re.match(r"[\w-]+", command.removeprefix(INSTALL).strip('"'))
+                assert name
+                assert name[0] in {one.name for one in distribution(name[0]).entry_points}, command
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_tutorial_in_chinese_has_the_same_commands(page: str) -> None:
+    assert steps(f"zh/tutorials/{page}") == steps(f"tutorials/{page}")
