@@ -39,9 +39,11 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "purpose": CommandPlace("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),
     "ruleset": CommandPlace("api.cli.participants", "rulesets", "The rules that entries are judged by.", group=True),
     "freeze": CommandPlace(
-        "api.cli.supervision", "freezes", "Accesses that two officers deny for a while.", group=True
+        "api.cli.supervision", "freezes", "Freezes of the operator: accesses that are denied for a while.", group=True
     ),
-    "hold": CommandPlace("api.cli.supervision", "holds", "Records that must not be erased.", group=True),
+    "hold": CommandPlace(
+        "api.cli.supervision", "holds", "Holds: consents whose records must not be erased.", group=True
+    ),
     "config": CommandPlace(
         "api.cli.configuring", "configurations", "Settings in force, and where each comes from.", group=True
     ),
