@@ -39,9 +39,11 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "purpose": CommandPlace("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),
     "ruleset": CommandPlace("api.cli.participants", "rulesets", "The rules that entries are judged by.", group=True),
     "freeze": CommandPlace(
-        "api.cli.supervision", "freezes", "Accesses that two officers deny for a while.", group=True
+        "api.cli.supervision", "freezes", "Freezes of the operator: accesses that are denied for a while.", group=True
     ),
-    "hold": CommandPlace("api.cli.supervision", "holds", "Records that must not be erased.", group=True),
+    "hold": CommandPlace(
+        "api.cli.supervision", "holds", "Holds: consents whose records must not be erased.", group=True
+    ),
     "config": CommandPlace(
         "api.cli.configuring", "configurations", "Settings in force, and where each comes from.", group=True
     ),
@@ -51,6 +53,9 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "kek": CommandPlace("api.cli.keks", "keks", "The key-encryption key of the key store.", group=True),
     "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
     "risk": CommandPlace("api.cli.risks", "risks", "Alerts about who reads what.", group=True),
+    "report": CommandPlace(
+        "api.cli.reports", "reports", "Figures for supervisors that anyone can recompute.", group=True
+    ),
     "reconcile": CommandPlace("api.cli.log", "app", "Compare the legs of all accesses that are an hour old."),
     "doctor": CommandPlace("api.cli.doctors", "doctors", "Look at files, clock, databases, policy, witnesses and disk"),
     "check": CommandPlace("api.cli.log", "app", "Hold every row of the database against the entries."),

@@ -104,6 +104,12 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("risk", "activate"): [Run(_said("--approved-by", "a", "--approved-by", "b"), ends=(0, 1))],
     ("risk", "stop"): [Run(_said("--approved-by", "a", "--approved-by", "b"), ends=(0, 1))],
     ("risk", "alerts"): [Run(_said())],
+    # a log that opened under an older ruleset knows no reports
+    ("report", "define"): [
+        Run(_said("daily", "--period", "day", "--measure", "accesses_allowed", "--suppress", "5"), ends=(0, 1))
+    ],
+    ("report", "issue"): [Run(_said("daily", "--from", "2026-01-01"), ends=(0, 1))],
+    ("report", "show"): [Run(_said())],
     ("reconcile",): [Run(_said(), ends=(0, 1))],  # 1: nothing is an hour old
     ("health",): [Run(lambda place: ["--url", place.base_url], on_state=False)],
     ("version",): [Run(_said(), on_state=False)],

@@ -1,0 +1,122 @@
+"""`consent-ledger report`: figures that anyone can recompute (docs/spec/reports.md, docs/reports.md)."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from api.cli.saying import fail, mention, say
+from api.cli.shared import State, node_of, record, told_in_a_sentence
+from ledger.orders import DIMENSIONS, MEASURES, ReportDefined
+from ledger.planning.commands import RecordComposed
+from ledger.queries.reports import ReportIssue, issued_reports, prepare_report
+from ledger.reporting.tally import check_countable
+
+reports = typer.Typer(help="Figures for supervisors that anyone can recompute.", no_args_is_help=True)
+
+Code = Annotated[str, typer.Argument(help="Code of the report.", metavar="CODE")]
+
+
+@reports.command("define")
+def report_define(
+    code: Code,
+    *,
+    period: Annotated[Literal["day", "month", "quarter"], typer.Option(help="How long a period is.")],
+    measure: Annotated[list[str], typer.Option(help=f"What to count, once for each: {', '.join(MEASURES)}.")],
+    by: Annotated[
+        list[str] | None, typer.Option(help=f"What to break it down by, at most three: {', '.join(DIMENSIONS)}.")
+    ] = None,
+    utc_offset: Annotated[int, typer.Option(min=-840, max=840, help="Minutes: where a day begins.")] = 0,
+    suppress: Annotated[int, typer.Option(min=0, max=100, help="Numbers below this one are not shown.")] = 0,
+    state: State = None,
+) -> None:
+    """Say what a report counts; a second definition holds for periods that begin later."""
+    said = ReportDefined(
+        report=code,
+        period=period,
+        utc_offset=utc_offset,
+        by=_in_order("--by", by or [], DIMENSIONS),
+        measures=_in_order("--measure", measure, MEASURES),
+        suppress=suppress,
+    )
+    with told_in_a_sentence():
+        check_countable(said)
+    record(
+        state,
+        ReportDefined,
+        report=code,
+        period=period,
+        utc_offset=utc_offset,
+        by=said.by,
+        measures=said.measures,
+        suppress=suppress,
+    )
+
+
+@reports.command("issue")
+def report_issue(
+    code: Code,
+    *,
+    from_: Annotated[str, typer.Option("--from", help="First day of the period, as 2026-10-01.", metavar="DAY")],
+    csv: Annotated[Path | None, typer.Option(help="Where to write the CSV.")] = None,
+    without_erased: Annotated[
+        bool, typer.Option("--without-erased", help="Issue it although entries of the period were erased.")
+    ] = False,
+    state: State = None,
+) -> None:
+    """Count a period that is over, and put the hash of the CSV on record."""
+    try:
+        day = date.fromisoformat(from_)
+    except ValueError:
+        fail(f"--from {from_!r} is no day: write it as 2026-10-01")
+    with node_of(state) as node:
+        ledger = node.ledger
+        prepared = prepare_report(ledger.store, ledger.keystore, code, day)
+        if prepared.unread and not without_erased:
+            fail(
+                f"{prepared.unread} entries that this report would count cannot be read any more, and whoever checks it "
+                "cannot check it: --without-erased issues it without them"
+            )
+        [recorded] = ledger.submit_and_wait(RecordComposed(ReportIssue(prepared)))
+        if csv is not None:
+            csv.write_bytes(prepared.csv.content)
+    say(
+        f"{recorded.act}: entry {recorded.index}, {prepared.csv.rows} lines, {prepared.csv_hash}",
+        act=recorded.act,
+        index=recorded.index,
+        rows=prepared.csv.rows,
+        csv_hash=prepared.csv_hash,
+        unread=prepared.unread,
+    )
+
+
+@reports.command("show")
+def report_show(
+    code: Annotated[str | None, typer.Argument(help="Only this report.", metavar="[CODE]")] = None, state: State = None
+) -> None:
+    """The definitions and reports on record."""
+    with node_of(state) as node:
+        found = issued_reports(node.ledger.store, code)
+    for index, said in found:
+        if said["type"] == "report.defined":
+            by = ", ".join(said["by"]) or "nothing"
+            mention(
+                f"entry {index}: {said['report']} defined by {said['period']}, by {by}: {', '.join(said['measures'])}"
+            )
+        else:
+            mention(
+                f"entry {index}: {said['report']} of {said['from']} to {said['to']}: {said['rows']} lines, {said['csv_hash']}"
+            )
+    issued = sum(said["type"] == "report.issued" for _, said in found)
+    say(f"{issued} reports on record.", reports=[{"index": index, **said} for index, said in found])
+
+
+def _in_order(option: str, given: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in the order of the specification. Exits for one that is unknown."""
+    for name in given:
+        if name not in known:
+            fail(f"{option} {name!r} is not known: {', '.join(known)}")
+    return tuple(name for name in known if name in given)

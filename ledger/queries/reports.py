@@ -1,0 +1,318 @@
+"""Reports out of the log: counting the entries of a period, and recording what they give (docs/spec/reports.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import date
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from ledger.canonical import b64u, unb64u
+from ledger.consent.state import LIVE, Consent, Status
+from ledger.documents import document_of
+from ledger.entries.acts import ConsentAcknowledge, ConsentStep, SubjectFeedback
+from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
+from ledger.entries.leaf import CommitmentLeaf, Kind, OperatorLeaf, consent_chain, open_commitment, parse_leaf
+from ledger.errors import Conflict, Corrupt
+from ledger.orders import ReportDefined, ReportIssued
+from ledger.participants import Registry
+from ledger.reporting.periods import Defined, ReportPeriod, period_of
+from ledger.reporting.tally import Dimensions, ReportCSV, ReportTally, check_countable
+from ledger.storage.log import LogStore
+from ledger.storage.operator import operator_documents
+from ledger.storage.replay import Replay, Unfit, Unjudged
+from ledger.storage.rows import open_evidence
+from ledger.storage.spill import Spill
+from ledger.storage.standing import item_of, recorded_payload
+from ledger.storage.tables import entries, reconciliation_findings
+from ledger.vault.keystore import KeyStore
+
+PAGE: Final = 500
+_FOREIGN: Final = frozenset({"CONSENT_UNKNOWN", "CONSENT_NOT_YOURS"})
+_EVIDENT: Final = frozenset({Kind.CONSENT.value, Kind.SUBJECT.value})
+"""Kinds of entries that a report may count."""
+
+
+class PreparedReport(NamedTuple):
+    """A report that can be recorded. `unread`: entries of erased chains that it would have to count."""
+
+    says: ReportDefined
+    period: ReportPeriod
+    csv: ReportCSV
+    csv_hash: str
+    unread: int
+    read_to: int
+    """The first entry that was not read: it does not exist yet, or lies after the period."""
+
+
+def prepare_report(store: LogStore, keystore: KeyStore, code: str, day: date) -> PreparedReport:
+    """Count the period of this report that begins on `day`.
+
+    Reads all entries from the first one on. Raises NotFound, InvalidInput (also for what cannot be counted exactly), Corrupt,
+    Unavailable.
+    """
+    with store.read() as connection, closing(Spill()) as spill:
+        said = operator_documents(connection, 0)
+        defined = [
+            Defined(one.time, _definition(one.says))
+            for one in said
+            if one.says["type"] == "report.defined" and one.says["report"] == code
+        ]
+        says, period = period_of(defined, day)
+        check_countable(says)
+        count = _Count(connection, keystore, spill, says, period)
+        read_to = count.read()
+        csv = count.tally.csv()
+        return PreparedReport(says, period, csv, b64u(sha256(csv.content).digest()), count.unread, read_to)
+
+
+def _definition(document: Mapping[str, Any]) -> ReportDefined:
+    return ReportDefined(
+        report=document["report"],
+        period=document["period"],
+        utc_offset=document["utc_offset"],
+        by=tuple(document["by"]),
+        measures=tuple(document["measures"]),
+        suppress=document["suppress"],
+    )
+
+
+class ReportIssue:
+    """Records a report, unless entries of its period came after it was counted (ledger.planning.commands.Composer)."""
+
+    def __init__(self, prepared: PreparedReport) -> None:
+        self._prepared = prepared
+
+    def compose(
+        self,
+        connection: Connection,
+        registry: Registry,  # noqa: ARG002  (what a composer is given)
+        size: int,
+        time: int,
+    ) -> list[Mapping[str, Any]]:
+        """The document at index `size`. Raises Conflict when the period is not over, or grew meanwhile."""
+        period, csv = self._prepared.period, self._prepared.csv
+        if time // 1000 < period.end:
+            raise Conflict("the period is not over: a report is issued after its end")
+        row = connection.execute(select(entries.c.leaf).where(entries.c.idx == self._prepared.read_to)).one_or_none()
+        if row is not None and parse_leaf(row.leaf).time < period.end * 1000:
+            raise Conflict("entries of this period came while it was counted: issue the report again")
+        return [
+            document_of(
+                ReportIssued,
+                report=self._prepared.says.report,
+                from_=period.first,
+                to=period.end,
+                to_index=size - 1,
+                rows=csv.rows,
+                csv_hash=self._prepared.csv_hash,
+            )
+        ]
+
+    def recorded(self, connection: Connection, index: int) -> None:
+        """Nothing is kept beside the log."""
+
+
+class _Count:
+    """Reads the entries below the end of a period, once."""
+
+    def __init__(
+        self, connection: Connection, keystore: KeyStore, spill: Spill, says: ReportDefined, period: ReportPeriod
+    ) -> None:
+        self._connection = connection
+        self._keystore = keystore
+        self._replay = Replay(spill)
+        self._ends = spill.table("ends", sealed=False)
+        """By chain: index and time of the entry that ended a consent, and whether the end was acknowledged."""
+        self._active = spill.table("active", sealed=False)
+        self._measures = frozenset(says.measures)
+        self._from, self._to = period.first * 1000, period.end * 1000
+        self.tally = ReportTally(says)
+        self.unread = 0
+
+    def read(self) -> int:
+        """Count; the first index that was not read."""
+        next_index = 0
+        for index, leaf, sealed, cipher in self._entries():
+            if leaf.time >= self._to:
+                break
+            next_index = index + 1
+            try:
+                if isinstance(leaf, OperatorLeaf):
+                    self._document(index, leaf)
+                elif isinstance(leaf, CommitmentLeaf):
+                    if cipher is None or sealed is None:
+                        self._pass_over(leaf)
+                        continue
+                    body, opening = open_evidence(index, sealed, cipher)
+                    open_commitment(leaf, body, opening)
+                    self._entry(index, leaf, decode_evidence(body))
+            except (Unfit, Unjudged) as error:
+                raise Corrupt(f"entry {index}: {error}; run «consent-ledger check»") from None
+        if "consents_active" in self._measures:
+            removed = self._replay.registry.removed
+            for _, moved in self._replay.consents():
+                if moved is not None and moved.consent.status_at(self._to, removed) is Status.ACTIVE:
+                    self.tally.count("consents_active", dimensions(moved.consent))
+        return next_index
+
+    def _entries(self) -> Iterator[tuple[int, Any, Any, Any]]:
+        query = select(entries.c.idx, entries.c.leaf, entries.c.sealed).order_by(entries.c.idx).limit(PAGE)
+        after = -1
+        while page := self._connection.execute(query.where(entries.c.idx > after)).all():
+            leaves = [parse_leaf(row.leaf) for row in page]
+            chains = [unb64u(leaf.chain) if isinstance(leaf, CommitmentLeaf) else None for leaf in leaves]
+            ciphers = self._keystore.existing({chain for chain in chains if chain is not None}, remember=False)
+            for row, leaf, chain in zip(page, leaves, chains, strict=True):
+                yield row.idx, leaf, row.sealed, None if chain is None else ciphers.get(chain)
+            after = page[-1].idx
+
+    def _pass_over(self, leaf: CommitmentLeaf) -> None:
+        if leaf.kind in _EVIDENT and (leaf.time >= self._from or "consents_active" in self._measures):
+            self.unread += 1
+
+    # -- documents --------------------------------------------------------------------------------------------------
+
+    def _document(self, index: int, leaf: OperatorLeaf) -> None:
+        before = self._replay.registry.erased
+        self._replay.document(index, leaf.time, leaf.document)
+        if leaf.time < self._from:
+            return
+        match leaf.document["type"]:
+            case "erasure":
+                self.tally.count("erasures", {}, len(set(leaf.document["chains"]) - before))
+            case "alert.raised":
+                self._alert(leaf.document["about"])
+            case "reconciliation.reported" if "findings" in self._measures:
+                self._findings(index, leaf.document["findings"])
+            case _:
+                pass
+
+    def _alert(self, about: Mapping[str, str]) -> None:
+        if about["kind"] != "consent":
+            self.tally.count("alerts", {about["kind"]: (about["id"],)})
+        elif (moved := self._replay.consent(unb64u(about["id"]))) is not None:
+            self.tally.count("alerts", dimensions(moved.consent))
+        else:
+            self.unread += 1
+
+    def _findings(self, index: int, number: int) -> None:
+        found = reconciliation_findings
+        query = select(entries.c.chain).join(found, found.c.access == entries.c.idx).where(found.c.report == index)
+        chains = self._connection.execute(query).scalars().all()
+        if len(chains) != number:
+            raise Corrupt(f"the findings of the report at entry {index} are not all here; run «consent-ledger check»")
+        for chain in chains:
+            moved = self._replay.consent(bytes(chain))
+            if moved is None:
+                self.unread += 1
+            self.tally.count("findings", {} if moved is None else dimensions(moved.consent))
+
+    # -- entries of consents and customers --------------------------------------------------------------------------
+
+    def _entry(self, index: int, leaf: CommitmentLeaf, evidence: Evidence) -> None:
+        chain = unb64u(leaf.chain)
+        before = self._replay.consent(chain)
+        self._replay.entry(index, leaf.time, chain, evidence)
+        after = self._replay.consent(chain)
+        counts = leaf.time >= self._from
+        if leaf.kind == Kind.SUBJECT.value:
+            if counts and evidence.act == "subject.feedback":
+                self._complaint(evidence)
+        elif after is not None:
+            was = None if before is None else before.consent
+            self._moved(index, leaf.time, chain, was, after.consent, evidence, counts=counts)
+            if evidence.act == "access.request" and counts:
+                self._access(after.consent if was is None else was, evidence)
+            elif evidence.act == "consent.acknowledge":
+                self._acknowledged(leaf.time, chain, after.consent, evidence, counts=counts)
+
+    def _moved(
+        self,
+        index: int,
+        time: int,
+        chain: bytes,
+        was: Consent | None,
+        now: Consent,
+        evidence: Evidence,
+        *,
+        counts: bool,
+    ) -> None:
+        """Count the step that an entry made a consent take, if it made it take one."""
+        of = dimensions(now)
+        if was is None and counts:
+            self.tally.count("consents_requested", of)
+        if now.version == 1 and now.status is Status.ACTIVE and self._active.get(chain) is None:
+            self._active.put(chain, b"\1")
+            if counts:
+                self.tally.count("consents_authorised", of)
+        if now.status not in LIVE and was is not None and was.status in LIVE:
+            self._ends.put(chain, index.to_bytes(8, "big") + time.to_bytes(8, "big"))
+            if counts:
+                self.tally.count("consents_ended", of)
+                says = recorded_payload(evidence) if evidence.statements else None
+                if (
+                    isinstance(says, ConsentStep)
+                    and says.act == "consent.revoke"
+                    and says.by in ("customer", "guardian")
+                ):
+                    self.tally.count("consents_withdrawn", of)
+
+    def _access(self, consent: Consent, evidence: Evidence) -> None:
+        outcome = evidence.outcome
+        if not isinstance(outcome, AccessOutcome) or not _FOREIGN.isdisjoint(outcome.reasons):
+            return
+        item = item_of(evidence)
+        of: Dimensions = {**dimensions(consent), "permission": item.permissions}
+        if outcome.decision == "deny":
+            self.tally.count("accesses_refused", {**of, "reason": outcome.all_reasons})
+            return
+        self.tally.count("accesses_allowed", of)
+        if not item.customer_present:
+            self.tally.count("accesses_unattended", of)
+        if consent.status is Status.REVOKED:
+            self.tally.count("accesses_after_withdrawal", of)
+
+    def _acknowledged(self, time: int, chain: bytes, consent: Consent, evidence: Evidence, *, counts: bool) -> None:
+        says, end = recorded_payload(evidence), self._ends.get(chain)
+        if not isinstance(says, ConsentAcknowledge) or end is None or says.basis != int.from_bytes(end[:8], "big"):
+            return
+        if counts:
+            self.tally.count("acknowledged", dimensions(consent))
+            if len(end) == 16:
+                self.tally.delay((time - int.from_bytes(end[8:], "big")) // 1000, dimensions(consent))
+        self._ends.put(chain, end[:16] + b"\1")
+
+    def _complaint(self, evidence: Evidence) -> None:
+        says = recorded_payload(evidence)
+        if not isinstance(says, SubjectFeedback):
+            return
+        moved = self._replay.consent(consent_chain(says.consent_id))
+        if moved is None:
+            self.unread += 1
+            return
+        self.tally.count("complaints", dimensions(moved.consent))
+
+
+def dimensions(consent: Consent) -> dict[str, tuple[str, ...]]:
+    """What a consent counts under, by its terms now."""
+    terms = consent.terms
+    return {
+        "grade": (str(terms.grade),),
+        "holder": (terms.holder,),
+        "permission": terms.permissions,
+        "purpose": (terms.purpose.code,),
+        "recipient": (terms.recipient,),
+        "standard": (terms.standard,),
+    }
+
+
+def issued_reports(store: LogStore, code: str | None = None) -> list[tuple[int, dict[str, Any]]]:
+    """(index, document) of the definitions and issues on record, of one report or all, in order. Raises Corrupt."""
+    with store.read() as connection:
+        said = operator_documents(connection, 0)
+    kinds = ("report.defined", "report.issued")
+    return [(one.at, one.says) for one in said if one.says["type"] in kinds and code in (None, one.says["report"])]

@@ -1,0 +1,1 @@
+"""Reports: periods, counts and the CSV (docs/spec/reports.md). Pure."""
