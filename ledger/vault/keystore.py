@@ -75,6 +75,8 @@ class KeyStore:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._cache: OrderedDict[bytes, Cipher] = OrderedDict()
+        self._forgotten: set[bytes] = set()
+        """Erased chains: whoever read a key a moment before must not bring it back into memory. Owned by the lock."""
         # what a listener or a PRAGMA sends goes to the driver itself, whose errors SQLAlchemy does not see
         self._failures = (DBAPIError, PoolTimeout, engine.dialect.loaded_dbapi.Error)
         with self._answering():
@@ -165,6 +167,7 @@ class KeyStore:
         """Drop these chains from the memory of this process, after another one erased them."""
         with self._lock:
             for chain in chains:
+                self._forgotten.add(chain)
                 self._cache.pop(chain, None)
 
     def close(self) -> None:
@@ -305,7 +308,10 @@ class KeyStore:
             raise NotFound("there is no data key for this chain")
         if any(wrapped is None for _, wrapped in rows.values()):
             raise NotFound("the data key of this chain was destroyed: its bodies are erased")
-        return self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items()})
+        ciphers = self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items()})
+        if len(ciphers) < len(rows):
+            raise NotFound("the data key of this chain was destroyed: its bodies are erased")
+        return ciphers
 
     def _confirm(self, chains: set[bytes]) -> None:
         """A commit of our own, behind the one that made these keys: when it comes back, they are durable."""
@@ -335,7 +341,9 @@ class KeyStore:
         return Cipher(self._kek.open(wrapped, _place(chain, epoch)))
 
     def _remember(self, ciphers: dict[bytes, Cipher]) -> dict[bytes, Cipher]:
+        """Those of them that were not erased since they were read; they stay in memory."""
         with self._lock:
+            ciphers = {chain: cipher for chain, cipher in ciphers.items() if chain not in self._forgotten}
             self._cache.update(ciphers)
             while len(self._cache) > _CACHE_SIZE:
                 self._cache.popitem(last=False)

@@ -143,7 +143,7 @@ def _calm(scene: Scene, outcome: Outcome) -> None:
             reasons = machine.refused[-1:] or ["no answer"]
             outcome.complaints.append(f"STOPPED: {machine.name} does not come back: {reasons[0][:160]}")
     if scene.oracle.erasures:
-        hub.pause(10)  # each node keeps house once more
+        hub.pause(20)  # each node keeps house once more: a turn may be 7 s late, and the next begins up to 9 s after it
     judged: list[tuple[str, list[str]]] = []
     machine = next((each for each in scene.machines if each.ledger is not None), scene.machines[0])
     if machine.ledger is None or machine.process is None:
