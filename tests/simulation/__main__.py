@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import sys
+import textwrap
 import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -117,7 +118,8 @@ def tables(kept: dict[str, Any]) -> str:
         kinds += Counter(one["by_kind"])
     if kinds:
         told = " · ".join(f"{kind} {count:,}" for kind, count in kinds.most_common())
-        lines += ["", f"In all {sum(one['seeds'] for one in runs):,} seeds and {kinds.total():,} faults: {told}."]
+        whole = f"In all {sum(one['seeds'] for one in runs):,} seeds and {kinds.total():,} faults: {told}."
+        lines += ["", *textwrap.wrap(whole, 120, break_on_hyphens=False)]
     lines += ["", "| world of the model | states | depth | all reachable states | broken | seconds |", "|---" * 6 + "|"]
     lines += [
         f"| {one['world']} | {one['states']:,} | {one['depth']} | {'yes' if one['complete'] else 'no'} "
