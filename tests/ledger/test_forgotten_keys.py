@@ -30,7 +30,7 @@ def test_a_key_that_was_read_a_moment_before_its_end_is_not_remembered(engine_ur
 
     reader.existing([CHAIN], remember=remember)
     assert asked
-    assert CHAIN not in reader._cache  # noqa: SLF001  (what this is about: memory that outlives the key)
+    assert CHAIN not in reader._cache
     eraser.destroy([CHAIN])
     assert reader.existing([CHAIN]) == {}
     with pytest.raises(NotFound):
