@@ -16,7 +16,7 @@ import structlog
 FIELDS: Final = (
     "timestamp", "level", "logger", "event", "request_id", "method", "route", "status", "milliseconds", "client", "index",
     "problem", "error", "reason", "exception", "address", "size", "log_size", "witness", "slot", "workers", "version",
-    "process", "exit_code", "in_seconds", "looked_in",
+    "process", "exit_code", "in_seconds", "looked_in", "alerts",
 )  # fmt: skip
 
 

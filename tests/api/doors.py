@@ -41,6 +41,10 @@ OPEN = {
     ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
     ("POST", "/accesses/release"), ("POST", "/accesses/receive"), ("POST", "/subjects/enrol"), ("POST", "/subjects/unenrol"),
+    *(("POST", f"/supervision/{declared}") for declared in (
+        "freezes", "freezes/lift", "assessments", "assessments/require", "assessments/waive", "incidents", "incidents/update",
+        "incidents/close", "purposes", "blocks", "blocks/end", "alerts/decide")),
+    ("POST", "/subjects/feedback"), ("POST", "/subjects/answer"), ("POST", "/consents/{consent_id}/acknowledge"),
     *(("POST", f"/consents/{{consent_id}}/{step}") for step in (
         "authorise", "reject", "suspend", "resume", "pause", "revoke", "terminate", "amend", "withdraw_accounts",
         "withdraw_approval", "withdraw_separate", "reauthenticate", "reconfirm", "supersede")),
