@@ -6,13 +6,16 @@ printed; and another port. Installing is the one thing that is not done here: sc
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.client.walk import DOCS, EXAMPLE_KEY, Walk
 
@@ -77,9 +80,9 @@ class Reader:
         for found in VKEY.findall(done.stdout)[:1]:
             self.walk.key = found
         self.kids |= {found[1]: found[0] for found in KID.finditer(done.stdout)}
-        recorded = re.search(r"^key\.added: entry (\d+)", done.stdout)
+        recorded = re.findall(r"^key\.added: entry (\d+)", done.stdout, re.MULTILINE)
         if self.serves and recorded:
-            self._until_known(int(recorded[1]))
+            self._until_known(max(map(int, recorded)))
         return printed
 
     def _own(self) -> dict[str, str]:
@@ -87,13 +90,23 @@ class Reader:
         programs = f"{self.walk.ledger.parent}{os.pathsep}{os.environ['PATH']}"
         return {"PATH": programs, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **self.walk.environment}
 
+    def _keys(self, participant: str) -> list[Any]:
+        """The keys of a participant as the server knows them, with the entries that added them; none of who is unknown."""
+        address = f"http://127.0.0.1:{self.walk.port}/participants/{participant}"
+        try:
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                found: list[Any] = json.loads(answer.read())["keys"]
+        except urllib.error.HTTPError:
+            return []
+        return found
+
     def _until_known(self, entry: int) -> None:
         """The page says that a server knows a new key within a second; here, as long as that takes on a busy machine."""
         until = time.monotonic() + 60
         while True:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.walk.port}/checkpoint", timeout=30) as answer:
-                if int(answer.read().split(b"\n")[1]) > entry:
-                    return
+            keys = [key for name in ("app-one", "first-bank") for key in self._keys(name)]
+            if re.search(rf": ?{entry}\b", json.dumps(keys)):
+                return
             assert time.monotonic() < until, f"the server has not heard of entry {entry}"
             time.sleep(0.1)
 
