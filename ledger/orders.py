@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.entries.fields import Bytes32, Code, Count, Seconds, require_sorted_unique
 from ledger.entries.scope import Scope
 
-RULES: Final = (
-    "rate",
-    "night",
-    "new-permission",
-    "refused",
-    "breadth",
-    "unattended",
-    "rows",
-    "legs-differ",
-    "woken",
-    "many",
-    "after-end",
-    "model",
-)
-"""What can raise an alert, in the order of docs/spec/risk.md."""
 DIMENSIONS: Final = ("grade", "holder", "permission", "purpose", "reason", "recipient", "standard")
 """What a report can be broken down by, in the order of docs/spec/reports.md."""
 MEASURES: Final = (
@@ -60,6 +45,8 @@ Rule = Literal[
     "after-end",
     "model",
 ]
+RULES: Final[tuple[Rule, ...]] = get_args(Rule)
+"""What can raise an alert, in the order of docs/spec/risk.md."""
 
 
 class Order(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -74,6 +74,8 @@ class AlertReader:
         self._models = models
         self._scorer: Scorer | None = None
         """None while scoring is not in force."""
+        self._model: Mapping[str, Any] | None = None
+        """The last `model.activated`."""
         self._since = 0
         """The first entry that the rules have read."""
         self._next: int | None = None
@@ -94,9 +96,8 @@ class AlertReader:
             if self._next is None:
                 self._next = self._begin(connection)
             end = min(size, self._next + most)
-            for at in range(self._next, end, PAGE):
-                self._page(connection, at, min(end, at + PAGE))
-                self._next = min(end, at + PAGE)
+            while self._next < end:
+                self._next = self._page(connection, self._next, min(end, self._next + PAGE))
         return bool(end == size)
 
     def command(self) -> RecordComposed | None:
@@ -106,43 +107,44 @@ class AlertReader:
         return RecordComposed(_Writer(tuple(self.waiting[:DOCUMENTS]), self._documents))
 
     def _begin(self, connection: Connection) -> int:
-        """The entry above the last activation; what was said and recorded below it is taken over."""
+        """The entry above the last activation, or the log's end; what was said and recorded below it is taken over."""
         query = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash).where(entries.c.chain == risk_chain())
         rows = connection.execute(query.order_by(entries.c.seq)).all()
         said = [(row.idx, document_of_row(row)) for row in rows]
-        activations = [index for index, document in said if document["type"] == "scoring.activated"]
-        if not activations:
-            size: int = connection.execute(select(log_head.c.size)).scalar_one()
-            last: int = said[-1][0] if said else size - 1
-            return last + 1
-        begin = activations[-1]
+        begin: int = connection.execute(select(log_head.c.size)).scalar_one() - 1
+        begin = max((index for index, says in said if says["type"] == "scoring.activated"), default=begin)
         self._recorded = max(
             (_recorded(says) for _, says in said if says["type"] == "alert.raised"), default=AlertPlace(-1, 0)
         )
-        models = [says for index, says in said if index < begin and says["type"] == "model.activated"]
-        for index, document in said:
-            if index == begin:
-                self._scorer = Scorer() if document["scoring"] else None
-                self._since = begin + 1
-        if models and self._scorer is not None:
-            self._use(models[-1])
+        for index, says in said:
+            if index < begin and says["type"] == "model.activated":
+                self._model = says
+            elif index == begin and says["type"] == "scoring.activated":
+                self._document(says, index)
         self._documents = sum(index <= begin for index, _ in said)
-        return int(begin) + 1
+        return begin + 1
 
-    def _page(self, connection: Connection, first: int, end: int) -> None:
+    def _page(self, connection: Connection, first: int, end: int) -> int:
+        """Read these entries, or those up to one that puts scoring in force; the next to be read. While it is not in force only
+        the chain of alerts is looked at."""
+        scoring = self._scorer is not None
+        wanted = entries.c.chain == risk_chain()
         query = select(entries).where(entries.c.idx >= first, entries.c.idx < end)
-        query = query.where(or_(entries.c.kind == Kind.CONSENT.value, entries.c.chain == risk_chain()))
+        query = query.where(or_(entries.c.kind == Kind.CONSENT.value, wanted) if scoring else wanted)
         rows = connection.execute(query.order_by(entries.c.idx)).all()
         ciphers = self._keystore.existing({row.chain for row in rows if row.kind == Kind.CONSENT.value})
         for row in rows:
             if row.kind == Kind.OPERATOR.value:
                 self._document(document_of_row(row), row.idx)
+                if not scoring and self._scorer is not None:
+                    return int(row.idx) + 1
             elif self._scorer is not None and row.sealed is not None and row.chain in ciphers:
                 cipher = ciphers[row.chain]
                 evidence = decode_evidence(open_entry(row, cipher)[0])
                 seen = self._seen(connection, row, evidence, cipher)
                 if seen is not None:
                     self._found(self._scorer.read(seen))
+        return end
 
     def _found(self, alerts: list[Raised]) -> None:
         self.waiting += [alert for alert in alerts if place_of(alert) > self._recorded]
@@ -154,23 +156,26 @@ class AlertReader:
                 self._scorer = Scorer() if document["scoring"] else None
                 self._since = index + 1
                 self.waiting.clear()
-            case "model.activated" if self._scorer is not None:
-                self._use(document)
+                self._use_model()
+            case "model.activated":
+                self._model = document
+                self._use_model()
             case "alert.raised":
                 self._recorded = max(self._recorded, _recorded(document))
                 self.waiting = [alert for alert in self.waiting if place_of(alert) > self._recorded]
             case _:
                 pass
 
-    def _use(self, document: Mapping[str, Any]) -> None:
-        data = self._models(document["hash"])
+    def _use_model(self) -> None:
+        if self._scorer is None or self._model is None:
+            return
+        data = self._models(self._model["hash"])
         if data is None:
             raise Unavailable(
-                f"model {document['model']!r} is in force and its bytes are not here: no alert is raised until they are "
+                f"model {self._model['model']!r} is in force and its bytes are not here: no alert is raised until they are "
                 "brought back, or another model is activated"
             )
-        assert self._scorer is not None  # noqa: S101  (asked for while scoring is in force)
-        self._scorer.use(document["model"], Model(data))
+        self._scorer.use(self._model["model"], Model(data))
 
     # -- what an entry is to the rules ------------------------------------------------------------------------------
 

@@ -10,9 +10,13 @@ import typer
 
 from api.cli import risks
 from api.node.scoring import AlertFigures, AlertRaiser
+from ledger.canonical import encode
 from ledger.errors import Unavailable
 from ledger.queries.scoring import AlertReader, recorded_alerts
 from tests.ledger.supervised import Place, supervised
+
+MODEL = encode({"features": 8, "scale": [9] * 1_000, "threshold": 1, "trees": [[[7]]], "v": 1})
+"""It finds everything strange."""
 
 
 @pytest.fixture
@@ -56,6 +60,22 @@ def test_nothing_is_owed_before_scoring_is_in_force_nor_after_it_ended(place: Pl
     place.approved("scoring.activated", scoring=0)
     scraped(place)
     assert raiser.turn() == 0
+
+
+def test_a_node_that_runs_before_scoring_is_in_force_reads_all_that_comes_after(place: Place) -> None:
+    ledger = place.node.ledger
+    place.approved("model.activated", model="m-0", hash="A" * 43, card_hash="A" * 43, from_index=0, to_index=0)
+    reader = AlertReader(ledger.store, ledger.keystore, {"A" * 43: MODEL}.get)
+    raiser = AlertRaiser(ledger, lambda: reader)
+    scraped(place)
+    assert raiser.turn() == 0
+    place.approved("scoring.activated", scoring=1)
+    scraped(place)
+    assert raiser.turn() >= 1, "within the page in which it came into force"
+    assert {said["rule"] for _, said in recorded_alerts(ledger.store)} == {"rate"}
+    scraped(place)
+    assert raiser.turn() == 1, "the model looks at the last hundred"
+    assert recorded_alerts(ledger.store)[-1][1]["model"] == "m-0"
 
 
 def test_a_model_without_its_bytes_stops_the_alerts_and_says_what_to_do(place: Place) -> None:

@@ -51,6 +51,9 @@ def test_somebody_has_said_of_every_column_how_it_is_checked() -> None:
 
 
 def test_the_check_finds_a_change_in_every_column_that_speaks_of_the_log(scene: Scene) -> None:
+    # not running: a node that reads a changed head may write what follows from it after the row was put back
+    scene.node.ledger.stop()
+    scene.node.ledger = open_ledger(scene.node.config, clock=scene.node.clock)
     assert (scene.check().defects, scene.check().unchecked) == ([], [])
     unfound, tried = [], set()
     for table in metadata.tables.values():
