@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po
+from babel.messages.pofile import PoFileError, read_po
 
 FOLDER: Final = Path(__file__).parent
 DEFAULT: Final = "en"
@@ -72,7 +72,7 @@ def _file(path: Path) -> Catalog:
     with path.open("rb") as stream:
         try:
             found = read_po(stream, abort_invalid=True)
-        except ValueError as error:
+        except (PoFileError, ValueError) as error:
             raise ValueError(f"{path}: {error}") from error
     if found.locale is None:
         raise ValueError(f"{path}: its header must name a Language")
