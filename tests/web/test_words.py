@@ -82,7 +82,9 @@ def test_a_file_is_exactly_what_gettext_tools_would_write(path: Path) -> None:
     again = io.BytesIO()
     write_po(again, found, width=0, omit_header=True)
     head, _, rest = text.partition("\n\n")
-    assert rest == again.getvalue().decode(), f'an empty line after each entry, \\ before " and \\, no comments: {HOW}'
+    assert rest == again.getvalue().decode().rstrip("\n") + "\n", (
+        f'an empty line after each entry, \\ before " and \\, no comments: {HOW}'
+    )
     assert head.startswith('msgid ""\nmsgstr ""\n"Language: ')
 
 
