@@ -15,7 +15,7 @@ from ledger.errors import Unavailable
 from ledger.queries.scoring import activated_models
 from ledger.queries.training import read_window
 from ledger.scoring.model import Model
-from ledger.scoring.training import Growth, train
+from ledger.scoring.training import ForestPlan, train
 
 models = typer.Typer(help="Models of risk.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def train_model(
     with reader_of(state) as node:
         ledger = node.ledger
         window = read_window(ledger.store, ledger.keystore, first, last)
-        plan = Growth(trees, sample, seed, threshold)
+        plan = ForestPlan(trees, sample, seed, threshold)
         trained = train(window.vectors, plan)
         hashed = Model(trained.data).hash
         card = ModelCard(

@@ -29,7 +29,7 @@ Vector = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
+class ForestPlan:
     """How to grow a forest. Raises InvalidInput."""
 
     trees: int = 100
@@ -57,7 +57,7 @@ class Trained:
     """Held-out vectors whose score reaches the threshold."""
 
 
-def train(vectors: Sequence[Vector], plan: Growth) -> Trained:
+def train(vectors: Sequence[Vector], plan: ForestPlan) -> Trained:
     """Grow a model from vectors in the order of the log. Raises InvalidInput for too few of them, or too large a model."""
     if len(vectors) < LEAST:
         raise InvalidInput(

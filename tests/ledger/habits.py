@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.queries.training import read_window
-from ledger.scoring.training import Growth, Trained, train
+from ledger.scoring.training import ForestPlan, Trained, train
 from tests.ledger.kit import item
 from tests.ledger.supervised import Place
 
-PLAN = Growth(trees=30, sample=32)
+PLAN = ForestPlan(trees=30, sample=32)
 
 
 def ordinary_days(place: Place, rounds: int = 108) -> list[str]:
@@ -40,6 +40,6 @@ def a_night_of_scraping(place: Place, count: int = 4) -> None:
         )
 
 
-def trained_on(place: Place, plan: Growth = PLAN) -> Trained:
+def trained_on(place: Place, plan: ForestPlan = PLAN) -> Trained:
     """A model of all that the log holds."""
     return train(read_window(place.node.ledger.store, place.node.ledger.keystore).vectors, plan)
