@@ -17,10 +17,11 @@ import msgspec
 
 from ledger.canonical import b64u, encode
 from ledger.clock import SystemClock
-from ledger.errors import Conflict, Corrupt, InvalidInput
+from ledger.errors import Conflict, Corrupt, InvalidInput, Unavailable
 from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, tile_widths
 from ledger.notes.checkpoint import Vkeys, keys_of
 from ledger.notes.keys import VerifierKey
+from ledger.queries.scoring import Models, activated_models
 from ledger.queries.tree import Snapshot, TileSource, bundle_of, first_checkpoint_with, head_of, sealed_rows
 from ledger.storage.log import LogStore
 from ledger.storage.rows import open_evidence
@@ -143,12 +144,14 @@ def export_bundle(
     head: tuple[int, str] | None = None,
     created: int | None = None,
     progress: Progress | None = None,
+    models: Models = lambda _: None,
 ) -> int:
     """Write a bundle of the log as of a committed `size` (default: the newest); how many entries it has.
 
     `head` is a size with its checkpoint note, when it is to be one with cosignatures.
-    `policy` is the tlog-policy to enclose, by default the log's `vkeys` without witnesses. Raises InvalidInput for a size
-    that the log never signed.
+    `policy` is the tlog-policy to enclose, by default the log's `vkeys` without witnesses. `models` gives the bytes of the
+    models that the log names; without them an auditor counts the alerts of a model as not checked. Raises InvalidInput for
+    a size that the log never signed.
     """
     with store.read() as connection:
         newest, _ = head_of(connection)
@@ -174,6 +177,8 @@ def export_bundle(
         target.write("policy", policy or _policy(keys_of(vkeys)))
         for path, content in _tree_files(connection, size):
             target.write(path, content)
+        for path, content in _model_files(connection, size, models):
+            target.write(path, content)
         if disclose.level != "none":
             for path, parts in _evidence_files(connection, keystore, size, disclose, progress):
                 target.write_parts(path, parts)
@@ -191,6 +196,17 @@ def _tree_files(connection: Snapshot, size: int) -> Iterator[tuple[str, bytes]]:
         width = min(TILE_WIDTH, size - first)
         path = format_path(TilePath(ENTRIES, first // TILE_WIDTH, width))
         yield path, bundle_of(connection, first, width)
+
+
+def _model_files(connection: Snapshot, size: int, models: Models) -> Iterator[tuple[str, bytes]]:
+    for hashed in sorted({str(document["hash"]) for _, document in activated_models(connection, size)}):
+        try:
+            content = models(hashed)
+        except Unavailable as error:
+            log.warning("%s; the bundle is written without this model", error.detail)
+            continue
+        if content is not None:
+            yield f"models/{hashed}.json", content
 
 
 def _evidence_files(

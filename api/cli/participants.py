@@ -24,7 +24,7 @@ from ledger.documents import (
     ParticipantRemoved,
     ParticipantSuspended,
     PurposeDefined,
-    activation,
+    RulesetActivated,
     key_added,
     registration,
 )
@@ -271,6 +271,4 @@ def ruleset_activate(
     ruleset: Annotated[int, typer.Argument(help="Its number, above the present one.")], state: State = None
 ) -> None:
     """Judge all further entries by a newer ruleset. There is no way back."""
-    with node_of(state) as node:
-        [recorded] = node.ledger.record_documents(activation(ruleset))
-    say_entry(recorded)
+    record(state, RulesetActivated, ruleset=ruleset)

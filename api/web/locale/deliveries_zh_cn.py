@@ -1,0 +1,52 @@
+# ruff: noqa: RUF001 (one sentence, one line; Chinese punctuation is meant)
+"""Simplified Chinese for what consoles say of deliveries, findings, witnesses and backups."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SENTENCES: Final[dict[str, str]] = {
+    "con.nav.deliveries": "交付",
+    "con.nav.findings": "差异",
+    "con.deliveries.title": "交付与事件",
+    "con.deliveries.lead": "访问双方记录的差异，以及您尚未确认的事件。",
+    "con.findings.title": "交付不一致",
+    "con.findings.all": "银行与应用记录的差异",
+    "con.findings.none": "没有发现差异。访问记录一小时后进行比对。",
+    "con.findings.report": "报告条目",
+    "con.findings.open.one": "{count} 项差异未解决。",
+    "con.findings.open.other": "{count} 项差异未解决。",
+    "con.findings.is_open": "未解决",
+    "con.findings.closed": "由条目 {index} 解决",
+    "finding.release-missing": "应用收到数据，银行未记录提供",
+    "finding.release-missing.fix.holder": "请补记提供记录。",
+    "finding.release-missing.fix.recipient": "请银行补记提供记录。",
+    "finding.receipt-missing": "银行提供了数据，应用未记录收到",
+    "finding.receipt-missing.fix.holder": "请应用补记收到记录。",
+    "finding.receipt-missing.fix.recipient": "请补记收到记录。",
+    "finding.rows-differ": "双方记录条数不一致",
+    "finding.rows-differ.fix.holder": "请核对您发送的内容与应用的计数。",
+    "finding.rows-differ.fix.recipient": "请核对您的计数与银行发送的内容。",
+    "finding.bytes-differ": "双方字节数不一致",
+    "finding.bytes-differ.fix.holder": "请按发送的正文计算字节数。",
+    "finding.bytes-differ.fix.recipient": "请按收到的正文计算字节数。",
+    "finding.digest-differ": "双方看到的内容不一致",
+    "finding.digest-differ.fix.holder": "请查明内容在传输中为何改变。",
+    "finding.digest-differ.fix.recipient": "请查明内容在传输中为何改变。",
+    "con.told.title": "您尚未确认的事件",
+    "con.told.to": "发送至",
+    "con.told.off": "已停用",
+    "con.told.poll": "您尚未设置事件地址：请主动获取，或设置一个地址。",
+    "con.told.tries.one": "尝试 {count} 次",
+    "con.told.tries.other": "尝试 {count} 次",
+    "con.told.not": "未确认",
+    "con.told.none": "所有事件均已确认。",
+    "con.records.reconciliation": "对账",
+    "con.records.reconciled": "条目 {first} – {last}：{accesses} 次访问，{findings} 项差异",
+    "con.node.watch": "见证方与备份",
+    "con.node.watch.none": "没有见证方联署。",
+    "con.node.backup": "最新备份",
+    "con.node.backup.behind": "落后日志 {count} 条",
+    "con.node.backup.none": "没有备份记录（docs/operating.md）",
+    "con.node.commits": "已写入批次",
+}
