@@ -20,20 +20,13 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.client.key_places import add_key_services
 from api.node.web_settings import WebSettings
 from api.tokens.scopes import ROLE_SCOPES
 from ledger.assembly import NodeConfig
-from ledger.custody.places import SCHEMES, Scheme
 from ledger.engines.engine import is_file, key_store_beside
 
-
-def _transit() -> Scheme:
-    from api.client.transit import TRANSIT  # noqa: PLC0415 - most keys are in files, and need no HTTP for it
-
-    return TRANSIT
-
-
-SCHEMES.setdefault("vault", _transit)
+add_key_services()
 
 INSTALLED_STATE = Path("/var/lib/consent-ledger")
 
