@@ -86,6 +86,7 @@ def scene(shared_site: Site) -> Scene:
             "all feedback": "/my/feedback",
             "feedback": f"/my/feedback/{said}",
             "settings": "/my/settings",
+            "notices": "/my/notices",
             "export": "/my/export",
             "several": f"/my/connections/{whole}",
             "an account": f"/my/connections/{whole}/accounts?account={both.accounts[0]}",
