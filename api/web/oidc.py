@@ -56,7 +56,9 @@ class _Tokens(Struct, frozen=True):
     id_token: str
 
 
-class _Claims(Struct, frozen=True):
+class IdClaims(Struct, frozen=True):
+    """What an ID token says of a person."""
+
     iss: str
     aud: str | tuple[str, ...]
     sub: str
@@ -177,7 +179,7 @@ class RelyingParty:
         except msgspec.DecodeError:
             raise SignInFailed("the identity provider's answer holds no ID token") from None
 
-    def _claims(self, token: str) -> _Claims:
+    def _claims(self, token: str) -> IdClaims:
         if token.count(".") != 2 or len(token) > 16_384:
             raise SignInFailed("the ID token is not a compact JWS")
         claims = self._verified(token)
@@ -191,11 +193,11 @@ class RelyingParty:
             raise SignInFailed("the ID token names nobody")
         return claims
 
-    def _verified(self, token: str) -> _Claims:
+    def _verified(self, token: str) -> IdClaims:
         for again in (False, True):
             try:
                 read = jwt.decode(token, self._provider(refetch=again).keys, algorithms=ALGORITHMS)
-                return msgspec.convert(read.claims, _Claims)
+                return msgspec.convert(read.claims, IdClaims)
             except (JoseError, ValueError) as error:
                 # A key that we do not know may be a new one: look once more, but not for every forged token.
                 if again or isinstance(error, msgspec.ValidationError):

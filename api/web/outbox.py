@@ -51,7 +51,7 @@ class PersonalMessage(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class DueNotice:
     """A notice whose next attempt is due."""
 
     id: bytes
@@ -103,24 +103,24 @@ class Outbox:
         except IntegrityError:  # it was noted before
             return
 
-    def due(self, now: int, limit: int = 100) -> list[Waiting]:
+    def due(self, now: int, limit: int = 100) -> list[DueNotice]:
         """Notices whose time has come, oldest first."""
         wanted = (outbox.c.state == WAITING, outbox.c.next_at <= now)
         query = _ROWS.where(*wanted).order_by(outbox.c.made_at, outbox.c.id).limit(limit)
         with self._engine.connect() as connection:
             return [self._read(row) for row in connection.execute(query).all()]
 
-    def claim(self, one: Waiting, now: int) -> bool:
+    def claim(self, one: DueNotice, now: int) -> bool:
         """Whether this process makes the next attempt."""
         same = (outbox.c.id == one.id, outbox.c.state == WAITING, outbox.c.attempts == one.attempts)
         values = {"attempts": one.attempts + 1, "next_at": now + CLAIM_MS}
         return self._changed(update(outbox).where(*same).values(**values))
 
-    def sent(self, one: Waiting) -> None:
+    def sent(self, one: DueNotice) -> None:
         """It was taken; its words are forgotten."""
         self._changed(update(outbox).where(outbox.c.id == one.id).values(state=SENT, sealed=None))
 
-    def failed(self, one: Waiting, now: int, *, for_good: bool) -> bool:
+    def failed(self, one: DueNotice, now: int, *, for_good: bool) -> bool:
         """It was not taken: tried again later, twice as late each time, for three days. Whether it was given up."""
         over = for_good or now - one.made_at >= GIVE_UP_MS
         later = now + min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** min(one.attempts, 20))
@@ -144,9 +144,9 @@ class Outbox:
         with self._engine.begin() as connection:
             return bool(connection.execute(statement).rowcount)
 
-    def _read(self, row: Any) -> Waiting:
+    def _read(self, row: Any) -> DueNotice:
         cipher = self._keys.sealer.unwrap(row.wrapped, row.person)
-        return Waiting(
+        return DueNotice(
             bytes(row.id), row.attempts, row.made_at, _codec.decode(cipher.open(row.sealed, place("outbox", row.id)))
         )
 

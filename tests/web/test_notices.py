@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from api.node.notice_settings import NoticeSettings
 from api.web import heeding
+from api.web.oidc import IdClaims
 from api.web.people import Person
 from api.web.subscriptions import KINDS, Subscription
 from api.web.telling.carriers import SIGNATURE, carriers
@@ -335,8 +336,6 @@ def choose(client: httpx2.Client, page: httpx2.Response, **form: Any) -> httpx2.
 
 
 def test_an_address_that_the_identity_provider_did_not_verify_is_not_used() -> None:
-    from api.web.oidc import _Claims
-
     claims = {"iss": "i", "aud": "a", "sub": "mei", "exp": 1, "iat": 1, "nonce": "n", "auth_time": 1}
     claims |= {"holder": "bank-a", "subject": "s" * 22, "email": "mei@customers.example"}
     for verified, address, expected in (
@@ -344,6 +343,6 @@ def test_an_address_that_the_identity_provider_did_not_verify_is_not_used() -> N
         (False, "mei@customers.example", ""),
         (True, "mei@x.example\r\nBcc: all@x.example", ""),
     ):
-        said = msgspec.convert(claims | {"email_verified": verified, "email": address}, _Claims).someone()
+        said = msgspec.convert(claims | {"email_verified": verified, "email": address}, IdClaims).someone()
         assert isinstance(said, Person)
         assert said.email == expected
