@@ -27,6 +27,7 @@ from verifier.records.declarations import check_purpose
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
 from verifier.rules import log_keys, orders
 from verifier.rules.catalogue import CATALOGUES
+from verifier.rules.partners import SAID
 from verifier.rules.registered import Key, Participant, Purpose
 from verifier.rules.supervision import DECLARE, Supervision
 
@@ -85,7 +86,7 @@ class Registry:
     orders: orders.Orders = field(init=False)
 
     def __post_init__(self) -> None:
-        self.orders = orders.Orders(self.supervision, self.erased)
+        self.orders = orders.Orders(self.supervision, self.erased, self.participants)
 
     def has_role(self, participant: str, role: str) -> bool:
         """Registered with this role, suspended or not."""
@@ -152,6 +153,8 @@ class Registry:
                 if before is not None:
                     self.purposes[str(content["code"])] = before
                 raise
+        elif act in SAID:
+            self.orders.partners.declare(act, party, content, index, time)
         else:
             DECLARE[act](self.supervision, party, content)
         self.history.append((index, time, party, content))
@@ -370,7 +373,7 @@ class Registry:
 def chain_name(document: Object) -> str:
     """The name of the operator chain a document belongs to."""
     kind = str(document["type"])
-    if kind in orders.MEMBERS:
+    if kind in orders.MEMBERS and kind not in orders.OF_PARTICIPANTS:
         return orders.chain_of_type(kind)
     if "participant" not in document or document["type"] == "disclosure":
         return LEDGER_CHAIN
