@@ -1,14 +1,15 @@
 """Bundles: all that an auditor needs to check the log elsewhere (docs/spec/bundles.md). Written in one pass; memory is
-bounded by one shard."""
+bounded by the rows of one query, however long the log and however large a file."""
 
 from __future__ import annotations
 
-import gzip
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -16,10 +17,11 @@ import msgspec
 
 from ledger.canonical import b64u, encode
 from ledger.clock import SystemClock
-from ledger.errors import Conflict, Corrupt, InvalidInput
+from ledger.errors import Conflict, Corrupt, InvalidInput, Unavailable
 from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, tile_widths
 from ledger.notes.checkpoint import Vkeys, keys_of
 from ledger.notes.keys import VerifierKey
+from ledger.queries.scoring import Models, activated_models
 from ledger.queries.tree import Snapshot, TileSource, bundle_of, first_checkpoint_with, head_of, sealed_rows
 from ledger.storage.log import LogStore
 from ledger.storage.rows import open_evidence
@@ -42,6 +44,9 @@ class Target(Protocol):
     def write(self, path: str, content: bytes) -> None:
         """Write one file. Paths are relative, with forward slashes."""
 
+    def write_parts(self, path: str, parts: Iterable[bytes]) -> None:
+        """Write one file, as its parts come: what is written need not be in memory at once."""
+
     def close(self) -> None:
         """Finish the bundle."""
 
@@ -61,12 +66,15 @@ class DirectoryTarget:
         self._root = root
 
     def write(self, path: str, content: bytes) -> None:
+        self.write_parts(path, [content])
+
+    def write_parts(self, path: str, parts: Iterable[bytes]) -> None:
         place = self._root / path
         for folder in reversed(place.parents):
             if folder.is_relative_to(self._root):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with create_private(place) as file:
-            file.write(content)
+            file.writelines(parts)
 
     def close(self) -> None:
         """Nothing to finish."""
@@ -79,11 +87,16 @@ class ZipTarget:
         self._zip = zipfile.ZipFile(stream, "w", compression=zipfile.ZIP_DEFLATED, compresslevel=6)
 
     def write(self, path: str, content: bytes) -> None:
+        self.write_parts(path, [content])
+
+    def write_parts(self, path: str, parts: Iterable[bytes]) -> None:
         info = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
         info.external_attr = 0o600 << 16
         stored = path.endswith(".gz") or (path.startswith("tile/") and not path.startswith("tile/entries/"))
         info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-        self._zip.writestr(info, content)
+        with self._zip.open(info, "w") as file:
+            for part in parts:
+                file.write(part)
 
     def close(self) -> None:
         self._zip.close()
@@ -131,12 +144,14 @@ def export_bundle(
     head: tuple[int, str] | None = None,
     created: int | None = None,
     progress: Progress | None = None,
+    models: Models = lambda _: None,
 ) -> int:
     """Write a bundle of the log as of a committed `size` (default: the newest); how many entries it has.
 
     `head` is a size with its checkpoint note, when it is to be one with cosignatures.
-    `policy` is the tlog-policy to enclose, by default the log's `vkeys` without witnesses. Raises InvalidInput for a size
-    that the log never signed.
+    `policy` is the tlog-policy to enclose, by default the log's `vkeys` without witnesses. `models` gives the bytes of the
+    models that the log names; without them an auditor counts the alerts of a model as not checked. Raises InvalidInput for
+    a size that the log never signed.
     """
     with store.read() as connection:
         newest, _ = head_of(connection)
@@ -162,9 +177,11 @@ def export_bundle(
         target.write("policy", policy or _policy(keys_of(vkeys)))
         for path, content in _tree_files(connection, size):
             target.write(path, content)
+        for path, content in _model_files(connection, size, models):
+            target.write(path, content)
         if disclose.level != "none":
-            for path, content in _evidence_files(connection, keystore, size, disclose, progress):
-                target.write(path, content)
+            for path, parts in _evidence_files(connection, keystore, size, disclose, progress):
+                target.write_parts(path, parts)
     target.close()
     return size
 
@@ -181,23 +198,54 @@ def _tree_files(connection: Snapshot, size: int) -> Iterator[tuple[str, bytes]]:
         yield path, bundle_of(connection, first, width)
 
 
+def _model_files(connection: Snapshot, size: int, models: Models) -> Iterator[tuple[str, bytes]]:
+    for hashed in sorted({str(document["hash"]) for _, document in activated_models(connection, size)}):
+        try:
+            content = models(hashed)
+        except Unavailable as error:
+            log.warning("%s; the bundle is written without this model", error.detail)
+            continue
+        if content is not None:
+            yield f"models/{hashed}.json", content
+
+
 def _evidence_files(
     connection: Snapshot, keystore: KeyStore, size: int, disclose: Disclose, progress: Progress | None
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Each file with its parts, which are to be taken before the next file is asked for."""
     for shard in range((size + SHARD - 1) // SHARD):
-        lines = bytearray()
-        for first in range(shard * SHARD, min(size, (shard + 1) * SHARD), _ROWS):
-            rows = sealed_rows(connection, first, min(size, first + _ROWS))
-            wanted = [row for row in rows if disclose.select(row.idx, row.chain)]
-            ciphers = keystore.existing((row.chain for row in wanted), remember=False)
-            for row in wanted:
-                if row.chain in ciphers:
-                    lines += _readable_line(row.idx, row.sealed, ciphers[row.chain])
-            if progress is not None:
-                progress(min(size, first + _ROWS), size)
-        if lines:
+        entries = range(shard * SHARD, min(size, (shard + 1) * SHARD))
+        lines = _lines(connection, keystore, entries, disclose)
+        if progress is not None:
+            lines = _told(lines, entries, size, progress)
+        lines = filter(None, lines)
+        if first := next(lines, b""):  # a file without a line is not written
             name = format_path(TilePath(0, shard)).removeprefix("tile/0/")
-            yield f"evidence/{name}.jsonl.gz", gzip.compress(bytes(lines), 6, mtime=0)
+            yield f"evidence/{name}.jsonl.gz", _gzipped(chain([first], lines))
+
+
+def _lines(connection: Snapshot, keystore: KeyStore, entries: range, disclose: Disclose) -> Iterator[bytes]:
+    """The lines of these entries, those of one query together."""
+    for first in entries[::_ROWS]:
+        rows = sealed_rows(connection, first, min(entries.stop, first + _ROWS))
+        wanted = [row for row in rows if disclose.select(row.idx, row.chain)]
+        ciphers = keystore.existing((row.chain for row in wanted), remember=False)
+        yield b"".join(
+            _readable_line(row.idx, row.sealed, ciphers[row.chain]) for row in wanted if row.chain in ciphers
+        )
+
+
+def _told(lines: Iterator[bytes], entries: range, size: int, progress: Progress) -> Iterator[bytes]:
+    for first, part in zip(entries[::_ROWS], lines, strict=True):
+        progress(min(size, first + _ROWS), size)
+        yield part
+
+
+def _gzipped(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of `gzip.compress(…, 6, mtime=0)`, so that the same log gives the same file."""
+    packing = zlib.compressobj(6, zlib.DEFLATED, 31)
+    yield from map(packing.compress, parts)
+    yield packing.flush()
 
 
 def _readable_line(index: int, sealed: bytes, cipher: Cipher) -> bytes:

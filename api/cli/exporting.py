@@ -90,6 +90,7 @@ def export(
                 policy=policy,
                 head=head,
                 progress=progress,
+                models=node.models.read,
             )
     say(f"{target}: {size} entries", entries=size, target=str(target))
 

@@ -26,10 +26,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from api.client.key_places import add_key_services
 from ledger.canonical import b64u
 from ledger.custody.held import HeldKey, jwk_of
 from ledger.custody.held_jwk import read_held_jwk
-from ledger.custody.places import SCHEMES, Scheme
 from ledger.entries.keys import jwk_of_ed25519, verifier_of
 from ledger.entries.statement import header_text
 from ledger.secrets import read_secret, write_secret
@@ -40,13 +40,7 @@ PrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _PSS: Final = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
 
 
-def _transit() -> Scheme:
-    from api.client.transit import TRANSIT  # noqa: PLC0415 - most keys are in files, and need no HTTP for it
-
-    return TRANSIT
-
-
-SCHEMES.setdefault("vault", _transit)
+add_key_services()
 
 
 class StatementSigner(Protocol):

@@ -19,10 +19,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from api.client.key_services import TIMEOUT_SECONDS, raw_public_key
 from ledger.canonical import b64, unb64u
 from ledger.custody.held import KEY_BYTES, HeldAlgorithm
 from ledger.custody.places import Scheme
@@ -30,7 +29,6 @@ from ledger.errors import BadEncoding, Conflict, Corrupt, InvalidInput, NotFound
 from ledger.secrets import read_secret
 
 PREFIX: Final = "vault:"
-TIMEOUT_SECONDS: Final = 5.0
 _TYPES: Final[dict[HeldAlgorithm, str]] = {"EdDSA": "ed25519", "ES256": "ecdsa-p256"}
 _WRAPPING: Final = "aes256-gcm96"
 _PATH: Final = re.compile(r"/((?:[A-Za-z0-9_.-]+/)+)([A-Za-z0-9_.-]+)", re.ASCII)
@@ -182,12 +180,7 @@ def _raw(text: str) -> bytes:
     """A public key as the engine shows it: PEM, or (Ed25519) base64 of 32 bytes. Raises ValueError."""
     if "BEGIN" not in text:
         return base64.b64decode(text, validate=True)
-    key = load_pem_public_key(text.encode())
-    if isinstance(key, Ed25519PublicKey):
-        return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    if isinstance(key, EllipticCurvePublicKey):
-        return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
-    raise ValueError("another kind of key")
+    return raw_public_key(load_pem_public_key(text.encode()))
 
 
 def _make(uri: str, kind: str) -> None:

@@ -96,7 +96,7 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
     if serves:
         node.asker = node.ask_witnesses()
         node.reporter = Reporter(ledger)
-        node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore))
+        node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, node.models.read))
     return node
 
 

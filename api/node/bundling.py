@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
+from api.node.models import ModelFolder
 from ledger.app import Ledger
 from ledger.bundle import Disclose, ZipTarget, export_bundle
 from ledger.errors import BadEncoding, InvalidInput, NotFound
@@ -26,6 +27,7 @@ class Bundler:
     ledger: Ledger
     witnessed: WitnessedQueries
     policy_file: Path | None
+    models: ModelFolder
 
     def head(self, above: int = -1) -> tuple[int, str] | None:
         """(size, note) of the newest witnessed checkpoint that covers entry `above`; None where none does (yet), and then a
@@ -46,7 +48,14 @@ class Bundler:
         head = self.head(above)
         ledger = self.ledger
         export_bundle(
-            ledger.store, ledger.keystore, ledger.vkeys, ZipTarget(stream), disclose=disclose, policy=policy, head=head
+            ledger.store,
+            ledger.keystore,
+            ledger.vkeys,
+            ZipTarget(stream),
+            disclose=disclose,
+            policy=policy,
+            head=head,
+            models=self.models.read,
         )
 
 

@@ -10,6 +10,7 @@ from api.events.delivery import Push
 from api.events.sender import EventSender, OutwardMessages
 from api.events.tokens import EventTokens
 from api.node.bundling import Bundler
+from api.node.models import ModelFolder
 from api.node.reconciling import Reporter
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
@@ -98,9 +99,14 @@ class Node:
                 self.alerts.start()
 
     @property
+    def models(self) -> ModelFolder:
+        """The models of risk whose bytes are here."""
+        return ModelFolder(self.settings.models_dir)
+
+    @property
     def bundler(self) -> Bundler:
         """Writes the bundles that are handed out."""
-        return Bundler(self.ledger, self.witnessed, self.settings.policy_file)
+        return Bundler(self.ledger, self.witnessed, self.settings.policy_file, self.models)
 
     @property
     def running(self) -> bool:

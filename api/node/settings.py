@@ -20,20 +20,13 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.client.key_places import add_key_services
 from api.node.web_settings import WebSettings
 from api.tokens.scopes import ROLE_SCOPES
 from ledger.assembly import NodeConfig
-from ledger.custody.places import SCHEMES, Scheme
 from ledger.engines.engine import is_file, key_store_beside
 
-
-def _transit() -> Scheme:
-    from api.client.transit import TRANSIT  # noqa: PLC0415 - most keys are in files, and need no HTTP for it
-
-    return TRANSIT
-
-
-SCHEMES.setdefault("vault", _transit)
+add_key_services()
 
 INSTALLED_STATE = Path("/var/lib/consent-ledger")
 
@@ -125,6 +118,9 @@ class Settings(BaseSettings):
     gateway_file: Path = Path()
     """The gateway that signs for participants who use an outward standard (docs/standards/gateway.md); without the file, no
     standard is served. Default: `gateway.json` in the state folder; «consent-ledger gateway init» makes it."""
+    models_dir: Path = Path()
+    """Folder of the models of risk, each under its hash (docs/risk.md); every node that serves needs those that are in force.
+    Default: `models` in the state folder."""
     policy_file: Path | None = None
     """The tlog-policy enclosed in bundles. Default: this log's key, without witnesses."""
 
@@ -192,6 +188,7 @@ class Settings(BaseSettings):
             "operator_jwks_file": state / "operator.jwks.json",
             "highwater_dir": state / "highwater",
             "gateway_file": state / "gateway.json",
+            "models_dir": state / "models",
         }
         for name, value in fill.items():
             if getattr(self, name) == blank:

@@ -20,6 +20,7 @@ from api.http.refusals import NoSuchRoute
 from api.http.telemetry import NO_TELEMETRY
 from api.http.wire import problem_reply, visit_of
 from api.node.bundling import Bundler, read_policy
+from api.node.models import ModelFolder
 from api.node.web_settings import WebSettings
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
@@ -113,7 +114,10 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         directory=ParticipantDirectory.read(web.directory_file),
         glances=GlanceQueries(ledger.store, ledger.keystore),
         bundler=Bundler(
-            ledger, WitnessedQueries(ledger.store, read_policy(settings, ledger.vkeys)), settings.policy_file
+            ledger,
+            WitnessedQueries(ledger.store, read_policy(settings, ledger.vkeys)),
+            settings.policy_file,
+            ModelFolder(settings.models_dir),
         ),
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
 from sqlalchemy import Connection, func, or_, select
 
-from ledger.canonical import b64u
 from ledger.documents import document_of
-from ledger.entries.access_acts import AccessLeg
-from ledger.entries.consent_acts import ConsentAmend, ConsentRequest
-from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
-from ledger.entries.leaf import NO_HASH, Kind, risk_chain
-from ledger.entries.terms import Terms
+from ledger.entries.evidence import decode_evidence
+from ledger.entries.leaf import Kind, risk_chain
 from ledger.errors import Conflict, Unavailable
 from ledger.orders import RULES, About, AlertRaised
 from ledger.participants import Registry
 from ledger.planning.commands import RecordComposed
-from ledger.planning.world import ChainHead
+from ledger.queries.sight import Sight
 from ledger.scoring.model import Model
 from ledger.scoring.rules import Scorer
-from ledger.scoring.seen import Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenRequest
+from ledger.scoring.seen import Raised
 from ledger.storage.log import LogStore
 from ledger.storage.operator import document_of_row
-from ledger.storage.standing import events_of, item_of, open_entry, recorded_payload, time_of
+from ledger.storage.standing import open_entry
 from ledger.storage.tables import entries, log_head
-from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
 PAGE: Final = 1_000
 DOCUMENTS: Final = 100
 """Alerts in one batch at most."""
-_FOREIGN: Final = frozenset({"CONSENT_UNKNOWN", "CONSENT_NOT_YOURS"})
-_ENDED: Final = frozenset({"CONSENT_REVOKED", "CONSENT_TERMINATED"})
 
 Models = Callable[[str], bytes | None]
 """The bytes of a model by their hash, as the document names it; None where this node does not have them."""
@@ -53,14 +45,6 @@ def place_of(alert: Raised) -> AlertPlace:
     return AlertPlace(alert.at_index, RULES.index(alert.rule))
 
 
-@dataclass(slots=True)
-class _Parties:
-    holder: str
-    recipient: str
-    offsets: dict[int, int] = field(default_factory=dict)
-    """By version: the minutes of its terms' `utc_offset`."""
-
-
 class AlertReader:
     """Reads every entry once, in order. For one thread.
 
@@ -76,13 +60,11 @@ class AlertReader:
         """None while scoring is not in force."""
         self._model: Mapping[str, Any] | None = None
         """The last `model.activated`."""
-        self._since = 0
-        """The first entry that the rules have read."""
+        self._sight = Sight()
         self._next: int | None = None
         self._documents = 0
         """How many entries of the chain of alerts have been read."""
         self._recorded = AlertPlace(-1, 0)
-        self._consents: dict[bytes, _Parties] = {}
         self.waiting: list[Raised] = []
         """What was found and is not on record yet, in order."""
 
@@ -141,7 +123,7 @@ class AlertReader:
             elif self._scorer is not None and row.sealed is not None and row.chain in ciphers:
                 cipher = ciphers[row.chain]
                 evidence = decode_evidence(open_entry(row, cipher)[0])
-                seen = self._seen(connection, row, evidence, cipher)
+                seen = self._sight.see(connection, row, evidence, cipher)
                 if seen is not None:
                     self._found(self._scorer.read(seen))
         return end
@@ -154,7 +136,7 @@ class AlertReader:
         match document["type"]:
             case "scoring.activated":
                 self._scorer = Scorer() if document["scoring"] else None
-                self._since = index + 1
+                self._sight.since = index + 1
                 self.waiting.clear()
                 self._use_model()
             case "model.activated":
@@ -176,78 +158,6 @@ class AlertReader:
                 "brought back, or another model is activated"
             )
         self._scorer.use(self._model["model"], Model(data))
-
-    # -- what an entry is to the rules ------------------------------------------------------------------------------
-
-    def _seen(self, connection: Connection, row: Any, evidence: Evidence, cipher: Cipher) -> Seen | None:
-        act = evidence.act
-        if act == "access.request":
-            return self._access(connection, row, evidence, cipher)
-        if act in ("access.release", "access.receive"):
-            says: Any = recorded_payload(evidence)
-            return self._leg(connection, row, says, cipher)
-        if act in ("consent.request", "consent.amend"):
-            terms_of: Any = recorded_payload(evidence)
-            self._terms(bytes(row.chain), terms_of)
-            if act == "consent.request":
-                terms = terms_of.terms
-                return SeenRequest(row.idx, time_of(row), terms.recipient, terms.purpose.code, len(terms.permissions))
-        return None
-
-    def _access(self, connection: Connection, row: Any, evidence: Evidence, cipher: Cipher) -> SeenAccess | SeenForeign:
-        outcome = evidence.outcome
-        assert isinstance(outcome, AccessOutcome)  # noqa: S101  (what the ledger records with this act)
-        time = time_of(row)
-        if not _FOREIGN.isdisjoint(outcome.reasons):
-            says: Any = recorded_payload(evidence)
-            return SeenForeign(row.idx, time, says.iss if says.on_behalf_of is UNSET else says.on_behalf_of)
-        parties = self._parties(connection, row, cipher)
-        item = item_of(evidence)
-        ended_at = None
-        if not _ENDED.isdisjoint(outcome.reasons):
-            basis = connection.execute(select(entries).where(entries.c.idx == outcome.basis)).one()
-            ended_at = time_of(basis)
-        return SeenAccess(
-            row.idx, time, parties.recipient, b64u(bytes(row.chain)), outcome.decision == "deny", not item.customer_present,
-            parties.offsets.get(outcome.consent_version, 0), item.permissions, len(item.accounts), ended_at,
-        )  # fmt: skip
-
-    def _leg(self, connection: Connection, row: Any, says: AccessLeg, cipher: Cipher) -> SeenLeg | None:
-        if says.basis < self._since:
-            return None
-        parties = self._parties(connection, row, cipher)
-        return SeenLeg(
-            row.idx,
-            time_of(row),
-            says.act,
-            parties.holder,
-            parties.recipient,
-            says.basis,
-            says.rows,
-            says.bytes,
-            says.digest,
-        )
-
-    def _terms(self, chain: bytes, says: ConsentRequest | ConsentAmend) -> None:
-        terms: Terms = says.terms
-        parties = self._consents.get(chain)
-        if isinstance(says, ConsentRequest):
-            parties = self._consents[chain] = _Parties(terms.holder, terms.recipient)
-        if parties is not None:  # one that has not been read yet is read whole, when it is needed
-            version = 1 if isinstance(says, ConsentRequest) else says.previous_version + 1
-            parties.offsets[version] = 0 if terms.utc_offset is UNSET else terms.utc_offset
-
-    def _parties(self, connection: Connection, row: Any, cipher: Cipher) -> _Parties:
-        """Of a consent that stands in the log; of one that is older than the scoring, from its own chain."""
-        chain = bytes(row.chain)
-        if chain not in self._consents:
-            for event in events_of(connection, chain, cipher, ChainHead(0, NO_HASH)):
-                if event.at >= row.idx:
-                    break
-                if event.evidence.act in ("consent.request", "consent.amend"):
-                    says: Any = recorded_payload(event.evidence)
-                    self._terms(chain, says)
-        return self._consents[chain]
 
 
 class _Writer:
@@ -284,6 +194,15 @@ def _document(alert: Raised) -> dict[str, Any]:
 
 def _recorded(document: Mapping[str, Any]) -> AlertPlace:
     return AlertPlace(document["at_index"], RULES.index(document["rule"]))
+
+
+def activated_models(connection: Connection, size: int) -> list[tuple[int, dict[str, Any]]]:
+    """(index, document) of each `model.activated` below `size`, in their order. Raises Corrupt."""
+    query = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash).where(
+        entries.c.chain == risk_chain(), entries.c.idx < size
+    )
+    said = ((row.idx, document_of_row(row)) for row in connection.execute(query.order_by(entries.c.seq)))
+    return [(index, document) for index, document in said if document["type"] == "model.activated"]
 
 
 def recorded_alerts(store: LogStore, *, after: int = -1, limit: int = 50) -> list[tuple[int, dict[str, Any]]]:

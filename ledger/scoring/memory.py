@@ -60,6 +60,10 @@ class RecipientMemory:
         if day != self.day.number:
             self.day = DayWindow(day)
 
+    def is_looked_at(self) -> bool:
+        """Whether a model looks at this access: each fiftieth, from the hundredth on."""
+        return self.accesses >= RECENT and self.accesses % 50 == 0
+
     def vector(self) -> tuple[int, ...]:
         """What the model looks at, over the last hundred accesses."""
         seen = self.recent

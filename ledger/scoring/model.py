@@ -14,6 +14,7 @@ from ledger.canonical import b64u, decode
 from ledger.errors import BadEncoding, InvalidInput
 
 FEATURES: Final = 8
+SCALE: Final = 1_000
 MODEL_LIMIT: Final = 1 << 20
 """Bytes."""
 
@@ -24,7 +25,7 @@ Tree = Annotated[list[Node], Meta(min_length=1, max_length=4_095)]
 
 class _Stored(Struct, frozen=True, forbid_unknown_fields=True):
     features: Literal[8]
-    scale: Annotated[list[Annotated[int, Meta(ge=0, le=2**53 - 1)]], Meta(min_length=1_000, max_length=1_000)]
+    scale: Annotated[list[Annotated[int, Meta(ge=0, le=2**53 - 1)]], Meta(min_length=SCALE, max_length=SCALE)]
     threshold: Annotated[int, Meta(ge=1, le=1_000)]
     trees: Annotated[list[Tree], Meta(min_length=1, max_length=256)]
     v: Literal[1]
@@ -46,14 +47,19 @@ class Model:
         self.hash = b64u(hashlib.sha256(data).digest())
         """What `model.activated` names it by."""
         self.threshold = stored.threshold
+        self.trees = len(stored.trees)
+        self.nodes = sum(map(len, stored.trees))
         self._trees = stored.trees
         self._rising = [-limit for limit in stored.scale]
 
     def score(self, vector: Sequence[int]) -> int:
         """0 … 1000: the higher, the sooner a vector is told from the others."""
-        mean = sum(_length(tree, vector) for tree in self._trees) // len(self._trees)
-        # members of the falling scale that are ≥ mean: in the rising list of their negatives, those ≤ −mean
-        return bisect_right(self._rising, -mean)
+        # members of the falling scale that are ≥ the length: in the rising list of their negatives, those ≤ its negative
+        return bisect_right(self._rising, -self.length(vector))
+
+    def length(self, vector: Sequence[int]) -> int:
+        """The mean path length over all trees, in thousandths, rounded down."""
+        return sum(_length(tree, vector) for tree in self._trees) // len(self._trees)
 
 
 def _decoded(data: bytes) -> Any:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from ledger.orders import RULES, Rule
-from ledger.scoring.memory import RECENT, ConsentMemory, RecipientMemory
+from ledger.scoring.memory import ConsentMemory, RecipientMemory
 from ledger.scoring.model import Model
 from ledger.scoring.seen import DAY_MS, HOUR_MS, Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenRequest
 
@@ -124,7 +124,7 @@ class Scorer:
             yield _Found("after-end", "recipient", seen.recipient, score, (own.day.after_end,))
 
     def _modelled(self, own: RecipientMemory, seen: SeenAccess) -> Iterator[_Found]:
-        if self._model is None or own.accesses < RECENT or own.accesses % 50:
+        if self._model is None or not own.is_looked_at():
             return
         code, model = self._model
         vector = own.vector()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,9 @@ def test_a_pin_in_a_uri_is_refused_and_not_repeated() -> None:
     assert "sesame" not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["awskms:alias/log", "gcpkms:projects/p", "tpm2:x", "pkcs12:token=t"])
+@pytest.mark.parametrize("text", ["azurekms:vault/log", "tpm2:x", "pkcs12:token=t"])
 def test_a_place_that_this_version_does_not_know_is_refused_with_those_it_knows(text: str) -> None:
-    with pytest.raises(InvalidInput, match="supported are a path, file:, pkcs11:"):
+    with pytest.raises(InvalidInput, match=r"supported are a path, file:, .*pkcs11:"):
         place_of(text)
 
 
@@ -88,8 +89,8 @@ def test_nothing_is_made_over_a_key_that_is_there_or_at_a_place_that_is_unknown(
     before = read_kek(tmp_path / "kek")
     with pytest.raises(Conflict, match="never overwritten"):
         make_kek(tmp_path / "kek")
-    with pytest.raises(InvalidInput, match="awskms"):
-        make_kek(tmp_path / "kek.new", "awskms:alias/kek")
+    with pytest.raises(InvalidInput, match="tpm2"):
+        make_kek(tmp_path / "kek.new", "tpm2:kek")
     assert (read_kek(tmp_path / "kek"), [path.name for path in tmp_path.iterdir()]) == (before, ["kek"])
 
 
@@ -109,3 +110,20 @@ def test_a_key_file_that_names_a_place_has_exactly_a_public_key_beside_it(member
 def test_another_key_file_names_no_place() -> None:
     assert read_held_jwk(b"MIG: a PEM file\n") is None
     assert read_held_jwk(b'{"kty":"EC"}') is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "library", "module", "extra"),
+    [
+        ("awskms:alias/log?region=eu-central-1", "botocore.config", "api.client.aws_kms", "awskms"),
+        ("gcpkms:projects/p", "google.auth", "api.client.google_login", "gcpkms"),
+    ],
+)
+def test_a_place_whose_library_is_not_installed_says_how_to_install_it(
+    uri: str, library: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (module, "api.client.google_kms"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(InvalidInput, match=rf"consent-ledger\[{extra}\]"):
+        place_of(uri)

@@ -104,6 +104,9 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("risk", "activate"): [Run(_said("--approved-by", "a", "--approved-by", "b"), ends=(0, 1))],
     ("risk", "stop"): [Run(_said("--approved-by", "a", "--approved-by", "b"), ends=(0, 1))],
     ("risk", "alerts"): [Run(_said())],
+    ("risk", "train"): [Run(_said(), ends=(1,))],  # a new log has no history to learn from
+    ("risk", "model", "show"): [Run(_said("none.json"), ends=(1,), on_state=False)],
+    ("risk", "model", "list"): [Run(_said())],
     # a log that opened under an older ruleset knows no reports
     ("report", "define"): [
         Run(_said("daily", "--period", "day", "--measure", "accesses_allowed", "--suppress", "5"), ends=(0, 1))

@@ -98,7 +98,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "clientdata": ("test_clientdata.py", "test_client_data_agree.py", _GESTURES),
     "comparing": ("test_times.py", _EXITS, _COMMANDS),
     "contents": (_BUNDLES, _CONTAINERS, _EXITS),
-    "deferred": ("test_matching.py", _BUNDLES),
+    "deferred": ("test_spools.py", "test_matching.py", _BUNDLES),
     "evidence_lines": ("test_members.py", _QUICK, _CONTAINERS),
     "evidence_shards": (_CONTAINERS, _BUNDLES),
     "findings": (_EXITS, "test_matching.py", "test_telling.py"),

@@ -8,7 +8,7 @@ import hashlib
 import io
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,9 @@ class Shelf:
 
     def write(self, path: str, content: bytes) -> None:
         self.files[path] = content
+
+    def write_parts(self, path: str, parts: Iterable[bytes]) -> None:
+        self.files[path] = b"".join(parts)
 
     def read(self, path: str, limit: int) -> bytes:
         if path not in self.files:

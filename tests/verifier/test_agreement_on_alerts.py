@@ -16,7 +16,7 @@ from api.node.scoring import AlertRaiser
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.entries.evidence import AccessOutcome
 from ledger.orders import RULES
-from ledger.queries.scoring import AlertReader
+from ledger.queries.scoring import AlertReader, Models
 from ledger.scoring.seen import Raised
 from tests.ledger.kit import Signer, item, reference
 from tests.ledger.supervised import Place, supervised
@@ -157,9 +157,9 @@ def played(
         yield place, AlertReader(ledger.store, ledger.keystore)
 
 
-def audited(place: Place, root: Path) -> Audit:
-    ledger = place.node.ledger
-    export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(root), disclose=Disclose.full())
+def audited(place: Place, root: Path, models: Models = lambda _: None) -> Audit:
+    ledger, target = place.node.ledger, DirectoryTarget(root)
+    export_bundle(ledger.store, ledger.keystore, ledger.vkey, target, disclose=Disclose.full(), models=models)
     policy = f"log {ledger.vkey.format()}\nquorum none\n".encode()
     auditor = Auditor(open_archive(root), parse_trust(policy), Options(jobs=1))
     try:

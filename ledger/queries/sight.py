@@ -1,0 +1,112 @@
+"""What an entry of a consent is to the rules of docs/spec/risk.md: the entry, and what its consent's state adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from msgspec import UNSET
+from sqlalchemy import Connection, select
+
+from ledger.canonical import b64u
+from ledger.entries.access_acts import AccessLeg
+from ledger.entries.consent_acts import ConsentAmend, ConsentRequest
+from ledger.entries.evidence import AccessOutcome, Evidence
+from ledger.entries.leaf import NO_HASH
+from ledger.entries.terms import Terms
+from ledger.planning.world import ChainHead
+from ledger.scoring.seen import Seen, SeenAccess, SeenForeign, SeenLeg, SeenRequest
+from ledger.storage.standing import events_of, item_of, recorded_payload, time_of
+from ledger.storage.tables import entries
+from ledger.vault.cipher import Cipher
+
+_FOREIGN: Final = frozenset({"CONSENT_UNKNOWN", "CONSENT_NOT_YOURS"})
+_ENDED: Final = frozenset({"CONSENT_REVOKED", "CONSENT_TERMINATED"})
+
+
+@dataclass(slots=True)
+class _Parties:
+    holder: str
+    recipient: str
+    offsets: dict[int, int] = field(default_factory=dict)
+    """By version: the minutes of its terms' `utc_offset`."""
+
+
+class Sight:
+    """Remembers the parties of the consents that it has seen: some 300 bytes each."""
+
+    def __init__(self) -> None:
+        self.since = 0
+        """The first entry that the rules have read: what rests on an older one is not theirs."""
+        self._consents: dict[bytes, _Parties] = {}
+
+    def see(self, connection: Connection, row: Any, evidence: Evidence, cipher: Cipher) -> Seen | None:
+        """What the rules see of an entry of a consent; None if they look past it. Entries come in order. Raises Corrupt."""
+        act = evidence.act
+        if act == "access.request":
+            return self._access(connection, row, evidence, cipher)
+        if act in ("access.release", "access.receive"):
+            says: Any = recorded_payload(evidence)
+            return self._leg(connection, row, says, cipher)
+        if act in ("consent.request", "consent.amend"):
+            terms_of: Any = recorded_payload(evidence)
+            self._terms(bytes(row.chain), terms_of)
+            if act == "consent.request":
+                terms = terms_of.terms
+                return SeenRequest(row.idx, time_of(row), terms.recipient, terms.purpose.code, len(terms.permissions))
+        return None
+
+    def _access(self, connection: Connection, row: Any, evidence: Evidence, cipher: Cipher) -> SeenAccess | SeenForeign:
+        outcome = evidence.outcome
+        assert isinstance(outcome, AccessOutcome)  # noqa: S101  (what the ledger records with this act)
+        time = time_of(row)
+        if not _FOREIGN.isdisjoint(outcome.reasons):
+            says: Any = recorded_payload(evidence)
+            return SeenForeign(row.idx, time, says.iss if says.on_behalf_of is UNSET else says.on_behalf_of)
+        parties = self._parties(connection, row, cipher)
+        item = item_of(evidence)
+        ended_at = None
+        if not _ENDED.isdisjoint(outcome.reasons):
+            basis = connection.execute(select(entries).where(entries.c.idx == outcome.basis)).one()
+            ended_at = time_of(basis)
+        return SeenAccess(
+            row.idx, time, parties.recipient, b64u(bytes(row.chain)), outcome.decision == "deny", not item.customer_present,
+            parties.offsets.get(outcome.consent_version, 0), item.permissions, len(item.accounts), ended_at,
+        )  # fmt: skip
+
+    def _leg(self, connection: Connection, row: Any, says: AccessLeg, cipher: Cipher) -> SeenLeg | None:
+        if says.basis < self.since:
+            return None
+        parties = self._parties(connection, row, cipher)
+        return SeenLeg(
+            row.idx,
+            time_of(row),
+            says.act,
+            parties.holder,
+            parties.recipient,
+            says.basis,
+            says.rows,
+            says.bytes,
+            says.digest,
+        )
+
+    def _terms(self, chain: bytes, says: ConsentRequest | ConsentAmend) -> None:
+        terms: Terms = says.terms
+        parties = self._consents.get(chain)
+        if isinstance(says, ConsentRequest):
+            parties = self._consents[chain] = _Parties(terms.holder, terms.recipient)
+        if parties is not None:  # one that has not been read yet is read whole, when it is needed
+            version = 1 if isinstance(says, ConsentRequest) else says.previous_version + 1
+            parties.offsets[version] = 0 if terms.utc_offset is UNSET else terms.utc_offset
+
+    def _parties(self, connection: Connection, row: Any, cipher: Cipher) -> _Parties:
+        """Of a consent that stands in the log; of one that is older than the scoring, from its own chain."""
+        chain = bytes(row.chain)
+        if chain not in self._consents:
+            for event in events_of(connection, chain, cipher, ChainHead(0, NO_HASH)):
+                if event.at >= row.idx:
+                    break
+                if event.evidence.act in ("consent.request", "consent.amend"):
+                    says: Any = recorded_payload(event.evidence)
+                    self._terms(chain, says)
+        return self._consents[chain]
