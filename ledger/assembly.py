@@ -9,7 +9,7 @@ from ledger.app import Ledger
 from ledger.catalogue import OPENS_UNDER
 from ledger.clock import Clock, SystemClock
 from ledger.custody.log_key import LogKeyring, make_log_key, read_signer
-from ledger.documents import LedgerOpened, document_of
+from ledger.documents import opening
 from ledger.engines.engine import keystore_engine, reader_engine, writer_engine
 from ledger.entries.leaf import NO_HASH
 from ledger.errors import Conflict, Corrupt
@@ -123,7 +123,7 @@ def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int =
     try:
         _make_head(ledger, signer)
         ledger.start()
-        ledger.record_documents(document_of(LedgerOpened, origin=signer.vkey.name, ruleset=ruleset))
+        ledger.record_documents(opening(signer.vkey.name, ruleset))
     finally:
         ledger.stop()
 

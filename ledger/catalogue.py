@@ -5,9 +5,15 @@ Data: the second is docs/spec/catalogue-2.json written as a literal, and a test 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final
+
+from ledger.canonical import b64u
+from ledger.tags import CATALOGUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,20 @@ class Catalogue:
     def masks_for(self, granted: Collection[str]) -> tuple[str, ...]:
         """The masks that none of the granted permissions lifts, sorted."""
         return tuple(mask for mask, lifting in self.masks.items() if not any(code in granted for code in lifting))
+
+    def as_document(self) -> dict[str, Any]:
+        """The catalogue as it is published: the shape of docs/spec/catalogue.schema.json."""
+        members = {"implied_by": self.implied_by, "resource": self.resources}
+        return {
+            "ruleset": self.ruleset,
+            "max_grade": self.max_grade,
+            "separate_consents": {str(grade): list(kinds) for grade, kinds in self.separate_consents.items()},
+            "permissions": {
+                code: {"grade": grade} | {name: of[code] for name, of in members.items() if code in of}
+                for code, grade in self.grades.items()
+            },
+            "masks": {mask: {"lifted_by": list(lifting)} for mask, lifting in self.masks.items()},
+        }
 
 
 _DETAILED: Final = (
@@ -131,3 +151,11 @@ OPENS_UNDER: Final = 3
 """The ruleset that new logs open under."""
 LATEST: Final = CATALOGUES[OPENS_UNDER]
 """Its catalogue."""
+
+
+@cache
+def catalogue_hash(ruleset: int) -> str:
+    """The hash (b64u) that a log names this ruleset by, beside its number, from ruleset 3 on (docs/spec/leaves.md)."""
+    # RFC 8785: all keys and texts are ASCII, all numbers small integers
+    published = json.dumps(CATALOGUES[ruleset].as_document(), sort_keys=True, separators=(",", ":"))
+    return b64u(sha256(CATALOGUE + published.encode()).digest())

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Final, Literal, ParamSpec
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ledger.catalogue import CATALOGUES, catalogue_hash
 from ledger.entries.acts import ACTS
 from ledger.entries.fields import (
     SAFE_INTEGER,
@@ -46,17 +47,30 @@ class _Document(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     v: Literal[1] = 1
 
 
-class LedgerOpened(_Document, frozen=True, kw_only=True, tag_field="type", tag="ledger.opened"):
-    """The first leaf: which log this is."""
+class _NamesRuleset(_Document, frozen=True, kw_only=True):
+    """A ruleset by its number; from 3 on also by the hash of its catalogue, and then the version is 2."""
+
+    ruleset: Annotated[int, Meta(ge=1)]
+    catalogue: Bytes32 | UnsetType = UNSET
+    v: Literal[1, 2] = 1  # type: ignore[assignment]  # a later version as well
+
+    def __post_init__(self) -> None:
+        named = self.catalogue is not UNSET
+        if named != (self.v == 2) or named != (self.ruleset > 2):
+            raise ValueError(
+                "rulesets 1 and 2 are named by their number (v 1), later ones also by the hash of their catalogue (v 2, "
+                "catalogue: docs/spec/leaves.md); «consent-ledger ruleset activate» writes both"
+            )
+
+
+class LedgerOpened(_NamesRuleset, frozen=True, kw_only=True, tag_field="type", tag="ledger.opened"):
+    """The first leaf: which log this is, and the rules for all entries above."""
 
     origin: Origin
-    ruleset: Annotated[int, Meta(ge=1)]
 
 
-class RulesetActivated(_Document, frozen=True, kw_only=True, tag_field="type", tag="ruleset.activated"):
+class RulesetActivated(_NamesRuleset, frozen=True, kw_only=True, tag_field="type", tag="ruleset.activated"):
     """Rules for all entries above this one."""
-
-    ruleset: Annotated[int, Meta(ge=1)]
 
 
 class ParticipantRegistered(_Document, frozen=True, kw_only=True, tag_field="type", tag="participant.registered"):
@@ -272,6 +286,24 @@ def document_of(kind: Callable[Members, Document], *args: Members.args, **member
     except _NOT_ACCEPTABLE as error:
         raise InvalidInput(f"the operator document is not acceptable: {error}") from None
     return written
+
+
+def opening(origin: str, ruleset: int) -> dict[str, Any]:
+    """The first document of a log: its origin (the log's name) and the rules it opens under. Raises InvalidInput."""
+    return document_of(LedgerOpened, origin=origin, **_name_of(ruleset))
+
+
+def activation(ruleset: int) -> dict[str, Any]:
+    """The document that brings a ruleset into force for all entries above. Raises InvalidInput for one that is not known."""
+    return document_of(RulesetActivated, **_name_of(ruleset))
+
+
+def _name_of(ruleset: int) -> dict[str, Any]:
+    if ruleset not in CATALOGUES:
+        raise InvalidInput(
+            f"ruleset {ruleset} is not known to this version; known: {tuple(CATALOGUES)}", member="ruleset"
+        )
+    return {"ruleset": ruleset, **({"v": 2, "catalogue": catalogue_hash(ruleset)} if ruleset > 2 else {})}
 
 
 def registration(participant: str, name: str, roles: Iterable[str]) -> dict[str, Any]:

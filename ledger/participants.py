@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, assert_never
 
+from msgspec import UNSET
+
 from ledger.canonical import b64u
-from ledger.catalogue import CATALOGUES
+from ledger.catalogue import CATALOGUES, catalogue_hash
 from ledger.documents import (
     SINCE_RULESET_2,
     DelegationEnded,
@@ -154,10 +156,10 @@ class Registry:
         changed = replace(self, size=index + 1)
         match document:
             case LedgerOpened():
-                _known_ruleset(document.ruleset)
+                _known_ruleset(document)
                 return replace(changed, origin=document.origin, ruleset=document.ruleset)
             case RulesetActivated():
-                _known_ruleset(document.ruleset)
+                _known_ruleset(document)
                 if document.ruleset <= self.ruleset:
                     raise IllegalTransition(f"the ruleset in force is {self.ruleset}, and it never falls")
                 return replace(changed, ruleset=document.ruleset)
@@ -294,6 +296,11 @@ class Registry:
         return changed._with_key(replace(key, revoked_at=index))
 
 
-def _known_ruleset(ruleset: int) -> None:
-    if ruleset not in RULESETS:
-        raise InvalidInput(f"ruleset {ruleset} is not known to this version; known: {RULESETS}", member="ruleset")
+def _known_ruleset(named: LedgerOpened | RulesetActivated) -> None:
+    if named.ruleset not in RULESETS:
+        raise InvalidInput(f"ruleset {named.ruleset} is not known to this version; known: {RULESETS}", member="ruleset")
+    if named.catalogue is not UNSET and named.catalogue != catalogue_hash(named.ruleset):
+        raise InvalidInput(
+            f"this is not the catalogue of ruleset {named.ruleset}, whose hash is {catalogue_hash(named.ruleset)}",
+            member="catalogue",
+        )

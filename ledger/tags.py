@@ -26,6 +26,9 @@ COMMITMENT: Final = b"consent-ledger/v1/commitment\0"
 CHALLENGE: Final = b"consent-ledger/v1/challenge\0"
 """`challenge = H(CHALLENGE ‖ nonce ‖ CL-JSON of what is agreed to)` (docs/spec/consents.md)."""
 
+CATALOGUE: Final = b"consent-ledger/v1/catalogue\0"
+"""`catalogue = H(CATALOGUE ‖ catalogue by RFC 8785)`: how a log names a ruleset from 3 on (docs/spec/leaves.md)."""
+
 PACK_LEAF: Final = b"consent-ledger/v1/pack-leaf\0"
 """A leaf of an evidence pack, which is a tree of its own beside the log."""
 

@@ -272,6 +272,9 @@ def test_the_product_is_built_with_its_migrations_and_without_the_verifier(tmp_p
     migrations = {str(path) for path in _ours() if path.parts[0] == "migrations"}
     assert {name for name in migrations if name.endswith(".py")}, "no migrations at all"
     assert migrations <= held
+    texts = {str(path) for path in _ours() if path.suffix == ".po"}
+    assert {Path(name).parent.name for name in texts} >= {"en", "zh_CN"}
+    assert texts <= held
     assert {name.partition("/")[0] for name in held if ".dist-info/" not in name} == {
         "ledger",
         "api",

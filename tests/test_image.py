@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from runpy import run_path
 
 import pytest
+from babel import Locale
+
+from api.web.locale import CATALOGUES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,3 +68,9 @@ def test_the_image_is_made_by_the_script_that_everybody_runs() -> None:
     runs = [rest for stage in ("build", "node", "") for word, rest in stages[stage] if word == "RUN"]
     assert "scripts/setup runtime" in runs
     assert not any(re.search(r"pip|apt|curl|wget", run) for run in runs)
+
+
+def test_the_image_keeps_the_calendar_of_every_language_of_the_pages() -> None:
+    slim = run_path(str(ROOT / "scripts" / "slim"))
+    offered = {Locale.parse(catalogue.locale).language for catalogue in CATALOGUES.values()}
+    assert slim["LANGUAGES"] == {"root"} | offered

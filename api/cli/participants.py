@@ -24,7 +24,7 @@ from ledger.documents import (
     ParticipantRemoved,
     ParticipantSuspended,
     PurposeDefined,
-    RulesetActivated,
+    activation,
     key_added,
     registration,
 )
@@ -271,4 +271,6 @@ def ruleset_activate(
     ruleset: Annotated[int, typer.Argument(help="Its number, above the present one.")], state: State = None
 ) -> None:
     """Judge all further entries by a newer ruleset. There is no way back."""
-    record(state, RulesetActivated, ruleset=ruleset)
+    with node_of(state) as node:
+        [recorded] = node.ledger.record_documents(activation(ruleset))
+    say_entry(recorded)

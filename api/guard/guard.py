@@ -31,6 +31,7 @@ from api.client.receipts import VerifiedReceipt, open_receipt
 from api.client.statements import Question, item_of
 from api.guard.access import GuardedAccess, guarded
 from api.guard.describing import RECEIPT_HEADER, STATEMENT_HEADER, declared, describe
+from api.guard.periods import free_after
 from api.guard.recording import NOTE, Recording
 from api.guard.refusals import RefusedAccess, answer
 from api.guard.relaying import TokenWay
@@ -277,11 +278,24 @@ class ConsentGuard:
         """Allowed, fresh, and for the first time. A repeated statement gets its first receipt, so age counts online too."""
         decision = receipt.decision
         if decision.decision != "allow":
-            raise RefusedAccess(next(iter(decision.all_reasons), "ACCESS_DENIED"), detail, receipt=b64u(receipt.file))
+            reason = next(iter(decision.all_reasons), "ACCESS_DENIED")
+            pause = await self._free_after(receipt) if reason == "FREQUENCY_EXCEEDED" else None
+            raise RefusedAccess(reason, detail, receipt=b64u(receipt.file), retry_after=pause)
         now = self._clock.now()
         if not now - self._max_age_ms <= receipt.time <= now + FUTURE_MS:
             raise RefusedAccess("RECEIPT_STALE", f"a decision lets data out for {self._max_age_ms // 1000} s")
         await self._use(receipt.index, now, receipt.time + self._max_age_ms + FUTURE_MS)
+
+    async def _free_after(self, receipt: VerifiedReceipt) -> int | None:
+        """Seconds until the consent may be used again, as its terms count them; None when nobody can tell just now."""
+        if receipt.item is None:
+            return None
+        try:
+            async with asyncio.timeout(self._timeout):
+                state = await self._client.consent(receipt.item.consent_id)
+            return free_after(state["terms"], receipt.time, self._clock.now())
+        except (ClientError, TimeoutError, KeyError, TypeError, AttributeError):
+            return None
 
     async def _use(self, number: int, now: int, until: int) -> None:
         try:

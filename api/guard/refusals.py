@@ -6,7 +6,6 @@ Only the first reason is told, and a consent that is someone else's looks like o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import orjson
@@ -52,7 +51,7 @@ REFUSALS: Final[dict[str, RefusalKind]] = {
     "PERMISSION_MISSING": RefusalKind(403, "The consent does not include this permission"),
     "GRADE_EXCEEDED": RefusalKind(403, "Data of this grade is not shared under this consent"),
     "WINDOW_EXCEEDED": RefusalKind(400, "The period asked for lies outside the one consented to"),
-    "FREQUENCY_EXCEEDED": RefusalKind(429, "No more accesses today without the customer present"),
+    "FREQUENCY_EXCEEDED": RefusalKind(429, "No more accesses in this period without the customer present"),
     # Facts outside the log, asserted by the holder or the ledger.
     "SOFTWARE_INACTIVE": RefusalKind(403, "The recipient's software product is not active"),
     "SOFTWARE_REMOVED": RefusalKind(403, "The recipient's software product was removed"),
@@ -97,19 +96,19 @@ class RefusedAccess(HTTPException):
     An HTTPException, so that an application that has not installed the guard's handler still answers with the status.
     """
 
-    def __init__(self, reason: str, detail: str = "", *, receipt: str | None = None) -> None:
-        """`receipt`: the header value of the denial's receipt, for its signer."""
+    def __init__(
+        self, reason: str, detail: str = "", *, receipt: str | None = None, retry_after: int | None = None
+    ) -> None:
+        """`receipt`: the header value of the denial's receipt, for its signer. `retry_after`: seconds after which the same
+        access may be allowed, where that is known of this refusal; it goes before what is known of its kind."""
         self.reason = TOLD_AS.get(reason, reason)
         refusal = REFUSALS.get(self.reason, RefusalKind(403, "The access was denied"))
         headers = {"Cache-Control": "no-store"}
         if receipt is not None and self.reason != "CONSENT_UNKNOWN":
             headers["Consent-Receipt"] = receipt
-        if self.reason == "FREQUENCY_EXCEEDED":
-            headers["Retry-After"] = str(_seconds_to_midnight())
-        elif refusal.status == 429:
-            headers["Retry-After"] = "60"
-        elif refusal.status == 503:
-            headers["Retry-After"] = "2"
+        pause = _pause(self.reason, refusal.status) if retry_after is None else retry_after
+        if pause is not None:
+            headers["Retry-After"] = str(pause)
         if self.reason.startswith("TOKEN_") and refusal.status == 401:
             headers["WWW-Authenticate"] = "DPoP" if self.reason == "TOKEN_MISSING" else 'DPoP error="invalid_token"'
         super().__init__(refusal.status, detail or refusal.title, headers)
@@ -135,8 +134,8 @@ async def answer(_request: Request, error: Exception) -> Response:
     return Response(error.body(), error.status_code, error.headers, media_type=MEDIA_TYPE)
 
 
-def _seconds_to_midnight() -> int:
-    """The frequency is counted per day: UTC's, unless the terms have an offset that the refused caller knows."""
-    now = datetime.now(UTC)
-    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return int((midnight - now).total_seconds()) + 1
+def _pause(reason: str, status: int) -> int | None:
+    """Seconds to wait after a refusal of this kind. A period that is used up ends when its consent says (periods.py)."""
+    if status == 429:
+        return None if reason == "FREQUENCY_EXCEEDED" else 60
+    return 2 if status == 503 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,16 +14,18 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
-from api.web.locale import CATALOGUES, DEFAULT
+from api.web.locale import CATALOGUES, DEFAULT, Texts
 from api.web.plain import plain
 from ledger.entries.terms import Terms
 
-LANGUAGES: Final = {"en": "English", "zh-CN": "简体中文"}
+LANGUAGES: Final = {tag: catalogue.text("language.name") for tag, catalogue in CATALOGUES.items()}
+"""By tag: the language's name for itself."""
 ZONES: Final = (
     "UTC", "Europe/London", "Europe/Paris", "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Singapore", "Asia/Kolkata",
     "Australia/Sydney", "America/New_York", "America/Sao_Paulo",
 )  # fmt: skip
-HOME_ZONE: Final = {"en": "Europe/London", "zh-CN": "Asia/Shanghai"}
+HOME_ZONE: Final = {tag: catalogue.text("language.zone") for tag, catalogue in CATALOGUES.items()}
+"""By tag: the zone of somebody who has chosen none. One of ZONES."""
 
 CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
     "accounts": ("ReadAccountsBasic", "ReadAccountsDetail", "ReadAccountLimits", "ReadPAN", "ReadResources"),
@@ -48,21 +51,21 @@ CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Clusters of permissions by subject, in the order in which people care."""
 
-_DATE: Final = {"en": "d MMM y", "zh-CN": "y年M月d日"}
-_AXIS: Final = {"en": "d MMM", "zh-CN": "M/d"}
-_TIME: Final = {"en": "d MMM y, HH:mm zzz", "zh-CN": "y年M月d日 HH:mm\uff08zzzz\uff09"}
-_SECOND: Final = {"en": "HH:mm:ss zzz", "zh-CN": "HH:mm:ss\uff08zzzz\uff09"}
+_OFFSET: Final = re.compile(r"[+-]\d{4}\b")
 
 
 def choose_language(asked: Iterable[str | None]) -> str:
-    """The first of these that is ours; each may be a tag or an Accept-Language header."""
+    """The first of these that is ours; each may be a tag or an Accept-Language header.
+
+    A tag of ours is itself; another one is the first of ours that shares its language, whatever its country or script.
+    """
+    exact = {tag.lower(): tag for tag in CATALOGUES}
+    alike = {tag.lower().partition("-")[0]: tag for tag in reversed(list(CATALOGUES))}
     for header in asked:
         for part in (header or "").split(",")[:10]:
             tag = part.partition(";")[0].strip().lower()
-            if tag == "en" or tag.startswith("en-"):
-                return "en"
-            if tag == "zh" or tag.startswith("zh-"):
-                return "zh-CN"
+            if found := exact.get(tag) or alike.get(tag.partition("-")[0]):
+                return found
     return DEFAULT
 
 
@@ -78,27 +81,29 @@ class Words:
         return ZoneInfo(self.zone)
 
     @property
+    def _texts(self) -> Texts:
+        return CATALOGUES[self.language]
+
+    @property
     def _babel(self) -> str:
-        return {"en": "en_GB", "zh-CN": "zh_CN"}[self.language]
+        return self._texts.locale
 
     def t(self, key: str, **values: object) -> str:
         """The sentence of `key` as plain text. Raises KeyError for a key that is in no catalogue."""
-        shown = {name: plain(str(value)) for name, value in values.items()}
-        return CATALOGUES[self.language][key].format_map(shown)
+        return self._texts.text(key).format_map({name: plain(str(value)) for name, value in values.items()})
 
     def h(self, key: str, **values: object) -> Markup:
         """The sentence as markup; foreign text in it is escaped and kept from reordering what stands around it."""
         shown = {name: value if isinstance(value, Markup) else bdi(value) for name, value in values.items()}
-        return Markup(str(escape(CATALOGUES[self.language][key])).format_map(shown))  # noqa: S704 (escaped here)
+        return Markup(str(escape(self._texts.text(key))).format_map(shown))  # noqa: S704 (escaped here)
 
     def n(self, key: str, count: int) -> str:
-        """The sentence of `key.one` or `key.other` with {count}."""
-        form = "one" if count == 1 else "other"
-        return self.t(f"{key}.{form}", count=self.number(count))
+        """The sentence of `key` in the plural form that `count` takes, with {count}."""
+        return self._texts.counted(key, count).format(count=self.number(count))
 
     def has(self, key: str) -> bool:
         """Whether there is a sentence of this key."""
-        return key in CATALOGUES[self.language]
+        return key in self._texts
 
     def number(self, value: int) -> str:
         """A number with the language's separators."""
@@ -111,15 +116,20 @@ class Words:
 
     def day(self, ms: int) -> str:
         """A date, in text."""
-        return str(format_date(self._at(ms), _DATE[self.language], locale=self._babel))
+        return str(format_date(self._at(ms), self.t("language.date"), locale=self._babel))
 
     def day_of(self, date: dt.date) -> str:
         """A calendar day, in text."""
-        return str(format_date(date, _DATE[self.language], locale=self._babel))
+        return str(format_date(date, self.t("language.date"), locale=self._babel))
 
     def time(self, ms: int) -> str:
         """A date and time with its zone, in text."""
-        return self._in_zone(ms, _TIME[self.language])
+        return self._in_zone(ms, self.t("language.time"))
+
+    @staticmethod
+    def utc(ms: int) -> str:
+        """A time for machines and spreadsheets: ISO 8601, UTC, to the second."""
+        return dt.datetime.fromtimestamp(ms / 1000, dt.UTC).isoformat(timespec="seconds")
 
     def when(self, ms: int) -> Markup:
         """A date and time with its zone, as a `time` element."""
@@ -138,16 +148,16 @@ class Words:
 
     def axis(self, date: dt.date) -> str:
         """A day as short as an axis needs it."""
-        return str(format_date(date, _AXIS[self.language], locale=self._babel))
+        return str(format_date(date, self.t("language.axis"), locale=self._babel))
 
     def second(self, ms: int) -> Markup:
         """A time of day to the second with its zone, as a `time` element."""
-        return _element(ms, self._in_zone(ms, _SECOND[self.language]))
+        return _element(ms, self._in_zone(ms, self.t("language.second")))
 
     def _in_zone(self, ms: int, pattern: str) -> str:
         text = str(format_datetime(self._at(ms), pattern, tzinfo=self._zone, locale=self._babel))
-        if self.language == "en" and text[-5] in "+-":  # a zone without an English abbreviation: GMT+08:00 says it
-            text = str(format_datetime(self._at(ms), pattern.replace("zzz", "ZZZZ"), locale=self._babel))
+        if _OFFSET.search(text):  # the language has no abbreviation for this zone: GMT+08:00 says it
+            text = str(format_datetime(self._at(ms), re.sub("z+", "ZZZZ", pattern), locale=self._babel))
         return text
 
     # -- what the ledger's codes mean -------------------------------------------------------------------------------
@@ -208,5 +218,4 @@ def bdi(value: object) -> Markup:
 
 
 def _element(ms: int, text: str) -> Markup:
-    machine = dt.datetime.fromtimestamp(ms / 1000, dt.UTC).isoformat(timespec="seconds")
-    return Markup('<time datetime="{}">{}</time>').format(machine, text)
+    return Markup('<time datetime="{}">{}</time>').format(Words.utc(ms), text)

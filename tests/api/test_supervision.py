@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from api.cli.main import app
 from ledger.canonical import b64u
 from ledger.catalogue import OPENS_UNDER
+from ledger.documents import activation
 from tests.api.service import Service
 from tests.world import Party, World
 
@@ -23,7 +24,7 @@ OFFICERS = ("--approved-by", "officer-1", "--approved-by", "officer-2")
 def supervised(service: Service) -> Service:
     ledger = service.node.ledger
     if ledger.registry.ruleset < 3:
-        ledger.record_documents({"type": "ruleset.activated", "v": 1, "ruleset": 3})
+        ledger.record_documents(activation(3))
     return service
 
 

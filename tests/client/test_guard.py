@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from api.client import Directory, Pseudonyms, request_digest
+from api.client import Directory, Patience, Pseudonyms, request_digest
 from api.guard import (
     RECEIPT_HEADER,
     REFUSALS,
@@ -136,14 +136,36 @@ def test_another_recipients_consent_looks_like_none(service: Service) -> None:
     play(service, story)
 
 
-def test_too_many_accesses_without_the_customer_are_told_when_to_come_back(service: Service) -> None:
+@pytest.mark.parametrize("utc_offset", [None, 330, -600])
+def test_too_many_accesses_without_the_customer_are_told_when_the_consents_day_ends(
+    service: Service, utc_offset: int | None
+) -> None:
     async def story(scene: Scene) -> None:
         answers = [await scene.online(scene.item(customer_present=False)) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert reason(answers[-1]) == (429, "FREQUENCY_EXCEEDED")
-        assert 0 < int(answers[-1].headers["retry-after"]) <= 86_401
+        refused_at = receipt_in(answers[-1], service).time
+        day = 86_400_000
+        midnight = refused_at + day - (refused_at + (utc_offset or 0) * 60_000) % day
+        free_at = scene.clock.now() + int(answers[-1].headers["retry-after"]) * 1000
+        assert midnight <= free_at <= midnight + 30_000
 
-    play(service, story, frequency_per_day=2)
+    play(service, story, frequency_per_day=2, utc_offset=utc_offset)
+
+
+def test_who_cannot_be_told_when_to_come_back_is_refused_all_the_same(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        refused = [await scene.app.access(scene.item(customer_present=False)) for _ in range(2)][-1]
+        hurry = Patience(tries=1, first_pause=0.001, longest_pause=0.001)
+        async with service.client("bank-a", url="http://127.0.0.1:9", patience=hurry) as cut_off:
+            guard = ConsentGuard(cut_off, Directory(scene.bank), Book(scene.book))
+            transport = httpx2.ASGITransport(bank_application(guard))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://bank.example") as http:
+                answer = await http.get(scene.path(), headers=receipt_header(refused))
+        assert reason(answer) == (429, "FREQUENCY_EXCEEDED")
+        assert "retry-after" not in answer.headers
+
+    play(service, story, frequency_per_day=1)
 
 
 def test_a_statement_about_another_request_is_refused_before_the_ledger_is_asked(service: Service) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ledger.documents import activation
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import BadStatement, Conflict, IllegalTransition, InvalidInput, LedgerError, NotFound, NotPermitted
 from ledger.planning.commands import Recorded
@@ -228,7 +229,7 @@ def test_nothing_of_it_exists_before_ruleset_3(sqlite_url: str, tmp_path: Path) 
             )
         with pytest.raises(IllegalTransition, match="ruleset 3"):
             place.node.request(frequency_period="month")
-        place.document("ruleset.activated", ruleset=3)
+        place.node.ledger.record_documents(activation(3))
         place.order()
         assert place.reasons(consent) == ("FROZEN",)
         place.verify()

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.consent.usage import counted, most_used, period_number, units
+from ledger.documents import activation
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import IllegalTransition
 from tests.ledger.kit import Document, reference
@@ -137,7 +138,7 @@ def test_counts_begin_anew_with_ruleset_3_and_what_was_consumed_stays_so(engine_
         counted_by_day, once = grant(place, frequency_per_day=1), grant(place, once=True)
         assert [place.reasons(counted_by_day), place.reasons(counted_by_day)] == [(), ("FREQUENCY_EXCEEDED",)]
         assert place.reasons(once) == ()
-        place.document("ruleset.activated", ruleset=3)
+        place.node.ledger.record_documents(activation(3))
         assert [place.reasons(counted_by_day), place.reasons(counted_by_day)] == [(), ("FREQUENCY_EXCEEDED",)]
         assert place.reasons(once, permissions=["ReadBalances"]) == ("CONSENT_CONSUMED",)
         place.verify()

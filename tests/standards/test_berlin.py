@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from api.standards.berlin.succession import Succession
+from ledger.documents import activation
 from ledger.entries.leaf import consent_chain
 from tests.standards.kit import Stage, conforms, official
 from tests.world import reference
@@ -364,7 +365,7 @@ def test_four_a_day_are_four_whole_refreshes_and_one_off_collects_everything_onc
     played = played_on_each_engine
     ledger = played.service.node.ledger
     if ledger.registry.ruleset < 3:
-        ledger.record_documents({"type": "ruleset.activated", "v": 1, "ruleset": 3})
+        ledger.record_documents(activation(3))
     access = {"accounts": [IBAN], "balances": [IBAN], "transactions": [IBAN]}
     recurring = create(played, asked(access=access))["consentId"]
     once = create(played, asked(access=access, recurringIndicator=False, frequencyPerDay=1))["consentId"]

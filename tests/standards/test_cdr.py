@@ -23,6 +23,7 @@ from api.standards.words import words
 from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey
 from ledger.catalogue import CATALOGUES
+from ledger.documents import activation
 from ledger.queries.events import Notice
 from tests.api.service import ASSERTION_TYPE, Service, assertion
 from tests.conformance import files
@@ -202,7 +203,7 @@ def test_a_once_off_arrangement_collects_everything_once(service: Service) -> No
     """Under ruleset 3: each resource of each account, within a window (docs/spec/ruleset-3.md, 5)."""
     ledger = service.node.ledger
     if ledger.registry.ruleset < 3:
-        ledger.record_documents({"type": "ruleset.activated", "v": 1, "ruleset": 3})
+        ledger.record_documents(activation(3))
     bank, app = bank_and_app(service)
     consent = ledger.records.consent(app.id, _arrangement(service, bank, app, duration=0))
     known = found(service, app, consent.consent_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from tests.vectors.hashing import Json, b64u, draw, sha
@@ -33,6 +35,10 @@ DETAIL: Final = {"accounts": [ACCOUNT], "permissions": ["ReadAccountsDetail"]}
 BOUNDS: Final = {"max_days": 0, "max_frequency_per_day": 10, "max_history_days": 0, "max_retention_days": 180}
 MIDNIGHT: Final = 1_790_035_200
 """The first midnight (UTC, seconds) after the log begins."""
+PUBLISHED: Final = json.loads((Path(__file__).parents[2] / "docs/spec/catalogue-3.json").read_text())
+CATALOGUE_3: Final = b64u(
+    sha(b"consent-ledger/v1/catalogue\0" + json.dumps(PUBLISHED, sort_keys=True, separators=(",", ":")).encode())
+)
 CSV: Final = b"measure,value\nconsents_requested,1\n"
 
 
@@ -162,7 +168,7 @@ def _told(until: int | None) -> Story3:
 
 
 def _tell(log: Story3) -> None:
-    log.operator("ledger.opened", origin=ORIGIN, ruleset=3)
+    log.operator("ledger.opened", v=2, origin=ORIGIN, ruleset=3, catalogue=CATALOGUE_3)
     log.register(HOLDER, ["holder"], Ed25519("bank"))
     log.register(RECIPIENT, ["recipient"], P256("app"))
     log.register(HELPER, ["technology-provider"], Rsa("helper"))

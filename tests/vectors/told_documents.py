@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.vectors.cases import case
-from tests.vectors.hashing import b64u
+from tests.vectors.hashing import b64u, sha
 from tests.vectors.log import ORIGIN
 from tests.vectors.signing import Ed25519
 from tests.vectors.story import (
@@ -36,6 +36,33 @@ def _a_log_that_opens_under_a_ruleset_that_nobody_knows(log: Story) -> None:
     """From entry 0 on nothing is judged by rules."""
     log.operator("ledger.opened", origin=ORIGIN, ruleset=999)
     log.register(HOLDER, ["holder"], Ed25519("bank"))
+
+
+@case("8.0", exit=2)
+def _a_ruleset_by_its_number_alone(log: Story) -> None:
+    """From 3 on a number alone names nothing."""
+    log.operator("ruleset.activated", ruleset=3)
+    log.tick().access(FIRST, log.allow(99))
+
+
+@case("8.0", exit=2)
+def _a_ruleset_with_another_catalogue(log: Story) -> None:
+    """Grades and masks that nobody published are no ruleset that a reader knows."""
+    log.operator("ruleset.activated", ruleset=3, catalogue=b64u(sha(b"another catalogue")), v=2)
+    log.tick().access(FIRST, log.allow(99))
+
+
+@case("8.0", exit=2, at=0)
+def _a_log_that_opens_under_a_number_alone(log: Story) -> None:
+    """The same at the opening."""
+    log.operator("ledger.opened", origin=ORIGIN, ruleset=3)
+    log.register(HOLDER, ["holder"], Ed25519("bank"))
+
+
+@case("8.2", told=ENCODING)
+def _an_early_ruleset_with_a_catalogue(log: Story) -> None:
+    """Rulesets 1 and 2 have a number alone."""
+    log.operator("ruleset.activated", ruleset=2, catalogue=b64u(sha(b"another catalogue")), v=2)
 
 
 @case("8.0", exit=2)

@@ -78,6 +78,15 @@ def terms_hash(terms: Json) -> str:
     return b64u(sha(b"consent-ledger/v1/terms\0" + encode(terms)))
 
 
+def named(ruleset: int) -> Json:
+    """The members of a document that name a ruleset: 3 by its catalogue also (docs/spec/leaves.md)."""
+    if ruleset != 3:
+        return {"ruleset": ruleset}
+    catalogue = json.loads((Path(__file__).parents[2] / "docs/spec/catalogue-3.json").read_text())
+    published = json.dumps(catalogue, sort_keys=True, separators=(",", ":")).encode()  # RFC 8785
+    return {"v": 2, "ruleset": 3, "catalogue": b64u(sha(b"consent-ledger/v1/catalogue\0" + published))}
+
+
 def map_root(pairs: dict[bytes, bytes]) -> bytes:
     def uv(number: int) -> bytes:
         return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + uv(number >> 7)
@@ -179,7 +188,7 @@ class Forge:
     ruleset = 2
 
     def open(self, origin: str = ORIGIN) -> Self:
-        self.operator({"type": "ledger.opened", "origin": origin, "ruleset": self.ruleset})
+        self.operator({"type": "ledger.opened", "origin": origin, **named(self.ruleset)})
         self.register(HOLDER, ["holder"])
         self.register(RECIPIENT, ["recipient"])
         self.register(OTHER, ["recipient"])
@@ -600,7 +609,7 @@ class World(Forge):
 
     def activate(self, ruleset: int = 2) -> int:
         self.ruleset = ruleset
-        return self.operator({"type": "ruleset.activated", "ruleset": ruleset})
+        return self.operator({"type": "ruleset.activated", **named(ruleset)})
 
     def remove(self, participant: str) -> int:
         self.removed.add(participant)

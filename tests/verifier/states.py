@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from tests.verifier.forge import named
 from verifier.records.facts import Facts
 from verifier.records.terms import Terms
 from verifier.rules.consents import Consent, Given
@@ -29,7 +30,7 @@ def operator(kind: str, **members: Any) -> dict[str, Any]:
 def registry(*documents: dict[str, Any], ruleset: int = 2) -> Registry:
     """A holder, two recipients and a provider, and what the documents say after that."""
     made = Registry()
-    opening = [operator("ledger.opened", origin="ledger.example/1", ruleset=ruleset)]
+    opening = [operator("ledger.opened", origin="ledger.example/1", **named(ruleset))]
     for name, role in (
         (HOLDER, "holder"),
         (RECIPIENT, "recipient"),

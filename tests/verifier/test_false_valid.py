@@ -2,15 +2,12 @@
 
     [{"case": FOLDER, "exit": 1, "codes": [[CODE, INDEX], …]}, …]
 
-Each case is a bundle with its own policy; `codes` are the defects that must at least be told. A row may be older than this
-reader: it says exit 2 of a ruleset that nobody knew then. Where all rulesets of its log are known by now, the log is judged by
-them, and the row binds no more; that an unknown one is never a success is then for the vectors of docs/spec to show.
+Each case is a bundle with its own policy; `codes` are the defects that must at least be told.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,6 @@ import pytest
 
 from tests import conformance
 from verifier.cli import main
-from verifier.rules.catalogue import KNOWN_RULESETS
 
 Row = dict[str, Any]
 
@@ -43,23 +39,13 @@ def cases() -> Iterator[Any]:
             yield pytest.param(path.parent / row["case"], row, id=f"{path.parent.name}: {row['case']}")
 
 
-def is_older_than_this_reader(bundle: Path, row: Row) -> bool:
-    """Whether the row calls a ruleset unknown that this reader knows."""
-    leaves = b"".join(path.read_bytes() for path in (bundle / "tile" / "entries").rglob("*") if path.is_file())
-    named = {int(number) for number in re.findall(rb'"ruleset":(\d+)', leaves)}
-    return row["exit"] == 2 and not row["codes"] and max(named, default=0) > 2 and named <= set(KNOWN_RULESETS)
-
-
 @pytest.mark.conformance
 @pytest.mark.parametrize(("bundle", "row"), list(cases()))
 def test_what_must_not_be_valid_is_not(bundle: Path, row: Row, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["bundle", str(bundle), "--policy", str(bundle / "policy"), "--json", "--jobs", "1"])
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     told = [(event["code"], event["index"]) for event in events if event["event"] == "defect"]
-    if is_older_than_this_reader(bundle, row):
-        assert status == events[-1]["status"] == (1 if told else 0), events[-1]
-    else:
-        assert (status, events[-1]["status"]) == (row["exit"], row["exit"]), events[-1]
+    assert (status, events[-1]["status"]) == (row["exit"], row["exit"]), events[-1]
     assert {tuple(code) for code in row["codes"]} <= set(told), told
     assert "internal error" not in str(events[-1]["reason"])
     if status == 1:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.verifier.forge import Signer, b64u
+from tests.verifier.forge import Signer, b64u, named
 from tests.verifier.making import refusal
 from tests.verifier.states import HOLDER, OTHER, RECIPIENT, operator, registry
 from verifier.errors import Code
@@ -38,7 +38,7 @@ PLAIN: dict[str, dict[str, Any]] = {
         "from_index": 0, "to_index": 4, "accesses": 3, "releases": 2, "receipts": 1, "findings": 1,
         "findings_hash": b64u(bytes(32)),
     },
-    "ruleset.activated": {"ruleset": 3},
+    "ruleset.activated": named(3),
     "disclosure": {"participant": HOLDER, "case": "case-1", "from_index": 0, "to_index": 4},
     "evidence.opened": {"by": "operator", "case": "case-1", "from_index": 0, "to_index": 4},
     "pack.issued": {"commitment": b64u(bytes(32)), "items_count": 2, "scope": "all"},
@@ -83,7 +83,8 @@ INTEGER = [0, 2**53 - 1], [-1, True, "1", 2**53]
 HASH = [b64u(bytes(32))], [b64u(bytes(31)), b64u(bytes(33)), "", 0]
 DAYS = [0, 1, 36_500], [-1, 36_501]
 EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
-    *((kind, "v", [1], [0, 2, True, "1"]) for kind in PLAIN),
+    *((kind, "v", [1], [0, 2, True, "1"]) for kind in PLAIN if kind != "ruleset.activated"),
+    ("ruleset.activated", "v", [2], [0, 1, True, "2"]),
     *((kind, "more", [], [1]) for kind in PLAIN),
     ("participant.registered", "participant", ["nn", "n" * 63], ["n", "n" * 64, "New", ""]),
     ("participant.registered", "name", ["n", "n" * 200], ["", "n" * 201, 7]),
@@ -113,7 +114,8 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("reconciliation.reported", "findings_hash", *HASH),
     ("reconciliation.reported", "from_index", [], [-1, False, "0"]),
     ("reconciliation.reported", "to_index", [], [-1, True, "4"]),
-    ("ruleset.activated", "ruleset", [3, 2**53 - 1], [0, -1, True, 2**53]),
+    ("ruleset.activated", "ruleset", [3, 2**53 - 1], [0, -1, True, 1, 2, 2**53]),
+    ("ruleset.activated", "catalogue", *HASH),
     ("disclosure", "case", *REASON),
     ("disclosure", "from_index", [1], [-1, False]),
     ("disclosure", "to_index", [5], [-1, True]),
@@ -165,9 +167,25 @@ def test_the_log_opens_once_with_an_origin_and_a_ruleset() -> None:
 
 
 def test_the_ruleset_rises() -> None:
-    assert folded(document("ruleset.activated", ruleset=2), begun(ruleset=1)).ruleset == 2
+    assert folded(operator("ruleset.activated", ruleset=2), begun(ruleset=1)).ruleset == 2
     for ruleset in (1, 2):
-        refused(Code.CONSENT_INVALID, document("ruleset.activated", ruleset=ruleset))
+        refused(Code.CONSENT_INVALID, operator("ruleset.activated", ruleset=ruleset))
+
+
+def test_a_ruleset_from_3_on_is_known_by_its_catalogue() -> None:
+    """Else it is one that nobody knows (docs/spec/leaves.md): by its number alone, beside another catalogue, a later one."""
+    assert folded(document("ruleset.activated")).is_judged
+    assert folded(operator("ruleset.activated", ruleset=2), begun(ruleset=1)).is_judged
+    nobodys = (
+        operator("ruleset.activated", ruleset=3),
+        document("ruleset.activated", catalogue=b64u(bytes(32))),
+        document("ruleset.activated", ruleset=4),
+    )
+    for each in nobodys:
+        assert folded(each).ruleset == each["ruleset"]
+        assert not folded(each).is_judged
+    refused(Code.BAD_ENCODING, operator("ruleset.activated", ruleset=3, catalogue=b64u(bytes(32))))
+    refused(Code.BAD_ENCODING, operator("ruleset.activated", v=2, ruleset=3))
 
 
 @pytest.mark.parametrize("kind", PLAIN)
@@ -238,7 +256,7 @@ CLAIMS: list[tuple[str, dict[str, Any], list[dict[str, Any]], Callable[[Registry
      lambda rules: rules.purposes["AIS"].permissions, frozenset({"ReadNothingKnown"})),
     ("an erasure that one person approved happened", document("erasure", approved_by=["a1", "a1"]), [],
      lambda rules: CHAINS[0] in rules.erased, True),
-    ("the ruleset falls", document("ruleset.activated", ruleset=1), [], lambda rules: rules.ruleset, 1),
+    ("the ruleset falls", operator("ruleset.activated", ruleset=1), [], lambda rules: rules.ruleset, 1),
 ]  # fmt: skip
 """docs/spec/verdicts.md, «After a defect»."""
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 GIVEN: dict[str, tuple[str, str]] = {
-    "PARTICIPANT_SUSPENDED": ("The signer or a party of the consent is suspended.", "签署方或授权的一方已被暂停。"),
+    "PARTICIPANT_SUSPENDED": ("The signer or a party of the consent is suspended.", "签署方或授权的一方已被暂停资格。"),
     "CONSENT_UNKNOWN": ("No consent with this id was requested before.", "此前没有以此编号请求过的授权。"),
     "CONSENT_NOT_YOURS": (
         "The signer is not the party of the consent that may ask.",

@@ -86,3 +86,10 @@ CATALOGUES: dict[int, Catalogue] = {
 }
 CATALOGUES[3] = replace(CATALOGUES[2], resources={code: _resource(code) for code in CATALOGUES[2].grades})
 KNOWN_RULESETS = tuple(CATALOGUES)
+HASHES = {3: "txxwxpYjIHiIu0tCpvFGgYV4WsYxrsQljWXVcoYXRco"}
+"""The catalogue (b64u of its hash) that a log must name beside the number of a ruleset from 3 on (docs/spec/leaves.md)."""
+
+
+def is_known(ruleset: int, catalogue: str) -> bool:
+    """Whether this verifier judges by a ruleset that a log names so."""
+    return ruleset in KNOWN_RULESETS and HASHES.get(ruleset, "") == catalogue

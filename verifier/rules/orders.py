@@ -21,10 +21,10 @@ from verifier.bytes.encoding import (
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.declarations import MAX_FREEZE, check_scope, get_approvers
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_choice
-from verifier.rules.partners import Partners
+from verifier.rules.partners import SAID, Partners
 from verifier.rules.registered import Participant
 from verifier.rules.report_forms import Definition, Issued, read_definition, read_issued
-from verifier.rules.supervision import OPERATOR, Raised, Supervision
+from verifier.rules.supervision import DECLARE, OPERATOR, Raised, Supervision
 
 CHAIN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 RULES = (
@@ -115,6 +115,13 @@ class Orders:
             illegal = _bad("it needs two different approvers", "two codes", approvers[0])
         if illegal is not None:
             raise illegal
+
+    def declare(self, act: str, party: str, content: Object, index: int, time: int) -> None:
+        """A declaration of `party`. Raises Refuted(CONSENT_INVALID) if it is illegal."""
+        if act in SAID:
+            self.partners.declare(act, party, content, index, time)
+        else:
+            DECLARE[act](self.supervision, party, content)
 
     def _freeze_ordered(self, document: Object, _: int, time: int) -> None:
         get_flag(document, "drill")

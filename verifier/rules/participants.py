@@ -26,10 +26,9 @@ from verifier.records.acts import SINCE_3
 from verifier.records.declarations import check_purpose
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
 from verifier.rules import log_keys, orders
-from verifier.rules.catalogue import CATALOGUES
-from verifier.rules.partners import SAID
+from verifier.rules.catalogue import CATALOGUES, is_known
 from verifier.rules.registered import Key, Participant, Purpose
-from verifier.rules.supervision import DECLARE, Supervision
+from verifier.rules.supervision import Supervision
 
 KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 CHAIN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -59,6 +58,8 @@ MEMBERS: dict[str, frozenset[str]] = {
     "erasure": frozenset({"chains", "basis", "approved_by"}),
     **log_keys.MEMBERS,
 }
+RULES = ("ledger.opened", "ruleset.activated")
+"""What names a ruleset: version 1 by its number, version 2, of rulesets from 3 on, also by the hash of its catalogue."""
 SINCE_2 = frozenset(
     {"participant.removed", "delegation.granted", "delegation.ended", "purpose.defined", "reconciliation.reported"}
 )
@@ -71,6 +72,7 @@ class Registry:
 
     origin: str = ""
     ruleset: int = 0
+    catalogue: str = ""
     participants: dict[str, Participant] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
     delegations: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
@@ -116,10 +118,12 @@ class Registry:
         Raises Refuted: BAD_ENCODING for its form, BAD_SIGNATURE for a key that must not be
         registered: such a document says nothing. CONSENT_INVALID for a step that the rules do not give: what it claims
         is taken over all the same, so that it is told once (docs/spec/verdicts.md, «After a defect»)."""
-        about_the_log = document.get("type") in log_keys.MEMBERS
-        check_entry_version(document, "the operator document", 2 if about_the_log else 1)
+        about_the_log, names_rules = document.get("type") in log_keys.MEMBERS, document.get("type") in RULES
+        check_entry_version(document, "the operator document", 2 if about_the_log or names_rules else 1)
         kind = get_text(document, "type", 64)
         members = MEMBERS.get(kind) or orders.MEMBERS.get(kind)
+        if members and names_rules and document["v"] == 2:
+            members |= {"catalogue"}
         if members is None or (about_the_log and document["v"] != 2):
             raise refuted(Code.BAD_ENCODING, "an operator document of an unknown type", field="type", found=kind)
         # Step 8.2.
@@ -153,19 +157,31 @@ class Registry:
                 if before is not None:
                     self.purposes[str(content["code"])] = before
                 raise
-        elif act in SAID:
-            self.orders.partners.declare(act, party, content, index, time)
         else:
-            DECLARE[act](self.supervision, party, content)
+            self.orders.declare(act, party, content, index, time)
         self.history.append((index, time, party, content))
 
     def _ledger_opened(self, document: Object, _: int) -> None:
-        self.origin, self.ruleset = get_text(document, "origin", 255), get_integer(document, "ruleset", 1)
+        origin = get_text(document, "origin", 255)
+        self._rules(document)
+        self.origin = origin
 
     def _ruleset_activated(self, document: Object, _: int) -> None:
-        before, self.ruleset = self.ruleset, get_integer(document, "ruleset", 1)
+        before = self.ruleset
+        self._rules(document)
         if self.ruleset <= before:
             raise _bad("the ruleset never falls", f"above {before}", self.ruleset)
+
+    def _rules(self, document: Object) -> None:
+        ruleset = get_integer(document, "ruleset", 3 if document["v"] == 2 else 1)
+        if document["v"] == 2:
+            get_bytes(document, "catalogue", 32)
+        self.ruleset, self.catalogue = ruleset, str(document.get("catalogue", ""))
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether this verifier knows the rules in force (docs/spec/verdicts.md, step 8.0)."""
+        return is_known(self.ruleset, self.catalogue)
 
     def _log_key_added(self, document: Object, index: int) -> None:
         self.log_keys.fold(document, index)
@@ -293,7 +309,7 @@ class Registry:
         """A purpose, by a document or by a regulator."""
         check_purpose(content)
         permissions = get_codes(content, "permissions", 1, 64)
-        catalogue = CATALOGUES.get(self.ruleset)
+        catalogue = CATALOGUES.get(self.ruleset) if self.is_judged else None
         surplus = [] if catalogue is None else [code for code in permissions if code not in catalogue.grades]
         limits = ("max_days", "max_frequency_per_day", "max_history_days", "max_retention_days")
         self.purposes[str(content["code"])] = Purpose(

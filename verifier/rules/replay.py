@@ -17,7 +17,7 @@ from verifier.records.declarations import DECLARED
 from verifier.records.facts import OTHER_VERSION, Facts, Found
 from verifier.records.leaf import EVIDENT, Leaf, text_of
 from verifier.rules.alerts import Alerts, ReadModel
-from verifier.rules.catalogue import KNOWN_RULESETS
+from verifier.rules.catalogue import HASHES, KNOWN_RULESETS
 from verifier.rules.chain_store import Chain, Shelf
 from verifier.rules.declaring import Declarations
 from verifier.rules.findings import Findings, Reporter
@@ -268,11 +268,13 @@ class Replay:
         """Whether this verifier knows the ruleset in force: else there is no verdict (step 8.0)."""
         ruleset = self.registry.ruleset
         # Step 8.0.
-        if ruleset in KNOWN_RULESETS or not ruleset:
+        if self.registry.is_judged or not ruleset:
             return
         self.unknown_rules = True
         self.matching.legs.last_lost = max(self.matching.legs.last_lost, self.tell.index)
         known = ", ".join(map(str, KNOWN_RULESETS))
+        if ruleset in KNOWN_RULESETS:  # the number alone, or beside another catalogue
+            known = f"that number by the catalogue {HASHES.get(ruleset, 'of its own')}, which the log does not name"
         self.findings.open = self.findings.open or (
             f"from entry {self.tell.index} on the log is under ruleset {ruleset}, and this verifier knows {known}: "
             "what the entries above it mean cannot be checked"
@@ -313,7 +315,7 @@ class Replay:
         self.findings.acts[facts.act] += 1
         if facts.kid:
             self._signed(facts, chain)
-        if self.registry.ruleset in KNOWN_RULESETS:
+        if self.registry.is_judged:
             self._judge(leaf, chain, facts)
         else:
             chain.known = False  # the log has no opening, so its rules are unknown

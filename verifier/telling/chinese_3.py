@@ -97,7 +97,7 @@ COUNTED_3: dict[str, str] = {
     "reports (left out with the evidence, on request)": "报表（按要求随证据略过）",
     "reports whose period reaches back before the kept state": "其期间始于所存状态之前的报表",
     "alerts that rest on entries which were withheld, erased or unreadable": "所依条目未披露、已删除或无法读取的警报",
-    "alerts of a model whose bytes are not in the bundle": "其模型不在资料包中的警报",
+    "alerts of a model whose bytes are not in the bundle": "其模型不在审计包中的警报",
     "alerts (left out with the evidence, on request)": "警报（按要求随证据略过）",
     "alerts whose rules reach back before the kept state": "其规则须回溯至所存状态之前的警报",
     "declarations": "参与方申报",
