@@ -258,7 +258,7 @@ class Replay:
             known = [str(text) for text in chains] if isinstance(chains, list) else []
             self.reports.erased(sum(self.registry.erased.get(text) == self.tell.index for text in set(known)))
         elif kind == "reconciliation.reported":
-            self.reports.reconciled(int(str(document["findings"])))
+            self.reports.reconciled(self.tell.index, int(str(document["findings"])))
         elif kind == "participant.removed":
             self.reports.removed(str(document["participant"]))
         elif kind == "alert.raised" and self.registry.orders.alert is not None:
@@ -393,6 +393,8 @@ class Replay:
         self.alerts.finish(self.time)
         self.reports.finish(self.time)
         self.usage.begin(self.tell.index + 1)
+        self.matching.legs.parted = self.reports.parted
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)
         # Step 9.14.
         self.usage.finish(self.findings)
+        self.reports.settle(self.matching.legs.findings_of)
