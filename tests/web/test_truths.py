@@ -163,7 +163,7 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
         client.post(path, data={"csrf": token, "words": "of Mei alone"})
         site.sign_in(client, WEI)
         assert "of Mei alone" not in client.get(path).text
-        assert "Copy them" in words_of(stranger.post(path, data={"words": "mine"}))
+        assert "Copy it" in words_of(stranger.post(path, data={"words": "mine"}))
 
 
 # -- lists --------------------------------------------------------------------------------------------------------------
