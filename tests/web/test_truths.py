@@ -146,7 +146,7 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
         clock.advance(seconds=16 * 60)
         late = client.post(path, data={"csrf": token, "words": "<b>I was asleep</b>"})
         assert late.status_code == 401
-        assert "your words were not sent" in words_of(late)
+        assert "what you wrote was not sent" in words_of(late)
         assert "&lt;b&gt;I was asleep&lt;/b&gt;" in late.text
         assert site.office.store.inbox.reports_to("bank-a") == []
 
