@@ -193,5 +193,6 @@ def check_answer(question: Question, receipts: Sequence[VerifiedReceipt]) -> Non
             raise ReceiptRefused(f"receipt {position} is about another statement than the one that was sent")
         if item is not None and (receipt.position != position or msgspec.json.encode(receipt.item).decode() != item):
             raise ReceiptRefused(f"receipt {position} is about another item than the one at its place")
-        if receipt.outcome is None and receipt.act not in WITHOUT_OUTCOME:
+        declared = isinstance(receipt.payload, Declaration)  # what belongs to no consent has no outcome
+        if receipt.outcome is None and not declared and receipt.act not in WITHOUT_OUTCOME:
             raise ReceiptRefused(f"the receipt of {receipt.act} says nothing about its outcome")
