@@ -78,6 +78,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--from", dest="begin", metavar="WHEN", help="a second or day of the period: 1767225600, 2026-01-01"
     )
     one.add_argument("--csv", metavar="OUT.csv", help="write the CSV of the period")
+    one = add("usage", parents=[audit], help="the statements of usage of a bundle, each recounted")
+    one.add_argument("path", metavar="PATH", help="directory or zip")
+    one.add_argument("--statement", type=_index, metavar="INDEX", help="this one alone: it decides the exit status")
+    one.add_argument("--list", metavar="FILE", help="the entries that its holder says it counts, an index a line")
     one = add("consent", parents=[audit], help="one consent's story out of a bundle")
     one.add_argument("consent_id", metavar="ID")
     one.add_argument("--bundle", required=True, dest="path", metavar="PATH")
@@ -112,6 +116,12 @@ def _age(text: str) -> int:
     if unit is None or not (number.isascii() and number.isdigit() and len(number) < 9 and int(number) > 0):
         raise argparse.ArgumentTypeError("a whole number and s, m, h or d, e.g. 24h")
     return int(number) * unit * 1_000
+
+
+def _index(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 17):
+        raise argparse.ArgumentTypeError("the index of an entry")
+    return int(text)
 
 
 def _jobs(text: str) -> int:

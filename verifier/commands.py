@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from verifier.auditing import audit_bundle, digest_of
+from verifier.billing import usage
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted, refuted
@@ -32,6 +33,7 @@ __all__ = [
     "proof",
     "receipt",
     "report",
+    "usage",
 ]
 
 

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from verifier.bytes.encoding import Object, get_bytes, get_integer, get_text, get_texts
 from verifier.errors import Code, Refuted, refuted
-from verifier.records.declarations import get_choice
-from verifier.records.terms import CODE
+from verifier.records.terms import CODE, get_choice
 from verifier.rules.calendar import civil_month, first_day
 
 BY = ("grade", "holder", "permission", "purpose", "reason", "recipient", "standard")
