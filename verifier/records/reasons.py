@@ -126,5 +126,9 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "rows-differ": ("Holder and recipient name different numbers of rows.", "数据持有方与数据接收方的行数不同。"),
     "bytes-differ": ("Holder and recipient name different numbers of bytes.", "数据持有方与数据接收方的字节数不同。"),
     "digest-differ": ("Holder and recipient name different contents.", "数据持有方与数据接收方的内容摘要不同。"),
+    "mask-skipped": (
+        "The holder gave out data without a mask that the decision asks for.",
+        "数据持有方提供数据时，未按决定的要求遮蔽。",
+    ),
 }
 """Findings of the ledger's reconciliation (docs/spec/reconciliation.md)."""

@@ -46,8 +46,8 @@ CODES: dict[str, tuple[str, str]] = {
         "账本记录了不属于任何获准访问的提供或接收，或同一方重复记录；或账本自己的对账报告有误。",
     ),
     "DISPUTED": (
-        "Two participants say different things of one access, or one says nothing. The log records truly what each said.",
-        "双方对同一次访问的说法不一致，或其中一方没有记录。日志如实记录了各方的说法。",
+        "Two participants say different things, one says nothing, or a bill is wrong. The log records truly what each said.",
+        "双方的说法不一致、一方没有记录，或某月的用量单与条目不符。日志如实记录了各方的说法。",
     ),
     "CONSENT_INVALID": (
         "The ledger recorded a step or decision that the rules do not give.",
@@ -180,6 +180,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "suspended": ("suspended", "已暂停资格"),
     "removed": ("removed", "已移除"),
     "no report": ("The bundle holds no report.", "审计包中没有报表。"),
+    "no score": ("The bundle holds no score.", "审计包中没有评分。"),
     "not issued": ("not issued", "未出具"),
     "report refuted": ("REFUTED: the entries give other figures", "未通过：条目得出的数字不同"),
     "report open": ("not checked: it rests on what could not be read", "未核验：所依内容无法读取"),
