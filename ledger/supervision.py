@@ -102,6 +102,14 @@ class Alert(Struct, frozen=True):
     score: int
 
 
+class AlertDecided(Struct, frozen=True):
+    """What a participant decided about an alert, beside what was proposed; `time` in milliseconds."""
+
+    says: AlertDecide
+    index: int
+    time: int
+
+
 class Hold(Struct, frozen=True):
     """Chains that must not be erased; `until` in seconds, 0 = until it is lifted."""
 
@@ -142,6 +150,8 @@ class Supervision:
     """By rule, kind and id of what they are about: those that are young enough to block."""
     cleared: frozenset[tuple[str, int]] = frozenset()
     """(participant, index of the alert): what a participant's last decision on it cleared."""
+    decided: Mapping[int, Mapping[str, AlertDecided]] = field(default_factory=dict)
+    """By the alert's index, then by participant: the last decision of each."""
     incidents: Mapping[Named, Incident] = field(default_factory=dict)
     holds: Mapping[str, Hold] = field(default_factory=dict)
     models: Mapping[str, ModelActivated] = field(default_factory=dict)
@@ -196,7 +206,12 @@ class Supervision:
             case AlertDecide():
                 pair = (principal, says.alert)
                 rest = self.cleared - {pair}
-                return replace(self, cleared=rest | {pair} if says.decision == "cleared" else rest)
+                of_alert = _with(self.decided.get(says.alert, {}), principal, AlertDecided(says, index, time))
+                return replace(
+                    self,
+                    cleared=rest | {pair} if says.decision == "cleared" else rest,
+                    decided=_with(self.decided, says.alert, of_alert),
+                )
             case IncidentOpen():
                 name = principal, says.incident_id
                 _refuse_used(name, self.incidents, "incident_id")

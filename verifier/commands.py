@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from verifier.auditing import audit_bundle, digest_of
+from verifier.billing import usage
 from verifier.crypto.backend import select
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.following import evidence, explain, log
 from verifier.inputs import check_age, conclude, fresh, head_facts, read_file, trust_of
-from verifier.supervising import alerts, report
+from verifier.supervising import alerts, report, scores
 from verifier.telling.messages import word
 from verifier.telling.result import Result
 from verifier.tlog.trust import Trust
@@ -32,6 +33,8 @@ __all__ = [
     "proof",
     "receipt",
     "report",
+    "scores",
+    "usage",
 ]
 
 

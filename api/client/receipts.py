@@ -17,8 +17,9 @@ from api.client.errors import ReceiptRefused
 from api.client.statements import Question, item_of
 from ledger.canonical import b64u, unb64u
 from ledger.entries.acts import AccessBatch, AccessItem, AccessRequest, Act
+from ledger.entries.declarations import Declaration
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, decode_evidence, encode_evidence
-from ledger.entries.leaf import CommitmentLeaf, Leaf, OperatorLeaf, consent_chain, subject_chain
+from ledger.entries.leaf import CommitmentLeaf, Leaf, OperatorLeaf, consent_chain, declaration_chain, subject_chain
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import LedgerError
@@ -168,6 +169,8 @@ def _check_place(leaf: CommitmentLeaf, payload: Act, item: AccessItem | None, or
             "subject",
             subject_chain(acting_for(payload.iss, payload.on_behalf_of), getattr(payload, "subject", "")),
         )
+    elif isinstance(payload, Declaration):
+        kind, chain = "participant", declaration_chain(acting_for(payload.iss, payload.on_behalf_of))
     else:
         about = payload if item is None else item
         kind, chain = "consent", consent_chain(getattr(about, "consent_id", ""))
@@ -190,5 +193,6 @@ def check_answer(question: Question, receipts: Sequence[VerifiedReceipt]) -> Non
             raise ReceiptRefused(f"receipt {position} is about another statement than the one that was sent")
         if item is not None and (receipt.position != position or msgspec.json.encode(receipt.item).decode() != item):
             raise ReceiptRefused(f"receipt {position} is about another item than the one at its place")
-        if receipt.outcome is None and receipt.act not in WITHOUT_OUTCOME:
+        declared = isinstance(receipt.payload, Declaration)  # what belongs to no consent has no outcome
+        if receipt.outcome is None and not declared and receipt.act not in WITHOUT_OUTCOME:
             raise ReceiptRefused(f"the receipt of {receipt.act} says nothing about its outcome")

@@ -27,7 +27,7 @@ _ANEW: Final = ("Ask for a new consent; an ended one stays ended.", "请申请�
 
 REASONS: Final[dict[str, Said]] = {
     "PARTICIPANT_SUSPENDED": _said(
-        "A party of the consent, or whoever signed for it, is suspended.", "授权一方或其代理方已被暂停参与资格。",
+        "A party of the consent, or whoever signed for it, is suspended.", "授权一方或其代理方已被暂停资格。",
         "The operator must reinstate the participant.", "须由运营方恢复该参与方的资格。"),
     "FROZEN": _said(
         "A freeze was in force that this access came under.", "该访问当时处于冻结令范围内。",

@@ -122,7 +122,7 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     errors.Unavailable: Problem(
         503, "unavailable", "Not available now",
         "The ledger cannot answer for the moment. Nothing was acknowledged, though a submission may have been recorded.",
-        "Send the same request again after `Retry-After` seconds. A repeated statement is recorded once only.",
+        "Send the same request again after `Retry-After` seconds. A repeated statement is recorded only once.",
     ),
     errors.QueueFull: Problem(
         503, "queue-full", "Too much is waiting",

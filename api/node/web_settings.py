@@ -35,6 +35,8 @@ class WebSettings(BaseModel):
     workers on several machines need the same file. Keep it apart from copies of the store: together they open it."""
     report_days: Annotated[int, Field(ge=1, le=36_500)] = 1_095
     """How long reports of customers are kept, in days; the request of the customer to be erased ends it sooner."""
+    answer_days: Annotated[int, Field(ge=1, le=365)] = 15
+    """Within how many days a bank answers a customer's feedback: the time that she is told and that the log holds."""
     oidc_issuer: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
     """Issuer of the identity provider. Default: none; in development, the embedded one."""
     oidc_client_id: str = "consent-ledger"

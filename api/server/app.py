@@ -25,6 +25,7 @@ from api.node.node import Node
 from api.node.reconciling import ReconciliationFigures
 from api.node.scoring import AlertFigures
 from api.routes import (
+    alerts,
     bundles,
     consents,
     events,
@@ -51,7 +52,7 @@ from ledger.errors import LedgerError
 ROUTERS = (
     submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
     events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
-    supervision.router,
+    supervision.router, alerts.router,
 )  # fmt: skip
 
 

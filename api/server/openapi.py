@@ -17,6 +17,7 @@ from api.http.problems import BY_SLUG, MEDIA_TYPE
 from api.http.reference import reference_page
 from api.http.submission import Envelope, RepeatReply, SubmissionReply
 from api.node.version import version
+from api.routes.alerts import AlertsReply
 from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
@@ -72,7 +73,7 @@ _RENAMED: Final = {
     "StepReply": "ExplainedStep", "FindingReply": "Finding", "FindingsReply": "Findings",
     "FreezesReply": "Freezes", "FreezeReply": "Freeze", "AssessmentsReply": "Assessments", "AssessmentReply": "Assessment",
     "RequirementReply": "Requirement", "IncidentsReply": "Incidents", "IncidentReply": "Incident",
-    "ClockReply": "IncidentClock",
+    "ClockReply": "IncidentClock", "AlertsReply": "Alerts", "AlertReply": "Alert", "AlertAnswer": "AlertDecision",
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
@@ -233,7 +234,7 @@ def _schemas() -> dict[str, Any]:
         RepeatReply,
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
-        Completeness, DeliveriesReply, FindingsReply, FreezesReply, AssessmentsReply, IncidentsReply,
+        Completeness, DeliveriesReply, FindingsReply, FreezesReply, AssessmentsReply, IncidentsReply, AlertsReply,
         Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,
         ConsentOutcome,
     ]  # fmt: skip

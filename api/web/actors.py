@@ -18,9 +18,9 @@ from api.web.happened import Event
 from api.web.people import Person
 from api.web.store import Store
 from api.web.words import Words, bdi
-from ledger.entries.acts import ConsentAuthorise, ConsentWithdrawApproval
+from ledger.entries.acts import ConsentAuthorise, ConsentWithdrawApproval, SubjectAnswer
 
-PERSONAL: Final = frozenset({"consent.authorise", "consent.reauthenticate", "subject.consent"})
+PERSONAL: Final = frozenset({"consent.authorise", "consent.reauthenticate", "subject.consent", "subject.feedback"})
 """Acts that the holder signs because a person did something, without a member that says so."""
 PASSKEYS: Final = frozenset({"subject.enrol", "subject.unenrol"})
 """Acts that a bank can also sign on its own: without a note of who asked, they are the bank's."""
@@ -145,6 +145,8 @@ class Acts:
 
     def participant(self, event: Event) -> str:
         """The name of the participant whose act it is, where it is a participant's."""
+        if isinstance(event.says, SubjectAnswer):  # an app's answer, which only her bank can sign about her
+            return self._words.t("who.app")
         return self._names.name_of(self._names.recipient_of(event) if event.is_relayed else event.principal)
 
     def who(self, event: Event) -> str:

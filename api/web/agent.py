@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, to_builtins
 
 from api.client.pseudonyms import Pseudonyms
 from api.client.signing import StatementSigner, load_signer
@@ -88,11 +88,37 @@ class Withdrawal(Struct, frozen=True, kw_only=True):
         return "consent.withdraw_separate" if self.separate else "consent.withdraw_approval"
 
 
+class FeedbackWish(Struct, frozen=True, kw_only=True):
+    """A customer's feedback, as the log is to hold it (docs/spec/ruleset-3.md, section 11). `due` is in seconds."""
+
+    about: int
+    consent_id: str
+    due: int
+    kind: Literal["unexpected", "after-stop", "other"]
+    number: str
+    text_hash: str = ""
+    """Empty: there are no words."""
+
+
+class ReplyWish(Struct, frozen=True, kw_only=True):
+    """How the answer to some feedback goes on."""
+
+    by: Literal["holder", "recipient"]
+    number: str
+    state: str
+    text_hash: str = ""
+
+
 class HolderStatement(Struct, frozen=True):
     """A statement of the holder, with its companion where the act has one."""
 
     statement: str
     companion: str | None = None
+
+
+def said(wish: FeedbackWish | ReplyWish) -> dict[str, Any]:
+    """The members of the statement: no `text_hash` where there are no words."""
+    return {name: value for name, value in to_builtins(wish).items() if name != "text_hash" or value}
 
 
 class HolderAgent(Protocol):
@@ -133,6 +159,14 @@ class HolderAgent(Protocol):
 
     def unenrol(self, person: Person, credential_id: str, reason: str) -> HolderStatement:
         """Sign `subject.unenrol`."""
+        ...
+
+    def feedback(self, person: Person, wish: FeedbackWish) -> HolderStatement:
+        """Sign `subject.feedback`."""
+        ...
+
+    def answer(self, person: Person, wish: ReplyWish) -> HolderStatement:
+        """Sign `subject.answer` about this person's feedback."""
         ...
 
 
@@ -300,6 +334,14 @@ class LocalAgent:
         return HolderStatement(
             self._make("subject.unenrol", credential_id=credential_id, reason=reason, subject=person.subject)
         )
+
+    def feedback(self, person: Person, wish: FeedbackWish) -> HolderStatement:
+        """See HolderAgent."""
+        return HolderStatement(self._make("subject.feedback", subject=person.subject, **said(wish)))
+
+    def answer(self, person: Person, wish: ReplyWish) -> HolderStatement:
+        """See HolderAgent."""
+        return HolderStatement(self._make("subject.answer", subject=person.subject, **said(wish)))
 
     def _make(self, act: str, **members: Any) -> str:
         return self._maker.make(act, **members).text

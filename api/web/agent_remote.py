@@ -13,7 +13,16 @@ import httpx2
 import msgspec
 from msgspec import UNSET, Struct
 
-from api.web.agent import Account, Authorisation, HolderStatement, Step, Withdrawal
+from api.web.agent import (
+    Account,
+    Authorisation,
+    FeedbackWish,
+    HolderStatement,
+    ReplyWish,
+    Step,
+    Withdrawal,
+    said,
+)
 from api.web.people import Person, SignInSca
 from ledger.entries.acts import Act
 from ledger.entries.statement import STATEMENT_LIMIT, payload_of
@@ -118,6 +127,18 @@ class RemoteAgent:
         self._require(signed.statement, act="subject.unenrol", credential_id=credential_id, subject=person.subject)
         return signed
 
+    def feedback(self, person: Person, wish: FeedbackWish) -> HolderStatement:
+        """See HolderAgent."""
+        signed = self._ask(HolderStatement, "feedback", person, **said(wish))
+        self._require(signed.statement, act="subject.feedback", subject=person.subject, **_wanted(wish))
+        return signed
+
+    def answer(self, person: Person, wish: ReplyWish) -> HolderStatement:
+        """See HolderAgent."""
+        signed = self._ask(HolderStatement, "answer", person, **said(wish))
+        self._require(signed.statement, act="subject.answer", subject=person.subject, **_wanted(wish))
+        return signed
+
     def _ask(self, answer: type[T], intent: str, person: Person, **members: Any) -> T:
         asked = {"intent": intent, "person": {"sub": person.sub, "subject": person.subject}, **members}
         try:
@@ -141,6 +162,10 @@ class RemoteAgent:
         wrong = [name for name, value in said.items() if getattr(payload, name, None) != value]
         if payload.iss != self._holder or wrong:
             raise Unavailable("the bank signed something else than was asked; nothing was changed")
+
+
+def _wanted(wish: FeedbackWish | ReplyWish) -> dict[str, object]:
+    return {"text_hash": UNSET, **said(wish)}
 
 
 def _said_in(statement: str) -> Act:

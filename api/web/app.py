@@ -26,6 +26,7 @@ from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.console import audit, erasures, operations, partner
+from api.web.console import feedback as feedback_desk
 from api.web.console.premises import Premises
 from api.web.desk import Desk, SignedOut, SignInNeeded, StepUpNeeded, open_desk
 from api.web.devidp import PATH as DEV_IDP
@@ -42,6 +43,7 @@ from api.web.pages import (
     completing,
     connections,
     erasing,
+    feedback,
     overview,
     parting,
     public,
@@ -73,9 +75,9 @@ if TYPE_CHECKING:
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
-    approving.router, parting.router, stopping.router, receipts.router, settings.router, erasing.router,
+    approving.router, parting.router, feedback.router, stopping.router, receipts.router, settings.router, erasing.router,
 )  # fmt: skip
-CONSOLES: Final = (partner.router, audit.router, operations.router, erasures.router)
+CONSOLES: Final = (partner.router, audit.router, operations.router, erasures.router, feedback_desk.router)
 
 
 def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> None:

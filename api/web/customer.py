@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 from msgspec import UNSET, UnsetType
@@ -18,7 +19,7 @@ from api.web.plain import plain
 from ledger.app import Ledger
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import IN_FORCE, LIVE, Consent, Status
-from ledger.entries.acts import SubjectConsent, SubjectEnrol, SubjectUnenrol
+from ledger.entries.acts import SubjectAnswer, SubjectConsent, SubjectEnrol, SubjectFeedback, SubjectUnenrol
 from ledger.entries.leaf import CommitmentLeaf, Kind, consent_chain, parse_leaf
 from ledger.errors import NotFound
 from ledger.planning.commands import Recorded
@@ -353,9 +354,21 @@ class Dealings:
         return self.reference(consent.consent_id) in known
 
     def _may_see_event(self, event: Event) -> bool:
-        if not isinstance(event.says, SubjectConsent) or event.says.consent_id not in self._private:
+        consent_id = event.says.consent_id if isinstance(event.says, SubjectConsent | SubjectFeedback) else ""
+        if isinstance(event.says, SubjectAnswer) and self._private:
+            consent_id = self._feedback_on.get(event.says.number, "")
+        if consent_id not in self._private:
             return True
-        return self._may_see(self._ledger.records.consent(self._person.holder, event.says.consent_id))
+        return self._may_see(self._ledger.records.consent(self._person.holder, consent_id))
+
+    @cached_property
+    def _feedback_on(self) -> dict[str, str]:
+        """By number: which consent a feedback of the relationship is about. Read only where somebody keeps something."""
+        length = self._ledger.records.chain_length(self._person.chain)
+        events = (
+            e for low in range(0, length, MANY) for e in self._events(self._person.chain, low, min(low + MANY, length))
+        )
+        return {e.says.number: e.says.consent_id for e in events if isinstance(e.says, SubjectFeedback)}
 
     @property
     def is_shared(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Final
@@ -148,8 +148,13 @@ class Desk:
             self._references[consent_id] = known
         return known
 
-    def record(self, signed: HolderStatement, assertion: str | None = None) -> Recorded:
-        """Record what her bank signed for her, and remember that it was she who asked for it.
+    def record(
+        self,
+        signed: HolderStatement,
+        assertion: str | None = None,
+        note: Callable[[tuple[Recorded, ...]], None] | None = None,
+    ) -> Recorded:
+        """Record what her bank signed for her, and remember that it was she who asked for it; `note` is told the entries too.
 
         A crash between the two loses that note only: the entry then is «an account holder's». Raises Unconfirmed.
         """
@@ -158,6 +163,8 @@ class Desk:
         def remember(recorded: tuple[Recorded, ...]) -> None:
             for entry in recorded:
                 store.remember_deed(person, entry.index)
+            if note is not None:
+                note(recorded)
 
         command = ledger.prepare(signed.statement, companion=signed.companion, assertion=assertion)
         return record_soon(ledger, command, remember)[0]
@@ -219,7 +226,7 @@ class Desk:
         else:
             self.change(person=someone, sca=sca, **carried)
         self.office.store.purge_sessions(self.now)
-        self.office.store.inbox.purge_reports(self.now - self.office.settings.report_days * DAY_MS)
+        self.office.store.feedback.purge(self.now - self.office.settings.report_days * DAY_MS)
 
     def leave(self) -> None:
         """End the session."""

@@ -1,7 +1,6 @@
-"""Letters of customers, beside the log: reports of what they did not expect, and requests to be erased.
+"""Requests of customers to be erased, beside the log: for two people of the operator (docs/people.md).
 
-Reports go to their bank's staff, requests to two people of the operator (docs/people.md). Both are kept under a number that the
-customer can quote.
+Each is kept under a number that the customer can quote.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct, structs
-from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from api.web.keys import PersonKeys
 from api.web.people import Person
 from api.web.sealing import place
-from api.web.tables import erasures, people, reports
+from api.web.tables import erasures
 
 LISTED: Final = 100
 
@@ -24,15 +23,6 @@ State = Literal["asked", "approved", "done", "declined", "withdrawn"]
 OPEN: Final[tuple[State, ...]] = ("asked", "approved")
 DECLINED: Final = ("legal-retention", "open-dispute", "bank-declined")
 """Why an erasure may be declined, in codes that the pages put into words."""
-
-
-class CustomerReport(Struct, frozen=True):
-    """«I did not expect this»: about one entry, in the customer's words. `made_at` is in milliseconds."""
-
-    id: str
-    entry: int
-    words: str
-    made_at: int
 
 
 class ErasureWish(Struct, frozen=True, kw_only=True):
@@ -58,7 +48,6 @@ class ErasureWish(Struct, frozen=True, kw_only=True):
         return self.state in OPEN
 
 
-_report_codec: Final = msgspec.json.Decoder(CustomerReport)
 _erasure_codec: Final = msgspec.json.Decoder(ErasureWish)
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -69,65 +58,16 @@ def new_number() -> str:
 
 
 class Inbox:
-    """The two kinds of letters, in the pages' own database.
+    """The requests, in the pages' own database.
 
-    A report is sealed under the key of the person who wrote it, and goes with it. A request to be erased is sealed under the
-    store's own: it must tell her afterwards what became of it. It holds digests, no name and no reference.
+    A request is sealed under the store's own key, no person's: it must tell her afterwards what became of it. It holds
+    digests, no name and no reference.
     """
 
     def __init__(self, engine: Engine, keys: PersonKeys) -> None:
         """The tables are there (store.py)."""
         self._engine = engine
         self._keys = keys
-
-    # -- reports ----------------------------------------------------------------------------------------------------
-
-    def add_report(self, person: Person, report: CustomerReport) -> None:
-        """Keep a report for the staff of the person's bank."""
-        self.keep_report(person.key, person.holder, report)
-
-    def keep_report(self, key: bytes, holder: str, report: CustomerReport) -> None:
-        """The same, for a person by her key."""
-        mine = self._keys.sealer.person(key)
-        row = {"id": report.id, "person": mine, "holder": holder, "made_at": report.made_at, "entry": report.entry}
-        with self._engine.begin() as connection:
-            cipher = self._keys.made(connection, mine)
-            sealed = cipher.seal(_encode(report), _report_place(report.id))
-            connection.execute(insert(reports).values(sealed=sealed, **row))
-
-    def reports_about(self, person: Person, entry: int) -> list[CustomerReport]:
-        """A person's reports about one entry, oldest first."""
-        mine = reports.c.person == self._keys.sealer.person(person.key)
-        return self._reports(_REPORTS.where(mine, reports.c.entry == entry).order_by(reports.c.made_at))
-
-    def reports_to(self, holder: str, *, before: int | None = None, limit: int = 50) -> list[CustomerReport]:
-        """What customers of a bank reported before `before` (ms), newest first."""
-        query = _REPORTS.where(reports.c.holder == holder)
-        if before is not None:
-            query = query.where(reports.c.made_at < before)
-        return self._reports(query.order_by(reports.c.made_at.desc()).limit(limit))
-
-    def count_reports(self, person: Person, since: int) -> int:
-        """How many reports a person made since `since` (ms): the bound against floods."""
-        mine = (reports.c.person == self._keys.sealer.person(person.key)) & (reports.c.made_at >= since)
-        with self._engine.connect() as connection:
-            return int(connection.execute(select(func.count()).select_from(reports).where(mine)).scalar_one())
-
-    def purge_reports(self, before: int) -> None:
-        """Delete the reports made before `before` (ms): they are kept as long as the operator has set, no longer."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(reports).where(reports.c.made_at < before))
-
-    def _reports(self, query: Any) -> list[CustomerReport]:
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        unwrap = self._keys.sealer.unwrap
-        return [
-            _report_codec.decode(unwrap(row.wrapped, row.person).open(row.sealed, _report_place(row.id)))
-            for row in rows
-        ]
-
-    # -- erasures ---------------------------------------------------------------------------------------------------
 
     def ask_erasure(self, person: Person, wish: ErasureWish) -> None:
         """Keep a request for the operator."""
@@ -173,14 +113,7 @@ class Inbox:
         return [_erasure_codec.decode(common.open(row.sealed, _erasure_place(row.id))) for row in rows]
 
 
-_REPORTS: Final = select(reports.c.id, reports.c.person, reports.c.sealed, people.c.wrapped).join(
-    people, people.c.person == reports.c.person
-)
 _ERASURES: Final = select(erasures.c.id, erasures.c.sealed)
-
-
-def _report_place(number: str) -> bytes:
-    return place("reports", number.encode())
 
 
 def _erasure_place(number: str) -> bytes:

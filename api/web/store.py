@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from api.web.feedback import FeedbackBook
 from api.web.inbox import Inbox
 from api.web.keys import PersonKeys
 from api.web.notes import PersonalNotes
@@ -62,6 +63,7 @@ class Store:
         self._sealer = Sealer(self._key(key_file))
         self._keys = PersonKeys(self._sealer)
         self.inbox = Inbox(self.engine, self._keys)
+        self.feedback = FeedbackBook(self.engine, self._keys)
         self.notes = PersonalNotes(self.engine, self._keys)
 
     def _key(self, key_file: Path) -> bytes:

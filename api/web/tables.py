@@ -62,18 +62,26 @@ notes: Final = Table(
     Column("put_at", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
 )
-reports: Final = Table(
-    "web_reports",
+feedback: Final = Table(
+    "web_feedback",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("number", String(32), primary_key=True),
     Column("person", LargeBinary(32), nullable=False),
     Column("holder", String(63), nullable=False),
+    Column("recipient", LargeBinary(32), nullable=True),
+    Column("about", BigInteger, nullable=False),
     Column("made_at", BigInteger, nullable=False, index=True),
-    Column("entry", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("answered_at", BigInteger, nullable=True),
+    Column("version", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Index("web_reports_person", "person", "entry"),
-    Index("web_reports_holder", "holder", "made_at"),
+    Index("web_feedback_person", "person", "about"),
+    Index("web_feedback_holder", "holder", "made_at"),
+    Index("web_feedback_recipient", "recipient", "made_at"),
 )
+"""What customers object to or ask (api/web/feedback.py). `recipient`: a keyed digest of the app it was passed on to. Times are
+milliseconds, `due` too."""
 erasures: Final = Table(
     "web_erasure_requests",
     metadata,
@@ -85,5 +93,5 @@ erasures: Final = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
-OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, notes, deeds, reports, people)
+OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, notes, deeds, feedback, people)
 """Tables whose rows go when a person is erased; her key last, for without it the rest is noise already."""

@@ -126,6 +126,11 @@ class Words:
         """A date and time with its zone, in text."""
         return self._in_zone(ms, self.t("language.time"))
 
+    @staticmethod
+    def utc(ms: int) -> str:
+        """A time for machines and spreadsheets: ISO 8601, UTC, to the second."""
+        return dt.datetime.fromtimestamp(ms / 1000, dt.UTC).isoformat(timespec="seconds")
+
     def when(self, ms: int) -> Markup:
         """A date and time with its zone, as a `time` element."""
         return _element(ms, self.time(ms))
@@ -213,5 +218,4 @@ def bdi(value: object) -> Markup:
 
 
 def _element(ms: int, text: str) -> Markup:
-    machine = dt.datetime.fromtimestamp(ms / 1000, dt.UTC).isoformat(timespec="seconds")
-    return Markup('<time datetime="{}">{}</time>').format(machine, text)
+    return Markup('<time datetime="{}">{}</time>').format(Words.utc(ms), text)

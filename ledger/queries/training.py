@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -12,7 +11,7 @@ from ledger.entries.leaf import Kind
 from ledger.errors import InvalidInput
 from ledger.queries.scoring import PAGE
 from ledger.queries.sight import Sight
-from ledger.scoring.memory import RecipientMemory
+from ledger.scoring.memory import Vectors
 from ledger.scoring.seen import SeenAccess
 from ledger.scoring.training import Vector
 from ledger.storage.log import LogStore
@@ -38,8 +37,7 @@ def read_window(store: LogStore, keystore: KeyStore, first: int = 0, last: int |
 
     Raises InvalidInput for a window outside the log, Corrupt, Unavailable.
     """
-    recipients: defaultdict[str, RecipientMemory] = defaultdict(RecipientMemory)
-    sight = Sight()
+    vectors, sight = Vectors(), Sight()
     sight.since = first
     with store.read() as connection:
         newest = connection.execute(select(log_head.c.size)).scalar_one() - 1
@@ -59,9 +57,7 @@ def read_window(store: LogStore, keystore: KeyStore, first: int = 0, last: int |
                 seen = sight.see(connection, row, decode_evidence(open_entry(row, cipher)[0]), cipher)
                 if isinstance(seen, SeenAccess):
                     window.accesses += 1
-                    own = recipients[seen.recipient]
-                    own.accesses += 1
-                    own.recent.append(seen)
-                    if own.is_looked_at():
-                        window.vectors.append(own.vector())
+                    vector = vectors.see(seen)
+                    if vector is not None:
+                        window.vectors.append(vector)
     return window

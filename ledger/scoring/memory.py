@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -78,6 +78,20 @@ class RecipientMemory:
             sum(len(one.permissions) for one in seen),
             min(minutes, 1_000_000),
         )
+
+
+class Vectors:
+    """The vectors that a model would see of accesses, counted from the first that is shown."""
+
+    def __init__(self) -> None:
+        self._recipients: defaultdict[str, RecipientMemory] = defaultdict(RecipientMemory)
+
+    def see(self, seen: SeenAccess) -> tuple[int, ...] | None:
+        """One access, in the order of the log; the vector, if a model looks at it."""
+        own = self._recipients[seen.recipient]
+        own.accesses += 1
+        own.recent.append(seen)
+        return own.vector() if own.is_looked_at() else None
 
 
 @dataclass(slots=True)

@@ -63,6 +63,12 @@ def _declaration(row: Any, cipher: Any) -> OnRecord[Declaration]:
     return OnRecord(row.idx, time_of(row), says)
 
 
+def said_in_row(row: Any) -> OnRecord[dict[str, Any]]:
+    """A stored operator leaf. Raises Corrupt for one that was changed."""
+    leaf = _leaf_of(row)
+    return OnRecord(row.idx, leaf.time, leaf.document)
+
+
 def document_of_row(row: Any) -> dict[str, Any]:
     """The document of a stored operator leaf. Raises Corrupt for one that was changed."""
     return _leaf_of(row).document

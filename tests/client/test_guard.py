@@ -23,8 +23,9 @@ from api.guard import (
     receipt_header,
 )
 from ledger.canonical import b64u
-from ledger.documents import ParticipantSuspended, document_of
+from ledger.documents import ParticipantSuspended, activation, document_of
 from ledger.entries.asserted import ASSERTED
+from ledger.orders import About, AlertRaised, ScoringActivated
 from ledger.policy.reasons import Reason
 from tests.client.bank import Book, Scene, bank_application, play, reason, receipt_in
 from tests.client.service import Service, active_consent, balance_item, running_service
@@ -120,6 +121,33 @@ def test_after_revocation_nothing_goes_out(service: Service) -> None:
         assert denial.index > revoked.index
         denied = await scene.app.access(scene.item())
         assert reason(await scene.get(receipt_header(denied))) == (403, "CONSENT_REVOKED")
+
+    play(service, story)
+
+
+def test_while_the_bank_lets_an_alert_deny_nothing_goes_out_and_the_answer_says_so(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        ledger, app = service.node.ledger, scene.app.participant
+        documents = [document_of(ScoringActivated, scoring=1, approved_by=("a", "b"))]
+        if ledger.registry.ruleset < 3:
+            documents = [activation(3), *documents]
+        ledger.record_documents(*documents)
+        about = About(id=app, kind="recipient")
+        at_index = ledger.tree.size() - 1
+        ledger.record_documents(
+            document_of(AlertRaised, about=about, at_index=at_index, features=(60, 3), rule="rate", score=700)
+        )
+        assert (await scene.online(scene.item())).status_code == 200, "an alert denies nothing by itself"
+        said = {"about": "recipient", "level": 500, "rule": "rate", "seconds": 3_600}
+        await scene.bank.ask("/supervision/blocks", await scene.bank.statements.sign("risk.block", **said))
+        answer = await scene.online(scene.item())
+        assert reason(answer) == (403, "RISK_BLOCKED")
+        assert answer.json()["title"] == "The access was stopped as a risk"
+        assert not receipt_in(answer, service).allowed
+        over = await scene.bank.statements.sign("risk.unblock", rule="rate", reason="looked-at")
+        await scene.bank.ask("/supervision/blocks/end", over)
+        assert (await scene.online(scene.item())).status_code == 200
+        ledger.record_documents(document_of(ScoringActivated, scoring=0, approved_by=("a", "b")))
 
     play(service, story)
 

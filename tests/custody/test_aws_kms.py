@@ -12,11 +12,9 @@ import pytest
 from moto import settings as moto_settings
 from moto.core.responses import ActionAuthenticatorMixin
 from moto.server import ThreadedMotoServer
-from typer.testing import CliRunner
 
-from api.cli.main import app
 from api.client.aws_kms import MOST_SIGNED
-from api.node.building import KeyPlaces, initialise, short_lived
+from api.node.building import KeyPlaces, initialise
 from api.node.settings import Settings
 from ledger.custody.held import HeldAlgorithm, jwk_of
 from ledger.custody.log_key import make_log_key, read_signer
@@ -24,7 +22,7 @@ from ledger.custody.places import held_key, make_held_key, make_wrapping_key, pl
 from ledger.entries.keys import verifier_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from tests.custody.aws import REGION, SECRET, USER, Kms, running_kms
-from tests.world import World
+from tests.custody.service import after_an_outage, all_keys_are_usable
 
 
 @pytest.fixture(autouse=True)
@@ -217,30 +215,9 @@ def test_a_log_in_kms_loses_nothing_when_the_service_ends_in_the_middle_of_a_com
     with running_kms() as kms:
         places = KeyPlaces(*(kms.uri(name) for name in ("log", "kek", "token", "event")))
         initialise(settings, "ledger.example/kms", places)
-    with running_kms(kms):
-        node_context = short_lived(settings)
-        node = node_context.__enter__()
-        world = World(node.ledger)
-        recipient, holder = world.recipient(), world.holder()
-        consent = world.active_consent(recipient, holder)
-        [before] = world.record(recipient.access(consent))
-    late = recipient.access(consent)
-    with pytest.raises(Unavailable, match="AWS KMS of"):
-        world.record(late)
-    assert "AWS KMS of" in (node.ledger.unready_because or "")
-    with running_kms(kms):
-        [after] = world.record(late)
-        assert after.index == before.index + 1
-        node_context.__exit__(None, None, None)
-        said = json.loads(CliRunner().invoke(app, ["check", "--state", str(settings.state_dir), "--json"]).stdout)
-        assert (said["defect_count"], said["opened"] > 0) == (0, True)
-        rotated = CliRunner().invoke(
-            app, ["kek", "rotate", "--to", kms.uri("kek-2"), "--state", str(settings.state_dir), "--json"]
-        )
-        assert rotated.exit_code == 0, rotated.output
-        looks = json.loads(CliRunner().invoke(app, ["doctor", "--state", str(settings.state_dir), "--json"]).stdout)
-        verdicts = {one["what"]: one["verdict"] for one in looks["looks"]}
-        assert {verdicts[what] for what in ("log key", "KEK", "token key", "event key")} == {"ok"}
+    with after_an_outage(settings, lambda: running_kms(kms), "AWS KMS of") as run:
+        run("kek", "rotate", "--to", kms.uri("kek-2"))
+        assert all_keys_are_usable(run)
 
 
 def test_another_server_of_the_same_api_makes_shows_and_wraps_for_us_too(moto: str) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from api.cli.main import app
-from api.node.building import KeyPlaces, initialise, short_lived
+from api.node.building import KeyPlaces, initialise
 from api.node.settings import Settings
 from ledger.custody.held import jwk_of
 from ledger.custody.log_key import make_log_key, read_signer
 from ledger.custody.places import held_key, make_held_key, make_wrapping_key, place_of, wrapping_key
 from ledger.entries.keys import verifier_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
+from tests.custody.service import after_an_outage
 from tests.custody.vault import TOKEN, Transit, running_transit
-from tests.world import World
 
 
 @pytest.fixture
@@ -94,20 +91,5 @@ def test_a_log_in_vault_loses_nothing_when_the_service_ends_in_the_middle_of_a_c
     settings = Settings(state_dir=tmp_path / "state", index_interval_ms=0)
     with running_transit(tmp_path) as transit:
         initialise(settings, "ledger.example/vault", KeyPlaces(transit.uri("log"), transit.uri("kek")))
-    with running_transit(tmp_path, transit):
-        node_context = short_lived(settings)
-        node = node_context.__enter__()
-        world = World(node.ledger)
-        recipient, holder = world.recipient(), world.holder()
-        consent = world.active_consent(recipient, holder)
-        [before] = world.record(recipient.access(consent))
-    late = recipient.access(consent)
-    with pytest.raises(Unavailable, match="Vault at"):
-        world.record(late)
-    assert "Vault at" in (node.ledger.unready_because or "")
-    with running_transit(tmp_path, transit):
-        [after] = world.record(late)
-        assert after.index == before.index + 1
-        node_context.__exit__(None, None, None)
-        said = json.loads(CliRunner().invoke(app, ["check", "--state", str(settings.state_dir), "--json"]).stdout)
-        assert (said["defect_count"], said["opened"] > 0) == (0, True)
+    with after_an_outage(settings, lambda: running_transit(tmp_path, transit), "Vault at"):
+        pass

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,20 +11,7 @@ from ledger.entries.evidence import ConsentOutcome
 from ledger.entries.leaf import consent_chain, declaration_chain, subject_chain
 from ledger.errors import BadStatement, Conflict, IllegalTransition, InvalidInput, NotFound, NotPermitted
 from tests.ledger.kit import BANK, FINTECH, STRANGER, about, ed25519_signer, item, reference
-from tests.ledger.supervised import APPROVED, DAY, HASH, Place, supervised
-
-
-@pytest.fixture
-def place(engine_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, engine_url) as made:
-        yield made
-
-
-@pytest.fixture
-def sqlite_place(sqlite_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, sqlite_url) as made:
-        yield made
-
+from tests.ledger.supervised import APPROVED, DAY, HASH, Place
 
 # -- assessments ----------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from tests.vectors import (
     told_entries,
     told_keys,
     told_leaves,
+    told_partners,
     told_rules,
     told_supervision,
 )
@@ -41,6 +42,7 @@ MODULES = (
     told_at_the_end,
     told_declarations,
     told_supervision,
+    told_partners,
     told_keys,
     histories,
 )

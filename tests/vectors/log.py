@@ -31,7 +31,9 @@ START = 1_790_000_000_000
 SHARD = "evidence/000.jsonl.gz"
 
 
-DECLARED = ("alert.", "assessment.", "freeze.", "incident.", "purpose.", "risk.")
+DECLARED = (
+    "alert.", "assessment.", "attestation.", "freeze.", "incident.", "map.", "purpose.", "risk.", "tariff.", "usage."
+)  # fmt: skip
 """How the acts begin that stand in a participant's own chain."""
 OPERATOR_CHAINS = {
     "freeze": "operator:supervision", "hold": "operator:supervision", "alert": "operator:risk", "model": "operator:risk",

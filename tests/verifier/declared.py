@@ -15,6 +15,7 @@ PURPOSE = {
     "code": "AIS", "permissions": ["ReadBalances"], "max_days": 0, "max_frequency_per_day": 0, "max_history_days": 0,
     "max_retention_days": 0,
 }  # fmt: skip
+LINE = {"free": 0, "tiers": [{"from": 0, "price": 1_000}]}
 DECLARED: dict[str, dict[str, Any]] = {
     "freeze.order": FREEZE,
     "freeze.lift": {"freeze_id": "f1", "reason": "over"},
@@ -30,6 +31,17 @@ DECLARED: dict[str, dict[str, Any]] = {
     "incident.update": {"incident_id": "i1", "text_hash": HASH, "told_customers": 3, "told_participants": 1},
     "incident.close": {"incident_id": "i1", "reason": "over", "text_hash": HASH},
     "purpose.define": PURPOSE,
+    "attestation.give": {"attestation": "licence", "document_hash": HASH, "issuer": "The authority", "kind": "licence",
+                         "valid_until": SECONDS + 100},
+    "attestation.withdraw": {"attestation": "licence", "reason": "over"},
+    "map.publish": {"fields": 12, "map": "accounts-api", "map_hash": HASH, "map_version": 1},
+    "tariff.offer": {"currency": "EUR", "from": 0, "lines": [LINE], "recipient": RECIPIENT, "tariff": "basic",
+                     "utc_offset": 480},
+    "tariff.accept": {"offer": 9},
+    "tariff.end": {"from": SECONDS + 1, "offer": 9, "reason": "over"},
+    "usage.state": {"amounts": [{"amount": 1, "count": 2}], "count": 2, "from": 0, "left_out": [], "offer": 9,
+                    "recipient": RECIPIENT, "replaces": -1, "root": HASH, "to": 1, "to_index": 3, "total": 1},
+    "usage.answer": {"answer": "agreed", "disputed": [], "statement": 11},
 }  # fmt: skip
 SAID = {
     "consent.acknowledge": {"consent_id": CONSENT_ID, "basis": 7},
@@ -52,5 +64,8 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
                        "measures": ["consents_ended"], "suppress": 5},
     "report.issued": {"report": "monthly", "from": 1_788_220_800, "to": 1_790_812_800, "to_index": 29, "rows": 0,
                       "csv_hash": HASH},
+    "attestation.approved": {"participant": RECIPIENT, "attestation": 9} | APPROVED,
+    "conformance.certified": {"participant": RECIPIENT, "suite": "partner", "suite_version": "1.0", "passed": 38,
+                              "total": 40, "log_hash": HASH} | APPROVED,
 }  # fmt: skip
 DECLARERS = {HOLDER: "holder", RECIPIENT: "recipient", "authority.example": "regulator"}

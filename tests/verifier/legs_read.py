@@ -9,7 +9,7 @@ from typing import Any
 from tests.verifier.forge import b64u, encode, sha
 from verifier.errors import Code
 from verifier.records.leaf import text_of
-from verifier.rules.access_legs import ACCESS, RECEIVE, RELEASE, Legs
+from verifier.rules.access_legs import ACCESS, RECEIVE, RELEASE, Deal, Legs
 from verifier.rules.findings import Findings
 
 CHAIN, OTHER_CHAIN = text_of(sha(b"chain")), text_of(sha(b"chain"))[:11] + b"_" + text_of(sha(b"chain"))[12:]
@@ -42,7 +42,10 @@ class Read:
         **figures: Any,
     ) -> None:
         content = {"interaction_id": interaction, "rows": 3, "bytes": 900, "digest": DIGEST, **figures}
-        self.legs.put(basis, kind, index, chain, content, time, SIDES[kind])
+        if kind == ACCESS:
+            self.legs.allow(index, chain, content, time, SIDES[kind], Deal())
+        else:
+            self.legs.put(basis, kind, index, chain, content, time, SIDES[kind])
 
     def access(self, index: int, **members: Any) -> None:
         self.put(ACCESS, index, index, **members)

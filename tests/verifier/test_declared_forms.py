@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.verifier.declared import ALERT, DECLARED, DOCUMENTS, HASH, SAID
+from tests.verifier.declared import ALERT, DECLARED, DOCUMENTS, HASH, LINE, SAID
 from tests.verifier.making import refusal
 from tests.verifier.states import HOLDER, NOW, RECIPIENT, SECONDS, TERMS, operator, registry
 from verifier.errors import Code, Refuted
@@ -31,6 +31,20 @@ SCOPE = (
         "all",
     ],
 )
+
+
+def tiers_of(*begins: int) -> list[dict[str, int]]:
+    return [{"from": begin, "price": 5} for begin in begins]
+
+
+def named(*indexes: int) -> list[dict[str, Any]]:
+    return [{"index": index, "reason": "not-received"} for index in indexes]
+
+
+NAMED_WRONG = [
+    named(3, 3), named(4, 3), named(*range(101)), named(-1), [{"index": 3}], [{"index": 3, "reason": ""}],
+    [{"index": 3, "reason": "x", "more": 1}], "x",
+]  # fmt: skip
 CLOCK = {"due": 5, "name": "4h"}
 EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     *((act, "scope", *SCOPE) for act in ("freeze.order", "assessment.require")),
@@ -79,8 +93,53 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("subject.feedback", "kind", ["unexpected", "after-stop", "other"], ["", "complaint"]),
     ("subject.answer", "by", ["holder", "recipient"], ["customer", "system", ""]),
     ("subject.answer", "state", ["received", "forwarded", "answered", "closed"], ["open", ""]),
+    *((act, name, *CODE) for act, name in (
+        ("attestation.give", "attestation"), ("attestation.give", "kind"), ("attestation.withdraw", "attestation"),
+        ("attestation.withdraw", "reason"), ("map.publish", "map"), ("tariff.offer", "tariff"), ("tariff.end", "reason"))),
+    ("attestation.give", "document_hash", *DIGEST),
+    ("attestation.give", "issuer", ["x", "银" * 200], ["", "x" * 201, 1]),
+    ("attestation.give", "valid_until", [SECONDS + 1, 2**53 - 1], [SECONDS, 0, True]),
+    ("map.publish", "fields", *NUMBER),
+    ("map.publish", "map_hash", *DIGEST),
+    ("map.publish", "map_version", [1, 2**53 - 1], [0, -1, True]),
+    ("tariff.offer", "currency", ["EUR", "CNY"], ["eur", "EURO", "EU", "", 1]),
+    ("tariff.offer", "from", *NUMBER),
+    ("tariff.offer", "recipient", ["", RECIPIENT], ["?", None, 1]),
+    ("tariff.offer", "utc_offset", [-840, 840], [-841, 841, True]),
+    ("tariff.offer", "lines",
+     [[LINE] * 16, [LINE | {"attended": True}], [LINE | {"purpose": "AIS", "resource": "balances"}],
+      [LINE | {"rows_from": 5, "rows_to": 5}], [LINE | {"rows_from": 5}], [LINE | {"rows_to": 0}],
+      *([LINE | {"tiers": tiers}] for tiers in (tiers_of(0, 1, 9), tiers_of(*range(8)), [{"from": 0, "price": 10**12}]))],
+     [[], [LINE] * 17, "x", [LINE, "x"], [LINE | {"more": 1}], [{"tiers": tiers_of(0)}], [{"free": 0}],
+      [LINE | {"attended": 1}], [LINE | {"purpose": "a b"}], [LINE | {"resource": ""}], [LINE | {"free": -1}],
+      [LINE | {"rows_from": 6, "rows_to": 5}], [LINE | {"rows_to": -1}], [LINE | {"rows_from": True}],
+      *([LINE | {"tiers": tiers}] for tiers in (
+          [], tiers_of(1), tiers_of(0, 2, 2), tiers_of(0, 2, 1), tiers_of(*range(9)), [{"from": 0, "price": 10**12 + 1}],
+          [{"from": 0, "price": -1}], [{"from": 0}], [{"from": 0, "price": 1, "more": 1}], "x"))]),
+    *((act, "offer", *NUMBER) for act in ("tariff.accept", "tariff.end", "usage.state")),
+    ("tariff.end", "from", [SECONDS + 1], [SECONDS, True]),
+    ("usage.state", "amounts", [[{"amount": 0, "count": 0}] * 16],
+     [[], [{"amount": 0, "count": 0}] * 17, [{"amount": 0}], [{"amount": -1, "count": 0}], [{"amount": 0, "count": True}],
+      "x"]),
+    *(("usage.state", name, *NUMBER) for name in ("count", "from", "to", "to_index", "total")),
+    ("usage.state", "recipient", [RECIPIENT], ["", "?"]),
+    ("usage.state", "replaces", [-1, 0, 2**53 - 1], [-2, True]),
+    ("usage.state", "root", *DIGEST),
+    ("usage.state", "left_out", [[], named(3), named(*range(100))], NAMED_WRONG),
+    ("usage.answer", "answer", ["agreed"], ["disputed", "fine", ""]),
+    ("usage.answer", "disputed", [[]], [named(3), *NAMED_WRONG]),
+    ("usage.answer", "statement", *NUMBER),
     *((act, "subject", ["r" * 22, "r" * 64], ["r" * 21, "r" * 65]) for act in ("subject.feedback", "subject.answer")),
 ]  # fmt: skip
+
+
+def test_a_disputed_statement_names_entries() -> None:
+    plain = {"act": "usage.answer", **COMMON, "statement": 11, "answer": "disputed"}
+    for rows in (named(3), named(*range(100))):
+        assert read_content("usage.answer", {**plain, "disputed": rows})["disputed"] == rows
+    for rows in ([], *NAMED_WRONG):  # type: ignore[assignment]
+        with refusal(Code.BAD_ENCODING):
+            read_content("usage.answer", {**plain, "disputed": rows})
 
 
 @pytest.mark.parametrize(("act", "name", "good", "bad"), EDGES, ids=[f"{row[0]} {row[1]}" for row in EDGES])
@@ -175,6 +234,13 @@ DOCUMENT_EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
      [[], ["alerts", "consents_requested"], ["erasures"], ["score"], ["alerts", "alerts"]]),
     ("report.defined", "suppress", [0, 100], [-1, 101]),
     ("report.issued", "csv_hash", *DIGEST),
+    ("attestation.approved", "attestation", *NUMBER),
+    ("attestation.approved", "participant", [HOLDER], ["", "?"]),
+    ("conformance.certified", "participant", [HOLDER], ["", "?"]),
+    *(("conformance.certified", name, *CODE) for name in ("suite", "suite_version")),
+    ("conformance.certified", "passed", [0, 40], [41, -1, True]),
+    ("conformance.certified", "total", [38, 2**53 - 1], [37, True]),
+    ("conformance.certified", "log_hash", *DIGEST),
 ]  # fmt: skip
 
 
@@ -187,6 +253,37 @@ def test_a_member_of_a_document_has_its_form(kind: str, name: str, good: list[An
     for value in bad:
         with refusal(Code.BAD_ENCODING):
             folded(kind, {**DOCUMENTS[kind], name: value})
+
+
+WEIGHTS = {"acknowledge": 300, "complaints": 200, "findings": 200, "refused": 300}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fine"),
+    [
+        ({}, True),
+        ({"by": ["recipient"]}, True),
+        ({"measures": ["accesses_allowed", "alerts", "score"]}, True),
+        ({"weights": dict.fromkeys(WEIGHTS, 0)}, True),
+        ({"weights": WEIGHTS | {"refused": 301}}, False),
+        ({"weights": WEIGHTS | {"refused": -1}}, False),
+        ({"weights": WEIGHTS | {"more": 0}}, False),
+        ({"weights": {"refused": 1}}, False),
+        ({"weights": None}, False),
+        ({"by": []}, False),
+        ({"by": ["holder", "recipient"]}, False),
+        ({"by": ["purpose"]}, False),
+        ({"measures": ["score", "alerts"]}, False),
+        ({"measures": ["alerts"]}, False),
+    ],
+)
+def test_a_score_has_weights_and_one_dimension(changes: dict[str, Any], fine: bool) -> None:
+    plain = {**DOCUMENTS["report.defined"], "by": ["holder"], "measures": ["score"], "weights": WEIGHTS}
+    if fine:
+        folded("report.defined", {**plain, **changes})
+        return
+    with refusal(Code.BAD_ENCODING):
+        folded("report.defined", {**plain, **changes})
 
 
 def folded(kind: str, members: dict[str, Any]) -> None:

@@ -175,7 +175,7 @@ def later(what: str) -> Callable[[], tuple[Files, World]]:
 UNKNOWN = "the log is under a ruleset, or holds an object of a version, that the reader does not know"
 STATE = "entries of consents whose state is unknown since an entry was withheld, erased or unreadable"
 DEFECT, OTHERWISE = "there is a defect, of whatever kind", "otherwise"
-REST = "reports, legs, companions, passkeys that rest on an unreadable entry"
+REST = "reports, statements of usage, legs, companions, passkeys that rest on an unreadable entry"
 FAILED = "a report that was asked for cannot be written; the reader was interrupted, ran out of memory or failed"
 ROWS = [
     *(Row(DEFECT, 1, make) for make in (truncated, reordered, hurt("an opening is another"), hurt("the checkpoint is missing"),

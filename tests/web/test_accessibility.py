@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
+from msgspec import structs
 from playwright.sync_api import Browser, Page
 
 from api.web.app import ROUTERS
+from api.web.heeding import answer
 from ledger.documents import Disclosure, document_of
-from tests.web.site import WEI, Site
+from tests.web.site import MEI, WEI, Site, csrf_of
 from tests.world import DAY
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -54,6 +57,8 @@ def scene(shared_site: Site) -> Scene:
     site.world.record(site.bank.step("revoke", ended))
     site.world.record(site.bank.step("pause", paused))
     key = site.key(live)
+    with site.client() as client:
+        said = feedback_of(site, access.index, client)
     return Scene(
         site,
         {"front": "/", "sign-in": "/sign-in", "verify": "/verify", "nowhere": "/nowhere"},
@@ -78,6 +83,8 @@ def scene(shared_site: Site) -> Scene:
             "receipts": "/my/receipts",
             "receipt": f"/my/receipts/{access.index}",
             "report": f"/my/receipts/{access.index}/report",
+            "all feedback": "/my/feedback",
+            "feedback": f"/my/feedback/{said}",
             "settings": "/my/settings",
             "export": "/my/export",
             "several": f"/my/connections/{whole}",
@@ -95,6 +102,18 @@ def scene(shared_site: Site) -> Scene:
         },
         f"/my/approve?consent={asked.consent_id}",
     )
+
+
+def feedback_of(site: Site, index: int, client: httpx2.Client) -> str:
+    """The number of some feedback about an entry that was answered late."""
+    page = client.get(f"/my/receipts/{index}/report")
+    client.post(f"/my/receipts/{index}/report", data={"csrf": csrf_of(page), "words": "I was asleep <i>then</i>"})
+    [given] = site.office.store.feedback.about(site.people[MEI], index)
+    site.office.store.feedback.amend(given.number, lambda one: structs.replace(one, due=1))
+    answer(
+        site.office, site.office.store.feedback.one(given.number), "holder", "answered", "It was the nightly update."
+    )
+    return given.number
 
 
 @pytest.fixture(params=["light", "dark"])

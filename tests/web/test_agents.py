@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from api.web.agent import Authorisation, Withdrawal, read_customers
+from api.web.agent import Authorisation, FeedbackWish, ReplyWish, Withdrawal, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.people import SignInSca
 from ledger.entries.payload import SeparateConsent
@@ -60,6 +60,10 @@ class Bank:
                 }
             case "withdraw":
                 made = {"statement": agent.withdraw(person, msgspec.convert(asked, Withdrawal)).statement}
+            case "feedback":
+                made = {"statement": agent.feedback(person, msgspec.convert(asked, FeedbackWish)).statement}
+            case "answer":
+                made = {"statement": agent.answer(person, msgspec.convert(asked, ReplyWish)).statement}
             case _:
                 signed = agent.authorise(person, msgspec.convert(asked, Authorisation))
                 made = {"statement": signed.statement, "companion": signed.companion}
@@ -201,3 +205,30 @@ def test_references_of_accounts_differ_between_consents(shared_site: Site) -> No
     site = shared_site
     one, two = (site.agent.accounts(site.people[MEI], site.ask().consent_id) for _ in range(2))
     assert {account.reference for account in one} & {account.reference for account in two} == set()
+
+
+HASHED = "A" * 43
+
+
+def test_feedback_and_answers_are_signed_as_they_were_meant(bank: tuple[Bank, RemoteAgent], shared_site: Site) -> None:
+    made, remote = bank
+    mei, consent = shared_site.people[MEI], shared_site.shared()
+    due = shared_site.world.clock.now() // 1000 + 100
+    wish = FeedbackWish(about=1, consent_id=consent.consent_id, due=due, kind="other", number="N-1", text_hash=HASHED)
+    reply = ReplyWish(by="recipient", number="N-1", state="answered")
+    shared_site.world.ledger.record(remote.feedback(mei, wish).statement)
+    shared_site.world.ledger.record(remote.answer(mei, reply).statement)
+    for bent in (
+        {"number": "N-2"},
+        {"about": 0},
+        {"due": due + 1},
+        {"text_hash": "B" * 42 + "A"},
+        {"kind": "unexpected"},
+    ):
+        made.bend = bent
+        with pytest.raises(Unavailable, match="something else"):
+            remote.feedback(mei, wish)
+    for bent in ({"number": "N-2"}, {"state": "closed"}, {"by": "holder"}, {"text_hash": HASHED}):
+        made.bend = bent
+        with pytest.raises(Unavailable, match="something else"):
+            remote.answer(mei, reply)

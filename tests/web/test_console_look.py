@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from api.web.app import CONSOLES
 from tests.web.consoles import Consoles
 from tests.web.test_accessibility import judged
-from tests.web.test_console_doors import cases
+from tests.web.test_console_doors import cases, feedback
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -32,10 +32,15 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             f"/console/partner/receipts/{late}",
             "/console/partner/keys",
             "/console/partner/sandbox",
+            f"/console/partner/feedback/{feedback(site)['pia']}",
             "/console/audit",
         ],
         "ben": ["/console/partner", "/console/partner/sandbox"],
-        "bea": ["/console/partner/deliveries", "/console/partner/reports"],
+        "bea": [
+            "/console/partner/deliveries",
+            "/console/partner/feedback?state=",
+            f"/console/partner/feedback/{feedback(site)['bea']}",
+        ],
         "ada": ["/console/audit/bundles"],
         "rita": [
             "/console/audit",
@@ -48,6 +53,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/audit/bundles",
             "/console/audit/findings",
             f"/console/audit/cases/{cases(site)['rita']}",
+            "/console/audit/feedback",
         ],
         "olaf": ["/console/operator", "/console/operator/participants", "/console/operator/erasures"],
     }

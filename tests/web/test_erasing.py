@@ -164,9 +164,10 @@ def test_a_report_reaches_the_staff_of_her_bank_and_nobody_elses(consoles: Conso
         form = mei.get(f"/my/receipts/{access.index}/report")
         mei.post(f"/my/receipts/{access.index}/report", data={"csrf": csrf_of(form), "words": "<b>I was asleep</b>"})
     with consoles.client("bea") as bea, consoles.client("ben") as ben, consoles.client("pia") as pia:
-        page = bea.get("/console/partner/reports")
+        number = site.office.store.feedback.to_holder("bank-a")[0].number
+        page = bea.get(f"/console/partner/feedback/{number}")
         assert "I was asleep" in page.text
         assert "<b>I was" not in page.text
         assert bea.get(f"/console/partner/receipts/{access.index}").status_code == 200
-        assert "I was asleep" not in ben.get("/console/partner/reports").text
-        assert pia.get("/console/partner/reports").status_code == 404
+        assert "I was asleep" not in ben.get("/console/partner/feedback.csv").text
+        assert "I was asleep" not in pia.get("/console/partner/feedback.csv").text

@@ -7,13 +7,16 @@ import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 from sqlalchemy import Engine, event
 
-from api.web.inbox import CustomerReport, ErasureWish
-from api.web.migrating import open_store
+from api.web.feedback import Feedback, FeedbackCount, FeedbackReply, new_key
+from api.web.inbox import ErasureWish
+from api.web.migrating import OldReport, open_store
 from api.web.people import KeptWords, Person, Session, SignInSca
 from api.web.sealing import Sealer
 from api.web.store import Passkey, Store
@@ -42,7 +45,15 @@ def fill(store: Store, person: Person) -> None:
     store.remember_request(person, f"consent-of-{person.sub}", 1)
     store.set_zone(person, "Asia/Shanghai")
     store.remember_deed(person, 7 if person.sub == "mei" else 8)
-    store.inbox.add_report(person, CustomerReport(f"N-{person.sub}", 7, WORDS, 1))
+    store.feedback.keep(person.key, given(f"N-{person.sub}", person))
+
+
+def given(number: str, person: Person = MEI_LIN, **members: Any) -> Feedback:
+    """Feedback of a person about entry 7."""
+    common = {"kind": "unexpected", "about": 7, "consent_id": "consent-7", "recipient": "plum-of-mei"}
+    times = {"made_at": 1, "due": 1_000_000}
+    who = {"holder": person.holder, "sub": person.sub, "subject": person.subject}
+    return Feedback(number=number, words=WORDS, key=new_key(), **(common | times | who | members))
 
 
 def holding(folder: Path, *said: str) -> list[str]:
@@ -75,7 +86,7 @@ def test_nothing_of_a_person_stands_in_the_open_and_everything_comes_back(tmp_pa
     assert store.passkey("credential-of-mei").person == MEI_LIN  # type: ignore[union-attr]
     assert store.requests_of(MEI_LIN) == ["consent-of-mei"]
     assert store.zone(MEI_LIN) == "Asia/Shanghai"
-    assert [one.words for one in store.inbox.reports_to("bank-a")] == [WORDS]
+    assert [one.words for one in store.feedback.to_holder("bank-a")] == [WORDS]
     assert store.deed(7, MEI_LIN) is True
     store.remember_deed(WEI_CHEN, 7)  # the same statement again changes nothing
     assert store.deed(7, WEI_CHEN) is False
@@ -137,7 +148,7 @@ def test_an_erased_person_leaves_no_byte_in_the_store_or_readable_in_an_older_co
     assert store.passkeys_of(MEI_LIN) == []
     assert store.requests_of(MEI_LIN) == []
     assert store.zone(MEI_LIN) is None
-    assert [one.id for one in store.inbox.reports_to("bank-a")] == ["N-wei"]
+    assert [one.number for one in store.feedback.to_holder("bank-a")] == ["N-wei"]
     assert store.deed(7, WEI_CHEN) is None, "who was erased did nothing that is known by name"
     assert store.deed(8, WEI_CHEN) is True
     assert store.session("token-of-wei") is not None, "the other person of the relationship stays"
@@ -157,9 +168,9 @@ def test_words_that_outlived_a_session_go_with_the_person_who_wrote_them(tmp_pat
 def test_reports_are_kept_as_long_as_the_operator_has_set(tmp_path: Path) -> None:
     store = opened(tmp_path)
     for number, made_at in (("OLD", 10), ("NEW", 20)):
-        store.inbox.add_report(MEI_LIN, CustomerReport(number, 1, WORDS, made_at))
-    store.inbox.purge_reports(20)
-    assert [one.id for one in store.inbox.reports_to("bank-a")] == ["NEW"]
+        store.feedback.keep(MEI_LIN.key, given(number, made_at=made_at))
+    store.feedback.purge(20)
+    assert [one.number for one in store.feedback.to_holder("bank-a")] == ["NEW"]
     store.close()
 
 
@@ -219,7 +230,7 @@ def test_what_an_earlier_version_kept_in_the_open_is_sealed_and_nothing_but_sess
         old.execute("INSERT INTO web_passkeys VALUES (?, ?, ?)", ("credential-of-mei", key, encode(passkey)))
         old.execute("INSERT INTO web_requests VALUES (?, 'consent-of-mei', 1)", (key,))
         old.execute("INSERT INTO web_preferences VALUES (?, 'Asia/Shanghai', 1)", (key,))
-        report = encode(CustomerReport("N1", 7, WORDS, 1))
+        report = encode(OldReport("N1", 7, WORDS, 1))
         old.execute("INSERT INTO web_unexpected VALUES ('N1', ?, 'bank-a', 1, 7, ?)", (key, report))
         old.execute("INSERT INTO web_erasures VALUES ('E1', ?, 9, 'asked', ?)", (key, encode(wish)))
     old.close()
@@ -229,7 +240,7 @@ def test_what_an_earlier_version_kept_in_the_open_is_sealed_and_nothing_but_sess
         assert store.passkeys_of(MEI_LIN) == [passkey]
         assert store.requests_of(MEI_LIN) == ["consent-of-mei"]
         assert store.zone(MEI_LIN) == "Asia/Shanghai"
-        assert [one.words for one in store.inbox.reports_about(MEI_LIN, 7)] == [WORDS]
+        assert [one.words for one in store.feedback.about(MEI_LIN, 7)] == [WORDS]
         assert store.inbox.erasure_of(MEI_LIN) == wish
         assert holding(tmp_path, "Mei Lin", MEI_LIN.subject, WORDS, "csrf-of", "credential-of", "consent-of") == []
         store.close()
@@ -252,7 +263,7 @@ def test_after_an_erasure_no_byte_of_the_state_folder_names_the_person(tmp_path:
             for officer in (olaf, oona):
                 officer.post(f"{HERE}/{number}/approve", data={"csrf": csrf_of(officer.get(HERE))})
             assert site.office.store.inbox.erasure_of(mei_lin).state == "done"  # type: ignore[union-attr]
-            assert site.office.store.inbox.reports_to(mei_lin.holder) == []
+            assert site.office.store.feedback.to_holder(mei_lin.holder) == []
             assert holding(folder, mei_lin.name, mei_lin.subject, token, WORDS, "Asia/Hong_Kong") == []
 
 
@@ -310,7 +321,7 @@ def test_two_fronts_open_a_new_store_at_the_same_moment(tmp_path: Path) -> None:
         event.remove(Engine, "before_cursor_execute", come_second)
     fill(first, MEI_LIN)
     [other] = second
-    assert other.inbox.reports_about(MEI_LIN, 7), "both speak of one store"
+    assert other.feedback.about(MEI_LIN, 7), "both speak of one store"
     first.close()
     other.close()
 
@@ -326,6 +337,59 @@ def test_eight_fronts_open_a_new_store_on_one_server(postgres_url: str, tmp_path
     with ThreadPoolExecutor(8) as pool:
         stores = list(pool.map(come, range(8)))
     fill(stores[0], MEI_LIN)
-    assert all(store.inbox.reports_about(MEI_LIN, 7) for store in stores)
+    assert all(store.feedback.about(MEI_LIN, 7) for store in stores)
     for store in stores:
         store.close()
+
+
+REPORTS_SEALED = """
+CREATE TABLE web_reports (id VARCHAR(32) PRIMARY KEY, person BLOB, holder VARCHAR(63), made_at BIGINT, entry BIGINT,
+ sealed BLOB);
+"""
+"""What the version before the feedback kept, sealed under the person's own key."""
+
+
+def test_reports_that_were_sealed_already_become_feedback_without_a_time_to_answer(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.set_zone(MEI_LIN, "UTC")
+    sealer = Sealer((tmp_path / "web.key").read_bytes())
+    mine = sealer.person(MEI_LIN.key)
+    with sqlite3.connect(tmp_path / "web.sqlite") as old:
+        old.executescript(REPORTS_SEALED)
+        [wrapped] = old.execute("SELECT wrapped FROM web_people WHERE person = ?", (mine,)).fetchone()
+        report = msgspec.json.encode(OldReport("N1", 7, WORDS, 5))
+        sealed = sealer.unwrap(wrapped, mine).seal(report, b"consent-ledger/web/reports/" + b"N1".hex().encode())
+        old.execute("INSERT INTO web_reports VALUES ('N1', ?, 'bank-a', 5, 7, ?)", (mine, sealed))
+        gone = ("N2", sealer.person(WEI_CHEN.key), "bank-a", 5, 7, sealed)
+        old.execute("INSERT INTO web_reports VALUES (?, ?, ?, ?, ?, ?)", gone)  # of a person who was erased
+    store.close()
+    store = opened(tmp_path)
+    [kept] = store.feedback.to_holder("bank-a")
+    assert (kept.number, kept.words, kept.about, kept.due, kept.is_late(2**50)) == ("N1", WORDS, 7, 0, False)
+    assert store.feedback.about(MEI_LIN, 7) == [kept]
+
+
+def test_two_who_change_one_feedback_lose_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.feedback.keep(MEI_LIN.key, given("N1"))
+
+    def add(number: int) -> None:
+        reply = FeedbackReply(state="received", by="holder", at=number)
+        store.feedback.amend("N1", lambda one: structs.replace(one, replies=(*one.replies, reply)))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(add, range(8)))
+    assert sorted(one.at for one in store.feedback.one("N1").replies) == list(range(8))
+
+
+def test_counts_know_what_was_late_and_no_app_stands_in_the_open(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    reply = FeedbackReply(state="forwarded", by="holder", at=2)
+    done = FeedbackReply(state="answered", by="recipient", at=2_000)
+    store.feedback.keep(MEI_LIN.key, given("A", due=1_000, replies=(reply,)))
+    store.feedback.keep(MEI_LIN.key, given("B", due=3_000, replies=(reply, done)))
+    store.feedback.keep(WEI_CHEN.key, given("C", WEI_CHEN, due=1_000, replies=(done,)))
+    assert store.feedback.counts(0, 2_500) == [FeedbackCount("bank-a", made=3, open=1, late=2, answered=2)]
+    assert store.feedback.counts(0, 500) == [FeedbackCount("bank-a", made=3, open=1, late=1, answered=2)]
+    assert [one.number for one in store.feedback.to_recipient("plum-of-mei")] == ["A", "B"]
+    assert holding(tmp_path, "plum-of-mei", "consent-7") == []

@@ -146,16 +146,16 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
         clock.advance(seconds=16 * 60)
         late = client.post(path, data={"csrf": token, "words": "<b>I was asleep</b>"})
         assert late.status_code == 401
-        assert "your words were not sent" in words_of(late)
+        assert "what you wrote was not sent" in words_of(late)
         assert "&lt;b&gt;I was asleep&lt;/b&gt;" in late.text
-        assert site.office.store.inbox.reports_to("bank-a") == []
+        assert site.office.store.feedback.to_holder("bank-a") == []
 
         site.sign_in(client, MEI)
         page = client.get(path)
         assert "&lt;b&gt;I was asleep&lt;/b&gt;</textarea>" in page.text, "she need not write it again"
         client.post(path, data={"csrf": csrf_of(page), "words": "I was asleep"})
-        assert [one.words for one in site.office.store.inbox.reports_to("bank-a")] == ["I was asleep"]
-        assert "asleep" not in client.get(path).text
+        assert [one.words for one in site.office.store.feedback.to_holder("bank-a")] == ["I was asleep"]
+        assert "I was asleep</textarea>" not in client.get(path).text
 
         # Somebody else who signs in at that browser reads nothing of it; a stranger's words are kept for nobody.
         token = csrf_of(client.get(path))
@@ -163,7 +163,7 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
         client.post(path, data={"csrf": token, "words": "of Mei alone"})
         site.sign_in(client, WEI)
         assert "of Mei alone" not in client.get(path).text
-        assert "Copy them" in words_of(stranger.post(path, data={"words": "mine"}))
+        assert "Copy it" in words_of(stranger.post(path, data={"words": "mine"}))
 
 
 # -- lists --------------------------------------------------------------------------------------------------------------

@@ -256,7 +256,8 @@ class Auditor:
 
     def close(self) -> None:
         """Give temporary files back."""
-        for held in (self.replay.matching, self.replay.alerts, self.replay.gestures, self.shelf, self.links.map):
+        replay = self.replay
+        for held in (replay.matching, replay.alerts, replay.gestures, replay.usage, self.shelf, self.links.map):
             held.close()
 
 

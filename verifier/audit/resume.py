@@ -20,7 +20,7 @@ from verifier.rules.subjects import Authorised
 from verifier.rules.supervision import Raised
 from verifier.tlog.tiles import TileReader
 
-FORMAT = 5
+FORMAT = 6
 EARLIER = "entries that an earlier run checked, whose files were not read again (--since)"
 
 
@@ -53,6 +53,7 @@ def save(auditor: Auditor, path: Path) -> None:
         "alerts_owed": replay.alerts.kept(),
         "alerts": [[*name, rows] for name, rows in ordered.alerts.items()],
         "blind": ordered.blind,
+        "declared": replay.declarations.kept(),
         "unread": [sorted(ordered.unread_holders), sorted(ordered.unread_recipients)],
     }
     fresh = path.with_name(path.name + ".new")
@@ -65,7 +66,7 @@ def save(auditor: Auditor, path: Path) -> None:
                 file.execute(f"CREATE TABLE {table} (name BLOB PRIMARY KEY, record TEXT) WITHOUT ROWID")
                 file.executemany(f"INSERT INTO {table} VALUES (?, ?)", texts)  # noqa: S608 - names of ours
             file.execute("CREATE TABLE spool (name TEXT, bucket INTEGER, raw BLOB)")
-            for name, spool in replay.matching.spools.items():
+            for name, spool in {**replay.matching.spools, "usage": replay.usage.gaps}.items():
                 file.executemany(
                     "INSERT INTO spool VALUES (?, ?, ?)",
                     ((name, bucket, spool.read(bucket)) for bucket in range(BUCKETS)),
@@ -89,7 +90,7 @@ def load(auditor: Auditor, path: Path) -> None:
             for table, store in (("chain", auditor.shelf), ("passkey", auditor.replay.gestures.passkeys)):
                 for name, record in file.execute(f"SELECT name, record FROM {table}"):  # noqa: S608 - names of ours
                     store.take(bytes(name), record)
-            spools = auditor.replay.matching.spools
+            spools = {**auditor.replay.matching.spools, "usage": auditor.replay.usage.gaps}
             for name, bucket, raw in file.execute("SELECT name, bucket, raw FROM spool"):
                 spools[name].load(bucket, raw)
             _take_up(auditor, meta)
@@ -186,5 +187,6 @@ def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
     replay.alerts.take_up(meta["alerts_owed"], int(str(meta["size"])), replay.time)  # type: ignore[arg-type]
     links.previous = tuple(str(name).encode() for name in previous)
     links.restore_map(auditor.shelf.records())
-    auditor.start = int(str(meta["size"]))
+    replay.declarations.take_up(meta["declared"])  # type: ignore[arg-type]
+    auditor.start = replay.usage.start = int(str(meta["size"]))
     auditor.findings.unchecked[EARLIER] += auditor.start

@@ -88,6 +88,26 @@ class Growth:
         return fold_frontier(frontier_of({level: row for level, row in enumerate(self._edge) if row}))
 
 
+class Frontier:
+    """A tree of which only the root is asked for: one hash for each complete subtree."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._complete: list[bytes] = []
+
+    def append(self, leaf: bytes) -> None:
+        """Add a leaf hash."""
+        self.size += 1
+        width = self.size
+        while not width & 1:
+            leaf, width = hash_node(self._complete.pop(), leaf), width >> 1
+        self._complete.append(leaf)
+
+    def root(self) -> bytes:
+        """MTH of all leaves so far."""
+        return fold_frontier(self._complete)
+
+
 def frontier_of(edge: dict[int, list[bytes]]) -> list[bytes]:
     """The roots of the largest complete subtrees, left to right, from the right-edge tiles by level."""
     frontier: list[bytes] = []

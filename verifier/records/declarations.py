@@ -1,4 +1,5 @@
-"""Declarations: what a participant says that belongs to no consent and to no customer (docs/spec/ruleset-3.md, 1).
+"""Declarations: what a participant says that belongs to no consent and to no customer (docs/spec/ruleset-3.md, 1; those of
+`partner_acts`: partners.md).
 
 Members, form, and which roles may say it; whether one is legal where it stands is `rules.supervision`'s business.
 """
@@ -20,7 +21,8 @@ from verifier.bytes.encoding import (
     get_texts,
 )
 from verifier.errors import Code, Refuted, refuted
-from verifier.records.terms import CODE, COUNTRY, PARTICIPANT, check_sorted, get_codes
+from verifier.records import partner_acts
+from verifier.records.terms import CODE, COUNTRY, PARTICIPANT, check_sorted, get_choice, get_codes
 
 PURPOSE = frozenset(
     {"code", "permissions", "max_days", "max_frequency_per_day", "max_history_days", "max_retention_days"}
@@ -47,6 +49,7 @@ MEMBERS: dict[str, frozenset[str]] = {
     "incident.update": frozenset({"incident_id", "text_hash", "told_customers", "told_participants"}),
     "incident.close": frozenset({"incident_id", "reason", "text_hash"}),
     "purpose.define": PURPOSE,
+    **partner_acts.MEMBERS,
 }
 OPTIONAL = {"alert.decide": frozenset({"comment_hash"}), "incident.update": frozenset({"clock"})}
 DECLARED = frozenset(MEMBERS)
@@ -58,8 +61,10 @@ ROLES: dict[str, tuple[str, ...]] = {
     "alert.decide": ("holder", "recipient", "regulator"),
     "incident.open": ("holder", "recipient", "regulator", "technology-provider"),
     "purpose.define": ("regulator",),
+    **partner_acts.ROLES,
 }
-"""Who may say it: any of these. An act that is not here asks for who did something before; `freeze.order` for more."""
+"""Who may say it: any of these. An act that is not here asks for who did something before, or for nothing; `freeze.order`
+for more."""
 
 _SCOPE: dict[str, re.Pattern[str]] = {
     "country": COUNTRY,
@@ -89,14 +94,6 @@ def check_purpose(value: Object) -> None:
         ("max_retention_days", MAX_DAYS),
     ):
         get_integer(value, name, 0, high)
-
-
-def get_choice(value: Object, name: str, choices: Collection[str]) -> str:
-    """A text member that is one of a few. Raises Refuted(BAD_ENCODING)."""
-    text = get_text(value, name, 64)
-    if text not in choices:
-        raise _bad("not one of the words that are allowed here", name, ", ".join(choices), text)
-    return text
 
 
 def check_declaration(act: str, payload: Object) -> None:
@@ -181,6 +178,7 @@ _READERS: dict[str, Callable[[Object], None]] = {
     "incident.open": _check_incident,
     "incident.update": _check_update,
     "purpose.define": check_purpose,
+    **partner_acts.READERS,
 }
 
 

@@ -25,9 +25,18 @@ from verifier.crypto.keys import parse_cose_key
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.acts import ANYWHERE, BY, COMMON, MEMBERS, OPTIONAL
 from verifier.records.commitment import terms_hash
-from verifier.records.declarations import DECLARED, check_declaration, get_choice
+from verifier.records.declarations import DECLARED, check_declaration
 from verifier.records.reasons import ASSERTED
-from verifier.records.terms import CODE, COUNTRY, PARTICIPANT, check_codes, check_sorted, get_codes, parse_terms
+from verifier.records.terms import (
+    CODE,
+    COUNTRY,
+    PARTICIPANT,
+    check_codes,
+    check_sorted,
+    get_choice,
+    get_codes,
+    parse_terms,
+)
 
 SKEW_SECONDS = 300
 FEEDBACK = ("unexpected", "after-stop", "other")

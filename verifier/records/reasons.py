@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 GIVEN: dict[str, tuple[str, str]] = {
-    "PARTICIPANT_SUSPENDED": ("The signer or a party of the consent is suspended.", "签署方或授权的一方已被暂停。"),
+    "PARTICIPANT_SUSPENDED": ("The signer or a party of the consent is suspended.", "签署方或授权的一方已被暂停资格。"),
     "CONSENT_UNKNOWN": ("No consent with this id was requested before.", "此前没有以此编号请求过的授权。"),
     "CONSENT_NOT_YOURS": (
         "The signer is not the party of the consent that may ask.",
@@ -126,5 +126,9 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "rows-differ": ("Holder and recipient name different numbers of rows.", "数据持有方与数据接收方的行数不同。"),
     "bytes-differ": ("Holder and recipient name different numbers of bytes.", "数据持有方与数据接收方的字节数不同。"),
     "digest-differ": ("Holder and recipient name different contents.", "数据持有方与数据接收方的内容摘要不同。"),
+    "mask-skipped": (
+        "The holder gave out data without a mask that the decision asks for.",
+        "数据持有方提供数据时，未按决定的要求遮蔽。",
+    ),
 }
 """Findings of the ledger's reconciliation (docs/spec/reconciliation.md)."""

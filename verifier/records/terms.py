@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from verifier.bytes.encoding import (
@@ -98,6 +99,20 @@ def check_codes(texts: list[str], name: str) -> None:
     for text in texts:
         if not CODE.fullmatch(text):
             raise refuted(Code.BAD_ENCODING, "not a code", field=name, expected=CODE.pattern, found=text)
+
+
+def get_choice(value: Object, name: str, choices: Collection[str]) -> str:
+    """A text member that is one of a few. Raises Refuted(BAD_ENCODING)."""
+    text = get_text(value, name, 64)
+    if text not in choices:
+        raise refuted(
+            Code.BAD_ENCODING,
+            "not one of the words that are allowed here",
+            field=name,
+            expected=", ".join(choices),
+            found=text,
+        )
+    return text
 
 
 def get_codes(value: Object, name: str, low: int, high: int) -> list[str]:

@@ -10,35 +10,49 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
-from verifier.bytes.encoding import Object, encode_base64url
+from verifier.bytes.encoding import Json, Object, encode_base64url
 from verifier.bytes.tags import FINDINGS
 from verifier.errors import Code, Defect, Place
+from verifier.rules.catalogue import CATALOGUES
 from verifier.rules.deferred import BUCKETS, Spool
 from verifier.rules.findings import Findings
+from verifier.rules.tariffs import name_of, resources_of
 
 DAY_MS = 86_400_000
 ACCESS, RELEASE, RECEIVE, UNREAD_BODY, UNREAD_LEAF = range(5)
 _NAMES = ("access.request", "access.release", "access.receive")
-_LEG = struct.Struct(">QBQ12s8sQQ22sQI")
+_LEG = struct.Struct(">QBQ12s8sQQ22sQIHQ")
 _GAP = struct.Struct(">12sQ")
 _SILENT = struct.Struct(">12sQBQI")
-_FOUND = struct.Struct(">QB")
-CODES = ("release-missing", "receipt-missing", "rows-differ", "bytes-differ", "digest-differ")
+_FOUND = struct.Struct(">QBQ")
+CODES = ("release-missing", "receipt-missing", "rows-differ", "bytes-differ", "digest-differ", "mask-skipped")
 UNREAD = "reconciliation reports over evidence that was withheld, erased or unreadable"
 MAY_BE_UNREAD = "legs of accesses that may be withheld"
 MAY_BE_SILENT = "legs without the other side's, which may stand in an entry that could not be read"
 NO_CHAIN = bytes(12)
+MASKS = tuple(sorted(CATALOGUES[3].masks))
+TOLD = 1 << 15
+"""The masks were told."""
+SKIPPED = "the release lacks a mask that the decision asks for"
 DIFFER = "release and receipt differ in rows, bytes or digest"
 DIFFERENT = "the reconciliation report is not what the entries give"
+
+
+Given = Callable[["Leg | None", "Leg"], None]
+"""Takes an allowed access (None: it may be one, but cannot be read) and its first release."""
 
 
 class Leg(NamedTuple):
     """One leg, which is entry `number`. 72, 64 and 132 bits stand for chain, interaction and digest: equal ones have
     equal bits. An entry that could not be read stands here as if it were a leg of itself, so that whatever rests on it is
-    found beside it; of an unreadable leaf nobody knows the chain. `party`: a number of `Legs.parties`."""
+    found beside it; of an unreadable leaf nobody knows the chain. `party`: a number of `Legs.parties`. `masks`: those
+    that the decision asks for, or that were applied, a bit each. `parties`: those of the consent, the upper 32 bits the holder,
+    the lower ones the recipient, as places in `Legs.parties` plus 1; 0 if nobody knows them. Of an access `rows`, `bytes_` and
+    `digest` are what `Deal` says of it."""
 
     basis: int
     kind: int
@@ -50,6 +64,17 @@ class Leg(NamedTuple):
     digest: bytes
     time: int
     party: int
+    masks: int
+    parties: int
+
+
+class Deal(NamedTuple):
+    """What an access is about: resources as `tariffs.resources_of` gives them; `kind`: one byte, 1 with the customer present,
+    and the purpose's name."""
+
+    resources: int = 0
+    kind: bytes = b""
+    masks: int = 0
 
 
 class Report(NamedTuple):
@@ -73,27 +98,67 @@ class Legs:
         self.spool = Spool(_LEG.size)
         self.gaps = Spool(_GAP.size)
         self._silent = Spool(_SILENT.size)
+        self.given: Given | None = None
+        self.parted: set[int] = set()
+        """The reports whose findings are wanted by participant."""
+        self._parted: dict[int, Counter[int]] = {}
         self._found = Spool(_FOUND.size)
         self.reports: list[Report] = []
         self.parties: list[str] = []
         self.last_missing = self.last_lost = -1
         self._numbers: dict[str, int] = {}
 
-    def put(self, basis: int, kind: int, index: int, chain: bytes, content: Object, time: int, party: str = "") -> None:
-        """One leg of the access decided at entry `basis`, which `party` tells."""
-        interaction = sha256(str(content["interaction_id"]).encode()).digest()
-        rows, size, digest = (content["rows"], content["bytes"], str(content["digest"])) if kind else (0, 0, "")
-        told = digest.encode("ascii")
-        # The record cuts chain, interaction and digest to what `Leg` says of them.
-        record = _LEG.pack(basis, kind, index, chain, interaction, rows, size, told, time, self._number(party))
-        self.spool.put(basis & 0xFF, record)
+    def put(
+        self,
+        basis: int,
+        kind: int,
+        index: int,
+        chain: bytes,
+        content: Object,
+        time: int,
+        party: str = "",
+        parties: int = 0,
+    ) -> None:
+        """A release or a receipt of the access decided at entry `basis`, which `party` tells."""
+        told = content["rows"], content["bytes"], str(content["digest"]).encode("ascii")
+        masks = _bits(content["masks"]) | TOLD if "masks" in content else 0
+        self._put((basis, kind, index, chain), content, told, (time, self.number(party), masks, parties))
 
-    def _number(self, party: str) -> int:
+    def allow(
+        self, index: int, chain: bytes, content: Object, time: int, party: str, deal: Deal, parties: int = 0
+    ) -> None:
+        """An access that was allowed at entry `index`; `party` asked for it."""
+        figures = 0, deal.resources, deal.kind
+        self._put((index, ACCESS, index, chain), content, figures, (time, self.number(party), deal.masks, parties))
+
+    def _put(
+        self, place: tuple[object, ...], content: Object, figures: tuple[object, ...], rest: tuple[object, ...]
+    ) -> None:
+        interaction = sha256(str(content["interaction_id"]).encode()).digest()
+        # The record cuts chain, interaction and digest to what `Leg` says of them.
+        record = _LEG.pack(*place, interaction, *figures, *rest)
+        self.spool.put(record[7], record)
+
+    def between(self, holder: str, recipient: str) -> int:
+        """`parties` of a leg."""
+        return self.number(holder) + 1 << 32 | self.number(recipient) + 1
+
+    @staticmethod
+    def deal(content: Object, obligations: Json) -> Deal:
+        """What an access is about. `obligations`: of its decision."""
+        asked = content["permissions"]
+        resources = resources_of(tuple(map(str, asked))) if isinstance(asked, list) else 0
+        kind = bytes([bool(content["customer_present"])]) + name_of(str(content["purpose"]))
+        masks = obligations.get("masks", []) if isinstance(obligations, dict) else []
+        return Deal(resources, kind, _bits(masks))
+
+    def number(self, party: str) -> int:
+        """The participant's place in `parties`."""
         number = self._numbers.get(party)
         if number is None:
             if len(self._numbers) < len(self.parties):  # taken up from an earlier run
                 self._numbers = {name: at for at, name in enumerate(self.parties)}
-                return self._number(party)
+                return self.number(party)
             number = self._numbers[party] = len(self.parties)
             self.parties.append(party)
         return number
@@ -110,7 +175,7 @@ class Legs:
 
     def _unread(self, index: int, kind: int, chain: bytes) -> None:
         self.last_missing = index
-        self.spool.put(index & 0xFF, _LEG.pack(index, kind, index, chain, b"", 0, 0, b"", 0, 0))
+        self.spool.put(index & 0xFF, _LEG.pack(index, kind, index, chain, b"", 0, 0, b"", 0, 0, 0, 0))
 
     def report(self, index: int, document: Object) -> None:
         """A report of the ledger whose form and range were checked."""
@@ -146,8 +211,22 @@ class Legs:
                 ordinal = bisect_left(ends, basis) if ends else 0
                 if access is not None and ordinal < len(ends) and self.reports[ordinal].first <= basis:
                     self._account(counts, ordinal, access, legs)
+                if self.given is not None and len(legs) > 1:
+                    self._give(access, legs)
         self._compare(findings, counts)
         self._tell_silent(findings)
+
+    def _give(self, access: Leg | None, legs: list[Leg]) -> None:
+        """The first release of the access, if there is one: what a holder may bill."""
+        for leg in legs:
+            if leg.kind != RELEASE or self.given is None:
+                continue
+            if access is None:
+                if any(_may_be(other, leg) for other in legs if other.kind in (UNREAD_BODY, UNREAD_LEAF)):
+                    self.given(None, leg)
+            elif (leg.chain, leg.interaction) == (access.chain, access.interaction) and leg.number > access.number:
+                self.given(access, leg)
+                return
 
     def _match(self, findings: Findings, basis: int, access: Leg | None, legs: list[Leg], time: int) -> None:
         """The legs that name entry `basis`: each belongs to an allowed access, once; then what both sides say."""
@@ -175,6 +254,8 @@ class Legs:
                 found = f"entries {first.number} and {leg.number}"
                 findings.add(_unmatched(leg.number, f"a second {name} for one access", "one", found))
         for (interaction, kind), leg in seen.items():
+            if kind == RELEASE and access is not None and _skipped(access, leg):
+                self._tell_skipped(findings, access, leg)
             other = seen.get((interaction, RECEIVE if kind == RELEASE else RELEASE))
             if other is None:
                 if time - leg.time > DAY_MS:
@@ -193,6 +274,13 @@ class Legs:
             for leg in (release, receipt)
         )
         findings.dispute(Defect(Code.DISPUTED, DIFFER, place, *sides))
+
+    def _tell_skipped(self, findings: Findings, access: Leg, release: Leg) -> None:
+        """Step 9.5: a finding about the holder."""
+        left = ", ".join(_spelled(_skipped(access, release)))
+        told = f"{self.parties[release.party]} (entry {release.number}): without {left}"
+        asked = f"masks {', '.join(_spelled(access.masks))}"
+        findings.dispute(Defect(Code.DISPUTED, SKIPPED, Place(release.number, field="masks"), asked, told))
 
     def _tell_silent(self, findings: Findings) -> None:
         """Step 9.6: legs to which the other side said nothing for a day, unless an unreadable entry may hold it."""
@@ -230,10 +318,11 @@ class Legs:
             codes = [code for code, differs in enumerate(differ, 2) if differs]
         else:
             codes = [0] * (release is None and receipt is not None) + [1] * (receipt is None and release is not None)
+        codes += [5] * (release is not None and bool(_skipped(access, release)))
         # Findings are hashed in the order of the log: a bucket holds a stretch of it.
         bucket = access.number * BUCKETS // (self.reports[-1].last + 1)
         for code in codes:
-            self._found.put(bucket, _FOUND.pack(access.number, code))
+            self._found.put(bucket, _FOUND.pack(access.number, code, access.parties))
 
     def _compare(self, findings: Findings, counts: Counter[tuple[int, int]]) -> None:
         ends = [report.last for report in self.reports]
@@ -241,9 +330,11 @@ class Legs:
         hashes = [sha256(FINDINGS) for _ in ends]
         for records in self._found.buckets():
             for record in sorted(records):
-                index, code = _FOUND.unpack(record)
+                index, code, parties = _FOUND.unpack(record)
                 ordinal = bisect_left(ends, index)
                 ordinals[ordinal] += 1
+                if self.reports[ordinal].number in self.parted:
+                    self._parted.setdefault(self.reports[ordinal].number, Counter())[parties] += 1
                 hashes[ordinal].update(b'{"access":%d,"finding":"%b"}\n' % (index, CODES[code].encode()))
         for ordinal, report in enumerate(self.reports):
             if not report.known:
@@ -264,6 +355,15 @@ class Legs:
                 expected, found = (", ".join(f"{name} {side[name]}" for name in names) for side in (wanted, told))
                 findings.add(Defect(Code.UNMATCHED, DIFFERENT, Place(report.number, field="document"), expected, found))
 
+    def findings_of(self, index: int) -> dict[tuple[str, str], int] | None:
+        """How many findings the report at entry `index` has about each holder and recipient; None if that is not known."""
+        known = next((report.known for report in self.reports if report.number == index), False)
+        found = self._parted.get(index) or Counter()
+        if not known or 0 in found:
+            return None
+        sides = ((parties >> 32, parties & 0xFFFFFFFF, count) for parties, count in found.items())
+        return {(self.parties[holder - 1], self.parties[recipient - 1]): count for holder, recipient, count in sides}
+
     def close(self) -> None:
         """Give the temporary files back."""
         for spool in (self.spool, self.gaps, self._silent, self._found):
@@ -277,3 +377,17 @@ def _may_be(unread: Leg | None, leg: Leg) -> bool:
 
 def _unmatched(index: int, sentence: str, expected: str, found: str) -> Defect:
     return Defect(Code.UNMATCHED, sentence, Place(index), expected, found)
+
+
+def _bits(masks: Json) -> int:
+    """Those that the catalogue knows, a bit each."""
+    return sum(1 << at for at, name in enumerate(MASKS) if name in masks) if isinstance(masks, list) else 0
+
+
+def _spelled(bits: int) -> list[str]:
+    return [name for at, name in enumerate(MASKS) if bits >> at & 1]
+
+
+def _skipped(access: Leg, release: Leg) -> int:
+    """The masks that the decision asks for and that the release, which names its own, lacks."""
+    return access.masks & ~release.masks if release.masks & TOLD else 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 
+from verifier.bytes.encoding import Object
 from verifier.errors import Refuted
 from verifier.records.commitment import chain_of
 from verifier.records.facts import Facts
@@ -13,8 +14,10 @@ from verifier.records.leaf import Leaf, text_of
 from verifier.rules.chain_store import Chain
 from verifier.rules.findings import Reporter
 from verifier.rules.participants import Registry
+from verifier.rules.partners import NAMING, SAID
 
 UNKNOWN_CHAIN = "declarations of a participant of whom an entry was withheld, erased or unreadable"
+UNREAD_PARTNER = "declarations about what another participant declared that could not be read"
 UNREAD_ALERT = "decisions about alerts that could not be read"
 
 
@@ -24,7 +27,8 @@ class Declarations:
 
     def __init__(self, tell: Reporter, registry: Registry) -> None:
         self.tell, self.findings, self.registry = tell, tell.findings, registry
-        self.lost = array("q")
+        self.lost, self._unread = array("q"), array("q")
+        self._silent: set[str] = set()
         self._names: dict[bytes, str] = {}
 
     def judge(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
@@ -35,8 +39,12 @@ class Declarations:
         except Refuted as refusal:
             if not chain.known:
                 self.findings.unchecked[UNKNOWN_CHAIN] += 1
-            elif facts.act == "alert.decide" and self._is_lost(facts.content["alert"]):
+                self._unread.append(self.tell.index)
+            elif facts.act == "alert.decide" and _holds(self.lost, facts.content["alert"]):
                 self.findings.unchecked[UNREAD_ALERT] += 1
+            elif facts.act in SAID and self._is_open(facts):
+                self.findings.unchecked[UNREAD_PARTNER] += 1
+                self._unread.append(self.tell.index)
             else:
                 self.tell.refuse(refusal)
             return
@@ -45,15 +53,41 @@ class Declarations:
         else:
             self.findings.unchecked[UNKNOWN_CHAIN] += 1
 
-    def _is_lost(self, index: object) -> bool:
-        if not isinstance(index, int) or not self.lost:
-            return False
-        at = bisect_left(self.lost, index)
-        return at < len(self.lost) and self.lost[at] == index
+    def _is_open(self, facts: Facts) -> bool:
+        """Whether the entry that an act names, or one of the other's chain, could not be read."""
+        partners = self.registry.orders.partners
+        named = facts.content.get(NAMING.get(facts.act, ""), -1)
+        other = partners.counterpart(facts.act, facts.content)
+        return self._is_unread(named) or (other != "" and other in self._silent)
 
-    def unread(self, chain: bytes) -> None:
+    def _is_unread(self, index: object) -> bool:
+        """Whether the entry may be a declaration of which nobody can say whether it holds."""
+        return _holds(self.lost, index) or _holds(self._unread, index)
+
+    def excuses(self, document: Object, refusal: Refuted) -> bool:
+        """Whether an approval of an attestation is refused for what could not be read; then it is counted."""
+        if refusal.defect.place.field != "document.attestation":
+            return False
+        excused = self._is_unread(document["attestation"]) or document["participant"] in self._silent
+        self.findings.unchecked[UNREAD_PARTNER] += excused
+        return excused
+
+    def kept(self) -> list[object]:
+        """What a later run needs."""
+        return [list(self._unread), sorted(self._silent)]
+
+    def take_up(self, kept: list[object]) -> None:
+        """As an earlier run left it."""
+        unread, silent = kept
+        assert isinstance(unread, list)  # noqa: S101 - our own state file
+        assert isinstance(silent, list)  # noqa: S101
+        self._unread, self._silent = array("q", unread), set(silent)
+
+    def unread(self, chain: bytes, index: int) -> None:
         """An entry of a participant's chain that cannot be read: what it can have said is open from here on."""
         ordered, name = self.registry.supervision, self._name_of(chain)
+        self._unread.append(index)
+        self._silent.add(name)
         participant = self.registry.participants.get(name)
         if participant is None or "regulator" in participant.roles:
             ordered.blind = True
@@ -69,3 +103,10 @@ class Declarations:
             for name in self.registry.participants:
                 self._names[text_of(chain_of(f"participant:{name}"))] = name
         return self._names.get(chain, "")
+
+
+def _holds(rising: array[int], index: object) -> bool:
+    if not isinstance(index, int) or not rising:
+        return False
+    at = bisect_left(rising, index)
+    return at < len(rising) and rising[at] == index

@@ -15,7 +15,7 @@ from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf, text_of
 from verifier.records.reasons import DECIDED_SINCE_3
 from verifier.records.terms import parse_terms
-from verifier.rules.access_legs import ACCESS, RECEIVE, RELEASE, Legs
+from verifier.rules.access_legs import RECEIVE, RELEASE, Legs
 from verifier.rules.authorising import take
 from verifier.rules.chain_store import Chain, Shelf
 from verifier.rules.consents import STATUSES, Consent
@@ -119,7 +119,7 @@ class Judge:
                 for reason in told if isinstance(told, list) else ():
                     self.findings.reasons[str(reason)] += 1
         else:
-            self.legs.put(self.tell.index, ACCESS, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party)
+            self._allow(leaf, chain.consent, facts, outcome)
         if not chain.known:
             self.findings.unchecked[UNKNOWN_STATE] += 1
             self.reports.missed(leaf.time)
@@ -158,6 +158,14 @@ class Judge:
             self.reports.accessed(chain.consent, consent, facts, outcome, leaf.time)
         chain.consent = consent
 
+    def _allow(self, leaf: Leaf, consent: Consent | None, facts: Facts, outcome: Object) -> None:
+        deal = self.legs.deal(facts.content, outcome.get("obligations"))
+        parties = self._parties(consent)
+        self.legs.allow(self.tell.index, leaf.chain, facts.content, leaf.time, facts.party, deal, parties)
+
+    def _parties(self, consent: Consent | None) -> int:
+        return 0 if consent is None else self.legs.between(consent.terms.holder, consent.terms.recipient)
+
     def _check_stated(self, stated: list[Json], outcome: Object) -> None:
         """What ruleset 3 decides itself is asserted by nobody. (In the outcome it is a wrong decision already.)"""
         claimed = outcome.get("asserted")
@@ -185,7 +193,8 @@ class Judge:
         basis = facts.content["basis"]
         if isinstance(basis, int):
             kind = RELEASE if release else RECEIVE
-            self.legs.put(basis, kind, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party)
+            parties = self._parties(chain.consent)
+            self.legs.put(basis, kind, self.tell.index, leaf.chain, facts.content, leaf.time, facts.party, parties)
 
     def _find(self, consent_id: str) -> Consent | None:
         chain = self.shelf.get(text_of(chain_of(consent_id)))

@@ -19,10 +19,12 @@ from verifier.bytes.encoding import (
     get_texts,
 )
 from verifier.errors import Code, Refuted, refuted
-from verifier.records.declarations import MAX_FREEZE, check_scope, get_approvers, get_choice
-from verifier.records.terms import CODE, PARTICIPANT, check_sorted
+from verifier.records.declarations import MAX_FREEZE, check_scope, get_approvers
+from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_choice
+from verifier.rules.partners import SAID, Partners
+from verifier.rules.registered import Participant
 from verifier.rules.report_forms import Definition, Issued, read_definition, read_issued
-from verifier.rules.supervision import OPERATOR, Raised, Supervision
+from verifier.rules.supervision import DECLARE, OPERATOR, Raised, Supervision
 
 CHAIN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 RULES = (
@@ -51,10 +53,16 @@ MEMBERS: dict[str, frozenset[str]] = {
     "alert.raised": frozenset({"about", "at_index", "features", "rule", "score"}),
     "report.defined": frozenset({"report", "period", "utc_offset", "by", "measures", "suppress"}),
     "report.issued": frozenset({"report", "from", "to", "to_index", "rows", "csv_hash"}),
+    "attestation.approved": frozenset({"participant", "attestation", "approved_by"}),
+    "conformance.certified": frozenset(
+        {"participant", "suite", "suite_version", "passed", "total", "log_hash", "approved_by"}
+    ),
 }
-OPTIONAL = {"alert.raised": frozenset({"model"})}
+OPTIONAL = {"alert.raised": frozenset({"model"}), "report.defined": frozenset({"weights"})}
+OF_PARTICIPANTS = frozenset({"attestation.approved", "conformance.certified"})
+"""Those that stand in a participant's own operator chain."""
 CHAINS = {"freeze": "operator:supervision", "hold": "operator:supervision", "report": "operator:reports"}
-"""By the first word of the type; all others stand in `operator:risk`."""
+"""By the first word of the type; all others but those of participants stand in `operator:risk`."""
 
 
 class Alert(NamedTuple):
@@ -79,6 +87,8 @@ class Orders:
 
     supervision: Supervision
     erased: dict[str, int]
+    participants: dict[str, Participant]
+    partners: Partners = field(default_factory=Partners)
     scoring: int = 0
     model: str = ""
     models: dict[str, str] = field(default_factory=dict)
@@ -90,7 +100,7 @@ class Orders:
     def fold(self, kind: str, document: Object, index: int, time: int) -> None:
         """A document with exactly its members. Raises Refuted: BAD_ENCODING for its form, CONSENT_INVALID for a step that the
         rules do not give."""
-        for name in ("freeze_id", "hold", "basis", "reason", "model", "report"):
+        for name in ("freeze_id", "hold", "basis", "reason", "model", "report", "suite", "suite_version"):
             if name in document:
                 get_text(document, name, 64, CODE)
         approvers = get_approvers(document) if "approved_by" in document else ["a", "b"]
@@ -105,6 +115,13 @@ class Orders:
             illegal = _bad("it needs two different approvers", "two codes", approvers[0])
         if illegal is not None:
             raise illegal
+
+    def declare(self, act: str, party: str, content: Object, index: int, time: int) -> None:
+        """A declaration of `party`. Raises Refuted(CONSENT_INVALID) if it is illegal."""
+        if act in SAID:
+            self.partners.declare(act, party, content, index, time)
+        else:
+            DECLARE[act](self.supervision, party, content)
 
     def _freeze_ordered(self, document: Object, _: int, time: int) -> None:
         get_flag(document, "drill")
@@ -174,6 +191,21 @@ class Orders:
             raise _bad("the report was issued before its period was over", f"a time of {issued.to * 1000}", time)
         issued.definition_of(known)  # its period is one that the definition gives
 
+    def _attestation_approved(self, document: Object, _: int, time: int) -> None:
+        name, given = get_text(document, "participant", 63, PARTICIPANT), get_integer(document, "attestation")
+        self._check_registered(name)
+        self.partners.approve(name, given, time)
+
+    def _conformance_certified(self, document: Object, _: int, __: int) -> None:
+        name = get_text(document, "participant", 63, PARTICIPANT)
+        get_bytes(document, "log_hash", 32)
+        get_integer(document, "passed", 0, get_integer(document, "total"))
+        self._check_registered(name)
+
+    def _check_registered(self, name: str) -> None:
+        if name not in self.participants:
+            raise _bad("the participant is not registered", "a registered participant", name)
+
 
 def read_alert(document: Object, index: int, time: int) -> Alert:
     """The form of an `alert.raised`. Raises Refuted(BAD_ENCODING)."""
@@ -212,6 +244,8 @@ _FOLD: dict[str, Callable[[Orders, Object, int, int], None]] = {
     "alert.raised": Orders._alert_raised,
     "report.defined": Orders._report_defined,
     "report.issued": Orders._report_issued,
+    "attestation.approved": Orders._attestation_approved,
+    "conformance.certified": Orders._conformance_certified,
 }
 
 

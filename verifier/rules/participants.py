@@ -28,7 +28,7 @@ from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
 from verifier.rules import log_keys, orders
 from verifier.rules.catalogue import CATALOGUES, is_known
 from verifier.rules.registered import Key, Participant, Purpose
-from verifier.rules.supervision import DECLARE, Supervision
+from verifier.rules.supervision import Supervision
 
 KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 CHAIN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -88,7 +88,7 @@ class Registry:
     orders: orders.Orders = field(init=False)
 
     def __post_init__(self) -> None:
-        self.orders = orders.Orders(self.supervision, self.erased)
+        self.orders = orders.Orders(self.supervision, self.erased, self.participants)
 
     def has_role(self, participant: str, role: str) -> bool:
         """Registered with this role, suspended or not."""
@@ -158,7 +158,7 @@ class Registry:
                     self.purposes[str(content["code"])] = before
                 raise
         else:
-            DECLARE[act](self.supervision, party, content)
+            self.orders.declare(act, party, content, index, time)
         self.history.append((index, time, party, content))
 
     def _ledger_opened(self, document: Object, _: int) -> None:
@@ -389,7 +389,7 @@ class Registry:
 def chain_name(document: Object) -> str:
     """The name of the operator chain a document belongs to."""
     kind = str(document["type"])
-    if kind in orders.MEMBERS:
+    if kind in orders.MEMBERS and kind not in orders.OF_PARTICIPANTS:
         return orders.chain_of_type(kind)
     if "participant" not in document or document["type"] == "disclosure":
         return LEDGER_CHAIN

@@ -28,6 +28,7 @@ from verifier.rules.participants import Registry, chain_name
 from verifier.rules.reporting import Reporting
 from verifier.rules.signers import later_defects, signer_defects
 from verifier.rules.subjects import Subjects
+from verifier.rules.usage import Usage
 from verifier.tlog.trust import Trust
 
 UNREGISTERED = "the key of the statement is not registered"
@@ -61,6 +62,7 @@ class Replay:
         self.reports = Reporting(self.tell, shelf)
         self.judge = Judge(self.tell, self.registry, shelf, self.matching.legs, self.reports)
         self.alerts = Alerts(self.tell, self.registry.orders, shelf, read_model)
+        self.usage = Usage(self.registry.orders.partners, self.matching.legs, time_of)
         self.declarations = Declarations(self.tell, self.registry)
         self.subjects = Subjects(self.tell, shelf, self.matching, self.gestures, self.reports)
         self.time = 0
@@ -91,6 +93,8 @@ class Replay:
 
     def _add(self, index: int, leaf: Leaf, found: Found | None) -> None:
         self.time = max(self.time, leaf.time)
+        if self.usage.lost_at >= 0:
+            self.usage.found(self.time)
         if self.unknown_rules:
             self._beyond(index, leaf, found)
             return
@@ -114,7 +118,7 @@ class Replay:
                 if self.breaks and index in self.breaks:
                     chain.known = False
                     if leaf.kind == "participant":
-                        self.declarations.unread(leaf.chain)
+                        self.declarations.unread(leaf.chain, self.tell.index)
                 # Step 8.8.
                 if leaf.kind == "participant" and self.registry.ruleset in (1, 2):
                     found_under = f"one under ruleset {self.registry.ruleset}"
@@ -160,24 +164,29 @@ class Replay:
         self.declarations.lost.append(index)
         self.alerts.miss(index, self.time, None)
         self.reports.missed(self.time)
+        self.usage.lose(self.time)
         self.subjects.unread(index, "", None)
         self.unknown_rules = self.unknown_rules or index in self.others
 
     def _unread(self, leaf: Leaf) -> None:
         """An entry whose leaf can be read, but not its evidence: whatever rests on it is unknown."""
-        if leaf.kind not in EVIDENT:
-            return
+        if leaf.kind in EVIDENT:
+            self.matching.put_refused(leaf.chain, self.tell.index, leaf.kind)
+            self._leave_open(leaf, self.shelf.get(leaf.chain))
+
+    def _leave_open(self, leaf: Leaf, chain: Chain | None) -> None:
+        """What rests on an entry whose evidence was not read."""
+        index, consent = self.tell.index, None if chain is None else chain.consent
         if leaf.kind == "participant":
-            self.declarations.unread(leaf.chain)
-        self.matching.put_refused(leaf.chain, self.tell.index, leaf.kind)
-        self.subjects.unread(self.tell.index, leaf.kind, leaf.chain)
-        chain = self.shelf.get(leaf.chain)
+            self.declarations.unread(leaf.chain, index)
+        else:
+            self.reports.missed(self.time)
+        if leaf.kind == "consent":
+            self.alerts.miss(index, self.time, consent)
+            self.usage.missed(self.time, consent)
+        self.subjects.unread(index, leaf.kind, leaf.chain)
         if chain is not None:
             chain.known = False
-        if leaf.kind == "consent":
-            self.alerts.miss(self.tell.index, self.time, None if chain is None else chain.consent)
-        if leaf.kind != "participant":
-            self.reports.missed(self.time)
 
     def _operator(self, leaf: Leaf) -> None:
         document = leaf.document or {}
@@ -192,6 +201,8 @@ class Replay:
             self.matching.legs.last_lost = self.tell.index
             return
         except Refuted as refusal:
+            if self.declarations.excuses(document, refusal):
+                return
             self.tell.refuse(refusal)
             if refusal.defect.code is not Code.CONSENT_INVALID:
                 return  # nothing in it can be taken over
@@ -247,7 +258,7 @@ class Replay:
             known = [str(text) for text in chains] if isinstance(chains, list) else []
             self.reports.erased(sum(self.registry.erased.get(text) == self.tell.index for text in set(known)))
         elif kind == "reconciliation.reported":
-            self.reports.reconciled(int(str(document["findings"])))
+            self.reports.reconciled(self.tell.index, int(str(document["findings"])))
         elif kind == "participant.removed":
             self.reports.removed(str(document["participant"]))
         elif kind == "alert.raised" and self.registry.orders.alert is not None:
@@ -288,14 +299,7 @@ class Replay:
 
     def _disclosed(self, leaf: Leaf, chain: Chain, found: Found | None) -> None:
         if found is None:
-            if leaf.kind == "participant":
-                self.declarations.unread(leaf.chain)
-            elif leaf.kind == "consent":
-                self.alerts.miss(self.tell.index, leaf.time, chain.consent)
-            if leaf.kind != "participant":
-                self.reports.missed(leaf.time)
-            self.subjects.unread(self.tell.index, leaf.kind, leaf.chain)
-            chain.known = False
+            self._leave_open(leaf, chain)
             self.matching.put_missing(leaf.chain, self.tell.index, leaf.kind)
             return
         self._flagged = False
@@ -388,4 +392,9 @@ class Replay:
         # Step 9.10.
         self.alerts.finish(self.time)
         self.reports.finish(self.time)
+        self.usage.begin(self.tell.index + 1)
+        self.matching.legs.parted = self.reports.parted
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)
+        # Step 9.14.
+        self.usage.finish(self.findings)
+        self.reports.settle(self.matching.legs.findings_of)

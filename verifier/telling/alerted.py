@@ -14,7 +14,7 @@ _STATES: dict[str, tuple[str, str]] = {
     INVENTED: ("INVENTED: no rule gives it", "凭空捏造：没有规则得出它"),
     UNORDERED: ("OUT OF ORDER", "次序有误"),
     MISSING: ("MISSING: the rules give it, and it was not raised", "缺失：规则得出了它，却没有发出"),
-    OPEN: ("not checked: it rests on what could not be read", "未检查：所依内容无法读取"),
+    OPEN: ("not checked: it rests on what could not be read", "未核验：所依内容无法读取"),
 }
 _RULES: dict[str, tuple[str, str]] = {
     "rate": ("more accesses in an hour than ever", "一小时内访问次数异常"),
@@ -35,7 +35,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "{index:>8}  {rule} about {kind} {about}, entry {at}: score {score} ({features}): {told}; {state}",
         "{index:>8}  {rule}，关于 {kind} {about}，条目 {at}：评分 {score}（{features}）：{told}；{state}",
     ),
-    "none": ("The bundle holds no alert, and owes none.", "资料包中没有警报，也不欠缺警报。"),
+    "none": ("The bundle holds no alert, and owes none.", "审计包中没有警报，也不欠缺警报。"),
     "more": ("… {count} more", "……另有 {count} 项"),
 }
 

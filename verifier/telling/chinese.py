@@ -27,7 +27,7 @@ SENTENCES: dict[str, str] = {
     "a folder with content": "目录项带有内容",
     "a shard without lines": "证据分片为空",
     "the last line has no end": "最后一行没有换行符",
-    "most entry bundles are missing: no entry was looked at": "大部分条目包缺失：未检查任何条目",
+    "most entry bundles are missing: no entry was looked at": "大部分条目包缺失：未核验任何条目",
     "an evidence line out of order or in the wrong shard": "证据行次序有误或位于错误的分片",
     "an evidence line for a leaf that has none": "为不应有证据的叶子提供了证据行",
     "the proof of a receipt has no extra data: nobody vouches for them": "回执的证明不得带有附加数据：无人为其作保",
@@ -44,7 +44,7 @@ SENTENCES: dict[str, str] = {
     "access.receive without access.release within 24 hours": "有接收记录，24 小时内没有提供记录",
     # what ends no audit
     "the entry has a form that cannot be read": "该条目的形式无法读取",
-    "evidence in a bundle whose manifest says that it has none": "清单称不含证据的资料包中有证据文件",
+    "evidence in a bundle whose manifest says that it has none": "清单称不含证据的审计包中有证据文件",
     "the entry is not the one of the tree": "该条目与树中的不符",
     "the leaf has another index than its place": "叶子的序号与其位置不符",
     "the leaf does not name the hash of the one before it": "叶子没有指向前一条目的哈希",
@@ -57,17 +57,17 @@ SENTENCES: dict[str, str] = {
     "evidence and opening do not give the commitment of the leaf": "证据与开启值不能得出叶子的承诺",
     "the evidence is missing and no erasure names its chain": "证据缺失，且没有删除文件提及其链",
     "the statement's (iss, jti) was used before": "声明的 (iss, jti) 已被使用过",
-    "the key was revoked before": "密钥此前已被撤销",
-    "the signer is suspended": "签署方已被暂停",
+    "the key was revoked before": "密钥此前已被吊销",
+    "the signer is suspended": "签署方已被暂停资格",
     "the key belongs to another participant": "密钥属于另一参与方",
     "the key of the statement is not registered": "声明的密钥未登记",
-    "the Ed25519 signature does not verify": "Ed25519 签名验证失败",
+    "the Ed25519 signature does not verify": "Ed25519 签名核验未通过",
     "the statement was not made within 300 s of the entry": "声明的时间与条目相差超过 300 秒",
     "the completeness map is not that of the leaves before it": "完整性映射与之前的叶子不符",
-    "a tile is missing": "缺少分块",
+    "a tile is missing": "缺少瓦片",
     "an entry bundle is missing": "缺少条目包",
     "the bytes are not the canonical spelling": "字节不是规范写法",
-    "a file that does not belong to a bundle of this size": "文件不属于这种规模的资料包",
+    "a file that does not belong to a bundle of this size": "文件不属于这种规模的审计包",
     "the authorisation stands in no subject chain": "该授权不在任何主体链中",
     # signers, delegation, removal
     "the key is not one for statements": "该密钥不用于声明",
@@ -79,7 +79,7 @@ SENTENCES: dict[str, str] = {
     "the customer confirmed something else": "客户确认的是其他内容",
     "no authorisation of this consent goes before": "此前没有客户对该授权的确认",
     "the signer was removed": "签署方已被移出账本",
-    "who acts for another is a technology provider": "代他人行事者须为技术服务商",
+    "who acts for another is a technology provider": "代他人行事者须为技术服务方",
     "no delegation in force lets the signer do this for another": "没有有效的委托允许签署方代他人为此",
     "the statement uses what exists from ruleset 2 onwards": "声明使用了自规则集 2 起才有的内容",
     "the signer acts for itself": "签署方代表的是自己",
@@ -92,7 +92,7 @@ SENTENCES: dict[str, str] = {
     "the participant was removed for ever": "该参与方已被永久移除",
     "the participant was removed before": "该参与方此前已被移除",
     "a removed participant gets no new keys": "被移除的参与方不得登记新密钥",
-    "a delegation is to another participant that is a technology provider": "委托的对象须为另一个技术服务商参与方",
+    "a delegation is to another participant that is a technology provider": "委托的对象须为另一个技术服务方参与方",
     "only a delegation in force can be ended": "只能终止有效的委托",
     "the disclosure is of no entries below it": "披露文件没有指向其之前的条目",
     "an operator document of an unknown type": "未知类型的运营方文件",
@@ -107,7 +107,7 @@ SENTENCES: dict[str, str] = {
     "an unknown use of a key": "未知的密钥用途",
     "the algorithm is not that of the key": "算法与密钥不符",
     "the key id was used before": "密钥编号已被使用过",
-    "only an active key of the participant can be revoked": "只能撤销该参与方的有效密钥",
+    "only an active key of the participant can be revoked": "只能吊销该参与方的有效密钥",
     "an erasure needs two different approvers": "删除需要两位不同的批准人",
     "not an act that a participant can sign": "不是参与方可签署的行为",
     "a removed participant grants and gets no delegation": "已移出账本的参与方不得授予或接受委托",
@@ -165,9 +165,9 @@ SENTENCES: dict[str, str] = {
 COUNTED: dict[str, str] = {
     "map proofs": "映射证明",
     "receipts shown beside the file": "随文件出示的回执",
-    "smaller trees within the bundle": "资料包中较小的树",
-    "entries within the bundle": "资料包中的条目",
-    "checkpoints of different sizes that no bundle among the files connects": "所给文件中没有资料包可连接的不同规模的检查点",
+    "smaller trees within the bundle": "审计包中较小的树",
+    "entries within the bundle": "审计包中的条目",
+    "checkpoints of different sizes that no bundle among the files connects": "所给文件中没有审计包可连接的不同规模的检查点",
     "leaves of the chain": "链的叶子",
     "access decisions": "访问决定",
     "checkpoint signatures": "检查点签名",
@@ -180,7 +180,7 @@ COUNTED: dict[str, str] = {
     "legs of accesses": "访问的双方记录",
     "operator documents": "运营方文件",
     "signed statements": "已签署的声明",
-    "tiles": "分块",
+    "tiles": "瓦片",
     "passkey confirmations": "通行密钥确认",
     "inclusion proof": "包含证明",
     "record of the pack in the log": "日志中的证据包记录",
@@ -188,7 +188,7 @@ COUNTED: dict[str, str] = {
     "items withheld from this copy of the pack": "此份证据包中未提供的项",
     "the entry's content (not disclosed by this receipt)": "条目内容（此回执未披露）",
     "the participant's signature (give --bundle to learn the participants' keys)": (
-        "参与方的签名（请用 --bundle 提供资料包以获知参与方的密钥）"
+        "参与方的签名（请用 --bundle 提供审计包以获知参与方的密钥）"
     ),
     "whose keys these are (give --policy)": "这些密钥属于谁（请用 --policy 指定策略）",
     "commitment": "承诺",
@@ -196,7 +196,7 @@ COUNTED: dict[str, str] = {
     "growth since the trusted checkpoint": "自可信检查点以来的增长",
     "evidence withheld": "未披露的证据",
     "entries that an earlier run checked, whose files were not read again (--since)": (
-        "先前一次运行已检查、其文件此次未再读取的条目（--since）"
+        "先前一次运行已核验、其文件此次未再读取的条目（--since）"
     ),
     "evidence erased, as an erasure document says": "已依删除文件删除的证据",
     "evidence that was refused (see the defects)": "被拒绝的证据（见缺陷）",
@@ -212,8 +212,8 @@ COUNTED: dict[str, str] = {
     "ranges of reconciliation reports whose entries could not be read": "所涉条目无法读取的对账报告范围",
     "asserted reasons: the holder's word, signed by it": "声称的理由：数据持有方之言，由其签署",
     "asserted reasons: the ledger's own word": "声称的理由：账本自身之言",
-    "entries of a version this verifier does not know": "本验证程序不认识的版本的条目",
-    "entries under a ruleset this verifier does not know": "本验证程序不认识的规则集之下的条目",
+    "entries of a version this verifier does not know": "本核验程序不认识的版本的条目",
+    "entries under a ruleset this verifier does not know": "本核验程序不认识的规则集之下的条目",
     "legs of accesses that may be withheld": "所依访问可能未披露的提供或接收记录",
     "legs without the other side's, which may stand in an entry that could not be read": (
         "对方记录可能位于无法读取的条目中的提供或接收记录"
@@ -225,7 +225,7 @@ COUNTED: dict[str, str] = {
     "places of passkey confirmations (your policy names none)": "通行密钥确认的来源（您的策略未列出）",
     "statements whose key may stand in an entry that could not be read": "密钥可能位于无法读取的条目中的声明",
     "whose log this is: the policy comes out of the bundle itself, not from somebody you trust": (
-        "这是谁的日志：策略取自资料包本身，而非来自您信任的人"
+        "这是谁的日志：策略取自审计包本身，而非来自您信任的人"
     ),
     "signatures of statements (left out on request)": "声明签名（按要求略过）",
     "evidence and rules (left out on request)": "证据与规则（按要求略过）",

@@ -59,16 +59,46 @@ SENTENCES_3: dict[str, str] = {
     "a tree has 1 to 4,095 nodes": "每棵树须有 1 至 4,095 个节点",
     "not a node of a tree": "不是树的节点",
     "a node of a tree leads back or nowhere": "树的节点指回或没有指向",
+    # partners
+    "weights stand beside a score, and only there": "权重与评分须同时列明",
+    "the weights are more than 1,000 in all": "各权重之和超过 1,000",
+    "the tiers of a line begin at 0 and rise": "一行的各档须从 0 开始并递增",
+    "entries are named exactly if the statement is disputed": "有异议时须列明条目，认可时不得列明",
+    "the entries are not sorted, each once": "所列条目未排序或有重复",
+    "only an attestation that was given and not withdrawn is withdrawn": "只能撤回已出具且未撤回的资质证明",
+    "no attestation of the participant is approved": "所批准的条目不是该参与方的资质证明",
+    "the attestation was withdrawn before": "该资质证明此前已撤回",
+    "the attestation is no more valid": "该资质证明已过有效期",
+    "the map goes on with another version": "数据地图的版本号不连续",
+    "the entry is no tariff.offer": "该条目不是资费报价",
+    "the tariff was offered to another": "该资费是向另一方报出的",
+    "the tariff was accepted before": "该资费此前已被接受",
+    "the tariff was ended before": "该资费此前已终止",
+    "only who offered a tariff or accepted it ends it": "只有报出或接受资费的一方可以终止它",
+    "the tariff is another's": "该资费属于另一方",
+    "not as many amounts as the tariff has lines": "金额的行数与资费不同",
+    "the statement ends at no entry below it": "用量单没有止于其之前的条目",
+    "the statement replaces another than the last one of its month": "用量单所取代的不是当月的最后一份",
+    "the statement replaces one that was agreed": "用量单取代了已获认可的一份",
+    "the entry is no usage.state": "该条目不是用量单",
+    "the statement is to another": "该用量单是给另一方的",
+    "the statement was replaced": "该用量单已被取代",
+    "the statement was agreed before": "该用量单此前已获认可",
+    "the statement is not of a month": "用量单不是一个整月的",
+    "the month is not over": "该月尚未结束",
+    "the recipient did not accept the tariff": "数据接收方没有接受该资费",
+    "the tariff is not in force for the month": "该资费在该月不适用",
+    "the statement of usage is not what the entries give": "用量单与条目所得不符",
+    "the release lacks a mask that the decision asks for": "提供记录缺少决定所要求的遮蔽",
 }
 COUNTED_3: dict[str, str] = {
     "alerts": "警报",
     "reports": "报表",
     "reports that rest on entries which were withheld, erased or unreadable": "所依条目未披露、已删除或无法读取的报表",
-    "reports of findings by participant": "按参与方统计对账发现的报表",
     "reports (left out with the evidence, on request)": "报表（按要求随证据略过）",
     "reports whose period reaches back before the kept state": "其期间始于所存状态之前的报表",
     "alerts that rest on entries which were withheld, erased or unreadable": "所依条目未披露、已删除或无法读取的警报",
-    "alerts of a model whose bytes are not in the bundle": "其模型不在资料包中的警报",
+    "alerts of a model whose bytes are not in the bundle": "其模型不在审计包中的警报",
     "alerts (left out with the evidence, on request)": "警报（按要求随证据略过）",
     "alerts whose rules reach back before the kept state": "其规则须回溯至所存状态之前的警报",
     "declarations": "参与方申报",
@@ -76,6 +106,13 @@ COUNTED_3: dict[str, str] = {
     "feedback of customers": "客户反馈",
     "declarations of a participant of whom an entry was withheld, erased or unreadable": (
         "某参与方有条目未披露、已删除或无法读取，其后的申报"
+    ),
+    "statements of usage": "用量单",
+    "statements of usage that rest on entries which were withheld, erased or unreadable": (
+        "所依条目未披露、已删除或无法读取的用量单"
+    ),
+    "declarations about what another participant declared that could not be read": (
+        "涉及另一参与方无法读取的申报的申报"
     ),
     "decisions about alerts that could not be read": "对无法读取的警报所作的处置",
     "feedback of customers of whom an entry was withheld, erased or unreadable": (

@@ -12,10 +12,10 @@ from verifier.telling.chinese import COUNTED, SENTENCES
 LANGUAGES = ("en", "zh")
 
 CODES: dict[str, tuple[str, str]] = {
-    "VALID": ("All checks passed.", "全部检查均已通过。"),
+    "VALID": ("All checks passed.", "全部核验均已通过。"),
     "VALID_UNWITNESSED": (
         "All checks passed, but fewer witnesses have cosigned than your policy asks for.",
-        "全部检查均已通过，但联署的见证方少于您的策略所要求的数量。",
+        "全部核验均已通过，但联署的见证方少于您的策略所要求的数量。",
     ),
     "ERASED": (
         "The body was erased, and an erasure document in the log says so.",
@@ -25,8 +25,8 @@ CODES: dict[str, tuple[str, str]] = {
         "Bytes are not in the one accepted spelling: somebody changed them, or they were never right.",
         "字节不是唯一允许的写法：被人改动过，或者从一开始就不正确。",
     ),
-    "BAD_SIGNATURE": ("A signature does not verify, or its key is unknown.", "签名验证失败，或其密钥未知。"),
-    "BAD_PROOF": ("A Merkle proof, tile or root does not fit.", "默克尔证明、分块或根哈希不相符。"),
+    "BAD_SIGNATURE": ("A signature does not verify, or its key is unknown.", "签名核验未通过，或其密钥未知。"),
+    "BAD_PROOF": ("A Merkle proof, tile or root does not fit.", "默克尔证明、瓦片或根哈希不相符。"),
     "BAD_CHAIN": (
         "The order of the log is broken: an index, a link, a sequence number or a reused identity.",
         "日志的次序被破坏：序号、链接、链内序号有误，或身份被重复使用。",
@@ -46,8 +46,8 @@ CODES: dict[str, tuple[str, str]] = {
         "账本记录了不属于任何获准访问的提供或接收，或同一方重复记录；或账本自己的对账报告有误。",
     ),
     "DISPUTED": (
-        "Two participants say different things of one access, or one says nothing. The log records truly what each said.",
-        "双方对同一次访问的说法不一致，或其中一方没有记录。日志如实记录了各方的说法。",
+        "Two participants say different things, one says nothing, or a bill is wrong. The log records truly what each said.",
+        "双方的说法不一致、一方没有记录，或某月的用量单与条目不符。日志如实记录了各方的说法。",
     ),
     "CONSENT_INVALID": (
         "The ledger recorded a step or decision that the rules do not give.",
@@ -57,7 +57,7 @@ CODES: dict[str, tuple[str, str]] = {
     "BODY_MISSING": ("Evidence is missing although no erasure explains it.", "证据缺失，且没有删除文件可以解释。"),
     "POLICY_REJECTED": (
         "A key was used outside the time it was valid, its owner was suspended, or your policy forbids it.",
-        "密钥在有效期之外被使用、其所有者已被暂停，或您的策略不允许。",
+        "密钥在有效期之外被使用、其所有者已被暂停资格，或您的策略不允许。",
     ),
     "KEY_COMPROMISED": (
         "The checkpoint rests on a log key that somebody else may have signed with, and no quorum of witnesses vouches for it.",
@@ -69,7 +69,7 @@ ADVICE: dict[str, tuple[str, str]] = {
     "VALID": ("Nothing to do. Keep the report with the checkpoint.", "无需处理。请将报告与检查点一并保存。"),
     "VALID_UNWITNESSED": (
         "Ask for a newer receipt or bundle, or for the witnesses' cosignatures.",
-        "请索取更新的回执或资料包，或索取见证方的联署。",
+        "请索取更新的回执或审计包，或索取见证方的联署。",
     ),
     "ERASED": ("The proof still holds; the content is gone by law.", "证明仍然成立；内容已依法删除。"),
     "EQUIVOCATION": (
@@ -99,20 +99,20 @@ ADVICE: dict[str, tuple[str, str]] = {
 }
 
 WORDS: dict[str, tuple[str, str]] = {
-    "VERIFIED": ("VERIFIED", "已验证"),
+    "VERIFIED": ("VERIFIED", "已核验"),
     "REFUTED": ("REFUTED", "未通过"),
-    "COULD NOT CHECK": ("COULD NOT CHECK", "无法检查"),
-    "IN PART": ("VALID, NOT ALL CHECKED", "有效，但未全部检查"),
+    "COULD NOT CHECK": ("COULD NOT CHECK", "无法核验"),
+    "IN PART": ("VALID, NOT ALL CHECKED", "有效，但未全部核验"),
     "EXPLAINED": ("EXPLANATION", "说明"),
     "shown valid": (
         "Everything that could be checked holds. Not everything could be checked.",
-        "能够检查的内容均成立，但并非全部内容都能检查。",
+        "能够核验的内容均成立，但并非全部内容都能核验。",
     ),
     "shown unwitnessed": (
         "Everything that could be checked holds. Not everything could be, and fewer witnesses have cosigned than you ask for.",
-        "能够检查的内容均成立，但并非全部内容都能检查，且联署的见证方少于您的策略所要求的数量。",
+        "能够核验的内容均成立，但并非全部内容都能核验，且联署的见证方少于您的策略所要求的数量。",
     ),
-    "left": ("Not checked: {}; what and why is listed below.", "未检查：{} 项；内容与原因见下文。"),
+    "left": ("Not checked: {}; what and why is listed below.", "未核验：{} 项；内容与原因见下文。"),
     "differ": (
         "Findings about participants: {}. They say nothing against the log.",
         "涉及参与方的发现：{} 项，不影响对日志的结论。",
@@ -123,8 +123,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "entries": ("Entries", "条目"),
     "checkpoint": ("Checkpoint", "检查点"),
     "evidence": ("Evidence", "证据"),
-    "checked": ("What was checked", "已检查"),
-    "unchecked": ("What was NOT checked", "未检查"),
+    "checked": ("What was checked", "已核验"),
+    "unchecked": ("What was NOT checked", "未核验"),
     "defects": ("Defects", "缺陷"),
     "notices": ("Notices", "提示"),
     "first": ("First bad entry", "首个有问题的条目"),
@@ -177,12 +177,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "since": ("since entry", "自条目"),
     "until": ("until entry", "至条目"),
     "registered": ("registered", "已注册"),
-    "suspended": ("suspended", "已暂停"),
+    "suspended": ("suspended", "已暂停资格"),
     "removed": ("removed", "已移除"),
-    "no report": ("The bundle holds no report.", "资料包中没有报表。"),
+    "no report": ("The bundle holds no report.", "审计包中没有报表。"),
+    "no score": ("The bundle holds no score.", "审计包中没有评分。"),
     "not issued": ("not issued", "未出具"),
     "report refuted": ("REFUTED: the entries give other figures", "未通过：条目得出的数字不同"),
-    "report open": ("not checked: it rests on what could not be read", "未检查：所依内容无法读取"),
+    "report open": ("not checked: it rests on what could not be read", "未核验：所依内容无法读取"),
     "report holds": ("as the entries give it", "与条目所得一致"),
     "report computed": ("computed from the entries", "由条目算出"),
     "at entry": ("entry {}", "条目 {}"),

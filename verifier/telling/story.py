@@ -49,7 +49,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "access.receive": ("{iss} received {detail}", "{iss} 收到了 {detail}"),
 }
 _WORDS: dict[str, tuple[str, str]] = {
-    "hidden": ("its content is not disclosed in this bundle", "其内容未在此资料包中披露"),
+    "hidden": ("its content is not disclosed in this bundle", "其内容未在此审计包中披露"),
     "refused": ("its evidence is not valid", "其证据不成立"),
     "for": ("{iss} for {party}", "{iss}（代表 {party}）"),
     "present": ("customer present", "客户在场"),

@@ -18,7 +18,6 @@ from ledger.participants import Participant
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.parties import PartyQueries, Side
 
-HOLDERS: Final[frozenset[StaffRole]] = frozenset({"holder"})
 PARTNERS: Final[frozenset[StaffRole]] = frozenset({"holder", "recipient"})
 WATCHERS: Final[frozenset[StaffRole]] = frozenset({"auditor", "regulator"})
 REGULATORS: Final[frozenset[StaffRole]] = frozenset({"regulator"})
@@ -66,7 +65,8 @@ class OperatorDesk:
     premises: Premises
 
 
-def _partner(desk: Anyone) -> PartnerDesk:
+def partner_of(desk: Desk) -> PartnerDesk:
+    """The visit of somebody whom a door of partners has let in. Raises NotFound for anybody else."""
     staff = _admit(desk, PARTNERS)
     ledger = desk.office.ledger
     side: Side = "holder" if staff.role == "holder" else "recipient"
@@ -74,9 +74,8 @@ def _partner(desk: Anyone) -> PartnerDesk:
     return PartnerDesk(desk, ledger.registry.participant(staff.participant), side, own)
 
 
-def _holder(desk: Anyone) -> PartnerDesk:
-    _admit(desk, HOLDERS)
-    return _partner(desk)
+def _partner(desk: Anyone) -> PartnerDesk:
+    return partner_of(desk)
 
 
 def _watcher(desk: Anyone) -> WatchDesk:
@@ -102,6 +101,11 @@ def _operators_form(sent: AnyonesForm) -> Sent:
     return sent
 
 
+def _partners_form(sent: AnyonesForm) -> Sent:
+    _admit(sent.desk, PARTNERS)
+    return sent
+
+
 def _at_work(desk: Anyone) -> Desk:
     desk.staff  # noqa: B018 (raises SignInNeeded, NotPermitted)
     return desk
@@ -109,8 +113,8 @@ def _at_work(desk: Anyone) -> Desk:
 
 Place = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """An index, size or key in an address; one that no log reaches is not an address (404)."""
-Holder = Annotated[PartnerDesk, Depends(_holder)]
 Partner = Annotated[PartnerDesk, Depends(_partner)]
+PartnersForm = Annotated[Sent, Depends(_partners_form)]
 Watcher = Annotated[WatchDesk, Depends(_watcher)]
 Regulator = Annotated[WatchDesk, Depends(_regulator)]
 RegulatorsForm = Annotated[Sent, Depends(_regulators_form)]
@@ -119,8 +123,8 @@ OperatorsForm = Annotated[Sent, Depends(_operators_form)]
 AtWork = Annotated[Desk, Depends(_at_work)]
 
 DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
-    _holder: HOLDERS,
     _partner: PARTNERS,
+    _partners_form: PARTNERS,
     _watcher: WATCHERS,
     _regulator: REGULATORS,
     _regulators_form: REGULATORS,

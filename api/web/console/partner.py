@@ -8,7 +8,7 @@ from typing import Final, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.web.console.doors import Holder, Partner, PartnerDesk, Place
+from api.web.console.doors import Partner, PartnerDesk, Place
 from api.web.console.samples import samples
 from api.web.happened import Row, joined, read_event, reasons_of
 from api.web.plain import plain
@@ -25,7 +25,6 @@ from ledger.receipts import MEDIA_TYPE, receipt_bytes
 router = APIRouter(include_in_schema=False, prefix="/console/partner")
 SOON_MS: Final = 30 * 86_400_000
 EVENTS: Final = 50
-REPORTS: Final = 50
 FINDINGS: Final = 50
 UNACKNOWLEDGED: Final = 50
 INDEX_DIGITS: Final = 16
@@ -190,14 +189,6 @@ def deliveries(partner: Partner, after: int = Query(-1, ge=-1, le=2**53)) -> Res
         waiting=events.open_for(partner.id, UNACKNOWLEDGED),
         endpoint=events.endpoint(partner.id),
     )
-
-
-@router.get("/reports")
-def reports(bank: Holder, before: Place | None = None) -> Response:
-    """Reports by the bank's customers of accesses they did not expect, in their own words, newest first."""
-    listed = bank.desk.office.store.inbox.reports_to(bank.id, before=before, limit=REPORTS)
-    older = listed[-1].made_at if len(listed) == REPORTS else None
-    return bank.desk.render("console/reports.html", partner=bank, listed=listed, older=older)
 
 
 @router.get("/keys")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,6 +14,7 @@ from fastapi.responses import Response
 from api.web.customer import Connection
 from api.web.desk import Customer, Desk
 from api.web.exports import lines_of_connection
+from api.web.feedback import MOST, Feedback
 from ledger.errors import NotFound, Unavailable
 from ledger.queries.completeness import completeness_bytes
 from ledger.receipts import receipt_bytes
@@ -61,9 +63,26 @@ def _files(desk: Desk, one: Connection) -> Iterator[tuple[str, bytes]]:
         yield "completeness.json", completeness_bytes(ledger.completeness.of_chain(one.chain))
     except (NotFound, Unavailable):
         yield "completeness-missing.txt", words.t("complete.unable.text").encode()
+    said: defaultdict[int, list[Feedback]] = defaultdict(list)
+    for report in desk.office.store.feedback.of(desk.person, MOST):
+        said[report.about].append(report)
     for seq in range(first, length, PIECE):
         for event in desk.dealings.events_from(one, seq, min(PIECE, length - seq)):
             yield f"receipts/{event.index}.json", receipt_bytes(event.recorded)
-            for report in desk.office.store.inbox.reports_about(desk.person, event.index) if event.is_access else ():
-                said = words.t("pack.report", number=report.id, time=words.time(report.made_at), words=report.words)
-                yield f"reports/{report.id}.txt", said.encode()
+            for report in said.get(event.index, ()):
+                yield f"reports/{report.number}.txt", _told(desk, report).encode()
+
+
+def _told(desk: Desk, report: Feedback) -> str:
+    """A report and every answer to it, in words."""
+    words = desk.words
+    said = words.t("pack.report", number=report.number, time=words.time(report.made_at), words=report.words)
+    for one in report.replies:
+        said += words.t(
+            "pack.reply",
+            state=words.t(f"feedback.state.{one.state}"),
+            by=words.t(f"feedback.by.{one.by}"),
+            time=words.time(one.at),
+            words=one.words,
+        )
+    return said

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.desk import MOST_WORDS, WORDS, Customer, CustomersForm, in_order
-from api.web.inbox import CustomerReport, new_number
+from api.web.heeding import give
+from api.web.people import KeptWords
 from api.web.qr import MOST, qr_path
 from api.web.terms import lines_of
-from ledger.errors import NotPermitted
+from ledger.canonical import b64u
 from ledger.receipts import MEDIA_TYPE, receipt_bytes
 
 router = APIRouter(include_in_schema=False, prefix="/my/receipts")
-REPORTS_A_DAY: Final = 20
-DAY_MS: Final = 86_400_000
 
 
 @router.get("")
@@ -43,7 +40,7 @@ def receipt(desk: Customer, index: int) -> Response:
         accounts=in_order(event.item.accounts if event.item else (), labels),
         key=desk.dealings.key_of(consent_id) if consent_id else None,
         vkey=" ".join(vkey.format() for vkey in desk.office.ledger.vkeys),
-        reports=desk.office.store.inbox.reports_about(desk.person, index),
+        reports=desk.office.store.feedback.about(desk.person, index),
         name_of=desk.dealings.name_of,
         opened=desk.office.disclosures.of_entry(index),
         terms=terms,
@@ -71,24 +68,25 @@ def receipt_file(desk: Customer, index: int) -> Response:
 def ask_report(desk: Customer, index: int) -> Response:
     """«I did not expect this»."""
     event = desk.dealings.receipt(index)
-    consent_id = event.recorded.consent_id
-    key = desk.dealings.key_of(consent_id) if consent_id else None
     kept = desk.session.kept if desk.session else None
     written = kept.words if kept is not None and kept.path == desk.request.url.path else ""
-    return desk.render("report.html", event=event, name_of=desk.dealings.name_of, key=key, sent=None, written=written)
+    return desk.render(
+        "report.html",
+        event=event,
+        name_of=desk.dealings.name_of,
+        written=written,
+        days=desk.office.settings.answer_days,
+    )
 
 
 @router.post("/{index}/report")
 def report(sent: CustomersForm, index: int) -> Response:
-    """Keep the report for the bank's staff, under a number she can quote. Raises NotPermitted beyond a bound."""
+    """Keep it for the bank's staff and record it, under a number she can quote. Her words are not lost on the way."""
     desk = sent.desk
-    event = desk.dealings.receipt(index)
-    if desk.office.store.inbox.count_reports(desk.person, desk.now - DAY_MS) >= REPORTS_A_DAY:
-        raise NotPermitted("you have sent many reports today; your bank has them, please call it if it is urgent")
-    made = CustomerReport(new_number(), index, sent.text(WORDS, MOST_WORDS), desk.now)
-    desk.office.store.inbox.add_report(desk.person, made)
+    event, words = desk.dealings.receipt(index), sent.text(WORDS, MOST_WORDS).strip()
+    if words:
+        desk.change(kept=KeptWords(b64u(desk.person.key), desk.request.url.path, words))
+    given = give(desk, event, "unexpected" if event.is_access else "other", words)
     if desk.session is not None and desk.session.kept is not None:
         desk.change(kept=None)
-    consent_id = event.recorded.consent_id
-    key = desk.dealings.key_of(consent_id) if consent_id else None
-    return desk.render("report.html", event=event, name_of=desk.dealings.name_of, key=key, sent=made)
+    return desk.redirect(f"/my/feedback/{given.number}?new=1")

@@ -7,10 +7,12 @@ from typing import Final, Literal
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from api.web.actors import Actor
 from api.web.agent import Step
 from api.web.customer import STEPS, Connection
 from api.web.desk import Customer, CustomersForm, Desk
 from api.web.happened import Event
+from api.web.pages.feedback import REASONS
 from api.web.people import Paused
 from ledger.consent.state import Status
 from ledger.errors import IllegalTransition
@@ -59,6 +61,9 @@ def stopped(desk: Customer, key: int) -> Response:
         ended=ended,
         told=dealings.told_at(found, ended) if ended else None,
         at=ended.time if ended else (expires if found.status is Status.EXPIRED else None),
+        mine=ended is not None and desk.acts.actor(ended) is Actor.YOU,
+        told_why=desk.office.store.feedback.about(desk.person, ended.index) if ended else [],
+        reasons=REASONS,
     )
 
 
