@@ -80,7 +80,7 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
         index_interval_ms=config.index_interval_ms,
         watch=watch,
     )
-    return Ledger(store, keystore, sequencer, keys.own.vkey)
+    return Ledger(store, keystore, sequencer, keys.own.vkey, clock)
 
 
 def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey) -> Ledger:
