@@ -107,8 +107,8 @@ class ReportStory:
                 state = draw.choice(["received", "answered", "closed"])
                 with suppress(Refused):
                     node.record(
-                        node.bank, "subject.answer", by="holder", number=f"n-{draw.randint(1, self.complaints)}", state=state,
-                        subject=reference("alice"),
+                        node.bank, "subject.answer", by="holder", state=state,
+                        number=f"n-{draw.randint(1, self.complaints)}", subject=reference("alice"),
                     )  # fmt: skip
             case _ if self.listed:
                 self.complaints += 1
