@@ -114,7 +114,8 @@ class ReportStory:
                 self.complaints += 1
                 node.record(
                     node.bank, "subject.feedback", about=-1, consent_id=draw.choice(self.listed),
-                    due=self.place.now + draw.choice([HOUR, DAY]), kind="other", number=f"n-{self.complaints}", subject=reference("alice"),
+                    due=self.place.now + draw.choice([HOUR, DAY]), kind="other", number=f"n-{self.complaints}",
+                    subject=reference("alice"),
                 )  # fmt: skip
             case _:
                 self.grant()
