@@ -19,6 +19,7 @@ from api.web.feedback import FeedbackBook
 from api.web.inbox import Inbox
 from api.web.keys import PersonKeys
 from api.web.notes import PersonalNotes
+from api.web.papers import Papers
 from api.web.people import Person, Session
 from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
@@ -65,6 +66,7 @@ class Store:
         self.inbox = Inbox(self.engine, self._keys)
         self.feedback = FeedbackBook(self.engine, self._keys)
         self.notes = PersonalNotes(self.engine, self._keys)
+        self.papers = Papers(self.engine, self._sealer.common)
 
     def _key(self, key_file: Path) -> bytes:
         """The key of this store, made with it. Raises NotFound, InvalidInput."""
