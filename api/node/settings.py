@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.client.key_places import add_key_services
+from api.node.notice_settings import NoticeSettings
 from api.node.web_settings import WebSettings
 from api.tokens.scopes import ROLE_SCOPES
 from ledger.assembly import NodeConfig
@@ -172,6 +173,9 @@ class Settings(BaseSettings):
     contacts_file: Path | None = None
     """How holders and recipients are reached, for receipts that people read: a JSON object by participant id
     (docs/standards/receipts.md). Without it receipts say «not stated»."""
+
+    notices: NoticeSettings = NoticeSettings()
+    """Notices to customers: `CONSENT_LEDGER_NOTICES__…` (docs/notices.md)."""
 
     web: WebSettings = WebSettings()
     """The pages for people: `CONSENT_LEDGER_WEB__…` (docs/people.md)."""

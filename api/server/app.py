@@ -76,7 +76,9 @@ def create_framework(node: Node) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         node.start()
+        app.state.teller.start()
         yield
+        app.state.teller.stop()
         node.stop()
 
     app = FastAPI(
@@ -135,7 +137,7 @@ def create_framework(node: Node) -> FastAPI:
     app.add_exception_handler(LedgerError, on_refusal)
     app.add_exception_handler(RequestValidationError, on_bad_parameters)
     app.add_exception_handler(HTTPException, on_framework_error)
-    mount(app, node.ledger, settings)
+    app.state.teller = mount(app, node.ledger, settings)
     app.router.default = _standards_first(app.router.default, dialects)
     return app
 

@@ -45,6 +45,7 @@ from api.web.pages import (
     connections,
     erasing,
     feedback,
+    notices,
     overview,
     parting,
     public,
@@ -58,6 +59,9 @@ from api.web.people import KeptWords
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
 from api.web.staff import CONSOLE, read_staff
+from api.web.subscriptions import CHANNELS
+from api.web.telling.carriers import carriers
+from api.web.telling.teller import Teller
 from api.web.waiting import Unconfirmed
 from api.web.words import LANGUAGES, bdi
 from ledger.app import Ledger
@@ -78,6 +82,7 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
     approving.router, parting.router, feedback.router, stopping.router, receipts.router, settings.router, erasing.router,
+    notices.router,
 )  # fmt: skip
 CONSOLES: Final = (
     partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
@@ -85,15 +90,18 @@ CONSOLES: Final = (
 )  # fmt: skip
 
 
-def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> None:
-    """Serve the pages at every address that is not a route of `app`.
+def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> Teller:
+    """Serve the pages at every address that is not a route of `app`; what tells customers of news, not started yet.
 
     Not as a mount at `/`: that would also answer for routes that exist under another method (405).
 
     Raises NotForThisPlace when the development identity provider is asked for outside development or loopback, NotFound or
     InvalidInput for missing or unfit key files.
     """
-    app.router.default = build(ledger, settings, clock=clock)
+    pages = build(ledger, settings, clock=clock)
+    app.router.default = pages
+    teller: Teller = pages.state.teller
+    return teller
 
 
 def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> FastAPI:
@@ -102,6 +110,8 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
     templates = make_templates()
     provider, relying_party = _sign_in(settings, clock)
     host = urlsplit(base_url).hostname or "localhost"
+    development = web.environment == "development"
+    carrying = carriers(settings.notices, base_url, clock, development=development)
     office = BankPages(
         ledger=ledger,
         settings=web,
@@ -120,6 +130,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         contacts=_contacts(web),
         directory=ParticipantDirectory.read(web.directory_file),
         glances=GlanceQueries(ledger.store, ledger.keystore),
+        channels=tuple(channel for channel in CHANNELS if channel in carrying),
         bundler=Bundler(
             ledger,
             WitnessedQueries(ledger.store, read_policy(settings, ledger.vkeys)),
@@ -132,6 +143,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office
+    pages.state.teller = Teller(office, carrying)
     pages.state.premises = Premises.of(settings)
     for router in (*ROUTERS, *CONSOLES):
         pages.include_router(router)

@@ -20,6 +20,7 @@ from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
 from api.web.people import Person
 from api.web.store import Store
+from api.web.subscriptions import Channel
 from ledger.app import Ledger
 from ledger.clock import Clock
 from ledger.errors import NotFound
@@ -47,6 +48,8 @@ class BankPages:
     """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
     directory: ParticipantDirectory
     glances: GlanceQueries
+    channels: tuple[Channel, ...]
+    """The ways in which customers can be told of what happens."""
     bundler: Bundler
     """Writes the bundles for auditors and regulators."""
     state_dir: Path

@@ -86,6 +86,7 @@ def scene(shared_site: Site) -> Scene:
             "all feedback": "/my/feedback",
             "feedback": f"/my/feedback/{said}",
             "settings": "/my/settings",
+            "notices": "/my/notices",
             "export": "/my/export",
             "several": f"/my/connections/{whole}",
             "an account": f"/my/connections/{whole}/accounts?account={both.accounts[0]}",
@@ -205,6 +206,7 @@ def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
     unseen = {path for path, pattern in patterns.items() if not any(pattern.match(one) for one in judged_paths)}
     # What is left is not a page: files, streams, redirections.
     assert unseen == {
+        "/my/feedback/{number}/file",
         "/language",
         "/static/{name}",
         "/logo/{participant}",
