@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.documents import activation
 from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.errors import Unavailable
 from ledger.queries.counting import Counting
@@ -78,7 +79,7 @@ def test_one_off_consents_amendments_and_removals_count_as_the_entries_say(
         node.access(kept, customer_present=False)
         node.access(kept, customer_present=False)
         if ruleset == 2:
-            place.document("ruleset.activated", ruleset=3)
+            node.ledger.record_documents(activation(3))
         members = ["consents_authorised", "consents_ended", "consents_active", "accesses_allowed", "accesses_refused"]
         place.document(
             "report.defined", report="r", period="day", utc_offset=0, by=["recipient"], measures=members, suppress=0
