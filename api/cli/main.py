@@ -87,6 +87,13 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
         "accesses",
         "As recipient: ask to read data, get the ledger's decision, and keep the receipt.",
     ),
+    "attestation": CommandPlace(
+        "api.cli.partners", "attestations", "Licences, certificates, tests and contacts of participants.", group=True
+    ),
+    "tariff": CommandPlace("api.cli.partners", "tariffs", "What releases cost, signed by both sides.", group=True),
+    "usage": CommandPlace(
+        "api.cli.partners", "usages", "What a month of releases comes to, signed by both sides.", group=True
+    ),
     "receipt": CommandPlace("api.cli.receipts", "receipts", "Read and verify receipts.", group=True),
     "follow": CommandPlace(
         "api.cli.following", "following", "Follow the log: each checkpoint must continue all before it."

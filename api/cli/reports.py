@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from msgspec import UNSET, UnsetType
 
 from api.cli.saying import fail, mention, say
 from api.cli.shared import State, node_of, record, told_in_a_sentence
-from ledger.orders import DIMENSIONS, MEASURES, ReportDefined
+from ledger.orders import DIMENSIONS, MEASURES, ReportDefined, ScoreWeights
 from ledger.planning.commands import RecordComposed
 from ledger.queries.counting import Counting
 from ledger.queries.reports import ReportIssue, issued_reports, prepare_report, report_from_book
@@ -33,17 +34,26 @@ def report_define(
     ] = None,
     utc_offset: Annotated[int, typer.Option(min=-840, max=840, help="Minutes: where a day begins.")] = 0,
     suppress: Annotated[int, typer.Option(min=0, max=100, help="Numbers below this one are not shown.")] = 0,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(help="For a score: NAME=THOUSANDTHS of acknowledge, complaints, findings, refused; all four."),
+    ] = None,
     state: State = None,
 ) -> None:
     """Say what a report counts; a second definition holds for periods that begin later."""
-    said = ReportDefined(
-        report=code,
-        period=period,
-        utc_offset=utc_offset,
-        by=_in_order("--by", by or [], DIMENSIONS),
-        measures=_in_order("--measure", measure, MEASURES),
-        suppress=suppress,
-    )
+    weights = _weights(weight or [])
+    try:
+        said = ReportDefined(
+            report=code,
+            period=period,
+            utc_offset=utc_offset,
+            by=_in_order("--by", by or [], DIMENSIONS),
+            measures=_in_order("--measure", measure, MEASURES),
+            suppress=suppress,
+            weights=weights,
+        )
+    except ValueError as error:
+        fail(str(error))
     with told_in_a_sentence():
         check_countable(said)
     record(
@@ -55,6 +65,7 @@ def report_define(
         by=said.by,
         measures=said.measures,
         suppress=suppress,
+        weights=weights,
     )
 
 
@@ -121,6 +132,20 @@ def report_show(
             )
     issued = sum(said["type"] == "report.issued" for _, said in found)
     say(f"{issued} reports on record.", reports=[{"index": index, **said} for index, said in found])
+
+
+def _weights(given: list[str]) -> ScoreWeights | UnsetType:
+    """The weights of a score; nothing without any. Exits for one that is unknown, absent or no number."""
+    if not given:
+        return UNSET
+    named = dict(one.split("=", 1) for one in given if "=" in one)
+    wanted = ScoreWeights.__struct_fields__
+    if sorted(named) != sorted(wanted) or not all(value.isascii() and value.isdigit() for value in named.values()):
+        fail(f"--weight is said once for each of {', '.join(wanted)}, as NAME=THOUSANDTHS")
+    try:
+        return ScoreWeights(**{name: int(value) for name, value in named.items()})
+    except ValueError as error:
+        fail(f"--weight: {error}")
 
 
 def _in_order(option: str, given: list[str], known: tuple[str, ...]) -> tuple[str, ...]:

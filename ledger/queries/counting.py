@@ -65,7 +65,7 @@ class Counting:
     def __init__(self, store: LogStore, keystore: KeyStore, book: CountBook, *, page: int = PAGE) -> None:
         self._page = page
         self.store = store
-        self._keystore = keystore
+        self.keystore = keystore
         self.book = book
 
     @classmethod
@@ -94,7 +94,7 @@ class Counting:
                 query = select(entries).where(entries.c.idx >= size, entries.c.idx < min(of, size + self._page))
                 rows = connection.execute(query.order_by(entries.c.idx)).all()
                 if rows:
-                    _Page(connection, self._keystore, self.book).read(rows)
+                    _Page(connection, self.keystore, self.book).read(rows)
                     size = rows[-1].idx + 1
                     self.book.move(size, bytes(rows[-1].leaf_hash))
             if size >= of or (seconds is not None and clock.monotonic() - begun >= seconds):

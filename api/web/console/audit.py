@@ -46,6 +46,7 @@ ABOUT: Final[dict[str, tuple[str, ...]]] = {
         "log.key_compromised",
     ),
     "reconciliation": ("reconciliation.reported",),
+    "partners": ("attestation.approved", "conformance.certified"),
     "supervision": (
         "freeze.ordered",
         "freeze.lifted",
