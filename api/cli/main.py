@@ -38,6 +38,9 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "delegation": CommandPlace("api.cli.participants", "delegations", "Who may sign on behalf of whom.", group=True),
     "purpose": CommandPlace("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),
     "ruleset": CommandPlace("api.cli.participants", "rulesets", "The rules that entries are judged by.", group=True),
+    "rules": CommandPlace(
+        "api.cli.trying", "rules", "Rules that are not in force, tried on what happened.", group=True
+    ),
     "freeze": CommandPlace(
         "api.cli.supervision", "freezes", "Freezes of the operator: accesses that are denied for a while.", group=True
     ),

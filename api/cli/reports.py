@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +14,8 @@ from api.cli.saying import fail, mention, say
 from api.cli.shared import State, node_of, record, told_in_a_sentence
 from ledger.orders import DIMENSIONS, MEASURES, ReportDefined, ScoreWeights
 from ledger.planning.commands import RecordComposed
-from ledger.queries.reports import ReportIssue, issued_reports, prepare_report
+from ledger.queries.counting import Counting
+from ledger.queries.reports import ReportIssue, issued_reports, prepare_report, report_from_book
 from ledger.reporting.tally import check_countable
 
 reports = typer.Typer(help="Figures for supervisors that anyone can recompute.", no_args_is_help=True)
@@ -76,6 +78,9 @@ def report_issue(
     without_erased: Annotated[
         bool, typer.Option("--without-erased", help="Issue it although entries of the period were erased.")
     ] = False,
+    from_entries: Annotated[
+        bool, typer.Option("--from-entries", help="Read the whole log again, not the count book.")
+    ] = False,
     state: State = None,
 ) -> None:
     """Count a period that is over, and put the hash of the CSV on record."""
@@ -85,7 +90,11 @@ def report_issue(
         fail(f"--from {from_!r} is no day: write it as 2026-10-01")
     with node_of(state) as node:
         ledger = node.ledger
-        prepared = prepare_report(ledger.store, ledger.keystore, code, day)
+        if from_entries:
+            prepared = prepare_report(ledger.store, ledger.keystore, code, day)
+        else:
+            with closing(Counting.beside(ledger.store, ledger.keystore, node.settings.state_dir)) as counting:
+                prepared = report_from_book(counting, code, day)
         if prepared.unread and not without_erased:
             fail(
                 f"{prepared.unread} entries that this report would count cannot be read any more, and whoever checks it "

@@ -27,6 +27,12 @@ class WebSettings(BaseModel):
     directory_file: Path | None = None
     """JSON object, participant id → `legal_name`, `registration` (number and register), `logo` (a PNG, JPEG or WebP file beside
     it, at most 64 kB): shown with each app (docs/people.md). Default: the registered name and a letter."""
+    regulators_file: Path | None = None
+    """JSON object, regulator's participant id → `holders` and `recipients` (lists of participant ids): what its staff see
+    figures and incidents of (docs/consoles.md). One that is not named, or an empty list, sees all."""
+    signers_file: Path | None = None
+    """Who signs here for staff that order a freeze or open an incident: `{"signers": [{"participant", "kid", "key_file"}]}`,
+    paths relative to the file (docs/consoles.md). Default: nobody; they sign where their key is, and use the API."""
     session_store_url: str = ""
     """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
     one PostgreSQL database."""

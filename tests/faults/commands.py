@@ -40,6 +40,11 @@ class Place:
         """A participant's folder."""
         return self.folder / "own"
 
+    def draft(self) -> str:
+        path = self.folder / "draft.json"
+        path.write_text('{"freeze": {}}')
+        return str(path)
+
     def feed(self) -> str:
         path = self.folder / "feed.json"
         path.write_bytes(feed())
@@ -250,6 +255,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("freeze", "lift"): [Run(lambda _: ["never", *OFFICERS, "--reason", "over"], ends=(1,))],
     ("freeze", "list"): [Run(lambda _: [])],
+    ("rules", "try"): [Run(lambda place: [place.draft()])],
     ("hold", "place"): [
         Run(
             lambda place: [place.name("hold"), *OFFICERS, "--basis", "court", "--consent", "urn:x:" + "0" * 32], ORDERED
