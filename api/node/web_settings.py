@@ -35,6 +35,12 @@ class WebSettings(BaseModel):
     frame_ancestors: tuple[Origin, ...] = ()
     """JSON list of https origins, the bank's own sites, that may show these pages in a frame and read the overview
     (docs/branding.md). Default: nobody."""
+    regulators_file: Path | None = None
+    """JSON object, regulator's participant id → `holders` and `recipients` (lists of participant ids): what its staff see
+    figures and incidents of (docs/consoles.md). One that is not named, or an empty list, sees all."""
+    signers_file: Path | None = None
+    """Who signs here for staff that order a freeze or open an incident: `{"signers": [{"participant", "kid", "key_file"}]}`,
+    paths relative to the file (docs/consoles.md). Default: nobody; they sign where their key is, and use the API."""
     session_store_url: str = ""
     """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
     one PostgreSQL database."""
