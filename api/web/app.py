@@ -25,6 +25,7 @@ from api.node.web_settings import WebSettings
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
+from api.web.brand import read_brand
 from api.web.console import audit, erasures, freezes, incidents, operations, partner, supervision
 from api.web.console import feedback as feedback_desk
 from api.web.console.premises import Premises
@@ -43,6 +44,7 @@ from api.web.pages import (
     complaining,
     completing,
     connections,
+    embedding,
     erasing,
     feedback,
     notices,
@@ -82,7 +84,7 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
     approving.router, parting.router, feedback.router, stopping.router, receipts.router, settings.router, erasing.router,
-    notices.router,
+    notices.router, embedding.router,
 )  # fmt: skip
 CONSOLES: Final = (
     partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
@@ -129,6 +131,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         discretion=Discretion(),
         contacts=_contacts(web),
         directory=ParticipantDirectory.read(web.directory_file),
+        brand=read_brand(web.brand_file),
         glances=GlanceQueries(ledger.store, ledger.keystore),
         channels=tuple(channel for channel in CHANNELS if channel in carrying),
         bundler=Bundler(
@@ -149,7 +152,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         pages.include_router(router)
     if provider is not None:
         pages.include_router(dev_routes(provider))
-    pages.add_middleware(Guarded, secure=office.is_secure)
+    pages.add_middleware(Guarded, secure=office.is_secure, ancestors=web.frame_ancestors)
     _add_error_pages(pages)
     return pages
 

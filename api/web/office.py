@@ -13,6 +13,7 @@ from api.client.statements import StatementMaker
 from api.node.bundling import Bundler
 from api.node.web_settings import WebSettings
 from api.web.agent import HolderAgent
+from api.web.brand import Brand
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
@@ -47,6 +48,7 @@ class BankPages:
     contacts: Mapping[str, str]
     """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
     directory: ParticipantDirectory
+    brand: Brand
     glances: GlanceQueries
     channels: tuple[Channel, ...]
     """The ways in which customers can be told of what happens."""
