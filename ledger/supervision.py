@@ -38,10 +38,10 @@ from ledger.orders import (
     HoldLifted,
     HoldPlaced,
     ModelActivated,
-    OrderDocument,
     ReportDefined,
     ReportIssued,
     ScoringActivated,
+    SupervisionDocument,
 )
 
 OPERATOR: Final = ""
@@ -273,7 +273,9 @@ class Supervision:
 
     # -- what the operator orders --------------------------------------------------------------------------------------
 
-    def after_document(self, document: OrderDocument, index: int, time: int, erased: frozenset[str]) -> Supervision:  # noqa: C901, PLR0912 - one case a document
+    def after_document(  # noqa: C901, PLR0912 - one case a document
+        self, document: SupervisionDocument, index: int, time: int, erased: frozenset[str]
+    ) -> Supervision:
         """What this document, recorded at `index` and `time` (ms), leads to; `erased`: chains that were erased.
 
         Raises Conflict, NotFound, IllegalTransition, InvalidInput.

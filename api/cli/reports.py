@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from msgspec import UNSET, UnsetType
 
 from api.cli.saying import fail, mention, say
 from api.cli.shared import State, node_of, record, told_in_a_sentence
-from ledger.orders import DIMENSIONS, MEASURES, ReportDefined
+from ledger.orders import DIMENSIONS, MEASURES, ReportDefined, ScoreWeights
 from ledger.planning.commands import RecordComposed
-from ledger.queries.reports import ReportIssue, issued_reports, prepare_report
+from ledger.queries.counting import Counting
+from ledger.queries.reports import ReportIssue, issued_reports, prepare_report, report_from_book
 from ledger.reporting.tally import check_countable
 
 reports = typer.Typer(help="Figures for supervisors that anyone can recompute.", no_args_is_help=True)
@@ -31,17 +34,26 @@ def report_define(
     ] = None,
     utc_offset: Annotated[int, typer.Option(min=-840, max=840, help="Minutes: where a day begins.")] = 0,
     suppress: Annotated[int, typer.Option(min=0, max=100, help="Numbers below this one are not shown.")] = 0,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(help="For a score: NAME=THOUSANDTHS of acknowledge, complaints, findings, refused; all four."),
+    ] = None,
     state: State = None,
 ) -> None:
     """Say what a report counts; a second definition holds for periods that begin later."""
-    said = ReportDefined(
-        report=code,
-        period=period,
-        utc_offset=utc_offset,
-        by=_in_order("--by", by or [], DIMENSIONS),
-        measures=_in_order("--measure", measure, MEASURES),
-        suppress=suppress,
-    )
+    weights = _weights(weight or [])
+    try:
+        said = ReportDefined(
+            report=code,
+            period=period,
+            utc_offset=utc_offset,
+            by=_in_order("--by", by or [], DIMENSIONS),
+            measures=_in_order("--measure", measure, MEASURES),
+            suppress=suppress,
+            weights=weights,
+        )
+    except ValueError as error:
+        fail(str(error))
     with told_in_a_sentence():
         check_countable(said)
     record(
@@ -53,6 +65,7 @@ def report_define(
         by=said.by,
         measures=said.measures,
         suppress=suppress,
+        weights=weights,
     )
 
 
@@ -65,6 +78,9 @@ def report_issue(
     without_erased: Annotated[
         bool, typer.Option("--without-erased", help="Issue it although entries of the period were erased.")
     ] = False,
+    from_entries: Annotated[
+        bool, typer.Option("--from-entries", help="Read the whole log again, not the count book.")
+    ] = False,
     state: State = None,
 ) -> None:
     """Count a period that is over, and put the hash of the CSV on record."""
@@ -74,7 +90,11 @@ def report_issue(
         fail(f"--from {from_!r} is no day: write it as 2026-10-01")
     with node_of(state) as node:
         ledger = node.ledger
-        prepared = prepare_report(ledger.store, ledger.keystore, code, day)
+        if from_entries:
+            prepared = prepare_report(ledger.store, ledger.keystore, code, day)
+        else:
+            with closing(Counting.beside(ledger.store, ledger.keystore, node.settings.state_dir)) as counting:
+                prepared = report_from_book(counting, code, day)
         if prepared.unread and not without_erased:
             fail(
                 f"{prepared.unread} entries that this report would count cannot be read any more, and whoever checks it "
@@ -112,6 +132,20 @@ def report_show(
             )
     issued = sum(said["type"] == "report.issued" for _, said in found)
     say(f"{issued} reports on record.", reports=[{"index": index, **said} for index, said in found])
+
+
+def _weights(given: list[str]) -> ScoreWeights | UnsetType:
+    """The weights of a score; nothing without any. Exits for one that is unknown, absent or no number."""
+    if not given:
+        return UNSET
+    named = dict(one.split("=", 1) for one in given if "=" in one)
+    wanted = ScoreWeights.__struct_fields__
+    if sorted(named) != sorted(wanted) or not all(value.isascii() and value.isdigit() for value in named.values()):
+        fail(f"--weight is said once for each of {', '.join(wanted)}, as NAME=THOUSANDTHS")
+    try:
+        return ScoreWeights(**{name: int(value) for name, value in named.items()})
+    except ValueError as error:
+        fail(f"--weight: {error}")
 
 
 def _in_order(option: str, given: list[str], known: tuple[str, ...]) -> tuple[str, ...]:

@@ -331,9 +331,9 @@ class LedgerClient:
         answer = await self._transport.ask("POST", "/introspect", body=form.encode(), headers=_as_a_form)
         return dict(answer.json())
 
-    async def text(self, path: str) -> str:
+    async def text(self, path: str, query: Mapping[str, Any] | None = None) -> str:
         """Any other GET, as text. Nothing in it is verified."""
-        return (await self._read(path)).body.decode("utf-8", "replace")
+        return (await self._read(path, query)).body.decode("utf-8", "replace")
 
     async def _read(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
         import httpx2  # noqa: PLC0415  (see above)

@@ -33,6 +33,7 @@ from api.tokens.once import Once
 from api.tokens.service import TokenService
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger
+from ledger.clock import Clock
 from ledger.custody.log_key import read_signer
 from ledger.engines.engine import is_file, make_database
 from ledger.errors import Corrupt, Rollback, Unavailable
@@ -60,17 +61,19 @@ class Outward:
     """Makes what words events for endpoints that take a standard's own messages."""
 
 
-def build_node(settings: Settings, *, serves: bool = False, outward: Outward | None = None) -> Node:
+def build_node(
+    settings: Settings, *, serves: bool = False, outward: Outward | None = None, clock: Clock | None = None
+) -> Node:
     """A node that is ready to start; one that serves also tells the parties of consents and asks witnesses.
 
-    `outward` is what it does for outward standards, where it has a gateway.
+    `outward` is what it does for outward standards, where it has a gateway; a `clock` other than the machine's is believed.
 
     Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
     """
     _refuse_other_versions(settings)
     slot = claim_slot(settings.highwater_dir)
     try:
-        ledger = open_ledger(settings.node_config(slot.highwater_file))
+        ledger = open_ledger(settings.node_config(slot.highwater_file), clock=clock)
         try:
             return _built(settings, ledger, slot, serves=serves, outward=outward)
         except BaseException:
@@ -227,7 +230,7 @@ class KeyPlaces:
     event_key: str = ""
 
 
-def initialise(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces()) -> None:
+def initialise(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces(), *, clock: Clock | None = None) -> None:
     """Make keys, tables and the first entry of a new log named `origin`.
 
     Raises Conflict when a key file or a log exists already, InvalidInput for an unfit origin or place, Unavailable.
@@ -249,7 +252,7 @@ def initialise(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces())
         migrations.upgrade(settings.database_url)
         if settings.keystore_beside:
             make_database(settings.keystore_url, settings.database_url)
-        create_log(config)
+        create_log(config, clock=clock)
     finally:
         slot.release()
 

@@ -25,9 +25,11 @@ from api.node.web_settings import WebSettings
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
-from api.web.console import audit, erasures, operations, partner
+from api.web.brand import read_brand
+from api.web.console import audit, erasures, freezes, incidents, operations, partner, supervision
 from api.web.console import feedback as feedback_desk
 from api.web.console.premises import Premises
+from api.web.declaring import read_signers
 from api.web.desk import Desk, SignedOut, SignInNeeded, StepUpNeeded, open_desk
 from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
@@ -42,6 +44,7 @@ from api.web.pages import (
     complaining,
     completing,
     connections,
+    embedding,
     erasing,
     feedback,
     notices,
@@ -68,6 +71,7 @@ from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
+from ledger.queries.figures import Remit
 from ledger.queries.glances import GlanceQueries
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
@@ -80,9 +84,12 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
     approving.router, parting.router, feedback.router, stopping.router, receipts.router, settings.router, erasing.router,
-    notices.router,
+    notices.router, embedding.router,
 )  # fmt: skip
-CONSOLES: Final = (partner.router, audit.router, operations.router, erasures.router, feedback_desk.router)
+CONSOLES: Final = (
+    partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
+    freezes.router, feedback_desk.router,
+)  # fmt: skip
 
 
 def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> Teller:
@@ -124,6 +131,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         discretion=Discretion(),
         contacts=_contacts(web),
         directory=ParticipantDirectory.read(web.directory_file),
+        brand=read_brand(web.brand_file),
         glances=GlanceQueries(ledger.store, ledger.keystore),
         channels=tuple(channel for channel in CHANNELS if channel in carrying),
         bundler=Bundler(
@@ -132,6 +140,9 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
             settings.policy_file,
             ModelFolder(settings.models_dir),
         ),
+        state_dir=settings.state_dir,
+        remits=_remits(web),
+        declarers=read_signers(web.signers_file, ledger.origin, clock),
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office
@@ -141,7 +152,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         pages.include_router(router)
     if provider is not None:
         pages.include_router(dev_routes(provider))
-    pages.add_middleware(Guarded, secure=office.is_secure)
+    pages.add_middleware(Guarded, secure=office.is_secure, ancestors=web.frame_ancestors)
     _add_error_pages(pages)
     return pages
 
@@ -205,6 +216,12 @@ def _agents(web: WebSettings, origin: str, clock: Clock) -> Mapping[str, HolderA
         else:
             agents[entry.holder] = LocalAgent.load(entry, folder, origin, clock)
     return agents
+
+
+def _remits(web: WebSettings) -> Mapping[str, Remit]:
+    if web.regulators_file is None:
+        return {}
+    return msgspec.json.decode(web.regulators_file.read_bytes(), type=dict[ParticipantId, Remit])
 
 
 def _contacts(web: WebSettings) -> Mapping[str, str]:

@@ -20,6 +20,7 @@ from api.web.inbox import Inbox
 from api.web.keys import PersonKeys
 from api.web.notes import PersonalNotes
 from api.web.outbox import Outbox
+from api.web.papers import Papers
 from api.web.people import Person, Session
 from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
@@ -69,6 +70,7 @@ class Store:
         self.subscriptions = Subscriptions(self.engine, self._keys)
         self.outbox = Outbox(self.engine, self._keys)
         self.notes = PersonalNotes(self.engine, self._keys)
+        self.papers = Papers(self.engine, self._sealer.common)
 
     def _key(self, key_file: Path) -> bytes:
         """The key of this store, made with it. Raises NotFound, InvalidInput."""

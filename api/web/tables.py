@@ -115,3 +115,13 @@ erasures: Final = Table(
 
 OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, notes, deeds, feedback, subscriptions, outbox, people)
 """Tables whose rows go when a person is erased; her key last, for without it the rest is noise already."""
+papers: Final = Table(
+    "web_papers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False, index=True),
+    Column("made_at", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""What people at work have written: orders that wait for a second officer, the words behind hashes (api/web/papers.py)."""

@@ -25,6 +25,7 @@ T = TypeVar("T", dict[str, Any], Declaration)
 _DOCUMENTS: Final = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash).where(
     entries.c.kind == Kind.OPERATOR.value
 )
+_REST_ON_DECLARATIONS: Final = frozenset({"attestation.approved"})
 _DECLARATIONS: Final = select(entries).where(entries.c.kind == Kind.PARTICIPANT.value)
 
 
@@ -84,6 +85,12 @@ def _leaf_of(row: Any) -> OperatorLeaf:
             f"entry {row.idx} was changed in the database: it is not an operator document, or another. {AFTER_CHANGE}"
         )
     return leaf
+
+
+def registry_of_documents(said: Iterable[OnRecord[dict[str, Any]]], size: int) -> Registry:
+    """The registry that documents alone lead to, for whoever cannot read declarations yet: keys, erasures, the ruleset. What
+    rests on a declaration is passed over."""
+    return advance_registry(Registry(), [one for one in said if one.says["type"] not in _REST_ON_DECLARATIONS], size)
 
 
 def advance_registry(registry: Registry, said: Iterable[OnRecord[Any]], size: int) -> Registry:

@@ -37,6 +37,9 @@ def test_a_report_is_defined_and_issued_and_its_file_has_the_hash_on_record(stat
     assert issued.exit_code == 0, issued.output
     assert file.read_bytes() == b"measure,value\ncomplaints,0\nalerts,0\n"
     assert b64u(sha256(file.read_bytes()).digest()) in run(state, "report", "show", "few").output
+    again = run(state, "report", "issue", "few", "--from", day.isoformat(), "--csv", str(file), "--from-entries")
+    assert again.exit_code == 0, again.output
+    assert file.read_bytes() == b"measure,value\ncomplaints,0\nalerts,0\n"
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ def test_a_token_says_what_rfc_9068_asks_and_verifies_under_the_published_keys(s
         "bank-a",
     )
     assert claims["scope"] == (
-        "admin:metrics.basic:read consents:read consents:write events:manage events:read receipts:read "
-        "reconciliation:read supervision:read"
+        "admin:metrics.basic:read consents:read consents:write events:manage events:read partners:read "
+        "receipts:read reconciliation:read supervision:read"
     )
     assert 0 < claims["exp"] - claims["iat"] <= 600
     assert set(claims["cnf"]) == {"jkt"}

@@ -254,11 +254,12 @@ def open_site(
     directory: Mapping[str, Mapping[str, str]] | None = None,
     notices: Mapping[str, Any] | None = None,
     emails: bool = False,
+    web: Mapping[str, Any] | None = None,
 ) -> Iterator[Site]:
     """A site with one bank, one app and three people.
 
     `contacts` are what the operator knows of how to reach whom, `directory` what it knows of participants, `notices` the
-    settings of notices to customers; with `emails` the bank knows everybody's address.
+    settings of notices to customers; with `emails` the bank knows everybody's address. `web`: further settings of the pages.
     """
     folder.mkdir(exist_ok=True)
     with (
@@ -270,7 +271,7 @@ def open_site(
         people = write_people(folder, own_accounts=accounts, emails=emails)
         bank = join_bank(world, folder)
         app = join_named(world, "plum", recipient)
-        more: dict[str, Path] = {}
+        more: dict[str, Any] = dict(web or {})
         if contacts is not None:
             more = {"contacts_file": folder / "contacts.json"}
             more["contacts_file"].write_text(json.dumps(contacts))

@@ -16,6 +16,7 @@ from api.web.app import CONSOLES, ROUTERS
 from api.web.console.doors import DOORS
 from api.web.feedback import Feedback, FeedbackReply
 from api.web.staff import StaffRole
+from ledger.canonical import b64u
 from ledger.documents import Disclosure, document_of
 from tests.web.consoles import STAFF, Consoles, open_consoles
 from tests.web.site import csrf_of
@@ -51,6 +52,14 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         own = entries
     elif path.startswith("/console/audit/cases/"):
         own = cases(site)
+    elif path.startswith("/console/incidents/"):
+        number = str(incident(site))
+        return {
+            who: (re.sub(r"\{\w+\}", number, path), re.sub(r"\{\w+\}", "3", path)) for who in ("bea", "rita", "ada")
+        }
+    elif path.startswith("/console/freezes/"):
+        nothing = re.sub(r"\{\w+\}", NOTHING, path)
+        return {"olaf": (nothing, nothing)}
     elif path.startswith("/console/partner/feedback/"):
         own = feedback(site)
     elif path.startswith("/console/operator/erasures/"):
@@ -72,6 +81,22 @@ def cases(site: Consoles) -> dict[str, str]:
             )
         found[who] = str(site.entries[f"case of {who}"].index)
     return found
+
+
+def incident(site: Consoles) -> int:
+    """An incident that bank-a has opened, recorded once: the index of its opening."""
+    known = site.world.ledger.registry.supervision.incidents.get(("bank-a", "found"))
+    if known is not None:
+        return known.index
+    now = site.world.clock.now() // 1000
+    clocks = [{"due": now + 4 * 3_600, "name": "initial"}, {"due": now + 72 * 3_600, "name": "authority"}]
+    statement = site.world.parties["bank-a"].sign(
+        "incident.open", incident_id="found", affected={"holder": "bank-a"}, affected_consents=3, clocks=clocks,
+        detected_at=now, severity=2, text_hash=b64u(bytes(32)), **{"class": "outage"},
+    )  # fmt: skip
+    ledger = site.world.ledger
+    [recorded] = ledger.submit_and_wait(ledger.prepare(statement))
+    return recorded.index
 
 
 def feedback(site: Consoles) -> dict[str, str]:

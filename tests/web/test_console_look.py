@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from api.web.app import CONSOLES
 from tests.web.consoles import Consoles
 from tests.web.test_accessibility import judged
-from tests.web.test_console_doors import cases, feedback
+from tests.web.test_console_doors import cases, feedback, incident
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -35,11 +35,14 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             f"/console/partner/feedback/{feedback(site)['pia']}",
             "/console/audit",
         ],
-        "ben": ["/console/partner", "/console/partner/sandbox"],
+        "ben": ["/console/partner", "/console/partner/sandbox", "/console/incidents"],
         "bea": [
             "/console/partner/deliveries",
             "/console/partner/feedback?state=",
             f"/console/partner/feedback/{feedback(site)['bea']}",
+            "/console/incidents",
+            f"/console/incidents/{incident(site)}",
+            "/console/freezes",
         ],
         "ada": ["/console/audit/bundles"],
         "rita": [
@@ -54,8 +57,20 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/audit/findings",
             f"/console/audit/cases/{cases(site)['rita']}",
             "/console/audit/feedback",
+            "/console/supervision",
+            "/console/supervision?by=holder&from=2001-01-01&to=2001-03-31",
+            "/console/supervision/refusals?participant=plum",
+            "/console/supervision/refusals?participant=nobody",
+            "/console/incidents",
+            f"/console/incidents/{incident(site)}",
+            "/console/freezes",
         ],
-        "olaf": ["/console/operator", "/console/operator/participants", "/console/operator/erasures"],
+        "olaf": [
+            "/console/operator",
+            "/console/operator/participants",
+            "/console/operator/erasures",
+            "/console/freezes",
+        ],
     }
 
 
@@ -110,4 +125,6 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
         "/console/audit/bundle",
         "/console/audit/cases/{index}/bundle",
         "/console/partner/receipts/{index}/file",
+        "/console/supervision/figures.csv",
+        "/console/incidents/{index}/pack",
     }

@@ -342,8 +342,7 @@ class Replay:
         act = facts.act
         # Step 8.8.
         ruleset = self.registry.ruleset
-        usual = ruleset >= 3 or (ruleset == 2 and act == "access.request" and "region" not in facts.content)
-        later = [] if usual else [*later_defects(self.registry, facts)]
+        later = [] if ruleset >= 3 else [*later_defects(self.registry, facts)]
         for row in later if leaf.kind != "participant" else ():  # of that kind, the leaf was told
             self.tell.row(row)
         # Step 8.9.

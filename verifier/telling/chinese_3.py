@@ -59,6 +59,7 @@ SENTENCES_3: dict[str, str] = {
     "a tree has 1 to 4,095 nodes": "每棵树须有 1 至 4,095 个节点",
     "not a node of a tree": "不是树的节点",
     "a node of a tree leads back or nowhere": "树的节点指回或没有指向",
+    "keys of SM2 exist from ruleset 3 onwards": "SM2 密钥自规则集 3 起才有",
     # partners
     "weights stand beside a score, and only there": "权重与评分须同时列明",
     "the weights are more than 1,000 in all": "各权重之和超过 1,000",

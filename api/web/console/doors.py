@@ -21,6 +21,8 @@ from ledger.queries.parties import PartyQueries, Side
 PARTNERS: Final[frozenset[StaffRole]] = frozenset({"holder", "recipient"})
 WATCHERS: Final[frozenset[StaffRole]] = frozenset({"auditor", "regulator"})
 REGULATORS: Final[frozenset[StaffRole]] = frozenset({"regulator"})
+DECLARERS: Final[frozenset[StaffRole]] = PARTNERS | REGULATORS
+CONCERNED: Final[frozenset[StaffRole]] = PARTNERS | WATCHERS
 OPERATORS: Final[frozenset[StaffRole]] = frozenset({"operator"})
 
 
@@ -106,6 +108,21 @@ def _partners_form(sent: AnyonesForm) -> Sent:
     return sent
 
 
+def _concerned(desk: Anyone) -> Desk:
+    _admit(desk, CONCERNED)
+    return desk
+
+
+def _declarers_form(sent: AnyonesForm) -> Sent:
+    _admit(sent.desk, DECLARERS)
+    return sent
+
+
+def _orderers_form(sent: AnyonesForm) -> Sent:
+    _admit(sent.desk, DECLARERS | OPERATORS)
+    return sent
+
+
 def _at_work(desk: Anyone) -> Desk:
     desk.staff  # noqa: B018 (raises SignInNeeded, NotPermitted)
     return desk
@@ -120,6 +137,9 @@ Regulator = Annotated[WatchDesk, Depends(_regulator)]
 RegulatorsForm = Annotated[Sent, Depends(_regulators_form)]
 Operator = Annotated[OperatorDesk, Depends(_operator)]
 OperatorsForm = Annotated[Sent, Depends(_operators_form)]
+Concerned = Annotated[Desk, Depends(_concerned)]
+DeclarersForm = Annotated[Sent, Depends(_declarers_form)]
+OrderersForm = Annotated[Sent, Depends(_orderers_form)]
 AtWork = Annotated[Desk, Depends(_at_work)]
 
 DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
@@ -130,6 +150,9 @@ DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
     _regulators_form: REGULATORS,
     _operator: OPERATORS,
     _operators_form: OPERATORS,
+    _concerned: CONCERNED,
+    _declarers_form: DECLARERS,
+    _orderers_form: DECLARERS | OPERATORS,
     _at_work: PARTNERS | WATCHERS | OPERATORS,
 }
 """Each door with the roles that it lets in; tests walk the route table with it."""
