@@ -51,7 +51,7 @@ def test_a_report_is_defined_and_issued_and_its_file_has_the_hash_on_record(stat
         (("issue", "nothing", "--from", "january"), "january"),
     ],
 )
-def test_what_cannot_be_counted_is_refused_by_its_name(arguments: tuple[str, ...], named: str, state: Path) -> None:
+def test_an_uncountable_measure_is_refused_by_its_name(arguments: tuple[str, ...], named: str, state: Path) -> None:
     refused = run(state, "report", *arguments)
     assert refused.exit_code == 1
     assert named in refused.output
