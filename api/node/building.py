@@ -13,6 +13,7 @@ import migrations
 from api.events.sender import OutwardMessages
 from api.events.tokens import EventTokens
 from api.node.bundling import read_policy
+from api.node.issuing import ReportIssuer
 from api.node.node import Events, Node
 from api.node.reconciling import Reporter
 from api.node.scoring import AlertRaiser
@@ -99,6 +100,7 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
     if serves:
         node.asker = node.ask_witnesses()
         node.reporter = Reporter(ledger)
+        node.issuer = ReportIssuer(ledger, settings.state_dir) if settings.issue_reports else None
         node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, node.models.read))
     return node
 

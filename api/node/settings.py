@@ -170,6 +170,9 @@ class Settings(BaseSettings):
     events_enabled: bool = True
     """Tell the parties of a consent what happens to it (docs/events.md). One process at a time does so for each database."""
 
+    issue_reports: bool = True
+    """Issue each report by itself when its period ends (docs/reports.md); of several processes the first one does so."""
+
     contacts_file: Path | None = None
     """How holders and recipients are reached, for receipts that people read: a JSON object by participant id
     (docs/standards/receipts.md). Without it receipts say «not stated»."""

@@ -1,6 +1,6 @@
 """A new page is not forgotten: the documents name it, and a page or a step leads to it.
 
-That it has words in both languages, is judged for accessibility and sends strangers away is held elsewhere
+That it has words in every language, is judged for accessibility and sends strangers away is held elsewhere
 (test_words.py, test_accessibility.py, test_security.py).
 """
 
