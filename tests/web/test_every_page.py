@@ -1,6 +1,6 @@
 """A new page is not forgotten: the documents name it, and a page or a step leads to it.
 
-That it has words in both languages, is judged for accessibility and sends strangers away is held elsewhere
+That it has words in every language, is judged for accessibility and sends strangers away is held elsewhere
 (test_words.py, test_accessibility.py, test_security.py).
 """
 
@@ -27,6 +27,7 @@ NOT_PAGES = {
 }  # fmt: skip
 ONE_PAGE_EACH = {"/my/connections/{key}/{step}": ("/my/connections/{key}/pause", "/my/connections/{key}/resume")}
 ELSEWHERE = {
+    "/authorize": "an app, as the metadata of the token service tells it",
     "/my/approve": "a recipient sends its customer there",
     "/step-up": "the application sends there (StepUpNeeded)",
     "/sign-in": "the application sends there (SignInNeeded)",

@@ -113,7 +113,7 @@ def test_no_form_without_the_sessions_own_token_is_taken(shared_site: Site, path
 
 
 @pytest.mark.parametrize(("method", "path"), [one for one in ROUTES if "{key}" in one[1] or "{index}" in one[1]])
-def test_what_is_another_customers_does_not_exist(shared_site: Site, method: str, path: str) -> None:
+def test_another_customers_records_do_not_exist(shared_site: Site, method: str, path: str) -> None:
     site = shared_site
     consent = site.shared(MEI, authorisers_required=2, reauthenticate_days=90)
     site.agree(consent, WEI)
