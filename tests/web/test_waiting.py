@@ -68,7 +68,9 @@ def test_a_customer_is_told_that_nobody_knows_yet_and_where_to_look(
     assert ("You paused" not in told) if language == "en" else ("您已暂停" not in told)
 
 
-@pytest.mark.parametrize(("language", "state"), [("en", "Nothing new is recorded now"), ("zh-CN", "目前无法写入新记录")])
+@pytest.mark.parametrize(
+    ("language", "state"), [("en", "Nothing new is recorded now"), ("zh-CN", "目前无法写入新记录")]
+)
 def test_the_operators_console_says_that_and_why_nothing_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, state: str
 ) -> None:
