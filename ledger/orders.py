@@ -107,7 +107,7 @@ class HoldLifted(Approved, frozen=True, kw_only=True, tag_field="type", tag="hol
 
 
 class ScoringActivated(Approved, frozen=True, kw_only=True, tag_field="type", tag="scoring.activated"):
-    """From the next entry on alerts are owed (1), or none (0)."""
+    """From the next entry onwards alerts are due (1), or none are (0)."""
 
     scoring: Annotated[int, Meta(ge=0, le=1)]
 

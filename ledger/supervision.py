@@ -67,7 +67,7 @@ class Freeze(Struct, frozen=True):
     """The entry that lifted it."""
 
     def holds(self, time: int) -> bool:
-        """Whether its times hold at `time` (ms)."""
+        """Whether its times include `time` (ms)."""
         return self.from_ * 1000 <= time < self.until * 1000
 
 
@@ -138,7 +138,7 @@ class Incident(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """All that is ordered as of some index."""
+    """Everything ordered as of some index."""
 
     freezes: Mapping[Named, Freeze] = field(default_factory=dict)
     requirements: Mapping[Named, Requirement] = field(default_factory=dict)

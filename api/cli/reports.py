@@ -10,12 +10,14 @@ from typing import Annotated, Literal
 import typer
 from msgspec import UNSET, UnsetType
 
+from api.cli.report_pdf import as_pdf
 from api.cli.saying import fail, mention, say
-from api.cli.shared import State, node_of, record, told_in_a_sentence
+from api.cli.shared import State, node_of, reader_of, record, told_in_a_sentence
 from ledger.orders import DIMENSIONS, MEASURES, ReportDefined, ScoreWeights
-from ledger.planning.commands import RecordComposed
 from ledger.queries.counting import Counting
-from ledger.queries.reports import ReportIssue, issued_reports, prepare_report, report_from_book
+from ledger.queries.issued import issue_of, issued_report, keep_file
+from ledger.queries.reports import issued_reports, prepare_report, report_from_book
+from ledger.reporting.forms import as_json, as_xbrl
 from ledger.reporting.tally import check_countable
 
 reports = typer.Typer(help="Figures for supervisors that anyone can recompute.", no_args_is_help=True)
@@ -84,10 +86,7 @@ def report_issue(
     state: State = None,
 ) -> None:
     """Count a period that is over, and put the hash of the CSV on record."""
-    try:
-        day = date.fromisoformat(from_)
-    except ValueError:
-        fail(f"--from {from_!r} is no day: write it as 2026-10-01")
+    day = _day(from_)
     with node_of(state) as node:
         ledger = node.ledger
         if from_entries:
@@ -100,7 +99,8 @@ def report_issue(
                 f"{prepared.unread} entries that this report would count cannot be read any more, and whoever checks it "
                 "cannot check it: --without-erased issues it without them"
             )
-        [recorded] = ledger.submit_and_wait(RecordComposed(ReportIssue(prepared)))
+        [recorded] = ledger.submit_and_wait(issue_of(prepared, once=False))
+        keep_file(node.settings.state_dir, prepared)
         if csv is not None:
             csv.write_bytes(prepared.csv.content)
     say(
@@ -111,6 +111,27 @@ def report_issue(
         csv_hash=prepared.csv_hash,
         unread=prepared.unread,
     )
+
+
+@reports.command("file")
+def report_file(
+    code: Code,
+    *,
+    from_: Annotated[str, typer.Option("--from", help="First day of the period, as 2026-10-01.", metavar="DAY")],
+    form: Annotated[Literal["csv", "json", "xbrl", "pdf"], typer.Option(help="Which form.")],
+    out: Annotated[Path, typer.Option(help="Where to write it.", metavar="FILE")],
+    state: State = None,
+) -> None:
+    """Write an issued report as CSV, JSON, xBRL-CSV (a zip) or PDF."""
+    day = _day(from_)
+    with reader_of(state) as node:
+        ledger = node.ledger
+        with closing(Counting.beside(ledger.store, ledger.keystore, node.settings.state_dir)) as counting:
+            found = issued_report(counting, ledger.origin, node.settings.state_dir, code, day)
+        content = {"csv": lambda: found.csv, "json": lambda: as_json(found), "xbrl": lambda: as_xbrl(found),
+                   "pdf": lambda: as_pdf(found)}[form]()  # fmt: skip
+        out.write_bytes(content)
+    say(f"{out}: {code} of entry {found.at}, as {form}", file=str(out), form=form, index=found.at, report=code)
 
 
 @reports.command("show")
@@ -146,6 +167,13 @@ def _weights(given: list[str]) -> ScoreWeights | UnsetType:
         return ScoreWeights(**{name: int(value) for name, value in named.items()})
     except ValueError as error:
         fail(f"--weight: {error}")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        fail(f"--from {text!r} is no day: write it as 2026-10-01")
 
 
 def _in_order(option: str, given: list[str], known: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from api.node.web_settings import WebSettings
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
+from api.web.brand import read_brand
 from api.web.console import audit, erasures, freezes, incidents, operations, partner, supervision
 from api.web.console import feedback as feedback_desk
 from api.web.console.premises import Premises
@@ -35,14 +36,17 @@ from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
+from api.web.handover import Handover
 from api.web.migrating import open_store
 from api.web.office import BankPages
 from api.web.oidc import RelyingParty
 from api.web.pages import (
     approving,
+    authorizing,
     complaining,
     completing,
     connections,
+    embedding,
     erasing,
     feedback,
     notices,
@@ -81,8 +85,8 @@ if TYPE_CHECKING:
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
-    approving.router, parting.router, feedback.router, stopping.router, receipts.router, settings.router, erasing.router,
-    notices.router,
+    approving.router, authorizing.router, parting.router, feedback.router, stopping.router, receipts.router,
+    settings.router, erasing.router, notices.router, embedding.router,
 )  # fmt: skip
 CONSOLES: Final = (
     partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
@@ -90,7 +94,9 @@ CONSOLES: Final = (
 )  # fmt: skip
 
 
-def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> Teller:
+def mount(
+    app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None, handover: Handover | None = None
+) -> Teller:
     """Serve the pages at every address that is not a route of `app`; what tells customers of news, not started yet.
 
     Not as a mount at `/`: that would also answer for routes that exist under another method (405).
@@ -98,13 +104,15 @@ def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | No
     Raises NotForThisPlace when the development identity provider is asked for outside development or loopback, NotFound or
     InvalidInput for missing or unfit key files.
     """
-    pages = build(ledger, settings, clock=clock)
+    pages = build(ledger, settings, clock=clock, handover=handover)
     app.router.default = pages
     teller: Teller = pages.state.teller
     return teller
 
 
-def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+def build(
+    ledger: Ledger, settings: Settings, *, clock: Clock | None = None, handover: Handover | None = None
+) -> FastAPI:
     """The pages' own application."""
     web, base_url, clock = settings.web, settings.base_url, clock or SystemClock()
     templates = make_templates()
@@ -129,6 +137,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         discretion=Discretion(),
         contacts=_contacts(web),
         directory=ParticipantDirectory.read(web.directory_file),
+        brand=read_brand(web.brand_file),
         glances=GlanceQueries(ledger.store, ledger.keystore),
         channels=tuple(channel for channel in CHANNELS if channel in carrying),
         bundler=Bundler(
@@ -140,6 +149,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         state_dir=settings.state_dir,
         remits=_remits(web),
         declarers=read_signers(web.signers_file, ledger.origin, clock),
+        handover=handover,
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office
@@ -149,7 +159,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         pages.include_router(router)
     if provider is not None:
         pages.include_router(dev_routes(provider))
-    pages.add_middleware(Guarded, secure=office.is_secure)
+    pages.add_middleware(Guarded, secure=office.is_secure, ancestors=web.frame_ancestors)
     _add_error_pages(pages)
     return pages
 

@@ -13,9 +13,11 @@ from api.client.statements import StatementMaker
 from api.node.bundling import Bundler
 from api.node.web_settings import WebSettings
 from api.web.agent import HolderAgent
+from api.web.brand import Brand
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
+from api.web.handover import Handover
 from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
 from api.web.people import Person
@@ -47,6 +49,7 @@ class BankPages:
     contacts: Mapping[str, str]
     """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
     directory: ParticipantDirectory
+    brand: Brand
     glances: GlanceQueries
     channels: tuple[Channel, ...]
     """The ways in which customers can be told of what happens."""
@@ -59,6 +62,8 @@ class BankPages:
 
     declarers: Mapping[str, StatementMaker]
     """Participant → who signs here what its staff declare."""
+    handover: Handover | None = None
+    """How apps send customers here; None where no standard is served."""
 
     @cached_property
     def counting(self) -> Counting:

@@ -27,7 +27,7 @@ from ledger.reporting.periods import Defined, ReportPeriod, period_of
 from ledger.reporting.tally import Dimensions, ReportCSV, ReportTally, ScoreInputs, check_countable
 from ledger.storage.counted_facts import Dims
 from ledger.storage.log import LogStore
-from ledger.storage.operator import operator_documents
+from ledger.storage.operator import reports_on_record
 from ledger.storage.replay import Replay, Unfit, Unjudged
 from ledger.storage.rows import open_evidence
 from ledger.storage.spill import Spill
@@ -91,10 +91,9 @@ def report_from_book(counting: Counting, code: str, day: date) -> PreparedReport
 
 
 def _defined(connection: Connection, code: str, day: date) -> tuple[ReportDefined, ReportPeriod]:
-    said = operator_documents(connection, 0)
     defined = [
-        Defined(one.time, _definition(one.says))
-        for one in said
+        Defined(one.time, definition_of(one.says))
+        for one in reports_on_record(connection)
         if one.says["type"] == "report.defined" and one.says["report"] == code
     ]
     says, period = period_of(defined, day)
@@ -102,7 +101,8 @@ def _defined(connection: Connection, code: str, day: date) -> tuple[ReportDefine
     return says, period
 
 
-def _definition(document: Mapping[str, Any]) -> ReportDefined:
+def definition_of(document: Mapping[str, Any]) -> ReportDefined:
+    """A definition as it is recorded."""
     return ReportDefined(
         report=document["report"],
         period=document["period"],
@@ -117,8 +117,10 @@ def _definition(document: Mapping[str, Any]) -> ReportDefined:
 class ReportIssue:
     """Records a report, unless entries of its period came after it was counted (ledger.planning.commands.Composer)."""
 
-    def __init__(self, prepared: PreparedReport) -> None:
+    def __init__(self, prepared: PreparedReport, *, once: bool = False) -> None:
+        """`once`: not for a period that was issued already."""
         self._prepared = prepared
+        self._once = once
 
     def compose(
         self,
@@ -131,6 +133,12 @@ class ReportIssue:
         period, csv = self._prepared.period, self._prepared.csv
         if time // 1000 < period.end:
             raise Conflict("the period is not over: a report is issued after its end")
+        report = self._prepared.says.report
+        if self._once and any(
+            (says["type"], says["report"], says.get("from")) == ("report.issued", report, period.first)
+            for _, _, says in reports_on_record(connection)
+        ):
+            raise Conflict("another node has just issued the report of this period")
         row = connection.execute(select(entries.c.leaf).where(entries.c.idx == self._prepared.read_to)).one_or_none()
         if row is not None and parse_leaf(row.leaf).time < period.end * 1000:
             raise Conflict("entries of this period came while it was counted: issue the report again")
@@ -381,6 +389,5 @@ def dimensions(consent: Consent) -> Dims:
 def issued_reports(store: LogStore, code: str | None = None) -> list[tuple[int, dict[str, Any]]]:
     """(index, document) of the definitions and issues on record, of one report or all, in order. Raises Corrupt."""
     with store.read() as connection:
-        said = operator_documents(connection, 0)
-    kinds = ("report.defined", "report.issued")
-    return [(one.at, one.says) for one in said if one.says["type"] in kinds and code in (None, one.says["report"])]
+        said = reports_on_record(connection)
+    return [(one.at, one.says) for one in said if code in (None, one.says["report"])]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from ledger.documents import parse_document
 from ledger.entries.declarations import Declaration
 from ledger.entries.evidence import decode_evidence
-from ledger.entries.leaf import Kind, OperatorLeaf, parse_leaf
+from ledger.entries.leaf import Kind, OperatorLeaf, parse_leaf, reports_chain
 from ledger.entries.payload import acting_for
 from ledger.errors import BadEncoding, Corrupt
 from ledger.merkle.hashing import leaf_hash
@@ -43,6 +43,12 @@ class OnRecord(NamedTuple, Generic[T]):
 def operator_documents(connection: Connection, index: int) -> list[OnRecord[dict[str, Any]]]:
     """Operator documents at `index` and above, in order. Raises Corrupt for a leaf that was changed."""
     rows = connection.execute(_DOCUMENTS.where(entries.c.idx >= index).order_by(entries.c.idx))
+    return [OnRecord(row.idx, (leaf := _leaf_of(row)).time, leaf.document) for row in rows]
+
+
+def reports_on_record(connection: Connection) -> list[OnRecord[dict[str, Any]]]:
+    """Definitions of reports and their issues, in order. Raises Corrupt for a leaf that was changed."""
+    rows = connection.execute(_DOCUMENTS.where(entries.c.chain == reports_chain()).order_by(entries.c.seq))
     return [OnRecord(row.idx, (leaf := _leaf_of(row)).time, leaf.document) for row in rows]
 
 

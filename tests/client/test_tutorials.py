@@ -60,7 +60,7 @@ def test_a_first_receipt_takes_ten_commands() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_what_a_tutorial_installs_is_ours_and_brings_the_program_that_it_calls(page: str) -> None:
+def test_a_tutorial_installs_our_packages_and_they_bring_the_programs_it_calls(page: str) -> None:
     extras = tomllib.loads((ROOT / "sdk/python/pyproject.toml").read_text())["project"]["optional-dependencies"]
     for step in steps(f"tutorials/{page}"):
         for command in step.commands:

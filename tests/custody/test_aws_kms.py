@@ -85,7 +85,7 @@ def test_an_alias_that_was_moved_signs_nothing_and_a_key_in_use_stays_the_same(k
     verifier_of("EdDSA", jwk_of("EdDSA", used.public))(b"message", used.sign(b"message"))
 
 
-def test_what_is_wrapped_there_opens_and_a_changed_byte_place_or_key_does_not(kms: Kms) -> None:
+def test_a_wrap_opens_but_not_with_a_changed_byte_place_or_key(kms: Kms) -> None:
     wrapper = make_wrapping_key(kms.uri("kek"))
     sealed = wrapper.seal(b"d" * 32, b"chain/of/somebody")
     assert wrapping_key(kms.uri("kek")).open(sealed, b"chain/of/somebody") == b"d" * 32
@@ -195,7 +195,7 @@ def test_a_key_whose_alias_cannot_be_made_is_named_so_that_it_can_be_removed(
         ("awskms:?region=eu-central-1", "alias/NAME"),
     ],
 )
-def test_a_uri_that_is_none_is_refused_by_what_is_wrong_with_it(uri: str, said: str) -> None:
+def test_an_invalid_uri_is_refused_with_what_is_wrong_with_it(uri: str, said: str) -> None:
     assert place_of(uri) == uri
     with pytest.raises(InvalidInput, match=said):
         wrapping_key(uri)

@@ -81,7 +81,7 @@ def test_a_version_that_was_disabled_is_told_and_no_other_signs_for_it(kms: Goog
     used.sign(b"message")
 
 
-def test_what_is_wrapped_there_opens_after_a_rotation_and_a_changed_byte_or_place_does_not(kms: GoogleKms) -> None:
+def test_a_wrap_opens_after_a_rotation_but_not_with_a_changed_byte_or_place(kms: GoogleKms) -> None:
     wrapper = make_wrapping_key(kms.uri("kek"))
     sealed = wrapper.seal(b"d" * 32, b"here")
     kms.rotate("kek")
@@ -181,7 +181,7 @@ def test_a_new_key_may_be_in_hardware_and_needs_its_ring(kms: GoogleKms) -> None
         (f"gcpkms:{RING}/cryptoKeys/k?", ""),
     ],
 )
-def test_a_uri_that_is_none_is_refused_by_what_is_wrong_with_it(uri: str, said: str) -> None:
+def test_an_invalid_uri_is_refused_with_what_is_wrong_with_it(uri: str, said: str) -> None:
     assert place_of(uri) == uri
     if not said:
         wrapping_key(uri)

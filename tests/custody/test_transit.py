@@ -36,7 +36,7 @@ def test_a_key_made_there_signs_also_after_a_newer_version_came(transit: Transit
         make_held_key(transit.uri("key"), alg)  # type: ignore[arg-type]
 
 
-def test_what_is_wrapped_there_opens_and_a_changed_byte_or_place_does_not(transit: Transit) -> None:
+def test_a_wrap_opens_but_not_with_a_changed_byte_or_place(transit: Transit) -> None:
     wrapper = make_wrapping_key(transit.uri("kek"))
     sealed = wrapper.seal(b"d" * 32, b"here")
     assert wrapping_key(transit.uri("kek")).open(sealed, b"here") == b"d" * 32
@@ -81,7 +81,7 @@ def test_a_token_that_may_not_is_refused_and_never_shown(transit: Transit, tmp_p
         ("vault:https://vault.example/transit/k?token-source=/t&token=s.x", "no more|may have"),
     ],
 )
-def test_a_uri_that_is_none_is_refused_by_what_is_wrong_with_it(uri: str, said: str) -> None:
+def test_an_invalid_uri_is_refused_with_what_is_wrong_with_it(uri: str, said: str) -> None:
     assert place_of(uri) == uri
     with pytest.raises(InvalidInput, match=said):
         wrapping_key(uri)

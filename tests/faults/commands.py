@@ -122,6 +122,9 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
         Run(_said("daily", "--period", "day", "--measure", "accesses_allowed", "--suppress", "5"), ends=(0, 1))
     ],
     ("report", "issue"): [Run(_said("daily", "--from", "2026-01-01"), ends=(0, 1))],
+    ("report", "file"): [
+        Run(lambda p: ["daily", "--from", "2026-01-01", "--form", "csv", "--out", str(p.folder / "r")], ends=(0, 1))
+    ],
     ("report", "show"): [Run(_said())],
     ("reconcile",): [Run(_said(), ends=(0, 1))],  # 1: nothing is an hour old
     ("health",): [Run(lambda place: ["--url", place.base_url], on_state=False)],
@@ -250,6 +253,8 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("delegation", "end"): [Run(lambda place: [place.name("bank"), place.name("agent"), "--reason", "over"])],
     ("gateway", "init"): [Run(_said(), ends=(0, 1))],  # 1: there is one, from the round before
     ("gateway", "delegate"): [Run(lambda place: [place.name("bank")])],
+    # 1: a bank is no recipient
+    ("gateway", "redirect"): [Run(lambda place: [place.name("bank"), "https://app.example/back"], ends=(1,))],
     ("participant", "remove"): [Run(lambda place: [place.name("bank"), "--reason", "test"])],
     ("purpose", "define"): [Run(lambda place: [place.name("purpose"), "--permission", "ReadBalances"])],
     # two officers order what a log takes from ruleset 3 on

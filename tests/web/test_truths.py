@@ -115,7 +115,7 @@ def test_a_step_up_on_the_way_to_agreeing_loses_nothing(tmp_path: Path) -> None:
         assert "Your agreement is recorded" in words_of(done)
 
 
-def test_what_another_person_was_about_to_agree_to_does_not_come_along(tmp_path: Path) -> None:
+def test_a_new_sign_in_forgets_another_persons_pending_agreement(tmp_path: Path) -> None:
     with open_site(tmp_path / "site") as site, site.client() as client:
         request = site.ask()
         first = accounts_on(client.get(f"/my/approve?consent={request.consent_id}"))[0][0]
