@@ -17,7 +17,7 @@ from api.node.node import Events, Node
 from api.node.reconciling import Reporter
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
-from api.node.signing_place import check_place
+from api.node.signing_place import check_place, leave_mark
 from api.node.slots import Slot, claim_slot, highwater_files
 from api.office.facts import Notes
 from api.office.gateway import Gateway
@@ -33,6 +33,7 @@ from api.tokens.once import Once
 from api.tokens.service import TokenService
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger
+from ledger.clock import Clock
 from ledger.custody.log_key import read_signer
 from ledger.engines.engine import is_file, make_database
 from ledger.errors import Corrupt, Rollback, Unavailable
@@ -173,6 +174,22 @@ def short_lived(settings: Settings) -> Iterator[Node]:
 
 
 @contextmanager
+def at_another_time(settings: Settings, clock: Clock) -> Iterator[Ledger]:
+    """A log that is written by another clock than the machine's: for a demo, whose past is made up. No server may run."""
+    slot = claim_slot(settings.highwater_dir)
+    try:
+        ledger = open_ledger(settings.node_config(slot.highwater_file), clock=clock)
+        ledger.start()
+        try:
+            yield ledger
+        finally:
+            ledger.stop()
+            leave_mark(settings, ledger.vkeys)
+    finally:
+        slot.release()
+
+
+@contextmanager
 def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
     """A node that only reads: for exports and checks, also of a log that this node may not continue.
 
@@ -227,8 +244,8 @@ class KeyPlaces:
     event_key: str = ""
 
 
-def initialise(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces()) -> None:
-    """Make keys, tables and the first entry of a new log named `origin`.
+def initialise(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces(), *, clock: Clock | None = None) -> None:
+    """Make keys, tables and the first entry of a new log named `origin`, at the `clock`'s time.
 
     Raises Conflict when a key file or a log exists already, InvalidInput for an unfit origin or place, Unavailable.
     """
@@ -249,7 +266,7 @@ def initialise(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces())
         migrations.upgrade(settings.database_url)
         if settings.keystore_beside:
             make_database(settings.keystore_url, settings.database_url)
-        create_log(config)
+        create_log(config, clock=clock)
     finally:
         slot.release()
 

@@ -23,7 +23,7 @@ from tests.conformance import ROOT, conformance_dir
 
 FACTS = {
     "start", "consents", "pulls", "revocations", "after_revocation", "stranger", "replay", "frequency", "receipts", "bundle",
-    "falsified", "total", "witnessed", "pages",
+    "falsified", "total", "witnessed", "pages", "alerts",
 }  # fmt: skip
 CUSTOMERS = 24
 
