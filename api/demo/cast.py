@@ -75,7 +75,7 @@ class Cast:
     """By participant: HTTP to its service, as its customers and partners use it."""
 
 
-def open_log(state: Path) -> tuple[VerifierKey, dict[str, Keys], Past]:
+def open_log(state: Path, customers: int) -> tuple[VerifierKey, dict[str, Keys], Past]:
     """Make a log, register everybody, live through the time before: what `consent-ledger init` and `participant` do, and some
     months. Keys stay in this process."""
     settings, clock = Settings(state_dir=state), PastClock(ASLEEP_DAYS)
@@ -94,7 +94,7 @@ def open_log(state: Path) -> tuple[VerifierKey, dict[str, Keys], Past]:
                 key_added(part.id, own.client.kid, own.client.alg, "client", own.client.jwk),
             )
         signers = {name: own.statement for name, own in keys.items()}
-        past = live_before(ledger, clock, signers, tuple(part.id for part in RECIPIENTS))
+        past = live_before(ledger, clock, signers, tuple(part.id for part in RECIPIENTS), customers)
         return ledger.vkey, keys, past
 
 

@@ -112,7 +112,7 @@ async def _play(stage: Stage, folder: Path, *, once: bool, customers: int) -> in
     async with AsyncExitStack() as stack:
         with stage.act("start"):
             premises = BankPlace.found(folder / "pages")
-            vkey, keys, past = await asyncio.to_thread(open_log, state)
+            vkey, keys, past = await asyncio.to_thread(open_log, state, customers)
             await start_witnesses(stack, vkey, folder / "witnesses", witnessed)
             process = stack.enter_context(ledger_process(state, port, log, witnessed, premises.pages.settings(port)))
             await wait_until_ready(url, process, log)

@@ -25,7 +25,7 @@ from api.node.web_settings import WebSettings
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
-from api.web.console import audit, erasures, operations, partner
+from api.web.console import alerts, audit, erasures, operations, partner
 from api.web.console import feedback as feedback_desk
 from api.web.console.premises import Premises
 from api.web.desk import Desk, SignedOut, SignInNeeded, StepUpNeeded, open_desk
@@ -77,7 +77,14 @@ ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
     approving.router, parting.router, feedback.router, stopping.router, receipts.router, settings.router, erasing.router,
 )  # fmt: skip
-CONSOLES: Final = (partner.router, audit.router, operations.router, erasures.router, feedback_desk.router)
+CONSOLES: Final = (
+    partner.router,
+    audit.router,
+    operations.router,
+    erasures.router,
+    feedback_desk.router,
+    alerts.router,
+)
 
 
 def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from api.web.alert_work import AlertWork
 from api.web.feedback import FeedbackBook
 from api.web.inbox import Inbox
 from api.web.keys import PersonKeys
@@ -65,6 +66,7 @@ class Store:
         self.inbox = Inbox(self.engine, self._keys)
         self.feedback = FeedbackBook(self.engine, self._keys)
         self.notes = PersonalNotes(self.engine, self._keys)
+        self.alert_work = AlertWork(self.engine, self._keys)
 
     def _key(self, key_file: Path) -> bytes:
         """The key of this store, made with it. Raises NotFound, InvalidInput."""

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from api.web.app import CONSOLES
 from tests.web.consoles import Consoles
 from tests.web.test_accessibility import judged
-from tests.web.test_console_doors import cases, feedback
+from tests.web.test_console_doors import alerts, cases, feedback
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -40,6 +40,8 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/partner/deliveries",
             "/console/partner/feedback?state=",
             f"/console/partner/feedback/{feedback(site)['bea']}",
+            "/console/alerts?state=all",
+            f"/console/alerts/{alerts(site)['bea']}",
         ],
         "ada": ["/console/audit/bundles"],
         "rita": [
@@ -54,6 +56,8 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/audit/findings",
             f"/console/audit/cases/{cases(site)['rita']}",
             "/console/audit/feedback",
+            "/console/alerts?state=all",
+            f"/console/alerts/{alerts(site)['bea']}",
         ],
         "olaf": ["/console/operator", "/console/operator/participants", "/console/operator/erasures"],
     }
@@ -106,6 +110,7 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
     # What is left is not a page: files, and the door that leads to one's own console.
     assert unseen == {
         "/console",
+        "/console/alerts/live",
         "/console/audit/bundle",
         "/console/audit/cases/{index}/bundle",
         "/console/partner/receipts/{index}/file",
