@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ledger.canonical import b64u, unb64u
+from ledger.clock import Clock, SystemClock
 from ledger.documents import Erasure, document_of
 from ledger.entries.acts import AccessBatch, ConsentAuthorise
 from ledger.entries.assertion import parse_assertion
@@ -37,6 +38,7 @@ from ledger.queries.log_keys import read_log_keys
 from ledger.queries.reconciliation import ReconciliationQueries
 from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
+from ledger.queries.usage import UsageQueries
 from ledger.sequencer.answers import Answer, Deliver, Repeated, SequencerLike
 from ledger.storage.log import LogStore
 from ledger.vault.keystore import KeyStore
@@ -53,7 +55,16 @@ CHAINS_AT_ONCE = 500
 class Ledger:
     """A running node of one log."""
 
-    def __init__(self, store: LogStore, keystore: KeyStore, sequencer: SequencerLike, vkey: VerifierKey) -> None:
+    def __init__(
+        self,
+        store: LogStore,
+        keystore: KeyStore,
+        sequencer: SequencerLike,
+        vkey: VerifierKey,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        """The time that this node records by."""
         self._store = store
         self.keystore = keystore
         self._sequencer = sequencer
@@ -64,6 +75,7 @@ class Ledger:
         self.records = RecordQueries(store, keystore, self.tree.full_tiles)
         self.completeness = CompletenessQueries(store, self.records)
         self.reconciliation = ReconciliationQueries(store, keystore)
+        self.usage = UsageQueries(store, keystore)
         self.figures = sequencer.figures
         self._end = threading.Event()
         self._housekeeper: threading.Thread | None = None

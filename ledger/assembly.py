@@ -23,6 +23,7 @@ from ledger.sequencer.loop import Sequencer
 from ledger.sequencer.remote import RemoteSequencer
 from ledger.sequencer.watch import LEAD_MS, ClockWatch
 from ledger.storage.log import Head, LogStore
+from ledger.vault.keeper import AskedKek
 from ledger.vault.kek import Kek, make_kek, read_kek
 from ledger.vault.keystore import KeyStore
 
@@ -80,16 +81,16 @@ def open_ledger(config: NodeConfig, *, clock: Clock | None = None) -> Ledger:
         index_interval_ms=config.index_interval_ms,
         watch=watch,
     )
-    return Ledger(store, keystore, sequencer, keys.own.vkey)
+    return Ledger(store, keystore, sequencer, keys.own.vkey, clock)
 
 
-def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey) -> Ledger:
+def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey, kek: AskedKek) -> Ledger:
     """A node's front: it reads, checks signatures and hands commands to the sequencing process at `desk`.
 
-    It never opens the log's signing key: `vkey`, its public half, is handed to it. Raises NotFound or InvalidInput for an
-    absent or unfit key-encryption key.
+    It opens neither the log's signing key, whose public half is `vkey`, nor the key-encryption key: it asks the process that
+    keeps it.
     """
-    keystore = _key_store(config)
+    keystore = KeyStore(keystore_engine(config.keystore_url), kek, kek_epoch=kek.epoch)
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
     return Ledger(
         store,

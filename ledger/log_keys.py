@@ -21,6 +21,8 @@ class LogKey:
     last: int | None = None
     compromised: int | None = None
     """The size from which on somebody else may have signed with it."""
+    compromised_at: int | None = None
+    """The entry that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,13 @@ class LogKeys:
     def in_force(self) -> tuple[bytes, ...]:
         """The raw keys that sign the next checkpoint, each; empty: the one that no document names."""
         return tuple(one.key for one in self.known if one.last is None)
+
+    @property
+    def told_at(self) -> tuple[int, ...]:
+        """The entries that began a key's time, ended it or took it back: who knows one key finds the others by them."""
+        begun = {one.first - 1 for one in self.known if one.first}
+        ended = {index for one in self.known for index in (one.last, one.compromised_at) if index is not None}
+        return tuple(sorted(begun | ended))
 
     def vkeys(self, origin: str) -> tuple[VerifierKey, ...]:
         """All of them as verifier keys: those in force, the newest first, then those of former times."""
@@ -81,7 +90,8 @@ class LogKeys:
         if known.compromised is not None and from_size >= known.compromised:
             raise IllegalTransition(f"the log says that already, from size {known.compromised} on", member="from_size")
         ended = self if known.last is not None else self._end(key, index)
-        return LogKeys(tuple(replace(one, compromised=from_size) if one.key == key else one for one in ended.known))
+        stolen = [replace(one, compromised=from_size, compromised_at=index) for one in ended.known if one.key == key]
+        return LogKeys(tuple(stolen[0] if one.key == key else one for one in ended.known))
 
 
 def _check_point(key: bytes) -> None:

@@ -22,7 +22,7 @@ from ledger.queries.tree import visible_size
 from ledger.storage.anchored import hold_documents
 from ledger.storage.log import LogStore
 from ledger.storage.naming import key_store_named, name_key_store
-from ledger.storage.operator import advance_registry, operator_documents
+from ledger.storage.operator import operator_documents, registry_of_documents
 from ledger.vault.keystore import KeyStore
 
 log = logging.getLogger("ledger.opening")
@@ -68,7 +68,7 @@ def hold_to_signed(store: LogStore, vkeys: Callable[[], Vkeys]) -> None:
 
 def _registry(connection: Connection, size: int, *, whole: bool) -> Registry:
     try:
-        return advance_registry(Registry(), operator_documents(connection, 0), size)
+        return registry_of_documents(operator_documents(connection, 0), size)
     except Corrupt:
         if whole:
             raise

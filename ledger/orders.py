@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.entries.fields import Bytes32, Code, Count, Seconds, require_sorted_unique
+from ledger.entries.fields import Bytes32, Code, Count, ParticipantId, Seconds, require_sorted_unique
 from ledger.entries.scope import Scope
 
 DIMENSIONS: Final = ("grade", "holder", "permission", "purpose", "reason", "recipient", "standard")
@@ -28,6 +28,7 @@ MEASURES: Final = (
     "complaints",
     "erasures",
     "alerts",
+    "score",
 )
 """What a report can count, in the order of docs/spec/reports.md."""
 
@@ -106,7 +107,7 @@ class HoldLifted(Approved, frozen=True, kw_only=True, tag_field="type", tag="hol
 
 
 class ScoringActivated(Approved, frozen=True, kw_only=True, tag_field="type", tag="scoring.activated"):
-    """From the next entry on alerts are owed (1), or none (0)."""
+    """From the next entry onwards alerts are due (1), or none are (0)."""
 
     scoring: Annotated[int, Meta(ge=0, le=1)]
 
@@ -143,6 +144,22 @@ class AlertRaised(Order, frozen=True, kw_only=True, tag_field="type", tag="alert
             raise ValueError("model is named by alerts of the rule «model», and by no others")
 
 
+Weight = Annotated[int, Meta(ge=0, le=1_000)]
+
+
+class ScoreWeights(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much each share takes from a score, in thousandths (docs/spec/partners.md, 6)."""
+
+    acknowledge: Weight
+    complaints: Weight
+    findings: Weight
+    refused: Weight
+
+    def __post_init__(self) -> None:
+        if self.acknowledge + self.complaints + self.findings + self.refused > 1_000:
+            raise ValueError("weights come to at most 1000")
+
+
 class ReportDefined(Order, frozen=True, kw_only=True, tag_field="type", tag="report.defined"):
     """What a report counts, of which periods, and below which number a cell is not shown."""
 
@@ -152,11 +169,15 @@ class ReportDefined(Order, frozen=True, kw_only=True, tag_field="type", tag="rep
     by: Annotated[tuple[str, ...], Meta(max_length=3)]
     measures: Annotated[tuple[str, ...], Meta(min_length=1, max_length=16)]
     suppress: Annotated[int, Meta(ge=0, le=100)]
+    weights: ScoreWeights | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         for name, values, known in (("by", self.by, DIMENSIONS), ("measures", self.measures, MEASURES)):
             if values != tuple(value for value in known if value in values):
                 raise ValueError(f"{name} holds what docs/spec/reports.md lists, in its order, each once")
+        scored = "score" in self.measures
+        if scored != (self.weights is not UNSET) or (scored and self.by not in (("holder",), ("recipient",))):
+            raise ValueError("a score is by holder or by recipient, and has weights; nothing else has")
 
 
 class ReportIssued(Order, frozen=True, kw_only=True, tag_field="type", tag="report.issued", rename={"from_": "from"}):
@@ -170,7 +191,33 @@ class ReportIssued(Order, frozen=True, kw_only=True, tag_field="type", tag="repo
     csv_hash: Bytes32
 
 
-OrderDocument = (
+class AttestationApproved(Approved, frozen=True, kw_only=True, tag_field="type", tag="attestation.approved"):
+    """Two officers have looked at what a participant attested at this entry (docs/spec/partners.md, 2)."""
+
+    participant: ParticipantId
+    attestation: Count
+
+
+class ConformanceCertified(Order, frozen=True, kw_only=True, tag_field="type", tag="conformance.certified"):
+    """How a participant's system did in a conformance run; the hash of the run's log."""
+
+    participant: ParticipantId
+    suite: Code
+    suite_version: Code
+    passed: Count
+    total: Count
+    log_hash: Bytes32
+    approved_by: tuple[Code, Code]
+
+    def __post_init__(self) -> None:
+        require_sorted_unique("approved_by", self.approved_by)
+        if self.passed > self.total:
+            raise ValueError("passed is at most total")
+
+
+PartnerDocument = AttestationApproved | ConformanceCertified
+"""What the operator says of a participant, in that one's chain."""
+SupervisionDocument = (
     FreezeOrdered
     | FreezeLifted
     | HoldPlaced
@@ -181,4 +228,6 @@ OrderDocument = (
     | ReportDefined
     | ReportIssued
 )
+"""What a supervisor's, a risk officer's and a report's order is."""
+OrderDocument = SupervisionDocument | PartnerDocument
 """All of them; a log takes them from ruleset 3 on."""

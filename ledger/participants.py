@@ -41,10 +41,12 @@ from ledger.documents import (
 from ledger.entries.declarations import Declaration, PurposeDefine
 from ledger.entries.keys import Verify, verifier_of
 from ledger.entries.leaf import declaration_chain
+from ledger.entries.partner_acts import PartnerAct
 from ledger.entries.statement import header_text, unknown_key
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 from ledger.log_keys import LogKeys
-from ledger.orders import OrderDocument
+from ledger.orders import AttestationApproved, ConformanceCertified, OrderDocument
+from ledger.partners import Partners
 from ledger.supervision import Supervision
 
 RULESETS: Final = tuple(sorted(CATALOGUES))
@@ -99,6 +101,8 @@ class Registry:
     """The index at which the next reconciliation report begins."""
     supervision: Supervision = field(default_factory=Supervision)
     """What supervisors, holders and the operator have ordered."""
+    partners: Partners = field(default_factory=Partners)
+    """What partners have declared to each other."""
     log_keys: LogKeys = field(default_factory=LogKeys)
     """The log's own keys, as far as documents name them."""
     headers: Mapping[str, Key] = field(default_factory=dict)
@@ -209,6 +213,9 @@ class Registry:
                 if document.to_index < document.from_index or document.to_index >= index:
                     raise InvalidInput("a disclosure covers entries that exist, in order", member="to_index")
                 return changed
+            case AttestationApproved() | ConformanceCertified():
+                self._present(document.participant)
+                return replace(changed, partners=self.partners.after_document(document, index, time))
             case _ if isinstance(document, OrderDocument):
                 ordered = self.supervision.after_document(document, index, time, self.erased)
                 return replace(changed, supervision=ordered)
@@ -223,6 +230,9 @@ class Registry:
         if isinstance(says, PurposeDefine):
             limits = {name: getattr(says, name) for name in PurposeDefined.__struct_fields__ if name != "v"}
             return replace(self, size=index + 1)._define(PurposeDefined(**limits))
+        if isinstance(says, PartnerAct):
+            partners = self.partners.after_declaration(principal, says, index, time)
+            return replace(self, size=index + 1, partners=partners)
         declared = self.supervision.after_declaration(principal, says, index, time)
         return replace(self, size=index + 1, supervision=declared)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from pathlib import Path
 from typing import Final
@@ -39,3 +40,17 @@ def read_secret(path: Path) -> bytes:
     if stat.S_IMODE(mode) & 0o077:
         raise InvalidInput(f"the key file {path} is open to others: set its mode to 0600")
     return data
+
+
+def listen_privately(path: Path) -> socket.socket:
+    """A Unix socket that only this process's own user can connect to; what lies at `path` is a dead process's, and is
+    replaced."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+    finally:
+        os.umask(mask)
+    listening.listen(64)
+    return listening

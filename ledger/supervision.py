@@ -38,10 +38,10 @@ from ledger.orders import (
     HoldLifted,
     HoldPlaced,
     ModelActivated,
-    OrderDocument,
     ReportDefined,
     ReportIssued,
     ScoringActivated,
+    SupervisionDocument,
 )
 
 OPERATOR: Final = ""
@@ -67,7 +67,7 @@ class Freeze(Struct, frozen=True):
     """The entry that lifted it."""
 
     def holds(self, time: int) -> bool:
-        """Whether its times hold at `time` (ms)."""
+        """Whether its times include `time` (ms)."""
         return self.from_ * 1000 <= time < self.until * 1000
 
 
@@ -138,7 +138,7 @@ class Incident(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """All that is ordered as of some index."""
+    """Everything ordered as of some index."""
 
     freezes: Mapping[Named, Freeze] = field(default_factory=dict)
     requirements: Mapping[Named, Requirement] = field(default_factory=dict)
@@ -273,7 +273,9 @@ class Supervision:
 
     # -- what the operator orders --------------------------------------------------------------------------------------
 
-    def after_document(self, document: OrderDocument, index: int, time: int, erased: frozenset[str]) -> Supervision:  # noqa: C901, PLR0912 - one case a document
+    def after_document(  # noqa: C901, PLR0912 - one case a document
+        self, document: SupervisionDocument, index: int, time: int, erased: frozenset[str]
+    ) -> Supervision:
         """What this document, recorded at `index` and `time` (ms), leads to; `erased`: chains that were erased.
 
         Raises Conflict, NotFound, IllegalTransition, InvalidInput.

@@ -1,4 +1,7 @@
-"""The reference pages, written from the code: settings and commands. `python -m tests.reference docs/reference` writes them."""
+"""The reference pages, written from the code: settings, commands, Python API.
+
+`python -m tests.reference docs/reference` writes them.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ from pydantic import BaseModel
 
 from api.cli.main import PLACES, loaded
 from api.node.settings import Settings
+from tests import reference_python
 
 HEAD = "Written from the code by `python -m tests.reference docs/reference`; do not edit.\n"
 
 
 def pages() -> dict[str, str]:
     """File name → content."""
-    return {"settings.md": settings_page(), "commands.md": commands_page()}
+    return {"settings.md": settings_page(), "commands.md": commands_page(), "python.md": reference_python.page(HEAD)}
 
 
 def settings_page() -> str:

@@ -210,6 +210,7 @@ OPENERS = {
     # who may open a database by itself, and why not through ledger/engines/engine.py
     "ledger/engines/sqlite.py": "the engine",
     "ledger/engines/postgres.py": "the engine",
+    "ledger/storage/counted.py": "the count book, a file of its own that can be made again from the log",
     "ledger/storage/spill.py": "what a check sets aside, in a file of its own that has no name when it ends",
     "migrations/shape.py": "one look at a database that no engine may be made for yet",
     "migrations/env.py": "Alembic's own connection, to a database that engines.make_private has seen",

@@ -77,6 +77,30 @@ def test_every_name_of_the_walk_is_in_its_file() -> None:
     assert missing == []
 
 
+def test_every_room_is_named_among_the_floors() -> None:
+    floors = (ROOT / "docs" / "architecture.md").read_text().partition("## The floors")[2]
+    for package in ("api", "ledger", "verifier"):
+        rooms = {
+            path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+        }
+        table = floors.partition(f"| `{package}/` |")[2].partition("\n\n")[0]
+        named = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in CODE.findall(row)}
+        assert {room for room in rooms if not room.startswith("__")} == named, package
+
+
+def test_readme_leads_in_one_step_to_where_an_access_is_decided_receipted_and_replayed() -> None:
+    """The promise of the house: somebody who never saw it finds the three places from the README alone."""
+    readme = (ROOT / "README.md").read_text()
+    for path, name in (
+        ("ledger/policy/decision.py", "decide"),
+        ("ledger/receipts.py", "receipt_bytes"),
+        ("verifier/rules/decisions.py", "decide"),
+        ("docs/architecture.md", None),
+    ):
+        assert f"]({path})" in readme
+        assert name is None or re.search(rf"^def {name}\b", (ROOT / path).read_text(), re.MULTILINE)
+
+
 @cache
 def _commands() -> set[tuple[str, ...]]:
     """Every command of `consent-ledger`, as the words after it."""

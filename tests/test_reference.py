@@ -9,6 +9,7 @@ import yaml
 
 from tests.conformance import ROOT
 from tests.reference import pages
+from tests.reference_python import modules
 from tests.site import TOKEN, write_source
 
 
@@ -42,3 +43,11 @@ def test_every_page_has_a_place_in_the_navigation(tmp_path: Path) -> None:
     all_pages = {page.relative_to(folder).as_posix() for page in folder.rglob("*.md")}
     assert all_pages - named == {"adr/0000-template.md"}
     assert named - all_pages == set()
+
+
+def test_every_public_name_of_the_client_says_what_it_is() -> None:
+    page = pages()["python.md"]
+    entries = page.split("\n### ")[1:]
+    silent = [entry.splitlines()[0] for entry in entries if not "".join(entry.splitlines()[1:]).strip()]
+    assert silent == []
+    assert len(entries) == sum(map(len, modules().values()))

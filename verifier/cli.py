@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -69,19 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("--static-ct", action="store_true", help="the entry is a TileLeaf of a static CT log")
     one = add("bundle", parents=[audit], help="audit a bundle: everything")
     one.add_argument("path", metavar="PATH", help="directory or zip")
-    one = add("alerts", parents=[audit], help="the alerts of a bundle, each recomputed")
-    one.add_argument("path", metavar="PATH", help="directory or zip")
-    one = add("report", parents=[audit], help="the reports of a bundle, each recomputed; or one period's CSV")
-    one.add_argument("path", metavar="PATH", help="directory or zip")
-    one.add_argument("--code", metavar="CODE", help="the report's code; with --from: this period, issued or not")
-    one.add_argument(
-        "--from", dest="begin", metavar="WHEN", help="a second or day of the period: 1767225600, 2026-01-01"
-    )
-    one.add_argument("--csv", metavar="OUT.csv", help="write the CSV of the period")
-    one = add("usage", parents=[audit], help="the statements of usage of a bundle, each recounted")
-    one.add_argument("path", metavar="PATH", help="directory or zip")
-    one.add_argument("--statement", type=_index, metavar="INDEX", help="this one alone: it decides the exit status")
-    one.add_argument("--list", metavar="FILE", help="the entries that its holder says it counts, an index a line")
+    _add_recomputing(add, audit)
     one = add("consent", parents=[audit], help="one consent's story out of a bundle")
     one.add_argument("consent_id", metavar="ID")
     one.add_argument("--bundle", required=True, dest="path", metavar="PATH")
@@ -108,6 +96,25 @@ def build_parser() -> argparse.ArgumentParser:
     one = add("explain", parents=[common], help="explain a verdict code")
     one.add_argument("code", metavar="CODE")
     return parser
+
+
+def _add_recomputing(add: Callable[..., argparse.ArgumentParser], audit: argparse.ArgumentParser) -> None:
+    """The commands that recompute what the log or its participants say of the entries."""
+    one = add("alerts", parents=[audit], help="the alerts of a bundle, each recomputed")
+    one.add_argument("path", metavar="PATH", help="directory or zip")
+    one = add("report", parents=[audit], help="the reports of a bundle, each recomputed; or one period's CSV")
+    one.add_argument("path", metavar="PATH", help="directory or zip")
+    one.add_argument("--code", metavar="CODE", help="the report's code; with --from: this period, issued or not")
+    one.add_argument(
+        "--from", dest="begin", metavar="WHEN", help="a second or day of the period: 1767225600, 2026-01-01"
+    )
+    one.add_argument("--csv", metavar="OUT.csv", help="write the CSV of the period")
+    one = add("scores", parents=[audit], help="the scores of a bundle, each recomputed")
+    one.add_argument("path", metavar="PATH", help="directory or zip")
+    one = add("usage", parents=[audit], help="the statements of usage of a bundle, each recounted")
+    one.add_argument("path", metavar="PATH", help="directory or zip")
+    one.add_argument("--statement", type=_index, metavar="INDEX", help="this one alone: it decides the exit status")
+    one.add_argument("--list", metavar="FILE", help="the entries that its holder says it counts, an index a line")
 
 
 def _age(text: str) -> int:

@@ -14,7 +14,7 @@ from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.following import evidence, explain, log
 from verifier.inputs import check_age, conclude, fresh, head_facts, read_file, trust_of
-from verifier.supervising import alerts, report
+from verifier.supervising import alerts, report, scores
 from verifier.telling.messages import word
 from verifier.telling.result import Result
 from verifier.tlog.trust import Trust
@@ -33,6 +33,7 @@ __all__ = [
     "proof",
     "receipt",
     "report",
+    "scores",
     "usage",
 ]
 

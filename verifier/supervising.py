@@ -1,4 +1,4 @@
-"""The commands about what supervises: `alerts`, `report`. The bundle is audited on the way."""
+"""The commands about what supervises: `alerts`, `report`, `scores`. The bundle is audited on the way."""
 
 # ruff: noqa: PLC0415 - each command loads what it needs, so that a short one starts fast
 from __future__ import annotations
@@ -65,6 +65,32 @@ def report(arguments: argparse.Namespace, result: Result) -> Result:
     result.lines = [_told(one, arguments.lang) for one in told] or [word("no report", arguments.lang)]
     if asked and told:
         _show(told[-1], arguments, result)
+    return result
+
+
+def scores(arguments: argparse.Namespace, result: Result) -> Result:
+    """The scores of a bundle, each recomputed."""
+    from verifier.rules.scores import SCORE
+    from verifier.telling.terminal import Bar
+
+    reports: list[Reporting] = []
+
+    def prepare(auditor: Auditor) -> None:
+        reports.append(auditor.replay.reports)
+
+    bar = Bar(sys.stderr)
+    try:
+        audit_bundle(arguments, result, bar, prepare=prepare, ask=lambda _: [])
+    finally:
+        bar.clear()
+    for one in reports[0].told:
+        if one.wanted.definition.weights is None:
+            continue
+        result.lines.append(_told(one, arguments.lang))
+        rows = (line.split(",") for line in one.csv.decode("utf-8").splitlines()[1:])
+        known = one.state in ("", "refuted")
+        result.lines += [f"  {name}: {value}" for name, measure, value in rows if measure == SCORE and known]
+    result.lines = result.lines or [word("no score", arguments.lang)]
     return result
 
 

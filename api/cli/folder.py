@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import tomllib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import contextmanager
@@ -76,6 +77,17 @@ class ParticipantFolder:
         members = ("participant", "url", "log_key", "statement_kid", "client_kid")
         lines += [f"{name} = {json.dumps(getattr(self, name))}" for name in members]
         (self.path / "participant.toml").write_text("\n".join(lines) + "\n", "utf-8")
+
+    def believe(self, trust: Trust) -> None:
+        """Put these keys in the place of `log_key`; all else in participant.toml stays. Raises InvalidInput, OSError."""
+        file = self.path / "participant.toml"
+        keys = " ".join(vkey.format() for vkey in trust.vkeys)
+        text, count = re.subn(r"(?m)^log_key *=.*$", lambda _: f"log_key = {json.dumps(keys)}", file.read_text("utf-8"))
+        if count != 1:
+            raise InvalidInput(f"{file}: put log_key = {json.dumps(keys)} there by hand; the log has a new key")
+        partial = file.with_name(file.name + ".new")
+        partial.write_text(text, "utf-8")
+        partial.replace(file)
 
     def trust(self) -> Trust:
         """Which log, and which witnesses, this participant believes. Raises InvalidInput, BadEncoding."""

@@ -24,10 +24,13 @@ def follow(
     *,
     once: Annotated[bool, typer.Option("--once", help="One look, then end.")] = False,
 ) -> None:
-    """Follow the log: each checkpoint must continue all before it. Ends with 3 when one does not, and keeps both."""
+    """Follow the log: each checkpoint must continue all before it. Ends with 3 when one does not, and keeps both.
 
-    async def look(client: LedgerClient, _: ParticipantFolder) -> None:
-        from api.client import LedgerUnavailable  # noqa: PLC0415  (a help text needs no client)
+    A new key of the log is believed if the one that is known vouches for it, and is written to participant.toml.
+    """
+
+    async def look(client: LedgerClient, own: ParticipantFolder) -> None:
+        from api.client import LedgerUnavailable, ReceiptRefused  # noqa: PLC0415  (a help text needs no client)
 
         told = -1
         while True:
@@ -37,6 +40,10 @@ def follow(
                 if once:
                     raise
                 warn(error.detail)
+            except ReceiptRefused as refused:
+                if not await _learn(client, own, refused):
+                    raise
+                continue
             else:
                 if seen.size != told:
                     told = seen.size
@@ -51,3 +58,26 @@ def follow(
             await asyncio.sleep(every)
 
     speak(own, look)
+
+
+async def _learn(client: LedgerClient, own: ParticipantFolder, refused: Exception) -> bool:
+    """Whether the log has changed its key, and the known one vouches for the next. Raises ReceiptRefused; `refused` when the
+    ledger tells of no keys."""
+    from api.client import RefusedByLedger  # noqa: PLC0415  (see above)
+
+    try:
+        found = await client.learn_keys()
+    except RefusedByLedger:
+        raise refused from None
+    if found:
+        own.believe(client.trust)  # before a checkpoint is remembered that only the new key has signed
+    for one in found:
+        say(
+            f"{one.vkey.name} has another key, for which the one before it vouches: {one.vkey.format()}, from size "
+            f"{one.first} on; participant.toml believes it now",
+            log=one.vkey.name,
+            log_key=one.vkey.format(),
+            vouched_by=one.by.format(),
+            first=one.first,
+        )
+    return bool(found)

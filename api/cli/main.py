@@ -38,6 +38,9 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "delegation": CommandPlace("api.cli.participants", "delegations", "Who may sign on behalf of whom.", group=True),
     "purpose": CommandPlace("api.cli.participants", "purposes", "What consents for a purpose may ask for.", group=True),
     "ruleset": CommandPlace("api.cli.participants", "rulesets", "The rules that entries are judged by.", group=True),
+    "rules": CommandPlace(
+        "api.cli.trying", "rules", "Rules that are not in force, tried on what happened.", group=True
+    ),
     "freeze": CommandPlace(
         "api.cli.supervision", "freezes", "Freezes of the operator: accesses that are denied for a while.", group=True
     ),
@@ -83,6 +86,13 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
         "api.cli.accesses",
         "accesses",
         "As recipient: ask to read data, get the ledger's decision, and keep the receipt.",
+    ),
+    "attestation": CommandPlace(
+        "api.cli.partners", "attestations", "Licences, certificates, tests and contacts of participants.", group=True
+    ),
+    "tariff": CommandPlace("api.cli.partners", "tariffs", "What releases cost, signed by both sides.", group=True),
+    "usage": CommandPlace(
+        "api.cli.partners", "usages", "What a month of releases comes to, signed by both sides.", group=True
     ),
     "receipt": CommandPlace("api.cli.receipts", "receipts", "Read and verify receipts.", group=True),
     "follow": CommandPlace(

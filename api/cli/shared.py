@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from api.cli.saying import configuration_file, fail, say, told
+from api.cli.saying import configuration_file, fail, files_told_in_a_sentence, say
 from api.node.building import opened, short_lived
 from api.node.configuration import Origin, read_settings
 from api.node.logs import configure_logging
@@ -58,11 +58,8 @@ def settings_and_origins(state: Path | None, **given: Any) -> tuple[Settings, di
 def told_in_a_sentence() -> Iterator[None]:
     """Turn errors into one sentence and an exit status."""
     try:
-        yield
-    except LedgerError as error:
-        fail(error.detail)
-    except OSError as error:
-        fail(told(error))
+        with files_told_in_a_sentence():
+            yield
     except ModuleNotFoundError as error:
         if error.name is None or not error.name.startswith("psycopg"):
             raise

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote, urlencode
 
 import msgspec
-from msgspec import Raw, Struct
 
+from api.client.answers import AnsweredEntry, entries_of, hashes_of, key_leaves_of
 from api.client.errors import ReceiptRefused
 from api.client.memory import CheckpointMemory, CheckpointWatch, InMemory
 from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
 from api.client.signing import AnySigner
 from api.client.statements import Question, StatementMaker
+from api.client.succession import KeySuccession, successors
 from api.client.tokens import TokenSource
 from api.client.transport import Answer, Headers, Patience, Transport
-from ledger.canonical import b64u, unb64u
+from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
@@ -32,19 +34,6 @@ if TYPE_CHECKING:  # HTTP costs a third of what importing this does: it is loade
 
 PAGE: Final = 100
 STEPS: Final = frozenset({"pause", "reject", "resume", "revoke", "suspend", "terminate"})
-
-
-class _Entry(Struct, frozen=True):
-    index: int = -1
-    receipt: Raw = Raw()
-    """Empty for a statement that was recorded before: then `index` says where."""
-
-
-class _Entries(Struct, frozen=True):
-    entries: tuple[_Entry, ...]
-
-
-_entries: Final = msgspec.json.Decoder(_Entries)
 
 
 class LedgerClient:
@@ -277,6 +266,20 @@ class LedgerClient:
         await self.watch.observe(checkpoint, note)
         return checkpoint
 
+    async def learn_keys(self) -> list[KeySuccession]:
+        """The keys of the log that the trusted ones lead to by its own documents; from now on they are trusted, too. Keep
+        them with the others: what is remembered of the log may be signed by the new one only.
+
+        Raises ReceiptRefused when they do not prove it, or when a key ended because somebody else may have it.
+        """
+        leaves = key_leaves_of((await self._transport.ask("GET", "/log/keys")).body)
+        found = await successors(self.trust.vkeys, leaves, self._inclusion)
+        if found:
+            newest, *others = (*(one.vkey for one in reversed(found)), *self.trust.vkeys)
+            self.trust = replace(self.trust, vkey=newest, further=tuple(others))
+            self.watch.believe(self.trust)
+        return found
+
     async def receipt(self, index: int) -> VerifiedReceipt:
         """The receipt of an entry that this participant signed or is a party of, verified."""
         answer = await self._read(f"/receipts/{index}")
@@ -328,9 +331,9 @@ class LedgerClient:
         answer = await self._transport.ask("POST", "/introspect", body=form.encode(), headers=_as_a_form)
         return dict(answer.json())
 
-    async def text(self, path: str) -> str:
+    async def text(self, path: str, query: Mapping[str, Any] | None = None) -> str:
         """Any other GET, as text. Nothing in it is verified."""
-        return (await self._read(path)).body.decode("utf-8", "replace")
+        return (await self._read(path, query)).body.decode("utf-8", "replace")
 
     async def _read(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
         import httpx2  # noqa: PLC0415  (see above)
@@ -349,13 +352,9 @@ class LedgerClient:
         return headers
 
     async def _open_all(self, answer: Answer) -> list[VerifiedReceipt]:
-        try:
-            entries = _entries.decode(answer.body).entries
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise ReceiptRefused(f"the answer holds no receipts: {error}") from None
-        return await asyncio.gather(*map(self._open_entry, entries))
+        return await asyncio.gather(*map(self._open_entry, entries_of(answer.body)))
 
-    async def _open_entry(self, entry: _Entry) -> VerifiedReceipt:
+    async def _open_entry(self, entry: AnsweredEntry) -> VerifiedReceipt:
         if receipt := bytes(entry.receipt):
             return await self._open(receipt)
         if self._tokens is None:
@@ -370,11 +369,13 @@ class LedgerClient:
         return receipt
 
     async def _consistency(self, old: int, new: int) -> list[bytes]:
-        answer = (await self._transport.ask("GET", f"/proofs/consistency?old={old}&new={new}")).json()
-        try:
-            return [unb64u(value, size=32) for value in answer["hashes"]]
-        except (KeyError, TypeError, LedgerError):
-            raise ReceiptRefused("the consistency proof is not a list of hashes") from None
+        return await self._proof(f"consistency?old={old}&new={new}")
+
+    async def _inclusion(self, index: int, size: int) -> list[bytes]:
+        return await self._proof(f"inclusion?index={index}&size={size}")
+
+    async def _proof(self, wanted: str) -> list[bytes]:
+        return hashes_of((await self._transport.ask("GET", f"/proofs/{wanted}")).json())
 
     async def _tile(self, path: str) -> bytes:
         return (await self._transport.ask("GET", f"/{path}")).body

@@ -113,6 +113,10 @@ class CheckpointWatch:
         if (note := memory.read()) is not None:
             self._newest = SignedCheckpoint(open_checkpoint(note, trust.vkeys), note)
 
+    def believe(self, trust: Trust) -> None:
+        """From now on these keys may sign. They are more than before, since what was seen stays seen."""
+        self._trust = trust
+
     @property
     def newest(self) -> Checkpoint | None:
         """The largest checkpoint that has been found consistent with all before it."""

@@ -126,6 +126,7 @@ def doors(url: str, waiting: str, language: str) -> list[Door]:
     found = [
         Door("customer.en", anna.name, _address(url, anna.language)),
         Door("customer.zh", limei.name, _address(url, limei.language)),
+        Door("customer.pt", anna.name, _address(url, "pt-BR")),
         Door("request", anna.name, _address(url, anna.language, then=f"/my/approve?consent={waiting}")),
     ]
     kinds = {"recipient": "partner", "holder": "bank"}

@@ -13,6 +13,7 @@ import migrations
 from api.events.sender import OutwardMessages
 from api.events.tokens import EventTokens
 from api.node.bundling import read_policy
+from api.node.issuing import ReportIssuer
 from api.node.node import Events, Node
 from api.node.reconciling import Reporter
 from api.node.scoring import AlertRaiser
@@ -61,17 +62,19 @@ class Outward:
     """Makes what words events for endpoints that take a standard's own messages."""
 
 
-def build_node(settings: Settings, *, serves: bool = False, outward: Outward | None = None) -> Node:
+def build_node(
+    settings: Settings, *, serves: bool = False, outward: Outward | None = None, clock: Clock | None = None
+) -> Node:
     """A node that is ready to start; one that serves also tells the parties of consents and asks witnesses.
 
-    `outward` is what it does for outward standards, where it has a gateway.
+    `outward` is what it does for outward standards, where it has a gateway; a `clock` other than the machine's is believed.
 
     Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
     """
     _refuse_other_versions(settings)
     slot = claim_slot(settings.highwater_dir)
     try:
-        ledger = open_ledger(settings.node_config(slot.highwater_file))
+        ledger = open_ledger(settings.node_config(slot.highwater_file), clock=clock)
         try:
             return _built(settings, ledger, slot, serves=serves, outward=outward)
         except BaseException:
@@ -97,6 +100,7 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
     if serves:
         node.asker = node.ask_witnesses()
         node.reporter = Reporter(ledger)
+        node.issuer = ReportIssuer(ledger, settings.state_dir) if settings.issue_reports else None
         node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, node.models.read))
     return node
 

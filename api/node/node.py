@@ -10,6 +10,7 @@ from api.events.delivery import Push
 from api.events.sender import EventSender, OutwardMessages
 from api.events.tokens import EventTokens
 from api.node.bundling import Bundler
+from api.node.issuing import ReportIssuer
 from api.node.models import ModelFolder
 from api.node.reconciling import Reporter
 from api.node.scoring import AlertRaiser
@@ -79,6 +80,8 @@ class Node:
     """Likewise."""
     alerts: AlertRaiser | None = None
     """Likewise."""
+    issuer: ReportIssuer | None = None
+    """Likewise; None too when the settings leave reports to the operator."""
     went_back: str | None = None
     """Why this database must not be continued, for a check that looks at it all the same."""
     _running: bool = field(default=False, init=False)
@@ -97,6 +100,8 @@ class Node:
                 self.reporter.start()
             if self.alerts is not None:
                 self.alerts.start()
+            if self.issuer is not None:
+                self.issuer.start()
 
     @property
     def models(self) -> ModelFolder:
@@ -135,6 +140,8 @@ class Node:
                 self.reporter.stop()
             if self.alerts is not None:
                 self.alerts.stop()
+            if self.issuer is not None:
+                self.issuer.stop()
             self.ledger.stop()
             leave_mark(self.settings, self.ledger.vkeys)
         else:

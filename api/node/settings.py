@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.client.key_places import add_key_services
+from api.node.notice_settings import NoticeSettings
 from api.node.web_settings import WebSettings
 from api.tokens.scopes import ROLE_SCOPES
 from ledger.assembly import NodeConfig
@@ -169,9 +170,15 @@ class Settings(BaseSettings):
     events_enabled: bool = True
     """Tell the parties of a consent what happens to it (docs/events.md). One process at a time does so for each database."""
 
+    issue_reports: bool = True
+    """Issue each report by itself when its period ends (docs/reports.md); of several processes the first one does so."""
+
     contacts_file: Path | None = None
     """How holders and recipients are reached, for receipts that people read: a JSON object by participant id
     (docs/standards/receipts.md). Without it receipts say «not stated»."""
+
+    notices: NoticeSettings = NoticeSettings()
+    """Notices to customers: `CONSENT_LEDGER_NOTICES__…` (docs/notices.md)."""
 
     web: WebSettings = WebSettings()
     """The pages for people: `CONSENT_LEDGER_WEB__…` (docs/people.md)."""

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Origin = Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?$")]
+
 
 class WebSettings(BaseModel):
     """Settings of the pages for people. Secrets are files, never values."""
@@ -27,6 +29,18 @@ class WebSettings(BaseModel):
     directory_file: Path | None = None
     """JSON object, participant id → `legal_name`, `registration` (number and register), `logo` (a PNG, JPEG or WebP file beside
     it, at most 64 kB): shown with each app (docs/people.md). Default: the registered name and a letter."""
+    brand_file: Path | None = None
+    """JSON: the bank's name, logo, telephone, privacy address and colours, on every page and receipt (docs/branding.md).
+    Default: the pages name no bank."""
+    frame_ancestors: tuple[Origin, ...] = ()
+    """JSON list of https origins, the bank's own sites, that may show these pages in a frame and read the overview
+    (docs/branding.md). Default: nobody."""
+    regulators_file: Path | None = None
+    """JSON object, regulator's participant id → `holders` and `recipients` (lists of participant ids): what its staff see
+    figures and incidents of (docs/consoles.md). One that is not named, or an empty list, sees all."""
+    signers_file: Path | None = None
+    """Who signs here for staff that order a freeze or open an incident: `{"signers": [{"participant", "kid", "key_file"}]}`,
+    paths relative to the file (docs/consoles.md). Default: nobody; they sign where their key is, and use the API."""
     session_store_url: str = ""
     """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
     one PostgreSQL database."""
@@ -55,6 +69,8 @@ class WebSettings(BaseModel):
                 raise ValueError(
                     "customers_file and staff_file belong to the development identity provider: not in production"
                 )
+            if any(one.startswith("http://") for one in self.frame_ancestors):
+                raise ValueError("frame_ancestors of a production service begin with https://")
             if self.oidc_issuer.startswith("http://"):
                 raise ValueError("the issuer of a production identity provider begins with https://")
         if self.oidc_issuer and self.oidc_client_key_file is None:

@@ -190,6 +190,41 @@ def get_log(node: NodeHere) -> Response:
     return Reply(200, msgspec.json.encode(said)).response()
 
 
+@serve(
+    router,
+    "GET",
+    "/log/keys",
+    access=PUBLIC,
+    tag="log",
+    summary="The log's keys, and the entries that say so",
+    answers={
+        200: answer(
+            "Each key with the sizes of checkpoints that it may sign, and the leaves of the documents (base64url)",
+            example={
+                "keys": [
+                    {"vkey": "ledger.example/1+0b37fa02+Aab…", "first": 7, "last": None},
+                    {"vkey": "ledger.example/1+d2b1a0f3+AbcDef…", "first": 0, "last": 9},
+                ],
+                "documents": [{"index": 6, "leaf": "eyJjaGFpbiI6…"}, {"index": 9, "leaf": "eyJjaGFpbiI6…"}],
+            },
+        )
+    },
+)
+def get_log_keys(node: NodeHere) -> Response:
+    """Whoever knows an older key finds the present one by these documents and inclusion proofs, and needs no word of the
+    ledger's for it (docs/spec/log.md, «The log's keys»). A log that never changed its key has no such document."""
+    ledger = node.ledger
+    keys = ledger.registry.log_keys
+    bounds = {one.key: (one.first, one.last) for one in keys.known}
+    said = []
+    for vkey in keys.vkeys(ledger.origin) or (ledger.vkey,):
+        first, last = bounds.get(vkey.public_key, (0, None))
+        said.append({"vkey": vkey.format(), "first": first, "last": last})
+    leaves = sorted(ledger.tree.leaves(keys.told_at).items())
+    documents = [{"index": index, "leaf": b64u(leaf)} for index, leaf in leaves]
+    return Reply(200, msgspec.json.encode({"keys": said, "documents": documents})).response()
+
+
 def _tile(request: Request, node: NodeHere, path: str) -> Response:
     tile = tile_named(path)
     return tile_reply(tile, tile_body(node.ledger, tile), request.headers.get("if-none-match")).response()

@@ -25,7 +25,7 @@ class FindingReply(Struct, frozen=True):
     access: int
     """Index of the access's decision."""
     finding: str
-    """`release-missing`, `receipt-missing`, `rows-differ`, `bytes-differ` or `digest-differ`."""
+    """`release-missing`, `receipt-missing`, `rows-differ`, `bytes-differ`, `digest-differ` or `mask-skipped`."""
     report: int
     """Index of the report that says so."""
     closed_by: int | None

@@ -38,6 +38,10 @@ def _step(step: str, summary: str, description: str) -> ActRoute:
     return ActRoute(f"consent.{step}", f"/consents/{{consent_id:path}}/{step}", "consents", summary, description)
 
 
+def _partner(act: str, path: str, summary: str, description: str) -> ActRoute:
+    return ActRoute(act, f"/partners{path}", "partners", summary, f"{description} Ruleset 3.")
+
+
 def _declared(act: str, path: str, summary: str, description: str, *problems: str) -> ActRoute:
     route = ActRoute(act, f"/supervision{path}", "supervision", summary, f"{description} Ruleset 3.")
     return replace(route, problems=(*route.problems, *problems))
@@ -120,6 +124,21 @@ ACT_ROUTES: Final = (
     _declared("incident.close", "/incidents/close", "Close an incident", "By who opened it."),
     _declared("purpose.define", "/purposes", "Define a purpose",
               "By a regulator, with the same effect as the operator's `purpose.defined`.", "invalid-input"),
+    _partner("attestation.give", "/attestations", "Attest a licence, a certificate, a test, a contact",
+             "By any participant, of itself: the hash of the document, who issued it, until when it counts."),
+    _partner("attestation.withdraw", "/attestations/withdraw", "Withdraw an attestation", "By who gave it."),
+    _partner("map.publish", "/maps", "Publish a data map",
+             "By a holder: the hash of the map from its fields to the catalogue, one version after the other."),
+    _partner("tariff.offer", "/tariffs", "Offer a tariff",
+             "By a holder, to one recipient or to any. Prices in thousandths of a minor unit of the currency."),
+    _partner("tariff.accept", "/tariffs/accept", "Accept a tariff", "By the recipient: from here on both have signed it."),
+    _partner("tariff.end", "/tariffs/end", "End a tariff",
+             "By who offered or accepted it, for months that begin at `from` or later."),
+    _partner("usage.state", "/usage", "State what a month's releases come to",
+             "By the holder, after the month's end, committed to exactly the entries counted. `GET /partners/usage/count` "
+             "gives the members."),
+    _partner("usage.answer", "/usage/answer", "Agree to a statement, or dispute entries",
+             "By the recipient. One that is disputed is answered again, or replaced by another statement."),
 )  # fmt: skip
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {

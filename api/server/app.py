@@ -32,11 +32,13 @@ from api.routes import (
     log,
     operations,
     participants,
+    partners,
     receipts,
     reconciliation,
     submissions,
     supervision,
     tokens,
+    usage,
     witnesses,
 )
 from api.server.hot import HotRoutes
@@ -52,7 +54,7 @@ from ledger.errors import LedgerError
 ROUTERS = (
     submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
     events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
-    supervision.router, alerts.router,
+    supervision.router, alerts.router, partners.router, usage.router,
 )  # fmt: skip
 
 
@@ -76,7 +78,9 @@ def create_framework(node: Node) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         node.start()
+        app.state.teller.start()
         yield
+        app.state.teller.stop()
         node.stop()
 
     app = FastAPI(
@@ -135,7 +139,7 @@ def create_framework(node: Node) -> FastAPI:
     app.add_exception_handler(LedgerError, on_refusal)
     app.add_exception_handler(RequestValidationError, on_bad_parameters)
     app.add_exception_handler(HTTPException, on_framework_error)
-    mount(app, node.ledger, settings)
+    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock)
     app.router.default = _standards_first(app.router.default, dialects)
     return app
 

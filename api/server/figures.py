@@ -6,7 +6,6 @@ hangs is seen, for it does not answer.
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import Final
 import structlog
 
 from api.node.metrics import Neighbours
+from ledger.secrets import listen_privately
 
 log = structlog.get_logger("api.server.figures")
 
@@ -38,14 +38,7 @@ class FiguresDoor:
     def __init__(self, path: Path, own: Callable[[], bytes]) -> None:
         """`path` is replaced if it exists: a dead process's socket."""
         self._own = own
-        path.unlink(missing_ok=True)
-        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
-        try:
-            self._listening.bind(str(path))
-        finally:
-            os.umask(mask)
-        self._listening.listen(16)
+        self._listening = listen_privately(path)
         threading.Thread(target=self._serve, name="figures", daemon=True).start()
 
     def close(self) -> None:

@@ -1,4 +1,5 @@
-"""A node of several processes: fronts that speak HTTP and check signatures, and one process that sequences.
+"""A node of several processes: fronts that speak HTTP and check signatures, one process that sequences, and one that keeps
+the key-encryption key.
 
 A database is fastest with one writer, and the fronts spread the signatures, which cost most, over the cores. A process
 that ends is started again; what it had not acknowledged may be submitted again.
@@ -40,6 +41,8 @@ from ledger.assembly import open_front
 from ledger.errors import LedgerError, SequencerStopped, Unavailable
 from ledger.notes.keys import parse_vkey
 from ledger.sequencer.desk import PlanningDesk
+from ledger.vault.keeper import AskedKek, Keeper
+from ledger.vault.kek import read_kek
 
 log = structlog.get_logger("api.server.fleet")
 
@@ -62,6 +65,12 @@ def desk_path(settings: Settings) -> Path:
 
 
 SEQUENCER: Final = "sequencer"
+KEEPER: Final = "keeper"
+
+
+def keeper_path(settings: Settings) -> Path:
+    """Where the fronts find the process that keeps the key-encryption key: beside the desk."""
+    return desk_path(settings).with_name("kek.sock")
 
 
 def front_names(settings: Settings) -> list[str]:
@@ -82,11 +91,13 @@ class FrontFactory:
         configure_logging(self.settings.log_level)
         config = self.settings.node_config(self.settings.highwater_dir / "front")  # a front signs nothing
         desk = desk_path(self.settings)
-        node = equip(self.settings, open_front(config, desk, parse_vkey(self.vkey)))
+        node = equip(
+            self.settings, open_front(config, desk, parse_vkey(self.vkey), AskedKek(keeper_path(self.settings)))
+        )
         framework = create_framework(node)
         metrics = framework.state.metrics
         metrics.neighbours = neighbours(
-            {name: figures_path(desk, name) for name in (*front_names(self.settings), SEQUENCER)}
+            {name: figures_path(desk, name) for name in (*front_names(self.settings), SEQUENCER, KEEPER)}
         )
         FiguresDoor(figures_path(desk, self.name), metrics.own)
         return DealtOut(assemble(node, framework, RequestTraces() if configure_tracing() else None))
@@ -115,15 +126,32 @@ def front(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.
         server.run(sockets=[listen(settings, bound)])
 
 
+def keep(settings: Settings) -> None:
+    """The process that keeps the key-encryption key: it opens no database and speaks with no stranger."""
+    ended = _until_told(settings)
+    with _told_in_a_line():
+        kek = read_kek(settings.kek_file)
+        keeper = Keeper(kek.wrapping(), kek.epoch, keeper_path(settings))
+        FiguresDoor(figures_path(desk_path(settings), KEEPER), process_figures)
+        ended.wait()
+        keeper.close()
+
+
 def sequence(settings: Settings) -> None:
     """The sequencing process: run until told to stop."""
+    ended = _until_told(settings)
+    with _told_in_a_line():
+        _sequence(settings, ended)
+
+
+def _until_told(settings: Settings) -> threading.Event:
+    """Set when this process is to end."""
     configure_logging(settings.log_level)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     when_orphaned(ended.set)
-    with _told_in_a_line():
-        _sequence(settings, ended)
+    return ended
 
 
 def _sequence(settings: Settings, ended: threading.Event) -> None:
@@ -144,17 +172,22 @@ def _sequence(settings: Settings, ended: threading.Event) -> None:
 
 
 def run_fleet(settings: Settings, vkey: str, options: dict[str, Any], bound: socket.socket) -> None:
-    """One sequencing process and `settings.workers` fronts on one address, until told to stop.
+    """A sequencing process, one that keeps the key-encryption key, and `settings.workers` fronts on one address, until told
+    to stop.
 
-    `vkey` is the log's public key, `options` are those of the HTTP server. Raises Unavailable when the sequencing process does
-    not start.
+    `vkey` is the log's public key, `options` are those of the HTTP server. Raises Unavailable when one of the first two
+    does not start.
     """
     begin_preloading()
     supervisor = Supervisor(patience=PATIENCE_SECONDS)
     try:
-        sequencing = KeptProcess(SEQUENCER, sequence, (settings,))
-        supervisor.add([sequencing])
-        _await_desk(settings, sequencing)
+        behind = {
+            keeper_path(settings): KeptProcess(KEEPER, keep, (settings,)),
+            desk_path(settings): KeptProcess(SEQUENCER, sequence, (settings,)),
+        }
+        supervisor.add([*behind.values()])
+        for path, kept in behind.items():
+            _await(path, kept)
         supervisor.add(
             [KeptProcess(name, front, (settings, vkey, options, bound, name)) for name in front_names(settings)]
         )
@@ -163,12 +196,12 @@ def run_fleet(settings: Settings, vkey: str, options: dict[str, Any], bound: soc
         supervisor.stop()  # the fronts first: the sequencer still finishes what they have accepted
 
 
-def _await_desk(settings: Settings, sequencing: KeptProcess) -> None:
-    """The fronts are started once there is a sequencing process to hand commands to."""
+def _await(path: Path, kept: KeptProcess) -> None:
+    """The fronts are started once there are processes to hand commands and data keys to."""
     until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and sequencing.process.is_alive():
+    while time.monotonic() < until and kept.process.is_alive():
         with socket.socket(socket.AF_UNIX) as line:
-            if line.connect_ex(os.fsencode(desk_path(settings))) == 0:
+            if line.connect_ex(os.fsencode(path)) == 0:
                 return
         time.sleep(0.05)
-    raise Unavailable("the sequencing process did not start; its own log lines say why")
+    raise Unavailable(f"the process «{kept.name}» did not start; its own log lines say why")

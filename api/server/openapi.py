@@ -22,8 +22,14 @@ from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
+from api.routes.partners import (
+    AttestationsReply,
+    MapsReply,
+    TariffsReply,
+)
 from api.routes.reconciliation import FindingsReply
 from api.routes.supervision import AssessmentsReply, FreezesReply, IncidentsReply
+from api.routes.usage import UsageCountReply, UsagesReply
 from api.server.dialect import in_common_words
 from api.standards.served import STANDARDS
 from api.standards.words import StandardWords, words
@@ -41,6 +47,7 @@ TAGS: Final = {
     "participants": "Who may sign, with which keys.",
     "events": "Notices of what happens to one's consents: pushed (RFC 8935) or polled (RFC 8936).",
     "reconciliation": "Where the decision, the release and the receipt of an access do not agree.",
+    "partners": "Attestations, data maps, tariffs and usage statements: what partners owe each other, and prove.",
     "supervision": "Freezes, impact assessments and incidents: who ordered what, and what is due.",
     "bundles": "The whole log, to be checked elsewhere.",
     "tokens": "Access tokens for reading: client credentials, `private_key_jwt`, DPoP.",
@@ -74,6 +81,9 @@ _RENAMED: Final = {
     "FreezesReply": "Freezes", "FreezeReply": "Freeze", "AssessmentsReply": "Assessments", "AssessmentReply": "Assessment",
     "RequirementReply": "Requirement", "IncidentsReply": "Incidents", "IncidentReply": "Incident",
     "ClockReply": "IncidentClock", "AlertsReply": "Alerts", "AlertReply": "Alert", "AlertAnswer": "AlertDecision",
+    "AttestationsReply": "Attestations", "AttestationReply": "Attestation", "CertificateReply": "Certificate",
+    "MapsReply": "DataMaps", "MapReply": "DataMap", "TariffsReply": "Tariffs", "TariffReply": "Tariff",
+    "UsagesReply": "UsageStatements", "UsageReply": "UsageStatement", "UsageCountReply": "UsageCount",
 }  # fmt: skip
 _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
@@ -235,6 +245,7 @@ def _schemas() -> dict[str, Any]:
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
         Completeness, DeliveriesReply, FindingsReply, FreezesReply, AssessmentsReply, IncidentsReply, AlertsReply,
+        AttestationsReply, MapsReply, TariffsReply, UsagesReply, UsageCountReply,
         Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,
         ConsentOutcome,
     ]  # fmt: skip

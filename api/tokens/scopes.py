@@ -10,7 +10,7 @@ OPERATOR: Final = "urn:consent-ledger:operator"
 """The operator's client id: no participant can have it, since their ids hold no colon."""
 
 ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
-    "auditor": frozenset({"bundle:read", "log:read", "receipts:read", "supervision:read"}),
+    "auditor": frozenset({"bundle:read", "log:read", "partners:read", "receipts:read", "supervision:read"}),
     "holder": frozenset(
         {
             "admin:metrics.basic:read",
@@ -18,6 +18,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "consents:write",
             "events:manage",
             "events:read",
+            "partners:read",
             "receipts:read",
             "reconciliation:read",
             "supervision:read",
@@ -31,6 +32,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "events:read",
             "grant_management_query",
             "grant_management_revoke",
+            "partners:read",
             "receipts:read",
             "reconciliation:read",
             "supervision:read",
@@ -42,12 +44,13 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "bundle:read",
             "disclosure:open",
             "log:read",
+            "partners:read",
             "receipts:read",
             "reconciliation:read",
             "supervision:read",
         }
     ),
-    "technology-provider": frozenset({"receipts:read", "supervision:read"}),
+    "technology-provider": frozenset({"partners:read", "receipts:read", "supervision:read"}),
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
 WHILE_SUSPENDED: Final = frozenset(
@@ -72,6 +75,7 @@ SCOPES: Final[dict[str, str]] = {
     "log:read": "Read entry bundles",
     "metrics:read": "Read the node's figures",
     "participants:write": "Register, suspend and reinstate participants and their keys",
+    "partners:read": "Read attestations, data maps, and one's own tariffs and usage statements; regulators and auditors: all",
     "receipts:read": "Fetch receipts of one's own entries",
     "reconciliation:read": "Read what reconciliation found about one's own consents; a regulator: about all",
     "supervision:read": "Read freezes, requirements, and one's own assessments and incidents; regulators and auditors: all",

@@ -210,16 +210,27 @@ class Customer(Struct, frozen=True, forbid_unknown_fields=True):
     accounts: tuple[CustomerAccount, ...] = ()
     acting_role: Code | UnsetType = UNSET
     """In what quality this person acts, if the bank says so."""
+    email: Text | UnsetType = UNSET
+    """Where the bank writes to this person."""
 
     @property
     def employer(self) -> str:
         """What stands beside the name where an account is chosen: the bank."""
         return self.holder
 
-    def claims(self) -> dict[str, str]:
+    def claims(self) -> dict[str, str | bool]:
         """The claims of an ID token that say who this is."""
-        said = {"sub": self.sub, "holder": self.holder, "subject": self.subject, "name": self.name}
-        return said if self.acting_role is UNSET else said | {"acting_role": self.acting_role}
+        claims: dict[str, str | bool] = {
+            "sub": self.sub,
+            "holder": self.holder,
+            "subject": self.subject,
+            "name": self.name,
+        }
+        if self.acting_role is not UNSET:
+            claims["acting_role"] = self.acting_role
+        if self.email is not UNSET:
+            claims |= {"email": self.email, "email_verified": True}
+        return claims
 
 
 class CustomersFile(Struct, frozen=True, forbid_unknown_fields=True):

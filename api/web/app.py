@@ -25,9 +25,11 @@ from api.node.web_settings import WebSettings
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
-from api.web.console import alerts, audit, erasures, operations, partner
+from api.web.brand import read_brand
+from api.web.console import alerts, audit, erasures, freezes, incidents, operations, partner, supervision
 from api.web.console import feedback as feedback_desk
 from api.web.console.premises import Premises
+from api.web.declaring import read_signers
 from api.web.desk import Desk, SignedOut, SignInNeeded, StepUpNeeded, open_desk
 from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
@@ -42,8 +44,10 @@ from api.web.pages import (
     complaining,
     completing,
     connections,
+    embedding,
     erasing,
     feedback,
+    notices,
     overview,
     parting,
     public,
@@ -57,6 +61,9 @@ from api.web.people import KeptWords
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
 from api.web.staff import CONSOLE, read_staff
+from api.web.subscriptions import CHANNELS
+from api.web.telling.carriers import carriers
+from api.web.telling.teller import Teller
 from api.web.waiting import Unconfirmed
 from api.web.words import LANGUAGES, bdi
 from ledger.app import Ledger
@@ -64,6 +71,7 @@ from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
+from ledger.queries.figures import Remit
 from ledger.queries.glances import GlanceQueries
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
@@ -76,26 +84,26 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
     approving.router, parting.router, feedback.router, stopping.router, receipts.router, settings.router, erasing.router,
+    notices.router, embedding.router,
 )  # fmt: skip
 CONSOLES: Final = (
-    partner.router,
-    audit.router,
-    operations.router,
-    erasures.router,
-    feedback_desk.router,
-    alerts.router,
-)
+    partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
+    freezes.router, feedback_desk.router, alerts.router,
+)  # fmt: skip
 
 
-def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> None:
-    """Serve the pages at every address that is not a route of `app`.
+def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> Teller:
+    """Serve the pages at every address that is not a route of `app`; what tells customers of news, not started yet.
 
     Not as a mount at `/`: that would also answer for routes that exist under another method (405).
 
     Raises NotForThisPlace when the development identity provider is asked for outside development or loopback, NotFound or
     InvalidInput for missing or unfit key files.
     """
-    app.router.default = build(ledger, settings, clock=clock)
+    pages = build(ledger, settings, clock=clock)
+    app.router.default = pages
+    teller: Teller = pages.state.teller
+    return teller
 
 
 def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> FastAPI:
@@ -104,6 +112,8 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
     templates = make_templates()
     provider, relying_party = _sign_in(settings, clock)
     host = urlsplit(base_url).hostname or "localhost"
+    development = web.environment == "development"
+    carrying = carriers(settings.notices, base_url, clock, development=development)
     office = BankPages(
         ledger=ledger,
         settings=web,
@@ -121,22 +131,28 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         discretion=Discretion(),
         contacts=_contacts(web),
         directory=ParticipantDirectory.read(web.directory_file),
+        brand=read_brand(web.brand_file),
         glances=GlanceQueries(ledger.store, ledger.keystore),
+        channels=tuple(channel for channel in CHANNELS if channel in carrying),
         bundler=Bundler(
             ledger,
             WitnessedQueries(ledger.store, read_policy(settings, ledger.vkeys)),
             settings.policy_file,
             ModelFolder(settings.models_dir),
         ),
+        state_dir=settings.state_dir,
+        remits=_remits(web),
+        declarers=read_signers(web.signers_file, ledger.origin, clock),
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office
+    pages.state.teller = Teller(office, carrying)
     pages.state.premises = Premises.of(settings)
     for router in (*ROUTERS, *CONSOLES):
         pages.include_router(router)
     if provider is not None:
         pages.include_router(dev_routes(provider))
-    pages.add_middleware(Guarded, secure=office.is_secure)
+    pages.add_middleware(Guarded, secure=office.is_secure, ancestors=web.frame_ancestors)
     _add_error_pages(pages)
     return pages
 
@@ -200,6 +216,12 @@ def _agents(web: WebSettings, origin: str, clock: Clock) -> Mapping[str, HolderA
         else:
             agents[entry.holder] = LocalAgent.load(entry, folder, origin, clock)
     return agents
+
+
+def _remits(web: WebSettings) -> Mapping[str, Remit]:
+    if web.regulators_file is None:
+        return {}
+    return msgspec.json.decode(web.regulators_file.read_bytes(), type=dict[ParticipantId, Remit])
 
 
 def _contacts(web: WebSettings) -> Mapping[str, str]:

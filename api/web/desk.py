@@ -19,8 +19,10 @@ from api.web.agent import HolderAgent, HolderStatement
 from api.web.customer import Connection, Dealings
 from api.web.office import BankPages
 from api.web.people import ABSOLUTE_MS, TOUCH_MS, UNDO_MS, Person, Session, SignInSca, new_session, new_token
+from api.web.plain import plain
 from api.web.security import HOME, CrossSite, check_same_origin
 from api.web.staff import Staff
+from api.web.told import ConsentTold, told_of
 from api.web.waiting import record_soon
 from api.web.words import HOME_ZONE, Words, choose_language
 from ledger.canonical import b64u
@@ -173,6 +175,16 @@ class Desk:
     def agent(self) -> HolderAgent:
         """Who signs for her bank."""
         return self.office.agent_of(self.person)
+
+    def told_of(self, consent: Consent) -> ConsentTold:
+        """What concerns a consent of hers now: freezes, incidents."""
+        registry = self.office.ledger.registry
+
+        def name_of(participant: str) -> str:
+            found = registry.participants.get(participant)
+            return plain(found.name) if found else participant
+
+        return told_of(registry.supervision, consent, self.now, name_of)
 
     def own_accounts(self, consent_id: str) -> dict[str, str]:
         """Her accounts in her bank's order, reference → name; none without an answer of the bank."""

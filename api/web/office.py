@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from jinja2 import Environment
 
+from api.client.statements import StatementMaker
 from api.node.bundling import Bundler
 from api.node.web_settings import WebSettings
 from api.web.agent import HolderAgent
+from api.web.brand import Brand
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
@@ -17,9 +21,12 @@ from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
 from api.web.people import Person
 from api.web.store import Store
+from api.web.subscriptions import Channel
 from ledger.app import Ledger
 from ledger.clock import Clock
 from ledger.errors import NotFound
+from ledger.queries.counting import Counting
+from ledger.queries.figures import FigureQueries, Remit
 from ledger.queries.glances import GlanceQueries
 
 
@@ -41,9 +48,32 @@ class BankPages:
     contacts: Mapping[str, str]
     """Participant id → how to reach it, in its own words, for those whom the operator knows it of."""
     directory: ParticipantDirectory
+    brand: Brand
     glances: GlanceQueries
+    channels: tuple[Channel, ...]
+    """The ways in which customers can be told of what happens."""
     bundler: Bundler
     """Writes the bundles for auditors and regulators."""
+    state_dir: Path
+    """Where the count book of this node is."""
+    remits: Mapping[str, Remit]
+    """Regulator → what it is there for; one that is not named is there for all."""
+
+    declarers: Mapping[str, StatementMaker]
+    """Participant → who signs here what its staff declare."""
+
+    @cached_property
+    def counting(self) -> Counting:
+        """Reads the log into the count book. Opened when a page first asks for figures. Raises Unavailable."""
+        return Counting.beside(self.ledger.store, self.ledger.keystore, self.state_dir)
+
+    def remit_of(self, regulator: str) -> Remit:
+        """What this regulator is there for."""
+        return self.remits.get(regulator, Remit())
+
+    def figures_for(self, regulator: str) -> FigureQueries:
+        """Figures as far as this regulator is there for them. Raises Unavailable."""
+        return FigureQueries(self.counting, self.remit_of(regulator))
 
     @property
     def is_secure(self) -> bool:

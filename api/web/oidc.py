@@ -7,6 +7,7 @@ checked here, where it can be read.
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 import threading
 import uuid
@@ -37,6 +38,7 @@ ATTEMPT_MS: Final = 10 * 60_000
 SKEW_SECONDS: Final = 10
 ANSWER_LIMIT: Final = 128 * 1024
 TIMEOUT_SECONDS: Final = 10.0
+MAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 
 
 class SignInFailed(NotPermitted):
@@ -54,7 +56,9 @@ class _Tokens(Struct, frozen=True):
     id_token: str
 
 
-class _Claims(Struct, frozen=True):
+class IdClaims(Struct, frozen=True):
+    """What an ID token says of a person."""
+
     iss: str
     aud: str | tuple[str, ...]
     sub: str
@@ -71,12 +75,15 @@ class _Claims(Struct, frozen=True):
     name: str = ""
     azp: str | None = None
     acting_role: Code = ""
+    email: str = ""
+    email_verified: bool = False
 
     def someone(self) -> Person | Staff:
         """A customer (`holder`, `subject`) or somebody at work (`participant`, `role`). Raises SignInFailed for both."""
         customer, staff = (self.holder, self.subject), (self.participant, self.role)
         if self.holder and self.subject and staff == (None, None):
-            return Person(self.sub, self.holder, self.subject, self.name[:200], self.acting_role)
+            address = self.email if self.email_verified and MAIL.fullmatch(self.email) else ""
+            return Person(self.sub, self.holder, self.subject, self.name[:200], self.acting_role, address)
         if self.participant and self.role and customer == (None, None):
             return Staff(self.sub, self.participant, self.role, self.name[:200])
         raise SignInFailed("the ID token names neither a customer nor somebody at work, or both")
@@ -115,7 +122,7 @@ class RelyingParty:
             "response_type": "code",
             "client_id": self._client_id,
             "redirect_uri": self._callback,
-            "scope": "openid profile",
+            "scope": "openid profile email",
             "state": attempt.state,
             "nonce": attempt.nonce,
             "code_challenge": b64u(sha256(attempt.verifier.encode()).digest()),
@@ -172,7 +179,7 @@ class RelyingParty:
         except msgspec.DecodeError:
             raise SignInFailed("the identity provider's answer holds no ID token") from None
 
-    def _claims(self, token: str) -> _Claims:
+    def _claims(self, token: str) -> IdClaims:
         if token.count(".") != 2 or len(token) > 16_384:
             raise SignInFailed("the ID token is not a compact JWS")
         claims = self._verified(token)
@@ -186,11 +193,11 @@ class RelyingParty:
             raise SignInFailed("the ID token names nobody")
         return claims
 
-    def _verified(self, token: str) -> _Claims:
+    def _verified(self, token: str) -> IdClaims:
         for again in (False, True):
             try:
                 read = jwt.decode(token, self._provider(refetch=again).keys, algorithms=ALGORITHMS)
-                return msgspec.convert(read.claims, _Claims)
+                return msgspec.convert(read.claims, IdClaims)
             except (JoseError, ValueError) as error:
                 # A key that we do not know may be a new one: look once more, but not for every forged token.
                 if again or isinstance(error, msgspec.ValidationError):

@@ -31,6 +31,8 @@ class Person(Struct, frozen=True):
     """For the person's own eyes; never logged, never recorded."""
     acting_role: str = ""
     """In what quality she acts for the relationship (`owner`, `delegate`, …), if her bank says so."""
+    email: str = ""
+    """Where her bank writes to her, if it says so and has made sure of it: for notices that she asks for."""
 
     @property
     def key(self) -> bytes:

@@ -4,6 +4,7 @@ CSP)."""
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,6 +16,8 @@ CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; manifest-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
+FRAMES: Final = "frame-ancestors 'none'"
+RESOURCES: Final = "cross-origin-resource-policy"
 HEADERS: Final = {
     "content-security-policy": CSP,
     "x-content-type-options": "nosniff",
@@ -58,9 +61,13 @@ def check_same_origin(headers: Headers, origin: str) -> None:
 class Guarded:
     """Middleware: headers on every answer; no caching of personal pages; bodies of a bounded size."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool, ancestors: Sequence[str] = ()) -> None:
+        """`ancestors`: the sites that may show our pages in a frame; nobody else may."""
         self._app = app
         self._headers = HEADERS | ({"strict-transport-security": HSTS} if secure else {})
+        if ancestors:
+            self._headers["content-security-policy"] = CSP.replace(FRAMES, f"frame-ancestors {' '.join(ancestors)}")
+            del self._headers["x-frame-options"]  # it knows no list; whoever reads the policy ignores it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -81,7 +88,8 @@ class Guarded:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
-                    headers[name] = value
+                    if name != RESOURCES or name not in headers:  # (what a listed site may load says so itself)
+                        headers[name] = value
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 

@@ -20,9 +20,12 @@ from api.web.feedback import FeedbackBook
 from api.web.inbox import Inbox
 from api.web.keys import PersonKeys
 from api.web.notes import PersonalNotes
+from api.web.outbox import Outbox
+from api.web.papers import Papers
 from api.web.people import Person, Session
 from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
+from api.web.subscriptions import Subscriptions
 from api.web.tables import OF_PEOPLE, deeds, meta, metadata, passkeys, people, preferences, requests, sessions
 from ledger.engines.engine import make_tables, pages_engine, sweep
 from ledger.errors import Corrupt, InvalidInput, NotFound, Unavailable
@@ -65,8 +68,11 @@ class Store:
         self._keys = PersonKeys(self._sealer)
         self.inbox = Inbox(self.engine, self._keys)
         self.feedback = FeedbackBook(self.engine, self._keys)
+        self.subscriptions = Subscriptions(self.engine, self._keys)
+        self.outbox = Outbox(self.engine, self._keys)
         self.notes = PersonalNotes(self.engine, self._keys)
         self.alert_work = AlertWork(self.engine, self._keys)
+        self.papers = Papers(self.engine, self._sealer.common)
 
     def _key(self, key_file: Path) -> bytes:
         """The key of this store, made with it. Raises NotFound, InvalidInput."""

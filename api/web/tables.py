@@ -82,6 +82,26 @@ feedback: Final = Table(
 )
 """What customers object to or ask (api/web/feedback.py). `recipient`: a keyed digest of the app it was passed on to. Times are
 milliseconds, `due` too."""
+subscriptions: Final = Table(
+    "web_subscriptions",
+    metadata,
+    Column("person", LargeBinary(32), primary_key=True),
+    Column("chain", LargeBinary(32), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+outbox: Final = Table(
+    "web_outbox",
+    metadata,
+    Column("id", LargeBinary(32), primary_key=True),
+    Column("person", LargeBinary(32), nullable=False, index=True),
+    Column("state", String(10), nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=True),
+    Index("web_outbox_due", "state", "next_at"),
+)
+"""Notices to customers (api/web/outbox.py); `sealed` goes when one was sent."""
 erasures: Final = Table(
     "web_erasure_requests",
     metadata,
@@ -93,7 +113,7 @@ erasures: Final = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
-OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, notes, deeds, feedback, people)
+OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, notes, deeds, feedback, subscriptions, outbox, people)
 """Tables whose rows go when a person is erased; her key last, for without it the rest is noise already."""
 alert_work: Final = Table(
     "web_alert_work",
@@ -102,3 +122,13 @@ alert_work: Final = Table(
     Column("alert", BigInteger, primary_key=True, autoincrement=False),
     Column("sealed", LargeBinary, nullable=False),
 )
+papers: Final = Table(
+    "web_papers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False, index=True),
+    Column("made_at", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""What people at work have written: orders that wait for a second officer, the words behind hashes (api/web/papers.py)."""

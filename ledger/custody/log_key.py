@@ -115,7 +115,7 @@ def known_vkeys(keys: LogKeyring, named: Sequence[VerifierKey]) -> tuple[Verifie
 
 
 def next_key_file(path: Path) -> Path:
-    """Where the key lies that is to take the place of the one at `path`."""
+    """The file of the key that is to replace the one at `path`."""
     return path.with_name(path.name + ".next")
 
 

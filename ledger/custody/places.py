@@ -39,7 +39,7 @@ class Scheme:
 
 
 def _token() -> Scheme:
-    """Loaded when a key is in a token: most logs have none there, and need no library for it."""
+    """Load the library only when a key is in a token: most logs have none there."""
     try:
         from ledger.custody import token  # noqa: PLC0415
     except ModuleNotFoundError:

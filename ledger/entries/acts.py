@@ -38,6 +38,16 @@ from ledger.entries.declarations import (
     RiskBlock,
     RiskUnblock,
 )
+from ledger.entries.partner_acts import (
+    AttestationGive,
+    AttestationWithdraw,
+    MapPublish,
+    TariffAccept,
+    TariffEnd,
+    TariffOffer,
+    UsageAnswer,
+    UsageState,
+)
 from ledger.entries.payload import Sca
 from ledger.entries.subject_acts import SubjectAnswer, SubjectConsent, SubjectEnrol, SubjectFeedback, SubjectUnenrol
 
@@ -53,6 +63,8 @@ __all__ = [
     "AssessmentRecord",
     "AssessmentRequire",
     "AssessmentWaive",
+    "AttestationGive",
+    "AttestationWithdraw",
     "ConsentAcknowledge",
     "ConsentAct",
     "ConsentAmend",
@@ -71,6 +83,7 @@ __all__ = [
     "IncidentClose",
     "IncidentOpen",
     "IncidentUpdate",
+    "MapPublish",
     "PurposeDefine",
     "RiskBlock",
     "RiskUnblock",
@@ -80,6 +93,11 @@ __all__ = [
     "SubjectEnrol",
     "SubjectFeedback",
     "SubjectUnenrol",
+    "TariffAccept",
+    "TariffEnd",
+    "TariffOffer",
+    "UsageAnswer",
+    "UsageState",
 ]  # fmt: skip
 
 Act = (
@@ -105,6 +123,8 @@ ACTS: Final[dict[str, type[Act]]] = {
     "assessment.record": AssessmentRecord,
     "assessment.require": AssessmentRequire,
     "assessment.waive": AssessmentWaive,
+    "attestation.give": AttestationGive,
+    "attestation.withdraw": AttestationWithdraw,
     "consent.acknowledge": ConsentAcknowledge,
     "consent.amend": ConsentAmend,
     "consent.authorise": ConsentAuthorise,
@@ -126,6 +146,7 @@ ACTS: Final[dict[str, type[Act]]] = {
     "incident.close": IncidentClose,
     "incident.open": IncidentOpen,
     "incident.update": IncidentUpdate,
+    "map.publish": MapPublish,
     "purpose.define": PurposeDefine,
     "risk.block": RiskBlock,
     "risk.unblock": RiskUnblock,
@@ -134,9 +155,19 @@ ACTS: Final[dict[str, type[Act]]] = {
     "subject.enrol": SubjectEnrol,
     "subject.feedback": SubjectFeedback,
     "subject.unenrol": SubjectUnenrol,
+    "tariff.accept": TariffAccept,
+    "tariff.end": TariffEnd,
+    "tariff.offer": TariffOffer,
+    "usage.answer": UsageAnswer,
+    "usage.state": UsageState,
 }
 
-SINCE_RULESET_3: Final = frozenset(
-    act for act in ACTS if act.startswith(("alert.", "assessment.", "freeze.", "incident.", "purpose.", "risk."))
-) | {"consent.acknowledge", "subject.answer", "subject.feedback"}
+_FAMILIES_OF_3: Final = frozenset(
+    {"alert", "assessment", "attestation", "freeze", "incident", "map", "purpose", "risk", "tariff", "usage"}
+)
+SINCE_RULESET_3: Final = frozenset(act for act in ACTS if act.partition(".")[0] in _FAMILIES_OF_3) | {
+    "consent.acknowledge",
+    "subject.answer",
+    "subject.feedback",
+}
 """The acts that a log takes from ruleset 3 on."""

@@ -17,6 +17,7 @@ from ledger.entries.fields import (
     Seconds,
     require_sorted_unique,
 )
+from ledger.entries.partner_acts import PartnerAct
 from ledger.entries.payload import Payload, Principal, ProtocolVersion
 from ledger.entries.scope import Scope
 
@@ -272,5 +273,6 @@ Declaration = (
     | IncidentUpdate
     | IncidentClose
     | PurposeDefine
+    | PartnerAct
 )
 """All of them; each is recorded in its participant's own chain."""

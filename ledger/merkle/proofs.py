@@ -79,15 +79,21 @@ def prove_consistency(old: int, new: int, read_hashes: ReadHashes) -> list[Hash]
 
 def verify_inclusion(index: int, size: int, leaf_hash: Hash, proof: Sequence[Hash], root: Hash) -> None:
     """Raises InvalidInput unless `proof` leads from `leaf_hash` at `index` to `root` (RFC 9162 §2.1.3.2)."""
+    check_hashes((root,))
+    if root_above(index, size, leaf_hash, proof) != root:
+        raise InvalidInput("the inclusion proof leads to another root")
+
+
+def root_above(index: int, size: int, leaf_hash: Hash, proof: Sequence[Hash]) -> Hash:
+    """The root that `proof` leads to from `leaf_hash` at `index`: worth what vouches for it. Raises InvalidInput."""
     check_size(size)
     if not 0 <= index < size:
         raise InvalidInput(f"leaf {index} is not in a tree of {size} leaves")
-    check_hashes((leaf_hash, root, *proof))
+    check_hashes((leaf_hash, *proof))
     folded = leaf_hash
     for sibling, on_the_left in _climb(index, size - 1, proof):
         folded = node_hash(sibling, folded) if on_the_left else node_hash(folded, sibling)
-    if folded != root:
-        raise InvalidInput("the inclusion proof leads to another root")
+    return folded
 
 
 def verify_consistency(old: int, new: int, proof: Sequence[Hash], old_root: Hash, new_root: Hash) -> None:

@@ -30,9 +30,14 @@ _DECLARERS: Final[dict[str, tuple[str, ...]]] = {
     "assessment.record": ("holder",),
     "assessment.require": ("regulator",),
     "incident.open": ("holder", "recipient", "regulator", "technology-provider"),
+    "map.publish": ("holder",),
     "purpose.define": ("regulator",),
     "risk.block": ("holder",),
     "risk.unblock": ("holder",),
+    "tariff.accept": ("recipient",),
+    "tariff.offer": ("holder",),
+    "usage.answer": ("recipient",),
+    "usage.state": ("holder",),
 }
 """By act: one of these roles is needed. What ends or goes on with an own declaration needs none."""
 _NO_LONGER_ASSERTED: Final = frozenset({"REGION_NOT_CONSENTED", "RISK_BLOCKED"})

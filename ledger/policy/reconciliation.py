@@ -12,8 +12,8 @@ from ledger.documents import ReconciliationReported, document_of
 from ledger.errors import InvalidInput
 from ledger.tags import FINDINGS
 
-CODES: Final = ("release-missing", "receipt-missing", "rows-differ", "bytes-differ", "digest-differ")
-"""What can be found, in the order of the specification."""
+CODES: Final = ("release-missing", "receipt-missing", "rows-differ", "bytes-differ", "digest-differ", "mask-skipped")
+"""What can be found, in the order of the specification; the last from ruleset 3 on."""
 
 DELAY_MS: Final = 3_600_000
 """How long both sides have to record their legs before an access is looked at."""
@@ -46,6 +46,8 @@ class Leg:
     basis: int
     place: Place
     figures: LegFigures
+    masks: tuple[str, ...] | None = None
+    """Those that were applied, where a release says so."""
 
 
 class Finding(NamedTuple):
@@ -96,26 +98,43 @@ class Comparison:
         """Legs of accesses below `first`, which an earlier report may have missed."""
         self._accesses: dict[int, Place] = {}
         self._legs: dict[LegKind, dict[int, LegFigures]] = {"access.release": {}, "access.receive": {}}
+        self._masks: dict[int, frozenset[str]] = {}
+        """What must be masked, by access: only where a release may have to be held against it."""
+        self._skipped: set[int] = set()
 
-    def allowed(self, index: int, place: Place) -> None:
-        """An access that was allowed."""
+    def allowed(self, index: int, place: Place, masks: tuple[str, ...] = ()) -> None:
+        """An access that was allowed, with the masks that its release must have applied."""
         self._accesses[index] = place
+        if masks:
+            self._masks[index] = frozenset(masks)
 
     def leg(self, leg: Leg) -> None:
         """A release or receipt. One without an access of that place is a defect of the log, not a finding."""
         if leg.basis < self.first:
             self.late.append(leg)
         elif self._accesses.get(leg.basis) == leg.place:
+            if leg.kind == "access.release" and leg.basis not in self._legs[leg.kind]:
+                owed = self._masks.pop(leg.basis, frozenset())
+                if leg.masks is not None and not owed <= {*leg.masks}:
+                    self._skipped.add(leg.basis)
             self._legs[leg.kind].setdefault(leg.basis, leg.figures)
 
-    def report(self, to_index: int) -> ReconciliationReport:
-        """The report on the accesses up to `to_index`. Raises InvalidInput for an empty range."""
+    def report(self, to_index: int, *, masks: bool = False) -> ReconciliationReport:
+        """The report on the accesses up to `to_index`; `masks`: also of those that were skipped (ruleset 3).
+
+        Raises InvalidInput for an empty range.
+        """
         if to_index < self.first:
             raise InvalidInput(f"there is nothing to reconcile: the range would be {self.first} to {to_index}")
         releases, receipts = self._legs["access.release"], self._legs["access.receive"]
         covered = [index for index in self._accesses if index <= to_index]
         findings = (
-            Finding(index, code) for index in covered for code in _compare(releases.get(index), receipts.get(index))
+            Finding(index, code)
+            for index in covered
+            for code in (
+                *_compare(releases.get(index), receipts.get(index)),
+                *(("mask-skipped",) if masks and index in self._skipped else ()),
+            )
         )
         return ReconciliationReport(
             self.first,
@@ -134,6 +153,6 @@ def _compare(release: LegFigures | None, receipt: LegFigures | None) -> Iterator
         if release is not None:
             yield "receipt-missing"
         return
-    for code, given, got in zip(CODES[2:], release, receipt, strict=True):
+    for code, given, got in zip(CODES[2:5], release, receipt, strict=True):
         if given != got:
             yield code

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 import msgspec
+from msgspec import UNSET
 from sqlalchemy import Connection, func, or_, select
 
 from ledger.entries.access_acts import AccessLeg
@@ -21,6 +22,7 @@ from ledger.storage.legs import interaction_of
 from ledger.storage.log import LogStore
 from ledger.storage.standing import open_entry
 from ledger.storage.tables import consents, entries, log_head, reconciliation_findings
+from ledger.storage.times import last_before
 from ledger.vault.keystore import KeyStore
 
 PAGE: Final = 1_000
@@ -73,7 +75,7 @@ class Survey:
         """
         to_index = self._range_end(connection, registry, size, time)
         self._read(connection, size)
-        self._report = self._comparison.report(to_index)
+        self._report = self._comparison.report(to_index, masks=registry.ruleset > RULESET)
         return [self._report.document()]
 
     def _range_end(self, connection: Connection, registry: Registry, size: int, time: int) -> int:
@@ -81,7 +83,7 @@ class Survey:
             raise NotPermitted(f"reports are of ruleset {RULESET}, and this log follows ruleset {registry.ruleset}")
         if registry.reconciled != self._comparison.first:
             raise Conflict(f"another node has just reported: the next report begins at entry {registry.reconciled}")
-        to_index = _last_before(connection, size, time - DELAY_MS)
+        to_index = last_before(connection, size, time - DELAY_MS)
         if not _has_consents(connection, self._comparison.first, to_index):
             raise Conflict("there is nothing to reconcile yet: an access is looked at an hour after it was recorded")
         return to_index
@@ -101,7 +103,8 @@ class Survey:
             if evidence.act in _LEGS:
                 self._comparison.leg(_leg_of(row, evidence))
             elif isinstance(evidence.outcome, AccessOutcome) and evidence.outcome.decision == "allow":
-                self._comparison.allowed(row.idx, Place(row.chain, interaction_of(evidence)))
+                masks = evidence.outcome.obligations.masks or ()
+                self._comparison.allowed(row.idx, Place(row.chain, interaction_of(evidence)), masks)
         self._next = max(self._next, size)
 
     def _belongs(self, connection: Connection, leg: Leg) -> bool:
@@ -175,20 +178,8 @@ def _leg_of(row: Any, evidence: Evidence) -> Leg:
     says = payload_of(evidence.statements[0])
     assert isinstance(says, AccessLeg)  # noqa: S101  (what the ledger itself has recorded as one)
     place = Place(row.chain, says.interaction_id)
-    return Leg(row.idx, says.act, says.basis, place, LegFigures(says.rows, says.bytes, says.digest))
-
-
-def _last_before(connection: Connection, size: int, time: int) -> int:
-    """The last index below `size` whose leaf has at most this time (ms); −1 for none. Times never fall, so halving finds it."""
-    low, high = -1, size - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        leaf = connection.execute(select(entries.c.leaf).where(entries.c.idx == middle)).scalar_one()
-        if msgspec.json.decode(leaf)["time"] <= time:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    masks = None if says.masks is UNSET else says.masks
+    return Leg(row.idx, says.act, says.basis, place, LegFigures(says.rows, says.bytes, says.digest), masks)
 
 
 def _has_consents(connection: Connection, first: int, last: int) -> bool:

@@ -17,6 +17,8 @@ from ledger.consent.state import Consent
 from ledger.entries.acts import Act
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, consent_chain
+from ledger.entries.partner_acts import TariffAccept, TariffEnd, TariffOffer, UsageAnswer, UsageState
+from ledger.entries.payload import acting_for
 from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import LedgerError, NotFound
 from ledger.kept import Kept
@@ -31,9 +33,10 @@ from ledger.storage.tables import consents, entries
 from ledger.vault.keystore import KeyStore
 
 PAGE_LIMIT = 500
-TOLD_TO_ALL: Final = frozenset(
-    {"assessment.require", "assessment.waive", "freeze.lift", "freeze.order", "purpose.define"}
-)
+TOLD_TO_ALL: Final = frozenset({
+    "assessment.require", "assessment.waive", "attestation.give", "attestation.withdraw", "freeze.lift", "freeze.order",
+    "map.publish", "purpose.define",
+})  # fmt: skip
 """Declarations that every participant may read: they say what it may do."""
 _SIGNED_BY_CUSTOMER: Final = b'{"act":"consent.authorise","assertion":'
 """How the evidence of an authorisation begins that carries the customer's passkey assertion (CL-JSON: one spelling)."""
@@ -236,7 +239,7 @@ class RecordQueries:
         if row.kind == Kind.SUBJECT:
             return self._says(row, lambda says: says.on_behalf_of == viewer)
         if row.kind == Kind.PARTICIPANT:
-            return self._says(row, lambda says: says.act in TOLD_TO_ALL or says.on_behalf_of == viewer)
+            return self._says(row, lambda says: self._concerns(says, viewer))
         if row.kind != Kind.CONSENT:
             return False
         consent = parties.get(row.chain)
@@ -245,6 +248,31 @@ class RecordQueries:
         return bool(
             viewer == consent.holder or (viewer == consent.recipient and self._is_between_parties(row, consent))
         )
+
+    def _concerns(self, says: Act, viewer: str) -> bool:
+        """Whether a declaration is for this participant to read (docs/spec/ruleset-3.md, 9; partners.md, 8)."""
+        if says.act in TOLD_TO_ALL or says.on_behalf_of == viewer:
+            return True
+        match says:
+            case TariffOffer():
+                return says.recipient in ("", viewer)
+            case UsageState():
+                return says.recipient == viewer
+            case TariffAccept() | TariffEnd() | UsageAnswer():
+                about = self._declared(says.statement if isinstance(says, UsageAnswer) else says.offer)
+                if about is None:
+                    return False
+                author = acting_for(about.iss, about.on_behalf_of)
+                ended_for_all = isinstance(says, TariffEnd) and acting_for(says.iss, says.on_behalf_of) == author
+                return viewer == author or (ended_for_all and getattr(about, "recipient", None) in ("", viewer))
+            case _:
+                return False
+
+    def _declared(self, index: int) -> Act | None:
+        """What the declaration at `index` says, if it can still be read."""
+        with self._store.read() as connection:
+            row = connection.execute(select(entries).where(entries.c.idx == index)).one_or_none()
+        return None if row is None or row.sealed is None else next(self._said(row), None)
 
     def _is_between_parties(self, row: Any, consent: Any) -> bool:
         """Whether an entry is of a party (also one that a provider signed for it) or the ledger's own, not a stranger's try."""
@@ -255,11 +283,13 @@ class RecordQueries:
 
     def _says(self, row: Any, test: Callable[[Act], bool]) -> bool:
         """Whether the statement of an entry that can still be read passes a test."""
+        return any(map(test, self._said(row)))
+
+    def _said(self, row: Any) -> Iterator[Act]:
+        """What the statements of an entry say; nothing for one that can no longer be read."""
         cipher = self._keystore.existing([row.chain]).get(row.chain)
-        if cipher is None:
-            return False
-        evidence = decode_evidence(open_entry(row, cipher)[0])
-        return any(test(payload_of(text)) for text in evidence.statements)
+        if cipher is not None:
+            yield from map(payload_of, decode_evidence(open_entry(row, cipher)[0]).statements)
 
     def _parties(self, connection: Connection, rows: Iterable[Any]) -> dict[bytes, Any]:
         """Holder and recipient of the consents that these entries are about, by chain."""

@@ -8,6 +8,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+from msgspec import UNSET
 from sqlalchemy import Connection, select
 
 from ledger.canonical import b64u, unb64u
@@ -17,12 +18,16 @@ from ledger.entries.acts import ConsentAcknowledge, ConsentStep, SubjectFeedback
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import CommitmentLeaf, Kind, OperatorLeaf, consent_chain, open_commitment, parse_leaf
 from ledger.errors import Conflict, Corrupt
-from ledger.orders import ReportDefined, ReportIssued
+from ledger.orders import ReportDefined, ReportIssued, ScoreWeights
 from ledger.participants import Registry
+from ledger.queries.booked import count_from_book
+from ledger.queries.counting import Counting, dims_of
+from ledger.queries.scored import Scored
 from ledger.reporting.periods import Defined, ReportPeriod, period_of
-from ledger.reporting.tally import Dimensions, ReportCSV, ReportTally, check_countable
+from ledger.reporting.tally import Dimensions, ReportCSV, ReportTally, ScoreInputs, check_countable
+from ledger.storage.counted_facts import Dims
 from ledger.storage.log import LogStore
-from ledger.storage.operator import operator_documents
+from ledger.storage.operator import reports_on_record
 from ledger.storage.replay import Replay, Unfit, Unjudged
 from ledger.storage.rows import open_evidence
 from ledger.storage.spill import Spill
@@ -46,6 +51,10 @@ class PreparedReport(NamedTuple):
     unread: int
     read_to: int
     """The first entry that was not read: it does not exist yet, or lies after the period."""
+    waiting: frozenset[bytes] = frozenset()
+    """For a score: chains whose end nobody had acknowledged by `looked_to`."""
+    looked_to: int = 0
+    """For a score: the first entry that was not looked at for an acknowledgement."""
 
 
 def prepare_report(store: LogStore, keystore: KeyStore, code: str, day: date) -> PreparedReport:
@@ -55,21 +64,45 @@ def prepare_report(store: LogStore, keystore: KeyStore, code: str, day: date) ->
     Unavailable.
     """
     with store.read() as connection, closing(Spill()) as spill:
-        said = operator_documents(connection, 0)
-        defined = [
-            Defined(one.time, _definition(one.says))
-            for one in said
-            if one.says["type"] == "report.defined" and one.says["report"] == code
-        ]
-        says, period = period_of(defined, day)
-        check_countable(says)
+        says, period = _defined(connection, code, day)
         count = _Count(connection, keystore, spill, says, period)
         read_to = count.read()
         csv = count.tally.csv()
-        return PreparedReport(says, period, csv, b64u(sha256(csv.content).digest()), count.unread, read_to)
+        return PreparedReport(
+            says, period, csv, b64u(sha256(csv.content).digest()), count.unread, read_to, count.waiting, count.looked_to
+        )
 
 
-def _definition(document: Mapping[str, Any]) -> ReportDefined:
+def report_from_book(counting: Counting, code: str, day: date) -> PreparedReport:
+    """The same from the count book, which is first brought to the end of the log: entries that it has read are not read again.
+
+    A score rests on more than the book holds; it is counted from the entries. Raises what `prepare_report` raises.
+    """
+    with counting.store.read() as connection:
+        says, period = _defined(connection, code, day)
+    if "score" in says.measures:
+        return prepare_report(counting.store, counting.keystore, code, day)
+    counting.catch_up()
+    with counting.book.view():
+        read_to, _ = counting.book.place()
+        tally, unread = count_from_book(counting.book, says, period)
+    csv = tally.csv()
+    return PreparedReport(says, period, csv, b64u(sha256(csv.content).digest()), unread, read_to)
+
+
+def _defined(connection: Connection, code: str, day: date) -> tuple[ReportDefined, ReportPeriod]:
+    defined = [
+        Defined(one.time, definition_of(one.says))
+        for one in reports_on_record(connection)
+        if one.says["type"] == "report.defined" and one.says["report"] == code
+    ]
+    says, period = period_of(defined, day)
+    check_countable(says)
+    return says, period
+
+
+def definition_of(document: Mapping[str, Any]) -> ReportDefined:
+    """A definition as it is recorded."""
     return ReportDefined(
         report=document["report"],
         period=document["period"],
@@ -77,14 +110,17 @@ def _definition(document: Mapping[str, Any]) -> ReportDefined:
         by=tuple(document["by"]),
         measures=tuple(document["measures"]),
         suppress=document["suppress"],
+        weights=ScoreWeights(**document["weights"]) if "weights" in document else UNSET,
     )
 
 
 class ReportIssue:
     """Records a report, unless entries of its period came after it was counted (ledger.planning.commands.Composer)."""
 
-    def __init__(self, prepared: PreparedReport) -> None:
+    def __init__(self, prepared: PreparedReport, *, once: bool = False) -> None:
+        """`once`: not for a period that was issued already."""
         self._prepared = prepared
+        self._once = once
 
     def compose(
         self,
@@ -97,9 +133,19 @@ class ReportIssue:
         period, csv = self._prepared.period, self._prepared.csv
         if time // 1000 < period.end:
             raise Conflict("the period is not over: a report is issued after its end")
+        report = self._prepared.says.report
+        if self._once and any(
+            (says["type"], says["report"], says.get("from")) == ("report.issued", report, period.first)
+            for _, _, says in reports_on_record(connection)
+        ):
+            raise Conflict("another node has just issued the report of this period")
         row = connection.execute(select(entries.c.leaf).where(entries.c.idx == self._prepared.read_to)).one_or_none()
         if row is not None and parse_leaf(row.leaf).time < period.end * 1000:
             raise Conflict("entries of this period came while it was counted: issue the report again")
+        if self._prepared.waiting:
+            news = select(entries.c.chain).where(entries.c.idx >= self._prepared.looked_to)
+            if not self._prepared.waiting.isdisjoint(connection.execute(news).scalars()):
+                raise Conflict("an end may have been acknowledged while it was counted: issue the report again")
         return [
             document_of(
                 ReportIssued,
@@ -131,14 +177,20 @@ class _Count:
         self._measures = frozenset(says.measures)
         self._from, self._to = period.first * 1000, period.end * 1000
         self.tally = ReportTally(says)
+        self._scored = Scored(self.tally, period) if "score" in self._measures else None
         self.unread = 0
+        self.looked_to = 0
 
     def read(self) -> int:
         """Count; the first index that was not read."""
         next_index = 0
         for index, leaf, sealed, cipher in self._entries():
+            self.looked_to = index + 1
             if leaf.time >= self._to:
-                break
+                if self._scored is None:
+                    break
+                self._later(index, leaf, sealed, cipher)
+                continue
             next_index = index + 1
             try:
                 if isinstance(leaf, OperatorLeaf):
@@ -157,7 +209,29 @@ class _Count:
             for _, moved in self._replay.consents():
                 if moved is not None and moved.consent.status_at(self._to, removed) is Status.ACTIVE:
                     self.tally.count("consents_active", dimensions(moved.consent))
+        if self._scored is not None:
+            self._scored.close()
         return next_index
+
+    @property
+    def waiting(self) -> frozenset[bytes]:
+        """Chains whose end nobody has acknowledged so far, for a score."""
+        return frozenset() if self._scored is None else self._scored.waiting
+
+    def _later(self, index: int, leaf: Any, sealed: Any, cipher: Any) -> None:
+        """After the period: only whether it acknowledges an end of the period."""
+        if (
+            self._scored is None
+            or not isinstance(leaf, CommitmentLeaf)
+            or unb64u(leaf.chain) not in self._scored.waiting
+        ):
+            return
+        if cipher is None or sealed is None:
+            self.unread += 1
+            return
+        body, opening = open_evidence(index, sealed, cipher)
+        open_commitment(leaf, body, opening)
+        self._scored.entry(leaf.time, unb64u(leaf.chain), decode_evidence(body))
 
     def _entries(self) -> Iterator[tuple[int, Any, Any, Any]]:
         query = select(entries.c.idx, entries.c.leaf, entries.c.sealed).order_by(entries.c.idx).limit(PAGE)
@@ -186,7 +260,7 @@ class _Count:
                 self.tally.count("erasures", {}, len(set(leaf.document["chains"]) - before))
             case "alert.raised":
                 self._alert(leaf.document["about"])
-            case "reconciliation.reported" if "findings" in self._measures:
+            case "reconciliation.reported" if not self._measures.isdisjoint({"findings", "score"}):
                 self._findings(index, leaf.document["findings"])
             case _:
                 pass
@@ -209,7 +283,9 @@ class _Count:
             moved = self._replay.consent(bytes(chain))
             if moved is None:
                 self.unread += 1
-            self.tally.count("findings", {} if moved is None else dimensions(moved.consent))
+            of: Dimensions = {} if moved is None else dimensions(moved.consent)
+            self.tally.count("findings", of)
+            self.tally.score(of, ScoreInputs(findings=1))
 
     # -- entries of consents and customers --------------------------------------------------------------------------
 
@@ -219,9 +295,11 @@ class _Count:
         self._replay.entry(index, leaf.time, chain, evidence)
         after = self._replay.consent(chain)
         counts = leaf.time >= self._from
+        if self._scored is not None:
+            self._scored.entry(leaf.time, chain, evidence)
         if leaf.kind == Kind.SUBJECT.value:
             if counts and evidence.act == "subject.feedback":
-                self._complaint(evidence)
+                self._complaint(chain, evidence)
         elif after is not None:
             was = None if before is None else before.consent
             self._moved(index, leaf.time, chain, was, after.consent, evidence, counts=counts)
@@ -253,6 +331,8 @@ class _Count:
             self._ends.put(chain, index.to_bytes(8, "big") + time.to_bytes(8, "big"))
             if counts:
                 self.tally.count("consents_ended", of)
+                if self._scored is not None:
+                    self._scored.ended(index, time, chain, of)
                 says = recorded_payload(evidence) if evidence.statements else None
                 if (
                     isinstance(says, ConsentStep)
@@ -269,8 +349,10 @@ class _Count:
         of: Dimensions = {**dimensions(consent), "permission": item.permissions}
         if outcome.decision == "deny":
             self.tally.count("accesses_refused", {**of, "reason": outcome.all_reasons})
+            self.tally.score(of, ScoreInputs(refused=1))
             return
         self.tally.count("accesses_allowed", of)
+        self.tally.score(of, ScoreInputs(allowed=1))
         if not item.customer_present:
             self.tally.count("accesses_unattended", of)
         if consent.status is Status.REVOKED:
@@ -286,7 +368,7 @@ class _Count:
                 self.tally.delay((time - int.from_bytes(end[8:], "big")) // 1000, dimensions(consent))
         self._ends.put(chain, end[:16] + b"\1")
 
-    def _complaint(self, evidence: Evidence) -> None:
+    def _complaint(self, chain: bytes, evidence: Evidence) -> None:
         says = recorded_payload(evidence)
         if not isinstance(says, SubjectFeedback):
             return
@@ -295,24 +377,17 @@ class _Count:
             self.unread += 1
             return
         self.tally.count("complaints", dimensions(moved.consent))
+        if self._scored is not None:
+            self._scored.complained(chain, says, dimensions(moved.consent))
 
 
-def dimensions(consent: Consent) -> dict[str, tuple[str, ...]]:
+def dimensions(consent: Consent) -> Dims:
     """What a consent counts under, by its terms now."""
-    terms = consent.terms
-    return {
-        "grade": (str(terms.grade),),
-        "holder": (terms.holder,),
-        "permission": terms.permissions,
-        "purpose": (terms.purpose.code,),
-        "recipient": (terms.recipient,),
-        "standard": (terms.standard,),
-    }
+    return dims_of(consent.terms)
 
 
 def issued_reports(store: LogStore, code: str | None = None) -> list[tuple[int, dict[str, Any]]]:
     """(index, document) of the definitions and issues on record, of one report or all, in order. Raises Corrupt."""
     with store.read() as connection:
-        said = operator_documents(connection, 0)
-    kinds = ("report.defined", "report.issued")
-    return [(one.at, one.says) for one in said if one.says["type"] in kinds and code in (None, one.says["report"])]
+        said = reports_on_record(connection)
+    return [(one.at, one.says) for one in said if code in (None, one.says["report"])]

@@ -91,6 +91,13 @@ class TreeQueries:
                 raise NotFound(f"the log has {size} entries: there is no such bundle yet")
             return bundle_of(connection, first, width)
 
+    def leaves(self, indexes: Sequence[int]) -> dict[int, bytes]:
+        """The leaves of those entries that are confirmed."""
+        with self._store.read() as connection:
+            size, _ = head_of(connection)
+            query = select(entries.c.idx, entries.c.leaf).where(entries.c.idx.in_([i for i in indexes if i < size]))
+            return {int(row.idx): bytes(row.leaf) for row in connection.execute(query)}
+
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The inclusion proof of entry `index` in the tree of `size` entries; cost O(log size) tile reads."""
         with self._store.read() as connection:

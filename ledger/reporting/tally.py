@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Final, NamedTuple
 
+from msgspec import UNSET
+
 from ledger.errors import InvalidInput
-from ledger.orders import ReportDefined
+from ledger.orders import ReportDefined, ScoreWeights
 
 DELAYS: Final = frozenset({"acknowledge_seconds_max", "acknowledge_seconds_median"})
 """The measures that are no counts."""
@@ -17,6 +19,7 @@ _WITHOUT_CONSENT: Final[Mapping[str, frozenset[str]]] = {
     "findings": frozenset({"holder", "recipient"}),
     "erasures": frozenset(),
     "alerts": frozenset({"holder", "recipient"}),
+    "score": frozenset({"holder", "recipient"}),
 }
 """What these measures can be broken down by; the others by all but `reason`."""
 _REASONED: Final = frozenset({"accesses_refused"})
@@ -34,10 +37,50 @@ class ReportCSV(NamedTuple):
 
 
 @dataclass(slots=True)
+class ScoreInputs:
+    """What a score rests on (docs/spec/partners.md, 6)."""
+
+    allowed: int = 0
+    refused: int = 0
+    findings: int = 0
+    ends: int = 0
+    late: int = 0
+    """Ends that were acknowledged late or not at all."""
+    complaints: int = 0
+    overdue: int = 0
+    """Complaints that were due and not answered by then."""
+
+    @property
+    def behind(self) -> int:
+        """How many accesses and ends stand behind it."""
+        return self.allowed + self.refused + self.ends
+
+    def add(self, other: ScoreInputs) -> None:
+        """Add what stands behind another one."""
+        for name in self.__dataclass_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def score(self, weights: ScoreWeights) -> int:
+        """0 to 1,000."""
+        lost = (
+            weights.refused * _share(self.refused, self.allowed + self.refused)
+            + weights.findings * min(1_000, _share(self.findings, self.allowed))
+            + weights.acknowledge * _share(self.late, self.ends)
+            + weights.complaints * _share(self.overdue, self.complaints)
+        )
+        return 1_000 - lost // 1_000
+
+
+def _share(part: int, whole: int) -> int:
+    return 1_000 * part // whole if whole else 0
+
+
+@dataclass(slots=True)
 class _Cells:
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     delays: list[int] = field(default_factory=list)
     """Seconds from the end of a consent to its first acknowledgement."""
+    scored: ScoreInputs = field(default_factory=ScoreInputs)
 
 
 def check_countable(says: ReportDefined) -> None:
@@ -67,6 +110,12 @@ class ReportTally:
             for group in self._groups_of(of):
                 self._groups[group].counts[measure] += number
 
+    def score(self, of: Dimensions, inputs: ScoreInputs) -> None:
+        """Something of what a score rests on, if the definition has one."""
+        if self._says.weights is not UNSET:
+            for group in self._groups_of(of):
+                self._groups[group].scored.add(inputs)
+
     def delay(self, seconds: int, of: Dimensions) -> None:
         """The first acknowledgement of an end came so many seconds after it."""
         for group in self._groups_of(of):
@@ -88,7 +137,7 @@ class ReportTally:
         rest: Group = ("other",) * len(self._says.by)
         shown: dict[Group, _Cells] = {} if self._says.by else {(): _Cells()}
         for group, cells in self._groups.items():
-            counted = [number for number in cells.counts.values() if number]
+            counted = [number for number in (*cells.counts.values(), cells.scored.behind) if number]
             if not counted and self._says.by:
                 continue
             place = rest if all(number < self._says.suppress for number in counted) else group
@@ -96,9 +145,13 @@ class ReportTally:
             for name, number in cells.counts.items():
                 target.counts[name] += number
             target.delays += cells.delays
+            target.scored.add(cells.scored)
         return shown
 
     def _value(self, measure: str, cells: _Cells) -> str:
+        if measure == "score" and self._says.weights is not UNSET:
+            few = cells.scored.behind < self._says.suppress
+            return f"<{self._says.suppress}" if few else str(cells.scored.score(self._says.weights))
         if measure not in DELAYS:
             return self._number(cells.counts[measure], cells.counts[measure])
         delays = sorted(cells.delays)

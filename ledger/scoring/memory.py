@@ -50,7 +50,7 @@ class RecipientMemory:
     accesses: int = 0
 
     def enter(self, hour: int, day: int) -> None:
-        """Go on to this hour and day, if they are new."""
+        """Move to this hour and day, if they are new."""
         if hour != self.hour.number:
             if self.hour.accesses:
                 self.before.append((self.hour.number, self.hour.accesses, len(self.hour.consents)))

@@ -39,7 +39,7 @@ class Scorer:
         self._model: tuple[str, Model] | None = None
 
     def use(self, code: str, model: Model) -> None:
-        """From the next entry on this model scores."""
+        """This model scores from the next entry onwards."""
         self._model = code, model
 
     def read(self, seen: Seen) -> list[Raised]:

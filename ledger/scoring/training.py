@@ -111,7 +111,7 @@ def _grown(vectors: list[Vector], draws: _Draws) -> list[list[int]]:
 
 @cache
 def path_length(size: int) -> int:
-    """How far, in thousandths, a search that fails goes on the average in a tree of so many vectors, rounded down."""
+    """The mean length, in thousandths, of an unsuccessful search in a tree of so many vectors, rounded down."""
     if size < 2:
         return 0
     harmonic = sum((Fraction(1, number) for number in range(1, size)), Fraction())

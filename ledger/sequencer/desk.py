@@ -7,7 +7,6 @@ answers into buffers, and one thread sends them, so that a slow front never hold
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import socket
 import struct
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ledger.errors import Corrupt, LedgerError
+from ledger.secrets import listen_privately
 from ledger.sequencer.answers import Answer, SequencerLike
 from ledger.sequencer.wire import Unframer, decode_command, encode_answer, encode_confirmed, encode_figures
 from ledger.storage.horizon import Horizon
@@ -48,15 +48,8 @@ class PlanningDesk:
         self._wake, self._woken = socket.socketpair()
         # Set once, by `close`; the accepting and the sending thread read it at each turn.
         self._closed = False
-        path.unlink(missing_ok=True)
         # Used by the accepting thread; `close` closes it, which ends that thread.
-        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
-        try:
-            self._listening.bind(str(path))
-        finally:
-            os.umask(mask)
-        self._listening.listen(64)
+        self._listening = listen_privately(path)
         horizon.tell(self._confirmed)
         for target in (self._accept, self._send):
             threading.Thread(target=target, name=f"desk{target.__name__}", daemon=True).start()

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from ledger.documents import parse_document
 from ledger.entries.declarations import Declaration
 from ledger.entries.evidence import decode_evidence
-from ledger.entries.leaf import Kind, OperatorLeaf, parse_leaf
+from ledger.entries.leaf import Kind, OperatorLeaf, parse_leaf, reports_chain
 from ledger.entries.payload import acting_for
 from ledger.errors import BadEncoding, Corrupt
 from ledger.merkle.hashing import leaf_hash
@@ -25,6 +25,7 @@ T = TypeVar("T", dict[str, Any], Declaration)
 _DOCUMENTS: Final = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash).where(
     entries.c.kind == Kind.OPERATOR.value
 )
+_REST_ON_DECLARATIONS: Final = frozenset({"attestation.approved"})
 _DECLARATIONS: Final = select(entries).where(entries.c.kind == Kind.PARTICIPANT.value)
 
 
@@ -42,6 +43,12 @@ class OnRecord(NamedTuple, Generic[T]):
 def operator_documents(connection: Connection, index: int) -> list[OnRecord[dict[str, Any]]]:
     """Operator documents at `index` and above, in order. Raises Corrupt for a leaf that was changed."""
     rows = connection.execute(_DOCUMENTS.where(entries.c.idx >= index).order_by(entries.c.idx))
+    return [OnRecord(row.idx, (leaf := _leaf_of(row)).time, leaf.document) for row in rows]
+
+
+def reports_on_record(connection: Connection) -> list[OnRecord[dict[str, Any]]]:
+    """Definitions of reports and their issues, in order. Raises Corrupt for a leaf that was changed."""
+    rows = connection.execute(_DOCUMENTS.where(entries.c.chain == reports_chain()).order_by(entries.c.seq))
     return [OnRecord(row.idx, (leaf := _leaf_of(row)).time, leaf.document) for row in rows]
 
 
@@ -84,6 +91,12 @@ def _leaf_of(row: Any) -> OperatorLeaf:
             f"entry {row.idx} was changed in the database: it is not an operator document, or another. {AFTER_CHANGE}"
         )
     return leaf
+
+
+def registry_of_documents(said: Iterable[OnRecord[dict[str, Any]]], size: int) -> Registry:
+    """The registry that documents alone lead to, for whoever cannot read declarations yet: keys, erasures, the ruleset. What
+    rests on a declaration is passed over."""
+    return advance_registry(Registry(), [one for one in said if one.says["type"] not in _REST_ON_DECLARATIONS], size)
 
 
 def advance_registry(registry: Registry, said: Iterable[OnRecord[Any]], size: int) -> Registry:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -37,6 +37,7 @@ from ledger.custody.places import WrappingKey
 from ledger.engines.engine import backend_of, insert_into, make_tables
 from ledger.errors import Corrupt, NotFound, Unavailable
 from ledger.vault.cipher import KEY_SIZE, Cipher
+from ledger.vault.keeper import AskedKek
 
 metadata: Final = MetaData()
 data_keys: Final = Table(
@@ -132,7 +133,7 @@ class KeyStore:
         with self._lock:
             found = {chain: self._cache[chain] for chain in wanted if chain in self._cache}
         rows = self._select(wanted - found.keys())
-        opened = {chain: self._unwrap(chain, *row) for chain, row in rows.items() if row[1]}
+        opened = self._unwrap({chain: row for chain, row in rows.items() if row[1]})
         return found | (self._remember(opened) if remember else opened)
 
     def destroyed(self, chains: Iterable[bytes]) -> set[bytes]:
@@ -173,6 +174,8 @@ class KeyStore:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        if isinstance(self._kek, AskedKek):
+            self._kek.close()
 
     def rewrap(self, kek: bytes | WrappingKey, epoch: int) -> int:
         """Wrap all live data keys under a new KEK; how many. Destroy the old KEK afterwards to erase old backups."""
@@ -218,7 +221,7 @@ class KeyStore:
         if row is None:
             return
         try:
-            self._unwrap(row.chain, row.kek_epoch, row.wrapped)
+            self._unwrap({row.chain: (row.kek_epoch, row.wrapped)})
         except Corrupt:
             if row.kek_epoch != self._epoch:
                 raise
@@ -308,7 +311,7 @@ class KeyStore:
             raise NotFound("there is no data key for this chain")
         if any(wrapped is None for _, wrapped in rows.values()):
             raise NotFound("the data key of this chain was destroyed: its bodies are erased")
-        ciphers = self._remember({chain: self._unwrap(chain, *row) for chain, row in rows.items()})
+        ciphers = self._remember(self._unwrap(rows))
         if len(ciphers) < len(rows):
             raise NotFound("the data key of this chain was destroyed: its bodies are erased")
         return ciphers
@@ -335,10 +338,14 @@ class KeyStore:
             connection.execute(insert_into(self._engine, data_keys).on_conflict_do_nothing(), values)
             self._check_epoch(connection, chains)
 
-    def _unwrap(self, chain: bytes, epoch: int, wrapped: bytes | None) -> Cipher:
-        if wrapped is None or epoch != self._epoch:
-            raise _other_epoch(epoch, self._epoch)
-        return Cipher(self._kek.open(wrapped, _place(chain, epoch)))
+    def _unwrap(self, rows: Mapping[bytes, tuple[int, bytes | None]]) -> dict[bytes, Cipher]:
+        """The ciphers of these chains, from their rows: all in one question to the KEK's place."""
+        sealed = []
+        for chain, (epoch, wrapped) in rows.items():
+            if wrapped is None or epoch != self._epoch:
+                raise _other_epoch(epoch, self._epoch)
+            sealed.append((wrapped, _place(chain, epoch)))
+        return dict(zip(rows, map(Cipher, _open_all(self._kek, sealed)), strict=True)) if sealed else {}
 
     def _remember(self, ciphers: dict[bytes, Cipher]) -> dict[bytes, Cipher]:
         """Those of them that were not erased since they were read; they stay in memory."""
@@ -352,6 +359,10 @@ class KeyStore:
 
 def _wrapping(kek: bytes | WrappingKey) -> WrappingKey:
     return Cipher(kek) if isinstance(kek, bytes) else kek
+
+
+def _open_all(kek: WrappingKey, sealed: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    return kek.open_all(sealed) if isinstance(kek, AskedKek) else [kek.open(*one) for one in sealed]
 
 
 def no_key(chains: int) -> Corrupt:

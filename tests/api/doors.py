@@ -18,29 +18,32 @@ def routes_of(service: Service) -> list[tuple[str, str, str]]:
 
 ALLOWED = {
     "holder": {
-        "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "receipts:read",
-        "reconciliation:read", "supervision:read",
+        "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "partners:read",
+        "receipts:read", "reconciliation:read", "supervision:read",
     },
     "recipient": {
         "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
-        "grant_management_revoke", "receipts:read", "reconciliation:read", "supervision:read",
+        "grant_management_revoke", "partners:read", "receipts:read", "reconciliation:read", "supervision:read",
     },
-    "technology-provider": {"receipts:read", "supervision:read"},
+    "technology-provider": {"partners:read", "receipts:read", "supervision:read"},
     "regulator": {
-        "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "receipts:read", "reconciliation:read",
-        "supervision:read",
+        "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "partners:read", "receipts:read",
+        "reconciliation:read", "supervision:read",
     },
-    "auditor": {"bundle:read", "log:read", "receipts:read", "supervision:read"},
+    "auditor": {"bundle:read", "log:read", "partners:read", "receipts:read", "supervision:read"},
     "operator": {"events:manage", "participants:write", "metrics:read"},
 }  # fmt: skip
 OPEN = {
     ("GET", "/checkpoint"), ("GET", "/tile/{path}"), ("GET", "/proofs/inclusion"), ("GET", "/proofs/consistency"),
-    ("GET", "/log"), ("GET", "/events/jwks"), ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"),
+    ("GET", "/log"), ("GET", "/log/keys"), ("GET", "/events/jwks"), ("GET", "/checkpoint/witnessed"), ("GET", "/witnesses"),
     ("GET", "/participants"), ("GET", "/participants/{participant}"), ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/jwks"), ("POST", "/token"), ("POST", "/introspect"), ("POST", "/revoke"),
     ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
     ("POST", "/accesses/release"), ("POST", "/accesses/receive"), ("POST", "/subjects/enrol"), ("POST", "/subjects/unenrol"),
+    *(("POST", f"/partners/{declared}") for declared in (
+        "attestations", "attestations/withdraw", "maps", "tariffs", "tariffs/accept", "tariffs/end", "usage", "usage/answer",
+    )),
     *(("POST", f"/supervision/{declared}") for declared in (
         "freezes", "freezes/lift", "assessments", "assessments/require", "assessments/waive", "incidents", "incidents/update",
         "incidents/close", "purposes", "blocks", "blocks/end", "alerts/decide")),

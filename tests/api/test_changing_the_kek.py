@@ -48,7 +48,7 @@ def goes_on(settings: Settings) -> None:
         world.active_consent(world.recipient(f"{name}-r"), world.holder(f"{name}-h"))
 
 
-def test_the_log_goes_on_under_the_new_kek_and_the_old_one_opens_nothing(settings: Settings) -> None:
+def test_the_log_continues_under_the_new_kek_and_the_old_one_opens_nothing(settings: Settings) -> None:
     old = read_kek(settings.kek_file)
     for epoch in (2, 3):
         done = run(settings, "kek", "rotate", "--json")

@@ -105,7 +105,7 @@ def test_a_log_changes_its_key_beside_a_running_node_and_everybody_can_follow(
             assert found == (0, "VALID"), (name, index)
 
 
-def test_the_commands_change_the_key_and_a_node_that_starts_then_goes_on(settings: Settings) -> None:
+def test_the_commands_change_the_key_and_a_node_started_later_continues_the_log(settings: Settings) -> None:
     old = read_signer(settings.log_key_file).vkey.format()
     new = done(settings, "key", "rotate", "--new")["verifier_keys"][0]
     assert [row["verifier_key"] for row in done(settings, "key", "show")["keys"]] == [new, old]
@@ -160,7 +160,7 @@ def test_a_node_without_the_second_key_records_nothing_and_says_which_is_missing
     assert len(signers(node.ledger.tree.checkpoint())) == 2
 
 
-def test_what_is_no_step_of_an_exchange_is_refused_by_name(settings: Settings) -> None:
+def test_a_false_step_of_an_exchange_is_refused_by_name(settings: Settings) -> None:
     with short_lived(settings) as node:
         with pytest.raises(NotFound, match="key new"):
             begin_overlap(node.ledger, settings.log_key_file)

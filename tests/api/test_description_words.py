@@ -81,7 +81,7 @@ def test_no_schema_has_the_name_of_anothers_constructor_in_go(document: dict[str
     assert {name for name in names if f"New{name}" in names} == set()
 
 
-def test_what_is_no_schema_is_left_as_it_is() -> None:
+def test_anything_but_a_schema_is_left_unchanged() -> None:
     said = {"example": {"const": 1, "anyOf": [{"type": "string"}, {"type": "null"}]}, "type": "object"}
     assert in_common_words(said) == said
     assert in_common_words({"properties": {"pattern": {"type": "string"}}}) == {

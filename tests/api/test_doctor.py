@@ -52,7 +52,7 @@ def test_a_node_in_order_is_told_line_by_line(settings: Settings) -> None:
     assert sorted(path.name for path in settings.state_dir.rglob("*")) == before, "it changes nothing"
 
 
-def test_what_is_wrong_is_failed_with_what_to_do_and_what_needs_it_is_not_checked(settings: Settings) -> None:
+def test_a_failed_look_says_what_to_do_and_its_dependents_are_not_checked(settings: Settings) -> None:
     settings.token_key_file.chmod(0o644)
     found = looks(settings, 3)
     assert found["token key"] == (

@@ -56,6 +56,16 @@ class Fleet:
         children = psutil.Process(self.process.pid).children(recursive=True)
         return [one for one in children if one.ppid() != self.process.pid]
 
+    def behind(self, *, writes: bool) -> psutil.Process:
+        """The sequencing process, or the one that keeps the key-encryption key and has no database open."""
+        fronts = {one.pid for one in self.fronts()}
+        [found] = [
+            one
+            for one in self.workers()
+            if one.pid not in fronts and writes is any("ledger.sqlite" in file.path for file in one.open_files())
+        ]
+        return found
+
     def fronts(self) -> list[psutil.Process]:
         """Whoever listens on the node's address, but for the process that started all."""
         found = []
@@ -116,21 +126,25 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.mark.timeout(300)
-def test_no_process_that_speaks_with_strangers_opens_the_logs_signing_key(settings: Settings, tmp_path: Path) -> None:
-    """Review S26: whatever takes a front over finds no key in its memory that signs for the log."""
+def test_no_process_that_speaks_with_strangers_opens_the_logs_signing_key_or_the_kek(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Review S26: whatever takes a front over finds no key in its memory that signs for the log, or opens all its bodies."""
     with fleet(settings, tmp_path / "heard") as running:
         await_until(lambda: len(running.fronts()) == 2, "two fronts listen")
         opened = running.opened()
         before = {one.pid for one in running.fronts()}
-        settings.log_key_file.rename(settings.log_key_file.with_name("away"))
+        for key in (settings.log_key_file, settings.kek_file):
+            key.rename(key.with_name(f"{key.name}-away"))
         running.fronts()[0].kill()
         await_until(lambda: len({one.pid for one in running.fronts()} | before) == 3, "a front is started again")
-        await_until(lambda: len(running.fronts()) == 2 and is_ready(settings), "it answers without the key")
+        await_until(lambda: len(running.fronts()) == 2 and is_ready(settings), "it answers without the keys")
         opened |= running.opened()
-    signing = {process for process, name in opened if name == "log.key"}
+    signing, wrapping = ({process for process, name in opened if name == key} for key in ("log.key", "kek"))
     fronts = {process for process, name in opened if name == "token.key" and process.startswith("front")}
     assert fronts == {"front 1", "front 2"}, "the fronts were heard"
     assert signing == {"MainProcess", "sequencer"}
+    assert wrapping == {"MainProcess", "sequencer", "keeper"}
 
 
 @pytest.mark.timeout(300)
@@ -139,9 +153,7 @@ def test_a_sequencing_process_that_may_not_sign_says_so_in_a_line_and_does_not_r
 ) -> None:
     with fleet(settings, tmp_path / "heard") as running:
         (settings.highwater_dir / "refused").write_text("witness.example has seen another history\n")
-        fronts = {one.pid for one in running.fronts()}
-        [sequencing] = [one for one in running.workers() if one.pid not in fronts]
-        sequencing.kill()
+        running.behind(writes=True).kill()
         await_until(lambda: running.said.read_text().count("this node has stopped signing") >= 2, "it is tried again")
         said = running.said.read_text()
         assert not is_ready(settings)
@@ -151,3 +163,16 @@ def test_a_sequencing_process_that_may_not_sign_says_so_in_a_line_and_does_not_r
     pauses = [float(found) for found in re.findall(r'"in_seconds": ?([0-9.]+)', said)]
     assert len(pauses) >= 2
     assert pauses == sorted(pauses)
+
+
+@pytest.mark.timeout(300)
+def test_a_keeper_of_the_kek_that_is_killed_is_started_again_and_asked_again(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with fleet(settings, tmp_path / "heard") as running:
+        killed = running.behind(writes=False)
+        killed.kill()
+        await_until(lambda: "a process ended and is started again" in running.said.read_text(), "it is missed")
+        await_until(lambda: killed not in running.workers() and len(running.workers()) == 4, "there is another")
+        await_until(lambda: all(is_ready(settings) for _ in range(6)), "each front asks the new one")
+        assert running.behind(writes=False) != killed

@@ -43,7 +43,7 @@ def test_of_all_routes_only_public_files_of_the_log_are_kept(sqlite_service: Ser
     assert KEPT_FOR_EVER <= kept <= KEPT_FOR_EVER | KEPT_SHORTLY
 
 
-def test_what_holds_evidence_is_not_kept_anywhere(sqlite_service: Service) -> None:
+def test_answers_that_hold_evidence_are_cached_nowhere(sqlite_service: Service) -> None:
     service, world = sqlite_service, sqlite_service.world
     bank, app = world.holder(), world.recipient()
     consent = world.active_consent(app, bank)

@@ -159,7 +159,7 @@ SMALL = {"features": 8, "scale": [9] * 1_000, "threshold": 1, "trees": [[[7]]], 
         (encode({**SMALL, "more": 1}), "more"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_no_model_is_refused_by_name_and_nothing_is_recorded(
+def test_a_file_without_a_model_is_refused_by_name_and_nothing_is_recorded(
     data: bytes, named: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "m.json"

@@ -103,7 +103,7 @@ def test_a_period_is_closed_below_and_open_above(site: Site) -> None:
         (["--period", "yesterday..today"], "not a day or a moment"),
     ],
 )
-def test_a_selection_that_is_none_is_refused_and_nothing_is_recorded_or_written(
+def test_an_invalid_selection_is_refused_and_nothing_is_recorded_or_written(
     tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
     monkeypatch.setenv("CONSENT_LEDGER_DATABASE_URL", sqlite_url)

@@ -171,7 +171,7 @@ def test_two_recipients_who_pool_all_they_can_get_cannot_tell_that_a_customer_is
     assert _joins(pools, _public(scene)) == set()
 
 
-def test_what_the_bank_may_read_does_join_its_own_customers(scene: Scene) -> None:
+def test_a_banks_own_entries_do_link_its_customers(scene: Scene) -> None:
     """The same eyes on the holder's answers: a test that could find nothing would prove nothing."""
     bank = scene.service.as_(scene.bank)
     pools = {
@@ -221,7 +221,7 @@ def test_a_stranger_with_copies_of_statements_reads_nothing_with_them(scene: Sce
     assert scene.service.size == size
 
 
-def test_who_signed_a_repeated_statement_reads_its_first_receipt_again(scene: Scene) -> None:
+def test_the_signer_of_a_repeated_statement_reads_its_first_receipt_again(scene: Scene) -> None:
     """The way back after a lost answer: where the entries are, then each receipt with one's own token."""
     authorised = scene.submissions["a", "x"][1]
     again = scene.service.post(authorised)

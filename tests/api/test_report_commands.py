@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
+from api.node.issuing import ReportIssuer
 from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain
+from ledger.errors import Conflict
+from ledger.queries.counting import Counting
+from ledger.queries.issued import issued_report
 from ledger.queries.reports import prepare_report
 from tests.ledger.supervised import supervised
 
@@ -37,6 +42,9 @@ def test_a_report_is_defined_and_issued_and_its_file_has_the_hash_on_record(stat
     assert issued.exit_code == 0, issued.output
     assert file.read_bytes() == b"measure,value\ncomplaints,0\nalerts,0\n"
     assert b64u(sha256(file.read_bytes()).digest()) in run(state, "report", "show", "few").output
+    again = run(state, "report", "issue", "few", "--from", day.isoformat(), "--csv", str(file), "--from-entries")
+    assert again.exit_code == 0, again.output
+    assert file.read_bytes() == b"measure,value\ncomplaints,0\nalerts,0\n"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +56,7 @@ def test_a_report_is_defined_and_issued_and_its_file_has_the_hash_on_record(stat
         (("issue", "nothing", "--from", "january"), "january"),
     ],
 )
-def test_what_cannot_be_counted_is_refused_by_its_name(arguments: tuple[str, ...], named: str, state: Path) -> None:
+def test_an_uncountable_measure_is_refused_by_its_name(arguments: tuple[str, ...], named: str, state: Path) -> None:
     refused = run(state, "report", *arguments)
     assert refused.exit_code == 1
     assert named in refused.output
@@ -69,3 +77,36 @@ def test_entries_of_an_erased_consent_are_told_of_and_never_counted_as_none(engi
         ledger.erase([consent_chain(gone)], "gdpr-17", ("officer-1", "officer-2"))
         prepared = prepare_report(ledger.store, ledger.keystore, "asked", month)
         assert (prepared.unread, prepared.csv.content) == (3, b"measure,value\nconsents_requested,1\n")
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "xbrl", "pdf"])
+def test_an_issued_report_is_written_in_every_form_and_one_that_was_not_issued_in_none(state: Path, form: str) -> None:
+    day = (datetime.now(UTC).date() - timedelta(days=2)).isoformat()
+    run(state, "report", "define", "few", "--period", "day", "--measure", "complaints")
+    asked = ("report", "file", "few", "--from", day, "--form", form, "--out", str(state / "out"))
+    refused = run(state, *asked)
+    assert (refused.exit_code, "was issued" in refused.output, (state / "out").exists()) == (1, True, False)
+    assert run(state, "report", "issue", "few", "--from", day).exit_code == 0
+    written = run(state, *asked)
+    assert written.exit_code == 0, written.output
+    begins = {"csv": b"measure,value", "json": b"{", "xbrl": b"PK", "pdf": b"%PDF"}[form]
+    assert (state / "out").read_bytes().startswith(begins)
+
+
+def test_a_file_that_the_entries_give_no_more_is_the_one_that_was_kept_or_none(engine_url: str, tmp_path: Path) -> None:
+    with supervised(tmp_path, engine_url) as place:
+        ledger = place.node.ledger
+        place.document(
+            "report.defined", report="asked", period="day", utc_offset=0, by=[], measures=["consents_requested"],
+            suppress=0,
+        )  # fmt: skip
+        gone, day = place.node.grant(), datetime.fromtimestamp(place.now, UTC).date()
+        place.node.clock.advance(seconds=2 * 86_400)
+        assert len(ReportIssuer(ledger, tmp_path, clock=place.node.clock).turn()) == 2
+        ledger.erase([consent_chain(gone)], "gdpr-17", ("officer-1", "officer-2"))
+        with closing(Counting.beside(ledger.store, ledger.keystore, tmp_path)) as counting:
+            kept = issued_report(counting, ledger.origin, tmp_path, "asked", day)
+            assert kept.csv == b"measure,value\nconsents_requested,1\n"
+            (tmp_path / "nowhere").mkdir()
+            with pytest.raises(Conflict, match="3 of its period were erased"):
+                issued_report(counting, ledger.origin, tmp_path / "nowhere", "asked", day)

@@ -130,7 +130,7 @@ def test_processes_that_hang_while_they_start_hold_up_no_signal() -> None:
         supervisor.run()
 
 
-def test_what_processes_are_forked_from_starts_no_thread_and_opens_nothing() -> None:
+def test_the_fork_server_starts_no_thread_and_opens_nothing() -> None:
     look = (
         "import os, threading; before = set(os.listdir('/dev/fd')); import api.server.preloaded; "
         "print(threading.active_count(), sorted(set(os.listdir('/dev/fd')) - before))"

@@ -42,8 +42,8 @@ def test_a_token_says_what_rfc_9068_asks_and_verifies_under_the_published_keys(s
         "bank-a",
     )
     assert claims["scope"] == (
-        "admin:metrics.basic:read consents:read consents:write events:manage events:read receipts:read "
-        "reconciliation:read supervision:read"
+        "admin:metrics.basic:read consents:read consents:write events:manage events:read partners:read "
+        "receipts:read reconciliation:read supervision:read"
     )
     assert 0 < claims["exp"] - claims["iat"] <= 600
     assert set(claims["cnf"]) == {"jkt"}
@@ -214,7 +214,7 @@ def test_forged_tokens_are_refused(sqlite_service: Service) -> None:
         assert 'error="invalid_token"' in answer.headers["www-authenticate"], kind
 
 
-def test_who_loses_a_role_or_is_suspended_loses_the_scopes_at_once(sqlite_service: Service) -> None:
+def test_losing_a_role_or_a_suspension_takes_the_scopes_at_once(sqlite_service: Service) -> None:
     world = sqlite_service.world
     regulator = world.join("fca", "regulator")
     client = sqlite_service.as_(regulator)

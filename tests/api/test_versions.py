@@ -120,7 +120,7 @@ def test_looking_for_a_log_makes_none(tmp_path: Path) -> None:
     assert not list(state.glob("*.sqlite"))
 
 
-def test_what_a_state_folder_and_an_export_hold_is_their_owners_only(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_a_state_folder_and_an_export(tmp_path: Path) -> None:
     state, bundle, packed = tmp_path / "state", tmp_path / "bundle", tmp_path / "bundle.zip"
     initialise(Settings(state_dir=state), "ledger.example/private")
     for target in (bundle, packed):

@@ -21,7 +21,7 @@ from api.node.settings import Settings
 from api.server.app import create_app
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import unb64u
-from ledger.clock import SystemClock
+from ledger.clock import Clock, SystemClock
 from ledger.documents import key_added, registration
 from ledger.entries.terms import Terms
 from tests.world import ORIGIN
@@ -104,16 +104,18 @@ def _added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
 
 
 @contextmanager
-def running_service(database_url: str, folder: Path, **settings: Any) -> Iterator[Service]:
-    """A new log behind the real application, with one bank and two recipients."""
+def running_service(
+    database_url: str, folder: Path, *, clock: Clock | None = None, **settings: Any
+) -> Iterator[Service]:
+    """A new log behind the real application, with one bank and two recipients. `clock`: what the log's time follows."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     quiet = {"index_interval_ms": 0}  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=port, **(quiet | settings))
-    initialise(chosen, ORIGIN)
-    node = build_node(chosen)
+    initialise(chosen, ORIGIN, clock=clock)
+    node = build_node(chosen, clock=clock)
     config = uvicorn.Config(create_app(node), port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     started = threading.Event()

@@ -79,7 +79,7 @@ def test_it_says_that_the_receipt_comes_with_the_answer(document: dict[str, Any]
     assert "Consent-Receipt" in operation(document)["responses"]["200"]["headers"]
 
 
-def test_what_a_refusal_is_has_the_shape_that_is_described(document: dict[str, Any]) -> None:
+def test_refusals_have_the_documented_shape(document: dict[str, Any]) -> None:
     with TestClient(application()) as http:
         answer = http.get("/v1/accounts/some/balances")
     assert (answer.status_code, answer.json()["reason"]) == (401, "HEADER_MISSING")

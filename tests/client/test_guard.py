@@ -181,7 +181,7 @@ def test_too_many_accesses_without_the_customer_are_told_when_the_consents_day_e
     play(service, story, frequency_per_day=2, utc_offset=utc_offset)
 
 
-def test_who_cannot_be_told_when_to_come_back_is_refused_all_the_same(service: Service) -> None:
+def test_a_refusal_without_a_retry_time_is_still_a_refusal(service: Service) -> None:
     async def story(scene: Scene) -> None:
         refused = [await scene.app.access(scene.item(customer_present=False)) for _ in range(2)][-1]
         hurry = Patience(tries=1, first_pause=0.001, longest_pause=0.001)
@@ -231,7 +231,7 @@ def test_the_order_of_a_query_does_not_matter_and_its_content_does(service: Serv
     assert len({one, *others}) == 6
 
 
-def test_what_nobody_known_has_signed_is_refused(service: Service) -> None:
+def test_a_request_without_a_known_signature_is_refused(service: Service) -> None:
     async def story(scene: Scene) -> None:
         text = scene.app.statements.access(scene.item()).text
         changed = text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")

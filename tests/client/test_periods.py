@@ -36,6 +36,6 @@ def test_nobody_is_told_to_wait_for_a_month(period: str) -> None:
     assert free_after({"frequency_period": period}, 0, 0) is None
 
 
-def test_a_period_that_this_version_does_not_know_is_no_days() -> None:
+def test_a_period_unknown_to_this_version_is_not_taken_for_days() -> None:
     with pytest.raises(KeyError):
         free_after({"frequency_period": "week"}, 0, 0)

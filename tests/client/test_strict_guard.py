@@ -96,7 +96,7 @@ class Book:
         return self._held.get(consent_id)
 
 
-def test_what_goes_out_is_recorded_as_the_recipient_gets_it_and_reconciles(
+def test_a_release_is_recorded_as_the_recipient_gets_it_and_reconciles(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ledger.queries.reconciliation.DELAY_MS", 0)  # the real clock stands for the tests over HTTP

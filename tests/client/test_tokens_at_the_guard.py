@@ -276,7 +276,7 @@ def test_an_account_that_is_not_in_the_consent_is_denied_by_the_log(service: Ser
     play(service, story, own=True)
 
 
-def test_what_is_no_token_or_of_nobody_here_is_refused_and_not_recorded(service: Service) -> None:
+def test_a_false_token_or_one_of_a_stranger_is_refused_and_not_recorded(service: Service) -> None:
     async def story(scene: Scene) -> None:
         before = len(await scene.recorded())
         jkt = {"cnf": {"jkt": scene.key.thumbprint}}

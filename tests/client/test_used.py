@@ -152,7 +152,9 @@ def _away_redis(folder: Path) -> UsedDecisions:
 
 
 @pytest.mark.parametrize("away", [_away_sql, _away_redis])
-def test_a_store_that_does_not_answer_is_no_yes(away: Callable[[Path], UsedDecisions], tmp_path: Path) -> None:
+def test_a_store_that_does_not_answer_does_not_count_as_a_yes(
+    away: Callable[[Path], UsedDecisions], tmp_path: Path
+) -> None:
     with pytest.raises(MemoryUnavailable):
         asyncio.run(away(tmp_path).use(1, now=1_000, until=31_000))
 

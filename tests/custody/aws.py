@@ -9,12 +9,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.custody.service import JsonHandler, answering
 
 REGION = "eu-central-1"
 ACCOUNT = "111122223333"
@@ -147,9 +147,9 @@ def running_kms(state: Kms | None = None) -> Iterator[Kms]:
     """A server on a free port of loopback; with `state`, the same keys on the same port again."""
     kms = state or Kms()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    class Handler(JsonHandler):
+        def _do(self) -> None:
+            asked = json.loads(self.body())
             service, _, operation = self.headers["X-Amz-Target"].partition(".")
             assert service == "TrentService"
             try:
@@ -160,23 +160,9 @@ def running_kms(state: Kms | None = None) -> Iterator[Kms]:
             except Refusal as refusal:
                 code = str(refusal)
                 status, said = 500 if code == "KMSInternalException" else 400, {"__type": code, "message": "no"}
-            content = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(status, said, "application/x-amz-json-1.1")
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
+        do_POST = _do  # noqa: N815
 
-    server = ThreadingHTTPServer(("127.0.0.1", kms.port), Handler)
-    kms.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(Handler, kms.port) as kms.port:
         yield kms
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -10,11 +10,9 @@ import base64
 import json
 import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from tests.custody.service import JsonHandler, answering
 
 RING = "projects/bank/locations/europe-west3/keyRings/ledger"
 SCOPE = "https://www.googleapis.com/auth/cloudkms"
@@ -218,42 +218,22 @@ def running_google(state: GoogleKms | None = None) -> Iterator[GoogleKms]:
     """A server on a free port of loopback; with `state`, the same keys on the same port again."""
     kms = state or GoogleKms()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler):
         def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = urlsplit(self.path)
+            body, asked = self.body(), urlsplit(self.path)
             try:
                 if asked.path == "/token":
                     status, said = 200, kms.give_token(body.decode())
                 else:
                     if self.headers.get("Authorization") != f"Bearer token-{kms.tokens}" or kms.revoked:
                         raise Refusal(401, "UNAUTHENTICATED")  # noqa: TRY301
-                    path = asked.path.removeprefix("/v1/")
-                    status, said = (
-                        200,
-                        kms.answer(self.command, path, parse_qs(asked.query), json.loads(body or b"{}")),
-                    )
+                    path, query = asked.path.removeprefix("/v1/"), parse_qs(asked.query)
+                    status, said = 200, kms.answer(self.command, path, query, json.loads(body or b"{}"))
             except Refusal as refusal:
                 status, said = refusal.args[0], {"error": {"code": refusal.args[0], "status": refusal.args[1]}}
-            content = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(status, said)
 
         do_GET = do_POST = _do  # noqa: N815
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", kms.port), Handler)
-    kms.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(Handler, kms.port) as kms.port:
         yield kms
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

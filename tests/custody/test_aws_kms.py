@@ -12,11 +12,9 @@ import pytest
 from moto import settings as moto_settings
 from moto.core.responses import ActionAuthenticatorMixin
 from moto.server import ThreadedMotoServer
-from typer.testing import CliRunner
 
-from api.cli.main import app
 from api.client.aws_kms import MOST_SIGNED
-from api.node.building import KeyPlaces, initialise, short_lived
+from api.node.building import KeyPlaces, initialise
 from api.node.settings import Settings
 from ledger.custody.held import HeldAlgorithm, jwk_of
 from ledger.custody.log_key import make_log_key, read_signer
@@ -24,7 +22,7 @@ from ledger.custody.places import held_key, make_held_key, make_wrapping_key, pl
 from ledger.entries.keys import verifier_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from tests.custody.aws import REGION, SECRET, USER, Kms, running_kms
-from tests.world import World
+from tests.custody.service import after_an_outage, all_keys_are_usable
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +85,7 @@ def test_an_alias_that_was_moved_signs_nothing_and_a_key_in_use_stays_the_same(k
     verifier_of("EdDSA", jwk_of("EdDSA", used.public))(b"message", used.sign(b"message"))
 
 
-def test_what_is_wrapped_there_opens_and_a_changed_byte_place_or_key_does_not(kms: Kms) -> None:
+def test_a_wrap_opens_but_not_with_a_changed_byte_place_or_key(kms: Kms) -> None:
     wrapper = make_wrapping_key(kms.uri("kek"))
     sealed = wrapper.seal(b"d" * 32, b"chain/of/somebody")
     assert wrapping_key(kms.uri("kek")).open(sealed, b"chain/of/somebody") == b"d" * 32
@@ -197,7 +195,7 @@ def test_a_key_whose_alias_cannot_be_made_is_named_so_that_it_can_be_removed(
         ("awskms:?region=eu-central-1", "alias/NAME"),
     ],
 )
-def test_a_uri_that_is_none_is_refused_by_what_is_wrong_with_it(uri: str, said: str) -> None:
+def test_an_invalid_uri_is_refused_with_what_is_wrong_with_it(uri: str, said: str) -> None:
     assert place_of(uri) == uri
     with pytest.raises(InvalidInput, match=said):
         wrapping_key(uri)
@@ -217,30 +215,9 @@ def test_a_log_in_kms_loses_nothing_when_the_service_ends_in_the_middle_of_a_com
     with running_kms() as kms:
         places = KeyPlaces(*(kms.uri(name) for name in ("log", "kek", "token", "event")))
         initialise(settings, "ledger.example/kms", places)
-    with running_kms(kms):
-        node_context = short_lived(settings)
-        node = node_context.__enter__()
-        world = World(node.ledger)
-        recipient, holder = world.recipient(), world.holder()
-        consent = world.active_consent(recipient, holder)
-        [before] = world.record(recipient.access(consent))
-    late = recipient.access(consent)
-    with pytest.raises(Unavailable, match="AWS KMS of"):
-        world.record(late)
-    assert "AWS KMS of" in (node.ledger.unready_because or "")
-    with running_kms(kms):
-        [after] = world.record(late)
-        assert after.index == before.index + 1
-        node_context.__exit__(None, None, None)
-        said = json.loads(CliRunner().invoke(app, ["check", "--state", str(settings.state_dir), "--json"]).stdout)
-        assert (said["defect_count"], said["opened"] > 0) == (0, True)
-        rotated = CliRunner().invoke(
-            app, ["kek", "rotate", "--to", kms.uri("kek-2"), "--state", str(settings.state_dir), "--json"]
-        )
-        assert rotated.exit_code == 0, rotated.output
-        looks = json.loads(CliRunner().invoke(app, ["doctor", "--state", str(settings.state_dir), "--json"]).stdout)
-        verdicts = {one["what"]: one["verdict"] for one in looks["looks"]}
-        assert {verdicts[what] for what in ("log key", "KEK", "token key", "event key")} == {"ok"}
+    with after_an_outage(settings, lambda: running_kms(kms), "AWS KMS of") as run:
+        run("kek", "rotate", "--to", kms.uri("kek-2"))
+        assert all_keys_are_usable(run)
 
 
 def test_another_server_of_the_same_api_makes_shows_and_wraps_for_us_too(moto: str) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from api.cli.main import app
 from api.client import google_kms
 from api.client.crc32c import crc32c
 from api.client.google_kms import MOST_SIGNED
-from api.node.building import KeyPlaces, initialise, short_lived
+from api.node.building import KeyPlaces, initialise
 from api.node.settings import Settings
 from ledger.custody.held import HeldAlgorithm, jwk_of
 from ledger.custody.log_key import make_log_key, read_signer
@@ -21,7 +18,7 @@ from ledger.custody.places import held_key, make_held_key, make_wrapping_key, pl
 from ledger.entries.keys import verifier_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from tests.custody.google import RING, GoogleKms, running_google
-from tests.world import World
+from tests.custody.service import after_an_outage, all_keys_are_usable
 
 
 @pytest.fixture
@@ -84,7 +81,7 @@ def test_a_version_that_was_disabled_is_told_and_no_other_signs_for_it(kms: Goog
     used.sign(b"message")
 
 
-def test_what_is_wrapped_there_opens_after_a_rotation_and_a_changed_byte_or_place_does_not(kms: GoogleKms) -> None:
+def test_a_wrap_opens_after_a_rotation_but_not_with_a_changed_byte_or_place(kms: GoogleKms) -> None:
     wrapper = make_wrapping_key(kms.uri("kek"))
     sealed = wrapper.seal(b"d" * 32, b"here")
     kms.rotate("kek")
@@ -184,7 +181,7 @@ def test_a_new_key_may_be_in_hardware_and_needs_its_ring(kms: GoogleKms) -> None
         (f"gcpkms:{RING}/cryptoKeys/k?", ""),
     ],
 )
-def test_a_uri_that_is_none_is_refused_by_what_is_wrong_with_it(uri: str, said: str) -> None:
+def test_an_invalid_uri_is_refused_with_what_is_wrong_with_it(uri: str, said: str) -> None:
     assert place_of(uri) == uri
     if not said:
         wrapping_key(uri)
@@ -201,26 +198,6 @@ def test_a_log_in_google_kms_loses_nothing_when_the_service_ends_in_the_middle_o
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(kms.credentials(tmp_path / "account.json")))
         places = KeyPlaces(*(kms.uri(name) for name in ("log", "kek", "token", "event")))
         initialise(settings, "ledger.example/google", places)
-    with running_google(kms):
-        node_context = short_lived(settings)
-        node = node_context.__enter__()
-        world = World(node.ledger)
-        recipient, holder = world.recipient(), world.holder()
-        consent = world.active_consent(recipient, holder)
-        [before] = world.record(recipient.access(consent))
-    late = recipient.access(consent)
-    with pytest.raises(Unavailable, match="Google Cloud"):
-        world.record(late)
-    assert "Google Cloud" in (node.ledger.unready_because or "")
-    with running_google(kms):
-        [after] = world.record(late)
-        assert after.index == before.index + 1
-        node_context.__exit__(None, None, None)
-        state = ("--state", str(settings.state_dir), "--json")
-        said = json.loads(CliRunner().invoke(app, ["check", *state]).stdout)
-        assert (said["defect_count"], said["opened"] > 0) == (0, True)
-        rotated = CliRunner().invoke(app, ["kek", "rotate", "--to", kms.uri("kek-2"), *state])
-        assert rotated.exit_code == 0, rotated.output
-        looks = json.loads(CliRunner().invoke(app, ["doctor", *state]).stdout)["looks"]
-        verdicts = {one["what"]: one["verdict"] for one in looks}
-        assert {verdicts[what] for what in ("log key", "KEK", "token key", "event key")} == {"ok"}
+    with after_an_outage(settings, lambda: running_google(kms), "Google Cloud") as run:
+        run("kek", "rotate", "--to", kms.uri("kek-2"))
+        assert all_keys_are_usable(run)

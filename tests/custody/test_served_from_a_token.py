@@ -21,7 +21,7 @@ def why_not_ready(settings: Settings) -> str:
     return answer.text if answer.status_code == 503 else ""
 
 
-def test_a_served_node_says_that_its_token_is_away_and_goes_on_when_it_is_back(
+def test_a_served_node_says_that_its_token_is_away_and_resumes_when_it_is_back(
     token: SoftToken, tmp_path: Path
 ) -> None:
     with socket.socket() as free:

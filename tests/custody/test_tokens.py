@@ -35,7 +35,7 @@ def test_a_key_made_in_a_token_signs_and_cannot_be_read_out(token: SoftToken, al
             private[pkcs11.Attribute.VALUE]
 
 
-def test_what_a_token_wraps_it_opens_and_a_changed_byte_or_place_does_not(token: SoftToken) -> None:
+def test_a_token_opens_its_own_wraps_but_not_with_a_changed_byte_or_place(token: SoftToken) -> None:
     wrapper = make_wrapping_key(token.uri("kek"))
     sealed = wrapper.seal(b"d" * 32, b"here")
     assert wrapping_key(token.uri("kek")).open(sealed, b"here") == b"d" * 32

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from api.cli.main import app
-from api.node.building import KeyPlaces, initialise, short_lived
+from api.node.building import KeyPlaces, initialise
 from api.node.settings import Settings
 from ledger.custody.held import jwk_of
 from ledger.custody.log_key import make_log_key, read_signer
 from ledger.custody.places import held_key, make_held_key, make_wrapping_key, place_of, wrapping_key
 from ledger.entries.keys import verifier_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
+from tests.custody.service import after_an_outage
 from tests.custody.vault import TOKEN, Transit, running_transit
-from tests.world import World
 
 
 @pytest.fixture
@@ -39,7 +36,7 @@ def test_a_key_made_there_signs_also_after_a_newer_version_came(transit: Transit
         make_held_key(transit.uri("key"), alg)  # type: ignore[arg-type]
 
 
-def test_what_is_wrapped_there_opens_and_a_changed_byte_or_place_does_not(transit: Transit) -> None:
+def test_a_wrap_opens_but_not_with_a_changed_byte_or_place(transit: Transit) -> None:
     wrapper = make_wrapping_key(transit.uri("kek"))
     sealed = wrapper.seal(b"d" * 32, b"here")
     assert wrapping_key(transit.uri("kek")).open(sealed, b"here") == b"d" * 32
@@ -84,7 +81,7 @@ def test_a_token_that_may_not_is_refused_and_never_shown(transit: Transit, tmp_p
         ("vault:https://vault.example/transit/k?token-source=/t&token=s.x", "no more|may have"),
     ],
 )
-def test_a_uri_that_is_none_is_refused_by_what_is_wrong_with_it(uri: str, said: str) -> None:
+def test_an_invalid_uri_is_refused_with_what_is_wrong_with_it(uri: str, said: str) -> None:
     assert place_of(uri) == uri
     with pytest.raises(InvalidInput, match=said):
         wrapping_key(uri)
@@ -94,20 +91,5 @@ def test_a_log_in_vault_loses_nothing_when_the_service_ends_in_the_middle_of_a_c
     settings = Settings(state_dir=tmp_path / "state", index_interval_ms=0)
     with running_transit(tmp_path) as transit:
         initialise(settings, "ledger.example/vault", KeyPlaces(transit.uri("log"), transit.uri("kek")))
-    with running_transit(tmp_path, transit):
-        node_context = short_lived(settings)
-        node = node_context.__enter__()
-        world = World(node.ledger)
-        recipient, holder = world.recipient(), world.holder()
-        consent = world.active_consent(recipient, holder)
-        [before] = world.record(recipient.access(consent))
-    late = recipient.access(consent)
-    with pytest.raises(Unavailable, match="Vault at"):
-        world.record(late)
-    assert "Vault at" in (node.ledger.unready_because or "")
-    with running_transit(tmp_path, transit):
-        [after] = world.record(late)
-        assert after.index == before.index + 1
-        node_context.__exit__(None, None, None)
-        said = json.loads(CliRunner().invoke(app, ["check", "--state", str(settings.state_dir), "--json"]).stdout)
-        assert (said["defect_count"], said["opened"] > 0) == (0, True)
+    with after_an_outage(settings, lambda: running_transit(tmp_path, transit), "Vault at"):
+        pass

@@ -9,11 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.custody.service import JsonHandler, answering
 
 TOKEN = "s.pretended-token"
 
@@ -116,10 +116,9 @@ def running_transit(folder: Path, state: Transit | None = None) -> Iterator[Tran
     """A server on a free port of loopback; with `state`, the same keys on the same port again."""
     transit = state or Transit(folder)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler):
         def _do(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length) or b"{}")
+            body = json.loads(self.body() or b"{}")
             _, version, engine, verb, name = self.path.split("/")
             assert (version, engine) == ("v1", "transit")
             if transit.sealed:
@@ -128,24 +127,9 @@ def running_transit(folder: Path, state: Transit | None = None) -> Iterator[Tran
                 status, data = 403, {}
             else:
                 status, data = transit.answer(self.command, verb, name, body)
-            content = json.dumps({"data": data} if status == 200 else {"errors": ["refused"]}).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(status, {"data": data} if status == 200 else {"errors": ["refused"]})
 
         do_GET = do_POST = _do  # noqa: N815
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", transit.port), Handler)
-    transit.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(Handler, transit.port) as transit.port:
         yield transit
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

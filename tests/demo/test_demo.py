@@ -83,7 +83,7 @@ def test_everything_is_as_it_must_be(played: Played) -> None:
 
 
 @pytest.mark.slow
-def test_what_must_be_refused_was_refused(played: Played) -> None:
+def test_the_demo_shows_every_refusal_that_it_promises(played: Played) -> None:
     assert re.fullmatch(r"(\d+) of \1 refused .*", played.facts["after_revocation"]["result"])
     assert "CONSENT_UNKNOWN" in played.facts["stranger"]["result"]
     assert "REPLAYED" in played.facts["replay"]["result"]

@@ -62,7 +62,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def doors(printed: str) -> dict[str, tuple[str, str]]:
     """Who → the name to click and the address."""
     found = {one["who"]: (one["name"], one["address"]) for one in LINE.finditer(printed)}
-    assert len(found) == 8, printed
+    assert len(found) == 9, printed
     return found
 
 
@@ -96,6 +96,10 @@ def test_every_door_leads_through_the_journey_behind_it(doors: dict[str, tuple[s
     enter(visitor, doors, "customer, Chinese")
     assert visitor.locator("html").get_attribute("lang") == "zh-CN"
     assert visitor.get_by_text("Ledgerly").first.is_visible()
+
+    enter(visitor, doors, "customer, Portuguese")
+    assert visitor.locator("html").get_attribute("lang") == "pt-BR"
+    assert visitor.locator("h1").inner_text() == "Seus compartilhamentos"
 
     assert "Lendwell" in enter(visitor, doors, "customer, asked by an app")
     for box in visitor.locator("input[name=account], input[name=separate]").all():

@@ -97,7 +97,7 @@ def test_an_endpoint_is_set_by_the_participant_or_the_operator_and_by_nobody_els
     assert service.http.put(path, json=address).status_code == 401
 
 
-def test_who_is_not_pushed_to_can_poll_and_acknowledge(service: Service) -> None:
+def test_a_party_without_push_can_poll_and_acknowledge(service: Service) -> None:
     world = service.world
     bank, app, other = world.holder(), world.recipient(), world.recipient("tpp-2")
     consents = [world.active_consent(app, bank) for _ in range(3)]

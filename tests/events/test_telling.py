@@ -69,7 +69,7 @@ IN_PART = {
 }  # fmt: skip
 
 
-def test_what_changes_a_consent_in_part_is_told_to_the_other_party(sqlite_office: Office) -> None:
+def test_the_other_party_is_told_of_partial_changes_of_a_consent(sqlite_office: Office) -> None:
     world = sqlite_office.world
     bank, app = world.holder(), world.recipient()
     two = replace(

@@ -40,6 +40,11 @@ class Place:
         """A participant's folder."""
         return self.folder / "own"
 
+    def draft(self) -> str:
+        path = self.folder / "draft.json"
+        path.write_text('{"freeze": {}}')
+        return str(path)
+
     def feed(self) -> str:
         path = self.folder / "feed.json"
         path.write_bytes(feed())
@@ -68,6 +73,11 @@ class Run:
 
 def _said(*words: str) -> Callable[[Place], list[str]]:
     return lambda _: list(words)
+
+
+def _own(*words: str) -> Run:
+    """A participant's command, whose key nobody has registered."""
+    return Run(lambda place: [*words, "--as", str(place.own())], ends=(1,), on_state=False)
 
 
 ELSEWHERE = {("demo",): "it makes a ledger in a folder of its own; tests/demo runs it"}
@@ -112,6 +122,9 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
         Run(_said("daily", "--period", "day", "--measure", "accesses_allowed", "--suppress", "5"), ends=(0, 1))
     ],
     ("report", "issue"): [Run(_said("daily", "--from", "2026-01-01"), ends=(0, 1))],
+    ("report", "file"): [
+        Run(lambda p: ["daily", "--from", "2026-01-01", "--form", "csv", "--out", str(p.folder / "r")], ends=(0, 1))
+    ],
     ("report", "show"): [Run(_said())],
     ("reconcile",): [Run(_said(), ends=(0, 1))],  # 1: nothing is an hour old
     ("health",): [Run(lambda place: ["--url", place.base_url], on_state=False)],
@@ -196,6 +209,29 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
             on_state=False,
         )
     ],
+    ("attestation", "give"): [
+        Run(
+            lambda place: [
+                *("licence", "--as", str(place.own()), "--kind", "licence", "--issuer", "The authority"),
+                *("--document", str(place.own() / "statement.jwk"), "--valid-until", "4000000000"),
+            ],
+            ends=(1,),
+            on_state=False,
+        )
+    ],
+    ("attestation", "withdraw"): [_own("licence", "--reason", "ended")],
+    ("attestation", "list"): [_own()],
+    ("attestation", "approve"): [Run(_said("bank-a", "0", *OFFICERS), ends=(1,))],
+    ("tariff", "offer"): [Run(lambda place: [place.jwk(), "--as", str(place.own())], ends=(1,), on_state=False)],
+    ("tariff", "accept"): [_own("0")],
+    ("tariff", "end"): [_own("0", "--reason", "ended", "--from", "4000000000")],
+    ("tariff", "list"): [_own()],
+    ("usage", "count"): [_own("0", "--month", "2026-01")],
+    ("usage", "state"): [_own("0", "--month", "2026-01", "--recipient", "app-x")],
+    ("usage", "answer"): [_own("0")],
+    ("usage", "list"): [_own()],
+    ("usage", "entries"): [_own("0")],
+    ("usage", "invoice"): [_own("0")],
     ("consent", "expire"): [Run(_said("none"), ends=(1,))],
     ("participant", "add"): [
         Run(lambda place: [place.name("bank"), "--role", "holder", "--name", place.name("The Bank")]),
@@ -222,6 +258,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("freeze", "lift"): [Run(lambda _: ["never", *OFFICERS, "--reason", "over"], ends=(1,))],
     ("freeze", "list"): [Run(lambda _: [])],
+    ("rules", "try"): [Run(lambda place: [place.draft()])],
     ("hold", "place"): [
         Run(
             lambda place: [place.name("hold"), *OFFICERS, "--basis", "court", "--consent", "urn:x:" + "0" * 32], ORDERED

@@ -64,7 +64,7 @@ def emptied(settings: Settings, request: pytest.FixtureRequest) -> list[str]:
     return ["--replace"]
 
 
-def test_a_backup_beside_a_running_node_comes_back_and_the_log_goes_on(
+def test_a_backup_beside_a_running_node_is_restored_and_the_log_continues(
     settings: Settings, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     with short_lived(settings) as node:

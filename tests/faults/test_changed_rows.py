@@ -127,7 +127,7 @@ def test_a_missing_key_is_told_apart_from_an_erased_one(scene: Scene) -> None:
     assert any("the key store has no key" in defect for defect in found.defects)
 
 
-def test_what_the_engine_cannot_compare_is_not_a_success(postgres_url: str, tmp_path: Path) -> None:
+def test_a_comparison_that_the_engine_cannot_make_is_not_a_success(postgres_url: str, tmp_path: Path) -> None:
     with running(tmp_path, postgres_url) as node:
         node.grant()
         engine = create_engine(postgres_url)

@@ -36,7 +36,7 @@ def test_a_pass_over_the_whole_log_leaves_no_data_key_in_memory(reads: str, engi
                 fresh.cipher(chain)
 
 
-def test_what_a_replay_remembers_lies_in_a_file_beyond_a_bound() -> None:
+def test_beyond_a_bound_a_replay_keeps_its_memory_in_a_file() -> None:
     def taken(count: int) -> int:
         with closing(Spill()) as spill:
             table = spill.table("states")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.kit import Node, running
+from tests.ledger.supervised import Place, supervised
 
 
 @pytest.fixture
@@ -21,4 +22,18 @@ def node(engine_url: str, tmp_path: Path) -> Iterator[Node]:
 def sqlite_node(sqlite_url: str, tmp_path: Path) -> Iterator[Node]:
     """A running log with four participants on SQLite, where the engine does not matter."""
     with running(tmp_path, sqlite_url) as made:
+        yield made
+
+
+@pytest.fixture
+def place(engine_url: str, tmp_path: Path) -> Iterator[Place]:
+    """A running log with a supervisor: once on each engine."""
+    with supervised(tmp_path, engine_url) as made:
+        yield made
+
+
+@pytest.fixture
+def sqlite_place(sqlite_url: str, tmp_path: Path) -> Iterator[Place]:
+    """A running log with a supervisor on SQLite, where the engine does not matter."""
+    with supervised(tmp_path, sqlite_url) as made:
         yield made

@@ -14,11 +14,13 @@ from ledger.entries.asserted import ASSERTED
 from ledger.entries.declarations import IncidentClock
 from ledger.entries.evidence import AccessOutcome, BatchPlace, ConsentOutcome, Evidence, Obligations
 from ledger.entries.leaf import CommitmentLeaf, IndexHeadLeaf, OperatorLeaf
+from ledger.entries.partner_acts import EntryNamed, TariffLine, TariffTier, UsageAmount
 from ledger.entries.payload import SeparateConsent
 from ledger.entries.scope import Scope
 from ledger.entries.statement import parse_item, parse_payload
 from ledger.entries.terms import Destination, Filter, Purpose, Terms
 from ledger.errors import BadEncoding, BadStatement
+from tests.ledger import acts_of_partners
 from tests.ledger.kit import BANK, FINTECH, NOW, item, new_consent_id, payload, reference, terms
 
 REGULATOR = "regulator-r"
@@ -36,6 +38,7 @@ LEG = {
 }  # fmt: skip
 STEP = {"consent_id": new_consent_id(), "reason": "as-asked", "by": "customer"}
 MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
+    **acts_of_partners.MEMBERS,
     "consent.request": (FINTECH, {"consent_id": new_consent_id(), "terms": terms()}),
     "consent.authorise": (
         BANK,
@@ -119,6 +122,7 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 SEPARATE = {"given_at": NOW // 1000, "kind": "provision", "text_hash": b64u(bytes(32))}
 OPTIONAL: dict[str, list[dict[str, Any]]] = {
+    **acts_of_partners.OPTIONAL,
     "consent.authorise": [
         {"acting_role": "guardian"},
         {"separate_consents": [SEPARATE]},
@@ -175,6 +179,10 @@ def test_every_act_of_the_specification_has_a_case_here() -> None:
         SeparateConsent,
         Terms,
         Purpose,
+        TariffLine,
+        TariffTier,
+        UsageAmount,
+        EntryNamed,
         Destination,
         Scope,
         IncidentClock,
@@ -227,7 +235,9 @@ def test_every_member_is_required_and_no_other_is_taken(act: str) -> None:
 def test_no_member_takes_a_value_of_another_kind(act: str) -> None:
     whole = msgspec.json.decode(made(act))
     for name in sorted(whole):
-        for value in (None, -2 if name == "about" else -1, 1.5, "", [[]], {"x": 1}):
+        below = {"about": -2, "replaces": -2, "utc_offset": -841}.get(name, -1)
+        no_text = "Any" if (act, name) == ("tariff.offer", "recipient") else ""
+        for value in (None, below, 1.5, no_text, [[]], {"x": 1}):
             with pytest.raises(BadStatement):
                 parse_payload(msgspec.json.encode({**whole, name: value}, order="sorted"))
 

@@ -180,7 +180,7 @@ def test_eight_levels_are_accepted_and_nine_refused() -> None:
         None,
     ],
 )
-def test_what_has_no_cl_json_form_is_not_encoded(value: Any) -> None:
+def test_values_without_a_cl_json_form_are_not_encoded(value: Any) -> None:
     with pytest.raises(BadEncoding):
         encode(value)
 

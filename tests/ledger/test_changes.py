@@ -162,7 +162,7 @@ def test_withdrawn_accounts_leave_every_approval_and_a_pending_version_too() -> 
 
 
 @pytest.mark.parametrize("names", [("a", "b", "c"), ("x",), ("a", "x")])
-def test_what_is_not_there_is_not_withdrawn_and_something_remains(names: tuple[str, ...]) -> None:
+def test_a_withdrawal_needs_something_to_withdraw_and_leaves_something(names: tuple[str, ...]) -> None:
     refused(IllegalTransition, joint(), change("consent.withdraw_accounts", accounts=sorted(accounts(*names))))
 
 

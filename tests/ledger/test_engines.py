@@ -83,7 +83,7 @@ def test_a_sweep_leaves_nothing_of_deleted_rows_in_any_file(swept: Engine) -> No
         assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == LIMITS["statement_timeout"]
 
 
-def test_a_sweep_that_a_reader_prevents_is_no_success(sqlite_url: str) -> None:
+def test_a_sweep_prevented_by_a_reader_is_not_a_success(sqlite_url: str) -> None:
     made = engine.pages_engine(sqlite_url)
     engine.make_tables(made, [LETTERS])
     with made.connect() as reader, made.connect() as writer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,6 @@ from ledger.errors import BadStatement, Conflict, IllegalTransition, InvalidInpu
 from ledger.planning.commands import Recorded
 from tests.ledger.kit import BANK, FINTECH, OTHER_BANK, STRANGER, about, item
 from tests.ledger.supervised import APPROVED, DAY, Place, supervised
-
-
-@pytest.fixture
-def place(engine_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, engine_url) as made:
-        yield made
-
-
-@pytest.fixture
-def sqlite_place(sqlite_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, sqlite_url) as made:
-        yield made
 
 
 def test_a_freeze_denies_until_it_is_lifted_and_survives_a_restart_and_another_node(place: Place) -> None:

@@ -89,7 +89,7 @@ def test_a_node_that_starts_confirms_what_is_there_and_then_shows_it(node: Node)
     assert node.ledger.records.receipt_for(FINTECH, last.index).index == last.index
 
 
-def test_a_log_of_which_nothing_is_known_to_be_confirmed_is_not_shown(node: Node) -> None:
+def test_a_log_without_a_confirmed_size_is_not_shown(node: Node) -> None:
     reader = recovered(node, 0)
     try:
         with pytest.raises(Unavailable, match="confirmed"):

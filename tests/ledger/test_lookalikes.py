@@ -32,7 +32,7 @@ KNOWN = [
         ("another", "工商末来银行", "icbc"),
     ],
 )
-def test_who_can_be_taken_for_a_registered_one_is_refused_and_both_are_named(
+def test_a_lookalike_of_a_registered_name_is_refused_and_both_are_named(
     participant: str, name: str, other: str
 ) -> None:
     with pytest.raises(LooksAlike) as refused:

@@ -67,7 +67,7 @@ def test_what_is_almost_a_statement_is_kept_as_it_is(text: str) -> None:
     assert unpack(pack(original)) == original
 
 
-def test_what_holds_a_mark_of_the_packed_form_is_kept_as_it_is() -> None:
+def test_evidence_that_holds_a_mark_of_the_packed_form_is_kept_unpacked() -> None:
     for payload in (b"{}\x01", b"\x02\x03", b"{\x04}"):
         original = evidence(statement(b'{"act":"access.request","v":1}'), statement(payload))
         assert pack(original) == original

@@ -45,6 +45,22 @@ def told() -> Told:
     return made
 
 
+@pytest.mark.parametrize(
+    ("masks", "found"),
+    [(None, []), (("account-number", "pan"), []), (("account-number", "more", "pan"), []), (("pan",), ["mask-skipped"]),
+     ((), ["mask-skipped"])],
+)  # fmt: skip
+def test_a_mask_that_was_owed_and_skipped_is_found(masks: tuple[str, ...] | None, found: list[str]) -> None:
+    comparison = Comparison(10)
+    comparison.allowed(10, PLACE, ("account-number", "pan"))
+    figures = LegFigures(3, 512, "d")
+    comparison.leg(Leg(11, "access.release", 10, PLACE, figures, masks))
+    comparison.leg(Leg(12, "access.release", 10, PLACE, figures, ("account-number", "pan")))  # the first counts
+    comparison.leg(Leg(13, "access.receive", 10, PLACE, figures))
+    assert [finding.code for finding in comparison.report(99, masks=True).findings] == found
+    assert comparison.report(99).findings == ()
+
+
 def test_an_access_without_either_leg_is_not_a_finding(told: Told) -> None:
     report = told.comparison.report(99)
     assert (report.accesses, report.releases, report.receipts, report.findings) == (1, 0, 0, ())

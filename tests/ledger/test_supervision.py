@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,20 +11,7 @@ from ledger.entries.evidence import ConsentOutcome
 from ledger.entries.leaf import consent_chain, declaration_chain, subject_chain
 from ledger.errors import BadStatement, Conflict, IllegalTransition, InvalidInput, NotFound, NotPermitted
 from tests.ledger.kit import BANK, FINTECH, STRANGER, about, ed25519_signer, item, reference
-from tests.ledger.supervised import APPROVED, DAY, HASH, Place, supervised
-
-
-@pytest.fixture
-def place(engine_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, engine_url) as made:
-        yield made
-
-
-@pytest.fixture
-def sqlite_place(sqlite_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, sqlite_url) as made:
-        yield made
-
+from tests.ledger.supervised import APPROVED, DAY, HASH, Place
 
 # -- assessments ----------------------------------------------------------------------------------------------------
 
@@ -67,7 +52,7 @@ def test_an_assessment_counts_for_its_scope_and_a_requirement_too(sqlite_place: 
 # -- borders ----------------------------------------------------------------------------------------------------------
 
 
-def test_data_goes_only_where_the_terms_name(place: Place) -> None:
+def test_data_goes_only_to_the_destinations_of_the_terms(place: Place) -> None:
     abroad = {
         "destinations": [{"country": "SG", "mechanism": "standard-contract"}],
         "separate_consents": ["cross-border", "provision", "sensitive"],
@@ -209,7 +194,7 @@ def test_nothing_under_a_hold_is_erased_until_it_is_lifted_or_over(place: Place)
             act()
 
 
-def test_what_a_participant_declared_is_never_erased(sqlite_place: Place) -> None:
+def test_declarations_of_participants_are_never_erased(sqlite_place: Place) -> None:
     sqlite_place.order()
     with pytest.raises(IllegalTransition, match="declared"):
         sqlite_place.node.ledger.erase(
@@ -220,7 +205,7 @@ def test_what_a_participant_declared_is_never_erased(sqlite_place: Place) -> Non
 # -- incidents -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_incident_goes_on_until_it_is_closed(place: Place) -> None:
+def test_an_incident_stays_open_until_it_is_closed(place: Place) -> None:
     node, members = place.node, {"incident_id": "i-1", "text_hash": HASH}
     clocks = [{"due": place.now + 3_600 * hours, "name": f"{hours}h"} for hours in (4, 24, 72)]
     opened = {
@@ -300,7 +285,7 @@ def test_a_recipient_acknowledges_what_moved_a_consent_also_after_its_end(place:
     place.verify()
 
 
-def test_what_is_declared_for_another_stands_in_the_chain_of_who_it_is_for(sqlite_place: Place) -> None:
+def test_a_declaration_for_another_stands_in_that_participants_chain(sqlite_place: Place) -> None:
     node = sqlite_place.node
     node.ledger.record_documents(
         {

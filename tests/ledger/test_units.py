@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,18 +20,6 @@ from tests.ledger.supervised import Place, supervised
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TWO = [reference("account-1"), reference("account-2")]
 THREE = ["ReadAccountsDetail", "ReadBalances", "ReadTransactionsDetail"]
-
-
-@pytest.fixture
-def place(engine_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, engine_url) as made:
-        yield made
-
-
-@pytest.fixture
-def sqlite_place(sqlite_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, sqlite_url) as made:
-        yield made
 
 
 def grant(place: Place, **terms: object) -> str:

@@ -18,7 +18,7 @@ def test_the_first_world_gives_the_figures_on_record_again() -> None:
     assert json.loads(json.dumps(judged(1).told())) == record["first"], "run python -m tests.planted"
 
 
-def test_what_the_rules_are_there_for_is_found_in_every_world_of_the_record() -> None:
+def test_the_rules_find_their_attack_in_every_recorded_world() -> None:
     """A rule that gets worse shows here, and not only in a table."""
     kinds = json.loads(RECORD.read_text())["all"]["kinds"]
     meant = {

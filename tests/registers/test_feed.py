@@ -149,7 +149,7 @@ def test_a_register_does_not_end_a_suspension_by_the_operator(tmp_path: Path, em
     assert registry.participant(HOLDER).reason != SUSPENDED_BY_REGISTER
 
 
-def test_whoever_the_register_does_not_list_is_left_alone(tmp_path: Path, empty: Registry) -> None:
+def test_participants_outside_the_register_are_left_alone(tmp_path: Path, empty: Registry) -> None:
     registry = after(empty, plan_feed(listed(tmp_path / "feed").values(), empty))
     assert plan_feed([], registry) == FeedPlan((), ())
     with pytest.raises(InvalidInput):

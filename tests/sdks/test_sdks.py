@@ -45,7 +45,7 @@ def test_the_lock_of_npm_has_a_hash_for_each_package_and_names_no_registry() -> 
     ] == []
 
 
-def test_who_uses_an_sdk_gets_no_other_package() -> None:
+def test_an_sdk_brings_no_other_package() -> None:
     package = json.loads((SDK / "typescript" / "package.json").read_text())
     assert not {"dependencies", "peerDependencies", "optionalDependencies"} & package.keys()
     pom = (SDK / "java" / "pom.xml").read_text()

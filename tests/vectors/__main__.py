@@ -23,6 +23,7 @@ from tests.vectors import (
     told_leaves,
     told_partners,
     told_rules,
+    told_sm2,
     told_supervision,
 )
 from tests.vectors.cases import BASES, CASES
@@ -43,6 +44,7 @@ MODULES = (
     told_declarations,
     told_supervision,
     told_partners,
+    told_sm2,
     told_keys,
     histories,
 )

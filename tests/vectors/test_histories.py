@@ -54,7 +54,7 @@ def test_files_held_against_each_other_get_their_verdict(
 
 
 @pytest.mark.parametrize("row", read("continued")["cases"], ids=named(read("continued")["cases"]))
-def test_an_audit_that_goes_on_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_resumed_audit_reaches_its_verdict(row: Json, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "policy").write_bytes(policy(read("continued")["policy"]))
     words = ("--policy", f"{tmp_path}/policy", "--jobs", "1")
     kept = f"{tmp_path}/kept"

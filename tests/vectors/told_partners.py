@@ -36,6 +36,15 @@ def certify(log: Story3, **changes: Any) -> int:
     return log.operator("conformance.certified", **{"participant": RECIPIENT, **members, **changes})
 
 
+WEIGHTS = {"acknowledge": 50, "complaints": 50, "findings": 0, "refused": 900}
+
+
+def define(log: Story3, **changes: Any) -> int:
+    members = {"by": ["recipient"], "measures": ["score"], "period": "month", "suppress": 0, "utc_offset": 0}
+    changed = {**members, "report": "scores", "weights": WEIGHTS, **changes}
+    return log.operator("report.defined", **{name: value for name, value in changed.items() if value is not None})
+
+
 def publish(log: Story3, version: int, iss: str = HOLDER) -> int:
     return log.say(iss, "map.publish", fields=12, map="accounts", map_hash=WORDS, map_version=version)
 
@@ -160,6 +169,18 @@ rows(
     code="BAD_ENCODING",
     a_certificate_of_more_than_there_is=("`passed` ≤ `total`.", lambda log: certify(log, passed=41)),
 )
+rows(
+    "active",
+    "8.2",
+    code="BAD_ENCODING",
+    a_score_without_weights=("`weights` where `score` is.", lambda log: define(log, weights=None)),
+    a_score_of_a_purpose=("By holder or by recipient.", lambda log: define(log, by=["purpose"])),
+    a_score_that_weighs_too_much=(
+        "Of sum at most 1,000.",
+        lambda log: define(log, weights={**WEIGHTS, "refused": 901}),
+    ),
+)
+honest("a-score-that-is-defined", "By recipient, with weights.", "active", define, "8.2")
 
 # --- legality ----------------------------------------------------------------------------------------------------
 

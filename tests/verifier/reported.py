@@ -14,7 +14,7 @@ from verifier.cli import main
 from verifier.rules.report_forms import MEASURES
 
 HOUR = 3_600_000
-ALL = list(MEASURES)
+ALL = [name for name in MEASURES if name != "score"]
 
 
 class Reported(Scored):

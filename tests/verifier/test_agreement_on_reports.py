@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -24,14 +24,17 @@ from tests.ledger.supervised import Place, supervised
 from tests.verifier.test_agreement_on_alerts import audited
 
 HOUR, DAY = 3_600, 86_400
-OF_CONSENTS = [name for name in MEASURES if name not in ("findings", "erasures", "alerts")]
-OF_PARTIES = [name for name in MEASURES if name not in ("findings", "erasures")]
+OF_CONSENTS = [name for name in MEASURES if name not in ("findings", "erasures", "alerts", "score")]
+OF_PARTIES = [name for name in MEASURES if name not in ("findings", "erasures", "score")]
+WEIGHTS = {"acknowledge": 157, "complaints": 211, "findings": 94, "refused": 503}
 DEFINITIONS: dict[str, tuple[list[str], list[str]]] = {
-    "all": ([], list(MEASURES)),
+    "all": ([], [name for name in MEASURES if name != "score"]),
     "recipient": (["recipient"], OF_PARTIES),
     "holder-purpose": (["holder", "purpose"], OF_CONSENTS),
     "reason": (["reason"], ["accesses_refused"]),
     "permission": (["permission"], OF_CONSENTS),
+    "quality": (["recipient"], [*OF_PARTIES, "score"]),
+    "bank-quality": (["holder"], ["score"]),
     "three": (["grade", "recipient", "standard"], OF_CONSENTS),
 }
 
@@ -84,7 +87,7 @@ class ReportStory:
     def step(self, waits: list[int]) -> None:
         draw, node = self.draw, self.place.node
         consent = draw.choice(self.consents)
-        match draw.randrange(9):
+        match draw.randrange(10):
             case 0 | 1:
                 self.grant()
             case 2 | 3:
@@ -100,11 +103,19 @@ class ReportStory:
             case 7 if self.ended:
                 gone, basis = draw.choice(self.ended)
                 node.record(node.fintech, "consent.acknowledge", consent_id=gone, basis=basis)
+            case 8 if self.complaints:
+                state = draw.choice(["received", "answered", "closed"])
+                with suppress(Refused):
+                    node.record(
+                        node.bank, "subject.answer", by="holder", state=state,
+                        number=f"n-{draw.randint(1, self.complaints)}", subject=reference("alice"),
+                    )  # fmt: skip
             case _ if self.listed:
                 self.complaints += 1
                 node.record(
-                    node.bank, "subject.feedback", about=-1, consent_id=draw.choice(self.listed), due=self.place.now + DAY,
-                    kind="other", number=f"n-{self.complaints}", subject=reference("alice"),
+                    node.bank, "subject.feedback", about=-1, consent_id=draw.choice(self.listed),
+                    due=self.place.now + draw.choice([HOUR, DAY]), kind="other", number=f"n-{self.complaints}",
+                    subject=reference("alice"),
                 )  # fmt: skip
             case _:
                 self.grant()
@@ -128,11 +139,11 @@ class ReportStory:
 def history(folder: Path, url: str, seed: int) -> Iterator[tuple[Place, date, set[tuple[str, int]]]]:
     """The day on which the periods begin, the one after the definitions; and what a verifier says of alerts of that day."""
     with supervised(folder, url) as place:
-        for suppress in (0, 5):
+        for least in (0, 5):
             for code, (by, measures) in DEFINITIONS.items():
                 place.document(
-                    "report.defined", report=f"{code}-{suppress}", period="day", utc_offset=480, by=by,
-                    measures=measures, suppress=suppress,
+                    "report.defined", report=f"{code}-{least}", period="day", utc_offset=480, by=by,
+                    measures=measures, suppress=least, **({"weights": WEIGHTS} if "score" in measures else {}),
                 )  # fmt: skip
         story = ReportStory(place, random.Random(seed))
         story.grant()
@@ -164,11 +175,11 @@ def issue(place: Place, code: str, day: date) -> tuple[PreparedReport, int]:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_verifier_gets_every_report_that_the_ledger_issues(seed: int, sqlite_url: str, tmp_path: Path) -> None:
     with history(tmp_path, sqlite_url, seed) as (place, day, invented):
-        for suppress in (0, 5):
+        for least in (0, 5):
             for code in DEFINITIONS:
-                prepared, _ = issue(place, f"{code}-{suppress}", day)
+                prepared, _ = issue(place, f"{code}-{least}", day)
                 assert prepared.unread == 0
-                if suppress == 0:
+                if least == 0:
                     assert prepared.csv.rows > 0, code
                 if code == "all":
                     never = [line for line in prepared.csv.content.decode().splitlines() if line.endswith(",0")]

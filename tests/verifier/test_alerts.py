@@ -297,7 +297,7 @@ def test_a_request_that_cannot_be_read_may_be_anybodys() -> None:
 
 
 @pytest.mark.parametrize("lie", [False, True])
-def test_what_is_withheld_of_one_consent_says_nothing_about_anothers_own_rules(lie: bool) -> None:
+def test_entries_withheld_from_one_consent_leave_another_consents_rules_judged(lie: bool) -> None:
     world, consent = begun()
     other = world.grant()
     many(world, consent, 1)

@@ -110,7 +110,7 @@ def test_without_evidence_alerts_are_not_checked(tmp_path: Path, capsys: pytest.
     assert unchecked(told)["alerts (left out with the evidence, on request)"] == 1
 
 
-def test_an_audit_that_goes_on_says_what_it_forgot_and_misses_no_alert_that_was_owed(
+def test_a_resumed_audit_says_what_it_forgot_and_misses_no_alert_that_was_due(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world, consent = begun()

@@ -39,7 +39,7 @@ def test_an_input_has_at_most_four_million_bytes_and_is_noted_by_its_hash(
                 read_file(path, result)
 
 
-def test_what_is_not_there_cannot_be_checked(tmp_path: Path) -> None:
+def test_a_missing_input_cannot_be_checked(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(CannotCheck, match=r"cannot be read|not a regular file"):
             read_file(str(path), fresh("proof"))

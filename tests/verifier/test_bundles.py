@@ -56,7 +56,7 @@ def test_a_report_over_withheld_evidence_is_counted_as_not_checked(tmp_path: Pat
     assert found.unchecked[UNREAD] == 1
 
 
-def test_what_somebody_only_asserts_is_counted_as_his_word(tmp_path: Path) -> None:
+def test_asserted_reasons_are_counted_as_somebodys_word(tmp_path: Path) -> None:
     world = later_cases.honest_of_2()
     found = audit(world.files(), world, tmp_path).findings
     assert {what: count for what, count in found.unchecked.items() if "word" in what} == {

@@ -204,7 +204,7 @@ def test_a_later_audit_reads_only_what_was_added(place: Path, capsys: pytest.Cap
     assert (status, events[-1]["code"]) in ((1, "ROLLBACK"), (1, "EQUIVOCATION"))
 
 
-def test_what_an_earlier_audit_read_is_not_read_again_and_the_answer_says_so(
+def test_a_resumed_audit_skips_what_was_read_before_and_says_so(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A bundle that lost what lies below the state is whole above it: nobody may take the answer for one about all of it."""

@@ -44,7 +44,7 @@ def test_coordinates_are_below_p_and_s_below_l() -> None:
             ed25519.check_gate(key, key + s.to_bytes(32, "little"))
 
 
-def test_what_is_off_the_curve_is_told_as_such() -> None:
+def test_a_point_off_the_curve_is_reported_as_one() -> None:
     off = 0
     for y in range(2, 40):
         try:

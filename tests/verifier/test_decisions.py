@@ -157,7 +157,7 @@ def test_a_consent_expires_with_its_last_millisecond_and_open_ended_ones_never()
 
 
 @pytest.mark.parametrize("member", ["reauthenticate_days", "reconfirm_days"])
-def test_what_falls_due_does_so_after_its_days_to_the_millisecond(member: str) -> None:
+def test_confirmations_fall_due_after_their_days_to_the_millisecond(member: str) -> None:
     since = {"reauthenticate_days": "authenticated_at", "reconfirm_days": "confirmed_at"}[member]
     reason = {"reauthenticate_days": "REAUTHENTICATION_REQUIRED", "reconfirm_days": "RECONFIRMATION_OVERDUE"}[member]
     before = consent(of={member: 2}, **{since: SECONDS - 2 * DAY})
@@ -213,7 +213,7 @@ def test_each_account_is_shared_or_waits_or_was_withdrawn_or_is_not_there() -> N
         (5, "ReadNothingKnown", ["PERMISSION_MISSING", "GRADE_EXCEEDED"]),
     ],
 )
-def test_what_is_granted_and_how_grave_it_is_are_asked_apart(grade: int, permission: str, expected: list[str]) -> None:
+def test_grant_and_grade_are_judged_apart(grade: int, permission: str, expected: list[str]) -> None:
     assert reasons(consent(of={"grade": grade}), permissions=(permission,)) == expected
 
 
@@ -249,7 +249,7 @@ def suspended(who: str) -> Any:
 
 
 @pytest.mark.parametrize("who", [RECIPIENT, HOLDER, "helper.example"])
-def test_whoever_of_an_access_is_suspended_it_is_denied_for_that_once(who: str) -> None:
+def test_a_suspended_party_denies_an_access_with_one_reason(who: str) -> None:
     told = ["PARTICIPANT_SUSPENDED"]
     for asking in (
         {"iss": "helper.example", "party": RECIPIENT},

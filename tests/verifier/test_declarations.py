@@ -187,7 +187,7 @@ def test_an_erasure_after_the_hold_was_lifted_or_is_over_is_fine() -> None:
 
 
 @pytest.mark.parametrize("what", ["freeze", "block"])
-def test_what_an_illegal_freeze_or_block_denied_is_not_told_twice(what: str) -> None:
+def test_denials_by_an_illegal_freeze_or_block_are_not_reported_twice(what: str) -> None:
     world = begun()
     consent = world.grant()
     if what == "freeze":
@@ -203,7 +203,7 @@ def test_what_an_illegal_freeze_or_block_denied_is_not_told_twice(what: str) -> 
     assert [row[1] for row in told(replayed(world))] == [index]
 
 
-def test_what_a_freeze_denies_must_be_denied_at_its_own_index_and_no_lower_one() -> None:
+def test_an_access_allowed_above_a_freeze_is_a_defect_at_that_access() -> None:
     world = begun()
     consent = world.grant()
     world.access(consent)

@@ -255,6 +255,37 @@ def test_a_member_of_a_document_has_its_form(kind: str, name: str, good: list[An
             folded(kind, {**DOCUMENTS[kind], name: value})
 
 
+WEIGHTS = {"acknowledge": 300, "complaints": 200, "findings": 200, "refused": 300}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fine"),
+    [
+        ({}, True),
+        ({"by": ["recipient"]}, True),
+        ({"measures": ["accesses_allowed", "alerts", "score"]}, True),
+        ({"weights": dict.fromkeys(WEIGHTS, 0)}, True),
+        ({"weights": WEIGHTS | {"refused": 301}}, False),
+        ({"weights": WEIGHTS | {"refused": -1}}, False),
+        ({"weights": WEIGHTS | {"more": 0}}, False),
+        ({"weights": {"refused": 1}}, False),
+        ({"weights": None}, False),
+        ({"by": []}, False),
+        ({"by": ["holder", "recipient"]}, False),
+        ({"by": ["purpose"]}, False),
+        ({"measures": ["score", "alerts"]}, False),
+        ({"measures": ["alerts"]}, False),
+    ],
+)
+def test_a_score_has_weights_and_one_dimension(changes: dict[str, Any], fine: bool) -> None:
+    plain = {**DOCUMENTS["report.defined"], "by": ["holder"], "measures": ["score"], "weights": WEIGHTS}
+    if fine:
+        folded("report.defined", {**plain, **changes})
+        return
+    with refusal(Code.BAD_ENCODING):
+        folded("report.defined", {**plain, **changes})
+
+
 def folded(kind: str, members: dict[str, Any]) -> None:
     """Legal or not: here its form alone is looked at."""
     rules = registry(ruleset=3)

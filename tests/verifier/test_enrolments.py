@@ -95,7 +95,7 @@ def test_a_gesture_made_elsewhere_is_refused_whatever_the_auditor_trusts(places:
         ({"accounts": ["x"] * 101}, "list of the expected length"),
     ],
 )
-def test_what_the_customer_did_not_confirm_is_refused(changes: dict[str, Any], told: str) -> None:
+def test_an_agreement_other_than_the_customer_confirmed_is_refused(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(Refuted, match=told):
         confirm(enrolled(MADE), **changes)
 

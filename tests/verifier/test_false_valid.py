@@ -41,7 +41,7 @@ def cases() -> Iterator[Any]:
 
 @pytest.mark.conformance
 @pytest.mark.parametrize(("bundle", "row"), list(cases()))
-def test_what_must_not_be_valid_is_not(bundle: Path, row: Row, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_that_must_be_invalid_is_valid(bundle: Path, row: Row, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["bundle", str(bundle), "--policy", str(bundle / "policy"), "--json", "--jobs", "1"])
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     told = [(event["code"], event["index"]) for event in events if event["event"] == "defect"]

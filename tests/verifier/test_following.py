@@ -62,7 +62,7 @@ def test_state_and_evidence_are_on_disk_before_anybody_relies_on_them(
             os.fstat(handle)
 
 
-def test_what_cannot_be_kept_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_cannot_be_saved_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, state = tmp_path / "log", tmp_path / "state"
     write_log(log, LOG, entries_of(3))
     watch(log, state)

@@ -71,7 +71,7 @@ def test_the_page_of_what_ran_is_that_of_the_kept_log() -> None:
     assert all(sum(one["by_kind"].values()) + len(one["wrong"]) == one["bundles"] for one in kept)
 
 
-def test_what_is_withheld_leaves_unknown_what_rested_on_it_and_no_more() -> None:
+def test_withheld_entries_leave_unknown_only_what_rested_on_them() -> None:
     """One body at a time: the entries of all other consents are judged as if nothing was missing."""
     life = Life(random.Random(7), 2)
     life.go_on(20)

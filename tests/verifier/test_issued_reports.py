@@ -317,7 +317,7 @@ def test_a_question_that_cannot_be_answered_is_exit_status_2(
     assert reason in capsys.readouterr().out
 
 
-def test_an_audit_that_goes_on_checks_the_reports_that_begin_after_it(
+def test_a_resumed_audit_checks_the_reports_whose_periods_begin_later(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = begun()

@@ -173,7 +173,7 @@ def test_nothing_between_reports_is_asked_for() -> None:
     assert of_report(found, 650) == []
 
 
-def test_what_is_said_after_a_report_or_of_another_access_is_not_counted_in_it() -> None:
+def test_legs_after_a_report_or_of_another_access_do_not_count_in_it() -> None:
     def steps(read: Read) -> None:
         read.access(5)
         read.put(RELEASE, 5, 6, interaction="two")

@@ -216,7 +216,7 @@ def test_a_leaf_that_neither_its_tile_nor_its_neighbours_know_counts_for_nothing
 
 @pytest.mark.parametrize("tiles", [True, False])
 @pytest.mark.parametrize("entry", [b"{}", None])
-def test_what_follows_an_entry_that_cannot_be_read_is_not_told_for_that(entry: bytes | None, tiles: bool) -> None:
+def test_an_unreadable_entry_makes_no_defects_of_the_entries_after_it(entry: bytes | None, tiles: bool) -> None:
     made = world()
     shown = walked(damaged(made, 12, entry), made.hashes if tiles else None)
     codes = [] if entry is None else [Code.BAD_PROOF, Code.BAD_ENCODING] if tiles else [Code.BAD_ENCODING]

@@ -57,7 +57,7 @@ def test_memory_does_not_grow_with_consents(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_went_to_disk_comes_back_as_it_was(case: Case, tmp_path: Path) -> None:
+def test_values_spilled_to_disk_come_back_unchanged(case: Case, tmp_path: Path) -> None:
     files, world = case.make()
     root = write(files, tmp_path)
     inside, outside = (audited(root, world.policy(), hot) for hot in (1_000, HOT))
@@ -116,7 +116,7 @@ except CannotCheck as error:
 """
 
 
-def test_a_full_temporary_folder_is_no_defect_of_the_log(tmp_path: Path) -> None:
+def test_a_full_temporary_folder_is_not_a_defect_of_the_log(tmp_path: Path) -> None:
     files, world = honest()
     root = write(files, tmp_path)
     said = subprocess.run(

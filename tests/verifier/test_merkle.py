@@ -134,7 +134,7 @@ def test_an_entry_is_proved_within_its_subtree_only() -> None:
         merkle.verify_subtree_inclusion(1, 1, 3, crooked[0], [crooked[1]], root_of(crooked))
 
 
-def test_a_crooked_subtree_is_no_part_of_a_tree_and_an_empty_one_has_the_empty_root() -> None:
+def test_a_misaligned_subtree_belongs_to_no_tree_and_an_empty_one_has_the_empty_root() -> None:
     root = root_of(LEAVES)
     merkle.verify_subtree_consistency(3, 3, 17, [], EMPTY_ROOT, root)
     with pytest.raises(Refuted, match="must be empty"):

@@ -44,7 +44,7 @@ def test_acts_and_kinds_are_counted_once_for_each_receipt(tmp_path: Path) -> Non
     assert found.kinds == {"consent": 3, "operator": 1}
 
 
-def test_what_a_receipt_alone_cannot_show_is_told_of_the_pack_too(tmp_path: Path) -> None:
+def test_a_pack_too_reports_what_a_receipt_alone_cannot_show(tmp_path: Path) -> None:
     world, indexes = world_with(2)
     trust = parse_trust(world.policy().encode())
     found = check_pack(open_archive(write(pack(world, indexes), tmp_path)), trust, BACKEND, keys=None).findings

@@ -217,7 +217,7 @@ def test_under_ruleset_2_nothing_of_it_exists() -> None:
 # --- what cannot be known -------------------------------------------------------------------------------------
 
 
-def test_what_rests_on_another_declaration_that_could_not_be_read_is_open_and_no_more() -> None:
+def test_an_unread_other_declaration_leaves_open_only_what_rests_on_it() -> None:
     world = billed()
     offer = world.offer()
     acceptance = world.accept(offer)

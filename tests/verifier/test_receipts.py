@@ -85,7 +85,7 @@ def test_a_receipt_of_a_log_that_is_not_trusted_has_that_one_defect() -> None:
     assert (codes(found), found.head) == (["BAD_SIGNATURE"], None)
 
 
-def test_what_nobody_signed_or_cannot_be_read_counts_as_no_signature() -> None:
+def test_unsigned_and_unreadable_requests_count_as_unsigned() -> None:
     made = World(4).open()
     consent = made.grant(expires_at=made.time // 1000 + 60)
     made.tick(60_000)
@@ -126,7 +126,7 @@ def test_a_receipt_has_at_most_1_400_000_bytes() -> None:
         parse_receipt(receipt().ljust(1_400_001))
 
 
-def test_what_is_of_a_version_of_later_is_not_judged() -> None:
+def test_objects_of_a_later_version_are_not_judged() -> None:
     """A receipt, or the leaf in it: neither right nor wrong, so exit status 2."""
     trust = parse_trust(world().policy().encode())
     leaf = json.loads(world().receipt(REQUESTED)["leaf"]) | {"v": 2}

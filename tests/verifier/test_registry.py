@@ -189,7 +189,7 @@ def test_a_ruleset_from_3_on_is_known_by_its_catalogue() -> None:
 
 
 @pytest.mark.parametrize("kind", PLAIN)
-def test_what_exists_from_ruleset_2_on_does_not_before(kind: str) -> None:
+def test_features_of_ruleset_2_do_not_exist_before_it(kind: str) -> None:
     if kind in SINCE_2:
         refused(Code.CONSENT_INVALID, document(kind), begun(ruleset=1))
     else:
@@ -264,7 +264,7 @@ CLAIMS: list[tuple[str, dict[str, Any], list[dict[str, Any]], Callable[[Registry
 @pytest.mark.parametrize(
     ("made", "before", "ask", "answer"), [row[1:] for row in CLAIMS], ids=[row[0] for row in CLAIMS]
 )
-def test_what_an_illegal_document_claims_is_taken_over(
+def test_an_illegal_documents_claims_are_taken_over(
     made: dict[str, Any], before: list[dict[str, Any]], ask: Callable[[Registry], object], answer: object
 ) -> None:
     rules = begun(*before)
@@ -274,7 +274,7 @@ def test_what_an_illegal_document_claims_is_taken_over(
 
 
 @pytest.mark.parametrize("who", [HOLDER, HELPER])
-def test_who_was_removed_grants_and_gets_no_delegation(who: str) -> None:
+def test_a_removed_participant_grants_and_gets_no_delegation(who: str) -> None:
     refused(Code.CONSENT_INVALID, document("delegation.granted"), begun(removed(who)))
 
 

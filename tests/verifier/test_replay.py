@@ -164,7 +164,7 @@ def test_a_strangers_statement_is_told_for_that_and_for_its_time() -> None:
     assert told(replayed(world)) == [(Code.BAD_SIGNATURE, at, "kid"), (Code.TIME_INVALID, at, "iat")]
 
 
-def test_what_was_lost_excuses_no_forgery_and_no_late_statement() -> None:
+def test_lost_entries_excuse_neither_a_forgery_nor_a_late_statement() -> None:
     world, consent = begun()
     forger = Signer(f"{RECIPIENT}.1", RECIPIENT)
     forger.key = Signer("forger", "x").key
@@ -269,7 +269,7 @@ def test_above_an_unknown_ruleset_what_a_leaf_commits_to_is_still_checked() -> N
     assert found.verdict(witnessed=True) is Code.BAD_COMMITMENT  # a defect is one under any rules
 
 
-def test_what_is_wrong_below_an_unknown_ruleset_is_told() -> None:
+def test_defects_below_an_unknown_ruleset_are_reported() -> None:
     world, consent = begun()
     world.revoke(consent)
     at = world.end(consent, "consent.revoke", "REVOKED")

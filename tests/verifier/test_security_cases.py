@@ -70,7 +70,7 @@ BEGUN = f"log {LOG.vkey}\nwitness one {W1.vkey}\ngroup both any one\n"
 
 
 @pytest.mark.parametrize("byte", [0x01, 0x0B, 0x0D, 0x1E, 0x1F, 0x7F])
-def test_a_policy_with_a_control_character_is_none(byte: int) -> None:
+def test_a_policy_with_a_control_character_is_refused(byte: int) -> None:
     with pytest.raises(CannotCheck, match="control character"):
         parse_policy(BEGUN.encode() + b"quorum both\n# " + bytes([byte]) + b"\n")
 

@@ -36,7 +36,7 @@ def test_alerts_are_the_same_with_hardly_any_memory(monkeypatch: pytest.MonkeyPa
     assert told(replayed(world)) == []
 
 
-def test_a_folder_that_cannot_be_used_is_no_defect_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_folder_is_not_a_defect_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spilled.Spilled.__init__, "__defaults__", (2,))
     world, consent = begun()
     legs_differ(world, consent, 0)

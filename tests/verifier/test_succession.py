@@ -85,7 +85,7 @@ def test_without_the_log_a_key_that_the_reader_does_not_know_counts_for_nothing(
     )
 
 
-def test_what_a_stolen_key_signed_counts_below_the_size_that_the_log_names_only(
+def test_a_stolen_keys_signatures_count_only_below_the_size_named_in_the_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = Files(tmp_path, capsys, stolen=AT + 1)

@@ -126,7 +126,7 @@ def test_a_country_matches_the_region_of_the_item() -> None:
     assert reasons(known, region="FR") == ["REGION_NOT_CONSENTED"]
 
 
-def test_a_drill_denies_nothing_and_a_lifted_freeze_neither_while_another_goes_on() -> None:
+def test_neither_a_drill_nor_a_lifted_freeze_denies_while_another_freeze_lasts() -> None:
     assert reasons(rules((AUTHORITY, "freeze.order", {"drill": True}))) == []
     first, second = (AUTHORITY, "freeze.order", {}), (HOLDER, "freeze.order", {"scope": {"holder": HOLDER}})
     lift = ("freeze.lift", {})

@@ -158,6 +158,82 @@ def test_two_histories_are_equivocation(
     assert events[-1]["code"] == "EQUIVOCATION"
 
 
+def test_what_a_bundle_is_compared_with_is_counted(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tree of the bundle's own size too; entries below it, and not the one that follows its last."""
+    (tmp_path / "policy").write_text(world.policy())
+    later = grown(world)
+    (tmp_path / "same").write_bytes(world.checkpoint())
+    (tmp_path / "smaller").write_bytes(world.checkpoint(9))
+    write(world.files("none"), tmp_path / "bundle")
+    files = [tmp_path / "bundle", tmp_path / "same", tmp_path / "smaller", *receipts(world, tmp_path, 20)]
+    policy = ("--policy", tmp_path / "policy")
+
+    found, events = run(capsys, "compare", *files, *policy)
+
+    assert (found, counted(events)) == (
+        0, {"checkpoint signatures": 4, "smaller trees within the bundle": 3, "entries within the bundle": 1},
+    )  # fmt: skip
+    assert apart(events) == []
+    found, events = run(capsys, "compare", *files, *receipts(later, tmp_path, len(world.entries)), *policy)
+    assert (found, defects(events)) == (0, [])
+    assert counted(events)["entries within the bundle"] == 1
+    assert apart(events) == [1], "no tile says that the larger tree goes on from the bundle's"
+
+
+def counted(events: list[dict[str, Any]]) -> dict[str, int]:
+    return {one["what"]: one["count"] for one in events if one["event"] == "checked"}
+
+
+def apart(events: list[dict[str, Any]]) -> list[int]:
+    return [one["count"] for one in events if one["event"] == "unchecked"]
+
+
+def test_trees_that_nothing_connects_are_told_whatever_their_sizes(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "policy").write_text(world.policy())
+    trees = []
+    for size in (1, 9, 200):
+        trees.append(tmp_path / f"checkpoint-{size}")
+        trees[-1].write_bytes(world.checkpoint(size))
+    policy = ("--policy", tmp_path / "policy")
+    assert [apart(run(capsys, "compare", *trees[:many], *policy)[1]) for many in (1, 2, 3)] == [[], [1], [2]]
+
+
+def test_an_entry_of_another_history_is_found_though_no_tree_connects_the_two(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "policy").write_text(world.policy())
+    write(world.files("none"), tmp_path / "bundle")
+    last = len(world.entries) - 1
+    [receipt] = receipts(grown(forked(world)), tmp_path, last)
+    found, events = run(capsys, "compare", tmp_path / "bundle", receipt, "--policy", tmp_path / "policy")
+    assert (found, defects(events)) == (1, [("EQUIVOCATION", last)])
+
+
+def test_files_without_an_entry_do_not_tell_how_old_they_are(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "policy").write_text(world.policy())
+    (tmp_path / "checkpoint").write_bytes(world.checkpoint())
+    policy = ("--policy", tmp_path / "policy", "--max-age", "1h")
+    found, events = run(capsys, "compare", tmp_path / "checkpoint", *policy)
+    assert found == 2
+    assert "nor this file tell the time" in events[-1]["reason"]
+
+
+@pytest.mark.parametrize(("length", "status"), [(4_000_000, 1), (4_000_001, 2)])
+def test_no_file_of_more_than_four_million_bytes_is_looked_at(
+    length: int, status: int, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of so many is read, and refused for what it holds."""
+    (tmp_path / "policy").write_text(world.policy())
+    (tmp_path / "long").write_bytes(b"{}".ljust(length))
+    assert run(capsys, "compare", tmp_path / "long", "--policy", tmp_path / "policy")[0] == status
+
+
 def test_files_of_two_logs_are_not_compared(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "policy").write_text(world.policy())
     [receipt] = receipts(world, tmp_path, 20)

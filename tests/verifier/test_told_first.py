@@ -78,7 +78,7 @@ def test_an_older_python_is_told_in_a_sentence(python: str, packed: bool, tmp_pa
     assert "Traceback" not in done.stderr
 
 
-def test_what_an_older_python_reads_first_is_older_python() -> None:
+def test_an_older_python_can_read_the_file_that_refuses_it() -> None:
     """No older interpreter may be at hand: then at least the grammar of 3.6 must hold where the guard stands."""
     for name in ("__init__.py", "__main__.py"):
         ast.parse((ROOT / "verifier" / name).read_text("utf-8"), feature_version=(3, 6))

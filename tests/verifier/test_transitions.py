@@ -309,7 +309,7 @@ def test_withdrawn_accounts_leave_every_approval_and_one_account_remains() -> No
     assert moved(before, "withdraw_accounts", by="customer", accounts=[A, B]).accounts == ()  # C waits
 
 
-def test_what_was_withdrawn_is_neither_shared_nor_waiting_whoever_gives_it() -> None:
+def test_a_withdrawn_account_is_neither_shared_nor_waiting_whoever_gives_it() -> None:
     twice = Given(((ANN, (A, B, C)), (BOB, (A,))), (A, C))
     assert (twice.shared(()), twice.waiting(())) == ((A, B), {C})
     assert (twice.shared((A, C)), twice.waiting((A, C))) == ((B,), set())

@@ -40,7 +40,7 @@ def open_questions(withheld: Callable[[Scored], int], **then: Any) -> tuple[Any,
         (lambda w: w.assess(), 1),
     ],
 )
-def test_what_a_declaration_may_have_said_is_open_for_whom_it_can_concern(
+def test_an_unread_declaration_leaves_open_only_the_decisions_it_can_concern(
     declare: Callable[[Scored], int], unknown: int
 ) -> None:
     findings, found = open_questions(declare)
@@ -58,7 +58,7 @@ def test_after_an_unread_declaration_of_a_regulator_the_limits_of_purposes_are_o
     assert findings.unchecked[UNREAD_LIMITS] == 1
 
 
-def test_what_rests_on_an_unread_declaration_is_open_and_no_more() -> None:
+def test_an_unread_declaration_leaves_open_only_what_rests_on_it() -> None:
     world = begun()
     first = world.freeze()
     lift = world.lift()

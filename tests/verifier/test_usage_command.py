@@ -175,7 +175,7 @@ def test_a_bundle_without_statements_says_so(tmp_path: Path, capsys: pytest.Capt
     assert asked(billed(), tmp_path, capsys)[:2] == (0, ["The bundle holds no statement of usage."])
 
 
-def test_an_audit_that_goes_on_recounts_months_that_began_before_it(
+def test_a_resumed_audit_recounts_months_that_began_before_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world, offer, releases = life()
@@ -190,9 +190,7 @@ def test_an_audit_that_goes_on_recounts_months_that_began_before_it(
     assert (status, "an earlier run" in events[-1]["reason"]) == (2, True)
 
 
-def test_an_audit_that_goes_on_knows_what_was_withheld_before(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_resumed_audit_knows_what_was_withheld_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world, offer, releases = life()
     held = world.offer(name="more")
     gone = frozenset({releases[0], held})

@@ -15,11 +15,12 @@ import httpx2
 from fastapi import FastAPI
 
 import migrations
+from api.client.signing import LocalSigner
 from api.web import mount
 from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
-from ledger.documents import Erasure, KeyRevoked, ParticipantSuspended, document_of
+from ledger.documents import Erasure, KeyRevoked, ParticipantSuspended, document_of, key_added
 from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
 from tests.web.site import join_bank, join_named, serving, site_settings, unescaped, write_people
@@ -105,9 +106,13 @@ def open_consoles(folder: Path, *, clock: Clock | None = None, **accounts: tuple
             world = World(ledger, clock)
             write_people(folder)
             join_bank(world, folder)
+            join_regulators(world, folder)
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)
-            settings = site_settings(folder, listener.getsockname()[1], staff_file=write_staff(folder, **accounts))
+            settings = site_settings(
+                folder, listener.getsockname()[1], staff_file=write_staff(folder, **accounts),
+                signers_file=folder / "signers.json", regulators_file=folder / "regulators.json",
+            )  # fmt: skip
             framework = FastAPI(openapi_url=None)
             mount(framework, ledger, settings, clock=clock or SystemClock())
             pages = framework.router.default
@@ -122,13 +127,25 @@ def open_consoles(folder: Path, *, clock: Clock | None = None, **accounts: tuple
             ledger.stop()
 
 
+def join_regulators(world: World, folder: Path) -> None:
+    """Two regulators, the second one there for bank-b only; the pages sign for the first and for bank-a."""
+    signers = [{"participant": "bank-a", "kid": "bank-a-web", "key_file": "bank.key"}]
+    for one in ("regulator-1", "regulator-2"):
+        world.join(one, "regulator", client=False)
+    signer = LocalSigner.generate("regulator-1-web")
+    signer.save(folder / "regulator.key")
+    world.ledger.record_documents(key_added("regulator-1", signer.kid, signer.alg, "statement", dict(signer.jwk)))
+    signers.append({"participant": "regulator-1", "kid": signer.kid, "key_file": "regulator.key"})
+    (folder / "signers.json").write_text(json.dumps({"signers": signers}))
+    (folder / "regulators.json").write_text(json.dumps({"regulator-2": {"holders": ["bank-b"]}}))
+
+
 def write_history(site: Consoles) -> None:
     """Consents in several states, calls allowed and refused, deliveries, and what an operator puts on record."""
     world = site.world
     bank, plum = world.parties["bank-a"], join_named(world, "plum", HOSTILE)
     other_bank, rival = world.holder("bank-b"), world.recipient("rival")
-    for one, role in (("regulator-1", "regulator"), ("regulator-2", "regulator"), ("auditor-1", "auditor")):
-        world.join(one, role, client=False)
+    world.join("auditor-1", "auditor", client=False)
 
     def consent(name: str, app: Party, holder: Party, **terms: Any) -> ConsentInWorld:
         site.consents[name] = world.active_consent(app, holder, **terms)

@@ -1,6 +1,6 @@
-"""Pictures of the pages: all of them in both languages and colour schemes, on a phone and on a desk, or those of docs/gallery.
+"""Pictures of the pages: all of them, in every language, on a phone and on a desk, or those of docs/gallery.
 
-    python -m tests.web.gallery FOLDER            # every page, to be looked at
+    python -m tests.web.gallery FOLDER            # every page, to be looked at; `--language pt-BR`: in that one only
     python -m tests.web.gallery --docs            # renews docs/gallery
 
 Needs Chromium and, for Chinese, a font that has it (Debian: fonts-wqy-microhei). Names are invented.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from ledger.clock import SystemClock
 from tests.browser import FLAGS, chromium
 from tests.web.consoles import open_consoles
 from tests.web.site import WEI, Site, join_named, open_site
+from tests.web.test_accessibility import LANGUAGES
 from tests.web.test_console_look import pages_of
 from tests.world import DAY
 
@@ -135,29 +136,26 @@ def picture(page: Page, url: str, folder: Path, name: str, *, whole: bool = True
     page.screenshot(path=folder / f"{name}.png", full_page=whole)
 
 
-def everything(browser: Browser, folder: Path) -> None:
-    """Every page on a phone and on a desk, light English and dark Chinese on each."""
+def everything(browser: Browser, folder: Path, languages: Sequence[str]) -> None:
+    """Every page in each of these languages, on a phone and on a desk, one of them light and one dark."""
     clock = LateClock(15)
+    views = [(phone, language, dark) for dark, language in enumerate(languages) for phone in (True, False)]
     with tempfile.TemporaryDirectory() as place, open_site(Path(place) / "site", clock=clock) as site:
         pages = live_through_two_weeks(site, clock)
-        for phone, language, dark in (
-            (True, "en-GB", False),
-            (True, "zh-CN", True),
-            (False, "en-GB", True),
-            (False, "zh-CN", False),
-        ):
+        for phone, language, number in views:
+            dark = bool(number % 2) == phone
             with visitor(browser, site.url, "Mei Lin", phone=phone, language=language, dark=dark) as page:
                 for name, path in pages.items():
-                    picture(page, site.url + path, folder, f"{name}-{'phone' if phone else 'desk'}-{language[:2]}")
+                    picture(page, site.url + path, folder, f"{name}-{'phone' if phone else 'desk'}-{language}")
     with tempfile.TemporaryDirectory() as place, open_consoles(Path(place) / "site") as consoles:
-        for phone, language, dark in ((True, "zh-CN", True), (False, "en-GB", False)):
+        for phone, language, number in views:
+            dark = bool(number % 2) == phone
             for who, paths in pages_of(consoles).items():
                 with visitor(browser, consoles.url, who.title(), phone=phone, language=language, dark=dark) as page:
-                    for number, path in enumerate(paths):
+                    for order, path in enumerate(paths):
                         name = path.partition("?")[0].strip("/").replace("/", "-")
-                        picture(
-                            page, consoles.url + path, folder, f"{name}-{who}{number}-{'phone' if phone else 'desk'}"
-                        )
+                        held = f"{name}-{who}{order}-{'phone' if phone else 'desk'}-{language}"
+                        picture(page, consoles.url + path, folder, held)
 
 
 def for_docs(browser: Browser) -> None:
@@ -199,6 +197,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--language", choices=sorted(LANGUAGES), action="append", help="again for another")
     parser.add_argument("--docs", action="store_true", help="renew docs/gallery")
     asked = parser.parse_args()
     path = chromium()
@@ -209,7 +208,7 @@ def main() -> None:
             for_docs(browser)
         if asked.folder:
             asked.folder.mkdir(parents=True, exist_ok=True)
-            everything(browser, asked.folder)
+            everything(browser, asked.folder, asked.language or sorted(LANGUAGES))
         browser.close()
 
 

@@ -151,7 +151,11 @@ def csrf_of(page: httpx2.Response) -> str:
 
 
 def write_people(
-    folder: Path, bank: str = "bank-a", own_accounts: Mapping[str, list[dict[str, Any]]] | None = None
+    folder: Path,
+    bank: str = "bank-a",
+    own_accounts: Mapping[str, list[dict[str, Any]]] | None = None,
+    *,
+    emails: bool = False,
 ) -> dict[str, Person]:
     """A customers file: Mei and Wei share one relationship, Olga has her own.
 
@@ -179,6 +183,8 @@ def write_people(
         order = [*own_accounts, *(one["sub"] for one in customers if one["sub"] not in own_accounts)]
         customers.sort(key=lambda one: order.index(one["sub"]))
         customers = [{**one, "accounts": own_accounts.get(str(one["sub"]), one["accounts"])} for one in customers]
+    if emails:
+        customers = [{**one, "email": f"{one['sub']}@customers.example"} for one in customers]
     (folder / "customers.json").write_text(json.dumps({"customers": customers}))
     return {one["sub"]: Person(one["sub"], bank, one["subject"], one["name"]) for one in customers}  # type: ignore[misc,arg-type]
 
@@ -202,7 +208,7 @@ def join_bank(world: World, folder: Path, name: str = "bank-a") -> Party:
     return bank
 
 
-def site_settings(folder: Path, port: int, **web: Any) -> Settings:
+def site_settings(folder: Path, port: int, *, notices: Mapping[str, Any] | None = None, **web: Any) -> Settings:
     """Settings of a site for development on this port."""
     return Settings(
         state_dir=folder,
@@ -210,6 +216,7 @@ def site_settings(folder: Path, port: int, **web: Any) -> Settings:
         port=port,
         public_url=f"http://localhost:{port}",
         index_interval_ms=0,  # no entry that the test did not ask for
+        notices=dict(notices or {}),
         web={
             "environment": "development",
             "holders_file": folder / "holders.json",
@@ -245,10 +252,14 @@ def open_site(
     contacts: dict[str, str] | None = None,
     accounts: Mapping[str, list[dict[str, Any]]] | None = None,
     directory: Mapping[str, Mapping[str, str]] | None = None,
+    notices: Mapping[str, Any] | None = None,
+    emails: bool = False,
+    web: Mapping[str, Any] | None = None,
 ) -> Iterator[Site]:
     """A site with one bank, one app and three people.
 
-    `contacts` are what the operator knows of how to reach whom, `directory` what it knows of participants.
+    `contacts` are what the operator knows of how to reach whom, `directory` what it knows of participants, `notices` the
+    settings of notices to customers; with `emails` the bank knows everybody's address. `web`: further settings of the pages.
     """
     folder.mkdir(exist_ok=True)
     with (
@@ -257,17 +268,17 @@ def open_site(
     ):
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        people = write_people(folder, own_accounts=accounts)
+        people = write_people(folder, own_accounts=accounts, emails=emails)
         bank = join_bank(world, folder)
         app = join_named(world, "plum", recipient)
-        more: dict[str, Path] = {}
+        more: dict[str, Any] = dict(web or {})
         if contacts is not None:
             more = {"contacts_file": folder / "contacts.json"}
             more["contacts_file"].write_text(json.dumps(contacts))
         if directory is not None:
             more["directory_file"] = folder / "directory.json"
             more["directory_file"].write_text(json.dumps(directory))
-        settings = site_settings(folder, listener.getsockname()[1], **more)
+        settings = site_settings(folder, listener.getsockname()[1], notices=notices, **more)
         framework = FastAPI(openapi_url=None)
         mount(framework, world.ledger, settings, clock=clock or SystemClock())
         office: BankPages = framework.router.default.state.office

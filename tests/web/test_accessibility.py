@@ -1,4 +1,4 @@
-"""Every page, in both languages and both colour schemes: no violation that axe-core can find; no page wider than a phone."""
+"""Every page, in every language and both colour schemes: no violation that axe-core can find; no page wider than a phone."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from playwright.sync_api import Browser, Page
 
 from api.web.app import ROUTERS
 from api.web.heeding import answer
+from api.web.locale import CATALOGUES
 from ledger.documents import Disclosure, document_of
 from tests.web.site import MEI, WEI, Site, csrf_of
 from tests.world import DAY
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-LANGUAGES = {"en-GB": "en", "zh-CN": "zh-CN"}
+LANGUAGES = {catalogue.locale.replace("_", "-"): tag for tag, catalogue in CATALOGUES.items()}
+"""Every language that there is a folder for: what a browser asks for, and what it is answered in."""
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -86,6 +88,7 @@ def scene(shared_site: Site) -> Scene:
             "all feedback": "/my/feedback",
             "feedback": f"/my/feedback/{said}",
             "settings": "/my/settings",
+            "notices": "/my/notices",
             "export": "/my/export",
             "several": f"/my/connections/{whole}",
             "an account": f"/my/connections/{whole}/accounts?account={both.accounts[0]}",
@@ -205,6 +208,11 @@ def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
     unseen = {path for path, pattern in patterns.items() if not any(pattern.match(one) for one in judged_paths)}
     # What is left is not a page: files, streams, redirections.
     assert unseen == {
+        "/brand.css",
+        "/brand/logo",
+        "/embed.js",
+        "/my/overview.json",
+        "/my/feedback/{number}/file",
         "/language",
         "/static/{name}",
         "/logo/{participant}",

@@ -230,7 +230,7 @@ def test_list_connection_receipts_and_end_name_who_stopped(life: Life, who: str,
 
 @VIEWERS
 @TONGUES
-def test_what_comes_in_while_they_look_names_who_did_it(tmp_path: Path, who: str, language: str) -> None:
+def test_live_entries_name_who_acted(tmp_path: Path, who: str, language: str) -> None:
     with open_site(tmp_path / "site") as site:
         consent = site.shared(accounts=3)
         key = site.key(consent)
@@ -274,7 +274,7 @@ def test_an_end_that_nobody_made_is_nobodys(tmp_path: Path) -> None:
     assert not re.search(r"(You|holder|bank) (agreed|stopped|closed)", page)
 
 
-def test_who_was_erased_is_named_by_nothing_that_the_others_can_still_read(tmp_path: Path) -> None:
+def test_nothing_that_others_can_still_read_names_an_erased_customer(tmp_path: Path) -> None:
     with open_site(tmp_path / "site") as site:
         key = site.key(site.shared(accounts=3))
         with site.client(WEI) as wei:
@@ -320,7 +320,7 @@ def event_of(life: Life, act: str, number: int = 0) -> Event:
         (Known(deed=False, passkey=True), Actor.OTHER),
     ],
 )
-def test_what_tells_people_apart(life: Life, known: Known, actor: Actor) -> None:
+def test_what_is_known_of_an_act_tells_who_did_it(life: Life, known: Known, actor: Actor) -> None:
     for act in ("consent.authorise", "consent.pause", "consent.revoke", "consent.withdraw_accounts"):
         assert actor_of(event_of(life, act), "bank-a", known) is actor
 
@@ -344,7 +344,7 @@ def test_no_note_makes_an_act_of_the_bank_or_the_app_a_persons(life: Life) -> No
         (Known(reference=False, passkey=True), Signature.HOLDER),
     ],
 )
-def test_whose_passkey_signed(life: Life, known: Known, signature: Signature) -> None:
+def test_the_receipt_says_whose_passkey_signed(life: Life, known: Known, signature: Signature) -> None:
     event = event_of(life, "consent.authorise")
     assert signature_of(event, known) is Signature.NONE, "no passkey signed this"
     assert signature_of(replace(event, credential_id="c"), known) is signature

@@ -50,7 +50,7 @@ def bounded(site: Site, clock: LateClock, **terms: object) -> dict[str, object]:
     return {"expires_at": now + 300 * DAY, "history_from": now - DAY, **terms}
 
 
-def test_what_has_not_been_used_is_told_at_forty_five_days_and_again_at_ninety(late: Site, clock: LateClock) -> None:
+def test_unused_connections_are_reported_at_45_days_and_again_at_90(late: Site, clock: LateClock) -> None:
     consent = late.shared(**bounded(late, clock))
     read = late.read(consent)
     with late.client() as client:

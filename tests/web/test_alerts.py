@@ -59,6 +59,8 @@ def test_bank_app_and_regulator_find_an_alert_in_their_words(at_work: tuple[Site
             assert "A consent that was long unused is read again" in listed, who
             page = client.get(f"/console/alerts/{index}").text
             assert "middling score" in page
+            if who in ("rita", "ada"):
+                assert client.get("/console/audit/records?about=supervision").status_code == 200
             assert "A person decides; whoever is concerned can ask for the reasons and object." in page
         with consoles.client(who, language="zh-CN") as client:
             page = client.get(f"/console/alerts/{index}").text

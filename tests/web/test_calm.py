@@ -54,7 +54,7 @@ def test_a_pause_is_undone_within_ten_seconds_by_whoever_made_it(timed: Site, cl
         assert state(timed, consent) is Status.ACTIVE
 
 
-def test_later_it_goes_on_only_with_a_proof_of_who_is_there(timed: Site, clock: SteppingClock) -> None:
+def test_after_the_time_for_undoing_only_a_confirmed_person_resumes(timed: Site, clock: SteppingClock) -> None:
     consent = timed.shared()
     path = f"/my/connections/{timed.key(consent)}"
     with timed.client() as client:

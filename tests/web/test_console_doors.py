@@ -54,6 +54,14 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         own = entries
     elif path.startswith("/console/audit/cases/"):
         own = cases(site)
+    elif path.startswith("/console/incidents/"):
+        number = str(incident(site))
+        return {
+            who: (re.sub(r"\{\w+\}", number, path), re.sub(r"\{\w+\}", "3", path)) for who in ("bea", "rita", "ada")
+        }
+    elif path.startswith("/console/freezes/"):
+        nothing = re.sub(r"\{\w+\}", NOTHING, path)
+        return {"olaf": (nothing, nothing)}
     elif path.startswith("/console/partner/feedback/"):
         own = feedback(site)
     elif path.startswith("/console/alerts/"):
@@ -89,6 +97,22 @@ def alerts(site: Consoles) -> dict[str, str]:
             [site.entries[f"alert of {name}"]] = site.world.ledger.record_documents(document)
     whose = {"pia": "active", "bea": "active", "rex": "rival", "ben": "rival"}
     return {who: str(site.entries[f"alert of {name}"].index) for who, name in whose.items()}
+
+
+def incident(site: Consoles) -> int:
+    """An incident that bank-a has opened, recorded once: the index of its opening."""
+    known = site.world.ledger.registry.supervision.incidents.get(("bank-a", "found"))
+    if known is not None:
+        return known.index
+    now = site.world.clock.now() // 1000
+    clocks = [{"due": now + 4 * 3_600, "name": "initial"}, {"due": now + 72 * 3_600, "name": "authority"}]
+    statement = site.world.parties["bank-a"].sign(
+        "incident.open", incident_id="found", affected={"holder": "bank-a"}, affected_consents=3, clocks=clocks,
+        detected_at=now, severity=2, text_hash=b64u(bytes(32)), **{"class": "outage"},
+    )  # fmt: skip
+    ledger = site.world.ledger
+    [recorded] = ledger.submit_and_wait(ledger.prepare(statement))
+    return recorded.index
 
 
 def feedback(site: Consoles) -> dict[str, str]:

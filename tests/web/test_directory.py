@@ -31,7 +31,7 @@ def test_without_a_directory_nothing_is_known_and_nothing_breaks(tmp_path: Path)
         (None, NotFound),
     ],
 )
-def test_a_logo_that_is_no_small_raster_picture_stops_the_start(
+def test_only_a_small_raster_picture_starts_as_a_logo(
     tmp_path: Path, content: bytes | None, error: type[LedgerError]
 ) -> None:
     if content is not None:

@@ -1,6 +1,6 @@
 """A new page is not forgotten: the documents name it, and a page or a step leads to it.
 
-That it has words in both languages, is judged for accessibility and sends strangers away is held elsewhere
+That it has words in every language, is judged for accessibility and sends strangers away is held elsewhere
 (test_words.py, test_accessibility.py, test_security.py).
 """
 
@@ -23,7 +23,7 @@ NOT_PAGES = {
     "/language", "/static/{name}", "/logo/{participant}", "/manifest.webmanifest", "/reading",
     "/my/connections/{key}/complaint.zip", "/sign-in/start", "/sign-in/callback", "/my/export/{form}",
     "/my/receipts/{index}/file", "/my/complete/file", "/my/connections/{key}/complete/file", "/my/connections/{key}/live",
-    "/my/feedback/{number}/file",
+    "/my/feedback/{number}/file", "/brand.css", "/brand/logo", "/embed.js", "/my/overview.json",
 }  # fmt: skip
 ONE_PAGE_EACH = {"/my/connections/{key}/{step}": ("/my/connections/{key}/pause", "/my/connections/{key}/resume")}
 ELSEWHERE = {

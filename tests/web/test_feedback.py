@@ -74,7 +74,7 @@ def act(client: httpx2.Client, number: str, what: str = "answer", **form: str) -
     return client.post(f"/console/partner/feedback/{number}/{what}", data=data)
 
 
-def test_what_was_not_expected_is_a_statement_whose_words_only_the_file_gives_away(site: Site) -> None:
+def test_unexpected_reads_become_statements_whose_words_only_the_saved_file_shows(site: Site) -> None:
     index = shared_access(site)
     number = report(site, index)
     [said] = said_in_log(site)
@@ -254,7 +254,7 @@ def test_when_the_bank_cannot_be_asked_nothing_is_kept_and_her_words_wait_for_he
         assert "still mine</textarea>" in client.get(path).text
 
 
-def test_what_one_holder_keeps_to_herself_is_not_told_by_her_feedback(tmp_path: Path) -> None:
+def test_feedback_does_not_give_away_a_connection_kept_from_the_other_holder(tmp_path: Path) -> None:
     with open_site(tmp_path / "site") as site:
         asked = site.ask()
         kept = site.agree(asked, MEI, accounts=4, suppress_notify=True)

@@ -37,7 +37,7 @@ CODED = {
     "why": REASONS,
 }
 
-OUTSIDE = {"acting", "purpose"}
+OUTSIDE = {"acting", "clock", "freezing", "incident", "purpose"}
 """Families of codes that others choose: we have words for the usual ones."""
 
 

@@ -36,7 +36,7 @@ def test_a_day_counts_what_was_read_and_what_was_refused_in_her_own_zone() -> No
     assert utc.days[-1].date == dt.date(2026, 11, 30)
 
 
-def test_what_was_not_looked_at_is_unknown_and_not_zero() -> None:
+def test_uncounted_days_are_unknown_and_not_zero() -> None:
     cut = how_often(seen(read(1), since=NOW - 3 * DAY_MS), NOW, "UTC", 0)
     assert [day.known for day in cut.days] == [False] * 11 + [True] * 3, "not even the day on which the look begins"
     assert cut.since == NOW - 3 * DAY_MS

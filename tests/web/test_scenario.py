@@ -160,6 +160,7 @@ def test_a_change_is_shown_side_by_side_and_the_old_terms_continue_until_she_agr
 def test_the_language_can_be_changed_and_is_remembered(site: Site, page: Page) -> None:
     site.shared()
     sign_in(page, site)
+    page.locator("summary").filter(has_text="English").click()
     page.get_by_role("link", name="简体中文").click()
     expect(page.get_by_role("heading", name="您的授权")).to_be_visible()
     assert page.locator("html").get_attribute("lang") == "zh-CN"

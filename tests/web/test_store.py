@@ -218,7 +218,7 @@ CREATE TABLE web_erasures (id VARCHAR(32) PRIMARY KEY, person BLOB, made_at BIGI
 """What the version before kept."""
 
 
-def test_what_an_earlier_version_kept_in_the_open_is_sealed_and_nothing_but_sessions_is_lost(tmp_path: Path) -> None:
+def test_upgrading_seals_open_rows_and_loses_nothing_but_sessions(tmp_path: Path) -> None:
     passkey = Passkey("credential-of-mei", MEI_LIN, "key", 3, "Phone", 1, 5)
     wish = ErasureWish(id="E1", holder="bank-a", person=b64u(MEI_LIN.key), chains=("c",), made_at=9)
     encode = msgspec.json.encode

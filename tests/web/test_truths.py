@@ -115,7 +115,7 @@ def test_a_step_up_on_the_way_to_agreeing_loses_nothing(tmp_path: Path) -> None:
         assert "Your agreement is recorded" in words_of(done)
 
 
-def test_what_another_person_was_about_to_agree_to_does_not_come_along(tmp_path: Path) -> None:
+def test_a_new_sign_in_forgets_another_persons_pending_agreement(tmp_path: Path) -> None:
     with open_site(tmp_path / "site") as site, site.client() as client:
         request = site.ask()
         first = accounts_on(client.get(f"/my/approve?consent={request.consent_id}"))[0][0]
@@ -146,7 +146,7 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
         clock.advance(seconds=16 * 60)
         late = client.post(path, data={"csrf": token, "words": "<b>I was asleep</b>"})
         assert late.status_code == 401
-        assert "your words were not sent" in words_of(late)
+        assert "what you wrote was not sent" in words_of(late)
         assert "&lt;b&gt;I was asleep&lt;/b&gt;" in late.text
         assert site.office.store.feedback.to_holder("bank-a") == []
 
@@ -163,7 +163,7 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
         client.post(path, data={"csrf": token, "words": "of Mei alone"})
         site.sign_in(client, WEI)
         assert "of Mei alone" not in client.get(path).text
-        assert "Copy them" in words_of(stranger.post(path, data={"words": "mine"}))
+        assert "Copy it" in words_of(stranger.post(path, data={"words": "mine"}))
 
 
 # -- lists --------------------------------------------------------------------------------------------------------------

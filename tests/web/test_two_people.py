@@ -235,7 +235,7 @@ def test_a_passkey_that_the_bank_took_out_of_use_lets_nobody_in(browser: Browser
         [passkey] = home.site.office.store.passkeys_of(home.site.people[MEI])
         gone = home.site.agent.unenrol(home.site.people[MEI], passkey.credential_id, "device-lost")
         home.site.world.ledger.record(gone.statement)
-        assert "No longer in force in the log" in home.text(mei, "/my/settings")
+        assert "No longer valid in the log" in home.text(mei, "/my/settings")
         mei.get_by_role("button", name="Sign out here").click()
         mei.goto(f"{home.site.url}/sign-in")
         mei.get_by_role("button", name="Use a passkey").click()

@@ -145,7 +145,7 @@ def test_what_is_not_right_is_refused_with_its_status(body: bytes, status: int) 
     assert answer(None, body) == status
 
 
-def test_what_strangers_wrote_below_a_checkpoint_is_not_handed_on() -> None:
+def test_strangers_signature_lines_below_a_checkpoint_are_not_passed_on() -> None:
     forged = TREES.note(3) + "— somebody.example " + "A" * 96 + "\n"
     verdict = judge(LOGS, lambda _: None, AddCheckpoint(0, (), forged).format())
     assert verdict.status == 200

@@ -1,6 +1,7 @@
 """Which code checks the signatures: a fast library if one is there, else our own; the verdicts are the same.
 
-Ed25519: PyNaCl, else cryptography, else pure. ES256 and PS256: cryptography, else pure. The environment variable
+Ed25519: PyNaCl, else cryptography, else pure. ES256 and PS256: cryptography, else pure. SM2: pure, since neither of the two
+has it. The environment variable
 CONSENT_VERIFY_CRYPTO (`auto`, `pure`, `pynacl`, `cryptography`) or the argument of `select` forces one; a forced
 library that is missing is CannotCheck, never a silent change. All forms (lengths, ranges, points, small orders) are
 checked by our own code first, so a library is only asked about well-formed input.
@@ -13,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from verifier.crypto import ed25519, p256, rsa
-from verifier.crypto.keys import Ed25519Key, P256Key, PublicKey
+from verifier.crypto import ed25519, p256, rsa, sm2
+from verifier.crypto.keys import Ed25519Key, P256Key, PublicKey, Sm2Key
 from verifier.errors import CannotCheck
 
 VARIABLE = "CONSENT_VERIFY_CRYPTO"
@@ -23,19 +24,22 @@ CHOICES = ("auto", "pure", "pynacl", "cryptography")
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The three checks; each returns None or raises Refuted(BAD_SIGNATURE). `name` is the library's."""
+    """The checks; each returns None or raises Refuted(BAD_SIGNATURE). `name` is the library's."""
 
     name: str
     ed25519: Callable[[bytes, bytes, bytes], None]
     es256: Callable[[int, int, bytes, bytes], None]
     ps256: Callable[[int, int, bytes, bytes], None]
+    sm2: Callable[[int, int, bytes, bytes], None] = sm2.verify
 
     def verify(self, key: PublicKey, message: bytes, signature: bytes) -> None:
-        """Verify `signature` (Ed25519: 64 bytes, ES256: 64 bytes r || s, PS256: as long as the modulus)."""
+        """Verify `signature` (Ed25519: 64 bytes, ES256 and SM2: 64 bytes r || s, PS256: as long as the modulus)."""
         if isinstance(key, Ed25519Key):
             self.ed25519(key.raw, message, signature)
         elif isinstance(key, P256Key):
             self.es256(key.x, key.y, message, signature)
+        elif isinstance(key, Sm2Key):
+            self.sm2(key.x, key.y, message, signature)
         else:
             self.ps256(key.n, key.e, message, signature)
 

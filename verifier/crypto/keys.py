@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from verifier.bytes.encoding import Object, check_members, get_bytes
-from verifier.crypto import ed25519, p256, rsa
+from verifier.crypto import ed25519, p256, rsa, sm2
 from verifier.errors import Code, refuted
 
 JWK_RSA_EXPONENT = 65_537
@@ -42,7 +42,16 @@ class RsaKey:
     alg = "PS256"
 
 
-PublicKey: TypeAlias = Ed25519Key | P256Key | RsaKey
+@dataclass(frozen=True, slots=True)
+class Sm2Key:
+    """Affine coordinates on the curve of SM2; algorithm SM2 (with SM3). From ruleset 3 on."""
+
+    x: int
+    y: int
+    alg = "SM2"
+
+
+PublicKey: TypeAlias = Ed25519Key | P256Key | RsaKey | Sm2Key
 
 # SubjectPublicKeyInfo of an uncompressed P-256 point has one DER spelling: these bytes, then 04 || x || y.
 _P256_SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
@@ -63,6 +72,13 @@ def p256_key(x: bytes, y: bytes) -> P256Key:
     return key
 
 
+def sm2_key(x: bytes, y: bytes) -> Sm2Key:
+    """A point of the curve from two 32-byte coordinates. Raises Refuted(BAD_SIGNATURE)."""
+    key = Sm2Key(int.from_bytes(x), int.from_bytes(y))
+    sm2.check_point(key.x, key.y)
+    return key
+
+
 def parse_jwk(jwk: Object) -> PublicKey:
     """The key of a JWK with exactly the public members of its type (docs/spec/leaves.md, `key.added`).
     Raises Refuted: BAD_ENCODING for the form, BAD_SIGNATURE for a key that must not be used."""
@@ -73,6 +89,9 @@ def parse_jwk(jwk: Object) -> PublicKey:
     if kind == "EC" and jwk.get("crv") == "P-256":
         check_members(jwk, {"crv", "kty", "x", "y"})
         return p256_key(get_bytes(jwk, "x", 32), get_bytes(jwk, "y", 32))
+    if kind == "EC" and jwk.get("crv") == "SM2":
+        check_members(jwk, {"crv", "kty", "x", "y"})
+        return sm2_key(get_bytes(jwk, "x", 32), get_bytes(jwk, "y", 32))
     if kind == "RSA":
         check_members(jwk, {"e", "kty", "n"})
         modulus, exponent = get_bytes(jwk, "n", 1, MAX_JWK_RSA_BITS // 8), get_bytes(jwk, "e", 1, 4)
@@ -93,7 +112,7 @@ def parse_jwk(jwk: Object) -> PublicKey:
         "a key of an unknown type",
         field="jwk",
         found=(kind, jwk.get("crv")),
-        expected="OKP/Ed25519, EC/P-256 or RSA",
+        expected="OKP/Ed25519, EC/P-256, EC/SM2 or RSA",
     )
 
 

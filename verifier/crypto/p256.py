@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TypeAlias
 
+from verifier.crypto.curve import Curve
 from verifier.errors import Code, Refuted, refuted
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
-Point: TypeAlias = "tuple[int, int] | None"
-"""Affine coordinates; None is the point at infinity."""
-
-BASE: Point = (
-    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
-    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+CURVE = Curve(
+    P,
+    N,
+    B,
+    (
+        0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+        0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+    ),
 )
 
 
 def check_point(x: int, y: int) -> None:
     """(x, y) is a point of the curve, its coordinates reduced; else BAD_SIGNATURE. (The cofactor is 1.)"""
-    if not (0 <= x < P and 0 <= y < P and (y * y - x * x * x + 3 * x - B) % P == 0):
+    if not CURVE.holds(x, y):
         raise _refused("the public key is not a point of P-256")
 
 
@@ -45,7 +47,7 @@ def verify(x: int, y: int, message: bytes, signature: bytes) -> None:
     r, s = split(signature)
     e = int.from_bytes(hashlib.sha256(message).digest())
     w = pow(s, -1, N)
-    point = _add(_multiply(e * w % N, BASE), _multiply(r * w % N, (x, y)))
+    point = CURVE.add(CURVE.multiply(e * w % N, CURVE.base), CURVE.multiply(r * w % N, (x, y)))
     if point is None or point[0] % N != r:
         raise _refused("the ES256 signature does not verify")
 
@@ -71,27 +73,3 @@ def raw_from_der(der: bytes) -> bytes:
 
 def _refused(sentence: str, found: object = "") -> Refuted:
     return refuted(Code.BAD_SIGNATURE, sentence, found=found)
-
-
-def _add(a: Point, b: Point) -> Point:
-    if a is None:
-        return b
-    if b is None:
-        return a
-    (x1, y1), (x2, y2) = a, b
-    if x1 == x2 and (y1 + y2) % P == 0:
-        return None
-    slope = (3 * x1 * x1 - 3) * pow(2 * y1, -1, P) if a == b else (y2 - y1) * pow(x2 - x1, -1, P)
-    x = (slope * slope - x1 - x2) % P
-    return x, (slope * (x1 - x) - y1) % P
-
-
-def _multiply(scalar: int, point: Point) -> Point:
-    """Double and add. Not constant time: everything here is public."""
-    result: Point = None
-    while scalar:
-        if scalar & 1:
-            result = _add(result, point)
-        point = _add(point, point)
-        scalar >>= 1
-    return result

@@ -72,8 +72,8 @@ SINCE_2 = frozenset(
     | {"consent.reauthenticate", "consent.reconfirm", "consent.supersede"}
 )
 """Acts and members of statements that exist from ruleset 2 onwards."""
-SINCE_3 = DECLARED | {"consent.acknowledge", "subject.feedback", "subject.answer", "region", "masks"}
-"""Acts and members of statements that exist from ruleset 3 onwards."""
+SINCE_3 = DECLARED | {"consent.acknowledge", "subject.feedback", "subject.answer", "region", "masks", "SM2"}
+"""Acts and members of statements, and the algorithm of their signatures, that exist from ruleset 3 onwards."""
 REDUCING = frozenset(
     {
         "consent.reject",

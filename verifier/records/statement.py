@@ -16,7 +16,7 @@ from verifier.crypto.keys import PublicKey
 from verifier.errors import Code, Refuted, refuted
 
 TYPE = "consent-statement+jwt"
-ALGORITHMS = frozenset({"EdDSA", "ES256", "PS256"})
+ALGORITHMS = frozenset({"EdDSA", "ES256", "PS256", "SM2"})
 
 _FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
 _KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)

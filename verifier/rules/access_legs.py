@@ -28,7 +28,7 @@ _NAMES = ("access.request", "access.release", "access.receive")
 _LEG = struct.Struct(">QBQ12s8sQQ22sQIHQ")
 _GAP = struct.Struct(">12sQ")
 _SILENT = struct.Struct(">12sQBQI")
-_FOUND = struct.Struct(">QB")
+_FOUND = struct.Struct(">QBQ")
 CODES = ("release-missing", "receipt-missing", "rows-differ", "bytes-differ", "digest-differ", "mask-skipped")
 UNREAD = "reconciliation reports over evidence that was withheld, erased or unreadable"
 MAY_BE_UNREAD = "legs of accesses that may be withheld"
@@ -99,6 +99,9 @@ class Legs:
         self.gaps = Spool(_GAP.size)
         self._silent = Spool(_SILENT.size)
         self.given: Given | None = None
+        self.parted: set[int] = set()
+        """The reports whose findings are wanted by participant."""
+        self._parted: dict[int, Counter[int]] = {}
         self._found = Spool(_FOUND.size)
         self.reports: list[Report] = []
         self.parties: list[str] = []
@@ -319,7 +322,7 @@ class Legs:
         # Findings are hashed in the order of the log: a bucket holds a stretch of it.
         bucket = access.number * BUCKETS // (self.reports[-1].last + 1)
         for code in codes:
-            self._found.put(bucket, _FOUND.pack(access.number, code))
+            self._found.put(bucket, _FOUND.pack(access.number, code, access.parties))
 
     def _compare(self, findings: Findings, counts: Counter[tuple[int, int]]) -> None:
         ends = [report.last for report in self.reports]
@@ -327,9 +330,11 @@ class Legs:
         hashes = [sha256(FINDINGS) for _ in ends]
         for records in self._found.buckets():
             for record in sorted(records):
-                index, code = _FOUND.unpack(record)
+                index, code, parties = _FOUND.unpack(record)
                 ordinal = bisect_left(ends, index)
                 ordinals[ordinal] += 1
+                if self.reports[ordinal].number in self.parted:
+                    self._parted.setdefault(self.reports[ordinal].number, Counter())[parties] += 1
                 hashes[ordinal].update(b'{"access":%d,"finding":"%b"}\n' % (index, CODES[code].encode()))
         for ordinal, report in enumerate(self.reports):
             if not report.known:
@@ -349,6 +354,15 @@ class Legs:
             if names:
                 expected, found = (", ".join(f"{name} {side[name]}" for name in names) for side in (wanted, told))
                 findings.add(Defect(Code.UNMATCHED, DIFFERENT, Place(report.number, field="document"), expected, found))
+
+    def findings_of(self, index: int) -> dict[tuple[str, str], int] | None:
+        """How many findings the report at entry `index` has about each holder and recipient; None if that is not known."""
+        known = next((report.known for report in self.reports if report.number == index), False)
+        found = self._parted.get(index) or Counter()
+        if not known or 0 in found:
+            return None
+        sides = ((parties >> 32, parties & 0xFFFFFFFF, count) for parties, count in found.items())
+        return {(self.parties[holder - 1], self.parties[recipient - 1]): count for holder, recipient, count in sides}
 
     def close(self) -> None:
         """Give the temporary files back."""

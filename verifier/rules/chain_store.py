@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from verifier.bytes.scratch import no_room
 from verifier.records.terms import Terms
@@ -26,13 +26,23 @@ T = TypeVar("T")
 _LISTS = ("permissions", "separate_consents", "later", "later_3", "destinations")
 
 
+class Said(NamedTuple):
+    """What a customer said at `time` (ms) of the consent in `chain`, to be answered by `due` (s): the `state` of the last
+    answer (empty: none), and whether it was `answered` or closed."""
+
+    time: int
+    due: int
+    chain: str
+    state: str = ""
+    answered: bool = False
+
+
 @dataclass(slots=True)
 class Customer:
-    """What stands in a subject chain: the chains of the consents that were put there, and the feedback by its number, with
-    the state of its last answer (empty: none)."""
+    """What stands in a subject chain: the chains of the consents that were put there, and the feedback by its number."""
 
     consents: list[str] = field(default_factory=list)
-    feedback: dict[str, str] = field(default_factory=dict)
+    feedback: dict[str, Said] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -80,10 +90,14 @@ def from_text(text: str) -> Chain:
         None if consent is None else _consent(consent),
         tuple(steps),
         moved,
-        None if customer is None else Customer(**customer),
+        None if customer is None else _customer(customer),
         None if habits is None else Habits(**habits),
         acknowledged,
     )
+
+
+def _customer(members: dict[str, Any]) -> Customer:
+    return Customer(members["consents"], {number: Said(*said) for number, said in members["feedback"].items()})
 
 
 def _consent(members: dict[str, Any]) -> Consent:

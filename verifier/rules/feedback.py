@@ -6,7 +6,7 @@ from verifier.errors import Code
 from verifier.records.commitment import chain_of
 from verifier.records.facts import Facts
 from verifier.records.leaf import text_of
-from verifier.rules.chain_store import Chain, Customer
+from verifier.rules.chain_store import Chain, Customer, Said
 from verifier.rules.findings import Reporter
 
 FEEDBACK_ACTS = ("subject.feedback", "subject.answer")
@@ -20,8 +20,9 @@ def put_consent(chain: Chain, consent_id: str) -> None:
     chain.customer.consents.append(text_of(chain_of(consent_id)).decode())
 
 
-def judge_feedback(tell: Reporter, chain: Chain, facts: Facts) -> bool:
-    """A `subject.feedback` or `subject.answer`; False for an illegal one, which says nothing."""
+def judge_feedback(tell: Reporter, chain: Chain, facts: Facts, time: int) -> Said | None:
+    """A `subject.feedback` or `subject.answer` at `time` (ms): what was said, as it stood before an answer; None for an
+    illegal one, which says nothing."""
     customer = chain.customer or Customer()
     wrong = [*(_feedback if facts.act == "subject.feedback" else _answer)(tell.index, customer, facts)]
     if not chain.known:
@@ -31,11 +32,20 @@ def judge_feedback(tell: Reporter, chain: Chain, facts: Facts) -> bool:
         for sentence, field, expected, found in wrong[:1]:
             tell.bad(Code.CONSENT_INVALID, sentence, field, expected, found)
         tell.findings.checked["feedback of customers"] += 1
-    if not wrong:
-        number = str(facts.content["number"])
-        customer.feedback[number] = str(facts.content.get("state", ""))
+    if wrong:
+        return None
+    number, content = str(facts.content["number"]), facts.content
+    before = customer.feedback.get(number)
+    if before is None:
+        about, due = text_of(chain_of(str(content["consent_id"]))).decode(), content["due"]
+        before = Said(time, due if isinstance(due, int) else 0, about)
+        customer.feedback[number] = before
         chain.customer = customer
-    return not wrong
+    else:
+        state = str(content["state"])
+        answered = before.answered or state in ("answered", "closed")
+        customer.feedback[number] = before._replace(state=state, answered=answered)
+    return before
 
 
 _Wrong = list[tuple[str, str, object, object]]
@@ -59,9 +69,9 @@ def _feedback(index: int, customer: Customer, facts: Facts) -> _Wrong:
 
 def _answer(_: int, customer: Customer, facts: Facts) -> _Wrong:
     number = str(facts.content["number"])
-    state = customer.feedback.get(number)
-    if state is None:
+    said = customer.feedback.get(number)
+    if said is None:
         return [("no feedback of this number was given", "number", "one of this chain", number)]
-    if state == "closed":
+    if said.state == "closed":
         return [("the feedback is closed", "number", "one that is not closed", number)]
     return []

@@ -23,7 +23,7 @@ from verifier.crypto.keys import parse_jwk
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.acts import MEMBERS as ACTS
 from verifier.records.acts import SINCE_3
-from verifier.records.declarations import check_purpose
+from verifier.records.declarations import PURPOSE, check_purpose
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
 from verifier.rules import log_keys, orders
 from verifier.rules.catalogue import CATALOGUES, is_known
@@ -45,9 +45,7 @@ MEMBERS: dict[str, frozenset[str]] = {
     "participant.removed": frozenset({"participant", "reason"}),
     "delegation.granted": frozenset({"participant", "delegate", "acts"}),
     "delegation.ended": frozenset({"participant", "delegate", "reason"}),
-    "purpose.defined": frozenset(
-        {"code", "permissions", "max_days", "max_frequency_per_day", "max_history_days", "max_retention_days"}
-    ),
+    "purpose.defined": PURPOSE,
     "reconciliation.reported": frozenset(
         {"from_index", "to_index", "accesses", "releases", "receipts", "findings", "findings_hash"}
     ),
@@ -228,6 +226,8 @@ class Registry:
         self._registered(owner, participant)
         if participant is not None and participant.removed:
             raise _bad("a removed participant gets no new keys", "a participant that was not removed", owner)
+        if key.alg == "SM2" and self.ruleset < 3:
+            raise _bad("keys of SM2 exist from ruleset 3 onwards", "a key of this ruleset", key.alg)
 
     def _key_revoked(self, document: Object, index: int) -> None:
         owner, participant = self._named(document)

@@ -258,7 +258,7 @@ class Replay:
             known = [str(text) for text in chains] if isinstance(chains, list) else []
             self.reports.erased(sum(self.registry.erased.get(text) == self.tell.index for text in set(known)))
         elif kind == "reconciliation.reported":
-            self.reports.reconciled(int(str(document["findings"])))
+            self.reports.reconciled(self.tell.index, int(str(document["findings"])))
         elif kind == "participant.removed":
             self.reports.removed(str(document["participant"]))
         elif kind == "alert.raised" and self.registry.orders.alert is not None:
@@ -342,8 +342,7 @@ class Replay:
         act = facts.act
         # Step 8.8.
         ruleset = self.registry.ruleset
-        usual = ruleset >= 3 or (ruleset == 2 and act == "access.request" and "region" not in facts.content)
-        later = [] if usual else [*later_defects(self.registry, facts)]
+        later = [] if ruleset >= 3 else [*later_defects(self.registry, facts)]
         for row in later if leaf.kind != "participant" else ():  # of that kind, the leaf was told
             self.tell.row(row)
         # Step 8.9.
@@ -393,6 +392,8 @@ class Replay:
         self.alerts.finish(self.time)
         self.reports.finish(self.time)
         self.usage.begin(self.tell.index + 1)
+        self.matching.legs.parted = self.reports.parted
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)
         # Step 9.14.
         self.usage.finish(self.findings)
+        self.reports.settle(self.matching.legs.findings_of)

@@ -6,10 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from verifier.rules.report_forms import Definition
+from verifier.rules.scores import INPUTS, SCORE, behind, score
 
 Group = tuple[str, ...]
 """The values of the dimensions in `by`."""
 OTHER = "other"
+NO_COUNTS = (SCORE, "acknowledge_seconds_max", "acknowledge_seconds_median")
 SECONDS = ("acknowledge_seconds_max", "acknowledge_seconds_median")
 
 
@@ -52,10 +54,27 @@ class Period:
     groups: dict[Group, Figures] = field(default_factory=dict)
     open: str = ""
     wanted: int = 0
+    reconciled: list[int] = field(default_factory=list)
+    """The reconciliation reports in it, if their findings are wanted by participant."""
+
+    @property
+    def is_parted(self) -> bool:
+        """Whether it wants findings by participant, which are known when the whole log was read."""
+        return bool(self.definition.by) and self._counts("findings")
+
+    def _counts(self, measure: str) -> bool:
+        definition = self.definition
+        return measure in definition.measures or (definition.weights is not None and measure in INPUTS)
+
+    def note(self, what: str, groups: list[Group], number: int = 1) -> None:
+        """So many more of what stands behind a score and is no measure."""
+        if number and self.definition.weights is not None:
+            for group in groups:
+                self._figures(group).counts[what] += number
 
     def count(self, measure: str, groups: list[Group], number: int = 1) -> None:
         """So many more, in each of these groups."""
-        if number and measure in self.definition.measures:
+        if number and self._counts(measure):
             for group in groups:
                 self._figures(group).counts[measure] += number
 
@@ -87,7 +106,9 @@ class Period:
         rest, shown = (OTHER,) * len(by), dict[Group, Figures]()
         small: list[Figures] = []
         for group, figures in self.groups.items():
-            counts = [figures.counts[name] for name in measures if name not in SECONDS and figures.counts[name]]
+            counts = [figures.counts[name] for name in measures if name not in NO_COUNTS and figures.counts[name]]
+            if self.definition.weights is not None and behind(figures.counts):
+                counts.append(behind(figures.counts))
             if not counts:
                 continue
             if group != rest and all(count < limit for count in counts):
@@ -102,6 +123,8 @@ class Period:
         return shown
 
     def _spell(self, figures: Figures, measure: str) -> str:
-        behind = figures.seconds.total() if measure in SECONDS else figures.counts[measure]
-        limit = self.definition.suppress
-        return f"<{limit}" if 0 < behind < limit else str(figures.value(measure))
+        limit, weights = self.definition.suppress, self.definition.weights
+        if measure == SCORE and weights is not None:
+            return f"<{limit}" if behind(figures.counts) < limit else str(score(figures.counts, weights))
+        number = figures.seconds.total() if measure in SECONDS else figures.counts[measure]
+        return f"<{limit}" if 0 < number < limit else str(figures.value(measure))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from verifier.bytes.encoding import Object, get_bytes, get_integer, get_text, get_texts
+from verifier.bytes.encoding import Object, check_members, get_bytes, get_integer, get_object, get_text, get_texts
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.terms import CODE, get_choice
 from verifier.rules.calendar import civil_month, first_day
+from verifier.rules.scores import SCORE, Weights
 
 BY = ("grade", "holder", "permission", "purpose", "reason", "recipient", "standard")
 MEASURES = (
@@ -27,6 +28,7 @@ MEASURES = (
     "complaints",
     "erasures",
     "alerts",
+    SCORE,
 )
 LIMITED = {"findings": {"holder", "recipient"}, "erasures": set[str](), "alerts": {"holder", "recipient"}}
 """Measures that have not every dimension: those that they have."""
@@ -45,6 +47,8 @@ class Definition(NamedTuple):
     by: tuple[str, ...]
     measures: tuple[str, ...]
     suppress: int
+    weights: Weights | None = None
+    """Of the score, if it is among the measures."""
 
     def bounds(self, start: int) -> tuple[int, int]:
         """The first second of the period that second `start` lies in, and the first one after it."""
@@ -105,7 +109,24 @@ def read_definition(document: Object, index: int, time: int) -> Definition:
         tuple(by),
         tuple(measures),
         get_integer(document, "suppress", 0, 100),
+        _read_weights(document, by, measures),
     )
+
+
+def _read_weights(document: Object, by: list[str], measures: list[str]) -> Weights | None:
+    """They stand there exactly if the score is among the measures (docs/spec/partners.md, 6)."""
+    if (SCORE in measures) != ("weights" in document):
+        raise _bad("weights stand beside a score, and only there", "weights", "those of the score", ", ".join(measures))
+    if SCORE not in measures:
+        return None
+    if by not in (["holder"], ["recipient"]):
+        raise _bad("the measure has no such dimension", "measures", "holder, or recipient", SCORE)
+    weights = get_object(document, "weights")
+    check_members(weights, {*Weights._fields})
+    numbers = Weights(*(get_integer(weights, name, 0, 1_000) for name in Weights._fields))
+    if sum(numbers) > 1_000:
+        raise _bad("the weights are more than 1,000 in all", "weights", "at most 1,000", sum(numbers))
+    return numbers
 
 
 def read_issued(document: Object, index: int) -> Issued:

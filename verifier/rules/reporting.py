@@ -6,24 +6,25 @@ Which periods these are is known before the pass (`audit.planning`): a report ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from hashlib import sha256
 from typing import NamedTuple
 
 from verifier.bytes.encoding import Object, encode_base64url
 from verifier.errors import Code
 from verifier.records.facts import Facts
-from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.chain_store import Chain, Said, Shelf
 from verifier.rules.consents import Consent
 from verifier.rules.findings import Reporter
 from verifier.rules.orders import Alert
 from verifier.rules.report_counts import Group, Period
 from verifier.rules.report_forms import Definition, Issued
 from verifier.rules.report_groups import groups_of
+from verifier.rules.scores import ANSWERED, DAY_MS, DUE, IN_TIME
 from verifier.rules.standing import Standing
 
 UNREAD = "reports that rest on entries which were withheld, erased or unreadable"
-BY_PARTY = "reports of findings by participant"
 LEFT_OUT = "reports (left out with the evidence, on request)"
 FORGOTTEN = "reports whose period reaches back before the kept state"
 ENDS = frozenset({"REJECTED", "EXPIRED", "REVOKED", "TERMINATED", "CONSUMED", "SUPERSEDED"})
@@ -60,11 +61,17 @@ class Reporting:
         self.complete, self.keep = True, False
         """Whether the entries of consents are shown at all; whether what became of each report is kept in `told`."""
         self.told: list[Outcome] = []
+        self.parted: set[int] = set()
+        """The reconciliation reports whose findings are wanted by participant."""
         self.asked: set[Wanted] = set()
         """Those whose CSV is wanted even if nobody issued them."""
         self._periods: dict[Wanted, Period] = {}
         self._coming: list[Period] = []
         self._now: list[Period] = []
+        self._late: list[Period] = []
+        """Periods with a score that ended less than a day ago: what ended in them may still be acknowledged in time."""
+        self._parted: list[tuple[Issued | None, Wanted, Period]] = []
+        """Those that wait for the findings of participants."""
         self._standing: dict[Definition, Standing] = {}
         self._next = FOREVER
         self._unread = False
@@ -80,8 +87,6 @@ class Reporting:
             self._next = -1
             if ACTIVE in wanted.definition.measures and wanted.definition not in self._standing:
                 self._standing[wanted.definition] = Standing(wanted.definition)
-            if "findings" in wanted.definition.measures and wanted.definition.by:
-                period.open = BY_PARTY
         period.wanted += 1
 
     # --- the time -------------------------------------------------------------------------------------------
@@ -90,13 +95,16 @@ class Reporting:
         """It is this time (ms); whether anything counts now."""
         if time >= self._next:
             self._turn(time)
-        return bool(self._now or self._standing)
+        return bool(self._now or self._standing or self._late)
 
     def _turn(self, time: int) -> None:
         second = time // 1000
         self._take(second)
+        self._late = [period for period in self._late if time < period.to * 1000 + DAY_MS]
         for period in [one for one in self._now if one.to <= second]:
             self._now.remove(period)
+            if period.definition.weights is not None:
+                self._late.append(period)
             standing = self._standing.get(period.definition)
             if standing is not None:
                 standing.fill(period)
@@ -162,29 +170,43 @@ class Reporting:
         if consent is None or consent.status not in ENDS or basis != consent.basis:
             return
         first, chain.acknowledged = not chain.acknowledged, True
+        if first and time - chain.moved <= DAY_MS:
+            for period in (*self._now, *self._late):
+                if period.since * 1000 <= chain.moved < period.to * 1000:
+                    period.note(IN_TIME, groups_of(period.definition, consent.terms, consent.terms.permissions))
         for period, groups in self._each(consent):
             period.count("acknowledged", groups)
             if first:
                 period.acknowledge(groups, (time - chain.moved) // 1000)
 
-    def complained(self, consent: Consent | None) -> None:
-        """A legal `subject.feedback` about this consent; None: it is not known."""
+    def complained(self, consent: Consent | None, due: int) -> None:
+        """A legal `subject.feedback` about this consent (None: it is not known), to be answered by `due` (s)."""
         for period in self._now if consent is None else ():
-            if "complaints" in period.definition.measures:
+            if "complaints" in period.definition.measures or period.definition.weights is not None:
                 period.open = period.open or UNREAD
         if consent is not None:
             for period, groups in self._each(consent):
                 period.count("complaints", groups)
+                period.note(DUE, groups, due <= period.to)
+
+    def answered(self, consent: Consent | None, said: Said) -> None:
+        """What was said at `said.time` (ms) about this consent was answered or closed before it was due."""
+        for period, groups in self._each(consent) if consent is not None else ():
+            if period.since * 1000 <= said.time and said.due <= period.to:
+                period.note(ANSWERED, groups)
 
     def erased(self, count: int) -> None:
         """So many chains were erased for the first time."""
         for period in self._now:
             period.count("erasures", [()], count)
 
-    def reconciled(self, findings: int) -> None:
+    def reconciled(self, index: int, findings: int) -> None:
         """A report on the legs, with so many findings."""
         for period in self._now:
-            if not period.definition.by:
+            if period.is_parted:
+                period.reconciled.append(index)
+                self.parted.add(index)
+            elif not period.definition.by:
                 period.count("findings", [()], findings)
 
     def alerted(self, alert: Alert) -> None:
@@ -209,7 +231,8 @@ class Reporting:
         """An entry of a consent or a customer that cannot be read, or that rests on such a one."""
         self._unread = True
         if self.at(time):
-            for period in self._now:
+            self._late = [period for period in self._late if time < period.to * 1000 + DAY_MS]
+            for period in (*self._now, *self._late):
                 if not WITHOUT_EVIDENCE.issuperset(period.definition.measures):
                     period.open = period.open or UNREAD
 
@@ -225,6 +248,15 @@ class Reporting:
         if period is None:  # an earlier run read its entries
             self.findings.unchecked[FORGOTTEN] += 1
             return
+        if period.is_parted:
+            self._parted.append((issued, wanted, deepcopy(period)))
+        else:
+            self._judge(issued, wanted, period)
+        period.wanted -= 1
+        if not period.wanted:  # nobody asks for it again
+            del self._periods[wanted]
+
+    def _judge(self, issued: Issued, wanted: Wanted, period: Period) -> None:
         csv, rows = period.csv()
         if period.open:
             self.findings.unchecked[period.open] += 1
@@ -234,7 +266,7 @@ class Reporting:
             state = "" if found == (issued.rows, issued.csv_hash) else "refuted"
             self.findings.checked["reports"] += 1
             if state:
-                self.tell.bad(
+                self.tell.at(issued.number).bad(
                     Code.UNMATCHED,
                     "the report is not what the entries give",
                     "document",
@@ -243,21 +275,41 @@ class Reporting:
                 )
         if self.keep:
             self.told.append(Outcome(wanted, csv, issued.number, state))
-        period.wanted -= 1
-        if not period.wanted:  # nobody asks for it again
-            del self._periods[wanted]
 
     def finish(self, time: int) -> None:
         """The periods that are asked for, though nobody issued them. `time`: the log's last."""
         self.at(time + 1)
         for wanted in sorted(self.asked):
             period = self._periods.get(wanted)
-            if period is None or any(one.wanted == wanted for one in self.told):
+            known = {one.wanted for one in self.told} | {one for issued, one, _ in self._parted if issued is not None}
+            if period is None or wanted in known:
                 continue
             if period in self._now:  # it is not over: as the log stands
                 standing = self._standing.get(period.definition)
                 if standing is not None:
                     standing.fill(period)
-            if period.open:
-                self.findings.unchecked[period.open] += 1
-            self.told.append(Outcome(wanted, period.csv()[0], None, period.open))
+            if period.is_parted:
+                self._parted.append((None, wanted, period))
+            else:
+                self._tell(wanted, period)
+
+    def _tell(self, wanted: Wanted, period: Period) -> None:
+        """A period that nobody issued."""
+        if period.open:
+            self.findings.unchecked[period.open] += 1
+        self.told.append(Outcome(wanted, period.csv()[0], None, period.open))
+
+    def settle(self, findings_of: Callable[[int], Mapping[tuple[str, str], int] | None]) -> None:
+        """The periods that wait for the findings of a reconciliation report by holder and recipient (None: not known)."""
+        for issued, wanted, period in self._parted:
+            for index in period.reconciled:
+                found = findings_of(index)
+                if found is None:
+                    period.open = period.open or UNREAD
+                for parties, number in (found or {}).items():
+                    plain = dict(zip(("holder", "recipient"), parties, strict=True))
+                    period.count("findings", [tuple(plain[name] for name in period.definition.by)], number)
+            if issued is None:
+                self._tell(wanted, period)
+            else:
+                self._judge(issued, wanted, period)

@@ -50,7 +50,8 @@ def later_defects(registry: Registry, facts: Facts) -> Iterator[DefectRow]:
     """Under rulesets 1 and 2: acts and members that exist from a later one onwards."""
     if registry.ruleset >= 3:
         return
-    names = [facts.act, *facts.content, *(["on_behalf_of"] if facts.behalf else [])]
+    key = registry.keys.get(facts.kid)
+    names = [facts.act, *facts.content, *(["on_behalf_of"] if facts.behalf else []), "" if key is None else key.key.alg]
     for since, known in ((2, SINCE_2), (3, SINCE_3)):
         later = sorted(known.intersection(names))
         if registry.ruleset < since and later:

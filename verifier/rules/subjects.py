@@ -10,7 +10,7 @@ from verifier.errors import Code, Refuted
 from verifier.records.commitment import chain_of
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf, text_of
-from verifier.rules.chain_store import Chain, Shelf
+from verifier.rules.chain_store import Chain, Said, Shelf
 from verifier.rules.feedback import FEEDBACK_ACTS, judge_feedback, put_consent
 from verifier.rules.findings import Reporter
 from verifier.rules.gestures import NOT_ENROLLED, Gestures
@@ -89,10 +89,9 @@ class Subjects:
                 put_consent(chain, str(facts.content["consent_id"]))
                 self._companion(leaf, facts)
             elif facts.act in FEEDBACK_ACTS:
-                legal = judge_feedback(self.tell, chain, facts)
-                if facts.act == "subject.feedback" and legal and self.reports.at(leaf.time):
-                    about = self.shelf.get(text_of(chain_of(str(facts.content["consent_id"]))))
-                    self.reports.complained(None if about is None else about.consent)
+                said = judge_feedback(self.tell, chain, facts, leaf.time)
+                if said is not None and self.reports.at(leaf.time):
+                    self._count(said, facts, leaf.time)
             # Step 8.14.
             elif facts.act == "subject.enrol":
                 self.gestures.enrol(leaf.chain, facts.party, facts.content)
@@ -102,6 +101,15 @@ class Subjects:
                 self.findings.unchecked["passkeys ended whose enrolment may be withheld"] += 1
         except Refuted as refusal:
             self.tell.refuse(refusal)
+
+    def _count(self, said: Said, facts: Facts, time: int) -> None:
+        """What reports count of a customer's words and of the answers to them."""
+        about = self.shelf.get(said.chain.encode())
+        consent = None if about is None else about.consent
+        if facts.act == "subject.feedback":
+            self.reports.complained(consent, said.due)
+        elif facts.content["state"] in ("answered", "closed") and not said.answered and time < said.due * 1000:
+            self.reports.answered(consent, said)
 
     def _companion(self, leaf: Leaf, facts: Facts) -> None:
         consent_id = str(facts.content["consent_id"])

@@ -59,7 +59,10 @@ SENTENCES_3: dict[str, str] = {
     "a tree has 1 to 4,095 nodes": "每棵树须有 1 至 4,095 个节点",
     "not a node of a tree": "不是树的节点",
     "a node of a tree leads back or nowhere": "树的节点指回或没有指向",
+    "keys of SM2 exist from ruleset 3 onwards": "SM2 密钥自规则集 3 起才有",
     # partners
+    "weights stand beside a score, and only there": "权重与评分须同时列明",
+    "the weights are more than 1,000 in all": "各权重之和超过 1,000",
     "the tiers of a line begin at 0 and rise": "一行的各档须从 0 开始并递增",
     "entries are named exactly if the statement is disputed": "有异议时须列明条目，认可时不得列明",
     "the entries are not sorted, each once": "所列条目未排序或有重复",
@@ -93,7 +96,6 @@ COUNTED_3: dict[str, str] = {
     "alerts": "警报",
     "reports": "报表",
     "reports that rest on entries which were withheld, erased or unreadable": "所依条目未披露、已删除或无法读取的报表",
-    "reports of findings by participant": "按参与方统计对账发现的报表",
     "reports (left out with the evidence, on request)": "报表（按要求随证据略过）",
     "reports whose period reaches back before the kept state": "其期间始于所存状态之前的报表",
     "alerts that rest on entries which were withheld, erased or unreadable": "所依条目未披露、已删除或无法读取的警报",

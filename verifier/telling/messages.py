@@ -180,6 +180,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "suspended": ("suspended", "已暂停资格"),
     "removed": ("removed", "已移除"),
     "no report": ("The bundle holds no report.", "审计包中没有报表。"),
+    "no score": ("The bundle holds no score.", "审计包中没有评分。"),
     "not issued": ("not issued", "未出具"),
     "report refuted": ("REFUTED: the entries give other figures", "未通过：条目得出的数字不同"),
     "report open": ("not checked: it rests on what could not be read", "未核验：所依内容无法读取"),

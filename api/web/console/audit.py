@@ -46,6 +46,7 @@ ABOUT: Final[dict[str, tuple[str, ...]]] = {
         "log.key_compromised",
     ),
     "reconciliation": ("reconciliation.reported",),
+    "partners": ("attestation.approved", "conformance.certified"),
     "supervision": (
         "freeze.ordered",
         "freeze.lifted",
@@ -197,8 +198,8 @@ def findings(regulator: Regulator, after: int = Query(-1, ge=-1, le=2**53)) -> R
 
 
 @router.get("/bundles")
-def bundles(watcher: Watcher) -> Response:
-    """Take the log home, without evidence; a regulator may open evidence for a case."""
+def bundles(watcher: Watcher, first: Place | None = None, last: Place | None = None) -> Response:
+    """Take the log home, without evidence; a regulator may open evidence for a case, of entries that a page named."""
     desk = watcher.desk
     cases = _cases(watcher) if watcher.staff.role == "regulator" else []
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
@@ -210,6 +211,8 @@ def bundles(watcher: Watcher) -> Response:
         size=desk.office.bundler.size(),
         until=lambda one: one.time + CASE_MS,
         case_entries=CASE_ENTRIES,
+        first=first,
+        last=last,
         problem="",
     )
 

@@ -26,6 +26,8 @@ from ledger.supervision import Supervision
 PARTNERS: Final[frozenset[StaffRole]] = frozenset({"holder", "recipient"})
 WATCHERS: Final[frozenset[StaffRole]] = frozenset({"auditor", "regulator"})
 REGULATORS: Final[frozenset[StaffRole]] = frozenset({"regulator"})
+DECLARERS: Final[frozenset[StaffRole]] = PARTNERS | REGULATORS
+CONCERNED: Final[frozenset[StaffRole]] = PARTNERS | WATCHERS
 OPERATORS: Final[frozenset[StaffRole]] = frozenset({"operator"})
 
 
@@ -160,6 +162,21 @@ def _partners_form(sent: AnyonesForm) -> Sent:
     return sent
 
 
+def _concerned(desk: Anyone) -> Desk:
+    _admit(desk, CONCERNED)
+    return desk
+
+
+def _declarers_form(sent: AnyonesForm) -> Sent:
+    _admit(sent.desk, DECLARERS)
+    return sent
+
+
+def _orderers_form(sent: AnyonesForm) -> Sent:
+    _admit(sent.desk, DECLARERS | OPERATORS)
+    return sent
+
+
 def _at_work(desk: Anyone) -> Desk:
     desk.staff  # noqa: B018 (raises SignInNeeded, NotPermitted)
     return desk
@@ -176,6 +193,9 @@ Operator = Annotated[OperatorDesk, Depends(_operator)]
 OperatorsForm = Annotated[Sent, Depends(_operators_form)]
 AlertReader = Annotated[AlertDesk, Depends(_alert_reader)]
 AlertReadersForm = Annotated[Sent, Depends(_alert_readers_form)]
+Concerned = Annotated[Desk, Depends(_concerned)]
+DeclarersForm = Annotated[Sent, Depends(_declarers_form)]
+OrderersForm = Annotated[Sent, Depends(_orderers_form)]
 AtWork = Annotated[Desk, Depends(_at_work)]
 
 DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
@@ -188,6 +208,9 @@ DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
     _operators_form: OPERATORS,
     _alert_reader: PARTNERS | WATCHERS,
     _alert_readers_form: PARTNERS | WATCHERS,
+    _concerned: CONCERNED,
+    _declarers_form: DECLARERS,
+    _orderers_form: DECLARERS | OPERATORS,
     _at_work: PARTNERS | WATCHERS | OPERATORS,
 }
 """Each door with the roles that it lets in; tests walk the route table with it."""

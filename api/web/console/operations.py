@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False, prefix="/console")
 PARTICIPANTS: Final = 25
 HOME_OF: Final[dict[StaffRole, str]] = {
     "auditor": "/console/audit",
-    "regulator": "/console/audit",
+    "regulator": "/console/supervision",
     "holder": "/console/partner",
     "recipient": "/console/partner",
     "operator": "/console/operator",

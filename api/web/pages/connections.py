@@ -16,6 +16,7 @@ from api.web.happened import Event, Show, joined
 from api.web.pictures import life
 from api.web.readings import LOOKED, how_often, readings_of
 from api.web.terms import changes, lines_of
+from api.web.told import NOTHING_TOLD
 from ledger.canonical import b64u
 from ledger.consent.state import Status
 from ledger.entries.acts import ConsentAmend, ConsentRequest
@@ -72,6 +73,7 @@ def connection(desk: Customer, key: int, done: str = "") -> Response:
         labels=labels,
         others=_earlier(dealings, found),
         last=readings.last,
+        told=desk.told_of(found.consent) if found.is_live else NOTHING_TOLD,
         step=dealings.steps([found]).get(key),
         is_mine=dealings.is_mine(found),
         waits=found.waits,

@@ -191,3 +191,49 @@ def dismiss(sent: CustomersForm) -> Response:
         raise NotFound("there is no such advice now")
     desk.office.store.notes.put(desk.person, DISMISSED + name, max(known.entries), desk.now)
     return desk.redirect("/my/connections#advice")
+
+
+def overview_of(desk: Desk) -> dict[str, object]:
+    """The overview for a bank's own app: `apps` with their connections, what was read this week, how many wait for her.
+
+    It says what the page says, in her language; addresses lead to these pages, where anything is changed.
+    """
+    dealings, base = desk.dealings, desk.office.base_url
+    listed, _ = dealings.connections()
+    shown = [one for one in listed if "active" in one.tabs(desk.now)]
+    live = [one for one in shown if one.status is Status.ACTIVE]
+    looked = _look(desk, live)
+    week = _week(desk, live, looked)
+    waiting = [one for one in listed if one.waits]
+    cards = [Card(one, looked.get(one.key) or _read(desk, one, LEAST), []) for one in shown[:MOST_LOOKED]]
+    return {
+        "apps": [_app(desk, group) for group in _grouped(desk, cards)],
+        "reads_week": week.reads,
+        "reads_week_at_least": week.is_least,
+        "needs": len(waiting) + len(_opened_requests(desk, dealings, listed)),
+        "url": f"{base}/my/connections",
+        "stop_all_url": f"{base}/my/stop-all",
+    }
+
+
+def _app(desk: Desk, group: AppGroup) -> dict[str, object]:
+    base, logo = desk.office.base_url, desk.office.directory.logo_url(group.participant)
+    return {
+        "participant": group.participant,
+        "name": group.name,
+        "legal_name": group.listing.legal_name,
+        "registration": group.listing.registration,
+        "logo": base + logo if logo else "",
+        "connections": [
+            {
+                "purpose": desk.words.purpose(card.connection.consent.terms),
+                "status": str(card.connection.status),
+                "state": desk.words.t(f"status.{card.connection.status}"),
+                "expires_at": card.connection.consent.terms.expires_at,
+                "last_read_at": card.readings.last.time // 1000 if card.readings.last else 0,
+                "url": f"{base}/my/connections/{card.connection.key}",
+                "stop_url": f"{base}/my/connections/{card.connection.key}/stop",
+            }
+            for card in group.cards
+        ],
+    }

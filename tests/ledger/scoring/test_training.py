@@ -44,7 +44,7 @@ def test_the_same_vectors_and_the_same_plan_give_the_same_bytes_on_any_machine()
     assert train(ordinary(150), ForestPlan(trees=8, sample=32, seed=1)).data != made[0]
 
 
-def test_what_looks_like_nothing_it_has_seen_reaches_the_threshold_and_ordinary_days_do_not() -> None:
+def test_unseen_behaviour_reaches_the_models_threshold_and_ordinary_days_do_not() -> None:
     trained = train(ordinary(600), ForestPlan())
     model = Model(trained.data)
     assert model.score(SCRAPED) == 1_000
