@@ -18,16 +18,15 @@ from ledger.entries.leaf import consent_chain
 from ledger.orders import About, AlertRaised, ScoringActivated
 from tests.web.consoles import Consoles, open_consoles
 from tests.web.site import MEI, Site, csrf_of
-from tests.web.test_erasing import _as_site
 
 WORDS = "End of the month, <b>as every month</b>"
 
 
 @pytest.fixture
-def at_work(tmp_path: Path) -> Iterator[tuple[Site, Consoles]]:
+def at_work(tmp_path: Path) -> Iterator[Consoles]:
     with open_consoles(tmp_path / "site") as consoles:
         consoles.world.ledger.record_documents(document_of(ScoringActivated, scoring=1, approved_by=("a", "b")))
-        yield _as_site(consoles), consoles
+        yield consoles
 
 
 def raised(consoles: Consoles, kind: Any, name: str, rule: Any = "rate", score: int = 700) -> int:
@@ -49,8 +48,8 @@ def posted(consoles: Consoles, who: str, index: int) -> Iterator[Any]:
         yield post
 
 
-def test_bank_app_and_regulator_find_an_alert_in_their_words(at_work: tuple[Site, Consoles]) -> None:
-    _, consoles = at_work
+def test_bank_app_and_regulator_find_an_alert_in_their_words(at_work: Consoles) -> None:
+    consoles = at_work
     chain = b64u(consent_chain(consoles.consents["active"].consent_id))
     index = raised(consoles, "consent", chain, "woken", 710)
     for who in ("bea", "pia", "rita", "ada"):
@@ -72,8 +71,8 @@ def test_bank_app_and_regulator_find_an_alert_in_their_words(at_work: tuple[Site
             assert client.get(f"/console/alerts/{index}").status_code == 404
 
 
-def test_somebody_takes_an_alert_and_lets_go_of_it(at_work: tuple[Site, Consoles]) -> None:
-    _, consoles = at_work
+def test_somebody_takes_an_alert_and_lets_go_of_it(at_work: Consoles) -> None:
+    consoles = at_work
     index = raised(consoles, "holder", "bank-a", "legs-differ", 800)
     with posted(consoles, "bea", index) as post:
         assert "Bea &lt;i&gt;at work&lt;/i&gt;" in post("take", to="me").text
@@ -84,8 +83,8 @@ def test_somebody_takes_an_alert_and_lets_go_of_it(at_work: tuple[Site, Consoles
     assert _pages(consoles).store.alert_work.of("bank-a", [index]) == {}
 
 
-def test_a_bank_decides_beside_the_proposal_and_its_words_can_be_erased(at_work: tuple[Site, Consoles]) -> None:
-    _, consoles = at_work
+def test_a_bank_decides_beside_the_proposal_and_its_words_can_be_erased(at_work: Consoles) -> None:
+    consoles = at_work
     index = raised(consoles, "holder", "bank-a", "legs-differ", 800)
     with posted(consoles, "bea", index) as post:
         page = post("decide", decision="cleared", words=WORDS).text
@@ -106,8 +105,8 @@ def test_a_bank_decides_beside_the_proposal_and_its_words_can_be_erased(at_work:
     assert _pages(consoles).store.alert_work.of("bank-a", [index]) == {}
 
 
-def test_who_signs_elsewhere_is_told_what_to_sign_and_cannot_decide_here(at_work: tuple[Site, Consoles]) -> None:
-    _, consoles = at_work
+def test_who_signs_elsewhere_is_told_what_to_sign_and_cannot_decide_here(at_work: Consoles) -> None:
+    consoles = at_work
     index = raised(consoles, "recipient", "plum")
     before = consoles.world.ledger.tree.size()
     for who in ("pia", "rita"):
@@ -120,8 +119,8 @@ def test_who_signs_elsewhere_is_told_what_to_sign_and_cannot_decide_here(at_work
     assert consoles.world.ledger.tree.size() == before
 
 
-def test_a_new_alert_comes_by_itself_to_whom_it_concerns(at_work: tuple[Site, Consoles]) -> None:
-    _, consoles = at_work
+def test_a_new_alert_comes_by_itself_to_whom_it_concerns(at_work: Consoles) -> None:
+    consoles = at_work
     with consoles.client("bea") as bea, consoles.client("ben") as ben:
         with bea.stream("GET", "/console/alerts/live?after=0") as stream:
             raised(consoles, "holder", "bank-d", "legs-differ", 800)
@@ -135,8 +134,8 @@ def test_a_new_alert_comes_by_itself_to_whom_it_concerns(at_work: tuple[Site, Co
         assert answer.status_code == 303
 
 
-def test_an_empty_note_is_no_row(at_work: tuple[Site, Consoles]) -> None:
-    _, consoles = at_work
+def test_an_empty_note_is_no_row(at_work: Consoles) -> None:
+    consoles = at_work
     work = _pages(consoles).store.alert_work
     work.keep("bank-a", 7, AlertNote(owner="Bea"))
     assert work.of("bank-b", [7]) == {}
