@@ -8,7 +8,7 @@ import typer
 
 from api.cli.saying import say
 from api.cli.shared import State, node_of
-from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, register_redirect
 from ledger.errors import NotFound
 
 gateways = typer.Typer(help="The gateway of outward standards.", no_args_is_help=True)
@@ -54,3 +54,18 @@ def gateway_delegate(
         index=index,
         participant=participant,
     )
+
+
+@gateways.command("redirect")
+def gateway_redirect(
+    participant: Annotated[str, typer.Argument(help="The recipient.")],
+    address: Annotated[str, typer.Argument(help="An https address, compared as text.")],
+    state: State = None,
+) -> None:
+    """Register an address that a recipient's customers may be sent back to after they agreed. Start the servers anew."""
+    with node_of(state) as node:
+        roles = node.ledger.registry.participant(participant).roles
+        if "recipient" not in roles:
+            raise NotFound(f"{participant} is no recipient")
+        register_redirect(node.settings.gateway_file, participant, address)
+    say(f"{participant}: customers may be sent back to {address}", address=address, participant=participant)

@@ -25,7 +25,9 @@ from api.office.gateway import Gateway
 from api.office.office import Office
 from api.office.subject import read_contacts
 from api.tokens.bearer import TokenGuard
+from api.tokens.certificates import CertificateHeader
 from api.tokens.clients import Clients
+from api.tokens.codes import CodeFlow
 from api.tokens.external import ExternalIssuers, Reach
 from api.tokens.grants import Grants
 from api.tokens.introspection import Introspection
@@ -46,6 +48,7 @@ from ledger.queries.records import RecordQueries
 from ledger.queries.scoring import AlertReader
 from ledger.queries.tree import visible_note, visible_size
 from ledger.queries.witnessed import WitnessedQueries
+from ledger.secrets import read_secret
 from ledger.storage.events import EventStore
 from ledger.storage.log import LogStore
 from ledger.vault.kek import read_kek
@@ -124,9 +127,14 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
 
     clients = Clients(issuer, once, registry, operator_keys)
     grants = Grants(ledger.records.consent, registry)
-    tokens = TokenService(issuer, signer, once, registry, clients, grants, lifetime=settings.access_token_seconds)
-    introspection = Introspection(issuer, signer, once, clients, grants)
-    guard = TokenGuard(issuer, signer, once, registry, _external(settings))
+    flow = CodeFlow(issuer, signer, once, grants.is_active)
+    certificates = _certificates(settings)
+    tokens = TokenService(
+        issuer, signer, once, registry, clients, grants, flow,
+        lifetime=settings.access_token_seconds, mutual_tls=certificates is not None,
+    )  # fmt: skip
+    introspection = Introspection(issuer, signer, once, clients, grants, flow)
+    guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates)
     events = Events(
         EventStore(settings.database_url),
         EventQueries(ledger.store, ledger.keystore),
@@ -140,6 +148,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         clients,
         introspection,
         grants,
+        flow,
         guard,
         once,
         events,
@@ -147,8 +156,21 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         policy,
         WitnessedQueries(ledger.store, policy),
         slot,
+        certificates,
         _office(settings, ledger),
     )
+
+
+def _certificates(settings: Settings) -> CertificateHeader | None:
+    """How the proxy tells of client certificates. Raises NotFound or InvalidInput for an unfit secret."""
+    if settings.proxy_secret_file is None:
+        return None
+    secret = read_secret(settings.proxy_secret_file).strip()
+    if len(secret) < 16:
+        raise InvalidInput(
+            f"{settings.proxy_secret_file} holds less than 16 characters: a secret that can be guessed is none"
+        )
+    return CertificateHeader(settings.client_certificate_header, secret)
 
 
 def _office(settings: Settings, ledger: Ledger) -> Office | None:

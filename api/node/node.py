@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,6 +10,8 @@ from functools import partial
 from api.events.delivery import Push
 from api.events.sender import EventSender, OutwardMessages
 from api.events.tokens import EventTokens
+from api.http.refusals import InvalidClient
+from api.http.wire import Scope
 from api.node.bundling import Bundler
 from api.node.issuing import ReportIssuer
 from api.node.models import ModelFolder
@@ -20,9 +23,12 @@ from api.node.slots import Slot
 from api.office.office import Office
 from api.office.subject import Contact
 from api.tokens.bearer import TokenGuard
+from api.tokens.certificates import Certificate, CertificateHeader
 from api.tokens.clients import Clients
+from api.tokens.codes import CodeFlow
 from api.tokens.grants import Grants
 from api.tokens.introspection import Introspection
+from api.tokens.jwt import BadToken
 from api.tokens.once import Once
 from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
@@ -61,6 +67,8 @@ class Node:
     clients: Clients
     introspection: Introspection
     grants: Grants
+    flow: CodeFlow
+    """The authorization code flow of the outward standards' clients."""
     guard: TokenGuard
     once: Once
     events: Events
@@ -70,6 +78,8 @@ class Node:
     """Whose cosignatures make a checkpoint witnessed."""
     witnessed: WitnessedQueries
     slot: Slot | None = None
+    certificates: CertificateHeader | None = None
+    """How the proxy tells of client certificates; None where it does not."""
     office: Office | None = None
     """The office of outward standards; None without a gateway."""
     sender: EventSender | None = None
@@ -102,6 +112,15 @@ class Node:
                 self.alerts.start()
             if self.issuer is not None:
                 self.issuer.start()
+
+    def certificate_of(self, scope: Scope) -> Certificate | None:
+        """The client certificate of a request, where the proxy tells of one. Raises InvalidClient."""
+        if self.certificates is None:
+            return None
+        try:
+            return self.certificates.certificate(scope, time.time())
+        except BadToken as error:
+            raise InvalidClient(str(error)) from None
 
     @property
     def models(self) -> ModelFolder:

@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     """Set when a proxy in front ends TLS: required to listen on anything but loopback."""
     trusted_proxies: str = "127.0.0.1"
     """Addresses, comma-separated, whose `X-Forwarded-For` is believed."""
+    client_certificate_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,64}$")] = ""
+    """The header in which the proxy that ends TLS tells of the client's certificate (RFC 9440 `Client-Cert`, nginx
+    `$ssl_client_escaped_cert`, Envoy `x-forwarded-client-cert`), for clients with mutual TLS (RFC 8705). Empty: none."""
+    proxy_secret_file: Path | None = None
+    """What the proxy sends as `Proxy-Secret` beside that header (mode 0600): without it anybody could write the header."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of processes that answer; from two upwards, one more sequences for them."""
 
@@ -214,6 +219,8 @@ class Settings(BaseSettings):
                 f"refusing environment=development under {self.base_url}: behind a proxy it would let strangers sign in as "
                 "anybody (/dev-idp). Set CONSENT_LEDGER_WEB__ENVIRONMENT=production, or a public address on loopback"
             )
+        if bool(self.client_certificate_header) != (self.proxy_secret_file is not None):
+            raise ValueError("client_certificate_header and proxy_secret_file are set together, or neither")
         if not self.behind_tls_proxy and not is_loopback(self.host):
             raise ValueError(
                 f"refusing to listen on {self.host} without TLS: put a proxy that ends TLS in front and set "

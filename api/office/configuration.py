@@ -16,6 +16,13 @@ FREQUENCY: Final = 4
 """Accesses a day without the customer, unless otherwise agreed (Delegated Regulation (EU) 2018/389, art. 36(5)(b))."""
 
 
+RedirectUri = Annotated[
+    str,
+    Meta(max_length=1024, pattern=r"^(https://[^\s#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/[^\s#]*)\Z"),
+]
+"""https, or this machine's own address for a program on it; without a fragment (RFC 6749 §3.1.2)."""
+
+
 class HolderOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One holder's decisions about the standards it offers."""
 
@@ -27,6 +34,8 @@ class HolderOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """How long an authentication of the customer stays good, in days; 0 = the standard's own."""
     signatures_required: bool = False
     """Refuse requests without a message signature, where the standard has one (UK: `x-jws-signature`)."""
+    approve_at: Annotated[str, Meta(max_length=512, pattern=r"^(https://[^\s#]+)?\Z")] = ""
+    """Where the holder's customers agree, if not on the pages here: the members `consent` and `request` are added to it."""
     options: dict[str, str] = {}
     """Decisions that belong to one standard only; see its page."""
 
@@ -42,6 +51,13 @@ class HolderOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return ZoneInfo(self.zone)
 
 
+class RecipientOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is registered of one recipient."""
+
+    redirect_uris: tuple[RedirectUri, ...] = ()
+    """Where its customers' browsers may be sent back to, compared as text."""
+
+
 class GatewayFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`gateway.json`. Paths are relative to its folder."""
 
@@ -54,6 +70,8 @@ class GatewayFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """The key that signs messages (UK: PS256), registered for `client` use; PKCS #8 PEM, mode 0600."""
     holders: dict[str, HolderOptions] = {}
     """By participant id; a holder without an entry has the defaults."""
+    recipients: dict[str, RecipientOptions] = {}
+    """By participant id; a recipient without an entry has no redirect address."""
 
 
 _decoder: Final = msgspec.json.Decoder(GatewayFile)
@@ -65,3 +83,15 @@ def read_gateway_file(path: Path) -> GatewayFile:
         return _decoder.decode(path.read_bytes())
     except msgspec.DecodeError as error:
         raise InvalidInput(f"{path} is not a gateway file: {error}") from None
+
+
+def write_gateway_file(path: Path, file: GatewayFile) -> None:
+    """Write the file whole, or leave it as it was. Raises InvalidInput for members that could not be read again."""
+    text = msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+    try:
+        _decoder.decode(text)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"{path} would be no gateway file: {error}") from None
+    new = path.with_name(f"{path.name}.new")
+    new.write_bytes(text)
+    new.replace(path)

@@ -12,11 +12,17 @@ import msgspec
 
 from api.client.signing import LocalSigner, load_signer
 from api.client.statements import Question, StatementMaker
-from api.office.configuration import GatewayFile, HolderOptions, read_gateway_file
+from api.office.configuration import (
+    GatewayFile,
+    HolderOptions,
+    RecipientOptions,
+    read_gateway_file,
+    write_gateway_file,
+)
 from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
 from ledger.documents import DelegationGranted, document_of, key_added, registration
-from ledger.errors import Conflict
+from ledger.errors import Conflict, NotFound
 
 ROLE = "technology-provider"
 
@@ -30,6 +36,7 @@ class Gateway:
         self.messages = LocalSigner.load(file.message_kid, folder / file.message_key_file)
         """Signs messages, where a standard wants that."""
         self._holders = file.holders
+        self._recipients = file.recipients
         signer = load_signer(file.kid, folder / file.key_file)
         self._maker = StatementMaker(file.participant, origin, signer, clock or SystemClock())
 
@@ -41,6 +48,11 @@ class Gateway:
     def options(self, holder: str) -> HolderOptions:
         """A holder's decisions."""
         return self._holders.get(holder) or HolderOptions()
+
+    def redirect_uris(self, recipient: str) -> tuple[str, ...]:
+        """Where a recipient's customers may be sent back to."""
+        known = self._recipients.get(recipient)
+        return () if known is None else known.redirect_uris
 
     def make(self, act: str, principal: str, **members: object) -> Question:
         """Sign a statement for `principal`. Raises BadStatement for members that the ledger would refuse."""
@@ -69,8 +81,20 @@ def make_gateway(ledger: Ledger, path: Path, participant: str, name: str) -> Gat
         key_added(participant, statements.kid, statements.alg, "statement", statements.jwk),
         key_added(participant, messages.kid, messages.alg, "client", messages.jwk),
     )
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n")
+    write_gateway_file(path, file)
     return file
+
+
+def register_redirect(path: Path, recipient: str, address: str) -> None:
+    """Add a redirect address of a recipient to `path`. Raises NotFound without a gateway, InvalidInput, Conflict."""
+    if not path.exists():
+        raise NotFound("there is no gateway; «consent-ledger gateway init» makes it")
+    file = read_gateway_file(path)
+    known = file.recipients.get(recipient, RecipientOptions()).redirect_uris
+    if address in known:
+        raise Conflict(f"{address} is registered for {recipient} already")
+    recipients = {**file.recipients, recipient: RecipientOptions(redirect_uris=(*known, address))}
+    write_gateway_file(path, msgspec.structs.replace(file, recipients=recipients))
 
 
 def delegate(ledger: Ledger, principal: str, gateway: str, acts: tuple[str, ...]) -> int:

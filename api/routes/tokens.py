@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Final
 
 import msgspec
 from fastapi import APIRouter, Request
@@ -15,6 +16,8 @@ from api.node.admission import CLIENT, PUBLIC, CallerHere, NodeHere, serve, toke
 from api.tokens.clients import FORM, FORM_LIMIT
 
 router = APIRouter()
+SIGNED_INTROSPECTION: Final = "application/token-introspection+jwt"
+"""RFC 9701 §5."""
 
 
 @serve(
@@ -58,13 +61,17 @@ async def get_token_keys(node: NodeHere) -> Response:
 )
 async def post_token(request: Request, node: NodeHere) -> Response:
     """Client credentials (RFC 6749 §4.4), for this ledger's scopes or, with `authorization_details` (RFC 9396), for the data of
-    one active consent at its holder; with `private_key_jwt` (RFC 7523) and a `DPoP` header (RFC 9449).
+    one active consent at its holder; an authorization code with its `code_verifier` (§4.1.3, RFC 7636), or a refresh token
+    (§6), for the consent that its customer agreed to. The client authenticates with `private_key_jwt` (RFC 7523) or with its
+    certificate (RFC 8705); the token is bound to the key of a `DPoP` header (RFC 9449), or to the certificate.
 
     The assertion is signed by a key registered for `client` use: `iss` = `sub` = the participant id, `aud` = the issuer as one
     text, `exp` at most 60 s ahead, `jti` fresh. Errors carry the member `error` of RFC 6749 §5.2 beside the problem's own.
     """
     form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
-    client, given = await asyncio.to_thread(node.tokens.issue, form, header(request.scope, b"dpop"))
+    client, given = await asyncio.to_thread(
+        node.tokens.issue, form, header(request.scope, b"dpop"), node.certificate_of(request.scope)
+    )
     visit_of(request.scope).client = client
     return Reply(200, msgspec.json.encode(given), headers=(("cache-control", "no-store"),)).response()
 
@@ -81,12 +88,15 @@ async def post_token(request: Request, node: NodeHere) -> Response:
     problems=("bad-request", "invalid-client", "rate-limited", "too-large", "unsupported-media-type", "unavailable"),
 )
 async def post_introspect(request: Request, node: NodeHere) -> Response:
-    """RFC 7662. A token bound to a consent is active while the consent is, for the consent's holder and recipient: the commit
-    that ends the consent ends it. The asker authenticates as at the token endpoint; asked as often as data are fetched, this
-    counts as reading, not as asking for tokens."""
+    """RFC 7662, and RFC 9701 for who accepts `application/token-introspection+jwt`. A token bound to a consent is active while
+    the consent is, for the consent's holder and recipient: the commit that ends the consent ends it. The asker authenticates as
+    at the token endpoint; asked as often as data are fetched, this counts as reading, not as asking for tokens."""
     form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
-    client, said = await asyncio.to_thread(node.introspection.introspect, form)
+    client, said = await asyncio.to_thread(node.introspection.introspect, form, node.certificate_of(request.scope))
     visit_of(request.scope).client = client
+    if SIGNED_INTROSPECTION in (header(request.scope, b"accept") or ""):
+        text = await asyncio.to_thread(node.introspection.signed, client, said)
+        return Reply(200, text.encode(), SIGNED_INTROSPECTION, (("cache-control", "no-store"),)).response()
     return Reply(200, msgspec.json.encode(said), headers=(("cache-control", "no-store"),)).response()
 
 
@@ -104,7 +114,9 @@ async def post_introspect(request: Request, node: NodeHere) -> Response:
 async def post_revoke(request: Request, node: NodeHere) -> Response:
     """RFC 7009, for one's own access tokens. It ends a token, not a consent: see `DELETE /grants/{grant_id}`."""
     form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
-    visit_of(request.scope).client = await asyncio.to_thread(node.introspection.revoke, form)
+    visit_of(request.scope).client = await asyncio.to_thread(
+        node.introspection.revoke, form, node.certificate_of(request.scope)
+    )
     return Reply(200, b"{}", headers=(("cache-control", "no-store"),)).response()
 
 

@@ -49,6 +49,7 @@ from api.standards.dialects import Dialect, dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
 from api.standards.served import STANDARDS
 from api.web import mount
+from api.web.handover import Handover
 from ledger.errors import LedgerError
 
 ROUTERS = (
@@ -139,7 +140,9 @@ def create_framework(node: Node) -> FastAPI:
     app.add_exception_handler(LedgerError, on_refusal)
     app.add_exception_handler(RequestValidationError, on_bad_parameters)
     app.add_exception_handler(HTTPException, on_framework_error)
-    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock)
+    office = node.office
+    handover = None if office is None else Handover(node.flow, lambda holder: office.gateway.options(holder).approve_at)
+    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover)
     app.router.default = _standards_first(app.router.default, dialects)
     return app
 

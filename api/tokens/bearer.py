@@ -1,7 +1,9 @@
-"""Who is calling: an access token and its DPoP proof, checked for each request (RFC 9068, RFC 9449)."""
+"""Who is calling: an access token with its DPoP proof, or with the certificate it is bound to, checked for each request
+(RFC 9068, RFC 9449, RFC 8705)."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +14,12 @@ import msgspec
 from api.http.grouping import Together
 from api.http.refusals import InsufficientScope, Unauthenticated
 from api.http.wire import Scope, header, visit_of
+from api.tokens.certificates import Certificate, CertificateHeader
 from api.tokens.dpop import check_proof, urls_of
 from api.tokens.external import ExternalIssuers
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import ALGORITHMS, TokenSigner
-from api.tokens.once import Once, Use, given_back
+from api.tokens.once import REVOKED, Once, Use, given_back
 from api.tokens.scopes import scopes_of
 from ledger.canonical import unb64u
 from ledger.kept import Kept
@@ -49,12 +52,16 @@ class TokenGuard:
         once: Once,
         registry: Callable[[], Registry],
         external: ExternalIssuers,
+        certificates: CertificateHeader | None = None,
     ) -> None:
-        """`issuer` is this ledger's base address: issuer and audience of its tokens."""
+        """`issuer` is this ledger's base address: issuer and audience of its tokens. `certificates`: how the proxy tells of
+        client certificates, for tokens that are bound to one."""
         self._issuer = issuer
         self._signer = signer
         self._registry = registry
         self._external = external
+        self._once = once
+        self._certificates = certificates
         self._uses: Together[Use, bool] = Together(once.use_all)
         self._verified: Kept[str, dict[str, Any]] = Kept(KEPT_TOKENS)
 
@@ -63,25 +70,22 @@ class TokenGuard:
 
         Raises Unauthenticated, InsufficientScope, and Unavailable when an external issuer or the token store does not answer.
         """
-        token, proof = self._credentials(scope)
         now = time.time()
+        token, proof = self._credentials(scope, now)
         try:
             claims = await self._claims(token, now)
             client = text_claim(claims, "client_id", longest=64)
             said = self._said_scopes(claims, client)
-            bound_to = _bound_to(claims)
         except BadToken as error:
             raise _unauthenticated(f"the access token is not valid: {error}", "invalid_token") from None
         try:
-            held = check_proof(
-                proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
-            )
-            _require_same(held.thumbprint, bound_to)
-            jti = claims.get("jti")
-            token_digest = given_back(client, jti) if isinstance(jti, str) else b""
-            revoked = await self._uses.ask(Use("dpop", held.thumbprint, held.jti, held.expires_at, token_digest))
+            if isinstance(proof, Certificate):
+                revoked = await self._revoked(claims, client, proof)
+            else:
+                revoked = await self._proved(scope, claims, client, token, proof, now)
         except BadToken as error:
-            raise _unauthenticated(f"the DPoP proof is not valid: {error}", "invalid_dpop_proof") from None
+            wrong = "invalid_token" if isinstance(proof, Certificate) else "invalid_dpop_proof"
+            raise _unauthenticated(f"the proof of possession is not valid: {error}", wrong) from None
         if revoked:
             raise _unauthenticated("the access token was revoked", "invalid_token")
         visit_of(scope).client = client  # proved, also where it may not do this
@@ -93,11 +97,38 @@ class TokenGuard:
             )
         return Caller(client, granted)
 
-    def _credentials(self, scope: Scope) -> tuple[str, str]:
+    async def _proved(
+        self, scope: Scope, claims: dict[str, Any], client: str, token: str, proof: str, now: float
+    ) -> bool:
+        """Whether a token that its client's key has proved was revoked. Raises BadToken."""
+        held = check_proof(
+            proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
+        )
+        _require_same(held.thumbprint, _bound_to(claims, "jkt"))
+        jti = claims.get("jti")
+        digest = given_back(client, jti) if isinstance(jti, str) else b""
+        return await self._uses.ask(Use("dpop", held.thumbprint, held.jti, held.expires_at, digest))
+
+    async def _revoked(self, claims: dict[str, Any], client: str, certificate: Certificate) -> bool:
+        """The same for a token that is bound to the certificate of the connection. Raises BadToken."""
+        _require_same(certificate.x5t, _bound_to(claims, "x5t#S256"))
+        jti = claims.get("jti")
+        return isinstance(jti, str) and await asyncio.to_thread(self._once.seen, REVOKED, client, jti)
+
+    def _credentials(self, scope: Scope, now: float) -> tuple[str, str | Certificate]:
+        """The token, and what shows that its client holds it: a DPoP proof, or the certificate of the connection."""
         authorization, proof = header(scope, b"authorization"), header(scope, b"dpop")
         if authorization is None:
             raise _unauthenticated("this route needs an access token", None)
         kind, _, token = authorization.partition(" ")
+        if kind.lower() == "bearer" and token and self._certificates is not None:
+            try:
+                certificate = self._certificates.certificate(scope, now)
+            except BadToken as error:
+                raise _unauthenticated(str(error), "invalid_token") from None
+            if certificate is None:
+                raise _unauthenticated("no client certificate came with the request", "invalid_token")
+            return token, certificate
         if kind.lower() != "dpop" or not token:
             raise _unauthenticated("tokens are bound to keys here: send «Authorization: DPoP …»", "invalid_token")
         if proof is None:
@@ -138,12 +169,12 @@ class TokenGuard:
         return claims
 
 
-def _bound_to(claims: dict[str, Any]) -> str:
-    """The thumbprint of the key that a token is bound to (RFC 9449 §6.1)."""
+def _bound_to(claims: dict[str, Any], how: str) -> str:
+    """The thumbprint of the key or certificate that a token is bound to (RFC 9449 §6.1, RFC 8705 §3.1)."""
     bound = claims.get("cnf")
-    thumbprint = bound.get("jkt") if isinstance(bound, dict) else None
+    thumbprint = bound.get(how) if isinstance(bound, dict) else None
     if not isinstance(thumbprint, str):
-        raise BadToken("it is not bound to a key (cnf.jkt)")
+        raise BadToken(f"the token is not bound to a key (cnf.{how})")
     return thumbprint
 
 

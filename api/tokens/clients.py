@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from api.http.refusals import BadRequest, InvalidClient
+from api.tokens.certificates import Certificate
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import PublicKey
 from api.tokens.once import Once
@@ -33,10 +34,15 @@ class Clients:
         self._registry = registry
         self._operator_keys = operator_keys
 
-    def client(self, asked: Mapping[str, str], now: float) -> str:
-        """Who asks, by a signed assertion (RFC 7523 §3). Raises InvalidClient."""
+    def client(self, asked: Mapping[str, str], now: float, certificate: Certificate | None = None) -> str:
+        """Who asks: by a signed assertion (RFC 7523 §3), else by the certificate of the connection (RFC 8705 §2.2). Raises
+        InvalidClient."""
+        if certificate is not None and "client_assertion" not in asked:
+            return self._by_certificate(asked, certificate)
         if asked.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in asked:
-            raise InvalidClient("authenticate with private_key_jwt: client_assertion_type and client_assertion")
+            raise InvalidClient(
+                "authenticate with private_key_jwt (client_assertion_type and client_assertion), or with a client certificate"
+            )
         try:
             assertion = read_jwt(asked["client_assertion"], typ=_TYP, members=_MEMBERS)
             owner, key = self._client_key(text_claim(assertion.header, "kid", longest=64))
@@ -47,6 +53,14 @@ class Clients:
         except BadToken as error:
             raise InvalidClient(f"the client assertion is not valid: {error}") from None
         return owner
+
+    def _by_certificate(self, asked: Mapping[str, str], certificate: Certificate) -> str:
+        client = asked.get("client_id", "")
+        if not certificate.is_of(client, self._registry()):
+            raise InvalidClient(
+                "the key of the client certificate is not a client key of client_id: register it, or send a client_assertion"
+            )
+        return client
 
     def _check_names(self, claims: Mapping[str, Any], owner: str, client_id: str) -> None:
         if claims.get("iss") != owner or claims.get("sub") != owner or client_id != owner:

@@ -59,14 +59,20 @@ class Grants:
             consent.terms.expires_at,
         )
 
-    def claims(self, viewer: str, grant_id: str, version: int, now: float) -> dict[str, Any] | None:
+    def is_active(self, client: str, consent_id: str, now: float) -> bool:
+        """Whether this client is the recipient of the consent, and may read under it at `now` (seconds)."""
+        consent = self._active(client, consent_id, now)
+        return consent is not None and consent.terms.recipient == client
+
+    def claims(self, viewer: str, grant_id: str, version: int | None, now: float) -> dict[str, Any] | None:
         """The members that introspection adds for a party of an active consent (RFC 7662 §2.2); None when the token is
         inactive for it.
 
-        A token is of one version: when the customer has agreed to an amendment, tokens of the version before are over.
+        An access token is of one version, a refresh token of none (None): when the customer has agreed to an amendment, access
+        tokens of the version before are over.
         """
         consent = self._active(viewer, grant_id, now)
-        if consent is None or consent.version != version:
+        if consent is None or version not in (None, consent.version):
             return None
         said: dict[str, Any] = {"grant_id": grant_id, "sub": consent.subject}
         if consent.terms.standard == CDR:

@@ -108,7 +108,7 @@ class TokenSigner:
 
     def jws(self, header: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
         """A compact JWS under this key."""
-        signed = f"{b64u(encode({'alg': self.alg, **header}))}.{b64u(encode(dict(payload)))}"
+        signed = f"{b64u(encode({'alg': self.alg, **header}))}.{b64u(msgspec.json.encode(dict(payload)))}"
         return f"{signed}.{b64u(self.sign(signed.encode()))}"
 
     @property

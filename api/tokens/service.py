@@ -1,7 +1,8 @@
-"""The embedded token service: client credentials, authenticated by a signed assertion, bound to a key.
+"""The embedded token service: for clients that authenticate by a signed assertion or a certificate; every token is bound to a
+key.
 
-RFC 6749 §4.4, RFC 7523 (private_key_jwt), RFC 9068 (tokens), RFC 9449 (DPoP), RFC 8414 (metadata), RFC 9396 (authorization
-details), as FAPI 2.0 narrows them.
+RFC 6749 §4.1, §4.4, §6, RFC 7523 (private_key_jwt), RFC 8705 (mTLS), RFC 9068 (tokens), RFC 9449 (DPoP), RFC 8414 (metadata),
+RFC 9396 (authorization details), as FAPI 2.0 narrows them.
 """
 
 from __future__ import annotations
@@ -9,19 +10,33 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
+
+from msgspec.structs import replace
 
 from api.http.refusals import BadRequest
+from api.tokens.certificates import Certificate
 from api.tokens.clients import Clients, read_form
-from api.tokens.details import TYPE, parse_details
+from api.tokens.codes import REFRESH_SECONDS, RESPONSE_MODES, CodeFlow, Redeemed
+from api.tokens.details import ERROR, TYPE, AccountInformation, parse_details
 from api.tokens.dpop import check_proof
-from api.tokens.grants import Grants
+from api.tokens.grants import BoundTo, Grants
 from api.tokens.jwt import BadToken
 from api.tokens.keys import ALGORITHMS, TokenSigner
 from api.tokens.once import Once
 from api.tokens.scopes import SCOPES, scopes_of
 from ledger.canonical import b64u
 from ledger.participants import Registry
+
+Binding = dict[str, str]
+"""`cnf`: `jkt` (RFC 9449 §6.1) or `x5t#S256` (RFC 8705 §3.1)."""
+_ALL: Final = AccountInformation(TYPE)
+
+
+def type_of(bound: Mapping[str, str]) -> str:
+    """The `token_type` of a token that is bound so."""
+    return "DPoP" if "jkt" in bound else "Bearer"
 
 
 class TokenService:
@@ -35,16 +50,21 @@ class TokenService:
         registry: Callable[[], Registry],
         clients: Clients,
         grants: Grants,
+        flow: CodeFlow,
         *,
         lifetime: int,
+        mutual_tls: bool = False,
     ) -> None:
-        """`issuer` is this ledger's base address; `lifetime` of tokens in seconds."""
+        """`issuer` is this ledger's base address; `lifetime` of tokens in seconds; `mutual_tls`: whether a proxy tells of
+        client certificates."""
         self._issuer = issuer
         self._signer = signer
         self._once = once
         self._registry = registry
         self._clients = clients
         self._grants = grants
+        self._flow = flow
+        self._mutual_tls = mutual_tls
         self._lifetime = lifetime
 
     @property
@@ -54,7 +74,8 @@ class TokenService:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """RFC 8414."""
+        """RFC 8414. A holder's pushed requests have an address of their own: `pushed_at`."""
+        methods = ["private_key_jwt", *(["self_signed_tls_client_auth"] if self._mutual_tls else [])]
         return {
             "issuer": self._issuer,
             "token_endpoint": f"{self._issuer}/token",
@@ -65,31 +86,57 @@ class TokenService:
             "grant_management_actions_supported": ["query", "revoke"],
             "grant_management_action_required": False,
             "authorization_details_types_supported": [TYPE],
-            "grant_types_supported": ["client_credentials"],
-            "response_types_supported": [],
-            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "authorization_endpoint": f"{self._issuer}/authorize",
+            "authorization_response_iss_parameter_supported": True,
+            "authorization_signing_alg_values_supported": [self._signer.alg],
+            "code_challenge_methods_supported": ["S256"],
+            "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+            "introspection_signing_alg_values_supported": [self._signer.alg],
+            "request_object_signing_alg_values_supported": list(ALGORITHMS),
+            "require_pushed_authorization_requests": True,
+            "response_modes_supported": sorted(RESPONSE_MODES),
+            "response_types_supported": ["code"],
+            "tls_client_certificate_bound_access_tokens": self._mutual_tls,
+            "token_endpoint_auth_methods_supported": methods,
             "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
-            "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "introspection_endpoint_auth_methods_supported": methods,
             "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
-            "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "revocation_endpoint_auth_methods_supported": methods,
             "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
             "dpop_signing_alg_values_supported": list(ALGORITHMS),
             "scopes_supported": sorted(SCOPES),
             "service_documentation": f"{self._issuer}/docs",
         }
 
-    def issue(self, form: bytes, proof: str | None) -> tuple[str, dict[str, Any]]:
+    def metadata_of(self, holder: str) -> dict[str, Any]:
+        """RFC 8414 for the clients of one holder: with the address of its pushed requests (RFC 9126 §5)."""
+        pushed = f"{self._issuer}/holders/{holder}/oauth/par"
+        return {**self.metadata, "pushed_authorization_request_endpoint": pushed}
+
+    def issue(
+        self, form: bytes, proof: str | None, certificate: Certificate | None = None
+    ) -> tuple[str, dict[str, Any]]:
         """Answer a token request: the client's id and the answer's JSON. Blocking. Raises BadRequest, InvalidClient."""
         asked = read_form(form)
-        if asked.get("grant_type") != "client_credentials":
-            raise BadRequest("the only grant here is client_credentials", error="unsupported_grant_type")
         now = time.time()
-        client = self._clients.client(asked, now)
+        kind = asked.get("grant_type")
+        if kind not in ("authorization_code", "client_credentials", "refresh_token"):
+            raise BadRequest(
+                "the grants here are authorization_code, client_credentials and refresh_token",
+                error="unsupported_grant_type",
+            )
+        client = self._clients.client(asked, now, certificate)
+        bound = self._binding(proof, certificate, now)
+        if kind == "authorization_code":
+            grant = self._flow.redeemed(asked, client, bound.get("jkt", ""), now)
+            return client, self._for_grant(client, asked, bound, now, grant, begins=True)
+        if kind == "refresh_token":
+            return client, self._for_grant(client, asked, bound, now, self._flow.refreshed(asked, client, now))
         if "authorization_details" in asked:
-            return client, self._for_consent(client, asked, proof, now)
-        return client, self._for_ledger(client, asked, proof, now)
+            return client, self._for_consent(client, asked, bound, now)
+        return client, self._for_ledger(client, asked, bound, now)
 
-    def _for_ledger(self, client: str, asked: Mapping[str, str], proof: str | None, now: float) -> dict[str, Any]:
+    def _for_ledger(self, client: str, asked: Mapping[str, str], bound: Binding, now: float) -> dict[str, Any]:
         """A token for this ledger's own routes: its scopes are what the client's roles allow."""
         allowed = scopes_of(client, self._registry())
         wanted = frozenset(asked["scope"].split()) if "scope" in asked else allowed
@@ -100,10 +147,10 @@ class TokenService:
                 member="scope",
             )
         scope = " ".join(sorted(wanted))
-        token = self._token(client, proof, now, int(now) + self._lifetime, {"aud": self._issuer, "scope": scope})
-        return {"access_token": token, "token_type": "DPoP", "expires_in": self._lifetime, "scope": scope}
+        token = self._token(client, bound, now, int(now) + self._lifetime, {"aud": self._issuer, "scope": scope})
+        return {"access_token": token, "token_type": type_of(bound), "expires_in": self._lifetime, "scope": scope}
 
-    def _for_consent(self, client: str, asked: Mapping[str, str], proof: str | None, now: float) -> dict[str, Any]:
+    def _for_consent(self, client: str, asked: Mapping[str, str], bound: Binding, now: float) -> dict[str, Any]:
         """A token for the holder's data routes, bound to one active consent (RFC 9396). It opens nothing at this ledger."""
         if "scope" in asked:
             raise BadRequest(
@@ -111,33 +158,69 @@ class TokenService:
                 error="invalid_scope",
                 member="scope",
             )
-        bound = self._grants.bind(client, parse_details(asked["authorization_details"]), now)
+        grant = self._grants.bind(client, parse_details(asked["authorization_details"]), now)
+        return self._of_grant(client, grant, bound, now)
+
+    def _for_grant(
+        self,
+        client: str,
+        asked: Mapping[str, str],
+        bound: Binding,
+        now: float,
+        redeemed: Redeemed,
+        *,
+        begins: bool = False,
+    ) -> dict[str, Any]:
+        """Tokens for the consent of a code or of a refresh token: while it is active, and no longer."""
+        details = parse_details(asked["authorization_details"]) if "authorization_details" in asked else _ALL
+        if details.consent_id not in (None, redeemed.grant_id):
+            raise BadRequest(
+                "consent_id is another than that of the grant", error=ERROR, member="authorization_details"
+            )
+        try:
+            grant = self._grants.bind(client, replace(details, consent_id=redeemed.grant_id), now)
+        except BadRequest as error:
+            if error.member != "consent_id":
+                raise
+            raise BadRequest("the consent of this grant is not active any more", error="invalid_grant") from None
+        said = self._of_grant(client, grant, bound, now, {"family": redeemed.family})
+        if begins:
+            ends = grant.ends_at or int(now) + REFRESH_SECONDS
+            said["refresh_token"] = self._flow.refresh_token(client, redeemed, now, ends)
+        return said
+
+    def _of_grant(
+        self, client: str, grant: BoundTo, bound: Binding, now: float, more: Mapping[str, Any] = MappingProxyType({})
+    ) -> dict[str, Any]:
         expires = int(now) + self._lifetime
-        if bound.ends_at:
-            expires = min(expires, bound.ends_at)
+        if grant.ends_at:
+            expires = min(expires, grant.ends_at)
         said = {
-            "aud": bound.audience,
-            "authorization_details": bound.details,
-            "consent_version": bound.version,
-            "grant_id": bound.grant_id,
+            "aud": grant.audience,
+            "authorization_details": grant.details,
+            "consent_version": grant.version,
+            "grant_id": grant.grant_id,
+            **more,
         }
         return {
-            "access_token": self._token(client, proof, now, expires, said),
-            "token_type": "DPoP",
+            "access_token": self._token(client, bound, now, expires, said),
+            "token_type": type_of(bound),
             "expires_in": expires - int(now),
-            "authorization_details": bound.details,
-            "grant_id": bound.grant_id,
+            "authorization_details": grant.details,
+            "grant_id": grant.grant_id,
         }
 
-    def _token(self, client: str, proof: str | None, now: float, expires: int, said: Mapping[str, Any]) -> str:
+    def _token(self, client: str, bound: Binding, now: float, expires: int, said: Mapping[str, Any]) -> str:
         claims = {
-            "client_id": client, "cnf": {"jkt": self._proven_key(proof, now)}, "exp": expires, "iat": int(now),
+            "client_id": client, "cnf": bound, "exp": expires, "iat": int(now),
             "iss": self._issuer, "jti": b64u(os.urandom(16)), "sub": client,
         }  # fmt: skip
         return self._signer.jws({"kid": self._signer.kid, "typ": "at+jwt"}, claims | dict(said))
 
-    def _proven_key(self, proof: str | None, now: float) -> str:
-        """The thumbprint of the key that the token will be bound to. Raises BadRequest."""
+    def _binding(self, proof: str | None, certificate: Certificate | None, now: float) -> Binding:
+        """What the token will be bound to (RFC 7800 `cnf`): the key of the proof, else the certificate. Raises BadRequest."""
+        if proof is None and certificate is not None:
+            return {"x5t#S256": certificate.x5t}
         if proof is None:
             raise BadRequest("a DPoP proof is missing", error="invalid_dpop_proof")
         try:
@@ -145,4 +228,4 @@ class TokenService:
             self._once.use("dpop", held.thumbprint, held.jti, held.expires_at)
         except BadToken as error:
             raise BadRequest(f"the DPoP proof is not valid: {error}", error="invalid_dpop_proof") from None
-        return held.thumbprint
+        return {"jkt": held.thumbprint}

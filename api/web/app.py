@@ -36,11 +36,13 @@ from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
+from api.web.handover import Handover
 from api.web.migrating import open_store
 from api.web.office import BankPages
 from api.web.oidc import RelyingParty
 from api.web.pages import (
     approving,
+    authorizing,
     complaining,
     completing,
     connections,
@@ -83,8 +85,8 @@ if TYPE_CHECKING:
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
-    approving.router, parting.router, feedback.router, stopping.router, receipts.router, settings.router, erasing.router,
-    notices.router, embedding.router,
+    approving.router, authorizing.router, parting.router, feedback.router, stopping.router, receipts.router,
+    settings.router, erasing.router, notices.router, embedding.router,
 )  # fmt: skip
 CONSOLES: Final = (
     partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
@@ -92,7 +94,9 @@ CONSOLES: Final = (
 )  # fmt: skip
 
 
-def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> Teller:
+def mount(
+    app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None, handover: Handover | None = None
+) -> Teller:
     """Serve the pages at every address that is not a route of `app`; what tells customers of news, not started yet.
 
     Not as a mount at `/`: that would also answer for routes that exist under another method (405).
@@ -100,13 +104,15 @@ def mount(app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | No
     Raises NotForThisPlace when the development identity provider is asked for outside development or loopback, NotFound or
     InvalidInput for missing or unfit key files.
     """
-    pages = build(ledger, settings, clock=clock)
+    pages = build(ledger, settings, clock=clock, handover=handover)
     app.router.default = pages
     teller: Teller = pages.state.teller
     return teller
 
 
-def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+def build(
+    ledger: Ledger, settings: Settings, *, clock: Clock | None = None, handover: Handover | None = None
+) -> FastAPI:
     """The pages' own application."""
     web, base_url, clock = settings.web, settings.base_url, clock or SystemClock()
     templates = make_templates()
@@ -143,6 +149,7 @@ def build(ledger: Ledger, settings: Settings, *, clock: Clock | None = None) -> 
         state_dir=settings.state_dir,
         remits=_remits(web),
         declarers=read_signers(web.signers_file, ledger.origin, clock),
+        handover=handover,
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office

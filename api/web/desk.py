@@ -230,6 +230,8 @@ class Desk:
             carried = {"draft": before.draft, "answers": before.answers}
         if before is not None and before.kept is not None and before.kept.person == b64u(someone.key):
             carried["kept"] = before.kept
+        if before is not None:  # whoever signs in: it is this browser that an app has sent
+            carried["ticket"] = before.ticket
         self.leave()
         self.session, self.token = new_session(self.now), new_token()
         self._set_token = True

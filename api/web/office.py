@@ -17,6 +17,7 @@ from api.web.brand import Brand
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
 from api.web.discretion import Discretion
+from api.web.handover import Handover
 from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
 from api.web.people import Person
@@ -61,6 +62,8 @@ class BankPages:
 
     declarers: Mapping[str, StatementMaker]
     """Participant → who signs here what its staff declare."""
+    handover: Handover | None = None
+    """How apps send customers here; None where no standard is served."""
 
     @cached_property
     def counting(self) -> Counting:

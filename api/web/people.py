@@ -130,6 +130,8 @@ class Session(Struct, frozen=True, kw_only=True):
     draft: Draft | None = None
     answers: ChosenAnswers | None = None
     kept: KeptWords | None = None
+    ticket: str = ""
+    """What an app's request goes on with, while its customer is here (api/tokens/codes.py)."""
     paused: Paused | None = None
     """What she has just paused here: for some seconds it is undone with one click."""
 

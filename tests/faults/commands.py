@@ -250,6 +250,8 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("delegation", "end"): [Run(lambda place: [place.name("bank"), place.name("agent"), "--reason", "over"])],
     ("gateway", "init"): [Run(_said(), ends=(0, 1))],  # 1: there is one, from the round before
     ("gateway", "delegate"): [Run(lambda place: [place.name("bank")])],
+    # 1: a bank is no recipient
+    ("gateway", "redirect"): [Run(lambda place: [place.name("bank"), "https://app.example/back"], ends=(1,))],
     ("participant", "remove"): [Run(lambda place: [place.name("bank"), "--reason", "test"])],
     ("purpose", "define"): [Run(lambda place: [place.name("purpose"), "--permission", "ReadBalances"])],
     # two officers order what a log takes from ruleset 3 on

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from api.node.building import build_node, initialise
 from api.node.settings import Settings
 from api.office.configuration import GatewayFile, HolderOptions
-from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, register_redirect
 from api.server.app import create_app
 from api.standards.served import OUTWARD
 from ledger.canonical import b64u, unb64u
@@ -30,6 +30,7 @@ from ledger.storage.tables import entries
 from tests.api.service import Service, TokenClient, loopback, serving
 from tests.conformance import files
 from tests.keys import KeyPair
+from tests.standards.served import REDIRECT
 from tests.world import ORIGIN, ConsentInWorld, Party, World, reference
 
 GATEWAY = "gateway"
@@ -128,6 +129,8 @@ def stage(
     node.stop()
     if holders:
         chosen.gateway_file.write_bytes(msgspec.json.encode(msgspec.structs.replace(file, holders=holders)))
+    for recipient in ("tpp-1", "tpp-2"):
+        register_redirect(chosen.gateway_file, recipient, REDIRECT)
     node = build_node(chosen, serves=events, outward=OUTWARD)
     with (
         serving(create_app(node), listening),

@@ -15,7 +15,7 @@ import yaml
 
 from api.node.building import build_node, initialise, short_lived
 from api.node.settings import Settings
-from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, register_redirect
 from api.server.app import create_app
 from ledger.canonical import unb64u
 from tests.api.service import Service, loopback, serving
@@ -23,6 +23,15 @@ from tests.conformance import files
 from tests.world import ORIGIN, ConsentInWorld, Party
 
 GATEWAY = "gateway"
+REDIRECT = "https://app.example/back"
+"""Registered for tpp-1 and tpp-2."""
+CODE = {
+    "response_type": "code",
+    "redirect_uri": REDIRECT,
+    "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    "code_challenge_method": "S256",
+}
+"""The members of a pushed request that lead to a code; the challenge is that of RFC 7636, appendix B."""
 HOLDERS_MORE = (
     "consent.authorise",
     "consent.pause",
@@ -42,6 +51,8 @@ def served(database_url: str, folder: Path, **settings: Any) -> Iterator[Service
     initialise(chosen, ORIGIN)
     with short_lived(chosen) as node:
         make_gateway(node.ledger, chosen.gateway_file, GATEWAY, "Gateway")
+    for recipient in ("tpp-1", "tpp-2"):
+        register_redirect(chosen.gateway_file, recipient, REDIRECT)
     node = build_node(chosen)
     with (
         serving(create_app(node), listening),
@@ -49,6 +60,12 @@ def served(database_url: str, folder: Path, **settings: Any) -> Iterator[Service
     ):
         http.get("/health/live").raise_for_status()
         yield Service(node, chosen.base_url, http)
+
+
+def consent_of(pushed: httpx2.Response) -> str:
+    """The consent that a pushed request is about: its reference is signed, and can be read."""
+    claims = json.loads(unb64u(pushed.json()["request_uri"].rsplit(":", 1)[1].split(".")[1]))
+    return str(claims["consent_id"])
 
 
 def bank_and_app(service: Service, bank: str = "bank-a", app: str = "tpp-1") -> tuple[Party, Party]:

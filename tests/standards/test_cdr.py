@@ -27,7 +27,7 @@ from ledger.documents import activation
 from ledger.queries.events import Notice
 from tests.api.service import ASSERTION_TYPE, Service, assertion
 from tests.conformance import files
-from tests.standards.served import authorise, bank_and_app, found, official, served
+from tests.standards.served import CODE, authorise, bank_and_app, consent_of, found, official, served
 from tests.standards.validation import conforms, fits
 from tests.world import Party
 
@@ -64,7 +64,7 @@ def _claims(service: Service, party: Party, *, duration: Any = 7_776_000, **clai
         "aud": service.base_url,
         "exp": now + 300,
         "nbf": now,
-        "response_type": "code",
+        **CODE,
         "scope": "openid profile bank:accounts.basic:read bank:transactions:read",
         "nonce": "n-0S6_WzA2Mj",
         "claims": {
@@ -82,7 +82,7 @@ def _par(service: Service, party: Party, **claims: Any) -> httpx2.Response:
 def _arrangement(service: Service, bank: Party, app: Party, **claims: Any) -> str:
     answer = _par(service, app, **claims)
     assert answer.status_code == 201, answer.text
-    arrangement = answer.json()["request_uri"].rsplit(":", 1)[1].split(".")[0]
+    arrangement = consent_of(answer)
     authorise(service, bank, arrangement)
     return str(arrangement)
 
@@ -103,7 +103,7 @@ def test_a_pushed_request_becomes_an_arrangement(service: Service) -> None:
     answer = _par(service, app)
     assert answer.status_code == 201, answer.text
     assert 10 <= answer.json()["expires_in"] <= 90
-    arrangement = answer.json()["request_uri"].rsplit(":", 1)[1].split(".")[0]
+    arrangement = consent_of(answer)
     consent = service.node.ledger.records.consent(app.id, arrangement)
     assert consent.terms.permissions == (
         "ReadAccountsBasic",
@@ -123,7 +123,7 @@ def test_an_amendment_is_a_new_version_of_the_same_arrangement(service: Service)
     arrangement = _arrangement(service, bank, app)
     inner = {"sharing_duration": 86_400 * 30, "cdr_arrangement_id": arrangement}
     answer = _par(service, app, claims=inner)
-    assert answer.json()["request_uri"].rsplit(":", 1)[1].split(".")[0] == arrangement
+    assert consent_of(answer) == arrangement
     before = service.node.ledger.records.consent(app.id, arrangement)
     assert (before.version, before.status.value) == (1, "ACTIVE"), "the old one goes on until the new one is authorised"
     authorise(service, bank, arrangement)

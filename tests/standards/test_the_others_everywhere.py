@@ -13,7 +13,7 @@ from api.standards.india.requests import aa_time
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from tests.api.service import ASSERTION_TYPE, assertion
 from tests.standards.kit import GATEWAY, Stage, stage
-from tests.standards.served import HOLDERS_MORE
+from tests.standards.served import CODE, HOLDERS_MORE, consent_of
 from tests.standards.test_one_consent_everywhere import audit
 from tests.world import DAY
 
@@ -85,13 +85,12 @@ def _australia(played: Stage) -> str:
     app, now = played.recipients["tpp-1"], played.world.clock.now() // 1000
     assert app.client_key is not None
     claims = {
-        "iss": app.id, "client_id": app.id, "aud": played.service.base_url, "exp": now + 300,
+        "iss": app.id, "client_id": app.id, "aud": played.service.base_url, "exp": now + 300, "nbf": now, **CODE,
         "scope": "openid bank:accounts.basic:read", "claims": {"sharing_duration": 90 * DAY},
     }  # fmt: skip
     request = app.client_key.jws({"kid": app.client_key.kid}, json.dumps(claims).encode())
     form = _client_form(played, request=request)
-    pushed = played.service.http.post("/holders/bank-a/cdr/par", data=form).json()
-    arrangement = str(pushed["request_uri"]).rsplit(":", 1)[1].split(".", maxsplit=1)[0]
+    arrangement = consent_of(played.service.http.post("/holders/bank-a/cdr/par", data=form))
     played.authorise(arrangement)
     return arrangement
 

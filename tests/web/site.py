@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import uvicorn
@@ -28,8 +29,13 @@ from fastapi import FastAPI
 
 from api.client.signing import LocalSigner
 from api.node.settings import Settings
+from api.tokens.codes import CodeFlow, PushedRequest
+from api.tokens.grants import Grants
+from api.tokens.keys import TokenSigner
+from api.tokens.once import Once
 from api.web import mount
 from api.web.agent import Authorisation, LocalAgent
+from api.web.handover import Handover
 from api.web.office import BankPages
 from api.web.people import Person, SignInSca
 from ledger.canonical import b64u
@@ -55,6 +61,8 @@ class Site:
     url: str
     office: BankPages
     people: dict[str, Person]
+    flow: CodeFlow
+    """How apps send people here."""
     consents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -93,6 +101,15 @@ class Site:
         signed = self.agent.authorise(person, wish)
         self.world.ledger.record(signed.statement, companion=signed.companion)
         return ConsentInWorld(consent.consent_id, consent.terms, consent.version, chosen)
+
+    def sent_here(self, consent: ConsentInWorld, back: str, state: str = "") -> str:
+        """The address that an app sends its customer to, after it has pushed its request."""
+        now = self.world.clock.now() / 1000
+        request = PushedRequest(
+            consent.terms["recipient"], self.bank.id, "", back, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", state
+        )
+        pushed = self.flow.pushed(request, consent.consent_id, now)
+        return f"{self.url}/authorize?{urlencode({'client_id': request.client, 'request_uri': pushed['request_uri']})}"
 
     def shared(self, who: str = MEI, app: Party | None = None, *, accounts: int = 2, **terms: Any) -> ConsentInWorld:
         """A consent that was asked for and agreed to."""
@@ -280,12 +297,20 @@ def open_site(
             more["directory_file"].write_text(json.dumps(directory))
         settings = site_settings(folder, listener.getsockname()[1], notices=notices, **more)
         framework = FastAPI(openapi_url=None)
-        mount(framework, world.ledger, settings, clock=clock or SystemClock())
+        flow = CodeFlow(
+            settings.base_url,
+            TokenSigner.make(folder / "token.key"),
+            once := Once(f"sqlite:///{folder / 'tokens.sqlite'}"),
+            Grants(world.ledger.records.consent, lambda: world.ledger.registry).is_active,
+        )
+        handover = Handover(flow, lambda _holder: "")
+        mount(framework, world.ledger, settings, clock=clock or SystemClock(), handover=handover)
         office: BankPages = framework.router.default.state.office
         with serving(framework, listener):
             try:
-                yield Site(world, bank, app, settings.base_url, office, people)
+                yield Site(world, bank, app, settings.base_url, office, people, flow)
             finally:
+                once.close()
                 office.store.close()
 
 

@@ -27,6 +27,7 @@ NOT_PAGES = {
 }  # fmt: skip
 ONE_PAGE_EACH = {"/my/connections/{key}/{step}": ("/my/connections/{key}/pause", "/my/connections/{key}/resume")}
 ELSEWHERE = {
+    "/authorize": "an app, as the metadata of the token service tells it",
     "/my/approve": "a recipient sends its customer there",
     "/step-up": "the application sends there (StepUpNeeded)",
     "/sign-in": "the application sends there (SignInNeeded)",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,19 +14,14 @@ from api.office.office import Office
 from api.standards.cdr.dialect import invalid_arrangement, refused
 from api.standards.cdr.requests import arrangement_in, wish_of
 from api.tokens.clients import Clients, read_form
-from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
-from api.tokens.keys import PublicKey
+from api.tokens.codes import CodeFlow, read_pushed
+from api.tokens.jwt import BadToken, read_jwt, text_claim
+from api.tokens.objects import read_request_object, signed_by_client
 from api.tokens.once import Once
 from ledger.app import Ledger
-from ledger.canonical import b64u
 from ledger.consent.state import IN_FORCE
 from ledger.errors import IllegalTransition, NotFound
 
-REQUEST_URI: Final = "urn:ietf:params:oauth:request_uri:"
-PAR_SECONDS: Final = 60
-"""How long a pushed request can be used: the standard says 10 to 90 seconds."""
-REQUEST_LIFE: Final = 3600.0
-"""FAPI 1.0: a request object is good for an hour at most."""
 _TYP: Final = frozenset({None, "jwt", "oauth-authz-req+jwt"})
 _MEMBERS: Final = frozenset({"kid"})
 _REASON: Final = "customer-request"
@@ -42,6 +36,7 @@ class Arrangements:
     office: Office
     clients: Clients
     once: Once
+    flow: CodeFlow
     base_url: str
 
     def push(self, form: bytes, holder: str) -> tuple[str, dict[str, Any]]:
@@ -51,9 +46,13 @@ class Arrangements:
         client = self.clients.client(asked, now / 1000)
         if "request" not in asked or set(asked) & {"scope", "claims"}:
             raise BadRequest("send the request object as `request`, and nothing of it beside", error="invalid_request")
-        claims = self._signed(asked["request"], client, now / 1000, REQUEST_LIFE, "invalid_request_object")
-        if claims.get("iss") != client or claims.get("client_id") != client:
-            raise BadRequest("iss and client_id of the request object are the client", error="invalid_request_object")
+        try:
+            claims = read_request_object(asked["request"], client, self.ledger.registry, self.base_url, now / 1000)
+        except BadToken as wrong:
+            raise BadRequest(
+                f"the request object is not valid: {wrong}", error="invalid_request_object", member="request"
+            ) from None
+        request = read_pushed(claims, client, holder, self.office.gateway.redirect_uris(client))
         # What only the authorisation server needs is not kept: the note says what was asked of the customer.
         facts = msgspec.json.encode({name: value for name, value in claims.items() if _KEPT.fullmatch(name)})
         wish, named = wish_of(claims, now=now // 1000), arrangement_in(claims)
@@ -67,8 +66,7 @@ class Arrangements:
                     "cdr_arrangement_id is not an open arrangement of this client",
                     error="invalid_request_object",
                 ) from None
-        reference = f"{REQUEST_URI}{standing.consent_id}.{b64u(os.urandom(16))}"
-        return client, {"request_uri": reference, "expires_in": PAR_SECONDS}
+        return client, self.flow.pushed(request, standing.consent_id, now / 1000)
 
     def revoke_at_holder(self, form: bytes, holder: str) -> str:
         """POST …/arrangements/revoke of a holder, by a recipient: the form parameter method. The client's id."""
@@ -97,7 +95,7 @@ class Arrangements:
             raise refused(400, "Field/Missing", "cdr_arrangement_jwt")
         now = self.office.now / 1000
         holder = self._owner(text)
-        claims = self._signed(text, holder, now, 300.0, "invalid_client")
+        claims = self._signed(text, holder, now, 300.0)
         if claims.get("sub") != holder or claims.get("iss") != holder:
             raise InvalidClient("iss and sub of the arrangement's JWT are the owner of its key")
         if claims.get("aud") not in (address, self.base_url, address.removesuffix("/arrangements/revoke")):
@@ -129,19 +127,9 @@ class Arrangements:
             raise InvalidClient("the JWT's kid is not that of a client key")
         return key.participant
 
-    def _signed(self, text: str, owner: str, now: float, longest: float, error: str) -> dict[str, Any]:
-        """The claims of a JWT that a client key of `owner` has signed. Raises BadRequest, or InvalidClient."""
+    def _signed(self, text: str, owner: str, now: float, longest: float) -> dict[str, Any]:
+        """The claims of a JWT that a client key of `owner` has signed. Raises InvalidClient."""
         try:
-            jwt = read_jwt(text, typ=_TYP, members=_MEMBERS)
-            key = self.ledger.registry.keys.get(text_claim(jwt.header, "kid", longest=64))
-            if key is None or key.use != "client" or key.revoked_at is not None or key.participant != owner:
-                raise BadToken("its kid is not that of a client key of the client")  # noqa: TRY301
-            claims = jwt.verified(PublicKey(key.alg, dict(key.jwk), key.verify))
-            check_times(claims, now, longest=longest)
-            if error == "invalid_request_object" and claims.get("aud") not in (self.base_url, [self.base_url]):
-                raise BadToken("aud is not this issuer")  # noqa: TRY301
+            return signed_by_client(text, owner, self.ledger.registry, now, longest)
         except BadToken as wrong:
-            if error == "invalid_client":
-                raise InvalidClient(f"the JWT is not valid: {wrong}") from None
-            raise BadRequest(f"the request object is not valid: {wrong}", error=error, member="request") from None
-        return claims
+            raise InvalidClient(f"the JWT is not valid: {wrong}") from None

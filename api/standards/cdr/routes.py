@@ -36,7 +36,7 @@ _FORM: Final = {"required": True, "content": {FORM: {"schema": {"type": "object"
 
 
 def _arrangements(node: NodeHere, office: OfficeHere) -> Arrangements:
-    return Arrangements(node.ledger, office, node.clients, node.once, node.settings.base_url)
+    return Arrangements(node.ledger, office, node.clients, node.once, node.flow, node.settings.base_url)
 
 
 async def _form(request: Request) -> bytes:

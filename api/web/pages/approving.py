@@ -15,6 +15,7 @@ from msgspec import structs
 from api.web.agent import Account, Authorisation
 from api.web.customer import Connection
 from api.web.desk import Customer, CustomersForm, Desk, in_order
+from api.web.pages.authorizing import goes_back_to, handed_back
 from api.web.pages.erasing import withdraw_erasure
 from api.web.pages.signin import PASSKEY_SCA
 from api.web.pages.stopping import STOPPED, take_step
@@ -104,7 +105,13 @@ def _question(desk: Desk, consent_id: str) -> AwaitedAnswer:
 @router.get("")
 def ask(desk: Customer, consent: str) -> Response:
     """A request, in full, with the accounts to choose."""
-    question = _question(desk, consent)
+    try:
+        question = _question(desk, consent)
+    except NotFound:  # she agreed before: an app that asks again gets her back, now that she has signed in
+        back = handed_back(desk, consent, agreed=True) if desk.dealings.request(consent).is_live else None
+        if back is None:
+            raise
+        return back
     if question.connection.status is Status.AWAITING:
         desk.office.store.remember_request(desk.person, consent, desk.now)
     return _ask(desk, question)
@@ -170,6 +177,7 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
         clusters=desk.words.clusters(question.terms.permissions),
         changed=changes(desk.words, question.before, question.terms) if question.before is not None else [],
         alone=alone,
+        returns_to=goes_back_to(desk, consent.consent_id),
     )
 
 
@@ -319,6 +327,9 @@ def agree(sent: CustomersForm) -> Response:
     desk.change(draft=None, answers=None)
     desk.office.store.forget_request(desk.person, draft.consent_id)
     withdraw_erasure(desk)
+    back = handed_back(desk, draft.consent_id, agreed=True)
+    if back is not None:
+        return back
     key = desk.dealings.key_of(draft.consent_id)
     return desk.redirect("/my/connections" if key is None else f"/my/connections/{key}?done=agreed")
 
@@ -331,4 +342,7 @@ def decline(sent: CustomersForm) -> Response:
     if question.kind == "new" and question.connection.status in BEFORE:
         take_step(desk, question.connection, "consent.reject", STOPPED)
     desk.office.store.forget_request(desk.person, question.connection.consent.consent_id)
+    back = handed_back(desk, question.connection.consent.consent_id, agreed=False)
+    if back is not None:
+        return back
     return desk.render("declined.html", one=question.connection, change=question.kind != "new")

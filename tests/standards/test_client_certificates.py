@@ -1,0 +1,149 @@
+"""Clients with mutual TLS: they authenticate by a certificate, and their tokens are bound to it (RFC 8705)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from ledger.canonical import b64u
+from ledger.documents import key_added
+from tests.api.service import dpop_proof
+from tests.keys import KeyPair
+from tests.standards.kit import Stage
+from tests.standards.served import CODE, REDIRECT
+from tests.standards.walk import DETAILS, SECRET, VERIFIER, Walk, code_stage
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """See `code_stage`."""
+    with code_stage(tmp_path_factory.mktemp("code-flow")) as running:
+        yield running
+
+
+# --- certificates ---------------------------------------------------------------------------------------------------
+
+
+def certificate(key: KeyPair, *, days: int = 30, **names: str) -> x509.Certificate:
+    """Signed by itself: who issued a client's certificate is the proxy's matter."""
+    told = [x509.NameAttribute(getattr(NameOID, name), value) for name, value in names.items()]
+    subject = x509.Name([*told, x509.NameAttribute(NameOID.COMMON_NAME, "client")])
+    at = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(at - timedelta(days=31))
+        .not_valid_after(at + timedelta(days=days))
+        .sign(key.private, SHA256())
+    )
+
+
+def told(read: x509.Certificate, how: str = "pem", secret: str = SECRET) -> dict[str, str]:
+    """The headers that a proxy sets for this certificate."""
+    pem = quote(read.public_bytes(Encoding.PEM).decode(), safe="")
+    value = {
+        "pem": pem,
+        "rfc9440": f":{base64.b64encode(read.public_bytes(Encoding.DER)).decode()}:",
+        "envoy": f'Hash={read.fingerprint(SHA256()).hex()};Cert="{pem}";Subject=""',
+    }[how]
+    return {"client-cert": value, "proxy-secret": secret}
+
+
+SHAPES: dict[str, dict[str, str]] = {
+    "eIDAS (QWAC)": {
+        "ORGANIZATION_IDENTIFIER": "PSDES-BDE-3DFD21",
+        "ORGANIZATION_NAME": "App SL",
+        "COUNTRY_NAME": "ES",
+    },
+    "OBWAC": {"ORGANIZATION_IDENTIFIER": "PSDGB-OB-Unknown0015800001HQQrZAAX", "COUNTRY_NAME": "GB"},
+    "ICP-Brasil": {"BUSINESS_CATEGORY": "Private Organization", "SERIAL_NUMBER": "43142666000197", "USER_ID": "e4fd9a"},
+}
+"""What the schemes write into the subject; whose the key is, the log says."""
+
+
+@pytest.mark.parametrize("how", ["pem", "rfc9440", "envoy"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_client_with_a_certificate_needs_no_other_signature(played: Stage, shape: str, how: str) -> None:
+    """RFC 8705: it authenticates by its certificate, and its tokens are bound to it."""
+    walk = Walk(played)
+    key = _registered(played, f"tls-{len(played.service.node.ledger.registry.keys)}")
+    read = certificate(key, **SHAPES[shape])
+    headers = told(read, how)
+    form = {**CODE, "client_id": "tpp-1", "authorization_details": DETAILS}
+    pushed = played.service.http.post("/holders/bank-a/oauth/par", data=form, headers=headers)
+    sent = walk.authorize(pushed)
+    ticket = parse_qs(urlsplit(sent.headers["location"]).query)["request"][0]
+    played.authorise(walk.grant)
+    said = {
+        "grant_type": "authorization_code", "code": walk.back(ticket)["code"], "redirect_uri": REDIRECT,
+        "code_verifier": VERIFIER, "client_id": "tpp-1",
+    }  # fmt: skip
+    given = played.service.http.post("/token", data=said, headers=headers).json()
+    assert given["token_type"] == "Bearer", given
+    seen = walk.introspected(given["access_token"])
+    assert seen["cnf"] == {"x5t#S256": b64u(sha256(read.public_bytes(Encoding.DER)).digest())}
+    again = {"grant_type": "refresh_token", "refresh_token": given["refresh_token"], "client_id": "tpp-1"}
+    assert played.service.http.post("/token", data=again, headers=headers).status_code == 200
+
+
+def _registered(played: Stage, kid: str) -> KeyPair:
+    key = KeyPair.generate("ES256", kid)
+    played.service.node.ledger.record_documents(key_added("tpp-1", kid, "ES256", "client", key.jwk))
+    return key
+
+
+def test_a_token_that_is_bound_to_a_certificate_opens_the_ledgers_routes_with_it_only(played: Stage) -> None:
+    key = _registered(played, "tls-own")
+    headers, http = told(certificate(key)), played.service.http
+    form = {"grant_type": "client_credentials", "client_id": "tpp-1", "scope": "consents:read"}
+    token = http.post("/token", data=form, headers=headers).json()["access_token"]
+    bearer = {"authorization": f"Bearer {token}"}
+    assert http.get("/consents", headers={**bearer, **headers}).status_code == 200
+    other = told(certificate(_registered(played, "tls-other")))
+    assert http.get("/consents", headers={**bearer, **other}).status_code == 401, "another certificate"
+    assert http.get("/consents", headers=bearer).status_code == 401, "none"
+    assert http.get("/consents", headers={**bearer, **told(certificate(key), secret="guessed")}).status_code == 401
+    proof = {
+        "authorization": f"DPoP {token}",
+        "dpop": dpop_proof(key, "GET", f"{played.service.base_url}/consents", token=token),
+    }
+    assert http.get("/consents", headers=proof).status_code == 401, "it is bound to no DPoP key"
+    http.post("/revoke", data={"client_id": "tpp-1", "token": token}, headers=headers)
+    assert http.get("/consents", headers={**bearer, **headers}).status_code == 401, "it was given back"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["stranger's key", "another's key", "out of date", "no secret", "nonsense", "revoked"]
+)
+def test_a_certificate_that_is_not_the_clients_is_refused(played: Stage, wrong: str) -> None:
+    key = _registered(played, f"tls-{wrong.replace(' ', '-').replace(chr(39), '')}")
+    headers = told(certificate(key))
+    client = "tpp-1"
+    if wrong == "stranger's key":
+        headers = told(certificate(KeyPair.generate("ES256")))
+    elif wrong == "another's key":
+        client = "tpp-2"
+    elif wrong == "out of date":
+        headers = told(certificate(key, days=-1))
+    elif wrong == "no secret":
+        del headers["proxy-secret"]
+    elif wrong == "nonsense":
+        headers["client-cert"] = "-----BEGIN CERTIFICATE-----%0Anonsense"
+    else:
+        said = {"type": "key.revoked", "v": 1, "participant": "tpp-1", "kid": key.kid, "reason": "lost"}
+        played.service.node.ledger.record_documents(said)
+    form = {"grant_type": "client_credentials", "client_id": client, "scope": "consents:read"}
+    answer = played.service.http.post("/token", data=form, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client"), answer.text
