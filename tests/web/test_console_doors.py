@@ -66,6 +66,8 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         own = feedback(site)
     elif path.startswith("/console/alerts/"):
         own = alerts(site)
+    elif path.startswith("/console/operator/admissions/"):
+        return {"olaf": (path.replace("{participant}", "nobody"), path.replace("{participant}", "nobody"))}
     elif path.startswith("/console/operator/erasures/"):
         return {"olaf": (path.replace("{number}", NOTHING), path.replace("{number}", NOTHING))}
     else:
