@@ -19,7 +19,6 @@ from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
 from api.client.signing import AnySigner
 from api.client.statements import Question, StatementMaker
-from api.client.succession import KeySuccession, successors
 from api.client.tokens import TokenSource
 from api.client.transport import Answer, Headers, Patience, Transport
 from ledger.canonical import b64u
@@ -31,6 +30,8 @@ from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 
 if TYPE_CHECKING:  # HTTP costs a third of what importing this does: it is loaded by the first client
     import httpx2
+
+    from api.client.succession import KeySuccession
 
 PAGE: Final = 100
 STEPS: Final = frozenset({"pause", "reject", "resume", "revoke", "suspend", "terminate"})
@@ -272,6 +273,8 @@ class LedgerClient:
 
         Raises ReceiptRefused when they do not prove it, or when a key ended because somebody else may have it.
         """
+        from api.client.succession import successors  # noqa: PLC0415  (once in years)
+
         leaves = key_leaves_of((await self._transport.ask("GET", "/log/keys")).body)
         found = await successors(self.trust.vkeys, leaves, self._inclusion)
         if found:

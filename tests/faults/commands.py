@@ -151,6 +151,9 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
             lambda place: [str(place.own() / "newest.checkpoint"), "--log-key", place.vkey], ends=(1, 3), on_state=False
         )
     ],
+    ("receipt", "cose"): [
+        Run(lambda place: [str(place.own() / "newest.checkpoint"), "--out", str(place.own() / "made.cose")], ends=(1,))
+    ],
     ("receipt", "show"): [
         Run(
             lambda place: [str(place.own() / "newest.checkpoint"), "--log-key", place.vkey], ends=(1, 3), on_state=False
