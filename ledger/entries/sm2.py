@@ -1,7 +1,7 @@
 """SM2 signatures with SM3: checking only (GB/T 32918.2-2016 section 7, GB/T 32905-2016, docs/spec/ruleset-3.md, 8).
 
-No library that we rely on has the curve: `cryptography` has SM3 alone, and the libraries that have SM2 are not kept up. Checking
-handles public values only, so that its time tells nothing; nothing here signs.
+No library that we rely on has the curve: `cryptography` has SM3 alone, and the libraries that have SM2 are not kept up.
+Checking handles public values only, so that its time tells nothing; nothing here signs.
 """
 
 from __future__ import annotations
