@@ -62,6 +62,8 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         return {"olaf": (nothing, nothing)}
     elif path.startswith("/console/partner/feedback/"):
         own = feedback(site)
+    elif path.startswith("/console/operator/admissions/"):
+        return {"olaf": (path.replace("{participant}", "nobody"), path.replace("{participant}", "nobody"))}
     elif path.startswith("/console/operator/erasures/"):
         return {"olaf": (path.replace("{number}", NOTHING), path.replace("{number}", NOTHING))}
     else:

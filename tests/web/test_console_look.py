@@ -68,6 +68,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
         "olaf": [
             "/console/operator",
             "/console/operator/participants",
+            "/console/operator/admissions",
             "/console/operator/erasures",
             "/console/freezes",
         ],
