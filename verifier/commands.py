@@ -9,11 +9,13 @@ from pathlib import Path
 
 from verifier.auditing import audit_bundle, digest_of
 from verifier.billing import usage
-from verifier.crypto.backend import select
+from verifier.crypto.backend import Backend, select
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.following import evidence, explain, log
 from verifier.inputs import check_age, conclude, fresh, head_facts, read_file, trust_of
+from verifier.records.facts import Facts
+from verifier.records.leaf import Leaf
 from verifier.supervising import alerts, report, scores
 from verifier.telling.messages import word
 from verifier.telling.result import Result
@@ -75,13 +77,15 @@ def consent(arguments: argparse.Namespace, result: Result) -> Result:
 def receipt(arguments: argparse.Namespace, result: Result) -> Result:
     """Check one receipt."""
     from verifier.audit.receipt import check_receipt
-    from verifier.telling.story import told_reasons
+    from verifier.audit.transparent import TAG
 
     trust, backend = trust_of(arguments, result), select()
     data = read_file(arguments.path, result)
     keys = None
     if arguments.bundle:
         keys, trust = _learnt(arguments, trust)
+    if data.startswith(TAG):
+        return _transparent(arguments, result, data, (trust, backend, keys))
     try:
         checked = check_receipt(data, trust, backend, keys)
     except Refuted as refusal:
@@ -98,18 +102,51 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
                 else "logged",
             )
         )
+    _tell_entry(arguments, result, checked.leaf, checked.facts)
     if checked.leaf is not None:
-        result.facts.append(("index", f"{checked.leaf.number:,} ({checked.leaf.kind}, {_when(checked.leaf.time)})"))
-    if checked.facts is not None:
-        facts = checked.facts
+        check_age(arguments, result, checked.head, trust.policy, checked.leaf.time)
+    return conclude(result, checked.head is not None and checked.head.witnessed)
+
+
+def _transparent(
+    arguments: argparse.Namespace,
+    result: Result,
+    data: bytes,
+    known: tuple[Trust, Backend, dict[str, PublicKey] | None],
+) -> Result:
+    """Check a receipt in the form of COSE."""
+    from verifier.audit.transparent import check_transparent
+
+    if arguments.max_age is not None:
+        raise CannotCheck("--max-age: a COSE receipt has no witnesses who tell the time; give a receipt of the log")
+    try:
+        checked = check_transparent(data, *known)
+    except Refuted as refusal:
+        result.findings.refuse(refusal)
+        return conclude(result, False)
+    result.findings = checked.findings
+    if checked.key is not None and checked.root:
+        result.facts += [
+            (word("log", arguments.lang), checked.key.name),
+            (word("checkpoint", arguments.lang), f"{checked.size:,} / {checked.root.hex()} (COSE)"),
+            (word("level", arguments.lang), "logged"),
+        ]
+    _tell_entry(arguments, result, checked.leaf, checked.facts)
+    return conclude(result, checked.witnessed)
+
+
+def _tell_entry(arguments: argparse.Namespace, result: Result, leaf: Leaf | None, facts: Facts | None) -> None:
+    """Which entry a receipt is of, and what it says."""
+    from verifier.telling.story import told_reasons
+
+    if leaf is not None:
+        result.facts.append(("index", f"{leaf.number:,} ({leaf.kind}, {_when(leaf.time)})"))
+    if facts is not None:
         behalf = f" {word('for', arguments.lang)} {facts.behalf}" if facts.behalf else ""
         result.facts.append(("act", f"{facts.act} {word('by', arguments.lang)} {facts.iss or 'the ledger'}{behalf}"))
         for name, value in (facts.outcome or {}).items():
             result.facts.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
         result.lines = [*told_reasons(facts, arguments.lang)]
-    if checked.leaf is not None:
-        check_age(arguments, result, checked.head, trust.policy, checked.leaf.time)
-    return conclude(result, checked.head is not None and checked.head.witnessed)
 
 
 def pack(arguments: argparse.Namespace, result: Result) -> Result:

@@ -12,7 +12,7 @@ import migrations
 from api.checking import examine
 from api.cli.saying import DEFECT, UNCHECKED, fail, mention, result, say
 from api.cli.shared import State, node_of, progress_bar, reader_of, settings_from, told_in_a_sentence
-from api.node.building import KeyPlaces, initialise, make_event_key, opened, restrict
+from api.node.building import KeyPlaces, initialise, make_all_keys, make_event_key, opened, restrict
 from api.node.logs import configure_logging
 from api.node.signing_place import sign_here
 from ledger.clock import SystemClock
@@ -35,17 +35,30 @@ def init(
     kek: Annotated[str, typer.Option(help=f"Where the key-encryption key is kept, {PLACE}")] = "",
     token_key: Annotated[str, typer.Option(help=f"Where the key of access tokens is kept, {PLACE}")] = "",
     event_key: Annotated[str, typer.Option(help=f"Where the key of event tokens is kept, {PLACE}")] = "",
+    *,
+    keys_only: Annotated[
+        bool, typer.Option("--keys-only", help="Make the keys, and open the log elsewhere: no database is asked.")
+    ] = False,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="Open the log with the keys that are here, as --keys-only made them.")
+    ] = False,
     state: State = None,
 ) -> None:
     """Make keys, tables and the first entry of a new log."""
 
     settings = settings_from(state)
     configure_logging("warning")
+    places = KeyPlaces(log_key, kek, token_key, event_key)
+    if with_keys and (keys_only or places != KeyPlaces()):
+        fail("--with-keys takes the keys that are here: it makes none, only or anywhere")
     with told_in_a_sentence():
-        initialise(settings, origin, KeyPlaces(log_key, kek, token_key, event_key))
+        if keys_only:
+            make_all_keys(settings, origin, places)
+        else:
+            initialise(settings, origin, places, with_keys=with_keys)
         vkey = read_signer(settings.log_key_file).vkey.format()
     say(
-        f"The log {origin} is open. Its verifier key, to be published:\n\n  {vkey}\n\n"
+        f"The log {origin} is {'yet to be opened' if keys_only else 'open'}. Its verifier key, to be published:\n\n  {vkey}\n\n"
         f"Keys are in {settings.state_dir}: keep copies of log.key and kek apart from the database's backups.",
         origin=origin,
         state_dir=str(settings.state_dir),

@@ -20,6 +20,7 @@ NOT_HERE: Final = "Signatures of participants are not checked here: «consent-ve
 
 File = Annotated[Path, typer.Argument(help="A receipt's file.")]
 Believed = Annotated[str, typer.Option(help="The log's verifier key, learnt from its operator.")]
+State = Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")]
 Known = Annotated[
     Path | None, typer.Option("--as", envvar=ENVIRONMENT, help="A participant's folder, whose log_key is believed.")
 ]
@@ -40,6 +41,25 @@ def receipt_verify(file: File, log_key: Believed = "", known: Known = None) -> N
         f"{file}: entry {receipt.index} is in the log {receipt.checkpoint.origin}, {receipt.level}. {NOT_HERE}",
         **seen(receipt, file),
     )
+
+
+@receipts.command("cose")
+def receipt_cose(
+    file: File,
+    out: Annotated[Path, typer.Option("--out", help="Where the transparent statement is written.")],
+    state: State = None,
+) -> None:
+    """As operator: sign a receipt of this log once more, as a COSE receipt within a transparent statement, for whoever has COSE
+    and no tlog client. Only a root that this log key has signed before is signed."""
+    from api.cli.shared import settings_from  # noqa: PLC0415  (a participant's help text needs no node)
+    from ledger.cose import transparent_statement  # noqa: PLC0415
+    from ledger.custody.log_key import read_signer  # noqa: PLC0415
+
+    settings = settings_from(state)
+    with files_told_in_a_sentence():
+        made = transparent_statement(file.read_bytes(), read_signer(settings.log_key_file))
+        out.write_bytes(made)
+    say(f"{out}: a transparent statement of {file}, {len(made)} bytes.", file=str(out), bytes=len(made))
 
 
 def _verified(file: Path, log_key: str, known: Path | None) -> VerifiedReceipt:

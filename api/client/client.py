@@ -19,7 +19,6 @@ from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
 from api.client.signing import AnySigner
 from api.client.statements import Question, StatementMaker
-from api.client.succession import KeySuccession, successors
 from api.client.tokens import TokenSource
 from api.client.transport import Answer, Headers, Patience, Transport
 from ledger.canonical import b64u
@@ -31,6 +30,8 @@ from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 
 if TYPE_CHECKING:  # HTTP costs a third of what importing this does: it is loaded by the first client
     import httpx2
+
+    from api.client.succession import KeySuccession
 
 PAGE: Final = 100
 STEPS: Final = frozenset({"pause", "reject", "resume", "revoke", "suspend", "terminate"})
@@ -272,6 +273,8 @@ class LedgerClient:
 
         Raises ReceiptRefused when they do not prove it, or when a key ended because somebody else may have it.
         """
+        from api.client.succession import successors  # noqa: PLC0415  (once in years)
+
         leaves = key_leaves_of((await self._transport.ask("GET", "/log/keys")).body)
         found = await successors(self.trust.vkeys, leaves, self._inclusion)
         if found:
@@ -341,13 +344,18 @@ class LedgerClient:
         address = path if not query else f"{path}?{httpx2.QueryParams(dict(query))}"
         return await self._transport.ask("GET", address, headers=self._authorise(path))
 
-    def _authorise(self, path: str) -> Headers | None:
+    async def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Any other request of the native API that needs a token, as JSON. Nothing in the answer is verified."""
+        content = None if body is None else msgspec.json.encode(body)
+        return (await self._transport.ask(method, path, body=content, headers=self._authorise(path, method))).json()
+
+    def _authorise(self, path: str, method: str = "GET") -> Headers | None:
         tokens = self._tokens
         if tokens is None:
             return None
 
         async def headers() -> Mapping[str, str]:
-            return await tokens.headers("GET", self._base + path)
+            return await tokens.headers(method, self._base + path)
 
         return headers
 

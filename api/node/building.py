@@ -18,7 +18,7 @@ from api.node.node import Events, Node
 from api.node.reconciling import Reporter
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
-from api.node.signing_place import check_place
+from api.node.signing_place import check_place, leave_mark
 from api.node.slots import Slot, claim_slot, highwater_files
 from api.office.facts import Notes
 from api.office.gateway import Gateway
@@ -39,7 +39,7 @@ from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.clock import Clock
 from ledger.custody.log_key import read_signer
 from ledger.engines.engine import is_file, make_database
-from ledger.errors import Corrupt, InvalidInput, Rollback, Unavailable
+from ledger.errors import Corrupt, InvalidInput, NotFound, Rollback, Unavailable
 from ledger.highwater import HighWater
 from ledger.opening import open_key_store
 from ledger.participants import Registry
@@ -51,6 +51,7 @@ from ledger.queries.witnessed import WitnessedQueries
 from ledger.secrets import read_secret
 from ledger.storage.events import EventStore
 from ledger.storage.log import LogStore
+from ledger.vault.kek import read_kek
 
 log = logging.getLogger("api.node.building")
 
@@ -200,6 +201,22 @@ def short_lived(settings: Settings) -> Iterator[Node]:
 
 
 @contextmanager
+def at_another_time(settings: Settings, clock: Clock) -> Iterator[Ledger]:
+    """A log that is written by another clock than the machine's: for a demo, whose past is made up. No server may run."""
+    slot = claim_slot(settings.highwater_dir)
+    try:
+        ledger = open_ledger(settings.node_config(slot.highwater_file), clock=clock)
+        ledger.start()
+        try:
+            yield ledger
+        finally:
+            ledger.stop()
+            leave_mark(settings, ledger.vkeys)
+    finally:
+        slot.release()
+
+
+@contextmanager
 def opened(settings: Settings, *, examine: bool = False) -> Iterator[Node]:
     """A node that only reads: for exports and checks, also of a log that this node may not continue.
 
@@ -254,11 +271,43 @@ class KeyPlaces:
     event_key: str = ""
 
 
-def initialise(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces(), *, clock: Clock | None = None) -> None:
-    """Make keys, tables and the first entry of a new log named `origin`.
+def make_all_keys(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces()) -> None:
+    """Make the keys of a log named `origin` that is to be opened elsewhere, with them: no database is asked.
 
-    Raises Conflict when a key file or a log exists already, InvalidInput for an unfit origin or place, Unavailable.
+    Raises Conflict when a key file exists already, InvalidInput, Unavailable.
     """
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config = settings.node_config(settings.highwater_dir / "none")
+    make_keys(config, origin, log_key=places.log_key, kek=places.kek)
+    make_client_keys(settings, places)
+
+
+def _check_keys(settings: Settings, origin: str) -> None:
+    """All keys are here, and the log's is one of `origin`. Raises NotFound, InvalidInput."""
+    signer = read_signer(settings.log_key_file)
+    if signer.vkey.name != origin:
+        raise InvalidInput(f"{settings.log_key_file} is a key of {signer.vkey.name}, and the log is to be {origin}")
+    read_kek(settings.kek_file)
+    for file in (settings.token_key_file, settings.event_key_file):
+        TokenSigner.load(file)
+    if not settings.operator_jwks_file.exists():
+        raise NotFound(f"there is no {settings.operator_jwks_file}: «init --keys-only» makes it with the other keys")
+
+
+def initialise(
+    settings: Settings,
+    origin: str,
+    places: KeyPlaces = KeyPlaces(),
+    *,
+    with_keys: bool = False,
+    clock: Clock | None = None,
+) -> None:
+    """Make keys, tables and the first entry of a new log named `origin`; `with_keys`: with the keys that are here.
+
+    Raises Conflict when a key file or a log exists already, NotFound, InvalidInput for an unfit origin or place, Unavailable.
+    """
+    if with_keys:
+        _check_keys(settings, origin)
     if not is_file(settings.database_url):
         migrations.refuse_newer(settings.database_url)  # it answers: else keys would be made for a log that is not
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -271,8 +320,9 @@ def initialise(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces(),
                 "Bring the old database back, or choose another state folder"
             )
         config = settings.node_config(slot.highwater_file)
-        make_keys(config, origin, log_key=places.log_key, kek=places.kek)
-        make_client_keys(settings, places)
+        if not with_keys:
+            make_keys(config, origin, log_key=places.log_key, kek=places.kek)
+            make_client_keys(settings, places)
         migrations.upgrade(settings.database_url)
         if settings.keystore_beside:
             make_database(settings.keystore_url, settings.database_url)

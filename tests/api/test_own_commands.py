@@ -126,6 +126,13 @@ def test_a_consent_is_asked_for_given_used_ended_and_proved_from_the_command_lin
     policy = tmp_path / "policy"
     policy.write_text(f"log {service.node.ledger.vkey.format()}\nquorum none\n")
     assert verify(["receipt", receipt, "--policy", str(policy)]) == 0, "the independent verifier takes the same file"
+    state = str(service.node.settings.state_dir)
+    made = told("receipt", "cose", receipt, "--out", str(tmp_path / "access.cose"), "--state", state)
+    assert made["bytes"] == (tmp_path / "access.cose").stat().st_size
+    assert verify(["receipt", made["file"], "--policy", str(policy)]) == 0, "as a transparent statement too"
+    refused = run("receipt", "cose", str(policy), "--out", str(tmp_path / "no.cose"), "--state", state, ends=1)
+    assert "not a receipt" in refused.stderr
+    assert not (tmp_path / "no.cose").exists()
     assert told("follow", "--once", "--as", str(app_))["size"] >= denied["index"]
 
 

@@ -32,8 +32,9 @@ def test_each_step_of_the_specification_stands_in_the_source_and_the_reverse() -
 def test_the_steps_of_a_receipt_and_of_a_completeness_file_stand_in_the_source_and_the_reverse() -> None:
     page = (ROOT / "docs/spec/receipts.md").read_text()
     source = "".join(path.read_text() for path in (ROOT / "verifier").rglob("*.py"))
-    for title, word in (("Checking one", "Receipt"), ("Complete", "Complete")):
-        [section] = re.findall(rf"^## {title}\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
+    pages = {"Transparent": (ROOT / "docs/spec/cose.md").read_text() + "\n## "}
+    for title, word in (("Checking one", "Receipt"), ("Complete", "Complete"), ("Checking one", "Transparent")):
+        [section] = re.findall(rf"^## {title}\n(.*?)^## ", pages.get(word, page), re.MULTILINE | re.DOTALL)
         specified = set(re.findall(r"^(?:\| )?([0-9])(?:\.| \|) ", section, re.MULTILINE))
         written = set()
         for numbers in re.findall(rf"# {word}, steps? ([0-9](?:(?:, | and )[0-9])*)", source):

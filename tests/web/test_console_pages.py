@@ -251,7 +251,7 @@ def test_the_operator_sees_figures_high_water_and_participants(consoles: Console
             words_of(client.get(path).text) for path in ("/console/operator", "/console/operator/participants")
         )
     assert "database matches what was signed" in node
-    assert "Recording" in node
+    assert "24 hours" in node
     assert str(consoles.world.ledger.figures.entries) in node
     assert "Bank-B" in people
     assert "Suspended" in people

@@ -90,7 +90,9 @@ def check_receipt(data: bytes, trust: Trust, backend: Backend, keys: Mapping[str
                 found=leaf.number,
             )
         _check_time(checked, leaf, trust)
-        _check_disclosed(checked, leaf, receipt, backend, keys)
+        origin = checked.head.head.checkpoint.origin if checked.head else _origin(receipt)
+        disclosed = receipt.evidence, receipt.opening
+        checked.facts = check_disclosed(found, leaf, disclosed, origin, backend, keys)
     except OtherVersion as refusal:
         raise CannotCheck(str(refusal)) from None
     except Refuted as refusal:
@@ -112,32 +114,38 @@ def _head(receipt: Receipt, trust: Trust, backend: Backend) -> PolicyHead:
     return trust.verify(found.head.note, backend)
 
 
-def _check_disclosed(
-    checked: Checked, leaf: Leaf, receipt: Receipt, backend: Backend, keys: Mapping[str, PublicKey] | None
-) -> None:
-    found = checked.findings
-    if receipt.evidence is None or receipt.opening is None:
+def check_disclosed(
+    found: Findings,
+    leaf: Leaf,
+    disclosed: tuple[bytes | None, bytes | None],
+    origin: str,
+    backend: Backend,
+    keys: Mapping[str, PublicKey] | None,
+) -> Facts | None:
+    """Evidence and opening, if they are disclosed: what the evidence says. Defects go to `found`; raises Refuted for what
+    ends the reading, CannotCheck for a version that is not known."""
+    evidence, opening = disclosed
+    if evidence is None or opening is None:
         if leaf.kind in EVIDENT:
             found.unchecked["the entry's content (not disclosed by this receipt)"] += 1
-        return
+        return None
     if leaf.kind not in EVIDENT:
         raise refuted(Code.BAD_ENCODING, "a receipt of this kind of leaf discloses no evidence", found=leaf.kind)
     # Receipt, step 4.
-    check_commitment(raw_of(leaf.commitment), receipt.opening, receipt.evidence)
+    check_commitment(raw_of(leaf.commitment), opening, evidence)
     found.checked["commitment"] += 1
-    origin = checked.head.head.checkpoint.origin if checked.head else _origin(receipt)
     # Receipt, steps 5, 6 and 7: those of an entry's evidence, which are numbered 7.1 to 7.15 in verdicts.md.
     reader = Reader(origin, backend, keys or {}, signatures=keys is not None)
-    result = reader.read_evidence(leaf.kind, leaf.chain, leaf.time, receipt.evidence)
+    result = reader.read_evidence(leaf.kind, leaf.chain, leaf.time, evidence)
     for code, sentence, field, expected, given in result.defects:
         if code == OTHER_VERSION:
             raise CannotCheck(f"{sentence}: {given}")
         found.add(Defect(Code(code), sentence, Place(leaf.number, field=field or None), expected, given))
-    checked.facts = result.facts
     if keys is None:
         found.unchecked["the participant's signature (give --bundle to learn the participants' keys)"] += 1
     elif result.facts is not None and result.facts.kid:
         found.checked["statement signature"] += 1
+    return result.facts
 
 
 def _origin(receipt: Receipt) -> str:

@@ -60,6 +60,21 @@ SENTENCES_3: dict[str, str] = {
     "not a node of a tree": "不是树的节点",
     "a node of a tree leads back or nowhere": "树的节点指回或没有指向",
     "keys of SM2 exist from ruleset 3 onwards": "SM2 密钥自规则集 3 起才有",
+    # transparent statements
+    "not a COSE_Sign1 with its payload": "不是带有载荷的 COSE_Sign1",
+    "not the protected headers of a transparent statement": "受保护的头部不是透明声明的头部",
+    "not the unprotected headers of a transparent statement": "不受保护的头部不是透明声明的头部",
+    "the payload is not a leaf": "载荷不是叶子",
+    "a transparent statement has one receipt": "透明声明须有且仅有一份回执",
+    "not a receipt of one inclusion with exactly its headers": "不是恰好含一项包含证明及其头部的回执",
+    "not the algorithm of a log key": "不是日志密钥的算法",
+    "leaf and proof name different indexes": "叶子与证明的序号不同",
+    "nobody signs the size of a COSE receipt: a key with bounds vouches for none": (
+        "COSE 回执的规模无人签署：有使用界限的密钥不能为其作证"
+    ),
+    "neither statement nor receipt names a log key of the policy, or they name two": (
+        "声明与回执没有指明策略中的日志密钥，或指明了两把"
+    ),
     # partners
     "weights stand beside a score, and only there": "权重与评分须同时列明",
     "the weights are more than 1,000 in all": "各权重之和超过 1,000",
@@ -93,6 +108,7 @@ SENTENCES_3: dict[str, str] = {
     "the release lacks a mask that the decision asks for": "提供记录缺少决定所要求的遮蔽",
 }
 COUNTED_3: dict[str, str] = {
+    "signatures of COSE": "COSE 签名",
     "alerts": "警报",
     "reports": "报表",
     "reports that rest on entries which were withheld, erased or unreadable": "所依条目未披露、已删除或无法读取的报表",

@@ -68,8 +68,14 @@ class CoseReceipt:
                 expected=key.alg,
                 found=algorithm,
             )
-        message = b"\x84\x6aSignature1" + _bstr(self.protected) + _bstr(b"") + _bstr(root)  # RFC 9052 section 4.4
-        backend.verify(key, message, self.signature)
+        verify_sign1(self.protected, root, key, self.signature, backend)
+
+
+def verify_sign1(
+    protected: bytes, payload: bytes, key: Ed25519Key | P256Key, signature: bytes, backend: Backend
+) -> None:
+    """The signature of a COSE_Sign1 without external data (RFC 9052, section 4.4). Raises Refuted(BAD_SIGNATURE)."""
+    backend.verify(key, b"\x84\x6aSignature1" + _bstr(protected) + _bstr(b"") + _bstr(payload), signature)
 
 
 def parse_receipt(data: bytes) -> CoseReceipt:

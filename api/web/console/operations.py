@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.web.console.doors import AtWork, Operator
+from api.web.console.health import NodeState, checks, hourly, worst
 from api.web.staff import StaffRole
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.notes.policy import Policy
@@ -15,6 +16,7 @@ from ledger.queries.witnessed import WitnessedQueries
 
 router = APIRouter(include_in_schema=False, prefix="/console")
 PARTICIPANTS: Final = 25
+REFRESH_SECONDS: Final = 30
 HOME_OF: Final[dict[StaffRole, str]] = {
     "auditor": "/console/audit",
     "regulator": "/console/supervision",
@@ -31,28 +33,50 @@ def home(desk: AtWork) -> Response:
 
 
 @router.get("/operator")
-def overview(operator: Operator) -> Response:
-    """Queue, batches, checkpoint, storage, high water."""
-    ledger = operator.desk.office.ledger
+def overview(operator: Operator, still: bool = False) -> Response:
+    """Health first, each thing with its cause and what to do; then queue, batches, checkpoint, storage, high water.
+
+    The page loads itself again every half minute, unless it is to stand `still`.
+    """
+    desk, ledger = operator.desk, operator.desk.office.ledger
     note = ledger.tree.checkpoint()
     checkpoint = open_checkpoint(note, ledger.vkeys)
+    newest = operator.overview.leaf(checkpoint.size - 1)
+    witnesses = WitnessedQueries(ledger.store, Policy()).standings()
+    backup, marks = operator.premises.backup(ledger.vkeys), operator.premises.marks(ledger.vkeys, checkpoint.size)
+    found = checks(
+        NodeState(
+            now=desk.now,
+            stopped=ledger.stopped_because,
+            failing=ledger.paused_because or ledger.unready_because,
+            waiting=ledger.figures.waiting(),
+            clock_behind=ledger.figures.clock_behind_ms,
+            marks=marks,
+            witnesses=witnesses,
+            size=checkpoint.size,
+            backup=backup,
+            notices_waiting=desk.office.store.outbox.counts()["waiting"],
+        )
+    )
     return operator.desk.render(
         "console/operator.html",
         operator=operator,
         figures=ledger.figures,
         waiting=ledger.figures.waiting(),
         checkpoint=checkpoint,
-        newest=operator.overview.leaf(checkpoint.size - 1),
+        newest=newest,
         note=note,
-        stopped=ledger.stopped_because,
-        failing=ledger.paused_because or ledger.unready_because,
+        health=found,
+        worst=worst(found),
+        hours=hourly(operator.overview, checkpoint.size, desk.now),
+        refresh=0 if still else REFRESH_SECONDS,
         stored=operator.premises.stored(),
         engine=ledger.engine_name,
         database_bytes=operator.overview.database_bytes(),
-        witnesses=WitnessedQueries(ledger.store, Policy()).standings(),
+        witnesses=witnesses,
         findings=ledger.reconciliation.open_count(),
-        backup=operator.premises.backup(ledger.vkeys),
-        marks=operator.premises.marks(ledger.vkeys, checkpoint.size),
+        backup=backup,
+        marks=marks,
     )
 
 
