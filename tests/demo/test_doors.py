@@ -113,7 +113,7 @@ def test_every_door_leads_through_the_journey_behind_it(doors: dict[str, tuple[s
         "partner (the app Purse)": "/console/partner",
         "bank (North Bank)": "/console/partner",
         "auditor": "/console/audit",
-        "regulator": "/console/audit",
+        "regulator": "/console/supervision",
         "operator": "/console/operator",
     }
     for who, path in behind.items():
