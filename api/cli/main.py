@@ -90,6 +90,9 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "attestation": CommandPlace(
         "api.cli.partners", "attestations", "Licences, certificates, tests and contacts of participants.", group=True
     ),
+    "partner": CommandPlace(
+        "api.cli.joining", "joining", "Coming in by an invitation, changing keys, stopping.", group=True
+    ),
     "tariff": CommandPlace("api.cli.partners", "tariffs", "What releases cost, signed by both sides.", group=True),
     "usage": CommandPlace(
         "api.cli.partners", "usages", "What a month of releases comes to, signed by both sides.", group=True

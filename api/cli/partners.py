@@ -80,6 +80,44 @@ def attestation_approve(
     record(state, AttestationApproved, approved_by=(first, second), attestation=attestation, participant=participant)
 
 
+@attestations.command("certify")
+def attestation_certify(
+    participant: Annotated[str, typer.Argument(help="Whose system ran.")],
+    *,
+    suite: Annotated[str, typer.Option(help="Code of the conformance suite.")],
+    suite_version: Annotated[str, typer.Option(help="Its version, a code.")],
+    passed: Annotated[int, typer.Option(min=0, help="How many behaviours were right.")],
+    total: Annotated[int, typer.Option(min=0, help="Of how many.")],
+    run_log: Annotated[Path, typer.Option("--log", help="The run's log: only its hash leaves here.")],
+    approved_by: Annotated[
+        list[str], typer.Option("--approved-by", help="An officer who approves it; twice, of two different persons.")
+    ],
+    state: Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")] = None,
+) -> None:
+    """As operator: certify a participant's conformance run, by two officers."""
+    from hashlib import sha256  # noqa: PLC0415  (a help text needs no hash)
+
+    from api.cli.shared import record  # noqa: PLC0415  (works on the database)
+    from ledger.orders import ConformanceCertified  # noqa: PLC0415
+
+    if len(set(approved_by)) != 2:
+        fail("two different officers approve it: say --approved-by twice")
+    first, second = sorted(set(approved_by))
+    with files_told_in_a_sentence():
+        digest = b64u(sha256(run_log.read_bytes()).digest())
+    record(
+        state,
+        ConformanceCertified,
+        approved_by=(first, second),
+        log_hash=digest,
+        participant=participant,
+        passed=passed,
+        suite=suite,
+        suite_version=suite_version,
+        total=total,
+    )
+
+
 @attestations.command("list")
 def attestation_list(
     own: As, participant: Annotated[str | None, typer.Option(help="Only of this participant.")] = None

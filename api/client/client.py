@@ -344,13 +344,18 @@ class LedgerClient:
         address = path if not query else f"{path}?{httpx2.QueryParams(dict(query))}"
         return await self._transport.ask("GET", address, headers=self._authorise(path))
 
-    def _authorise(self, path: str) -> Headers | None:
+    async def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Any other request of the native API that needs a token, as JSON. Nothing in the answer is verified."""
+        content = None if body is None else msgspec.json.encode(body)
+        return (await self._transport.ask(method, path, body=content, headers=self._authorise(path, method))).json()
+
+    def _authorise(self, path: str, method: str = "GET") -> Headers | None:
         tokens = self._tokens
         if tokens is None:
             return None
 
         async def headers() -> Mapping[str, str]:
-            return await tokens.headers("GET", self._base + path)
+            return await tokens.headers(method, self._base + path)
 
         return headers
 

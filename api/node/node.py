@@ -22,6 +22,7 @@ from api.node.signing_place import leave_mark, stop_signing
 from api.node.slots import Slot
 from api.office.office import Office
 from api.office.subject import Contact
+from api.partners.invitations import Invitations
 from api.tokens.bearer import TokenGuard
 from api.tokens.certificates import Certificate, CertificateHeader
 from api.tokens.clients import Clients
@@ -29,6 +30,7 @@ from api.tokens.codes import CodeFlow
 from api.tokens.grants import Grants
 from api.tokens.introspection import Introspection
 from api.tokens.jwt import BadToken
+from api.tokens.keys import TokenSigner
 from api.tokens.once import Once
 from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
@@ -131,6 +133,11 @@ class Node:
     def bundler(self) -> Bundler:
         """Writes the bundles that are handed out."""
         return Bundler(self.ledger, self.witnessed, self.settings.policy_file, self.models)
+
+    @property
+    def invitations(self) -> Invitations:
+        """Makes and reads invitations of newcomers."""
+        return Invitations(lambda: TokenSigner.load(self.settings.token_key_file), self.ledger.origin)
 
     @property
     def running(self) -> bool:

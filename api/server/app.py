@@ -29,6 +29,7 @@ from api.routes import (
     bundles,
     consents,
     events,
+    joining,
     log,
     operations,
     participants,
@@ -55,7 +56,7 @@ from ledger.errors import LedgerError
 ROUTERS = (
     submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
     events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
-    supervision.router, alerts.router, partners.router, usage.router,
+    supervision.router, alerts.router, partners.router, usage.router, joining.router,
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from api.http.problems import BY_SLUG, MEDIA_TYPE
 from api.http.reference import reference_page
 from api.http.submission import Envelope, RepeatReply, SubmissionReply
 from api.node.version import version
+from api.partners.invitations import Joining, ProvedKey
 from api.routes.alerts import AlertsReply
 from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
@@ -245,7 +246,8 @@ def _schemas() -> dict[str, Any]:
         Envelope, SubmissionReply, ConsentReply, ConsentsReply, HistoryReply, ParticipantReply, ParticipantsReply, ChangeReply,
         NewParticipant, NewKey, Why, Opening, EndpointReply, NewEndpoint,
         Completeness, DeliveriesReply, FindingsReply, FreezesReply, AssessmentsReply, IncidentsReply, AlertsReply,
-        AttestationsReply, MapsReply, TariffsReply, UsagesReply, UsageCountReply,
+        AttestationsReply, MapsReply, TariffsReply, UsagesReply, UsageCountReply, Joining,
+        ProvedKey,
         Poll, PolledEvents, ExplanationReply, Receipt, AccessOutcome,
         ConsentOutcome,
     ]  # fmt: skip

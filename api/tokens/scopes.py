@@ -19,6 +19,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "events:manage",
             "events:read",
             "partners:read",
+            "partners:write",
             "receipts:read",
             "reconciliation:read",
             "supervision:read",
@@ -33,6 +34,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "grant_management_query",
             "grant_management_revoke",
             "partners:read",
+            "partners:write",
             "receipts:read",
             "reconciliation:read",
             "supervision:read",
@@ -50,11 +52,11 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
             "supervision:read",
         }
     ),
-    "technology-provider": frozenset({"partners:read", "receipts:read", "supervision:read"}),
+    "technology-provider": frozenset({"partners:read", "partners:write", "receipts:read", "supervision:read"}),
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
 WHILE_SUSPENDED: Final = frozenset(
-    {"consents:read", "consents:write", "events:read", "grant_management_revoke", "receipts:read"}
+    {"consents:read", "consents:write", "events:read", "grant_management_revoke", "partners:write", "receipts:read"}
 )
 """A suspended participant still sees what it must end, and may end it; the rules refuse everything else it writes."""
 
@@ -76,6 +78,7 @@ SCOPES: Final[dict[str, str]] = {
     "metrics:read": "Read the node's figures",
     "participants:write": "Register, suspend and reinstate participants and their keys",
     "partners:read": "Read attestations, data maps, and one's own tariffs and usage statements; regulators and auditors: all",
+    "partners:write": "Add and revoke one's own keys, suspend oneself",
     "receipts:read": "Fetch receipts of one's own entries",
     "reconciliation:read": "Read what reconciliation found about one's own consents; a regulator: about all",
     "supervision:read": "Read freezes, requirements, and one's own assessments and incidents; regulators and auditors: all",

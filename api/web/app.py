@@ -22,11 +22,13 @@ from api.http.wire import problem_reply, visit_of
 from api.node.bundling import Bundler, read_policy
 from api.node.models import ModelFolder
 from api.node.web_settings import WebSettings
+from api.partners.invitations import Invitations
+from api.tokens.keys import TokenSigner
 from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.brand import read_brand
-from api.web.console import audit, erasures, freezes, incidents, operations, partner, supervision
+from api.web.console import admissions, alerts, audit, erasures, freezes, incidents, operations, partner, supervision
 from api.web.console import feedback as feedback_desk
 from api.web.console.premises import Premises
 from api.web.declaring import read_signers
@@ -49,6 +51,7 @@ from api.web.pages import (
     embedding,
     erasing,
     feedback,
+    joining,
     notices,
     overview,
     parting,
@@ -86,11 +89,11 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
     approving.router, authorizing.router, parting.router, feedback.router, stopping.router, receipts.router,
-    settings.router, erasing.router, notices.router, embedding.router,
+    settings.router, erasing.router, notices.router, embedding.router, joining.router,
 )  # fmt: skip
 CONSOLES: Final = (
     partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
-    freezes.router, feedback_desk.router,
+    freezes.router, admissions.router, feedback_desk.router, alerts.router,
 )  # fmt: skip
 
 
@@ -139,6 +142,7 @@ def build(
         directory=ParticipantDirectory.read(web.directory_file),
         brand=read_brand(web.brand_file),
         glances=GlanceQueries(ledger.store, ledger.keystore),
+        invitations=Invitations(lambda: TokenSigner.load(settings.token_key_file), ledger.origin),
         channels=tuple(channel for channel in CHANNELS if channel in carrying),
         bundler=Bundler(
             ledger,

@@ -12,6 +12,7 @@ from jinja2 import Environment
 from api.client.statements import StatementMaker
 from api.node.bundling import Bundler
 from api.node.web_settings import WebSettings
+from api.partners.invitations import Invitations
 from api.web.agent import HolderAgent
 from api.web.brand import Brand
 from api.web.directory import ParticipantDirectory
@@ -53,6 +54,8 @@ class BankPages:
     glances: GlanceQueries
     channels: tuple[Channel, ...]
     """The ways in which customers can be told of what happens."""
+    invitations: Invitations
+    """Makes invitations of newcomers."""
     bundler: Bundler
     """Writes the bundles for auditors and regulators."""
     state_dir: Path

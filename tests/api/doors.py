@@ -19,13 +19,15 @@ def routes_of(service: Service) -> list[tuple[str, str, str]]:
 ALLOWED = {
     "holder": {
         "admin:metrics.basic:read", "consents:read", "consents:write", "events:manage", "events:read", "partners:read",
+        "partners:write",
         "receipts:read", "reconciliation:read", "supervision:read",
     },
     "recipient": {
         "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
-        "grant_management_revoke", "partners:read", "receipts:read", "reconciliation:read", "supervision:read",
+        "grant_management_revoke", "partners:read", "partners:write", "receipts:read",
+        "reconciliation:read", "supervision:read",
     },
-    "technology-provider": {"partners:read", "receipts:read", "supervision:read"},
+    "technology-provider": {"partners:read", "partners:write", "receipts:read", "supervision:read"},
     "regulator": {
         "admin:metrics.basic:read", "bundle:read", "disclosure:open", "log:read", "partners:read", "receipts:read",
         "reconciliation:read", "supervision:read",
@@ -41,6 +43,7 @@ OPEN = {
     ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/errors/{slug}"),
     ("GET", "/openapi.json"), ("GET", "/docs"), ("POST", "/consents"), ("POST", "/accesses"), ("POST", "/accesses/batch"),
     ("POST", "/accesses/release"), ("POST", "/accesses/receive"), ("POST", "/subjects/enrol"), ("POST", "/subjects/unenrol"),
+    ("POST", "/partners/join"),
     *(("POST", f"/partners/{declared}") for declared in (
         "attestations", "attestations/withdraw", "maps", "tariffs", "tariffs/accept", "tariffs/end", "usage", "usage/answer",
     )),

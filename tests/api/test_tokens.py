@@ -42,7 +42,7 @@ def test_a_token_says_what_rfc_9068_asks_and_verifies_under_the_published_keys(s
         "bank-a",
     )
     assert claims["scope"] == (
-        "admin:metrics.basic:read consents:read consents:write events:manage events:read partners:read "
+        "admin:metrics.basic:read consents:read consents:write events:manage events:read partners:read partners:write "
         "receipts:read reconciliation:read supervision:read"
     )
     assert 0 < claims["exp"] - claims["iat"] <= 600

@@ -224,6 +224,28 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("attestation", "withdraw"): [_own("licence", "--reason", "ended")],
     ("attestation", "list"): [_own()],
+    ("attestation", "certify"): [
+        Run(
+            lambda place: [
+                *("nobody", *OFFICERS, "--suite", "s", "--suite-version", "1", "--passed", "1", "--total", "1"),
+                *("--log", place.jwk()),
+            ],
+            ends=(1,),
+        )
+    ],
+    ("partner", "invite"): [
+        Run(lambda place: [place.name("app"), "--name", place.name("An App"), "--role", "recipient", "--by", "olaf"])
+    ],
+    ("partner", "admit"): [Run(_said("nobody", "--by", "olaf"), ends=(1,))],
+    ("partner", "join"): [
+        Run(
+            lambda place: [f"{place.base_url}/join#none", "--as", str(place.folder / "joined")],
+            ends=(1,),
+            on_state=False,
+        )
+    ],
+    ("partner", "rotate"): [_own()],
+    ("partner", "suspend"): [_own("--reason", "test")],
     ("attestation", "approve"): [Run(_said("bank-a", "0", *OFFICERS), ends=(1,))],
     ("tariff", "offer"): [Run(lambda place: [place.jwk(), "--as", str(place.own())], ends=(1,), on_state=False)],
     ("tariff", "accept"): [_own("0")],

@@ -63,7 +63,7 @@ def scene(shared_site: Site) -> Scene:
         said = feedback_of(site, access.index, client)
     return Scene(
         site,
-        {"front": "/", "sign-in": "/sign-in", "verify": "/verify", "nowhere": "/nowhere"},
+        {"front": "/", "sign-in": "/sign-in", "verify": "/verify", "join": "/join", "nowhere": "/nowhere"},
         {
             "active": "/my/connections",
             "action": "/my/connections?tab=action",

@@ -32,6 +32,7 @@ ELSEWHERE = {
     "/step-up": "the application sends there (StepUpNeeded)",
     "/sign-in": "the application sends there (SignInNeeded)",
     "/": "the front door",
+    "/join": "an invitation leads there (docs/partners.md)",
 }
 
 

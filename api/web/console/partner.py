@@ -8,11 +8,13 @@ from typing import Final, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.web.console.doors import Partner, PartnerDesk, Place
+from api.partners.invitations import OWN
+from api.web.console.doors import Partner, PartnerDesk, PartnersForm, Place
 from api.web.console.samples import samples
 from api.web.happened import Row, joined, read_event, reasons_of
 from api.web.plain import plain
 from ledger.consent.state import LIVE, Status
+from ledger.documents import ParticipantSuspended, document_of
 from ledger.entries.asserted import ASSERTED
 from ledger.entries.leaf import consent_chain
 from ledger.errors import NotFound
@@ -196,7 +198,19 @@ def keys(partner: Partner) -> Response:
     """Own keys with the indexes between which each may sign."""
     registry = partner.desk.office.ledger.registry
     own = [key for key in registry.keys.values() if key.participant == partner.id]
-    return partner.desk.render("console/keys.html", partner=partner, keys=own)
+    desk = partner.desk
+    fresh = desk.session is not None and desk.session.is_fresh(desk.now)
+    return desk.render("console/keys.html", partner=partner, keys=own, fresh=fresh)
+
+
+@router.post("/suspend")
+def suspend(sent: PartnersForm) -> Response:
+    """Suspend one's own participant at once, as after the loss of a key. Raises StepUpNeeded."""
+    desk, here = sent.desk, "/console/partner/keys"
+    desk.require_fresh(here)
+    document = document_of(ParticipantSuspended, participant=desk.staff.participant, reason=f"{OWN}console")
+    desk.office.ledger.record_documents(document)
+    return desk.redirect(here)
 
 
 @router.get("/sandbox")
