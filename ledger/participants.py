@@ -289,6 +289,8 @@ class Registry:
         self._present(document.participant)
         if document.kid in self.keys:
             raise Conflict(f"the key id {document.kid!r} has been used in this log; choose another", member="kid")
+        if document.alg == "SM2":
+            self._check_sm2(document)
         verify = verifier_of(document.alg, document.jwk)
         jwk = MappingProxyType(dict(document.jwk))
         if any(key.jwk == jwk for key in self.keys.values()):
@@ -296,6 +298,12 @@ class Registry:
         return changed._with_key(
             Key(document.kid, document.participant, document.alg, document.use, jwk, verify, added_at=index)
         )
+
+    def _check_sm2(self, document: KeyAdded) -> None:
+        if self.ruleset < 3:
+            raise IllegalTransition("SM2 keys exist from ruleset 3 onwards: activate it first (ruleset.activated)")
+        if document.use != "statement":
+            raise InvalidInput("an SM2 key signs statements; register another key for client use", member="use")
 
     def _revoke_key(self, changed: Registry, document: KeyRevoked, index: int) -> Registry:
         key = self.keys.get(document.kid)

@@ -107,7 +107,7 @@ class PublishedMap(Struct, frozen=True):
     index: int
 
 
-class Certificate(Struct, frozen=True):
+class ConformanceCertificate(Struct, frozen=True):
     """A conformance run that the operator certified."""
 
     says: ConformanceCertified
@@ -133,7 +133,7 @@ class Partners:
     statements: Mapping[int, UsageStatement] = field(default_factory=dict)
     """By index."""
     last_of_month: Mapping[Billed, int] = field(default_factory=dict)
-    certificates: Mapping[str, tuple[Certificate, ...]] = field(default_factory=dict)
+    certificates: Mapping[str, tuple[ConformanceCertificate, ...]] = field(default_factory=dict)
     """By participant, in the order of their entries."""
 
     def after_declaration(self, principal: str, says: PartnerAct, index: int, time: int) -> Partners:
@@ -193,7 +193,7 @@ class Partners:
                 return self._attested(structs.replace(given, approved_at=index))
             case ConformanceCertified():
                 before = self.certificates.get(document.participant, ())
-                certified = (*before, Certificate(document, index, time))
+                certified = (*before, ConformanceCertificate(document, index, time))
                 return replace(self, certificates=_with(self.certificates, document.participant, certified))
             case _:
                 assert_never(document)

@@ -1,8 +1,9 @@
-"""Key pairs for tests: what participants hold, in each of the three algorithms."""
+"""Key pairs for tests: what participants hold, in each algorithm."""
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ledger.canonical import b64u, encode
+from tests.vectors.signing_sm2 import N, Sm2
 
 ALGORITHMS = ("EdDSA", "ES256", "PS256")
 
@@ -33,12 +35,16 @@ class KeyPair:
                 return cls(alg, kid, ec.generate_private_key(ec.SECP256R1()))
             case "PS256":
                 return cls(alg, kid, _rsa(kid))
+            case "SM2":
+                return cls(alg, kid, Sm2(kid, secrets.randbelow(N - 2) + 1))
             case other:
                 raise AssertionError(other)
 
     @property
     def jwk(self) -> dict[str, str]:
         """The public key, as it is registered."""
+        if isinstance(self.private, Sm2):
+            return dict(self.private.jwk)
         if isinstance(self.private, ed25519.Ed25519PrivateKey):
             return {"crv": "Ed25519", "kty": "OKP", "x": b64u(self.private.public_key().public_bytes_raw())}
         numbers = self.private.public_key().public_numbers()
@@ -52,6 +58,8 @@ class KeyPair:
         return b64u(hashlib.sha256(encode(self.jwk)).digest())
 
     def sign(self, message: bytes) -> bytes:
+        if isinstance(self.private, Sm2):
+            return self.private.sign(message)
         if self.alg == "EdDSA":
             return bytes(self.private.sign(message))
         if self.alg == "ES256":

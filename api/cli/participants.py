@@ -73,7 +73,7 @@ def participant_key(
     participant: Annotated[str, typer.Argument(help="Participant id.")],
     jwk: Annotated[Path, typer.Argument(help="File with the public key, a JWK.")],
     kid: Annotated[str, typer.Option(help="Key id, unique in the log for ever.")],
-    alg: Annotated[str, typer.Option(help="EdDSA, ES256 or PS256.")] = "EdDSA",
+    alg: Annotated[str, typer.Option(help="EdDSA, ES256, PS256, or SM2 (ruleset 3, statements only).")] = "EdDSA",
     use: Annotated[str, typer.Option(help="statement, or client for token requests.")] = "statement",
     state: State = None,
 ) -> None:

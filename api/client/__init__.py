@@ -17,6 +17,7 @@ from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
 from api.client.signing import AsyncStatementSigner, HeldSigner, LocalSigner, StatementSigner, load_signer
 from api.client.statements import Question, make_item, make_terms
+from api.client.supervision import KeptText, SupervisionClient
 from api.client.transport import Patience
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
@@ -33,6 +34,7 @@ __all__ = [
     "HeldSigner",
     "InFile",
     "InMemory",
+    "KeptText",
     "LedgerClient",
     "LedgerError",
     "LedgerUnavailable",
@@ -46,6 +48,7 @@ __all__ = [
     "RolledBack",
     "StatementRefused",
     "StatementSigner",
+    "SupervisionClient",
     "Terms",
     "Trust",
     "VerifiedReceipt",

@@ -39,6 +39,11 @@ class Audit:
     status: int
     output: str
 
+    def checked(self, what: str) -> int:
+        """How many of these were checked and found right."""
+        told = (json.loads(line) for line in self.output.splitlines() if line.startswith("{"))
+        return sum(one["count"] for one in told if (one.get("event"), one.get("what")) == ("checked", what))
+
     def names(self, index: int) -> bool:
         """Whether a defect is reported at this entry."""
         return any(index == found for found in _indexes(self.output))

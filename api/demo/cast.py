@@ -14,12 +14,13 @@ from api.client import InFile, LedgerClient, LocalSigner, Pseudonyms, Trust
 from api.client.signing import Algorithm
 from api.demo.bank import Bank, bank_app
 from api.demo.doors import PERSONAS, PagesFolder, customers_of, furnish
+from api.demo.past import ASLEEP_DAYS, Past, PastClock, live_before
 from api.demo.people import DemoAccount, DemoCustomer, People, card_number
 from api.demo.recipient import Recipient, recipient_app
 from api.demo.servers import address_of, loopback_socket, serving
 from api.demo.signing import agent_routes
 from api.demo.templates import Template
-from api.node.building import initialise, short_lived
+from api.node.building import at_another_time, initialise
 from api.node.settings import Settings
 from ledger.documents import key_added, registration
 from ledger.notes.keys import VerifierKey
@@ -74,24 +75,27 @@ class Cast:
     """By participant: HTTP to its service, as its customers and partners use it."""
 
 
-def open_log(state: Path) -> tuple[VerifierKey, dict[str, Keys]]:
-    """Make a log and register everybody: what `consent-ledger init` and `participant` do. Keys stay in this process."""
-    settings = Settings(state_dir=state)
-    initialise(settings, ORIGIN)
-    keys = {}
-    with short_lived(settings) as node:
-        node.ledger.record_documents(*(registration(part.id, part.name, [part.role]) for part in AUTHORITIES))
+def open_log(state: Path, customers: int) -> tuple[VerifierKey, dict[str, Keys], Past]:
+    """Make a log, register everybody, live through the time before: what `consent-ledger init` and `participant` do, and some
+    months. Keys stay in this process."""
+    settings, clock = Settings(state_dir=state), PastClock(ASLEEP_DAYS)
+    initialise(settings, ORIGIN, clock=clock)
+    keys: dict[str, Keys] = {}
+    with at_another_time(settings, clock) as ledger:
+        ledger.record_documents(*(registration(part.id, part.name, [part.role]) for part in AUTHORITIES))
         for part in (*BANKS, *RECIPIENTS):
             own = Keys(
                 LocalSigner.generate(f"{part.id}-1", part.alg), LocalSigner.generate(f"{part.id}-client", "ES256")
             )
             keys[part.id] = own
-            node.ledger.record_documents(
+            ledger.record_documents(
                 registration(part.id, part.name, [part.role]),
                 key_added(part.id, own.statement.kid, own.statement.alg, "statement", own.statement.jwk),
                 key_added(part.id, own.client.kid, own.client.alg, "client", own.client.jwk),
             )
-        return node.ledger.vkey, keys
+        signers = {name: own.statement for name, own in keys.items()}
+        past = live_before(ledger, clock, signers, tuple(part.id for part in RECIPIENTS), customers)
+        return ledger.vkey, keys, past
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.client import ClientError
-from api.demo import audit, history, story
+from api.demo import alarms, audit, history, story
 from api.demo.cast import BankPlace, Cast, assemble, open_log
 from api.demo.doors import answering, doors, show_doors
+from api.demo.past import HOLDER, Past
 from api.demo.people import People, find_people
 from api.demo.recipient import Pulled
 from api.demo.servers import DemoFailed, free_port, ledger_process, wait_until_ready
@@ -111,7 +112,7 @@ async def _play(stage: Stage, folder: Path, *, once: bool, customers: int) -> in
     async with AsyncExitStack() as stack:
         with stage.act("start"):
             premises = BankPlace.found(folder / "pages")
-            vkey, keys = await asyncio.to_thread(open_log, state)
+            vkey, keys, past = await asyncio.to_thread(open_log, state, customers)
             await start_witnesses(stack, vkey, folder / "witnesses", witnessed)
             process = stack.enter_context(ledger_process(state, port, log, witnessed, premises.pages.settings(port)))
             await wait_until_ready(url, process, log)
@@ -120,8 +121,10 @@ async def _play(stage: Stage, folder: Path, *, once: bool, customers: int) -> in
         await _consents(stage, facts, cast, seen, customers)
         await _refusals(stage, facts, cast, seen)
         histories = await _histories(stage, facts, cast)
+        noticed = await _alerts(stage, cast, past, seen)
         await _witnessed(stage, facts, cast)
-        await _audit(stage, facts, cast, seen, folder)
+        whole = await _audit(stage, facts, cast, seen, folder)
+        _noticed(stage, facts, noticed, whole)
         size = say("total.result", accounts=len(people.accounts), transactions=people.transactions)
         facts.add("total", size, good=True, seconds=time.perf_counter() - begun)
         console.print()
@@ -221,6 +224,27 @@ async def _histories(stage: Stage, facts: ClosingTable, cast: Cast) -> history.H
     return told
 
 
+async def _alerts(stage: Stage, cast: Cast, past: Past, seen: story.StoryCounts) -> alarms.Noticed:
+    """Four things that are wrong, one after the other."""
+    living = next(
+        share.connection
+        for share in seen.shares
+        if share.connection.consent_id not in seen.revocations and share.connection.bank == HOLDER
+    )
+    with stage.act("alerts", alarms.STEPS) as tick:
+        return await alarms.plant(cast, past, living, tick)
+
+
+def _noticed(stage: Stage, facts: ClosingTable, noticed: alarms.Noticed, whole: audit.Audit) -> None:
+    raised = whole.checked("alerts")
+    facts.add(
+        "alerts",
+        stage.say("alerts.result", planted=len(noticed.rules), of=len(alarms.PLANTED), raised=raised),
+        good=len(noticed.rules) == len(alarms.PLANTED) <= raised and whole.status == 0,
+        seconds=noticed.seconds,
+    )
+
+
 async def _witnessed(stage: Stage, facts: ClosingTable, cast: Cast) -> None:
     size = (await cast.recipients[0].client.checkpoint()).size
     with stage.act("witness"):
@@ -230,7 +254,7 @@ async def _witnessed(stage: Stage, facts: ClosingTable, cast: Cast) -> None:
     )
 
 
-async def _audit(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts, folder: Path) -> None:
+async def _audit(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts, folder: Path) -> audit.Audit:
     say = stage.say
     policy, bundle, state = folder / "policy", folder / "bundle", folder / "ledger"
     witnessed = folder / "policy-with-witnesses"
@@ -255,6 +279,7 @@ async def _audit(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.Stor
     named = changed.status == 1 and changed.names(index)
     result = say("falsified.good", entry=str(index)) if named else say("falsified.bad", status=changed.status)
     facts.add("falsified", result, good=named, seconds=stage.seconds, entry=str(index))
+    return whole
 
 
 def _whose(say: Says, people: People) -> str:

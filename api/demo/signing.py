@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api.demo.bank import Bank
-from api.web.agent import Authorisation, Customer, HolderStatement, LocalAgent, Withdrawal
+from api.web.agent import Authorisation, Customer, DecisionWish, HolderStatement, LocalAgent, Withdrawal
 from api.web.people import Person, SignInSca
 
 
@@ -26,6 +26,9 @@ def agent_routes(bank: Bank, customers: tuple[Customer, ...], token: str) -> API
         if not hmac.compare_digest(request.headers.get("authorization", ""), f"Bearer {token}"):
             return Response(status_code=401)
         asked: dict[str, Any] = msgspec.json.decode(await request.body())
+        if asked.get("intent") == "decide":  # of the bank's own people, and of no customer
+            decided = agent.decide(msgspec.convert(asked, DecisionWish))
+            return Response(msgspec.json.encode(decided), media_type="application/json")
         person = known.get(asked.get("person", {}).get("sub", ""))
         if person is None:
             return Response(status_code=403)

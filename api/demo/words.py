@@ -1,12 +1,12 @@
 # ruff: noqa: E501, RUF001 (one sentence, one line; Chinese punctuation is meant)
-"""What the demo says on the terminal, in English and in Chinese. The results of `facts.json` are these sentences too."""
+"""What the demo says on the terminal, in each of its languages. The results of `facts.json` are these sentences too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final, Literal
 
-Language = Literal["en", "zh"]
+Language = Literal["en", "pt", "zh"]
 
 ENGLISH: Final[Mapping[str, str]] = {
     "opening": "The consent ledger, at work.",
@@ -20,6 +20,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "act.stop": "Some customers stop sharing",
     "act.refused": "Apps try what must not work",
     "act.people": "Two customers have a history of their own",
+    "act.alerts": "Four things go wrong, and are noticed",
     "act.witness": "Both banks witness that the log only grew",
     "act.audit": "An auditor checks every receipt and the log",
     "act.falsify": "Somebody changes one byte in a copy",
@@ -41,6 +42,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "frequency.result": "{allowed} allowed, then {refused} refused (FREQUENCY_EXCEEDED)",
     "pages": "Customers, partners and authorities have pages of their own",
     "pages.result": "{count} doors, each of them answers",
+    "alerts": "A scraping app, a consent woken after 71 days, a bank with other figures, reads after a withdrawal: each noticed in the log, and recomputed by the same program",
+    "alerts.result": "{planted} of {of} noticed; {raised} alerts on record, each as the rules give it",
     "witnessed": "Both banks, which do not run the log, signed that it only grew",
     "witnessed.result": "up to entry {entry}",
     "receipts": "An independent program checked every receipt the apps hold",
@@ -102,6 +105,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "act.stop": "部分客户停止共享",
     "act.refused": "应用尝试不被允许的操作",
     "act.people": "为两位客户准备可查看的历史",
+    "act.alerts": "发生四件异常之事，均被察觉",
     "act.witness": "两家银行见证账本只增不改",
     "act.audit": "审计方核验全部回执和账本",
     "act.falsify": "有人在副本中改动了一个字节",
@@ -123,6 +127,8 @@ CHINESE: Final[Mapping[str, str]] = {
     "frequency.result": "允许 {allowed} 次，随后拒绝 {refused} 次（FREQUENCY_EXCEEDED）",
     "pages": "客户、合作方和监管方均有各自的页面",
     "pages.result": "{count} 个入口，均可访问",
+    "alerts": "应用批量抓取、沉睡 71 天的授权被唤醒、银行所报数字不符、撤回后仍在读取：均被账本察觉，并由同一程序重新计算",
+    "alerts.result": "{of} 件中察觉 {planted} 件；在案警报 {raised} 条，均与规则所得一致",
     "witnessed": "两家银行（均不运营账本）签名见证账本只增不改",
     "witnessed.result": "截至条目 {entry}",
     "receipts": "独立程序核验应用持有的全部回执",
@@ -163,8 +169,8 @@ CHINESE: Final[Mapping[str, str]] = {
     "door.bank": "银行（North Bank）",
     "door.bank.there": "授权、客户反馈",
     "door.auditor": "审计方",
-    "door.auditor.there": "图示证明、核验包",
-    "door.regulator": "监管方",
+    "door.auditor.there": "图示证明、审计包",
+    "door.regulator": "监管机构",
     "door.regulator.there": "对账发现、依案件调阅证据",
     "door.operator": "运营方",
     "door.operator.there": "运行状况、参与方、删除请求",
@@ -172,7 +178,91 @@ CHINESE: Final[Mapping[str, str]] = {
     "log": "账本",
     "end": "按 Ctrl-C 结束。",
 }
-CATALOGUES: Final[Mapping[Language, Mapping[str, str]]] = {"en": ENGLISH, "zh": CHINESE}
+PORTUGUESE: Final[Mapping[str, str]] = {
+    "opening": "O registro de consentimentos em ação.",
+    "opening.real": "Os bancos atendem {accounts} contas reais e {rows} transações reais (PKDD'99, anonimizadas).",
+    "opening.sample": "Os bancos atendem {accounts} contas inventadas e {rows} transações inventadas (amostra própria).",
+    "opening.template": "Consentimentos no formato de {standard} {version}: {source}.",
+    "opening.keys": "Todas as chaves foram criadas agora, para esta demonstração, e não protegem nada. Tudo está em {folder}.",
+    "act.start": "Um registro, dois bancos e três aplicativos iniciam",
+    "act.connect": "Clientes autorizam um aplicativo no banco",
+    "act.pull": "Aplicativos buscam saldos e transações",
+    "act.stop": "Alguns clientes encerram o compartilhamento",
+    "act.refused": "Aplicativos tentam o que não pode funcionar",
+    "act.people": "Dois clientes têm um histórico próprio",
+    "act.witness": "Os dois bancos testemunham que o registro só cresceu",
+    "act.audit": "Um auditor verifica cada comprovante e o registro",
+    "act.falsify": "Alguém altera um byte em uma cópia",
+    "start": "Iniciados um registro, dois bancos e três aplicativos, cada um em sua porta",
+    "start.result": "registro {name}",
+    "consents": "Clientes concordaram, no banco, que um aplicativo veja a sua conta",
+    "consents.result": "{count} consentimentos, {joint} deles por duas pessoas",
+    "pulls": "Aplicativos buscaram dados; os bancos nada forneceram sem uma decisão no registro",
+    "pulls.result": "{rows} itens em {fetches} buscas: {online} decididas pelo banco, {offline} com um comprovante que o banco conferiu sozinho",
+    "revocations": "Clientes encerraram o compartilhamento",
+    "revocations.result": "{bank} no banco, {app} no aplicativo",
+    "after_revocation": "Buscas depois que o cliente encerrou o compartilhamento",
+    "after_revocation.result": "{refused} de {count} negadas (CONSENT_REVOKED), cada negativa no registro",
+    "stranger": "Um aplicativo usou o consentimento de outro",
+    "replay": "Um aplicativo usou uma decisão pela segunda vez",
+    "refused.result": "negado com {status} {reason}",
+    "untried.result": "não tentado",
+    "frequency": "Um aplicativo veio vezes demais na ausência do cliente",
+    "frequency.result": "{allowed} permitidas, depois {refused} negadas (FREQUENCY_EXCEEDED)",
+    "pages": "Clientes, parceiros e autoridades têm páginas próprias",
+    "pages.result": "{count} portas, todas respondem",
+    "witnessed": "Os dois bancos, que não operam o registro, assinaram que ele só cresceu",
+    "witnessed.result": "até a entrada {entry}",
+    "receipts": "Um programa independente verificou cada comprovante que os aplicativos guardam",
+    "receipts.result": "{good} de {count} verificados",
+    "bundle": "O mesmo programa verificou o registro exportado: hashes, assinaturas e cada decisão de novo",
+    "bundle.good": "{size} entradas, verificadas e testemunhadas pelos dois bancos",
+    "bundle.bad": "{size} entradas, REPROVADO",
+    "falsified": "Alguém alterou um byte da entrada {entry} (uma revogação) em uma cópia do banco de dados",
+    "falsified.good": "reprovado, com a entrada {entry} indicada",
+    "falsified.bad": "status {status}, não indicada",
+    "total": "Tudo",
+    "total.result": "nesta máquina, com {accounts} contas e {transactions} transações",
+    "table": "O que aconteceu",
+    "table.what": "O que foi feito",
+    "table.result": "O que resultou",
+    "table.good": "Como deve ser?",
+    "table.time": "Tempo",
+    "table.yes": "sim",
+    "table.no": "NÃO",
+    "wrong": "Algo não foi como deve ser.",
+    "stopped": "Encerrado.",
+    "failed": "A demonstração falhou:",
+    "no-verifier": "O auditor da demonstração é um programa à parte, consent-verify, que não está instalado: instale consent-ledger[demo].",
+    "too-few": "A demonstração precisa de pelo menos {least} clientes.",
+    "not-empty": "{folder} existe e não está vazia: indique uma pasta nova.",
+    "doors": "Tudo continua em execução. Abra um endereço no navegador, clique no nome e olhe em volta:",
+    "door.line": "{who}: clique em «{name}» ({there})",
+    "door.customer.en": "cliente, em inglês",
+    "door.customer.en.there": "quem lê, com que frequência; encerrar um aplicativo",
+    "door.customer.zh": "cliente, em chinês",
+    "door.customer.zh.there": "o mesmo em chinês",
+    "door.customer.pt": "cliente, em português",
+    "door.customer.pt.there": "o mesmo em português",
+    "door.request": "cliente, com o pedido de um aplicativo",
+    "door.request.there": "concordar ou recusar",
+    "door.partner": "parceiro (o aplicativo Purse)",
+    "door.partner.there": "consentimentos próprios, negativas e soluções",
+    "door.bank": "banco (North Bank)",
+    "door.bank.there": "consentimentos, manifestações de clientes",
+    "door.auditor": "auditor",
+    "door.auditor.there": "provas em imagens, pacotes de auditoria",
+    "door.regulator": "regulador",
+    "door.regulator.there": "divergências, evidência para um caso",
+    "door.operator": "operadora",
+    "door.operator.there": "funcionamento, participantes, exclusões",
+    "programs": "Para programas:",
+    "log": "o registro",
+    "end": "Ctrl-C encerra.",
+}
+CATALOGUES: Final[Mapping[Language, Mapping[str, str]]] = {"en": ENGLISH, "pt": PORTUGUESE, "zh": CHINESE}
+PAGES: Final[Mapping[Language, str]] = {"en": "en", "pt": "pt-BR", "zh": "zh-CN"}
+"""The language of the pages that people at work are shown."""
 
 
 class Says:
@@ -184,5 +274,8 @@ class Says:
 
     def __call__(self, key: str, **values: object) -> str:
         """A sentence; numbers with separators. Raises KeyError for a key that is in no catalogue."""
-        shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
+        shown = {name: self._number(value) if isinstance(value, int) else value for name, value in values.items()}
         return self._sentences[key].format_map(shown)
+
+    def _number(self, value: int) -> str:
+        return f"{value:,}".replace(",", "." if self.language == "pt" else ",")

@@ -18,7 +18,7 @@ from api.node.node import Events, Node
 from api.node.reconciling import Reporter
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
-from api.node.signing_place import check_place
+from api.node.signing_place import check_place, leave_mark
 from api.node.slots import Slot, claim_slot, highwater_files
 from api.office.facts import Notes
 from api.office.gateway import Gateway
@@ -198,6 +198,22 @@ def short_lived(settings: Settings) -> Iterator[Node]:
         yield node
     finally:
         node.stop()
+
+
+@contextmanager
+def at_another_time(settings: Settings, clock: Clock) -> Iterator[Ledger]:
+    """A log that is written by another clock than the machine's: for a demo, whose past is made up. No server may run."""
+    slot = claim_slot(settings.highwater_dir)
+    try:
+        ledger = open_ledger(settings.node_config(slot.highwater_file), clock=clock)
+        ledger.start()
+        try:
+            yield ledger
+        finally:
+            ledger.stop()
+            leave_mark(settings, ledger.vkeys)
+    finally:
+        slot.release()
 
 
 @contextmanager

@@ -109,6 +109,23 @@ class ReplyWish(Struct, frozen=True, kw_only=True):
     text_hash: str = ""
 
 
+class DecisionWish(Struct, frozen=True, kw_only=True):
+    """What a person of the bank decided about an alert, beside what was proposed. `officer`: a reference of that person."""
+
+    alert: int
+    decision: Literal["cleared", "confirmed", "escalated"]
+    officer: str
+    proposal: Literal["cleared", "confirmed", "escalated"]
+    proposal_reasons: tuple[str, ...]
+    comment_hash: str = ""
+    """Empty: nothing was written."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The members of the statement."""
+        return {name: value for name, value in to_builtins(self).items() if name != "comment_hash" or value}
+
+
 class HolderStatement(Struct, frozen=True):
     """A statement of the holder, with its companion where the act has one."""
 
@@ -167,6 +184,10 @@ class HolderAgent(Protocol):
 
     def answer(self, person: Person, wish: ReplyWish) -> HolderStatement:
         """Sign `subject.answer` about this person's feedback."""
+        ...
+
+    def decide(self, wish: DecisionWish) -> HolderStatement:
+        """Sign `alert.decide` for the bank's own people."""
         ...
 
 
@@ -353,6 +374,10 @@ class LocalAgent:
     def answer(self, person: Person, wish: ReplyWish) -> HolderStatement:
         """See HolderAgent."""
         return HolderStatement(self._make("subject.answer", subject=person.subject, **said(wish)))
+
+    def decide(self, wish: DecisionWish) -> HolderStatement:
+        """See HolderAgent."""
+        return HolderStatement(self._make("alert.decide", **wish.said))
 
     def _make(self, act: str, **members: Any) -> str:
         return self._maker.make(act, **members).text

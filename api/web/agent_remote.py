@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct
 from api.web.agent import (
     Account,
     Authorisation,
+    DecisionWish,
     FeedbackWish,
     HolderStatement,
     ReplyWish,
@@ -139,8 +140,16 @@ class RemoteAgent:
         self._require(signed.statement, act="subject.answer", subject=person.subject, **_wanted(wish))
         return signed
 
-    def _ask(self, answer: type[T], intent: str, person: Person, **members: Any) -> T:
-        asked = {"intent": intent, "person": {"sub": person.sub, "subject": person.subject}, **members}
+    def decide(self, wish: DecisionWish) -> HolderStatement:
+        """See HolderAgent."""
+        signed = self._ask(HolderStatement, "decide", None, **wish.said)
+        wanted = {"comment_hash": UNSET, **wish.said, "proposal_reasons": wish.proposal_reasons}
+        self._require(signed.statement, act="alert.decide", **wanted)
+        return signed
+
+    def _ask(self, answer: type[T], intent: str, person: Person | None, **members: Any) -> T:
+        whom = {} if person is None else {"person": {"sub": person.sub, "subject": person.subject}}
+        asked = {"intent": intent, **whom, **members}
         try:
             with httpx2.stream(
                 "POST", self._url, json=asked, headers=self._headers, timeout=TIMEOUT_SECONDS

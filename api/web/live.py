@@ -26,29 +26,39 @@ PIECE: Final = 20
 MAX_STREAMS: Final = 200
 
 
-class _Streams:
-    """How many streams are open in this process."""
+class Stream:
+    """One of the streams that are open in this process: they are bounded together."""
 
     count = 0
+
+    @classmethod
+    def require_room(cls) -> None:
+        """Raises Unavailable when too many look."""
+        if cls.count >= MAX_STREAMS:
+            raise Unavailable("too many pages are watching; this page can be loaded again instead")
+
+    def __enter__(self) -> None:
+        Stream.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        Stream.count -= 1
 
 
 @router.get("/my/connections/{key}/live")
 def live(desk: Customer, request: Request, key: int, after: int = -1) -> Response:
     """Events of one connection from above `seq` = `after`, as they come. Raises Unavailable when too many look."""
     found = desk.dealings.connection(key)
-    if _Streams.count >= MAX_STREAMS:
-        raise Unavailable("too many pages are watching; this page can be loaded again instead")
+    Stream.require_room()
     start = max(after + 1, desk.dealings.length(found) - PIECE)
     stream = _stream(desk, request, found, start)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 async def _stream(desk: Desk, request: Request, found: Connection, seq: int) -> AsyncIterator[bytes]:
-    _Streams.count += 1
-    try:
+    with Stream():
         yield b"retry: 5000\n\n"
         for _ in range(LIFETIME_POLLS):
-            if await request.is_disconnected() or not await run_in_threadpool(_is_still_in, desk):
+            if await request.is_disconnected() or not await run_in_threadpool(is_still_in, desk):
                 return
             # One indexed read a second; events are read only when there are new ones.
             if await run_in_threadpool(desk.dealings.length, found) > seq:
@@ -58,14 +68,13 @@ async def _stream(desk: Desk, request: Request, found: Connection, seq: int) -> 
             else:
                 yield b": still here\n\n"
             await asyncio.sleep(POLL_SECONDS)
-    finally:
-        _Streams.count -= 1
 
 
-def _is_still_in(desk: Desk) -> bool:
+def is_still_in(desk: Desk) -> bool:
     """Signing out anywhere ends the stream; watching does not keep a session alive."""
     session = desk.office.store.session(desk.token)
-    return session is not None and session.person is not None and not session.is_over(desk.office.clock.now())
+    somebody = session is not None and (session.person is not None or session.staff is not None)
+    return session is not None and somebody and not session.is_over(desk.office.clock.now())
 
 
 def _told(desk: Desk, event: Event) -> bytes:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from api.web.alert_work import AlertWork
 from api.web.feedback import FeedbackBook
 from api.web.inbox import Inbox
 from api.web.keys import PersonKeys
@@ -70,6 +71,7 @@ class Store:
         self.subscriptions = Subscriptions(self.engine, self._keys)
         self.outbox = Outbox(self.engine, self._keys)
         self.notes = PersonalNotes(self.engine, self._keys)
+        self.alert_work = AlertWork(self.engine, self._keys)
         self.papers = Papers(self.engine, self._sealer.common)
 
     def _key(self, key_file: Path) -> bytes:

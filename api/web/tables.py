@@ -115,6 +115,13 @@ erasures: Final = Table(
 
 OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, notes, deeds, feedback, subscriptions, outbox, people)
 """Tables whose rows go when a person is erased; her key last, for without it the rest is noise already."""
+alert_work: Final = Table(
+    "web_alert_work",
+    metadata,
+    Column("participant", String(63), primary_key=True),
+    Column("alert", BigInteger, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
 papers: Final = Table(
     "web_papers",
     metadata,

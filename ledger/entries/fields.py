@@ -49,7 +49,8 @@ Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z", max_length=2)]
 
 Actor = Literal["court", "customer", "guardian", "holder", "recipient", "system"]
 Role = Literal["auditor", "holder", "recipient", "regulator", "technology-provider"]
-Algorithm = Literal["ES256", "EdDSA", "PS256"]
+Algorithm = Literal["ES256", "EdDSA", "PS256", "SM2"]
+"""`SM2` from ruleset 3 on (docs/spec/ruleset-3.md, 8)."""
 KeyUse = Literal["client", "statement"]
 
 

@@ -17,6 +17,7 @@ from nacl.bindings import crypto_sign_open as _sign_open
 from nacl.exceptions import BadSignatureError
 
 from ledger.canonical import b64u, unb64u
+from ledger.entries.sm2 import sm2_verifier
 from ledger.errors import BadEncoding, BadSignature, InvalidInput
 
 Verify = Callable[[bytes, bytes], None]
@@ -112,7 +113,7 @@ def _require(jwk: Mapping[str, object], names: str, **fixed: str) -> None:
 
 
 def verifier_of(alg: str, jwk: Mapping[str, object]) -> Verify:
-    """A verifier for a public JWK under its one algorithm (`EdDSA`, `ES256`, `PS256`).
+    """A verifier for a public JWK under its one algorithm (`EdDSA`, `ES256`, `PS256`, `SM2`).
 
     Raises InvalidInput for members that are missing, too many, private, or values that are not an acceptable public key.
     """
@@ -124,6 +125,9 @@ def verifier_of(alg: str, jwk: Mapping[str, object]) -> Verify:
             _require(jwk, "crv,kty,x,y", kty="EC", crv="P-256")
             x, y = (int.from_bytes(_member(jwk, name, 32)) for name in ("x", "y"))
             return _es256_verifier(ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key())
+        if alg == "SM2":
+            _require(jwk, "crv,kty,x,y", kty="EC", crv="SM2")
+            return sm2_verifier(*(int.from_bytes(_member(jwk, name, 32)) for name in ("x", "y")))
         if alg == "PS256":
             _require(jwk, "e,kty,n", kty="RSA", e="AQAB")
             encoded = _member(jwk, "n")
@@ -136,7 +140,7 @@ def verifier_of(alg: str, jwk: Mapping[str, object]) -> Verify:
             return _ps256_verifier(rsa.RSAPublicNumbers(65537, modulus).public_key())
     except ValueError:
         raise InvalidInput("the JWK is not a valid public key") from None
-    raise InvalidInput(f"the algorithm {alg!r} is not one of EdDSA, ES256, PS256", member="alg")
+    raise InvalidInput(f"the algorithm {alg!r} is not one of EdDSA, ES256, PS256, SM2", member="alg")
 
 
 def jwk_of_ed25519(public: bytes) -> dict[str, str]:

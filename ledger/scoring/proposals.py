@@ -17,6 +17,11 @@ HIGH: Final = 800
 MIDDLE: Final = 500
 REPEATED: Final = 3
 """Alerts of one rule about one thing within a week, the present one among them."""
+BEFORE: Final[dict[Answer, str]] = {
+    "cleared": "cleared-before",
+    "confirmed": "confirmed-before",
+    "escalated": "escalated-before",
+}
 FACTS: Final[frozenset[Rule]] = frozenset({"after-end", "legs-differ", "refused"})
 """Rules whose alert is no matter of degree: something happened that must not."""
 
@@ -42,7 +47,7 @@ def propose(rule: Rule, score: int, time: int, earlier: Sequence[Earlier]) -> Pr
     answered = next((one.answer for one in earlier if one.answer is not None), None)
     repeated = 1 + sum(time - one.time < 7 * DAY_MS for one in earlier) >= REPEATED
     reasons = {"score-high" if score >= HIGH else "score-middle" if score >= MIDDLE else "score-low"}
-    reasons |= {f"{answered}-before"} if answered else set()
+    reasons |= {BEFORE[answered]} if answered else set()
     reasons |= {"repeated"} if repeated else set()
     reasons |= {"fact"} if rule in FACTS else set()
     answer: Answer

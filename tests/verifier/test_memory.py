@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.verifier.cases import CASES, Case, honest
-from tests.verifier.forge import World, write
+from tests.verifier.forge import DAY, RECIPIENT, World, write
+from tests.verifier.reported import begun
 from verifier.audit.bundle import Audit, Auditor, Options
 from verifier.bytes.archive import open_archive
 from verifier.bytes.patricia import Map
@@ -46,6 +47,31 @@ def test_memory_does_not_grow_with_consents(tmp_path: Path) -> None:
     peaks, sizes = [], (400, 1200)
     for consents in sizes:
         world = crowded(consents)
+        root, policy = write(world.files(), tmp_path / str(consents)), world.policy()
+        tracemalloc.start()
+        try:
+            assert audited(root, policy, 100).verdict is Code.VALID
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / (sizes[1] - sizes[0]) < 1_500
+
+
+def test_memory_of_a_recomputed_report_does_not_grow_with_consents_or_accesses(tmp_path: Path) -> None:
+    """One pass, and what it remembers of each further consent goes to disk: a report is no reason to keep the log in memory."""
+    peaks, sizes = [], (150, 450)
+    for consents in sizes:
+        world = begun()
+        measures = ["consents_requested", "consents_authorised", "consents_active", "accesses_allowed", "acknowledged"]
+        world.define_report(by=["recipient"], measures=measures)
+        for _ in range(consents):
+            consent = world.grant()
+            world.access(consent)
+            world.acknowledge(consent, world.revoke(consent))
+        world.tick(2 * DAY)
+        values = (consents, consents, 0, consents, consents)
+        lines = "".join(f"{RECIPIENT},{name},{value}\n" for name, value in zip(measures, values, strict=True))
+        world.issue(f"recipient,measure,value\n{lines}")
         root, policy = write(world.files(), tmp_path / str(consents)), world.policy()
         tracemalloc.start()
         try:

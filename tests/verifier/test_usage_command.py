@@ -133,7 +133,7 @@ def test_a_release_under_a_refused_access_that_a_list_names_is_told(
     assert [one["code"] for one in events if one["event"] == "defect"] == ["UNMATCHED"]
     assert (status, lines[3].strip()) == (
         1,
-        f"{refused}  a release that is no access's first, or under none that was allowed",
+        f"{refused}  a release that is not the first of an allowed access",
     )
 
 

@@ -19,6 +19,8 @@ from api.web.staff import StaffRole
 from ledger.billing.months import month_with
 from ledger.canonical import b64u
 from ledger.documents import Disclosure, document_of
+from ledger.entries.leaf import consent_chain
+from ledger.orders import About, AlertRaised, ScoringActivated
 from tests.web.consoles import STAFF, Consoles, open_consoles
 from tests.web.site import csrf_of
 
@@ -68,6 +70,8 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
             app: path.replace("{form}", "csv").replace("{index}", str(index)) for app, index in stated(site).items()
         }
         return {"pia": (mine["plum"], mine["rival"]), "rex": (mine["rival"], mine["plum"])}
+    elif path.startswith("/console/alerts/"):
+        own = alerts(site)
     elif path.startswith("/console/operator/admissions/"):
         return {"olaf": (path.replace("{participant}", "nobody"), path.replace("{participant}", "nobody"))}
     elif path.startswith("/console/operator/erasures/"):
@@ -89,6 +93,18 @@ def cases(site: Consoles) -> dict[str, str]:
             )
         found[who] = str(site.entries[f"case of {who}"].index)
     return found
+
+
+def alerts(site: Consoles) -> dict[str, str]:
+    """An alert about a consent of each party, recorded once."""
+    if "alert of active" not in site.entries:
+        site.world.ledger.record_documents(document_of(ScoringActivated, scoring=1, approved_by=("a", "b")))
+        for name in ("active", "rival"):
+            about = About(id=b64u(consent_chain(site.consents[name].consent_id)), kind="consent")
+            document = document_of(AlertRaised, about=about, at_index=1, features=(71,), rule="woken", score=710)
+            [site.entries[f"alert of {name}"]] = site.world.ledger.record_documents(document)
+    whose = {"pia": "active", "bea": "active", "rex": "rival", "ben": "rival"}
+    return {who: str(site.entries[f"alert of {name}"].index) for who, name in whose.items()}
 
 
 def incident(site: Consoles) -> int:

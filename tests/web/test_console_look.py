@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from api.web.app import CONSOLES
 from tests.web.consoles import Consoles
 from tests.web.test_accessibility import LANGUAGES, judged
-from tests.web.test_console_doors import cases, feedback, incident
+from tests.web.test_console_doors import alerts, cases, feedback, incident
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -41,6 +41,8 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/partner/billing",
             "/console/partner/feedback?state=",
             f"/console/partner/feedback/{feedback(site)['bea']}",
+            "/console/alerts?state=all",
+            f"/console/alerts/{alerts(site)['bea']}",
             "/console/incidents",
             f"/console/incidents/{incident(site)}",
             "/console/freezes",
@@ -58,6 +60,8 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/audit/findings",
             f"/console/audit/cases/{cases(site)['rita']}",
             "/console/audit/feedback",
+            "/console/alerts?state=all",
+            f"/console/alerts/{alerts(site)['bea']}",
             "/console/supervision",
             "/console/supervision?by=holder&from=2001-01-01&to=2001-03-31",
             "/console/supervision/refusals?participant=plum",
@@ -124,6 +128,7 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
     assert unseen == {
         "/console/partner/feedback.csv",
         "/console",
+        "/console/alerts/live",
         "/console/audit/bundle",
         "/console/audit/cases/{index}/bundle",
         "/console/partner/receipts/{index}/file",

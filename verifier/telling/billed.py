@@ -41,7 +41,7 @@ _WRONG: dict[str, tuple[str, str]] = {
     MISSING: ("missing in the list", "清单中缺少"),
     REFUSED: ("a refused access", "被拒绝的访问"),
     UNDER_NONE: (
-        "a release that is no access's first, or under none that was allowed",
+        "a release that is not the first of an allowed access",
         "不是任何获准访问的首次提供",
     ),
     NO_RELEASE: ("no release", "不是提供记录"),

@@ -10,13 +10,18 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from pydantic import Field
 
+from api.web.agent import HolderAgent
+from api.web.alert_work import AlertNote, AlertWork
 from api.web.console.premises import Premises
 from api.web.desk import Anyone, AnyonesForm, Desk, Sent
 from api.web.staff import Staff, StaffRole
 from ledger.errors import NotFound
 from ledger.participants import Participant
+from ledger.queries.alerts import AlertQueue, Seat
+from ledger.queries.alerts import Side as AlertSide
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.parties import PartyQueries, Side
+from ledger.supervision import Supervision
 
 PARTNERS: Final[frozenset[StaffRole]] = frozenset({"holder", "recipient"})
 WATCHERS: Final[frozenset[StaffRole]] = frozenset({"auditor", "regulator"})
@@ -74,6 +79,55 @@ def partner_of(desk: Desk) -> PartnerDesk:
     side: Side = "holder" if staff.role == "holder" else "recipient"
     own = PartyQueries(ledger.store, ledger.keystore, ledger.registry.removed)
     return PartnerDesk(desk, ledger.registry.participant(staff.participant), side, own)
+
+
+@dataclass(frozen=True)
+class AlertDesk:
+    """A visit by anybody at work whom alerts concern: banks, apps, auditors, regulators."""
+
+    desk: Desk
+    seat: Seat
+    queue: AlertQueue
+
+    @property
+    def id(self) -> str:
+        """The employer's id."""
+        return self.seat.viewer
+
+    @property
+    def supervision(self) -> Supervision:
+        """As of now."""
+        return self.desk.office.ledger.registry.supervision
+
+    @property
+    def work(self) -> AlertWork:
+        """What people keep about alerts."""
+        return self.desk.office.store.alert_work
+
+    def note(self, index: int) -> AlertNote:
+        """What the employer's people keep about an alert."""
+        return self.work.of(self.id, [index]).get(index, AlertNote())
+
+    @property
+    def agent(self) -> HolderAgent | None:
+        """Who signs a decision of the employer's; None where it signs elsewhere."""
+        return self.desk.office.agents.get(self.id) if self.seat.side == "holder" else None
+
+
+def alert_desk_of(desk: Desk) -> AlertDesk:
+    """The same, of a desk. Raises NotFound."""
+    staff = _admit(desk, PARTNERS | WATCHERS)
+    side: AlertSide = "watcher" if staff.role in WATCHERS else "holder" if staff.role == "holder" else "recipient"
+    return AlertDesk(desk, Seat(staff.participant, side), AlertQueue(desk.office.ledger.store))
+
+
+def _alert_reader(desk: Anyone) -> AlertDesk:
+    return alert_desk_of(desk)
+
+
+def _alert_readers_form(sent: AnyonesForm) -> Sent:
+    _admit(sent.desk, PARTNERS | WATCHERS)
+    return sent
 
 
 def _partner(desk: Anyone) -> PartnerDesk:
@@ -137,6 +191,8 @@ Regulator = Annotated[WatchDesk, Depends(_regulator)]
 RegulatorsForm = Annotated[Sent, Depends(_regulators_form)]
 Operator = Annotated[OperatorDesk, Depends(_operator)]
 OperatorsForm = Annotated[Sent, Depends(_operators_form)]
+AlertReader = Annotated[AlertDesk, Depends(_alert_reader)]
+AlertReadersForm = Annotated[Sent, Depends(_alert_readers_form)]
 Concerned = Annotated[Desk, Depends(_concerned)]
 DeclarersForm = Annotated[Sent, Depends(_declarers_form)]
 OrderersForm = Annotated[Sent, Depends(_orderers_form)]
@@ -150,6 +206,8 @@ DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
     _regulators_form: REGULATORS,
     _operator: OPERATORS,
     _operators_form: OPERATORS,
+    _alert_reader: PARTNERS | WATCHERS,
+    _alert_readers_form: PARTNERS | WATCHERS,
     _concerned: CONCERNED,
     _declarers_form: DECLARERS,
     _orderers_form: DECLARERS | OPERATORS,

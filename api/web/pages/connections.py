@@ -17,9 +17,11 @@ from api.web.pictures import life
 from api.web.readings import LOOKED, how_often, readings_of
 from api.web.terms import changes, lines_of
 from api.web.told import NOTHING_TOLD
+from ledger.canonical import b64u
 from ledger.consent.state import Status
 from ledger.entries.acts import ConsentAmend, ConsentRequest
 from ledger.entries.terms import Terms
+from ledger.queries.alerts import AlertQueue, QueuedAlert
 
 router = APIRouter(include_in_schema=False, prefix="/my/connections")
 FIRST_EVENTS: Final = 20
@@ -77,7 +79,15 @@ def connection(desk: Customer, key: int, done: str = "") -> Response:
         waits=found.waits,
         cut=length > LOOKED + FIRST_EVENTS,
         opened=desk.office.disclosures.of_chain(desk.office.ledger.records, found.chain, key),
+        noticed=_noticed(desk, found),
     )
+
+
+def _noticed(desk: Desk, found: Connection) -> list[QueuedAlert]:
+    """The alerts about this connection, each with what her bank decided."""
+    ledger = desk.office.ledger
+    chain, holder = b64u(found.chain), found.consent.terms.holder
+    return AlertQueue(ledger.store).of_consents(holder, ledger.registry.supervision, [chain])
 
 
 def _led_to(event: Event, status: Status) -> bool:

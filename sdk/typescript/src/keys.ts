@@ -2,8 +2,10 @@
 import { type Bytes, bigOf, concat, unb64u } from "./bytes.js";
 import { refuse } from "./errors.js";
 import { type JsonObject, checkMembers, getText } from "./json.js";
+import { sm2Key } from "./sm2.js";
 
-export type Algorithm = "EdDSA" | "ES256" | "PS256";
+/** `SM2` from ruleset 3 on: checked here, not signed. */
+export type Algorithm = "EdDSA" | "ES256" | "PS256" | "SM2";
 
 /** A registered public key and the one algorithm that it is for. */
 export interface PublicKey {
@@ -147,6 +149,10 @@ export function readJwk(jwk: JsonObject): PublicKey {
   if (jwk["kty"] === "EC" && jwk["crv"] === "P-256") {
     checkMembers(jwk, ["crv", "kty", "x", "y"]);
     return p256Key(unb64u(getText(jwk, "x", 64), 32), unb64u(getText(jwk, "y", 64), 32));
+  }
+  if (jwk["kty"] === "EC" && jwk["crv"] === "SM2") {
+    checkMembers(jwk, ["crv", "kty", "x", "y"]);
+    return sm2Key(unb64u(getText(jwk, "x", 64), 32), unb64u(getText(jwk, "y", 64), 32));
   }
   if (jwk["kty"] === "RSA") {
     checkMembers(jwk, ["e", "kty", "n"]);

@@ -20,7 +20,7 @@ const ALGORITHMS = {
 export class LocalSigner implements Signer {
   private constructor(
     readonly kid: string,
-    readonly alg: Algorithm,
+    readonly alg: Exclude<Algorithm, "SM2">,
     readonly jwk: Readonly<Record<string, string>>,
     private readonly key: CryptoKey,
   ) {}

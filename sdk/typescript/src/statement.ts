@@ -86,7 +86,7 @@ export function readEnvelope(jws: string): Envelope {
   const [, top, body, signature] = found as unknown as [string, string, string, string];
   const header = readCanonical(unb64u(top), STATEMENT_LIMIT);
   const { alg, kid, typ } = header;
-  if (Object.keys(header).length !== 3 || typ !== TYPE || !["EdDSA", "ES256", "PS256"].includes(String(alg))) {
+  if (Object.keys(header).length !== 3 || typ !== TYPE || !["EdDSA", "ES256", "PS256", "SM2"].includes(String(alg))) {
     refuse("BAD_SIGNATURE", "the header is not that of a statement");
   }
   if (typeof kid !== "string" || !KID.test(kid)) return refuse("BAD_SIGNATURE", "the key id has a form that is not allowed");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import {
   CheckpointWatch, Equivocation, InMemory, LedgerClient, LedgerUnavailable, LocalSigner, RefusedByLedger, Refuted, RolledBack, b64,
-  b64u, leafHash, nodeHash, readTrust, sha256, utf8,
+  b64u, leafHash, nodeHash, readJwk, readTrust, sha256, utf8,
 } from "../dist/index.js";
 import { InFile } from "../dist/node.js";
 
@@ -102,4 +102,27 @@ test("a statement of a wrong form is not signed", async () => {
   await assert.rejects(ledger.sign("consent.revoke", { ...revoke, by: "nobody" }), Refuted);
   await assert.rejects(ledger.sign("consent.revoke", { ...revoke, more: 1 }), Refuted);
   await assert.rejects(ledger.sign("consent.revoke", { ...revoke, reason: b64u(new Uint8Array(64)) }), Refuted);
+});
+
+test("SM2: the standard's example verifies, and nothing that was changed does", async () => {
+  const hex = (text) => b64u(Uint8Array.from(Buffer.from(text, "hex")));
+  const jwk = { // GB/T 32918.5-2017, A.2
+    crv: "SM2", kty: "EC",
+    x: hex("09F9DF311E5421A150DD7D161E4BC5C672179FAD1833FC076BB08FF356F35020"),
+    y: hex("CCEA490CE26775A52DC6EA718CC1AA600AED05FBF35E084A6632F6072DA9AD13"),
+  };
+  const signature = Uint8Array.from(Buffer.from(
+    "F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3" +
+    "B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA", "hex"));
+  const key = readJwk(jwk);
+  await key.verify(utf8("message digest"), signature);
+  await assert.rejects(key.verify(utf8("message digest."), signature), Refuted);
+  for (const at of [0, 31, 32, 63]) {
+    const changed = Uint8Array.from(signature);
+    changed[at] ^= 1;
+    await assert.rejects(key.verify(utf8("message digest"), changed), Refuted);
+  }
+  await assert.rejects(key.verify(utf8("message digest"), signature.subarray(1)), Refuted);
+  await assert.rejects(key.verify(utf8("message digest"), new Uint8Array(64)), Refuted);
+  assert.throws(() => readJwk({ ...jwk, y: jwk.x }), Refuted);
 });

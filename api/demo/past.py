@@ -1,0 +1,165 @@
+"""What was before the demo begins, in the log's own time: a consent that fell asleep, and the week that alerts compare with.
+
+It is written with a clock of its own, before any server runs: whoever looks at the log sees entries of those days.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from api.client import LocalSigner, Pseudonyms, make_item, make_terms, request_digest
+from api.client.statements import Question, StatementMaker
+from api.demo.bank import SHOWN
+from api.demo.recipient import NOTICE, DemoConnection
+from api.demo.templates import ACCOUNTS, BALANCES
+from ledger.app import Ledger
+from ledger.canonical import b64u
+from ledger.clock import SystemClock
+from ledger.documents import document_of
+from ledger.entries.acts import AccessItem
+from ledger.entries.terms import Terms
+from ledger.orders import ScoringActivated
+from ledger.planning.commands import Recorded
+
+HOUR: Final = 3_600_000
+DAY: Final = 24 * HOUR
+ASLEEP_DAYS: Final = 71
+USUAL: Final = 39
+"""Consents that each recipient reads every hour of its working days, so that the demo's own busy minute is not strange. From 40
+on that would be an alert itself."""
+WORKING_DAYS: Final = (6, 5, 4, 3, 2)
+WORKING_HOURS: Final = range(8, 19)
+HOLDER: Final = "bank-south"
+PURPOSE: Final = "budgeting"
+
+
+class PastClock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self, days_ago: int) -> None:
+        self._today = SystemClock().now() // DAY * DAY
+        self._now = self._today - days_ago * DAY
+
+    def now(self) -> int:
+        """Milliseconds."""
+        return self._now
+
+    def go_to(self, days_ago: int, hour: int) -> None:
+        """This hour of that day."""
+        self._now = self._today - days_ago * DAY + hour * HOUR
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is there when the demo begins."""
+
+    asleep: DemoConnection
+    """Of the second recipient: read once, and then not for ASLEEP_DAYS."""
+    ended: DemoConnection
+    """Of the first recipient: withdrawn yesterday, which it has not acknowledged."""
+    ended_at: int
+    """The entry of the withdrawal."""
+    usual: Mapping[str, list[DemoConnection]]
+    """By recipient."""
+
+
+def live_before(
+    ledger: Ledger, clock: PastClock, signers: Mapping[str, LocalSigner], recipients: tuple[str, ...], customers: int
+) -> Past:
+    """Write it. `signers`: the statement keys, by participant, all of them registered. `customers`: how busy the demo's own
+    minute will be; the week before is as full as makes that usual (docs/spec/risk.md, `rate`)."""
+    two = ("officer-one", "officer-two")
+    ledger.record_documents(document_of(ScoringActivated, scoring=1, approved_by=two))
+    told = _Teller(ledger, clock, signers)
+    asleep = told.agreed(recipients[1])
+    told.read(recipients[1], [asleep])
+    clock.go_to(WORKING_DAYS[0], 7)
+    usual = {recipient: [told.agreed(recipient) for _ in range(USUAL)] for recipient in recipients}
+    hours = [(day, hour) for day in WORKING_DAYS for hour in WORKING_HOURS]
+    for day, hour in hours[: max(8, len(hours) * customers // 200)]:
+        clock.go_to(day, hour)
+        for recipient in recipients:
+            told.read(recipient, usual[recipient])
+    ended = told.agreed(recipients[0])
+    clock.go_to(1, 0)
+    said = told.maker(HOLDER).make(
+        "consent.revoke", consent_id=ended.consent_id, reason="customer-request", by="customer"
+    )
+    return Past(asleep, ended, told.record(said).index, usual)
+
+
+class _Teller:
+    def __init__(self, ledger: Ledger, clock: PastClock, signers: Mapping[str, LocalSigner]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._signers = signers
+        self._pseudonyms = Pseudonyms.generate()
+
+    def maker(self, participant: str) -> StatementMaker:
+        return StatementMaker(participant, self._ledger.origin, self._signers[participant], self._clock)
+
+    def record(self, said: Question) -> Recorded:
+        beside = None if said.companion is None else said.companion.text
+        prepared = self._ledger.prepare(said.text, items=said.items or None, companion=beside)
+        return self._ledger.submit_and_wait(prepared)[0]
+
+    def agreed(self, recipient: str) -> DemoConnection:
+        """A consent that its recipient asked for and its customer gave."""
+        consent_id = str(uuid.uuid4())
+        terms = self._terms(recipient)
+        asked = self.maker(recipient).make("consent.request", consent_id=consent_id, terms=_plain(terms))
+        self.record(asked)
+        bank, customer = self.maker(HOLDER), f"customer-{consent_id}"
+        account = self._pseudonyms.account(customer, consent_id)
+        beside = bank.make("subject.consent", consent_id=consent_id, subject=self._pseudonyms.customer(customer))
+        said = bank.make(
+            "consent.authorise",
+            accounts=[account],
+            authoriser=self._pseudonyms.authoriser(customer, consent_id),
+            consent_id=consent_id,
+            sca={"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": self._clock.now() // 1000},
+            subject=self._pseudonyms.customer_for(customer, recipient),
+            terms_hash=b64u(terms.hash()),
+            version=1,
+            separate_consents=bank.separately({kind: SHOWN[kind] for kind in terms.separate_consents}) or None,
+        )
+        self.record(Question(said.text, said.payload, companion=beside))
+        return DemoConnection(consent_id, HOLDER, account, PURPOSE)
+
+    def _terms(self, recipient: str) -> Terms:
+        return make_terms(
+            holder=HOLDER,
+            recipient=recipient,
+            permissions=[ACCOUNTS, BALANCES],
+            purpose=PURPOSE,
+            purpose_text="See where your money goes",
+            notice=NOTICE,
+            expires_at=self._clock.now() // 1000 + 180 * DAY // 1000,
+            frequency_per_day=0,
+        )
+
+    def read(self, recipient: str, connections: list[DemoConnection]) -> None:
+        """One access of each, in one batch."""
+        self.record(self.maker(recipient).batch([reading(each) for each in connections]))
+
+
+def reading(connection: DemoConnection) -> AccessItem:
+    """An access for the balances of a consent, without its customer."""
+    return make_item(
+        consent_id=connection.consent_id,
+        accounts=[connection.account],
+        permissions=[BALANCES],
+        purpose=connection.purpose,
+        request_digest=request_digest(connection.bank, "GET", f"/accounts/{connection.account}/balances"),
+        interaction_id=str(uuid.uuid4()),
+        customer_present=False,
+    )
+
+
+def _plain(terms: Terms) -> object:
+    return msgspec.to_builtins(terms)
