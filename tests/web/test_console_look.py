@@ -75,6 +75,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/operator/participants",
             "/console/operator/admissions",
             "/console/operator/erasures",
+            "/console/operator/holds",
             "/console/freezes",
         ],
     }
