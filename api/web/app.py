@@ -32,6 +32,7 @@ from api.web.console import (
     admissions,
     alerts,
     audit,
+    billing,
     erasures,
     freezes,
     holds,
@@ -104,7 +105,7 @@ ROUTERS: Final = (
 )  # fmt: skip
 CONSOLES: Final = (
     partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
-    freezes.router, holds.router, admissions.router, feedback_desk.router, alerts.router,
+    freezes.router, holds.router, admissions.router, billing.router, feedback_desk.router, alerts.router,
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from api.web.app import CONSOLES, ROUTERS
 from api.web.console.doors import DOORS
 from api.web.feedback import Feedback, FeedbackReply
 from api.web.staff import StaffRole
+from ledger.billing.months import month_with
 from ledger.canonical import b64u
 from ledger.documents import Disclosure, document_of
 from ledger.entries.leaf import consent_chain
@@ -64,6 +65,11 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         return {"olaf": (nothing, nothing)}
     elif path.startswith("/console/partner/feedback/"):
         own = feedback(site)
+    elif path.startswith("/console/partner/billing/"):
+        mine = {
+            app: path.replace("{form}", "csv").replace("{index}", str(index)) for app, index in stated(site).items()
+        }
+        return {"pia": (mine["plum"], mine["rival"]), "rex": (mine["rival"], mine["plum"])}
     elif path.startswith("/console/alerts/"):
         own = alerts(site)
     elif path.startswith("/console/operator/admissions/"):
@@ -115,6 +121,37 @@ def incident(site: Consoles) -> int:
     ledger = site.world.ledger
     [recorded] = ledger.submit_and_wait(ledger.prepare(statement))
     return recorded.index
+
+
+def stated(site: Consoles) -> dict[str, int]:
+    """A month that bank-a has stated to each app, recorded once: the index of the statement, by app."""
+    ledger, found = site.world.ledger, {}
+    month = month_with(month_with(site.world.clock.now() // 1000, 0).first - 1, 0)
+    said = {"from": month.first, "to": month.end, "amounts": [{"amount": 1, "count": 3}], "left_out": [], "count": 3}
+
+    def say(party: str, act: str, **members: object) -> int:
+        statement = site.world.parties[party].sign(act, **members)
+        return ledger.submit_and_wait(ledger.prepare(statement))[0].index
+
+    for app in ("plum", "rival"):
+        statements = ledger.registry.partners.statements.values()
+        known = next((one.index for one in statements if one.says.recipient == app), None)
+        if known is None:
+            lines = [{"free": 0, "tiers": [{"from": 0, "price": 1}]}]
+            tariff = {"currency": "GBP", "from": 0, "lines": lines, "tariff": f"t-{app}", "utc_offset": 0}
+            offer = say("bank-a", "tariff.offer", recipient=app, **tariff)
+            say(app, "tariff.accept", offer=offer)
+            more = {
+                "offer": offer,
+                "recipient": app,
+                "replaces": -1,
+                "root": b64u(bytes(32)),
+                "to_index": 1,
+                "total": 1,
+            }
+            known = say("bank-a", "usage.state", **said, **more)
+        found[app] = known
+    return found
 
 
 def feedback(site: Consoles) -> dict[str, str]:
