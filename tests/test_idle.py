@@ -20,6 +20,18 @@ KEPT = {
     "UsedInSql": "of the guard, for a bank with several processes",
     "capture_signals": "uvicorn calls it",
     "filtered": "of the guard, for a bank's own answers",
+    **dict.fromkeys(
+        (
+            "close_incident",
+            "define_purpose",
+            "open_incident",
+            "record_assessment",
+            "require_assessment",
+            "update_incident",
+            "waive_assessment",
+        ),
+        "of the client, for participants",
+    ),
     "redirect_request": "urllib calls it",
     "verify_prefix": "completeness of a whole prefix, which the shared vectors ask of a verifier",
     "verify_subtree_inclusion": "subtrees, which the shared vectors ask of a verifier",

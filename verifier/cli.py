@@ -14,10 +14,9 @@ from verifier import commands
 from verifier.bytes.harmless import neutral
 from verifier.errors import CannotCheck, ExitStatus
 from verifier.telling import jsonlines, terminal
+from verifier.telling.board import VERSION
 from verifier.telling.messages import LANGUAGES, default_language
 from verifier.telling.result import Result
-
-VERSION = "0.1.0"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -217,7 +216,8 @@ def _tell(arguments: argparse.Namespace, result: Result) -> int:
         if arguments.json:
             lines = jsonlines.lines(result)
         else:
-            lines = terminal.lines(result, arguments.lang, terminal.wants_colour(sys.stdout))
+            colour = terminal.wants_colour(sys.stdout)
+            lines = terminal.wrapped(terminal.lines(result, arguments.lang, colour), terminal.width_of(sys.stdout))
         for line in lines:
             terminal.emit(line)
         sys.stdout.flush()

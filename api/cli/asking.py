@@ -29,7 +29,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the closing table.")] = False,
     customers: Annotated[int, typer.Option(min=1, help="How many customers consent.")] = 200,
     directory: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
-    lang: Annotated[Literal["en", "zh"], typer.Option(help="Language of what is said here.")] = "en",
+    lang: Annotated[Literal["en", "pt", "zh"], typer.Option(help="Language of what is said here.")] = "en",
 ) -> None:
     """Start a ledger, banks and recipients on this machine, and watch consents live and end."""
     from api.demo import run  # noqa: PLC0415  (it brings much that no server needs)

@@ -17,7 +17,7 @@ import httpx2
 from rich.console import Console
 
 from api.client import Pseudonyms
-from api.demo.words import Says
+from api.demo.words import PAGES, Language, Says
 from api.web.agent import Customer, CustomerAccount
 
 ENTRY: Final = "/dev-idp/in"
@@ -119,10 +119,9 @@ def customers_of(bank: str, pseudonyms: Pseudonyms) -> tuple[Customer, ...]:
     )
 
 
-def doors(url: str, waiting: str, language: str) -> list[Door]:
+def doors(url: str, waiting: str, language: Language) -> list[Door]:
     """Every door; `waiting`: a consent that waits for the first persona's answer; `language`: that of people at work."""
     anna, limei = PERSONAS
-    work = "zh-CN" if language == "zh" else "en"
     found = [
         Door("customer.en", anna.name, _address(url, anna.language)),
         Door("customer.zh", limei.name, _address(url, limei.language)),
@@ -131,7 +130,7 @@ def doors(url: str, waiting: str, language: str) -> list[Door]:
     ]
     kinds = {"recipient": "partner", "holder": "bank"}
     first = {role: (kinds.get(role, role), name) for _, _, role, name in reversed(STAFF)}
-    return found + [Door(kind, name, _address(url, work)) for kind, name in reversed(first.values())]
+    return found + [Door(kind, name, _address(url, PAGES[language])) for kind, name in reversed(first.values())]
 
 
 def _address(url: str, language: str, then: str = "") -> str:

@@ -1,12 +1,12 @@
 # ruff: noqa: E501, RUF001 (one sentence, one line; Chinese punctuation is meant)
-"""What the demo says on the terminal, in English and in Chinese. The results of `facts.json` are these sentences too."""
+"""What the demo says on the terminal, in each of its languages. The results of `facts.json` are these sentences too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final, Literal
 
-Language = Literal["en", "zh"]
+Language = Literal["en", "pt", "zh"]
 
 ENGLISH: Final[Mapping[str, str]] = {
     "opening": "The consent ledger, at work.",
@@ -169,8 +169,8 @@ CHINESE: Final[Mapping[str, str]] = {
     "door.bank": "银行（North Bank）",
     "door.bank.there": "授权、客户反馈",
     "door.auditor": "审计方",
-    "door.auditor.there": "图示证明、核验包",
-    "door.regulator": "监管方",
+    "door.auditor.there": "图示证明、审计包",
+    "door.regulator": "监管机构",
     "door.regulator.there": "对账发现、依案件调阅证据",
     "door.operator": "运营方",
     "door.operator.there": "运行状况、参与方、删除请求",
@@ -178,7 +178,94 @@ CHINESE: Final[Mapping[str, str]] = {
     "log": "账本",
     "end": "按 Ctrl-C 结束。",
 }
-CATALOGUES: Final[Mapping[Language, Mapping[str, str]]] = {"en": ENGLISH, "zh": CHINESE}
+PORTUGUESE: Final[Mapping[str, str]] = {
+    "opening": "O registro de consentimentos em ação.",
+    "opening.real": "Os bancos atendem {accounts} contas reais e {rows} transações reais (PKDD'99, anonimizadas).",
+    "opening.sample": "Os bancos atendem {accounts} contas inventadas e {rows} transações inventadas (amostra própria).",
+    "opening.template": "Consentimentos no formato de {standard} {version}: {source}.",
+    "opening.keys": "Todas as chaves foram criadas agora, para esta demonstração, e não protegem nada. Tudo está em {folder}.",
+    "act.start": "Um registro, dois bancos e três aplicativos iniciam",
+    "act.connect": "Clientes autorizam um aplicativo no banco",
+    "act.pull": "Aplicativos buscam saldos e transações",
+    "act.stop": "Alguns clientes encerram o compartilhamento",
+    "act.refused": "Aplicativos tentam o que não pode funcionar",
+    "act.people": "Dois clientes têm um histórico próprio",
+    "act.alerts": "Quatro coisas dão errado e são notadas",
+    "act.witness": "Os dois bancos testemunham que o registro só cresceu",
+    "act.audit": "Um auditor verifica cada comprovante e o registro",
+    "act.falsify": "Alguém altera um byte em uma cópia",
+    "start": "Iniciados um registro, dois bancos e três aplicativos, cada um em sua porta",
+    "start.result": "registro {name}",
+    "consents": "Clientes concordaram, no banco, que um aplicativo veja a sua conta",
+    "consents.result": "{count} consentimentos, {joint} deles por duas pessoas",
+    "pulls": "Aplicativos buscaram dados; os bancos nada forneceram sem uma decisão no registro",
+    "pulls.result": "{rows} itens em {fetches} buscas: {online} decididas pelo banco, {offline} com um comprovante que o banco conferiu sozinho",
+    "revocations": "Clientes encerraram o compartilhamento",
+    "revocations.result": "{bank} no banco, {app} no aplicativo",
+    "after_revocation": "Buscas depois que o cliente encerrou o compartilhamento",
+    "after_revocation.result": "{refused} de {count} negadas (CONSENT_REVOKED), cada negativa no registro",
+    "stranger": "Um aplicativo usou o consentimento de outro",
+    "replay": "Um aplicativo usou uma decisão pela segunda vez",
+    "refused.result": "negado com {status} {reason}",
+    "untried.result": "não tentado",
+    "frequency": "Um aplicativo veio vezes demais na ausência do cliente",
+    "frequency.result": "{allowed} permitidas, depois {refused} negadas (FREQUENCY_EXCEEDED)",
+    "pages": "Clientes, parceiros e autoridades têm páginas próprias",
+    "pages.result": "{count} portas, todas respondem",
+    "alerts": "Um aplicativo que coleta em massa, um consentimento despertado após 71 dias, um banco com outros números, leituras após uma revogação: cada uma notada no registro e recalculada pelo mesmo programa",
+    "alerts.result": "{planted} de {of} notadas; {raised} alertas registrados, cada um como as regras o dão",
+    "witnessed": "Os dois bancos, que não operam o registro, assinaram que ele só cresceu",
+    "witnessed.result": "até a entrada {entry}",
+    "receipts": "Um programa independente verificou cada comprovante que os aplicativos guardam",
+    "receipts.result": "{good} de {count} verificados",
+    "bundle": "O mesmo programa verificou o registro exportado: hashes, assinaturas e cada decisão de novo",
+    "bundle.good": "{size} entradas, verificadas e testemunhadas pelos dois bancos",
+    "bundle.bad": "{size} entradas, REPROVADO",
+    "falsified": "Alguém alterou um byte da entrada {entry} (uma revogação) em uma cópia do banco de dados",
+    "falsified.good": "reprovado, com a entrada {entry} indicada",
+    "falsified.bad": "status {status}, não indicada",
+    "total": "Tudo",
+    "total.result": "nesta máquina, com {accounts} contas e {transactions} transações",
+    "table": "O que aconteceu",
+    "table.what": "O que foi feito",
+    "table.result": "O que resultou",
+    "table.good": "Como deve ser?",
+    "table.time": "Tempo",
+    "table.yes": "sim",
+    "table.no": "NÃO",
+    "wrong": "Algo não foi como deve ser.",
+    "stopped": "Encerrado.",
+    "failed": "A demonstração falhou:",
+    "no-verifier": "O auditor da demonstração é um programa à parte, consent-verify, que não está instalado: instale consent-ledger[demo].",
+    "too-few": "A demonstração precisa de pelo menos {least} clientes.",
+    "not-empty": "{folder} existe e não está vazia: indique uma pasta nova.",
+    "doors": "Tudo continua em execução. Abra um endereço no navegador, clique no nome e olhe em volta:",
+    "door.line": "{who}: clique em «{name}» ({there})",
+    "door.customer.en": "cliente, em inglês",
+    "door.customer.en.there": "quem lê, com que frequência; encerrar um aplicativo",
+    "door.customer.zh": "cliente, em chinês",
+    "door.customer.zh.there": "o mesmo em chinês",
+    "door.customer.pt": "cliente, em português",
+    "door.customer.pt.there": "o mesmo em português",
+    "door.request": "cliente, com o pedido de um aplicativo",
+    "door.request.there": "concordar ou recusar",
+    "door.partner": "parceiro (o aplicativo Purse)",
+    "door.partner.there": "consentimentos próprios, negativas e soluções",
+    "door.bank": "banco (North Bank)",
+    "door.bank.there": "consentimentos, manifestações de clientes",
+    "door.auditor": "auditor",
+    "door.auditor.there": "provas em imagens, pacotes de auditoria",
+    "door.regulator": "regulador",
+    "door.regulator.there": "divergências, evidência para um caso",
+    "door.operator": "operadora",
+    "door.operator.there": "funcionamento, participantes, exclusões",
+    "programs": "Para programas:",
+    "log": "o registro",
+    "end": "Ctrl-C encerra.",
+}
+CATALOGUES: Final[Mapping[Language, Mapping[str, str]]] = {"en": ENGLISH, "pt": PORTUGUESE, "zh": CHINESE}
+PAGES: Final[Mapping[Language, str]] = {"en": "en", "pt": "pt-BR", "zh": "zh-CN"}
+"""The language of the pages that people at work are shown."""
 
 
 class Says:
@@ -190,5 +277,8 @@ class Says:
 
     def __call__(self, key: str, **values: object) -> str:
         """A sentence; numbers with separators. Raises KeyError for a key that is in no catalogue."""
-        shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
+        shown = {name: self._number(value) if isinstance(value, int) else value for name, value in values.items()}
         return self._sentences[key].format_map(shown)
+
+    def _number(self, value: int) -> str:
+        return f"{value:,}".replace(",", "." if self.language == "pt" else ",")

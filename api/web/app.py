@@ -28,7 +28,19 @@ from api.web import live
 from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.brand import read_brand
-from api.web.console import admissions, alerts, audit, erasures, freezes, incidents, operations, partner, supervision
+from api.web.console import (
+    admissions,
+    alerts,
+    audit,
+    billing,
+    erasures,
+    freezes,
+    holds,
+    incidents,
+    operations,
+    partner,
+    supervision,
+)
 from api.web.console import feedback as feedback_desk
 from api.web.console.premises import Premises
 from api.web.declaring import read_signers
@@ -93,7 +105,7 @@ ROUTERS: Final = (
 )  # fmt: skip
 CONSOLES: Final = (
     partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
-    freezes.router, admissions.router, feedback_desk.router, alerts.router,
+    freezes.router, holds.router, admissions.router, billing.router, feedback_desk.router, alerts.router,
 )  # fmt: skip
 
 

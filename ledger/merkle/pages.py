@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from ledger.errors import Corrupt, InvalidInput
 from ledger.merkle.hashing import EMPTY_ROOT, HASH_SIZE, Hash
@@ -38,6 +38,21 @@ _BRANCH_SIZE: Final = 1 + (2 * _SLOTS - 1) * HASH_SIZE
 
 ReadPages = Callable[[Iterable[str]], Mapping[str, bytes]]
 """Those of the pages of these prefixes that exist."""
+
+KEPT_DIGITS: Final = 2
+"""Branches of prefixes up to so long are worth keeping: 273 of them, half a megabyte, are on everybody's way down."""
+
+
+class KeptBranches(Protocol):
+    """Branches that were read, by prefix and hash. What has that hash is the branch, whoever changed the page since."""
+
+    def get(self, key: tuple[str, Hash]) -> list[Hash] | None:
+        """Its nodes, which nobody changes."""
+        ...
+
+    def put(self, key: tuple[str, Hash], value: list[Hash]) -> None:
+        """Keep its nodes; all of them were compared with that hash."""
+        ...
 
 
 class Found(NamedTuple):
@@ -143,23 +158,28 @@ class PagedMap:
         shown = b"" if found == key else uv(KEY_SIZE) + found + uv(VALUE_SIZE) + value
         return Found(value if found == key else None, shown + b"".join(reversed(steps)))
 
-    def values(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
-        """The value of each of these keys, be8(0) ‖ zeros for one that the map does not hold. One read for each level of pages.
+    def values(self, keys: Collection[bytes], kept: KeptBranches) -> dict[bytes, bytes]:
+        """The value of each of these keys, be8(0) ‖ zeros for one that the map does not hold. One read for each level of pages
+        that has some that are not `kept`.
 
         Raises Corrupt.
         """
         found = dict.fromkeys(keys, bytes(VALUE_SIZE))
         todo = {"": (self.root, sorted(found))} if found and self.root != EMPTY_ROOT else {}
         while todo:
-            pages = self._read(list(todo))
+            known = {prefix: kept.get((prefix, expected)) for prefix, (expected, _) in todo.items()}
+            unread = [prefix for prefix, nodes in known.items() if nodes is None]
+            pages = self._read(unread) if unread else {}
             following: dict[str, tuple[Hash, list[bytes]]] = {}
             for prefix, (expected, wanted) in todo.items():
-                page = _existing(pages, prefix)
-                if page[:1] == _BUCKET_TAG:
-                    rows = _read_bucket(prefix, page, expected)
-                    found.update((key, rows[key]) for key in wanted if key in rows)
-                    continue
-                nodes = _open_branch(prefix, page, expected, wanted).nodes
+                nodes = known[prefix]
+                if nodes is None:
+                    page = _existing(pages, prefix)
+                    if page[:1] == _BUCKET_TAG:
+                        rows = _read_bucket(prefix, page, expected)
+                        found.update((key, rows[key]) for key in wanted if key in rows)
+                        continue
+                    nodes = _kept_branch(prefix, page, expected, wanted, kept)
                 for digit, group in _grouped(wanted, len(prefix)):
                     if nodes[_SLOTS + digit] != _NONE:
                         following[f"{prefix}{digit:x}"] = (nodes[_SLOTS + digit], group)
@@ -224,6 +244,16 @@ def _open_branch(prefix: str, page: bytes, expected: Hash, keys: list[bytes]) ->
     if nodes[1] != expected or any(_join(prefix, node, nodes) != nodes[node] for node in _above(digits)):
         raise _damaged(prefix)
     return _Visit(prefix, nodes, digits)
+
+
+def _kept_branch(prefix: str, page: bytes, expected: Hash, wanted: list[bytes], kept: KeptBranches) -> list[Hash]:
+    """The nodes of a branch page; they are kept where many ways lead through it, and then all of them are compared."""
+    nodes = _open_branch(prefix, page, expected, wanted).nodes
+    if len(prefix) <= KEPT_DIGITS:
+        if any(_join(prefix, node, nodes) != nodes[node] for node in range(1, _SLOTS)):
+            raise _damaged(prefix)
+        kept.put((prefix, expected), nodes)
+    return nodes
 
 
 def _lay_out(prefix: str, rows: Mapping[bytes, bytes], stored: dict[str, bytes]) -> Hash:

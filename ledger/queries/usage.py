@@ -89,7 +89,7 @@ class UsageQueries:
     ) -> UsageCount:
         """Count a month that is over at `now` (ms). `left_out`: entries that are not billed, and why.
 
-        Raises NotFound for no such tariff, IllegalTransition where no statement can be made. Memory: 8 bytes a release.
+        Raises NotFound for no such tariff, IllegalTransition where no statement can be made. Memory: some 50 bytes a release.
         """
         tariff = registry.partners.tariff(offer)
         if now < month.end * 1000 + SETTLED_MS:
@@ -152,14 +152,12 @@ class UsageQueries:
             .join(consents, consents.c.chain == chain)
             .where(legs.act == "access.release", legs.idx >= first, legs.idx <= last, legs.basis < last)
             .where(consents.c.holder == tariff.author, consents.c.recipient == recipient)
-            .order_by(legs.idx)
         )
-        found = connection.execution_options(yield_per=10 * PAGE).execute(query)
-        if not needs_release(lines):
-            for part in found.partitions():
-                for row in part:
-                    yield row[0], 0
+        if not needs_release(lines):  # sorted here: a database without an index over them takes ten times as long
+            for index in sorted(connection.execute(query.with_only_columns(legs.idx)).scalars()):
+                yield index, 0
             return
+        found = connection.execution_options(yield_per=10 * PAGE).execute(query.order_by(legs.idx))
         for part in found.partitions(PAGE):
             yield from self._read(connection, [(row.idx, row.basis) for row in part], lines)
 

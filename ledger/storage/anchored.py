@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from ledger.canonical import b64u
 from ledger.entries.leaf import NO_HASH, IndexHeadLeaf, Kind, OperatorLeaf, parse_leaf
 from ledger.errors import BadEncoding, Corrupt, LedgerError
+from ledger.kept import Kept
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import Hash, leaf_hash
 from ledger.merkle.proofs import prove_inclusion, verify_inclusion
@@ -26,6 +27,9 @@ from ledger.storage.tables import entries, log_head, tiles
 
 COUNTED: Final = 100_000
 """Entries above the last index-head that a start counts, at most."""
+
+BRANCHES: Final = 512
+"""Upper pages of the map that are kept: those of the last index-head, and some of the one before."""
 
 _TILE: Final = select(tiles.c.content).where(tiles.c.level == bindparam("level"), tiles.c.number == bindparam("number"))
 
@@ -60,6 +64,7 @@ class SignedMap:
     def __init__(self) -> None:
         self._known: tuple[int, Hash] = (-1, b"")
         """Index of an index-head that was found in the signed tree, and the root that it signs."""
+        self._branches: Kept[tuple[str, Hash], list[Hash]] = Kept(BRANCHES)
 
     def hold(
         self,
@@ -72,13 +77,13 @@ class SignedMap:
         signed by none. A chain without rows is absent from `heads`. Raises Corrupt for one that lost its last entries.
         """
         stored = ChainMap(connection)
-        state = stored.state()
+        state = stored.said()
         if not state.signed:  # it is being brought up to the log, in several transactions
             return 0
         if self._known != (state.head, state.root):
             self._demand_signed(connection, state.head, state.root, tree())
             self._known = state.head, state.root
-        for chain, value in stored.values(state, chains).items():
+        for chain, value in stored.values(state, chains, self._branches).items():
             end, count = heads.get(chain, ChainHead()), int.from_bytes(value[:8], "big")
             if end.seq < count or (end.seq == count and end.last_hash != value[8:]):
                 raise Corrupt(
@@ -89,9 +94,12 @@ class SignedMap:
 
     @staticmethod
     def _demand_signed(connection: Connection, index: int, root: Hash, tree: SignedTree) -> None:
-        raw = connection.execute(select(entries.c.leaf).where(entries.c.idx == index)).scalar_one()
-        leaf = parse_leaf(raw)
-        if not isinstance(leaf, IndexHeadLeaf) or (leaf.index, leaf.map_root) != (index, b64u(root)):
+        raw = connection.execute(select(entries.c.leaf).where(entries.c.idx == index)).scalar_one_or_none()
+        try:
+            leaf = None if raw is None else parse_leaf(raw)
+        except BadEncoding:
+            leaf = None
+        if raw is None or not isinstance(leaf, IndexHeadLeaf) or (leaf.index, leaf.map_root) != (index, b64u(root)):
             raise Corrupt(f"entry {index} is not the index-head that signs the completeness map. {AFTER_CHANGE}")
         tree.demand(index, leaf_hash(raw))
 

@@ -18,7 +18,7 @@ from ledger.engines.engine import driver_for, writer_engine
 from ledger.entries.leaf import Kind
 from ledger.errors import Corrupt
 from ledger.merkle.hashing import EMPTY_ROOT, Hash
-from ledger.merkle.pages import REPAIR, Found, PagedMap
+from ledger.merkle.pages import REPAIR, Found, KeptBranches, PagedMap
 from ledger.storage.tables import entries, map_pages, map_state
 
 PORTION: Final = 5_000
@@ -67,10 +67,7 @@ class ChainMap:
 
     def state(self) -> MapState:
         """Which leaves it covers. Raises Corrupt when there is no state, or an index-head signs another root."""
-        row = self._connection.execute(select(map_state)).one_or_none()
-        if row is None:
-            raise Corrupt(f"the completeness map has no state; {REPAIR}")
-        state = MapState(row.size, bytes(row.root), row.head, row.head_time)
+        state = self.said()
         if state.signed:
             leaf = self._connection.execute(
                 select(entries.c.leaf).where(entries.c.idx == state.head)
@@ -79,6 +76,13 @@ class ChainMap:
             if (says.get("kind"), says.get("map_root")) != (Kind.INDEX_HEAD.value, b64u(state.root)):
                 raise Corrupt(f"the completeness map is not the one that index-head {state.head} signs; {REPAIR}")
         return state
+
+    def said(self) -> MapState:
+        """The state as its row says it. Raises Corrupt when there is none."""
+        row = self._connection.execute(select(map_state)).one_or_none()
+        if row is None:
+            raise Corrupt(f"the completeness map has no state; {REPAIR}")
+        return MapState(row.size, bytes(row.root), row.head, row.head_time)
 
     def check(self, size: int) -> MapState:
         """The state, if it can be the one of a log of `size` leaves; cheap enough for every start. Raises Corrupt."""
@@ -92,9 +96,9 @@ class ChainMap:
         """What the map says of a chain, with the proof. Raises Corrupt."""
         return PagedMap(state.root, self._read).find(chain)
 
-    def values(self, state: MapState, chains: Collection[bytes]) -> dict[bytes, bytes]:
+    def values(self, state: MapState, chains: Collection[bytes], kept: KeptBranches) -> dict[bytes, bytes]:
         """be64(count) ‖ last leaf hash of each of these chains; zeros for one that has no leaf. Raises Corrupt."""
-        return PagedMap(state.root, self._read).values(chains)
+        return PagedMap(state.root, self._read).values(chains, kept)
 
     def count(self, state: MapState) -> int:
         """Compare all pages with their parents; how many chains there are. Raises Corrupt."""

@@ -25,7 +25,7 @@ PAGES = (
     "/my/connections", "/my/connections/{key}", "/my/connections/{key}/history",
     "/my/connections/{key}/history?show=refused", "/my/connections/{key}/history?before=150",
     "/my/complete", "/my/connections/{key}/complete", "/my/connections/{key}/stop",
-    "/my/stop-all", "/my/receipts", "/my/settings", "/my/erase",
+    "/my/stop-all", "/my/receipts", "/my/settings", "/my/erase", "/my/feedback", "/my/notices",
 )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from string import Formatter
 import pytest
 from playwright.sync_api import Browser, Page
 
-from api.demo.words import CATALOGUES, CHINESE, ENGLISH
+from api.demo.words import CATALOGUES, ENGLISH, PAGES, Language
+from api.web.locale import CATALOGUES as OFFERED
 from tests.conformance import ROOT
 
 RUN = """
@@ -112,7 +113,7 @@ def test_every_door_leads_through_the_journey_behind_it(doors: dict[str, tuple[s
         "partner (the app Purse)": "/console/partner",
         "bank (North Bank)": "/console/partner",
         "auditor": "/console/audit",
-        "regulator": "/console/audit",
+        "regulator": "/console/supervision",
         "operator": "/console/operator",
     }
     for who, path in behind.items():
@@ -127,17 +128,20 @@ def test_every_door_leads_through_the_journey_behind_it(doors: dict[str, tuple[s
             assert answer.status == 200, (who, link)
 
 
-def test_what_the_demo_says_is_said_in_both_languages() -> None:
+@pytest.mark.parametrize("language", sorted(CATALOGUES))
+def test_the_demo_says_everything_in_each_language(language: Language) -> None:
     def places(sentence: str) -> list[str]:
         return sorted(name for _, name, _, _ in Formatter().parse(sentence) if name)
 
-    assert set(ENGLISH) == set(CHINESE)
-    assert {key for key in ENGLISH if places(ENGLISH[key]) != places(CHINESE[key])} == set()
-    assert set(CATALOGUES) == {"en", "zh"}
+    said = CATALOGUES[language]
+    assert set(ENGLISH) == set(said)
+    assert {key for key in ENGLISH if places(ENGLISH[key]) != places(said[key])} == set()
+    assert PAGES[language] in OFFERED
 
 
-def test_a_refusal_is_told_in_the_language_that_was_asked_for() -> None:
-    command = [sys.executable, "-m", "api.cli.main", "demo", "--lang", "zh", "--customers", "3"]
+@pytest.mark.parametrize(("language", "told"), [("zh", "至少需要 10 位客户"), ("pt", "pelo menos 10 clientes")])
+def test_a_refusal_is_told_in_the_language_that_was_asked_for(language: str, told: str) -> None:
+    command = [sys.executable, "-m", "api.cli.main", "demo", "--lang", language, "--customers", "3"]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120)
     assert done.returncode == 1
-    assert "至少需要 10 位客户" in done.stdout
+    assert told in done.stdout

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy import Engine, make_url, text
 
 from ledger.engines import postgres, sqlite
 from ledger.engines.engine import reader_engine, writer_engine
-from ledger.engines.patient import Patient
+from ledger.engines.patient import NoAnswer, Patient
 from ledger.errors import Unavailable
 from ledger.sequencer import loop
 from tests.ledger.flaky import flaky_node
@@ -86,6 +87,65 @@ def test_a_server_that_does_not_answer_is_given_up(
                 node.access(consent_id)
 
         assert node.access(consent_id).index == node.ledger.tree.size() - 1
+
+
+@pytest.mark.parametrize("lasts", [False, True])
+def test_whichever_answer_does_not_come_the_submitter_gets_one(
+    lasts: bool, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answer fails: the statement is recorded, by another try. All fail from there on: the submitter is told that again
+    is safe, and the node goes on once there are answers."""
+    give_up = Unanswered(lasts=lasts)
+    own = Patient.wait
+
+    def wait(connection: Patient, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        if timeout is None and give_up.now():
+            connection.close()
+            raise NoAnswer(connection.seconds)
+        return own(connection, gen, interval, timeout)
+
+    monkeypatch.setattr(Patient, "wait", wait)
+    with running(tmp_path, postgres_url) as node:
+        consent_id = node.grant()
+        while give_up.reached:
+            command = node.ledger.prepare(node.say(node.fintech, "access.request", **item(consent_id)))
+            before = node.ledger.tree.size()
+            give_up.next()
+            told = node.ledger.submit_soon(command).exception(60)
+            give_up.rest()
+
+            assert told is None or (lasts and isinstance(told, Unavailable)), f"answer {give_up.place}"
+            assert [one.index for one in node.ledger.submit_and_wait(command)] == [before]
+            assert node.ledger.tree.size() == before + 1
+        assert give_up.place > 5, "the way of a commit was seen"
+
+
+@dataclass
+class Unanswered:
+    """Which answer of the database does not come: the first of a commit, then the second, and so on."""
+
+    lasts: bool
+    place: int = 0
+    reached: bool = True
+    _left: int = 0
+
+    def next(self) -> None:
+        self.place += 1
+        self._left, self.reached = self.place, False
+
+    def rest(self) -> None:
+        self._left = 0
+
+    def now(self) -> bool:
+        if self._left == 0:
+            return False
+        if self._left > 1:
+            self._left -= 1
+            return False
+        self.reached = True
+        if not self.lasts:
+            self._left = 0
+        return True
 
 
 def test_a_node_that_is_paused_in_its_transaction_is_taken_over_from(

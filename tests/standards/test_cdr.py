@@ -240,6 +240,10 @@ def test_metrics_are_counted_from_the_log_and_valid(service: Service) -> None:
         assert today["revokedAuthorisationCount"]["individual"] == 1
         assert today["amendedAuthorisationCount"]["individual"] == 1
         assert (answer.json()["data"]["recipientCount"], answer.json()["data"]["customerCount"]) == (1, 2)
+    service.world.active_consent(app, bank)
+    with_native = service.as_(bank).get(path, headers={"x-v": "5"}).json()["data"]["authorisations"]
+    assert with_native["activeAuthorisationCount"] == {"individual": 2, "nonIndividual": 0}
+    assert with_native["newAuthorisationCount"]["currentDay"]["ongoing"]["individual"] == 3
     historic = service.as_(bank).get(path + "?period=HISTORIC", headers={"x-v": "6", "x-min-v": "4"}).json()
     conforms(historic, document, "#/components/schemas/ResponseMetricsListV5")
     assert "currentDay" not in historic["data"]["authorisations"]["revokedAuthorisationCount"]

@@ -16,6 +16,7 @@ from tests.ledger.billed import Billed, billed
 from tests.ledger.kit import Signer
 from tests.ledger.supervised import APPROVED, HASH
 from tests.verifier.billed import month_of
+from tests.verifier.running import run
 from tests.verifier.test_agreement_on_alerts import audited
 from verifier.errors import Refuted
 from verifier.rules.partners import Partners
@@ -165,3 +166,30 @@ def test_ledger_and_verifier_allow_the_same_of_partners(seed: int, sqlite_url: s
         audit = audited(place, tmp_path / "bundle")
         assert [str(defect) for defect in audit.findings.defects] == []
         assert {dispute.place.index for dispute in audit.findings.disputes} <= {*both.statements}
+
+
+def test_the_list_of_what_the_ledger_counted_has_the_root_that_it_stated(
+    sqlite_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two that disagree about a month by three accesses: the first statement counts them, the second, which both sign, not."""
+    with billed(tmp_path, sqlite_url) as place:
+        place.a_month_of(9)
+        first = place.state()
+        rows = [{"index": index, "reason": "not-received"} for index in place.releases[:3]]
+        place.answer(first.index, "disputed", rows)
+        second = place.state(left_out=dict.fromkeys(place.releases[:3], "agreed"))
+        place.answer(second.index)
+        audited(place, tmp_path / "bundle")
+        (tmp_path / "policy").write_text(f"log {place.node.ledger.vkey.format()}\nquorum none\n")
+    lists = {first.index: place.releases, second.index: place.releases[3:]}
+    for statement, entries in lists.items():
+        for name, handed, status in (
+            ("right", entries, 0), ("twice", [*entries, entries[0]], 1), ("short", entries[1:], 1),
+            ("other", [*entries[1:], entries[0] - 1], 1),
+        ):  # fmt: skip
+            (tmp_path / name).write_text("".join(f"{index}\n" for index in handed))
+            asked = run(
+                capsys, "usage", tmp_path / "bundle", "--policy", tmp_path / "policy", "--jobs", 1,
+                "--statement", statement, "--list", tmp_path / name,
+            )  # fmt: skip
+            assert asked[0] == status, (name, asked[1])

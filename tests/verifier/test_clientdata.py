@@ -9,6 +9,7 @@ from tests.verifier.making import accepts
 from verifier.records.clientdata import MAX_CLIENT_DATA, check_origin, read_client_data
 
 PLACE = "bank.example"
+"""Twelve characters: an origin has at most 255."""
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,8 @@ PLACE = "bank.example"
         ("http://localhost:443", "localhost", True),
         ("http://localhost", "localhost", True),
         ("https://localhost", "localhost", True),
-        ("https://" + "a." * 119 + PLACE, PLACE, False),
+        ("https://" + "a." * 117 + "b" + PLACE, "b" + PLACE, True),
+        ("https://" + "a." * 117 + "bb" + PLACE, "bb" + PLACE, False),
         ("https://" + "a" * 63 + "." + PLACE, PLACE, True),
         ("https://" + "a" * 64 + "." + PLACE, PLACE, False),
         ("https://bank.example:443", PLACE, False),

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,14 @@ from tests.verifier.billed import FLAT, Billed, billed, month_of
 from tests.verifier.forge import HOLDER, MASKS, OTHER, RECIPIENT, b64u, encode, leaf_hash, sha, tree
 from tests.verifier.replaying import replayed, told
 from verifier.errors import Code
+from verifier.rules.access_legs import RELEASE, Deal, Legs
 from verifier.rules.findings import Findings
-from verifier.rules.usage import UNREAD, WRONG
+from verifier.rules.partners import Offer, Partners, Stated
+from verifier.rules.tariffs import lines_of
+from verifier.rules.usage import UNREAD, WRONG, Usage
 
 DAY = 86_400_000
+CHAIN = b64u(bytes(32)).encode()
 
 
 def refuted(findings: Findings) -> list[tuple[int | None, str | None]]:
@@ -262,3 +268,35 @@ def test_a_mask_that_a_release_left_out_is_a_finding_about_the_holder_and_stands
     [one] = findings.disputes
     assert (one.code, one.place.index, one.place.field) == (Code.DISPUTED, release, "masks")
     assert one.found == f"{HOLDER} (entry {release}): without pan"
+
+
+# --- memory ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_counted_lies_on_disk_and_is_given_back() -> None:
+    """More releases than wait in memory."""
+
+    def is_open() -> set[str]:
+        return {place.name for place in Path("/dev/fd").iterdir()}
+
+    before, legs, partners = is_open(), Legs(), Partners()
+    parties = legs.between(HOLDER, RECIPIENT)
+    content = {"interaction_id": "one", "rows": 3, "bytes": 900, "digest": b64u(bytes(32))}
+    offer = Offer(0, HOLDER, RECIPIENT, 0, 0, "EUR", lines_of({"lines": [FLAT]}))
+    count = 3_000
+    wrong = Stated(2 * count, offer, RECIPIENT, 0, 2_678_400, ((0, 0),), 0, 0, "", 1, frozenset())
+    partners.stated[2 * count] = wrong
+    usage = Usage(partners, legs, lambda index: 0 if index == 1 else 2**50)
+    usage.begin(10**9)  # so that all stand in one bucket
+    for index in range(0, 2 * count, 2):
+        legs.allow(index, CHAIN, content, index, RECIPIENT, Deal(kind=b"\0"), parties)
+        legs.put(index, RELEASE, index + 1, CHAIN, content, index, HOLDER, parties)
+        usage.missed(2**45, None)
+    findings = Findings()
+    with closing(usage), closing(legs):
+        legs.finish(findings, 0)
+        assert len(is_open()) == len(before) + 2  # the releases, what could not be read
+        usage.finish(findings)
+    assert is_open() == before
+    [one] = findings.disputes
+    assert one.expected.startswith(f"amounts {count} for {count}, count {count}, root ")

@@ -61,8 +61,8 @@ class Site:
     url: str
     office: BankPages
     people: dict[str, Person]
-    flow: CodeFlow
-    """How apps send people here."""
+    flow: CodeFlow | None = None
+    """How apps send people here; none at a site of which only the consoles are served."""
     consents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -108,6 +108,7 @@ class Site:
         request = PushedRequest(
             consent.terms["recipient"], self.bank.id, "", back, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", state
         )
+        assert self.flow is not None
         pushed = self.flow.pushed(request, consent.consent_id, now)
         return f"{self.url}/authorize?{urlencode({'client_id': request.client, 'request_uri': pushed['request_uri']})}"
 

@@ -13,11 +13,13 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from api.web.agent import Authorisation, FeedbackWish, ReplyWish, Withdrawal, read_customers
+from api.web.agent import Authorisation, DecisionWish, FeedbackWish, ReplyWish, Withdrawal, read_customers
 from api.web.agent_remote import RemoteAgent
 from api.web.people import SignInSca
+from ledger.documents import document_of
 from ledger.entries.payload import SeparateConsent
 from ledger.errors import InvalidInput, NotFound, NotPermitted, Unavailable
+from ledger.orders import About, AlertRaised
 from tests.web.site import MEI, OLGA, WEI, Site, open_site, serving
 
 SCA = SignInSca("phr", ("hwk",), 1)
@@ -39,7 +41,12 @@ class Bank:
         self.asked.append(asked)
         if request.headers["authorization"] != "Bearer secret" or self.status != 200:
             return JSONResponse({}, self.status if self.status != 200 else 403)
-        agent, person = self.site.agent, self.site.people[asked["person"]["sub"]]
+        agent = self.site.agent
+        if asked["intent"] == "decide":
+            assert "person" not in asked, "no customer decides about alerts"
+            decided = agent.decide(msgspec.convert(asked, DecisionWish)).statement
+            return Response(json.dumps({"statement": decided}), media_type="application/json")
+        person = self.site.people[asked["person"]["sub"]]
         match asked["intent"]:
             case "accounts":
                 made: Any = {
@@ -232,3 +239,25 @@ def test_feedback_and_answers_are_signed_as_they_were_meant(bank: tuple[Bank, Re
         made.bend = bent
         with pytest.raises(Unavailable, match="something else"):
             remote.answer(mei, reply)
+
+
+def test_a_decision_about_an_alert_is_signed_as_it_was_meant(bank: tuple[Bank, RemoteAgent], shared_site: Site) -> None:
+    made, remote = bank
+    ledger = shared_site.world.ledger
+    about = About(id="bank-a", kind="holder")
+    [alert] = ledger.record_documents(
+        document_of(AlertRaised, about=about, at_index=1, features=(5, 6), rule="legs-differ", score=800)
+    )
+    wish = DecisionWish(
+        alert=alert.index, decision="cleared", officer="o" * 22, proposal="confirmed", proposal_reasons=("fact",),
+        comment_hash=HASHED,
+    )  # fmt: skip
+    ledger.submit_and_wait(ledger.prepare(remote.decide(wish).statement))
+    assert ledger.registry.supervision.decided[alert.index]["bank-a"].says.comment_hash == HASHED
+    for bent in (
+        {"alert": 0}, {"decision": "escalated"}, {"officer": "p" * 22}, {"proposal": "cleared"},
+        {"proposal_reasons": []}, {"comment_hash": "B" * 42 + "A"},
+    ):  # fmt: skip
+        made.bend = bent
+        with pytest.raises(Unavailable, match="something else"):
+            remote.decide(wish)

@@ -16,6 +16,7 @@ from api.web.app import CONSOLES, ROUTERS
 from api.web.console.doors import DOORS
 from api.web.feedback import Feedback, FeedbackReply
 from api.web.staff import StaffRole
+from ledger.billing.months import month_with
 from ledger.canonical import b64u
 from ledger.documents import Disclosure, document_of
 from ledger.entries.leaf import consent_chain
@@ -59,11 +60,16 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         return {
             who: (re.sub(r"\{\w+\}", number, path), re.sub(r"\{\w+\}", "3", path)) for who in ("bea", "rita", "ada")
         }
-    elif path.startswith("/console/freezes/"):
+    elif path.startswith(("/console/freezes/", "/console/operator/holds/")):
         nothing = re.sub(r"\{\w+\}", NOTHING, path)
         return {"olaf": (nothing, nothing)}
     elif path.startswith("/console/partner/feedback/"):
         own = feedback(site)
+    elif path.startswith("/console/partner/billing/"):
+        mine = {
+            app: path.replace("{form}", "csv").replace("{index}", str(index)) for app, index in stated(site).items()
+        }
+        return {"pia": (mine["plum"], mine["rival"]), "rex": (mine["rival"], mine["plum"])}
     elif path.startswith("/console/alerts/"):
         own = alerts(site)
     elif path.startswith("/console/operator/admissions/"):
@@ -117,6 +123,37 @@ def incident(site: Consoles) -> int:
     return recorded.index
 
 
+def stated(site: Consoles) -> dict[str, int]:
+    """A month that bank-a has stated to each app, recorded once: the index of the statement, by app."""
+    ledger, found = site.world.ledger, {}
+    month = month_with(month_with(site.world.clock.now() // 1000, 0).first - 1, 0)
+    said = {"from": month.first, "to": month.end, "amounts": [{"amount": 1, "count": 3}], "left_out": [], "count": 3}
+
+    def say(party: str, act: str, **members: object) -> int:
+        statement = site.world.parties[party].sign(act, **members)
+        return ledger.submit_and_wait(ledger.prepare(statement))[0].index
+
+    for app in ("plum", "rival"):
+        statements = ledger.registry.partners.statements.values()
+        known = next((one.index for one in statements if one.says.recipient == app), None)
+        if known is None:
+            lines = [{"free": 0, "tiers": [{"from": 0, "price": 1}]}]
+            tariff = {"currency": "GBP", "from": 0, "lines": lines, "tariff": f"t-{app}", "utc_offset": 0}
+            offer = say("bank-a", "tariff.offer", recipient=app, **tariff)
+            say(app, "tariff.accept", offer=offer)
+            more = {
+                "offer": offer,
+                "recipient": app,
+                "replaces": -1,
+                "root": b64u(bytes(32)),
+                "to_index": 1,
+                "total": 1,
+            }
+            known = say("bank-a", "usage.state", **said, **more)
+        found[app] = known
+    return found
+
+
 def feedback(site: Consoles) -> dict[str, str]:
     """The number of feedback that belongs to each bank, passed on to its app; kept once."""
     book, found = site.pages.state.office.store.feedback, {}
@@ -159,10 +196,11 @@ def test_a_page_of_another_role_does_not_exist(consoles: Consoles) -> None:
             for route in ROUTES:
                 if role in admitted(route):
                     continue
+                address = filled(consoles, route)  # which may put something on record that it is about
                 size = consoles.world.ledger.tree.size()
                 form = {"csrf": token, "case": "x", "from_index": "1", "to_index": "2"}
                 data = form if "POST" in route.methods else None
-                answer = client.request(min(route.methods), filled(consoles, route), data=data)
+                answer = client.request(min(route.methods), address, data=data)
                 assert answer.status_code == 404, (who, route.path)
                 assert consoles.world.ledger.tree.size() == size, "nothing was recorded either"
 
@@ -203,7 +241,7 @@ def test_the_operator_reads_no_evidence_anywhere(consoles: Consoles) -> None:
             for route in router.routes:
                 if isinstance(route, APIRoute) and route.path.startswith("/my") and "GET" in route.methods:
                     path = re.sub(r"\{\w+\}", "20", route.path)
-                    assert client.get(path, follow_redirects=False).status_code in {303, 404}, path
+                    assert client.get(path, follow_redirects=False).status_code in {303, 401, 404}, path
         for route in ROUTES:
             if "operator" not in admitted(route) and "GET" in route.methods:
                 assert client.get(filled(consoles, route)).status_code == 404, route.path

@@ -38,6 +38,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
         "ben": ["/console/partner", "/console/partner/sandbox", "/console/incidents"],
         "bea": [
             "/console/partner/deliveries",
+            "/console/partner/billing",
             "/console/partner/feedback?state=",
             f"/console/partner/feedback/{feedback(site)['bea']}",
             "/console/alerts?state=all",
@@ -74,6 +75,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/operator/participants",
             "/console/operator/admissions",
             "/console/operator/erasures",
+            "/console/operator/holds",
             "/console/freezes",
         ],
     }

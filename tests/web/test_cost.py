@@ -51,7 +51,7 @@ def test_no_page_reads_more_when_there_are_many_events(site: Site) -> None:
         f"/my/connections/{key}/history?show=refused", f"/my/connections/{key}/history?show=allowed",
         f"/my/connections/{key}/history?before=150",
         f"/my/connections/{key}/complete", f"/my/connections/{key}/history?day={today}",
-        f"/my/connections/{key}/stop", "/my/stop-all", "/verify",
+        f"/my/connections/{key}/stop", "/my/stop-all", "/verify", "/my/feedback", "/my/notices", "/my/overview.json",
     ]  # fmt: skip
     measured: list[dict[str, tuple[int, int, float]]] = []
     with site.client() as client:

@@ -28,7 +28,10 @@ from tests.ledger.kit import HandClock
 pytestmark = pytest.mark.browser
 
 NEW, OFFSET, DAY = "app-new", 480, 86_400
-STAFF = {"olaf": ("operator", "operator"), "oda": ("operator", "operator"), "nia": (NEW, "recipient")}
+STAFF = {
+    "olaf": ("operator", "operator"), "oda": ("operator", "operator"), "nia": (NEW, "recipient"),
+    "bea": ("bank-a", "holder"), "rex": ("app-2", "recipient"),
+}  # fmt: skip
 CONSENT = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 
 
@@ -93,6 +96,7 @@ def test_from_an_invitation_to_a_partner_that_is_billed_rotated_suspended_and_le
     place.clock.time = SystemClock().now()
     attested_and_certified(place)
     billed(place, month, releases)
+    read_by_both(place, month)
     rotated(place)
     suspended(place)
     let_in(place, by="olaf")
@@ -228,6 +232,28 @@ def billed(place: Place, month: str, releases: list[int]) -> None:
     assert (members["count"], members["total"]) == (len(releases), 300)
     stated = apart(bank("usage.state", "/partners/usage", **members))
     place.own("usage", "answer", str(stated))
+
+
+def read_by_both(place: Place, month: str) -> None:
+    """The same month on the pages of both sides, with the same invoice; a stranger's page has none of it."""
+    found = []
+    for who in ("nia", "bea"):
+        with place.at_work(who) as page:
+            page.goto(f"{place.service.url}/console/partner/billing")
+            row = page.locator("li", has_text=month)
+            expect(row).to_contain_text("3 releases, 3.00 CNY")
+            expect(row).to_contain_text("Agreed by both")
+            with page.expect_download() as coming:
+                row.get_by_role("link", name="CSV").click()
+            found.append(Path(coming.value.path()).read_bytes())
+    assert found[0] == found[1]
+    assert b"total,,3,3.00,CNY" in found[0]
+    with place.at_work("rex") as page:
+        page.goto(f"{place.service.url}/console/partner/billing")
+        expect(page.get_by_text("No month was stated yet.")).to_be_visible()
+        [stated] = place.service.node.ledger.registry.partners.statements
+        answer = page.request.get(f"{place.service.url}/console/partner/billing/{stated}/invoice.csv")
+        assert answer.status == 404
 
 
 def rotated(place: Place) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from ledger.entries.leaf import consent_chain
+from ledger.errors import Refused
 from tests.web.consoles import Consoles, open_consoles
 from tests.web.site import csrf_of
 from tests.web.test_console_pages import words_of
@@ -175,6 +177,32 @@ def test_the_operator_freezes_by_two_officers_and_no_one_by_himself(tmp_path: Pa
             assert send(client, f"/console/freezes/orders/{number[1]}/approve", typed=count).status_code == 409
         [freeze] = site.world.ledger.registry.supervision.freezes.values()
         assert (freeze.author, freeze.freeze_id) == ("", "all")
+
+
+def test_a_hold_of_two_officers_keeps_records_from_being_erased_until_it_is_lifted(tmp_path: Path) -> None:
+    holds = "/console/operator/holds"
+    with open_consoles(tmp_path / "site", olga=("operator", "operator")) as site:
+        ledger, kept = site.world.ledger, site.consents["active"].consent_id
+
+        def both(path: str, **form: str) -> None:
+            """One officer asks, another one puts it on record."""
+            with site.client("olaf") as client:
+                assert send(client, path, holds, **form).status_code == 200
+                number = re.search(r"/orders/([0-9A-F]+)/withdraw", client.get(holds).text)
+                assert number
+                assert send(client, f"{holds}/orders/{number[1]}/approve", holds).status_code == 403
+            with site.client("olga") as client:
+                assert send(client, f"{holds}/orders/{number[1]}/approve", holds).status_code == 200
+
+        with site.client("olaf") as client:
+            for wrong in ({"consents": ""}, {"consents": "a b c d e f g h i"}, {"consents": kept, "days": "x"}):
+                assert send(client, holds, holds, **wrong).status_code == 409
+        assert not ledger.registry.supervision.holds
+        both(holds, consents=kept, basis="court-order", days="0", hold="case-1")
+        with pytest.raises(Refused, match="case-1"):
+            ledger.erase([consent_chain(kept)], "customer-request", ("officer-1", "officer-2"))
+        both(f"{holds}/lift", hold="case-1")
+        assert ledger.erase([consent_chain(kept)], "customer-request", ("officer-1", "officer-2"))
 
 
 def opened(client: httpx2.Client, site: Consoles, **changes: str) -> str:

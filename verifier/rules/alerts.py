@@ -98,7 +98,7 @@ class Alerts:
         place, self._last = self._last, max(self._last, (alert.at_index, number))
         if (alert.at_index, number) <= place:
             expected = f"after entry {place[0]}, rule {RULES[place[1] - 1]}" if place[1] else "an entry"
-            self._bad(Code.BAD_CHAIN, "the alert stands not in the order of alerts", expected, _place(alert))
+            self._bad(Code.BAD_CHAIN, "the alert is out of order", expected, _place(alert))
             self._told(alert, UNORDERED)
         elif owed is None:
             self._unowed(alert)

@@ -56,14 +56,12 @@ def _feedback(index: int, customer: Customer, facts: Facts) -> _Wrong:
     content, wrong = facts.content, _Wrong()
     consent_id = str(content["consent_id"])
     if text_of(chain_of(consent_id)).decode() not in customer.consents:
-        wrong.append(
-            ("the consent stands not in this subject chain", "consent_id", "one of the customer's", consent_id)
-        )
+        wrong.append(("the consent is not in this subject chain", "consent_id", "one of the customer's", consent_id))
     if content["number"] in customer.feedback:
         wrong.append(("the number was given before", "number", "a new number", content["number"]))
     about = content["about"]
     if isinstance(about, int) and about >= index:
-        wrong.append(("the feedback is about no entry below it", "about", f"at most {index - 1}", about))
+        wrong.append(("the feedback names no entry below it", "about", f"at most {index - 1}", about))
     return wrong
 
 

@@ -96,7 +96,7 @@ class Judge:
         if basis not in chain.steps:
             self.tell.bad(
                 Code.CONSENT_INVALID,
-                "what is acknowledged is no step of this consent",
+                "the acknowledged entry is not a step of this consent",
                 "basis",
                 "one of its steps",
                 basis,
@@ -172,7 +172,9 @@ class Judge:
         wrong = [code for code in stated if code in DECIDED_SINCE_3]
         if wrong and not (isinstance(claimed, list) and DECIDED_SINCE_3.intersection(map(str, claimed))):
             told = ", ".join(map(str, wrong))
-            self.tell.bad(Code.CONSENT_INVALID, "the rules decide this, nobody asserts it", "asserted", "others", told)
+            self.tell.bad(
+                Code.CONSENT_INVALID, "the rules decide this; nobody may assert it", "asserted", "others", told
+            )
 
     def leg(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         """A holder's release, or a recipient's receipt of data."""

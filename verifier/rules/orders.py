@@ -168,7 +168,7 @@ class Orders:
         if again:
             raise _bad("the model's name was used before", "a new name", model)
         if not first <= last < index:
-            raise _bad("the model was trained on no entries below it", f"{first} to {index - 1}", last)
+            raise _bad("the model's training window does not end below it", f"{first} to {index - 1}", last)
 
     def _alert_raised(self, document: Object, index: int, time: int) -> None:
         alert = self.alert = read_alert(document, index, time)

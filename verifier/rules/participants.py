@@ -253,10 +253,12 @@ class Registry:
             participant.suspended = suspended
             self.suspensions += 1 if suspended else -1
         if removed:
-            raise _bad("the participant was removed for ever", "a participant that was not removed", name)
+            raise _bad(
+                "the participant was removed, and removal is permanent", "a participant that was not removed", name
+            )
         if not changes:
             raise _bad(
-                "the participant is so already",
+                "the participant is already in this state",
                 "suspended" if not suspended else "not suspended",
                 "suspended" if suspended else "not suspended",
             )
@@ -327,7 +329,7 @@ class Registry:
         expected, self.reported = self.reported + 1, last  # taken over even if it is wrong: the next is judged by it
         # Step 8.5.
         if first != expected:
-            raise _bad("the report does not go on where the one before it ended", expected, first)
+            raise _bad("the report does not begin where the one before it ended", expected, first)
         if not first <= last < index:
             raise _bad("the report covers no entries below it", f"{first} to {index - 1}", last)
 
@@ -337,14 +339,14 @@ class Registry:
         first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
         self._registered(name, participant)
         if not first <= last < index:
-            raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
+            raise _bad("the disclosure names no entries below it", f"{first} to {index - 1}", last)
 
     def _evidence_opened(self, document: Object, index: int) -> None:
         get_text(document, "by", 64, CODE)
         get_text(document, "case", 64, CODE)
         first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
         if not first <= last < index:
-            raise _bad("the disclosure is of no entries below it", f"{first} to {index - 1}", last)
+            raise _bad("the disclosure names no entries below it", f"{first} to {index - 1}", last)
 
     def _pack_issued(self, document: Object, _: int) -> None:
         get_bytes(document, "commitment", 32)

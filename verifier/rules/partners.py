@@ -131,7 +131,10 @@ class Partners:
             raise _bad("the attestation was withdrawn before", "document.attestation", "one not withdrawn", given.name)
         if time >= given.valid_until * 1000:
             raise _bad(
-                "the attestation is no more valid", "document.attestation", f"before {given.valid_until}", time // 1000
+                "the attestation is no longer valid",
+                "document.attestation",
+                f"before {given.valid_until}",
+                time // 1000,
             )
 
     def _publish(self, party: str, content: Object, _: int, __: int) -> None:

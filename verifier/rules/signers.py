@@ -81,7 +81,7 @@ def _declarer(registry: Registry, facts: Facts) -> Iterator[DefectRow]:
 
 def _delegation(registry: Registry, facts: Facts) -> Iterator[DefectRow]:
     if not registry.has_role(facts.iss, PROVIDER):
-        yield _row(Code.CONSENT_INVALID, "who acts for another is a technology provider", "iss", PROVIDER, facts.iss)
+        yield _row(Code.CONSENT_INVALID, "only a technology provider acts for another", "iss", PROVIDER, facts.iss)
     if not registry.may_act_for(facts.iss, facts.behalf, facts.signed_act):
         yield _row(
             Code.CONSENT_INVALID,

@@ -123,7 +123,7 @@ class Subjects:
                 return
             self.tell.bad(
                 Code.CONSENT_INVALID,
-                "no authorisation of this consent goes before",
+                "no authorisation of this consent precedes it",
                 "consent_id",
                 "a consent.authorise",
                 consent_id,
@@ -191,7 +191,7 @@ class Subjects:
                 self._bad(
                     authorised.number,
                     Code.INCOMPLETE,
-                    "the authorisation stands in no subject chain",
+                    "the authorisation is in no subject chain",
                     "",
                     "a subject.consent in the same batch",
                     "none",

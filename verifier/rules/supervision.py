@@ -154,7 +154,7 @@ class Supervision:
         """An alert is decided; a later one replaces."""
         index = _number(content["alert"])
         if not self.is_alert(index):
-            raise _bad("the entry is no alert", "alert", "an alert.raised below this entry", index)
+            raise _bad("the entry is not an alert", "alert", "an alert.raised below this entry", index)
         own = self.cleared.setdefault(author, set())
         (own.add if content["decision"] == "cleared" else own.discard)(index)
 

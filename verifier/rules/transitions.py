@@ -192,7 +192,7 @@ def _withdraw_separate(consent: Consent, content: Object, _: int) -> Consent:
 def _reauthenticate(consent: Consent, content: Object, time: int) -> Consent:
     at = _object(content["sca"])["at"]
     if not isinstance(at, int) or at < consent.authenticated_at:
-        raise _bad("the customer was authenticated later before", f"at least {consent.authenticated_at}", at)
+        raise _bad("the customer was already authenticated at a later time", f"at least {consent.authenticated_at}", at)
     return replace(consent, authenticated_at=time // 1000)
 
 
@@ -220,7 +220,7 @@ def _check_successor(
 ) -> None:
     other = None if superseded_by == consent_id else find(superseded_by)
     if other is None:
-        raise _bad("the consent is superseded by no other one", "another consent at a lower index", superseded_by)
+        raise _bad("no other consent supersedes it", "another consent at a lower index", superseded_by)
     status = effective_status(registry, other, time)
     wanted = (consent.terms.holder, consent.terms.recipient, consent.subject, "ACTIVE")
     found = (other.terms.holder, other.terms.recipient, other.subject, status)

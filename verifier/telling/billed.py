@@ -41,7 +41,7 @@ _WRONG: dict[str, tuple[str, str]] = {
     MISSING: ("missing in the list", "清单中缺少"),
     REFUSED: ("a refused access", "被拒绝的访问"),
     UNDER_NONE: (
-        "a release that is no access's first, or under none that was allowed",
+        "a release that is not the first of an allowed access",
         "不是任何获准访问的首次提供",
     ),
     NO_RELEASE: ("no release", "不是提供记录"),
@@ -53,7 +53,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "{index:>8}  {holder} 致 {recipient}，{month}，资费 {offer}：{count} 个条目，{total} {currency}；{answer}；{state}",
     ),
     "unit": ("Amounts are in the minor units of their currency.", "金额以该货币的最小单位计。"),
-    "none": ("The bundle holds no statement of usage.", "审计包中没有用量单。"),
+    "none": ("The bundle shows no statement of usage.", "审计包中未见用量单。"),
     "fits": (
         "The list of {count} entries has the root that was stated.",
         "含 {count} 个条目的清单与所述的根哈希相符。",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from verifier.bytes.harmless import page
 from verifier.rules.findings import Findings
+from verifier.telling.board import named
 from verifier.telling.messages import word
 
 MAX_COLUMNS = 120
@@ -57,7 +58,7 @@ def timeline(title: str, days: Mapping[int, int], denials: Mapping[int, int], de
 def breakdowns(found: Findings, language: str) -> list[tuple[str, Mapping[str, int]]]:
     """What bars are drawn of: a title and counts by name, those that have any."""
     tables = {"kinds": found.kinds, "acts": found.acts, "decisions": found.decisions, "reasons": found.reasons}
-    return [(word(name, language), counts) for name, counts in tables.items() if counts]
+    return [(word(name, language), named(counts, language)) for name, counts in tables.items() if counts]
 
 
 def columns(days: Mapping[int, int], denials: Mapping[int, int]) -> tuple[int, int, list[int], list[int]] | None:

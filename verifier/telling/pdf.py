@@ -9,6 +9,7 @@ from typing import Any
 
 from verifier.bytes.harmless import neutral
 from verifier.errors import CannotCheck, Defect, ExitStatus
+from verifier.telling.board import VERSION, conclusion, cover, label_of
 from verifier.telling.charts import breakdowns, columns, date
 from verifier.telling.headline import heading, reservations, told
 from verifier.telling.messages import advice, counted, first_bad, label, located, sentence, word
@@ -54,7 +55,14 @@ def render_pdf(result: Result, language: str) -> bytes:
     title = word("title", language)
     sheet.paper.set_title(f"{title}: {result.code or ''}")
     sheet.line(title, 18)
+    sheet.pairs(cover(result, language))
     _verdict(sheet, result, language)
+    said = conclusion(result, language)
+    if said:
+        sheet.heading(label_of("conclusion", language))
+        for number, line in enumerate(said, 1):
+            sheet.line(f"{number}. {line}", 11)
+    sheet.signature([label_of(name, language) for name in ("auditor", "organisation", "signed")])
     sheet.pairs(result.facts)
     for line in result.lines:
         sheet.line(line, 8)
@@ -69,6 +77,8 @@ def render_pdf(result: Result, language: str) -> bytes:
     _defects(sheet, word("disputes", language), found.disputes, found.disputed, language)
     _defects(sheet, word("notices", language), found.notices, found.notices_by_code.total(), language)
     _charts(sheet, result, language)
+    sheet.paper.add_page()
+    sheet.line(label_of("appendix", language), 15)
     _parties(sheet, result, language)
     sheet.heading(f"{word('inputs', language)} (SHA-256)")
     sheet.table((), [(digest, path) for path, digest in result.inputs], (62, 38))
@@ -80,7 +90,9 @@ class _Sheet:
 
     def __init__(self, fpdf: Any, language: str) -> None:
         self._plain = fpdf.FontFace(emphasis=None, color=_SOFT)
-        self.paper: Any = fpdf.FPDF(format="A4")
+        numbered = type("Numbered", (fpdf.FPDF,), {"footer": self.foot})
+        self.paper: Any = numbered(format="A4")
+        self.paper.set_lang("zh-CN" if language == "zh" else "en")
         self.paper.set_margin(18)
         self.paper.set_auto_page_break(True, margin=18)
         self._family, self._wrap = "Helvetica", "WORD"
@@ -91,6 +103,26 @@ class _Sheet:
             self.paper.add_font(self._family, "", str(font), collection_font_number=face)
         self.paper.add_page()
         self.paper.set_draw_color(*_LINE)
+
+    def foot(self) -> None:
+        """The number of a page, of how many, and the program that wrote it."""
+        paper = self.paper
+        paper.set_y(-13)
+        paper.set_font(self._family, size=8)
+        paper.set_text_color(*_SOFT)
+        paper.cell(0, 5, f"consent-verify {VERSION}", align="L")
+        paper.set_x(paper.l_margin)
+        paper.cell(0, 5, f"{paper.page_no()} / {{nb}}", align="R")
+
+    def signature(self, lines: Sequence[str]) -> None:
+        """Lines to be filled in by hand."""
+        self.keep(14.0 * len(lines))
+        self.paper.ln(4)
+        for line in lines:
+            self.paper.ln(6)
+            self.line(line, 9, _SOFT)
+            top = self.paper.get_y()
+            self.paper.line(self.paper.l_margin + 55, top, self.paper.l_margin + self.paper.epw, top)
 
     def text(self, text: str) -> str:
         """The part of a text that can be shown: nothing invisible, and in the built-in font only the characters that it

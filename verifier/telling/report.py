@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from verifier.bytes.harmless import page
 from verifier.errors import Defect
+from verifier.telling.board import conclusion, cover, label_of
 from verifier.telling.charts import bars, breakdowns, timeline
 from verifier.telling.headline import heading, reservations, told
 from verifier.telling.messages import advice, counted, first_bad, label, located, sentence, word
@@ -57,7 +58,7 @@ def render(result: Result, language: str) -> str:
     if found.count:
         parts.append(f"<p><b>{page(first_bad(found.first_bad, language))}</b></p>")
         parts.append(f"<p>{page(label('advice', language))}{page(advice(code, language))}</p>")
-    parts += ["</section>", _pairs(result.facts)]
+    parts += ["</section>", *_conclusion(result, language), _pairs([*cover(result, language), *result.facts])]
     if result.lines:
         parts.append("<pre>" + "\n".join(page(line) for line in result.lines) + "</pre>")
     parts += _coverage(result, language)
@@ -68,8 +69,28 @@ def render(result: Result, language: str) -> str:
     parts += _parties(result, language)
     parts.append(f"<h2>{page(word('inputs', language))} (SHA-256)</h2>")
     parts.append(_pairs((path, digest) for path, digest in result.inputs))
+    parts.append(_signature(language))
     parts.append("</main></body></html>\n")
     return "\n".join(parts)
+
+
+def _conclusion(result: Result, language: str) -> list[str]:
+    said = conclusion(result, language)
+    if not said:
+        return []
+    return [
+        f"<h2>{page(label_of('conclusion', language))}</h2><ol>"
+        + "".join(f"<li>{page(one)}</li>" for one in said)
+        + "</ol>"
+    ]
+
+
+def _signature(language: str) -> str:
+    lines = "".join(
+        f'<tr><th scope="row">{page(label_of(name, language))}</th><td>&nbsp;<br>&nbsp;</td></tr>'
+        for name in ("auditor", "organisation", "signed")
+    )
+    return f"<table>{lines}</table>"
 
 
 def _pairs(rows: Iterable[tuple[str, str]]) -> str:

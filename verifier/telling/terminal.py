@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import TextIO
@@ -16,6 +19,11 @@ from verifier.telling.messages import advice, code_sentence, counted, first_bad,
 from verifier.telling.result import Result
 
 SHOWN = 12
+LEAST_COLUMNS = 30
+FULL_COLON = "\uff1a"
+_PAINT = re.compile("\x1b\\[[0-9;]*m")
+_WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff01-\uff5e"
+_PIECES = re.compile(rf"\s*[{_WIDE}][\u3001\u3002\uff0c\uff1a\uff1b]*|\s*[^\s{_WIDE}]+|\s+")
 _COLOURS = {
     ExitStatus.VERIFIED: "42;30",
     ExitStatus.REFUTED: "41;97",
@@ -42,7 +50,7 @@ def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
     if found.count:
         yield "  " + first_bad(result.findings.first_bad, language)
     for name, value in result.facts:
-        yield f"  {name + ':':<18} {neutral(value)}"
+        yield f"  {padded(name + (FULL_COLON if language == 'zh' else ':'), 18)} {neutral(value)}"
     yield from _counts(result, language)
     if found.defects:
         yield ""
@@ -93,6 +101,42 @@ def _grouped(defects: list[Defect], counts: Mapping[str, int], language: str) ->
 def _order(defect: Defect) -> tuple[str, int, str, int]:
     place = defect.place
     return (str(defect.code), -1 if place.index is None else place.index, place.file or "", place.line or 0)
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a text takes: wide characters two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def padded(text: str, columns: int) -> str:
+    """The text with spaces up to so many columns."""
+    return text + " " * max(0, columns - cells(text))
+
+
+def width_of(stream: TextIO) -> int | None:
+    """The columns of a terminal; None for a file or a pipe, whose lines stay whole."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def wrapped(told: Iterator[str], columns: int | None) -> Iterator[str]:
+    """Lines broken at spaces, or between wide characters, where they are wider than the terminal; indented as they began.
+
+    A hash or a path that is wider than a line is left whole, so that it can be copied."""
+    for line in told:
+        if columns is None or columns < LEAST_COLUMNS or cells(_PAINT.sub("", line)) <= columns or _PAINT.search(line):
+            yield line
+            continue
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        row = ""
+        for piece in _PIECES.findall(line):
+            if row.strip() and cells(row + piece.rstrip()) > columns:
+                yield row.rstrip()
+                row = indent + piece.lstrip()
+            else:
+                row += piece
+        yield row.rstrip()
 
 
 class Bar:

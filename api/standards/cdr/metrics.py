@@ -1,4 +1,4 @@
-"""Admin metrics (Get Metrics v5): a holder's authorisations, counted from the log's entries.
+"""Admin metrics (Get Metrics v5): a holder's authorisations, counted from the log's entries, by whatever way they came about.
 
 The ledger is not in the path of the data: availability, response times, sessions and throughput of the holder's own interface
 are not known here, and their members stay empty, as the schema allows.
@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from api.standards.cdr.requests import STANDARD
 from ledger.app import Ledger
 from ledger.consent.state import Consent, Status
 from ledger.queries.events import EventQueries, Notice
@@ -111,8 +110,7 @@ def _active(ledger: Ledger, holder: str, now: int) -> Iterable[Consent]:
     while page := ledger.records.consents(holder, status=Status.ACTIVE.value, after=after, limit=PAGE):
         after = page[-1][0]
         for _, consent in page:
-            mine = consent.terms.holder == holder and consent.terms.standard == STANDARD
-            if mine and consent.status_at(now, removed) is Status.ACTIVE:
+            if consent.terms.holder == holder and consent.status_at(now, removed) is Status.ACTIVE:
                 yield consent
 
 
@@ -123,7 +121,7 @@ def _count(ledger: Ledger, events: EventQueries, holder: str, zone: ZoneInfo, no
     first = _first_at(ledger, int(begin.timestamp() * 1000), size)
     for low in range(first, size, CHUNK):
         for notice in events.notices(low, min(low + CHUNK, size)):
-            if notice.holder != holder or notice.standard != STANDARD:
+            if notice.holder != holder:
                 continue
             kind = _kind(ledger, holder, notice)
             day = (today - datetime.fromtimestamp(notice.time / 1000, zone).date()).days

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Corrupt, InvalidInput
+from ledger.kept import Kept
 from ledger.merkle.hashing import EMPTY_ROOT
 from ledger.merkle.pages import BUCKET, PagedMap
 from tests.ledger.merkle.patricia import PatriciaMap
@@ -124,6 +125,38 @@ def test_a_page_that_belongs_elsewhere_or_is_gone_is_refused() -> None:
         shelf.map.find(key)
     shelf.pages[deepest] = good
     assert shelf.map.find(key).value == values[key]
+
+
+def test_values_are_read_past_the_branches_that_are_kept() -> None:
+    """What was changed since is read anew, and only that."""
+    shelf, values = filled(3_000)
+    kept: Kept[tuple[str, bytes], list[bytes]] = Kept(512)
+    others = [bytes([number]) * 32 for number in range(40)]
+    nothing = dict.fromkeys(others, bytes(40))
+    assert shelf.map.values([*values, *others], kept) == values | nothing
+    asked, reads = list(values)[:100], []
+    for branches in (Kept(512), kept):
+        shelf.reads = 0
+        assert shelf.map.values(asked, branches) == {key: values[key] for key in asked}
+        reads.append(shelf.reads)
+    assert reads == [4, 2], "without the first two levels; the third has buckets among its branches"
+    changed = {key: bytes([7]) * 40 for key in [asked[0], others[3]]}
+    shelf.put(changed)
+    assert shelf.map.values([*values, *others], kept) == values | nothing | changed
+
+
+def test_a_branch_is_kept_only_when_all_of_it_is_what_its_parent_names() -> None:
+    """Else the next key's way would lead through what nobody compared."""
+    shelf, values = filled(3_000)
+    key = next(iter(values))
+    whole = dict(shelf.pages)
+    for prefix in ("", key.hex()[:1], key.hex()[:2]):
+        for node in range(1, 32):
+            page = bytearray(whole[prefix])
+            page[1 + 32 * (node - 1)] ^= 1
+            shelf.pages = whole | {prefix: bytes(page)}
+            with pytest.raises(Corrupt, match="not the one that its parent names"):
+                shelf.map.values([key], Kept(512))
 
 
 def test_keys_and_values_of_other_sizes_are_refused() -> None:

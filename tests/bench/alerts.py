@@ -1,0 +1,165 @@
+"""How soon an alert is on record, and what finding them costs: `python -m tests.bench.alerts [--seconds N] [--rate N]`.
+
+On a SQLite log in this process. Times are the log's own: an alert's entry less the entry that it is about. The cost is a ratio
+of throughputs, with and without the thread that reads for the rules, by turns on one log; the machine's load is told too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import select
+
+from api.node.scoring import AlertRaiser
+from ledger.canonical import b64u
+from ledger.clock import SystemClock
+from ledger.queries.scoring import AlertReader, recorded_alerts
+from ledger.storage.tables import entries
+from tests.ledger.kit import Node, Signer, ed25519_signer, item, registered, separately, terms_hash
+from tests.ledger.supervised import Place, supervised
+
+BATCH = 50
+HOLDERS = 24
+
+
+def consent_at(node: Node, bank: Signer) -> str:
+    """A consent that a further holder gave."""
+    consent = node.request(holder=bank.participant)
+    said = {
+        "accounts": ["a" * 22], "authoriser": "b" * 22, "consent_id": consent,
+        "sca": {"acr": "loa3", "amr": ["pwd"], "at": node.clock.now() // 1000}, "subject": "c" * 22,
+        "terms_hash": terms_hash(node.terms_of[consent]), "version": 1,
+        "separate_consents": separately(("provision", "sensitive"), node.clock.now()),
+    }  # fmt: skip
+    companion = node.say(bank, "subject.consent", consent_id=consent, subject="d" * 22)
+    statement = node.say(bank, "consent.authorise", **said)
+    node.ledger.submit_and_wait(node.ledger.prepare(statement, companion=companion))
+    return consent
+
+
+def plant(node: Node, bank: Signer, consent: str) -> int:
+    """An access whose legs differ; the entry at which an alert is found."""
+    asked = item(consent)
+    [access] = node.ledger.submit_and_wait(node.batch(asked))
+    index = 0
+    for act, signer, rows in (("access.release", bank, 5), ("access.receive", node.fintech, 6)):
+        index = node.record(
+            signer, act, consent_id=consent, interaction_id=asked["interaction_id"], basis=access.index, rows=rows,
+            bytes=10, digest=b64u(bytes(32)),
+        ).index  # fmt: skip
+    return index
+
+
+def latencies(
+    place: Place, banks: list[tuple[Signer, str]], consents: list[str], rate: int, seconds: int
+) -> tuple[list[int], float]:
+    """Milliseconds from entry to alert, and the accesses a second that were reached, while `rate` of them are asked for."""
+    node, ended, done = place.node, threading.Event(), [0]
+
+    def load() -> None:
+        begun = time.perf_counter()
+        while not ended.is_set():
+            node.ledger.submit_and_wait(node.batch(*(item(consents[one % len(consents)]) for one in range(BATCH))))
+            done[0] += BATCH
+            ended.wait(max(0.0, begun + done[0] / rate - time.perf_counter()))
+
+    thread = threading.Thread(target=load)
+    begun = time.perf_counter()
+    thread.start()
+    planted = set()
+    for bank, consent in banks:
+        planted.add(plant(node, bank, consent))
+        time.sleep(seconds / len(banks))
+    ended.set()
+    thread.join()
+    reached = done[0] / (time.perf_counter() - begun)
+    wanted = time.monotonic() + 30
+    found: dict[int, int] = {}
+    while len(found) < len(planted) and time.monotonic() < wanted:
+        found = {
+            said["at_index"]: index
+            for index, said in recorded_alerts(node.ledger.store, limit=10_000)
+            if said["at_index"] in planted
+        }
+        time.sleep(0.2)
+    times = _times(node, [*found, *found.values()])
+    return [times[index] - times[at] for at, index in found.items()], reached
+
+
+def _times(node: Node, indexes: list[int]) -> dict[int, int]:
+    with node.ledger.store.read() as connection:
+        rows = connection.execute(select(entries.c.idx, entries.c.leaf).where(entries.c.idx.in_(indexes))).all()
+    return {row.idx: json.loads(row.leaf)["time"] for row in rows}
+
+
+def pushed(place: Place, consents: list[str], batches: int) -> float:
+    """Accesses a second, as fast as they are taken."""
+    node = place.node
+    commands = [node.batch(*(item(consents[one % len(consents)]) for one in range(BATCH))) for _ in range(batches)]
+    begun = time.perf_counter()
+    for command in commands:
+        node.ledger.submit_and_wait(command)
+    return batches * BATCH / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--rate", type=int, default=1_000)
+    parser.add_argument("--turns", type=int, default=6)
+    asked = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        supervised(
+            Path(folder),
+            f"sqlite:///{folder}/ledger.sqlite",
+            clock=SystemClock(),  # type: ignore[arg-type]  # the machine's own
+        ) as place,
+    ):
+        node = place.node
+        place.approved("scoring.activated", scoring=1)
+        banks: list[tuple[Signer, str]] = []
+        for number in range(HOLDERS):
+            bank = ed25519_signer(f"bench-bank-{number:02d}")
+            node.ledger.record_documents(registered(bank.participant, "holder"), bank.key_added())
+            banks.append((bank, consent_at(node, bank)))
+        consents = [node.grant(frequency_per_day=0) for _ in range(200)]
+        ledger = node.ledger
+
+        def raiser() -> AlertRaiser:
+            made = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore))
+            made.turn()  # it has caught up: what is measured is reading behind the writing
+            made.start()
+            return made
+
+        working = raiser()
+        found, reached = latencies(place, banks, consents, asked.rate, asked.seconds)
+        working.stop()
+        print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+        print(
+            f"entry to alert at {reached:.0f} accesses/s (asked: {asked.rate}): {len(found)} of {len(banks)} found, "
+            f"median {median(found):.0f} ms, worst {max(found)} ms"
+        )
+        ratios = []
+        for _ in range(asked.turns):
+            without = pushed(place, consents, 20)
+            working = raiser()
+            with_it = pushed(place, consents, 20)
+            working.stop()
+            ratios.append(with_it / without)
+        each = ", ".join(f"{one:.2f}" for one in ratios)
+        print(
+            f"throughput with the rules read, of that without: median {median(ratios):.3f} of {asked.turns} turns ({each})"
+        )
+
+
+if __name__ == "__main__":
+    main()
