@@ -25,6 +25,8 @@ def usage(arguments: argparse.Namespace, result: Result) -> Result:
     from verifier.telling.billed import told_list, told_statements
     from verifier.telling.terminal import Bar
 
+    if arguments.no_evidence:
+        raise CannotCheck("--no-evidence: statements of usage stand in the evidence, and so does what they rest on")
     if arguments.list is not None and arguments.statement is None:
         raise CannotCheck("--list is the list of one statement: name it with --statement")
     listed = None

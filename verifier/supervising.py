@@ -73,6 +73,8 @@ def scores(arguments: argparse.Namespace, result: Result) -> Result:
     from verifier.rules.scores import SCORE
     from verifier.telling.terminal import Bar
 
+    if arguments.no_evidence:
+        raise CannotCheck("--no-evidence: what scores rest on stands in the evidence")
     reports: list[Reporting] = []
 
     def prepare(auditor: Auditor) -> None:

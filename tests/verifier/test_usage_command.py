@@ -172,7 +172,19 @@ def test_a_list_that_cannot_be_read_is_exit_status_2(
 
 
 def test_a_bundle_without_statements_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert asked(billed(), tmp_path, capsys)[:2] == (0, ["The bundle holds no statement of usage."])
+    assert asked(billed(), tmp_path, capsys)[:2] == (0, ["The bundle shows no statement of usage."])
+
+
+def test_without_evidence_nothing_is_said_of_statements_or_scores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, offer, _ = life()
+    world.state(offer)
+    status, lines, events = asked(world, tmp_path, capsys, "--no-evidence")
+    assert (status, lines, "--no-evidence" in events[-1]["reason"]) == (2, [], True)
+    bundle = str(tmp_path / str(len(world.entries)))
+    assert main(["scores", bundle, "--policy", str(tmp_path / "policy"), "--no-evidence"]) == 2
+    capsys.readouterr()
 
 
 def test_a_resumed_audit_recounts_months_that_began_before_it(

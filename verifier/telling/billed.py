@@ -53,7 +53,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "{index:>8}  {holder} 致 {recipient}，{month}，资费 {offer}：{count} 个条目，{total} {currency}；{answer}；{state}",
     ),
     "unit": ("Amounts are in the minor units of their currency.", "金额以该货币的最小单位计。"),
-    "none": ("The bundle holds no statement of usage.", "审计包中没有用量单。"),
+    "none": ("The bundle shows no statement of usage.", "审计包中未见用量单。"),
     "fits": (
         "The list of {count} entries has the root that was stated.",
         "含 {count} 个条目的清单与所述的根哈希相符。",

@@ -1,0 +1,190 @@
+"""What people come for, walked in a real browser on a phone: taps and seconds. `python -m tests.bench.journeys` prints a table.
+
+A tap is a click on a link or control, or a field that is filled in. Seconds are the machine's: from the first page until the
+last one has what was wanted; reading and thinking come on top. A journey that cannot be walked stops the run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from api.web.subscriptions import KINDS
+from tests.browser import FLAGS, chromium
+from tests.web.consoles import Consoles, open_consoles
+from tests.web.site import MEI, Site
+from tests.web.test_erasing import _as_site as as_site
+from tests.web.test_feedback import report
+
+
+@dataclass
+class Walk:
+    """A browser that counts taps."""
+
+    page: Page
+    base: str
+    taps: int = 0
+
+    def open(self, path: str) -> None:
+        """Where the journey begins."""
+        self.page.goto(self.base + path)
+
+    def tap(self, selector: str) -> None:
+        """Click the first of these that can be seen."""
+        self.taps += 1
+        self.page.locator(f"{selector} >> visible=true").first.click()
+        self.page.wait_for_load_state()
+
+    def write(self, selector: str, text: str) -> None:
+        """Fill in a field."""
+        self.taps += 1
+        self.page.locator(selector).first.fill(text)
+
+    def sees(self, text: str) -> None:
+        """Wait until the page says what was wanted."""
+        self.page.get_by_text(text).first.wait_for()
+
+
+Journey = Callable[[Walk], None]
+
+
+def customers(site: Site) -> dict[str, Journey]:
+    """The journeys of a customer; each begins at her overview."""
+    live, other, doomed = site.shared(accounts=3), site.shared(), site.shared()
+    access = site.read(live)
+    key, also, last = site.key(live), site.key(other), site.key(doomed)
+    number = report(site, access.index, "Who was this?")
+
+    def see(walk: Walk) -> None:
+        walk.open("/my/connections")
+        walk.sees("apps can read")
+
+    def often(walk: Walk) -> None:
+        walk.open("/my/connections")
+        walk.tap(f'a[href="/my/connections/{key}"]')
+        walk.sees("14 days")
+
+    def stop(walk: Walk) -> None:
+        walk.open(f"/my/connections/{last}")
+        walk.tap(f'a[href="/my/connections/{last}/stop"]')
+        walk.tap("main form button")
+        walk.sees("May we ask why you stopped?")
+
+    def why(walk: Walk) -> None:
+        walk.open(f"/my/connections/{last}/stopped")
+        walk.tap('input[value="not-used"]')
+        walk.tap('main form[action$="stopped"] button')
+        walk.sees("After you stopped sharing")
+
+    def pause(walk: Walk) -> None:
+        walk.open(f"/my/connections/{also}")
+        walk.tap(f'a[href="/my/connections/{also}/pause"]')
+        walk.tap("main form button")
+        walk.tap("main form[data-for-seconds] button")
+        walk.sees("Sharing")
+
+    def part(walk: Walk) -> None:
+        walk.open(f"/my/connections/{key}")
+        walk.tap("a.apart-link[href*='accounts']")
+        walk.tap("main form button")
+        walk.sees("Since")
+
+    def unexpected(walk: Walk) -> None:
+        walk.open(f"/my/connections/{key}")
+        walk.tap(f'a[href="/my/receipts/{access.index}/report"]')
+        walk.write("#words", "I was asleep")
+        walk.tap("main form button")
+        walk.sees("Recorded in the log")
+
+    def answered(walk: Walk) -> None:
+        walk.open("/my/connections")
+        walk.tap('nav.main a[href="/my/receipts"]')
+        walk.tap('a[href="/my/feedback"]')
+        walk.tap(f'a[href="/my/feedback/{number}"]')
+        walk.sees("Answers so far")
+
+    def check(walk: Walk) -> None:
+        walk.open(f"/my/receipts/{access.index}")
+        walk.tap(f'a[href="/verify?entry={access.index}"]')
+        walk.tap("main button")
+        walk.sees("This receipt is genuine")
+
+    def told(walk: Walk) -> None:
+        walk.open("/my/connections")
+        walk.tap('nav.main a[href="/my/settings"]')
+        walk.tap('a[href="/my/notices"]')
+        assert len(KINDS) == 10
+        walk.sees("Being told")
+
+    def all_of_them(walk: Walk) -> None:
+        walk.open("/my/connections")
+        walk.tap('a[href="/my/stop-all"]')
+        walk.tap("main form button")
+        walk.sees("topped")
+
+    return {
+        "who reads my data": see, "how often": often, "stop one app": stop, "say why": why, "pause and undo": pause,
+        "take one account out": part, "«I did not expect this»": unexpected, "what was answered": answered,
+        "check a receipt": check, "find where I am told": told, "stop everything": all_of_them,
+    }  # fmt: skip
+
+
+def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
+    """Journeys of people at work: account and steps."""
+    number = report(site, site.read(site.shared()).index, "Who was that?")
+
+    def answer(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('nav.main a[href="/console/partner/feedback"]')
+        walk.tap(f'a[href="/console/partner/feedback/{number}"]')
+        walk.tap('input[value="answered"]')
+        walk.write("#words", "It was the nightly update.")
+        walk.tap('form[action$="answer"] button')
+        walk.sees("Answered")
+
+    def counts(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('nav.main a[href="/console/audit/feedback"]')
+        walk.sees("Customer feedback by bank")
+
+    def health(walk: Walk) -> None:
+        walk.open("/console")
+        walk.sees("Health")
+
+    return {"bank: answer a customer": ("Bea", answer), "supervisor: are customers answered": ("Rita", counts),
+            "operator: is all well": ("Olaf", health)}  # fmt: skip
+
+
+def walked(browser: Browser, consoles: Consoles, who: str, journeys: dict[str, Journey]) -> None:
+    """Walk journeys as somebody, and print a row for each."""
+    page = browser.new_context(locale="en-GB", viewport={"width": 390, "height": 844}).new_page()
+    page.set_default_timeout(8_000)
+    page.goto(f"{consoles.url}/sign-in/start")
+    page.get_by_role("button", name=who).first.click()
+    page.wait_for_load_state()
+    for name, journey in journeys.items():
+        walk, begun = Walk(page, consoles.url), time.perf_counter()
+        journey(walk)
+        print(f"| {name} | {walk.taps} | {time.perf_counter() - begun:.1f} |", flush=True)
+
+
+def main() -> None:
+    """Walk all of them on one site."""
+    with tempfile.TemporaryDirectory() as folder, open_consoles(Path(folder) / "site") as consoles:
+        site = as_site(consoles)
+        with sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=chromium(), args=FLAGS)
+            print("| journey | taps | seconds |\n|---|---|---|")
+            for name, (who, journey) in at_work(site).items():
+                walked(browser, consoles, who, {name: journey})
+            walked(browser, consoles, site.people[MEI].name, customers(site))
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
