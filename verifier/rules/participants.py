@@ -253,9 +253,7 @@ class Registry:
             participant.suspended = suspended
             self.suspensions += 1 if suspended else -1
         if removed:
-            raise _bad(
-                "the participant was removed, and removal is permanent", "a participant that was not removed", name
-            )
+            raise _bad("the participant's removal is permanent", "a participant that was not removed", name)
         if not changes:
             raise _bad(
                 "the participant is already in this state",

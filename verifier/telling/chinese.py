@@ -89,7 +89,7 @@ SENTENCES: dict[str, str] = {
     # operator documents
     "the document exists from ruleset 2 onwards": "该文件自规则集 2 起才有",
     "the ruleset never falls": "规则集不得降低",
-    "the participant was removed, and removal is permanent": "该参与方已被永久移除",
+    "the participant's removal is permanent": "该参与方已被永久移除",
     "the participant was removed before": "该参与方此前已被移除",
     "a removed participant gets no new keys": "被移除的参与方不得登记新密钥",
     "a delegation is to another participant that is a technology provider": "委托的对象须为另一个技术服务方参与方",
