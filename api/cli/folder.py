@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import tomllib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import contextmanager
@@ -82,11 +81,13 @@ class ParticipantFolder:
         """Put these keys in the place of `log_key`; all else in participant.toml stays. Raises InvalidInput, OSError."""
         file = self.path / "participant.toml"
         keys = " ".join(vkey.format() for vkey in trust.vkeys)
-        text, count = re.subn(r"(?m)^log_key *=.*$", lambda _: f"log_key = {json.dumps(keys)}", file.read_text("utf-8"))
-        if count != 1:
+        lines = file.read_text("utf-8").split("\n")
+        places = [at for at, line in enumerate(lines) if line.partition("=")[0].strip() == "log_key"]
+        if len(places) != 1:
             raise InvalidInput(f"{file}: put log_key = {json.dumps(keys)} there by hand; the log has a new key")
         partial = file.with_name(file.name + ".new")
-        partial.write_text(text, "utf-8")
+        lines[places[0]] = f"log_key = {json.dumps(keys)}"
+        partial.write_text("\n".join(lines), "utf-8")
         partial.replace(file)
 
     def trust(self) -> Trust:

@@ -12,6 +12,7 @@ import typer
 from api.cli.saying import fail, mention, result, say, warn
 from api.cli.shared import State, node_of, record, say_entry, told_in_a_sentence
 from api.events.addresses import read_endpoint
+from api.partners.scenarios import packs, read_pack
 from api.registers.cdr import read_feed
 from api.registers.plan import plan_feed
 from api.web.plain import plain
@@ -264,6 +265,22 @@ def purpose_define(
         max_history_days=max_history_days,
         max_retention_days=max_retention_days,
     )
+
+
+@purposes.command("apply")
+def purpose_apply(
+    pack: Annotated[str, typer.Argument(help="shopping, travel, education, credit, health, accounting, or a file.")],
+    state: State = None,
+) -> None:
+    """Define all purposes of a scenario at once, or none; replaces earlier definitions of the same codes."""
+    known = packs()
+    with told_in_a_sentence():
+        scenario = read_pack(known.get(pack, Path(pack)))
+    with node_of(state) as node:
+        recorded = node.ledger.record_documents(*(purpose.document() for purpose in scenario.purposes))
+    for purpose, entry in zip(scenario.purposes, recorded, strict=True):
+        mention(f"{purpose.code}: entry {entry.index}: {purpose.texts['en']}")
+    say(f"{scenario.scenario}: {len(recorded)} purposes are defined", entries=[entry.index for entry in recorded])
 
 
 @rulesets.command("activate")

@@ -131,7 +131,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     certificates = _certificates(settings)
     tokens = TokenService(
         issuer, signer, once, registry, clients, grants, flow,
-        lifetime=settings.access_token_seconds, mutual_tls=certificates is not None,
+        lifetime=settings.access_token_seconds, mutual_tls=certificates is not None, code_flow=settings.gateway_file.exists(),
     )  # fmt: skip
     introspection = Introspection(issuer, signer, once, clients, grants, flow)
     guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates)

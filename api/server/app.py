@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,10 +16,11 @@ from starlette.responses import Response
 from api.events.figures import EventFigures
 from api.http.bodies import Room
 from api.http.limiting import RateLimits
+from api.http.problems import MEDIA_TYPE as PROBLEM_TYPE
 from api.http.problems import problem_of
 from api.http.refusals import BadRequest, MethodNotAllowed, NoSuchRoute
 from api.http.telemetry import NO_TELEMETRY
-from api.http.wire import App, Receive, Scope, Send, problem_reply, visit_of
+from api.http.wire import JSON, App, Receive, Scope, Send, header, problem_reply, visit_of
 from api.node.admission import Doorkeeper
 from api.node.metrics import Metrics
 from api.node.node import Node
@@ -53,6 +55,7 @@ from api.web import mount
 from api.web.handover import Handover
 from ledger.errors import LedgerError
 
+TOKEN_ENDPOINTS = frozenset({"/introspect", "/revoke", "/token"})
 ROUTERS = (
     submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
     events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
@@ -124,7 +127,10 @@ def create_framework(node: Node) -> FastAPI:
         if dialect is not None:
             visit.problem = problem_of(error).slug
             return dialect.refusal(error, request)
-        return problem_reply(error, visit, settings.base_url).response()
+        reply = problem_reply(error, visit, settings.base_url)
+        if request.scope["path"] in TOKEN_ENDPOINTS and _takes_plain_json(request):
+            reply = replace(reply, media_type=JSON)  # RFC 6749 §5.2: stock clients read no other
+        return reply.response()
 
     async def on_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, LedgerError)  # noqa: S101  (registered for this class)
@@ -146,6 +152,12 @@ def create_framework(node: Node) -> FastAPI:
     app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover)
     app.router.default = _standards_first(app.router.default, dialects)
     return app
+
+
+def _takes_plain_json(request: Request) -> bool:
+    """Whether a client asks for JSON and has not heard of problems (RFC 9457)."""
+    accepted = header(request.scope, b"accept") or ""
+    return JSON in accepted and PROBLEM_TYPE not in accepted
 
 
 def _standards_first(pages: App, dialects: Iterable[Dialect]) -> App:

@@ -54,9 +54,10 @@ class TokenService:
         *,
         lifetime: int,
         mutual_tls: bool = False,
+        code_flow: bool = False,
     ) -> None:
         """`issuer` is this ledger's base address; `lifetime` of tokens in seconds; `mutual_tls`: whether a proxy tells of
-        client certificates."""
+        client certificates; `code_flow`: whether outward standards are served, and with them pushed requests."""
         self._issuer = issuer
         self._signer = signer
         self._once = once
@@ -65,6 +66,7 @@ class TokenService:
         self._grants = grants
         self._flow = flow
         self._mutual_tls = mutual_tls
+        self._code_flow = code_flow
         self._lifetime = lifetime
 
     @property
@@ -86,14 +88,12 @@ class TokenService:
             "grant_management_actions_supported": ["query", "revoke"],
             "grant_management_action_required": False,
             "authorization_details_types_supported": [TYPE],
-            "authorization_endpoint": f"{self._issuer}/authorize",
             "authorization_response_iss_parameter_supported": True,
             "authorization_signing_alg_values_supported": [self._signer.alg],
             "code_challenge_methods_supported": ["S256"],
             "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
             "introspection_signing_alg_values_supported": [self._signer.alg],
             "request_object_signing_alg_values_supported": list(ALGORITHMS),
-            "require_pushed_authorization_requests": True,
             "response_modes_supported": sorted(RESPONSE_MODES),
             "response_types_supported": ["code"],
             "tls_client_certificate_bound_access_tokens": self._mutual_tls,
@@ -106,6 +106,14 @@ class TokenService:
             "dpop_signing_alg_values_supported": list(ALGORITHMS),
             "scopes_supported": sorted(SCOPES),
             "service_documentation": f"{self._issuer}/docs",
+            **(self._pushed() if self._code_flow else {}),
+        }
+
+    def _pushed(self) -> dict[str, Any]:
+        return {
+            "authorization_endpoint": f"{self._issuer}/authorize",
+            "pushed_authorization_request_endpoint": f"{self._issuer}/oauth/par",
+            "require_pushed_authorization_requests": True,
         }
 
     def metadata_of(self, holder: str) -> dict[str, Any]:

@@ -157,7 +157,8 @@ class Words:
     def _in_zone(self, ms: int, pattern: str) -> str:
         text = str(format_datetime(self._at(ms), pattern, tzinfo=self._zone, locale=self._babel))
         if _OFFSET.search(text):  # the language has no abbreviation for this zone: GMT+08:00 says it
-            text = str(format_datetime(self._at(ms), re.sub("z+", "ZZZZ", pattern), locale=self._babel))
+            offset = pattern.replace("zzzz", "z").replace("zzz", "z").replace("z", "ZZZZ")
+            text = str(format_datetime(self._at(ms), offset, locale=self._babel))
         return text
 
     # -- what the ledger's codes mean -------------------------------------------------------------------------------

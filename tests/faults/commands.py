@@ -279,6 +279,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("gateway", "redirect"): [Run(lambda place: [place.name("bank"), "https://app.example/back"], ends=(1,))],
     ("participant", "remove"): [Run(lambda place: [place.name("bank"), "--reason", "test"])],
     ("purpose", "define"): [Run(lambda place: [place.name("purpose"), "--permission", "ReadBalances"])],
+    ("purpose", "apply"): [Run(_said("shopping"))],
     # two officers order what a log takes from ruleset 3 on
     ("freeze", "order"): [
         Run(lambda place: [place.name("freeze"), *OFFICERS, "--reason", "drill", "--everything", "--drill"], ORDERED)

@@ -339,3 +339,26 @@ def test_redirect_addresses_are_read_strictly() -> None:
             msgspec.convert({"redirect_uris": [wrong]}, RecipientOptions)
     fine = msgspec.convert({"redirect_uris": [REDIRECT, "http://127.0.0.1:8080/back"]}, RecipientOptions)
     assert len(fine.redirect_uris) == 2
+
+
+def test_a_stock_client_reads_refusals_of_the_token_endpoint(played: Stage) -> None:
+    """RFC 6749 §5.2: who asks for JSON gets JSON; others a problem that carries the same `error`."""
+    for accept, kind in (("application/json", "application/json"), ("*/*", "application/problem+json")):
+        answer = played.service.http.post("/token", data={"grant_type": "password"}, headers={"accept": accept})
+        assert answer.headers["content-type"] == kind
+        assert answer.json()["error"] == "unsupported_grant_type"
+
+
+def test_a_client_that_knows_the_issuer_alone_names_the_holder(played: Stage) -> None:
+    """RFC 8707, with the address of pushed requests in the issuer's own metadata."""
+    walk = Walk(played)
+    address = played.service.http.get("/.well-known/oauth-authorization-server").json()[
+        "pushed_authorization_request_endpoint"
+    ]
+    for resource, status in (("bank-a", 201), ("bank-z", 400), ("tpp-1", 400), ("", 400)):
+        form = {**walk._client(), **CODE, "authorization_details": DETAILS} | (
+            {"resource": resource} if resource else {}
+        )
+        answer = played.service.http.post(address, data=form)
+        assert answer.status_code == status, answer.text
+        assert status == 201 or answer.json()["error"] == "invalid_target"

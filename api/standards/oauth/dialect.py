@@ -18,7 +18,7 @@ BASE: Final = "/oauth"
 class OAuthDialect:
     """See `Dialect`."""
 
-    place: Final = re.compile(HOLDER + BASE + r"(/|\Z)")
+    place: Final = re.compile(f"({HOLDER})?{BASE}" + r"(/|\Z)")
 
     def refusal(self, error: LedgerError, request: Request) -> Response:
         """OAuth's own errors."""

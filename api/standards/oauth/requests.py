@@ -47,19 +47,22 @@ class Requests:
     issuer: str
 
     def push(
-        self, form: bytes, holder: str, certificate: Certificate | None, proof: str | None
+        self, form: bytes, holder: str | None, certificate: Certificate | None, proof: str | None
     ) -> tuple[str, dict[str, Any]]:
         """The client's id, and the answer of RFC 9126 with the grant's id. Raises BadRequest, InvalidClient.
 
-        A DPoP `proof` binds the code to its key, as `dpop_jkt` does (RFC 9449 §10.1).
+        Without a `holder` in the address, `resource` (RFC 8707) names it, or there is only one. A DPoP `proof` binds the code
+        to its key, as `dpop_jkt` does (RFC 9449 §10.1).
         """
         sent, now = read_form(form), self.office.now / 1000
         client = self.clients.client(sent, now, certificate)
         asked = self._asked(sent, client, now)
+        address = f"{self.issuer}/oauth/par" if holder is None else f"{self.issuer}/holders/{holder}/oauth/par"
+        holder = holder or self._holder_meant(asked)
         request = None
         if wants_code(asked):
             request = read_pushed(asked, client, holder, self.office.gateway.redirect_uris(client))
-            request = self._bound(request, proof, holder, now)
+            request = self._bound(request, proof, address, now)
         named = consent_named(asked)
         standing = self._new(asked, client, holder) if named is None else self._known(asked, client, holder, named)
         grant = standing.consent_id
@@ -79,10 +82,23 @@ class Requests:
         except (msgspec.DecodeError, BadToken) as error:
             raise BadRequest(f"the answer is not acceptable: {error}", member="request") from None
 
-    def _bound(self, request: PushedRequest, proof: str | None, holder: str, now: float) -> PushedRequest:
+    def _holder_meant(self, asked: Mapping[str, Any]) -> str:
+        known = self.registry().participants.values()
+        holders = {one.id for one in known if "holder" in one.roles and not one.removed}
+        named = asked.get("resource")
+        if named is None and len(holders) == 1:
+            return holders.pop()
+        if named not in holders:
+            raise BadRequest(
+                "resource names the holder by its participant id: there are several",
+                error="invalid_target",
+                member="resource",
+            )
+        return str(named)
+
+    def _bound(self, request: PushedRequest, proof: str | None, address: str, now: float) -> PushedRequest:
         if proof is None:
             return request
-        address = f"{self.issuer}/holders/{holder}/oauth/par"
         try:
             held = check_proof(proof, method="POST", urls=(address,), now=now)
             self.once.use("dpop", held.thumbprint, held.jti, held.expires_at)

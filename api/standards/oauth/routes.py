@@ -40,6 +40,10 @@ _SAID: Final[dict[str, Any]] = {"description": "As RFC 9126 has it", "content": 
 async def post_par(request: Request, node: NodeHere, office: OfficeHere, holder: HolderHere) -> Response:
     """RFC 9126 with RFC 9396: `authorization_details` of type `account_information` become a consent that awaits its customer
     at the holder. `grant_management_action` merge or replace, with a `grant_id`, asks for another version of a consent."""
+    return await _push(request, node, office, holder)
+
+
+async def _push(request: Request, node: Node, office: Office, holder: str | None) -> Response:
     form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
     certificate, proof = node.certificate_of(request.scope), header(request.scope, b"dpop")
     client, said = await asyncio.to_thread(_requests(node, office).push, form, holder, certificate, proof)
@@ -86,6 +90,23 @@ def post_answer(node: NodeHere, office: OfficeHere, holder: HolderHere, caller: 
 
 def _requests(node: Node, office: Office) -> Requests:
     return Requests(office, node.clients, node.flow, node.once, lambda: node.ledger.registry, node.settings.base_url)
+
+
+@serve(
+    router,
+    "POST",
+    BASE + "/par",
+    access=CLIENT,
+    tag=TAG,
+    summary="Push an authorization request, the holder named in it",
+    request_body=_FORM,
+    answers={201: _SAID},
+    operation_id="oauth_par_of_any_holder",
+)
+async def post_par_of_any(request: Request, node: NodeHere, office: OfficeHere) -> Response:
+    """As `POST /holders/{holder}/oauth/par`, for clients that know the issuer only: `resource` (RFC 8707) is the holder's id,
+    and need not be there where there is one holder."""
+    return await _push(request, node, office, None)
 
 
 @serve(

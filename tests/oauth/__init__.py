@@ -1,0 +1,1 @@
+"""A stock OAuth client, in Node, against a live ledger (`scripts/test-oauth`)."""
