@@ -112,7 +112,7 @@ def test_a_signature_that_leads_to_infinity_is_refused() -> None:
 def test_a_signature_whose_two_summands_are_one_point_is_doubled() -> None:
     """r is the x of 2 u1 G, and u1 G = u2 Q: the addition law has a case of its own for that."""
     e = int.from_bytes(hashlib.sha256(b"m").digest())
-    point = p256._multiply(2, p256.BASE)
+    point = p256.CURVE.multiply(2, p256.CURVE.base)
     assert point is not None
     r = point[0] % p256.N
     secret = e * pow(r, -1, p256.N) % p256.N
@@ -127,7 +127,7 @@ def test_a_signature_whose_summands_have_opposite_y_but_are_not_opposite_points_
     e, x, y, other = int.from_bytes(hashlib.sha256(message).digest()), 0, 0, 0
     while not other:  # x, other and -x-other are the roots of X^3 - 3X + B = y^2, if they are in the field
         k += 1
-        point = p256._multiply(k, p256.BASE)
+        point = p256.CURVE.multiply(k, p256.CURVE.base)
         assert point is not None
         (x, y), square = point, (12 - 3 * point[0] ** 2) % p256.P
         root = pow(square, (p256.P + 1) // 4, p256.P)
@@ -137,7 +137,7 @@ def test_a_signature_whose_summands_have_opposite_y_but_are_not_opposite_points_
     slope = (second[1] - y) * pow(other - x, -1, p256.P)
     r = (slope * slope - x - other) % p256.P % p256.N
     w = k * pow(e, -1, p256.N) % p256.N
-    q = p256._multiply(pow(r * w, -1, p256.N), second)
+    q = p256.CURVE.multiply(pow(r * w, -1, p256.N), second)
     assert q is not None
     assert verdict(P256Key(*q), message, r.to_bytes(32) + pow(w, -1, p256.N).to_bytes(32))
 

@@ -208,6 +208,7 @@ def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
     unseen = {path for path, pattern in patterns.items() if not any(pattern.match(one) for one in judged_paths)}
     # What is left is not a page: files, streams, redirections.
     assert unseen == {
+        "/authorize",
         "/brand.css",
         "/brand/logo",
         "/embed.js",

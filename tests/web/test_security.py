@@ -33,7 +33,7 @@ DEV_ROUTES = [("GET", f"{PATH}/authorize"), ("POST", f"{PATH}/authorize"), ("GET
 GETS = [path for method, path in ROUTES if method == "GET"]
 POSTS = [path for method, path in ROUTES if method == "POST"]
 PUBLIC = {
-    "/brand.css", "/brand/logo", "/embed.js", "/my/overview.json",
+    "/authorize", "/join", "/brand.css", "/brand/logo", "/embed.js", "/my/overview.json",
     "/", "/language", "/logo/{participant}", "/manifest.webmanifest", "/reading", "/verify", "/static/{name}", "/sign-in",
     "/sign-in/start", "/sign-in/callback",
 }  # fmt: skip
