@@ -23,14 +23,18 @@ def file_of(url: str) -> Path | None:
 
 
 def make_private(url: str) -> None:
+    """Let only its owner open a database (make_file_private); nothing for one in memory. Raises InvalidInput."""
+    path = file_of(url)
+    if path is not None:
+        make_file_private(path)
+
+
+def make_file_private(path: Path) -> None:
     """Let only its owner open a database: a new file is made with that mode, an old one gets it.
 
     Never opens a file that may be a database (see above). SQLite gives its side files the database's mode. Raises
     InvalidInput for a database that is open to others and belongs to another user.
     """
-    path = file_of(url)
-    if path is None:
-        return
     for each in (path, *side_files(path)):
         try:
             mode = each.stat().st_mode

@@ -5,7 +5,7 @@ Nothing here opens evidence: the class has no key store and could not decrypt it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,6 +58,12 @@ class OverviewQueries:
         if row is None:
             raise NotFound(f"there is no entry {index}", member="index")
         return PublicLeaf(row.idx, Kind(row.kind).value, _time(row.leaf), row.leaf, row.leaf_hash)
+
+    def times(self, indexes: Collection[int]) -> dict[int, int]:
+        """The time in ms of each of these entries, in one question for up to 500 of them."""
+        with self._store.read() as connection:
+            rows = select_in(connection, select(entries.c.idx, entries.c.leaf), entries.c.idx, sorted(indexes))
+            return {row.idx: _time(row.leaf) for row in rows}
 
     def documents(self, *, before: int | None = None, limit: int = 50) -> list[PublicDocument]:
         """Operator documents from below index `before`, newest first: a range of one partial index."""

@@ -21,7 +21,7 @@ from ledger.merkle.proofs import prove_inclusion, verify_inclusion
 from ledger.merkle.tiles import TileReader
 from ledger.notes.checkpoint import Vkeys, open_checkpoint
 from ledger.planning.world import ChainHead
-from ledger.storage.chainmap import ChainMap
+from ledger.storage.chainmap import ChainMap, unsigned
 from ledger.storage.rows import AFTER_CHANGE
 from ledger.storage.tables import entries, log_head, tiles
 
@@ -100,7 +100,7 @@ class SignedMap:
         except BadEncoding:
             leaf = None
         if raw is None or not isinstance(leaf, IndexHeadLeaf) or (leaf.index, leaf.map_root) != (index, b64u(root)):
-            raise Corrupt(f"entry {index} is not the index-head that signs the completeness map. {AFTER_CHANGE}")
+            raise unsigned(index)
         tree.demand(index, leaf_hash(raw))
 
 

@@ -54,6 +54,11 @@ class _ChainEnd(NamedTuple):
     """The map's value after it: be64(count) ‖ leaf hash of the last leaf."""
 
 
+def unsigned(head: int) -> Corrupt:
+    """Entry `head` does not sign the map's root."""
+    return Corrupt(f"the completeness map is not the one that index-head {head} signs; {REPAIR}")
+
+
 class ChainMap:
     """The map within one transaction, or one snapshot for reading."""
 
@@ -74,7 +79,7 @@ class ChainMap:
             ).scalar_one_or_none()
             says = {} if leaf is None else msgspec.json.decode(leaf)
             if (says.get("kind"), says.get("map_root")) != (Kind.INDEX_HEAD.value, b64u(state.root)):
-                raise Corrupt(f"the completeness map is not the one that index-head {state.head} signs; {REPAIR}")
+                raise unsigned(state.head)
         return state
 
     def said(self) -> MapState:

@@ -7,7 +7,6 @@ was read from evidence that was held against the entry's leaf; where it ends is 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +16,8 @@ from typing import Final
 
 import msgspec
 
-from ledger.errors import Unavailable
+from ledger.engines.sqlite_files import make_file_private
+from ledger.errors import InvalidInput, Unavailable
 from ledger.storage.counted_facts import (
     Booked,
     ChainState,
@@ -59,11 +59,10 @@ class CountBook:
     """The file. Thread-safe; several processes may use it at once."""
 
     def __init__(self, path: Path) -> None:
-        """Opens it, or makes it. Raises Unavailable, OSError."""
+        """Opens it, or makes it. Raises InvalidInput, Unavailable, OSError."""
         self.path = path
         self._lock = threading.RLock()
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # who may read the log's database, nobody else
+        make_file_private(path)  # for who may read the log's database; never opened by us (docs/adr/0018)
         self._file = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
         with self._told():
             self._file.execute("PRAGMA journal_mode=WAL")
@@ -324,6 +323,8 @@ def open_book(path: Path) -> CountBook:
     """The count book at this path, made if it is not there. Raises Unavailable."""
     try:
         return CountBook(path)
+    except InvalidInput as error:  # another user's, and open to others
+        raise Unavailable(str(error)) from error
     except OSError as error:
         raise Unavailable(f"the count book {path} cannot be made: {error.strerror}") from error
 

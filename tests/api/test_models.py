@@ -21,6 +21,7 @@ from ledger.canonical import decode, encode
 from ledger.errors import Unavailable
 from ledger.queries.scoring import AlertReader, recorded_alerts
 from ledger.scoring.model import MODEL_LIMIT
+from ledger.scoring.seen import DAY_MS, HOUR_MS
 from tests.ledger.habits import PLAN, a_night_of_scraping, ordinary_days, trained_on
 from tests.ledger.kit import HandClock
 from tests.ledger.supervised import Place, supervised
@@ -32,16 +33,24 @@ OFFICERS = ["--approved-by", "officer-1", "--approved-by", "officer-2"]
 
 @pytest.fixture
 def place(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """A log with a past of two months, whose last entry is of today, in a state folder that commands can use."""
+    """A log with a past of two months, whose last entry is of today, in a state folder that commands can use.
+
+    Models look at the hour of an access: the past begins at midnight, so that it is the same whenever the test runs.
+    """
     monkeypatch.setenv("CONSENT_LEDGER_DATABASE_URL", sqlite_url)
     monkeypatch.setenv("CONSENT_LEDGER_HIGHWATER_DIR", str(tmp_path / "slots"))
-    began = int(time.time() * 1000) - 60 * 86_400_000
+    began = (int(time.time() * 1000) // DAY_MS - 60) * DAY_MS
     with supervised(tmp_path, sqlite_url, clock=HandClock(began)) as made:
         make_client_keys(Settings(state_dir=tmp_path))
         ordinary_days(made)
         made.node.clock.time = int(time.time() * 1000)
         assert run(tmp_path, "sign-here", "--this-is-the-newest-copy").exit_code == 0
         yield made
+
+
+def until_the_next_night(place: Place) -> None:
+    """Two in the morning, after all that commands have recorded by the machine's own clock."""
+    place.node.clock.time = (int(time.time() * 1000) // DAY_MS + 1) * DAY_MS + 2 * HOUR_MS
 
 
 def run(state: Path, *arguments: object) -> Result:
@@ -74,6 +83,7 @@ def test_a_trained_model_is_approved_raises_alerts_and_is_judged_by_the_verifier
     assert not list(bundle.glob("models/*.card.json"))
     # a node that serves
     ledger = place.node.ledger
+    until_the_next_night(place)
     a_night_of_scraping(place)
     models = ModelFolder(tmp_path / "models")
     assert AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, models.read)).turn() >= 1
@@ -93,6 +103,7 @@ def test_a_hidden_and_an_invented_alert_of_a_model_are_refuted(place: Place, tmp
     card = json.loads(run(tmp_path, "risk", "train", "--trees", 30, "--sample", 32).stdout)
     run(tmp_path, "risk", "activate", "--model", card["file"], "--name", "m-1", *OFFICERS)
     ledger = place.node.ledger
+    until_the_next_night(place)
     a_night_of_scraping(place)
     reader = AlertReader(ledger.store, ledger.keystore, folder.read)
     reader.read()

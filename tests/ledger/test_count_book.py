@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import shutil
 import sqlite3
@@ -16,7 +17,7 @@ from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.errors import Unavailable
 from ledger.queries.counting import Counting
 from ledger.queries.reports import PreparedReport, prepare_report, report_from_book
-from ledger.storage.counted import CountBook
+from ledger.storage.counted import CountBook, open_book
 from tests.ledger.kit import reference
 from tests.ledger.supervised import Place, supervised
 from tests.verifier.test_agreement_on_reports import DEFINITIONS, ReportStory, history
@@ -136,9 +137,27 @@ def test_the_book_is_its_owners_alone_and_a_damaged_one_is_no_empty_one(sqlite_u
         book.catch_up()
         book.book.close()
         assert (tmp_path / "book").stat().st_mode & 0o077 == 0
+        (tmp_path / "book").chmod(0o644)
+        counting(place, tmp_path / "book").close()
+        assert (tmp_path / "book").stat().st_mode & 0o077 == 0
         for extra in ("-wal", "-shm"):
             Path(f"{tmp_path / 'book'}{extra}").unlink(missing_ok=True)
         shutil.copy(tmp_path / "book", tmp_path / "damaged")
         (tmp_path / "damaged").write_bytes(b"not a database, not at all" * 400)
         with pytest.raises(Unavailable, match="delete it"):
             counting(place, tmp_path / "damaged")
+
+
+def test_a_book_of_somebody_else_that_is_open_to_others_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "theirs"
+    path.touch()
+    path.chmod(0o644)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refuse)  # the system's answer to whoever is not the owner
+    with pytest.raises(Unavailable, match="chmod 600"):
+        open_book(path)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from api.web.console.health import BACKUP_MS, HOUR_MS, HOURS, NodeState, checks, hourly, worst
+from api.web.console.health import BACKUP_MS, HOUR_MS, HOURS, PROBES, NodeState, checks, hourly, worst
 from api.web.console.premises import Backup, HighMark
 from api.web.words import LANGUAGES, Words
 from ledger.queries.overview import OverviewQueries
@@ -75,6 +79,43 @@ def test_the_last_day_is_counted_by_the_hour(sqlite_url: str, tmp_path: object) 
         assert hours[-2] == 0
         assert hours[-3] > 0
         assert hours[-1] > hours[-3]
+
+
+@dataclass(frozen=True)
+class Even(Sequence[int]):
+    """Times of as many entries, evenly over the last so many ms."""
+
+    size: int
+    span: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: Any) -> Any:
+        return NOW - self.span + index * self.span // self.size
+
+
+class Past:
+    """A log of which only the times of entries are known."""
+
+    def __init__(self, times: Sequence[int]) -> None:
+        self.known, self.questions = times, 0
+
+    def times(self, indexes: Collection[int]) -> dict[int, int]:
+        assert 0 < len(indexes) <= PROBES
+        self.questions += 1
+        return {index: self.known[index] for index in indexes}
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 23, 480, 481, 5_000, 100_000_000])
+@pytest.mark.parametrize("days", [0.01, 1, 30])
+def test_the_hours_of_a_log_of_any_length_take_six_questions(size: int, days: float) -> None:
+    span = int(days * HOURS * HOUR_MS)
+    past = Past(Even(size, span))
+    found = hourly(past, size, NOW)  # type: ignore[arg-type]
+    edges = [bisect_left(past.known, NOW - back * HOUR_MS) for back in range(HOURS, 0, -1)]
+    assert found == [after - before for before, after in pairwise([*edges, size])]
+    assert past.questions <= 6
 
 
 def test_the_page_is_loaded_again_by_itself_until_it_is_told_to_stand_still(consoles: Consoles) -> None:
