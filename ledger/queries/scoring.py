@@ -57,7 +57,7 @@ class AlertReader:
         self._keystore = keystore
         self._models = models
         self._scorer: Scorer | None = None
-        """None while scoring is not in force."""
+        """None while scoring is not in force; what was found before may still wait."""
         self._model: Mapping[str, Any] | None = None
         """The last `model.activated`."""
         self._sight = Sight()
@@ -94,7 +94,9 @@ class AlertReader:
         rows = connection.execute(query.order_by(entries.c.seq)).all()
         said = [(row.idx, document_of_row(row)) for row in rows]
         begin: int = connection.execute(select(log_head.c.size)).scalar_one() - 1
-        begin = max((index for index, says in said if says["type"] == "scoring.activated"), default=begin)
+        # an end of scoring is read on the way: what was found just before it may still be owed
+        started = (index for index, says in said if says["type"] == "scoring.activated" and says["scoring"])
+        begin = max(started, default=begin)
         self._recorded = max(
             (_recorded(says) for _, says in said if says["type"] == "alert.raised"), default=AlertPlace(-1, 0)
         )
@@ -137,8 +139,7 @@ class AlertReader:
             case "scoring.activated":
                 self._scorer = Scorer() if document["scoring"] else None
                 self._sight.since = index + 1
-                self.waiting.clear()
-                self._use_model()
+                self._use_model()  # what waits is owed all the same (docs/spec/risk.md, «What is read»)
             case "model.activated":
                 self._model = document
                 self._use_model()
@@ -168,9 +169,8 @@ class _Writer:
         self._documents = documents
 
     def compose(self, connection: Connection, registry: Registry, size: int, time: int) -> list[Mapping[str, Any]]:
-        """The documents. Raises Conflict when another node has just written to this chain, or ended the scoring."""
-        if not registry.supervision.scoring:
-            raise Conflict(f"scoring is not in force at entry {size}, {time} ms")
+        """The documents. Raises Conflict when another node has just written to this chain."""
+        del registry, size, time  # scoring may have ended since: what was found while it was in force is owed
         last = connection.execute(select(func.max(entries.c.seq)).where(entries.c.chain == risk_chain())).scalar_one()
         if last != self._documents - 1:
             raise Conflict("another node has just raised alerts: they are read before more are raised")

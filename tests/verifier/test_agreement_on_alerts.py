@@ -187,6 +187,21 @@ def test_the_verifier_misses_exactly_the_alerts_that_the_ledger_owes_and_none_on
         assert [str(defect) for defect in after.findings.defects] == []
 
 
+@pytest.mark.parametrize("restarted", [False, True], ids=["the same node", "one that was started after"])
+def test_an_end_of_scoring_takes_back_nothing_that_was_found(restarted: bool, sqlite_url: str, tmp_path: Path) -> None:
+    with played(tmp_path, sqlite_url, 1, 25, planted=True) as (place, reader):
+        ledger = place.node.ledger
+        reader.read()
+        owed = len(reader.waiting)
+        assert owed > 1
+        place.approved("scoring.activated", scoring=0)
+        later = AlertReader(ledger.store, ledger.keystore) if restarted else reader
+        assert AlertRaiser(ledger, lambda: later).turn() == owed
+        place.node.clock.advance(seconds=120)
+        place.node.request()
+        assert [str(defect) for defect in audited(place, tmp_path / "after").findings.defects] == []
+
+
 def test_a_second_reader_and_one_after_a_restart_raise_nothing_twice(engine_url: str, tmp_path: Path) -> None:
     with played(tmp_path, engine_url, 4, 15) as (place, reader):
         ledger = place.node.ledger
