@@ -5,8 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.problems import MEDIA_TYPE as PROBLEM_TYPE
@@ -19,7 +22,11 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+Shape = TypeVar("Shape", bound=Struct)
+
 JSON: Final = "application/json"
+SHAPE_LIMIT: Final = 64 * 1024
+"""Bytes of a body that is neither a batch nor a file, at most."""
 KEY: Final = "consent_ledger.visit"
 UNKNOWN: Final = "unknown"
 """The route of a request that no route was found for."""
@@ -124,3 +131,11 @@ async def read_all(receive: Receive, limit: int) -> bytes:
         parts.append(part)
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def read_shape(request: Request, kind: type[Shape], limit: int = SHAPE_LIMIT) -> Shape:
+    """The request's JSON body as `kind`. Raises BadRequest, and what `read_body` raises."""
+    try:
+        return msgspec.json.decode(await read_body(request.scope, request.receive, limit), type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not of the documented shape: {error}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -13,9 +13,7 @@ from starlette.responses import Response
 from api.events.addresses import read_endpoint
 from api.events.polling import Poll, poll
 from api.http.describing import answer, body
-from api.http.refusals import BadRequest
-from api.http.submission import SINGLE_LIMIT
-from api.http.wire import Reply, read_body
+from api.http.wire import Reply, read_shape
 from api.node.admission import PUBLIC, CallerHere, NodeHere, serve, token
 from api.tokens.scopes import OPERATOR
 from ledger.clock import SystemClock
@@ -27,7 +25,6 @@ EVENTS_READ: Final = token("events:read")
 EVENTS_MANAGE: Final = token("events:manage")
 PAGE: Final = 200
 State = Literal["pending", "escalated", "acknowledged", "expired"]
-Shape = TypeVar("Shape", bound=Struct)
 _NO_STORE: Final = (("cache-control", "no-store"),)
 
 
@@ -87,7 +84,7 @@ async def put_endpoint(participant: str, request: Request, node: NodeHere, calle
     if caller.id not in (OPERATOR, participant):
         raise NotFound(f"there is no participant {participant!r} for this client", member="participant")
     known = node.ledger.registry.participant(participant)
-    new = await _read(request, NewEndpoint)
+    new = await read_shape(request, NewEndpoint)
     read_endpoint(new.url, development=node.settings.web.environment == "development")
     await run_in_threadpool(
         node.events.store.set_endpoint, known.id, new.url, enabled=new.enabled, now=SystemClock().now()
@@ -139,7 +136,7 @@ def get_deliveries(
 async def post_poll(request: Request, node: NodeHere, caller: CallerHere) -> Response:
     """RFC 8936, beside pushing or instead of it. A token comes again until it is acknowledged; unless `returnImmediately` is
     true, the answer waits up to twenty seconds for the first one."""
-    asked = await _read(request, Poll)
+    asked = await read_shape(request, Poll)
     found = await poll(node.events.queries, node.events.store, node.events.tokens, caller.id, asked)
     return Reply(200, msgspec.json.encode(found), headers=_NO_STORE).response()
 
@@ -171,11 +168,3 @@ def _delivery_reply(one: Delivery) -> DeliveryReply:
         one.acknowledged_at,
         one.last_error,
     )
-
-
-async def _read(request: Request, kind: type[Shape]) -> Shape:
-    """The body as `kind`. Raises BadRequest."""
-    try:
-        return msgspec.json.decode(await read_body(request.scope, request.receive, SINGLE_LIMIT), type=kind)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body is not of the documented shape: {error}") from None

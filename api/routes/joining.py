@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final
 
-import msgspec
 from fastapi import APIRouter, Query, Request
-from msgspec import Struct
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.http.describing import answer, body
-from api.http.refusals import BadRequest
-from api.http.submission import SINGLE_LIMIT, entry_reply
-from api.http.wire import Reply, read_body, visit_of
+from api.http.wire import read_shape
 from api.node.admission import STATEMENT, CallerHere, NodeHere, serve, token
-from api.node.node import Node
 from api.partners.invitations import OWN, Joining, ProvedKey, joining_documents, proved_key
-from api.routes.participants import ChangeReply, Why, participant_reply
+from api.routes.participants import Why, record_change
 from ledger.documents import KeyRevoked, ParticipantSuspended, document_of
 from ledger.errors import IllegalTransition, NotFound
 
@@ -25,7 +19,6 @@ router = APIRouter()
 OWN_AFFAIRS: Final = token("partners:write")
 _PROBLEMS: Final = ("bad-request", "invalid-input", "bad-signature", "conflict", "not-found", "too-large",
                     "unsupported-media-type", "unavailable")  # fmt: skip
-Shape = TypeVar("Shape", bound=Struct)
 
 
 @serve(
@@ -43,11 +36,11 @@ async def post_join(request: Request, node: NodeHere) -> Response:
     """The invitation is used up by this: the participant, its keys and its first suspension are recorded together or not at
     all. Each key comes with a proof of possession: a JWS of type `key-proof+jwt` by that key over `aud` (this log's origin),
     `kid`, `participant`, `use`."""
-    said = await _read(request, Joining)
+    said = await read_shape(request, Joining)
     ledger = node.ledger
     invitation = node.invitations.read(said.invitation, ledger.clock.now() // 1000)
     documents = joining_documents(invitation, said.keys, ledger.origin)
-    return await _record(request, node, invitation.participant, *documents)
+    return await record_change(request, node, invitation.participant, *documents)
 
 
 @serve(
@@ -63,8 +56,8 @@ async def post_join(request: Request, node: NodeHere) -> Response:
 )
 async def post_own_key(request: Request, node: NodeHere, caller: CallerHere) -> Response:
     """To rotate: add the new key with its proof, sign with it, then revoke the old one. A key id is never used twice."""
-    key = await _read(request, ProvedKey)
-    return await _record(request, node, caller.id, proved_key(caller.id, key, node.ledger.origin))
+    key = await read_shape(request, ProvedKey)
+    return await record_change(request, node, caller.id, proved_key(caller.id, key, node.ledger.origin))
 
 
 @serve(
@@ -95,7 +88,7 @@ async def delete_own_key(
             f"{kid!r} is the last key for its use ({found.use}): add another one first", member="kid"
         )
     document = document_of(KeyRevoked, participant=caller.id, kid=kid, reason=reason)
-    return await _record(request, node, caller.id, document)
+    return await record_change(request, node, caller.id, document)
 
 
 @serve(
@@ -111,23 +104,6 @@ async def delete_own_key(
 )
 async def post_own_suspension(request: Request, node: NodeHere, caller: CallerHere) -> Response:
     """From here on all accesses of its consents are denied, and it may only reduce sharing. The operator lets it in again."""
-    why = await _read(request, Why)
+    why = await read_shape(request, Why)
     document = document_of(ParticipantSuspended, participant=caller.id, reason=f"{OWN}{why.reason}")
-    return await _record(request, node, caller.id, document)
-
-
-async def _read(request: Request, kind: type[Shape]) -> Shape:
-    try:
-        return msgspec.json.decode(await read_body(request.scope, request.receive, SINGLE_LIMIT), type=kind)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body is not of the documented shape: {error}") from None
-
-
-async def _record(request: Request, node: Node, participant: str, *documents: dict[str, Any]) -> Response:
-    recorded = await run_in_threadpool(node.ledger.record_documents, *documents)
-    visit_of(request.scope).index = recorded[0].index
-    registry = node.ledger.registry
-    reply = ChangeReply(
-        participant_reply(registry, registry.participant(participant)), [entry_reply(entry) for entry in recorded]
-    )
-    return Reply(201, msgspec.json.encode(reply), headers=(("location", f"/participants/{participant}"),)).response()
+    return await record_change(request, node, caller.id, document)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -11,9 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.http.describing import answer, body
-from api.http.refusals import BadRequest
-from api.http.submission import SINGLE_LIMIT, EntryReply, entry_reply
-from api.http.wire import Reply, read_body, visit_of
+from api.http.submission import EntryReply, entry_reply
+from api.http.wire import Reply, read_shape, visit_of
 from api.node.admission import PUBLIC, NodeHere, serve, token
 from api.node.node import Node
 from ledger.documents import (
@@ -30,9 +29,6 @@ from ledger.participants import Participant, Registry
 router = APIRouter()
 WRITE: Final = token("participants:write")
 _PROBLEMS: Final = ("bad-request", "invalid-input", "not-found", "conflict", "too-large", "unsupported-media-type")
-
-
-Shape = TypeVar("Shape", bound=Struct)
 
 
 class KeyReply(Struct, frozen=True):
@@ -161,12 +157,12 @@ async def get_participant(participant: str, node: NodeHere) -> Response:
 async def post_participant(request: Request, node: NodeHere) -> Response:
     """The participant and its keys are recorded together or not at all. One whose id or name can be taken for a registered
     one's is refused unless `confirm_likeness` says that it is meant."""
-    new = await _read(request, NewParticipant)
+    new = await read_shape(request, NewParticipant)
     if not new.confirm_likeness:
         require_unmistakable(new.participant, new.name, node.ledger.registry.participants.values())
     registered = registration(new.participant, new.name, new.roles)
     keys = [_key_document(new.participant, key) for key in new.keys]
-    return await _record(request, node, new.participant, registered, *keys)
+    return await record_change(request, node, new.participant, registered, *keys)
 
 
 @serve(
@@ -182,7 +178,9 @@ async def post_participant(request: Request, node: NodeHere) -> Response:
 )
 async def post_key(participant: str, request: Request, node: NodeHere) -> Response:
     """To rotate a key, add the new one, switch, then revoke the old one. A key id is never used twice."""
-    return await _record(request, node, participant, _key_document(participant, await _read(request, NewKey)))
+    return await record_change(
+        request, node, participant, _key_document(participant, await read_shape(request, NewKey))
+    )
 
 
 @serve(
@@ -204,7 +202,7 @@ async def delete_key(
 ) -> Response:
     """It signs nothing above this entry. What it signed below stays valid; the key stays listed."""
     document = document_of(KeyRevoked, participant=participant, kid=kid, reason=reason)
-    return await _record(request, node, participant, document)
+    return await record_change(request, node, participant, document)
 
 
 @serve(
@@ -220,9 +218,9 @@ async def delete_key(
 )
 async def post_suspension(participant: str, request: Request, node: NodeHere) -> Response:
     """From here on it may only do what reduces sharing, and its accesses are denied."""
-    why = await _read(request, Why)
+    why = await read_shape(request, Why)
     document = document_of(ParticipantSuspended, participant=participant, reason=why.reason)
-    return await _record(request, node, participant, document)
+    return await record_change(request, node, participant, document)
 
 
 @serve(
@@ -238,24 +236,16 @@ async def post_suspension(participant: str, request: Request, node: NodeHere) ->
 )
 async def post_reinstatement(participant: str, request: Request, node: NodeHere) -> Response:
     """The participant may do all that its roles allow again."""
-    why = await _read(request, Why)
+    why = await read_shape(request, Why)
     document = document_of(ParticipantReinstated, participant=participant, reason=why.reason)
-    return await _record(request, node, participant, document)
+    return await record_change(request, node, participant, document)
 
 
 def _key_document(participant: str, key: NewKey) -> dict[str, Any]:
     return key_added(participant, key.kid, key.alg, key.use, key.jwk)
 
 
-async def _read(request: Request, kind: type[Shape]) -> Shape:
-    """The body as `kind`. Raises BadRequest."""
-    try:
-        return msgspec.json.decode(await read_body(request.scope, request.receive, SINGLE_LIMIT), type=kind)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body is not of the documented shape: {error}") from None
-
-
-async def _record(request: Request, node: Node, participant: str, *documents: dict[str, Any]) -> Response:
+async def record_change(request: Request, node: Node, participant: str, *documents: dict[str, Any]) -> Response:
     """Record documents, and answer with the participant as the registry then has it."""
     recorded = await run_in_threadpool(node.ledger.record_documents, *documents)
     visit_of(request.scope).index = recorded[0].index

@@ -88,14 +88,9 @@ class TokenService:
             "grant_management_actions_supported": ["query", "revoke"],
             "grant_management_action_required": False,
             "authorization_details_types_supported": [TYPE],
-            "authorization_response_iss_parameter_supported": True,
-            "authorization_signing_alg_values_supported": [self._signer.alg],
-            "code_challenge_methods_supported": ["S256"],
-            "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+            "grant_types_supported": ["client_credentials"],
             "introspection_signing_alg_values_supported": [self._signer.alg],
-            "request_object_signing_alg_values_supported": list(ALGORITHMS),
-            "response_modes_supported": sorted(RESPONSE_MODES),
-            "response_types_supported": ["code"],
+            "response_types_supported": [],
             "tls_client_certificate_bound_access_tokens": self._mutual_tls,
             "token_endpoint_auth_methods_supported": methods,
             "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
@@ -110,10 +105,18 @@ class TokenService:
         }
 
     def _pushed(self) -> dict[str, Any]:
+        """What is there where outward standards are served."""
         return {
             "authorization_endpoint": f"{self._issuer}/authorize",
+            "authorization_response_iss_parameter_supported": True,
+            "authorization_signing_alg_values_supported": [self._signer.alg],
+            "code_challenge_methods_supported": ["S256"],
+            "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
             "pushed_authorization_request_endpoint": f"{self._issuer}/oauth/par",
+            "request_object_signing_alg_values_supported": list(ALGORITHMS),
             "require_pushed_authorization_requests": True,
+            "response_modes_supported": sorted(RESPONSE_MODES),
+            "response_types_supported": ["code"],
         }
 
     def metadata_of(self, holder: str) -> dict[str, Any]:

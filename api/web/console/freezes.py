@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from api.web.console.doors import AtWork, OrderersForm, Place
 from api.web.console.erasures import officer
+from api.web.console.officers import both_officers, put_on_record, withdraw_order
 from api.web.console.scoping import Preview, choices, members_of, preview, scope_of, typed
 from api.web.console.standing import freezes_at
 from api.web.console.supervision import namer
@@ -18,12 +19,10 @@ from api.web.declaring import can_declare, declare
 from api.web.desk import Desk, Sent
 from api.web.inbox import new_number
 from api.web.papers import OfficersOrder
-from api.web.waiting import record_soon
 from ledger.documents import document_of
 from ledger.entries.scope import Scope
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, LedgerError, NotFound, NotPermitted, Refused
 from ledger.orders import FreezeLifted, FreezeOrdered
-from ledger.planning.commands import RecordDocuments
 from ledger.supervision import OPERATOR
 
 router = APIRouter(include_in_schema=False, prefix="/console/freezes")
@@ -99,29 +98,24 @@ def approve(sent: OrderersForm, number: str) -> Response:
     """The second officer puts it on record. Raises StepUpNeeded, NotPermitted, NotFound, Unconfirmed."""
     desk = sent.desk
     desk.require_fresh(HERE)
-    known, who = _waiting(sent, number), officer(desk.staff)
-    if who == known.asked_by:
-        raise NotPermitted("you have asked for this yourself: a second person puts it on record")
+    known = _waiting(sent, number)
+    officers = both_officers(desk, known)
     if known.kind == "freeze.ordered":
         scope = msgspec.convert(known.members["scope"], Scope)
         found = preview(desk, scope)
         if found.behind or not typed(sent, found.reach.consents):
             return _page(desk, Conflict("type the number of consents that it touches now"))
-    first, second = sorted((known.asked_by, who))
     try:
-        [recorded] = record_soon(desk.office.ledger, RecordDocuments((_document(known, (first, second), desk.now),)))
+        put_on_record(desk, known, _document(known, officers, desk.now))
     except (InvalidInput, Refused) as error:
         return _page(desk, error)
-    desk.office.store.papers.answer(known, state="done", index=recorded.index)
     return desk.redirect(HERE)
 
 
 @router.post("/orders/{number}/withdraw")
 def withdraw(sent: OrderersForm, number: str) -> Response:
     """Nobody puts it on record any more. Raises NotFound, IllegalTransition."""
-    known = _waiting(sent, number)
-    if not sent.desk.office.store.papers.answer(known, state="withdrawn"):
-        raise IllegalTransition("somebody else answered this order in the meantime: load the page again")
+    withdraw_order(sent.desk, _waiting(sent, number))
     return sent.desk.redirect(HERE)
 
 

@@ -9,16 +9,15 @@ from fastapi.responses import Response
 
 from api.web.console.doors import Operator, OperatorsForm
 from api.web.console.erasures import officer
+from api.web.console.officers import both_officers, put_on_record, withdraw_order
 from api.web.desk import Desk, Sent
 from api.web.inbox import new_number
 from api.web.papers import OfficersOrder
-from api.web.waiting import record_soon
 from ledger.canonical import b64u
 from ledger.documents import document_of
 from ledger.entries.leaf import consent_chain
-from ledger.errors import IllegalTransition, InvalidInput, LedgerError, NotFound, NotPermitted, Refused
+from ledger.errors import IllegalTransition, InvalidInput, LedgerError, NotFound, Refused
 from ledger.orders import HoldLifted, HoldPlaced
-from ledger.planning.commands import RecordDocuments
 
 router = APIRouter(include_in_schema=False, prefix="/console/operator/holds")
 HERE: Final = "/console/operator/holds"
@@ -65,23 +64,19 @@ def approve(sent: OperatorsForm, number: str) -> Response:
     """The second officer puts it on record. Raises StepUpNeeded, NotPermitted, NotFound, Unconfirmed."""
     desk = sent.desk
     desk.require_fresh(HERE)
-    known, who = _waiting(sent, number), officer(desk.staff)
-    if who == known.asked_by:
-        raise NotPermitted("you have asked for this yourself: a second person puts it on record")
-    first, second = sorted((known.asked_by, who))
+    known = _waiting(sent, number)
+    officers = both_officers(desk, known)
     try:
-        [recorded] = record_soon(desk.office.ledger, RecordDocuments((_document(known, (first, second), desk.now),)))
+        put_on_record(desk, known, _document(known, officers, desk.now))
     except (InvalidInput, Refused) as error:
         return _page(desk, error)
-    desk.office.store.papers.answer(known, state="done", index=recorded.index)
     return desk.redirect(HERE)
 
 
 @router.post("/orders/{number}/withdraw")
 def withdraw(sent: OperatorsForm, number: str) -> Response:
     """Nobody puts it on record any more. Raises NotFound, IllegalTransition."""
-    if not sent.desk.office.store.papers.answer(_waiting(sent, number), state="withdrawn"):
-        raise IllegalTransition("somebody else answered this order in the meantime: load the page again")
+    withdraw_order(sent.desk, _waiting(sent, number))
     return sent.desk.redirect(HERE)
 
 
