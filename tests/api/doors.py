@@ -23,7 +23,7 @@ ALLOWED = {
         "receipts:read", "reconciliation:read", "supervision:read",
     },
     "recipient": {
-        "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
+        "cdr:registration", "consents:read", "consents:write", "events:manage", "events:read", "grant_management_query",
         "grant_management_revoke", "partners:read", "partners:write", "receipts:read",
         "reconciliation:read", "supervision:read",
     },
