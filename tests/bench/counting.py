@@ -46,10 +46,23 @@ def count(batches: int, size: int, folder: Path) -> int:
     """Instructions of a process that records so many batches."""
     out = folder / f"callgrind.{batches}"
     subprocess.run(
-        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", sys.executable, "-m", "tests.bench.counting",
-         "--batch", str(size), "--inside", str(batches)],
-        check=True, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONHASHSEED": "0"},
-    )  # fmt: skip
+        [
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={out}",
+            sys.executable,
+            "-m",
+            "tests.bench.counting",
+            "--batch",
+            str(size),
+            "--inside",
+            str(batches),
+        ],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
     found = re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError("callgrind has counted nothing")
