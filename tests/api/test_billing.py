@@ -118,7 +118,7 @@ def test_two_sides_that_disagree_by_three_accesses_end_with_a_statement_that_bot
             (second, "agreed", 5, 600),
             (first, "replaced", 8, 1_050),
         ]
-        counted = run("usage", "entries", str(second), "--as", side).output
+        counted = run("usage", "entries", str(second), "--as", side).stdout
         assert [int(line) for line in counted.splitlines()] == releases[3:]
     out = tmp_path / "invoice.csv"
     run("usage", "invoice", str(second), "--as", bank, "--out", str(out))
@@ -128,7 +128,7 @@ def test_two_sides_that_disagree_by_three_accesses_end_with_a_statement_that_bot
         ("total", "5", "6.00", "CNY", "agreed"),
     ]
     xml = ET.fromstring(  # noqa: S314  (our own)
-        run("usage", "invoice", str(second), "--as", recipient, "--form", "ubl").output
+        run("usage", "invoice", str(second), "--as", recipient, "--form", "ubl").stdout
     )
     assert [(one.text, one.get("currencyID")) for one in xml.iter() if one.tag.endswith("PayableAmount")] == [
         ("6.00", "CNY")
