@@ -190,10 +190,16 @@ CASES: tuple[tuple[str, str, tuple[str, ...]], ...] = (  # id, what is done and 
 )  # fmt: skip
 
 GROUPS = {
-    "E": ("Encoding", 10), "S": ("Signatures of statements", 12), "M": ("Tree and checkpoint", 13), "C": ("Chains and map", 8),
-    "L": ("Rules of consent", 8), "W": ("Passkeys", 6), "P": ("Privacy and erasure", 4), "A": ("API and database", 7),
+    "E": ("Encoding", 10),
+    "S": ("Signatures of statements", 12),
+    "M": ("Tree and checkpoint", 13),
+    "C": ("Chains and map", 8),
+    "L": ("Rules of consent", 8),
+    "W": ("Passkeys", 6),
+    "P": ("Privacy and erasure", 4),
+    "A": ("API and database", 7),
     "F": ("Faults", 6),
-}  # fmt: skip
+}
 """How many cases each group has: 74 in all."""
 
 # Where the matrix of tampering names its cases (tests/verifier/cases.py), it must have the one that is asked for.

@@ -133,8 +133,12 @@ def report_file(
         ledger = node.ledger
         with closing(Counting.beside(ledger.store, ledger.keystore, node.settings.state_dir)) as counting:
             found = issued_report(counting, ledger.origin, node.settings.state_dir, code, day)
-        content = {"csv": lambda: found.csv, "json": lambda: as_json(found), "xbrl": lambda: as_xbrl(found),
-                   "pdf": lambda: as_pdf(found, lang)}[form]()  # fmt: skip
+        content = {
+            "csv": lambda: found.csv,
+            "json": lambda: as_json(found),
+            "xbrl": lambda: as_xbrl(found),
+            "pdf": lambda: as_pdf(found, lang),
+        }[form]()
         out.write_bytes(content)
     say(f"{out}: {code} of entry {found.at}, as {form}", file=str(out), form=form, index=found.at, report=code)
 

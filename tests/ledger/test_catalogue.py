@@ -22,9 +22,23 @@ def conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
     if "$ref" in schema:
         return conforms(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root)
     known = {
-        "$schema", "$defs", "title", "description", "type", "properties", "required", "additionalProperties",
-        "propertyNames", "items", "uniqueItems", "minItems", "maxItems", "minimum", "maximum", "pattern",
-    }  # fmt: skip
+        "$schema",
+        "$defs",
+        "title",
+        "description",
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "propertyNames",
+        "items",
+        "uniqueItems",
+        "minItems",
+        "maxItems",
+        "minimum",
+        "maximum",
+        "pattern",
+    }
     assert schema.keys() <= known, schema.keys() - known
     kinds: dict[str, type] = {"object": dict, "array": list, "string": str, "integer": int}
     if "type" in schema and not (isinstance(value, kinds[schema["type"]]) and not isinstance(value, bool)):

@@ -166,9 +166,14 @@ def test_a_suspended_participant_declares_nothing_of_this(quick: Billed) -> None
 def test_before_ruleset_3_there_is_nothing_of_this(sqlite_url: str, tmp_path: Path) -> None:
     with supervised(tmp_path, sqlite_url, ruleset=2) as place, pytest.raises(BadStatement) as caught:
         place.node.record(
-            place.node.fintech, "attestation.give", attestation="a", document_hash=HASH, issuer="x", kind="licence",
+            place.node.fintech,
+            "attestation.give",
+            attestation="a",
+            document_hash=HASH,
+            issuer="x",
+            kind="licence",
             valid_until=place.now + 60,
-        )  # fmt: skip
+        )
     assert caught.value.member == "act"
 
 
@@ -258,12 +263,18 @@ def test_each_declaration_is_read_by_those_whom_it_concerns_and_by_nobody_else(q
     readers = {
         (name, entry.act, viewer)
         for name, entry in {
-            "own": own, "everybodys": everybodys, "accepted": accepted, "ended": ended, "left": left, "stated": stated,
-            "answered": answered, "attested": attested,
+            "own": own,
+            "everybodys": everybodys,
+            "accepted": accepted,
+            "ended": ended,
+            "left": left,
+            "stated": stated,
+            "answered": answered,
+            "attested": attested,
         }.items()
         for viewer in (BANK, FINTECH, STRANGER)
         if _may_read(quick, viewer, entry.index)
-    }  # fmt: skip
+    }
     of_both = {"own", "everybodys", "accepted", "ended", "left", "stated", "answered", "attested"}
     assert {name for name, _, viewer in readers if viewer == BANK} == of_both
     assert {name for name, _, viewer in readers if viewer == FINTECH} == of_both

@@ -25,9 +25,13 @@ from tests.ledger.kit import Node, item, running
 from tests.ledger.meddling import lock_held
 
 NETWORK = {
-    "connect_timeout": "5", "keepalives": "1", "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3",
+    "connect_timeout": "5",
+    "keepalives": "1",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
     "tcp_user_timeout": "10000",
-}  # fmt: skip
+}
 
 PAUSED = """
 import os, signal, sys

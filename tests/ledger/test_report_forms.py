@@ -27,9 +27,13 @@ CSV = (
 @pytest.fixture
 def report() -> IssuedReport:
     says = ReportDefined(
-        report="monthly", period="month", utc_offset=480, by=("recipient",),
-        measures=("consents_active", "accesses_refused"), suppress=5,
-    )  # fmt: skip
+        report="monthly",
+        period="month",
+        utc_offset=480,
+        by=("recipient",),
+        measures=("consents_active", "accesses_refused"),
+        suppress=5,
+    )
     period = ReportPeriod(1_790_697_600, 1_793_376_000)
     return IssuedReport("bank.example/log", 17, says, period, CSV, b64u(sha256(CSV).digest()))
 

@@ -177,7 +177,7 @@ def test_refusals_reach_their_submitter_and_stop_nobody(node: Node) -> None:
         (InvalidInput, lambda: node.ledger.record_documents({**registered("x-1", "auditor"), "name": "🏦" * 200})),
         (Conflict, lambda: node.ledger.record_documents(registered(BANK, "holder"))),
         (BadSignature, lambda: node.ledger.record("YWJj.YWJj.YWJj")),
-    ]  # fmt: skip
+    ]
     for kind, act in refusals:
         with pytest.raises(kind):
             act()

@@ -60,9 +60,15 @@ def test_numbers_of_a_signature_are_within_the_group() -> None:
     verify, signature = verifier_of("SM2", key.jwk), key.sign(b"said")
     r, s = signature[:32], signature[32:]
     wrong = [
-        signature[:63], signature + b"\0", b"", bytes(32) + s, r + bytes(32), N.to_bytes(32) + s, r + N.to_bytes(32),
+        signature[:63],
+        signature + b"\0",
+        b"",
+        bytes(32) + s,
+        r + bytes(32),
+        N.to_bytes(32) + s,
+        r + N.to_bytes(32),
         r + (N - int.from_bytes(r)).to_bytes(32),  # t = 0
-    ]  # fmt: skip
+    ]
     for each in wrong:
         with pytest.raises(BadSignature):
             verify(b"said", each)

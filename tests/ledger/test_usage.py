@@ -65,9 +65,15 @@ def test_consents_of_others_are_not_billed(quick: Billed) -> None:
     quick.node.bank = bank
     access = quick.node.access(other, interaction_id="interaction-other").index
     quick.node.record(
-        quick.node.other_bank, "access.release", consent_id=other, interaction_id="interaction-other", basis=access, rows=1,
-        bytes=1, digest=b64u(bytes(32)),
-    )  # fmt: skip
+        quick.node.other_bank,
+        "access.release",
+        consent_id=other,
+        interaction_id="interaction-other",
+        basis=access,
+        rows=1,
+        bytes=1,
+        digest=b64u(bytes(32)),
+    )
     quick.after(quick.month)
     assert list(quick.count().indexes) == quick.releases
 

@@ -171,9 +171,11 @@ def test_everything_that_is_wrong_is_told_at_once(played: Stage) -> None:
     }
     answer = played.call("POST", V4, json=body)
     assert errors_of(answer) == [
-        ("U004", "Risk"), ("U004", "Data.Permissions"), ("U003", "Data.ExpirationDateTime"),
+        ("U004", "Risk"),
+        ("U004", "Data.Permissions"),
+        ("U003", "Data.ExpirationDateTime"),
         ("U003", "Data.TransactionToDateTime"),
-    ]  # fmt: skip
+    ]
     named = played.call("POST", V3, json=body).json()["Errors"][0]
     assert named["ErrorCode"] == "UK.OBIE.Field.Missing"
 

@@ -34,9 +34,15 @@ def key(played: Stage) -> KeyPair:
 def signature(key: KeyPair, body: bytes, *, plain: bool = False, **claims: Any) -> str:
     """A detached JWS over the body; claims that are given replace the right ones, None removes one."""
     said: dict[str, Any] = {
-        "alg": "PS256", "kid": key.kid, "typ": "JOSE", "cty": "application/json", IAT: int(time.time()) - 1, ISS: "tpp-1",
-        TAN: ORIGIN, "crit": [IAT, ISS, TAN],
-    }  # fmt: skip
+        "alg": "PS256",
+        "kid": key.kid,
+        "typ": "JOSE",
+        "cty": "application/json",
+        IAT: int(time.time()) - 1,
+        ISS: "tpp-1",
+        TAN: ORIGIN,
+        "crit": [IAT, ISS, TAN],
+    }
     if plain:
         said |= {"b64": False, "crit": ["b64", IAT, ISS, TAN]}
     said = {name: value for name, value in (said | claims).items() if value is not None}

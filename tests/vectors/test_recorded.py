@@ -106,9 +106,15 @@ class Planned:
 
     def __init__(self) -> None:
         self.world = World(
-            size=0, time=0, last_hash=NO_HASH, registry=Registry(), seen={}, consents={}, chains={},
+            size=0,
+            time=0,
+            last_hash=NO_HASH,
+            registry=Registry(),
+            seen={},
+            consents={},
+            chains={},
             awaited=frozenset(range(500)),
-        )  # fmt: skip
+        )
 
     def copy(self) -> Planned:
         """The same, to be gone on with in another way."""

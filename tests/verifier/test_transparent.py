@@ -216,9 +216,14 @@ def test_a_key_with_bounds_vouches_for_none_of_them(
     ]
     for bound, code in bounds:
         trust = {
-            "v": 1, "version": 1, "expires": 2**50, "policy": f"log {vkey}\nquorum none\n", "rp_ids": [], "origins": [],
+            "v": 1,
+            "version": 1,
+            "expires": 2**50,
+            "policy": f"log {vkey}\nquorum none\n",
+            "rp_ids": [],
+            "origins": [],
             "keys": [{"vkey": vkey, **bound}],
-        }  # fmt: skip
+        }
         (tmp_path / "trust").write_text(json.dumps(trust))
         _, events = run(capsys, "receipt", tmp_path / "statement", "--policy", tmp_path / "trust")
         assert events[-1]["code"] == code
@@ -231,9 +236,15 @@ def test_what_the_library_builds_the_verifier_reads() -> None:
     entries = [bytes([n]) for n in range(11)]
     for index in (0, 5, 10):
         receipt = scitt_cose.build_receipt(
-            leaf_entry_hex=entries[index].hex(), leaf_index=index, tree_entries_hex=[one.hex() for one in entries],
-            alg="EdDSA", log_private_key_pem=pem, iss="ledger.example/1", sub=f"entry/{index}", kid=b"ledger.example/1+0",
-        )  # fmt: skip
+            leaf_entry_hex=entries[index].hex(),
+            leaf_index=index,
+            tree_entries_hex=[one.hex() for one in entries],
+            alg="EdDSA",
+            log_private_key_pem=pem,
+            iss="ledger.example/1",
+            sub=f"entry/{index}",
+            kid=b"ledger.example/1+0",
+        )
         raw = ed25519_key(key.public_key().public_bytes_raw())
         assert parse_receipt(receipt).verify_inclusion(entries[index], raw, select("pure"))
         with pytest.raises(Refuted) as refused:
