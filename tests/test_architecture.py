@@ -161,7 +161,7 @@ def test_private_names_stay_in_their_module() -> None:
     assert borrowed == []
 
 
-def test_what_verifies_raises_and_never_answers_with_a_bool() -> None:
+def test_a_verification_raises_and_never_answers_with_a_bool() -> None:
     answering = [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in _sources(*PACKAGES)

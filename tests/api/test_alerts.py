@@ -133,7 +133,9 @@ def block(service: Service, party: Party, **changes: Any) -> int:
     return status
 
 
-def test_what_a_holder_lets_alerts_deny_is_denied_from_the_next_index_and_told_in_words(supervised: Service) -> None:
+def test_an_alert_that_its_holder_lets_deny_does_so_from_the_next_index_and_is_told_in_words(
+    supervised: Service,
+) -> None:
     service, world = supervised, supervised.world
     recipient, bank, other = world.recipient(), world.holder(), world.holder("bank-b")
     consent, elsewhere = world.active_consent(recipient, bank), world.active_consent(recipient, other)

@@ -181,7 +181,7 @@ def _terms() -> dict[str, Any]:
     return made
 
 
-def test_what_the_ledger_refuses_is_told_at_once(sqlite_service: Service) -> None:
+def test_a_refusal_by_the_ledger_is_told_at_once(sqlite_service: Service) -> None:
     async def story() -> None:
         async with sqlite_service.client("app-1") as app:
             with pytest.raises(RefusedByLedger) as refused:

@@ -209,7 +209,7 @@ def test_an_address_with_two_readings_is_refused_before_anybody_is_asked(service
     play(service, story)
 
 
-def test_what_is_not_a_guarded_route_is_refused(service: Service) -> None:
+def test_anything_but_a_guarded_route_is_refused(service: Service) -> None:
     async def story(scene: Scene) -> None:
         assert refused(await scene.nginx(scene.statement(), "/admin")) == (403, "ROUTE_UNKNOWN")
         assert refused(await scene.nginx(scene.statement(), X_Original_Method="PUT")) == (403, "ROUTE_UNKNOWN")
@@ -288,7 +288,7 @@ def test_the_door_stays_shut_while_the_ledger_is_away(service: Service) -> None:
     play(service, story)
 
 
-def test_what_the_application_is_told_is_one_line_of_ascii_json(service: Service) -> None:
+def test_the_application_is_told_in_one_line_of_ascii_json(service: Service) -> None:
     async def story(scene: Scene) -> None:
         access = await Sidecar(
             ConsentGuard(scene.bank, Directory(scene.bank), LedgerBook(scene.bank, _strange, fresh=0)), ROUTES

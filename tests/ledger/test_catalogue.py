@@ -86,7 +86,7 @@ def test_every_catalogue_has_the_published_shape() -> None:
         assert not conforms({**whole, **change}, schema, schema), change
 
 
-def test_whatever_is_named_in_a_catalogue_is_in_it() -> None:
+def test_a_catalogue_holds_every_code_that_it_names() -> None:
     for catalogue in CATALOGUES.values():
         for code in (*catalogue.implied_by, *catalogue.implied_by.values(), *sum(catalogue.masks.values(), ())):
             assert code in catalogue.grades

@@ -131,7 +131,7 @@ def test_all_reasons_of_ruleset_2_are_told_in_the_order_of_the_table() -> None:
     assert (outcome.asserted, outcome.ruleset) == (("CERT_EXPIRED",), 2)
 
 
-def test_what_is_due_is_due_to_the_millisecond_and_only_while_active() -> None:
+def test_a_confirmation_falls_due_to_the_millisecond_and_only_while_active() -> None:
     for member, since in (("reauthenticate_days", "authenticated_at"), ("reconfirm_days", "confirmed_at")):
         before = consent(terms={member: 2}, **{since: SECONDS - 2 * 86_400})
         assert ask(before, time=NOW - 1).decision == "allow"

@@ -108,7 +108,7 @@ def test_a_tariff_binds_whom_it_was_offered_to_once(quick: Billed) -> None:
     refused(quick, NotFound, "offer", lambda: quick.end(offer.index, quick.node.stranger))
 
 
-def test_what_its_holder_has_ended_nobody_accepts_any_more(quick: Billed) -> None:
+def test_nobody_accepts_an_offer_that_its_holder_has_ended(quick: Billed) -> None:
     offer = quick.offer(recipient="")
     quick.accept(offer.index)
     quick.end(offer.index)

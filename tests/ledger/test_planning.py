@@ -45,7 +45,7 @@ from tests.ledger.kit import (
 )
 
 
-def test_what_comes_after_a_revocation_in_the_same_batch_is_denied() -> None:
+def test_an_access_after_a_revocation_in_the_same_batch_is_denied() -> None:
     desk = Desk()
     consent_id = desk.grant()
     accesses = [desk.access(consent_id) for _ in range(6)]

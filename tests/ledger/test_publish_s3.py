@@ -105,7 +105,7 @@ def publish(settings: Settings, *arguments: str, ends: int = 0) -> str:
     return done.stderr if ends else done.stdout
 
 
-def test_what_is_published_is_a_log_that_a_stranger_follows_as_it_grows(
+def test_a_stranger_follows_the_published_log_as_it_grows(
     settings: Settings, bucket: Callable[[], dict[str, bytes]], tmp_path: Path
 ) -> None:
     for name in ("second", "third"):

@@ -49,7 +49,7 @@ from tests.ledger.kit import (
 from tests.ledger.meddling import lock_held, unguarded
 
 
-def test_what_is_acknowledged_is_included_and_signed(node: Node) -> None:
+def test_an_acknowledged_entry_is_included_and_signed(node: Node) -> None:
     consent_id = node.request()
     pair = node.authorise(consent_id)
     batch = node.ledger.submit_and_wait(node.batch(*(item(consent_id) for _ in range(5))))

@@ -74,7 +74,7 @@ def test_numbers_of_a_signature_are_within_the_group() -> None:
             verify(b"said", each)
 
 
-def test_what_is_no_point_of_the_curve_is_no_key() -> None:
+def test_a_point_off_the_curve_is_no_key() -> None:
     x, y = int.from_bytes(EXAMPLE.x), int.from_bytes(EXAMPLE.y)
     sm2_verifier(x, P - y)
     for wrong in ((x, y + 1), (0, 0), (x, y + P), (x + P, y), (x, P)):

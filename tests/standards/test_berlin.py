@@ -211,7 +211,7 @@ def test_every_kind_of_access_becomes_permissions(played: Stage, access: Any, pe
         ({"validUntil": "2030-02-30"}, "FORMAT_ERROR", "validUntil"),
     ],
 )
-def test_what_the_framework_does_not_allow_is_refused(
+def test_a_consent_outside_the_framework_is_refused(
     played: Stage, members: dict[str, Any], code: str, path: str
 ) -> None:
     before = played.recorded

@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
 
 
 @pytest.mark.conformance
-def test_what_the_rules_refuse_is_refused_with_their_own_code(service: Service, document: dict[str, Any]) -> None:
+def test_a_refusal_by_the_rules_has_their_own_code(service: Service, document: dict[str, Any]) -> None:
     _, app = bank_and_app(service)
     client = service.as_(app)
     size = service.size

@@ -225,7 +225,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.conformance
-def test_what_is_refused_has_the_specifications_code(service: Service, document: dict[str, Any]) -> None:
+def test_a_refusal_has_the_specifications_code(service: Service, document: dict[str, Any]) -> None:
     _, app = bank_and_app(service)
     client = service.as_(app)
     size = service.size

@@ -111,7 +111,7 @@ def test_claims_that_are_missing_or_wrong_are_told_apart(
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "..", "e30..", "e30..AA", "bm90IGpzb24..AA", "x" * 9_000])
-def test_what_is_not_a_detached_jws_is_refused(played: Stage, text: str) -> None:
+def test_anything_but_a_detached_jws_is_refused(played: Stage, text: str) -> None:
     answer = post(played, json.dumps(asked()).encode(), text)
     assert errors_of(answer)[0][0] in ("U018", "U017")
 

@@ -118,7 +118,7 @@ FORMS = [path for path in cases() if sayable(path)]
 
 
 @pytest.mark.parametrize("path", FORMS, ids=[path.stem for path in FORMS])
-def test_what_is_not_of_its_form_is_refused(path: Path) -> None:
+def test_an_object_in_another_form_is_refused(path: Path) -> None:
     """The entry that the case names, or (a version that nobody knows: no entry is named) any of the bundle."""
     case = json.loads(path.read_text())
     files = materialised(case)

@@ -66,7 +66,7 @@ def test_no_sentence_claims_what_was_not_checked() -> None:
     assert conclusion(Result("bundle", None), "en") == []
 
 
-def test_what_charts_count_has_names_in_both_languages_and_no_count_is_lost() -> None:
+def test_the_counts_of_charts_have_names_in_both_languages_and_none_is_lost() -> None:
     counts = {"consent.revoke": 2, "CONSENT_REVOKED": 3, "x-unknown": 1}
     assert named(counts, "en") == {"consent withdrawn": 2, "The consent was revoked.": 3, "x-unknown": 1}
     assert named(counts, "zh") == {"撤回授权": 2, "该授权已被撤回。": 3, "x-unknown": 1}

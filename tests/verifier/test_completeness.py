@@ -76,7 +76,7 @@ def test_a_chain_is_complete_up_to_an_entry_at_a_time(case: Case, capsys: pytest
     assert '"complete"' in said["text"]
 
 
-def test_that_nothing_is_known_of_a_chain_is_provable_too(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_absence_of_a_chain_is_provable_too(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     ledger = case.node.ledger
     nobody = ledger.completeness.of_chain(subject_chain(BANK, reference("nobody")))
     assert (nobody.count, nobody.leaves) == (0, [])

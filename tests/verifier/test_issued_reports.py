@@ -266,7 +266,9 @@ def test_active_consents_are_those_whose_status_is_so_at_the_end_of_each_day(
 # --- what cannot be known, and the command --------------------------------------------------------------------
 
 
-def test_what_rests_on_an_unread_entry_is_not_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_figure_that_rests_on_an_unread_entry_is_not_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     world = begun()
     world.define_report()
     consent = world.grant()

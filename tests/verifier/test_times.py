@@ -158,7 +158,7 @@ def test_two_histories_are_equivocation(
     assert events[-1]["code"] == "EQUIVOCATION"
 
 
-def test_what_a_bundle_is_compared_with_is_counted(
+def test_every_comparison_of_a_bundle_is_counted(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A tree of the bundle's own size too; entries below it, and not the one that follows its last."""

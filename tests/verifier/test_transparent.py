@@ -172,7 +172,7 @@ WRONG: list[tuple[str, str, Callable[[list[Any]], None]]] = [
 
 
 @pytest.mark.parametrize(("what", "code", "how"), WRONG, ids=[row[0] for row in WRONG])
-def test_whatever_is_changed_is_refuted(
+def test_every_change_is_refuted(
     what: str,
     code: str,
     how: Callable[[list[Any]], None],
@@ -229,7 +229,7 @@ def test_a_key_with_bounds_vouches_for_none_of_them(
         assert events[-1]["code"] == code
 
 
-def test_what_the_library_builds_the_verifier_reads() -> None:
+def test_the_verifier_reads_what_the_library_builds() -> None:
     """A receipt that shares no line of ours: keys, tree, CBOR and signature are the library's."""
     key = Ed25519PrivateKey.from_private_bytes(SEED)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -105,7 +105,7 @@ def test_a_bank_decides_beside_the_proposal_and_its_words_can_be_erased(at_work:
     assert _pages(consoles).store.alert_work.of("bank-a", [index]) == {}
 
 
-def test_who_signs_elsewhere_is_told_what_to_sign_and_cannot_decide_here(at_work: Consoles) -> None:
+def test_an_officer_who_signs_elsewhere_is_told_what_to_sign_and_cannot_decide_here(at_work: Consoles) -> None:
     consoles = at_work
     index = raised(consoles, "recipient", "plum")
     before = consoles.world.ledger.tree.size()

@@ -222,7 +222,7 @@ def test_a_page_of_another_role_does_not_exist(consoles: Consoles) -> None:
                 assert consoles.world.ledger.tree.size() == size, "nothing was recorded either"
 
 
-def test_what_belongs_to_a_stranger_does_not_exist(consoles: Consoles) -> None:
+def test_a_strangers_pages_do_not_exist(consoles: Consoles) -> None:
     seen = 0
     for route in ROUTES:
         if "{" not in route.path or "/erasures/" in route.path or "GET" not in route.methods:

@@ -133,7 +133,7 @@ def test_a_freeze_is_previewed_and_ordered_only_with_the_number_that_was_shown(t
         assert "FROZEN" not in after.outcome.reasons  # type: ignore[union-attr]
 
 
-def test_what_cannot_be_frozen_is_refused_by_name_and_nothing_is_recorded(tmp_path: Path) -> None:
+def test_an_impossible_freeze_is_refused_by_name_and_nothing_is_recorded(tmp_path: Path) -> None:
     with open_consoles(tmp_path / "site") as site:
         size = site.world.ledger.tree.size()
         with site.client("rita") as client:

@@ -1,9 +1,10 @@
-"""The formatter has the last word on code: only tables are exempt from it, and no condition is torn by a comment."""
+"""How code is written: the formatter has the last word but for tables, and names of tests are claims."""
 
 from __future__ import annotations
 
 import ast
 import io
+import re
 import subprocess
 import tokenize
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ SKIP = "# fmt: " + "skip"
 TABLES = 23
 """How many tables there are. The number only goes down: what the formatter writes needs no argument."""
 ROWS, CELLS = 5, 2
+CLAUSE = re.compile(r"test_(how|that|wh(at|ich|o|om|ose|y)(ever)?)_")
+"""A relative clause as the subject: a reader learns only at its end who does something."""
 
 
 def _sources() -> Iterator[tuple[str, str]]:
@@ -72,9 +75,15 @@ def is_table(source: str, line: int) -> bool:
 
 def torn(source: str) -> list[int]:
     """The lines in which a comment stands between the parts of one condition."""
-    comments = _comments(source)
-    if not comments:
+    lines = source.splitlines()
+    conditions = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.BoolOp) and any("#" in line for line in lines[node.lineno - 1 : node.end_lineno])
+    ]
+    if not conditions:
         return []
+    comments = _comments(source)
     depths: dict[int, dict[int, int]] = {}
     depth = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -82,13 +91,11 @@ def torn(source: str) -> list[int]:
             depth += (token.string in "([{") - (token.string in ")]}")
         depths.setdefault(token.start[0], {})[token.end[1]] = depth
     found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.BoolOp) and node.lineno != node.end_lineno:
-            first = node.values[0]
-            ends = depths[first.end_lineno or first.lineno]
-            level = ends.get(first.end_col_offset)
-            between = range(node.lineno, node.end_lineno or node.lineno)
-            found |= {line for line, _, open_ in comments if line in between and level in {open_, None}}
+    for node in conditions:
+        first = node.values[0]
+        level = depths[first.end_lineno or first.lineno].get(first.end_col_offset)
+        between = range(node.lineno, node.end_lineno or node.lineno)
+        found |= {line for line, _, open_ in comments if line in between and level in {open_, None}}
     return sorted(found)
 
 
@@ -108,6 +115,17 @@ def test_only_tables_are_kept_from_the_formatter() -> None:
 
 def test_no_condition_is_torn_by_a_comment() -> None:
     assert [f"{path}:{line}" for path, source in _sources() for line in torn(source)] == []
+
+
+def test_no_name_of_a_test_has_a_relative_clause_as_its_subject() -> None:
+    names = [
+        f"{path}: {node.name}"
+        for path, source in _sources()
+        if path.startswith("tests/") and CLAUSE.search(source)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and CLAUSE.match(node.name)
+    ]
+    assert names == []
 
 
 def test_a_list_of_words_is_no_table_and_a_comment_within_a_condition_is_seen() -> None:
