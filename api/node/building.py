@@ -134,10 +134,18 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     certificates = _certificates(settings)
     registering = registering_of(settings, ledger, registrations, once)
     tokens = TokenService(
-        issuer, signer, once, registry, clients, grants, flow,
-        lifetime=settings.access_token_seconds, mutual_tls=certificates is not None, code_flow=settings.gateway_file.exists(),
+        issuer,
+        signer,
+        once,
+        registry,
+        clients,
+        grants,
+        flow,
+        lifetime=settings.access_token_seconds,
+        mutual_tls=certificates is not None,
+        code_flow=settings.gateway_file.exists(),
         registration=registering.offered,
-    )  # fmt: skip
+    )
     introspection = Introspection(issuer, signer, once, clients, grants, flow)
     guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates)
     events = Events(

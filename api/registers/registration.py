@@ -55,10 +55,26 @@ _SIGNED: Final = (
     "token_endpoint_auth_signing_alg",
 )
 _ECHOED: Final = (
-    "application_type", "client_description", "client_name", "client_uri", "jwks_uri", "legal_entity_id", "legal_entity_name",
-    "logo_uri", "org_id", "org_name", "policy_uri", "recipient_base_uri", "revocation_uri", "sector_identifier_uri",
-    "software_id", "software_roles", "tls_client_auth_subject_dn", "tls_client_certificate_bound_access_tokens", "tos_uri",
-)  # fmt: skip
+    "application_type",
+    "client_description",
+    "client_name",
+    "client_uri",
+    "jwks_uri",
+    "legal_entity_id",
+    "legal_entity_name",
+    "logo_uri",
+    "org_id",
+    "org_name",
+    "policy_uri",
+    "recipient_base_uri",
+    "revocation_uri",
+    "sector_identifier_uri",
+    "software_id",
+    "software_roles",
+    "tls_client_auth_subject_dn",
+    "tls_client_certificate_bound_access_tokens",
+    "tos_uri",
+)
 """Members of the statement or of the request that are told as they came, and mean nothing here."""
 _KID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
@@ -274,9 +290,15 @@ class Registering:
                 "a redirect address begins with https:// and has no fragment", error=REDIRECT, member="redirect_uris"
             ) from None
         return ClientRegistration(
-            asked.client, number, asked.register, statement.software_id, issued_at,
-            tuple(sorted(one.kid for one in asked.proved)), redirects, _metadata(statement, said),
-        )  # fmt: skip
+            asked.client,
+            number,
+            asked.register,
+            statement.software_id,
+            issued_at,
+            tuple(sorted(one.kid for one in asked.proved)),
+            redirects,
+            _metadata(statement, said),
+        )
 
     def _record(self, asked: _Asked, made: ClientRegistration, gone: tuple[str, ...]) -> None:
         """Bring keys into the log, all or none; those that are there already stay as they are."""

@@ -237,9 +237,15 @@ class TokenService:
     def _token(self, client: Authenticated, bound: Binding, now: float, expires: int, said: Mapping[str, Any]) -> str:
         """An access token. It names the client key that it was got with, and is over when the log revokes that key."""
         claims = {
-            "client_id": client.id, "client_kid": client.kid, "cnf": bound, "exp": expires, "iat": int(now),
-            "iss": self._issuer, "jti": b64u(os.urandom(16)), "sub": client.id,
-        }  # fmt: skip
+            "client_id": client.id,
+            "client_kid": client.kid,
+            "cnf": bound,
+            "exp": expires,
+            "iat": int(now),
+            "iss": self._issuer,
+            "jti": b64u(os.urandom(16)),
+            "sub": client.id,
+        }
         return self._signer.jws({"kid": self._signer.kid, "typ": "at+jwt"}, claims | dict(said))
 
     def _binding(self, proof: str | None, certificate: Certificate | None, now: float) -> Binding:

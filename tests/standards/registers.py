@@ -75,26 +75,43 @@ class Register:
         """A software statement, all as it should be but for what is changed; None leaves a member out."""
         now = int(time.time())
         uk = {
-            "org_id": "0015800001HQQrZAAX", "org_name": "Plum Ltd", "org_status": "Active",
-            "software_client_name": "Plum", "software_id": self.software, "software_jwks_endpoint": f"{self.url}/software",
-            "software_mode": "Live", "software_redirect_uris": [BACK, OTHER], "software_roles": ["AISP", "PISP"],
-        }  # fmt: skip
+            "org_id": "0015800001HQQrZAAX",
+            "org_name": "Plum Ltd",
+            "org_status": "Active",
+            "software_client_name": "Plum",
+            "software_id": self.software,
+            "software_jwks_endpoint": f"{self.url}/software",
+            "software_mode": "Live",
+            "software_redirect_uris": [BACK, OTHER],
+            "software_roles": ["AISP", "PISP"],
+        }
         brazil = uk | {
-            "software_jwks_uri": f"{self.url}/software", "software_jwks_transport_uri": f"{self.url}/transport",
+            "software_jwks_uri": f"{self.url}/software",
+            "software_jwks_transport_uri": f"{self.url}/transport",
             "software_status": "Active",
             "software_statement_roles": [
                 {"authorisation_domain": "Open Banking", "role": "DADOS", "status": "Active"},
                 {"authorisation_domain": "Open Banking", "role": "PAGTO", "status": "Inactive"},
             ],
-        }  # fmt: skip
+        }
         cdr = {
-            "client_description": "A budget", "client_name": "Plum", "client_uri": "https://app.example", "exp": now + 600,
-            "jwks_uri": f"{self.url}/software", "legal_entity_id": "3b0b0a7b", "legal_entity_name": "Plum Pty Ltd",
-            "logo_uri": "https://app.example/logo.png", "org_id": "3b0b0a7c", "org_name": "Plum",
-            "recipient_base_uri": "https://app.example", "redirect_uris": [BACK, OTHER],
-            "revocation_uri": "https://app.example/revocation", "scope": "openid bank:accounts.basic:read cdr:registration",
-            "software_id": self.software, "software_roles": "data-recipient-software-product",
-        }  # fmt: skip
+            "client_description": "A budget",
+            "client_name": "Plum",
+            "client_uri": "https://app.example",
+            "exp": now + 600,
+            "jwks_uri": f"{self.url}/software",
+            "legal_entity_id": "3b0b0a7b",
+            "legal_entity_name": "Plum Pty Ltd",
+            "logo_uri": "https://app.example/logo.png",
+            "org_id": "3b0b0a7c",
+            "org_name": "Plum",
+            "recipient_base_uri": "https://app.example",
+            "redirect_uris": [BACK, OTHER],
+            "revocation_uri": "https://app.example/revocation",
+            "scope": "openid bank:accounts.basic:read cdr:registration",
+            "software_id": self.software,
+            "software_roles": "data-recipient-software-product",
+        }
         said = {"uk": uk, "brazil": brazil, "cdr": cdr}[self.form] | {
             "iat": now,
             "iss": self.issuer,
@@ -111,12 +128,20 @@ def request_of(
     """A signed registration request of the software, all as it should be but for what is changed."""
     now = int(time.time())
     said: dict[str, Any] = {
-        "aud": issuer, "exp": now + 300, "grant_types": ["authorization_code", "client_credentials", "refresh_token"],
-        "iat": now, "id_token_signed_response_alg": "PS256", "iss": register.software, "jti": reference(),
-        "redirect_uris": [BACK], "request_object_signing_alg": "PS256", "response_types": ["code", "code id_token"],
-        "software_statement": statement or register.statement(), "token_endpoint_auth_method": "private_key_jwt",
+        "aud": issuer,
+        "exp": now + 300,
+        "grant_types": ["authorization_code", "client_credentials", "refresh_token"],
+        "iat": now,
+        "id_token_signed_response_alg": "PS256",
+        "iss": register.software,
+        "jti": reference(),
+        "redirect_uris": [BACK],
+        "request_object_signing_alg": "PS256",
+        "response_types": ["code", "code id_token"],
+        "software_statement": statement or register.statement(),
+        "token_endpoint_auth_method": "private_key_jwt",
         "token_endpoint_auth_signing_alg": "PS256",
-    } | changed  # fmt: skip
+    } | changed
     said = {name: value for name, value in said.items() if value is not None}
     return (signs or key).jws({"kid": key.kid, "typ": "JWT"}, json.dumps(said).encode())
 

@@ -84,7 +84,7 @@ class Applicant:
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": assertion(key or self.key, self.register.participant, self.issuer),
             "grant_type": "client_credentials",
-        } | form  # fmt: skip
+        } | form
         self.dpop = KeyPair.generate("ES256")
         proof = {"dpop": dpop_proof(self.dpop, "POST", f"{self.issuer}/token")}
         return self.http.post("/token", data=said, headers=proof)
