@@ -40,7 +40,7 @@ def gateway_init(
 
 @gateways.command("setup")
 def gateway_setup(
-    file: Annotated[Path, typer.Argument(help="What there is to be, TOML (docs/standards/gateway.md).")],
+    file: Annotated[Path, typer.Argument(help="What there is to be: a TOML file.")],
     *,
     force: Annotated[
         bool, typer.Option("--force", help="They are meant, although one can be taken for a registered one.")

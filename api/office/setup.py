@@ -142,7 +142,7 @@ def _keys(participant: str, use: str, path: Path, registry: Registry) -> list[Ma
         raise NotFound(f"{path} does not exist") from None
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         raise InvalidInput(f"{path} is no JWK set of public keys, each with its kid") from None
-    documents = []
+    documents: list[Mapping[str, Any]] = []
     for kid, key in read:
         there = registry.keys.get(kid)
         if there is None:
