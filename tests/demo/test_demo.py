@@ -23,7 +23,7 @@ from tests.conformance import ROOT, conformance_dir
 
 FACTS = {
     "start", "consents", "pulls", "revocations", "after_revocation", "stranger", "replay", "frequency", "receipts", "bundle",
-    "falsified", "total", "witnessed", "pages", "alerts",
+    "falsified", "total", "witnessed", "pages", "alerts", "freeze", "report",
 }  # fmt: skip
 CUSTOMERS = 24
 
