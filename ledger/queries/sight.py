@@ -90,9 +90,17 @@ class Sight:
             basis = connection.execute(select(entries).where(entries.c.idx == outcome.basis)).one()
             ended_at = time_of(basis)
         return SeenAccess(
-            row.idx, time, parties.recipient, b64u(bytes(row.chain)), outcome.decision == "deny", not item.customer_present,
-            parties.offsets.get(outcome.consent_version, 0), item.permissions, len(item.accounts), ended_at,
-        )  # fmt: skip
+            row.idx,
+            time,
+            parties.recipient,
+            b64u(bytes(row.chain)),
+            outcome.decision == "deny",
+            not item.customer_present,
+            parties.offsets.get(outcome.consent_version, 0),
+            item.permissions,
+            len(item.accounts),
+            ended_at,
+        )
 
     def _leg(self, connection: Connection, row: Any, says: AccessLeg, cipher: Cipher) -> SeenLeg | None:
         if says.basis < self.since:

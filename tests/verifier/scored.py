@@ -10,10 +10,20 @@ from tests.verifier.supervised import Supervised
 
 HOUR = 3_600_000
 RULES = {
-    "rate": (1, HOUR), "night": (2, DAY), "new-permission": (3, DAY), "refused": (4, HOUR), "breadth": (5, DAY),
-    "unattended": (6, DAY), "rows": (7, HOUR), "legs-differ": (8, HOUR), "woken": (9, DAY), "many": (10, HOUR),
-    "after-end": (11, DAY), "model": (12, HOUR), "late-notice": (13, DAY),
-}  # fmt: skip
+    "rate": (1, HOUR),
+    "night": (2, DAY),
+    "new-permission": (3, DAY),
+    "refused": (4, HOUR),
+    "breadth": (5, DAY),
+    "unattended": (6, DAY),
+    "rows": (7, HOUR),
+    "legs-differ": (8, HOUR),
+    "woken": (9, DAY),
+    "many": (10, HOUR),
+    "after-end": (11, DAY),
+    "model": (12, HOUR),
+    "late-notice": (13, DAY),
+}
 Hit = tuple[str, tuple[str, str], int, list[int]]
 """Rule, (kind, id), score, features."""
 
@@ -192,12 +202,21 @@ class Scored(Supervised):
         refused = outcome["decision"] == "deny"
         over = {"CONSENT_REVOKED", "CONSENT_TERMINATED"} & set(outcome["reasons"])
         local = (self.time // 60_000 + terms.get("utc_offset", 0)) // 60 % 24
-        self._add(index, {
-            "what": "access", "own": own, "R": terms["recipient"] if own else party, "c": chain, "refused": refused,
-            "unattended": not payload["customer_present"], "night": local < 5, "permissions": payload["permissions"],
-            "accounts": payload["accounts"],
-            "late": own and refused and bool(over) and self.time - self._ends.get(consent, 0) >= HOUR,
-        })  # fmt: skip
+        self._add(
+            index,
+            {
+                "what": "access",
+                "own": own,
+                "R": terms["recipient"] if own else party,
+                "c": chain,
+                "refused": refused,
+                "unattended": not payload["customer_present"],
+                "night": local < 5,
+                "permissions": payload["permissions"],
+                "accounts": payload["accounts"],
+                "late": own and refused and bool(over) and self.time - self._ends.get(consent, 0) >= HOUR,
+            },
+        )
 
     def _add(self, index: int, event: Json) -> None:
         self.events.append({"index": index, "t": self.time, **event})

@@ -73,12 +73,19 @@ class Story:
         for _ in range(min(count, len(self.open_legs))):
             consent, interaction, basis = self.open_legs.pop()
             for act, signer, number in (
-                ("access.release", node.bank, rows), ("access.receive", node.fintech, rows if got is None else got)
-            ):  # fmt: skip
+                ("access.release", node.bank, rows),
+                ("access.receive", node.fintech, rows if got is None else got),
+            ):
                 node.record(
-                    signer, act, consent_id=consent, interaction_id=interaction, basis=basis, rows=number, bytes=number * 40,
+                    signer,
+                    act,
+                    consent_id=consent,
+                    interaction_id=interaction,
+                    basis=basis,
+                    rows=number,
+                    bytes=number * 40,
                     digest=reference()[:43].ljust(43, "A"),
-                )  # fmt: skip
+                )
 
     def acknowledge(self, consent: str) -> None:
         """The recipient takes note of the end of a consent."""
@@ -249,11 +256,17 @@ def test_a_changed_alert_is_refuted_at_its_own_index(change: str, sqlite_url: st
 
 def changed(alert: Raised, change: str) -> dict[str, Any]:
     members: dict[str, Any] = {
-        "about": {"id": alert.about, "kind": alert.kind}, "at_index": alert.at_index, "features": list(alert.features),
-        "rule": alert.rule, "score": alert.score,
-    }  # fmt: skip
+        "about": {"id": alert.about, "kind": alert.kind},
+        "at_index": alert.at_index,
+        "features": list(alert.features),
+        "rule": alert.rule,
+        "score": alert.score,
+    }
     wrong: dict[str, Any] = {
-        "score": alert.score - 1, "rule": "after-end", "features": [*alert.features[:-1], alert.features[-1] + 1],
-        "about": {"id": "bank-d", "kind": alert.kind}, "at_index": alert.at_index - 1,
-    }  # fmt: skip
+        "score": alert.score - 1,
+        "rule": "after-end",
+        "features": [*alert.features[:-1], alert.features[-1] + 1],
+        "about": {"id": "bank-d", "kind": alert.kind},
+        "at_index": alert.at_index - 1,
+    }
     return {**members, **({change: wrong[change]} if change else {})}

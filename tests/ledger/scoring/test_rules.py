@@ -26,9 +26,14 @@ class Stream:
 
     def access(self, time: int, **changes: Any) -> list[Raised]:
         values: dict[str, Any] = {
-            "recipient": "app", "consent": "c", "refused": False, "unattended": False, "utc_offset": 0,
-            "permissions": ("ReadBalances",), "accounts": 1,
-        }  # fmt: skip
+            "recipient": "app",
+            "consent": "c",
+            "refused": False,
+            "unattended": False,
+            "utc_offset": 0,
+            "permissions": ("ReadBalances",),
+            "accounts": 1,
+        }
         return self.read(SeenAccess(next(self.index), time, **{**values, **changes}))
 
     def read(self, seen: Seen) -> list[Raised]:
