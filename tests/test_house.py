@@ -96,7 +96,6 @@ ARGUED = {
     "psycopg": "LGPL-3.0: an unchanged library, imported, not copied",
     "psycopg-binary": "LGPL-3.0: as psycopg",
     "psycopg-pool": "LGPL-3.0: as psycopg",
-    "fpdf2": "LGPL-3.0: an unchanged library, imported, not copied",
 }
 
 
