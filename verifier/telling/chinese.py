@@ -17,7 +17,7 @@ SENTENCES: dict[str, str] = {
     "signed by a key of the log's name that your policy does not list, and the log leads there from none that it lists: if "
     "the operator changed the key, get the verifier key by another way, and add its line to the policy beside the old one": (
         "由一把与日志同名、但您的策略未列出的密钥签署，且日志不能由策略所列密钥引出该密钥："
-        "如运营方更换过密钥，请以其他途径取得验证密钥，并在策略中原有行之外加入该行"
+        "如运营方更换过密钥，请以其他途径取得核验密钥，并在策略中原有行之外加入该行"
     ),
     "the entry is no document about a key of the log": "该条目不是关于日志密钥的文件",
     "the document is not the entry of the log that it is said to be": "该文件不是其所称的日志条目",
