@@ -12,7 +12,7 @@ from api.cli.saying import fail, mention, say
 from api.cli.shared import State, node_of, record, told_in_a_sentence
 from api.node.models import StoredModel, read_model
 from ledger.documents import document_of
-from ledger.orders import ModelActivated, ScoringActivated
+from ledger.orders import SCORING, ModelActivated, ScoringActivated
 from ledger.queries.scoring import AlertReader, recorded_alerts
 
 risks = typer.Typer(help="Alerts about who reads what.", no_args_is_help=True)
@@ -50,7 +50,7 @@ def risk_activate(
     if (model is None) != (name is None):
         fail("--model FILE goes with --name CODE, by which its alerts name it")
     if model is None or name is None:
-        record(state, ScoringActivated, scoring=1, approved_by=approving)
+        record(state, ScoringActivated, scoring=SCORING, approved_by=approving)
         return
     with told_in_a_sentence():
         stored = read_model(model)
@@ -74,7 +74,7 @@ def _activate_model(state: Path | None, stored: StoredModel, name: str, approvin
         begins = (
             ()
             if ledger.registry.supervision.scoring
-            else (document_of(ScoringActivated, scoring=1, approved_by=approving),)
+            else (document_of(ScoringActivated, scoring=SCORING, approved_by=approving),)
         )
         node.models.keep(stored.data, card.encoded())  # before the document: a node that serves needs it at once
         recorded = ledger.record_documents(*begins, document)

@@ -130,9 +130,17 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     flow = CodeFlow(issuer, signer, once, grants.is_active)
     certificates = _certificates(settings)
     tokens = TokenService(
-        issuer, signer, once, registry, clients, grants, flow,
-        lifetime=settings.access_token_seconds, mutual_tls=certificates is not None, code_flow=settings.gateway_file.exists(),
-    )  # fmt: skip
+        issuer,
+        signer,
+        once,
+        registry,
+        clients,
+        grants,
+        flow,
+        lifetime=settings.access_token_seconds,
+        mutual_tls=certificates is not None,
+        code_flow=settings.gateway_file.exists(),
+    )
     introspection = Introspection(issuer, signer, once, clients, grants, flow)
     guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates)
     events = Events(

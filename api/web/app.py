@@ -99,14 +99,39 @@ if TYPE_CHECKING:
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
-    public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
-    approving.router, authorizing.router, parting.router, feedback.router, stopping.router, receipts.router,
-    settings.router, erasing.router, notices.router, embedding.router, joining.router,
-)  # fmt: skip
+    public.router,
+    signin.router,
+    live.router,
+    overview.router,
+    complaining.router,
+    completing.router,
+    connections.router,
+    approving.router,
+    authorizing.router,
+    parting.router,
+    feedback.router,
+    stopping.router,
+    receipts.router,
+    settings.router,
+    erasing.router,
+    notices.router,
+    embedding.router,
+    joining.router,
+)
 CONSOLES: Final = (
-    partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
-    freezes.router, holds.router, admissions.router, billing.router, feedback_desk.router, alerts.router,
-)  # fmt: skip
+    partner.router,
+    audit.router,
+    operations.router,
+    erasures.router,
+    supervision.router,
+    incidents.router,
+    freezes.router,
+    holds.router,
+    admissions.router,
+    billing.router,
+    feedback_desk.router,
+    alerts.router,
+)
 
 
 def mount(

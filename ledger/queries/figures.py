@@ -15,10 +15,23 @@ from ledger.storage.counted_facts import Booked, Counted, Details, Dims, What
 
 Side = Literal["holder", "recipient"]
 COLUMNS: Final = (
-    "consents_active", "consents_requested", "consents_ended", "consents_withdrawn", "accesses_allowed",
-    "accesses_unattended", "accesses_refused", "accesses_after_withdrawal", "accesses_foreign", "acknowledged",
-    "acknowledge_seconds_median", "acknowledge_seconds_max", "unacknowledged", "findings", "complaints", "alerts",
-)  # fmt: skip
+    "consents_active",
+    "consents_requested",
+    "consents_ended",
+    "consents_withdrawn",
+    "accesses_allowed",
+    "accesses_unattended",
+    "accesses_refused",
+    "accesses_after_withdrawal",
+    "accesses_foreign",
+    "acknowledged",
+    "acknowledge_seconds_median",
+    "acknowledge_seconds_max",
+    "unacknowledged",
+    "findings",
+    "complaints",
+    "alerts",
+)
 """What a row counts. Names are those of docs/spec/reports.md; `accesses_foreign` are tries on consents that are unknown or not
 the signer's, `unacknowledged` withdrawals of the period that no recipient has acknowledged by now."""
 REFUSALS: Final = (What.REFUSED, What.FOREIGN)

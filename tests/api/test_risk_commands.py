@@ -80,9 +80,7 @@ def test_a_node_that_runs_before_scoring_is_in_force_reads_all_that_comes_after(
 
 def test_a_model_without_its_bytes_stops_the_alerts_and_says_what_to_do(place: Place) -> None:
     place.approved("scoring.activated", scoring=1)
-    place.approved(
-        "model.activated", model="m-1", hash="A" * 43, card_hash="A" * 43, from_index=0, to_index=0
-    )  # fmt: skip
+    place.approved("model.activated", model="m-1", hash="A" * 43, card_hash="A" * 43, from_index=0, to_index=0)
     ledger = place.node.ledger
     raiser = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore))
     with pytest.raises(Unavailable, match="m-1"):

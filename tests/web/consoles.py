@@ -110,9 +110,12 @@ def open_consoles(folder: Path, *, clock: Clock | None = None, **accounts: tuple
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)
             settings = site_settings(
-                folder, listener.getsockname()[1], staff_file=write_staff(folder, **accounts),
-                signers_file=folder / "signers.json", regulators_file=folder / "regulators.json",
-            )  # fmt: skip
+                folder,
+                listener.getsockname()[1],
+                staff_file=write_staff(folder, **accounts),
+                signers_file=folder / "signers.json",
+                regulators_file=folder / "regulators.json",
+            )
             framework = FastAPI(openapi_url=None)
             mount(framework, ledger, settings, clock=clock or SystemClock())
             pages = framework.router.default

@@ -22,9 +22,20 @@ router = APIRouter(include_in_schema=False, prefix="/console")
 DAY_MS: Final = 86_400_000
 PERIODS: Final = (30, 90, 365)
 COLUMNS: Final = (
-    "number", "state", "kind", "made_utc", "due_utc", "answered_utc", "late", "app", "consent", "about_entry", "entry",
-    "assigned", "words",
-)  # fmt: skip
+    "number",
+    "state",
+    "kind",
+    "made_utc",
+    "due_utc",
+    "answered_utc",
+    "late",
+    "app",
+    "consent",
+    "about_entry",
+    "entry",
+    "assigned",
+    "words",
+)
 ANSWERS: Final[dict[str, tuple[State, ...]]] = {
     "holder": ("received", "forwarded", "answered", "closed"),
     "recipient": ("answered",),

@@ -64,9 +64,15 @@ def order(sent: OrderersForm) -> Response:
         else:
             now = desk.now // 1000
             declare(
-                desk, "freeze.order", freeze_id=wish.freeze_id, scope=members_of(wish.scope), drill=wish.drill,
-                reason=wish.reason, until=now + wish.hours * 3_600, **{"from": 0},
-            )  # fmt: skip
+                desk,
+                "freeze.order",
+                freeze_id=wish.freeze_id,
+                scope=members_of(wish.scope),
+                drill=wish.drill,
+                reason=wish.reason,
+                until=now + wish.hours * 3_600,
+                **{"from": 0},
+            )
     except (InvalidInput, Refused, NotPermitted) as error:
         return _page(desk, error)
     return desk.redirect(HERE)
@@ -140,20 +146,24 @@ def _wish(sent: Sent) -> FreezeWish:
 
 
 def _ask(desk: Desk, wish: FreezeWish, found: Preview) -> None:
-    members = {
-        "freeze_id": wish.freeze_id, "scope": members_of(wish.scope), "reason": wish.reason, "drill": wish.drill,
-    }  # fmt: skip
+    members = {"freeze_id": wish.freeze_id, "scope": members_of(wish.scope), "reason": wish.reason, "drill": wish.drill}
     _document(
-        OfficersOrder(id="", kind="freeze.ordered", members=members, seconds=wish.hours * 3_600, asked_by="a", made_at=0),
-        ("a", "b"), desk.now,
-    )  # what could not be put on record is told now, not to the second officer  # fmt: skip
+        OfficersOrder(
+            id="", kind="freeze.ordered", members=members, seconds=wish.hours * 3_600, asked_by="a", made_at=0
+        ),
+        ("a", "b"),
+        desk.now,
+    )  # what could not be put on record is told now, not to the second officer
     _keep(
         desk,
         OfficersOrder(
-            id=new_number(), kind="freeze.ordered", members=members, touches=found.reach.consents,
+            id=new_number(),
+            kind="freeze.ordered",
+            members=members,
+            touches=found.reach.consents,
             **{**_asked(desk), "seconds": wish.hours * 3_600},
         ),
-    )  # fmt: skip
+    )
 
 
 def _asked(desk: Desk) -> dict[str, Any]:
