@@ -37,6 +37,8 @@ FACTS = {
     "witnessed",
     "pages",
     "alerts",
+    "freeze",
+    "report",
 }
 CUSTOMERS = 24
 

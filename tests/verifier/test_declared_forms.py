@@ -229,7 +229,7 @@ DOCUMENT_EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("hold.placed", "chains", [[HASH], sorted([HASH, "B" * 42 + "A"])],
      [[], [HASH] * 2, ["A" * 42], [f"{'A' * 41}{c}A" for c in "ABCDEFGHI"], ["B" * 42 + "A", HASH]]),
     ("hold.placed", "until", *NUMBER),
-    ("scoring.activated", "scoring", [0, 1], [2, -1, True]),
+    ("scoring.activated", "scoring", [0, 1, 2], [3, -1, True]),
     ("model.activated", "hash", *DIGEST),
     ("model.activated", "card_hash", *DIGEST),
     ("alert.raised", "about", [{"id": HOLDER, "kind": "holder"}, {"id": HASH, "kind": "consent"}],
