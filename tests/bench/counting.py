@@ -69,11 +69,26 @@ def count(size: int, folder: Path, options: list[str]) -> int:
     """Instructions of the batches that are recorded the second time."""
     out = folder / "callgrind"
     process = subprocess.Popen(
-        ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}", sys.executable, "-m",
-         "tests.bench.counting", "--batch", str(size), "--inside", *options],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        [
+            "valgrind",
+            "--tool=callgrind",
+            "--instr-atstart=no",
+            f"--callgrind-out-file={out}",
+            sys.executable,
+            "-m",
+            "tests.bench.counting",
+            "--batch",
+            str(size),
+            "--inside",
+            *options,
+        ],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
         env={**os.environ, "PYTHONHASHSEED": "0"},
-    )  # fmt: skip
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     for then in ("on", "off"):
