@@ -70,6 +70,7 @@ class SetupPlan:
     file: GatewayFile
 
 
+_REGISTERED: Final = tuple(field.name for field in structs.fields(RecipientOptions))
 _DECISIONS: Final = tuple(field.name for field in structs.fields(HolderOptions))
 
 
@@ -98,7 +99,11 @@ def plan_setup(setup: GatewaySetup, folder: Path, registry: Registry, present: G
         for holder, one in setup.holders.items()
     }
     recipients = {
-        recipient: RecipientOptions(redirect_uris=one.redirect_uris) for recipient, one in setup.recipients.items()
+        recipient: structs.replace(
+            present.recipients.get(recipient, RecipientOptions()),
+            **{name: said for name in _REGISTERED if (said := getattr(one, name))},
+        )
+        for recipient, one in setup.recipients.items()
     }
     file = structs.replace(
         present,
