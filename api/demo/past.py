@@ -197,9 +197,14 @@ class _Teller:
         basis = self.record(self.maker(recipient).batch([asked])).index
         for act, who, count in (("access.release", HOLDER, rows[0]), ("access.receive", recipient, rows[1])):
             said = self.maker(who).make(
-                act, basis=basis, bytes=100, consent_id=connection.consent_id, digest=b64u(bytes(32)),
-                interaction_id=asked.interaction_id, rows=count,
-            )  # fmt: skip
+                act,
+                basis=basis,
+                bytes=100,
+                consent_id=connection.consent_id,
+                digest=b64u(bytes(32)),
+                interaction_id=asked.interaction_id,
+                rows=count,
+            )
             self.record(said)
 
     def read(self, recipient: str, connections: list[DemoConnection]) -> None:

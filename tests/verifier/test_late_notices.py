@@ -74,7 +74,7 @@ def test_under_scoring_1_no_rule_gives_it() -> None:
 
 
 @pytest.mark.parametrize("which", ["an access", "the first notice"])
-def test_what_may_rest_on_an_unread_entry_of_the_consent_is_not_checked(which: str) -> None:
+def test_a_notice_that_may_rest_on_an_unread_entry_of_the_consent_is_not_checked(which: str) -> None:
     world, consent, end = ended()
     withheld = len(world.entries)
     if which == "an access":

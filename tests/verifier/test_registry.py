@@ -290,12 +290,12 @@ def test_a_report_continues_where_the_one_before_it_ended_even_if_that_was_wrong
     def report(first: int, last: int) -> dict[str, Any]:
         return document("reconciliation.reported", from_index=first, to_index=last)
 
-    assert begun().reported == -1
+    assert begun().about_entries.reported == -1
     size = len(begun().history)
     for first, last in ((0, 0), (0, size - 1)):
-        assert folded(report(first, last)).reported == last
+        assert folded(report(first, last)).about_entries.reported == last
         again = begun(report(first, last))
-        assert folded(report(last + 1, last + 1), again).reported == last + 1
+        assert folded(report(last + 1, last + 1), again).about_entries.reported == last + 1
         for wrong in (last, last + 2):
             refused(Code.CONSENT_INVALID, report(wrong, size), begun(report(first, last)))
     for first, last in ((1, 2), (0, size), (0, size + 1)):
@@ -303,7 +303,7 @@ def test_a_report_continues_where_the_one_before_it_ended_even_if_that_was_wrong
     refused(Code.CONSENT_INVALID, report(4, 3), begun(report(0, 3)))
     rules = begun()
     refused(Code.CONSENT_INVALID, report(1, 2), rules)
-    assert folded(report(3, 3), rules).reported == 3
+    assert folded(report(3, 3), rules).about_entries.reported == 3
 
 
 def test_a_disclosure_is_of_entries_below_it() -> None:
