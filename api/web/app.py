@@ -39,6 +39,7 @@ from api.web.console import (
     incidents,
     operations,
     partner,
+    sandbox,
     supervision,
 )
 from api.web.console import feedback as feedback_desk
@@ -75,6 +76,7 @@ from api.web.pages import (
 )
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
+from api.web.sandboxes import SandboxService
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
 from api.web.staff import CONSOLE, read_staff
@@ -106,6 +108,7 @@ ROUTERS: Final = (
 CONSOLES: Final = (
     partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
     freezes.router, holds.router, admissions.router, billing.router, feedback_desk.router, alerts.router,
+    sandbox.router,
 )  # fmt: skip
 
 
@@ -165,6 +168,7 @@ def build(
         state_dir=settings.state_dir,
         remits=_remits(web),
         declarers=read_signers(web.signers_file, ledger.origin, clock),
+        sandboxes=SandboxService.configured(web.sandbox_url, web.sandbox_token_file),
         handover=handover,
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
