@@ -161,7 +161,7 @@ def test_private_names_stay_in_their_module() -> None:
     assert borrowed == []
 
 
-def test_what_verifies_raises_and_never_answers_with_a_bool() -> None:
+def test_a_verification_raises_and_never_answers_with_a_bool() -> None:
     answering = [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in _sources(*PACKAGES)
@@ -179,6 +179,7 @@ ENVIRONMENT = {"os.environ", "os.getenv"}
 
 
 def test_the_core_asks_only_its_clock_for_the_time_and_never_the_environment() -> None:
+    # PostgreSQL's own programs look in their environment for the file with the password.
     asking = [
         f"{path}:{node.lineno} {name}"
         for path, tree in _sources("ledger")
@@ -186,7 +187,6 @@ def test_the_core_asks_only_its_clock_for_the_time_and_never_the_environment() -
         if isinstance(node, ast.Attribute)
         and (name := ".".join(ast.unparse(node).split(".")[-2:])) in NOW | ENVIRONMENT
         and not (path == Path("ledger/clock.py") and name in NOW)
-        # PostgreSQL's own programs look in their environment for the file with the password
         and not (path == Path("ledger/engines/copies.py") and name == "os.environ")
     ]
     assert asking == []

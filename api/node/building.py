@@ -16,6 +16,7 @@ from api.node.bundling import read_policy
 from api.node.issuing import ReportIssuer
 from api.node.node import Events, Node
 from api.node.reconciling import Reporter
+from api.node.remits import read_remits
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import check_place, leave_mark
@@ -139,9 +140,17 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     flow = CodeFlow(issuer, signer, once, grants.is_active)
     certificates = _certificates(settings)
     tokens = TokenService(
-        issuer, signer, once, registry, clients, grants, flow,
-        lifetime=settings.access_token_seconds, mutual_tls=certificates is not None, code_flow=settings.gateway_file.exists(),
-    )  # fmt: skip
+        issuer,
+        signer,
+        once,
+        registry,
+        clients,
+        grants,
+        flow,
+        lifetime=settings.access_token_seconds,
+        mutual_tls=certificates is not None,
+        code_flow=settings.gateway_file.exists(),
+    )
     introspection = Introspection(issuer, signer, once, clients, grants, flow)
     guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates)
     events = Events(
@@ -167,6 +176,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         slot,
         certificates,
         _office(settings, ledger),
+        remits=read_remits(settings.web.regulators_file),
     )
 
 

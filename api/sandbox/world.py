@@ -35,8 +35,12 @@ from ledger.notes.sandbox import SANDBOX_ORIGINS
 LEDGER: Final = "ledger"
 BANKS: Final = {"bank-north": "North Bank (sandbox)", "bank-south": "South Bank (sandbox)"}
 PERMISSIONS: Final = (
-    "ReadAccountsDetail", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDebits", "ReadTransactionsDetail",
-)  # fmt: skip
+    "ReadAccountsDetail",
+    "ReadBalances",
+    "ReadTransactionsCredits",
+    "ReadTransactionsDebits",
+    "ReadTransactionsDetail",
+)
 APP: Final = "app-sample"
 """The recipient that the sandbox itself plays, for banks that try themselves out."""
 OWN_AFFAIRS: Final = ("/partners/join", "/partners/keys", "/partners/suspension")

@@ -76,8 +76,9 @@ def read_pushed(asked: Mapping[str, Any], client: str, holder: str, registered: 
     def text(name: str, longest: int, *, needed: bool = True) -> str:
         value = asked.get(name, "")
         if not isinstance(value, str) or len(value) > longest or (needed and not value):
-            raise BadRequest(f"{name} is missing, or no text of at most {longest} characters", error="invalid_request",
-                             member=name)  # fmt: skip
+            raise BadRequest(
+                f"{name} is missing, or no text of at most {longest} characters", error="invalid_request", member=name
+            )
         return value
 
     if asked.get("response_type") != "code":
@@ -86,8 +87,9 @@ def read_pushed(asked: Mapping[str, Any], client: str, holder: str, registered: 
         )
     mode = text("response_mode", 16, needed=False) or "query"
     if mode not in RESPONSE_MODES:
-        raise BadRequest(f"response_mode is one of {', '.join(RESPONSE_MODES)}", error="invalid_request",
-                         member="response_mode")  # fmt: skip
+        raise BadRequest(
+            f"response_mode is one of {', '.join(RESPONSE_MODES)}", error="invalid_request", member="response_mode"
+        )
     if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(text("code_challenge", 128)):
         raise BadRequest(
             "PKCE is needed: code_challenge_method S256, and a code_challenge of 43 characters (RFC 7636)",
@@ -103,9 +105,15 @@ def read_pushed(asked: Mapping[str, Any], client: str, holder: str, registered: 
             member="redirect_uri",
         )
     return PushedRequest(
-        client, holder, "", address, str(asked["code_challenge"]), text("state", 512, needed=False),
-        text("dpop_jkt", 43, needed=False), mode != "query",
-    )  # fmt: skip
+        client,
+        holder,
+        "",
+        address,
+        str(asked["code_challenge"]),
+        text("state", 512, needed=False),
+        text("dpop_jkt", 43, needed=False),
+        mode != "query",
+    )
 
 
 class CodeFlow:
@@ -237,9 +245,11 @@ class CodeFlow:
 
     def _code(self, request: PushedRequest, now: float) -> str:
         claims = {
-            "client_id": request.client, "grant_id": request.consent_id, "redirect_uri": request.redirect_uri,
+            "client_id": request.client,
+            "grant_id": request.consent_id,
+            "redirect_uri": request.redirect_uri,
             "challenge": request.challenge,
-        }  # fmt: skip
+        }
         return self._sealed("code", claims | ({"jkt": request.jkt} if request.jkt else {}), now, CODE_SECONDS)
 
     def _sealed(self, use: str, claims: Mapping[str, Any], now: float, seconds: int, jti: str = "") -> str:

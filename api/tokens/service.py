@@ -223,9 +223,14 @@ class TokenService:
 
     def _token(self, client: str, bound: Binding, now: float, expires: int, said: Mapping[str, Any]) -> str:
         claims = {
-            "client_id": client, "cnf": bound, "exp": expires, "iat": int(now),
-            "iss": self._issuer, "jti": b64u(os.urandom(16)), "sub": client,
-        }  # fmt: skip
+            "client_id": client,
+            "cnf": bound,
+            "exp": expires,
+            "iat": int(now),
+            "iss": self._issuer,
+            "jti": b64u(os.urandom(16)),
+            "sub": client,
+        }
         return self._signer.jws({"kid": self._signer.kid, "typ": "at+jwt"}, claims | dict(said))
 
     def _binding(self, proof: str | None, certificate: Certificate | None, now: float) -> Binding:

@@ -24,11 +24,25 @@ from ledger.storage.standing import open_entry, standing_consents
 from ledger.storage.tables import consents, entries, event_cursor, event_deliveries, event_endpoints
 from ledger.vault.keystore import KeyStore
 
-TOLD_ACTS: Final = frozenset({
-    "consent.amend", "consent.authorise", "consent.expire", "consent.pause", "consent.reauthenticate", "consent.reconfirm",
-    "consent.reject", "consent.resume", "consent.revoke", "consent.supersede", "consent.suspend", "consent.terminate",
-    "consent.withdraw_accounts", "consent.withdraw_approval", "consent.withdraw_separate",
-})  # fmt: skip
+TOLD_ACTS: Final = frozenset(
+    {
+        "consent.amend",
+        "consent.authorise",
+        "consent.expire",
+        "consent.pause",
+        "consent.reauthenticate",
+        "consent.reconfirm",
+        "consent.reject",
+        "consent.resume",
+        "consent.revoke",
+        "consent.supersede",
+        "consent.suspend",
+        "consent.terminate",
+        "consent.withdraw_accounts",
+        "consent.withdraw_approval",
+        "consent.withdraw_separate",
+    }
+)
 """Acts that the other party of a consent is told of."""
 PAGE_LIMIT: Final = 1_000
 

@@ -33,10 +33,18 @@ from ledger.storage.tables import consents, entries
 from ledger.vault.keystore import KeyStore
 
 PAGE_LIMIT = 500
-TOLD_TO_ALL: Final = frozenset({
-    "assessment.require", "assessment.waive", "attestation.give", "attestation.withdraw", "freeze.lift", "freeze.order",
-    "map.publish", "purpose.define",
-})  # fmt: skip
+TOLD_TO_ALL: Final = frozenset(
+    {
+        "assessment.require",
+        "assessment.waive",
+        "attestation.give",
+        "attestation.withdraw",
+        "freeze.lift",
+        "freeze.order",
+        "map.publish",
+        "purpose.define",
+    }
+)
 """Declarations that every participant may read: they say what it may do."""
 _SIGNED_BY_CUSTOMER: Final = b'{"act":"consent.authorise","assertion":'
 """How the evidence of an authorisation begins that carries the customer's passkey assertion (CL-JSON: one spelling)."""

@@ -54,7 +54,7 @@ def address_of(service: Service) -> tuple[str, int]:
 # -------------------------------------------------------------------------------------------- the real application
 
 
-def test_whoever_stops_in_the_middle_of_a_body_keeps_nobody_else_out(sqlite_service: Service) -> None:
+def test_a_client_that_stops_in_the_middle_of_a_body_keeps_nobody_else_out(sqlite_service: Service) -> None:
     """More of them than there are places for requests; without a token."""
     service = sqlite_service
     most = service.node.settings.max_requests

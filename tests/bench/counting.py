@@ -1,7 +1,9 @@
-"""Instructions that the sequencer takes for a batch, by callgrind: `python -m tests.bench.counting [--batch N]`; some minutes.
+"""Instructions that the sequencer takes for a batch, by callgrind: `python -m tests.bench.counting [--batch N] [--cold]`; some
+minutes.
 
 On a machine whose clock speed nobody can rely on, instructions are what two versions of the code can be compared by. Two runs
-differ only in how many batches they record, so that what starting costs drops out. SQLite, in one thread, no HTTP.
+differ only in how many batches they record, so that what starting costs drops out. SQLite, in one thread, no HTTP. What is
+counted are accesses under consents that the node remembers; with `--cold` under consents that it has not read yet.
 """
 
 from __future__ import annotations
@@ -16,40 +18,56 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-import ledger.sequencer.loop
+import ledger.app
+from ledger.sequencer.batches import Waiting
 from tests.bench.places import ROOT, new_log, site
 
-FEW: Final = 10
-MANY: Final = 50
+FEW: Final = 20
+MANY: Final = 60
 
 
-def record(batches: int, size: int) -> None:
-    """Prepare MANY batches, record some of them, and end at once."""
+def record(batches: int, size: int, *, cold: bool) -> int:
+    """Prepare MANY batches, record some of them, and end at once; how many entries they added."""
+    ledger.app.HOUSEKEEPING_SECONDS = 3_600.0  # it comes by the clock, as index-heads do
     with site() as place:
-        log = new_log(place, "sqlite", consents=20)
+        # each is read once in the first FEW batches, or none twice; at most three times, since four a day are allowed
+        log = new_log(place, "sqlite", consents=(MANY if cold else FEW) * size)
         log.settings = log.settings.model_copy(
             update={"index_interval_ms": 0}
         )  # they come by the clock, which runs slowly here
         with log.node() as node:
             prepared = [
-                [
-                    ledger.sequencer.loop._Waiting(log.crowd.access(size * number + at).prepare(node), lambda _: None)
-                    for at in range(size)
-                ]
+                [Waiting(log.crowd.access(size * number + at).prepare(node), lambda _: None) for at in range(size)]
                 for number in range(MANY)
             ]
+            before = node.tree.size()
             for batch in prepared[:batches]:
                 node.sequencer._sequence(batch)  # type: ignore[attr-defined]
+            return node.tree.size() - before
 
 
-def count(batches: int, size: int, folder: Path) -> int:
+def count(batches: int, size: int, folder: Path, *, cold: bool) -> int:
     """Instructions of a process that records so many batches."""
     out = folder / f"callgrind.{batches}"
     subprocess.run(
-        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", sys.executable, "-m", "tests.bench.counting",
-         "--batch", str(size), "--inside", str(batches)],
-        check=True, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONHASHSEED": "0"},
-    )  # fmt: skip
+        [
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={out}",
+            sys.executable,
+            "-m",
+            "tests.bench.counting",
+            "--batch",
+            str(size),
+            "--inside",
+            str(batches),
+            *(["--cold"] if cold else []),
+        ],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
     found = re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError("callgrind has counted nothing")
@@ -60,16 +78,17 @@ def main() -> int:
     """Count and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=1, help="accesses in a batch (default: %(default)s)")
+    parser.add_argument("--cold", action="store_true", help="each under a consent that was not read before")
     parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside is not None:
-        record(given.inside, given.batch)
+        record(given.inside, given.batch, cold=given.cold)
         return 0
     if shutil.which("valgrind") is None:
         print("tests.bench.counting needs valgrind", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as name:
-        few, many = (count(batches, given.batch, Path(name)) for batches in (FEW, MANY))
+        few, many = (count(batches, given.batch, Path(name), cold=given.cold) for batches in (FEW, MANY))
     print(f"{(many - few) / (MANY - FEW) / 1e6:.2f} million instructions a batch of {given.batch}")
     return 0
 

@@ -107,10 +107,20 @@ class Visitor:
 async def asked(client: LedgerClient, holder: str = "bank-north", **replaced: Any) -> str:
     """A new consent, asked for."""
     members: dict[str, Any] = {
-        "holder": holder, "recipient": client.participant, "permissions": ["ReadAccountsDetail", "ReadBalances",
-        "ReadTransactionsCredits", "ReadTransactionsDebits", "ReadTransactionsDetail"], "purpose": "budgeting",
-        "purpose_text": "Budget planning", "notice": b"What we show.", "frequency_per_day": 0,
-    }  # fmt: skip
+        "holder": holder,
+        "recipient": client.participant,
+        "permissions": [
+            "ReadAccountsDetail",
+            "ReadBalances",
+            "ReadTransactionsCredits",
+            "ReadTransactionsDebits",
+            "ReadTransactionsDetail",
+        ],
+        "purpose": "budgeting",
+        "purpose_text": "Budget planning",
+        "notice": b"What we show.",
+        "frequency_per_day": 0,
+    }
     consent_id = str(uuid.uuid4())
     await client.request_consent(consent_id, make_terms(**(members | replaced)))
     return consent_id
@@ -133,9 +143,14 @@ async def read(
     permission = {"balances": "ReadBalances", "transactions": "ReadTransactionsDetail"}[what]
     path = f"/accounts/{account}/{what}"
     item = make_item(
-        consent_id=consent_id, accounts=[account], permissions=[permission], purpose="budgeting",
-        request_digest=request_digest("bank-north", "GET", path), interaction_id=str(uuid.uuid4()), customer_present=True,
-    )  # fmt: skip
+        consent_id=consent_id,
+        accounts=[account],
+        permissions=[permission],
+        purpose="budgeting",
+        request_digest=request_digest("bank-north", "GET", path),
+        interaction_id=str(uuid.uuid4()),
+        customer_present=True,
+    )
     async with httpx2.AsyncClient(base_url=room["banks"]["bank-north"], timeout=60, trust_env=False) as http:
         answer = await http.get(path, headers={STATEMENT_HEADER: client.statements.access(item).text})
     told = answer.json()

@@ -176,8 +176,11 @@ def test_the_command_opens_one_and_lets_its_guest_in(tmp_path: Path) -> None:
         told = json.loads(process.stdout.readline())
         followed = subprocess.run(
             [sys.executable, "-m", "api.cli.main", "follow", "--once", "--as", str(own)],
-            check=False, capture_output=True, text=True, timeout=100,
-        )  # fmt: skip
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
         process.terminate()
         process.wait(60)
     assert followed.returncode == 0, followed.stderr

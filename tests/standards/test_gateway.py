@@ -170,7 +170,7 @@ def test_a_holder_that_has_not_delegated_keeps_both_consents(played: Stage) -> N
         assert answer.json() == {"consentStatus": "valid"}
 
 
-def test_what_follows_the_log_is_shown_an_entry_again_when_it_could_not_act(played: Stage) -> None:
+def test_a_follower_of_the_log_sees_an_entry_again_when_it_could_not_act(played: Stage) -> None:
     events: Events = played.service.node.events
     create(played)
     shown: list[list[int]] = [[], []]

@@ -213,18 +213,19 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "ends before it begins": ({"consentExpiry": "2020-01-01T00:00:00Z"}, "InvalidRequest"),
     "no offset": ({"consentExpiry": "2030-01-01T00:00:00"}, "InvalidRequest"),
     "window ends before it begins": (
-        {"FIDataRange": {"from": "2026-01-01T00:00:00Z", "to": "2025-01-01T00:00:00Z"}}, "InvalidRequest"
+        {"FIDataRange": {"from": "2026-01-01T00:00:00Z", "to": "2025-01-01T00:00:00Z"}},
+        "InvalidRequest",
     ),
     "another consumer": ({"DataConsumer": {"id": "tpp-2", "type": "FIU"}}, "InvalidRequest"),
     "a type that is not a type": ({"fiTypes": ["GOLD"]}, "InvalidRequest"),
     "some other type": ({"fiTypes": ["OTHER"]}, "InvalidRequest"),
     "no purpose": ({"Purpose": {"code": ""}}, "InvalidConsentPurpose"),
     "no consent types": ({"consentTypes": []}, "InvalidRequest"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.conformance
-def test_what_is_refused_has_the_specifications_code(service: Service, document: dict[str, Any]) -> None:
+def test_a_refusal_has_the_specifications_code(service: Service, document: dict[str, Any]) -> None:
     _, app = bank_and_app(service)
     client = service.as_(app)
     size = service.size

@@ -15,6 +15,7 @@ from tests.vectors import (
     histories,
     objects,
     primitives,
+    succession,
     told_at_the_end,
     told_declarations,
     told_documents,
@@ -64,7 +65,14 @@ def files() -> dict[str, bytes]:
         if name != "two-levels":  # five hundred index-heads teach a reader nothing
             made[f"bundles/{name}.md"] = page(name, make(None), content).encode()
     made |= {f"policies/{name}": text.encode() for name, text in POLICIES.items()}
-    for table in (primitives.FILES, objects.FILES, handed_out.FILES, containers.FILES, histories.FILES):
+    for table in (
+        primitives.FILES,
+        objects.FILES,
+        handed_out.FILES,
+        containers.FILES,
+        histories.FILES,
+        succession.FILES,
+    ):
         made |= {f"{name}.json": pretty(make()) for name, make in table.items()}
     made |= {f"cases/{case.name}.json": pretty(case.written()) for case in CASES}
     return made

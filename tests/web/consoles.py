@@ -110,9 +110,12 @@ def open_consoles(folder: Path, *, clock: Clock | None = None, **accounts: tuple
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)
             settings = site_settings(
-                folder, listener.getsockname()[1], staff_file=write_staff(folder, **accounts),
-                signers_file=folder / "signers.json", regulators_file=folder / "regulators.json",
-            )  # fmt: skip
+                folder,
+                listener.getsockname()[1],
+                staff_file=write_staff(folder, **accounts),
+                signers_file=folder / "signers.json",
+                regulators_file=folder / "regulators.json",
+            )
             framework = FastAPI(openapi_url=None)
             mount(framework, ledger, settings, clock=clock or SystemClock())
             pages = framework.router.default
@@ -137,7 +140,7 @@ def join_regulators(world: World, folder: Path) -> None:
     world.ledger.record_documents(key_added("regulator-1", signer.kid, signer.alg, "statement", dict(signer.jwk)))
     signers.append({"participant": "regulator-1", "kid": signer.kid, "key_file": "regulator.key"})
     (folder / "signers.json").write_text(json.dumps({"signers": signers}))
-    (folder / "regulators.json").write_text(json.dumps({"regulator-2": {"holders": ["bank-b"]}}))
+    (folder / "regulators.json").write_text(json.dumps({"regulators": {"regulator-2": {"holders": ["bank-b"]}}}))
 
 
 def write_history(site: Consoles) -> None:

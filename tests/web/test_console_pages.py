@@ -145,7 +145,7 @@ def test_two_checkpoints_are_compared_and_sizes_that_nobody_signed_are_not(conso
             assert client.get(f"/console/audit/consistency?old={old}&new={new}").status_code == 404
 
 
-def test_what_the_operator_put_on_record_is_listed_by_kind(consoles: Consoles) -> None:
+def test_the_operators_records_are_listed_by_kind(consoles: Consoles) -> None:
     with consoles.client("ada") as client:
         erased = words_of(client.get("/console/audit/records?about=erasure").text)
         suspended = words_of(client.get("/console/audit/records?about=suspension").text)

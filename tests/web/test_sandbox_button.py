@@ -33,8 +33,11 @@ def ledger(tmp_path: Path, sandboxes: Sandboxes) -> Iterator[Service]:
     token.touch(0o600)
     token.write_text(sandboxes.sandboxes.token)
     web = {
-        "environment": "development", "staff_file": staff, "sandbox_url": sandboxes.url, "sandbox_token_file": token,
-    }  # fmt: skip
+        "environment": "development",
+        "staff_file": staff,
+        "sandbox_url": sandboxes.url,
+        "sandbox_token_file": token,
+    }
     with running_service(f"sqlite:///{tmp_path / 'real.sqlite'}", tmp_path / "real", web=web) as running:
         yield running
 
@@ -86,9 +89,11 @@ def test_sandboxes_that_are_away_do_not_take_the_page_with_them(tmp_path: Path) 
     token.touch(0o600)
     token.write_text("whatever")
     web = {
-        "environment": "development", "staff_file": staff, "sandbox_url": "http://127.0.0.1:9",
+        "environment": "development",
+        "staff_file": staff,
+        "sandbox_url": "http://127.0.0.1:9",
         "sandbox_token_file": token,
-    }  # fmt: skip
+    }
     with (
         running_service(f"sqlite:///{tmp_path / 'real.sqlite'}", tmp_path / "real", web=web) as running,
         signed_in(running.url, "nia") as client,

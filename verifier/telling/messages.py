@@ -124,6 +124,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "disputes": ("Findings about participants", "涉及参与方的发现"),
     "UNWITNESSED": ("VALID, BUT UNWITNESSED", "有效，但见证不足"),
     "log": ("Log", "日志"),
+    "new key": ("New key of the log", "日志的新密钥"),
+    "vouched": ("Vouched for by", "由此密钥担保"),
+    "sizes from": ("for checkpoints of this size and above:", "适用于不小于此规模的检查点："),
+    "add lines": (
+        "The log changed its key and proved it by its own documents. Put these lines into the policy beside the old ones:",
+        "日志已更换密钥，并以其自身的文件予以证明。请在策略中原有各行之外加入以下各行：",
+    ),
     "entries": ("Entries", "条目"),
     "checkpoint": ("Checkpoint", "检查点"),
     "evidence": ("Evidence", "证据"),

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 /** The form of what participants sign: the members of each act, of terms and of access items (docs/spec/statements.md). */
 final class Acts {
     static final Pattern PARTICIPANT = Pattern.compile("[a-z0-9][a-z0-9._-]{1,62}");
-    private static final Pattern CODE = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._:-]{0,63}");
+    static final Pattern CODE = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._:-]{0,63}");
     private static final Pattern REFERENCE = Pattern.compile("[A-Za-z0-9_-]{22,64}");
     private static final Pattern INTERACTION = Pattern.compile("[A-Za-z0-9._:-]{8,64}");
     private static final Pattern LANGUAGE = Pattern.compile("[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*");

@@ -58,10 +58,12 @@ public final class LedgerClient {
     private final Transport transport;
     private final Tokens tokens;
     private final CheckpointWatch watch;
+    private volatile Trust trust;
 
     public LedgerClient(Options options) {
         String base = options.baseUrl.replaceAll("/+$", "");
         this.options = options;
+        this.trust = options.trust;
         this.transport = new Transport(base, options.patience);
         this.tokens = options.clientKey == null ? null : new Tokens(transport, options.participant, options.clientKey, base);
         this.watch = new CheckpointWatch(options.trust, options.memory, this::consistency);
@@ -73,7 +75,7 @@ public final class LedgerClient {
     public String sign(String act, Map<String, ?> members) {
         Map<String, Object> payload = new TreeMap<>(members);
         payload.put("act", act);
-        payload.put("aud", options.trust.origin());
+        payload.put("aud", trust.origin());
         payload.put("iat", options.clock.millis() / 1_000);
         payload.put("iss", options.participant);
         payload.put("jti", Tokens.freshJti());
@@ -179,9 +181,37 @@ public final class LedgerClient {
     /** Follow the log: its newest checkpoint, consistent with all seen before. Throws RolledBack and Equivocation too. */
     public Trust.Head follow() throws LedgerException {
         Trust.Head before = watch.known();
-        Trust.Head head = options.trust.open(Bytes.textOf(transport.ask("GET", "/checkpoint", null, null).body()));
+        Trust.Head head = trust.open(Bytes.textOf(transport.ask("GET", "/checkpoint", null, null).body()));
         watch.observeNewest(head, before);
         return head;
+    }
+
+    /** Whom this client trusts now: as it was given, with what {@link #learnKeys} found. */
+    public Trust trust() {
+        return trust;
+    }
+
+    /**
+     * The keys of the log to which the trusted ones lead by its own documents, for when it has changed its key; from now on they are
+     * trusted, too. Put their {@code vkey} into the policy: what is remembered of the log may be signed by the new key only. Throws
+     * {@link Refuted} when the documents do not prove it, with KEY_COMPROMISED when somebody else may have the older key.
+     */
+    public synchronized List<KeySuccession> learnKeys() throws LedgerException {
+        List<KeySuccession.Document> documents = new ArrayList<>();
+        for (Object one : Transport.list(transport.ask("GET", "/log/keys", null, null).json().get("documents"), "documents")) {
+            if (!(one instanceof Map<?, ?> members) || !(members.get("index") instanceof Long index)
+                    || !(members.get("leaf") instanceof String leaf)) {
+                throw new LedgerException.WrongAnswer("a document has no index or no leaf");
+            }
+            documents.add(new KeySuccession.Document(index, Bytes.unb64u(leaf)));
+        }
+        List<KeySuccession> found = KeySuccession.of(
+                trust.logKeys(trust.origin()), documents, (index, size) -> proof("inclusion?index=" + index + "&size=" + size));
+        if (!found.isEmpty()) {
+            trust = trust.with(found);
+            watch.believe(trust);
+        }
+        return found;
     }
 
     /** The receipt of an entry that this participant signed or is a party of, verified. */
@@ -216,7 +246,7 @@ public final class LedgerClient {
 
     /** The proof that these are all entries of a consent, up to an entry that is at most a second old. */
     public Completeness completeness(String consentId) throws LedgerException {
-        Completeness complete = Completeness.verify(read(path(consentId, "completeness")).body(), options.trust, List.of());
+        Completeness complete = Completeness.verify(read(path(consentId, "completeness")).body(), trust, List.of());
         if (!complete.chain().equals(Leaf.chainOf(consentId))) {
             throw new LedgerException.WrongAnswer("the proof is of another consent");
         }
@@ -247,20 +277,23 @@ public final class LedgerClient {
     }
 
     private VerifiedReceipt open(byte[] file) throws LedgerException {
-        VerifiedReceipt receipt = Receipts.verify(file, options.trust);
+        VerifiedReceipt receipt = Receipts.verify(file, trust);
         watch.observe(receipt.head());
         return receipt;
     }
 
     private List<byte[]> consistency(long old, long size) throws LedgerException {
-        Map<String, Object> answer =
-                transport.ask("GET", "/proofs/consistency?old=" + old + "&new=" + size, null, null).json();
+        return proof("consistency?old=" + old + "&new=" + size);
+    }
+
+    private List<byte[]> proof(String wanted) throws LedgerException {
+        Map<String, Object> answer = transport.ask("GET", "/proofs/" + wanted, null, null).json();
         try {
             List<byte[]> hashes = new ArrayList<>();
             for (Object hash : Transport.list(answer.get("hashes"), "hashes")) hashes.add(Bytes.unb64u(String.valueOf(hash), 32));
             return hashes;
         } catch (Refuted refusal) {
-            throw new LedgerException.WrongAnswer("the consistency proof is no list of hashes: " + refusal.getMessage());
+            throw new LedgerException.WrongAnswer("the proof is no list of hashes: " + refusal.getMessage());
         }
     }
 
