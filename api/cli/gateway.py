@@ -8,7 +8,7 @@ import typer
 
 from api.cli.saying import say
 from api.cli.shared import State, node_of
-from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, register_redirect
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, make_sm4_key, register_redirect
 from ledger.errors import NotFound
 
 gateways = typer.Typer(help="The gateway of outward standards.", no_args_is_help=True)
@@ -69,3 +69,13 @@ def gateway_redirect(
             raise NotFound(f"{participant} is no recipient")
         register_redirect(node.settings.gateway_file, participant, address)
     say(f"{participant}: customers may be sent back to {address}", address=address, participant=participant)
+
+
+@gateways.command("sm4-key")
+def gateway_sm4_key(participant: Annotated[str, typer.Argument(help="The recipient.")], state: State = None) -> None:
+    """Make the key under which bodies to and from a recipient may be encrypted with SM4. Start the servers anew."""
+    with node_of(state) as node:
+        if "recipient" not in node.ledger.registry.participant(participant).roles:
+            raise NotFound(f"{participant} is no recipient")
+        path = make_sm4_key(node.settings.gateway_file, participant)
+    say(f"{path}: hand it to {participant} on a way that nobody else sees", file=str(path), participant=participant)

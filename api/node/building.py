@@ -16,6 +16,7 @@ from api.node.bundling import read_policy
 from api.node.issuing import ReportIssuer
 from api.node.node import Events, Node
 from api.node.reconciling import Reporter
+from api.node.remits import read_remits
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import check_place, leave_mark
@@ -166,6 +167,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         slot,
         certificates,
         _office(settings, ledger),
+        remits=read_remits(settings.web.regulators_file),
     )
 
 

@@ -16,6 +16,7 @@ from api.node.bundling import Bundler
 from api.node.issuing import ReportIssuer
 from api.node.models import ModelFolder
 from api.node.reconciling import Reporter
+from api.node.remits import remit_of
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import leave_mark, stop_signing
@@ -37,6 +38,7 @@ from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
 from ledger.notes.policy import Policy
 from ledger.queries.events import EventQueries, Notice
+from ledger.queries.remit import Remit
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.events import EventStore
@@ -94,6 +96,8 @@ class Node:
     """Likewise."""
     issuer: ReportIssuer | None = None
     """Likewise; None too when the settings leave reports to the operator."""
+    remits: Mapping[str, Remit] = field(default_factory=dict)
+    """By regulator: what it is there for; one that is not named is there for all."""
     went_back: str | None = None
     """Why this database must not be continued, for a check that looks at it all the same."""
     _running: bool = field(default=False, init=False)
@@ -123,6 +127,10 @@ class Node:
             return self.certificates.certificate(scope, time.time())
         except BadToken as error:
             raise InvalidClient(str(error)) from None
+
+    def remit_of(self, participant: str) -> Remit:
+        """What it may see as a regulator."""
+        return remit_of(self.remits, self.ledger.registry, participant)
 
     @property
     def models(self) -> ModelFolder:

@@ -56,6 +56,8 @@ class RecipientOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     redirect_uris: tuple[RedirectUri, ...] = ()
     """Where its customers' browsers may be sent back to, compared as text."""
+    sm4_key_file: str = ""
+    """The key that bodies to and from it may be encrypted under (docs/standards/china.md): 32 hexadecimal digits, mode 0600."""
 
 
 class GatewayFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -21,6 +21,7 @@ from api.http.telemetry import NO_TELEMETRY
 from api.http.wire import problem_reply, visit_of
 from api.node.bundling import Bundler, read_policy
 from api.node.models import ModelFolder
+from api.node.remits import read_remits
 from api.node.web_settings import WebSettings
 from api.partners.invitations import Invitations
 from api.tokens.keys import TokenSigner
@@ -88,7 +89,6 @@ from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
-from ledger.queries.figures import Remit
 from ledger.queries.glances import GlanceQueries
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
@@ -188,7 +188,7 @@ def build(
             ModelFolder(settings.models_dir),
         ),
         state_dir=settings.state_dir,
-        remits=_remits(web),
+        remits=read_remits(web.regulators_file),
         declarers=read_signers(web.signers_file, ledger.origin, clock),
         handover=handover,
     )
@@ -264,12 +264,6 @@ def _agents(web: WebSettings, origin: str, clock: Clock) -> Mapping[str, HolderA
         else:
             agents[entry.holder] = LocalAgent.load(entry, folder, origin, clock)
     return agents
-
-
-def _remits(web: WebSettings) -> Mapping[str, Remit]:
-    if web.regulators_file is None:
-        return {}
-    return msgspec.json.decode(web.regulators_file.read_bytes(), type=dict[ParticipantId, Remit])
 
 
 def _contacts(web: WebSettings) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from jinja2 import Environment
 
 from api.client.statements import StatementMaker
 from api.node.bundling import Bundler
+from api.node.remits import remit_of
 from api.node.web_settings import WebSettings
 from api.partners.invitations import Invitations
 from api.web.agent import HolderAgent
@@ -28,8 +29,9 @@ from ledger.app import Ledger
 from ledger.clock import Clock
 from ledger.errors import NotFound
 from ledger.queries.counting import Counting
-from ledger.queries.figures import FigureQueries, Remit
+from ledger.queries.figures import FigureQueries
 from ledger.queries.glances import GlanceQueries
+from ledger.queries.remit import Remit
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class BankPages:
 
     def remit_of(self, regulator: str) -> Remit:
         """What this regulator is there for."""
-        return self.remits.get(regulator, Remit())
+        return remit_of(self.remits, self.ledger.registry, regulator)
 
     def figures_for(self, regulator: str) -> FigureQueries:
         """Figures as far as this regulator is there for them. Raises Unavailable."""

@@ -276,6 +276,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("gateway", "init"): [Run(_said(), ends=(0, 1))],  # 1: there is one, from the round before
     ("gateway", "delegate"): [Run(lambda place: [place.name("bank")])],
     # 1: a bank is no recipient
+    ("gateway", "sm4-key"): [Run(lambda place: [place.name("bank")], ends=(1,))],
     ("gateway", "redirect"): [Run(lambda place: [place.name("bank"), "https://app.example/back"], ends=(1,))],
     ("participant", "remove"): [Run(lambda place: [place.name("bank"), "--reason", "test"])],
     ("purpose", "define"): [Run(lambda place: [place.name("purpose"), "--permission", "ReadBalances"])],

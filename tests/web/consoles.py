@@ -142,7 +142,7 @@ def join_regulators(world: World, folder: Path) -> None:
     world.ledger.record_documents(key_added("regulator-1", signer.kid, signer.alg, "statement", dict(signer.jwk)))
     signers.append({"participant": "regulator-1", "kid": signer.kid, "key_file": "regulator.key"})
     (folder / "signers.json").write_text(json.dumps({"signers": signers}))
-    (folder / "regulators.json").write_text(json.dumps({"regulator-2": {"holders": ["bank-b"]}}))
+    (folder / "regulators.json").write_text(json.dumps({"regulators": {"regulator-2": {"holders": ["bank-b"]}}}))
 
 
 def write_history(site: Consoles, app: str) -> None:

@@ -188,7 +188,9 @@ def counts(watcher: Regulator, days: int = 90) -> Response:
     """How much customers said, bank by bank, and how much of it was answered late; no words, no customers."""
     desk = watcher.desk
     period = days if days in PERIODS else 90
-    listed = desk.office.store.feedback.counts(desk.now - period * DAY_MS, desk.now)
+    remit = desk.office.remit_of(desk.staff.participant)
+    counted = desk.office.store.feedback.counts(desk.now - period * DAY_MS, desk.now)
+    listed = [one for one in counted if remit.covers_all_of(one.holder)]
     participants = desk.office.ledger.registry.participants
     return desk.render(
         "console/feedback_counts.html",
