@@ -35,14 +35,14 @@ async def reads_after(visitor: Visitor, script: str, times: int = 1, **terms: in
         return state, found
 
 
-def test_who_agrees_shares_sample_data(visitor: Visitor) -> None:
+def test_a_customer_agrees_and_shares_sample_data(visitor: Visitor) -> None:
     state, [found] = asyncio.run(reads_after(visitor, "yes"))
     assert state == "ACTIVE"
     assert (found.status, len(found.rows)) == (200, 1)
     assert found.receipt.allowed
 
 
-def test_who_declines_shares_nothing(visitor: Visitor) -> None:
+def test_a_customer_declines_and_shares_nothing(visitor: Visitor) -> None:
     state, [found] = asyncio.run(reads_after(visitor, "no"))
     assert state == "REJECTED"
     assert (found.status, found.reason) == (403, "CONSENT_UNKNOWN")
@@ -61,7 +61,7 @@ def test_one_of_two_owners_is_not_enough(visitor: Visitor, required: int, state:
     assert (became, found.status, found.reason) == (state, 403, reason)
 
 
-def test_who_stops_in_mid_fetch_is_obeyed_at_once(visitor: Visitor) -> None:
+def test_a_withdrawal_in_mid_fetch_counts_at_once(visitor: Visitor) -> None:
     state, [first, second] = asyncio.run(reads_after(visitor, "stops", times=2))
     assert state == "REVOKED"
     assert (first.status, second.status, second.reason) == (200, 403, "CONSENT_REVOKED")
@@ -82,7 +82,7 @@ def test_a_late_customer_answers_after_the_seconds_that_were_named(visitor: Visi
     assert (first, states[-1]) == ("AWAITING", "ACTIVE")
 
 
-def test_what_no_customer_can_answer_is_refused_and_says_why(visitor: Visitor) -> None:
+def test_an_answer_that_no_customer_can_give_is_refused_with_its_reason(visitor: Visitor) -> None:
     http, here = visitor.service.http, visitor.here
     unknown = http.post(f"{here}/customers/yes/answer", json={"consent_id": "7c9e6679-7425-40de-944b-e07fc1f90ae7"})
     assert (unknown.status_code, unknown.json()["type"].rpartition("/")[2]) == (404, "not-found")

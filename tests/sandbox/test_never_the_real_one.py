@@ -144,7 +144,7 @@ def test_a_reset_makes_another_log_at_the_same_address(service: Service, tmp_pat
     assert asyncio.run(asks())
 
 
-def test_what_is_closed_leaves_nothing_behind(service: Service, tmp_path: Path) -> None:
+def test_a_closed_sandbox_leaves_nothing_behind(service: Service, tmp_path: Path) -> None:
     folder = service.sandboxes._folder
     before = {one.name for one in folder.iterdir()}
     guest = service.guest(tmp_path / "own", "app-gone")
