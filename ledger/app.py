@@ -30,6 +30,7 @@ from ledger.planning.commands import (
     RecordComposed,
     RecordDocuments,
     Recorded,
+    RecordedBatch,
     SubmitStatement,
     batch_items,
 )
@@ -251,6 +252,8 @@ class Ledger:
         """The entries of an answer; for a repeated statement its first receipts are read again (blocking)."""
         if isinstance(answer, Repeated):
             return self.records.recorded(answer.indexes, repeated=True)
+        if isinstance(answer, RecordedBatch):
+            return answer.recorded()
         return answer
 
     def submit_and_wait(self, command: Command, *, seconds: float = WAIT_SECONDS) -> tuple[Recorded, ...]:

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-import ledger.sequencer.loop
+from ledger.sequencer.batches import Waiting
 from tests.bench.places import ROOT, new_log, site
 
 FEW: Final = 10
@@ -32,10 +32,7 @@ def record(batches: int, size: int) -> None:
         )  # they come by the clock, which runs slowly here
         with log.node() as node:
             prepared = [
-                [
-                    ledger.sequencer.loop._Waiting(log.crowd.access(size * number + at).prepare(node), lambda _: None)
-                    for at in range(size)
-                ]
+                [Waiting(log.crowd.access(size * number + at).prepare(node), lambda _: None) for at in range(size)]
                 for number in range(MANY)
             ]
             for batch in prepared[:batches]:
