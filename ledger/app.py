@@ -73,7 +73,7 @@ class Ledger:
         self._named: LogKeys | None = None
         self.origin = vkey.name
         self.tree = TreeQueries(store)
-        self.records = RecordQueries(store, keystore, self.tree.full_tiles)
+        self.records = RecordQueries(store, keystore, self.tree.known_tiles)
         self.completeness = CompletenessQueries(store, self.records)
         self.reconciliation = ReconciliationQueries(store, keystore)
         self.usage = UsageQueries(store, keystore)
