@@ -22,7 +22,7 @@ from ledger.participants import Registry
 from ledger.policy.moment import Item
 
 
-class Asked(Item, Protocol):
+class AskedItem(Item, Protocol):
     """What one item of a batch says."""
 
     @property
@@ -34,7 +34,7 @@ class Asked(Item, Protocol):
 class BatchItem(Struct, frozen=True):
     """One item of an `access.batch`: what it says, and its place under `items_root` as evidence holds it."""
 
-    says: Asked
+    says: AskedItem
     place: bytes
     """The bytes of a `BatchPlace`: the item's CL-JSON text, path and position."""
 

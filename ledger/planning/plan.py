@@ -56,7 +56,7 @@ from ledger.errors import (
 from ledger.orders import AlertRaised
 from ledger.planning.chains import chains_of
 from ledger.planning.commands import (
-    Asked,
+    AskedItem,
     Command,
     ExpireConsent,
     RecordComposed,
@@ -329,7 +329,7 @@ class _Planner:
             self._after_access(entry, consent, says, outcome)
 
     def _decide(
-        self, consent: Consent | None, item: Asked, statement: Statement, asserted: tuple[Asserted, ...] = ()
+        self, consent: Consent | None, item: AskedItem, statement: Statement, asserted: tuple[Asserted, ...] = ()
     ) -> AccessOutcome:
         says, world = statement.payload, self.world
         return decide(
@@ -343,7 +343,7 @@ class _Planner:
             asserted=asserted,
         )
 
-    def _after_access(self, entry: Entry, consent: Consent | None, item: Asked, outcome: AccessOutcome) -> None:
+    def _after_access(self, entry: Entry, consent: Consent | None, item: AskedItem, outcome: AccessOutcome) -> None:
         world = self.world
         if entry.index in world.awaited and outcome.decision == "allow" and entry.chain is not None:
             world.allowed[entry.index] = Allowed(entry.chain, item.interaction_id)

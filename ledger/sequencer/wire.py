@@ -31,7 +31,7 @@ from ledger.entries.leaf import Kind
 from ledger.entries.statement import Statement, parse_payload
 from ledger.errors import Corrupt, LedgerError
 from ledger.planning.commands import (
-    Asked,
+    AskedItem,
     BatchItem,
     Command,
     ExpireConsent,
@@ -278,7 +278,7 @@ def decode_answer(body: bytes) -> tuple[int, Answer | LedgerError | FiguresFrame
             return read.request, tuple(_recorded(entry, read.checkpoint) for entry in read.entries)
 
 
-def _item(says: Asked) -> _Item:
+def _item(says: AskedItem) -> _Item:
     return _Item(
         says.accounts,
         says.consent_id,

@@ -12,17 +12,15 @@ import argparse
 import random
 import statistics
 import sys
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from nacl.signing import SigningKey
-
 from tests.bench.load import Plan, drive, request
 from tests.bench.places import ROOT, Place, Serving, Site, new_log, serving, site
 from tests.bench.reading import Reader
+from tests.bench.references import bare_check
 
 BATCH: Final = 100
 CLIENTS: Final = {"access": 64, "batch": 8, "receipt": 64}
@@ -91,16 +89,6 @@ class Side:
             posts, entries = [crowd.batch(self._batches + number, BATCH) for number in range(count)], BATCH
         host = self.server.host
         return [request("POST", post.path, host, post.body, headers) for post in posts], entries
-
-
-def bare_check(times: int = 400) -> float:
-    """Microseconds of processor time of one Ed25519 check by libsodium."""
-    key = SigningKey.generate()
-    signed = key.sign(bytes(700))
-    begun = time.process_time()
-    for _ in range(times):
-        key.verify_key.verify(signed)
-    return (time.process_time() - begun) / times * 1e6
 
 
 def compare(sides: tuple[Side, Side], what: str, rounds: int, headers: tuple[tuple[str, str], ...]) -> list[str]:

@@ -31,7 +31,8 @@ from ledger.merkle.proofs import verify_inclusion
 from ledger.planning.commands import RecordedBatch, SubmitStatement
 from ledger.receipts import batch_receipts, check_receipt, receipt_bytes
 from ledger.sequencer.wire import Unframer, decode_answer, decode_command, encode_answer, encode_command
-from ledger.storage.packing import _packed, pack, unpack
+from ledger.storage import packing
+from ledger.storage.packing import pack, unpack
 from tests.world import World, running_world
 
 HASHES = st.lists(st.binary(min_size=32, max_size=32), max_size=40)
@@ -129,7 +130,7 @@ def test_the_entries_of_a_batch_are_packed_as_anything_else_is(world: World) -> 
     _, batch = recorded_batch(world, 7)
     for entry in batch.recorded():
         assert entry.evidence is not None
-        assert pack(entry.evidence) == _packed(entry.evidence)
+        assert pack(entry.evidence) == packing._packed(entry.evidence)
         assert unpack(pack(entry.evidence)) == entry.evidence
 
 
