@@ -128,10 +128,18 @@ def customers(site: Site) -> dict[str, Journey]:
         walk.sees("topped")
 
     return {
-        "who reads my data": see, "how often": often, "stop one app": stop, "say why": why, "pause and undo": pause,
-        "take one account out": part, "«I did not expect this»": unexpected, "what was answered": answered,
-        "check a receipt": check, "find where I am told": told, "stop everything": all_of_them,
-    }  # fmt: skip
+        "who reads my data": see,
+        "how often": often,
+        "stop one app": stop,
+        "say why": why,
+        "pause and undo": pause,
+        "take one account out": part,
+        "«I did not expect this»": unexpected,
+        "what was answered": answered,
+        "check a receipt": check,
+        "find where I am told": told,
+        "stop everything": all_of_them,
+    }
 
 
 def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
@@ -156,8 +164,11 @@ def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
         walk.open("/console")
         walk.sees("Health")
 
-    return {"bank: answer a customer": ("Bea", answer), "supervisor: are customers answered": ("Rita", counts),
-            "operator: is all well": ("Olaf", health)}  # fmt: skip
+    return {
+        "bank: answer a customer": ("Bea", answer),
+        "supervisor: are customers answered": ("Rita", counts),
+        "operator: is all well": ("Olaf", health),
+    }
 
 
 def walked(browser: Browser, consoles: Consoles, who: str, journeys: dict[str, Journey]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.bench import counting
 from tests.bench.__main__ import main
 
 
@@ -26,3 +27,8 @@ def test_a_quick_run_of_every_part_ends_with_sound_logs(tmp_path) -> None:
     ):
         assert f"## {heading}" in text
     assert (tmp_path / "benchmarks.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_the_batches_whose_instructions_are_counted_are_recorded(cold: bool) -> None:
+    assert counting.record(3, 2, cold=cold) == 12
