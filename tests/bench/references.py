@@ -72,9 +72,14 @@ def empty_answer(place: Site, requests: int = 3000) -> float:
     folder = place.new_folder("empty")
     with program([sys.executable, "-m", __spec__.name], {}, folder, "/") as server:
         plan = Plan(
-            server.host, server.port, [request("GET", "/", server.host)] * requests, CLIENTS,
-            warm_up=0.0, seconds=60.0, keep_every=0,
-        )  # fmt: skip
+            server.host,
+            server.port,
+            [request("GET", "/", server.host)] * requests,
+            CLIENTS,
+            warm_up=0.0,
+            seconds=60.0,
+            keep_every=0,
+        )
         before = server.cpu_seconds()
         run = drive(plan, folder)
         return (server.cpu_seconds() - before) / run.sent * 1e6

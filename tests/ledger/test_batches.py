@@ -70,10 +70,15 @@ def test_evidence_is_put_together_to_the_bytes_of_its_encoding(
     body: str, path: list[bytes], position: int, allowed: bool
 ) -> None:
     outcome = AccessOutcome(
-        asserted=UNSET if allowed else ("REFUSED_BY_HOLDER",), basis=7, consent_version=1,
-        decision="allow" if allowed else "deny", obligations=Obligations(to=0, from_=3, masks=("pan",)),
-        reasons=(), ruleset=3, used_today=0,
-    )  # fmt: skip
+        asserted=UNSET if allowed else ("REFUSED_BY_HOLDER",),
+        basis=7,
+        consent_version=1,
+        decision="allow" if allowed else "deny",
+        obligations=Obligations(to=0, from_=3, masks=("pan",)),
+        reasons=(),
+        ruleset=3,
+        used_today=0,
+    )
     place = BatchPlace(body=body, path=tuple(map(b64u, path)), position=position)
     whole = encode_evidence(Evidence(act="access.request", item=place, outcome=outcome, statements=(STATEMENT,)))
 
