@@ -9,7 +9,6 @@ from msgspec import UNSET
 from sqlalchemy import Connection, func, or_, select
 
 from ledger.documents import document_of
-from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, risk_chain
 from ledger.errors import Conflict, Unavailable
 from ledger.orders import RULES, About, AlertRaised
@@ -21,7 +20,6 @@ from ledger.scoring.rules import Scorer
 from ledger.scoring.seen import Raised
 from ledger.storage.log import LogStore
 from ledger.storage.operator import document_of_row
-from ledger.storage.standing import open_entry
 from ledger.storage.tables import entries, log_head
 from ledger.vault.keystore import KeyStore
 
@@ -123,9 +121,7 @@ class AlertReader:
                 if not scoring and self._scorer is not None:
                     return int(row.idx) + 1
             elif self._scorer is not None and row.sealed is not None and row.chain in ciphers:
-                cipher = ciphers[row.chain]
-                evidence = decode_evidence(open_entry(row, cipher)[0])
-                seen = self._sight.see(connection, row, evidence, cipher)
+                seen = self._sight.see(connection, row, ciphers[row.chain])
                 if seen is not None:
                     self._found(self._scorer.read(seen))
         return end

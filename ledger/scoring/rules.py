@@ -91,10 +91,10 @@ class Scorer:
             yield from self._allowed(seen)
 
     def _rates(self, own: RecipientMemory, seen: SeenAccess) -> Iterator[_Found]:
-        now, before = own.hour.accesses, sum(hour[1] for hour in own.before)
+        now, before = own.hour.accesses, own.accesses_before
         if now >= 50 and 168 * now >= 8 * (before + 168):
             yield _Found("rate", "recipient", seen.recipient, 50 * 168 * now // (before + 168), (now, before))
-        different, others = len(own.hour.consents), sum(hour[2] for hour in own.before)
+        different, others = len(own.hour.consents), own.consents_before
         if different >= 40 and 168 * different >= 6 * (others + 168):
             score = 60 * 168 * different // (others + 168)
             yield _Found("many", "recipient", seen.recipient, score, (different, others))
