@@ -16,6 +16,7 @@ from api.node.bundling import read_policy
 from api.node.issuing import ReportIssuer
 from api.node.node import Events, Node
 from api.node.reconciling import Reporter
+from api.node.registering import registering_of
 from api.node.remits import read_remits
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
@@ -34,6 +35,7 @@ from api.tokens.grants import Grants
 from api.tokens.introspection import Introspection
 from api.tokens.keys import TokenSigner, read_key_set
 from api.tokens.once import Once
+from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger
@@ -128,8 +130,10 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
 
     clients = Clients(issuer, once, registry, operator_keys)
     grants = Grants(ledger.records.consent, registry)
-    flow = CodeFlow(issuer, signer, once, grants.is_active)
+    registrations = Registrations(settings.database_url, signer, issuer)
+    flow = CodeFlow(issuer, signer, once, grants.is_active, registrations)
     certificates = _certificates(settings)
+    registering = registering_of(settings, ledger, registrations, once)
     tokens = TokenService(
         issuer,
         signer,
@@ -141,6 +145,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         lifetime=settings.access_token_seconds,
         mutual_tls=certificates is not None,
         code_flow=settings.gateway_file.exists(),
+        registration=registering.offered,
     )
     introspection = Introspection(issuer, signer, once, clients, grants, flow)
     guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates)
@@ -164,6 +169,8 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         read_contacts(settings.contacts_file),
         policy,
         WitnessedQueries(ledger.store, policy),
+        registrations,
+        registering,
         slot,
         certificates,
         _office(settings, ledger),

@@ -55,6 +55,7 @@ _ALWAYS: Final = ("internal-error", "overloaded")
 _BY_ACCESS: Final = {
     "public": ("rate-limited",),
     "client": (),
+    "signed": ("rate-limited",),
     "statement": (),
     "token": ("unauthenticated", "insufficient-scope", "rate-limited"),
 }

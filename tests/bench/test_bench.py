@@ -20,4 +20,4 @@ def test_a_quick_run_of_every_part_ends_with_sound_logs(tmp_path) -> None:
 
 @pytest.mark.parametrize("cold", [False, True])
 def test_the_batches_whose_instructions_are_counted_are_recorded(cold: bool) -> None:
-    assert counting.record(3, 2, cold=cold) == 6
+    assert counting.record(3, 2, cold=cold) == 12

@@ -45,6 +45,11 @@ class Place:
         path.write_text('{"freeze": {}}')
         return str(path)
 
+    def setup(self) -> str:
+        path = self.folder / "gateway.toml"
+        path.write_text('[holders.bank-of-setup]\nname = "Bank of the setup"\n')
+        return str(path)
+
     def feed(self) -> str:
         path = self.folder / "feed.json"
         path.write_bytes(feed())
@@ -274,8 +279,10 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("delegation", "end"): [Run(lambda place: [place.name("bank"), place.name("agent"), "--reason", "over"])],
     ("gateway", "init"): [Run(_said(), ends=(0, 1))],  # 1: there is one, from the round before
+    ("gateway", "setup"): [Run(lambda place: [place.setup()])],
     ("gateway", "delegate"): [Run(lambda place: [place.name("bank")])],
     # 1: a bank is no recipient
+    ("gateway", "sm4-key"): [Run(lambda place: [place.name("bank")], ends=(1,))],
     ("gateway", "redirect"): [Run(lambda place: [place.name("bank"), "https://app.example/back"], ends=(1,))],
     ("participant", "remove"): [Run(lambda place: [place.name("bank"), "--reason", "test"])],
     ("purpose", "define"): [Run(lambda place: [place.name("purpose"), "--permission", "ReadBalances"])],

@@ -13,6 +13,7 @@ import pytest
 
 from api.client.signing import LocalSigner
 from api.office.gateway import delegate
+from api.standards.detached import detached
 from api.standards.dialects import DialectRefusal
 from api.standards.india.requests import (
     FI_TYPES,
@@ -26,7 +27,6 @@ from api.standards.india.requests import (
     permissions_of,
     wish_of,
 )
-from api.standards.india.signatures import detached
 from ledger.canonical import b64u, unb64u
 from ledger.catalogue import CATALOGUES
 from ledger.documents import key_added

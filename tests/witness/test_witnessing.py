@@ -148,7 +148,7 @@ def test_the_bundles_of_the_api_meet_a_witness_policy(engine_url: str, tmp_path:
         opened.write_bytes(clients[1].request("POST", "/bundles", json=asked).content)
         assert verified("bundle", opened, log.policy) == 0
         # What is asked for comes before the witnesses: an entry that they have not seen is in the bundle all the same.
-        latest = service.size - 1
+        latest = opened_by_two(service, "state", **asked)
         opened_by_two(service, "state", **asked | {"to_index": latest})
         opened.write_bytes(clients[1].request("POST", "/bundles", json=asked | {"to_index": latest}).content)
         assert verified("bundle", opened, log.policy) == 3
