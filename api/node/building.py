@@ -22,6 +22,7 @@ from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import check_place, leave_mark
 from api.node.slots import Slot, claim_slot, highwater_files
+from api.node.telling import AlertTeller
 from api.office.facts import Notes
 from api.office.gateway import Gateway
 from api.office.office import Office
@@ -103,6 +104,7 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
             development=settings.web.environment == "development",
             also=None if office is None or outward is None else outward.follower(office, ledger.records),
             outward=None if office is None or outward is None else outward.messages(office.gateway),
+            alerts=AlertTeller(ledger, node.events.queries, node.remits),
         )
     if serves:
         node.asker = node.ask_witnesses()
