@@ -45,6 +45,7 @@ from ledger.custody.log_key import read_signer
 from ledger.engines.engine import is_file, make_database
 from ledger.errors import Corrupt, InvalidInput, NotFound, Rollback, Unavailable
 from ledger.highwater import HighWater
+from ledger.notes.sandbox import SANDBOX_ORIGINS, is_sandbox
 from ledger.opening import open_key_store
 from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
@@ -71,15 +72,23 @@ class Outward:
 
 
 def build_node(
-    settings: Settings, *, serves: bool = False, outward: Outward | None = None, clock: Clock | None = None
+    settings: Settings,
+    *,
+    serves: bool = False,
+    outward: Outward | None = None,
+    clock: Clock | None = None,
+    sandbox: bool = False,
 ) -> Node:
     """A node that is ready to start; one that serves also tells the parties of consents and asks witnesses.
 
     `outward` is what it does for outward standards, where it has a gateway; a `clock` other than the machine's is believed.
+    `sandbox`: a sandbox is served, which nobody else serves.
 
     Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
     """
     _refuse_other_versions(settings)
+    if serves and not sandbox and is_sandbox(name := read_signer(settings.log_key_file).vkey.name):
+        raise InvalidInput(f"{name} is a sandbox, which no ledger serves: «consent-ledger sandbox» does")
     slot = claim_slot(settings.highwater_dir)
     try:
         ledger = open_ledger(settings.node_config(slot.highwater_file), clock=clock)
@@ -295,10 +304,18 @@ def make_all_keys(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces
 
     Raises Conflict when a key file exists already, InvalidInput, Unavailable.
     """
+    _refuse_names_of_sandboxes(origin, sandbox=False)
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = settings.node_config(settings.highwater_dir / "none")
     make_keys(config, origin, log_key=places.log_key, kek=places.kek)
     make_client_keys(settings, places)
+
+
+def _refuse_names_of_sandboxes(origin: str, *, sandbox: bool) -> None:
+    if is_sandbox(origin) != sandbox:
+        raise InvalidInput(
+            f"{SANDBOX_ORIGINS}… is the name of sandboxes, and of nothing else: choose an origin under your own domain"
+        )
 
 
 def _check_keys(settings: Settings, origin: str) -> None:
@@ -320,11 +337,14 @@ def initialise(
     *,
     with_keys: bool = False,
     clock: Clock | None = None,
+    sandbox: bool = False,
 ) -> None:
-    """Make keys, tables and the first entry of a new log named `origin`; `with_keys`: with the keys that are here.
+    """Make keys, tables and the first entry of a new log named `origin`; `with_keys`: with the keys that are here. `sandbox`:
+    it is one, and named as one.
 
     Raises Conflict when a key file or a log exists already, NotFound, InvalidInput for an unfit origin or place, Unavailable.
     """
+    _refuse_names_of_sandboxes(origin, sandbox=sandbox)
     if with_keys:
         _check_keys(settings, origin)
     if not is_file(settings.database_url):

@@ -85,7 +85,10 @@ def _own(*words: str) -> Run:
     return Run(lambda place: [*words, "--as", str(place.own())], ends=(1,), on_state=False)
 
 
-ELSEWHERE = {("demo",): "it makes a ledger in a folder of its own; tests/demo runs it"}
+ELSEWHERE = {
+    ("demo",): "it makes a ledger in a folder of its own; tests/demo runs it",
+    ("sandbox",): "it makes logs in a folder of its own; tests/sandbox runs it",
+}
 
 COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("init",): [Run(_said("--origin", "ledger.example/other"), ends=(1,))],  # there is a log
