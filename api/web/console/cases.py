@@ -73,8 +73,11 @@ def ask(sent: RegulatorsForm) -> Response:
     if not typed(sent, found.entries):
         return _confirm(desk, wish, found, retyped=True)
     members = {
-        "participant": desk.staff.participant, "case": wish.case, "from_index": wish.first, "to_index": wish.last,
-    }  # fmt: skip
+        "participant": desk.staff.participant,
+        "case": wish.case,
+        "from_index": wish.first,
+        "to_index": wish.last,
+    }
     desk.office.store.papers.ask(asked(desk, "disclosure", members, touches=found.entries))
     return desk.redirect(HERE)
 
