@@ -48,7 +48,6 @@ from ledger.errors import Corrupt, InvalidInput, NotFound, Rollback, Unavailable
 from ledger.highwater import HighWater
 from ledger.notes.sandbox import SANDBOX_ORIGINS, is_sandbox
 from ledger.opening import open_key_store
-from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
 from ledger.queries.records import RecordQueries
 from ledger.queries.scoring import AlertReader
@@ -139,9 +138,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     once = Once(settings.token_store_url)
     issuer = settings.base_url
 
-    def registry() -> Registry:
-        return ledger.registry
-
+    registry = ledger.registry_now  # a token dies in the commit that ends it, on every front
     clients = Clients(issuer, once, registry, operator_keys)
     grants = Grants(ledger.records.consent, registry)
     registrations = Registrations(settings.database_url, signer, issuer)
