@@ -72,6 +72,7 @@ from api.web.pages import (
     settings,
     signin,
     stopping,
+    together,
 )
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
@@ -101,7 +102,7 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
     public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
     approving.router, authorizing.router, parting.router, feedback.router, stopping.router, receipts.router,
-    settings.router, erasing.router, notices.router, embedding.router, joining.router,
+    settings.router, erasing.router, notices.router, embedding.router, joining.router, together.router,
 )  # fmt: skip
 CONSOLES: Final = (
     partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,

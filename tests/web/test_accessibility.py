@@ -97,6 +97,8 @@ def scene(shared_site: Site) -> Scene:
             "again": f"/my/connections/{whole}/renew",
             "changed": f"/my/connections/{whole}/changed/{done}",
             "erase": "/my/erase",
+            "together": "/my/together",
+            "not to be joined": "/my/together/join",
             "a joint account": f"/my/approve?consent={joint.consent_id}",
             "found": "/my/connections?q=Plum&sort=ending",
             "step-up": "/step-up",
