@@ -30,7 +30,7 @@ NOTHING: Final = WeekCount(0, 0, is_least=False)
 
 
 @dataclass(frozen=True)
-class Place:
+class TiedBank:
     """A bank of the link of whoever is signed in."""
 
     number: int
@@ -58,11 +58,6 @@ class BankPart:
     needs: int = 0
     more: bool = False
 
-    @property
-    def is_partial(self) -> bool:
-        """Whether something of it may be missing: then it never says that there is nothing."""
-        return self.state != "open"
-
 
 def secret_of(desk: Desk) -> str:
     """The secret that this browser keeps; empty for none."""
@@ -70,14 +65,14 @@ def secret_of(desk: Desk) -> str:
     return secret if 20 <= len(secret) <= 100 else ""
 
 
-def places(desk: Desk) -> list[Place]:
+def places(desk: Desk) -> list[TiedBank]:
     """The banks of the link of whoever is signed in; none where this browser keeps another person's."""
     secret = secret_of(desk)
     known = desk.office.store.ties.of(secret) if secret and desk.session and desk.session.person else {}
     mine = b64u(desk.person.key) if known else ""
     if mine not in {tie.key for tie in known.values()}:
         return []
-    return [Place(number, tie, _session(desk, tie, mine), tie.key == mine) for number, tie in known.items()]
+    return [TiedBank(number, tie, _session(desk, tie, mine), tie.key == mine) for number, tie in known.items()]
 
 
 def _session(desk: Desk, tie: Tie, mine: str) -> Session | None:
@@ -89,7 +84,7 @@ def _session(desk: Desk, tie: Tie, mine: str) -> Session | None:
     return found
 
 
-def place_of(desk: Desk, number: str) -> Place:
+def place_of(desk: Desk, number: str) -> TiedBank:
     """A bank of hers by its number in a form. Raises NotFound."""
     for one in places(desk):
         if str(one.number) == number:
@@ -166,7 +161,7 @@ def _several(one: Consent) -> bool:
 # -- the page -----------------------------------------------------------------------------------------------------------
 
 
-def bank_part(desk: Desk, one: Place) -> BankPart:
+def bank_part(desk: Desk, one: TiedBank) -> BankPart:
     """What the page shows of a bank. Nothing is asked of it."""
     name = desk.name_of(one.tie.holder)
     if one.session is None or one.session.person is None:
@@ -177,7 +172,7 @@ def bank_part(desk: Desk, one: Place) -> BankPart:
         return BankPart(one.number, one.tie.holder, name, "unasked", one.is_here, one.session.person)
 
 
-def _open(desk: Desk, one: Place, session: Session, person: Person, name: str) -> BankPart:
+def _open(desk: Desk, one: TiedBank, session: Session, person: Person, name: str) -> BankPart:
     answers = session.answers_of_bank or BankAnswers({}, is_complete=False)
     missed: list[str] = []
 
@@ -223,7 +218,7 @@ def _opened(desk: Desk, dealings: Dealings, person: Person, listed: list[Connect
     return count
 
 
-def _touch(desk: Desk, one: Place, session: Session) -> None:
+def _touch(desk: Desk, one: TiedBank, session: Session) -> None:
     """She looks at this bank's part: her session there is in use."""
     if not one.is_here and desk.now - session.seen_at >= TOUCH_MS:
         seen = structs.replace(session, seen_at=desk.now)

@@ -60,28 +60,6 @@ def customers(site: Site) -> dict[str, Journey]:
     access = site.read(live)
     key, also, last = site.key(live), site.key(other), site.key(doomed)
     number = report(site, access.index, "Who was this?")
-    asked, wide = site.ask(), site.ask()
-
-    def agree(walk: Walk) -> None:
-        walk.open(f"/my/approve?consent={asked.consent_id}")
-        walk.tap("input[name=account]")
-        for place in range(walk.page.locator("input[name=separate]").count()):
-            walk.tap(f"input[name=separate] >> nth={place}")
-        walk.tap('form[action="/my/approve/review"] button')
-        walk.tap('form[action="/my/approve/agree"] button')
-        walk.sees("Sharing")
-
-    def less(walk: Walk) -> None:
-        walk.open(f"/my/approve?consent={wide.consent_id}")
-        walk.tap("main details.alone:has(input[name=less]) summary")
-        walk.tap('input[value="frequency"]')
-        walk.tap('details button[formaction$="decline"]')
-        walk.sees("was told that you would agree to")
-
-    def everything(walk: Walk) -> None:
-        walk.open(f"/my/connections/{key}")
-        walk.tap(f'a[href="/my/connections/{key}/complete"]')
-        walk.sees("complete")
 
     def see(walk: Walk) -> None:
         walk.open("/my/connections")
@@ -153,9 +131,36 @@ def customers(site: Site) -> dict[str, Journey]:
     return {
         "who reads my data": see, "how often": often, "stop one app": stop, "say why": why, "pause and undo": pause,
         "take one account out": part, "«I did not expect this»": unexpected, "what was answered": answered,
-        "check a receipt": check, "find where I am told": told, "agree to one account": agree,
-        "agree to less than was asked": less, "is this everything?": everything, "stop everything": all_of_them,
+        "check a receipt": check, "find where I am told": told, "stop everything": all_of_them,
     }  # fmt: skip
+
+
+def answers(site: Site) -> dict[str, Journey]:
+    """Journeys of a customer whom an app has sent, and of one who wants to know whether this is all."""
+    asked, wide, key = site.ask(), site.ask(), site.key(site.shared())
+
+    def agree(walk: Walk) -> None:
+        walk.open(f"/my/approve?consent={asked.consent_id}")
+        walk.tap("input[name=account]")
+        for place in range(walk.page.locator("input[name=separate]").count()):
+            walk.tap(f"input[name=separate] >> nth={place}")
+        walk.tap('form[action="/my/approve/review"] button')
+        walk.tap('form[action="/my/approve/agree"] button')
+        walk.sees("Sharing")
+
+    def less(walk: Walk) -> None:
+        walk.open(f"/my/approve?consent={wide.consent_id}")
+        walk.tap("main details.alone:has(input[name=less]) summary")
+        walk.tap('input[value="frequency"]')
+        walk.tap('details button[formaction$="decline"]')
+        walk.sees("was told that you would agree to")
+
+    def everything(walk: Walk) -> None:
+        walk.open(f"/my/connections/{key}")
+        walk.tap(f'a[href="/my/connections/{key}/complete"]')
+        walk.sees("complete")
+
+    return {"is this everything?": everything, "agree to one account": agree, "agree to less than was asked": less}
 
 
 def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
@@ -180,7 +185,7 @@ def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
         walk.open("/console/partner/feedback")
         walk.write("input[name=q]", number)
         walk.tap("main form.find button")
-        walk.sees(number)
+        walk.page.locator(f'td a[href$="{number}"] >> visible=true').wait_for()
         with walk.page.expect_download():
             walk.page.locator("a[href*='feedback.csv']").first.click()
         walk.taps += 1
@@ -252,7 +257,7 @@ def main() -> None:
             print("| journey | taps | seconds |\n|---|---|---|")
             for name, (who, journey) in at_work(site).items():
                 walked(browser, consoles, who, {name: journey})
-            walked(browser, consoles, site.people[MEI].name, customers(site))
+            walked(browser, consoles, site.people[MEI].name, answers(site) | customers(site))
             with open_banks(Path(folder) / "banks") as banks:
                 walked(browser, banks, "Anna Nowak", at_several(banks))
             browser.close()

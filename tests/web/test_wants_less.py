@@ -29,7 +29,9 @@ def declined(site: Site, **fields: object) -> tuple[str, str]:
 
 def test_what_she_would_agree_to_is_in_the_act_and_the_app_is_told(shared_site: Site) -> None:
     reason, page = declined(shared_site, less=["frequency", "data", "everything"])
-    assert reason == "customer-wants-less:data:frequency", "in the order of the documents, and nothing that is not there"
+    assert reason == "customer-wants-less:data:frequency", (
+        "in the order of the documents, and nothing that is not there"
+    )
     assert "Fewer kinds of data" in page
     assert "A nearer end date" not in page
 
@@ -49,7 +51,5 @@ def test_a_change_is_declined_without_it(shared_site: Site) -> None:
         page = mei.get(f"/my/approve?consent={consent.consent_id}")
         assert 'name="less"' not in page.text
         size = site.world.ledger.tree.size()
-        mei.post(
-            "/my/approve/decline", data={"csrf": csrf_of(page), "consent": consent.consent_id, "less": ["data"]}
-        )
+        mei.post("/my/approve/decline", data={"csrf": csrf_of(page), "consent": consent.consent_id, "less": ["data"]})
         assert site.world.ledger.tree.size() == size
