@@ -34,7 +34,7 @@ from ledger.planning.commands import (
     batch_items,
 )
 from ledger.queries.completeness import CompletenessQueries
-from ledger.queries.log_keys import read_log_keys
+from ledger.queries.log_keys import log_keys_now, read_log_keys
 from ledger.queries.reconciliation import ReconciliationQueries
 from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
@@ -192,6 +192,11 @@ class Ledger:
         if self._named is None:
             self._named = read_log_keys(self._store)
         return self._named
+
+    def log_keys_now(self) -> LogKeys:
+        """As `log_keys`, with what other nodes and commands have recorded a moment ago. Raises Corrupt, Unavailable."""
+        registry = self.registry
+        return log_keys_now(self._store, registry.log_keys, registry.size)
 
     @property
     def registry(self) -> Registry:

@@ -45,9 +45,12 @@ Rule = Literal[
     "many",
     "after-end",
     "model",
+    "late-notice",
 ]
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
 """What can raise an alert, in the order of docs/spec/risk.md."""
+SCORING: Final = 2
+"""The newest set of rules (docs/spec/risk.md): all of RULES. Under 1 there is no `late-notice`."""
 
 
 class Order(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -107,9 +110,9 @@ class HoldLifted(Approved, frozen=True, kw_only=True, tag_field="type", tag="hol
 
 
 class ScoringActivated(Approved, frozen=True, kw_only=True, tag_field="type", tag="scoring.activated"):
-    """From the next entry onwards alerts are due (1), or none are (0)."""
+    """From the next entry onwards alerts are due (1, 2: which rules; SCORING is the newest), or none are (0)."""
 
-    scoring: Annotated[int, Meta(ge=0, le=1)]
+    scoring: Annotated[int, Meta(ge=0, le=2)]
 
 
 class ModelActivated(Approved, frozen=True, kw_only=True, tag_field="type", tag="model.activated"):

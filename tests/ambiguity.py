@@ -126,9 +126,13 @@ def _is_in(code: int, members: list[tuple[Any, Any]]) -> bool:
 
 
 _CATEGORIES: Final = {
-    names.CATEGORY_DIGIT: r"\d", names.CATEGORY_NOT_DIGIT: r"\D", names.CATEGORY_SPACE: r"\s",
-    names.CATEGORY_NOT_SPACE: r"\S", names.CATEGORY_WORD: r"\w", names.CATEGORY_NOT_WORD: r"\W",
-}  # fmt: skip
+    names.CATEGORY_DIGIT: r"\d",
+    names.CATEGORY_NOT_DIGIT: r"\D",
+    names.CATEGORY_SPACE: r"\s",
+    names.CATEGORY_NOT_SPACE: r"\S",
+    names.CATEGORY_WORD: r"\w",
+    names.CATEGORY_NOT_WORD: r"\W",
+}
 
 
 def _alphabet(tree: Any) -> list[str]:

@@ -32,9 +32,12 @@ class Device:
         """
         signed = {
             "accounts_hash": _tagged("accounts", encode({"accounts": sorted(consent.accounts)})),
-            "act": "consent.authorise", "consent_id": consent.consent_id, "locale": "en",
-            "terms_hash": consent.terms_hash, "text_hash": b64u(bytes(32)),
-        }  # fmt: skip
+            "act": "consent.authorise",
+            "consent_id": consent.consent_id,
+            "locale": "en",
+            "terms_hash": consent.terms_hash,
+            "text_hash": b64u(bytes(32)),
+        }
         nonce = os.urandom(32)
         challenge = _tagged("challenge", nonce + encode(signed))
         if client is None:
@@ -43,9 +46,15 @@ class Device:
         authenticator = hashlib.sha256(RP_ID.encode()).digest() + bytes([0x05]) + (7).to_bytes(4)
         signature = self.key.private.sign(authenticator + hashlib.sha256(client).digest(), ec.ECDSA(hashes.SHA256()))
         record: dict[str, Any] = {
-            "authenticator_data": b64u(authenticator), "client_data": b64u(client), "credential_id": self.credential_id,
-            "nonce": b64u(nonce), "origin": origin, "rp_id": RP_ID, "signature": b64u(signature), "signed": signed,
-        }  # fmt: skip
+            "authenticator_data": b64u(authenticator),
+            "client_data": b64u(client),
+            "credential_id": self.credential_id,
+            "nonce": b64u(nonce),
+            "origin": origin,
+            "rp_id": RP_ID,
+            "signature": b64u(signature),
+            "signed": signed,
+        }
         return json.dumps(
             record, ensure_ascii=False, separators=(",", ":"), sort_keys=True
         )  # also what no CL-JSON can hold

@@ -56,11 +56,17 @@ def consents(draw: st.DrawFn) -> Consent:
     """A consent in any state."""
     approvals = tuple(Approval(reference(f"person-{n}"), tuple(draw(accounts))) for n in range(draw(st.integers(0, 2))))
     made = Consent(
-        consent_id=ID, version=draw(st.integers(1, 3)), status=draw(st.sampled_from(Status)), terms=draw(any_terms()),
-        separate=draw(st.sampled_from([(), ("provision",), ("provision", "sensitive")])), basis=draw(st.integers(0, 99)),
-        authenticated_at=draw(seconds), confirmed_at=draw(seconds),
-        used_day=draw(st.sampled_from([-1, NOW // 86_400_000, NOW // 86_400_000 - 1])), used_today=draw(st.integers(0, 3)),
-    )  # fmt: skip
+        consent_id=ID,
+        version=draw(st.integers(1, 3)),
+        status=draw(st.sampled_from(Status)),
+        terms=draw(any_terms()),
+        separate=draw(st.sampled_from([(), ("provision",), ("provision", "sensitive")])),
+        basis=draw(st.integers(0, 99)),
+        authenticated_at=draw(seconds),
+        confirmed_at=draw(seconds),
+        used_day=draw(st.sampled_from([-1, NOW // 86_400_000, NOW // 86_400_000 - 1])),
+        used_today=draw(st.integers(0, 3)),
+    )
     return made.sharing(approvals, tuple(draw(accounts)), draw(accounts))
 
 

@@ -81,6 +81,7 @@ DOORS = {
     "api.http.answers": "waits for what the sequencer answers",
     "api.office.facts": "keeps a standard's request texts beside the log, in a table of its own",
     "api.tokens.once": "keeps used proofs in a table of its own",
+    "api.tokens.registrations": "keeps clients' registrations in a table of their own",
     "api.witness": "keeps cosignatures, as a witness and for the log",
     "api.events": "keeps deliveries in a table of their own",
     "api.web.waiting": "waits for what the sequencer answers",
@@ -161,7 +162,7 @@ def test_private_names_stay_in_their_module() -> None:
     assert borrowed == []
 
 
-def test_what_verifies_raises_and_never_answers_with_a_bool() -> None:
+def test_a_verification_raises_and_never_answers_with_a_bool() -> None:
     answering = [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in _sources(*PACKAGES)
@@ -179,6 +180,7 @@ ENVIRONMENT = {"os.environ", "os.getenv"}
 
 
 def test_the_core_asks_only_its_clock_for_the_time_and_never_the_environment() -> None:
+    # PostgreSQL's own programs look in their environment for the file with the password.
     asking = [
         f"{path}:{node.lineno} {name}"
         for path, tree in _sources("ledger")
@@ -186,7 +188,6 @@ def test_the_core_asks_only_its_clock_for_the_time_and_never_the_environment() -
         if isinstance(node, ast.Attribute)
         and (name := ".".join(ast.unparse(node).split(".")[-2:])) in NOW | ENVIRONMENT
         and not (path == Path("ledger/clock.py") and name in NOW)
-        # PostgreSQL's own programs look in their environment for the file with the password
         and not (path == Path("ledger/engines/copies.py") and name == "os.environ")
     ]
     assert asking == []

@@ -10,7 +10,7 @@ import pytest
 from api.web.console.audit import ABOUT
 from api.web.locale import CATALOGUES
 from ledger.documents import SINCE_RULESET_2, Document
-from verifier.rules import orders
+from verifier.rules import about_entries, orders
 from verifier.rules import participants as verifier
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,8 +36,9 @@ def test_ledger_and_verifier_take_the_same_kinds_from_ruleset_2_onwards_only() -
 
 @each_kind
 def test_the_verifier_applies_it(kind: str) -> None:
-    owner = orders.Orders if kind in orders.MEMBERS else verifier.Registry
-    assert callable(getattr(owner, "_" + kind.replace(".", "_"), None))
+    folders = ((orders.MEMBERS, orders.Orders), (about_entries.MEMBERS, about_entries.AboutEntries))
+    folder = next((folder for members, folder in folders if kind in members), verifier.Registry)
+    assert callable(getattr(folder, "_" + kind.replace(".", "_"), None))
 
 
 @each_kind

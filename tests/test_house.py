@@ -21,10 +21,27 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 
 TOP_LEVEL = {
-    ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "README.md",
-    "SECURITY.md", "api", "deploy", "docs", "ledger", "migrations", "pyproject.toml", "requirements", "scripts", "sdk",
-    "tests", "verifier",
-}  # fmt: skip
+    ".ci",
+    ".dockerignore",
+    ".gitignore",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "Dockerfile",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "api",
+    "deploy",
+    "docs",
+    "ledger",
+    "migrations",
+    "pyproject.toml",
+    "requirements",
+    "scripts",
+    "sdk",
+    "tests",
+    "verifier",
+}
 
 LONG = {
     # path: why its ideas cannot be parted
@@ -79,7 +96,6 @@ ARGUED = {
     "psycopg": "LGPL-3.0: an unchanged library, imported, not copied",
     "psycopg-binary": "LGPL-3.0: as psycopg",
     "psycopg-pool": "LGPL-3.0: as psycopg",
-    "fpdf2": "LGPL-3.0: an unchanged library, imported, not copied",
 }
 
 

@@ -102,7 +102,7 @@ def _idle(distribution: str) -> dict[str, str]:
     }
 
 
-def test_whatever_is_defined_is_used_by_the_product() -> None:
+def test_the_product_uses_every_definition() -> None:
     """Else: use it, delete it, or move it to the tests that need it."""
     idle = _idle("ledger") | _idle("verifier")
     assert sorted(f"{place} {name}" for name, place in idle.items() if name not in KEPT) == []

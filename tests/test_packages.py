@@ -109,7 +109,7 @@ def test_the_client_carries_all_of_client_and_guard_and_is_typed(client: Path) -
     assert {"py.typed", "__init__.py", "receipts.py"} <= held
 
 
-def test_what_the_client_imports_and_cannot_take_along_stops_the_build(tmp_path: Path) -> None:
+def test_an_import_that_the_client_cannot_take_along_stops_the_build(tmp_path: Path) -> None:
     for room, text in (("client", "from api.node.settings import Settings\n"), ("guard", "")):
         (tmp_path / "api" / room).mkdir(parents=True)
         (tmp_path / "api" / room / "__init__.py").write_text(text)

@@ -44,9 +44,12 @@ def test_everything_is_there_under_its_checksum(release: Path) -> None:
     assert set(sums) == files
     assert sums == {name: hashlib.sha256((release / name).read_bytes()).hexdigest() for name in files}
     for pattern in (
-        "consent_ledger-*.whl", "consent_ledger_client-*.whl", "consent_verify-*.whl", "consent-verify-*.pyz",
+        "consent_ledger-*.whl",
+        "consent_ledger_client-*.whl",
+        "consent_verify-*.whl",
+        "consent-verify-*.pyz",
         "RELEASE-NOTES.md",
-    ):  # fmt: skip
+    ):
         assert len(list(release.glob(pattern))) == 1, pattern
 
 

@@ -31,9 +31,10 @@ CASES: tuple[tuple[str, str, tuple[str, ...]], ...] = (  # id, what is done and 
     ("E03", "white space or an escape: `BAD_ENCODING`", (SUBMITTED, SPELLING, MATRIX)),
     ("E04", "the integer 2^53: `BAD_ENCODING`", (SUBMITTED, SPELLING, MATRIX)),
     ("E05", "an array a hundred thousand levels deep: 400, `BAD_ENCODING`, no crash",
-     (SUBMITTED, f"{API}/test_submissions.py::test_what_is_not_an_envelope_is_refused_before_any_signature", SPELLING, MATRIX)),
+     (SUBMITTED, f"{API}/test_submissions.py::test_anything_but_an_envelope_is_refused_before_any_signature",
+      SPELLING, MATRIX)),
     ("E06", "a statement of 16 KiB + 1: 413",
-     (f"{API}/test_submissions.py::test_what_is_not_an_envelope_is_refused_before_any_signature",
+     (f"{API}/test_submissions.py::test_anything_but_an_envelope_is_refused_before_any_signature",
       f"{LEDGER}/test_statements.py::test_e06_size_is_bounded_before_anything_is_read",
       f"{VERIFIER}/test_statements.py::test_e06_e09_sizes_and_base64_are_exact")),
     ("E07", "a member of a leaf unknown or missing: `BAD_ENCODING`",
@@ -190,10 +191,16 @@ CASES: tuple[tuple[str, str, tuple[str, ...]], ...] = (  # id, what is done and 
 )  # fmt: skip
 
 GROUPS = {
-    "E": ("Encoding", 10), "S": ("Signatures of statements", 12), "M": ("Tree and checkpoint", 13), "C": ("Chains and map", 8),
-    "L": ("Rules of consent", 8), "W": ("Passkeys", 6), "P": ("Privacy and erasure", 4), "A": ("API and database", 7),
+    "E": ("Encoding", 10),
+    "S": ("Signatures of statements", 12),
+    "M": ("Tree and checkpoint", 13),
+    "C": ("Chains and map", 8),
+    "L": ("Rules of consent", 8),
+    "W": ("Passkeys", 6),
+    "P": ("Privacy and erasure", 4),
+    "A": ("API and database", 7),
     "F": ("Faults", 6),
-}  # fmt: skip
+}
 """How many cases each group has: 74 in all."""
 
 # Where the matrix of tampering names its cases (tests/verifier/cases.py), it must have the one that is asked for.

@@ -47,9 +47,13 @@ def run(place: Path, module: str, *arguments: str, timeout: int = 170) -> str:
     program += f"from {module} import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program, *arguments],
-        check=False, capture_output=True, text=True, cwd=place, timeout=timeout,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=place,
+        timeout=timeout,
         env={"PATH": os.environ["PATH"], "HOME": str(place), "LANG": "C.UTF-8"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, f"{module} {arguments}\n{done.stdout}{done.stderr}"
     return done.stdout
 

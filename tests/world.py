@@ -132,9 +132,13 @@ class Party:
     def sign(self, act: str, **members: Any) -> str:
         """A statement; members that are given replace the common ones, `None` removes one."""
         common = {
-            "act": act, "aud": self.world.ledger.origin, "iat": self.world.clock.now() // 1000, "iss": self.id,
-            "jti": reference(), "v": 1,
-        }  # fmt: skip
+            "act": act,
+            "aud": self.world.ledger.origin,
+            "iat": self.world.clock.now() // 1000,
+            "iss": self.id,
+            "jti": reference(),
+            "v": 1,
+        }
         payload = {name: value for name, value in (common | members).items() if value is not None}
         return self.key.jws({"kid": self.key.kid, "typ": TYP}, encode(payload))
 
@@ -157,11 +161,15 @@ class Party:
     def authorise(self, consent: ConsentInWorld, **members: Any) -> Submission:
         """The customer agreed: authorisation and its companion."""
         said = {
-            "accounts": sorted(consent.accounts), "authoriser": reference(), "consent_id": consent.consent_id,
+            "accounts": sorted(consent.accounts),
+            "authoriser": reference(),
+            "consent_id": consent.consent_id,
             "sca": {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": self.world.clock.now() // 1000},
-            "subject": consent.subject, "terms_hash": consent.terms_hash, "version": consent.version,
+            "subject": consent.subject,
+            "terms_hash": consent.terms_hash,
+            "version": consent.version,
             "separate_consents": self.separately(consent.terms["separate_consents"]),
-        }  # fmt: skip
+        }
         return Submission(
             f"/consents/{consent.consent_id}/authorise",
             self.sign("consent.authorise", **(said | members)),
@@ -221,9 +229,13 @@ class Party:
         evidence = json.loads(access.evidence or b"{}")
         says = msgspec.json.decode(unb64u(evidence["statements"][0].split(".")[1]))
         said = {
-            "basis": access.index, "bytes": 512, "consent_id": consent.consent_id, "digest": b64u(bytes(32)),
-            "interaction_id": says["interaction_id"], "rows": 3,
-        }  # fmt: skip
+            "basis": access.index,
+            "bytes": 512,
+            "consent_id": consent.consent_id,
+            "digest": b64u(bytes(32)),
+            "interaction_id": says["interaction_id"],
+            "rows": 3,
+        }
         return Submission(f"/accesses/{leg}", self.sign(f"access.{leg}", **(said | members)))
 
     def enrol(self, subject: str, **members: Any) -> Submission:

@@ -28,6 +28,7 @@ def audit_bundle(
 ) -> Result:
     """Audit the bundle that was named. `watch`, `ask`: see `Options`; `prepare` is given the auditor before the pass."""
     from verifier.audit.bundle import Auditor, Options
+    from verifier.audit.concerned import concerns
     from verifier.audit.resume import load, save
     from verifier.bytes.archive import open_archive
     from verifier.telling.parties import parties
@@ -54,6 +55,12 @@ def audit_bundle(
         judged = not audit.findings.count and not audit.findings.open and audit.head is not None
         if arguments.keep is not None and judged:
             save(auditor, Path(arguments.keep))
+        if arguments.report is not None or arguments.pdf is not None:
+            found = auditor.findings
+            named = (row.place.index for row in (*found.defects, *found.disputes, *found.notices))
+            result.concerned = concerns(
+                archive, audit.size, auditor.shelf, (index for index in named if index is not None)
+            )
     finally:
         auditor.close()
         archive.close()

@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--report", metavar="OUT.html", default=argparse.SUPPRESS, help="also write a self-contained HTML report"
     )
-    common.add_argument("--pdf", metavar="OUT.pdf", default=argparse.SUPPRESS, help="also write a PDF (needs fpdf2)")
+    common.add_argument("--pdf", metavar="OUT.pdf", default=argparse.SUPPRESS, help="also write a PDF (needs typst)")
     policy = _Parser(add_help=False, parents=[common])
     policy.add_argument(
         "--policy",
@@ -188,9 +188,9 @@ def _prepare_reports(arguments: argparse.Namespace) -> None:
                 f"the report cannot be written to {path}: {error.strerror}; nothing was checked"
             ) from None
     if arguments.pdf is not None:
-        from verifier.telling.pdf import blank
+        from verifier.telling.pdf import prepared
 
-        blank(arguments.lang)
+        prepared(arguments.lang)
 
 
 def _write_reports(arguments: argparse.Namespace, result: Result) -> None:

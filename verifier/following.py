@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from verifier.crypto.backend import Backend, select
-from verifier.errors import CannotCheck, Refuted
+from verifier.errors import CannotCheck, Code, Refuted
 from verifier.inputs import check_age, conclude, head_facts, now, read_file, trust_of
 from verifier.records.reasons import ASSERTED, FINDINGS, REASONS
 from verifier.telling.messages import CODES, advice, code_sentence, reason_sentence, word
@@ -15,27 +16,25 @@ from verifier.telling.result import Result
 from verifier.tlog.policy import NONE
 from verifier.tlog.trust import Trust
 
+if TYPE_CHECKING:
+    from verifier.tlog.log import Followed
+    from verifier.tlog.source import Source
+
 
 def log(arguments: argparse.Namespace, result: Result) -> Result:
-    """Follow a log and keep its newest verified checkpoint."""
-    from verifier.tlog.log import State, follow
+    """Follow a log and keep its newest verified checkpoint; where it changed its key, by its own documents."""
     from verifier.tlog.source import open_source
-    from verifier.tlog.tiles import C2SP, STATIC_CT
 
     trust, backend = trust_of(arguments, result), select()
-    state = State(Path(arguments.state))
+    source = open_source(arguments.place)
     try:
-        followed = follow(
-            open_source(arguments.place),
-            trust.policy.logs,
-            state,
-            backend,
-            at_ms=now(),
-            witnesses=tuple(trust.policy.witnesses.values()),
-            origin=arguments.origin,
-            entries=STATIC_CT if arguments.static_ct else C2SP,
-            witnessed=trust.policy.quorum != NONE,
-        )
+        try:
+            followed = _follow(arguments, source, trust, backend)
+        except Refuted as refusal:
+            if refusal.defect.code is not Code.BAD_SIGNATURE or arguments.origin is not None or arguments.static_ct:
+                raise
+            trust = _led(arguments, result, source, trust, refusal)
+            followed = _follow(arguments, source, trust, backend)
         if arguments.origin is None:
             head = trust.verify(followed.head.note, backend)
             witnessed = head.witnessed
@@ -55,6 +54,44 @@ def log(arguments: argparse.Namespace, result: Result) -> Result:
         )
     )
     return conclude(result, witnessed)
+
+
+def _follow(arguments: argparse.Namespace, source: Source, trust: Trust, backend: Backend) -> Followed:
+    from verifier.tlog.log import State, follow
+    from verifier.tlog.tiles import C2SP, STATIC_CT
+
+    return follow(
+        source,
+        trust.policy.logs,
+        State(Path(arguments.state)),
+        backend,
+        at_ms=now(),
+        witnesses=tuple(trust.policy.witnesses.values()),
+        origin=arguments.origin,
+        entries=STATIC_CT if arguments.static_ct else C2SP,
+        witnessed=trust.policy.quorum != NONE,
+    )
+
+
+def _led(arguments: argparse.Namespace, result: Result, source: Source, trust: Trust, refusal: Refuted) -> Trust:
+    """What is trusted once the log's documents have led from the reader's keys to later ones; the reader is told the lines
+    that the policy lacks. Raises Refuted where they lead nowhere."""
+    from verifier.audit.succession import handed_out, led_from, note_key
+    from verifier.tlog.log import newest_of
+
+    note = newest_of(source, trust.policy.quorum != NONE)
+    further, found = led_from(source, note, trust, select(), handed_out, refusal)
+    result.findings.checked["handovers of the log's keys"] += len(found)
+    keys = further.policy.logs[len(trust.policy.logs) :]
+    for key, one in zip(keys, found, strict=True):
+        by = note_key(key.name, one.by).vkey
+        result.facts.append((word("new key", arguments.lang), key.vkey))
+        result.facts.append(
+            (word("vouched", arguments.lang), f"{by} ({word('sizes from', arguments.lang)} {one.first:,})")
+        )
+    result.lines.append(word("add lines", arguments.lang))
+    result.lines += [f"log {key.vkey}" for key in keys]
+    return further
 
 
 def _witnessed(cosignatures: object, trust: Trust) -> bool:

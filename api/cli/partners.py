@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from api.cli.folder import As, ParticipantFolder, seen, speak
+from api.cli.officers import Officers, two_of
 from api.cli.saying import fail, files_told_in_a_sentence, mention, say
 from ledger.canonical import b64u
 
@@ -65,19 +66,15 @@ def attestation_withdraw(
 def attestation_approve(
     participant: Annotated[str, typer.Argument(help="Whose attestation it is.")],
     attestation: Annotated[int, typer.Argument(min=0, help="Index of its entry.")],
-    approved_by: Annotated[
-        list[str], typer.Option("--approved-by", help="An officer who approves it; twice, of two different persons.")
-    ],
+    approved_by: Officers,
     state: Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")] = None,
 ) -> None:
     """As operator: approve what a participant attests, by two officers."""
     from api.cli.shared import record  # noqa: PLC0415  (only this command of the group works on the database)
     from ledger.orders import AttestationApproved  # noqa: PLC0415
 
-    if len(set(approved_by)) != 2:
-        fail("two different officers approve it: say --approved-by twice")
-    first, second = sorted(set(approved_by))
-    record(state, AttestationApproved, approved_by=(first, second), attestation=attestation, participant=participant)
+    approving = two_of(approved_by)
+    record(state, AttestationApproved, approved_by=approving, attestation=attestation, participant=participant)
 
 
 @attestations.command("certify")
@@ -89,9 +86,7 @@ def attestation_certify(
     passed: Annotated[int, typer.Option(min=0, help="How many behaviours were right.")],
     total: Annotated[int, typer.Option(min=0, help="Of how many.")],
     run_log: Annotated[Path, typer.Option("--log", help="The run's log: only its hash leaves here.")],
-    approved_by: Annotated[
-        list[str], typer.Option("--approved-by", help="An officer who approves it; twice, of two different persons.")
-    ],
+    approved_by: Officers,
     state: Annotated[Path | None, typer.Option("--state", help="State folder (CONSENT_LEDGER_STATE_DIR).")] = None,
 ) -> None:
     """As operator: certify a participant's conformance run, by two officers."""
@@ -100,15 +95,13 @@ def attestation_certify(
     from api.cli.shared import record  # noqa: PLC0415  (works on the database)
     from ledger.orders import ConformanceCertified  # noqa: PLC0415
 
-    if len(set(approved_by)) != 2:
-        fail("two different officers approve it: say --approved-by twice")
-    first, second = sorted(set(approved_by))
+    approving = two_of(approved_by)
     with files_told_in_a_sentence():
         digest = b64u(sha256(run_log.read_bytes()).digest())
     record(
         state,
         ConformanceCertified,
-        approved_by=(first, second),
+        approved_by=approving,
         log_hash=digest,
         participant=participant,
         passed=passed,

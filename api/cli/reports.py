@@ -13,6 +13,8 @@ from msgspec import UNSET, UnsetType
 from api.cli.report_pdf import as_pdf
 from api.cli.saying import fail, mention, say
 from api.cli.shared import State, node_of, reader_of, record, told_in_a_sentence
+from api.web.locale import DEFAULT
+from api.web.words import LANGUAGES
 from ledger.orders import DIMENSIONS, MEASURES, ReportDefined, ScoreWeights
 from ledger.queries.counting import Counting
 from ledger.queries.issued import issue_of, issued_report, keep_file
@@ -120,16 +122,23 @@ def report_file(
     from_: Annotated[str, typer.Option("--from", help="First day of the period, as 2026-10-01.", metavar="DAY")],
     form: Annotated[Literal["csv", "json", "xbrl", "pdf"], typer.Option(help="Which form.")],
     out: Annotated[Path, typer.Option(help="Where to write it.", metavar="FILE")],
+    lang: Annotated[str, typer.Option(help=f"Language of the PDF: {', '.join(LANGUAGES)}.")] = DEFAULT,
     state: State = None,
 ) -> None:
     """Write an issued report as CSV, JSON, xBRL-CSV (a zip) or PDF."""
     day = _day(from_)
+    if lang not in LANGUAGES:
+        fail(f"--lang {lang}: a PDF is written in one of {', '.join(LANGUAGES)}")
     with reader_of(state) as node:
         ledger = node.ledger
         with closing(Counting.beside(ledger.store, ledger.keystore, node.settings.state_dir)) as counting:
             found = issued_report(counting, ledger.origin, node.settings.state_dir, code, day)
-        content = {"csv": lambda: found.csv, "json": lambda: as_json(found), "xbrl": lambda: as_xbrl(found),
-                   "pdf": lambda: as_pdf(found)}[form]()  # fmt: skip
+        content = {
+            "csv": lambda: found.csv,
+            "json": lambda: as_json(found),
+            "xbrl": lambda: as_xbrl(found),
+            "pdf": lambda: as_pdf(found, lang),
+        }[form]()
         out.write_bytes(content)
     say(f"{out}: {code} of entry {found.at}, as {form}", file=str(out), form=form, index=found.at, report=code)
 

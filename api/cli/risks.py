@@ -8,33 +8,22 @@ from typing import Annotated
 import typer
 
 from api.cli.models import models, train_model
+from api.cli.officers import Officers, two_of
 from api.cli.saying import fail, mention, say
 from api.cli.shared import State, node_of, record, told_in_a_sentence
 from api.node.models import StoredModel, read_model
 from ledger.documents import document_of
-from ledger.orders import ModelActivated, ScoringActivated
+from ledger.orders import SCORING, ModelActivated, ScoringActivated
 from ledger.queries.scoring import AlertReader, recorded_alerts
 
 risks = typer.Typer(help="Alerts about who reads what.", no_args_is_help=True)
 risks.add_typer(models, name="model")
 risks.command("train")(train_model)
 
-Approved = Annotated[
-    list[str], typer.Option("--approved-by", help="Code of an officer who approves it; two different ones are needed.")
-]
-
-
-def officers(approved: list[str]) -> tuple[str, str]:
-    """Two different officers, sorted. Exits when there are not two."""
-    if len(set(approved)) != 2 or len(approved) != 2:
-        fail("two different officers approve this: --approved-by twice")
-    first, second = sorted(approved)
-    return first, second
-
 
 @risks.command("activate")
 def risk_activate(
-    approved_by: Approved,
+    approved_by: Officers,
     *,
     model: Annotated[
         Path | None, typer.Option(help="A model's file, with its card beside it: it scores from the next entry on.")
@@ -46,11 +35,11 @@ def risk_activate(
 
     With --model: put a model in force. What the rules remember stays.
     """
-    approving = officers(approved_by)
+    approving = two_of(approved_by)
     if (model is None) != (name is None):
         fail("--model FILE goes with --name CODE, by which its alerts name it")
     if model is None or name is None:
-        record(state, ScoringActivated, scoring=1, approved_by=approving)
+        record(state, ScoringActivated, scoring=SCORING, approved_by=approving)
         return
     with told_in_a_sentence():
         stored = read_model(model)
@@ -74,7 +63,7 @@ def _activate_model(state: Path | None, stored: StoredModel, name: str, approvin
         begins = (
             ()
             if ledger.registry.supervision.scoring
-            else (document_of(ScoringActivated, scoring=1, approved_by=approving),)
+            else (document_of(ScoringActivated, scoring=SCORING, approved_by=approving),)
         )
         node.models.keep(stored.data, card.encoded())  # before the document: a node that serves needs it at once
         recorded = ledger.record_documents(*begins, document)
@@ -83,9 +72,9 @@ def _activate_model(state: Path | None, stored: StoredModel, name: str, approvin
 
 
 @risks.command("stop")
-def risk_stop(approved_by: Approved, state: State = None) -> None:
+def risk_stop(approved_by: Officers, state: State = None) -> None:
     """Owe no alerts from the next entry on."""
-    record(state, ScoringActivated, scoring=0, approved_by=officers(approved_by))
+    record(state, ScoringActivated, scoring=0, approved_by=two_of(approved_by))
 
 
 @risks.command("alerts")

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from api.cli.officers import Officers, two_of
 from api.cli.saying import say
 from api.cli.shared import State, node_of, record
 from ledger.canonical import b64u
@@ -18,17 +19,7 @@ freezes = typer.Typer(help="Freezes of the operator: accesses that are denied fo
 holds = typer.Typer(help="Holds: consents whose records must not be erased.", no_args_is_help=True)
 
 MOST_DAYS: Final = 90
-Officers = Annotated[
-    list[str], typer.Option("--approved-by", help="An officer who approves it; twice, of two different persons.")
-]
 Reason = Annotated[str, typer.Option(help="A code, such as court-order.")]
-
-
-def _two(officers: list[str]) -> tuple[str, str]:
-    if len(set(officers)) != 2:
-        raise typer.BadParameter("two different officers approve it: say --approved-by twice")
-    first, second = sorted(set(officers))
-    return first, second
 
 
 def _scope(**members: str | None) -> Scope:
@@ -60,7 +51,7 @@ def freeze_order(
     record(
         state,
         FreezeOrdered,
-        approved_by=_two(approved_by),
+        approved_by=two_of(approved_by),
         drill=drill,
         freeze_id=freeze_id,
         from_=0,
@@ -78,7 +69,7 @@ def freeze_lift(
     state: State = None,
 ) -> None:
     """End a freeze of the operator. Those of participants are ended by themselves."""
-    record(state, FreezeLifted, approved_by=_two(approved_by), freeze_id=freeze_id, reason=reason)
+    record(state, FreezeLifted, approved_by=two_of(approved_by), freeze_id=freeze_id, reason=reason)
 
 
 @freezes.command("list")
@@ -115,7 +106,7 @@ def hold_place(
     record(
         state,
         HoldPlaced,
-        approved_by=_two(approved_by),
+        approved_by=two_of(approved_by),
         basis=basis,
         chains=tuple(sorted({b64u(consent_chain(each)) for each in consent})),
         hold=hold,
@@ -128,7 +119,7 @@ def hold_lift(
     hold: Annotated[str, typer.Argument(help="Its name.")], approved_by: Officers, reason: Reason, state: State = None
 ) -> None:
     """End a hold: what it kept may be erased again."""
-    record(state, HoldLifted, approved_by=_two(approved_by), hold=hold, reason=reason)
+    record(state, HoldLifted, approved_by=two_of(approved_by), hold=hold, reason=reason)
 
 
 @holds.command("list")

@@ -48,15 +48,16 @@ async def successors(
 ) -> list[KeySuccession]:
     """The keys that the trusted ones lead to, nearest first. `documents`: index and leaf of each.
 
-    Raises ReceiptRefused when a document or a proof does not hold, or when a trusted key ended without a word of its own.
+    Raises ReceiptRefused when a document or a proof does not hold, or when they lead to none because somebody else may have
+    a key on the way.
     """
     try:
         told = _read(documents)
-        found = await _found(list(trusted), told, fetch)
+        known, found = await _found(list(trusted), told, fetch)
     except LedgerError as error:
         raise ReceiptRefused(f"the log's documents about its keys do not prove what they say: {error.detail}") from None
     if not found:
-        _refuse_what_was_stolen(trusted, told)
+        _refuse_what_was_stolen(known, told)
     return found
 
 
@@ -82,8 +83,11 @@ def _read(documents: Iterable[tuple[int, bytes]]) -> _Told:
     return told
 
 
-async def _found(known: list[VerifierKey], told: _Told, fetch: FetchInclusion) -> list[KeySuccession]:
-    """Raises BadSignature, BadEncoding, InvalidInput."""
+async def _found(
+    known: list[VerifierKey], told: _Told, fetch: FetchInclusion
+) -> tuple[list[VerifierKey], list[KeySuccession]]:
+    """All keys on the way, and those that are trusted from now on: none that somebody else may have. Raises BadSignature,
+    BadEncoding, InvalidInput."""
     found: list[KeySuccession] = []
     for by in known:  # grows: what a key so found leads to is found as well
         for j, retired in sorted(told.retired.items()):
@@ -99,12 +103,13 @@ async def _found(known: list[VerifierKey], told: _Told, fetch: FetchInclusion) -
                 root = root_above(i, j, leaf_hash(told.leaves[i]), await fetch(i, j))
                 by.verify(Checkpoint(by.name, j, root).format().encode(), unb64u(retired.signature, size=64))
                 known.append(VerifierKey(by.name, ED25519, key))
-                found.append(KeySuccession(known[-1], by, i + 1))
-    return found
+                if key not in told.compromised:
+                    found.append(KeySuccession(known[-1], by, i + 1))
+    return known, found
 
 
-def _refuse_what_was_stolen(trusted: Sequence[VerifierKey], told: _Told) -> None:
-    for vkey in trusted:
+def _refuse_what_was_stolen(known: Sequence[VerifierKey], told: _Told) -> None:
+    for vkey in known:
         if vkey.public_key in told.compromised:
             _, index = told.compromised[vkey.public_key]
             raise ReceiptRefused(

@@ -85,9 +85,15 @@ class SupervisionClient:
     ) -> VerifiedReceipt:
         """As holder: an assessment was made; `document_hash` is the SHA-256 (b64u) of the document, which stays with it."""
         return await self._say(
-            "assessment.record", "/assessments", assessment_id=assessment_id, scope=scope, outcome=outcome, method=method,
-            document_hash=document_hash, next_due=next_due,
-        )  # fmt: skip
+            "assessment.record",
+            "/assessments",
+            assessment_id=assessment_id,
+            scope=scope,
+            outcome=outcome,
+            method=method,
+            document_hash=document_hash,
+            next_due=next_due,
+        )
 
     async def block(
         self, rule: str, *, about: Literal["consent", "recipient"], level: int, seconds: int
@@ -111,9 +117,15 @@ class SupervisionClient:
     ) -> VerifiedReceipt:
         """What a person decided about the alert at this entry, beside what was proposed. `officer` is a reference, no name."""
         return await self._say(
-            "alert.decide", "/alerts/decide", alert=alert, decision=decision, officer=officer, proposal=proposal,
-            proposal_reasons=sorted(set(proposal_reasons)), comment_hash=None if comment is None else comment.hash,
-        )  # fmt: skip
+            "alert.decide",
+            "/alerts/decide",
+            alert=alert,
+            decision=decision,
+            officer=officer,
+            proposal=proposal,
+            proposal_reasons=sorted(set(proposal_reasons)),
+            comment_hash=None if comment is None else comment.hash,
+        )
 
     async def open_incident(
         self,
@@ -130,18 +142,31 @@ class SupervisionClient:
         """Report an incident. `clocks`: what is due so many seconds after it was detected."""
         due = sorted(({"due": detected_at + seconds, "name": name} for name, seconds in clocks.items()), key=_due)
         return await self._say(
-            "incident.open", "/incidents", incident_id=incident_id, affected=scope, severity=severity, clocks=due,
-            affected_consents=affected_consents, detected_at=detected_at, text_hash=text.hash, **{"class": kind},
-        )  # fmt: skip
+            "incident.open",
+            "/incidents",
+            incident_id=incident_id,
+            affected=scope,
+            severity=severity,
+            clocks=due,
+            affected_consents=affected_consents,
+            detected_at=detected_at,
+            text_hash=text.hash,
+            **{"class": kind},
+        )
 
     async def update_incident(
         self, incident_id: str, *, text: KeptText, told_customers: int, told_participants: int, clock: str | None = None
     ) -> VerifiedReceipt:
         """Say how it goes on; `clock` names what is hereby delivered."""
         return await self._say(
-            "incident.update", "/incidents/update", incident_id=incident_id, text_hash=text.hash, clock=clock,
-            told_customers=told_customers, told_participants=told_participants,
-        )  # fmt: skip
+            "incident.update",
+            "/incidents/update",
+            incident_id=incident_id,
+            text_hash=text.hash,
+            clock=clock,
+            told_customers=told_customers,
+            told_participants=told_participants,
+        )
 
     async def close_incident(self, incident_id: str, *, text: KeptText, reason: str) -> VerifiedReceipt:
         """Put its end on record."""

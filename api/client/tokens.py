@@ -72,9 +72,13 @@ class TokenSource:
         """The members of a form by which this client proves who it is (RFC 7523 §2.2): for one use."""
         now = self._clock.now() // 1000
         claims = {
-            "aud": self._issuer, "exp": now + ASSERTION_SECONDS, "iat": now, "iss": self._participant,
-            "jti": fresh_jti(), "sub": self._participant,
-        }  # fmt: skip
+            "aud": self._issuer,
+            "exp": now + ASSERTION_SECONDS,
+            "iat": now,
+            "iss": self._participant,
+            "jti": fresh_jti(),
+            "sub": self._participant,
+        }
         return {
             "client_assertion": await sign_jwt_with(self._key, {"kid": self._key.kid, "typ": "JWT"}, claims),
             "client_assertion_type": ASSERTION_TYPE,

@@ -66,7 +66,7 @@ def write_receipts(folder: Path, receipts: Iterable[VerifiedReceipt]) -> int:
 async def export(state: Path, target: Path, witnessed_by: Path | None = None) -> None:
     """`consent-ledger export`, of a checkpoint cosigned under the policy `witnessed_by`, if given. Raises DemoFailed."""
     witnessed = () if witnessed_by is None else ("--witnessed",)
-    status, output = await _run(
+    status, output = await run(
         command("export", target, "--state", state, "--reason", "demo", *witnessed), witnessed_by
     )
     if status != 0:
@@ -76,12 +76,12 @@ async def export(state: Path, target: Path, witnessed_by: Path | None = None) ->
 async def verify_bundle(bundle: Path, policy: Path) -> Audit:
     """`consent-verify bundle`: every hash, proof, chain, signature, transition and decision."""
     program = "import sys; from verifier.cli import main; sys.exit(main())"
-    return Audit(*await _run([sys.executable, "-c", program, "bundle", str(bundle), "--policy", str(policy), "--json"]))
+    return Audit(*await run([sys.executable, "-c", program, "bundle", str(bundle), "--policy", str(policy), "--json"]))
 
 
 async def verify_receipts(folder: Path, policy: Path) -> dict[int, int]:
     """`consent-verify receipt` for every file; exit status → how many."""
-    status, output = await _run([sys.executable, "-c", RECEIPTS, str(policy), str(folder)])
+    status, output = await run([sys.executable, "-c", RECEIPTS, str(policy), str(folder)])
     if status != 0:
         raise DemoFailed(f"the verifier ended with {status}: {output[-600:]}")
     counted: dict[str, int] = json.loads(output.strip().splitlines()[-1])
@@ -123,7 +123,8 @@ def _copy_database(source: Path, target: Path) -> None:
         writing.close()
 
 
-async def _run(arguments: list[str], policy: Path | None = None) -> tuple[int, str]:
+async def run(arguments: list[str], policy: Path | None = None) -> tuple[int, str]:
+    """Run a program, under the policy if one is given: (exit status, what it said)."""
     process = await asyncio.create_subprocess_exec(
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,

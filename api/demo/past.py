@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -17,14 +18,16 @@ from api.client.statements import Question, StatementMaker
 from api.demo.bank import SHOWN
 from api.demo.recipient import NOTICE, DemoConnection
 from api.demo.templates import ACCOUNTS, BALANCES
+from api.node.scoring import AlertRaiser
 from ledger.app import Ledger
 from ledger.canonical import b64u
 from ledger.clock import SystemClock
 from ledger.documents import document_of
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
-from ledger.orders import ScoringActivated
+from ledger.orders import SCORING, ReportDefined, ScoringActivated
 from ledger.planning.commands import Recorded
+from ledger.queries.scoring import AlertReader
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
@@ -34,6 +37,12 @@ USUAL: Final = 39
 on that would be an alert itself."""
 WORKING_DAYS: Final = (6, 5, 4, 3, 2)
 WORKING_HOURS: Final = range(8, 19)
+SCRAPED_TIMES: Final = 10
+"""How often a scraping recipient reads each of its consents, in as many batches."""
+BAD_DAY: Final = 2
+"""How many days ago things went wrong that a report counts."""
+REPORT: Final = "went-wrong"
+MEASURES: Final = ("consents_withdrawn", "accesses_refused", "acknowledged", "acknowledge_seconds_max", "alerts")
 HOLDER: Final = "bank-south"
 PURPOSE: Final = "budgeting"
 
@@ -48,6 +57,10 @@ class PastClock:
     def now(self) -> int:
         """Milliseconds."""
         return self._now
+
+    def day(self, days_ago: int) -> str:
+        """As 2026-10-01."""
+        return datetime.fromtimestamp((self._today - days_ago * DAY) / 1000, UTC).date().isoformat()
 
     def go_to(self, days_ago: int, hour: int) -> None:
         """This hour of that day."""
@@ -66,6 +79,10 @@ class Past:
     """The entry of the withdrawal."""
     usual: Mapping[str, list[DemoConnection]]
     """By recipient."""
+    bad_day: str
+    """The day that the report is about, as 2026-10-01."""
+    alerts: int
+    """How many were raised on it."""
 
 
 def live_before(
@@ -74,23 +91,46 @@ def live_before(
     """Write it. `signers`: the statement keys, by participant, all of them registered. `customers`: how busy the demo's own
     minute will be; the week before is as full as makes that usual (docs/spec/risk.md, `rate`)."""
     two = ("officer-one", "officer-two")
-    ledger.record_documents(document_of(ScoringActivated, scoring=1, approved_by=two))
+    ledger.record_documents(document_of(ScoringActivated, scoring=SCORING, approved_by=two))
     told = _Teller(ledger, clock, signers)
-    asleep = told.agreed(recipients[1])
-    told.read(recipients[1], [asleep])
+    asleep, woken = told.agreed(recipients[1]), told.agreed(recipients[1])
+    told.read(recipients[1], [asleep, woken])
     clock.go_to(WORKING_DAYS[0], 7)
+    stopped = told.stopped(recipients[2])
     usual = {recipient: [told.agreed(recipient) for _ in range(USUAL)] for recipient in recipients}
     hours = [(day, hour) for day in WORKING_DAYS for hour in WORKING_HOURS]
     for day, hour in hours[: max(8, len(hours) * customers // 200)]:
         clock.go_to(day, hour)
         for recipient in recipients:
             told.read(recipient, usual[recipient])
-    ended = told.agreed(recipients[0])
+    clock.go_to(BAD_DAY, 20)
+    alerts = _go_wrong(ledger, told, recipients, usual, woken, stopped)
     clock.go_to(1, 0)
-    said = told.maker(HOLDER).make(
-        "consent.revoke", consent_id=ended.consent_id, reason="customer-request", by="customer"
+    ended, ended_at = told.stopped(recipients[0])
+    return Past(asleep, ended, ended_at, usual, clock.day(BAD_DAY), alerts)
+
+
+def _go_wrong(
+    ledger: Ledger,
+    told: _Teller,
+    recipients: tuple[str, ...],
+    usual: Mapping[str, list[DemoConnection]],
+    woken: DemoConnection,
+    stopped: tuple[DemoConnection, int],
+) -> int:
+    """An evening with all that the demo will see again, and a report that was defined before; how many alerts were raised."""
+    ledger.record_documents(
+        document_of(ReportDefined, report=REPORT, period="day", utc_offset=0, by=(), measures=MEASURES, suppress=0)
     )
-    return Past(asleep, ended, told.record(said).index, usual)
+    for _ in range(SCRAPED_TIMES):
+        told.read(recipients[1], usual[recipients[1]])
+    told.read(recipients[1], [woken])
+    told.deliver(recipients[0], usual[recipients[0]][0], rows=(40, 41))
+    for _ in range(3):
+        told.read(recipients[2], [stopped[0]])
+    said = told.maker(recipients[2]).make("consent.acknowledge", consent_id=stopped[0].consent_id, basis=stopped[1])
+    told.record(said)
+    return AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore)).turn()
 
 
 class _Teller:
@@ -142,6 +182,30 @@ class _Teller:
             expires_at=self._clock.now() // 1000 + 180 * DAY // 1000,
             frequency_per_day=0,
         )
+
+    def stopped(self, recipient: str) -> tuple[DemoConnection, int]:
+        """A consent that its customer ended at once, and the entry that says so."""
+        connection = self.agreed(recipient)
+        said = self.maker(HOLDER).make(
+            "consent.revoke", consent_id=connection.consent_id, reason="customer-request", by="customer"
+        )
+        return connection, self.record(said).index
+
+    def deliver(self, recipient: str, connection: DemoConnection, rows: tuple[int, int]) -> None:
+        """An access, and how many rows of it the bank and the recipient tell."""
+        asked = reading(connection)
+        basis = self.record(self.maker(recipient).batch([asked])).index
+        for act, who, count in (("access.release", HOLDER, rows[0]), ("access.receive", recipient, rows[1])):
+            said = self.maker(who).make(
+                act,
+                basis=basis,
+                bytes=100,
+                consent_id=connection.consent_id,
+                digest=b64u(bytes(32)),
+                interaction_id=asked.interaction_id,
+                rows=count,
+            )
+            self.record(said)
 
     def read(self, recipient: str, connections: list[DemoConnection]) -> None:
         """One access of each, in one batch."""

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.client import ClientError
-from api.demo import alarms, audit, history, story
+from api.demo import alarms, audit, history, oversight, story
 from api.demo.cast import BankPlace, Cast, assemble, open_log
 from api.demo.doors import answering, doors, show_doors
 from api.demo.past import HOLDER, Past
@@ -122,9 +122,11 @@ async def _play(stage: Stage, folder: Path, *, once: bool, customers: int) -> in
         await _refusals(stage, facts, cast, seen)
         histories = await _histories(stage, facts, cast)
         noticed = await _alerts(stage, cast, past, seen)
+        counted = await _overseen(stage, facts, cast, past, state)
         await _witnessed(stage, facts, cast)
         whole = await _audit(stage, facts, cast, seen, folder)
         _noticed(stage, facts, noticed, whole)
+        _counted(stage, facts, counted, past, whole)
         size = say("total.result", accounts=len(people.accounts), transactions=people.transactions)
         facts.add("total", size, good=True, seconds=time.perf_counter() - begun)
         console.print()
@@ -225,7 +227,7 @@ async def _histories(stage: Stage, facts: ClosingTable, cast: Cast) -> history.H
 
 
 async def _alerts(stage: Stage, cast: Cast, past: Past, seen: story.StoryCounts) -> alarms.Noticed:
-    """Four things that are wrong, one after the other."""
+    """Five things that are wrong, one after the other."""
     living = next(
         share.connection
         for share in seen.shares
@@ -235,14 +237,35 @@ async def _alerts(stage: Stage, cast: Cast, past: Past, seen: story.StoryCounts)
         return await alarms.plant(cast, past, living, tick)
 
 
+async def _overseen(stage: Stage, facts: ClosingTable, cast: Cast, past: Past, state: Path) -> dict[str, str]:
+    """The scraping recipient is frozen for a moment; the figures of a bad day are put on record."""
+    scraping = cast.recipients[-1].client
+    with stage.act("freeze", oversight.STEPS) as tick:
+        frozen = await oversight.freeze(state, scraping, past.usual[scraping.participant][0], tick)
+    told = stage.say("freeze.result", at=str(frozen.at), lifted=str(frozen.lifted_at), reason=", ".join(frozen.reasons))
+    facts.add("freeze", told, good=frozen.stopped, seconds=stage.seconds)
+    return await oversight.report(state, past, state.parent / "went-wrong.csv")
+
+
 def _noticed(stage: Stage, facts: ClosingTable, noticed: alarms.Noticed, whole: audit.Audit) -> None:
-    raised = whole.checked("alerts")
+    raised, count = whole.checked("alerts"), len(noticed.seconds)
+    slowest = f"{noticed.slowest:.1f}"
     facts.add(
         "alerts",
-        stage.say("alerts.result", planted=len(noticed.rules), of=len(alarms.PLANTED), raised=raised),
-        good=len(noticed.rules) == len(alarms.PLANTED) <= raised and whole.status == 0,
-        seconds=noticed.seconds,
+        stage.say("alerts.result", planted=count, of=len(alarms.PLANTED), raised=raised, slowest=slowest),
+        good=count == len(alarms.PLANTED) <= raised and whole.status == 0,
+        seconds=noticed.slowest,
     )
+
+
+def _counted(stage: Stage, facts: ClosingTable, counted: dict[str, str], past: Past, whole: audit.Audit) -> None:
+    """The report says how many alerts there were that day, and whoever recomputes it says the same."""
+    wanted = {"accesses_refused": "3", "acknowledged": "1", "alerts": str(past.alerts), "consents_withdrawn": "0"}
+    found = {measure: counted.get(measure) for measure in wanted}
+    hours = int(counted.get("acknowledge_seconds_max", "0")) // 3_600
+    told = stage.say("report.result", alerts=past.alerts, refused=counted.get("accesses_refused", "?"), hours=hours)
+    good = found == wanted and past.alerts >= len(alarms.PLANTED) and whole.checked("reports") > 0 and whole.status == 0
+    facts.add("report", told, good=good, day=past.bad_day)
 
 
 async def _witnessed(stage: Stage, facts: ClosingTable, cast: Cast) -> None:

@@ -72,10 +72,19 @@ class EventTokens:
     def _event(self, notice: Notice) -> dict[str, Any]:
         """Our own event: enough to act on, and to find the entry and its receipt."""
         said = {
-            "origin": self._origin, "index": notice.index, "seq": notice.seq, "time": notice.time,
-            "leaf_hash": b64u(notice.leaf_hash), "consent_id": notice.consent_id, "act": notice.act, "signer": notice.signer,
-            "by": notice.by, "reason": notice.reason, "status": notice.status, "version": notice.version,
-        }  # fmt: skip
+            "origin": self._origin,
+            "index": notice.index,
+            "seq": notice.seq,
+            "time": notice.time,
+            "leaf_hash": b64u(notice.leaf_hash),
+            "consent_id": notice.consent_id,
+            "act": notice.act,
+            "signer": notice.signer,
+            "by": notice.by,
+            "reason": notice.reason,
+            "status": notice.status,
+            "version": notice.version,
+        }
         return {name: value for name, value in said.items() if value is not None}
 
 

@@ -229,9 +229,14 @@ class HttpServer(uvicorn.Server):
 def bounded(**options: Any) -> dict[str, Any]:
     """Options of uvicorn for every server of ours: the bounded protocol on the fast loop, and no logging of its own."""
     ours: dict[str, Any] = {
-        "loop": "uvloop", "http": BoundedConnection, "ws": "none", "log_config": None, "access_log": False,
-        "server_header": False, "timeout_keep_alive": int(REST_SECONDS),
-    }  # fmt: skip
+        "loop": "uvloop",
+        "http": BoundedConnection,
+        "ws": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_keep_alive": int(REST_SECONDS),
+    }
     return ours | options
 
 

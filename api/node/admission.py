@@ -20,7 +20,8 @@ class Access:
     """What a caller needs for a route."""
 
     kind: str
-    """`public`, `statement` (the signed statement authenticates itself), `client` (a token request), or `token`."""
+    """`public`, `statement` (the signed statement authenticates itself), `client` (a token request), `signed` (the route checks
+    a signature over the whole request), or `token`."""
     scope: str = ""
     """For `token`: the scope it must have."""
 
@@ -32,6 +33,7 @@ class Access:
 PUBLIC: Final = Access("public")
 STATEMENT: Final = Access("statement")
 CLIENT: Final = Access("client")
+SIGNED: Final = Access("signed")
 
 
 def token(scope: str) -> Access:
@@ -55,7 +57,7 @@ class Doorkeeper:
         match "public" if access in self._open else access.kind:
             case "statement":
                 return None
-            case "public":
+            case "public" | "signed":
                 self._limits.read(_network_address(scope))
                 return None
             case "client":

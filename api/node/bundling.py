@@ -14,6 +14,7 @@ from ledger.bundle import Disclose, ZipTarget, export_bundle
 from ledger.errors import BadEncoding, InvalidInput, NotFound
 from ledger.notes.keys import VerifierKey
 from ledger.notes.policy import Policy, parse_policy
+from ledger.queries.remit import Remit
 from ledger.queries.witnessed import WitnessedQueries
 
 if TYPE_CHECKING:
@@ -41,6 +42,14 @@ class Bundler:
         """How many entries a bundle of the whole log has now."""
         head = self.head()
         return self.ledger.tree.size() if head is None else head[0]
+
+    def disclosed_to(self, remit: Remit, first: int, last: int) -> Disclose:
+        """The evidence of the entries `first` … `last` that a regulator with this remit may open. Raises Unavailable."""
+        if not remit.is_limited:
+            return Disclose.between(first, last)
+        with self.ledger.store.read() as connection:
+            mine = remit.chains(connection, first, last)
+        return Disclose("partial", lambda index, chain: first <= index <= last and chain in mine, first, last)
 
     def write(self, stream: BinaryIO, disclose: Disclose, *, above: int = -1) -> None:
         """Write a zip. `above`: an entry that must be in it."""

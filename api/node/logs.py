@@ -14,10 +14,34 @@ from typing import Any, Final
 import structlog
 
 FIELDS: Final = (
-    "timestamp", "level", "logger", "event", "request_id", "method", "route", "status", "milliseconds", "client", "index",
-    "problem", "error", "reason", "exception", "address", "size", "log_size", "witness", "slot", "workers", "version",
-    "process", "exit_code", "in_seconds", "looked_in", "alerts",
-)  # fmt: skip
+    "timestamp",
+    "level",
+    "logger",
+    "event",
+    "request_id",
+    "method",
+    "route",
+    "status",
+    "milliseconds",
+    "client",
+    "index",
+    "problem",
+    "error",
+    "reason",
+    "exception",
+    "address",
+    "size",
+    "log_size",
+    "witness",
+    "slot",
+    "workers",
+    "version",
+    "process",
+    "exit_code",
+    "in_seconds",
+    "looked_in",
+    "alerts",
+)
 
 
 def only_known_fields(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -16,6 +16,7 @@ from api.node.bundling import Bundler
 from api.node.issuing import ReportIssuer
 from api.node.models import ModelFolder
 from api.node.reconciling import Reporter
+from api.node.remits import remit_of
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import leave_mark, stop_signing
@@ -23,6 +24,7 @@ from api.node.slots import Slot
 from api.office.office import Office
 from api.office.subject import Contact
 from api.partners.invitations import Invitations
+from api.registers.registration import Registering
 from api.tokens.bearer import TokenGuard
 from api.tokens.certificates import Certificate, CertificateHeader
 from api.tokens.clients import Clients
@@ -32,11 +34,13 @@ from api.tokens.introspection import Introspection
 from api.tokens.jwt import BadToken
 from api.tokens.keys import TokenSigner
 from api.tokens.once import Once
+from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
 from ledger.notes.policy import Policy
 from ledger.queries.events import EventQueries, Notice
+from ledger.queries.remit import Remit
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.events import EventStore
@@ -79,6 +83,10 @@ class Node:
     policy: Policy
     """Whose cosignatures make a checkpoint witnessed."""
     witnessed: WitnessedQueries
+    registrations: Registrations
+    """What clients of outward standards have registered of themselves."""
+    registering: Registering
+    """How they do so."""
     slot: Slot | None = None
     certificates: CertificateHeader | None = None
     """How the proxy tells of client certificates; None where it does not."""
@@ -94,6 +102,8 @@ class Node:
     """Likewise."""
     issuer: ReportIssuer | None = None
     """Likewise; None too when the settings leave reports to the operator."""
+    remits: Mapping[str, Remit] = field(default_factory=dict)
+    """By regulator: what it is there for; one that is not named is there for all."""
     went_back: str | None = None
     """Why this database must not be continued, for a check that looks at it all the same."""
     _running: bool = field(default=False, init=False)
@@ -123,6 +133,10 @@ class Node:
             return self.certificates.certificate(scope, time.time())
         except BadToken as error:
             raise InvalidClient(str(error)) from None
+
+    def remit_of(self, participant: str) -> Remit:
+        """What it may see as a regulator."""
+        return remit_of(self.remits, self.ledger.registry, participant)
 
     @property
     def models(self) -> ModelFolder:
@@ -177,5 +191,6 @@ class Node:
         self.events.store.close()
         if self.office is not None:
             self.office.notes.close()
+        self.registrations.close()
         if self.slot is not None:
             self.slot.release()

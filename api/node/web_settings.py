@@ -36,11 +36,15 @@ class WebSettings(BaseModel):
     """JSON list of https origins, the bank's own sites, that may show these pages in a frame and read the overview
     (docs/branding.md). Default: nobody."""
     regulators_file: Path | None = None
-    """JSON object, regulator's participant id → `holders` and `recipients` (lists of participant ids): what its staff see
-    figures and incidents of (docs/consoles.md). One that is not named, or an empty list, sees all."""
+    """JSON object with `regulators` (participant id → `holders`, `recipients`, `jurisdictions`: lists) and `jurisdictions`
+    (country → participant ids): what each regulator sees, here and over the API (docs/supervision.md). Default: all."""
     signers_file: Path | None = None
     """Who signs here for staff that order a freeze or open an incident: `{"signers": [{"participant", "kid", "key_file"}]}`,
     paths relative to the file (docs/consoles.md). Default: nobody; they sign where their key is, and use the API."""
+    sandbox_url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    """Where `consent-ledger sandbox` runs: partners open sandboxes there (docs/sandbox.md). Default: no button."""
+    sandbox_token_file: Path | None = None
+    """The token of those sandboxes (mode 0600), as `consent-ledger sandbox --token-file` writes it."""
     session_store_url: str = ""
     """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
     one PostgreSQL database."""

@@ -6,6 +6,7 @@ its statements shows both ids for ever (docs/standards/gateway.md).
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -22,9 +23,11 @@ from api.office.configuration import (
 from ledger.app import Ledger
 from ledger.clock import Clock, SystemClock
 from ledger.documents import DelegationGranted, document_of, key_added, registration
-from ledger.errors import Conflict, NotFound
+from ledger.errors import Conflict, InvalidInput, NotFound
+from ledger.secrets import read_secret, write_secret
 
 ROLE = "technology-provider"
+SM4_BYTES = 16
 
 
 class Gateway:
@@ -37,6 +40,9 @@ class Gateway:
         """Signs messages, where a standard wants that."""
         self._holders = file.holders
         self._recipients = file.recipients
+        self._sm4_keys = {
+            name: _sm4_key(folder / one.sm4_key_file) for name, one in file.recipients.items() if one.sm4_key_file
+        }
         signer = load_signer(file.kid, folder / file.key_file)
         self._maker = StatementMaker(file.participant, origin, signer, clock or SystemClock())
 
@@ -53,6 +59,10 @@ class Gateway:
         """Where a recipient's customers may be sent back to."""
         known = self._recipients.get(recipient)
         return () if known is None else known.redirect_uris
+
+    def sm4_key(self, recipient: str) -> bytes | None:
+        """The 16 bytes under which bodies to and from a recipient are encrypted; None where none was agreed."""
+        return self._sm4_keys.get(recipient)
 
     def make(self, act: str, principal: str, **members: object) -> Question:
         """Sign a statement for `principal`. Raises BadStatement for members that the ledger would refuse."""
@@ -90,11 +100,43 @@ def register_redirect(path: Path, recipient: str, address: str) -> None:
     if not path.exists():
         raise NotFound("there is no gateway; «consent-ledger gateway init» makes it")
     file = read_gateway_file(path)
-    known = file.recipients.get(recipient, RecipientOptions()).redirect_uris
-    if address in known:
+    known = file.recipients.get(recipient, RecipientOptions())
+    if address in known.redirect_uris:
         raise Conflict(f"{address} is registered for {recipient} already")
-    recipients = {**file.recipients, recipient: RecipientOptions(redirect_uris=(*known, address))}
-    write_gateway_file(path, msgspec.structs.replace(file, recipients=recipients))
+    _write_recipient(
+        path, file, recipient, msgspec.structs.replace(known, redirect_uris=(*known.redirect_uris, address))
+    )
+
+
+def make_sm4_key(path: Path, recipient: str) -> Path:
+    """Make a key that bank and recipient share, beside `path`, and name it there; its file, to be handed over on another way.
+
+    Raises NotFound without a gateway, Conflict when there is a key: delete its file and its line to make another.
+    """
+    if not path.exists():
+        raise NotFound("there is no gateway; «consent-ledger gateway init» makes it")
+    file = read_gateway_file(path)
+    known = file.recipients.get(recipient, RecipientOptions())
+    if known.sm4_key_file:
+        raise Conflict(f"{recipient} has an SM4 key already: {known.sm4_key_file}")
+    name = f"sm4-{recipient}.key"
+    write_secret(path.parent / name, os.urandom(SM4_BYTES).hex().encode() + b"\n")
+    _write_recipient(path, file, recipient, msgspec.structs.replace(known, sm4_key_file=name))
+    return path.parent / name
+
+
+def _write_recipient(path: Path, file: GatewayFile, recipient: str, options: RecipientOptions) -> None:
+    write_gateway_file(path, msgspec.structs.replace(file, recipients={**file.recipients, recipient: options}))
+
+
+def _sm4_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(read_secret(path).decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != SM4_BYTES:
+        raise InvalidInput(f"{path} is no SM4 key: 32 hexadecimal digits")
+    return key
 
 
 def delegate(ledger: Ledger, principal: str, gateway: str, acts: tuple[str, ...]) -> int:

@@ -48,10 +48,14 @@ class HolderDesk:
         terms, at = pending.terms, self._office.now // 1000
         words = terms.notice_hash
         members: dict[str, Any] = {
-            "accounts": list(consent.accounts), "authoriser": consent.approvals[0].authoriser,
-            "consent_id": consent.consent_id, "sca": dict(sca) | {"at": at}, "subject": consent.subject,
-            "terms_hash": b64u(terms.hash()), "version": consent.version + 1,
-        }  # fmt: skip
+            "accounts": list(consent.accounts),
+            "authoriser": consent.approvals[0].authoriser,
+            "consent_id": consent.consent_id,
+            "sca": dict(sca) | {"at": at},
+            "subject": consent.subject,
+            "terms_hash": b64u(terms.hash()),
+            "version": consent.version + 1,
+        }
         kinds = [kind for kind in terms.separate_consents if kind in consent.separate]
         if kinds:  # those that the customer has given, and not withdrawn, go on: she has just said so of the whole
             members["separate_consents"] = [{"given_at": at, "kind": kind, "text_hash": words} for kind in kinds]

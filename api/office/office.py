@@ -206,9 +206,15 @@ class Office:
         return Standing(consent=consent, status=status, created_at=first.time, change=change, facts=facts)
 
     def consents(self, recipient: str, holder: str, *, after: int = -1, limit: int = 100) -> list[tuple[int, Consent]]:
-        """A page of a recipient's consents with a holder: (key, consent), oldest first."""
-        found = self._ledger.records.consents(recipient, after=after, limit=limit)
-        return [(key, one) for key, one in found if (one.terms.recipient, one.terms.holder) == (recipient, holder)]
+        """A page of a recipient's consents with a holder: (key, consent), oldest first. Only the last is shorter."""
+        found: list[tuple[int, Consent]] = []
+        while len(found) < limit:
+            page = self._ledger.records.consents(recipient, after=after, limit=limit)
+            found += [(key, one) for key, one in page if (one.terms.recipient, one.terms.holder) == (recipient, holder)]
+            if len(page) < limit:
+                break
+            after = page[-1][0]
+        return found[:limit]
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from msgspec import UNSET, UnsetType
 
 from api.office.facts import details_hash
 from ledger.catalogue import Catalogue
-from ledger.entries.terms import Filter, Purpose, Terms
+from ledger.consent.acceptance import CROSS_BORDER
+from ledger.entries.terms import Destination, Filter, Purpose, Terms
 from ledger.errors import InvalidInput
 
 COMPARED_LOOSELY: Final = frozenset(
@@ -42,6 +43,8 @@ class Wish:
     reconfirm_days: int = 0
     utc_offset: int = 0
     filters: tuple[Filter, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    """Where abroad the data may go: then her separate consent `cross-border` is asked for too."""
 
     def terms(self, holder: str, recipient: str, facts: bytes, catalogue: Catalogue) -> Terms:
         """The terms; `facts` is the request as it was worded, which is also the notice that the customer is shown.
@@ -52,8 +55,10 @@ class Wish:
         grade = catalogue.highest_grade(permissions)
         if not permissions or grade is None:
             raise InvalidInput("a permission is not in this ledger's catalogue", member="permissions")
+        separate = {*catalogue.separate_consents.get(grade, ()), *([CROSS_BORDER] if self.destinations else ())}
         built = Terms(
             authorisers_required=self.authorisers_required,
+            destinations=tuple(sorted(self.destinations, key=lambda one: one.country)) or UNSET,
             details_hash=details_hash(facts),
             expires_at=self.expires_at,
             filters=tuple(sorted(self.filters, key=msgspec.json.encode)) or UNSET,
@@ -71,7 +76,7 @@ class Wish:
             recipient=recipient,
             reconfirm_days=_or_unset(self.reconfirm_days),
             retention_days=self.retention_days,
-            separate_consents=tuple(sorted(catalogue.separate_consents.get(grade, ()))),
+            separate_consents=tuple(sorted(separate)),
             standard=self.standard,
             standard_version=self.standard_version,
             starts_at=self.starts_at,

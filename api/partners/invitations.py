@@ -99,9 +99,14 @@ class Invitations:
         if not meant:
             require_unmistakable(participant, name, known)
         claims = {
-            "by": invited_by, "exp": now + hours * 3_600, "iat": now, "iss": self._origin, "name": name, "roles": [*wanted],
+            "by": invited_by,
+            "exp": now + hours * 3_600,
+            "iat": now,
+            "iss": self._origin,
+            "name": name,
+            "roles": [*wanted],
             "sub": participant,
-        }  # fmt: skip
+        }
         return self._signer().jws({"typ": TYP}, claims)
 
     def read(self, token: str, now: int) -> Invitation:

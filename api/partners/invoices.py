@@ -96,14 +96,40 @@ def described(line: Mapping[str, Any]) -> str:
     return "Releases: " + (", ".join(parts) or "all")
 
 
+COLUMNS: Final = (
+    "invoice",
+    "issued",
+    "from",
+    "to",
+    "seller",
+    "buyer",
+    "tariff",
+    "entry",
+    "state",
+    "line",
+    "text",
+    "count",
+    "amount",
+    "currency",
+)
+
+
 def invoice_csv(invoice: Invoice) -> bytes:
     """One line for each line of the tariff, and one for the total. Amounts as people write them, with a point."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\r\n")
-    rows.writerow(("invoice", "issued", "from", "to", "seller", "buyer", "tariff", "entry", "state", "line", "text",
-                   "count", "amount", "currency"))  # fmt: skip
-    head = (invoice.number, invoice.issued, invoice.first, invoice.last, invoice.seller.id, invoice.buyer.id,
-            invoice.tariff, invoice.entry, invoice.state)  # fmt: skip
+    rows.writerow(COLUMNS)
+    head = (
+        invoice.number,
+        invoice.issued,
+        invoice.first,
+        invoice.last,
+        invoice.seller.id,
+        invoice.buyer.id,
+        invoice.tariff,
+        invoice.entry,
+        invoice.state,
+    )
     for line in invoice.lines:
         amount = written(line.amount, invoice.currency)
         rows.writerow((*head, line.number, line.text, line.count, amount, invoice.currency))

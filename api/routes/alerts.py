@@ -70,7 +70,7 @@ def seat_of(node: Node, caller: Caller) -> Seat | None:
     """On which side this caller looks at alerts; None for one that none concerns."""
     registry = node.ledger.registry
     if registry.has_role(caller.id, "regulator") or registry.has_role(caller.id, "auditor"):
-        return Seat(caller.id, "watcher")
+        return Seat(caller.id, "watcher", node.remit_of(caller.id))
     if registry.has_role(caller.id, "holder"):
         return Seat(caller.id, "holder")
     return Seat(caller.id, "recipient") if registry.has_role(caller.id, "recipient") else None
@@ -95,7 +95,7 @@ def get_alerts(
     state: Annotated[AlertState | None, Query(description="To the caller: open, escalated or decided.")] = None,
 ) -> Response:
     """A holder sees alerts about itself, its consents and recipients of them; a recipient those about itself and its consents;
-    regulators and auditors see all, with everybody's decisions."""
+    auditors and regulators see all, a regulator as far as it is there for it, with everybody's decisions."""
     seat = seat_of(node, caller)
     if seat is None:
         return _reply(AlertsReply([], None))

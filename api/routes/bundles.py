@@ -61,7 +61,8 @@ async def get_bundle(node: NodeHere) -> Response:
     problems=("bad-request", "invalid-input"),
 )
 async def post_bundle(request: Request, node: NodeHere, caller: CallerHere) -> Response:
-    """For a regulator. That this evidence was opened, for whom and for which case, is recorded in the log first."""
+    """For a regulator. That this evidence was opened, for whom and for which case, is recorded in the log first. Of the
+    range it opens what the regulator is there for."""
     try:
         asked = msgspec.json.decode(await read_body(request.scope, request.receive, SINGLE_LIMIT), type=Opening)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -71,7 +72,8 @@ async def post_bundle(request: Request, node: NodeHere, caller: CallerHere) -> R
     )
     [recorded] = await run_in_threadpool(node.ledger.record_documents, document)
     visit_of(request.scope).index = recorded.index
-    disclose = Disclose.between(asked.from_index, asked.to_index)
+    remit = node.remit_of(caller.id)
+    disclose = await run_in_threadpool(node.bundler.disclosed_to, remit, asked.from_index, asked.to_index)
     return await _send(node, disclose, "disclosure.zip", asked.to_index)
 
 

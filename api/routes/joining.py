@@ -17,8 +17,16 @@ from ledger.errors import IllegalTransition, NotFound
 
 router = APIRouter()
 OWN_AFFAIRS: Final = token("partners:write")
-_PROBLEMS: Final = ("bad-request", "invalid-input", "bad-signature", "conflict", "not-found", "too-large",
-                    "unsupported-media-type", "unavailable")  # fmt: skip
+_PROBLEMS: Final = (
+    "bad-request",
+    "invalid-input",
+    "bad-signature",
+    "conflict",
+    "not-found",
+    "too-large",
+    "unsupported-media-type",
+    "unavailable",
+)
 
 
 @serve(

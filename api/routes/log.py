@@ -214,7 +214,7 @@ def get_log_keys(node: NodeHere) -> Response:
     """Whoever knows an older key finds the present one by these documents and inclusion proofs, and needs no word of the
     ledger's for it (docs/spec/log.md, «The log's keys»). A log that never changed its key has no such document."""
     ledger = node.ledger
-    keys = ledger.registry.log_keys
+    keys = ledger.log_keys_now()
     bounds = {one.key: (one.first, one.last) for one in keys.known}
     said = []
     for vkey in keys.vkeys(ledger.origin) or (ledger.vkey,):

@@ -175,15 +175,16 @@ def get_maps(node: NodeHere) -> Response:
     answers={200: answer("Those that concern the caller", schema="Tariffs")},
 )
 def get_tariffs(node: NodeHere, caller: CallerHere) -> Response:
-    """A holder sees its own, a recipient those offered to it or to any; of acceptances each sees its own. Regulators and
-    auditors see all."""
-    all_of_them = sees_all(node, caller)
+    """A holder sees its own, a recipient those offered to it or to any; of acceptances each sees its own. Auditors and
+    regulators see all, a regulator as far as it is there for them."""
     return private(
         TariffsReply(
             [
-                _tariff(each, None if all_of_them or each.author == caller.id else caller.id)
+                _tariff(each, None if watched or each.author == caller.id else caller.id)
                 for each in node.ledger.registry.partners.tariffs.values()
-                if all_of_them or caller.id == each.author or each.says.recipient in ("", caller.id)
+                if (watched := supervises(node, caller, each.author, each.says.recipient))
+                or caller.id == each.author
+                or each.says.recipient in ("", caller.id)
             ]
         )
     )
@@ -209,10 +210,12 @@ def _tariff(tariff: Tariff, viewer: str | None) -> TariffReply:
     )
 
 
-def sees_all(node: Node, caller: Caller) -> bool:
-    """Regulators and auditors do."""
+def supervises(node: Node, caller: Caller, author: str, recipient: str) -> bool:
+    """Whether the caller watches over what these two agree: an auditor, a regulator as far as it is there for them. `recipient`
+    may be empty: any."""
     registry = node.ledger.registry
-    return registry.has_role(caller.id, "regulator") or registry.has_role(caller.id, "auditor")
+    watches = registry.has_role(caller.id, "regulator") or registry.has_role(caller.id, "auditor")
+    return watches and node.remit_of(caller.id).may_touch("", author, recipient or None)
 
 
 def private(reply: Struct) -> Response:

@@ -56,12 +56,11 @@ def get_reconciliation(
     after: Annotated[int, Query(ge=-1, le=2**53 - 1, description="Continue after this key, from the `next` link")] = -1,
     limit: Annotated[int, Query(ge=1, le=PAGE, description="Findings of a page")] = 100,
 ) -> Response:
-    """Holders and recipients see findings about consents of theirs, a regulator sees all. Indexes and codes only: what an
-    access was about is in its receipt, for its parties."""
-    sees_all = "regulator" in node.ledger.registry.participant(caller.id).roles
-    found = node.ledger.reconciliation.findings(
-        None if sees_all else caller.id, open_only=open, after=after, limit=limit
-    )
+    """Holders and recipients see findings about consents of theirs, a regulator all that it is there for. Indexes and codes
+    only: what an access was about is in its receipt, for its parties."""
+    supervises = "regulator" in node.ledger.registry.participant(caller.id).roles
+    viewer = node.remit_of(caller.id) if supervises else caller.id
+    found = node.ledger.reconciliation.findings(viewer, open_only=open, after=after, limit=limit)
     reply = FindingsReply([FindingReply(one.access, one.code, one.report, one.closed_by) for one in found])
     headers: tuple[tuple[str, str], ...] = (("cache-control", "no-store"),)
     if len(found) == limit:

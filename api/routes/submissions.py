@@ -16,9 +16,21 @@ from api.node.admission import STATEMENT, NodeHere, serve
 router = APIRouter()
 
 PROBLEMS: Final = (
-    "bad-request", "bad-encoding", "bad-statement", "bad-signature", "path-mismatch", "not-permitted", "conflict",
-    "jti-reused", "too-large", "unsupported-media-type", "queue-full", "sequencer-stopped", "unavailable", "overloaded",
-)  # fmt: skip
+    "bad-request",
+    "bad-encoding",
+    "bad-statement",
+    "bad-signature",
+    "path-mismatch",
+    "not-permitted",
+    "conflict",
+    "jti-reused",
+    "too-large",
+    "unsupported-media-type",
+    "queue-full",
+    "sequencer-stopped",
+    "unavailable",
+    "overloaded",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from api.node.admission import CallerHere, NodeHere, serve, token
 from api.node.node import Node
 from api.tokens.bearer import Caller
 from ledger.clock import SystemClock
+from ledger.queries.remit import Remit
 from ledger.supervision import OPERATOR, Supervision
 
 router = APIRouter()
@@ -148,8 +149,10 @@ def get_freezes(node: NodeHere) -> Response:
     answers={200: answer("What is required, and what was assessed", schema="Assessments")},
 )
 def get_assessments(node: NodeHere, caller: CallerHere) -> Response:
-    """A holder sees its own assessments; regulators and auditors see all. What is required concerns everybody."""
+    """A holder sees its own assessments; auditors and regulators see all, a regulator as far as it is there for it. What is
+    required concerns everybody."""
     supervision, now = node.ledger.registry.supervision, SystemClock().now()
+    supervises, remit = _supervises(node, caller), node.remit_of(caller.id)
     required = [
         RequirementReply(
             each.author, each.says.requirement_id, _scope(each.says.scope), each.says.reason, each.index, each.waived_at
@@ -169,7 +172,7 @@ def get_assessments(node: NodeHere, caller: CallerHere) -> Response:
             each.index,
         )
         for (holder, _), each in supervision.assessments.items()
-        if holder == caller.id or _sees_all(node, caller)
+        if holder == caller.id or (supervises and remit.may_touch(holder, holder, each.says.scope.recipient))
     ]
     return _reply(AssessmentsReply(required, assessed))
 
@@ -184,19 +187,20 @@ def get_assessments(node: NodeHere, caller: CallerHere) -> Response:
     answers={200: answer("Incidents, with what is due", schema="Incidents")},
 )
 def get_incidents(node: NodeHere, caller: CallerHere) -> Response:
-    """Whoever opened an incident sees it; regulators and auditors see all. Lateness follows from the log's own time."""
+    """Whoever opened an incident sees it; auditors and regulators see all, a regulator as far as it is there for it. Lateness
+    follows from the log's own time."""
     supervision = node.ledger.registry.supervision
-    return _reply(
-        IncidentsReply(_incidents(supervision, SystemClock().now(), caller.id, sees_all=_sees_all(node, caller)))
-    )
+    remit = node.remit_of(caller.id) if _supervises(node, caller) else None
+    return _reply(IncidentsReply(_incidents(supervision, SystemClock().now(), caller.id, remit)))
 
 
-def _incidents(supervision: Supervision, now: int, viewer: str, *, sees_all: bool) -> list[IncidentReply]:
+def _incidents(supervision: Supervision, now: int, viewer: str, remit: Remit | None) -> list[IncidentReply]:
     found = []
     for (author, _), each in [*supervision.incidents.items()][::-1]:
-        if not sees_all and author != viewer:
-            continue
         says = each.says
+        supervised = remit is not None and remit.may_touch(author, says.affected.holder, says.affected.recipient)
+        if author != viewer and not supervised:
+            continue
         clocks = [
             ClockReply(
                 clock.name,
@@ -226,7 +230,7 @@ def _incidents(supervision: Supervision, now: int, viewer: str, *, sees_all: boo
     return found
 
 
-def _sees_all(node: Node, caller: Caller) -> bool:
+def _supervises(node: Node, caller: Caller) -> bool:
     registry = node.ledger.registry
     return registry.has_role(caller.id, "regulator") or registry.has_role(caller.id, "auditor")
 

@@ -14,7 +14,7 @@ from api.http.wire import Reply
 from api.node.admission import CallerHere, NodeHere, serve
 from api.node.node import Node
 from api.partners.invoices import CSV_TYPE, UBL_TYPE, Invoice, invoice_csv, invoice_ubl
-from api.routes.partners import PRIVATE, READ, private, sees_all
+from api.routes.partners import PRIVATE, READ, private, supervises
 from api.tokens.bearer import Caller
 from ledger.billing.months import month_named, name_of
 from ledger.errors import InvalidInput, NotFound
@@ -78,12 +78,13 @@ class UsagesReply(Struct, frozen=True):
     answers={200: answer("The last one first", schema="UsageStatements")},
 )
 def get_usage(node: NodeHere, caller: CallerHere) -> Response:
-    """The two participants of a statement see it; regulators and auditors see all."""
+    """The two participants of a statement see it; auditors and regulators see all, a regulator as far as it is
+    there for them."""
     partners = node.ledger.registry.partners
     found = [
         usage_reply(each, partners.tariffs[each.says.offer])
         for each in partners.statements.values()
-        if sees_all(node, caller) or caller.id in (each.author, each.says.recipient)
+        if caller.id in (each.author, each.says.recipient) or supervises(node, caller, each.author, each.says.recipient)
     ]
     return private(UsagesReply(found[::-1]))
 
@@ -112,7 +113,7 @@ def get_usage_count(
     """What a statement of this month says, for its holder to sign, or for its recipient to compare. Reads the log: seconds
     for a million releases."""
     tariff = node.ledger.registry.partners.tariff(offer)
-    if not (sees_all(node, caller) or caller.id in (tariff.author, recipient)):
+    if not (caller.id in (tariff.author, recipient) or supervises(node, caller, tariff.author, recipient)):
         raise NotFound(f"entry {offer} is no tariff of this participant's", member="offer")
     counted = node.ledger.usage.count(
         node.ledger.registry,
@@ -194,7 +195,10 @@ def usage_reply(stated: UsageStatement, tariff: Tariff) -> UsageReply:
 
 def _statement(node: Node, caller: Caller, index: int) -> UsageStatement:
     stated = node.ledger.registry.partners.statements.get(index)
-    if stated is None or not (sees_all(node, caller) or caller.id in (stated.author, stated.says.recipient)):
+    if stated is None or not (
+        caller.id in (stated.author, stated.says.recipient)
+        or supervises(node, caller, stated.author, stated.says.recipient)
+    ):
         raise NotFound(f"entry {index} is no usage statement of this participant's", member="index")
     return stated
 

@@ -57,10 +57,24 @@ from ledger.errors import LedgerError
 
 TOKEN_ENDPOINTS = frozenset({"/introspect", "/revoke", "/token"})
 ROUTERS = (
-    submissions.router, receipts_for_people, consents.router, receipts.router, log.router, participants.router,
-    events.router, bundles.router, tokens.router, operations.router, witnesses.router, reconciliation.router,
-    supervision.router, alerts.router, partners.router, usage.router, joining.router,
-)  # fmt: skip
+    submissions.router,
+    receipts_for_people,
+    consents.router,
+    receipts.router,
+    log.router,
+    participants.router,
+    events.router,
+    bundles.router,
+    tokens.router,
+    operations.router,
+    witnesses.router,
+    reconciliation.router,
+    supervision.router,
+    alerts.router,
+    partners.router,
+    usage.router,
+    joining.router,
+)
 
 
 def create_app(node: Node, traces: RequestTraces | None = None) -> App:

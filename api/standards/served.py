@@ -8,6 +8,7 @@ from api.node.building import Outward
 from api.standards.berlin.standard import BERLIN
 from api.standards.brazil.standard import BRAZIL
 from api.standards.cdr.standard import CDR
+from api.standards.china.standard import CHINA
 from api.standards.india.standard import INDIA
 from api.standards.notices import OutwardNotices, followed
 from api.standards.oauth.standard import OAUTH
@@ -19,6 +20,7 @@ STANDARDS: Final[tuple[Standard, ...]] = (
     BERLIN,
     BRAZIL,
     CDR,
+    CHINA,
     INDIA,
     OAUTH,
 )

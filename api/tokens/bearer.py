@@ -15,6 +15,7 @@ from api.http.grouping import Together
 from api.http.refusals import InsufficientScope, Unauthenticated
 from api.http.wire import Scope, header, visit_of
 from api.tokens.certificates import Certificate, CertificateHeader
+from api.tokens.clients import require_key_in_force
 from api.tokens.dpop import check_proof, urls_of
 from api.tokens.external import ExternalIssuers
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
@@ -141,6 +142,7 @@ class TokenGuard:
         if claims is None:
             claims = await self._verify(token)
         check_times(claims, now, longest=_LONGEST)
+        require_key_in_force(claims, self._registry())
         return claims
 
     def _said_scopes(self, claims: dict[str, Any], client: str) -> frozenset[str]:

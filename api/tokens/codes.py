@@ -12,17 +12,18 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from api.http.refusals import BadRequest
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import TokenSigner
 from api.tokens.once import REVOKED, Once
+from api.tokens.registrations import Registrations
 from ledger.canonical import b64u
 
 REQUEST_URI: Final = "urn:ietf:params:oauth:request_uri:"
@@ -36,6 +37,13 @@ RESPONSE_MODES: Final = ("jwt", "query", "query.jwt")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
 _MEMBERS: Final = frozenset({"kid"})
+
+
+RedirectUri = Annotated[
+    str,
+    Meta(max_length=1024, pattern=r"^(https://[^\s#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/[^\s#]*)\Z"),
+]
+"""https, or this machine's own address for a program on it; without a fragment (RFC 6749 §3.1.2)."""
 
 
 class PushedRequest(Struct, frozen=True, omit_defaults=True):
@@ -76,8 +84,9 @@ def read_pushed(asked: Mapping[str, Any], client: str, holder: str, registered: 
     def text(name: str, longest: int, *, needed: bool = True) -> str:
         value = asked.get(name, "")
         if not isinstance(value, str) or len(value) > longest or (needed and not value):
-            raise BadRequest(f"{name} is missing, or no text of at most {longest} characters", error="invalid_request",
-                             member=name)  # fmt: skip
+            raise BadRequest(
+                f"{name} is missing, or no text of at most {longest} characters", error="invalid_request", member=name
+            )
         return value
 
     if asked.get("response_type") != "code":
@@ -86,8 +95,9 @@ def read_pushed(asked: Mapping[str, Any], client: str, holder: str, registered: 
         )
     mode = text("response_mode", 16, needed=False) or "query"
     if mode not in RESPONSE_MODES:
-        raise BadRequest(f"response_mode is one of {', '.join(RESPONSE_MODES)}", error="invalid_request",
-                         member="response_mode")  # fmt: skip
+        raise BadRequest(
+            f"response_mode is one of {', '.join(RESPONSE_MODES)}", error="invalid_request", member="response_mode"
+        )
     if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(text("code_challenge", 128)):
         raise BadRequest(
             "PKCE is needed: code_challenge_method S256, and a code_challenge of 43 characters (RFC 7636)",
@@ -103,22 +113,39 @@ def read_pushed(asked: Mapping[str, Any], client: str, holder: str, registered: 
             member="redirect_uri",
         )
     return PushedRequest(
-        client, holder, "", address, str(asked["code_challenge"]), text("state", 512, needed=False),
-        text("dpop_jkt", 43, needed=False), mode != "query",
-    )  # fmt: skip
+        client,
+        holder,
+        "",
+        address,
+        str(asked["code_challenge"]),
+        text("state", 512, needed=False),
+        text("dpop_jkt", 43, needed=False),
+        mode != "query",
+    )
 
 
 class CodeFlow:
     """From a pushed request to the tokens. Blocking."""
 
     def __init__(
-        self, issuer: str, signer: TokenSigner, once: Once, is_active: Callable[[str, str, float], bool]
+        self,
+        issuer: str,
+        signer: TokenSigner,
+        once: Once,
+        is_active: Callable[[str, str, float], bool],
+        registrations: Registrations,
     ) -> None:
         """`is_active`: (recipient, consent id, seconds) to whether the recipient has this consent, and may read under it."""
         self._issuer = issuer
         self._signer = signer
         self._once = once
         self._is_active = is_active
+        self._registrations = registrations
+
+    def addresses(self, client: str, configured: Collection[str]) -> tuple[str, ...]:
+        """Where a client's customers may be sent back to: the addresses that are `configured`, and those it has registered."""
+        registration = self._registrations.of(client)
+        return (*configured, *(registration.redirect_uris if registration is not None else ()))
 
     def pushed(self, request: PushedRequest, consent_id: str, now: float) -> dict[str, Any]:
         """The answer of RFC 9126 §2.2, for a request that is about this consent."""
@@ -199,6 +226,8 @@ class CodeFlow:
     def refresh_token(self, client: str, grant: Redeemed, now: float, ends_at: int) -> str:
         """A token that gives access tokens for as long as its consent is active, at most until `ends_at` (s)."""
         claims = {"client_id": client, "grant_id": grant.grant_id, "family": grant.family}
+        if (registration := self._registrations.of(client)) is not None:
+            claims["registration"] = registration.number
         return self._sealed("refresh", claims, now, min(REFRESH_SECONDS, ends_at - int(now)))
 
     def refreshed(self, asked: Mapping[str, str], client: str, now: float) -> Redeemed:
@@ -216,6 +245,8 @@ class CodeFlow:
             raise BadToken("it is another client's")
         if self.is_over(client, grant.family):
             raise BadToken("it was revoked")
+        if "registration" in claims and not self._registrations.is_present(client, claims["registration"]):
+            raise BadToken("the client's registration is over")
         return grant
 
     def revoke(self, token: str, client: str, now: float) -> None:
@@ -237,9 +268,11 @@ class CodeFlow:
 
     def _code(self, request: PushedRequest, now: float) -> str:
         claims = {
-            "client_id": request.client, "grant_id": request.consent_id, "redirect_uri": request.redirect_uri,
+            "client_id": request.client,
+            "grant_id": request.consent_id,
+            "redirect_uri": request.redirect_uri,
             "challenge": request.challenge,
-        }  # fmt: skip
+        }
         return self._sealed("code", claims | ({"jkt": request.jkt} if request.jkt else {}), now, CODE_SECONDS)
 
     def _sealed(self, use: str, claims: Mapping[str, Any], now: float, seconds: int, jti: str = "") -> str:

@@ -161,13 +161,15 @@ def read_key_set(path: Path) -> dict[str, PublicKey]:
     return parse_key_set(data, str(path))
 
 
-def parse_key_set(data: bytes, place: str) -> dict[str, PublicKey]:
-    """Key id to key; keys of unknown types are left out, as RFC 7517 §5 asks. Raises InvalidInput."""
+def parse_key_set(data: bytes, place: str, *, any_use: bool = False) -> dict[str, PublicKey]:
+    """Key id to key; keys of unknown types are left out, as RFC 7517 §5 asks, and keys for another use than signatures unless
+    `any_use`: those of connections' certificates have none, or one of their own. Raises InvalidInput."""
     try:
         keys = msgspec.json.decode(data, type=dict[str, Any])["keys"]
         found: dict[str, PublicKey] = {}
         for jwk in keys:
-            if jwk.get("kty") in _MEMBERS and jwk.get("use", "sig") == "sig" and isinstance(jwk.get("kid"), str):
+            used = any_use or jwk.get("use", "sig") == "sig"
+            if used and jwk.get("kty") in _MEMBERS and isinstance(jwk.get("kid"), str):
                 try:
                     found[jwk["kid"]] = PublicKey.from_jwk(jwk)
                 except InvalidInput:

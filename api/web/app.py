@@ -21,6 +21,7 @@ from api.http.telemetry import NO_TELEMETRY
 from api.http.wire import problem_reply, visit_of
 from api.node.bundling import Bundler, read_policy
 from api.node.models import ModelFolder
+from api.node.remits import read_remits
 from api.node.web_settings import WebSettings
 from api.partners.invitations import Invitations
 from api.tokens.keys import TokenSigner
@@ -39,6 +40,7 @@ from api.web.console import (
     incidents,
     operations,
     partner,
+    sandbox,
     supervision,
 )
 from api.web.console import feedback as feedback_desk
@@ -76,6 +78,7 @@ from api.web.pages import (
 )
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
+from api.web.sandboxes import SandboxService
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
 from api.web.staff import CONSOLE, read_staff
@@ -89,7 +92,6 @@ from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
-from ledger.queries.figures import Remit
 from ledger.queries.glances import GlanceQueries
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
@@ -100,14 +102,41 @@ if TYPE_CHECKING:
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ROUTERS: Final = (
-    public.router, signin.router, live.router, overview.router, complaining.router, completing.router, connections.router,
-    approving.router, authorizing.router, parting.router, feedback.router, stopping.router, receipts.router,
-    settings.router, erasing.router, notices.router, embedding.router, joining.router, together.router,
-)  # fmt: skip
+    public.router,
+    signin.router,
+    live.router,
+    overview.router,
+    complaining.router,
+    completing.router,
+    connections.router,
+    approving.router,
+    authorizing.router,
+    parting.router,
+    feedback.router,
+    stopping.router,
+    receipts.router,
+    settings.router,
+    erasing.router,
+    notices.router,
+    embedding.router,
+    joining.router,
+    together.router,
+)
 CONSOLES: Final = (
-    partner.router, audit.router, operations.router, erasures.router, supervision.router, incidents.router,
-    freezes.router, holds.router, admissions.router, billing.router, feedback_desk.router, alerts.router,
-)  # fmt: skip
+    partner.router,
+    audit.router,
+    operations.router,
+    erasures.router,
+    supervision.router,
+    incidents.router,
+    freezes.router,
+    holds.router,
+    admissions.router,
+    billing.router,
+    feedback_desk.router,
+    alerts.router,
+    sandbox.router,
+)
 
 
 def mount(
@@ -164,8 +193,9 @@ def build(
             ModelFolder(settings.models_dir),
         ),
         state_dir=settings.state_dir,
-        remits=_remits(web),
+        remits=read_remits(web.regulators_file),
         declarers=read_signers(web.signers_file, ledger.origin, clock),
+        sandboxes=SandboxService.configured(web.sandbox_url, web.sandbox_token_file),
         handover=handover,
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
@@ -240,12 +270,6 @@ def _agents(web: WebSettings, origin: str, clock: Clock) -> Mapping[str, HolderA
         else:
             agents[entry.holder] = LocalAgent.load(entry, folder, origin, clock)
     return agents
-
-
-def _remits(web: WebSettings) -> Mapping[str, Remit]:
-    if web.regulators_file is None:
-        return {}
-    return msgspec.json.decode(web.regulators_file.read_bytes(), type=dict[ParticipantId, Remit])
 
 
 def _contacts(web: WebSettings) -> Mapping[str, str]:

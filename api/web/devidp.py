@@ -138,10 +138,16 @@ class DevelopmentProvider:
         if not self._is_our_client(form.get("client_assertion", ""), now // 1000):
             return None
         claims = {
-            "iss": self.issuer, "aud": self.client_id, "nonce": about.nonce,
-            "iat": now // 1000, "exp": now // 1000 + 300, "auth_time": now // 1000, "acr": "dev", "amr": ["dev"],
+            "iss": self.issuer,
+            "aud": self.client_id,
+            "nonce": about.nonce,
+            "iat": now // 1000,
+            "exp": now // 1000 + 300,
+            "auth_time": now // 1000,
+            "acr": "dev",
+            "amr": ["dev"],
             **about.customer.claims(),
-        }  # fmt: skip
+        }
         return sign_jwt(self._signer, {"kid": self._signer.kid, "typ": "JWT"}, claims)
 
     def _is_our_client(self, assertion: str, now: int) -> bool:

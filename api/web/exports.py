@@ -19,9 +19,20 @@ from ledger.queries.completeness import completeness_bytes
 from ledger.receipts import receipt
 
 COLUMNS: Final = (
-    "partner", "purpose", "consent", "entry", "time_utc", "event", "who", "stated_by", "customer_signature", "decision",
-    "reasons", "data", "customer_present",
-)  # fmt: skip
+    "partner",
+    "purpose",
+    "consent",
+    "entry",
+    "time_utc",
+    "event",
+    "who",
+    "stated_by",
+    "customer_signature",
+    "decision",
+    "reasons",
+    "data",
+    "customer_present",
+)
 PIECE: Final = 200
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment
 
 from api.client.statements import StatementMaker
 from api.node.bundling import Bundler
+from api.node.remits import remit_of
 from api.node.web_settings import WebSettings
 from api.partners.invitations import Invitations
 from api.web.agent import HolderAgent
@@ -22,14 +23,17 @@ from api.web.handover import Handover
 from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
 from api.web.people import Person
+from api.web.sandboxes import SandboxService
 from api.web.store import Store
 from api.web.subscriptions import Channel
 from ledger.app import Ledger
 from ledger.clock import Clock
 from ledger.errors import NotFound
+from ledger.notes.sandbox import is_sandbox
 from ledger.queries.counting import Counting
-from ledger.queries.figures import FigureQueries, Remit
+from ledger.queries.figures import FigureQueries
 from ledger.queries.glances import GlanceQueries
+from ledger.queries.remit import Remit
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,15 @@ class BankPages:
 
     declarers: Mapping[str, StatementMaker]
     """Participant → who signs here what its staff declare."""
+    sandboxes: SandboxService | None = None
+    """Where partners open sandboxes; None where there is no such place."""
     handover: Handover | None = None
     """How apps send customers here; None where no standard is served."""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether nothing in this log happened to anybody."""
+        return is_sandbox(self.ledger.origin)
 
     @cached_property
     def counting(self) -> Counting:
@@ -75,7 +86,7 @@ class BankPages:
 
     def remit_of(self, regulator: str) -> Remit:
         """What this regulator is there for."""
-        return self.remits.get(regulator, Remit())
+        return remit_of(self.remits, self.ledger.registry, regulator)
 
     def figures_for(self, regulator: str) -> FigureQueries:
         """Figures as far as this regulator is there for them. Raises Unavailable."""

@@ -161,9 +161,13 @@ class RelyingParty:
         provider = self._provider()
         now = self._clock.now() // 1000
         claims = {
-            "iss": self._client_id, "sub": self._client_id, "aud": self._issuer, "jti": str(uuid.uuid4()), "iat": now,
+            "iss": self._client_id,
+            "sub": self._client_id,
+            "aud": self._issuer,
+            "jti": str(uuid.uuid4()),
+            "iat": now,
             "exp": now + 60,
-        }  # fmt: skip
+        }
         form = {
             "grant_type": "authorization_code",
             "code": code,

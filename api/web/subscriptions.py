@@ -21,8 +21,17 @@ Kind = Literal[
     "new", "change", "stopped", "first-read", "refusals", "expiring", "authority", "incident", "answer", "digest"
 ]
 KINDS: Final[tuple[Kind, ...]] = (
-    "new", "change", "stopped", "first-read", "refusals", "expiring", "authority", "incident", "answer", "digest",
-)  # fmt: skip
+    "new",
+    "change",
+    "stopped",
+    "first-read",
+    "refusals",
+    "expiring",
+    "authority",
+    "incident",
+    "answer",
+    "digest",
+)
 PAGE: Final = 500
 
 

@@ -124,8 +124,18 @@ erasures: Final = Table(
 )
 
 OF_PEOPLE: Final = (
-    sessions, passkeys, requests, preferences, notes, deeds, feedback, subscriptions, outbox, ties, people
-)  # fmt: skip
+    sessions,
+    passkeys,
+    requests,
+    preferences,
+    notes,
+    deeds,
+    feedback,
+    subscriptions,
+    outbox,
+    ties,
+    people,
+)
 """Tables whose rows go when a person is erased; her key last, for without it the rest is noise already."""
 alert_work: Final = Table(
     "web_alert_work",

@@ -21,9 +21,17 @@ from ledger.entries.terms import Terms
 LANGUAGES: Final = {tag: catalogue.text("language.name") for tag, catalogue in CATALOGUES.items()}
 """By tag: the language's name for itself."""
 ZONES: Final = (
-    "UTC", "Europe/London", "Europe/Paris", "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Singapore", "Asia/Kolkata",
-    "Australia/Sydney", "America/New_York", "America/Sao_Paulo",
-)  # fmt: skip
+    "UTC",
+    "Europe/London",
+    "Europe/Paris",
+    "Asia/Shanghai",
+    "Asia/Hong_Kong",
+    "Asia/Singapore",
+    "Asia/Kolkata",
+    "Australia/Sydney",
+    "America/New_York",
+    "America/Sao_Paulo",
+)
 HOME_ZONE: Final = {tag: catalogue.text("language.zone") for tag, catalogue in CATALOGUES.items()}
 """By tag: the zone of somebody who has chosen none. One of ZONES."""
 
@@ -31,11 +39,19 @@ CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
     "accounts": ("ReadAccountsBasic", "ReadAccountsDetail", "ReadAccountLimits", "ReadPAN", "ReadResources"),
     "balances": ("ReadBalances",),
     "transactions": (
-        "ReadTransactionsBasic", "ReadTransactionsDetail", "ReadTransactionsCredits", "ReadTransactionsDebits",
+        "ReadTransactionsBasic",
+        "ReadTransactionsDetail",
+        "ReadTransactionsCredits",
+        "ReadTransactionsDebits",
     ),
     "payees": (
-        "ReadBeneficiariesBasic", "ReadBeneficiariesDetail", "ReadDirectDebits", "ReadStandingOrdersBasic",
-        "ReadStandingOrdersDetail", "ReadScheduledPaymentsBasic", "ReadScheduledPaymentsDetail",
+        "ReadBeneficiariesBasic",
+        "ReadBeneficiariesDetail",
+        "ReadDirectDebits",
+        "ReadStandingOrdersBasic",
+        "ReadStandingOrdersDetail",
+        "ReadScheduledPaymentsBasic",
+        "ReadScheduledPaymentsDetail",
         "ReadTrustedBeneficiaries",
     ),
     "statements": ("ReadStatementsBasic", "ReadStatementsDetail"),
@@ -45,10 +61,8 @@ CLUSTERS: Final[dict[str, tuple[str, ...]]] = {
     "loans": ("ReadLoans", "ReadFinancings", "ReadInvoiceFinancings", "ReadOverdrafts"),
     "savings": ("ReadInvestments", "ReadPensions", "ReadInsurance", "ReadExchanges"),
     "tax": ("ReadTaxRecords",),
-    "never": (
-        "ReadAuthenticationData", "ReadBiometricData", "ReadCardSecurityData", "ReadCriticalInfrastructureData",
-    ),
-}  # fmt: skip
+    "never": ("ReadAuthenticationData", "ReadBiometricData", "ReadCardSecurityData", "ReadCriticalInfrastructureData"),
+}
 """Clusters of permissions by subject, in the order in which people care."""
 
 _OFFSET: Final = re.compile(r"[+-]\d{4}\b")

@@ -26,10 +26,19 @@ ACTORS: Final[dict[tuple[str, str], frozenset[str]]] = {
 }
 """Which `by` each signer may name for each act."""
 
-REDUCES_SHARING: Final = frozenset({
-    "consent.reject", "consent.revoke", "consent.terminate", "consent.suspend", "consent.pause", "subject.unenrol",
-    "consent.withdraw_accounts", "consent.withdraw_approval", "consent.withdraw_separate",
-})  # fmt: skip
+REDUCES_SHARING: Final = frozenset(
+    {
+        "consent.reject",
+        "consent.revoke",
+        "consent.terminate",
+        "consent.suspend",
+        "consent.pause",
+        "subject.unenrol",
+        "consent.withdraw_accounts",
+        "consent.withdraw_approval",
+        "consent.withdraw_separate",
+    }
+)
 """What a suspended participant may still do."""
 
 

@@ -38,9 +38,13 @@ ENTRY_TYPES: Final = (
 
 POOL_SECONDS: Final = 10
 NETWORK: Final[dict[str, Any]] = {
-    "connect_timeout": 5, "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-}  # fmt: skip
+}
 """Parameters of a connection, unless its URL sets them: a machine that vanished is noticed in some ten seconds, not in
 the two hours that TCP takes by itself. Each host that the URL names has `connect_timeout` of its own."""
 LIMITS: Final = {

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DBAPIError
 
 from ledger.engines import sqlite_files as files
 from ledger.engines.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, MOST_UNSOUND, Row, Unsound, driver_of
@@ -180,8 +181,12 @@ def _set_pragma(pragma: str, connection: Any, _: object) -> None:
 
 def _begin_durably(connection: Connection) -> None:
     """Each time anew: a session in which somebody lowered it would acknowledge what a power cut can lose."""
-    driver_of(connection).execute("PRAGMA synchronous=FULL").close()
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    driver = driver_of(connection)
+    driver.execute("PRAGMA synchronous=FULL").close()
+    try:
+        driver.execute("BEGIN IMMEDIATE").close()
+    except sqlite3.Error as error:  # as SQLAlchemy would tell it, whose bookkeeping costs more than the statement
+        raise DBAPIError.instance("BEGIN IMMEDIATE", None, error, sqlite3.Error) from error
 
 
 def _engine(url: str, **pool: int) -> Engine:

@@ -98,7 +98,7 @@ __all__ = [
     "TariffOffer",
     "UsageAnswer",
     "UsageState",
-]  # fmt: skip
+]
 
 Act = (
     ConsentAct

@@ -37,10 +37,16 @@ IAT_SKEW_MS: Final = 300_000
 """How far a statement's `iat` may lie from the ledger's time."""
 
 _ACCESSES: Final = frozenset({"access.request", "access.batch"})
-_ACTS_SINCE_2: Final = frozenset({
-    "consent.withdraw_accounts", "consent.withdraw_approval", "consent.withdraw_separate", "consent.reauthenticate",
-    "consent.reconfirm", "consent.supersede",
-})  # fmt: skip
+_ACTS_SINCE_2: Final = frozenset(
+    {
+        "consent.withdraw_accounts",
+        "consent.withdraw_approval",
+        "consent.withdraw_separate",
+        "consent.reauthenticate",
+        "consent.reconfirm",
+        "consent.supersede",
+    }
+)
 _MEMBERS_SINCE_2: Final = (
     "on_behalf_of",
     "acting_role",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, select
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from ledger.canonical import unb64u
 from ledger.entries.leaf import risk_chain
 from ledger.errors import NotFound
+from ledger.queries.remit import Remit
 from ledger.scoring.proposals import Earlier, Proposal, due, propose
 from ledger.storage.log import LogStore
 from ledger.storage.operator import OnRecord, said_in_row
@@ -18,7 +19,7 @@ from ledger.storage.tables import consents, entries
 from ledger.supervision import AlertDecided, Supervision
 
 Side = Literal["holder", "recipient", "watcher"]
-"""Watchers are regulators and auditors: they see all."""
+"""Watchers are regulators and auditors: they see all, or what their remit covers."""
 AlertState = Literal["decided", "escalated", "open"]
 PAGE: Final = 500
 LOOKED_AT: Final = 1_000
@@ -33,6 +34,8 @@ class Seat:
 
     viewer: str
     side: Side
+    remit: Remit = field(default_factory=Remit)
+    """Of a watcher: what it is there for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,10 @@ class _Parties:
                 )
                 self._partners |= set(connection.execute(own.distinct()).scalars())
 
+        elif seat.side == "watcher" and seat.remit.is_limited:
+            names = {one["id"] for one in about if one["kind"] != "consent"}
+            self._partners = seat.remit.partners(connection, names)
+
     def of(self, said: _Said) -> tuple[str | None, str | None]:
         """(holder, recipient)."""
         kind, name = said.says["about"]["kind"], said.says["about"]["id"]
@@ -185,7 +192,12 @@ class _Parties:
         viewer, side = self._seat.viewer, self._seat.side
         holder, recipient = self.of(said)
         if side == "watcher":
-            return True
+            remit, about = self._seat.remit, said.says["about"]
+            if not remit.is_limited:
+                return True
+            if about["kind"] != "consent":
+                return about["id"] in self._partners
+            return holder is not None and recipient is not None and remit.covers_consent(holder, recipient)
         if side == "recipient":
             return recipient == viewer
         return holder == viewer or (said.says["about"]["kind"] == "recipient" and recipient in self._partners)

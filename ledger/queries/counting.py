@@ -144,9 +144,17 @@ class _Page:
         return number, self._states.get(number)
 
     def _fact(
-        self, idx: int, time: int, what: What, *, chain: int = 0, about: int = 0, dims: int = 0, details: int = 0,
+        self,
+        idx: int,
+        time: int,
+        what: What,
+        *,
+        chain: int = 0,
+        about: int = 0,
+        dims: int = 0,
+        details: int = 0,
         number: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._facts.append(Fact(idx, time, what, chain, about, dims, details, number))
 
     # -- documents ------------------------------------------------------------------------------------------------------

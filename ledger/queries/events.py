@@ -16,7 +16,7 @@ from ledger.entries.leaf import Kind
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import payload_of
 from ledger.queries.tree import visible_size
-from ledger.storage.asking import select_in
+from ledger.storage.asking import CONSENTS, select_in
 from ledger.storage.events import OPEN, DeliveryState
 from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore
@@ -24,11 +24,25 @@ from ledger.storage.standing import open_entry, standing_consents
 from ledger.storage.tables import consents, entries, event_cursor, event_deliveries, event_endpoints
 from ledger.vault.keystore import KeyStore
 
-TOLD_ACTS: Final = frozenset({
-    "consent.amend", "consent.authorise", "consent.expire", "consent.pause", "consent.reauthenticate", "consent.reconfirm",
-    "consent.reject", "consent.resume", "consent.revoke", "consent.supersede", "consent.suspend", "consent.terminate",
-    "consent.withdraw_accounts", "consent.withdraw_approval", "consent.withdraw_separate",
-})  # fmt: skip
+TOLD_ACTS: Final = frozenset(
+    {
+        "consent.amend",
+        "consent.authorise",
+        "consent.expire",
+        "consent.pause",
+        "consent.reauthenticate",
+        "consent.reconfirm",
+        "consent.reject",
+        "consent.resume",
+        "consent.revoke",
+        "consent.supersede",
+        "consent.suspend",
+        "consent.terminate",
+        "consent.withdraw_accounts",
+        "consent.withdraw_approval",
+        "consent.withdraw_separate",
+    }
+)
 """Acts that the other party of a consent is told of."""
 PAGE_LIMIT: Final = 1_000
 
@@ -205,7 +219,7 @@ class EventQueries:
 
     def _read(self, connection: Connection, rows: Sequence[Any]) -> list[Notice]:
         chains = list({row.chain for row in rows})
-        states = {row.chain: row for row in select_in(connection, select(consents), consents.c.chain, chains)}
+        states = {row.chain: row for row in select_in(connection, CONSENTS, chains)}
         ciphers = self._keystore.existing(chains)
         standing: dict[bytes, Consent] = {}
         found: list[Notice] = []

@@ -11,32 +11,32 @@ from msgspec import UNSET, Struct
 
 from ledger.entries.scope import Scope
 from ledger.queries.counting import Counting, Read
+from ledger.queries.remit import Remit
 from ledger.storage.counted_facts import Booked, Counted, Details, Dims, What
 
 Side = Literal["holder", "recipient"]
 COLUMNS: Final = (
-    "consents_active", "consents_requested", "consents_ended", "consents_withdrawn", "accesses_allowed",
-    "accesses_unattended", "accesses_refused", "accesses_after_withdrawal", "accesses_foreign", "acknowledged",
-    "acknowledge_seconds_median", "acknowledge_seconds_max", "unacknowledged", "findings", "complaints", "alerts",
-)  # fmt: skip
+    "consents_active",
+    "consents_requested",
+    "consents_ended",
+    "consents_withdrawn",
+    "accesses_allowed",
+    "accesses_unattended",
+    "accesses_refused",
+    "accesses_after_withdrawal",
+    "accesses_foreign",
+    "acknowledged",
+    "acknowledge_seconds_median",
+    "acknowledge_seconds_max",
+    "unacknowledged",
+    "findings",
+    "complaints",
+    "alerts",
+)
 """What a row counts. Names are those of docs/spec/reports.md; `accesses_foreign` are tries on consents that are unknown or not
 the signer's, `unacknowledged` withdrawals of the period that no recipient has acknowledged by now."""
 REFUSALS: Final = (What.REFUSED, What.FOREIGN)
 ACCESSES: Final = (What.ALLOWED, What.UNATTENDED, *REFUSALS)
-
-
-class Remit(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a regulator is there for: these holders and recipients; none named: all."""
-
-    holders: frozenset[str] = frozenset()
-    recipients: frozenset[str] = frozenset()
-
-    def covers(self, dims: Dims) -> bool:
-        """Whether something with these dimensions is theirs to see."""
-        for mine, name in ((self.holders, "holder"), (self.recipients, "recipient")):
-            if mine and mine.isdisjoint(dims.get(name, ())):
-                return False
-        return True
 
 
 @dataclass(slots=True)
@@ -136,14 +136,19 @@ class FigureQueries:
         def fits(dims: Dims) -> bool:
             pairs = ((scope.holder, "holder"), (scope.recipient, "recipient"), (scope.purpose, "purpose"))
             permission = scope.permission is UNSET or scope.permission in dims.get("permission", ())
-            return permission and "purpose" in dims and all(mine is UNSET or mine in dims[name] for mine, name in pairs)
+            if not permission or "purpose" not in dims or not self._remit.covers(dims):
+                return False
+            return all(mine is UNSET or mine in dims[name] for mine, name in pairs)
 
         with self._book.view():
             touched = self._book.touched(fits, now + 1)
             accesses = sum(
                 one.times
                 for one in self._book.counted(since, now + 1)
-                if one.what in ACCESSES and "purpose" in one.dims and _matches(scope, one)
+                if one.what in ACCESSES
+                and "purpose" in one.dims
+                and _matches(scope, one)
+                and self._remit.covers(one.dims)
             )
         return ScopeReach(
             touched.consents,

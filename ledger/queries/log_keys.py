@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ledger.documents import parse_document
 from ledger.errors import Corrupt, Refused
-from ledger.log_keys import LogKeys
+from ledger.log_keys import LogKeyDocument, LogKeys
+from ledger.queries.tree import head_of
 from ledger.storage.log import LogStore
 from ledger.storage.operator import operator_documents, registry_of_documents
 
@@ -15,3 +17,15 @@ def read_log_keys(store: LogStore) -> LogKeys:
             return registry_of_documents(operator_documents(connection, 0), 0).log_keys
     except (Corrupt, Refused):
         return LogKeys()
+
+
+def log_keys_now(store: LogStore, known: LogKeys, size: int) -> LogKeys:
+    """`known`, as of `size` entries, with what is confirmed since: whoever has just seen a checkpoint under a new key is told
+    of that key, though this node may not have taken note of it yet. Raises Corrupt, Unavailable."""
+    with store.read() as connection:
+        confirmed, _ = head_of(connection)
+        for record in operator_documents(connection, size):
+            document = parse_document(record.says)
+            if isinstance(document, LogKeyDocument) and record.at < confirmed:
+                known = known.after(document, record.at)
+    return known

@@ -16,7 +16,7 @@ from ledger.engines.engine import database_bytes
 from ledger.entries.leaf import Kind
 from ledger.errors import NotFound
 from ledger.queries.tree import head_of
-from ledger.storage.asking import select_in
+from ledger.storage.asking import LEAVES, select_in
 from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, entries
@@ -62,7 +62,7 @@ class OverviewQueries:
     def times(self, indexes: Collection[int]) -> dict[int, int]:
         """The time in ms of each of these entries, in one question for up to 500 of them."""
         with self._store.read() as connection:
-            rows = select_in(connection, select(entries.c.idx, entries.c.leaf), entries.c.idx, sorted(indexes))
+            rows = select_in(connection, LEAVES, sorted(indexes))
             return {row.idx: _time(row.leaf) for row in rows}
 
     def documents(self, *, before: int | None = None, limit: int = 50) -> list[PublicDocument]:
@@ -107,7 +107,7 @@ class OverviewQueries:
             size, _ = head_of(connection)
             count = max(2, min(points, PAGE_LIMIT))
             wanted = sorted({round(part * (size - 1) / (count - 1)) for part in range(count)}) if size else []
-            rows = select_in(connection, select(entries.c.idx, entries.c.leaf), entries.c.idx, wanted)
+            rows = select_in(connection, LEAVES, wanted)
             return sorted((_time(row.leaf), row.idx + 1) for row in rows)
 
     def database_bytes(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from ledger.entries.access_acts import AccessLeg
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
@@ -17,6 +17,7 @@ from ledger.entries.statement import payload_of
 from ledger.errors import Conflict, NotPermitted
 from ledger.participants import Registry
 from ledger.policy.reconciliation import DELAY_MS, Comparison, Leg, LegFigures, LegKind, Place, ReconciliationReport
+from ledger.queries.remit import Remit
 from ledger.storage.findings import close_finding, code_of, keep_findings
 from ledger.storage.legs import interaction_of
 from ledger.storage.log import LogStore
@@ -137,16 +138,12 @@ class ReconciliationQueries:
         return Survey(self._store, self._keystore, first)
 
     def findings(
-        self, viewer: str | None, *, open_only: bool = False, after: int = -1, limit: int = 50
+        self, viewer: str | Remit | None, *, open_only: bool = False, after: int = -1, limit: int = 50
     ) -> list[StoredFinding]:
-        """Findings above `after` about consents of which `viewer` is holder or recipient (None: about all), in order."""
+        """Findings above `after` about consents of which `viewer` is holder or recipient, or which a remit covers (None: about
+        all), in order."""
         table = reconciliation_findings
-        query = select(table).where(table.c.key > after)
-        if viewer is not None:
-            query = query.join(entries, entries.c.idx == table.c.access).join(
-                consents, consents.c.chain == entries.c.chain
-            )
-            query = query.where(or_(consents.c.holder == viewer, consents.c.recipient == viewer))
+        query = _seen_by(select(table), viewer).where(table.c.key > after)
         if open_only:
             query = query.where(table.c.closed_by.is_(None))
         with self._store.read() as connection:
@@ -166,12 +163,24 @@ class ReconciliationQueries:
                     return time
         return 0
 
-    def open_count(self) -> int:
-        """How many findings are open."""
-        query = select(func.count()).select_from(reconciliation_findings)
+    def open_count(self, remit: Remit | None = None) -> int:
+        """How many findings are open, among those that a remit covers."""
+        query = _seen_by(select(func.count()).select_from(reconciliation_findings), remit)
         with self._store.read() as connection:
             found: int = connection.execute(query.where(reconciliation_findings.c.closed_by.is_(None))).scalar_one()
             return found
+
+
+def _seen_by(query: Select[Any], viewer: str | Remit | None) -> Select[Any]:
+    """Only findings about consents that this viewer may see."""
+    if viewer is None or (isinstance(viewer, Remit) and not viewer.is_limited):
+        return query
+    query = query.join(entries, entries.c.idx == reconciliation_findings.c.access).join(
+        consents, consents.c.chain == entries.c.chain
+    )
+    if isinstance(viewer, Remit):
+        return query.where(viewer.consents())
+    return query.where(or_(consents.c.holder == viewer, consents.c.recipient == viewer))
 
 
 def _leg_of(row: Any, evidence: Evidence) -> Leg:

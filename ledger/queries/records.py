@@ -25,7 +25,7 @@ from ledger.kept import Kept
 from ledger.merkle.tiles import FullTiles
 from ledger.planning.commands import Proved, Recorded
 from ledger.queries.tree import Prover, answered, first_checkpoints_with, refuse_what_is_coming
-from ledger.storage.asking import select_in
+from ledger.storage.asking import ENTRIES, among, select_in
 from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore
 from ledger.storage.standing import open_entry, standing_consents
@@ -33,13 +33,23 @@ from ledger.storage.tables import consents, entries
 from ledger.vault.keystore import KeyStore
 
 PAGE_LIMIT = 500
-TOLD_TO_ALL: Final = frozenset({
-    "assessment.require", "assessment.waive", "attestation.give", "attestation.withdraw", "freeze.lift", "freeze.order",
-    "map.publish", "purpose.define",
-})  # fmt: skip
+TOLD_TO_ALL: Final = frozenset(
+    {
+        "assessment.require",
+        "assessment.waive",
+        "attestation.give",
+        "attestation.withdraw",
+        "freeze.lift",
+        "freeze.order",
+        "map.publish",
+        "purpose.define",
+    }
+)
 """Declarations that every participant may read: they say what it may do."""
 _SIGNED_BY_CUSTOMER: Final = b'{"act":"consent.authorise","assertion":'
 """How the evidence of an authorisation begins that carries the customer's passkey assertion (CL-JSON: one spelling)."""
+
+_PARTIES: Final = among(select(consents.c.chain, consents.c.holder, consents.c.recipient), consents.c.chain)
 
 
 class RecordQueries:
@@ -59,7 +69,7 @@ class RecordQueries:
         The proof is that of the entry's own batch, so a receipt given again is the same bytes.
         """
         with self._store.read() as connection:
-            asked = list(select_in(connection, select(entries), entries.c.idx, list(indexes)))
+            asked = list(select_in(connection, ENTRIES, list(indexes)))
             rows = {row.idx: row for row in _confirmed(connection, asked)}
             missing = [index for index in indexes if index not in rows]
             if missing:
@@ -95,7 +105,7 @@ class RecordQueries:
         """What receipts are made of, for many (viewer, index) at once; the rule is that of `receipt_for`."""
         with self._store.read() as connection:
             indexes = sorted({index for _, index in wanted})
-            found = list(select_in(connection, select(entries), entries.c.idx, indexes))
+            found = list(select_in(connection, ENTRIES, indexes))
             rows = {row.idx: row for row in _confirmed(connection, found)}
             coming = {
                 row.idx: answered(lambda idx: refuse_what_is_coming(connection, idx + 1), row.idx)
@@ -294,8 +304,7 @@ class RecordQueries:
     def _parties(self, connection: Connection, rows: Iterable[Any]) -> dict[bytes, Any]:
         """Holder and recipient of the consents that these entries are about, by chain."""
         chains = {row.chain for row in rows if row.kind == Kind.CONSENT}
-        query = select(consents.c.chain, consents.c.holder, consents.c.recipient)
-        return {row.chain: row for row in select_in(connection, query, consents.c.chain, list(chains))}
+        return {row.chain: row for row in select_in(connection, _PARTIES, list(chains))}
 
     def _proved(self, connection: Connection, rows: Sequence[Any]) -> list[Proved]:
         ciphers = self._keystore.existing(row.chain for row in rows if row.sealed is not None)

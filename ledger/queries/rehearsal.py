@@ -108,9 +108,16 @@ def _rule_of(draft: _Draft) -> Rule:
     if draft.assessment is not None:
         try:
             says = AssessmentRequire(
-                act="assessment.require", aud="draft", iat=0, iss="draft", jti="draft", reason="draft", requirement_id="draft",
-                scope=draft.assessment, v=1,
-            )  # fmt: skip
+                act="assessment.require",
+                aud="draft",
+                iat=0,
+                iss="draft",
+                jti="draft",
+                reason="draft",
+                requirement_id="draft",
+                scope=draft.assessment,
+                v=1,
+            )
         except ValueError as error:
             raise InvalidInput(f"the draft does not read: {error}") from None
         needed = Requirement("draft", says, 0)
@@ -193,10 +200,14 @@ class _Rehearsal:
         found.allowed += 1
         says: Any = payload_of(evidence.statements[0])
         tried = decide(
-            self._registry(), consent, item_of(evidence), signer=acting_for(says.iss, says.on_behalf_of),
-            relayed=bool(getattr(says, "relayed", False)), time=time,
+            self._registry(),
+            consent,
+            item_of(evidence),
+            signer=acting_for(says.iss, says.on_behalf_of),
+            relayed=bool(getattr(says, "relayed", False)),
+            time=time,
             agent=says.iss if says.on_behalf_of is not UNSET else None,
-        )  # fmt: skip
+        )
         if tried.decision == "deny":
             found.denied += 1
             found.by_recipient[consent.terms.recipient] += 1

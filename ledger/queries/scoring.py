@@ -137,7 +137,7 @@ class AlertReader:
         self._documents += 1
         match document["type"]:
             case "scoring.activated":
-                self._scorer = Scorer() if document["scoring"] else None
+                self._scorer = Scorer(document["scoring"]) if document["scoring"] else None
                 self._sight.since = index + 1
                 self._use_model()  # what waits is owed all the same (docs/spec/risk.md, «What is read»)
             case "model.activated":

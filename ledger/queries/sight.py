@@ -11,16 +11,17 @@ from sqlalchemy import Connection, select
 from ledger.canonical import b64u
 from ledger.entries.access_acts import AccessLeg
 from ledger.entries.consent_acts import ConsentAmend, ConsentRequest
-from ledger.entries.evidence import AccessOutcome, Evidence
+from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import NO_HASH
 from ledger.entries.terms import Terms
 from ledger.planning.world import ChainHead
-from ledger.scoring.seen import Seen, SeenAccess, SeenForeign, SeenLeg, SeenRequest
-from ledger.storage.standing import events_of, item_of, recorded_payload, time_of
+from ledger.scoring.seen import Seen, SeenAccess, SeenForeign, SeenLeg, SeenNotice, SeenRequest
+from ledger.storage.standing import events_of, item_of, open_entry, recorded_payload, time_of
 from ledger.storage.tables import entries
 from ledger.vault.cipher import Cipher
 
 _FOREIGN: Final = frozenset({"CONSENT_UNKNOWN", "CONSENT_NOT_YOURS"})
+_OVER: Final = frozenset({"REVOKED", "TERMINATED"})
 _ENDED: Final = frozenset({"CONSENT_REVOKED", "CONSENT_TERMINATED"})
 
 
@@ -54,7 +55,26 @@ class Sight:
             if act == "consent.request":
                 terms = terms_of.terms
                 return SeenRequest(row.idx, time_of(row), terms.recipient, terms.purpose.code, len(terms.permissions))
+        if act == "consent.acknowledge":
+            return self._notice(connection, row, evidence, cipher)
         return None
+
+    def _notice(self, connection: Connection, row: Any, evidence: Evidence, cipher: Cipher) -> SeenNotice | None:
+        """None unless it acknowledges the entry that revoked or terminated the consent: an ended consent does not move on, so
+        that is the last entry that moved it."""
+        outcome = evidence.outcome
+        if not isinstance(outcome, ConsentOutcome) or outcome.status not in _OVER:
+            return None
+        says: Any = recorded_payload(evidence)
+        chain = bytes(row.chain)
+        between = entries.c.chain == chain, entries.c.idx > says.basis, entries.c.idx < row.idx
+        for later in connection.execute(select(entries).where(*between)):
+            act = decode_evidence(open_entry(later, cipher)[0]).act
+            if act.startswith("consent.") and act != "consent.acknowledge":
+                return None
+        parties = self._parties(connection, row, cipher)
+        ended = connection.execute(select(entries).where(entries.c.idx == says.basis)).one()
+        return SeenNotice(row.idx, time_of(row), parties.recipient, b64u(chain), time_of(ended))
 
     def _access(self, connection: Connection, row: Any, evidence: Evidence, cipher: Cipher) -> SeenAccess | SeenForeign:
         outcome = evidence.outcome
@@ -70,9 +90,17 @@ class Sight:
             basis = connection.execute(select(entries).where(entries.c.idx == outcome.basis)).one()
             ended_at = time_of(basis)
         return SeenAccess(
-            row.idx, time, parties.recipient, b64u(bytes(row.chain)), outcome.decision == "deny", not item.customer_present,
-            parties.offsets.get(outcome.consent_version, 0), item.permissions, len(item.accounts), ended_at,
-        )  # fmt: skip
+            row.idx,
+            time,
+            parties.recipient,
+            b64u(bytes(row.chain)),
+            outcome.decision == "deny",
+            not item.customer_present,
+            parties.offsets.get(outcome.consent_version, 0),
+            item.permissions,
+            len(item.accounts),
+            ended_at,
+        )
 
     def _leg(self, connection: Connection, row: Any, says: AccessLeg, cipher: Cipher) -> SeenLeg | None:
         if says.basis < self.since:

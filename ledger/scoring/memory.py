@@ -96,10 +96,11 @@ class Vectors:
 
 @dataclass(slots=True)
 class ConsentMemory:
-    """The allowed accesses of a consent so far."""
+    """The allowed accesses of a consent so far, and whether its end was acknowledged."""
 
     allowed: int = 0
     first: int = 0
     """Times (ms) of the first and of the last one."""
     last: int = 0
     permissions: frozenset[str] = frozenset()
+    acknowledged: bool = False

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final, Literal, NamedTuple
 
-from ledger.orders import RULES, Rule
+from ledger.orders import RULES, SCORING, Rule
 from ledger.scoring.memory import ConsentMemory, RecipientMemory
 from ledger.scoring.model import Model
-from ledger.scoring.seen import DAY_MS, HOUR_MS, Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenRequest
+from ledger.scoring.seen import DAY_MS, HOUR_MS, Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenNotice, SeenRequest
 
-_DAILY: Final = frozenset({"night", "new-permission", "breadth", "unattended", "woken", "after-end"})
+_DAILY: Final = frozenset({"night", "new-permission", "breadth", "unattended", "woken", "after-end", "late-notice"})
 MONTH_MS: Final = 30 * DAY_MS
 DORMANT_MS: Final = 60 * DAY_MS
 
@@ -29,7 +29,9 @@ class _Found(NamedTuple):
 class Scorer:
     """Reads entries one after the other. Not thread-safe. Memory grows with recipients, consents, legs that lack the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, scoring: int = SCORING) -> None:
+        """`scoring`: which rules, as `scoring.activated` says."""
+        self._scoring = scoring
         self._recipients: defaultdict[str, RecipientMemory] = defaultdict(RecipientMemory)
         self._consents: defaultdict[str, ConsentMemory] = defaultdict(ConsentMemory)
         self._breadths: defaultdict[str, deque[int]] = defaultdict(lambda: deque(maxlen=50))
@@ -51,6 +53,8 @@ class Scorer:
             found = self._refused(self._recipients[seen.signer], seen.signer, refused=True)
         elif isinstance(seen, SeenRequest):
             found = self._request(seen)
+        elif isinstance(seen, SeenNotice):
+            found = self._notice(seen)
         else:
             found = self._leg(seen)
         return [
@@ -147,6 +151,16 @@ class Scorer:
         own.last = seen.time
         if new:
             own.permissions |= asked
+
+    # -- notices ----------------------------------------------------------------------------------------------------
+
+    def _notice(self, seen: SeenNotice) -> Iterator[_Found]:
+        own = self._consents[seen.consent]
+        first, own.acknowledged = not own.acknowledged, True
+        waited = seen.time - seen.ended_at
+        if self._scoring >= 2 and first and waited >= DAY_MS:
+            hours = waited // HOUR_MS
+            yield _Found("late-notice", "recipient", seen.recipient, 400 + 10 * hours, (hours,))
 
     # -- requests and legs ------------------------------------------------------------------------------------------
 

@@ -74,7 +74,19 @@ class SeenLeg:
     digest: str
 
 
-Seen = SeenAccess | SeenForeign | SeenRequest | SeenLeg
+@dataclass(frozen=True, slots=True)
+class SeenNotice:
+    """A recipient acknowledges that a consent was revoked or terminated."""
+
+    index: int
+    time: int
+    recipient: str
+    consent: str
+    ended_at: int
+    """The time (ms) of the entry that ended it."""
+
+
+Seen = SeenAccess | SeenForeign | SeenRequest | SeenLeg | SeenNotice
 
 
 class Raised(NamedTuple):

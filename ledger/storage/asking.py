@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
-from ledger.storage.tables import entries
+from ledger.storage.tables import consents, entries
 
 
-def select_in(connection: Connection, query: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:
-    """Rows of `query` whose `column` is one of `values`, asked in portions that every engine takes."""
+def among(query: Any, column: Any) -> Any:
+    """`query` about the rows whose `column` is one of the values that `select_in` is given. Made once for each question:
+    building a statement costs more than running it."""
+    return query.where(column.in_(bindparam("asked", expanding=True)))
+
+
+CONSENTS: Final = among(select(consents), consents.c.chain)
+ENTRIES: Final = among(select(entries), entries.c.idx)
+LEAVES: Final = among(select(entries.c.idx, entries.c.leaf), entries.c.idx)
+
+
+def select_in(connection: Connection, question: Any, values: Sequence[Any]) -> Iterator[Any]:
+    """Rows of a question made by `among`, asked in portions that every engine takes."""
     for at in range(0, len(values), 500):
-        yield from connection.execute(query.where(column.in_(values[at : at + 500])))
+        yield from connection.execute(question, {"asked": values[at : at + 500]})
 
 
 def log_size(connection: Connection) -> int:

@@ -25,6 +25,8 @@ PORTION: Final = 5_000
 """Entries taken into the map in one transaction, at most: half a second or so in which nobody else can write."""
 
 
+_STATE: Final = select(map_state)
+
 Progress = Callable[[int, int], None]
 """Takes entries done and entries in all."""
 
@@ -84,7 +86,7 @@ class ChainMap:
 
     def said(self) -> MapState:
         """The state as its row says it. Raises Corrupt when there is none."""
-        row = self._connection.execute(select(map_state)).one_or_none()
+        row = self._connection.execute(_STATE).one_or_none()
         if row is None:
             raise Corrupt(f"the completeness map has no state; {REPAIR}")
         return MapState(row.size, bytes(row.root), row.head, row.head_time)

@@ -2,6 +2,10 @@
 
 It holds nothing that the log does not hold, and can be deleted at any time: it is then made again. What it says of an entry
 was read from evidence that was held against the entry's leaf; where it ends is held against the log whenever it is used.
+
+It is not behind the contract of `ledger/engines`, which is for what must last and may lie on another machine: two nodes of one
+log have a book each, whatever engine the log is in; no commit of it needs to be durable; and a file in a form that this program
+does not know is made again, not migrated. One connection of the standard library does all of that.
 """
 
 from __future__ import annotations

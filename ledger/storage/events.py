@@ -72,10 +72,18 @@ class EventStore:
     def advance(self, old: int, new: int, deliveries: Sequence[NewDelivery], now: int) -> bool:
         """Move the cursor from `old` to `new` and note whom to tell of the entries between; False if it was moved before."""
         rows = [
-            {"event_id": one.event_id, "idx": one.index, "participant": one.participant, "kind": one.kind,
-             "state": DeliveryState.PENDING.value, "attempts": 0, "next_at": now, "first_at": now}
+            {
+                "event_id": one.event_id,
+                "idx": one.index,
+                "participant": one.participant,
+                "kind": one.kind,
+                "state": DeliveryState.PENDING.value,
+                "attempts": 0,
+                "next_at": now,
+                "first_at": now,
+            }
             for one in deliveries
-        ]  # fmt: skip
+        ]
         with self._begin() as connection:
             moved = connection.execute(
                 update(event_cursor).where(event_cursor.c.next_index == old).values(next_index=new)

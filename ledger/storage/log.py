@@ -22,7 +22,7 @@ from ledger.kept import Kept
 from ledger.merkle.edge import Edge, FullTile
 from ledger.planning.world import Allowed, ChainHead, Entry, Plan, SeenStatement
 from ledger.storage.anchored import SignedMap, SignedTree
-from ledger.storage.asking import select_in
+from ledger.storage.asking import CONSENTS, among, select_in
 from ledger.storage.chainmap import ChainMap
 from ledger.storage.horizon import OPTION, Horizon
 from ledger.storage.legs import allowed_accesses, fill_legs, keep_legs, legs_under
@@ -45,7 +45,8 @@ from ledger.vault.keystore import KeyStore, no_key
 ABSENT_CHAINS: Final = 16_384
 """Chains without a consent that are remembered as such."""
 
-# made once: building a statement costs more than running it
+_CREDENTIALS: Final = among(select(credentials), credentials.c.digest)
+_CHALLENGES: Final = among(select(used_challenges), used_challenges.c.challenge)
 _CHANGE_CONSENT: Final = (
     update(consents)
     .where(consents.c.chain == bindparam("new_chain"))
@@ -121,7 +122,7 @@ class BatchTransaction:
         if not consent_ids:
             return {}
         chains = {consent_chain(consent_id): consent_id for consent_id in consent_ids}
-        found = {row.chain: row for row in select_in(self.connection, select(consents), consents.c.chain, list(chains))}
+        found = {row.chain: row for row in select_in(self.connection, CONSENTS, list(chains))}
         ciphers = self._keystore.existing(chain for chain in chains if chain in found or chain in heads)
         self._demand_erased(chains.keys() & (found.keys() | heads.keys()) - ciphers.keys())
         for chain in heads.keys() & ciphers.keys() & chains.keys() - found.keys():
@@ -161,10 +162,7 @@ class BatchTransaction:
         if not wanted:
             return {}
         digests = {credential_digest(credential_id): credential_id for credential_id in wanted}
-        rows = {
-            row.digest: row
-            for row in select_in(self.connection, select(credentials), credentials.c.digest, list(digests))
-        }
+        rows = {row.digest: row for row in select_in(self.connection, _CREDENTIALS, list(digests))}
         found: dict[str, Credential] = {}
         for digest, credential_id in digests.items():
             row = rows.get(digest)
@@ -197,7 +195,7 @@ class BatchTransaction:
         if not challenges:
             return set()
         raw = {unb64u(challenge, size=32): challenge for challenge in challenges}
-        rows = select_in(self.connection, select(used_challenges), used_challenges.c.challenge, list(raw))
+        rows = select_in(self.connection, _CHALLENGES, list(raw))
         return {raw[row.challenge] for row in rows}
 
     def allowed_accesses(self, indexes: Collection[int]) -> dict[int, Allowed]:

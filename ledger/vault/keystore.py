@@ -50,6 +50,9 @@ data_keys: Final = Table(
     Column("destroyed_at", Integer().with_variant(postgresql.BIGINT(), "postgresql"), nullable=True),
 )
 """`wrapped` is NULL once the key is destroyed; the row stays, so that the chain never gets a second key."""
+_KEYS: Final = select(data_keys.c.chain, data_keys.c.kek_epoch, data_keys.c.wrapped).where(
+    data_keys.c.chain.in_(bindparam("asked", expanding=True))
+)
 key_store: Final = Table(
     "key_store",
     metadata,
@@ -294,8 +297,7 @@ class KeyStore:
         ordered = list(chains)
         with self._connected() as connection:
             for at in range(0, len(ordered), 500):  # SQLite bounds the number of parameters
-                query = select(data_keys.c.chain, data_keys.c.kek_epoch, data_keys.c.wrapped)
-                for row in connection.execute(query.where(data_keys.c.chain.in_(ordered[at : at + 500]))):
+                for row in connection.execute(_KEYS, {"asked": ordered[at : at + 500]}):
                     rows[row.chain] = (row.kek_epoch, row.wrapped)
         return rows
 

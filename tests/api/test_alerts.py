@@ -43,8 +43,14 @@ def seen(client: TokenClient, **asked: Any) -> list[int]:
 
 
 def decide(service: Service, party: Party, alert: int, decision: str, **members: Any) -> Any:
-    said = {"alert": alert, "decision": decision, "officer": OFFICER, "proposal": "confirmed",
-            "proposal_reasons": ["score-middle"], **members}  # fmt: skip
+    said = {
+        "alert": alert,
+        "decision": decision,
+        "officer": OFFICER,
+        "proposal": "confirmed",
+        "proposal_reasons": ["score-middle"],
+        **members,
+    }
     return service.http.post("/supervision/alerts/decide", json={"statement": party.sign("alert.decide", **said)})
 
 
@@ -59,8 +65,12 @@ def test_each_party_sees_what_concerns_it_and_nothing_else(supervised: Service) 
     of_bank = raised(service, "holder", bank.id, "legs-differ", 800)
     every = [of_bank, of_consent, of_recipient]
     for party, expected in (
-        (bank, every), (recipient, [of_consent, of_recipient]), (other, []), (stranger, []), (regulator, every),
-    ):  # fmt: skip
+        (bank, every),
+        (recipient, [of_consent, of_recipient]),
+        (other, []),
+        (stranger, []),
+        (regulator, every),
+    ):
         assert seen(service.as_(party)) == expected, party.id
     for party, status in ((other, 404), (stranger, 404), (bank, 200)):
         assert service.as_(party).get(f"/supervision/alerts/{of_consent}").status_code == status
@@ -97,8 +107,11 @@ def test_a_decision_stands_beside_its_proposal_for_who_decided_and_for_the_regul
     [decision] = of_bank["decisions"]
     assert of_bank["state"] == "decided"
     assert (decision["participant"], decision["decision"], decision["proposal"], decision["officer"]) == (
-        bank.id, "cleared", "confirmed", OFFICER,
-    )  # fmt: skip
+        bank.id,
+        "cleared",
+        "confirmed",
+        OFFICER,
+    )
     assert decision["comment_hash"] == b64u(words)
     of_recipient = service.as_(recipient).get(f"/supervision/alerts/{first}").json()
     assert (of_recipient["state"], of_recipient["decisions"]) == ("open", []), "the bank's decision is the bank's"
@@ -120,7 +133,9 @@ def block(service: Service, party: Party, **changes: Any) -> int:
     return status
 
 
-def test_what_a_holder_lets_alerts_deny_is_denied_from_the_next_index_and_told_in_words(supervised: Service) -> None:
+def test_an_alert_that_its_holder_lets_deny_does_so_from_the_next_index_and_is_told_in_words(
+    supervised: Service,
+) -> None:
     service, world = supervised, supervised.world
     recipient, bank, other = world.recipient(), world.holder(), world.holder("bank-b")
     consent, elsewhere = world.active_consent(recipient, bank), world.active_consent(recipient, other)

@@ -77,9 +77,14 @@ async def _traffic(service: Service, clock: HandClock, many: int) -> list[int]:
             item = balance_item(consent, account, f"interaction-{number}")
             [access] = await recipient.ask("/accesses", await recipient.statements.sign_access(item))
             released = await bank.statements.sign(
-                "access.release", basis=access.index, bytes=120, consent_id=consent, digest=b64u(bytes(32)),
-                interaction_id=f"interaction-{number}", rows=3,
-            )  # fmt: skip
+                "access.release",
+                basis=access.index,
+                bytes=120,
+                consent_id=consent,
+                digest=b64u(bytes(32)),
+                interaction_id=f"interaction-{number}",
+                rows=3,
+            )
             [receipt] = await bank.ask("/accesses/release", released)
             found.append(receipt.index)
     return found
@@ -110,18 +115,20 @@ def test_two_sides_that_disagree_by_three_accesses_end_with_a_statement_that_bot
     for side in (bank, recipient):
         listed = told("usage", "list", "--as", side)["statements"]
         assert [(one["index"], one["state"], one["count"], one["total"]) for one in listed] == [
-            (second, "agreed", 5, 600), (first, "replaced", 8, 1_050),
-        ]  # fmt: skip
-        counted = run("usage", "entries", str(second), "--as", side).output
+            (second, "agreed", 5, 600),
+            (first, "replaced", 8, 1_050),
+        ]
+        counted = run("usage", "entries", str(second), "--as", side).stdout
         assert [int(line) for line in counted.splitlines()] == releases[3:]
     out = tmp_path / "invoice.csv"
     run("usage", "invoice", str(second), "--as", bank, "--out", str(out))
     rows = list(csv.DictReader(io.StringIO(out.read_bytes().decode())))
     assert [(row["line"], row["count"], row["amount"], row["currency"], row["state"]) for row in rows] == [
-        ("1", "5", "6.00", "CNY", "agreed"), ("total", "5", "6.00", "CNY", "agreed"),
-    ]  # fmt: skip
+        ("1", "5", "6.00", "CNY", "agreed"),
+        ("total", "5", "6.00", "CNY", "agreed"),
+    ]
     xml = ET.fromstring(  # noqa: S314  (our own)
-        run("usage", "invoice", str(second), "--as", recipient, "--form", "ubl").output
+        run("usage", "invoice", str(second), "--as", recipient, "--form", "ubl").stdout
     )
     assert [(one.text, one.get("currencyID")) for one in xml.iter() if one.tag.endswith("PayableAmount")] == [
         ("6.00", "CNY")

@@ -80,6 +80,8 @@ def test_a_log_changes_its_key_beside_a_running_node_and_everybody_can_follow(
         [during] = world.record(recipient.access(consent))  # by the node that ran before there was a second key
         end_overlap(other.ledger)
         ended = put_in_place(other.ledger, settings.log_key_file)
+    told = node.ledger.log_keys_now().known  # though this node has recorded nothing since
+    assert [(one.key, one.last is None) for one in told] == [(old.public_key, False), (new.public_key, True)]
     [after] = world.record(recipient.access(consent))
     assert [signers(one.checkpoint) for one in (before, during, after)] == [
         [old.key_id.hex()],

@@ -128,9 +128,13 @@ def test_evidence_is_opened_for_a_reason_that_the_log_records_before_it_is_writt
         assert done.exit_code == 0, done.output
         *_, said = _documents(tmp_path / name)  # the bundle itself shows it, as its last entry
         assert said == {
-            "type": "evidence.opened", "v": 1, "by": "desk-7", "case": f"audit-{name}", "from_index": covered[0],
+            "type": "evidence.opened",
+            "v": 1,
+            "by": "desk-7",
+            "case": f"audit-{name}",
+            "from_index": covered[0],
             "to_index": covered[1],
-        }  # fmt: skip
+        }
         verdict = verify(["bundle", str(tmp_path / name), "--policy", str(tmp_path / name / "policy")])
         assert verdict == 0
     taken = run(state, "export", str(tmp_path / "full"), "--reason", "again")

@@ -96,9 +96,16 @@ def test_figures_and_logs_hold_no_datum_of_a_person(
     finally:
         root.handlers, root.level = before
     personal = [
-        consent.consent_id, consent.subject, consent.customer, *consent.accounts, "limit=3", client.token, "127.0.0.1:",
-        "eyJ", "budgeting",
-    ]  # fmt: skip
+        consent.consent_id,
+        consent.subject,
+        consent.customer,
+        *consent.accounts,
+        "limit=3",
+        client.token,
+        "127.0.0.1:",
+        "eyJ",
+        "budgeting",
+    ]
     for datum in personal:
         assert datum not in figures
         assert datum not in logged.replace(service.base_url, "")

@@ -34,9 +34,16 @@ class Issuer:
         """A client with a token that says this."""
         possession, now = KeyPair.generate("ES256"), int(time.time())
         claims: dict[str, Any] = {
-            "aud": service.base_url, "client_id": client, "cnf": {"jkt": possession.thumbprint}, "exp": now + 300,
-            "iat": now, "iss": self.url, "jti": reference(), "scope": scope, "sub": client,
-        }  # fmt: skip
+            "aud": service.base_url,
+            "client_id": client,
+            "cnf": {"jkt": possession.thumbprint},
+            "exp": now + 300,
+            "iat": now,
+            "iss": self.url,
+            "jti": reference(),
+            "scope": scope,
+            "sub": client,
+        }
         token = self.key.jws({"kid": self.key.kid, "typ": "at+jwt"}, encode(claims))
         return TokenClient(service.http, service.base_url, token, possession)
 

@@ -40,8 +40,11 @@ def test_a_newcomer_is_registered_with_its_keys_and_may_do_nothing_yet(service: 
     answer = join(service, invitation=invitation(service), keys=keys(service))
     assert answer.status_code == 201, answer.text
     assert [entry["act"] for entry in answer.json()["entries"]] == [
-        "participant.registered", "participant.suspended", "key.added", "key.added",
-    ]  # fmt: skip
+        "participant.registered",
+        "participant.suspended",
+        "key.added",
+        "key.added",
+    ]
     one = service.node.ledger.registry.participant(NEW)
     assert (one.suspended, one.reason) == (True, f"{INVITED}olaf")
     again = join(service, invitation=invitation(service), keys=keys(service))
@@ -85,7 +88,7 @@ HOSTILE: dict[str, tuple[Callable[[Service], dict[str, Any]], int, str]] = {
         400,
         "roles",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture

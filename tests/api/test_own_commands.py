@@ -170,7 +170,7 @@ def test_a_receipt_that_was_changed_or_is_of_another_log_proves_nothing_and_ends
     assert "--log-key" in run("receipt", "verify", str(receipt), ends=1).stderr
 
 
-def test_what_is_wrong_with_a_folder_or_a_ledger_is_one_sentence(tmp_path: Path) -> None:
+def test_a_fault_of_a_folder_or_a_ledger_is_told_in_one_sentence(tmp_path: Path) -> None:
     nowhere = run("consent", "show", "x", "--as", str(tmp_path / "none"), ends=1)
     assert "«consent-ledger keys new» makes one" in nowhere.stderr
     own = tmp_path / "own"

@@ -80,7 +80,7 @@ def test_entries_have_one_to_65535_bytes(server: Serving, entry: bytes, status: 
     assert answered == status
 
 
-def test_what_is_not_there_is_not_found(server: Serving) -> None:
+def test_an_absent_tile_is_not_found(server: Serving) -> None:
     for path in ("/tile/0/000", "/tile/entries/000.p/1", "/tile/0/x000/000", "/elsewhere"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://{server.host}:{server.port}{path}", timeout=10)

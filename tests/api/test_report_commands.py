@@ -66,9 +66,14 @@ def test_entries_of_an_erased_consent_are_told_of_and_never_counted_as_none(engi
     with supervised(tmp_path, engine_url) as place:
         ledger = place.node.ledger
         place.document(
-            "report.defined", report="asked", period="month", utc_offset=0, by=[], measures=["consents_requested"],
+            "report.defined",
+            report="asked",
+            period="month",
+            utc_offset=0,
+            by=[],
+            measures=["consents_requested"],
             suppress=0,
-        )  # fmt: skip
+        )
         gone = place.node.grant()
         place.node.grant()
         place.node.revoke(gone)
@@ -97,9 +102,14 @@ def test_a_file_that_the_entries_give_no_more_is_the_one_that_was_kept_or_none(e
     with supervised(tmp_path, engine_url) as place:
         ledger = place.node.ledger
         place.document(
-            "report.defined", report="asked", period="day", utc_offset=0, by=[], measures=["consents_requested"],
+            "report.defined",
+            report="asked",
+            period="day",
+            utc_offset=0,
+            by=[],
+            measures=["consents_requested"],
             suppress=0,
-        )  # fmt: skip
+        )
         gone, day = place.node.grant(), datetime.fromtimestamp(place.now, UTC).date()
         place.node.clock.advance(seconds=2 * 86_400)
         assert len(ReportIssuer(ledger, tmp_path, clock=place.node.clock).turn()) == 2

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from api.cli import risks
+from api.cli.officers import two_of
 from api.node.scoring import AlertFigures, AlertRaiser
 from ledger.canonical import encode
 from ledger.errors import Unavailable
@@ -80,9 +80,7 @@ def test_a_node_that_runs_before_scoring_is_in_force_reads_all_that_comes_after(
 
 def test_a_model_without_its_bytes_stops_the_alerts_and_says_what_to_do(place: Place) -> None:
     place.approved("scoring.activated", scoring=1)
-    place.approved(
-        "model.activated", model="m-1", hash="A" * 43, card_hash="A" * 43, from_index=0, to_index=0
-    )  # fmt: skip
+    place.approved("model.activated", model="m-1", hash="A" * 43, card_hash="A" * 43, from_index=0, to_index=0)
     ledger = place.node.ledger
     raiser = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore))
     with pytest.raises(Unavailable, match="m-1"):
@@ -90,8 +88,9 @@ def test_a_model_without_its_bytes_stops_the_alerts_and_says_what_to_do(place: P
 
 
 def test_two_different_officers_approve(capsys: pytest.CaptureFixture[str]) -> None:
-    assert risks.officers(["b", "a"]) == ("a", "b")
+    assert two_of(["b", "a"]) == ("a", "b")
     for approved in (["a"], ["a", "a"], ["a", "b", "c"]):
-        with pytest.raises(typer.Exit):
-            risks.officers(approved)
+        with pytest.raises(typer.Exit) as ended:
+            two_of(approved)
+        assert ended.value.exit_code == 2
         assert "two different officers" in capsys.readouterr().err

@@ -66,7 +66,7 @@ def test_a_hostile_pack_is_refused_and_nothing_is_recorded(case: str, tmp_path: 
     assert "1 entries" in checked.output or "1 entry" in checked.output, checked.output
 
 
-def test_what_is_no_pack_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_pack_is_refused(tmp_path: Path) -> None:
     for content in (b"", b"[]", b"{" * 1_000, b"\xff", b" " * 70_000):
         (tmp_path / "pack").write_bytes(content)
         with pytest.raises(InvalidInput):

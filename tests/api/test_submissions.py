@@ -286,7 +286,7 @@ def _post(service: Service, content: bytes, path: str = "/accesses", **headers: 
     return answer.status_code, answer.json()["type"].rsplit("/", 1)[1]
 
 
-def test_what_is_not_an_envelope_is_refused_before_any_signature(sqlite_service: Service) -> None:
+def test_anything_but_an_envelope_is_refused_before_any_signature(sqlite_service: Service) -> None:
     """E05, E06 and the shape of requests."""
     service, big = sqlite_service, b'{"statement":"' + b"a" * 16_385 + b'"}'
     size = service.size

@@ -34,8 +34,13 @@ def now(world: World) -> int:
 
 def order(world: World, party: Party, **changes: Any) -> dict[str, Any]:
     members = {
-        "freeze_id": "f-1", "scope": {}, "from": 0, "until": now(world) + 60, "reason": "scraping", "drill": False,
-    }  # fmt: skip
+        "freeze_id": "f-1",
+        "scope": {},
+        "from": 0,
+        "until": now(world) + 60,
+        "reason": "scraping",
+        "drill": False,
+    }
     return {"statement": party.sign("freeze.order", **{**members, **changes})}
 
 
@@ -72,14 +77,23 @@ def test_assessments_and_incidents_are_for_their_authors_and_for_who_supervises(
     bank, other, regulator = world.holder(), world.holder("bank-b"), world.join("fca", "regulator")
     required = {"requirement_id": "r-1", "scope": {"holder": "bank-a"}, "reason": "pipl-55"}
     assessed = {
-        "assessment_id": "a-1", "document_hash": HASH, "method": "pia", "next_due": now(world) + 60,
-        "outcome": "acceptable", "scope": {},
-    }  # fmt: skip
+        "assessment_id": "a-1",
+        "document_hash": HASH,
+        "method": "pia",
+        "next_due": now(world) + 60,
+        "outcome": "acceptable",
+        "scope": {},
+    }
     incident = {
-        "affected": {"holder": "bank-a"}, "affected_consents": 2, "class": "leak", "detected_at": now(world),
-        "clocks": [{"due": 1, "name": "4h"}, {"due": now(world) + 9_999, "name": "24h"}], "incident_id": "i-1",
-        "severity": 1, "text_hash": HASH,
-    }  # fmt: skip
+        "affected": {"holder": "bank-a"},
+        "affected_consents": 2,
+        "class": "leak",
+        "detected_at": now(world),
+        "clocks": [{"due": 1, "name": "4h"}, {"due": now(world) + 9_999, "name": "24h"}],
+        "incident_id": "i-1",
+        "severity": 1,
+        "text_hash": HASH,
+    }
     posts = (
         ("/supervision/assessments/require", regulator, "assessment.require", required),
         ("/supervision/assessments", bank, "assessment.record", assessed),

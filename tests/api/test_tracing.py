@@ -57,22 +57,42 @@ def test_all_routes_and_all_batches_have_spans_without_a_datum_of_anybody(
     spans = exporter.get_finished_spans()
     names = {span.name for span in spans}
     assert {
-        "POST /accesses", "GET /checkpoint", "GET /receipts/{name}", "GET /consents/{consent_id:path}/history",
-        "POST /consents/{consent_id:path}/revoke", "sequence", "commit",
-    } <= names  # fmt: skip
+        "POST /accesses",
+        "GET /checkpoint",
+        "GET /receipts/{name}",
+        "GET /consents/{consent_id:path}/history",
+        "POST /consents/{consent_id:path}/revoke",
+        "sequence",
+        "commit",
+    } <= names
 
     text = "\n".join(map(everything, spans))
     for datum in (
-        consent.consent_id, consent.subject, consent.customer, *consent.accounts, token, "limit=3", "9999", "eyJ", "budgeting",
-        bank.id, app.id, "127.0.0.1", "spy-of-the-customer", "/history?", "baggage",
-    ):  # fmt: skip
+        consent.consent_id,
+        consent.subject,
+        consent.customer,
+        *consent.accounts,
+        token,
+        "limit=3",
+        "9999",
+        "eyJ",
+        "budgeting",
+        bank.id,
+        app.id,
+        "127.0.0.1",
+        "spy-of-the-customer",
+        "/history?",
+        "baggage",
+    ):
         assert datum not in text
 
     [missing] = [span for span in spans if span.name == "GET /receipts/{name}"]
     assert missing.attributes == {
-        "http.request.method": "GET", "http.route": "/receipts/{name}", "http.response.status_code": 404,
+        "http.request.method": "GET",
+        "http.route": "/receipts/{name}",
+        "http.response.status_code": 404,
         "consent_ledger.problem": "not-found",
-    }  # fmt: skip
+    }
     [joined] = [span for span in spans if span.name == "GET /checkpoint"]
     assert f"{joined.context.trace_id:032x}" == TRACE.split("-")[1]
     assert not joined.context.trace_state

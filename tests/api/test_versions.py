@@ -21,8 +21,14 @@ NEWEST = migrations.shape.revisions()[-1]
 OLDER = migrations.shape.revisions()[-2]
 
 NOT_ON_THE_LOG = {
-    ("init",), ("migrate",), ("trust-clock",), ("config", "show"), ("doctor",), ("restore",), ("receipt", "cose"),
-}  # fmt: skip
+    ("init",),
+    ("migrate",),
+    ("trust-clock",),
+    ("config", "show"),
+    ("doctor",),
+    ("restore",),
+    ("receipt", "cose"),
+}
 """What makes a log, brings it up to date, opens none (a receipt is signed once more without one), puts another in its place,
 or tells of all that it finds wrong."""
 ON_THE_LOG = [
@@ -130,12 +136,11 @@ def test_only_the_owner_can_read_a_state_folder_and_an_export(tmp_path: Path) ->
         assert (
             CliRunner().invoke(app, ["export", str(target), "--reason", "audit", "--state", str(state)]).exit_code == 0
         )
+    # The operator's public keys may be read by anyone; nothing in the high-water files is secret, and their folder is closed.
     open_to_others = [
         str(path)
         for place in (state, bundle, packed)
         for path in (place, *place.rglob("*"))
-        if path.stat().st_mode & 0o077
-        and path.name != "operator.jwks.json"  # public keys
-        and path.parent.name != "highwater"  # nothing in it is secret, and the folder is closed
+        if path.stat().st_mode & 0o077 and path.name != "operator.jwks.json" and path.parent.name != "highwater"
     ]
     assert open_to_others == []

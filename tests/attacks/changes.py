@@ -7,9 +7,30 @@ import random
 from collections.abc import Callable, Sequence
 
 PIECES = (
-    b"", b"\n", b"\n\n", b" ", b"\0", b"=", b"0", b"-", b"+", b"\xff", b"\xe2", b"\r", b"\t", b"/", b"\\u0041", b'"', b"{",
-    "—".encode(), "٣".encode(), "é".encode(), "\u202e".encode(), b"9" * 30, b"A" * 44,
-)  # fmt: skip
+    b"",
+    b"\n",
+    b"\n\n",
+    b" ",
+    b"\0",
+    b"=",
+    b"0",
+    b"-",
+    b"+",
+    b"\xff",
+    b"\xe2",
+    b"\r",
+    b"\t",
+    b"/",
+    b"\\u0041",
+    b'"',
+    b"{",
+    "—".encode(),
+    "٣".encode(),
+    "é".encode(),
+    "\u202e".encode(),
+    b"9" * 30,
+    b"A" * 44,
+)
 NUMBERS = (-1, 0, 1, 2, 255, 256, 2**31, 2**53 - 1, 2**53, 2**63 - 1, 2**63, 2**64, 10**40)
 
 

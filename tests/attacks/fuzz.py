@@ -26,9 +26,13 @@ CANONICAL = {
 }
 """Parsers of what has one spelling, each with its writer."""
 PARSERS = {
-    **known.PARSERS, **CANONICAL, "leaf": parse_leaf, "receipt file": parse_receipt, "pack head": parse_head,
+    **known.PARSERS,
+    **CANONICAL,
+    "leaf": parse_leaf,
+    "receipt file": parse_receipt,
+    "pack head": parse_head,
     "pack item": parse_item,
-}  # fmt: skip
+}
 
 
 def seeds() -> list[bytes]:

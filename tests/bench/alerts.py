@@ -33,11 +33,15 @@ def consent_at(node: Node, bank: Signer) -> str:
     """A consent that a further holder gave."""
     consent = node.request(holder=bank.participant)
     said = {
-        "accounts": ["a" * 22], "authoriser": "b" * 22, "consent_id": consent,
-        "sca": {"acr": "loa3", "amr": ["pwd"], "at": node.clock.now() // 1000}, "subject": "c" * 22,
-        "terms_hash": terms_hash(node.terms_of[consent]), "version": 1,
+        "accounts": ["a" * 22],
+        "authoriser": "b" * 22,
+        "consent_id": consent,
+        "sca": {"acr": "loa3", "amr": ["pwd"], "at": node.clock.now() // 1000},
+        "subject": "c" * 22,
+        "terms_hash": terms_hash(node.terms_of[consent]),
+        "version": 1,
         "separate_consents": separately(("provision", "sensitive"), node.clock.now()),
-    }  # fmt: skip
+    }
     companion = node.say(bank, "subject.consent", consent_id=consent, subject="d" * 22)
     statement = node.say(bank, "consent.authorise", **said)
     node.ledger.submit_and_wait(node.ledger.prepare(statement, companion=companion))
@@ -51,9 +55,15 @@ def plant(node: Node, bank: Signer, consent: str) -> int:
     index = 0
     for act, signer, rows in (("access.release", bank, 5), ("access.receive", node.fintech, 6)):
         index = node.record(
-            signer, act, consent_id=consent, interaction_id=asked["interaction_id"], basis=access.index, rows=rows,
-            bytes=10, digest=b64u(bytes(32)),
-        ).index  # fmt: skip
+            signer,
+            act,
+            consent_id=consent,
+            interaction_id=asked["interaction_id"],
+            basis=access.index,
+            rows=rows,
+            bytes=10,
+            digest=b64u(bytes(32)),
+        ).index
     return index
 
 

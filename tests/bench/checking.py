@@ -122,8 +122,11 @@ def apart(kind: str, folder: Path) -> Cost:
     program = ["verifying", str(folder)] if kind == "verify" else ["checking", "--at", str(folder), "--within", kind]
     done = subprocess.run(
         [sys.executable, "-m", f"tests.bench.{program[0]}", *program[1:]],
-        cwd=ROOT, check=False, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise RuntimeError(f"the {kind} of a whole log ended with {done.returncode}: {done.stdout}{done.stderr}")
     entries, peak, seconds = done.stdout.split()

@@ -1,7 +1,9 @@
-"""Instructions that the sequencer takes for a batch, by callgrind: `python -m tests.bench.counting [--batch N]`; some minutes.
+"""Instructions for a batch, by callgrind: `python -m tests.bench.counting [--batch N] [--cold] [--whole]`.
 
-On a machine whose clock speed nobody can rely on, instructions are what two versions of the code can be compared by. Two runs
-differ only in how many batches they record, so that what starting costs drops out. SQLite, in one thread, no HTTP.
+On a machine whose clock speed nobody can rely on, instructions are what two versions of the code can be compared by. They are
+counted while batches are recorded and at no other time, after as many batches that warm the process up. SQLite, in one thread,
+no HTTP. What is counted are accesses under consents that the node remembers; with `--cold` under consents that it has not read
+yet. Each statement was read and checked before, as a front does; with `--whole` that is counted too.
 """
 
 from __future__ import annotations
@@ -13,44 +15,90 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import ledger.sequencer.loop
+import ledger.app
+from ledger.app import Ledger
+from ledger.planning.commands import RecordIndexHead
+from ledger.sequencer.batches import Waiting
 from tests.bench.places import ROOT, new_log, site
+from tests.bench.statements import Post
 
-FEW: Final = 10
-MANY: Final = 50
+BATCHES: Final = 40
+"""So many are counted, after as many that are not."""
 
 
-def record(batches: int, size: int) -> None:
-    """Prepare MANY batches, record some of them, and end at once."""
+def record(
+    batches: int, size: int, *, cold: bool, whole: bool = False, pause: Callable[[], None] = lambda: None
+) -> int:
+    """Record as many batches twice, with a pause before and after the second time; how many entries they all added."""
+    ledger.app.HOUSEKEEPING_SECONDS = 3_600.0  # it comes by the clock, as index-heads do
     with site() as place:
-        log = new_log(place, "sqlite", consents=20)
+        log = new_log(place, "sqlite", consents=(2 if cold else 1) * batches * size)
         log.settings = log.settings.model_copy(
             update={"index_interval_ms": 0}
         )  # they come by the clock, which runs slowly here
         with log.node() as node:
-            prepared = [
-                [
-                    ledger.sequencer.loop._Waiting(log.crowd.access(size * number + at).prepare(node), lambda _: None)
-                    for at in range(size)
-                ]
-                for number in range(MANY)
-            ]
-            for batch in prepared[:batches]:
-                node.sequencer._sequence(batch)  # type: ignore[attr-defined]
+            node.submit_and_wait(RecordIndexHead())  # what is read anew is held against the map that it signs
+            posts = [[log.crowd.access(size * number + at) for at in range(size)] for number in range(2 * batches)]
+            checked = [] if whole else [prepared(node, batch) for batch in posts]
+            before = node.tree.size()
+            for number, batch in enumerate(posts):
+                if number == batches:
+                    pause()
+                waiting = prepared(node, batch) if whole else checked[number]
+                node.sequencer._sequence(waiting)  # type: ignore[attr-defined]
+            pause()
+            return node.tree.size() - before
 
 
-def count(batches: int, size: int, folder: Path) -> int:
-    """Instructions of a process that records so many batches."""
-    out = folder / f"callgrind.{batches}"
-    subprocess.run(
-        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", sys.executable, "-m", "tests.bench.counting",
-         "--batch", str(size), "--inside", str(batches)],
-        check=True, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONHASHSEED": "0"},
-    )  # fmt: skip
-    found = re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE)
+def prepared(node: Ledger, batch: list[Post]) -> list[Waiting]:
+    """The batch as the sequencer takes it: statements read and checked."""
+    return [Waiting(post.prepare(node), lambda _: None) for post in batch]
+
+
+def tell_and_wait() -> None:
+    """Let whoever counts begin or end, and wait for the word."""
+    print("ready", flush=True)
+    sys.stdin.readline()
+
+
+def count(size: int, folder: Path, options: list[str]) -> int:
+    """Instructions of the batches that are recorded the second time."""
+    out = folder / "callgrind"
+    process = subprocess.Popen(
+        [
+            "valgrind",
+            "--tool=callgrind",
+            "--instr-atstart=no",
+            f"--callgrind-out-file={out}",
+            sys.executable,
+            "-m",
+            "tests.bench.counting",
+            "--batch",
+            str(size),
+            "--inside",
+            *options,
+        ],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for then in ("on", "off"):
+        if process.stdout.readline() != "ready\n":
+            raise RuntimeError(f"the counted process ended with {process.wait()}")
+        subprocess.run(["callgrind_control", "-i", then, str(process.pid)], check=True, capture_output=True)
+        print(file=process.stdin, flush=True)
+    if process.wait():
+        raise RuntimeError(f"the counted process ended with {process.returncode}")
+    found = re.search(r"^totals: (\d+)", out.read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError("callgrind has counted nothing")
     return int(found[1])
@@ -60,17 +108,19 @@ def main() -> int:
     """Count and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=1, help="accesses in a batch (default: %(default)s)")
-    parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--cold", action="store_true", help="each under a consent that was not read before")
+    parser.add_argument("--whole", action="store_true", help="from the statement on, not from the queue")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.inside is not None:
-        record(given.inside, given.batch)
+    if given.inside:
+        record(BATCHES, given.batch, cold=given.cold, whole=given.whole, pause=tell_and_wait)
         return 0
-    if shutil.which("valgrind") is None:
+    if shutil.which("callgrind_control") is None:
         print("tests.bench.counting needs valgrind", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as name:
-        few, many = (count(batches, given.batch, Path(name)) for batches in (FEW, MANY))
-    print(f"{(many - few) / (MANY - FEW) / 1e6:.2f} million instructions a batch of {given.batch}")
+        counted = count(given.batch, Path(name), [f"--{one}" for one in ("cold", "whole") if vars(given)[one]])
+    print(f"{counted / BATCHES / 1e6:.3f} million instructions a batch of {given.batch}")
     return 0
 
 

@@ -109,20 +109,44 @@ def _sign(task: tuple[int, int, int, int, list[str], list[int]]) -> list[Made]:
     for index in range(at, at + count):
         used, which = divmod(index - first, len(consents))
         payload = {
-            "accounts": [], "act": "access.request", "aud": ORIGIN, "consent_id": consents[which], "customer_present": False,
-            "from": 0, "iat": (begun + STEP_MS * (index - first)) // 1000, "interaction_id": b64u(os.urandom(12)),
-            "iss": RECIPIENT, "jti": b64u(os.urandom(16)), "permissions": ["ReadBalances"], "purpose": "AIS",
-            "request_digest": b64u(os.urandom(32)), "to": 0, "v": 1,
-        }  # fmt: skip
+            "accounts": [],
+            "act": "access.request",
+            "aud": ORIGIN,
+            "consent_id": consents[which],
+            "customer_present": False,
+            "from": 0,
+            "iat": (begun + STEP_MS * (index - first)) // 1000,
+            "interaction_id": b64u(os.urandom(12)),
+            "iss": RECIPIENT,
+            "jti": b64u(os.urandom(16)),
+            "permissions": ["ReadBalances"],
+            "purpose": "AIS",
+            "request_digest": b64u(os.urandom(32)),
+            "to": 0,
+            "v": 1,
+        }
         outcome = {
-            "basis": basis[which], "consent_version": 1, "decision": "allow", "reasons": [], "ruleset": 2, "used_today": used,
+            "basis": basis[which],
+            "consent_version": 1,
+            "decision": "allow",
+            "reasons": [],
+            "ruleset": 2,
+            "used_today": used,
             "obligations": {
-                "directions": ["credit"], "from": 0, "keep_until": (begun + STEP_MS * (index - first)) // 1000 + KEEP,
-                "masks": ["beneficiary-account", "pan", "party-identity", "scheduled-payment-account",
-                          "standing-order-account", "statement-amount"],
+                "directions": ["credit"],
+                "from": 0,
+                "keep_until": (begun + STEP_MS * (index - first)) // 1000 + KEEP,
+                "masks": [
+                    "beneficiary-account",
+                    "pan",
+                    "party-identity",
+                    "scheduled-payment-account",
+                    "standing-order-account",
+                    "statement-amount",
+                ],
                 "to": 0,
             },
-        }  # fmt: skip
+        }
         body = encode({"act": "access.request", "outcome": outcome, "statements": [signer.sign(payload)], "v": 1})
         opening = os.urandom(32)
         made.append((chain_of(consents[which]), hmac.digest(opening, TAG + sha(body), "sha256"), opening, body))

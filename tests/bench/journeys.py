@@ -129,10 +129,18 @@ def customers(site: Site) -> dict[str, Journey]:
         walk.sees("topped")
 
     return {
-        "who reads my data": see, "how often": often, "stop one app": stop, "say why": why, "pause and undo": pause,
-        "take one account out": part, "«I did not expect this»": unexpected, "what was answered": answered,
-        "check a receipt": check, "find where I am told": told, "stop everything": all_of_them,
-    }  # fmt: skip
+        "who reads my data": see,
+        "how often": often,
+        "stop one app": stop,
+        "say why": why,
+        "pause and undo": pause,
+        "take one account out": part,
+        "«I did not expect this»": unexpected,
+        "what was answered": answered,
+        "check a receipt": check,
+        "find where I am told": told,
+        "stop everything": all_of_them,
+    }
 
 
 def answers(site: Site) -> dict[str, Journey]:
@@ -204,11 +212,14 @@ def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
         walk.open("/console")
         walk.sees("Health")
 
-    return {"bank: answer a customer": ("Bea", answer), "supervisor: are customers answered": ("Rita", counts),
-            "bank: find one customer's feedback, and export it": ("Bea", export),
-            "app: why was I refused, and what to do": ("Pia", refused),
-            "supervisor: why was one app refused": ("Rita", figures),
-            "operator: is all well": ("Olaf", health)}  # fmt: skip
+    return {
+        "bank: answer a customer": ("Bea", answer),
+        "supervisor: are customers answered": ("Rita", counts),
+        "bank: find one customer's feedback, and export it": ("Bea", export),
+        "app: why was I refused, and what to do": ("Pia", refused),
+        "supervisor: why was one app refused": ("Rita", figures),
+        "operator: is all well": ("Olaf", health),
+    }
 
 
 def at_several(banks: Banks) -> dict[str, Journey]:

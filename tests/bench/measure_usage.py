@@ -32,11 +32,18 @@ def rows(place: Billed, url: str, many: int) -> None:
             connection.execute(
                 insert(entries),
                 [
-                    {"idx": idx, "kind": "consent", "chain": chain, "seq": idx, "leaf": encode({"time": at}),
-                     "leaf_hash": bytes(32), "sealed": None}
+                    {
+                        "idx": idx,
+                        "kind": "consent",
+                        "chain": chain,
+                        "seq": idx,
+                        "leaf": encode({"time": at}),
+                        "leaf_hash": bytes(32),
+                        "sealed": None,
+                    }
                     for idx in some
                 ],
-            )  # fmt: skip
+            )
             legs = [{"basis": idx - 1, "act": "access.release", "idx": idx} for idx in some]
             connection.execute(insert(access_legs), legs)
         connection.execute(update(log_head).values(size=first + many))

@@ -23,11 +23,22 @@ from tests.web.test_cost import counted, fill
 from tests.world import ConsentInWorld
 
 PAGES = (
-    "/my/connections", "/my/connections/{key}", "/my/connections/{key}/history",
-    "/my/connections/{key}/history?show=refused", "/my/connections/{key}/history?before=150",
-    "/my/complete", "/my/connections/{key}/complete", "/my/connections/{key}/stop",
-    "/my/stop-all", "/my/receipts", "/my/settings", "/my/erase", "/my/feedback", "/my/notices", "/my/together",
-)  # fmt: skip
+    "/my/connections",
+    "/my/connections/{key}",
+    "/my/connections/{key}/history",
+    "/my/connections/{key}/history?show=refused",
+    "/my/connections/{key}/history?before=150",
+    "/my/complete",
+    "/my/connections/{key}/complete",
+    "/my/connections/{key}/stop",
+    "/my/stop-all",
+    "/my/receipts",
+    "/my/settings",
+    "/my/erase",
+    "/my/feedback",
+    "/my/notices",
+    "/my/together",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,10 +64,15 @@ def real(consents: int, folder: Path) -> None:
         node.ledger.start()
         node.ledger.record_documents(
             document_of(
-                ReportDefined, report="monthly", period="month", utc_offset=0, by=("recipient",), measures=MEASURES,
+                ReportDefined,
+                report="monthly",
+                period="month",
+                utc_offset=0,
+                by=("recipient",),
+                measures=MEASURES,
                 suppress=0,
             )
-        )  # fmt: skip
+        )
         ledger, size = node.ledger, node.ledger.tree.size()
         day = datetime.now(UTC).date().replace(day=1)
         entries = timed("from the entries", size, lambda: prepare_report(ledger.store, ledger.keystore, "monthly", day))
@@ -105,13 +110,17 @@ def filled(facts: int, folder: Path) -> None:
                 book.stands(number, number, number * MONTH_MS // facts, state)
                 book.add(
                     Fact(
-                        at, at * MONTH_MS // facts, *(
-                            (What.REFUSED, number, 0, of, details[1]) if draw.random() < 0.05
+                        at,
+                        at * MONTH_MS // facts,
+                        *(
+                            (What.REFUSED, number, 0, of, details[1])
+                            if draw.random() < 0.05
                             else (What.ALLOWED, number, 0, of, details[0])
-                        ), 0,
+                        ),
+                        0,
                     )
                     for at in range(number, number + ACCESSES_A_CONSENT)
-                )  # fmt: skip
+                )
         for by in ((), ("recipient",), ("reason", "recipient"), DIMENSIONS[:3]):
             measures = ("accesses_refused",) if "reason" in by else MEASURES
             says = ReportDefined(report="r", period="month", utc_offset=0, by=by, measures=measures, suppress=0)

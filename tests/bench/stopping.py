@@ -44,8 +44,10 @@ def main(count: int) -> None:
         keys = [site.key(site.shared()) for _ in range(count + 1)]
         took = sorted(stop(page, f"{site.url}/my/connections/{key}") for key in keys)[: count + 1]
         browser.close()
-    print(f"stops: {count}; median {statistics.median(took):.0f} ms; nine of ten below {took[len(took) * 9 // 10]:.0f} ms; "
-          f"slowest {took[-1]:.0f} ms")  # fmt: skip
+    print(
+        f"stops: {count}; median {statistics.median(took):.0f} ms; nine of ten below {took[len(took) * 9 // 10]:.0f} ms; "
+        f"slowest {took[-1]:.0f} ms"
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.bench import counting
 from tests.bench.__main__ import main
 
 
@@ -15,3 +16,8 @@ def test_a_quick_run_of_every_part_ends_with_sound_logs(tmp_path) -> None:
     for heading in ("Over HTTP", "Without HTTP", "Ceilings", "Peers", "Cost against", "Memory", "Storage", "Start"):
         assert f"## {heading}" in text
     assert (tmp_path / "benchmarks.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_the_batches_whose_instructions_are_counted_are_recorded(cold: bool) -> None:
+    assert counting.record(3, 2, cold=cold) == 12

@@ -1,9 +1,9 @@
-"""A single access in this checkout and in another one, by turns: `python -m tests.bench.turns OTHER`.
+"""An access in this checkout and in another one, by turns: `python -m tests.bench.turns OTHER [--at-once N]`.
 
 Both run in processes of their own, each with its own interpreter and packages, and take turns of a few hundred accesses, so
 that what else the machine does falls on both. What is told: medians of the time (with the durable commit, which is mostly the
-disk) and of the processor time of an access, and the medians of the ratios of neighbouring turns. OTHER is ready to run:
-`scripts/setup dev` was run there.
+disk) and of the processor time of an access, and the medians of the ratios of neighbouring turns. Accesses are submitted one
+by one, or N at once, which the sequencer takes in batches. OTHER is ready to run: `scripts/setup dev` was run there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WORKER: Final = """
 import json, statistics, sys, time
 from pathlib import Path
 from tests.world import running_world
-folder = Path(sys.argv[1])
+folder, at_once = Path(sys.argv[1]), int(sys.argv[2])
 with running_world(f"sqlite:///{folder / 'ledger.sqlite'}", folder) as world:
     holder, recipient = world.holder(), world.recipient()
     consents = [world.active_consent(recipient, holder, frequency_per_day=0) for _ in range(20)]
@@ -33,11 +33,13 @@ with running_world(f"sqlite:///{folder / 'ledger.sqlite'}", folder) as world:
         statements = [recipient.access(consents[n % len(consents)]).statement for n in range(int(line))]
         took = []
         cpu = time.process_time()
-        for statement in statements:
+        for first in range(0, len(statements), at_once):
+            some = statements[first : first + at_once]
             begun = time.perf_counter()
-            [recorded] = ledger.submit_and_wait(ledger.prepare(statement))
-            took.append(time.perf_counter() - begun)
-            assert recorded.outcome.decision == "allow", recorded.outcome
+            waiting = [ledger.submit_soon(command) for command in [ledger.prepare(one) for one in some]]
+            answers = [ledger.settle(one.result()) for one in waiting]
+            took.append((time.perf_counter() - begun) / len(some))
+            assert all(one.outcome.decision == "allow" for [one] in answers), answers
         cpu = (time.process_time() - cpu) / len(statements)
         print(json.dumps([statistics.median(took) * 1e6, cpu * 1e6]), flush=True)
 """
@@ -61,12 +63,16 @@ class Runner:
 
 
 @contextmanager
-def running(checkout: Path) -> Iterator[Runner]:
+def running(checkout: Path, at_once: int) -> Iterator[Runner]:
     """A checkout's ledger in a folder of its own, beside the other's."""
     python = checkout / ".venv" / "bin" / "python"
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [python, "-c", WORKER, folder], cwd=checkout, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [python, "-c", WORKER, folder, str(at_once)],
+            cwd=checkout,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert process.stdin is not None
         assert process.stdout is not None
@@ -77,10 +83,10 @@ def running(checkout: Path) -> Iterator[Runner]:
             process.wait(60)
 
 
-def compare(other: Path, *, rounds: int, accesses: int) -> list[str]:
+def compare(other: Path, *, rounds: int, accesses: int, at_once: int) -> list[str]:
     """What there is to say, line by line."""
     with ExitStack() as stack:
-        here, there = (stack.enter_context(running(checkout)) for checkout in (ROOT, other))
+        here, there = (stack.enter_context(running(checkout, at_once)) for checkout in (ROOT, other))
         for one in (here, there):
             one.turn(accesses)  # warm: pages, plans, caches
         taken: list[tuple[tuple[float, float], tuple[float, float]]] = []
@@ -108,8 +114,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("other", type=Path)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--accesses", type=int, default=200)
+    parser.add_argument("--at-once", type=int, default=1, help="how many are submitted together (default: one)")
     chosen = parser.parse_args(arguments)
-    for line in compare(chosen.other.resolve(), rounds=chosen.rounds, accesses=chosen.accesses):
+    for line in compare(chosen.other.resolve(), rounds=chosen.rounds, accesses=chosen.accesses, at_once=chosen.at_once):
         print(line)
     return 0
 

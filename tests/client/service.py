@@ -142,11 +142,14 @@ def running_service(
 def terms_for(recipient: str = "app-1", holder: str = "bank-a", **replaced: Any) -> Terms:
     """Acceptable terms; keyword arguments replace members."""
     members: dict[str, Any] = {
-        "holder": holder, "recipient": recipient,
+        "holder": holder,
+        "recipient": recipient,
         "permissions": ["ReadAccountsBasic", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail"],
-        "purpose": "budgeting", "purpose_text": "Budget planning", "notice": NOTICE,
+        "purpose": "budgeting",
+        "purpose_text": "Budget planning",
+        "notice": NOTICE,
         "expires_at": SystemClock().now() // 1000 + 90 * 86_400,
-    }  # fmt: skip
+    }
     return make_terms(**(members | replaced))
 
 
@@ -180,7 +183,12 @@ def balance_item(consent_id: str, account: str, interaction: str = "interaction-
     """An access to one account's balance."""
     path = f"/accounts/{account}/balances"
     members: dict[str, Any] = {
-        "consent_id": consent_id, "accounts": [account], "permissions": ["ReadBalances"], "purpose": "budgeting",
-        "request_digest": request_digest("bank-a", "GET", path), "interaction_id": interaction, "customer_present": True,
-    }  # fmt: skip
+        "consent_id": consent_id,
+        "accounts": [account],
+        "permissions": ["ReadBalances"],
+        "purpose": "budgeting",
+        "request_digest": request_digest("bank-a", "GET", path),
+        "interaction_id": interaction,
+        "customer_present": True,
+    }
     return make_item(**(members | replaced))

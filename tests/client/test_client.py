@@ -181,7 +181,7 @@ def _terms() -> dict[str, Any]:
     return made
 
 
-def test_what_the_ledger_refuses_is_told_at_once(sqlite_service: Service) -> None:
+def test_a_refusal_by_the_ledger_is_told_at_once(sqlite_service: Service) -> None:
     async def story() -> None:
         async with sqlite_service.client("app-1") as app:
             with pytest.raises(RefusedByLedger) as refused:
@@ -284,9 +284,14 @@ def test_a_receipt_is_witnessed_when_enough_witnesses_cosigned(sqlite_service: S
 def test_pseudonyms_of_one_customer_join_nowhere() -> None:
     mine, theirs = Pseudonyms.generate(), Pseudonyms.generate()
     references = [
-        mine.customer("c"), mine.customer_for("c", "app-1"), mine.customer_for("c", "app-2"), mine.account("c", "app-1"),
-        mine.authoriser("c", "app-1"), theirs.customer("c"), mine.customer_for("ca", "pp-1"),
-    ]  # fmt: skip
+        mine.customer("c"),
+        mine.customer_for("c", "app-1"),
+        mine.customer_for("c", "app-2"),
+        mine.account("c", "app-1"),
+        mine.authoriser("c", "app-1"),
+        theirs.customer("c"),
+        mine.customer_for("ca", "pp-1"),
+    ]
     assert len(set(references)) == len(references)
     assert mine.customer_for("c", "app-1") == mine.customer_for("c", "app-1")
     with pytest.raises(ValueError, match="32 bytes"):

@@ -32,7 +32,7 @@ def walk(tmp_path: Path) -> Walk:
 
 
 @pytest.mark.slow
-def test_whoever_follows_the_pages_has_a_receipt_and_a_guarded_route(walk: Walk) -> None:
+def test_the_pages_lead_to_a_receipt_and_a_guarded_route(walk: Walk) -> None:
     with ExitStack() as stack:
         told = receipt(walk, stack)
         assert "consent.request (logged)" in told

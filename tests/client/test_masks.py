@@ -13,9 +13,15 @@ from ledger.catalogue import CATALOGUES
 from ledger.entries.terms import Filter
 
 ROW = {
-    "iban": "DE02 1203 0000 0000 2020 51", "card": "4000 1234 1234 1234", "name": "Alice", "text": "RENT MAY",
-    "amount": "12.50", "none": None, "deep": [{"iban": "DE02120300000000202051"}], "other": "stays",
-}  # fmt: skip
+    "iban": "DE02 1203 0000 0000 2020 51",
+    "card": "4000 1234 1234 1234",
+    "name": "Alice",
+    "text": "RENT MAY",
+    "amount": "12.50",
+    "none": None,
+    "deep": [{"iban": "DE02120300000000202051"}],
+    "other": "stays",
+}
 ROWS = [
     {"when": 10, "side": "credit", "amount": "5", "currency": "GBP"},
     {"when": 20, "side": "credit", "amount": "50.00", "currency": "EUR"},
@@ -26,10 +32,17 @@ ROWS = [
 
 def access(**members: Any) -> GuardedAccess:
     made: dict[str, Any] = {
-        "receipt": object.__new__(VerifiedReceipt), "recipient": "app-1", "consent_id": "c", "accounts": {},
-        "permissions": (), "purpose": "budgeting", "customer_present": True, "window": (0, 0),
-        "directions": ("credit", "debit"), "masks": tuple(MASKS),
-    }  # fmt: skip
+        "receipt": object.__new__(VerifiedReceipt),
+        "recipient": "app-1",
+        "consent_id": "c",
+        "accounts": {},
+        "permissions": (),
+        "purpose": "budgeting",
+        "customer_present": True,
+        "window": (0, 0),
+        "directions": ("credit", "debit"),
+        "masks": tuple(MASKS),
+    }
     return GuardedAccess(**(made | members))
 
 

@@ -59,9 +59,11 @@ class Scene:
 
     async def nginx(self, statement: str, address: str | None = None, **headers: str) -> httpx2.Response:
         said = {
-            "X-Original-Method": "GET", "X-Original-URI": address or self.path(), "X-Original-Body": "/",
+            "X-Original-Method": "GET",
+            "X-Original-URI": address or self.path(),
+            "X-Original-Body": "/",
             STATEMENT_HEADER: statement,
-        }  # fmt: skip
+        }
         return await self.sidecar.get(
             "/nginx", headers=said | {name.replace("_", "-"): headers[name] for name in headers}
         )
@@ -174,20 +176,32 @@ def test_the_book_asks_once_while_its_answer_is_fresh(service: Service) -> None:
 @pytest.mark.parametrize(
     "spelling",
     [
-        "/accounts/{account}/balances/", "//accounts/{account}/balances", "/accounts/{account}//balances",
-        "/accounts/x/../{account}/balances", "/accounts/./{account}/balances", "/accounts/{account}/%62alances",
-        "/accounts/{account}/balances;v=1", "/accounts/{account}%2Fbalances", "/accounts\\{account}/balances",
-        "/accounts/…/balances", "http://bank.example/accounts/{account}/balances", "accounts/{account}/balances", "", "/",
+        "/accounts/{account}/balances/",
+        "//accounts/{account}/balances",
+        "/accounts/{account}//balances",
+        "/accounts/x/../{account}/balances",
+        "/accounts/./{account}/balances",
+        "/accounts/{account}/%62alances",
+        "/accounts/{account}/balances;v=1",
+        "/accounts/{account}%2Fbalances",
+        "/accounts\\{account}/balances",
+        "/accounts/…/balances",
+        "http://bank.example/accounts/{account}/balances",
+        "accounts/{account}/balances",
+        "",
+        "/",
     ],
-)  # fmt: skip
+)
 def test_an_address_with_two_readings_is_refused_before_anybody_is_asked(service: Service, spelling: str) -> None:
     async def story(scene: Scene) -> None:
         before = (await scene.app.checkpoint()).size
         address = spelling.format(account=scene.account)
         headers = [
-            (b"x-original-method", b"GET"), (b"x-original-uri", address.encode()), (b"x-original-body", b"/"),
+            (b"x-original-method", b"GET"),
+            (b"x-original-uri", address.encode()),
+            (b"x-original-body", b"/"),
             (STATEMENT_HEADER.encode(), scene.statement().encode()),
-        ]  # fmt: skip
+        ]
         status, reason = refused(await scene.sidecar.get("/nginx", headers=headers))
         assert (status, reason) in {(403, "REQUEST_MALFORMED"), (403, "ROUTE_UNKNOWN")}
         assert (await scene.app.checkpoint()).size == before
@@ -195,7 +209,7 @@ def test_an_address_with_two_readings_is_refused_before_anybody_is_asked(service
     play(service, story)
 
 
-def test_what_is_not_a_guarded_route_is_refused(service: Service) -> None:
+def test_anything_but_a_guarded_route_is_refused(service: Service) -> None:
     async def story(scene: Scene) -> None:
         assert refused(await scene.nginx(scene.statement(), "/admin")) == (403, "ROUTE_UNKNOWN")
         assert refused(await scene.nginx(scene.statement(), X_Original_Method="PUT")) == (403, "ROUTE_UNKNOWN")
@@ -274,7 +288,7 @@ def test_the_door_stays_shut_while_the_ledger_is_away(service: Service) -> None:
     play(service, story)
 
 
-def test_what_the_application_is_told_is_one_line_of_ascii_json(service: Service) -> None:
+def test_the_application_is_told_in_one_line_of_ascii_json(service: Service) -> None:
     async def story(scene: Scene) -> None:
         access = await Sidecar(
             ConsentGuard(scene.bank, Directory(scene.bank), LedgerBook(scene.bank, _strange, fresh=0)), ROUTES
@@ -303,10 +317,13 @@ def _request(path: str, statement: str) -> Any:
 @pytest.mark.parametrize(
     "route",
     [
-        ("GET", "accounts", ("ReadBalances",), None), ("GET", "/a/../b", ("ReadBalances",), None),
-        ("GET", "/a", (), None), ("GET", "/a/{account}", ("ReadBalances",), "acount"), ("get", "/a", ("ReadBalances",), None),
+        ("GET", "accounts", ("ReadBalances",), None),
+        ("GET", "/a/../b", ("ReadBalances",), None),
+        ("GET", "/a", (), None),
+        ("GET", "/a/{account}", ("ReadBalances",), "acount"),
+        ("get", "/a", ("ReadBalances",), None),
     ],
-)  # fmt: skip
+)
 def test_a_route_that_would_guard_nothing_is_refused(route: tuple[str, str, tuple[str, ...], str | None]) -> None:
     with pytest.raises(ValueError, match=r"route|path|method"):
         GuardedRoute(*route)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -17,9 +18,12 @@ from api.client.succession import KeySuccession, successors
 from api.node.building import initialise, short_lived
 from api.node.log_keys import begin_overlap, declare_compromised, end_overlap
 from api.node.settings import Settings
+from ledger.canonical import unb64u
 from ledger.custody.log_key import make_log_key, next_key_file, read_signer
-from ledger.notes.keys import VerifierKey
+from ledger.notes.keys import VerifierKey, parse_vkey
 from tests.client.service import Service, running_service
+from tests.vectors.reading import named, read
+from verifier.cli import main as verify
 
 ORIGIN = "ledger.example/followed"
 Leaves = list[tuple[int, bytes]]
@@ -98,6 +102,23 @@ def test_a_key_that_was_stolen_leads_nowhere_and_says_what_to_do(log: Log) -> No
     assert len(log.follow(second, leaves)) == 1
 
 
+@pytest.mark.parametrize("row", read("log-keys")["cases"], ids=named(read("log-keys")["cases"]))
+def test_the_log_leads_from_key_to_key_as_its_documents_prove(row: dict[str, Any]) -> None:
+    proofs = {(one["index"], one["size"]): [unb64u(text) for text in one["hashes"]] for one in row["proofs"]}
+
+    async def fetch(index: int, size: int) -> list[bytes]:
+        return proofs[index, size]
+
+    documents = [(one["index"], one["leaf"].encode()) for one in row["documents"]]
+    led = successors([parse_vkey(text) for text in row["trusted"]], documents, fetch)
+    if row["accept"]:
+        told = [{"vkey": o.vkey.format(), "by": o.by.format(), "first": o.first} for o in asyncio.run(led)]
+        assert told == row["keys"]
+        return
+    with pytest.raises(ReceiptRefused):
+        asyncio.run(led)
+
+
 @pytest.fixture
 def service(sqlite_url: str, tmp_path: Path) -> Iterator[Service]:
     with running_service(sqlite_url, tmp_path / "operator") as running:
@@ -140,6 +161,19 @@ def test_a_follower_who_heard_nothing_of_it_goes_on_under_the_new_key(service: S
     assert "# mine" in text
     service.join("another", "auditor")
     assert json.loads(follow(folder).stdout)["size"] > after["size"], "the next process believes it, too"
+
+
+def test_the_independent_verifier_follows_a_live_log_under_its_new_key(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "policy").write_text(f"log {service.node.ledger.vkey.format()}\nquorum none\n")
+    words = ["log", service.url, "--policy", str(tmp_path / "policy"), "--state", str(tmp_path / "state"), "--json"]
+    assert verify(words) == 0
+    _, new = change_key(service)
+    capsys.readouterr()
+    assert verify(words) == 0
+    assert f"log {new.format()}" in capsys.readouterr().out
+    assert verify(words) == 0
 
 
 def test_a_follower_of_a_stolen_key_ends_with_3_and_believes_nobody(service: Service, tmp_path: Path) -> None:

@@ -31,18 +31,27 @@ def test_each_declaration_is_made_and_answered_with_a_verified_receipt(engine_ur
             assert not ledger.registry.supervision.freezing
             await order.require_assessment("r-1", {"purpose": "budgeting"}, reason="pipl-55")
             await hold.record_assessment(
-                "a-1", {"purpose": "budgeting"}, document_hash=HASH, outcome="acceptable", method="pia",
+                "a-1",
+                {"purpose": "budgeting"},
+                document_hash=HASH,
+                outcome="acceptable",
+                method="pia",
                 next_due=now + 90 * DAY,
-            )  # fmt: skip
+            )
             await order.waive_assessment("r-1", reason="done")
             await hold.block("rate", about="recipient", level=500, seconds=3_600)
             await hold.unblock("rate", reason="calm")
             words = KeptText.of("Keys were lost")
             assert words.hash == b64u(hmac.digest(words.key, b"Keys were lost", "sha256"))
             await hold.open_incident(
-                "i-1", {"holder": "bank-a"}, kind="key-compromise", severity=4, detected_at=now, affected_consents=3,
+                "i-1",
+                {"holder": "bank-a"},
+                kind="key-compromise",
+                severity=4,
+                detected_at=now,
+                affected_consents=3,
                 text=words,
-            )  # fmt: skip
+            )
             incident = ledger.registry.supervision.incidents["bank-a", "i-1"]
             assert [clock.due - now for clock in incident.says.clocks] == [4 * 3_600, 24 * 3_600, 72 * 3_600]
             assert incident.says.text_hash == words.hash

@@ -38,7 +38,7 @@ def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("pages", IN_ORDER, ids=lambda pages: pages[-1])
-def test_whoever_follows_the_tutorials_sees_what_they_say(walk: Walk, pages: list[str]) -> None:
+def test_the_tutorials_lead_where_they_say(walk: Walk, pages: list[str]) -> None:
     with ExitStack() as stack:
         reader = Reader(walk, stack)
         for page in pages:

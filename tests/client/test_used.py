@@ -110,7 +110,7 @@ def test_another_decision_and_another_ledgers_entry_are_free(shared: Shared) -> 
     shared.play(story)
 
 
-def test_what_is_too_old_is_swept_from_the_table_and_the_rest_stays(tmp_path: Path) -> None:
+def test_old_rows_are_swept_from_the_table_and_the_rest_stays(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'bank.sqlite'}"
     shared = Shared(url)
 

@@ -112,9 +112,14 @@ class Reader:
                 self.serves = self.serves or ours
                 return ""
         done = subprocess.run(
-            ["bash", "-c", command], check=False, capture_output=True, text=True, cwd=self.walk.folder,
-            env=os.environ | self._own(), timeout=170,
-        )  # fmt: skip
+            ["bash", "-c", command],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=self.walk.folder,
+            env=os.environ | self._own(),
+            timeout=170,
+        )
         printed = done.stdout + done.stderr
         assert done.returncode == 0, f"{command}\n{printed}"
         for found in VKEY.findall(done.stdout)[:1]:

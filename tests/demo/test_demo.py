@@ -22,9 +22,24 @@ from ledger.canonical import unb64u
 from tests.conformance import ROOT, conformance_dir
 
 FACTS = {
-    "start", "consents", "pulls", "revocations", "after_revocation", "stranger", "replay", "frequency", "receipts", "bundle",
-    "falsified", "total", "witnessed", "pages", "alerts",
-}  # fmt: skip
+    "start",
+    "consents",
+    "pulls",
+    "revocations",
+    "after_revocation",
+    "stranger",
+    "replay",
+    "frequency",
+    "receipts",
+    "bundle",
+    "falsified",
+    "total",
+    "witnessed",
+    "pages",
+    "alerts",
+    "freeze",
+    "report",
+}
 CUSTOMERS = 24
 
 

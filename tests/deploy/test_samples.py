@@ -181,8 +181,11 @@ def test_proxies_give_whoever_is_slow_a_deadline() -> None:
 def test_units_are_hardened_and_wait_for_the_time() -> None:
     units = sorted((DEPLOY / "systemd").glob("*.service"))
     assert {unit.stem for unit in units} == {
-        "consent-guard", "consent-ledger", "consent-ledger-migrate", "consent-witness"
-    }  # fmt: skip
+        "consent-guard",
+        "consent-ledger",
+        "consent-ledger-migrate",
+        "consent-witness",
+    }
     for unit in units:
         text = unit.read_text()
         for line in (

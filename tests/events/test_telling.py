@@ -64,9 +64,13 @@ def test_a_revocation_reaches_the_recipient_and_its_acknowledgement_is_kept(offi
 
 
 IN_PART = {
-    "consent.reauthenticate", "consent.reconfirm", "consent.supersede", "consent.withdraw_accounts",
-    "consent.withdraw_approval", "consent.withdraw_separate",
-}  # fmt: skip
+    "consent.reauthenticate",
+    "consent.reconfirm",
+    "consent.supersede",
+    "consent.withdraw_accounts",
+    "consent.withdraw_approval",
+    "consent.withdraw_separate",
+}
 
 
 def test_the_other_party_is_told_of_partial_changes_of_a_consent(sqlite_office: Office) -> None:

@@ -104,7 +104,7 @@ def test_a_backup_older_than_what_was_signed_is_refused_before_anything_changes(
     assert run(settings, "check").exit_code == 3
 
 
-def test_what_was_erased_after_the_backup_of_the_keys_stays_erased(
+def test_an_erasure_after_the_backup_of_the_keys_lasts(
     settings: Settings, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     with short_lived(settings) as node:

@@ -45,10 +45,21 @@ class Spot:
 
 
 FEEDING = {
-    "entries.idx", "entries.chain", "entries.leaf", "entries.sealed", "tiles.level", "tiles.number", "tiles.content",
-    "checkpoints.size", "checkpoints.note", "log_head.size", "log_head.edge", "data_keys.chain", "data_keys.wrapped",
+    "entries.idx",
+    "entries.chain",
+    "entries.leaf",
+    "entries.sealed",
+    "tiles.level",
+    "tiles.number",
+    "tiles.content",
+    "checkpoints.size",
+    "checkpoints.note",
+    "log_head.size",
+    "log_head.edge",
+    "data_keys.chain",
+    "data_keys.wrapped",
     "data_keys.kek_epoch",
-}  # fmt: skip
+}
 """What a bundle is made of. The other columns of these tables serve the ledger's own questions."""
 
 

@@ -11,7 +11,10 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
     "attestation.give": (
         FINTECH,
         {
-            "attestation": "licence-1", "document_hash": b64u(bytes(32)), "issuer": "The authority", "kind": "licence",
+            "attestation": "licence-1",
+            "document_hash": b64u(bytes(32)),
+            "issuer": "The authority",
+            "kind": "licence",
             "valid_until": NOW // 1000 + 60,
         },
     ),
@@ -20,8 +23,12 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
     "tariff.offer": (
         BANK,
         {
-            "currency": "CNY", "from": 0, "lines": [{"free": 0, "tiers": [{"from": 0, "price": 1_500}]}],
-            "recipient": FINTECH, "tariff": "t-1", "utc_offset": 480,
+            "currency": "CNY",
+            "from": 0,
+            "lines": [{"free": 0, "tiers": [{"from": 0, "price": 1_500}]}],
+            "recipient": FINTECH,
+            "tariff": "t-1",
+            "utc_offset": 480,
         },
     ),
     "tariff.accept": (FINTECH, {"offer": 9}),
@@ -29,12 +36,21 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
     "usage.state": (
         BANK,
         {
-            "amounts": [{"amount": 5, "count": 3}], "count": 3, "from": 0, "left_out": [{"index": 4, "reason": "test"}],
-            "offer": 9, "recipient": FINTECH, "replaces": -1, "root": b64u(bytes(32)), "to": 60, "to_index": 8, "total": 5,
+            "amounts": [{"amount": 5, "count": 3}],
+            "count": 3,
+            "from": 0,
+            "left_out": [{"index": 4, "reason": "test"}],
+            "offer": 9,
+            "recipient": FINTECH,
+            "replaces": -1,
+            "root": b64u(bytes(32)),
+            "to": 60,
+            "to_index": 8,
+            "total": 5,
         },
     ),
     "usage.answer": (FINTECH, {"answer": "agreed", "disputed": [], "statement": 12}),
-}  # fmt: skip
+}
 OPTIONAL: dict[str, list[dict[str, Any]]] = {
     "tariff.offer": [
         {"recipient": ""},

@@ -49,9 +49,12 @@ class Billed(Place):
 
     def attest(self, **changes: Any) -> Recorded:
         members = {
-            "attestation": "licence-1", "document_hash": HASH, "issuer": "The authority", "kind": "licence",
+            "attestation": "licence-1",
+            "document_hash": HASH,
+            "issuer": "The authority",
+            "kind": "licence",
             "valid_until": self.now + 86_400,
-        }  # fmt: skip
+        }
         return self.node.record(self.node.fintech, "attestation.give", **{**members, **changes})
 
     def approve(self, attestation: int, participant: str = FINTECH) -> Recorded:
@@ -60,8 +63,13 @@ class Billed(Place):
 
     def offer(self, *, signer: Signer | None = None, **changes: Any) -> Recorded:
         members = {
-            "currency": "CNY", "from": 0, "lines": ALL, "recipient": FINTECH, "tariff": "tariff-1", "utc_offset": OFFSET,
-        }  # fmt: skip
+            "currency": "CNY",
+            "from": 0,
+            "lines": ALL,
+            "recipient": FINTECH,
+            "tariff": "tariff-1",
+            "utc_offset": OFFSET,
+        }
         return self.node.record(signer or self.node.bank, "tariff.offer", **{**members, **changes})
 
     def accept(self, offer: int, signer: Signer | None = None) -> Recorded:
@@ -85,10 +93,16 @@ class Billed(Place):
             access = self.ask(**asked)
         self.releases.append(
             self.node.record(
-                self.node.bank, "access.release", consent_id=self.consent, interaction_id=interaction, basis=access,
-                rows=rows, bytes=rows * 40, digest=HASH,
+                self.node.bank,
+                "access.release",
+                consent_id=self.consent,
+                interaction_id=interaction,
+                basis=access,
+                rows=rows,
+                bytes=rows * 40,
+                digest=HASH,
             ).index
-        )  # fmt: skip
+        )
         return self.releases[-1]
 
     def ask(self, **asked: Any) -> int:
@@ -115,9 +129,13 @@ class Billed(Place):
         """The month that is just over, counted."""
         ledger = self.node.ledger
         return ledger.usage.count(
-            ledger.registry, self.offered if offer is None else offer, FINTECH, month or self.month_before(),
-            now=self.node.clock.now(), left_out=left_out,
-        )  # fmt: skip
+            ledger.registry,
+            self.offered if offer is None else offer,
+            FINTECH,
+            month or self.month_before(),
+            now=self.node.clock.now(),
+            left_out=left_out,
+        )
 
     def state(self, *, offer: int | None = None, left_out: Mapping[int, str] | None = None, **changes: Any) -> Recorded:
         counted = self.count(offer=offer, left_out=left_out)
@@ -127,17 +145,28 @@ class Billed(Place):
         return self.state(replaces=-1)
 
     def answer(
-        self, statement: int, answer: str = "agreed", disputed: list[Document] | None = None, *,
+        self,
+        statement: int,
+        answer: str = "agreed",
+        disputed: list[Document] | None = None,
+        *,
         signer: Signer | None = None,
-    ) -> Recorded:  # fmt: skip
+    ) -> Recorded:
         members = {"answer": answer, "disputed": disputed or [], "statement": statement}
         return self.node.record(signer or self.node.fintech, "usage.answer", **members)
 
     def members_of_nothing(self, offer: int) -> Document:
         return {
-            "amounts": [{"amount": 0, "count": 0}], "count": 0, "left_out": [], "offer": offer, "recipient": FINTECH,
-            "replaces": -1, "root": b64u(bytes(32)), "to_index": 1, "total": 0,
-        }  # fmt: skip
+            "amounts": [{"amount": 0, "count": 0}],
+            "count": 0,
+            "left_out": [],
+            "offer": offer,
+            "recipient": FINTECH,
+            "replaces": -1,
+            "root": b64u(bytes(32)),
+            "to_index": 1,
+            "total": 0,
+        }
 
 
 @contextmanager

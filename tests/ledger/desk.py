@@ -65,11 +65,16 @@ class Desk:
         link = {"consent_id": consent_id, "subject": reference("alice"), **(companion or {})}
         signer = link.pop("signer", BANK)
         given = {
-            "consent_id": consent_id, "version": 1, "terms_hash": terms_hash(terms()), "accounts": [reference("a")],
-            "authoriser": reference("alice"), "subject": reference("p"),
+            "consent_id": consent_id,
+            "version": 1,
+            "terms_hash": terms_hash(terms()),
+            "accounts": [reference("a")],
+            "authoriser": reference("alice"),
+            "subject": reference("p"),
             "sca": {"acr": "loa3", "amr": [], "at": NOW // 1000},
-            "separate_consents": separately(["provision", "sensitive"]), **members,
-        }  # fmt: skip
+            "separate_consents": separately(["provision", "sensitive"]),
+            **members,
+        }
         act = self.say(BANK, "consent.authorise", **given)
         return SubmitStatement(act.statement, companion=self.say(signer, "subject.consent", **link).statement)
 

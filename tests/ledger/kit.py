@@ -135,13 +135,25 @@ def new_consent_id() -> str:
 def terms(**changes: Any) -> Document:
     """Acceptable terms between the bank and the fintech."""
     made = {
-        "authorisers_required": 1, "expires_at": 0, "frequency_per_day": 0, "grade": 3, "history_from": 0,
-        "history_to": 0, "holder": BANK, "language": "en", "notice_hash": b64u(bytes(32)), "once": False,
+        "authorisers_required": 1,
+        "expires_at": 0,
+        "frequency_per_day": 0,
+        "grade": 3,
+        "history_from": 0,
+        "history_to": 0,
+        "holder": BANK,
+        "language": "en",
+        "notice_hash": b64u(bytes(32)),
+        "once": False,
         "permissions": ["ReadBalances", "ReadTransactionsDetail"],
         "purpose": {"code": "budgeting", "text": "See where money goes"},
-        "recipient": FINTECH, "retention_days": 90, "separate_consents": ["provision", "sensitive"], "standard": "uk-ob",
-        "standard_version": "4.0", "starts_at": 0,
-    }  # fmt: skip
+        "recipient": FINTECH,
+        "retention_days": 90,
+        "separate_consents": ["provision", "sensitive"],
+        "standard": "uk-ob",
+        "standard_version": "4.0",
+        "starts_at": 0,
+    }
     return {**made, **changes}
 
 
@@ -157,10 +169,16 @@ def terms_hash(document: Mapping[str, Any]) -> str:
 def item(consent_id: str, **changes: Any) -> Document:
     """An access item that acceptable terms allow."""
     made = {
-        "accounts": [], "consent_id": consent_id, "customer_present": False, "from": 0, "to": 0,
-        "interaction_id": f"interaction-{next(_counter):08d}", "permissions": ["ReadBalances"],
-        "purpose": "budgeting", "request_digest": b64u(bytes(32)),
-    }  # fmt: skip
+        "accounts": [],
+        "consent_id": consent_id,
+        "customer_present": False,
+        "from": 0,
+        "to": 0,
+        "interaction_id": f"interaction-{next(_counter):08d}",
+        "permissions": ["ReadBalances"],
+        "purpose": "budgeting",
+        "request_digest": b64u(bytes(32)),
+    }
     return {**made, **changes}
 
 
@@ -205,11 +223,16 @@ class Node:
         customer = changes.pop("customer", "alice")
         now = self.clock.now() // 1000
         members = {
-            "consent_id": consent_id, "version": 1, "terms_hash": terms_hash(self.terms_of[consent_id]),
-            "accounts": [reference("account-1")], "authoriser": reference("authoriser-" + customer),
-            "subject": reference("pseudonym-" + customer), "sca": {"acr": "loa3", "amr": ["pwd", "otp"], "at": now},
-            **self.separately(consent_id), **changes,
-        }  # fmt: skip
+            "consent_id": consent_id,
+            "version": 1,
+            "terms_hash": terms_hash(self.terms_of[consent_id]),
+            "accounts": [reference("account-1")],
+            "authoriser": reference("authoriser-" + customer),
+            "subject": reference("pseudonym-" + customer),
+            "sca": {"acr": "loa3", "amr": ["pwd", "otp"], "at": now},
+            **self.separately(consent_id),
+            **changes,
+        }
         companion = self.say(self.bank, "subject.consent", consent_id=consent_id, subject=reference(customer))
         return self.ledger.prepare(self.say(self.bank, "consent.authorise", **members), companion=companion)
 

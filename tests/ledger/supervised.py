@@ -36,8 +36,13 @@ class Place:
 
     def order(self, freeze_id: str = "f-1", *, signer: Signer | None = None, **changes: Any) -> Recorded:
         members = {
-            "freeze_id": freeze_id, "scope": {}, "from": 0, "until": self.now + DAY, "reason": "scraping", "drill": False,
-        }  # fmt: skip
+            "freeze_id": freeze_id,
+            "scope": {},
+            "from": 0,
+            "until": self.now + DAY,
+            "reason": "scraping",
+            "drill": False,
+        }
         return self.node.record(signer or self.regulator, "freeze.order", **{**members, **changes})
 
     def lift(self, freeze_id: str = "f-1", *, signer: Signer | None = None) -> Recorded:
@@ -52,8 +57,13 @@ class Place:
     def freeze(self, freeze_id: str = "f-1", **changes: Any) -> Recorded:
         """The operator's own."""
         members = {
-            "freeze_id": freeze_id, "scope": {}, "from": 0, "until": self.now + DAY, "reason": "court", "drill": False,
-        }  # fmt: skip
+            "freeze_id": freeze_id,
+            "scope": {},
+            "from": 0,
+            "until": self.now + DAY,
+            "reason": "court",
+            "drill": False,
+        }
         return self.approved("freeze.ordered", **{**members, **changes})
 
     def require(self, requirement_id: str = "r-1", **scope: str) -> Recorded:
@@ -63,9 +73,13 @@ class Place:
 
     def assess(self, assessment_id: str = "a-1", **changes: Any) -> Recorded:
         members = {
-            "assessment_id": assessment_id, "document_hash": HASH, "method": "pia", "next_due": self.now + DAY,
-            "outcome": "acceptable", "scope": {},
-        }  # fmt: skip
+            "assessment_id": assessment_id,
+            "document_hash": HASH,
+            "method": "pia",
+            "next_due": self.now + DAY,
+            "outcome": "acceptable",
+            "scope": {},
+        }
         return self.node.record(self.node.bank, "assessment.record", **{**members, **changes})
 
     def block(self, **changes: Any) -> Recorded:
@@ -78,9 +92,14 @@ class Place:
 
     def decide_alert(self, alert: int, decision: str, *, signer: Signer | None = None) -> Recorded:
         return self.node.record(
-            signer or self.node.bank, "alert.decide", alert=alert, decision=decision, officer="o" * 22,
-            proposal="confirmed", proposal_reasons=["many"],
-        )  # fmt: skip
+            signer or self.node.bank,
+            "alert.decide",
+            alert=alert,
+            decision=decision,
+            officer="o" * 22,
+            proposal="confirmed",
+            proposal_reasons=["many"],
+        )
 
     def reasons(self, consent_id: str, **changes: Any) -> tuple[str, ...]:
         """Why an access is denied now; empty when it is allowed."""

@@ -33,9 +33,13 @@ PASSKEY = {
     "sca": SCA,
 }
 LEG = {
-    "consent_id": new_consent_id(), "interaction_id": "interaction-1", "basis": 5, "rows": 3, "bytes": 900,
+    "consent_id": new_consent_id(),
+    "interaction_id": "interaction-1",
+    "basis": 5,
+    "rows": 3,
+    "bytes": 900,
     "digest": b64u(bytes(32)),
-}  # fmt: skip
+}
 STEP = {"consent_id": new_consent_id(), "reason": "as-asked", "by": "customer"}
 MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
     **acts_of_partners.MEMBERS,

@@ -50,5 +50,5 @@ from tests.ledger.test_acts import refused
         ),
     ],
 )
-def test_what_ruleset_3_adds_is_refused_in_any_other_form(act: str, changes: dict[str, Any]) -> None:
+def test_an_act_of_ruleset_3_is_refused_in_any_other_form(act: str, changes: dict[str, Any]) -> None:
     refused(act, **changes)

@@ -22,9 +22,23 @@ def conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
     if "$ref" in schema:
         return conforms(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root)
     known = {
-        "$schema", "$defs", "title", "description", "type", "properties", "required", "additionalProperties",
-        "propertyNames", "items", "uniqueItems", "minItems", "maxItems", "minimum", "maximum", "pattern",
-    }  # fmt: skip
+        "$schema",
+        "$defs",
+        "title",
+        "description",
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "propertyNames",
+        "items",
+        "uniqueItems",
+        "minItems",
+        "maxItems",
+        "minimum",
+        "maximum",
+        "pattern",
+    }
     assert schema.keys() <= known, schema.keys() - known
     kinds: dict[str, type] = {"object": dict, "array": list, "string": str, "integer": int}
     if "type" in schema and not (isinstance(value, kinds[schema["type"]]) and not isinstance(value, bool)):
@@ -72,7 +86,7 @@ def test_every_catalogue_has_the_published_shape() -> None:
         assert not conforms({**whole, **change}, schema, schema), change
 
 
-def test_whatever_is_named_in_a_catalogue_is_in_it() -> None:
+def test_a_catalogue_holds_every_code_that_it_names() -> None:
     for catalogue in CATALOGUES.values():
         for code in (*catalogue.implied_by, *catalogue.implied_by.values(), *sum(catalogue.masks.values(), ())):
             assert code in catalogue.grades

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
+from ledger.assembly import open_ledger
 from ledger.engines.engine import make_private, reader_engine, writer_engine
 from ledger.errors import InvalidInput, SequencerStopped, Unavailable
 from ledger.storage.tables import entries
@@ -138,7 +139,8 @@ def test_a_node_without_its_write_ahead_log_that_ends_in_order_leaves_all_it_ack
 
 
 def test_a_session_that_was_told_not_to_wait_for_the_disk_waits_for_it_all_the_same(node: Node) -> None:
-    store, sqlite = node.ledger.store, node.ledger.engine_name == "sqlite"
+    alone = open_ledger(node.config)  # not started: nobody else takes the connection that this test watches
+    store, sqlite = alone.store, alone.engine_name == "sqlite"
     with store.batch() as transaction:
         lower = "PRAGMA synchronous=OFF" if sqlite else "SET SESSION synchronous_commit = off"
         told = transaction.connection.connection.driver_connection
@@ -152,6 +154,7 @@ def test_a_session_that_was_told_not_to_wait_for_the_disk_waits_for_it_all_the_s
         transaction.head()
         show = "PRAGMA synchronous" if sqlite else "SHOW synchronous_commit"
         assert transaction.connection.execute(text(show)).scalar_one() == (2 if sqlite else "on")
+    alone.stop()
 
 
 def test_keys_wait_for_the_disk_whatever_their_session_was_told(
@@ -229,14 +232,25 @@ def test_a_database_of_somebody_else_that_is_open_to_others_is_refused(
         make_private(f"sqlite:///{file}")
 
 
+def fill_the_disk(node: Node) -> None:
+    """The connection that writes next finds no room, as on a full disk; those after it have room again.
+
+    Told by a listener, on the thread that writes: a transaction of the test's own may go through another connection, while
+    the node looks at its log, as it does once a second.
+    """
+    full: list[Connection] = []
+
+    def fill(connection: Connection) -> None:
+        if not full:
+            full.append(connection)
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    event.listen(node.ledger.store._writer, "begin", fill)
+
+
 def test_the_log_names_what_the_disk_did(sqlite_node: Node, caplog: pytest.LogCaptureFixture) -> None:
     consent_id = sqlite_node.grant()
-    with sqlite_node.ledger.store.batch() as transaction:
-        driver = transaction.connection.connection.driver_connection
-        assert driver is not None
-    pages = driver.execute("PRAGMA page_count").fetchone()[0]
-    driver.execute(
-        f"PRAGMA max_page_count={pages}"
-    )  # what a full disk does to SQLite; the next connection has room again
+    fill_the_disk(sqlite_node)
     sqlite_node.ledger.submit_and_wait(sqlite_node.batch(*(item(consent_id) for _ in range(300))))
     assert "the disk is full (SQLITE_FULL)" in caplog.text

@@ -61,7 +61,7 @@ ALONE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "GRADE_EXCEEDED": ({"terms": {"grade": 2}}, {}),
     "WINDOW_EXCEEDED": ({"terms": {"history_to": 500}}, {"from": 501}),
     "FREQUENCY_EXCEEDED": ({"terms": {"frequency_per_day": 2}, "used_day": NOW // DAY, "used_today": 2}, {}),
-}  # fmt: skip
+}
 
 
 OF_RULESET_3 = {"FROZEN", "ASSESSMENT_OVERDUE", "REGION_NOT_CONSENTED", "RISK_BLOCKED"}
@@ -88,18 +88,31 @@ def test_every_reason_has_its_case() -> None:
 
 def test_all_reasons_of_ruleset_2_are_told_in_the_order_of_the_table() -> None:
     before = consent(
-        used_day=NOW // DAY, used_today=1, authenticated_at=1, confirmed_at=1, separate=(), joint=(reference("account"),),
+        used_day=NOW // DAY,
+        used_today=1,
+        authenticated_at=1,
+        confirmed_at=1,
+        separate=(),
+        joint=(reference("account"),),
         withdrawn=(reference("w"),),
         terms={
-            "starts_at": SECONDS + 1, "grade": 2, "history_to": 500, "frequency_per_day": 1, "reauthenticate_days": 1,
+            "starts_at": SECONDS + 1,
+            "grade": 2,
+            "history_to": 500,
+            "frequency_per_day": 1,
+            "reauthenticate_days": 1,
             "reconfirm_days": 1,
         },
-    )  # fmt: skip
+    )
     outcome = ask(
-        before, rules=registry(about("participant.suspended", BANK, reason="audit")), purpose="marketing",
-        accounts=sorted([reference("other"), reference("account"), reference("w")]), permissions=["ReadPAN"],
-        asserted=("CERT_EXPIRED",), **{"from": 501},
-    )  # fmt: skip
+        before,
+        rules=registry(about("participant.suspended", BANK, reason="audit")),
+        purpose="marketing",
+        accounts=sorted([reference("other"), reference("account"), reference("w")]),
+        permissions=["ReadPAN"],
+        asserted=("CERT_EXPIRED",),
+        **{"from": 501},
+    )
     assert outcome.reasons == (
         "PARTICIPANT_SUSPENDED",
         "CONSENT_NOT_STARTED",
@@ -118,7 +131,7 @@ def test_all_reasons_of_ruleset_2_are_told_in_the_order_of_the_table() -> None:
     assert (outcome.asserted, outcome.ruleset) == (("CERT_EXPIRED",), 2)
 
 
-def test_what_is_due_is_due_to_the_millisecond_and_only_while_active() -> None:
+def test_a_confirmation_falls_due_to_the_millisecond_and_only_while_active() -> None:
     for member, since in (("reauthenticate_days", "authenticated_at"), ("reconfirm_days", "confirmed_at")):
         before = consent(terms={member: 2}, **{since: SECONDS - 2 * 86_400})
         assert ask(before, time=NOW - 1).decision == "allow"
@@ -186,18 +199,6 @@ def test_under_ruleset_1_nothing_of_ruleset_2_is_asked_or_said() -> None:
         "PERMISSION_MISSING",
         "GRADE_EXCEEDED",
     )
-
-
-@pytest.mark.parametrize(
-    ("offset", "shift"), [(0, 0), (840, -14 * 3_600_000), (-840, 14 * 3_600_000), (330, -19_800_000)]
-)
-def test_frequency_is_counted_in_the_days_of_the_terms_offset(offset: int, shift: int) -> None:
-    midnight = NOW // DAY * DAY + DAY + shift
-    state = consent(terms={"frequency_per_day": 1, "utc_offset": offset})
-    state, outcome = uses(state, time=midnight - 1)
-    assert outcome.decision == "allow"
-    assert uses(state, time=midnight - 1)[1].reasons == ("FREQUENCY_EXCEEDED",)
-    assert uses(state, time=midnight)[1].decision == "allow"
 
 
 def test_all_reasons_are_told_in_the_order_of_the_table() -> None:
@@ -334,40 +335,6 @@ def test_expiry_and_start_hold_to_the_millisecond() -> None:
     starts = consent(terms={"starts_at": SECONDS})
     assert ask(starts, time=NOW - 1).reasons == ("CONSENT_NOT_STARTED",)
     assert ask(starts, time=NOW).decision == "allow"
-
-
-def uses(before: Consent, *, time: int, present: bool = False) -> tuple[Consent, AccessOutcome]:
-    asked = msgspec.convert(item(ID, customer_present=present), AccessItem)
-    outcome = decide(REGISTRY, before, asked, signer=FINTECH, relayed=False, time=time)
-    return after_access(before, asked, outcome, time), outcome
-
-
-def test_frequency_counts_allowed_accesses_without_the_customer_per_utc_day() -> None:
-    state = consent(terms={"frequency_per_day": 2})
-    midnight = NOW // DAY * DAY + DAY
-    state, outcome = uses(state, time=NOW, present=True)
-    assert (outcome.decision, outcome.used_today) == ("allow", 0)
-    for used in (0, 1):
-        state, outcome = uses(state, time=NOW)
-        assert (outcome.decision, outcome.used_today) == ("allow", used)
-    state, outcome = uses(state, time=midnight - 1)
-    assert (outcome.reasons, outcome.used_today) == (("FREQUENCY_EXCEEDED",), 2)
-    state, outcome = uses(state, time=midnight - 1, present=True)
-    assert outcome.decision == "allow"
-    state, outcome = uses(state, time=midnight)
-    assert (outcome.decision, outcome.used_today) == ("allow", 0)
-    assert state.used_on(midnight // DAY) == 1
-
-
-@pytest.mark.parametrize("present", [True, False])
-def test_a_consent_for_once_is_consumed_by_its_first_allowed_access(present: bool) -> None:
-    once = consent(terms={"once": True})
-    same, outcome = uses(once, time=(once.terms.starts_at - 1) * 1000 if once.terms.starts_at else NOW, present=present)
-    assert (outcome.decision, same.status, same.basis) == ("allow", Status.CONSUMED, 10)
-    _, again = uses(same, time=NOW)
-    assert again.reasons == ("CONSENT_CONSUMED",)
-    denied, outcome = uses(consent("PAUSED", terms={"once": True}), time=NOW)
-    assert (outcome.decision, denied.status) == ("deny", Status.PAUSED)
 
 
 @settings(max_examples=200)

@@ -33,10 +33,16 @@ def test_a_freeze_denies_until_it_is_lifted_and_survives_a_restart_and_another_n
         assert outcome.decision == "allow"
         other.record(
             place.node.say(
-                place.regulator, "freeze.order", freeze_id="f-2", scope={}, reason="again", drill=False,
-                until=place.now + DAY, **{"from": 0},
+                place.regulator,
+                "freeze.order",
+                freeze_id="f-2",
+                scope={},
+                reason="again",
+                drill=False,
+                until=place.now + DAY,
+                **{"from": 0},
             )
-        )  # fmt: skip
+        )
     finally:
         other.stop()
     assert place.reasons(consent) == ("FROZEN",)
@@ -154,9 +160,13 @@ def test_parties_freeze_what_is_their_own_and_regulators_everything(sqlite_place
     sqlite_place.order("a-1", signer=node.fintech, scope={"recipient": FINTECH})
     assert sqlite_place.reasons(consent) == ("FROZEN",)
     for signer, scope in (
-        (node.bank, {}), (node.bank, {"holder": OTHER_BANK}), (node.bank, {"recipient": BANK}), (node.fintech, {}),
-        (node.fintech, {"holder": FINTECH}), (node.fintech, {"recipient": STRANGER}),
-    ):  # fmt: skip
+        (node.bank, {}),
+        (node.bank, {"holder": OTHER_BANK}),
+        (node.bank, {"recipient": BANK}),
+        (node.fintech, {}),
+        (node.fintech, {"holder": FINTECH}),
+        (node.fintech, {"recipient": STRANGER}),
+    ):
         with pytest.raises(NotPermitted):
             sqlite_place.order("no", signer=signer, scope=scope)
     sqlite_place.document("participant.suspended", participant=FINTECH, reason="audit")
@@ -182,9 +192,12 @@ def test_ids_are_compared_within_their_author(sqlite_place: Place) -> None:
 def test_the_operators_freeze_needs_two_officers_and_ends_in_ninety_days(sqlite_place: Place) -> None:
     consent = sqlite_place.node.grant()
     for refused in (
-        {"approved_by": ["officer-1", "officer-1"]}, {"approved_by": ["officer-1"]}, {"approved_by": APPROVED[::-1]},
-        {"until": sqlite_place.now + 7_776_001}, {"scope": {"who": "all"}},
-    ):  # fmt: skip
+        {"approved_by": ["officer-1", "officer-1"]},
+        {"approved_by": ["officer-1"]},
+        {"approved_by": APPROVED[::-1]},
+        {"until": sqlite_place.now + 7_776_001},
+        {"scope": {"who": "all"}},
+    ):
         with pytest.raises(InvalidInput):
             sqlite_place.freeze(**refused)
     sqlite_place.freeze(until=sqlite_place.now + 7_776_000)
@@ -199,11 +212,15 @@ def test_nothing_of_it_exists_before_ruleset_3(sqlite_url: str, tmp_path: Path) 
     with supervised(tmp_path, sqlite_url, ruleset=2) as place:
         consent = place.node.grant()
         orders: list[Any] = [
-            place.order, place.require, place.assess, place.block, lambda: place.decide_alert(1, "cleared"),
+            place.order,
+            place.require,
+            place.assess,
+            place.block,
+            lambda: place.decide_alert(1, "cleared"),
             lambda: place.node.record(place.node.fintech, "consent.acknowledge", consent_id=consent, basis=10),
             lambda: place.node.access(consent, region="SG"),
             lambda: place.node.ledger.submit_and_wait(place.node.batch(item(consent, region="SG"))),
-        ]  # fmt: skip
+        ]
         for order in orders:
             with pytest.raises(BadStatement, match="ruleset 3"):
                 order()

@@ -48,9 +48,15 @@ def test_a_commit_that_nobody_confirmed_leaves_by_no_door(node: Node, tmp_path: 
         lambda: records.recorded([last.index]),
         lambda: records.receipt_for(FINTECH, last.index),
         lambda: OverviewQueries(reader.store).checkpoint_of(size + 1),
-        lambda: export_bundle(reader.store, reader.keystore, reader.vkey, DirectoryTarget(tmp_path / "b"),
-                              disclose=Disclose.none(), size=size + 1),
-    ]  # fmt: skip
+        lambda: export_bundle(
+            reader.store,
+            reader.keystore,
+            reader.vkey,
+            DirectoryTarget(tmp_path / "b"),
+            disclose=Disclose.none(),
+            size=size + 1,
+        ),
+    ]
     try:
         assert (size_of(reader), tree.size()) == (size, size)
         assert len(tree.tile(0, 0, width)) == width * 32

@@ -41,9 +41,7 @@ def key_store(folder: Path, kek: bytes | AskedKek, epoch: int = EPOCH) -> closin
     return closing(KeyStore(keystore_engine(f"sqlite:///{folder / 'keys.sqlite'}"), kek, kek_epoch=epoch))
 
 
-def test_who_asks_reads_what_the_holder_of_the_key_wrote_and_the_other_way_round(
-    tmp_path: Path, asked: AskedKek
-) -> None:
+def test_each_side_reads_what_the_other_wrote(tmp_path: Path, asked: AskedKek) -> None:
     chains = [number.to_bytes(32) for number in range(2 * AT_ONCE + 1)]
     with key_store(tmp_path, KEK) as holder, key_store(tmp_path, asked, asked.epoch) as front:
         sealed = {chain: cipher.seal(chain, b"") for chain, cipher in holder.ciphers(chains).items()}
@@ -84,7 +82,7 @@ def test_a_keeper_that_ended_is_told_and_its_successor_is_found(path: Path) -> N
 
 
 @pytest.mark.parametrize("sent", [(FRAME_LIMIT + 1).to_bytes(4, "big"), b"\0\0\0\2{}", b"\0\0\0\1\x91", b"\0\0"])
-def test_whoever_talks_nonsense_is_cut_off_and_nobody_else(path: Path, asked: AskedKek, sent: bytes) -> None:
+def test_a_client_that_talks_nonsense_is_cut_off_and_nobody_else(path: Path, asked: AskedKek, sent: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(60)
         line.connect(str(path))

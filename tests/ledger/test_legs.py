@@ -62,7 +62,8 @@ def _interaction(access: Recorded) -> str:
 IMPOSSIBLE: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "under a denied access": lambda s: {"basis": s.denied.index, "interaction_id": _interaction(s.denied)},
     "under an access of another consent": lambda s: {
-        "basis": s.elsewhere.index, "interaction_id": _interaction(s.elsewhere),
+        "basis": s.elsewhere.index,
+        "interaction_id": _interaction(s.elsewhere),
     },
     "of another interaction": lambda _: {"interaction_id": "another-interaction"},
     "of the interaction of another access": lambda s: {"interaction_id": _interaction(s.denied)},
@@ -70,7 +71,7 @@ IMPOSSIBLE: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "under an entry far ahead": lambda _: {"basis": 2**53 - 1},
     "under the consent's authorisation": lambda s: {"basis": s.allowed.index - 5},
     "under an operator's document": lambda _: {"basis": 0},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", IMPOSSIBLE)

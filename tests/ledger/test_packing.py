@@ -42,7 +42,7 @@ def evidence(*statements: str, **more: object) -> bytes:
     ),
     st.text(st.characters(blacklist_categories=("Cs", "Cc"))),
 )
-def test_what_is_unpacked_is_what_was_packed(said: list[tuple[dict[str, str], bytes]], note: str) -> None:
+def test_unpacking_gives_the_packed_evidence(said: list[tuple[dict[str, str], bytes]], note: str) -> None:
     original = evidence(*(statement(encode(payload), signature) for payload, signature in said), note=note)
     assert unpack(pack(original)) == original
 
@@ -62,7 +62,7 @@ def test_what_is_unpacked_is_what_was_packed(said: list[tuple[dict[str, str], by
         "é" * 40,
     ],
 )
-def test_what_is_almost_a_statement_is_kept_as_it_is(text: str) -> None:
+def test_a_near_statement_is_kept_as_it_is(text: str) -> None:
     original = evidence(text)
     assert unpack(pack(original)) == original
 
@@ -85,7 +85,7 @@ def test_evidence_of_older_versions_is_read_as_it_stands() -> None:
     assert unpack(evidence("whatever")) == evidence("whatever")
 
 
-def test_what_version_1_has_packed_stays_readable() -> None:
+def test_evidence_packed_by_version_1_stays_readable() -> None:
     packed = bytes((1, 1)) + bytes(range(64)) + bytes.fromhex(PACKED_ONCE)
     assert unpack(packed) == evidence(statement(b'{"act":"access.request","v":1}'))
     assert (VERSION, hashlib.sha256(b"\n".join(WORDS)).hexdigest()) == (1, WORDS_HASH)

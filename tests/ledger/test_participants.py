@@ -231,7 +231,7 @@ def test_the_ruleset_rises_and_never_falls() -> None:
     "kind",
     ["participant.removed", "delegation.granted", "delegation.ended", "purpose.defined", "reconciliation.reported"],
 )
-def test_what_came_with_ruleset_2_is_refused_under_ruleset_1(kind: str) -> None:
+def test_ruleset_1_refuses_the_documents_of_ruleset_2(kind: str) -> None:
     known = registered(BANK, "holder"), registered(PROVIDER, "technology-provider")
     refuse(IllegalTransition, registry(*known, opened=OPENED_1), EXAMPLES[kind])
 

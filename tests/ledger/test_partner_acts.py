@@ -108,7 +108,7 @@ def test_a_tariff_binds_whom_it_was_offered_to_once(quick: Billed) -> None:
     refused(quick, NotFound, "offer", lambda: quick.end(offer.index, quick.node.stranger))
 
 
-def test_what_its_holder_has_ended_nobody_accepts_any_more(quick: Billed) -> None:
+def test_nobody_accepts_an_offer_that_its_holder_has_ended(quick: Billed) -> None:
     offer = quick.offer(recipient="")
     quick.accept(offer.index)
     quick.end(offer.index)
@@ -166,9 +166,14 @@ def test_a_suspended_participant_declares_nothing_of_this(quick: Billed) -> None
 def test_before_ruleset_3_there_is_nothing_of_this(sqlite_url: str, tmp_path: Path) -> None:
     with supervised(tmp_path, sqlite_url, ruleset=2) as place, pytest.raises(BadStatement) as caught:
         place.node.record(
-            place.node.fintech, "attestation.give", attestation="a", document_hash=HASH, issuer="x", kind="licence",
+            place.node.fintech,
+            "attestation.give",
+            attestation="a",
+            document_hash=HASH,
+            issuer="x",
+            kind="licence",
             valid_until=place.now + 60,
-        )  # fmt: skip
+        )
     assert caught.value.member == "act"
 
 
@@ -258,12 +263,18 @@ def test_each_declaration_is_read_by_those_whom_it_concerns_and_by_nobody_else(q
     readers = {
         (name, entry.act, viewer)
         for name, entry in {
-            "own": own, "everybodys": everybodys, "accepted": accepted, "ended": ended, "left": left, "stated": stated,
-            "answered": answered, "attested": attested,
+            "own": own,
+            "everybodys": everybodys,
+            "accepted": accepted,
+            "ended": ended,
+            "left": left,
+            "stated": stated,
+            "answered": answered,
+            "attested": attested,
         }.items()
         for viewer in (BANK, FINTECH, STRANGER)
         if _may_read(quick, viewer, entry.index)
-    }  # fmt: skip
+    }
     of_both = {"own", "everybodys", "accepted", "ended", "left", "stated", "answered", "attested"}
     assert {name for name, _, viewer in readers if viewer == BANK} == of_both
     assert {name for name, _, viewer in readers if viewer == FINTECH} == of_both

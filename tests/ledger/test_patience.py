@@ -25,9 +25,13 @@ from tests.ledger.kit import Node, item, running
 from tests.ledger.meddling import lock_held
 
 NETWORK = {
-    "connect_timeout": "5", "keepalives": "1", "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3",
+    "connect_timeout": "5",
+    "keepalives": "1",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
     "tcp_user_timeout": "10000",
-}  # fmt: skip
+}
 
 PAUSED = """
 import os, signal, sys
@@ -90,7 +94,7 @@ def test_a_server_that_does_not_answer_is_given_up(
 
 
 @pytest.mark.parametrize("lasts", [False, True])
-def test_whichever_answer_does_not_come_the_submitter_gets_one(
+def test_the_submitter_is_answered_whichever_answer_does_not_come(
     lasts: bool, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One answer fails: the statement is recorded, by another try. All fail from there on: the submitter is told that again
@@ -191,7 +195,7 @@ def test_a_node_at_work_is_never_taken_for_a_paused_one(
         assert node.ledger.store.end_stalled() == 0
 
 
-def test_whoever_waits_behind_a_lock_is_answered_together(
+def test_submitters_behind_a_lock_are_answered_together(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One batch is tried; what came meanwhile does not try all of it again."""

@@ -45,7 +45,7 @@ from tests.ledger.kit import (
 )
 
 
-def test_what_comes_after_a_revocation_in_the_same_batch_is_denied() -> None:
+def test_an_access_after_a_revocation_in_the_same_batch_is_denied() -> None:
     desk = Desk()
     consent_id = desk.grant()
     accesses = [desk.access(consent_id) for _ in range(6)]
@@ -123,8 +123,11 @@ def test_a_batch_gives_each_item_its_own_decision_and_place() -> None:
     plan = desk.plan(act)
     indexes = plan.results[0]
     assert [reasons(plan, index) for index in indexes] == [  # type: ignore[union-attr]
-        (), ("CONSENT_CONSUMED",), ("CONSENT_REVOKED",), ("CONSENT_UNKNOWN",),
-    ]  # fmt: skip
+        (),
+        ("CONSENT_CONSUMED",),
+        ("CONSENT_REVOKED",),
+        ("CONSENT_UNKNOWN",),
+    ]
     assert [entry.position for entry in plan.entries] == [0, 1, 2, 3]
     assert len({(entry.iss, entry.jti, entry.position) for entry in plan.entries}) == 4
     assert desk.plan(act).results == [indexes]

@@ -49,9 +49,13 @@ def server() -> Iterator[str]:
 def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], dict[str, bytes]]]:
     """An empty bucket and credentials for it in the environment; it tells what lies in it."""
     said = {
-        "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": server, "AWS_ALLOW_HTTP": "true",
-    }  # fmt: skip
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ALLOW_HTTP": "true",
+    }
     for name, value in said.items():
         monkeypatch.setenv(name, value)
     s3 = boto3.client("s3", endpoint_url=server)
@@ -101,7 +105,7 @@ def publish(settings: Settings, *arguments: str, ends: int = 0) -> str:
     return done.stderr if ends else done.stdout
 
 
-def test_what_is_published_is_a_log_that_a_stranger_follows_as_it_grows(
+def test_a_stranger_follows_the_published_log_as_it_grows(
     settings: Settings, bucket: Callable[[], dict[str, bytes]], tmp_path: Path
 ) -> None:
     for name in ("second", "third"):

@@ -47,9 +47,14 @@ def told() -> Told:
 
 @pytest.mark.parametrize(
     ("masks", "found"),
-    [(None, []), (("account-number", "pan"), []), (("account-number", "more", "pan"), []), (("pan",), ["mask-skipped"]),
-     ((), ["mask-skipped"])],
-)  # fmt: skip
+    [
+        (None, []),
+        (("account-number", "pan"), []),
+        (("account-number", "more", "pan"), []),
+        (("pan",), ["mask-skipped"]),
+        ((), ["mask-skipped"]),
+    ],
+)
 def test_a_mask_that_was_owed_and_skipped_is_found(masks: tuple[str, ...] | None, found: list[str]) -> None:
     comparison = Comparison(10)
     comparison.allowed(10, PLACE, ("account-number", "pan"))
@@ -127,9 +132,14 @@ def leg(node: Node, kind: str, access: Recorded, **changes: object) -> Recorded:
     body = says["item"]["body"] if "item" in says else _payload(says["statements"][0])
     inner = json.loads(body)
     members = {
-        "basis": access.index, "bytes": 512, "consent_id": inner["consent_id"], "digest": b64u(bytes(32)),
-        "interaction_id": inner["interaction_id"], "rows": 3, **changes,
-    }  # fmt: skip
+        "basis": access.index,
+        "bytes": 512,
+        "consent_id": inner["consent_id"],
+        "digest": b64u(bytes(32)),
+        "interaction_id": inner["interaction_id"],
+        "rows": 3,
+        **changes,
+    }
     return node.record(node.bank if kind == "release" else node.fintech, f"access.{kind}", **members)
 
 

@@ -30,7 +30,7 @@ def test_no_turn_of_the_map_is_put_off_for_longer_than_the_interval() -> None:
     assert rhythm.seconds_left() == INTERVAL / 1000
 
 
-def test_what_the_map_covers_is_due_one_interval_after_the_head_before() -> None:
+def test_a_head_of_the_map_is_due_one_interval_after_the_head_before() -> None:
     clock = HandClock()
     rhythm = Rhythm(INTERVAL, clock)
     rhythm.knows(MapState(size=10, root=ROOT, head=9, head_time=clock.now()), 12)

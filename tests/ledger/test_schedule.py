@@ -54,7 +54,7 @@ def test_nothing_is_issued_before_a_period_ends_and_once_after(engine_url: str, 
         assert says["csv_hash"] == b64u(sha256(kept.read_bytes()).digest())
 
 
-def test_what_was_missed_is_issued_late_in_order_and_by_whoever_comes_next(engine_url: str, tmp_path: Path) -> None:
+def test_missed_reports_are_issued_late_in_order_and_by_whoever_comes_next(engine_url: str, tmp_path: Path) -> None:
     with supervised(tmp_path, engine_url) as place:
         define(place, "daily")
         for _ in range(3):

@@ -32,9 +32,14 @@ def place(engine_url: str, tmp_path: Path) -> Iterator[Place]:
 def define(place: Place, **changes: Any) -> date:
     """Defined, and the clock at the beginning of the day that is scored."""
     members = {
-        "report": "quality", "period": "day", "utc_offset": 0, "by": ["recipient"],
-        "measures": ["accesses_allowed", "score"], "suppress": 0, "weights": WEIGHTS,
-    }  # fmt: skip
+        "report": "quality",
+        "period": "day",
+        "utc_offset": 0,
+        "by": ["recipient"],
+        "measures": ["accesses_allowed", "score"],
+        "suppress": 0,
+        "weights": WEIGHTS,
+    }
     place.document("report.defined", **{**members, **changes})
     place.node.clock.time = (place.now // DAY + 1) * DAY * 1000
     return datetime.fromtimestamp(place.now, UTC).date()
@@ -59,9 +64,15 @@ def test_each_share_takes_its_part(place: Place) -> None:
     in_time, late = node.grant(), node.grant()
     for one in (in_time, late):
         node.record(
-            node.bank, "subject.feedback", about=-1, consent_id=one, due=place.now + 3_600, kind="other",
-            number=f"n-{one[:8]}", subject=reference("alice"),
-        )  # fmt: skip
+            node.bank,
+            "subject.feedback",
+            about=-1,
+            consent_id=one,
+            due=place.now + 3_600,
+            kind="other",
+            number=f"n-{one[:8]}",
+            subject=reference("alice"),
+        )
     answered = {"by": "holder", "number": f"n-{in_time[:8]}", "state": "answered", "subject": reference("alice")}
     node.record(node.bank, "subject.answer", **answered)
     ends = [node.revoke(one).index for one in (in_time, late)]

@@ -49,7 +49,7 @@ from tests.ledger.kit import (
 from tests.ledger.meddling import lock_held, unguarded
 
 
-def test_what_is_acknowledged_is_included_and_signed(node: Node) -> None:
+def test_an_acknowledged_entry_is_included_and_signed(node: Node) -> None:
     consent_id = node.request()
     pair = node.authorise(consent_id)
     batch = node.ledger.submit_and_wait(node.batch(*(item(consent_id) for _ in range(5))))
@@ -177,7 +177,7 @@ def test_refusals_reach_their_submitter_and_stop_nobody(node: Node) -> None:
         (InvalidInput, lambda: node.ledger.record_documents({**registered("x-1", "auditor"), "name": "🏦" * 200})),
         (Conflict, lambda: node.ledger.record_documents(registered(BANK, "holder"))),
         (BadSignature, lambda: node.ledger.record("YWJj.YWJj.YWJj")),
-    ]  # fmt: skip
+    ]
     for kind, act in refusals:
         with pytest.raises(kind):
             act()

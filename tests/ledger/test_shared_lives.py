@@ -152,9 +152,13 @@ class SharedLives(RuleBasedStateMachine):
         terms = dict(self.node.terms_of[consent_id])
         terms["authorisers_required"] = (known["pending"] if version > known["version"] else known)["required"]
         members: dict[str, Any] = {
-            "version": version, "terms_hash": terms_hash(terms), "authoriser": reference(who), "accounts": names(accounts),
-            "joint_accounts": names(joint & accounts) or None, "separate_consents": separately(given, self.now) or None,
-        }  # fmt: skip
+            "version": version,
+            "terms_hash": terms_hash(terms),
+            "authoriser": reference(who),
+            "accounts": names(accounts),
+            "joint_accounts": names(joint & accounts) or None,
+            "separate_consents": separately(given, self.now) or None,
+        }
         self.both(
             consent_id,
             lambda m, at: pure.authorise(m, at, who, accounts, joint & accounts, given, version, self.now),

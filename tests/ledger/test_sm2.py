@@ -60,15 +60,21 @@ def test_numbers_of_a_signature_are_within_the_group() -> None:
     verify, signature = verifier_of("SM2", key.jwk), key.sign(b"said")
     r, s = signature[:32], signature[32:]
     wrong = [
-        signature[:63], signature + b"\0", b"", bytes(32) + s, r + bytes(32), N.to_bytes(32) + s, r + N.to_bytes(32),
+        signature[:63],
+        signature + b"\0",
+        b"",
+        bytes(32) + s,
+        r + bytes(32),
+        N.to_bytes(32) + s,
+        r + N.to_bytes(32),
         r + (N - int.from_bytes(r)).to_bytes(32),  # t = 0
-    ]  # fmt: skip
+    ]
     for each in wrong:
         with pytest.raises(BadSignature):
             verify(b"said", each)
 
 
-def test_what_is_no_point_of_the_curve_is_no_key() -> None:
+def test_a_point_off_the_curve_is_no_key() -> None:
     x, y = int.from_bytes(EXAMPLE.x), int.from_bytes(EXAMPLE.y)
     sm2_verifier(x, P - y)
     for wrong in ((x, y + 1), (0, 0), (x, y + P), (x + P, y), (x, P)):

@@ -137,9 +137,16 @@ def test_e06_size_is_bounded_before_anything_is_read() -> None:
 
 
 LEAF = {
-    "chain": b64u(bytes(32)), "commitment": b64u(bytes(32)), "index": 7, "kind": "consent", "prev": b64u(bytes(32)),
-    "prev_in_chain": b64u(bytes(32)), "seq": 1, "time": NOW, "v": 1,
-}  # fmt: skip
+    "chain": b64u(bytes(32)),
+    "commitment": b64u(bytes(32)),
+    "index": 7,
+    "kind": "consent",
+    "prev": b64u(bytes(32)),
+    "prev_in_chain": b64u(bytes(32)),
+    "seq": 1,
+    "time": NOW,
+    "v": 1,
+}
 
 
 def test_e07_a_leaf_has_exactly_its_members() -> None:

@@ -128,21 +128,29 @@ def test_only_alerts_are_decided_about_and_only_by_who_may(sqlite_place: Place) 
         made = {
             "risk.block": {"about": "recipient", "level": 1, "rule": "rate", "seconds": 60},
             "assessment.record": {
-                "assessment_id": "a", "document_hash": HASH, "method": "pia", "next_due": sqlite_place.now + 5,
-                "outcome": "acceptable", "scope": {},
+                "assessment_id": "a",
+                "document_hash": HASH,
+                "method": "pia",
+                "next_due": sqlite_place.now + 5,
+                "outcome": "acceptable",
+                "scope": {},
             },
             "assessment.require": {"requirement_id": "r", "scope": {}, "reason": "x"},
             "purpose.define": limits(),
-        }[act]  # fmt: skip
+        }[act]
         with pytest.raises(NotPermitted):
             sqlite_place.node.record(sqlite_place.node.fintech, act, **made)
 
 
 def limits(**changes: Any) -> dict[str, Any]:
     made = {
-        "code": "budgeting", "permissions": ["ReadBalances"], "max_days": 0, "max_frequency_per_day": 4,
-        "max_history_days": 0, "max_retention_days": 0,
-    }  # fmt: skip
+        "code": "budgeting",
+        "permissions": ["ReadBalances"],
+        "max_days": 0,
+        "max_frequency_per_day": 4,
+        "max_history_days": 0,
+        "max_retention_days": 0,
+    }
     return {**made, **changes}
 
 
@@ -209,9 +217,13 @@ def test_an_incident_stays_open_until_it_is_closed(place: Place) -> None:
     node, members = place.node, {"incident_id": "i-1", "text_hash": HASH}
     clocks = [{"due": place.now + 3_600 * hours, "name": f"{hours}h"} for hours in (4, 24, 72)]
     opened = {
-        "affected": {"holder": BANK}, "affected_consents": 3, "class": "leak", "clocks": clocks,
-        "detected_at": place.now, "severity": 2,
-    }  # fmt: skip
+        "affected": {"holder": BANK},
+        "affected_consents": 3,
+        "class": "leak",
+        "clocks": clocks,
+        "detected_at": place.now,
+        "severity": 2,
+    }
     at = node.record(node.bank, "incident.open", **members, **opened).index
     with pytest.raises(Conflict):
         node.record(node.bank, "incident.open", **members, **opened)
@@ -235,9 +247,13 @@ def test_an_incident_stays_open_until_it_is_closed(place: Place) -> None:
 
 def feedback(place: Place, consent: str, number: str, customer: str = "alice", **changes: Any) -> Any:
     members = {
-        "about": -1, "consent_id": consent, "due": place.now + DAY, "kind": "unexpected", "number": number,
+        "about": -1,
+        "consent_id": consent,
+        "due": place.now + DAY,
+        "kind": "unexpected",
+        "number": number,
         "subject": reference(customer),
-    }  # fmt: skip
+    }
     return place.node.record(place.node.bank, "subject.feedback", **{**members, **changes})
 
 
@@ -303,9 +319,13 @@ def test_a_declaration_for_another_stands_in_that_participants_chain(sqlite_plac
     consent = node.grant()
     sqlite_place.require(holder=BANK)
     members = {
-        "assessment_id": "a-1", "document_hash": HASH, "method": "pia", "next_due": sqlite_place.now + DAY,
-        "outcome": "acceptable", "scope": {},
-    }  # fmt: skip
+        "assessment_id": "a-1",
+        "document_hash": HASH,
+        "method": "pia",
+        "next_due": sqlite_place.now + DAY,
+        "outcome": "acceptable",
+        "scope": {},
+    }
     entry = node.record(provider, "assessment.record", on_behalf_of=BANK, **members)
     assert b64u(declaration_chain(BANK)).encode() in entry.leaf
     assert sqlite_place.reasons(consent) == ()
@@ -319,7 +339,7 @@ REPORT = {"report": "r", "period": "day", "utc_offset": 0, "by": [], "measures":
 @pytest.mark.parametrize(
     ("kind", "members"),
     [
-        ("scoring.activated", {"scoring": 2, "approved_by": APPROVED}),
+        ("scoring.activated", {"scoring": 3, "approved_by": APPROVED}),
         ("alert.raised", ALERT | {"features": []}),
         ("alert.raised", ALERT | {"at_index": 10**6}),
         ("alert.raised", ALERT | {"rule": "model"}),

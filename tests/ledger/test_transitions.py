@@ -64,9 +64,13 @@ def lawful(status: str, act: str, signer: str, by: str) -> str | None:
 def registry(*more: dict[str, Any], ruleset: int = 2) -> Registry:
     made = Registry()
     documents = (
-        {"type": "ledger.opened", "v": 1, "origin": ORIGIN, "ruleset": ruleset}, registered(BANK, "holder"),
-        registered(OTHER_BANK, "holder"), registered(FINTECH, "recipient"), registered(STRANGER, "recipient"), *more,
-    )  # fmt: skip
+        {"type": "ledger.opened", "v": 1, "origin": ORIGIN, "ruleset": ruleset},
+        registered(BANK, "holder"),
+        registered(OTHER_BANK, "holder"),
+        registered(FINTECH, "recipient"),
+        registered(STRANGER, "recipient"),
+        *more,
+    )
     for index, document in enumerate(documents):
         made = made.after(parse_document(document), index)
     return made
@@ -239,13 +243,18 @@ def test_a_suspended_holder_gets_no_new_consents() -> None:
 def authorise(iss: str = BANK, **changes: Any) -> ConsentAuthorise:
     wanted = changes.pop("terms", {})
     made = said(
-        "consent.authorise", iss,
+        "consent.authorise",
+        iss,
         **{
-            "version": 1, "terms_hash": terms_hash(terms(**wanted)), "accounts": [reference("account-2")],
-            "authoriser": reference("second"), "subject": reference("pseudonym"),
-            "sca": {"acr": "loa3", "amr": ["otp"], "at": NOW // 1000}, **changes,
+            "version": 1,
+            "terms_hash": terms_hash(terms(**wanted)),
+            "accounts": [reference("account-2")],
+            "authoriser": reference("second"),
+            "subject": reference("pseudonym"),
+            "sca": {"acr": "loa3", "amr": ["otp"], "at": NOW // 1000},
+            **changes,
         },
-    )  # fmt: skip
+    )
     assert isinstance(made, ConsentAuthorise)
     return made
 

@@ -166,8 +166,10 @@ def test_no_time_of_a_leaf_is_too_far_away_for_a_calendar() -> None:
 def test_counts_of_another_period_are_nothing() -> None:
     before = counted(counted({}, ["a/x", "a/y"], 7), ["a/x"], 7)
     assert (before, most_used(before, ["a/x", "a/z"], 7), most_used(before, ["a/x"], 8)) == (
-        {"a/x": (7, 2), "a/y": (7, 1)}, 2, 0,
-    )  # fmt: skip
+        {"a/x": (7, 2), "a/y": (7, 1)},
+        2,
+        0,
+    )
     assert counted(before, ["a/x"], 8) == {"a/x": (8, 1), "a/y": (7, 1)}
 
 

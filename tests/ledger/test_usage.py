@@ -65,9 +65,15 @@ def test_consents_of_others_are_not_billed(quick: Billed) -> None:
     quick.node.bank = bank
     access = quick.node.access(other, interaction_id="interaction-other").index
     quick.node.record(
-        quick.node.other_bank, "access.release", consent_id=other, interaction_id="interaction-other", basis=access, rows=1,
-        bytes=1, digest=b64u(bytes(32)),
-    )  # fmt: skip
+        quick.node.other_bank,
+        "access.release",
+        consent_id=other,
+        interaction_id="interaction-other",
+        basis=access,
+        rows=1,
+        bytes=1,
+        digest=b64u(bytes(32)),
+    )
     quick.after(quick.month)
     assert list(quick.count().indexes) == quick.releases
 
@@ -101,7 +107,7 @@ def test_each_release_belongs_to_the_first_line_that_matches(place: Billed) -> N
     assert (bill.count, bill.total) == (6, 20)
 
 
-def test_what_was_erased_is_left_out_with_that_reason_where_it_would_have_to_be_read(place: Billed) -> None:
+def test_erased_entries_are_left_out_with_that_reason_where_they_would_have_to_be_read(place: Billed) -> None:
     place.agreed(lines=[{"free": 0, "rows_from": 0, "tiers": [{"from": 0, "price": 1_000}]}])
     gone = place.release()
     place.node.ledger.erase([consent_chain(place.consent)], "court-order", ("officer-1", "officer-2"))
@@ -168,6 +174,6 @@ def test_a_month_is_that_of_the_calendar_under_the_offset(offset: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["2027-13", "2027-1", "27-01", "2027-01-01", "1969-12", "\uff12027-01", ""])
-def test_what_is_not_a_month_is_refused(name: str) -> None:
+def test_anything_but_a_month_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         month_named(name, 0)

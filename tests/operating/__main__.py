@@ -82,8 +82,10 @@ class Deployment:
             end = time.monotonic() + 180
             while subprocess.run(
                 ["docker", "compose", "exec", "-T", node, "python", "-m", "api.cli.readiness"],
-                cwd=self.compose, check=False, capture_output=True,
-            ).returncode:  # fmt: skip
+                cwd=self.compose,
+                check=False,
+                capture_output=True,
+            ).returncode:
                 assert time.monotonic() < end, f"{node} does not record:\n{self.docker('logs', node)}"
                 time.sleep(0.5)
         told("both nodes record")
@@ -124,9 +126,20 @@ def main(folder: Path) -> None:
         for participant, role in (("bank-a", "holder"), ("app-1", "recipient")):
             first.registers(participant, role)
         standby = ran(
-            "docker", "compose", "exec", "-T", "postgres-1", "psql", "-U", "ledger", "-d", "ledger", "-Atc",
-            "SELECT application_name, sync_state FROM pg_stat_replication", folder=first.compose,
-        )  # fmt: skip
+            "docker",
+            "compose",
+            "exec",
+            "-T",
+            "postgres-1",
+            "psql",
+            "-U",
+            "ledger",
+            "-d",
+            "ledger",
+            "-Atc",
+            "SELECT application_name, sync_state FROM pg_stat_replication",
+            folder=first.compose,
+        )
         assert re.fullmatch(r"standby_1\|(quorum|sync)\n", standby), standby
 
     load = Load(URL, first.compose / "secrets/tls.crt", Trust(parse_vkey(vkey)), first.keys)
@@ -187,8 +200,13 @@ def main(folder: Path) -> None:
 
     with step("restored elsewhere (operating.md, «Backup and restore»)"):
         second = Deployment.copied(folder / "second")
-        ran("cp", "-a", *(str(first.compose / name) for name in ("secrets", "keys", "exchange")), str(second.compose),
-            folder=folder)  # fmt: skip
+        ran(
+            "cp",
+            "-a",
+            *(str(first.compose / name) for name in ("secrets", "keys", "exchange")),
+            str(second.compose),
+            folder=folder,
+        )
         first.docker("down", "-v")
         second.docker("up", "-d", "postgres-1", "postgres-2")
         second.operator("restore", "/exchange/backup-2")

@@ -253,9 +253,18 @@ class Machine:
         lines.append(f"exec chroot . /bin/sh -c {shlex.quote(final)}")
         network = _network(address)
         return [
-            "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private",
-            "bash", "-c", f"{network}\n" + "\n".join(lines),
-        ]  # fmt: skip
+            "unshare",
+            "--mount",
+            "--net",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--propagation",
+            "private",
+            "bash",
+            "-c",
+            f"{network}\n" + "\n".join(lines),
+        ]
 
     def _hosts(self) -> str:
         named = [f"{service.address} {service.name}" for service in self.file.services.values()]
@@ -309,13 +318,15 @@ def _free_address() -> str:
 def _network(address: str) -> str:
     """Commands that join the bridge. The other end of the pair is moved to where the bridge is: process 1 of apart.py."""
     inner, outer = "eth0", f"v{os.getpid()}x{time.monotonic_ns() % 100000}"[:15]
-    return "\n".join([
-        "set -e",
-        f"ip link add {outer} type veth peer name {inner}",
-        f"ip link set {outer} netns /proc/{os.environ['OPERATING_NETWORK']}/ns/net",
-        f"nsenter --net=/proc/{os.environ['OPERATING_NETWORK']}/ns/net ip link set {outer} master {BRIDGE} up",
-        f"ip address add {address}/24 dev {inner}; ip link set {inner} up; ip link set lo up",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "set -e",
+            f"ip link add {outer} type veth peer name {inner}",
+            f"ip link set {outer} netns /proc/{os.environ['OPERATING_NETWORK']}/ns/net",
+            f"nsenter --net=/proc/{os.environ['OPERATING_NETWORK']}/ns/net ip link set {outer} master {BRIDGE} up",
+            f"ip address add {address}/24 dev {inner}; ip link set {inner} up; ip link set lo up",
+        ]
+    )
 
 
 def required() -> list[str]:

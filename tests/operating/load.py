@@ -110,15 +110,25 @@ class Load:
         """One customer's consent, used until the end."""
         consent_id = str(uuid.uuid4())
         terms = make_terms(
-            holder="bank-a", recipient="app-1", permissions=["ReadBalances"], purpose="budgeting",
-            purpose_text="Budget planning", notice=NOTICE, expires_at=int(time.time()) + 90 * 86_400,
-        )  # fmt: skip
+            holder="bank-a",
+            recipient="app-1",
+            permissions=["ReadBalances"],
+            purpose="budgeting",
+            purpose_text="Budget planning",
+            notice=NOTICE,
+            expires_at=int(time.time()) + 90 * 86_400,
+        )
         self._keep(await app.request_consent(consent_id, terms))
         proof = {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": int(time.time())}
         for receipt in await bank.authorise(
-            consent_id, terms, customer=f"customer-{number}", accounts=["account"], pseudonyms=pseudonyms, sca=proof,
+            consent_id,
+            terms,
+            customer=f"customer-{number}",
+            accounts=["account"],
+            pseudonyms=pseudonyms,
+            sca=proof,
             separate_consents={"provision": CUSTOMER, "sensitive": CUSTOMER},
-        ):  # fmt: skip
+        ):
             self._keep(receipt)
         account = pseudonyms.account("account", consent_id)
         while not self._stop.is_set():
@@ -128,10 +138,14 @@ class Load:
     async def _access(self, app: LedgerClient, consent_id: str, account: str) -> None:
         """One access: the same question until it is answered, since only an answer says that it is recorded."""
         item: Any = make_item(
-            consent_id=consent_id, accounts=[account], permissions=["ReadBalances"], purpose="budgeting",
+            consent_id=consent_id,
+            accounts=[account],
+            permissions=["ReadBalances"],
+            purpose="budgeting",
             request_digest=request_digest("bank-a", "GET", f"/accounts/{account}/balances"),
-            interaction_id=str(uuid.uuid4()), customer_present=True,
-        )  # fmt: skip
+            interaction_id=str(uuid.uuid4()),
+            customer_present=True,
+        )
         question = app.statements.access(item)
         while True:
             try:

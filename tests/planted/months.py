@@ -138,10 +138,18 @@ class Months:
         refused = ended or self.draw.random() < 0.01
         yield Step(
             SeenAccess(
-                0, time, habit.name, consent.chain, refused, not attended, 0, asked, self.draw.randint(1, 2),
+                0,
+                time,
+                habit.name,
+                consent.chain,
+                refused,
+                not attended,
+                0,
+                asked,
+                self.draw.randint(1, 2),
                 consent.ended_at if ended else None,
             )
-        )  # fmt: skip
+        )
         if not refused and self.draw.random() < 0.1:
             yield from self.legs(habit, consent, time, self.draw.randint(5, 120))
 

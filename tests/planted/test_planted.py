@@ -22,8 +22,15 @@ def test_the_rules_find_their_attack_in_every_recorded_world() -> None:
     """A rule that gets worse shows here, and not only in a table."""
     kinds = json.loads(RECORD.read_text())["all"]["kinds"]
     meant = {
-        "scraping": "rate", "many-at-once": "many", "night": "night", "refusals": "refused", "after-end": "after-end",
-        "woken": "woken", "new-permission": "new-permission", "rows": "rows", "legs-differ": "legs-differ",
-    }  # fmt: skip
+        "scraping": "rate",
+        "many-at-once": "many",
+        "night": "night",
+        "refusals": "refused",
+        "after-end": "after-end",
+        "woken": "woken",
+        "new-permission": "new-permission",
+        "rows": "rows",
+        "legs-differ": "legs-differ",
+    }
     for kind, rule in meant.items():
         assert kinds[kind]["by"][rule] >= 0.7 * kinds[kind]["planted"], kind

@@ -2,8 +2,8 @@
 
 The program gets three more arguments: the ledger's address, the file of a policy, and a folder. It writes the public halves of
 its keys there as `<participant>.<use>.jwk`, prints a line, and waits for one: by then the keys are registered, by the commands
-that an operator has. It goes through a consent's life, leaves the receipts in `receipts/`, and ends with 0. Each of them must
-then stand before the independent verifier too.
+that an operator has. It goes through a consent's life, leaves the receipts in `receipts/`, asks for a change of the log's key
+in the same way, and ends with 0. Each of the receipts must then stand before the independent verifier too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 ROLES = {"app-1": "recipient", "bank-1": "holder"}
@@ -58,15 +59,24 @@ def register(state: Path, folder: Path) -> None:
         operate(state, "participant", "key", participant, str(file), "--kid", kid, "--alg", alg, "--use", use)
 
 
+def change_the_log_key(state: Path, _folder: Path) -> None:
+    operate(state, "key", "rotate", "--new")
+    operate(state, "key", "retire")
+
+
+REQUESTS: dict[str, Callable[[Path, Path], None]] = {"keys\n": register, "key\n": change_the_log_key}
+"""What a program may ask of the operator, by the line that it prints."""
+
+
 def accompany(command: list[str], state: Path, folder: Path) -> int:
     """The exit status of the program."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdin is not None
         assert program.stdout is not None
         for line in program.stdout:
-            if line == "keys\n":
-                register(state, folder)
-                program.stdin.write("registered\n")
+            if line in REQUESTS:
+                REQUESTS[line](state, folder)
+                program.stdin.write("done\n")
                 program.stdin.flush()
             else:
                 print(line, end="", flush=True)

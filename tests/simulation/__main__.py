@@ -58,11 +58,17 @@ def play(first: int, seeds: int, jobs: int, minutes: float) -> dict[str, Any]:
             print(f"\r{total['seeds']} seeds, {faults.total()} faults, {spent:.0f} s", end="", flush=True)
     print()
     return {
-        "first": first, "seeds": total["seeds"], "faults": faults.total(), "calls": total["calls"],
-        "receipts": total["receipts"], "simulated_hours": round(total["simulated_seconds"] / 3600, 1),
-        "by_kind": dict(sorted(faults.items())), "complaints": complaints,
-        "seconds": round(time.monotonic() - begun), "jobs": jobs,
-    }  # fmt: skip
+        "first": first,
+        "seeds": total["seeds"],
+        "faults": faults.total(),
+        "calls": total["calls"],
+        "receipts": total["receipts"],
+        "simulated_hours": round(total["simulated_seconds"] / 3600, 1),
+        "by_kind": dict(sorted(faults.items())),
+        "complaints": complaints,
+        "seconds": round(time.monotonic() - begun),
+        "jobs": jobs,
+    }
 
 
 def explore(names: list[str], limit: int) -> list[dict[str, Any]]:
@@ -72,16 +78,26 @@ def explore(names: list[str], limit: int) -> list[dict[str, Any]]:
     for name in names:
         begun = time.monotonic()
         found = search(
-            WORLDS[name], limit=limit,
-            watch=lambda states, depth, name=name: print(f"\r{name}: {states:,} states, depth {depth}", end="", flush=True),
-        )  # fmt: skip
+            WORLDS[name],
+            limit=limit,
+            watch=lambda states, depth, name=name: print(
+                f"\r{name}: {states:,} states, depth {depth}", end="", flush=True
+            ),
+        )
         print()
         if found.why is not None:
             print(found.why, *found.trace, sep="\n  ")
         figures.append(
-            {"world": name, "rules": asdict(WORLDS[name]), "states": found.states, "depth": found.depth,
-             "complete": found.complete, "broken": found.why, "seconds": round(time.monotonic() - begun)}
-        )  # fmt: skip
+            {
+                "world": name,
+                "rules": asdict(WORLDS[name]),
+                "states": found.states,
+                "depth": found.depth,
+                "complete": found.complete,
+                "broken": found.why,
+                "seconds": round(time.monotonic() - begun),
+            }
+        )
     return figures
 
 

@@ -138,9 +138,13 @@ class Parties:
 
     def _sign(self, signer: Signer, act: str, **members: Any) -> str:
         common = {
-            "act": act, "aud": ORIGIN, "iat": EPOCH // 1000 + int(self.hub.now), "iss": signer.participant,
-            "jti": b64u(self.hub.entropy.randbytes(16)), "v": 1,
-        }  # fmt: skip
+            "act": act,
+            "aud": ORIGIN,
+            "iat": EPOCH // 1000 + int(self.hub.now),
+            "iss": signer.participant,
+            "jti": b64u(self.hub.entropy.randbytes(16)),
+            "v": 1,
+        }
         return signer.sign(encode(common | members))
 
     def request(self, consent: Consent) -> Statement:
@@ -150,11 +154,15 @@ class Parties:
     def authorise(self, consent: Consent) -> Statement:
         now = EPOCH // 1000 + int(self.hub.now)
         said = {
-            "accounts": [b64u(bytes(18))], "authoriser": b64u(bytes(17) + b"a"), "consent_id": consent.id,
-            "sca": {"acr": "loa3", "amr": ["pwd", "otp"], "at": now}, "subject": b64u(bytes(17) + b"s"),
-            "terms_hash": terms_hash(consent.terms), "version": 1,
+            "accounts": [b64u(bytes(18))],
+            "authoriser": b64u(bytes(17) + b"a"),
+            "consent_id": consent.id,
+            "sca": {"acr": "loa3", "amr": ["pwd", "otp"], "at": now},
+            "subject": b64u(bytes(17) + b"s"),
+            "terms_hash": terms_hash(consent.terms),
+            "version": 1,
             "separate_consents": separately(consent.terms["separate_consents"], now * 1000),
-        }  # fmt: skip
+        }
         customer = b64u(bytes(17) + b"c")
         companion = self._sign(SIGNERS[BANK], "subject.consent", consent_id=consent.id, subject=customer)
         return Statement(
@@ -163,10 +171,16 @@ class Parties:
 
     def access(self, consent: Consent) -> Statement:
         said = {
-            "accounts": [], "consent_id": consent.id, "customer_present": False, "from": 0, "to": 0,
-            "interaction_id": b64u(self.hub.entropy.randbytes(16)), "permissions": ["ReadBalances"],
-            "purpose": "budgeting", "request_digest": b64u(bytes(32)),
-        }  # fmt: skip
+            "accounts": [],
+            "consent_id": consent.id,
+            "customer_present": False,
+            "from": 0,
+            "to": 0,
+            "interaction_id": b64u(self.hub.entropy.randbytes(16)),
+            "permissions": ["ReadBalances"],
+            "purpose": "budgeting",
+            "request_digest": b64u(bytes(32)),
+        }
         return Statement("access.request", consent.id, self._sign(SIGNERS[FINTECH], "access.request", **said))
 
     def revoke(self, consent: Consent) -> Statement:

@@ -40,9 +40,11 @@ def in_model(state: State) -> Seen:
     """What the model shows."""
     sizes = [len(log) for log in state.shown]
     return Seen(
-        state.acknowledged, frozenset(sizes), frozenset(size for size in sizes if sizes.count(size) > 1),
+        state.acknowledged,
+        frozenset(sizes),
+        frozenset(size for size in sizes if sizes.count(size) > 1),
         tuple(request for request, _ in state.primary),
-    )  # fmt: skip
+    )
 
 
 def follow(rules: Rules, trace: Sequence[str], first: State | None = None) -> State:
@@ -207,9 +209,11 @@ def _played(scene: Scene, trace: Sequence[str]) -> Seen:
     rows = rows_of(cluster.path("log"))[base:]
     cluster.moved("log")
     return Seen(
-        acknowledged, frozenset(roots), frozenset(size for size, known in roots.items() if len(known) > 1),
+        acknowledged,
+        frozenset(roots),
+        frozenset(size for size, known in roots.items() if len(known) > 1),
         tuple(numbers[row[3] or b""] for row in rows),
-    )  # fmt: skip
+    )
 
 
 def _jti(statement: Statement) -> bytes:

@@ -47,9 +47,12 @@ def template() -> Template:
 
 def _make(folder: Path) -> Template:
     config = NodeConfig(
-        f"sqlite:///{folder / 'log.sqlite'}", f"sqlite:///{folder / 'keys.sqlite'}", folder / "log.key", folder / "kek",
+        f"sqlite:///{folder / 'log.sqlite'}",
+        f"sqlite:///{folder / 'keys.sqlite'}",
+        folder / "log.key",
+        folder / "kek",
         folder / "highwater",
-    )  # fmt: skip
+    )
     clock = HandClock(NOW - 60_000)
     make_keys(config, ORIGIN)
     for name in ("log", "keys"):
@@ -78,6 +81,4 @@ def _make(folder: Path) -> Template:
 
 def _participants() -> list[dict[str, Any]]:
     bank, fintech = ed25519_signer(BANK), ed25519_signer(FINTECH)
-    return [
-        registered(BANK, "holder"), registered(FINTECH, "recipient"), bank.key_added(), fintech.key_added(),
-    ]  # fmt: skip
+    return [registered(BANK, "holder"), registered(FINTECH, "recipient"), bank.key_added(), fintech.key_added()]

@@ -22,8 +22,16 @@ def test_reading_what_is_not_confirmed_equivocates_after_a_failover() -> None:
     found = search(Rules(confirmed_reads=False, kills=0, cancels=0))
     assert found.why == "EQUIVOCATION: two checkpoints of size 1"
     assert found.trace == (
-        "submit 0 0", "write 0 0", "crash kept", "restart", "read 0", "crash lost", "promote", "write 0 0", "commit 0",
-    )  # fmt: skip
+        "submit 0 0",
+        "write 0 0",
+        "crash kept",
+        "restart",
+        "read 0",
+        "crash lost",
+        "promote",
+        "write 0 0",
+        "commit 0",
+    )
 
 
 def test_acknowledging_a_cancelled_wait_loses_an_entry_by_a_failover() -> None:
@@ -54,9 +62,16 @@ def test_only_the_high_water_file_keeps_a_node_from_a_second_history(high_water:
     log = ((0, 1), (1, 1))
     node = Node(alive=False, high=log)
     restored = State(
-        primary=log[:1], standby=None, up=False, nodes=(node, node), acknowledged=frozenset({(0, 0), (1, 1)}),
-        shown=frozenset({log[:1], log}), tries=(1, 1, 0), left=(0, 0, 0, 0), newest=(log, 2),
-    )  # fmt: skip
+        primary=log[:1],
+        standby=None,
+        up=False,
+        nodes=(node, node),
+        acknowledged=frozenset({(0, 0), (1, 1)}),
+        shown=frozenset({log[:1], log}),
+        tries=(1, 1, 0),
+        left=(0, 0, 0, 0),
+        newest=(log, 2),
+    )
     found = search(rules, restored)
     assert found.why == (None if high_water else "EQUIVOCATION: two checkpoints of size 2")
 

@@ -18,9 +18,12 @@ STANDBY: Final = ("standby away", "standby away", "cancel", "cancel", "server cr
 MACHINES: Final = ("kill", "kill", "power cut", "server crash", "server crash")
 CLOCKS: Final = ("clock jump", "clock jump", "kill", "power cut")
 SEASONS: Final = (
-    (*STANDBY, *MACHINES, *CLOCKS, "degrade"), (*STANDBY, "kill"), MACHINES, (*CLOCKS, "server crash"),
+    (*STANDBY, *MACHINES, *CLOCKS, "degrade"),
+    (*STANDBY, "kill"),
+    MACHINES,
+    (*CLOCKS, "server crash"),
     ("kill", "server crash"),
-)  # fmt: skip
+)
 """What happens to a process or a machine at the moment of a call; a run has one season, so that faults that need each other
 meet. In the last, backups are restored."""
 

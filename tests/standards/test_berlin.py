@@ -211,7 +211,7 @@ def test_every_kind_of_access_becomes_permissions(played: Stage, access: Any, pe
         ({"validUntil": "2030-02-30"}, "FORMAT_ERROR", "validUntil"),
     ],
 )
-def test_what_the_framework_does_not_allow_is_refused(
+def test_a_consent_outside_the_framework_is_refused(
     played: Stage, members: dict[str, Any], code: str, path: str
 ) -> None:
     before = played.recorded
@@ -272,9 +272,11 @@ def test_others_consents_are_as_unknown_ones(played: Stage) -> None:
         call(played, "GET", f"{PATH}/{wanted}{path}", recipient=recipient, holder=holder)
         for path in below
         for wanted, recipient, holder in (
-            (consent_id, "tpp-2", "bank-a"), (consent_id, "tpp-1", "bank-b"), (str(uuid.uuid4()), "tpp-1", "bank-a"),
+            (consent_id, "tpp-2", "bank-a"),
+            (consent_id, "tpp-1", "bank-b"),
+            (str(uuid.uuid4()), "tpp-1", "bank-a"),
         )
-    ]  # fmt: skip
+    ]
     answers += [
         call(played, "DELETE", f"{PATH}/{consent_id}", recipient="tpp-2"),
         call(played, "POST", f"{PATH}/{consent_id}/authorisations", recipient="tpp-2"),

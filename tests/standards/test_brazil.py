@@ -123,20 +123,24 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "in the past": ({"expirationDateTime": "2021-05-21T08:30:00Z"}, 422, "DATA_EXPIRACAO_INVALIDA"),
     "a person and a business": (
         {"permissions": sorted({"CUSTOMERS_PERSONAL_IDENTIFICATIONS_READ", "RESOURCES_READ"} | BUSINESS)},
-        422, "PERMISSAO_PF_PJ_EM_CONJUNTO",
+        422,
+        "PERMISSAO_PF_PJ_EM_CONJUNTO",
     ),
     "a business that is not named": (
-        {"permissions": ["CUSTOMERS_BUSINESS_IDENTIFICATIONS_READ", "RESOURCES_READ"]}, 422, "INFORMACOES_PJ_NAO_INFORMADAS",
+        {"permissions": ["CUSTOMERS_BUSINESS_IDENTIFICATIONS_READ", "RESOURCES_READ"]},
+        422,
+        "INFORMACOES_PJ_NAO_INFORMADAS",
     ),
     "a business, and permissions of a person": (
         {"permissions": ["CUSTOMERS_PERSONAL_IDENTIFICATIONS_READ", "RESOURCES_READ"], "businessEntity": COMPANY},
-        422, "PERMISSOES_PJ_INCORRETAS",
+        422,
+        "PERMISSOES_PJ_INCORRETAS",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.conformance
-def test_what_the_rules_refuse_is_refused_with_their_own_code(service: Service, document: dict[str, Any]) -> None:
+def test_a_refusal_by_the_rules_has_their_own_code(service: Service, document: dict[str, Any]) -> None:
     _, app = bank_and_app(service)
     client = service.as_(app)
     size = service.size
@@ -240,7 +244,7 @@ def test_every_state_is_told_with_its_reason() -> None:
         (Status.REVOKED, "court", ""): ("ASPSP", "INTERNAL_SECURITY_REASON"),
         (Status.TERMINATED, "recipient", ""): ("TPP", "CUSTOMER_MANUALLY_REVOKED"),
         (Status.TERMINATED, "holder", ""): ("ASPSP", "INTERNAL_SECURITY_REASON"),
-    }  # fmt: skip
+    }
     for (status, by, reason), (rejected_by, code) in said.items():
         assert rejection_of(status, change(by, reason)) == {"rejectedBy": rejected_by, "reason": {"code": code}}
     assert {status.value: status_of(status) for status in Status} == {

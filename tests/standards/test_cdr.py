@@ -184,9 +184,14 @@ def test_a_holder_revokes_at_a_recipient_that_is_served_here(service: Service) -
     ) -> httpx2.Response:
         now = int(time.time())
         said = {
-            "cdr_arrangement_id": named, "iss": who.id, "sub": who.id, "aud": service.base_url + path, "iat": now,
-            "exp": now + 200, "jti": str(uuid.uuid4()),
-        } | claims  # fmt: skip
+            "cdr_arrangement_id": named,
+            "iss": who.id,
+            "sub": who.id,
+            "aud": service.base_url + path,
+            "iat": now,
+            "exp": now + 200,
+            "jti": str(uuid.uuid4()),
+        } | claims
         return service.http.post(path, data={"cdr_arrangement_jwt": _jwt(who, said)} | (form or {}))
 
     _is_error(tell(other), 422, INVALID)

@@ -87,9 +87,12 @@ def test_a_client_with_a_certificate_needs_no_other_signature(played: Stage, sha
     ticket = parse_qs(urlsplit(sent.headers["location"]).query)["request"][0]
     played.authorise(walk.grant)
     said = {
-        "grant_type": "authorization_code", "code": walk.back(ticket)["code"], "redirect_uri": REDIRECT,
-        "code_verifier": VERIFIER, "client_id": "tpp-1",
-    }  # fmt: skip
+        "grant_type": "authorization_code",
+        "code": walk.back(ticket)["code"],
+        "redirect_uri": REDIRECT,
+        "code_verifier": VERIFIER,
+        "client_id": "tpp-1",
+    }
     given = played.service.http.post("/token", data=said, headers=headers).json()
     assert given["token_type"] == "Bearer", given
     seen = walk.introspected(given["access_token"])

@@ -257,9 +257,15 @@ def test_a_signed_request(played: Stage) -> None:
 
     def signed(key: KeyPair | None = None, **claims: Any) -> str:
         said = {
-            "iss": "tpp-1", "client_id": "tpp-1", "aud": played.service.base_url, "nbf": now, "exp": now + 60, **CODE,
-            "authorization_details": json.loads(DETAILS), "state": "in the object",
-        } | claims  # fmt: skip
+            "iss": "tpp-1",
+            "client_id": "tpp-1",
+            "aud": played.service.base_url,
+            "nbf": now,
+            "exp": now + 60,
+            **CODE,
+            "authorization_details": json.loads(DETAILS),
+            "state": "in the object",
+        } | claims
         chosen = key or walk.app.client_key
         assert chosen is not None
         said = {name: value for name, value in said.items() if value is not None}

@@ -13,6 +13,7 @@ import pytest
 
 from api.client.signing import LocalSigner
 from api.office.gateway import delegate
+from api.standards.detached import detached
 from api.standards.dialects import DialectRefusal
 from api.standards.india.requests import (
     FI_TYPES,
@@ -26,7 +27,6 @@ from api.standards.india.requests import (
     permissions_of,
     wish_of,
 )
-from api.standards.india.signatures import detached
 from ledger.canonical import b64u, unb64u
 from ledger.catalogue import CATALOGUES
 from ledger.documents import key_added
@@ -213,18 +213,19 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "ends before it begins": ({"consentExpiry": "2020-01-01T00:00:00Z"}, "InvalidRequest"),
     "no offset": ({"consentExpiry": "2030-01-01T00:00:00"}, "InvalidRequest"),
     "window ends before it begins": (
-        {"FIDataRange": {"from": "2026-01-01T00:00:00Z", "to": "2025-01-01T00:00:00Z"}}, "InvalidRequest"
+        {"FIDataRange": {"from": "2026-01-01T00:00:00Z", "to": "2025-01-01T00:00:00Z"}},
+        "InvalidRequest",
     ),
     "another consumer": ({"DataConsumer": {"id": "tpp-2", "type": "FIU"}}, "InvalidRequest"),
     "a type that is not a type": ({"fiTypes": ["GOLD"]}, "InvalidRequest"),
     "some other type": ({"fiTypes": ["OTHER"]}, "InvalidRequest"),
     "no purpose": ({"Purpose": {"code": ""}}, "InvalidConsentPurpose"),
     "no consent types": ({"consentTypes": []}, "InvalidRequest"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.conformance
-def test_what_is_refused_has_the_specifications_code(service: Service, document: dict[str, Any]) -> None:
+def test_a_refusal_has_the_specifications_code(service: Service, document: dict[str, Any]) -> None:
     _, app = bank_and_app(service)
     client = service.as_(app)
     size = service.size

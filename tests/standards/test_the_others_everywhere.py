@@ -62,13 +62,20 @@ def _india(played: Stage) -> str:
         return {"ver": "2.1.0", "timestamp": aa_time(now), "txnid": str(uuid.uuid4())} | members
 
     detail = {
-        "consentStart": aa_time(now), "consentExpiry": aa_time(now + 90 * DAY * 1000), "consentMode": "STORE",
-        "fetchType": "PERIODIC", "consentTypes": ["SUMMARY", "TRANSACTIONS"], "fiTypes": ["DEPOSIT", "MUTUAL_FUNDS"],
-        "DataConsumer": {"id": "tpp-1", "type": "FIU"}, "Customer": {"id": "user@aa"}, "Purpose": {"code": "102"},
+        "consentStart": aa_time(now),
+        "consentExpiry": aa_time(now + 90 * DAY * 1000),
+        "consentMode": "STORE",
+        "fetchType": "PERIODIC",
+        "consentTypes": ["SUMMARY", "TRANSACTIONS"],
+        "fiTypes": ["DEPOSIT", "MUTUAL_FUNDS"],
+        "DataConsumer": {"id": "tpp-1", "type": "FIU"},
+        "Customer": {"id": "user@aa"},
+        "Purpose": {"code": "102"},
         "FIDataRange": {"from": "2025-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"},
-        "DataLife": {"unit": "MONTH", "value": 3}, "Frequency": {"unit": "HOUR", "value": 1},
+        "DataLife": {"unit": "MONTH", "value": 3},
+        "Frequency": {"unit": "HOUR", "value": 1},
         "DataFilter": [{"type": "TRANSACTIONAMOUNT", "operator": ">", "value": "100"}],
-    }  # fmt: skip
+    }
     handle = str(played.call("POST", "/aa/v2/Consent", json=wrapped(ConsentDetail=detail)).json()["ConsentHandle"])
     played.authorise(handle)
     bank = played.service.as_(played.banks["bank-a"])
@@ -85,9 +92,15 @@ def _australia(played: Stage) -> str:
     app, now = played.recipients["tpp-1"], played.world.clock.now() // 1000
     assert app.client_key is not None
     claims = {
-        "iss": app.id, "client_id": app.id, "aud": played.service.base_url, "exp": now + 300, "nbf": now, **CODE,
-        "scope": "openid bank:accounts.basic:read", "claims": {"sharing_duration": 90 * DAY},
-    }  # fmt: skip
+        "iss": app.id,
+        "client_id": app.id,
+        "aud": played.service.base_url,
+        "exp": now + 300,
+        "nbf": now,
+        **CODE,
+        "scope": "openid bank:accounts.basic:read",
+        "claims": {"sharing_duration": 90 * DAY},
+    }
     request = app.client_key.jws({"kid": app.client_key.kid}, json.dumps(claims).encode())
     form = _client_form(played, request=request)
     arrangement = consent_of(played.service.http.post("/holders/bank-a/cdr/par", data=form))

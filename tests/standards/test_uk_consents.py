@@ -83,7 +83,7 @@ def test_deleting_ends_the_consent_and_takes_the_resource_away(played: Stage) ->
     assert (said["by"], said["reason"], said["on_behalf_of"]) == ("recipient", "recipient-delete", "tpp-1")
 
 
-def test_what_has_ended_cannot_be_deleted(played: Stage) -> None:
+def test_an_ended_consent_cannot_be_deleted(played: Stage) -> None:
     consent_id = create(played)["Data"]["ConsentId"]
     played.world.record(played.banks["bank-a"].step("reject", played.known(consent_id)))
     answer = played.call("DELETE", f"{V4}/{consent_id}")
@@ -171,9 +171,11 @@ def test_everything_that_is_wrong_is_told_at_once(played: Stage) -> None:
     }
     answer = played.call("POST", V4, json=body)
     assert errors_of(answer) == [
-        ("U004", "Risk"), ("U004", "Data.Permissions"), ("U003", "Data.ExpirationDateTime"),
+        ("U004", "Risk"),
+        ("U004", "Data.Permissions"),
+        ("U003", "Data.ExpirationDateTime"),
         ("U003", "Data.TransactionToDateTime"),
-    ]  # fmt: skip
+    ]
     named = played.call("POST", V3, json=body).json()["Errors"][0]
     assert named["ErrorCode"] == "UK.OBIE.Field.Missing"
 
@@ -191,7 +193,7 @@ def test_everything_that_is_wrong_is_told_at_once(played: Stage) -> None:
         b'{"a":"' + b"x" * 70_000 + b'"}',
     ],
 )
-def test_what_is_not_an_object_is_refused(played: Stage, body: bytes) -> None:
+def test_anything_but_an_object_is_refused(played: Stage, body: bytes) -> None:
     answer = played.call("POST", V4, content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert errors_of(answer)[0][0] == "U010"

@@ -34,9 +34,15 @@ def key(played: Stage) -> KeyPair:
 def signature(key: KeyPair, body: bytes, *, plain: bool = False, **claims: Any) -> str:
     """A detached JWS over the body; claims that are given replace the right ones, None removes one."""
     said: dict[str, Any] = {
-        "alg": "PS256", "kid": key.kid, "typ": "JOSE", "cty": "application/json", IAT: int(time.time()) - 1, ISS: "tpp-1",
-        TAN: ORIGIN, "crit": [IAT, ISS, TAN],
-    }  # fmt: skip
+        "alg": "PS256",
+        "kid": key.kid,
+        "typ": "JOSE",
+        "cty": "application/json",
+        IAT: int(time.time()) - 1,
+        ISS: "tpp-1",
+        TAN: ORIGIN,
+        "crit": [IAT, ISS, TAN],
+    }
     if plain:
         said |= {"b64": False, "crit": ["b64", IAT, ISS, TAN]}
     said = {name: value for name, value in (said | claims).items() if value is not None}
@@ -105,7 +111,7 @@ def test_claims_that_are_missing_or_wrong_are_told_apart(
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "..", "e30..", "e30..AA", "bm90IGpzb24..AA", "x" * 9_000])
-def test_what_is_not_a_detached_jws_is_refused(played: Stage, text: str) -> None:
+def test_anything_but_a_detached_jws_is_refused(played: Stage, text: str) -> None:
     answer = post(played, json.dumps(asked()).encode(), text)
     assert errors_of(answer)[0][0] in ("U018", "U017")
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.vectors import (
+    acts,
     containers,
     damaged,
     damaged_tiles,
@@ -15,6 +16,7 @@ from tests.vectors import (
     histories,
     objects,
     primitives,
+    succession,
     told_at_the_end,
     told_declarations,
     told_documents,
@@ -64,7 +66,15 @@ def files() -> dict[str, bytes]:
         if name != "two-levels":  # five hundred index-heads teach a reader nothing
             made[f"bundles/{name}.md"] = page(name, make(None), content).encode()
     made |= {f"policies/{name}": text.encode() for name, text in POLICIES.items()}
-    for table in (primitives.FILES, objects.FILES, handed_out.FILES, containers.FILES, histories.FILES):
+    for table in (
+        primitives.FILES,
+        objects.FILES,
+        handed_out.FILES,
+        containers.FILES,
+        histories.FILES,
+        succession.FILES,
+        acts.FILES,
+    ):
         made |= {f"{name}.json": pretty(make()) for name, make in table.items()}
     made |= {f"cases/{case.name}.json": pretty(case.written()) for case in CASES}
     return made

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from tests.vectors import hashing as h
+from tests.vectors.acts import partners
 from tests.vectors.hashing import Json, b64u, draw, encode
 from tests.vectors.log import ORIGIN, Log
 from tests.vectors.signing import Ed25519
-from tests.vectors.story import FIRST, SECOND, THIRD, ruleset_2
+from tests.vectors.story import FIRST, HOLDER, RECIPIENT, SECOND, THIRD, ruleset_2
+from tests.vectors.story_3 import ruleset_3
 
 
 def receipts() -> Json:
@@ -85,6 +88,8 @@ def receipts() -> Json:
         bent.until = None
         bent.tick().access(FIRST, bent.allow(11), **changes)
         add(f"a statement {name}", bent.receipt(13), 1, code)
+    for row in _of_ruleset_3():
+        add(*row)
     bent = ruleset_2(13)
     bent.until = None
     bent.tick().batch([bent.item(FIRST)], [bent.allow(11)], path=[b64u(bytes(32))])
@@ -93,6 +98,32 @@ def receipts() -> Json:
         "about": "Receipts (receipts.md). `code` is the headline; empty if the exit status is 2. No participants' keys are given.",
         "cases": rows,
     }
+
+
+def _of_ruleset_3() -> Iterator[tuple[str, Json, int, str]]:
+    """The first entry of each act, of each kind of leaf and document; and declarations that are none."""
+    seen: set[str] = set()
+    for log in (ruleset_3(), partners()):
+        for index, entry in enumerate(log.entries):
+            leaf = json.loads(entry)
+            body, _ = log.bodies.get(index, (None, None))
+            name = json.loads(body)["act"] if body else leaf.get("document", {}).get("type", leaf["kind"])
+            if name not in seen:
+                seen.add(name)
+                yield f"ruleset 3: {name}", log.receipt(index), 0, "VALID"
+    act: Json = {"incident_id": "i-1", "reason": "over", "text_hash": b64u(bytes(32))}
+    for name, code, changes in (
+        ("in the chain of another", "BAD_CHAIN", {"chain": ("participant", f"participant:{RECIPIENT}")}),
+        ("in a consent's chain", "BAD_CHAIN", {"chain": ("consent", FIRST)}),
+        ("with an outcome", "BAD_ENCODING", {"outcome": {"consent_version": 1, "ruleset": 3, "status": "ACTIVE"}}),
+        ("of another act than its evidence", "CONSENT_INVALID", {"beside": {"act": "incident.update"}}),
+        ("with a member more", "BAD_ENCODING", {"severity": 1}),
+        ("too early", "TIME_INVALID", {"iat": 1}),
+    ):
+        bent = ruleset_3(13)
+        bent.until = None
+        bent.tick().say(HOLDER, "incident.close", **act, **changes)
+        yield f"a declaration {name}", bent.receipt(13), 1, code
 
 
 def _checkpoint(log: Log, key: str) -> str:
@@ -156,9 +187,16 @@ def packs() -> Json:
     size, top = len(log.entries), h.pack_commitment(leaves)
     log.tick().operator("pack.issued", commitment=b64u(top), items_count=len(leaves), scope="customer")
     head: Json = {
-        "commitment": b64u(top), "created": log.time, "format": "consent-ledger-pack/1", "items_count": len(leaves), "origin": ORIGIN,
-        "pack_id": b64u(pack_id), "scope": "customer", "size": size, "v": 1,
-    }  # fmt: skip
+        "commitment": b64u(top),
+        "created": log.time,
+        "format": "consent-ledger-pack/1",
+        "items_count": len(leaves),
+        "origin": ORIGIN,
+        "pack_id": b64u(pack_id),
+        "scope": "customer",
+        "size": size,
+        "v": 1,
+    }
     files = {"pack.json": encode(head).decode(), "pack.receipt.json": encode(log.receipt(size)).decode()}
     for n, (salt, name, value) in enumerate(zip(salts, names, values, strict=True)):
         item = {
@@ -179,17 +217,42 @@ def packs() -> Json:
 
     path = json.loads(files[first])["path"]
     rows: list[tuple[str, Json, int, str]] = [
-        ("whole", files, 0, "VALID"), ("two items", {name: text for name, text in files.items() if name[-6] < "2" or name[0] == "p"}, 0, "VALID"),
+        ("whole", files, 0, "VALID"),
+        ("two items", {name: text for name, text in files.items() if name[-6] < "2" or name[0] == "p"}, 0, "VALID"),
         ("no item", {name: files[name] for name in ("pack.json", "pack.receipt.json")}, 0, "VALID"),
-        ("another salt", {**files, first: item(salt=b64u(bytes(32)))}, 1, "BAD_PROOF"), ("another position", {**files, first: item(position=1)}, 1, "BAD_ENCODING"),
-        ("another name", {**files, first: item(name="entry/9")}, 1, "BAD_PROOF"), ("a sibling on the other side", {**files, first: item(path=[{"left": path[0]["right"]}, *path[1:]])}, 1, "BAD_PROOF"),
-        ("a sibling too few", {**files, first: item(path=path[:-1])}, 1, "BAD_PROOF"), ("hex in upper case", {**files, first: item(path=[{"right": path[0]["right"].upper()}, *path[1:]])}, 1, "BAD_ENCODING"),
-        ("one member more in an item", {**files, first: item(more=1)}, 1, "BAD_ENCODING"), ("another value", {**files, first: item(value=files["items/000001.json"])}, 1, "BAD_PROOF"),
-        ("another commitment", with_head(commitment=b64u(bytes(32))), 1, "BAD_PROOF"), ("another count", with_head(items_count=len(leaves) + 1), 1, "BAD_PROOF"),
-        ("another scope", with_head(scope="period"), 1, "BAD_PROOF"), ("another format", with_head(format="consent-ledger-pack/2"), 2, ""), ("another version", with_head(v=2), 2, ""),
-        ("no head", {name: text for name, text in files.items() if name != "pack.json"}, 2, ""), ("no receipt", {name: text for name, text in files.items() if name != "pack.receipt.json"}, 2, ""),
-        ("a file too many", {**files, "readme.txt": "hello"}, 1, "BAD_ENCODING"), ("a receipt of another document", {**files, "pack.receipt.json": encode(log.receipt(0)).decode()}, 1, "BAD_PROOF"),
-    ]  # fmt: skip
+        ("another salt", {**files, first: item(salt=b64u(bytes(32)))}, 1, "BAD_PROOF"),
+        ("another position", {**files, first: item(position=1)}, 1, "BAD_ENCODING"),
+        ("another name", {**files, first: item(name="entry/9")}, 1, "BAD_PROOF"),
+        (
+            "a sibling on the other side",
+            {**files, first: item(path=[{"left": path[0]["right"]}, *path[1:]])},
+            1,
+            "BAD_PROOF",
+        ),
+        ("a sibling too few", {**files, first: item(path=path[:-1])}, 1, "BAD_PROOF"),
+        (
+            "hex in upper case",
+            {**files, first: item(path=[{"right": path[0]["right"].upper()}, *path[1:]])},
+            1,
+            "BAD_ENCODING",
+        ),
+        ("one member more in an item", {**files, first: item(more=1)}, 1, "BAD_ENCODING"),
+        ("another value", {**files, first: item(value=files["items/000001.json"])}, 1, "BAD_PROOF"),
+        ("another commitment", with_head(commitment=b64u(bytes(32))), 1, "BAD_PROOF"),
+        ("another count", with_head(items_count=len(leaves) + 1), 1, "BAD_PROOF"),
+        ("another scope", with_head(scope="period"), 1, "BAD_PROOF"),
+        ("another format", with_head(format="consent-ledger-pack/2"), 2, ""),
+        ("another version", with_head(v=2), 2, ""),
+        ("no head", {name: text for name, text in files.items() if name != "pack.json"}, 2, ""),
+        ("no receipt", {name: text for name, text in files.items() if name != "pack.receipt.json"}, 2, ""),
+        ("a file too many", {**files, "readme.txt": "hello"}, 1, "BAD_ENCODING"),
+        (
+            "a receipt of another document",
+            {**files, "pack.receipt.json": encode(log.receipt(0)).decode()},
+            1,
+            "BAD_PROOF",
+        ),
+    ]
     base, cases = rows[0][1], []
     for name, some, status, code in rows:
         changed = {key: text for key, text in some.items() if base.get(key) != text}

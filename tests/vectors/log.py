@@ -32,13 +32,26 @@ SHARD = "evidence/000.jsonl.gz"
 
 
 DECLARED = (
-    "alert.", "assessment.", "attestation.", "freeze.", "incident.", "map.", "purpose.", "risk.", "tariff.", "usage."
-)  # fmt: skip
+    "alert.",
+    "assessment.",
+    "attestation.",
+    "freeze.",
+    "incident.",
+    "map.",
+    "purpose.",
+    "risk.",
+    "tariff.",
+    "usage.",
+)
 """How the acts begin that stand in a participant's own chain."""
 OPERATOR_CHAINS = {
-    "freeze": "operator:supervision", "hold": "operator:supervision", "alert": "operator:risk", "model": "operator:risk",
-    "scoring": "operator:risk", "report": "operator:reports",
-}  # fmt: skip
+    "freeze": "operator:supervision",
+    "hold": "operator:supervision",
+    "alert": "operator:risk",
+    "model": "operator:risk",
+    "scoring": "operator:risk",
+    "report": "operator:reports",
+}
 """By how a document's type begins."""
 
 

@@ -95,26 +95,42 @@ def keys() -> Json:
     big, odd = Rsa("big", 3072), h.unb64u(rsa.jwk["n"])
     p = 2**255 - 19
     rows: list[tuple[bool, str, str, Json]] = [
-        (True, "Ed25519", "EdDSA", ed.jwk), (True, "P-256", "ES256", ec.jwk), (True, "RSA of 2048 bits", "PS256", rsa.jwk),
-        (True, "RSA of 3072 bits", "PS256", big.jwk), (False, "an algorithm of another key", "ES256", ed.jwk),
-        (False, "a private member", "EdDSA", {**ed.jwk, "d": b64u(bytes(32))}), (False, "a member more", "EdDSA", {**ed.jwk, "alg": "EdDSA"}),
-        (False, "padding", "EdDSA", {**ed.jwk, "x": ed.jwk["x"] + "="}), (False, "31 bytes", "EdDSA", {**ed.jwk, "x": b64u(ed.public[1:])}),
-        (False, "the identity", "EdDSA", {**ed.jwk, "x": b64u(b"\1" + bytes(31))}), (False, "order 4", "EdDSA", {**ed.jwk, "x": b64u(bytes(32))}),
+        (True, "Ed25519", "EdDSA", ed.jwk),
+        (True, "P-256", "ES256", ec.jwk),
+        (True, "RSA of 2048 bits", "PS256", rsa.jwk),
+        (True, "RSA of 3072 bits", "PS256", big.jwk),
+        (False, "an algorithm of another key", "ES256", ed.jwk),
+        (False, "a private member", "EdDSA", {**ed.jwk, "d": b64u(bytes(32))}),
+        (False, "a member more", "EdDSA", {**ed.jwk, "alg": "EdDSA"}),
+        (False, "padding", "EdDSA", {**ed.jwk, "x": ed.jwk["x"] + "="}),
+        (False, "31 bytes", "EdDSA", {**ed.jwk, "x": b64u(ed.public[1:])}),
+        (False, "the identity", "EdDSA", {**ed.jwk, "x": b64u(b"\1" + bytes(31))}),
+        (False, "order 4", "EdDSA", {**ed.jwk, "x": b64u(bytes(32))}),
         (False, "y = p", "EdDSA", {**ed.jwk, "x": b64u(p.to_bytes(32, "little"))}),
         (False, "no point at all", "EdDSA", {**ed.jwk, "x": b64u((2).to_bytes(32, "little"))}),
-        (False, "off the curve", "ES256", {**ec.jwk, "y": b64u(bytes(31) + b"\1")}), (False, "another curve", "ES256", {**ec.jwk, "crv": "secp256k1"}),
-        (False, "x of 33 bytes", "ES256", {**ec.jwk, "x": b64u(bytes(1) + ec.x)}), (False, "x and y of 0", "ES256", {**ec.jwk, "x": b64u(bytes(32)), "y": b64u(bytes(32))}),
-        (False, "exponent 3", "PS256", {**rsa.jwk, "e": "Aw"}), (False, "an even modulus", "PS256", {**rsa.jwk, "n": b64u(odd[:-1] + bytes([odd[-1] ^ 1]))}),
-        (False, "2047 bits", "PS256", {**rsa.jwk, "n": b64u(bytes([odd[0] & 0x7F]) + odd[1:])}), (False, "a leading zero", "PS256", {**rsa.jwk, "n": b64u(bytes(1) + odd)}),
+        (False, "off the curve", "ES256", {**ec.jwk, "y": b64u(bytes(31) + b"\1")}),
+        (False, "another curve", "ES256", {**ec.jwk, "crv": "secp256k1"}),
+        (False, "x of 33 bytes", "ES256", {**ec.jwk, "x": b64u(bytes(1) + ec.x)}),
+        (False, "x and y of 0", "ES256", {**ec.jwk, "x": b64u(bytes(32)), "y": b64u(bytes(32))}),
+        (False, "exponent 3", "PS256", {**rsa.jwk, "e": "Aw"}),
+        (False, "an even modulus", "PS256", {**rsa.jwk, "n": b64u(odd[:-1] + bytes([odd[-1] ^ 1]))}),
+        (False, "2047 bits", "PS256", {**rsa.jwk, "n": b64u(bytes([odd[0] & 0x7F]) + odd[1:])}),
+        (False, "a leading zero", "PS256", {**rsa.jwk, "n": b64u(bytes(1) + odd)}),
         (False, "HS256", "HS256", {"k": b64u(bytes(32)), "kty": "oct"}),
-    ]  # fmt: skip
+    ]
     cases = [{"accept": accept, "alg": alg, "jwk": jwk, "name": name} for accept, name, alg, jwk in rows]
     cose: list[tuple[bool, str, bytes]] = [
-        (True, "ES256", ec.cose), (True, "EdDSA", ed.cose), (False, "nothing", b""), (False, "a byte behind", ec.cose + b"\0"),
-        (False, "off the curve", ec.cose[:-1] + bytes([ec.cose[-1] ^ 1])), (False, "another order of members", bytes.fromhex("a5032601022001215820") + ec.cose[10:]),
-        (False, "a long length", bytes.fromhex("a501020326200121590020") + ec.cose[10:]), (False, "one member more", b"\xa6" + ec.cose[1:] + b"\x61a\x01"),
-        (False, "small order", ed.cose[:10] + bytes(32)), (False, "RS256", bytes.fromhex("a401030339010020410121410100")),
-    ]  # fmt: skip
+        (True, "ES256", ec.cose),
+        (True, "EdDSA", ed.cose),
+        (False, "nothing", b""),
+        (False, "a byte behind", ec.cose + b"\0"),
+        (False, "off the curve", ec.cose[:-1] + bytes([ec.cose[-1] ^ 1])),
+        (False, "another order of members", bytes.fromhex("a5032601022001215820") + ec.cose[10:]),
+        (False, "a long length", bytes.fromhex("a501020326200121590020") + ec.cose[10:]),
+        (False, "one member more", b"\xa6" + ec.cose[1:] + b"\x61a\x01"),
+        (False, "small order", ed.cose[:10] + bytes(32)),
+        (False, "RS256", bytes.fromhex("a401030339010020410121410100")),
+    ]
     spelled = [{"accept": accept, "name": name, "public_key": b64u(data)} for accept, name, data in cose]
     return {
         "about": "Keys at registration: JWK in key.added (statements.md), COSE in subject.enrol (passkeys.md).",
@@ -160,26 +176,53 @@ def passkeys() -> Json:
     add(False, "38 bytes of authenticator data", with_data(authenticator + b"\0"))
     add(False, "36 bytes of authenticator data", with_data(authenticator[:-1]))
     for name, changed in (
-        ("white space around", f" {text}\n"), ("members in another order", json.dumps(dict(reversed(json.loads(text).items())))),
-        ("an unknown member", text[:-1] + ',"hint":[1.5,1e400]}'), ("crossOrigin absent", text.replace(', "crossOrigin": false', "")),
-        ("an escaped type", text.replace("webauthn.get", "webauthn.g\\u0065t")), ("16 levels", text[:-1] + ',"x":' + "[" * 15 + "]" * 15 + "}"),
-    ):  # fmt: skip
+        ("white space around", f" {text}\n"),
+        ("members in another order", json.dumps(dict(reversed(json.loads(text).items())))),
+        ("an unknown member", text[:-1] + ',"hint":[1.5,1e400]}'),
+        ("crossOrigin absent", text.replace(', "crossOrigin": false', "")),
+        ("an escaped type", text.replace("webauthn.get", "webauthn.g\\u0065t")),
+        ("16 levels", text[:-1] + ',"x":' + "[" * 15 + "]" * 15 + "}"),
+    ):
         add(True, f"client data: {name}", told(changed.encode()))
     for name, changed in (
-        ("crossOrigin null", text.replace("false", "null")), ("crossOrigin true", text.replace("false", "true")), ("crossOrigin 0", text.replace("false", "0")),
-        ("topOrigin", text[:-1] + ',"topOrigin":null}'), ("type create", text.replace(".get", ".create")), ("a name twice", text[:-1] + ',"type":"webauthn.get"}'),
-        ("a name twice, deep", text[:-1] + ',"x":{"a":1,"\\u0061":2}}'), ("NaN", text[:-1] + ',"x":NaN}'), ("a leading zero", text[:-1] + ',"x":01}'),
-        ("a final comma", text[:-1] + ",}"), ("a lone surrogate", text[:-1] + ',"x":"\\ud800"}'), ("17 levels", text[:-1] + ',"x":' + "[" * 16 + "]" * 16 + "}"),
-        ("a raw control character", text[:-1] + ',"x":"\t"}'), ("a byte-order mark", "\ufeff" + text), ("another challenge", text.replace('challenge": "', 'challenge": "A')),
-        ("another origin", text.replace(site, site + ".x")), ("an array", f"[{text}]"), ("a form feed around", text + "\f"),
-    ):  # fmt: skip
+        ("crossOrigin null", text.replace("false", "null")),
+        ("crossOrigin true", text.replace("false", "true")),
+        ("crossOrigin 0", text.replace("false", "0")),
+        ("topOrigin", text[:-1] + ',"topOrigin":null}'),
+        ("type create", text.replace(".get", ".create")),
+        ("a name twice", text[:-1] + ',"type":"webauthn.get"}'),
+        ("a name twice, deep", text[:-1] + ',"x":{"a":1,"\\u0061":2}}'),
+        ("NaN", text[:-1] + ',"x":NaN}'),
+        ("a leading zero", text[:-1] + ',"x":01}'),
+        ("a final comma", text[:-1] + ",}"),
+        ("a lone surrogate", text[:-1] + ',"x":"\\ud800"}'),
+        ("17 levels", text[:-1] + ',"x":' + "[" * 16 + "]" * 16 + "}"),
+        ("a raw control character", text[:-1] + ',"x":"\t"}'),
+        ("a byte-order mark", "\ufeff" + text),
+        ("another challenge", text.replace('challenge": "', 'challenge": "A')),
+        ("another origin", text.replace(site, site + ".x")),
+        ("an array", f"[{text}]"),
+        ("a form feed around", text + "\f"),
+    ):
         add(False, f"client data: {name}", told(changed.encode()))
     for accept, origin, rp_id in (
-        (True, "https://login.bank.example", HOLDER), (True, "https://bank.example:8443", HOLDER), (True, "http://localhost:8080", "localhost"), (True, "http://localhost", "localhost"),
-        (False, "https://bank.example/", HOLDER), (False, "https://Bank.example", HOLDER), (False, "https://bank.example:443", HOLDER), (False, "https://bank.example:08443", HOLDER),
-        (False, "http://bank.example", HOLDER), (False, "https://notbank.example", HOLDER), (False, "https://bank.example.", HOLDER), (False, "https://bank.example:65536", HOLDER),
-        (False, "https://u@bank.example", HOLDER), (False, "https://bank..example", HOLDER), (False, "https://bank.example?x", HOLDER), (False, "https://bank.exampl\u0435", HOLDER),
-    ):  # fmt: skip
+        (True, "https://login.bank.example", HOLDER),
+        (True, "https://bank.example:8443", HOLDER),
+        (True, "http://localhost:8080", "localhost"),
+        (True, "http://localhost", "localhost"),
+        (False, "https://bank.example/", HOLDER),
+        (False, "https://Bank.example", HOLDER),
+        (False, "https://bank.example:443", HOLDER),
+        (False, "https://bank.example:08443", HOLDER),
+        (False, "http://bank.example", HOLDER),
+        (False, "https://notbank.example", HOLDER),
+        (False, "https://bank.example.", HOLDER),
+        (False, "https://bank.example:65536", HOLDER),
+        (False, "https://u@bank.example", HOLDER),
+        (False, "https://bank..example", HOLDER),
+        (False, "https://bank.example?x", HOLDER),
+        (False, "https://bank.exampl\u0435", HOLDER),
+    ):
         changed = json.dumps({**json.loads(text), "origin": origin}).encode()
         place = sha(rp_id.encode()) + authenticator[32:]
         signature = log.device.sign_der(place + sha(changed))

@@ -70,12 +70,25 @@ class Story(Log):
 
     def terms(self, **changes: Any) -> Json:
         terms = {
-            "authorisers_required": 1, "expires_at": 0, "frequency_per_day": 0, "grade": 3, "history_from": 1_700_000_000,
-            "history_to": 0, "holder": HOLDER, "language": "en-GB", "notice_hash": b64u(sha(b"the notice")),
-            "once": False, "permissions": PERMISSIONS, "purpose": {"code": "AIS", "text": "To show all accounts in one place"},
-            "recipient": RECIPIENT, "retention_days": 90, "separate_consents": ["provision", "sensitive"],
-            "standard": "generic", "standard_version": "1.0", "starts_at": 0,
-        }  # fmt: skip
+            "authorisers_required": 1,
+            "expires_at": 0,
+            "frequency_per_day": 0,
+            "grade": 3,
+            "history_from": 1_700_000_000,
+            "history_to": 0,
+            "holder": HOLDER,
+            "language": "en-GB",
+            "notice_hash": b64u(sha(b"the notice")),
+            "once": False,
+            "permissions": PERMISSIONS,
+            "purpose": {"code": "AIS", "text": "To show all accounts in one place"},
+            "recipient": RECIPIENT,
+            "retention_days": 90,
+            "separate_consents": ["provision", "sensitive"],
+            "standard": "generic",
+            "standard_version": "1.0",
+            "starts_at": 0,
+        }
         return {**terms, **changes}
 
     def state(self, status: str, version: int = 1) -> Json:
@@ -93,10 +106,14 @@ class Story(Log):
             for kind in ("provision", "sensitive")
         ]
         members = {
-            "consent_id": consent, "version": 1, "terms_hash": b64u(terms_hash(self.terms_of[consent])),
-            "accounts": [ACCOUNT, OTHER_ACCOUNT], "authoriser": b64u(draw(f"authoriser {consent}", 18)),
-            "subject": PSEUDONYM, "sca": sca(self),
-        }  # fmt: skip
+            "consent_id": consent,
+            "version": 1,
+            "terms_hash": b64u(terms_hash(self.terms_of[consent])),
+            "accounts": [ACCOUNT, OTHER_ACCOUNT],
+            "authoriser": b64u(draw(f"authoriser {consent}", 18)),
+            "subject": PSEUDONYM,
+            "sca": sca(self),
+        }
         return members | ({"separate_consents": separate} if self.ruleset > 1 else {}) | changes
 
     def authorise(
@@ -111,35 +128,53 @@ class Story(Log):
 
     def enrol(self, **changes: Any) -> int:
         members = {
-            "subject": SUBJECT, "credential_id": b64u(sha(b"credential")), "public_key": b64u(self.device.cose),
-            "rp_id": HOLDER, "sca": sca(self),
-        }  # fmt: skip
+            "subject": SUBJECT,
+            "credential_id": b64u(sha(b"credential")),
+            "public_key": b64u(self.device.cose),
+            "rp_id": HOLDER,
+            "sca": sca(self),
+        }
         return self.say(HOLDER, "subject.enrol", **{**members, **changes})
 
     def gesture(self, consent: str, *, lie: Json | None = None, flags: int = 5, client: Json | None = None) -> Json:
         """The passkey record over an authorisation of both accounts. `lie`: members of `signed`."""
         signed = {
-            "accounts_hash": b64u(accounts_hash([ACCOUNT, OTHER_ACCOUNT])), "act": "consent.authorise",
-            "consent_id": consent, "locale": "en-GB", "terms_hash": b64u(terms_hash(self.terms_of[consent])),
-            "text_hash": b64u(sha(b"May the app read your accounts?")), **(lie or {}),
-        }  # fmt: skip
+            "accounts_hash": b64u(accounts_hash([ACCOUNT, OTHER_ACCOUNT])),
+            "act": "consent.authorise",
+            "consent_id": consent,
+            "locale": "en-GB",
+            "terms_hash": b64u(terms_hash(self.terms_of[consent])),
+            "text_hash": b64u(sha(b"May the app read your accounts?")),
+            **(lie or {}),
+        }
         nonce = draw(f"nonce {consent}")
         challenge = b64u(tagged("challenge", nonce, encode(signed)))
         site = f"https://{HOLDER}"
         told = {"type": "webauthn.get", "challenge": challenge, "origin": site, "crossOrigin": False, **(client or {})}
         data, authenticator = json.dumps(told).encode(), sha(HOLDER.encode()) + bytes([flags]) + (7).to_bytes(4)
         return {
-            "authenticator_data": b64u(authenticator), "client_data": b64u(data), "credential_id": b64u(sha(b"credential")),
-            "nonce": b64u(nonce), "origin": site, "rp_id": HOLDER, "signed": signed,
+            "authenticator_data": b64u(authenticator),
+            "client_data": b64u(data),
+            "credential_id": b64u(sha(b"credential")),
+            "nonce": b64u(nonce),
+            "origin": site,
+            "rp_id": HOLDER,
+            "signed": signed,
             "signature": b64u(self.device.sign_der(authenticator + sha(data))),
-        }  # fmt: skip
+        }
 
     def item(self, consent: str, **changes: Any) -> Json:
         item = {
-            "accounts": [], "consent_id": consent, "customer_present": False, "from": 0, "to": 0,
-            "interaction_id": b64u(self.fresh(12)), "permissions": ["ReadBalances"], "purpose": "AIS",
+            "accounts": [],
+            "consent_id": consent,
+            "customer_present": False,
+            "from": 0,
+            "to": 0,
+            "interaction_id": b64u(self.fresh(12)),
+            "permissions": ["ReadBalances"],
+            "purpose": "AIS",
             "request_digest": b64u(sha(b"GET /balances")),
-        }  # fmt: skip
+        }
         return {**item, **changes}
 
     def allow(self, basis: int, *, version: int = 1, used: int = 0, **changes: Any) -> Json:
@@ -159,9 +194,14 @@ class Story(Log):
 
     def decided(self, word: str, basis: int, reasons: list[str], obligations: Json, version: int, used: int) -> Json:
         return {
-            "basis": basis, "consent_version": version, "decision": word, "obligations": obligations,
-            "reasons": reasons, "ruleset": self.ruleset, "used_today": used,
-        }  # fmt: skip
+            "basis": basis,
+            "consent_version": version,
+            "decision": word,
+            "obligations": obligations,
+            "reasons": reasons,
+            "ruleset": self.ruleset,
+            "used_today": used,
+        }
 
     def access(
         self, consent: str, outcome: Json, says: Json | None = None, iss: str = RECIPIENT, **changes: Any
@@ -295,9 +335,14 @@ def report(first: int, last: int, accesses: int, releases: int, receipts: int, f
     """The members of a report."""
     digest = tagged("findings", *(encode(finding) + b"\n" for finding in findings))
     return {
-        "from_index": first, "to_index": last, "accesses": accesses, "releases": releases, "receipts": receipts,
-        "findings": len(findings), "findings_hash": b64u(digest),
-    }  # fmt: skip
+        "from_index": first,
+        "to_index": last,
+        "accesses": accesses,
+        "releases": releases,
+        "receipts": receipts,
+        "findings": len(findings),
+        "findings_hash": b64u(digest),
+    }
 
 
 def chain_text(consent: str) -> str:

@@ -67,9 +67,13 @@ class Story3(Story):
 
     def freeze(self, iss: str = REGULATOR, **changes: Any) -> int:
         members = {
-            "drill": False, "freeze_id": "freeze-1", "from": 0, "reason": "scraping", "scope": {"recipient": RECIPIENT},
+            "drill": False,
+            "freeze_id": "freeze-1",
+            "from": 0,
+            "reason": "scraping",
+            "scope": {"recipient": RECIPIENT},
             "until": self.now + 86_400,
-        }  # fmt: skip
+        }
         return self.say(iss, "freeze.order", **{**members, **changes})
 
     def lift(self, iss: str = REGULATOR, **changes: Any) -> int:
@@ -81,9 +85,12 @@ class Story3(Story):
 
     def assess(self, iss: str = HOLDER, **changes: Any) -> int:
         members = {
-            "assessment_id": "assessment-1", "document_hash": WORDS, "method": "pia", "next_due": self.now + 86_400,
+            "assessment_id": "assessment-1",
+            "document_hash": WORDS,
+            "method": "pia",
+            "next_due": self.now + 86_400,
             "scope": {"purpose": "AIS"},
-        }  # fmt: skip
+        }
         also = {"outcome": changes.pop("outcome", "acceptable-with-measures")}
         return self.say(iss, "assessment.record", also=also, **{**members, **changes})
 
@@ -93,17 +100,25 @@ class Story3(Story):
 
     def decide(self, alert: int, **changes: Any) -> int:
         members = {
-            "alert": alert, "decision": "cleared", "officer": b64u(draw("officer", 18)), "proposal": "confirmed",
+            "alert": alert,
+            "decision": "cleared",
+            "officer": b64u(draw("officer", 18)),
+            "proposal": "confirmed",
             "proposal_reasons": ["long-unused"],
-        }  # fmt: skip
+        }
         return self.say(HOLDER, "alert.decide", **{**members, **changes})
 
     def incident(self, **changes: Any) -> int:
         members = {
-            "affected": {"holder": HOLDER}, "affected_consents": 1, "class": "leak", "detected_at": self.now,
+            "affected": {"holder": HOLDER},
+            "affected_consents": 1,
+            "class": "leak",
+            "detected_at": self.now,
             "clocks": [{"due": self.now + 14_400, "name": "4h"}, {"due": self.now + 86_400, "name": "24h"}],
-            "incident_id": "incident-1", "severity": 2, "text_hash": WORDS,
-        }  # fmt: skip
+            "incident_id": "incident-1",
+            "severity": 2,
+            "text_hash": WORDS,
+        }
         return self.say(HOLDER, "incident.open", **{**members, **changes})
 
     def incident_goes_on(self, iss: str = HOLDER, **changes: Any) -> int:
@@ -120,9 +135,14 @@ class Story3(Story):
 
     def feedback(self, consent: str, **changes: Any) -> int:
         members = {
-            "about": -1, "consent_id": consent, "due": self.now + 86_400, "kind": "unexpected", "number": "number-1",
-            "subject": SUBJECT, "text_hash": WORDS,
-        }  # fmt: skip
+            "about": -1,
+            "consent_id": consent,
+            "due": self.now + 86_400,
+            "kind": "unexpected",
+            "number": "number-1",
+            "subject": SUBJECT,
+            "text_hash": WORDS,
+        }
         return self.say(HOLDER, "subject.feedback", **{**members, **changes})
 
     def answer(self, state: str, **changes: Any) -> int:
@@ -137,9 +157,14 @@ class Story3(Story):
 
     def ordered(self, **changes: Any) -> int:
         members = {
-            "drill": False, "freeze_id": "freeze-1", "from": self.now, "reason": "court", "scope": {"purpose": "AIS"},
-            "until": self.now + 86_400, **OFFICERS,
-        }  # fmt: skip
+            "drill": False,
+            "freeze_id": "freeze-1",
+            "from": self.now,
+            "reason": "court",
+            "scope": {"purpose": "AIS"},
+            "until": self.now + 86_400,
+            **OFFICERS,
+        }
         return self.operator("freeze.ordered", **{**members, **changes})
 
     def hold(self, **changes: Any) -> int:
@@ -148,9 +173,12 @@ class Story3(Story):
 
     def alert(self, at_index: int, **changes: Any) -> int:
         members = {
-            "about": {"id": chain_text(FIRST), "kind": "consent"}, "at_index": at_index, "features": [60],
-            "rule": "woken", "score": 600,
-        }  # fmt: skip
+            "about": {"id": chain_text(FIRST), "kind": "consent"},
+            "at_index": at_index,
+            "features": [60],
+            "rule": "woken",
+            "score": 600,
+        }
         return self.operator("alert.raised", **{**members, **changes})
 
 

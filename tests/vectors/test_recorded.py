@@ -106,9 +106,15 @@ class Planned:
 
     def __init__(self) -> None:
         self.world = World(
-            size=0, time=0, last_hash=NO_HASH, registry=Registry(), seen={}, consents={}, chains={},
+            size=0,
+            time=0,
+            last_hash=NO_HASH,
+            registry=Registry(),
+            seen={},
+            consents={},
+            chains={},
             awaited=frozenset(range(500)),
-        )  # fmt: skip
+        )
 
     def copy(self) -> Planned:
         """The same, to be gone on with in another way."""
@@ -194,7 +200,7 @@ def told_up_to(index: int) -> Planned:
 
 
 @pytest.mark.parametrize("path", OF_RULESET_3, ids=[path.stem for path in OF_RULESET_3])
-def test_what_a_reader_must_call_wrong_the_ledger_does_not_record(path: Path) -> None:
+def test_the_ledger_does_not_record_an_entry_that_a_reader_must_call_wrong(path: Path) -> None:
     case = json.loads(path.read_text())
     [defect] = case["expect"]["defects"]
     leaves, bodies = entries_of(materialised(case))

@@ -12,6 +12,7 @@ import pytest
 from tests.vectors import hashing
 from tests.vectors.reading import bundle, cases, materialised, named, policy, read
 from tests.verifier.forge import write
+from verifier.audit.succession import document_of, note_key
 from verifier.bytes import merkle, patricia
 from verifier.bytes.encoding import decode_base64, decode_base64url, decode_canonical, encode_canonical
 from verifier.bytes.growing_tree import Growth
@@ -20,6 +21,7 @@ from verifier.crypto.backend import select
 from verifier.crypto.ed25519 import check_registered_key
 from verifier.crypto.keys import Ed25519Key, parse_cose_key, parse_jwk
 from verifier.errors import CannotCheck, Code, Refuted, refuted
+from verifier.records.acts import MEMBERS
 from verifier.records.commitment import accounts_hash, chain_of, check_commitment, terms_hash
 from verifier.records.disclosure import read_payload
 from verifier.records.leaf import parse_leaf
@@ -27,6 +29,8 @@ from verifier.records.passkey import parse_assertion
 from verifier.records.statement import parse_envelope, verify_envelope
 from verifier.rules.catalogue import KNOWN_RULESETS
 from verifier.rules.gestures import Gestures
+from verifier.rules.succeeding import Words, successors
+from verifier.tlog.checkpoint import Checkpoint
 from verifier.tlog.note import parse_vkey
 from verifier.tlog.policy import parse_policy
 from verifier.tlog.trust import parse_trust
@@ -119,6 +123,36 @@ def accepts(work: Callable[[], object]) -> bool:
 def wrong(rows: list[Json], work: Callable[[Json], object]) -> list[str]:
     """The names of the rows that are accepted and should not be, or the reverse."""
     return [row["name"] for row in rows if accepts(lambda row=row: work(row)) is not row["accept"]]  # type: ignore[misc]
+
+
+def led(row: Json) -> list[Json]:
+    """The keys to which the verifier is led by the documents and proofs of a row."""
+    origin = read("log-keys")["origin"]
+    proofs = {(one["index"], one["size"]): one["hashes"] for one in row["proofs"]}
+    entries = {one["index"]: one["leaf"].encode() for one in row["documents"]}
+    words = Words()
+    for index, entry in entries.items():
+        words.read(document_of(entry, index), index)
+
+    def vouches(key: bytes, signature: bytes, index: int, size: int) -> None:
+        path = [decode_base64url(text) for text in proofs[index, size]]
+        top = merkle.inclusion_root(index, size, merkle.hash_leaf(entries[index]), path)
+        BACKEND.verify(Ed25519Key(key), Checkpoint(origin, size, top).body(), signature)
+
+    trusted = [parse_vkey(text).key for text in row["trusted"]]
+    found = successors([key.raw for key in trusted if isinstance(key, Ed25519Key)], words, vouches)
+    names = {one.key: note_key(origin, one.key).vkey for one in found}
+    return [{"vkey": names[one.key], "by": note_key(origin, one.by).vkey, "first": one.first} for one in found]
+
+
+@pytest.mark.parametrize("row", read("log-keys")["cases"], ids=named(read("log-keys")["cases"]))
+def test_the_log_leads_from_key_to_key_as_its_documents_prove(row: Json) -> None:
+    if row["accept"]:
+        assert led(row) == row["keys"]
+        return
+    with pytest.raises(Refuted) as caught:
+        led(row)
+    assert caught.value.defect.code == row["code"]
 
 
 def test_cl_json() -> None:
@@ -223,6 +257,18 @@ def statement(row: Json) -> None:
         raise refuted(Code.BAD_SIGNATURE, "another kid")
     verify_envelope(envelope, parse_jwk(row["jwk"]), BACKEND)
     read_payload(envelope.payload, read("statements")["origin"])
+
+
+def test_the_form_of_each_act() -> None:
+    made = read("acts")
+    assert {row["name"].partition(":")[0] for row in made["cases"]} == MEMBERS.keys()
+    for row in made["cases"]:
+        code = ""
+        try:
+            read_payload(row["payload"].encode(), made["origin"])
+        except Refuted as refusal:
+            code = str(refusal.defect.code)
+        assert code == row.get("code", ""), row["name"]
 
 
 def test_statements_and_keys() -> None:

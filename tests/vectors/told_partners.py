@@ -65,11 +65,17 @@ def end(log: Story3, index: int, iss: str = HOLDER, **changes: Any) -> int:
 def state(log: Story3, released: list[int], last: int, iss: str = HOLDER, **changes: Any) -> int:
     """Of September, under the offer at `AT`; it counts the releases that are named."""
     members = {
-        "amounts": [{"amount": (1_500 * len(released) + 500) // 1_000, "count": len(released)}], "count": len(released),
-        "left_out": [], "offer": AT, "recipient": RECIPIENT, "replaces": -1, "to_index": last, **MONTH,
+        "amounts": [{"amount": (1_500 * len(released) + 500) // 1_000, "count": len(released)}],
+        "count": len(released),
+        "left_out": [],
+        "offer": AT,
+        "recipient": RECIPIENT,
+        "replaces": -1,
+        "to_index": last,
+        **MONTH,
         "root": b64u(root([leaf_hash(index.to_bytes(8)) for index in released])),
         "total": (1_500 * len(released) + 500) // 1_000,
-    }  # fmt: skip
+    }
     return log.say(iss, "usage.state", **{**members, **changes})
 
 

@@ -20,7 +20,7 @@ rows(
     an_order_with_one_member_more=("Exactly its members.", lambda log: log.ordered(more=1)),
     an_order_that_one_officer_approved=("Two codes.", lambda log: log.ordered(approved_by=["officer-1"])),
     an_order_whose_officers_are_not_sorted=("Sorted.", lambda log: log.ordered(approved_by=["officer-2", "officer-1"])),
-    a_scoring_of_another_version=("0 or 1.", lambda log: log.operator("scoring.activated", scoring=2, **OFFICERS)),
+    a_scoring_of_another_version=("0 to 2.", lambda log: log.operator("scoring.activated", scoring=3, **OFFICERS)),
     a_report_by_what_is_no_dimension=(
         "One of the list.",
         lambda log: log.operator(
@@ -293,24 +293,37 @@ def withheld(name: str, why: str, mark: str, gone: int, tell: Tell, *, unchecked
 
 
 withheld(
-    "a-freeze-that-is-withheld", "Whether the access was frozen, nobody knows.", "frozen", MARKS["frozen"] - 1,
-    lambda log: log.access(FIRST, log.deny(BASIS, "FROZEN", used=2), **PRESENT), unchecked=True,
-)  # fmt: skip
+    "a-freeze-that-is-withheld",
+    "Whether the access was frozen, nobody knows.",
+    "frozen",
+    MARKS["frozen"] - 1,
+    lambda log: log.access(FIRST, log.deny(BASIS, "FROZEN", used=2), **PRESENT),
+    unchecked=True,
+)
 
 
 @case(
-    "8.11", base="ruleset-3", at=MARKS["frozen"], told=(("CONSENT_INVALID", MARKS["frozen"]),), level="partial",
+    "8.11",
+    base="ruleset-3",
+    at=MARKS["frozen"],
+    told=(("CONSENT_INVALID", MARKS["frozen"]),),
+    level="partial",
     gone=frozenset({MARKS["active"] - 1}),
-)  # fmt: skip
+)
 def _a_companion_withheld_that_excuses_no_decision(log: Any) -> None:
     """What a customer's chain says cannot freeze anything."""
     log.access(FIRST, log.allow(BASIS, used=2), **PRESENT)
 
 
 @case(
-    "8.15", base="ruleset-3", at=MARKS["frozen"], exit=0, unchecked=True, level="partial",
+    "8.15",
+    base="ruleset-3",
+    at=MARKS["frozen"],
+    exit=0,
+    unchecked=True,
+    level="partial",
     gone=frozenset({MARKS["frozen"] - 1}),
-)  # fmt: skip
+)
 def _a_lift_whose_order_is_withheld(log: Any) -> None:
     """Whether there was an order, nobody knows."""
     log.lift(freeze_id="freeze-9")

@@ -13,12 +13,16 @@ from tests.vectors.story_3 import REGULATOR
 NAMES = {
     chain_of(name): said
     for name, said in (
-        (FIRST, "first consent"), (SECOND, "second consent"), (THIRD, "third consent"), ("operator:ledger", "`operator:ledger`"),
-        (f"subject:{HOLDER}:{SUBJECT}", "the customer"), *((f"operator:{name}", f"`operator:{name}`") for name in ("supervision", "risk", "reports")),
+        (FIRST, "first consent"),
+        (SECOND, "second consent"),
+        (THIRD, "third consent"),
+        ("operator:ledger", "`operator:ledger`"),
+        (f"subject:{HOLDER}:{SUBJECT}", "the customer"),
+        *((f"operator:{name}", f"`operator:{name}`") for name in ("supervision", "risk", "reports")),
         *((f"operator:participant:{who}", f"`{who}`") for who in (HOLDER, RECIPIENT, HELPER, REGULATOR)),
         *((f"participant:{who}", f"what `{who}` declares") for who in (HOLDER, RECIPIENT, HELPER, REGULATOR)),
     )
-}  # fmt: skip
+}
 
 
 def page(name: str, log: Story, files: Files) -> str:

@@ -120,10 +120,12 @@ class Billed(Supervised):
         """What the entries give; `twice`: a lie."""
         tariff = self.offers[offer]
         own = [
-            one for one in self.given
-            if one["parties"] == (tariff["holder"], recipient) and since * 1000 <= one["time"] < to * 1000
+            one
+            for one in self.given
+            if one["parties"] == (tariff["holder"], recipient)
+            and since * 1000 <= one["time"] < to * 1000
             and one["index"] not in left_out
-        ]  # fmt: skip
+        ]
         own = sorted([*own, *(one for one in own if one["index"] in twice)], key=lambda one: one["index"])
         numbers = [0] * len(tariff["lines"])
         thousandths = [0] * len(tariff["lines"])
@@ -160,10 +162,14 @@ class Billed(Supervised):
         since, to = month_of(month_of(self.time // 1000, offset)[0] - 1 if of is None else of, offset)
         month = offer, recipient, since
         members = {
-            "from": since, "to": to, "offer": offer, "recipient": recipient, "replaces": self.latest.get(month, -1),
+            "from": since,
+            "to": to,
+            "offer": offer,
+            "recipient": recipient,
+            "replaces": self.latest.get(month, -1),
             "left_out": [{"index": index, "reason": "agreed"} for index in left_out],
             **self.figures(offer, recipient, since, to, left_out, twice),
-        }  # fmt: skip
+        }
         self.latest[month] = len(self.entries)
         return self.declare(iss, "usage.state", **{**members, **lies})
 

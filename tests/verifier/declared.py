@@ -12,9 +12,13 @@ CONSENT_ID = "urn:a:" + "c" * 20
 APPROVED = {"approved_by": ["a1", "b2"]}
 FREEZE = {"freeze_id": "f1", "from": 0, "until": SECONDS + 100, "reason": "case", "scope": {}, "drill": False}
 PURPOSE = {
-    "code": "AIS", "permissions": ["ReadBalances"], "max_days": 0, "max_frequency_per_day": 0, "max_history_days": 0,
+    "code": "AIS",
+    "permissions": ["ReadBalances"],
+    "max_days": 0,
+    "max_frequency_per_day": 0,
+    "max_history_days": 0,
     "max_retention_days": 0,
-}  # fmt: skip
+}
 LINE = {"free": 0, "tiers": [{"from": 0, "price": 1_000}]}
 DECLARED: dict[str, dict[str, Any]] = {
     "freeze.order": FREEZE,
@@ -45,13 +49,23 @@ DECLARED: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 SAID = {
     "consent.acknowledge": {"consent_id": CONSENT_ID, "basis": 7},
-    "subject.feedback": {"about": -1, "consent_id": CONSENT_ID, "due": SECONDS + 100, "kind": "other", "number": "n1",
-                         "subject": REF},
+    "subject.feedback": {
+        "about": -1,
+        "consent_id": CONSENT_ID,
+        "due": SECONDS + 100,
+        "kind": "other",
+        "number": "n1",
+        "subject": REF,
+    },
     "subject.answer": {"by": "holder", "number": "n1", "state": "received", "subject": REF},
-}  # fmt: skip
+}
 ALERT = {
-    "about": {"id": RECIPIENT, "kind": "recipient"}, "at_index": 3, "features": [60, 2], "rule": "rate", "score": 700,
-}  # fmt: skip
+    "about": {"id": RECIPIENT, "kind": "recipient"},
+    "at_index": 3,
+    "features": [60, 2],
+    "rule": "rate",
+    "score": 700,
+}
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "freeze.ordered": FREEZE | APPROVED,
     "freeze.lifted": {"freeze_id": "f1", "reason": "over"} | APPROVED,
@@ -60,12 +74,31 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "scoring.activated": {"scoring": 1} | APPROVED,
     "model.activated": {"model": "m1", "hash": HASH, "card_hash": HASH, "from_index": 0, "to_index": 0} | APPROVED,
     "alert.raised": ALERT,
-    "report.defined": {"report": "monthly", "period": "month", "utc_offset": 0, "by": ["holder"],
-                       "measures": ["consents_ended"], "suppress": 5},
-    "report.issued": {"report": "monthly", "from": 1_788_220_800, "to": 1_790_812_800, "to_index": 29, "rows": 0,
-                      "csv_hash": HASH},
+    "report.defined": {
+        "report": "monthly",
+        "period": "month",
+        "utc_offset": 0,
+        "by": ["holder"],
+        "measures": ["consents_ended"],
+        "suppress": 5,
+    },
+    "report.issued": {
+        "report": "monthly",
+        "from": 1_788_220_800,
+        "to": 1_790_812_800,
+        "to_index": 29,
+        "rows": 0,
+        "csv_hash": HASH,
+    },
     "attestation.approved": {"participant": RECIPIENT, "attestation": 9} | APPROVED,
-    "conformance.certified": {"participant": RECIPIENT, "suite": "partner", "suite_version": "1.0", "passed": 38,
-                              "total": 40, "log_hash": HASH} | APPROVED,
-}  # fmt: skip
+    "conformance.certified": {
+        "participant": RECIPIENT,
+        "suite": "partner",
+        "suite_version": "1.0",
+        "passed": 38,
+        "total": 40,
+        "log_hash": HASH,
+    }
+    | APPROVED,
+}
 DECLARERS = {HOLDER: "holder", RECIPIENT: "recipient", "authority.example": "regulator"}

@@ -350,8 +350,15 @@ class Life:
         elif choice < 0.5:
             self.document("delegation.ended", participant=party, delegate=helper, reason="ended")
         elif choice < 0.6:
-            permissions = sorted(dice.choice([["ReadBalances"], ["ReadBalances", "ReadNothingKnown"], [
-                "ReadAccountsBasic", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail"]]))  # fmt: skip
+            permissions = sorted(
+                dice.choice(
+                    [
+                        ["ReadBalances"],
+                        ["ReadBalances", "ReadNothingKnown"],
+                        ["ReadAccountsBasic", "ReadBalances", "ReadTransactionsCredits", "ReadTransactionsDetail"],
+                    ]
+                )
+            )
             limits: Mapping[str, int] = {name: dice.choice([*[0] * 9, 30]) for name in LIMITS}
             self.document("purpose.defined", code="budgeting", permissions=permissions, **limits)
         elif choice < 0.95:

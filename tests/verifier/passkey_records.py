@@ -29,9 +29,12 @@ CREDENTIAL, CHAIN, CONSENT = b64u(b"c" * 16), bytes(32), "7b0f4f7c-8b0a-4d6e-9d3
 ACCOUNTS: Final = ("a" * 22, "b" * 22)
 SIGNED: Final = {
     "accounts_hash": b64u(sha(b"consent-ledger/v1/accounts\0" + encode({"accounts": list(ACCOUNTS)}))),
-    "act": "consent.authorise", "consent_id": CONSENT, "locale": "en-GB", "terms_hash": b64u(sha(b"terms")),
+    "act": "consent.authorise",
+    "consent_id": CONSENT,
+    "locale": "en-GB",
+    "terms_hash": b64u(sha(b"terms")),
     "text_hash": b64u(sha(b"words")),
-}  # fmt: skip
+}
 STATEMENT: Final = ConsentAuthorise(
     accounts=ACCOUNTS,
     act="consent.authorise",

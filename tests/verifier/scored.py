@@ -10,10 +10,20 @@ from tests.verifier.supervised import Supervised
 
 HOUR = 3_600_000
 RULES = {
-    "rate": (1, HOUR), "night": (2, DAY), "new-permission": (3, DAY), "refused": (4, HOUR), "breadth": (5, DAY),
-    "unattended": (6, DAY), "rows": (7, HOUR), "legs-differ": (8, HOUR), "woken": (9, DAY), "many": (10, HOUR),
-    "after-end": (11, DAY), "model": (12, HOUR),
-}  # fmt: skip
+    "rate": (1, HOUR),
+    "night": (2, DAY),
+    "new-permission": (3, DAY),
+    "refused": (4, HOUR),
+    "breadth": (5, DAY),
+    "unattended": (6, DAY),
+    "rows": (7, HOUR),
+    "legs-differ": (8, HOUR),
+    "woken": (9, DAY),
+    "many": (10, HOUR),
+    "after-end": (11, DAY),
+    "model": (12, HOUR),
+    "late-notice": (13, DAY),
+}
 Hit = tuple[str, tuple[str, str], int, list[int]]
 """Rule, (kind, id), score, features."""
 
@@ -21,7 +31,7 @@ Hit = tuple[str, tuple[str, str], int, list[int]]
 def hits(events: list[Json], model: Json | None) -> list[Hit]:
     """The conditions that hold at the last event, in the order of the rules; quiet times are not looked at."""
     e = events[-1]
-    found = {"access": _access, "request": _request, "leg": _leg}[e["what"]](e, events, model)
+    found = {"access": _access, "request": _request, "leg": _leg, "notice": _notice}[e["what"]](e, events, model)
     return sorted(found, key=lambda hit: RULES[hit[0]][0])
 
 
@@ -84,6 +94,14 @@ def _request(e: Json, events: list[Json], _: Json | None) -> list[Hit]:
     return []
 
 
+def _notice(e: Json, events: list[Json], _: Json | None) -> list[Hit]:
+    earlier = [n for n in events[:-1] if n["what"] == "notice" and n["c"] == e["c"]]
+    hours = (e["t"] - e["end"]) // HOUR
+    if earlier or e["t"] - e["end"] < DAY:
+        return []
+    return [("late-notice", ("recipient", e["R"]), 400 + 10 * hours, [hours])]
+
+
 def _leg(e: Json, events: list[Json], _: Json | None) -> list[Hit]:
     found = list[Hit]()
     allowed = {a["index"]: a["c"] for a in events if a["what"] == "access" and a["own"] and not a["refused"]}
@@ -138,12 +156,13 @@ class Scored(Supervised):
         self.events: list[Json] = []
         self.owed: list[Json] = []
         self.model: tuple[str, Json] | None = None
-        self.scoring = False
+        self.scoring = 0
         self._quiet: dict[tuple[str, str, str], int] = {}
         self._ends: dict[str, int] = {}
+        self._moves: dict[str, list[int]] = {}
 
-    def score(self, on: int = 1) -> int:
-        self.events, self._quiet, self.scoring = [], {}, bool(on)
+    def score(self, on: int = 2) -> int:
+        self.events, self._quiet, self.scoring = [], {}, on
         return self.document("scoring.activated", scoring=on)
 
     def submit(self, payload: Json, outcome: Json | None, **more: Any) -> int:
@@ -155,7 +174,13 @@ class Scored(Supervised):
             terms = payload["terms"]
             event = {"what": "request", "R": terms["recipient"], "p": len(terms["permissions"])}
             self._add(index, {**event, "purpose": terms["purpose"]["code"]})
+        if act == "consent.acknowledge" and self.scoring > 1 and self._moves[consent][-1] == payload["basis"]:
+            state = self.consents[consent]
+            if state["status"] in ("REVOKED", "TERMINATED"):
+                event = {"what": "notice", "R": state["terms"]["recipient"], "c": b64u(chain_of(consent))}
+                self._add(index, {**event, "end": self._ends[consent]})
         if act.startswith("consent.") and act != "consent.acknowledge":
+            self._moves.setdefault(consent, []).append(index)
             self._ends[consent] = self.time
         return index
 
@@ -177,12 +202,21 @@ class Scored(Supervised):
         refused = outcome["decision"] == "deny"
         over = {"CONSENT_REVOKED", "CONSENT_TERMINATED"} & set(outcome["reasons"])
         local = (self.time // 60_000 + terms.get("utc_offset", 0)) // 60 % 24
-        self._add(index, {
-            "what": "access", "own": own, "R": terms["recipient"] if own else party, "c": chain, "refused": refused,
-            "unattended": not payload["customer_present"], "night": local < 5, "permissions": payload["permissions"],
-            "accounts": payload["accounts"],
-            "late": own and refused and bool(over) and self.time - self._ends.get(consent, 0) >= HOUR,
-        })  # fmt: skip
+        self._add(
+            index,
+            {
+                "what": "access",
+                "own": own,
+                "R": terms["recipient"] if own else party,
+                "c": chain,
+                "refused": refused,
+                "unattended": not payload["customer_present"],
+                "night": local < 5,
+                "permissions": payload["permissions"],
+                "accounts": payload["accounts"],
+                "late": own and refused and bool(over) and self.time - self._ends.get(consent, 0) >= HOUR,
+            },
+        )
 
     def _add(self, index: int, event: Json) -> None:
         self.events.append({"index": index, "t": self.time, **event})

@@ -27,13 +27,25 @@ CONSENT = "urn:forge:" + "c" * 22
 REF, HASH = "r" * 22, b64u(bytes(32))
 STATE = {"consent_version": 1, "ruleset": 2, "status": "REVOKED"}
 DENIED = {
-    "basis": 7, "consent_version": 1, "decision": "deny", "obligations": {}, "reasons": ["CONSENT_PAUSED"], "ruleset": 2,
+    "basis": 7,
+    "consent_version": 1,
+    "decision": "deny",
+    "obligations": {},
+    "reasons": ["CONSENT_PAUSED"],
+    "ruleset": 2,
     "used_today": 0,
-}  # fmt: skip
+}
 ITEM = {
-    "accounts": [], "consent_id": CONSENT, "customer_present": False, "from": 1, "to": 2, "interaction_id": "i" * 8,
-    "permissions": ["ReadBalances"], "purpose": "AIS", "request_digest": HASH,
-}  # fmt: skip
+    "accounts": [],
+    "consent_id": CONSENT,
+    "customer_present": False,
+    "from": 1,
+    "to": 2,
+    "interaction_id": "i" * 8,
+    "permissions": ["ReadBalances"],
+    "purpose": "AIS",
+    "request_digest": HASH,
+}
 LEG = {"consent_id": CONSENT, "interaction_id": "i" * 8, "basis": 7, "rows": 1, "bytes": 2, "digest": HASH}
 
 

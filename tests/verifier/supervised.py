@@ -13,10 +13,22 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 AUTHORITY = "authority.example"
 CATALOGUE = json.loads((ROOT / "docs/spec/catalogue-3.json").read_text())["permissions"]
 ORDER = (
-    "PARTICIPANT_SUSPENDED", "FROZEN", "CONSENT_", "REAUTHENTICATION_REQUIRED", "RECONFIRMATION_OVERDUE",
-    "SEPARATE_CONSENT_MISSING", "ASSESSMENT_OVERDUE", "PURPOSE_MISMATCH", "REGION_NOT_CONSENTED", "ACCOUNT_",
-    "PERMISSION_MISSING", "GRADE_EXCEEDED", "WINDOW_EXCEEDED", "FREQUENCY_EXCEEDED", "RISK_BLOCKED",
-)  # fmt: skip
+    "PARTICIPANT_SUSPENDED",
+    "FROZEN",
+    "CONSENT_",
+    "REAUTHENTICATION_REQUIRED",
+    "RECONFIRMATION_OVERDUE",
+    "SEPARATE_CONSENT_MISSING",
+    "ASSESSMENT_OVERDUE",
+    "PURPOSE_MISMATCH",
+    "REGION_NOT_CONSENTED",
+    "ACCOUNT_",
+    "PERMISSION_MISSING",
+    "GRADE_EXCEEDED",
+    "WINDOW_EXCEEDED",
+    "FREQUENCY_EXCEEDED",
+    "RISK_BLOCKED",
+)
 APPROVED = ["a1", "b2"]
 
 
@@ -94,9 +106,13 @@ class Supervised(World):
 
     def assess(self, iss: str = HOLDER, name: str = "a1", **changes: Any) -> int:
         plain = {
-            "assessment_id": name, "document_hash": b64u(bytes(32)), "method": "dpia", "outcome": "acceptable",
-            "next_due": self.time // 1000 + 600, "scope": {},
-        }  # fmt: skip
+            "assessment_id": name,
+            "document_hash": b64u(bytes(32)),
+            "method": "dpia",
+            "outcome": "acceptable",
+            "next_due": self.time // 1000 + 600,
+            "scope": {},
+        }
         return self.declare(iss, "assessment.record", **{**plain, **changes})
 
     def block(self, iss: str = HOLDER, **changes: Any) -> int:
@@ -114,9 +130,15 @@ class Supervised(World):
     def incident(self, iss: str = HOLDER, name: str = "i1", **changes: Any) -> int:
         now = self.time // 1000
         plain = {
-            "affected": {}, "affected_consents": 3, "class": "leak", "clocks": [{"due": now + 60, "name": "4h"}],
-            "detected_at": now, "incident_id": name, "severity": 2, "text_hash": b64u(bytes(32)),
-        }  # fmt: skip
+            "affected": {},
+            "affected_consents": 3,
+            "class": "leak",
+            "clocks": [{"due": now + 60, "name": "4h"}],
+            "detected_at": now,
+            "incident_id": name,
+            "severity": 2,
+            "text_hash": b64u(bytes(32)),
+        }
         return self.declare(iss, "incident.open", **{**plain, **changes})
 
     def update(self, iss: str = HOLDER, name: str = "i1", **more: Any) -> int:
@@ -174,8 +196,11 @@ class Supervised(World):
         local = dt.datetime.fromtimestamp(self.time // 1000, dt.UTC) + dt.timedelta(minutes=terms.get("utc_offset", 0))
         days = (local.date() - dt.date(1970, 1, 1)).days
         numbers = {
-            "hour": days * 24 + local.hour, "day": days, "month": 12 * local.year + local.month - 1, "year": local.year,
-        }  # fmt: skip
+            "hour": days * 24 + local.hour,
+            "day": days,
+            "month": 12 * local.year + local.month - 1,
+            "year": local.year,
+        }
         return numbers[terms.get("frequency_period", "day")]
 
     def used_before(self, state: Json, item: Json) -> int:
@@ -205,9 +230,12 @@ class Supervised(World):
             return reasons
         terms, now = state["terms"], self.time
         facts = {
-            "holder": {terms["holder"]}, "recipient": {terms["recipient"]}, "purpose": {terms["purpose"]["code"]},
-            "permission": set(item["permissions"]), "country": {item.get("region")},
-        }  # fmt: skip
+            "holder": {terms["holder"]},
+            "recipient": {terms["recipient"]},
+            "purpose": {terms["purpose"]["code"]},
+            "permission": set(item["permissions"]),
+            "country": {item.get("region")},
+        }
 
         def matches(scope: Json) -> bool:
             return all(value in facts[name] for name, value in scope.items())

@@ -48,7 +48,7 @@ def audited(world: World, root: Path, disclose: Disclose) -> Audit:
 
 
 @pytest.mark.parametrize(("seed", "ruleset"), [(41, 2), (42, 2), (54, 2), (43, 1), (51, 1)])
-def test_whatever_the_ledger_accepts_or_refuses_the_verifier_does_too(seed: int, ruleset: int, tmp_path: Path) -> None:
+def test_the_verifier_accepts_and_refuses_what_the_ledger_does(seed: int, ruleset: int, tmp_path: Path) -> None:
     clock = SteppingClock()
     with opened(tmp_path, clock, ruleset) as world:
         life = Life(world, clock, random.Random(seed))

@@ -15,7 +15,7 @@ import pytest
 from api.node.scoring import AlertRaiser
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.entries.evidence import AccessOutcome
-from ledger.orders import RULES
+from ledger.orders import RULES, SCORING
 from ledger.queries.scoring import AlertReader, Models
 from ledger.scoring.seen import Raised
 from tests.ledger.kit import Signer, item, reference
@@ -47,6 +47,7 @@ class Story:
     draw: random.Random
     consents: list[str] = field(default_factory=list)
     open_legs: list[tuple[str, str, int]] = field(default_factory=list)
+    ends: dict[str, int] = field(default_factory=dict)
 
     def pass_time(self, seconds: float) -> None:
         self.place.node.clock.advance(seconds=seconds)
@@ -72,12 +73,29 @@ class Story:
         for _ in range(min(count, len(self.open_legs))):
             consent, interaction, basis = self.open_legs.pop()
             for act, signer, number in (
-                ("access.release", node.bank, rows), ("access.receive", node.fintech, rows if got is None else got)
-            ):  # fmt: skip
+                ("access.release", node.bank, rows),
+                ("access.receive", node.fintech, rows if got is None else got),
+            ):
                 node.record(
-                    signer, act, consent_id=consent, interaction_id=interaction, basis=basis, rows=number, bytes=number * 40,
+                    signer,
+                    act,
+                    consent_id=consent,
+                    interaction_id=interaction,
+                    basis=basis,
+                    rows=number,
+                    bytes=number * 40,
                     digest=reference()[:43].ljust(43, "A"),
-                )  # fmt: skip
+                )
+
+    def acknowledge(self, consent: str) -> None:
+        """The recipient takes note of the end of a consent."""
+        self.place.node.record(
+            self.place.node.fintech, "consent.acknowledge", consent_id=consent, basis=self.ends[consent]
+        )
+
+    def stop(self, consent: str) -> None:
+        """Its customer ends it."""
+        self.ends[consent] = self.place.node.revoke(consent).index
 
     def until(self, hour: int) -> None:
         """Go on to this hour (UTC) of the next day."""
@@ -94,9 +112,13 @@ class Story:
         self.read([old] * 100, customer_present=True)
         self.read([old] * 100)
         ended = self.consents.pop()
-        self.place.node.revoke(ended)
+        self.stop(ended)
         self.pass_time(2 * HOUR)
         self.read([ended] * 3)
+        self.pass_time(DAY)
+        self.acknowledge(ended)
+        self.pass_time(2 * DAY)
+        self.acknowledge(ended)
         self.until(2)
         self.read([self.consents[0]] * 40)
         self.place.node.request(permissions=WIDE)
@@ -114,7 +136,7 @@ class Story:
         """One of the things that happen."""
         draw = self.draw
         some = draw.sample(self.consents, min(len(self.consents), draw.randint(1, 45)))
-        match draw.randrange(9):
+        match draw.randrange(10):
             case 0:
                 self.read(some)
             case 1:
@@ -131,8 +153,10 @@ class Story:
                 self.pass_time(draw.choice([31, 61]) * DAY)
                 self.read(some[:3], customer_present=False, permissions=PERMISSIONS[: draw.randint(1, 3)])
             case 7:
-                self.place.node.revoke(self.consents.pop(draw.randrange(len(self.consents))))
+                self.stop(self.consents.pop(draw.randrange(len(self.consents))))
                 self.grant(1, utc_offset=draw.choice([-300, 0, 480]))
+            case 8 if self.ends:
+                self.acknowledge(draw.choice([*self.ends]))
             case _:
                 self.read(some[:30] * 2, purpose="other")
 
@@ -145,7 +169,7 @@ def played(
         story = Story(place, random.Random(seed))
         early = story.grant(20)
         story.read(early)
-        place.approved("scoring.activated", scoring=1)
+        place.approved("scoring.activated", scoring=SCORING)
         story.grant(30)
         for _ in range(steps):
             story.chance()
@@ -232,11 +256,17 @@ def test_a_changed_alert_is_refuted_at_its_own_index(change: str, sqlite_url: st
 
 def changed(alert: Raised, change: str) -> dict[str, Any]:
     members: dict[str, Any] = {
-        "about": {"id": alert.about, "kind": alert.kind}, "at_index": alert.at_index, "features": list(alert.features),
-        "rule": alert.rule, "score": alert.score,
-    }  # fmt: skip
+        "about": {"id": alert.about, "kind": alert.kind},
+        "at_index": alert.at_index,
+        "features": list(alert.features),
+        "rule": alert.rule,
+        "score": alert.score,
+    }
     wrong: dict[str, Any] = {
-        "score": alert.score - 1, "rule": "after-end", "features": [*alert.features[:-1], alert.features[-1] + 1],
-        "about": {"id": "bank-d", "kind": alert.kind}, "at_index": alert.at_index - 1,
-    }  # fmt: skip
+        "score": alert.score - 1,
+        "rule": "after-end",
+        "features": [*alert.features[:-1], alert.features[-1] + 1],
+        "about": {"id": "bank-d", "kind": alert.kind},
+        "at_index": alert.at_index - 1,
+    }
     return {**members, **({change: wrong[change]} if change else {})}

@@ -130,11 +130,18 @@ class Both:
         who = draw.choice(self.recipients).participant
         before = self.replay.latest.get((offer, who, since), -1)
         members = {
-            "amounts": [{"amount": 0, "count": 0}] * lines, "count": 0, "from": since, "left_out": [], "offer": offer,
-            "recipient": who, "replaces": before if draw.random() < 0.8 else self.pick(self.statements),
-            "root": HASH, "to": to - draw.choice([0] * 9 + [DAY]),
-            "to_index": node.ledger.registry.size - draw.choice([0, 1, 2, 3]), "total": 0,
-        }  # fmt: skip
+            "amounts": [{"amount": 0, "count": 0}] * lines,
+            "count": 0,
+            "from": since,
+            "left_out": [],
+            "offer": offer,
+            "recipient": who,
+            "replaces": before if draw.random() < 0.8 else self.pick(self.statements),
+            "root": HASH,
+            "to": to - draw.choice([0] * 9 + [DAY]),
+            "to_index": node.ledger.registry.size - draw.choice([0, 1, 2, 3]),
+            "total": 0,
+        }
         own = next(
             (one for one in self.holders if known is not None and one.participant == known.holder), self.holders[0]
         )
@@ -184,12 +191,23 @@ def test_the_list_of_what_the_ledger_counted_has_the_root_that_it_stated(
     lists = {first.index: place.releases, second.index: place.releases[3:]}
     for statement, entries in lists.items():
         for name, handed, status in (
-            ("right", entries, 0), ("twice", [*entries, entries[0]], 1), ("short", entries[1:], 1),
+            ("right", entries, 0),
+            ("twice", [*entries, entries[0]], 1),
+            ("short", entries[1:], 1),
             ("other", [*entries[1:], entries[0] - 1], 1),
-        ):  # fmt: skip
+        ):
             (tmp_path / name).write_text("".join(f"{index}\n" for index in handed))
             asked = run(
-                capsys, "usage", tmp_path / "bundle", "--policy", tmp_path / "policy", "--jobs", 1,
-                "--statement", statement, "--list", tmp_path / name,
-            )  # fmt: skip
+                capsys,
+                "usage",
+                tmp_path / "bundle",
+                "--policy",
+                tmp_path / "policy",
+                "--jobs",
+                1,
+                "--statement",
+                statement,
+                "--list",
+                tmp_path / name,
+            )
             assert asked[0] == status, (name, asked[1])

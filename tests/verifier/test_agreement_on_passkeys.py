@@ -27,12 +27,54 @@ from verifier.tlog.trust import parse_trust
 
 BROWSERS = b'{"type":"webauthn.get","challenge":"CHALLENGE","origin":ORIGIN,"crossOrigin":false%s}'
 PIECES = [
-    b"{", b"}", b"[", b"]", b":", b",", b"1", b"0", b"-", b"-0", b"01", b"1.5", b"1.", b".5", b"1e400", b"1E+7", b"1e", b"NaN",
-    b"Infinity", b"-Infinity", b"true", b"false", b"null", b"nul", b"//",
-    *(mark.encode() for mark in ('"a"', '"b"', '"type"', "'a'", r'"\u0061"', r'"\ud83d\ude00"', r'"\ud800"', r'"\udc00x"')),
-    rb'"\n\/"', rb'"\x"', rb'"\u12"', b"9" * 400, b" ", b"\t", b"\n", b"\r", b"\x0b", b"\x00", b"\xc2\xa0", b"\xef\xbb\xbf",
-    b"\xed\xa0\x80", b"\xff", b'"\x7f"', b'"\x1f"', b'"\xf0\x9f\x98\x80"', b"\xd9\xa1",
-]  # fmt: skip
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b":",
+    b",",
+    b"1",
+    b"0",
+    b"-",
+    b"-0",
+    b"01",
+    b"1.5",
+    b"1.",
+    b".5",
+    b"1e400",
+    b"1E+7",
+    b"1e",
+    b"NaN",
+    b"Infinity",
+    b"-Infinity",
+    b"true",
+    b"false",
+    b"null",
+    b"nul",
+    b"//",
+    *(
+        mark.encode()
+        for mark in ('"a"', '"b"', '"type"', "'a'", r'"\u0061"', r'"\ud83d\ude00"', r'"\ud800"', r'"\udc00x"')
+    ),
+    rb'"\n\/"',
+    rb'"\x"',
+    rb'"\u12"',
+    b"9" * 400,
+    b" ",
+    b"\t",
+    b"\n",
+    b"\r",
+    b"\x0b",
+    b"\x00",
+    b"\xc2\xa0",
+    b"\xef\xbb\xbf",
+    b"\xed\xa0\x80",
+    b"\xff",
+    b'"\x7f"',
+    b'"\x1f"',
+    b'"\xf0\x9f\x98\x80"',
+    b"\xd9\xa1",
+]
 """What JSON texts, and texts that are nearly JSON, are made of."""
 SCALARS = [
     b"1",
@@ -48,9 +90,23 @@ SCALARS = [
     rb'"\ud83d\ude00"',
 ]
 HOSTS = [
-    "bank", "Bank", "a" * 63, "a" * 64, ".", "..", "example", "localhost", "user@", "_", "-",
-    "[::1]", "\u212a", " ", "\n", "%41",
-]  # fmt: skip
+    "bank",
+    "Bank",
+    "a" * 63,
+    "a" * 64,
+    ".",
+    "..",
+    "example",
+    "localhost",
+    "user@",
+    "_",
+    "-",
+    "[::1]",
+    "\u212a",
+    " ",
+    "\n",
+    "%41",
+]
 ENDS = [
     "",
     ":443",
@@ -147,14 +203,30 @@ def _raises(check: Callable[..., Any], refusal: type[Exception], *given: Any) ->
 
 
 MEMBERS = [
-    b"", b',"a":1.5', b',"a":1152921504606846976', b',"a":NaN', b',"a":-Infinity', b',"a":1e400', rb',"a":"\ud800"',
-    rb',"\udfff":1', b',"a":' + b"9" * 2_500, b',"a":{"b":[1.0,{"c":-0.0}]}', b',"type":"webauthn.get"',
-    b',"a":' + b"[" * 30 + b"]" * 30, b',"topOrigin":0',
-]  # fmt: skip
+    b"",
+    b',"a":1.5',
+    b',"a":1152921504606846976',
+    b',"a":NaN',
+    b',"a":-Infinity',
+    b',"a":1e400',
+    rb',"a":"\ud800"',
+    rb',"\udfff":1',
+    b',"a":' + b"9" * 2_500,
+    b',"a":{"b":[1.0,{"c":-0.0}]}',
+    b',"type":"webauthn.get"',
+    b',"a":' + b"[" * 30 + b"]" * 30,
+    b',"topOrigin":0',
+]
 ORIGINS = [
-    "https://bank.example", "https://www.bank.example:8443", "https://bank.example:443", "https://bank.example/",
-    "https://BANK.example", "https://a b.bank.example", "https://a\tb.bank.example", "https://u@bank.example",
-]  # fmt: skip
+    "https://bank.example",
+    "https://www.bank.example:8443",
+    "https://bank.example:443",
+    "https://bank.example/",
+    "https://BANK.example",
+    "https://a b.bank.example",
+    "https://a\tb.bank.example",
+    "https://u@bank.example",
+]
 
 
 def test_no_client_data_and_no_origin_that_the_ledger_takes_spoils_an_audit(sqlite_url: str, tmp_path: Path) -> None:

@@ -77,9 +77,15 @@ class ReportStory:
         interaction = "interaction-planted"
         access = node.access(given, customer_present=False, interaction_id=interaction).index
         node.record(
-            node.bank, "access.release", consent_id=given, interaction_id=interaction, basis=access, rows=3, bytes=120,
+            node.bank,
+            "access.release",
+            consent_id=given,
+            interaction_id=interaction,
+            basis=access,
+            rows=3,
+            bytes=120,
             digest="A" * 43,
-        )  # fmt: skip
+        )
         basis = node.revoke(given).index
         node.clock.advance(seconds=60)
         node.record(node.fintech, "consent.acknowledge", consent_id=given, basis=basis)
@@ -107,16 +113,25 @@ class ReportStory:
                 state = draw.choice(["received", "answered", "closed"])
                 with suppress(Refused):
                     node.record(
-                        node.bank, "subject.answer", by="holder", state=state,
-                        number=f"n-{draw.randint(1, self.complaints)}", subject=reference("alice"),
-                    )  # fmt: skip
+                        node.bank,
+                        "subject.answer",
+                        by="holder",
+                        state=state,
+                        number=f"n-{draw.randint(1, self.complaints)}",
+                        subject=reference("alice"),
+                    )
             case _ if self.listed:
                 self.complaints += 1
                 node.record(
-                    node.bank, "subject.feedback", about=-1, consent_id=draw.choice(self.listed),
-                    due=self.place.now + draw.choice([HOUR, DAY]), kind="other", number=f"n-{self.complaints}",
+                    node.bank,
+                    "subject.feedback",
+                    about=-1,
+                    consent_id=draw.choice(self.listed),
+                    due=self.place.now + draw.choice([HOUR, DAY]),
+                    kind="other",
+                    number=f"n-{self.complaints}",
                     subject=reference("alice"),
-                )  # fmt: skip
+                )
             case _:
                 self.grant()
         node.clock.advance(seconds=draw.choice(waits))
@@ -142,9 +157,15 @@ def history(folder: Path, url: str, seed: int) -> Iterator[tuple[Place, date, se
         for least in (0, 5):
             for code, (by, measures) in DEFINITIONS.items():
                 place.document(
-                    "report.defined", report=f"{code}-{least}", period="day", utc_offset=480, by=by,
-                    measures=measures, suppress=least, **({"weights": WEIGHTS} if "score" in measures else {}),
-                )  # fmt: skip
+                    "report.defined",
+                    report=f"{code}-{least}",
+                    period="day",
+                    utc_offset=480,
+                    by=by,
+                    measures=measures,
+                    suppress=least,
+                    **({"weights": WEIGHTS} if "score" in measures else {}),
+                )
         story = ReportStory(place, random.Random(seed))
         story.grant()
         tomorrow = (place.now + 480 * 60) // DAY + 1
@@ -195,9 +216,14 @@ def test_a_report_that_says_one_more_is_refuted_at_its_own_index(sqlite_url: str
         head, number = prepared.csv.content.decode().splitlines()[1].rsplit(",", 1)
         better = prepared.csv.content.decode().replace(f"{head},{number}\n", f"{head},{int(number) + 1}\n", 1)
         wrong = place.document(
-            "report.issued", report="recipient-0", **{"from": prepared.period.first}, to=prepared.period.end,
-            to_index=index, rows=prepared.csv.rows, csv_hash=b64u(sha256(better.encode()).digest()),
-        ).index  # fmt: skip
+            "report.issued",
+            report="recipient-0",
+            **{"from": prepared.period.first},
+            to=prepared.period.end,
+            to_index=index,
+            rows=prepared.csv.rows,
+            csv_hash=b64u(sha256(better.encode()).digest()),
+        ).index
         told = {(str(one.code), one.place.index) for one in audited(place, tmp_path / "bundle").findings.defects}
         assert told == {("UNMATCHED", wrong), *invented}
 

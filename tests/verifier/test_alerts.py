@@ -73,8 +73,8 @@ def refused_of_strangers(world: Scored, _: str, less: int) -> None:
 def breadth(world: Scored, _: str, less: int) -> None:
     for _ in range(20 - less):
         world.request(permissions=["ReadBalances"])
-    world.request(permissions=sorted(f"Read{name}" for name in (
-        "Balances", "Party", "PartyPSU", "Offers", "Products", "DirectDebits", "PAN", "Loans")))  # fmt: skip
+    eight = ("Balances", "DirectDebits", "Loans", "Offers", "PAN", "Party", "PartyPSU", "Products")
+    world.request(permissions=[f"Read{name}" for name in eight])
 
 
 def unattended(world: Scored, consent: str, less: int) -> None:
@@ -131,10 +131,21 @@ def after_end(world: Scored, consent: str, less: int) -> None:
 
 
 SCENES: list[tuple[str, Callable[[Scored, str, int], None]]] = [
-    ("rate", rate), ("rate", rate_of_more), ("night", night), ("new-permission", new_permission), ("refused", refused),
-    ("refused", refused_of_strangers), ("breadth", breadth), ("unattended", unattended), ("rows", rows),
-    ("rows", rows_of_few), ("legs-differ", legs_differ), ("woken", woken), ("many", several), ("after-end", after_end),
-]  # fmt: skip
+    ("rate", rate),
+    ("rate", rate_of_more),
+    ("night", night),
+    ("new-permission", new_permission),
+    ("refused", refused),
+    ("refused", refused_of_strangers),
+    ("breadth", breadth),
+    ("unattended", unattended),
+    ("rows", rows),
+    ("rows", rows_of_few),
+    ("legs-differ", legs_differ),
+    ("woken", woken),
+    ("many", several),
+    ("after-end", after_end),
+]
 each_scene = pytest.mark.parametrize(("rule", "scene"), SCENES, ids=[scene.__name__ for _, scene in SCENES])
 
 
@@ -318,14 +329,8 @@ def test_entries_withheld_from_one_consent_leave_another_consents_rules_judged(l
 def model(threshold: int = 500, **changes: Any) -> dict[str, Any]:
     """One tree: more than 90 unattended ones are strange (a short path)."""
     tree = [[1, 91, 1, 2], [9_000], [1_000]]
-    return {
-        "features": 8,
-        "scale": [8_000] * 400 + [1_000] * 600,
-        "threshold": threshold,
-        "trees": [tree],
-        "v": 1,
-        **changes,
-    }
+    scale = [8_000] * 400 + [1_000] * 600
+    return {"features": 8, "scale": scale, "threshold": threshold, "trees": [tree], "v": 1, **changes}
 
 
 def activated(world: Scored, made: dict[str, Any], name: str = "m1") -> bytes:

@@ -3,16 +3,28 @@ lines that fit a terminal in both languages."""
 
 from __future__ import annotations
 
+import itertools
 import re
-import zlib
 from pathlib import Path
 
 import pytest
 
+from tests.pdfs import read_pdf
+from tests.verifier.cases import CASES
+from tests.verifier.forge import HOLDER, RECIPIENT, write
 from tests.verifier.running import run
+from verifier.audit.concerned import concerns
+from verifier.bytes.archive import open_archive
 from verifier.errors import Code, Defect, Place
+from verifier.records import acts
+from verifier.records.leaf import KINDS
+from verifier.rules import log_keys, orders, participants
+from verifier.rules.chain_store import Shelf
 from verifier.rules.findings import Findings
-from verifier.telling.board import LABELS, conclusion, named, program_hash
+from verifier.telling.acts import NAMES
+from verifier.telling.board import LABELS, concern_words, conclusion, named, program_hash
+from verifier.telling.charts import ticks
+from verifier.telling.messages import LANGUAGES, word
 from verifier.telling.result import Result
 from verifier.telling.terminal import cells, padded, wrapped
 
@@ -44,7 +56,7 @@ def test_no_sentence_claims_what_was_not_checked() -> None:
     assert "3 things that could not be checked; 2 findings about participants" in left
     wrong = Defect(Code.CONSENT_INVALID, "x", Place(index=7))
     history, decisions, _ = conclusion(result(Code.CONSENT_INVALID, wrong), "en")
-    assert "something is wrong: 1 defects" in history
+    assert "something is wrong. Defects: 1;" in history
     assert "the rules do not give: 1;" in decisions
     torn = Defect(Code.BAD_CHAIN, "x", Place(index=7))
     assert "was not examined" in conclusion(result(Code.BAD_CHAIN, torn), "en")[1]
@@ -54,7 +66,7 @@ def test_no_sentence_claims_what_was_not_checked() -> None:
     assert conclusion(Result("bundle", None), "en") == []
 
 
-def test_what_charts_count_has_names_in_both_languages_and_no_count_is_lost() -> None:
+def test_the_counts_of_charts_have_names_in_both_languages_and_none_is_lost() -> None:
     counts = {"consent.revoke": 2, "CONSENT_REVOKED": 3, "x-unknown": 1}
     assert named(counts, "en") == {"consent withdrawn": 2, "The consent was revoked.": 3, "x-unknown": 1}
     assert named(counts, "zh") == {"撤回授权": 2, "该授权已被撤回。": 3, "x-unknown": 1}
@@ -85,7 +97,6 @@ def test_chinese_labels_align_and_lines_fit_the_terminal_without_breaking_a_hash
 def test_html_and_pdf_carry_cover_conclusion_page_numbers_and_a_signature_block(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("fpdf")
     out = place / "board.pdf"
     told = ("--pdf", out, "--report", place / "board.html", "--lang", "en", "--jobs", 1)
     assert run(capsys, "bundle", place / "bundle", "--policy", place / "policy", *told)[0] == 0
@@ -93,11 +104,78 @@ def test_html_and_pdf_carry_cover_conclusion_page_numbers_and_a_signature_block(
     for name in ("conclusion", "program hash", "auditor", "signed"):
         assert LABELS[name][0] in page, name
     assert program_hash() in page
-    written = out.read_bytes()
-    shown = b"".join(map(zlib.decompress, re.findall(rb"stream\n(.*?)\nendstream", written, re.DOTALL)))
-    assert b"/Lang (en)" in written
+    paper = read_pdf(out.read_bytes())
     for words in ("Conclusion", "Nothing was left out of the check", "Auditor", "Appendix", "consent-verify"):
-        assert words.encode() in shown, words
-    pages = len(re.findall(rb"/Type /Page\b", written))
-    assert pages > 1
-    assert f"{pages} / {pages}".encode() in shown
+        assert words in paper.text, words
+    assert len(paper.pages) > 1
+    for number, text in enumerate(paper.pages, 1):
+        assert f"{number} / {len(paper.pages)}" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_screen_reader_finds_title_language_headings_tables_and_the_words_of_the_chart(
+    language: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = place / "tagged.pdf"
+    told = ("--pdf", out, "--lang", language, "--jobs", 1)
+    assert run(capsys, "bundle", place / "bundle", "--policy", place / "policy", *told)[0] == 0
+    paper = read_pdf(out.read_bytes())
+    assert (paper.marked, paper.conformance, paper.language) == (True, "PDF/UA-1", language)
+    assert paper.title == word("title", language)
+    assert paper.tags.count("H1") == 1
+    assert paper.tags.index("H1") < paper.tags.index("H2")
+    assert paper.tags.count("Table") == paper.tags.count("THead"), "each table says what its columns are"
+    [chart] = paper.alternates
+    assert word("denied", language) in chart
+
+
+REFUTED = next(case for case in CASES if case.name == "an access after expiry is allowed")
+
+
+def test_a_defect_is_told_by_act_app_bank_consent_and_moment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, world = REFUTED.make()
+    write(files, tmp_path / "bundle")
+    (tmp_path / "policy").write_text(world.policy())
+    told = ("--pdf", tmp_path / "out.pdf", "--report", tmp_path / "out.html", "--lang", "en", "--jobs", 1)
+    assert run(capsys, "bundle", tmp_path / "bundle", "--policy", tmp_path / "policy", *told)[0] == 1
+    page, paper = (tmp_path / "out.html").read_text(), read_pdf((tmp_path / "out.pdf").read_bytes())
+    front, appendix = page.split('<h2 class="appendix">')
+    [consent] = set(re.findall(r"urn:forge:[\w-]+", front))
+    said = f"access asked for; {RECIPIENT} – {HOLDER}; consent {consent}; 2026-"
+    assert said in front
+    assert "CONSENT_EXPIRED" not in front, "reasons by their code stand in the appendix"
+    assert "CONSENT_EXPIRED" in appendix
+    assert said.replace(" ", "") in paper.text.replace(" ", ""), "a long id is broken at the end of a line"
+
+
+def test_an_entry_whose_evidence_is_gone_tells_kind_and_moment_only(tmp_path: Path) -> None:
+    files, world = REFUTED.make()
+    write({name: data for name, data in files.items() if not name.startswith("evidence/")}, tmp_path / "bundle")
+    archive = open_archive(tmp_path / "bundle")
+    size = world.size if hasattr(world, "size") else 12
+    found = concerns(archive, size, Shelf(), range(-1, size + 5))
+    assert sorted(found) == list(range(size)), "what lies outside is left out"
+    for concern in found.values():
+        assert concern.kind == "operator" or not (concern.act or concern.parties or concern.consent)
+        assert concern.time > 0
+    lost = Result("bundle", Code.BAD_CHAIN)
+    assert concern_words(Place(index=3), lost, "en") == "The entry cannot be read."
+    assert concern_words(Place(file="checkpoint"), lost, "zh") == "整个日志。"
+
+
+def test_every_act_and_document_has_a_name_in_both_languages() -> None:
+    for code in (*acts.MEMBERS, *participants.MEMBERS, *orders.MEMBERS, *log_keys.MEMBERS, *KINDS):
+        english, chinese = NAMES[code]
+        assert english.isascii(), code
+        assert not chinese.isascii(), code
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 7, 10, 11, 99, 100, 4_321, 10**9])
+def test_an_axis_ends_at_or_above_the_largest_value_in_few_even_steps(most: int) -> None:
+    marks = ticks(most)
+    assert marks[0] == 0
+    assert marks[-1] >= max(most, 1) > marks[-2]
+    assert len(marks) <= 6
+    assert len({high - low for low, high in itertools.pairwise(marks)}) == 1

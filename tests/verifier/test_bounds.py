@@ -71,7 +71,7 @@ def test_a_note_is_text_without_control_characters(data: bytes) -> None:
         "",
     ],
 )
-def test_what_is_not_a_signature_line_is_refused(line: str) -> None:
+def test_anything_but_a_signature_line_is_refused(line: str) -> None:
     fill = {"name": LOG.name, "blob": encode_base64(b"12345"), "short": encode_base64(b"1234")}
     assert parse_note("text\n\n— {name} {blob}\n".format(**fill).encode()).lines[0].blob == b"5"
     with refusal(Code.BAD_ENCODING):
@@ -155,7 +155,7 @@ def test_evidence_of_a_fork_convicts_the_log() -> None:
         {"kind": "x" * 17},
     ],
 )
-def test_what_is_not_an_evidence_is_refused(changes: dict[str, Any]) -> None:
+def test_anything_but_evidence_is_refused(changes: dict[str, Any]) -> None:
     with refusal(Code.BAD_ENCODING):
         check_evidence(fork(**changes), BACKEND)
 
@@ -232,7 +232,7 @@ def test_a_proof_has_at_most_63_hashes_and_1_100_000_bytes() -> None:
         (f"{HEADER}\nindex 07\n\n", "canonical decimal"),
     ],
 )
-def test_what_is_not_a_proof_is_refused_with_what_it_lacks(data: str, sentence: str) -> None:
+def test_anything_but_a_proof_is_refused_with_what_it_lacks(data: str, sentence: str) -> None:
     with pytest.raises(Refuted, match=sentence):
         parse_proof(data.encode())
 
@@ -331,7 +331,7 @@ def test_a_witness_answers_with_the_status_that_the_specification_gives() -> Non
 
 
 @pytest.mark.parametrize("request_", [b"old 0", b"0\n\nnote", "old \u0663\n\nnote".encode(), b"old 00\n\nnote"])
-def test_what_is_not_a_request_to_a_witness_is_refused(request_: bytes) -> None:
+def test_anything_but_a_request_to_a_witness_is_refused(request_: bytes) -> None:
     with refusal(Code.BAD_ENCODING):
         parse_request(request_)
 

@@ -118,7 +118,7 @@ def test_two_entries_at_one_place_of_a_chain_are_both_named() -> None:
         assert f"entry {original['index']}" in defect.expected
 
 
-def test_how_much_of_the_log_is_not_covered_is_told() -> None:
+def test_the_check_tells_how_much_of_the_log_is_not_covered() -> None:
     grown = copy.deepcopy(SHOWN.world)
     for _ in range(3):
         grown.tick()
@@ -169,7 +169,7 @@ def test_a_log_that_has_nothing_yet_has_an_empty_map() -> None:
         {"index_head": ""},
     ],
 )
-def test_what_is_not_a_completeness_file_is_refused(changes: Json) -> None:
+def test_anything_but_a_completeness_file_is_refused(changes: Json) -> None:
     members = {name: value for name, value in {**SHOWN.members(), **changes}.items() if value is not None}
     with refusal(Code.BAD_ENCODING):
         SHOWN.check(members)

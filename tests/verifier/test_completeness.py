@@ -76,7 +76,7 @@ def test_a_chain_is_complete_up_to_an_entry_at_a_time(case: Case, capsys: pytest
     assert '"complete"' in said["text"]
 
 
-def test_that_nothing_is_known_of_a_chain_is_provable_too(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_absence_of_a_chain_is_provable_too(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     ledger = case.node.ledger
     nobody = ledger.completeness.of_chain(subject_chain(BANK, reference("nobody")))
     assert (nobody.count, nobody.leaves) == (0, [])
@@ -111,7 +111,8 @@ LIES: dict[str, tuple[Callable[[File], object], str]] = {
     "another chain": (lambda file: file.update(chain=b64u(bytes(32))), "INCOMPLETE"),
     "a broken map proof": (lambda file: file.update(map_proof=file["map_proof"][:-4]), "INCOMPLETE"),
     "a changed leaf": (
-        lambda file: file["leaves"].__setitem__(0, file["leaves"][0].replace('"seq":0', '"seq":7')), "INCOMPLETE"
+        lambda file: file["leaves"].__setitem__(0, file["leaves"][0].replace('"seq":0', '"seq":7')),
+        "INCOMPLETE",
     ),
     "the count as a text": (lambda file: file.update(count="3"), "BAD_ENCODING"),
     "a member too many": (lambda file: file.update(more=1), "BAD_ENCODING"),
@@ -123,7 +124,7 @@ LIES: dict[str, tuple[Callable[[File], object], str]] = {
         lambda file: file.update(index_head=file["index_head"].replace('\\"map_root\\":\\"', '\\"map_root\\":\\"A')),
         "BAD_ENCODING BAD_PROOF",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("lie", sorted(LIES))

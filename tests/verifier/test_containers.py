@@ -116,7 +116,9 @@ def _itself(place: Path) -> None:
 
 @pytest.mark.parametrize("make", [_fifo, _endless, _itself])
 @pytest.mark.parametrize("name", ["checkpoint", "policy", "tile/entries/000", "tile/0/000", SHARD])
-def test_what_is_not_a_regular_file_is_refused_at_once(make: Callable[[Path], None], name: str, tmp_path: Path) -> None:
+def test_anything_but_a_regular_file_is_refused_at_once(
+    make: Callable[[Path], None], name: str, tmp_path: Path
+) -> None:
     files, world = honest()
     write(files, tmp_path)
     (tmp_path / name).unlink()

@@ -177,7 +177,7 @@ def test_headers_that_are_not_understood_are_refused_though_they_are_signed(prot
         receipt() + b"\0",
     ],
 )
-def test_what_is_not_a_receipt_of_a_proof_is_refused(data: bytes) -> None:
+def test_anything_but_a_receipt_of_a_proof_is_refused(data: bytes) -> None:
     with refusal(Code.BAD_ENCODING):
         cose.parse_receipt(data)
 

@@ -284,7 +284,7 @@ def test_a_good_signature_of_a_key_that_may_not_be_registered_is_refused_by_all(
     assert not verdict(RsaKey(numbers.n, numbers.e), b"m", good)
 
 
-def test_what_opens_to_more_than_the_encoding_is_refused() -> None:
+def test_a_signature_that_opens_to_more_than_the_encoding_is_refused() -> None:
     """n - 1 opens to itself: for a modulus of 8 k + 1 bits that is longer than any encoding."""
     n, _ = rsa_key(2049)
     assert not verdict(RsaKey(n, 65_537), b"m", (n - 1).to_bytes(257))

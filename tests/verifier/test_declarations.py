@@ -19,8 +19,11 @@ INVALID, ENCODING, CHAIN, POLICY = Code.CONSENT_INVALID, Code.BAD_ENCODING, Code
 
 def test_an_honest_life_under_ruleset_3_is_valid() -> None:
     world = begun()
-    consent = world.grant(frequency_per_day=2, destinations=[{"country": "DE", "mechanism": "assessment"}],
-                          separate_consents=["cross-border", "provision", "sensitive"])  # fmt: skip
+    consent = world.grant(
+        frequency_per_day=2,
+        destinations=[{"country": "DE", "mechanism": "assessment"}],
+        separate_consents=["cross-border", "provision", "sensitive"],
+    )
     for region in ("DE", "FR"):
         world.access(consent, region=region)
     world.freeze()
@@ -60,9 +63,14 @@ def test_an_honest_life_under_ruleset_3_is_valid() -> None:
     assert told(findings) == []
     assert findings.unchecked == {}
     assert findings.reasons == {
-        "REGION_NOT_CONSENTED": 1, "FROZEN": 1, "ASSESSMENT_OVERDUE": 1, "FREQUENCY_EXCEEDED": 1, "RISK_BLOCKED": 1,
-        "CONSENT_CONSUMED": 2, "CONSENT_UNKNOWN": 50,
-    }  # fmt: skip
+        "REGION_NOT_CONSENTED": 1,
+        "FROZEN": 1,
+        "ASSESSMENT_OVERDUE": 1,
+        "FREQUENCY_EXCEEDED": 1,
+        "RISK_BLOCKED": 1,
+        "CONSENT_CONSUMED": 2,
+        "CONSENT_UNKNOWN": 50,
+    }
     assert findings.checked["declarations"] == 12
     assert findings.checked["acknowledgements"] == 2
 

@@ -42,9 +42,15 @@ def named(*indexes: int) -> list[dict[str, Any]]:
 
 
 NAMED_WRONG = [
-    named(3, 3), named(4, 3), named(*range(101)), named(-1), [{"index": 3}], [{"index": 3, "reason": ""}],
-    [{"index": 3, "reason": "x", "more": 1}], "x",
-]  # fmt: skip
+    named(3, 3),
+    named(4, 3),
+    named(*range(101)),
+    named(-1),
+    [{"index": 3}],
+    [{"index": 3, "reason": ""}],
+    [{"index": 3, "reason": "x", "more": 1}],
+    "x",
+]
 CLOCK = {"due": 5, "name": "4h"}
 EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     *((act, "scope", *SCOPE) for act in ("freeze.order", "assessment.require")),
@@ -154,9 +160,16 @@ def test_a_member_of_a_statement_has_its_form(act: str, name: str, good: list[An
 
 def test_an_item_has_a_region_of_two_capital_letters_and_a_release_has_masks() -> None:
     item = {
-        "accounts": [], "consent_id": "urn:a:" + "c" * 20, "customer_present": False, "from": 0, "to": 0,
-        "interaction_id": "i" * 8, "permissions": ["ReadBalances"], "purpose": "AIS", "request_digest": HASH,
-    }  # fmt: skip
+        "accounts": [],
+        "consent_id": "urn:a:" + "c" * 20,
+        "customer_present": False,
+        "from": 0,
+        "to": 0,
+        "interaction_id": "i" * 8,
+        "permissions": ["ReadBalances"],
+        "purpose": "AIS",
+        "request_digest": HASH,
+    }
     check_item({**item, "region": "DE"})
     leg = {
         "consent_id": item["consent_id"],
@@ -216,7 +229,7 @@ DOCUMENT_EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("hold.placed", "chains", [[HASH], sorted([HASH, "B" * 42 + "A"])],
      [[], [HASH] * 2, ["A" * 42], [f"{'A' * 41}{c}A" for c in "ABCDEFGHI"], ["B" * 42 + "A", HASH]]),
     ("hold.placed", "until", *NUMBER),
-    ("scoring.activated", "scoring", [0, 1], [2, -1, True]),
+    ("scoring.activated", "scoring", [0, 1, 2], [3, -1, True]),
     ("model.activated", "hash", *DIGEST),
     ("model.activated", "card_hash", *DIGEST),
     ("alert.raised", "about", [{"id": HOLDER, "kind": "holder"}, {"id": HASH, "kind": "consent"}],

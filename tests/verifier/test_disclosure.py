@@ -221,7 +221,7 @@ def test_an_entry_stands_in_the_chain_that_its_statement_names() -> None:
         (Code.BAD_SIGNATURE, {"aud": 1}),
     ],
 )
-def test_what_every_statement_says_is_bounded(code: Code, changes: dict[str, Any]) -> None:
+def test_the_common_members_of_a_statement_are_bounded(code: Code, changes: dict[str, Any]) -> None:
     refused(code, evidence({**payload("consent.revoke"), **changes}, STATE, act="consent.revoke"))
 
 

@@ -109,7 +109,7 @@ def test_seven_levels_inside_the_object_are_allowed() -> None:
 
 
 @given(st.binary(max_size=60) | documents.map(lambda d: json.dumps(d).encode()))
-def test_whatever_is_accepted_encodes_to_itself(data: bytes) -> None:
+def test_accepted_bytes_encode_to_themselves(data: bytes) -> None:
     if accepts(decode_canonical, data, 1_000):
         assert encode_canonical(decode_canonical(data, 1_000)) == data
 

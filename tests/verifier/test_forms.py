@@ -25,18 +25,41 @@ SCA = {"acr": "sca", "amr": ["pwd"], "at": SECONDS}
 ENDING = {"consent_id": CONSENT_ID, "reason": "asked", "by": "customer"}
 LEG = {"consent_id": CONSENT_ID, "interaction_id": "i" * 8, "basis": 7, "rows": 1, "bytes": 2, "digest": HASH}
 ITEM: dict[str, Any] = {
-    "accounts": [REF], "consent_id": CONSENT_ID, "customer_present": False, "from": 0, "to": 0,
-    "interaction_id": "i" * 8, "permissions": ["ReadBalances"], "purpose": "AIS", "request_digest": HASH,
-}  # fmt: skip
+    "accounts": [REF],
+    "consent_id": CONSENT_ID,
+    "customer_present": False,
+    "from": 0,
+    "to": 0,
+    "interaction_id": "i" * 8,
+    "permissions": ["ReadBalances"],
+    "purpose": "AIS",
+    "request_digest": HASH,
+}
 SEPARATE = {"given_at": SECONDS, "kind": "provision", "text_hash": HASH}
 CREDENTIAL = {"subject": REF, "credential_id": b64u(bytes(16))}
 PLAIN: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
-        ("consent.reject", "consent.suspend", "consent.resume", "consent.pause", "consent.revoke", "consent.terminate",
-         "consent.reconfirm"), ENDING),
+        (
+            "consent.reject",
+            "consent.suspend",
+            "consent.resume",
+            "consent.pause",
+            "consent.revoke",
+            "consent.terminate",
+            "consent.reconfirm",
+        ),
+        ENDING,
+    ),
     "consent.request": {"consent_id": CONSENT_ID, "terms": TERMS},
-    "consent.authorise": {"consent_id": CONSENT_ID, "version": 1, "terms_hash": HASH, "accounts": [REF],
-                          "authoriser": REF, "subject": REF, "sca": SCA},
+    "consent.authorise": {
+        "consent_id": CONSENT_ID,
+        "version": 1,
+        "terms_hash": HASH,
+        "accounts": [REF],
+        "authoriser": REF,
+        "subject": REF,
+        "sca": SCA,
+    },
     "consent.amend": {"consent_id": CONSENT_ID, "previous_version": 1, "terms": TERMS},
     "consent.withdraw_accounts": ENDING | {"accounts": [REF]},
     "consent.withdraw_approval": ENDING | {"authoriser": REF},
@@ -52,7 +75,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     "subject.unenrol": CREDENTIAL | {"reason": "lost"},
     **declared.DECLARED,
     **declared.SAID,
-}  # fmt: skip
+}
 
 
 def read(act: str, **changes: Any) -> dict[str, Any]:
@@ -133,10 +156,29 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("consent.authorise", "subject", *REFERENCE),
     ("consent.authorise", "acting_role", *CODE),
     ("consent.authorise", "joint_accounts", [[REF]], [[], [REF, REF], ["s" * 22], REF]),
-    ("consent.authorise", "separate_consents", [kinds("a"), kinds(*"abcdefgh"), kinds("k" * 64)],
-     [[], kinds(*"abcdefghi"), kinds("b", "a"), kinds("a", "a"), kinds(""), kinds("k" * 65), kinds("a b"), [*kinds("a"), "b"],
-      [SEPARATE | {"more": 1}], [SEPARATE | {"given_at": -1}], [SEPARATE | {"text_hash": b64u(bytes(31))}],
-      [SEPARATE | {"text_hash": b64u(bytes(33))}], [{"kind": "a"}], "a", None, {}]),
+    (
+        "consent.authorise",
+        "separate_consents",
+        [kinds("a"), kinds(*"abcdefgh"), kinds("k" * 64)],
+        [
+            [],
+            kinds(*"abcdefghi"),
+            kinds("b", "a"),
+            kinds("a", "a"),
+            kinds(""),
+            kinds("k" * 65),
+            kinds("a b"),
+            [*kinds("a"), "b"],
+            [SEPARATE | {"more": 1}],
+            [SEPARATE | {"given_at": -1}],
+            [SEPARATE | {"text_hash": b64u(bytes(31))}],
+            [SEPARATE | {"text_hash": b64u(bytes(33))}],
+            [{"kind": "a"}],
+            "a",
+            None,
+            {},
+        ],
+    ),
     ("consent.authorise", "separate_consents", [[SEPARATE | {"given_at": 0}]], []),
     ("consent.withdraw_accounts", "accounts", *SHARED),
     ("consent.withdraw_approval", "authoriser", *REFERENCE),
@@ -149,20 +191,34 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("access.request", "customer_present", [True, False], [0, 1, None]),
     ("access.request", "from", *NUMBER),
     ("access.request", "to", *NUMBER),
-    ("access.request", "permissions", [["a"], [f"c{number:02}" for number in range(64)]],
-     [[], [f"c{number:02}" for number in range(65)], ["b", "a"], ["a", "a"], ["a b"]]),
+    (
+        "access.request",
+        "permissions",
+        [["a"], [f"c{number:02}" for number in range(64)]],
+        [[], [f"c{number:02}" for number in range(65)], ["b", "a"], ["a", "a"], ["a b"]],
+    ),
     ("access.request", "purpose", *CODE),
     ("access.request", "request_digest", *DIGEST),
     ("access.batch", "items_count", [1, 1_000], [0, 1_001, True]),
     ("access.batch", "items_root", *DIGEST),
     *((act, "subject", *REFERENCE) for act in ("subject.consent", "subject.enrol", "subject.unenrol")),
     *((act, "credential_id", *CREDENTIALS) for act in ("subject.enrol", "subject.unenrol")),
-    ("subject.enrol", "public_key", [COSE],
-     ["", b64u(bytes(1024)), 1, ["AA"], COSE + "AA",
-      b64u(bytes.fromhex("a5010203262001215820") + bytes(32) + bytes.fromhex("225820") + bytes(32)),
-      b64u(bytes.fromhex("a4010103272006215820") + bytes(32))]),
+    (
+        "subject.enrol",
+        "public_key",
+        [COSE],
+        [
+            "",
+            b64u(bytes(1024)),
+            1,
+            ["AA"],
+            COSE + "AA",
+            b64u(bytes.fromhex("a5010203262001215820") + bytes(32) + bytes.fromhex("225820") + bytes(32)),
+            b64u(bytes.fromhex("a4010103272006215820") + bytes(32)),
+        ],
+    ),
     ("subject.enrol", "rp_id", ["r", "r" * 253], ["", "r" * 254, 1]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("act", MEMBERS)

@@ -38,9 +38,12 @@ class Passkey:
         """The record of a gesture over these terms. `flags`: 0x01 user present, 0x04 user verified."""
         signed = {
             "accounts_hash": b64u(sha(b"consent-ledger/v1/accounts\0" + encode({"accounts": sorted(accounts)}))),
-            "act": "consent.authorise", "consent_id": consent_id, "locale": "en", "terms_hash": terms_hash(terms),
+            "act": "consent.authorise",
+            "consent_id": consent_id,
+            "locale": "en",
+            "terms_hash": terms_hash(terms),
             "text_hash": b64u(sha(b"what was shown")),
-        }  # fmt: skip
+        }
         nonce = sha(consent_id.encode())
         challenge = b64u(sha(b"consent-ledger/v1/challenge\0" + nonce + encode(signed)))
         told = {"type": "webauthn.get", "challenge": challenge, "origin": ORIGIN, "crossOrigin": False}

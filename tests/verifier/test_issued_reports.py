@@ -50,17 +50,33 @@ def test_each_measure_counts_what_the_page_says(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("by", "measures", "rows"),
     [
-        (["holder", "recipient"], ["consents_requested", "accesses_allowed"],
-         [f"{HOLDER},{RECIPIENT},consents_requested,2", f"{HOLDER},{RECIPIENT},accesses_allowed,3",
-          f"{HOLDER},{OTHER},consents_requested,1", f"{HOLDER},{OTHER},accesses_allowed,0"]),
-        (["permission"], ["consents_active", "accesses_allowed"],
-         ["ReadBalances,consents_active,1", "ReadBalances,accesses_allowed,3"]),
-        (["reason"], ["accesses_allowed", "accesses_refused"],
-         ["PURPOSE_MISMATCH,accesses_refused,1", "TOKEN_EXPIRED,accesses_refused,1"]),
-        (["grade", "purpose", "standard"], ["acknowledged", "acknowledge_seconds_max"],
-         ["3,AIS,uk-ob,acknowledged,2", "3,AIS,uk-ob,acknowledge_seconds_max,5"]),
+        (
+            ["holder", "recipient"],
+            ["consents_requested", "accesses_allowed"],
+            [
+                f"{HOLDER},{RECIPIENT},consents_requested,2",
+                f"{HOLDER},{RECIPIENT},accesses_allowed,3",
+                f"{HOLDER},{OTHER},consents_requested,1",
+                f"{HOLDER},{OTHER},accesses_allowed,0",
+            ],
+        ),
+        (
+            ["permission"],
+            ["consents_active", "accesses_allowed"],
+            ["ReadBalances,consents_active,1", "ReadBalances,accesses_allowed,3"],
+        ),
+        (
+            ["reason"],
+            ["accesses_allowed", "accesses_refused"],
+            ["PURPOSE_MISMATCH,accesses_refused,1", "TOKEN_EXPIRED,accesses_refused,1"],
+        ),
+        (
+            ["grade", "purpose", "standard"],
+            ["acknowledged", "acknowledge_seconds_max"],
+            ["3,AIS,uk-ob,acknowledged,2", "3,AIS,uk-ob,acknowledge_seconds_max,5"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_report_is_parted_by_its_dimensions(
     by: list[str], measures: list[str], rows: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -250,7 +266,9 @@ def test_active_consents_are_those_whose_status_is_so_at_the_end_of_each_day(
 # --- what cannot be known, and the command --------------------------------------------------------------------
 
 
-def test_what_rests_on_an_unread_entry_is_not_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_figure_that_rests_on_an_unread_entry_is_not_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     world = begun()
     world.define_report()
     consent = world.grant()

@@ -112,9 +112,13 @@ def every_finding(read: Read) -> None:
 
 
 EVERY = [
-    (10, "receipt-missing"), (20, "release-missing"), (30, "rows-differ"), (30, "bytes-differ"), (30, "digest-differ"),
+    (10, "receipt-missing"),
+    (20, "release-missing"),
+    (30, "rows-differ"),
+    (30, "bytes-differ"),
+    (30, "digest-differ"),
     (600, "bytes-differ"),
-]  # fmt: skip
+]
 
 
 def of_report(found: Findings, index: int) -> list[str]:

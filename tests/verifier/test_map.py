@@ -30,7 +30,9 @@ class Prover:
 
     @staticmethod
     def split(keys: list[bytes]) -> tuple[int, list[bytes], list[bytes]]:
-        bit = next(b for b in range(256) if len({patricia.bit_of(key, b) for key in keys}) == 2)
+        bit = next(
+            b for b in range(8 * (max(map(len, keys)) + 2)) if len({patricia.bit_of(key, b) for key in keys}) == 2
+        )
         left = [key for key in keys if not patricia.bit_of(key, bit)]
         return bit, left, [key for key in keys if patricia.bit_of(key, bit)]
 
@@ -70,6 +72,16 @@ def test_the_replayed_map_is_that_of_the_definition_and_its_proofs_verify(
         patricia.verify_absent(root, other, proof)
         with refusal(Code.INCOMPLETE):
             patricia.verify_absent(root, other, proof + b"\0")
+
+
+@given(st.dictionaries(st.binary(min_size=30, max_size=40), st.just(b"v"), max_size=12))
+def test_keys_longer_than_a_hash_stand_in_the_map_by_their_whole_length(pairs: dict[bytes, bytes]) -> None:
+    for key in list(pairs)[:4]:  # and some that differ beyond a hash alone
+        pairs |= {key[:30].ljust(35, b"?") + end: b"w" for end in (b"", b"a", b"b")}
+    tree = patricia.Map()
+    for key, value in pairs.items():
+        tree.put(key, value)
+    assert tree.root() == Prover(pairs).root(list(pairs))
 
 
 def test_no_present_key_can_be_called_absent_by_any_leaf_of_the_map() -> None:

@@ -245,7 +245,7 @@ FORGED: dict[str, tuple[Packing, Code, str]] = {
 
 
 @pytest.mark.parametrize("kind", FORGED)
-def test_what_the_log_itself_bound_wrongly_is_refuted(kind: str, tmp_path: Path) -> None:
+def test_a_wrong_binding_by_the_log_itself_is_refuted(kind: str, tmp_path: Path) -> None:
     how, code, file = FORGED[kind]
     found = checked(*genuine(how), tmp_path)
     assert (code, file) in [(defect.code, defect.place.file) for defect in found.findings.defects]

@@ -50,10 +50,19 @@ def one_policy(dice: random.Random) -> bytes:
     for _ in range(dice.choice((0, 0, 0, 1, 1, 2))):
         at = dice.randrange(len(lines) + 1)
         slip = [
-            f"log {dice.choice(VKEYS)}", f"witness {dice.choice(NAMES)} {dice.choice(VKEYS)} https://w.example",
-            f"group {dice.choice(NAMES)} any {dice.choice(NAMES)}", f"quorum {dice.choice(NAMES)}", "  # a comment",
-            "\t#", "", " ", "policy", "witness", f"log {LOG.vkey[:-1]}", f"log {LOG.vkey} a b",
-        ]  # fmt: skip
+            f"log {dice.choice(VKEYS)}",
+            f"witness {dice.choice(NAMES)} {dice.choice(VKEYS)} https://w.example",
+            f"group {dice.choice(NAMES)} any {dice.choice(NAMES)}",
+            f"quorum {dice.choice(NAMES)}",
+            "  # a comment",
+            "\t#",
+            "",
+            " ",
+            "policy",
+            "witness",
+            f"log {LOG.vkey[:-1]}",
+            f"log {LOG.vkey} a b",
+        ]
         match dice.randrange(4):
             case 0 | 1:
                 lines.insert(at, dice.choice(slip))

@@ -109,7 +109,7 @@ def test_honest_accesses_single_relayed_denied_and_batched_are_all_read_quickly(
     assert all(compare(row_of_entry(made, index)) for index in indexes)
 
 
-def test_what_ruleset_2_adds_to_accesses_is_read_quickly_too() -> None:
+def test_the_additions_of_ruleset_2_to_accesses_are_read_quickly_too() -> None:
     made = World(8).open()
     filters = [{"field": "amount", "op": "ge", "value": "10.00 GBP"}]
     plain, filtered = made.grant(), made.grant(filters=filters, utc_offset=-60)

@@ -197,15 +197,26 @@ def test_a_statement_has_its_form_and_length_even_if_its_signature_is_not_asked(
 
 
 EDGES: dict[str, list[Any]] = {
-    "accounts": [[], ["r" * 22], ["r" * 64], ["r" * 65], ["r" * 21], [f"{n:03}" + "r" * 19 for n in range(100)],
-                 [f"{n:03}" + "r" * 19 for n in range(101)]],
+    "accounts": [
+        [],
+        ["r" * 22],
+        ["r" * 64],
+        ["r" * 65],
+        ["r" * 21],
+        [f"{n:03}" + "r" * 19 for n in range(100)],
+        [f"{n:03}" + "r" * 19 for n in range(101)],
+    ],
     "permissions": [["a"], ["c" * 64], ["c" * 65], [f"c{n:02}" for n in range(64)], [f"c{n:02}" for n in range(65)]],
-    "purpose": ["c" * 64, "c" * 65], "interaction_id": ["i" * 8, "i" * 7, "i" * 64, "i" * 65],
-    "request_digest": ["A" * 42, "A" * 43, "A" * 44, "A" * 42 + "B"], "from": [10**15 - 1, 10**15, 2**53],
-    "asserted": [[*ASSERTED][:8], [*ASSERTED][:9]], "jti": ["A" * 22, "A" * 21 + "B", "A" * 21, "A" * 23],
+    "purpose": ["c" * 64, "c" * 65],
+    "interaction_id": ["i" * 8, "i" * 7, "i" * 64, "i" * 65],
+    "request_digest": ["A" * 42, "A" * 43, "A" * 44, "A" * 42 + "B"],
+    "from": [10**15 - 1, 10**15, 2**53],
+    "asserted": [[*ASSERTED][:8], [*ASSERTED][:9]],
+    "jti": ["A" * 22, "A" * 21 + "B", "A" * 21, "A" * 23],
     "iat": [START // 1000 - 301, START // 1000 - 300, START // 1000 + 300, START // 1000 + 301],
-    "iss": [RECIPIENT, "p" * 63, "p" * 64], "v": [1, 2],
-}  # fmt: skip
+    "iss": [RECIPIENT, "p" * 63, "p" * 64],
+    "v": [1, 2],
+}
 
 
 @pytest.mark.parametrize("member", EDGES)

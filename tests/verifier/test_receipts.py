@@ -108,7 +108,7 @@ def receipt(**changes: Any) -> bytes:
 @pytest.mark.parametrize(
     "changes", [{"v": 0}, {"v": "1"}, {"v": 1.0}, {"evidence": None}, {"opening": None}, {"more": 1}]
 )
-def test_what_is_not_a_receipt_is_refused(changes: dict[str, Any]) -> None:
+def test_anything_but_a_receipt_is_refused(changes: dict[str, Any]) -> None:
     with refusal(Code.BAD_ENCODING):
         parse_receipt(receipt(**changes))
 

@@ -88,8 +88,12 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     *((kind, "more", [], [1]) for kind in PLAIN),
     ("participant.registered", "participant", ["nn", "n" * 63], ["n", "n" * 64, "New", ""]),
     ("participant.registered", "name", ["n", "n" * 200], ["", "n" * 201, 7]),
-    ("participant.registered", "roles", [["auditor"], sorted(ROLES)],
-     [[], ["auditor", "auditor"], ["recipient", "holder"], ["king"], ["holder", "king"]]),
+    (
+        "participant.registered",
+        "roles",
+        [["auditor"], sorted(ROLES)],
+        [[], ["auditor", "auditor"], ["recipient", "holder"], ["king"], ["holder", "king"]],
+    ),
     ("key.added", "participant", [LONG], ["p" * 64, "", 1]),
     ("key.added", "kid", ["n", "n" * 64], ["n" * 65, "n/1", ""]),
     ("key.added", "use", ["statement", "client"], ["signing", "", 1]),
@@ -102,8 +106,12 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("participant.removed", "reason", *REASON),
     ("delegation.ended", "reason", *REASON),
     ("delegation.granted", "delegate", [LONG], ["p" * 64, "?", ""]),
-    ("delegation.granted", "acts", [["access.batch"], ["consent.withdraw_accounts"], ACTS],
-     [[], ACTS[1::-1], ACTS[:1] * 2, ["access"], ["access.batch", "consent.nothing"], [["access.batch"]]]),
+    (
+        "delegation.granted",
+        "acts",
+        [["access.batch"], ["consent.withdraw_accounts"], ACTS],
+        [[], ACTS[1::-1], ACTS[:1] * 2, ["access"], ["access.batch", "consent.nothing"], [["access.batch"]]],
+    ),
     ("purpose.defined", "code", *REASON),
     ("purpose.defined", "permissions", [["ReadAccountsBasic", "ReadBalances"]], [[], ["ReadBalances"] * 2, ["a b"]]),
     ("purpose.defined", "max_days", *DAYS),
@@ -125,7 +133,7 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("erasure", "chains", [CHAINS[:1], CHAINS[:8]], [[], CHAINS, ["A" * 42], [CHAINS[0], "?" * 43], "A" * 43]),
     ("erasure", "basis", *REASON),
     ("erasure", "approved_by", [["b2", "a1"]], [["a1"], ["a1", "b2", "c3"], ["a 1", "b2"], ["a1", ""], []]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("kind", PLAIN)
@@ -282,12 +290,12 @@ def test_a_report_continues_where_the_one_before_it_ended_even_if_that_was_wrong
     def report(first: int, last: int) -> dict[str, Any]:
         return document("reconciliation.reported", from_index=first, to_index=last)
 
-    assert begun().reported == -1
+    assert begun().about_entries.reported == -1
     size = len(begun().history)
     for first, last in ((0, 0), (0, size - 1)):
-        assert folded(report(first, last)).reported == last
+        assert folded(report(first, last)).about_entries.reported == last
         again = begun(report(first, last))
-        assert folded(report(last + 1, last + 1), again).reported == last + 1
+        assert folded(report(last + 1, last + 1), again).about_entries.reported == last + 1
         for wrong in (last, last + 2):
             refused(Code.CONSENT_INVALID, report(wrong, size), begun(report(first, last)))
     for first, last in ((1, 2), (0, size), (0, size + 1)):
@@ -295,7 +303,7 @@ def test_a_report_continues_where_the_one_before_it_ended_even_if_that_was_wrong
     refused(Code.CONSENT_INVALID, report(4, 3), begun(report(0, 3)))
     rules = begun()
     refused(Code.CONSENT_INVALID, report(1, 2), rules)
-    assert folded(report(3, 3), rules).reported == 3
+    assert folded(report(3, 3), rules).about_entries.reported == 3
 
 
 def test_a_disclosure_is_of_entries_below_it() -> None:

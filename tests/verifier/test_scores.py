@@ -133,10 +133,14 @@ def test_too_few_accesses_and_ends_give_no_score(tmp_path: Path, capsys: pytest.
     for number in range(4):
         world.feedback(consent, f"n{number}", due=world.day(9))
     world.tick(DAY)
-    world.issue(rows(
-        f"{RECIPIENT},complaints,4", f"{RECIPIENT},score,<3",  # one access stands behind it
-        "other,complaints,0", "other,score,<3",  # of the other one all counts are small
-    ))  # fmt: skip
+    world.issue(
+        rows(
+            f"{RECIPIENT},complaints,4",
+            f"{RECIPIENT},score,<3",  # one access stands behind it
+            "other,complaints,0",
+            "other,score,<3",  # of the other one all counts are small
+        )
+    )
     assert told(world, tmp_path, capsys)[0] == []
     world = begun()
     defined(world, suppress=3)

@@ -94,7 +94,7 @@ def test_each_act_is_of_the_role_that_the_specification_says(act: str, relayed: 
     )
 
 
-def test_who_acts_for_another_is_a_provider_with_a_delegation_of_that_act() -> None:
+def test_only_a_provider_with_a_delegation_of_the_act_acts_for_another() -> None:
     known = rules()
     assert defects(signed("access.request", HELPER, behalf=RECIPIENT), known) == []
     for facts in (

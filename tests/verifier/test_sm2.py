@@ -64,10 +64,22 @@ def test_the_standards_signature_verifies_and_no_other() -> None:
     r, s = SIGNATURE[:32], SIGNATURE[32:]
     negative = (N - int.from_bytes(s)).to_bytes(32)
     for wrong in (
-        r + negative, s + r, bytes(32) + s, r + bytes(32), N.to_bytes(32) + s, r + N.to_bytes(32), SIGNATURE[:-1],
-        SIGNATURE + b"\0", b"", r + (N - int.from_bytes(r)).to_bytes(32), der(int.from_bytes(r), int.from_bytes(s)),
-        *(bytes(byte ^ (1 << bit % 8) * (at == bit // 8) for at, byte in enumerate(SIGNATURE)) for bit in range(0, 512, 37)),
-    ):  # fmt: skip
+        r + negative,
+        s + r,
+        bytes(32) + s,
+        r + bytes(32),
+        N.to_bytes(32) + s,
+        r + N.to_bytes(32),
+        SIGNATURE[:-1],
+        SIGNATURE + b"\0",
+        b"",
+        r + (N - int.from_bytes(r)).to_bytes(32),
+        der(int.from_bytes(r), int.from_bytes(s)),
+        *(
+            bytes(byte ^ (1 << bit % 8) * (at == bit // 8) for at, byte in enumerate(SIGNATURE))
+            for bit in range(0, 512, 37)
+        ),
+    ):
         with refusal(Code.BAD_SIGNATURE):
             accepts(EXAMPLE, b"message digest", wrong)
     with refusal(Code.BAD_SIGNATURE):

@@ -19,7 +19,7 @@ from verifier.errors import Code
 
 
 @pytest.mark.parametrize("subject", [True, False])
-def test_what_may_rest_on_a_missing_entry_is_not_called_wrong(subject: bool) -> None:
+def test_an_entry_that_may_rest_on_a_missing_one_is_not_called_wrong(subject: bool) -> None:
     """An authorisation whose companion is withheld, and a companion whose authorisation is."""
     world, consent = begun()
     missing = 9 if subject else 8

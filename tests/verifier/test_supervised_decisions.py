@@ -206,7 +206,7 @@ def test_a_region_is_one_of_the_destinations() -> None:
     assert reasons(rules(), region="FR") == ["REGION_NOT_CONSENTED"]
 
 
-def test_what_the_rules_decide_is_asserted_no_longer() -> None:
+def test_a_reason_that_the_rules_decide_is_asserted_no_longer() -> None:
     claimed = ["REGION_NOT_CONSENTED", "RATE_LIMITED", "RISK_BLOCKED"]
     assert asserted_of(2, list(claimed), None) == claimed
     assert asserted_of(3, list(claimed), None) == ["RATE_LIMITED"]
@@ -381,7 +381,7 @@ def test_a_one_off_consent_gives_each_unit_once_within_its_window() -> None:
         ("REVOKED", 0, "REVOKED"),
     ],
 )
-def test_what_else_ended_a_one_off_consent_comes_first(status: str, expires: int, found: str) -> None:
+def test_another_end_of_a_one_off_consent_comes_first(status: str, expires: int, found: str) -> None:
     before = consent(status, of={"once": True, "expires_at": expires}, once_until=SECONDS, taken=(f"{A} balances",))
     assert effective_status(rules(), before, NOW) == found
     if status == "PAUSED":

@@ -158,7 +158,7 @@ def test_two_histories_are_equivocation(
     assert events[-1]["code"] == "EQUIVOCATION"
 
 
-def test_what_a_bundle_is_compared_with_is_counted(
+def test_every_comparison_of_a_bundle_is_counted(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A tree of the bundle's own size too; entries below it, and not the one that follows its last."""
@@ -173,8 +173,9 @@ def test_what_a_bundle_is_compared_with_is_counted(
     found, events = run(capsys, "compare", *files, *policy)
 
     assert (found, counted(events)) == (
-        0, {"checkpoint signatures": 4, "smaller trees within the bundle": 3, "entries within the bundle": 1},
-    )  # fmt: skip
+        0,
+        {"checkpoint signatures": 4, "smaller trees within the bundle": 3, "entries within the bundle": 1},
+    )
     assert apart(events) == []
     found, events = run(capsys, "compare", *files, *receipts(later, tmp_path, len(world.entries)), *policy)
     assert (found, defects(events)) == (0, [])

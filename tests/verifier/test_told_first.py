@@ -42,7 +42,7 @@ def test_a_report_that_was_there_stays_until_there_is_a_new_one(tmp_path: Path) 
     assert (tmp_path / "report.html").read_text() == "of last month"
 
 
-def test_a_missing_fpdf2_is_told_before_the_audit(tmp_path: Path) -> None:
+def test_a_missing_typst_is_told_before_the_audit(tmp_path: Path) -> None:
     """The single file without site-packages, as an auditor runs it."""
     files, world = honest()
     write(files, tmp_path / "bundle")
@@ -53,7 +53,7 @@ def test_a_missing_fpdf2_is_told_before_the_audit(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 2
-    assert "fpdf2" in lines[-1]["reason"]
+    assert "typst" in lines[-1]["reason"]
     assert not [line for line in lines if line["event"] == "checked"], "nothing was done for nothing"
     assert not (tmp_path / "out.pdf").exists()
 

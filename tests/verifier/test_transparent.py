@@ -172,7 +172,7 @@ WRONG: list[tuple[str, str, Callable[[list[Any]], None]]] = [
 
 
 @pytest.mark.parametrize(("what", "code", "how"), WRONG, ids=[row[0] for row in WRONG])
-def test_whatever_is_changed_is_refuted(
+def test_every_change_is_refuted(
     what: str,
     code: str,
     how: Callable[[list[Any]], None],
@@ -216,24 +216,35 @@ def test_a_key_with_bounds_vouches_for_none_of_them(
     ]
     for bound, code in bounds:
         trust = {
-            "v": 1, "version": 1, "expires": 2**50, "policy": f"log {vkey}\nquorum none\n", "rp_ids": [], "origins": [],
+            "v": 1,
+            "version": 1,
+            "expires": 2**50,
+            "policy": f"log {vkey}\nquorum none\n",
+            "rp_ids": [],
+            "origins": [],
             "keys": [{"vkey": vkey, **bound}],
-        }  # fmt: skip
+        }
         (tmp_path / "trust").write_text(json.dumps(trust))
         _, events = run(capsys, "receipt", tmp_path / "statement", "--policy", tmp_path / "trust")
         assert events[-1]["code"] == code
 
 
-def test_what_the_library_builds_the_verifier_reads() -> None:
+def test_the_verifier_reads_what_the_library_builds() -> None:
     """A receipt that shares no line of ours: keys, tree, CBOR and signature are the library's."""
     key = Ed25519PrivateKey.from_private_bytes(SEED)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     entries = [bytes([n]) for n in range(11)]
     for index in (0, 5, 10):
         receipt = scitt_cose.build_receipt(
-            leaf_entry_hex=entries[index].hex(), leaf_index=index, tree_entries_hex=[one.hex() for one in entries],
-            alg="EdDSA", log_private_key_pem=pem, iss="ledger.example/1", sub=f"entry/{index}", kid=b"ledger.example/1+0",
-        )  # fmt: skip
+            leaf_entry_hex=entries[index].hex(),
+            leaf_index=index,
+            tree_entries_hex=[one.hex() for one in entries],
+            alg="EdDSA",
+            log_private_key_pem=pem,
+            iss="ledger.example/1",
+            sub=f"entry/{index}",
+            kid=b"ledger.example/1+0",
+        )
         raw = ed25519_key(key.public_key().public_bytes_raw())
         assert parse_receipt(receipt).verify_inclusion(entries[index], raw, select("pure"))
         with pytest.raises(Refuted) as refused:

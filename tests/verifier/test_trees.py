@@ -124,7 +124,7 @@ def test_a_wrong_hash_of_a_higher_tile_is_told_with_its_place(position: int, tmp
     assert (defect.expected, defect.found) == (split_hashes(kept[path], 2)[position].hex(), bytes(HASH).hex())
 
 
-def test_what_lies_above_a_wrong_hash_is_not_told_again(tmp_path: Path) -> None:
+def test_hashes_above_a_wrong_one_are_not_told_again(tmp_path: Path) -> None:
     """The tile names other entries, and the tile above it names that tile: one defect, at the entry."""
     kept = files()
     hashes = split_hashes(kept["tile/0/001"], 256)
@@ -136,7 +136,7 @@ def test_what_lies_above_a_wrong_hash_is_not_told_again(tmp_path: Path) -> None:
     assert found.findings.first_bad == 259
 
 
-def test_what_lies_above_a_wrong_hash_is_not_told_again_beyond_65_536_entries(tmp_path: Path) -> None:
+def test_hashes_above_a_wrong_one_are_not_told_again_beyond_65_536_entries(tmp_path: Path) -> None:
     """As above, in the second tile of level 1; what lies before is taken as audited."""
     before = 65_536
     made, growth, findings = Forge(6), Growth.resume(before, {2: [bytes(HASH)]}), Findings()

@@ -148,7 +148,7 @@ def test_a_wrong_statement_is_a_finding_about_its_holder_at_its_index(
     assert one.found.startswith(f"{HOLDER} to {RECIPIENT}: ")
 
 
-def test_what_a_statement_costs_is_rounded_once_in_each_line() -> None:
+def test_the_cost_of_a_statement_is_rounded_once_in_each_line() -> None:
     world, offer, _ = life(1)  # five: one free, two at 0.7, two at 0.4: 2.2
     world.state(offer, amounts=[{"amount": 2, "count": 5}], total=2)
     world.next_month()
@@ -273,7 +273,7 @@ def test_a_mask_that_a_release_left_out_is_a_finding_about_the_holder_and_stands
 # --- memory ---------------------------------------------------------------------------------------------------
 
 
-def test_what_is_counted_lies_on_disk_and_is_given_back() -> None:
+def test_counts_lie_on_disk_and_the_disk_is_given_back() -> None:
     """More releases than wait in memory."""
 
     def is_open() -> set[str]:

@@ -64,7 +64,7 @@ def test_the_reasons_are_those_of_the_specification_in_its_order() -> None:
     assert [*CODES] == [*FINDINGS]
 
 
-def test_what_the_rules_say_is_said_in_chinese_too() -> None:
+def test_every_sentence_of_the_rules_is_said_in_chinese_too() -> None:
     """Each sentence of a defect in the modules of the rules, and all that is counted there."""
     rules = sorted((ROOT / "verifier" / "rules").glob("*.py"))
     assert {"replay", "transitions", "authorising", "signers"} <= {module.stem for module in rules}

@@ -53,8 +53,10 @@ def scene(shared_site: Site) -> Scene:
     done = site.world.ledger.records.history(site.bank.id, both.consent_id)[-1].index
     site.world.join("regulator-1", "regulator", client=False)
     site.world.ledger.record_documents(
-        document_of(Disclosure, participant="regulator-1", case="case-7", from_index=access.index, to_index=access.index)
-    )  # fmt: skip
+        document_of(
+            Disclosure, participant="regulator-1", case="case-7", from_index=access.index, to_index=access.index
+        )
+    )
     ended, paused, asked = site.shared(), site.shared(), site.ask(authorisers_required=2)
     site.world.record(site.bank.step("revoke", ended))
     site.world.record(site.bank.step("pause", paused))

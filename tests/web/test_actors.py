@@ -320,7 +320,7 @@ def event_of(life: Life, act: str, number: int = 0) -> Event:
         (Known(deed=False, passkey=True), Actor.OTHER),
     ],
 )
-def test_what_is_known_of_an_act_tells_who_did_it(life: Life, known: Known, actor: Actor) -> None:
+def test_the_facts_of_an_act_tell_who_did_it(life: Life, known: Known, actor: Actor) -> None:
     for act in ("consent.authorise", "consent.pause", "consent.revoke", "consent.withdraw_accounts"):
         assert actor_of(event_of(life, act), "bank-a", known) is actor
 

@@ -249,15 +249,23 @@ def test_a_decision_about_an_alert_is_signed_as_it_was_meant(bank: tuple[Bank, R
         document_of(AlertRaised, about=about, at_index=1, features=(5, 6), rule="legs-differ", score=800)
     )
     wish = DecisionWish(
-        alert=alert.index, decision="cleared", officer="o" * 22, proposal="confirmed", proposal_reasons=("fact",),
+        alert=alert.index,
+        decision="cleared",
+        officer="o" * 22,
+        proposal="confirmed",
+        proposal_reasons=("fact",),
         comment_hash=HASHED,
-    )  # fmt: skip
+    )
     ledger.submit_and_wait(ledger.prepare(remote.decide(wish).statement))
     assert ledger.registry.supervision.decided[alert.index]["bank-a"].says.comment_hash == HASHED
     for bent in (
-        {"alert": 0}, {"decision": "escalated"}, {"officer": "p" * 22}, {"proposal": "cleared"},
-        {"proposal_reasons": []}, {"comment_hash": "B" * 42 + "A"},
-    ):  # fmt: skip
+        {"alert": 0},
+        {"decision": "escalated"},
+        {"officer": "p" * 22},
+        {"proposal": "cleared"},
+        {"proposal_reasons": []},
+        {"comment_hash": "B" * 42 + "A"},
+    ):
         made.bend = bent
         with pytest.raises(Unavailable, match="something else"):
             remote.decide(wish)

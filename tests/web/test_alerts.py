@@ -105,7 +105,7 @@ def test_a_bank_decides_beside_the_proposal_and_its_words_can_be_erased(at_work:
     assert _pages(consoles).store.alert_work.of("bank-a", [index]) == {}
 
 
-def test_who_signs_elsewhere_is_told_what_to_sign_and_cannot_decide_here(at_work: Consoles) -> None:
+def test_an_officer_who_signs_elsewhere_is_told_what_to_sign_and_cannot_decide_here(at_work: Consoles) -> None:
     consoles = at_work
     index = raised(consoles, "recipient", "plum")
     before = consoles.world.ledger.tree.size()
@@ -161,8 +161,13 @@ def test_a_customer_reads_what_was_noticed_about_her_connection_and_what_her_ban
         assert "A consent that was long unused is read again" in shown
         assert "Your bank has not answered yet" in shown
         assert "What was noticed" not in client.get(pages[other.consent_id]).text
-        said = {"alert": alert.index, "decision": "cleared", "officer": "o" * 22, "proposal": "confirmed",
-                "proposal_reasons": ["score-middle"]}  # fmt: skip
+        said = {
+            "alert": alert.index,
+            "decision": "cleared",
+            "officer": "o" * 22,
+            "proposal": "confirmed",
+            "proposal_reasons": ["score-middle"],
+        }
         ledger.submit_and_wait(ledger.prepare(site.bank.sign("alert.decide", **said)))
         assert "Your bank looked at it: nothing is wrong" in client.get(pages[consent.consent_id]).text
 

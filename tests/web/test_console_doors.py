@@ -115,9 +115,16 @@ def incident(site: Consoles) -> int:
     now = site.world.clock.now() // 1000
     clocks = [{"due": now + 4 * 3_600, "name": "initial"}, {"due": now + 72 * 3_600, "name": "authority"}]
     statement = site.world.parties["bank-a"].sign(
-        "incident.open", incident_id="found", affected={"holder": "bank-a"}, affected_consents=3, clocks=clocks,
-        detected_at=now, severity=2, text_hash=b64u(bytes(32)), **{"class": "outage"},
-    )  # fmt: skip
+        "incident.open",
+        incident_id="found",
+        affected={"holder": "bank-a"},
+        affected_consents=3,
+        clocks=clocks,
+        detected_at=now,
+        severity=2,
+        text_hash=b64u(bytes(32)),
+        **{"class": "outage"},
+    )
     ledger = site.world.ledger
     [recorded] = ledger.submit_and_wait(ledger.prepare(statement))
     return recorded.index
@@ -159,10 +166,20 @@ def feedback(site: Consoles) -> dict[str, str]:
     book, found = site.pages.state.office.store.feedback, {}
     for bank, app, index in (("bank-a", "plum", 1), ("bank-b", "rival", 2)):
         given = Feedback(
-            number=f"N-{bank}", kind="other", about=index, consent_id="", holder=bank, recipient=app, sub="", subject="",
-            words="", key="", made_at=site.world.clock.now(), due=0,
+            number=f"N-{bank}",
+            kind="other",
+            about=index,
+            consent_id="",
+            holder=bank,
+            recipient=app,
+            sub="",
+            subject="",
+            words="",
+            key="",
+            made_at=site.world.clock.now(),
+            due=0,
             replies=(FeedbackReply(state="forwarded", by="holder", at=1),),
-        )  # fmt: skip
+        )
         if not book.to_holder(bank):
             book.keep(sha256(bank.encode()).digest(), given)
         found |= dict.fromkeys({"bank-a": ("bea", "pia"), "bank-b": ("ben", "rex")}[bank], given.number)
@@ -205,7 +222,7 @@ def test_a_page_of_another_role_does_not_exist(consoles: Consoles) -> None:
                 assert consoles.world.ledger.tree.size() == size, "nothing was recorded either"
 
 
-def test_what_belongs_to_a_stranger_does_not_exist(consoles: Consoles) -> None:
+def test_a_strangers_pages_do_not_exist(consoles: Consoles) -> None:
     seen = 0
     for route in ROUTES:
         if "{" not in route.path or "/erasures/" in route.path or "GET" not in route.methods:

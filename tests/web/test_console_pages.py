@@ -113,8 +113,8 @@ def test_the_python_sample_runs_as_it_stands(consoles: Consoles, tmp_path: Path)
         service.join("bank-x", "holder")
         plum = service.join("plum", "recipient")
         (tmp_path / "keys").mkdir()
-        plum.signer.save(tmp_path / "keys/plum-1.key")
-        plum.client_key.save(tmp_path / "keys/plum-c.key")
+        plum.signer.save(tmp_path / "keys/statement.pem")
+        plum.client_key.save(tmp_path / "keys/client.pem")
         # The pages of this test and the API are two servers: only address, log key and client key id differ.
         code = code.replace(consoles.url, service.url).replace("plum-client", "plum-c")
         code = code.replace(consoles.world.ledger.vkey.format(), service.node.ledger.vkey.format())
@@ -159,7 +159,7 @@ def test_two_checkpoints_are_compared_and_sizes_that_nobody_signed_are_not(conso
             assert client.get(f"/console/audit/consistency?old={old}&new={new}").status_code == 404
 
 
-def test_what_the_operator_put_on_record_is_listed_by_kind(consoles: Consoles) -> None:
+def test_the_operators_records_are_listed_by_kind(consoles: Consoles) -> None:
     with consoles.client("ada") as client:
         erased = words_of(client.get("/console/audit/records?about=erasure").text)
         suspended = words_of(client.get("/console/audit/records?about=suspension").text)

@@ -47,12 +47,22 @@ def test_no_page_reads_more_when_there_are_many_events(site: Site) -> None:
     key = site.key(consent)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     paths = [
-        "/my/connections", f"/my/connections/{key}", f"/my/connections/{key}/history", "/my/receipts",
-        f"/my/connections/{key}/history?show=refused", f"/my/connections/{key}/history?show=allowed",
+        "/my/connections",
+        f"/my/connections/{key}",
+        f"/my/connections/{key}/history",
+        "/my/receipts",
+        f"/my/connections/{key}/history?show=refused",
+        f"/my/connections/{key}/history?show=allowed",
         f"/my/connections/{key}/history?before=150",
-        f"/my/connections/{key}/complete", f"/my/connections/{key}/history?day={today}",
-        f"/my/connections/{key}/stop", "/my/stop-all", "/verify", "/my/feedback", "/my/notices", "/my/overview.json",
-    ]  # fmt: skip
+        f"/my/connections/{key}/complete",
+        f"/my/connections/{key}/history?day={today}",
+        f"/my/connections/{key}/stop",
+        "/my/stop-all",
+        "/verify",
+        "/my/feedback",
+        "/my/notices",
+        "/my/overview.json",
+    ]
     measured: list[dict[str, tuple[int, int, float]]] = []
     with site.client() as client:
         for count in (200, MANY - 200):

@@ -20,11 +20,25 @@ ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "api" / "web"
 NOT_PAGES = {
     # what a page uses, or a redirection
-    "/language", "/static/{name}", "/logo/{participant}", "/manifest.webmanifest", "/reading",
-    "/my/connections/{key}/complaint.zip", "/sign-in/start", "/sign-in/callback", "/my/export/{form}",
-    "/my/receipts/{index}/file", "/my/complete/file", "/my/connections/{key}/complete/file", "/my/connections/{key}/live",
-    "/my/feedback/{number}/file", "/brand.css", "/brand/logo", "/embed.js", "/my/overview.json",
-}  # fmt: skip
+    "/language",
+    "/static/{name}",
+    "/logo/{participant}",
+    "/manifest.webmanifest",
+    "/reading",
+    "/my/connections/{key}/complaint.zip",
+    "/sign-in/start",
+    "/sign-in/callback",
+    "/my/export/{form}",
+    "/my/receipts/{index}/file",
+    "/my/complete/file",
+    "/my/connections/{key}/complete/file",
+    "/my/connections/{key}/live",
+    "/my/feedback/{number}/file",
+    "/brand.css",
+    "/brand/logo",
+    "/embed.js",
+    "/my/overview.json",
+}
 ONE_PAGE_EACH = {"/my/connections/{key}/{step}": ("/my/connections/{key}/pause", "/my/connections/{key}/resume")}
 ELSEWHERE = {
     "/authorize": "an app, as the metadata of the token service tells it",

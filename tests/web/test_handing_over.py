@@ -70,7 +70,7 @@ def test_she_says_no_and_is_taken_back_without_one(shared_site: Site, phone: Pag
     assert shared_site.world.ledger.records.consent("plum", consent.consent_id).status.value == "REJECTED"
 
 
-def test_who_agreed_before_is_taken_back_after_the_sign_in(shared_site: Site, phone: Page) -> None:
+def test_a_customer_who_agreed_before_is_taken_back_after_the_sign_in(shared_site: Site, phone: Page) -> None:
     consent = shared_site.shared()
     phone.goto(shared_site.sent_here(consent, BACK))
     _sign_in(phone, "Mei Lin")

@@ -53,7 +53,7 @@ def test_a_node_that_is_well_is_in_order_and_one_with_nothing_new_is_too() -> No
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_stands_first_with_its_cause_and_what_to_do_in_each_language(name: str) -> None:
+def test_faults_stand_first_with_their_cause_and_what_to_do_in_each_language(name: str) -> None:
     state, about, level = WRONG[name]
     found = checks(state)
     assert (found[0].name, found[0].level, worst(found)) == (about, level, level)

@@ -64,13 +64,15 @@ def _template(node: nodes.Node) -> str:
 
 
 def _written() -> Iterator[str]:
-    """Every text that code and templates hold; those of the pages with ANY where something is put into them."""
+    """Every text that code and templates hold; those of what speaks the catalogues with ANY where something is put in."""
     for path in [*(ROOT / "api").rglob("*.py"), *(ROOT / "ledger").rglob("*.py")]:
         if "locale" not in path.parts:
-            for node in ast.walk(ast.parse(path.read_text())):
+            source = path.read_text()
+            speaks = WEB in path.parents or "from api.web.words import" in source
+            for node in ast.walk(ast.parse(source)):
                 if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
                     text = _python(node)
-                    if ANY not in text or WEB in path.parents:
+                    if ANY not in text or speaks:
                         yield text
     for path in WEB.rglob("*.html"):
         for node in (

@@ -30,8 +30,17 @@ STAFF = [
     {"sub": "nina", "participant": NORTH, "role": "holder", "name": "Nina"},
     {"sub": "sven", "participant": SOUTH, "role": "holder", "name": "Sven"},
 ]
-CONSOLE = ("", "/partner", "/partner/consents", "/partner/calls", "/partner/receipts", "/partner/deliveries",
-           "/partner/feedback", "/partner/feedback.csv", "/partner/keys")  # fmt: skip
+CONSOLE = (
+    "",
+    "/partner",
+    "/partner/consents",
+    "/partner/calls",
+    "/partner/receipts",
+    "/partner/deliveries",
+    "/partner/feedback",
+    "/partner/feedback.csv",
+    "/partner/keys",
+)
 
 
 @dataclass
@@ -174,7 +183,7 @@ def test_all_records_of_two_banks_together_do_not_say_who_is_a_customer_of_both(
         the_store_does_not_tell(banks)
 
 
-def test_what_the_banks_would_have_in_common_is_found(tmp_path: Path) -> None:
+def test_a_secret_in_both_banks_records_is_found(tmp_path: Path) -> None:
     """The test's own test: one secret in both banks' records is seen."""
     day = Day({NORTH: "a holder of 1764511200 trace-4bf92f3577b34da6", SOUTH: "trace-4bf92f3577b34da6 at 1764511200"})
     assert common(day) == {"trace-4bf92f3577b34da6"}

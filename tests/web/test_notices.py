@@ -118,7 +118,7 @@ def test_nothing_is_told_twice_whoever_reads_the_log_again_and_however_often_it_
     assert len(told.box.mails) == 1
 
 
-def test_what_was_noted_before_a_crash_is_sent_after_it(told: Told) -> None:
+def test_a_notice_noted_before_a_crash_is_sent_after_it(told: Told) -> None:
     told.site.shared()
     Teller(told.site.office, {}).turn()  # noted, and then the process ended
     assert told.box.mails == []
@@ -247,7 +247,7 @@ def test_each_is_told_in_her_language_what_she_chose_and_never_what_another_keep
     assert [mail["to"] for mail in told.box.mails] == ["mei@customers.example"]
 
 
-def test_who_is_erased_is_told_nothing_more(told: Told) -> None:
+def test_an_erased_customer_is_told_nothing_more(told: Told) -> None:
     told.site.shared()
     Teller(told.site.office, {}).turn()
     told.site.office.store.drop_person(told.site.people[MEI].key)

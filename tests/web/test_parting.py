@@ -293,7 +293,7 @@ def test_confirming_with_the_bank_is_shown_when_due_and_lets_sharing_continue(tm
         assert reasons(site, consent) == ()
 
 
-def test_who_acted_for_whom_and_in_what_quality_is_shown(site: Site) -> None:
+def test_the_page_shows_who_acted_for_whom_and_in_what_quality(site: Site) -> None:
     from tests.web.site import join_named
 
     agency = join_named(site.world, "agency", "Agency & Sons", "technology-provider")

@@ -29,9 +29,12 @@ pytestmark = pytest.mark.browser
 
 NEW, OFFSET, DAY = "app-new", 480, 86_400
 STAFF = {
-    "olaf": ("operator", "operator"), "oda": ("operator", "operator"), "nia": (NEW, "recipient"),
-    "bea": ("bank-a", "holder"), "rex": ("app-2", "recipient"),
-}  # fmt: skip
+    "olaf": ("operator", "operator"),
+    "oda": ("operator", "operator"),
+    "nia": (NEW, "recipient"),
+    "bea": ("bank-a", "holder"),
+    "rex": ("app-2", "recipient"),
+}
 CONSENT = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 
 
@@ -185,9 +188,14 @@ async def a_month_of(place: Place, many: int) -> list[int]:
             item = balance_item(CONSENT, account, f"interaction-{number}")
             [access] = await own.ask("/accesses", await own.statements.sign_access(item))
             released = await bank.statements.sign(
-                "access.release", basis=access.index, bytes=9, consent_id=CONSENT, digest=b64u(bytes(32)),
-                interaction_id=f"interaction-{number}", rows=1,
-            )  # fmt: skip
+                "access.release",
+                basis=access.index,
+                bytes=9,
+                consent_id=CONSENT,
+                digest=b64u(bytes(32)),
+                interaction_id=f"interaction-{number}",
+                rows=1,
+            )
             found.append((await bank.ask("/accesses/release", released))[0].index)
     return found
 
@@ -198,9 +206,18 @@ def attested_and_certified(place: Place) -> None:
     document.write_bytes(b"%PDF-")
     until = str(SystemClock().now() // 1000 + 365 * DAY)
     given = place.own(
-        "attestation", "give", "licence-1", "--kind", "licence", "--issuer", "The authority", "--document", str(document),
-        "--valid-until", until,
-    )["index"]  # fmt: skip
+        "attestation",
+        "give",
+        "licence-1",
+        "--kind",
+        "licence",
+        "--issuer",
+        "The authority",
+        "--document",
+        str(document),
+        "--valid-until",
+        until,
+    )["index"]
     officers = ["--approved-by", "olaf", "--approved-by", "oda", "--state", str(place.service.node.settings.state_dir)]
     place.told("attestation", "approve", NEW, str(given), *officers)
     run = ["--suite", "partner", "--suite-version", "1", "--passed", "38", "--total", "40", "--log", str(document)]
@@ -265,9 +282,12 @@ def rotated(place: Place) -> None:
     stranger = LocalSigner.generate("stolen-1", "EdDSA")
     claims = {"aud": place.service.node.ledger.origin, "kid": "stolen-2", "participant": NEW, "use": "statement"}
     forged = {
-        "alg": "EdDSA", "jwk": dict(stranger.jwk), "kid": "stolen-2", "use": "statement",
+        "alg": "EdDSA",
+        "jwk": dict(stranger.jwk),
+        "kid": "stolen-2",
+        "use": "statement",
         "proof": sign_jwt(LocalSigner.generate("other-1", "EdDSA"), {"typ": "key-proof+jwt"}, claims),
-    }  # fmt: skip
+    }
 
     async def tried() -> None:
         async with old, newcomer(place) as new:

@@ -34,7 +34,7 @@ def test_the_smallest_version_that_holds_it_is_taken(length: int, size: int) -> 
     assert [matrix[6][place] for place in range(8, size - 8)] == [place % 2 == 0 for place in range(8, size - 8)]
 
 
-def test_what_is_too_long_is_refused() -> None:
+def test_an_address_too_long_for_a_code_is_refused() -> None:
     with pytest.raises(InvalidInput, match="106 bytes"):
         qr_matrix("a" * (MOST + 1))
 

@@ -45,7 +45,7 @@ def test_uncounted_days_are_unknown_and_not_zero() -> None:
     assert whole.since is None
 
 
-def test_what_is_usual_is_the_middle_of_the_known_weeks_before_the_last_seven_days() -> None:
+def test_the_usual_figure_is_the_middle_of_the_known_weeks_before_the_last_seven_days() -> None:
     weeks = [read(7 * week + 1 + step / 10) for week, reads in ((1, 4), (2, 6), (3, 5)) for step in range(reads)]
     stands_out = usual(seen(*weeks, *(read(1 + step / 20) for step in range(12))), NOW, NOW - 4 * WEEK_MS)
     assert stands_out is not None

@@ -33,10 +33,23 @@ DEV_ROUTES = [("GET", f"{PATH}/authorize"), ("POST", f"{PATH}/authorize"), ("GET
 GETS = [path for method, path in ROUTES if method == "GET"]
 POSTS = [path for method, path in ROUTES if method == "POST"]
 PUBLIC = {
-    "/authorize", "/join", "/brand.css", "/brand/logo", "/embed.js", "/my/overview.json",
-    "/", "/language", "/logo/{participant}", "/manifest.webmanifest", "/reading", "/verify", "/static/{name}", "/sign-in",
-    "/sign-in/start", "/sign-in/callback",
-}  # fmt: skip
+    "/authorize",
+    "/join",
+    "/brand.css",
+    "/brand/logo",
+    "/embed.js",
+    "/my/overview.json",
+    "/",
+    "/language",
+    "/logo/{participant}",
+    "/manifest.webmanifest",
+    "/reading",
+    "/verify",
+    "/static/{name}",
+    "/sign-in",
+    "/sign-in/start",
+    "/sign-in/callback",
+}
 NEEDS_PARAMETERS = {
     "/language": {"to": "en"},
     "/my/approve": {"consent": "0b0f8a4e-0000-4000-8000-000000000000"},
@@ -300,9 +313,15 @@ def test_an_unknown_address_answers_a_program_with_a_problem_and_a_person_with_a
 )
 def test_the_development_provider_refuses_to_run_where_customers_might_be(place: dict[str, object]) -> None:
     known: dict[str, object] = {
-        "environment": "development", "host": "127.0.0.1", "workers": 1, "base_url": "http://localhost:1",
-        "client_id": "x", "client_key": LocalSigner.generate("x", "ES256"), "customers": (), "clock": SystemClock(),
-    }  # fmt: skip
+        "environment": "development",
+        "host": "127.0.0.1",
+        "workers": 1,
+        "base_url": "http://localhost:1",
+        "client_id": "x",
+        "client_key": LocalSigner.generate("x", "ES256"),
+        "customers": (),
+        "clock": SystemClock(),
+    }
     DevelopmentProvider(**known)  # type: ignore[arg-type]
     with pytest.raises(NotForThisPlace):
         DevelopmentProvider(**(known | place))  # type: ignore[arg-type]

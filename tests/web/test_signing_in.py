@@ -46,8 +46,14 @@ class Provider:
         self.app.add_api_route("/token", self._token, methods=["POST"], response_model=None)
 
     def _discovery(self) -> Response:
-        addresses = {name: f"{self.issuer}/{path}" for name, path in
-                     (("authorization_endpoint", "authorize"), ("token_endpoint", "token"), ("jwks_uri", "jwks"))}  # fmt: skip
+        addresses = {
+            name: f"{self.issuer}/{path}"
+            for name, path in (
+                ("authorization_endpoint", "authorize"),
+                ("token_endpoint", "token"),
+                ("jwks_uri", "jwks"),
+            )
+        }
         return JSONResponse({"issuer": self.issuer, **addresses, **self.discovery})
 
     def _jwks(self) -> Response:
@@ -61,9 +67,19 @@ class Provider:
         assert str(form["client_assertion"]).count(".") == 2
         now = int(time.time())
         claims = {
-            "iss": self.issuer, "aud": "us", "sub": "mei", "nonce": self.nonce, "iat": now, "exp": now + 300,
-            "auth_time": now, "acr": "strong", "amr": ["otp"], "holder": "bank-a", "subject": "s" * 24, "name": "Mei",
-        } | self.claims  # fmt: skip
+            "iss": self.issuer,
+            "aud": "us",
+            "sub": "mei",
+            "nonce": self.nonce,
+            "iat": now,
+            "exp": now + 300,
+            "auth_time": now,
+            "acr": "strong",
+            "amr": ["otp"],
+            "holder": "bank-a",
+            "subject": "s" * 24,
+            "name": "Mei",
+        } | self.claims
         claims = {name: value for name, value in claims.items() if value is not None}
         token = self.token or sign_jwt(self.signer, {"kid": "idp", "typ": "JWT", **self.header}, claims)
         return JSONResponse({"id_token": token, "access_token": "x", "token_type": "Bearer"})

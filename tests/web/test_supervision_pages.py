@@ -133,7 +133,7 @@ def test_a_freeze_is_previewed_and_ordered_only_with_the_number_that_was_shown(t
         assert "FROZEN" not in after.outcome.reasons  # type: ignore[union-attr]
 
 
-def test_what_cannot_be_frozen_is_refused_by_name_and_nothing_is_recorded(tmp_path: Path) -> None:
+def test_an_impossible_freeze_is_refused_by_name_and_nothing_is_recorded(tmp_path: Path) -> None:
     with open_consoles(tmp_path / "site") as site:
         size = site.world.ledger.tree.size()
         with site.client("rita") as client:
@@ -207,10 +207,18 @@ def test_a_hold_of_two_officers_keeps_records_from_being_erased_until_it_is_lift
 
 def opened(client: httpx2.Client, site: Consoles, **changes: str) -> str:
     form = {
-        "class": "data-breach", "severity": "3", "hours-ago": "0", "text": "Keys were lost", "holder": "bank-a",
-        "clock-initial": "yes", "clock-intermediate": "yes", "own-clock": "board", "own-hours": "48",
-        "incident_id": "i-1", **changes,
-    }  # fmt: skip
+        "class": "data-breach",
+        "severity": "3",
+        "hours-ago": "0",
+        "text": "Keys were lost",
+        "holder": "bank-a",
+        "clock-initial": "yes",
+        "clock-intermediate": "yes",
+        "own-clock": "board",
+        "own-hours": "48",
+        "incident_id": "i-1",
+        **changes,
+    }
     count = active(site, holder="bank-a")
     seen = send(client, "/console/incidents/preview", "/console/incidents", **form)
     assert f"how many active consents this touches: {count}" in words_of(seen.text)
@@ -277,17 +285,26 @@ def test_the_pack_of_an_incident_is_verified_offline_entry_by_entry(tmp_path: Pa
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"text": ""}, {"severity": "9"}, {"hours-ago": "-1"}, {"own-clock": "board", "own-hours": "x"},
-        {"class": "not a code!"}, {"holder": "no such bank"},
+        {"text": ""},
+        {"severity": "9"},
+        {"hours-ago": "-1"},
+        {"own-clock": "board", "own-hours": "x"},
+        {"class": "not a code!"},
+        {"holder": "no such bank"},
     ],
-)  # fmt: skip
+)
 def test_an_incident_that_does_not_read_is_refused_and_nothing_is_recorded(
     consoles: Consoles, wrong: dict[str, str]
 ) -> None:
     form = {
-        "class": "outage", "severity": "1", "hours-ago": "0", "text": "x", "holder": "bank-a", "clock-initial": "yes",
+        "class": "outage",
+        "severity": "1",
+        "hours-ago": "0",
+        "text": "x",
+        "holder": "bank-a",
+        "clock-initial": "yes",
         **wrong,
-    }  # fmt: skip
+    }
     with consoles.client("bea") as client:
         size = consoles.world.ledger.tree.size()
         answer = send(

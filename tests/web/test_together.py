@@ -61,7 +61,7 @@ def test_nothing_is_linked_before_she_agreed_at_both_banks(banks: Banks) -> None
         assert 'class="card app bank"' not in page.text, "at the second bank nothing is known of the first"
 
 
-def test_who_only_sits_at_the_same_browser_is_shown_nothing(banks: Banks) -> None:
+def test_another_person_at_the_same_browser_is_shown_nothing(banks: Banks) -> None:
     """Anna's browser keeps the link; another person signs in there, and cannot get into it either."""
     banks.shared(ANNA[NORTH], "plum")
     with banks.browser() as browser:
@@ -158,7 +158,7 @@ def test_signing_out_ends_her_sessions_at_all_banks_of_this_browser(banks: Banks
         assert "signed out" not in section(page, NORTH)
 
 
-def test_who_acts_for_another_sees_whose_page_it_is(banks: Banks) -> None:
+def test_a_guardian_sees_whose_page_it_is(banks: Banks) -> None:
     banks.shared(GUARDIAN, "plum")
     with banks.browser() as greta:
         page = banks.link(greta, GUARDIAN)

@@ -21,10 +21,16 @@ def freeze(site: Site, freeze_id: str, *, drill: bool = False, **scope: str) -> 
     until = site.world.clock.now() // 1000 + 3_600
     site.world.ledger.record_documents(
         document_of(
-            FreezeOrdered, freeze_id=freeze_id, scope=Scope(**scope), from_=0, until=until, reason="scraping",
-            drill=drill, approved_by=OFFICERS,
+            FreezeOrdered,
+            freeze_id=freeze_id,
+            scope=Scope(**scope),
+            from_=0,
+            until=until,
+            reason="scraping",
+            drill=drill,
+            approved_by=OFFICERS,
         )
-    )  # fmt: skip
+    )
 
 
 def say(site: Site, act: str, **members: Any) -> None:
@@ -54,9 +60,12 @@ def test_an_incident_is_told_to_those_whom_it_may_concern_and_for_a_while_after_
     consent = site.shared()
     now = site.world.clock.now() // 1000
     common = {
-        "affected_consents": 1, "clocks": [{"due": now + 60, "name": "initial"}], "detected_at": now, "severity": 2,
+        "affected_consents": 1,
+        "clocks": [{"due": now + 60, "name": "initial"}],
+        "detected_at": now,
+        "severity": 2,
         "class": "data-breach",
-    }  # fmt: skip
+    }
     say(site, "incident.open", incident_id="elsewhere", affected={"recipient": "somebody-else"}, **common)
     assert not any("reports an incident" in page for page in pages(site, consent))
     say(site, "incident.open", incident_id="here", affected={"holder": site.bank.id}, **common)

@@ -27,7 +27,7 @@ def declined(site: Site, **fields: object) -> tuple[str, str]:
         return reason_of(site, consent.consent_id), done.text
 
 
-def test_what_she_would_agree_to_is_in_the_act_and_the_app_is_told(shared_site: Site) -> None:
+def test_her_lesser_offer_is_in_the_act_and_the_app_is_told(shared_site: Site) -> None:
     reason, page = declined(shared_site, less=["frequency", "data", "everything"])
     assert reason == "customer-wants-less:data:frequency", (
         "in the order of the documents, and nothing that is not there"

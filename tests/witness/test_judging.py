@@ -141,7 +141,7 @@ def test_a_smaller_tree_is_told_the_size_that_is_known() -> None:
         "proof-from-nothing",
     ],
 )
-def test_what_is_not_right_is_refused_with_its_status(body: bytes, status: int) -> None:
+def test_a_wrong_request_is_refused_with_its_status(body: bytes, status: int) -> None:
     assert answer(None, body) == status
 
 

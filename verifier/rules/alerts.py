@@ -72,6 +72,8 @@ class Alerts:
             fired = self.scorer.access(index, leaf, chain, facts)
         elif facts.act in ("access.release", "access.receive"):
             fired = self.scorer.leg(index, leaf, chain, facts)
+        elif facts.act == "consent.acknowledge" and self.orders.scoring >= 2:
+            fired = self.scorer.notice(index, leaf, chain, facts)
         elif facts.act == "consent.request":
             terms = facts.content["terms"]
             assert isinstance(terms, dict)  # noqa: S101 - the form was checked when the statement was read

@@ -25,13 +25,12 @@ from verifier.records.acts import MEMBERS as ACTS
 from verifier.records.acts import SINCE_3
 from verifier.records.declarations import PURPOSE, check_purpose
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
-from verifier.rules import log_keys, orders
+from verifier.rules import about_entries, log_keys, orders
 from verifier.rules.catalogue import CATALOGUES, is_known
 from verifier.rules.registered import Key, Participant, Purpose
 from verifier.rules.supervision import Supervision
 
 KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-CHAIN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 ROLES = frozenset({"holder", "recipient", "technology-provider", "regulator", "auditor"})
 LEDGER_CHAIN = "operator:ledger"
 
@@ -46,14 +45,8 @@ MEMBERS: dict[str, frozenset[str]] = {
     "delegation.granted": frozenset({"participant", "delegate", "acts"}),
     "delegation.ended": frozenset({"participant", "delegate", "reason"}),
     "purpose.defined": PURPOSE,
-    "reconciliation.reported": frozenset(
-        {"from_index", "to_index", "accesses", "releases", "receipts", "findings", "findings_hash"}
-    ),
     "ruleset.activated": frozenset({"ruleset"}),
-    "disclosure": frozenset({"participant", "case", "from_index", "to_index"}),
-    "evidence.opened": frozenset({"by", "case", "from_index", "to_index"}),
-    "pack.issued": frozenset({"commitment", "items_count", "scope"}),
-    "erasure": frozenset({"chains", "basis", "approved_by"}),
+    **about_entries.MEMBERS,
     **log_keys.MEMBERS,
 }
 RULES = ("ledger.opened", "ruleset.activated")
@@ -66,7 +59,7 @@ SINCE_2 = frozenset(
 @dataclass(slots=True)
 class Registry:
     """The operator chains so far. `fold` each document in log order. `delegations`: (participant, delegate) ->
-    the acts; `suspensions`, `removals`: how many are in force; `reported`: the last entry that a reconciliation covered."""
+    the acts; `suspensions`, `removals`: how many are in force."""
 
     origin: str = ""
     ruleset: int = 0
@@ -77,15 +70,16 @@ class Registry:
     purposes: dict[str, Purpose] = field(default_factory=dict)
     suspensions: int = 0
     removals: int = 0
-    reported: int = -1
     log_keys: log_keys.LogKeys = field(default_factory=log_keys.LogKeys)
     erased: dict[str, int] = field(default_factory=dict)  # chain (b64u) -> index of the erasure
     history: list[tuple[int, int, str, Object]] = field(default_factory=list)
     """What was folded, for a resumed run: index, time, who declared it (a document: nobody), document or statement."""
     supervision: Supervision = field(default_factory=Supervision)
     orders: orders.Orders = field(init=False)
+    about_entries: about_entries.AboutEntries = field(init=False)
 
     def __post_init__(self) -> None:
+        self.about_entries = about_entries.AboutEntries(self.supervision, self.erased, self.participants)
         self.orders = orders.Orders(self.supervision, self.erased, self.participants)
 
     def has_role(self, participant: str, role: str) -> bool:
@@ -134,8 +128,8 @@ class Registry:
         ruleset = self.ruleset
         if kind in orders.MEMBERS:
             self.orders.fold(kind, document, index, time)
-        elif kind == "erasure":
-            self._erasure(document, index, time)
+        elif kind in about_entries.MEMBERS:
+            self.about_entries.fold(document, index, time, self.ruleset)
         else:
             getattr(self, "_" + kind.replace(".", "_"))(document, index)
         if ruleset < since:
@@ -317,56 +311,6 @@ class Registry:
         )
         if surplus:
             raise _bad("a permission is not in the catalogue", "codes of the catalogue", ", ".join(surplus))
-
-    def _reconciliation_reported(self, document: Object, index: int) -> None:
-        """Which entries it covers; `reconciliation` says whether its figures are right."""
-        for name in ("accesses", "releases", "receipts", "findings"):
-            get_integer(document, name)
-        get_bytes(document, "findings_hash", 32)
-        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
-        expected, self.reported = self.reported + 1, last  # taken over even if it is wrong: the next is judged by it
-        # Step 8.5.
-        if first != expected:
-            raise _bad("the report does not begin where the one before it ended", expected, first)
-        if not first <= last < index:
-            raise _bad("the report covers no entries below it", f"{first} to {index - 1}", last)
-
-    def _disclosure(self, document: Object, index: int) -> None:
-        name, participant = self._named(document)
-        get_text(document, "case", 64, CODE)
-        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
-        self._registered(name, participant)
-        if not first <= last < index:
-            raise _bad("the disclosure names no entries below it", f"{first} to {index - 1}", last)
-
-    def _evidence_opened(self, document: Object, index: int) -> None:
-        get_text(document, "by", 64, CODE)
-        get_text(document, "case", 64, CODE)
-        first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
-        if not first <= last < index:
-            raise _bad("the disclosure names no entries below it", f"{first} to {index - 1}", last)
-
-    def _pack_issued(self, document: Object, _: int) -> None:
-        get_bytes(document, "commitment", 32)
-        get_integer(document, "items_count")
-        get_text(document, "scope", 64, CODE)
-
-    def _erasure(self, document: Object, index: int, time: int) -> None:
-        chains = get_texts(document, "chains", 1, 8)
-        approvers = get_texts(document, "approved_by", 2, 2)
-        get_text(document, "basis", 64, CODE)
-        for text in chains:
-            if not CHAIN.fullmatch(text):
-                raise refuted(Code.BAD_ENCODING, "not a chain", field="chains", found=text)
-        for text in approvers:
-            if not CODE.fullmatch(text):
-                raise refuted(Code.BAD_ENCODING, "not a code", field="approved_by", found=text)
-        for text in chains:
-            self.erased.setdefault(text, index)
-        if approvers[0] == approvers[1]:
-            raise _bad("an erasure needs two different approvers", "two codes", approvers[0])
-        if self.ruleset >= 3 and self.supervision.is_held(chains, time):
-            raise _bad("a chain is under a hold", "chains that no hold names", ", ".join(chains))
 
     def _named(self, document: Object) -> tuple[str, Participant | None]:
         name = get_text(document, "participant", 63, PARTICIPANT)

@@ -22,6 +22,7 @@ QUIET = {
     "many": HOUR_MS,
     "after-end": DAY_MS,
     "model": HOUR_MS,
+    "late-notice": DAY_MS,
 }
 """By rule, in ms."""
 
@@ -152,7 +153,7 @@ class Recipient(Fires):
 @dataclass(slots=True)
 class Habits:
     """A consent's allowed accesses since scoring began for the `epoch`-th time; times in ms. `hour`: the last one in which
-    it was accessed; `fired`: as in `Fires`."""
+    it was accessed; `fired`: as in `Fires`; `acknowledged`: its end was."""
 
     epoch: int
     allowed: int = 0
@@ -161,6 +162,7 @@ class Habits:
     hour: int = -1
     permissions: list[str] = field(default_factory=list)
     fired: dict[str, int] = field(default_factory=dict)
+    acknowledged: bool = False
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The scorer: twelve rules over the entries in log order, in integers (docs/spec/risk.md)."""
+"""The scorer: thirteen rules over the entries in log order, in integers (docs/spec/risk.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from verifier.rules.spilled import Spilled
 
 ASLEEP, NEW = 5_184_000_000, 2_592_000_000
 ENDED = {"CONSENT_REVOKED", "CONSENT_TERMINATED"}
-OF_RECIPIENTS = ("rate", "night", "refused", "unattended", "rows", "many", "after-end", "model")
+OVER = ("REVOKED", "TERMINATED")
+OF_RECIPIENTS = ("rate", "night", "refused", "unattended", "rows", "many", "after-end", "model", "late-notice")
 EVER = -1
 
 
@@ -269,6 +270,26 @@ class Scorer:
         k = own.after_end
         passed = self._day_passed(own, "after-end", time)
         yield from fire(own, "after-end", name, index, time, passed, k >= 3, 400 + 50 * k, (k,))
+
+    def notice(self, index: int, leaf: Leaf, chain: Chain, facts: Facts) -> Iterator[Fired]:
+        """An acknowledgement: rule 13. It counts if it is of the entry that ended the consent."""
+        consent = chain.consent
+        if consent is None:
+            if not chain.known:  # its request cannot be read: whose it is, says the signer
+                self.doubt_recipient(self.recipient(facts.party), index, leaf.time, ("late-notice",))
+            return
+        name = consent.terms.recipient
+        own = self.recipient(name)
+        if not chain.known:  # its end, or an acknowledgement before this one, may stand in what could not be read
+            self.doubt_recipient(own, index, leaf.time, ("late-notice",))
+        elif consent.status not in OVER or facts.party != name or facts.content["basis"] != chain.steps[-1]:
+            return
+        habits, waited = self._habits(chain), leaf.time - chain.moved
+        first, habits.acknowledged = not habits.acknowledged, True
+        hours = waited // HOUR_MS
+        holds = first and waited >= DAY_MS
+        yield from fire(own, "late-notice", name, index, leaf.time, True, holds, 400 + 10 * hours, (hours,))
+        own.last = index
 
     def _model(self, own: Recipient, name: str, index: int, time: int) -> Iterator[Fired]:
         if self.without_model:

@@ -29,6 +29,7 @@ _RULES: dict[str, tuple[str, str]] = {
     "many": ("many consents at once", "同时使用大量授权"),
     "after-end": ("accesses after the consent's end", "授权结束后的访问"),
     "model": ("strange to the model", "模型认为异常"),
+    "late-notice": ("a withdrawal acknowledged late", "撤回通知确认过迟"),
 }
 _WORDS: dict[str, tuple[str, str]] = {
     "line": (

@@ -1,5 +1,5 @@
-"""What a board reads first: three sentences, who checked with which program, and room for a signature; and words for what
-charts count (docs/verifier.md, «The report»)."""
+"""What a board reads first: three sentences, who checked with which program, room for a signature, and what each defect
+concerns (docs/verifier.md, «The report»)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from verifier.errors import Code, ExitStatus
+from verifier.errors import Code, ExitStatus, Place
+from verifier.telling.acts import NAMES
 from verifier.telling.messages import LANGUAGES, reason_sentence
 from verifier.telling.result import Result
 
@@ -17,6 +18,8 @@ VERSION = "0.1.0"
 """Of the verifier."""
 AUDITS = frozenset({"bundle"})
 """Commands whose result is about a whole log."""
+_LAST_MOMENT = 253_402_300_800_000
+"""The year 10000, in milliseconds."""
 _HISTORY = {
     ExitStatus.VERIFIED: (
         "The {} entries shown are those that the log's key signed, in their order; none was changed, taken out or put in.",
@@ -27,8 +30,8 @@ _HISTORY = {
         "所示 {} 个条目均为日志密钥签署的内容，但见证方不足，不能证明所有人看到的内容相同。",
     ),
     ExitStatus.REFUTED: (
-        "Of the {} entries shown something is wrong: {} defects were found, and they are listed below with their places.",
-        "所示 {} 个条目存在问题：共发现 {} 处缺陷，下文列明其位置。",
+        "Of the {} entries shown something is wrong. Defects: {}; what each concerns is listed below.",
+        "所示 {} 个条目存在问题：共发现 {} 处缺陷，下文逐项列明所涉内容。",
     ),
     ExitStatus.COULD_NOT_CHECK: ("The question could not be answered.", "无法得出结论。"),
 }
@@ -66,44 +69,15 @@ LABELS = {
     "auditor": ("Auditor", "审计人"),
     "organisation": ("Organisation", "所属机构"),
     "signed": ("Place, date, signature", "地点、日期、签名"),
-    "appendix": ("Appendix: codes, keys, inputs", "附录：代码、密钥、输入文件"),
-}
-_NAMES: dict[str, tuple[str, str]] = {
-    "allow": ("allowed", "允许"),
-    "deny": ("denied", "拒绝"),
-    "consent": ("consents and accesses", "授权与访问"),
-    "operator": ("operator's documents", "运营方文件"),
-    "participant": ("declarations of participants", "参与方声明"),
-    "subject": ("customers' own entries", "客户记录"),
-    "index-head": ("index-heads", "索引头"),
-    "access.request": ("access asked for", "请求访问"),
-    "access.batch": ("accesses asked for together", "批量请求访问"),
-    "access.release": ("data released", "提供数据"),
-    "access.receive": ("data received", "接收数据"),
-    "consent.request": ("consent asked for", "请求授权"),
-    "consent.authorise": ("consent given", "授予授权"),
-    "consent.reject": ("request declined", "拒绝授权请求"),
-    "consent.revoke": ("consent withdrawn", "撤回授权"),
-    "consent.pause": ("sharing paused", "暂停共享"),
-    "consent.suspend": ("sharing suspended by the bank", "银行暂停共享"),
-    "consent.resume": ("sharing resumed", "恢复共享"),
-    "consent.amend": ("change asked for", "请求变更"),
-    "consent.expire": ("consent expired", "授权到期"),
-    "consent.terminate": ("consent closed", "授权关闭"),
-    "consent.supersede": ("consent replaced", "授权被替代"),
-    "consent.acknowledge": ("step acknowledged", "确认收到"),
-    "consent.reauthenticate": ("customer confirmed with the bank", "客户向银行再次确认"),
-    "consent.reconfirm": ("customer confirmed with the app", "客户向应用方再次确认"),
-    "consent.withdraw_accounts": ("accounts taken out", "移除账户"),
-    "consent.withdraw_approval": ("one approval withdrawn", "撤回一人授权"),
-    "consent.withdraw_separate": ("separate consent withdrawn", "撤回单独同意"),
-    "subject.consent": ("consent linked to its customer", "授权关联客户"),
-    "subject.enrol": ("passkey added", "添加通行密钥"),
-    "subject.unenrol": ("passkey removed", "移除通行密钥"),
-    "subject.feedback": ("customer's feedback", "客户反馈"),
-    "subject.answer": ("answer to feedback", "反馈答复"),
-    "erasure": ("erasure", "删除"),
-    "disclosure": ("evidence shown to an authority", "向机构提供证据"),
+    "appendix": ("Appendix: codes, places, keys, inputs", "附录：代码、位置、密钥、输入文件"),
+    "concerns": ("What it concerns, as the entry says", "所涉内容（依条目自述）"),
+    "what kind": ("What", "内容"),
+    "share": ("Share of the largest", "与最大值之比"),
+    "file": ("File", "文件"),
+    "consent": ("consent {}", "授权 {}"),
+    "moment": ("{} UTC", "{}（UTC）"),
+    "unreadable": ("The entry cannot be read.", "条目无法读取。"),
+    "whole": ("The log as a whole.", "整个日志。"),
 }
 
 
@@ -136,9 +110,29 @@ def named(counts: Mapping[str, int], language: str) -> dict[str, int]:
     """Counts by a name that people read; a code without one keeps it."""
     found: dict[str, int] = {}
     for code, count in counts.items():
-        words = _NAMES.get(code, ("", ""))[LANGUAGES.index(language)] or reason_sentence(code, language) or code
+        words = NAMES.get(code, ("", ""))[LANGUAGES.index(language)] or reason_sentence(code, language) or code
         found[words] = found.get(words, 0) + count
     return found
+
+
+def concern_words(place: Place, result: Result, language: str) -> str:
+    """What a defect at this place concerns: the act, the bank and app by name, the consent, the moment."""
+    if place.index is None:
+        return label_of("whole", language)
+    concern = result.concerned.get(place.index)
+    if concern is None:
+        return label_of("unreadable", language)
+    at = LANGUAGES.index(language)
+    kind = NAMES.get(concern.kind, (concern.kind, concern.kind))[at]
+    act = NAMES[concern.act][at] if concern.act in NAMES else f"{kind} ({concern.act})" if concern.act else kind
+    known = {party.id: party.name for party in result.parties}
+    said = [act, " – ".join(known.get(name, name) for name in concern.parties)]
+    if concern.consent:
+        said.append(label_of("consent", language).format(concern.consent))
+    if 0 <= concern.time < _LAST_MOMENT:
+        moment = datetime.fromtimestamp(concern.time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        said.append(label_of("moment", language).format(moment))
+    return ("；" if language == "zh" else "; ").join(filter(None, said))
 
 
 def cover(result: Result, language: str) -> list[tuple[str, str]]:
@@ -156,13 +150,15 @@ def cover(result: Result, language: str) -> list[tuple[str, str]]:
 
 @cache
 def program_hash() -> str:
-    """SHA-256 (hex) of this program: over `path NUL sha256(file) LF` of its Python files, by path; else of the archive."""
+    """SHA-256 (hex) of this program: over `path NUL sha256(file) LF` of its Python files and its page, by path; else of the
+    archive."""
     top = Path(__file__).resolve().parents[1]
     if not top.is_dir():
         archive = next(one for one in top.parents if one.is_file())
         return hashlib.sha256(archive.read_bytes()).hexdigest()
     whole = hashlib.sha256()
-    for path in sorted(top.rglob("*.py"), key=lambda one: one.relative_to(top).as_posix()):
+    parts = (path for form in ("*.py", "*.typ") for path in top.rglob(form))
+    for path in sorted(parts, key=lambda one: one.relative_to(top).as_posix()):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         whole.update(f"{path.relative_to(top).as_posix()}\0{digest}\n".encode())
     return whole.hexdigest()

@@ -39,20 +39,29 @@ def timeline(title: str, days: Mapping[int, int], denials: Mapping[int, int], de
     if found is None:
         return ""
     first, last, totals, refused = found
-    most, width = max(totals), min(WIDEST, max(2.0, 400 / len(totals)))
-    parts = []
+    most, width = max(totals), min(WIDEST, max(2.0, 360 / len(totals)))
+    marks = ticks(most)
+    top = marks[-1]
+    parts = [
+        f'<path class="base" d="M40 {124.5 - 120 * mark / top:.1f}H400"/>'
+        f'<text class="axis" x="36" y="{128 - 120 * mark / top:.1f}" text-anchor="end">{mark:,}</text>'
+        for mark in marks
+    ]
     for column, (total, deny) in enumerate(zip(totals, refused, strict=True)):
-        x, height, low = column * width, 120 * total / most, 120 * deny / most
+        x, height, low = 40 + column * width, 120 * total / top, 120 * deny / top
         parts.append(
             f'<rect class="bar" x="{x:.1f}" y="{124 - height:.1f}" width="{width - 1:.1f}" '
             f'height="{height:.1f}"/><rect class="deny" x="{x:.1f}" y="{124 - low:.1f}" '
             f'width="{width - 1:.1f}" height="{low:.1f}"/>'
         )
-    parts.append(f'<path class="base" d="M0 124.5H400"/><text x="0" y="142">{date(first)}</text>')
+    parts.append(f'<text x="40" y="142">{date(first)}</text>')
     if last != first:
-        parts.append(f'<text x="{max(200.0, width * len(totals)):.0f}" y="142" text-anchor="end">{date(last)}</text>')
+        parts.append(
+            f'<text x="{40 + max(160.0, width * len(totals)):.0f}" y="142" text-anchor="end">{date(last)}</text>'
+        )
     told = f"{date(first)} – {date(last)}: {sum(totals)}; {denied} {sum(refused)}; ≤ {most}"
-    return _figure(f"{title} (≤ {most:,}; {denied} {sum(refused):,})", 430, 150, "".join(parts), told)
+    body = f'<g transform="translate(0 8)">{"".join(parts)}</g>'
+    return _figure(f"{title} (≤ {most:,}; {denied} {sum(refused):,})", 430, 158, body, told)
 
 
 def breakdowns(found: Findings, language: str) -> list[tuple[str, Mapping[str, int]]]:
@@ -74,6 +83,17 @@ def columns(days: Mapping[int, int], denials: Mapping[int, int]) -> tuple[int, i
         totals[(day - first) // step] += days[day]
         refused[(day - first) // step] += denials.get(day, 0)
     return first, last, totals, refused
+
+
+def ticks(most: int) -> list[int]:
+    """The marks of an axis from 0 up to the first one that is no less than `most`: at most five steps of 1, 2 or 5 and
+    zeros."""
+    step = 1
+    for factor in (part * 10**power for power in range(len(str(most)) + 1) for part in (1, 2, 5)):
+        step = factor
+        if most <= 5 * step:
+            break
+    return [*range(0, max(most, 1) + step, step)][: -(-max(most, 1) // step) + 1]
 
 
 def date(day: int) -> str:

@@ -5,6 +5,22 @@ from __future__ import annotations
 from verifier.telling.chinese_3 import COUNTED_3, SENTENCES_3
 
 SENTENCES: dict[str, str] = {
+    "no signature by a known key, but a line by another key of the same name: if the log changed its key, "
+    "«consent-verify log» leads to the new one, and so does --bundle beside a receipt or a pack": (
+        "没有已知密钥的签名，但有一行使用同名的另一密钥：如日志已更换密钥，可用 consent-verify log 得到新密钥；"
+        "核验回执或证据包时也可加 --bundle"
+    ),
+    "somebody else may have a key of this log, which therefore leads to no later one: get the present key from the "
+    "operator by another way than the log": (
+        "该日志的密钥可能已被他人掌握，因此不能由它得到后续密钥：请以日志之外的途径向运营方索取现用密钥"
+    ),
+    "signed by a key of the log's name that your policy does not list, and the log leads there from none that it lists: if "
+    "the operator changed the key, get the verifier key by another way, and add its line to the policy beside the old one": (
+        "由一把与日志同名、但您的策略未列出的密钥签署，且日志不能由策略所列密钥引出该密钥："
+        "如运营方更换过密钥，请以其他途径取得核验密钥，并在策略中原有行之外加入该行"
+    ),
+    "the entry is no document about a key of the log": "该条目不是关于日志密钥的文件",
+    "the document is not the entry of the log that it is said to be": "该文件不是其所称的日志条目",
     "the receipt is not that of an index-head": "该回执不是索引头的回执",
     "the index-head does not cover all leaves before it": "索引头没有涵盖之前的全部叶子",
     "the map proof does not lead to the root": "映射证明不能得出根哈希",

@@ -112,6 +112,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Everything that could be checked holds. Not everything could be, and fewer witnesses have cosigned than you ask for.",
         "能够核验的内容均成立，但并非全部内容都能核验，且联署的见证方少于您的策略所要求的数量。",
     ),
+    "sandbox": (
+        "This log is a sandbox: nothing in it happened to anybody.",
+        "此日志为沙箱：其中内容均非真实发生。",
+    ),
     "left": ("Not checked: {}; what and why is listed below.", "未核验：{} 项；内容与原因见下文。"),
     "differ": (
         "Findings about participants: {}. They say nothing against the log.",
@@ -120,6 +124,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "disputes": ("Findings about participants", "涉及参与方的发现"),
     "UNWITNESSED": ("VALID, BUT UNWITNESSED", "有效，但见证不足"),
     "log": ("Log", "日志"),
+    "new key": ("New key of the log", "日志的新密钥"),
+    "vouched": ("Vouched for by", "由此密钥担保"),
+    "sizes from": ("for checkpoints of this size and above:", "适用于不小于此规模的检查点："),
+    "add lines": (
+        "The log changed its key and proved it by its own documents. Put these lines into the policy beside the old ones:",
+        "日志已更换密钥，并以其自身的文件予以证明。请在策略中原有各行之外加入以下各行：",
+    ),
     "entries": ("Entries", "条目"),
     "checkpoint": ("Checkpoint", "检查点"),
     "evidence": ("Evidence", "证据"),

@@ -11,6 +11,14 @@ from dataclasses import dataclass
 from verifier.rules.participants import Registry
 from verifier.telling.messages import word
 
+_ROLES = {
+    "holder": "数据持有方",
+    "recipient": "数据接收方",
+    "technology-provider": "技术服务方",
+    "regulator": "监管机构",
+    "auditor": "审计方",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Party:
@@ -37,6 +45,11 @@ def key_words(party: Party, language: str) -> list[str]:
 def delegate_words(party: Party) -> list[str]:
     """Who may sign for it, and what."""
     return [f"{delegate}: {', '.join(acts)}" for delegate, acts in party.delegates]
+
+
+def role_words(party: Party, language: str) -> list[str]:
+    """Its roles; one without a name here is told by its code."""
+    return [_ROLES.get(role, role) if language == "zh" else role for role in party.roles]
 
 
 def parties(registry: Registry) -> list[Party]:

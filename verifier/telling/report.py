@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from verifier.bytes.harmless import page
 from verifier.errors import Defect
-from verifier.telling.board import conclusion, cover, label_of
+from verifier.telling.board import concern_words, conclusion, cover, label_of
 from verifier.telling.charts import bars, breakdowns, timeline
 from verifier.telling.headline import heading, reservations, told
 from verifier.telling.messages import advice, counted, first_bad, label, located, sentence, word
-from verifier.telling.parties import delegate_words, key_words
+from verifier.telling.parties import delegate_words, key_words, role_words
 from verifier.telling.result import Result
 
 MAX_ROWS = 1_000
@@ -22,15 +23,17 @@ _STYLE = """
 *{box-sizing:border-box}body{margin:0 auto;padding:2rem 1.25rem;max-width:62rem;background:var(--paper);color:var(--ink);
 font:1rem/1.5 system-ui,"Noto Sans","Noto Sans CJK SC","Microsoft YaHei","PingFang SC",sans-serif}
 h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}
+h3{font-size:1rem;margin:1.25rem 0 .35rem}
 .verdict{border:3px solid;border-radius:.5rem;padding:1rem 1.25rem}.verdict{margin-bottom:1rem}.verdict>b{font-size:1.75rem;display:block}
 .s0{color:var(--good)}.s1{color:var(--bad)}.s2,.s3{color:var(--warn)}.verdict p{color:var(--ink);margin:.25rem 0 0}
 table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;vertical-align:top;padding:.35rem .5rem;
 border-bottom:1px solid var(--line)}td{overflow-wrap:anywhere}
-thead~tbody td:nth-child(1){overflow-wrap:break-word;max-width:16em}thead~tbody td:nth-child(2){white-space:nowrap}
+thead~tbody td:nth-child(1){white-space:nowrap}
 td.n{text-align:right;font-variant-numeric:tabular-nums}
 code{font:.85em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}.soft{color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1rem}figure{margin:0}
 svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:12px}svg .bar{fill:var(--bar)}svg .deny{fill:var(--bad)}svg .base{stroke:var(--line)}
+svg .axis{fill:var(--soft)}.appendix{break-before:page}
 @media screen and (max-width:40rem){thead{display:none}tr[role]{display:block;padding:.4rem 0;border-bottom:1px solid var(--line)}
 td[data-name]{display:grid;grid-template-columns:7rem 1fr;gap:.5rem;padding:.1rem 0;border:0;max-width:none!important;white-space:normal!important}
 td[data-name]::before{content:attr(data-name);color:var(--soft)}}
@@ -58,20 +61,55 @@ def render(result: Result, language: str) -> str:
     if found.count:
         parts.append(f"<p><b>{page(first_bad(found.first_bad, language))}</b></p>")
         parts.append(f"<p>{page(label('advice', language))}{page(advice(code, language))}</p>")
-    parts += ["</section>", *_conclusion(result, language), _pairs([*cover(result, language), *result.facts])]
-    if result.lines:
-        parts.append("<pre>" + "\n".join(page(line) for line in result.lines) + "</pre>")
-    parts += _coverage(result, language)
-    parts += _defects(word("defects", language), found.defects, found.count, language)
-    parts += _defects(word("disputes", language), found.disputes, found.disputed, language)
-    parts += _defects(word("notices", language), found.notices, found.notices_by_code.total(), language)
+    parts += ["</section>", *_conclusion(result, language), _pairs(cover(result, language)), _signature(language)]
+    sections = [one for one in _sections(result, language) if one.total]
+    for section in sections:
+        parts += _concerned(section, result, language)
+    parts += _unchecked(result, language)
     parts += _charts(result, language)
-    parts += _parties(result, language)
-    parts.append(f"<h2>{page(word('inputs', language))} (SHA-256)</h2>")
-    parts.append(_pairs((path, digest) for path, digest in result.inputs))
-    parts.append(_signature(language))
+    parts += _appendix(result, sections, language)
     parts.append("</main></body></html>\n")
     return "\n".join(parts)
+
+
+class _Section(NamedTuple):
+    """One list of defects: what it is called, the rows that are shown, how many there are."""
+
+    title: str
+    rows: list[Defect]
+    total: int
+
+
+def _sections(result: Result, language: str) -> list[_Section]:
+    found = result.findings
+    lists = (
+        ("defects", found.defects, found.count),
+        ("disputes", found.disputes, found.disputed),
+        ("notices", found.notices, found.notices_by_code.total()),
+    )
+    return [
+        _Section(
+            word(name, language),
+            sorted(rows, key=lambda row: (row.place.index is None, row.place.index or 0))[:MAX_ROWS],
+            count,
+        )
+        for name, rows, count in lists
+    ]
+
+
+def _appendix(result: Result, sections: Iterable[_Section], language: str) -> list[str]:
+    """Codes, places, keys and inputs: for whoever looks into it, not for a board."""
+    found = result.findings
+    parts = [f'<h2 class="appendix">{page(label_of("appendix", language))}</h2>', _pairs(result.facts)]
+    if result.lines:
+        parts.append("<pre>" + "\n".join(page(line) for line in result.lines) + "</pre>")
+    for section in sections:
+        parts += _located(section, language)
+    parts += [f"<h3>{page(word('checked', language))}</h3>", _counted(found.checked, language)]
+    parts += _parties(result, language)
+    parts.append(f"<h3>{page(word('inputs', language))} (SHA-256)</h3>")
+    parts.append(_pairs((path, digest) for path, digest in result.inputs))
+    return parts
 
 
 def _conclusion(result: Result, language: str) -> list[str]:
@@ -100,17 +138,12 @@ def _pairs(rows: Iterable[tuple[str, str]]) -> str:
     return f"<table>{cells}</table>"
 
 
-def _coverage(result: Result, language: str) -> list[str]:
+def _unchecked(result: Result, language: str) -> list[str]:
     found = result.findings
-    parts = [
-        f"<h2>{page(word('checked', language))}</h2>",
-        _counted(found.checked, language),
+    return [
         f"<h2>{page(word('unchecked', language))}</h2>",
+        _counted(found.unchecked, language) if found.unchecked else f"<p>{page(word('nothing', language))}</p>",
     ]
-    parts.append(
-        _counted(found.unchecked, language) if found.unchecked else f"<p>{page(word('nothing', language))}</p>"
-    )
-    return parts
 
 
 def _counted(counts: Mapping[str, int], language: str) -> str:
@@ -121,25 +154,28 @@ def _counted(counts: Mapping[str, int], language: str) -> str:
     return f"<table>{cells}</table>"
 
 
-def _defects(title: str, defects: list[Defect], count: int, language: str) -> list[str]:
-    if not count:
-        return []
-    names = [word(name, language) for name in ("place", "code", "what", "expected", "found")]
+def _concerned(section: _Section, result: Result, language: str) -> list[str]:
+    """What each defect concerns and what is wrong, in words; the numbers lead to the appendix."""
+    names = ["#", label_of("concerns", language), word("what", language)]
     rows = [
-        [
-            page(cell)
-            for cell in (
-                located(defect.place, language),
-                defect.code,
-                sentence(defect.sentence, language),
-                defect.expected,
-                defect.found,
-            )
-        ]
-        for defect in sorted(defects, key=lambda d: (d.place.index is None, d.place.index or 0))[:MAX_ROWS]
+        [str(number), page(concern_words(row.place, result, language)), page(sentence(row.sentence, language))]
+        for number, row in enumerate(section.rows, 1)
     ]
-    more = f'<p class="soft">… {count - MAX_ROWS:,} {page(word("more", language))}</p>' if count > MAX_ROWS else ""
-    return [f"<h2>{page(title)}: {count:,}</h2>{_table(names, rows)}{more}"]
+    more, left = "", section.total - len(section.rows)
+    colon = label("defects", language).removeprefix(word("defects", language))
+    if left:
+        more = f'<p class="soft">… {left:,} {page(word("more", language))}</p>'
+    return [f"<h2>{page(f'{section.title}{colon}{section.total:,}')}</h2>{_table(names, rows)}{more}"]
+
+
+def _located(section: _Section, language: str) -> list[str]:
+    """The same defects by place and code."""
+    names = ["#", *(word(name, language) for name in ("place", "code", "expected", "found"))]
+    rows = [
+        [str(number), *map(page, (located(row.place, language), row.code, row.expected, row.found))]
+        for number, row in enumerate(section.rows, 1)
+    ]
+    return [f"<h3>{page(section.title)}</h3>{_table(names, rows)}"]
 
 
 def _table(names: list[str], rows: list[list[str]]) -> str:
@@ -165,10 +201,10 @@ def _parties(result: Result, language: str) -> list[str]:
         keys = "<br>".join(map(page, key_words(party, language)))
         delegates = "<br>".join(map(page, delegate_words(party))) or "–"
         about = f"{page(party.name)}<br><code>{page(party.id)}</code>"
-        standing = f"{page(', '.join(party.roles))}<br>{page(word(party.standing, language))}"
+        standing = f"{page(', '.join(role_words(party, language)))}<br>{page(word(party.standing, language))}"
         rows.append([about, standing, keys, delegates])
     names = [word(name, language) for name in _PARTY_COLUMNS]
-    return [f"<h2>{page(word('parties', language))}</h2>{_table(names, rows)}"]
+    return [f"<h3>{page(word('parties', language))}</h3>{_table(names, rows)}"]
 
 
 def _charts(result: Result, language: str) -> list[str]:

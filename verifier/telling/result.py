@@ -9,6 +9,7 @@ from verifier.errors import Code, ExitStatus
 from verifier.rules.findings import Findings
 
 if TYPE_CHECKING:
+    from verifier.records.concern import Concern
     from verifier.telling.parties import Party
 
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 class Result:
     """`code` is None when the question could not be answered; then `reason` says why. `facts` are label and value,
     `inputs` path and SHA-256 of what was read, `lines` the command's own text (a story, an explanation),
-    `parties` who could sign. `explains`: nothing was checked, something was explained."""
+    `parties` who could sign, `concerned` what the entries named say of themselves, by index.
+    `explains`: nothing was checked, something was explained."""
 
     command: str
     code: Code | None
@@ -25,6 +27,7 @@ class Result:
     inputs: list[tuple[str, str]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     parties: list[Party] = field(default_factory=list)
+    concerned: dict[int, Concern] = field(default_factory=dict)
     reason: str = ""
     explains: bool = False
 

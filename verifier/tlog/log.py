@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from verifier.crypto.backend import Backend
-from verifier.errors import CannotCheck, Code, NotFound, Refuted, refuted
+from verifier.errors import CannotCheck, Code, NotFound, Refuted, located, refuted
 from verifier.tlog.evidence import Misbehaviour, encode_evidence, judge
 from verifier.tlog.head import Head, open_head
 from verifier.tlog.note import MAX_NOTE, NoteKey
@@ -62,7 +62,7 @@ class State:
     def load(self, origin: str) -> bytes | None:
         """The note kept for this origin, if any. Raises CannotCheck."""
         try:
-            return self._file(origin).read_bytes()
+            return self.file(origin).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -76,7 +76,7 @@ class State:
                 file.write(note)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(file.name).replace(self._file(origin))
+            Path(file.name).replace(self.file(origin))
             self._sync()
         except OSError as error:
             raise CannotCheck(f"the state in {self.directory} cannot be written: {error.strerror}") from None
@@ -84,7 +84,7 @@ class State:
     def keep_evidence(self, origin: str, evidence: bytes) -> Path:
         """Write evidence to a name of its own; the same notes found again keep the first file."""
         digest = hashlib.sha256(evidence).hexdigest()[:16]
-        path = self._file(origin).with_suffix(f".evidence-{digest}.json")
+        path = self.file(origin).with_suffix(f".evidence-{digest}.json")
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             with path.open("xb") as file:
@@ -98,7 +98,8 @@ class State:
             raise CannotCheck(f"the evidence cannot be written to {path}: {error.strerror}") from None
         return path
 
-    def _file(self, origin: str) -> Path:
+    def file(self, origin: str) -> Path:
+        """Where the note of this origin is kept."""
         return self.directory / (hashlib.sha256(origin.encode("utf-8")).hexdigest() + ".checkpoint")
 
     def _sync(self) -> None:
@@ -128,16 +129,19 @@ def follow(
     Raises Refuted: EQUIVOCATION (as `Forked`, with a file), ROLLBACK for a checkpoint smaller than the trusted one (which
     stays), BAD_SIGNATURE, BAD_PROOF, BAD_ENCODING; CannotCheck when the log or the state cannot be read.
     """
-    offered = open_head(_newest(source, witnessed), log_keys, backend, witnesses=witnesses, origin=origin)
+    offered = open_head(newest_of(source, witnessed), log_keys, backend, witnesses=witnesses, origin=origin)
     name = offered.checkpoint.origin
     kept = state.load(name)
-    if kept is not None and witnessed and open_head(kept, log_keys, backend, origin=name).size > offered.size:
-        offered = open_head(_newest(source, False), log_keys, backend, witnesses=witnesses, origin=origin)
-    if kept is None:
+    trusted = None
+    if kept is not None:
+        with located(file=str(state.file(name))):
+            trusted = open_head(kept, log_keys, backend, witnesses=witnesses, origin=name)
+    if trusted is not None and witnessed and trusted.size > offered.size:
+        offered = open_head(newest_of(source, False), log_keys, backend, witnesses=witnesses, origin=origin)
+    if trusted is None:
         tiles = TileReader(source, offered.size, offered.root, entries)
         state.save(name, offered.note)
         return Followed(Progress.FIRST, offered, None, tiles)
-    trusted = open_head(kept, log_keys, backend, witnesses=witnesses, origin=name)
     smaller, larger = (trusted, offered) if trusted.size <= offered.size else (offered, trusted)
     if smaller.size == larger.size and smaller.root != larger.root:
         raise _forked(judge(smaller, larger), state, source, at_ms)
@@ -161,7 +165,8 @@ def follow(
     return Followed(Progress.SAME, offered, trusted, tiles)
 
 
-def _newest(source: Source, witnessed: bool) -> bytes:
+def newest_of(source: Source, witnessed: bool) -> bytes:
+    """The newest checkpoint of a log, with `witnessed` the newest that witnesses cosigned, where it has one."""
     if witnessed:
         with contextlib.suppress(NotFound):
             return source.read("checkpoint/witnessed", MAX_NOTE)

@@ -51,6 +51,12 @@ class UncountedKey:
     raw: bytes
 
 
+ANOTHER_KEY = (
+    "no signature by a known key, but a line by another key of the same name: if the log changed its key, «consent-verify log» "
+    "leads to the new one, and so does --bundle beside a receipt or a pack"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SignatureLine:
     """One signature line: who claims to have signed, and the bytes behind the key id."""
@@ -160,9 +166,10 @@ def verify_note(note: Note, keys: Sequence[NoteKey], backend: Backend) -> tuple[
             signed = _verify_line(note.text, line, key, backend)
             verified.setdefault(key, signed)
     if not verified:
+        names = {key.name for key in keys}
         raise refuted(
             Code.BAD_SIGNATURE,
-            "no signature by a known key",
+            ANOTHER_KEY if any(line.name in names for line in note.lines) else "no signature by a known key",
             expected=", ".join(key.name for key in keys) or "no key is known",
             found=", ".join(line.name for line in note.lines),
         )

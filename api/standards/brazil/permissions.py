@@ -26,15 +26,25 @@ GROUPINGS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"ACCOUNTS_READ", "ACCOUNTS_TRANSACTIONS_READ"}),
     frozenset({"CREDIT_CARDS_ACCOUNTS_READ", "CREDIT_CARDS_ACCOUNTS_LIMITS_READ"}),
     frozenset({"CREDIT_CARDS_ACCOUNTS_READ", "CREDIT_CARDS_ACCOUNTS_TRANSACTIONS_READ"}),
-    frozenset({
-        "CREDIT_CARDS_ACCOUNTS_READ", "CREDIT_CARDS_ACCOUNTS_BILLS_READ", "CREDIT_CARDS_ACCOUNTS_BILLS_TRANSACTIONS_READ",
-    }),
+    frozenset(
+        {
+            "CREDIT_CARDS_ACCOUNTS_READ",
+            "CREDIT_CARDS_ACCOUNTS_BILLS_READ",
+            "CREDIT_CARDS_ACCOUNTS_BILLS_TRANSACTIONS_READ",
+        }
+    ),
     frozenset(f"{product}_{part}" for product in _CREDIT for part in _PARTS),
-    frozenset({
-        "BANK_FIXED_INCOMES_READ", "CREDIT_FIXED_INCOMES_READ", "FUNDS_READ", "TREASURE_TITLES_READ", "VARIABLE_INCOMES_READ",
-    }),
+    frozenset(
+        {
+            "BANK_FIXED_INCOMES_READ",
+            "CREDIT_FIXED_INCOMES_READ",
+            "FUNDS_READ",
+            "TREASURE_TITLES_READ",
+            "VARIABLE_INCOMES_READ",
+        }
+    ),
     frozenset({"EXCHANGES_READ"}),
-)  # fmt: skip
+)
 """The official table, each without `RESOURCES_READ`, which belongs to all."""
 
 

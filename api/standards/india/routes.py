@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from api.http.wire import header
 from api.node.admission import CallerHere, NodeHere, serve, token
+from api.standards.detached import SIGNATURE_HEADER
 from api.standards.incoming import (
     CONSENTS_READ,
     CONSENTS_WRITE,
@@ -26,7 +27,7 @@ from api.standards.incoming import (
 from api.standards.india.dialect import BASE, TXN, answer
 from api.standards.india.operations import Aggregator
 from api.standards.india.requests import VERSIONS, aa_time, refused
-from api.standards.india.signatures import HEADER, check_detached
+from api.standards.india.signatures import check_detached
 
 router = APIRouter()
 TAG: Final = "account-aggregator"
@@ -50,11 +51,11 @@ async def _aggregator(
 ) -> Aggregator:
     with suppress(msgspec.DecodeError, RecursionError, UnicodeError):  # reported by the code that reads the body
         request.scope[TXN] = msgspec.json.decode(body, type=_Txn).txnid[:128]
-    signature = header(request.scope, HEADER.encode())
+    signature = header(request.scope, SIGNATURE_HEADER.encode())
     if signature is not None:
         check_detached(signature, body, caller.id, node.ledger.registry)
     elif office.gateway.options(holder).signatures_required:
-        raise refused("InvalidSecurity", f"this FIP asks for {HEADER}")
+        raise refused("InvalidSecurity", f"this FIP asks for {SIGNATURE_HEADER}")
     office.require_holder(holder)
     return Aggregator(node.ledger, office, node.once, caller.id, holder, node.settings.base_url)
 

@@ -6,13 +6,12 @@ from typing import Final
 
 import msgspec
 
-from api.client.signing import StatementSigner
+from api.standards.detached import SIGNATURE_HEADER
 from api.standards.india.requests import refused
-from ledger.canonical import b64u, unb64u
+from ledger.canonical import unb64u
 from ledger.errors import BadEncoding, BadSignature
 from ledger.participants import Registry
 
-HEADER: Final = "x-jws-signature"
 _LIMIT: Final = 4096
 
 
@@ -24,12 +23,6 @@ class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     typ: str = "JOSE"
 
 
-def detached(signer: StatementSigner, body: bytes) -> str:
-    """The header's value for a body: `header..signature`."""
-    head = b64u(msgspec.json.encode({"alg": signer.alg, "b64": False, "crit": ["b64"], "kid": signer.kid}))
-    return f"{head}..{b64u(signer.sign(head.encode() + b'.' + body))}"
-
-
 def check_detached(value: str, body: bytes, caller: str, registry: Registry) -> None:
     """Raises Refusal: InvalidSecurity for another form or a key not the caller's, SignatureDoesNotMatch for another body.
 
@@ -37,18 +30,20 @@ def check_detached(value: str, body: bytes, caller: str, registry: Registry) -> 
     """
     head, _, rest = value.partition(".")
     if len(value) > _LIMIT or not rest.startswith("."):
-        raise refused("InvalidSecurity", f"{HEADER} is not a detached JWS")
+        raise refused("InvalidSecurity", f"{SIGNATURE_HEADER} is not a detached JWS")
     try:
         said = msgspec.json.decode(unb64u(head), type=_Head)
         signature = unb64u(rest[1:])
     except (BadEncoding, msgspec.DecodeError, UnicodeError):
-        raise refused("InvalidSecurity", f"{HEADER} is not a detached JWS with b64 false") from None
+        raise refused("InvalidSecurity", f"{SIGNATURE_HEADER} is not a detached JWS with b64 false") from None
     key = registry.keys.get(said.kid)
     if key is None or key.use != "client" or key.revoked_at is not None or key.participant != caller:
-        raise refused("InvalidSecurity", f"{HEADER} names no client key of the caller")
+        raise refused("InvalidSecurity", f"{SIGNATURE_HEADER} names no client key of the caller")
     if said.b64 or said.crit != ("b64",) or said.alg != key.alg:
-        raise refused("InvalidSecurity", f"{HEADER} must say b64 false, crit b64, and the key's own algorithm")
+        raise refused(
+            "InvalidSecurity", f"{SIGNATURE_HEADER} must say b64 false, crit b64, and the key's own algorithm"
+        )
     try:
         key.verify(head.encode() + b"." + body, signature)
     except BadSignature:
-        raise refused("SignatureDoesNotMatch", f"{HEADER} is over another body") from None
+        raise refused("SignatureDoesNotMatch", f"{SIGNATURE_HEADER} is over another body") from None

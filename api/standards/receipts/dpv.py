@@ -18,17 +18,28 @@ CONTEXT: Final[dict[str, str]] = {
 """Prefixes, inside the document: no reader has to fetch anything."""
 _PROFILE: Final = "https://w3id.org/dpv/schema/dpv-27560"
 CONSENT_STATUS: Final = {
-    "ACTIVE": "ConsentGiven", "AWAITING": "ConsentRequested", "CONSUMED": "ConsentExpired", "EXPIRED": "ConsentExpired",
-    "PARTIAL": "ConsentRequested", "PAUSED": "ConsentStatusInvalidForProcessing", "REJECTED": "ConsentRefused",
-    "REVOKED": "ConsentRevoked", "SUPERSEDED": "ConsentInvalidated", "SUSPENDED": "ConsentStatusInvalidForProcessing",
+    "ACTIVE": "ConsentGiven",
+    "AWAITING": "ConsentRequested",
+    "CONSUMED": "ConsentExpired",
+    "EXPIRED": "ConsentExpired",
+    "PARTIAL": "ConsentRequested",
+    "PAUSED": "ConsentStatusInvalidForProcessing",
+    "REJECTED": "ConsentRefused",
+    "REVOKED": "ConsentRevoked",
+    "SUPERSEDED": "ConsentInvalidated",
+    "SUSPENDED": "ConsentStatusInvalidForProcessing",
     "TERMINATED": "ConsentRevoked",
-}  # fmt: skip
+}
 """The vocabulary's word for each state."""
 _PURPOSE: Final = {
-    "account-information": "ServiceProvision", "affordability": "CustomerSolvencyMonitoring",
-    "budgeting": "ServiceProvision", "identity": "IdentityVerification", "lending": "CustomerSolvencyMonitoring",
-    "marketing": "Marketing", "payment-initiation": "PaymentManagement",
-}  # fmt: skip
+    "account-information": "ServiceProvision",
+    "affordability": "CustomerSolvencyMonitoring",
+    "budgeting": "ServiceProvision",
+    "identity": "IdentityVerification",
+    "lending": "CustomerSolvencyMonitoring",
+    "marketing": "Marketing",
+    "payment-initiation": "PaymentManagement",
+}
 """Purposes whose meaning the vocabulary has. Any other is a service that the customer asked for."""
 _INDICATED_BY: Final = {"customer": "dpv:DataSubject", "guardian": "dpv:ParentOfDataSubject"}
 

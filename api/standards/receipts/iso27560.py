@@ -9,10 +9,18 @@ from api.standards.receipts.categories import dpv_of
 
 SCHEMA_VERSION: Final = "27560:2023"
 _STATES: Final = {
-    "ACTIVE": "given", "AWAITING": "requested", "CONSUMED": "expired", "EXPIRED": "expired", "PARTIAL": "requested",
-    "PAUSED": "paused", "REJECTED": "refused", "REVOKED": "withdrawn", "SUPERSEDED": "superseded", "SUSPENDED": "suspended",
+    "ACTIVE": "given",
+    "AWAITING": "requested",
+    "CONSUMED": "expired",
+    "EXPIRED": "expired",
+    "PARTIAL": "requested",
+    "PAUSED": "paused",
+    "REJECTED": "refused",
+    "REVOKED": "withdrawn",
+    "SUPERSEDED": "superseded",
+    "SUSPENDED": "suspended",
     "TERMINATED": "terminated",
-}  # fmt: skip
+}
 
 
 def iso_record(subject: ReceiptSubject) -> dict[str, Any]:

@@ -73,9 +73,13 @@ _REASONS: Final[dict[Status, tuple[str, str]]] = {
     Status.SUPERSEDED: ("U042", "Another consent has replaced this one"),
 }
 _ACTORS: Final = {
-    "customer": "the customer", "guardian": "the customer's guardian", "court": "a court", "holder": "the account provider",
-    "recipient": "the recipient", "system": "the account provider's systems",
-}  # fmt: skip
+    "customer": "the customer",
+    "guardian": "the customer's guardian",
+    "court": "a court",
+    "holder": "the account provider",
+    "recipient": "the recipient",
+    "system": "the account provider's systems",
+}
 
 
 def _reason(standing: Standing) -> dict[str, str]:

@@ -34,9 +34,15 @@ _MEMBERS: Final = frozenset({"alg", "kid", "typ", "cty", "crit", "b64", IAT, ISS
 def sign(body: bytes, signer: StatementSigner, *, issuer: str, anchor: str, now: int) -> str:
     """The header's value for an answer. `now` in seconds; `anchor` names who vouches for keys: this log."""
     said = {
-        "alg": ALG, "kid": signer.kid, "typ": "JOSE", "cty": "application/json", IAT: now, ISS: issuer, TAN: anchor,
+        "alg": ALG,
+        "kid": signer.kid,
+        "typ": "JOSE",
+        "cty": "application/json",
+        IAT: now,
+        ISS: issuer,
+        TAN: anchor,
         "crit": [IAT, ISS, TAN],
-    }  # fmt: skip
+    }
     header = b64u(msgspec.json.encode(said))
     return f"{header}..{b64u(signer.sign(f'{header}.{b64u(body)}'.encode()))}"
 

@@ -161,7 +161,14 @@ def _continued(watcher: WatchDesk, old: int, new: int) -> dict[str, Any]:
 def records(watcher: Watcher, about: About = "all", before: Place | None = None) -> Response:
     """Disclosures, erasures, suspensions and keys: what the operator has put on record, newest first."""
     looked_at = watcher.overview.documents(before=before, limit=DOCUMENTS)
-    listed = [one for one in looked_at if about == "all" or one.document["type"] in ABOUT[about]]
+    office = watcher.desk.office
+    limited = watcher.staff.role == "regulator" and office.remit_of(watcher.staff.participant).is_limited
+    listed = [
+        one
+        for one in looked_at
+        if (about == "all" or one.document["type"] in ABOUT[about])
+        and not (limited and one.document["type"] == "alert.raised")  # the queue has those that are the reader's
+    ]
     older = looked_at[-1].index if len(looked_at) == DOCUMENTS else None
     return watcher.desk.render(
         "console/records.html",
@@ -182,14 +189,15 @@ def _name_of(desk: Desk, participant: str) -> str:
 
 @router.get("/findings")
 def findings(regulator: Regulator, after: int = Query(-1, ge=-1, le=2**53)) -> Response:
-    """Accesses whose two sides differ, of all participants: indexes only, no evidence."""
+    """Accesses whose two sides differ, of all that the regulator is there for: indexes only, no evidence."""
     reconciliation = regulator.desk.office.ledger.reconciliation
-    found = reconciliation.findings(None, after=after, limit=DOCUMENTS)
+    remit = regulator.desk.office.remit_of(regulator.staff.participant)
+    found = reconciliation.findings(remit, after=after, limit=DOCUMENTS)
     return regulator.desk.render(
         "console/findings.html",
         watcher=regulator,
         found=found,
-        count=reconciliation.open_count(),
+        count=reconciliation.open_count(remit),
         older=found[-1].key if len(found) == DOCUMENTS else None,
     )
 
@@ -280,7 +288,10 @@ async def case_bundle(regulator: Regulator, index: Place) -> Response:
     if desk.now >= found.time + CASE_MS:
         raise NotFound("this case is closed: record a new disclosure")
     desk.require_fresh(f"/console/audit/cases/{index}")
-    disclose = Disclose.between(found.document["from_index"], found.document["to_index"])
+    first, last = found.document["from_index"], found.document["to_index"]
+    disclose = await run_in_threadpool(
+        desk.office.bundler.disclosed_to, desk.office.remit_of(desk.staff.participant), first, last
+    )
     return await _send(desk, disclose, f"case-{index}.zip", found.document["to_index"])
 
 

@@ -21,6 +21,7 @@ from ledger.queries.alerts import AlertQueue, Seat
 from ledger.queries.alerts import Side as AlertSide
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.parties import PartyQueries, Side
+from ledger.queries.remit import Remit
 from ledger.supervision import Supervision
 
 PARTNERS: Final[frozenset[StaffRole]] = frozenset({"holder", "recipient"})
@@ -118,7 +119,8 @@ def alert_desk_of(desk: Desk) -> AlertDesk:
     """The same, of a desk. Raises NotFound."""
     staff = _admit(desk, PARTNERS | WATCHERS)
     side: AlertSide = "watcher" if staff.role in WATCHERS else "holder" if staff.role == "holder" else "recipient"
-    return AlertDesk(desk, Seat(staff.participant, side), AlertQueue(desk.office.ledger.store))
+    remit = desk.office.remit_of(staff.participant) if staff.role == "regulator" else Remit()
+    return AlertDesk(desk, Seat(staff.participant, side, remit), AlertQueue(desk.office.ledger.store))
 
 
 def _alert_reader(desk: Anyone) -> AlertDesk:

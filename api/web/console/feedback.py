@@ -22,9 +22,20 @@ router = APIRouter(include_in_schema=False, prefix="/console")
 DAY_MS: Final = 86_400_000
 PERIODS: Final = (30, 90, 365)
 COLUMNS: Final = (
-    "number", "state", "kind", "made_utc", "due_utc", "answered_utc", "late", "app", "consent", "about_entry", "entry",
-    "assigned", "words",
-)  # fmt: skip
+    "number",
+    "state",
+    "kind",
+    "made_utc",
+    "due_utc",
+    "answered_utc",
+    "late",
+    "app",
+    "consent",
+    "about_entry",
+    "entry",
+    "assigned",
+    "words",
+)
 ANSWERS: Final[dict[str, tuple[State, ...]]] = {
     "holder": ("received", "forwarded", "answered", "closed"),
     "recipient": ("answered",),
@@ -182,7 +193,9 @@ def counts(watcher: Regulator, days: int = 90) -> Response:
     """How much customers said, bank by bank, and how much of it was answered late; no words, no customers."""
     desk = watcher.desk
     period = days if days in PERIODS else 90
-    listed = desk.office.store.feedback.counts(desk.now - period * DAY_MS, desk.now)
+    remit = desk.office.remit_of(desk.staff.participant)
+    counted = desk.office.store.feedback.counts(desk.now - period * DAY_MS, desk.now)
+    listed = [one for one in counted if remit.covers_all_of(one.holder)]
     participants = desk.office.ledger.registry.participants
     return desk.render(
         "console/feedback_counts.html",

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from api.web.console.doors import AtWork, OrderersForm, Place
 from api.web.console.erasures import officer
-from api.web.console.officers import both_officers, put_on_record, withdraw_order
+from api.web.console.officers import asked, both_officers, put_on_record, waiting_order, withdraw_order
 from api.web.console.scoping import Preview, choices, members_of, preview, scope_of, typed
 from api.web.console.standing import freezes_at
 from api.web.console.supervision import namer
@@ -21,7 +21,7 @@ from api.web.inbox import new_number
 from api.web.papers import OfficersOrder
 from ledger.documents import document_of
 from ledger.entries.scope import Scope
-from ledger.errors import Conflict, IllegalTransition, InvalidInput, LedgerError, NotFound, NotPermitted, Refused
+from ledger.errors import Conflict, InvalidInput, LedgerError, NotFound, NotPermitted, Refused
 from ledger.orders import FreezeLifted, FreezeOrdered
 from ledger.supervision import OPERATOR
 
@@ -64,9 +64,15 @@ def order(sent: OrderersForm) -> Response:
         else:
             now = desk.now // 1000
             declare(
-                desk, "freeze.order", freeze_id=wish.freeze_id, scope=members_of(wish.scope), drill=wish.drill,
-                reason=wish.reason, until=now + wish.hours * 3_600, **{"from": 0},
-            )  # fmt: skip
+                desk,
+                "freeze.order",
+                freeze_id=wish.freeze_id,
+                scope=members_of(wish.scope),
+                drill=wish.drill,
+                reason=wish.reason,
+                until=now + wish.hours * 3_600,
+                **{"from": 0},
+            )
     except (InvalidInput, Refused, NotPermitted) as error:
         return _page(desk, error)
     return desk.redirect(HERE)
@@ -85,7 +91,7 @@ def lift(sent: OrderersForm, index: Place) -> Response:
     try:
         if author == OPERATOR:
             members = {"freeze_id": freeze.freeze_id, "reason": "over"}
-            _keep(desk, OfficersOrder(id=new_number(), kind="freeze.lifted", members=members, **_asked(desk)))
+            desk.office.store.papers.ask(asked(desk, "freeze.lifted", members))
         else:
             declare(desk, "freeze.lift", freeze_id=freeze.freeze_id, reason="over")
     except (InvalidInput, Refused) as error:
@@ -140,27 +146,10 @@ def _wish(sent: Sent) -> FreezeWish:
 
 
 def _ask(desk: Desk, wish: FreezeWish, found: Preview) -> None:
-    members = {
-        "freeze_id": wish.freeze_id, "scope": members_of(wish.scope), "reason": wish.reason, "drill": wish.drill,
-    }  # fmt: skip
-    _document(
-        OfficersOrder(id="", kind="freeze.ordered", members=members, seconds=wish.hours * 3_600, asked_by="a", made_at=0),
-        ("a", "b"), desk.now,
-    )  # what could not be put on record is told now, not to the second officer  # fmt: skip
-    _keep(
-        desk,
-        OfficersOrder(
-            id=new_number(), kind="freeze.ordered", members=members, touches=found.reach.consents,
-            **{**_asked(desk), "seconds": wish.hours * 3_600},
-        ),
-    )  # fmt: skip
-
-
-def _asked(desk: Desk) -> dict[str, Any]:
-    return {"asked_by": officer(desk.staff), "made_at": desk.now, "seconds": 0}
-
-
-def _keep(desk: Desk, wanted: OfficersOrder) -> None:
+    members = {"freeze_id": wish.freeze_id, "scope": members_of(wish.scope), "reason": wish.reason, "drill": wish.drill}
+    wanted = asked(desk, "freeze.ordered", members, seconds=wish.hours * 3_600, touches=found.reach.consents)
+    # An order that could not be put on record is refused now, not before the second officer.
+    _document(wanted, ("a", "b"), desk.now)
     desk.office.store.papers.ask(wanted)
 
 
@@ -173,12 +162,9 @@ def _document(known: OfficersOrder, officers: tuple[str, str], now: int) -> dict
 
 def _waiting(sent: Sent, number: str) -> OfficersOrder:
     """An order that waits, for the operator's staff. Raises NotFound, IllegalTransition."""
-    known = sent.desk.office.store.papers.order(number[:32]) if sent.desk.staff.role == "operator" else None
-    if known is None or not known.kind.startswith("freeze."):
+    if sent.desk.staff.role != "operator":
         raise NotFound("there is no such order")
-    if known.state != "asked":
-        raise IllegalTransition("this order has been answered")
-    return known
+    return waiting_order(sent.desk, number, "freeze.")
 
 
 def _confirm(desk: Desk, wish: FreezeWish, found: Preview, *, retyped: bool = False) -> Response:

@@ -9,14 +9,14 @@ from fastapi.responses import Response
 
 from api.web.console.doors import Operator, OperatorsForm
 from api.web.console.erasures import officer
-from api.web.console.officers import both_officers, put_on_record, withdraw_order
+from api.web.console.officers import asked, both_officers, put_on_record, waiting_order, withdraw_order
 from api.web.desk import Desk, Sent
 from api.web.inbox import new_number
 from api.web.papers import OfficersOrder
 from ledger.canonical import b64u
 from ledger.documents import document_of
 from ledger.entries.leaf import consent_chain
-from ledger.errors import IllegalTransition, InvalidInput, LedgerError, NotFound, Refused
+from ledger.errors import InvalidInput, LedgerError, NotFound, Refused
 from ledger.orders import HoldLifted, HoldPlaced
 
 router = APIRouter(include_in_schema=False, prefix="/console/operator/holds")
@@ -55,7 +55,7 @@ def lift(sent: OperatorsForm) -> Response:
     known = desk.office.ledger.registry.supervision.holds.get(hold)
     if known is None or known.lifted_at is not None:
         raise NotFound("there is no such hold that was not lifted")
-    desk.office.store.papers.ask(_asked(desk, "hold.lifted", {"hold": hold, "reason": "over"}, 0))
+    desk.office.store.papers.ask(asked(desk, "hold.lifted", {"hold": hold, "reason": "over"}))
     return desk.redirect(HERE)
 
 
@@ -64,7 +64,7 @@ def approve(sent: OperatorsForm, number: str) -> Response:
     """The second officer puts it on record. Raises StepUpNeeded, NotPermitted, NotFound, Unconfirmed."""
     desk = sent.desk
     desk.require_fresh(HERE)
-    known = _waiting(sent, number)
+    known = waiting_order(desk, number, "hold.")
     officers = both_officers(desk, known)
     try:
         put_on_record(desk, known, _document(known, officers, desk.now))
@@ -76,7 +76,7 @@ def approve(sent: OperatorsForm, number: str) -> Response:
 @router.post("/orders/{number}/withdraw")
 def withdraw(sent: OperatorsForm, number: str) -> Response:
     """Nobody puts it on record any more. Raises NotFound, IllegalTransition."""
-    withdraw_order(sent.desk, _waiting(sent, number))
+    withdraw_order(sent.desk, waiting_order(sent.desk, number, "hold."))
     return sent.desk.redirect(HERE)
 
 
@@ -89,13 +89,7 @@ def _wished(sent: Sent) -> OfficersOrder:
     chains = sorted({b64u(consent_chain(one)) for one in consents})
     hold = sent.text("hold", 64).strip() or f"hold-{new_number().lower()}"
     members = {"hold": hold, "chains": chains, "basis": sent.text("basis", 64) or BASES[0]}
-    return _asked(sent.desk, "hold.placed", members, int(days) * 86_400)
-
-
-def _asked(desk: Desk, kind: Any, members: dict[str, Any], seconds: int) -> OfficersOrder:
-    return OfficersOrder(
-        id=new_number(), kind=kind, members=members, seconds=seconds, asked_by=officer(desk.staff), made_at=desk.now
-    )
+    return asked(sent.desk, "hold.placed", members, seconds=int(days) * 86_400)
 
 
 def _document(known: OfficersOrder, officers: tuple[str, str], now: int) -> dict[str, Any]:
@@ -104,15 +98,6 @@ def _document(known: OfficersOrder, officers: tuple[str, str], now: int) -> dict
     until = now // 1000 + known.seconds if known.seconds else 0
     members = {**known.members, "chains": tuple(known.members["chains"])}
     return document_of(HoldPlaced, approved_by=officers, until=until, **members)
-
-
-def _waiting(sent: Sent, number: str) -> OfficersOrder:
-    known = sent.desk.office.store.papers.order(number[:32])
-    if known is None or not known.kind.startswith("hold."):
-        raise NotFound("there is no such order")
-    if known.state != "asked":
-        raise IllegalTransition("this order has been answered")
-    return known
 
 
 def _page(desk: Desk, error: LedgerError | None = None) -> Response:

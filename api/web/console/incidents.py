@@ -76,11 +76,17 @@ def open_incident(sent: DeclarersForm) -> Response:
         detected = desk.now // 1000 - wish.hours_ago * 3_600
         clocks = [{"due": detected + hours * 3_600, "name": name} for name, hours in wish.clocks.items()]
         recorded = declare(
-            desk, "incident.open", incident_id=wish.incident_id, severity=wish.severity, detected_at=detected,
-            affected=members_of(wish.scope), affected_consents=found.reach.consents,
-            clocks=sorted(clocks, key=lambda clock: clock["due"]), text_hash=_kept(desk, wish.text),
+            desk,
+            "incident.open",
+            incident_id=wish.incident_id,
+            severity=wish.severity,
+            detected_at=detected,
+            affected=members_of(wish.scope),
+            affected_consents=found.reach.consents,
+            clocks=sorted(clocks, key=lambda clock: clock["due"]),
+            text_hash=_kept(desk, wish.text),
             **{"class": wish.kind},
-        )  # fmt: skip
+        )
     except (InvalidInput, Refused, NotPermitted, BadStatement) as error:
         return _page(desk, error)
     return desk.redirect(f"{HERE}/{recorded.index}")
@@ -101,9 +107,13 @@ def go_on(sent: DeclarersForm, index: Place) -> Response:
     try:
         counts = {name: _count(sent, name) for name in ("told_customers", "told_participants")}
         declare(
-            desk, "incident.update", incident_id=found.incident.says.incident_id, clock=clock or None,
-            text_hash=_kept(desk, _text(sent)), **counts,
-        )  # fmt: skip
+            desk,
+            "incident.update",
+            incident_id=found.incident.says.incident_id,
+            clock=clock or None,
+            text_hash=_kept(desk, _text(sent)),
+            **counts,
+        )
     except (InvalidInput, Refused, NotPermitted, BadStatement) as error:
         return _one(desk, found, error)
     return desk.redirect(f"{HERE}/{index}")

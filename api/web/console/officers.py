@@ -6,10 +6,34 @@ from typing import Any
 
 from api.web.console.erasures import officer
 from api.web.desk import Desk
-from api.web.papers import OfficersOrder
+from api.web.inbox import new_number
+from api.web.papers import OfficersOrder, OrderKind
 from api.web.waiting import record_soon
-from ledger.errors import IllegalTransition, NotPermitted
+from ledger.errors import IllegalTransition, NotFound, NotPermitted
 from ledger.planning.commands import RecordDocuments
+
+
+def asked(desk: Desk, kind: OrderKind, members: dict[str, Any], *, seconds: int = 0, touches: int = 0) -> OfficersOrder:
+    """An order by whoever is at the desk, now."""
+    return OfficersOrder(
+        id=new_number(),
+        kind=kind,
+        members=members,
+        seconds=seconds,
+        asked_by=officer(desk.staff),
+        made_at=desk.now,
+        touches=touches,
+    )
+
+
+def waiting_order(desk: Desk, number: str, kinds: str) -> OfficersOrder:
+    """An order of these kinds (such as `freeze.`) that nobody has answered yet. Raises NotFound, IllegalTransition."""
+    known = desk.office.store.papers.order(number[:32])
+    if known is None or not known.kind.startswith(kinds):
+        raise NotFound("there is no such order")
+    if known.state != "asked":
+        raise IllegalTransition("this order has been answered")
+    return known
 
 
 def both_officers(desk: Desk, known: OfficersOrder) -> tuple[str, str]:

@@ -36,8 +36,9 @@ def scope_of(sent: Sent) -> Scope:
 
 
 def preview(desk: Desk, scope: Scope) -> Preview:
-    """Count what it touches now. Raises Corrupt, Unavailable."""
-    figures = FigureQueries(desk.office.counting)
+    """Count what it touches now; for a regulator, of what it is there for. Raises Corrupt, Unavailable."""
+    staff, office = desk.staff, desk.office
+    figures = office.figures_for(staff.participant) if staff.role == "regulator" else FigureQueries(office.counting)
     read = figures.read(LOOK_SECONDS)
     return Preview(figures.reach(scope, desk.now, desk.now - LOOK_BACK_DAYS * 86_400_000), read.of - read.size)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.entries.scope import Scope
-from ledger.queries.figures import Remit
+from ledger.queries.remit import Remit
 from ledger.supervision import OPERATOR, Freeze, Incident, Supervision
 
 
@@ -63,7 +63,9 @@ def incidents_at(
     """Incidents that a remit covers (or that `author` opened) at `now` (ms): open ones first, late ones before others."""
     found = []
     for (opener, _), incident in supervision.incidents.items():
-        if (author and opener != author) or (remit is not None and not _covers(remit, opener, incident.says.affected)):
+        if (author and opener != author) or (
+            remit is not None and not _is_theirs(remit, opener, incident.says.affected)
+        ):
             continue
         found.append(OpenedIncident(incident, tuple(_clocks(incident, now))))
     return sorted(found, key=lambda one: (not one.is_open, not (one.is_open and one.is_late), -one.incident.index))
@@ -80,14 +82,8 @@ def _clocks(incident: Incident, now: int) -> list[IncidentTime]:
     return clocks
 
 
-def _covers(remit: Remit, author: str, scope: Scope) -> bool:
-    """An incident is a regulator's to see when it may touch its holders and recipients, or one of them opened it."""
-    if author in remit.holders | remit.recipients:
-        return True
-    for mine, member in ((remit.holders, scope.holder), (remit.recipients, scope.recipient)):
-        if mine and isinstance(member, str) and member not in mine:
-            return False
-    return True
+def _is_theirs(remit: Remit, author: str, affected: Scope) -> bool:
+    return remit.may_touch(author, affected.holder, affected.recipient)
 
 
 def freezes_at(supervision: Supervision, now: int) -> list[OrderedFreeze]:

@@ -213,9 +213,14 @@ def refusals(
     asked = _asked(regulator, by, first, last)
     span = asked.span
     rows = asked.figures.entries(
-        span.begin, span.end, side=by, participant=participant, reason=reason, after=-1 if after is None else after,
+        span.begin,
+        span.end,
+        side=by,
+        participant=participant,
+        reason=reason,
+        after=-1 if after is None else after,
         limit=ENTRIES,
-    )  # fmt: skip
+    )
     figures = asked.figures.table(by, span.begin, span.end).get(participant, PartyFigures(participant))
     return regulator.desk.render(
         "console/refusals.html",

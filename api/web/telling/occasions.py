@@ -26,10 +26,17 @@ LOOKED_BACK: Final = 50
 REFUSED: Final = 3
 """So many refusals in a day are a burst."""
 
-_CHANGES: Final = frozenset({
-    "consent.pause", "consent.reauthenticate", "consent.resume", "consent.suspend", "consent.withdraw_accounts",
-    "consent.withdraw_approval", "consent.withdraw_separate",
-})  # fmt: skip
+_CHANGES: Final = frozenset(
+    {
+        "consent.pause",
+        "consent.reauthenticate",
+        "consent.resume",
+        "consent.suspend",
+        "consent.withdraw_accounts",
+        "consent.withdraw_approval",
+        "consent.withdraw_separate",
+    }
+)
 _ENDS: Final = frozenset({"consent.expire", "consent.revoke", "consent.supersede", "consent.terminate"})
 _ANSWERS: Final = frozenset({"answered", "closed"})
 

@@ -8,6 +8,7 @@ import { type Complete, verifyCompleteness } from "./completeness.js";
 import { type VerifiedReceipt, chainOf, verifyReceipt } from "./receipt.js";
 import { freshJti } from "./signer.js";
 import { type Signer, signStatement } from "./statement.js";
+import { type KeySuccession, successors } from "./succession.js";
 import { TokenSource } from "./tokens.js";
 import { type Answer, type Fetch, PATIENCE, type Patience, Transport, jsonOf } from "./transport.js";
 import { type CheckpointMemory, CheckpointWatch, InMemory } from "./watch.js";
@@ -46,16 +47,16 @@ export interface ClientOptions {
 /** The steps of docs/api.md that are posted to `/consents/{id}/<step>` and ask for `by` and `reason` alone. */
 export type Step = "pause" | "reject" | "resume" | "revoke" | "suspend" | "terminate" | "reconfirm";
 
-const WITHOUT_OUTCOME = ["access.receive", "access.release", "subject.consent", "subject.enrol", "subject.unenrol"];
-
 export class LedgerClient {
   readonly watch: CheckpointWatch;
   private readonly transport: Transport;
   private readonly tokens: TokenSource | null;
   private readonly origin: string;
   private readonly now: () => number;
+  private trusted: Trust;
 
   constructor(private readonly options: ClientOptions) {
+    this.trusted = options.trust;
     const [log] = options.trust.logs;
     if (log === undefined) throw new TypeError("the policy names no log key that can be verified with here");
     this.origin = log.name;
@@ -200,9 +201,35 @@ export class LedgerClient {
   async follow(): Promise<Head> {
     const before = await this.watch.known();
     const answer = await this.transport.ask("GET", "/checkpoint");
-    const head = await this.options.trust.open(new TextDecoder("utf-8").decode(answer.body));
+    const head = await this.trusted.open(new TextDecoder("utf-8").decode(answer.body));
     await this.watch.observe(head, before);
     return head;
+  }
+
+  /** Whom this client trusts now: as it was given, with what `learnKeys` found. */
+  get trust(): Trust {
+    return this.trusted;
+  }
+
+  /**
+   * The keys of the log to which the trusted ones lead by its own documents, for when it has changed its key; from now on
+   * they are trusted, too. Put their `vkey` into the policy: what is remembered of the log may be signed by the new key only.
+   * Throws Refuted when the documents do not prove it, with KEY_COMPROMISED when somebody else may have the older key.
+   */
+  async learnKeys(): Promise<KeySuccession[]> {
+    const listed = jsonOf(await this.transport.ask("GET", "/log/keys"))["documents"];
+    if (!Array.isArray(listed)) throw new WrongAnswer("the answer is no list of the log's keys");
+    const documents = (listed as { index?: unknown; leaf?: unknown }[]).map(({ index, leaf }) => {
+      if (typeof index !== "number" || typeof leaf !== "string") throw new WrongAnswer("a document has no index or no leaf");
+      return { index, leaf: unb64u(leaf) };
+    });
+    const own = this.trusted.logs.filter((key) => key.name === this.origin);
+    const found = await successors(own, documents, (index, size) => this.proof(`inclusion?index=${index}&size=${size}`));
+    if (found.length) {
+      this.trusted = this.trusted.with(found);
+      this.watch.believe(this.trusted);
+    }
+    return found;
   }
 
   /** The receipt of an entry that this participant signed or is a party of, verified. */
@@ -236,7 +263,7 @@ export class LedgerClient {
   /** The proof that these are all entries of a consent, up to an entry that is at most a second old. Throws Refuted too. */
   async completeness(consentId: string): Promise<Complete> {
     const file = (await this.read(consentPath(consentId, "completeness"))).body;
-    const complete = await verifyCompleteness(file, this.options.trust);
+    const complete = await verifyCompleteness(file, this.trusted);
     if (complete.chain !== (await chainOf(consentId))) throw new WrongAnswer("the proof is of another consent");
     await this.watch.observe(complete.head.head);
     return complete;
@@ -266,18 +293,22 @@ export class LedgerClient {
   }
 
   private async open(file: Bytes): Promise<VerifiedReceipt> {
-    const receipt = await verifyReceipt(file, this.options.trust);
+    const receipt = await verifyReceipt(file, this.trusted);
     await this.watch.observe(receipt.head);
     return receipt;
   }
 
-  private async consistency(old: bigint, size: bigint): Promise<Bytes[]> {
-    const { hashes } = jsonOf(await this.transport.ask("GET", `/proofs/consistency?old=${old}&new=${size}`));
-    if (!Array.isArray(hashes)) throw new WrongAnswer("the consistency proof is no list of hashes");
+  private consistency(old: bigint, size: bigint): Promise<Bytes[]> {
+    return this.proof(`consistency?old=${old}&new=${size}`);
+  }
+
+  private async proof(wanted: string): Promise<Bytes[]> {
+    const { hashes } = jsonOf(await this.transport.ask("GET", `/proofs/${wanted}`));
+    if (!Array.isArray(hashes)) throw new WrongAnswer("the proof is no list of hashes");
     try {
       return hashes.map((hash) => unb64u(String(hash), 32));
     } catch (error) {
-      if (error instanceof Refuted) throw new WrongAnswer(`the consistency proof is no list of hashes: ${error.message}`);
+      if (error instanceof Refuted) throw new WrongAnswer(`the proof is no list of hashes: ${error.message}`);
       throw error;
     }
   }
@@ -304,7 +335,7 @@ export function checkAnswer(question: Question, receipts: readonly VerifiedRecei
     if (item !== null && (said.position !== at || said.item === null || spelled(said.item) !== item)) {
       throw new WrongAnswer(`receipt ${at} is about another item than the one at its place`);
     }
-    if (said.outcome === null && !WITHOUT_OUTCOME.includes(said.act)) {
+    if (said.outcome === null && (said.act.startsWith("consent.") || said.act === "access.request")) {
       throw new WrongAnswer(`the receipt of ${said.act} says nothing about its outcome`);
     }
   }

@@ -1,7 +1,7 @@
 export * from "./errors.js";
 export { type Bytes, b64, b64u, decimal, hex, sha256, unb64, unb64u, utf8 } from "./bytes.js";
 export { type Json, type JsonObject, canonical, readCanonical, readJson } from "./json.js";
-export { leafHash, nodeHash, rootOf, verifyConsistency, verifyInclusion } from "./merkle.js";
+export { inclusionRoot, leafHash, nodeHash, rootOf, verifyConsistency, verifyInclusion } from "./merkle.js";
 export { type Algorithm, type PublicKey, checkCoseKey, readJwk } from "./keys.js";
 export {
   type Checkpoint, type NoteKey, type Proof, type Signed, openNote, readCheckpoint, readProof, readVkey,
@@ -13,6 +13,7 @@ export {
 export {
   type Checked, type Disclosed, type Leaf, type VerifiedReceipt, chainOf, checkReceipt, commitment, readLeaf, verifyReceipt,
 } from "./receipt.js";
+export { type FetchInclusion, type KeyDocument, type KeySuccession, successors } from "./succession.js";
 export { LocalSigner } from "./signer.js";
 export { type Patience } from "./transport.js";
 export { type CheckpointMemory, CheckpointWatch, InMemory } from "./watch.js";

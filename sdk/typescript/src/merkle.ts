@@ -24,14 +24,13 @@ export async function rootOf(hashes: readonly Bytes[]): Promise<Bytes> {
   return row[0] as Bytes;
 }
 
-/** The leaf hash is number `index` of the tree of `size` leaves with this root. Throws Refuted(BAD_PROOF). */
-export async function verifyInclusion(
+/** The root to which the proof leads from leaf `index` of a tree of `size`: worth what vouches for it. Throws Refuted(BAD_PROOF). */
+export async function inclusionRoot(
   index: bigint,
   size: bigint,
   leaf: Uint8Array,
   path: readonly Uint8Array[],
-  root: Uint8Array,
-): Promise<void> {
+): Promise<Uint8Array> {
   if (index < 0n || index >= size) bad("the index is not within the tree");
   checkHashes([leaf, ...path]);
   let [at, last, found] = [index, size - 1n, leaf];
@@ -46,7 +45,18 @@ export async function verifyInclusion(
     [at, last] = [at >> 1n, last >> 1n];
   }
   if (last !== 0n) bad("the inclusion proof is too short");
-  if (!equal(found, root)) bad("the inclusion proof does not lead to the root");
+  return found;
+}
+
+/** The leaf hash is number `index` of the tree of `size` leaves with this root. Throws Refuted(BAD_PROOF). */
+export async function verifyInclusion(
+  index: bigint,
+  size: bigint,
+  leaf: Uint8Array,
+  path: readonly Uint8Array[],
+  root: Uint8Array,
+): Promise<void> {
+  if (!equal(await inclusionRoot(index, size, leaf, path), root)) bad("the inclusion proof does not lead to the root");
 }
 
 /** The tree of `size` leaves begins with the tree of `old` > 0 leaves. Throws Refuted(BAD_PROOF). */

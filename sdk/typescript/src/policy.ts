@@ -5,6 +5,7 @@ import { checkMembers, getInteger, getText, getTexts, isObject, readJson, type J
 import {
   COSIGNATURE, type Checkpoint, ED25519, ML_DSA_44, type NoteKey, type Signed, openNote, readCheckpoint, readVkey,
 } from "./note.js";
+import type { KeySuccession } from "./succession.js";
 
 /** A checkpoint whose signatures verify. `witnessed`: the policy's quorum is met, and the policy asks for one. */
 export interface Head {
@@ -43,6 +44,14 @@ export class Trust {
     private readonly intervals: ReadonlyMap<string, Interval> = new Map(),
     readonly expires: number | null = null,
   ) {}
+
+  /** The same trust, with the keys that the log's documents have led to (`successors`), each from its size on. */
+  with(found: readonly KeySuccession[]): Trust {
+    const intervals = new Map(this.intervals);
+    for (const { key, first } of found) intervals.set(key.vkey, { from: first, to: null, compromised: null });
+    const logs = [...this.logs, ...found.map((one) => one.key)];
+    return new Trust(logs, this.witnesses, this.groups, this.quorum, this.uncounted, intervals, this.expires);
+  }
 
   isSatisfied(names: Iterable<string>): boolean {
     const met = new Set([...names].filter((name) => this.witnesses.has(name)));

@@ -30,7 +30,7 @@ export class CheckpointWatch {
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly trust: Trust,
+    private trust: Trust,
     private readonly memory: CheckpointMemory,
     private readonly fetchProof: FetchConsistency,
   ) {}
@@ -42,6 +42,11 @@ export class CheckpointWatch {
       this.newest = note === null ? null : await this.trust.open(note);
     }
     return this.newest;
+  }
+
+  /** Trust these keys from now on: what is remembered may be signed by a later key of the log. */
+  believe(trust: Trust): void {
+    this.trust = trust;
   }
 
   /**

@@ -18,10 +18,12 @@ const keys = {
   app: [await keyOf("app-1", "statement", "ES256"), await keyOf("app-1", "client", "EdDSA")],
   bank: [await keyOf("bank-1", "statement", "EdDSA"), await keyOf("bank-1", "client", "ES256")],
 };
-console.log("keys");
 const input = createInterface({ input: process.stdin });
-await new Promise((done) => input.once("line", done));
-input.close();
+async function ask(request) {
+  console.log(request);
+  await new Promise((done) => input.once("line", done));
+}
+await ask("keys");
 
 const trust = await readTrust(readFileSync(policy));
 const made = (participant, [signer, clientKey], more = {}) =>
@@ -127,5 +129,25 @@ registered.set("app-1-statement", readJwk(keys.app[0].jwk));
 assert.deepEqual((await verifyReceipt(access.file, trust, registered)).unchecked, []);
 await assert.rejects(verifyReceipt(authorised.file, trust, registered), /not registered/);
 
+// The operator changes the log's key. Who knows the older one only is led to the new one by the log, and by nothing else.
+await ask("key");
+input.close();
+const bySigner = { name: "Refuted", code: "BAD_SIGNATURE" };
+await assert.rejects(app.follow(), bySigner);
+const [learned, ...others] = await app.learnKeys();
+assert.deepEqual([others, learned.by.vkey], [[], trust.logs[0].vkey]);
+assert.equal((await app.follow()).checkpoint.size > later.checkpoint.size, true);
+assert.deepEqual(await app.learnKeys(), []);
+const after = await app.access(item());
+assert.equal(allowed(after), false);
+await assert.rejects(verifyReceipt(after.file, trust), bySigner);
+assert.equal((await verifyReceipt(after.file, app.trust)).index, after.index);
+assert.equal((await verifyReceipt(access.file, app.trust)).index, access.index);
+// What is remembered is signed by the new key alone: a process with the old policy is led there once more.
+const next = made("app-1", keys.app);
+await assert.rejects(next.follow(), bySigner);
+await next.learnKeys();
+assert.ok((await next.follow()).checkpoint.size > after.index);
+
 for (const receipt of history) writeFileSync(`${folder}/receipts/${receipt.index}.json`, receipt.file);
-console.log(`TypeScript: ${history.length} entries of a consent's life, each verified; log of ${later.checkpoint.size} entries followed`);
+console.log(`TypeScript: ${history.length} entries of a consent's life, each verified; log of ${later.checkpoint.size} entries followed, across a change of its key`);

@@ -148,3 +148,17 @@ test("completeness.json", () =>
     await client.verifyCompleteness(client.utf8(one.file), trust, (one.shown ?? []).map(client.utf8));
     return ["VALID", 0];
   }));
+
+test("log-keys.json", () =>
+  each(read("log-keys.json").cases, async (one) => {
+    const proofs = new Map(one.proofs.map(({ index, size, hashes }) => [`${index} of ${size}`, hashes.map((hash) => client.unb64u(hash))]));
+    const trusted = await Promise.all(one.trusted.map((vkey) => client.readVkey(vkey)));
+    const documents = one.documents.map(({ index, leaf }) => ({ index, leaf: client.utf8(leaf) }));
+    const found = await client.successors(trusted, documents, async (index, size) => proofs.get(`${index} of ${size}`));
+    assert.deepEqual(found.map(({ key, by, first }) => ({ vkey: key.vkey, by: by.vkey, first })), one.keys);
+  }));
+
+test("acts.json", () => {
+  const { cases, origin } = read("acts.json");
+  return each(cases, (one) => void client.readPayload(client.utf8(one.payload), origin));
+});

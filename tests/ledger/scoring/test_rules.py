@@ -10,7 +10,7 @@ import pytest
 
 from ledger.orders import RULES
 from ledger.scoring.rules import Scorer
-from ledger.scoring.seen import DAY_MS, HOUR_MS, Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenRequest
+from ledger.scoring.seen import DAY_MS, HOUR_MS, Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenNotice, SeenRequest
 
 NOON = 20_000 * DAY_MS + 12 * HOUR_MS
 MINUTE_MS = 60_000
@@ -26,9 +26,14 @@ class Stream:
 
     def access(self, time: int, **changes: Any) -> list[Raised]:
         values: dict[str, Any] = {
-            "recipient": "app", "consent": "c", "refused": False, "unattended": False, "utc_offset": 0,
-            "permissions": ("ReadBalances",), "accounts": 1,
-        }  # fmt: skip
+            "recipient": "app",
+            "consent": "c",
+            "refused": False,
+            "unattended": False,
+            "utc_offset": 0,
+            "permissions": ("ReadBalances",),
+            "accounts": 1,
+        }
         return self.read(SeenAccess(next(self.index), time, **{**values, **changes}))
 
     def read(self, seen: Seen) -> list[Raised]:
@@ -39,6 +44,9 @@ class Stream:
     def request(self, time: int, permissions: int, purpose: str = "budgeting") -> list[Raised]:
         return self.read(SeenRequest(next(self.index), time, "app", purpose, permissions))
 
+    def notice(self, time: int, ended_at: int, consent: str = "c") -> list[Raised]:
+        return self.read(SeenNotice(next(self.index), time, "app", consent, ended_at))
+
     def leg(self, time: int, kind: Any, basis: int, rows: int, **changes: Any) -> list[Raised]:
         values: dict[str, Any] = {"bytes": 10, "digest": "d", **changes}
         return self.read(SeenLeg(next(self.index), time, kind, "bank", "app", basis, rows, **values))
@@ -46,6 +54,22 @@ class Stream:
 
 def only(alerts: Iterable[Raised], rule: str) -> list[Raised]:
     return [alert for alert in alerts if alert.rule == rule]
+
+
+def test_a_notice_is_late_from_a_day_on_and_only_the_first_one_counts() -> None:
+    stream = Stream()
+    assert not stream.notice(NOON + DAY_MS - 1, NOON, "in-time")
+    assert not stream.notice(NOON + 3 * DAY_MS, NOON, "in-time"), "it was acknowledged before"
+    [alert] = stream.notice(NOON + 3 * DAY_MS, NOON + 2 * DAY_MS, "late")
+    assert (alert.rule, alert.kind, alert.about) == ("late-notice", "recipient", "app")
+    assert (alert.score, alert.features) == (640, (24,))
+    assert not stream.notice(NOON + 4 * DAY_MS - 1, NOON, "another"), "it is quiet for a day"
+    [alert] = stream.notice(NOON + 4 * DAY_MS, NOON, "a third")
+    assert (alert.score, alert.features) == (1_000, (96,))
+
+
+def test_scoring_1_knows_no_late_notices() -> None:
+    assert not Scorer(1).read(SeenNotice(0, NOON + 9 * DAY_MS, "app", "c", NOON))
 
 
 def test_rate_against_the_own_week() -> None:

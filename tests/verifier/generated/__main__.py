@@ -34,10 +34,14 @@ def play(first: int, bundles: int, minutes: float) -> dict[str, Any]:
         if seed % 1000 == 0:
             print(f"{seed - first:,} bundles, {len(wrong)} wrong, {time.monotonic() - begun:.0f} s", flush=True)
     return {
-        "first": first, "bundles": seed - first, "wrong": wrong, "by_kind": dict(sorted(kinds.items())),
-        "seconds": round(time.monotonic() - begun), "processor_seconds": round(time.process_time() - cpu),
+        "first": first,
+        "bundles": seed - first,
+        "wrong": wrong,
+        "by_kind": dict(sorted(kinds.items())),
+        "seconds": round(time.monotonic() - begun),
+        "processor_seconds": round(time.process_time() - cpu),
         "revision": revision(),
-    }  # fmt: skip
+    }
 
 
 def revision() -> str:

@@ -89,15 +89,28 @@ def _a_document_is_illegal(life: Life, dice: random.Random) -> Told:
         {"type": "participant.registered", "participant": name, "name": "again", "roles": ["recipient"]},
         {"type": "participant.reinstated", "participant": name, "reason": "never suspended"[:5]},
         {"type": "key.revoked", "participant": name, "kid": "never", "reason": "lost"},
-        {"type": "key.added", "participant": name, "kid": f"{name}.1", "alg": "EdDSA", "use": "client",
-         "jwk": life.signers[name].jwk},
+        {
+            "type": "key.added",
+            "participant": name,
+            "kid": f"{name}.1",
+            "alg": "EdDSA",
+            "use": "client",
+            "jwk": life.signers[name].jwk,
+        },
         {"type": "erasure", "chains": [b64u(bytes(32))], "basis": "request", "approved_by": ["a1", "a1"]},
         {"type": "disclosure", "participant": name, "case": "case-1", "from_index": 0, "to_index": 2**40},
         {"type": "delegation.ended", "participant": name, "delegate": PROVIDER, "reason": "over"},
         {"type": "delegation.granted", "participant": name, "delegate": OTHER, "acts": ["access.request"]},
-        {"type": "purpose.defined", "code": f"p{len(life.entries)}", "permissions": ["ReadNothing"], "max_days": 0,
-         "max_frequency_per_day": 0, "max_history_days": 0, "max_retention_days": 0},
-    ]  # fmt: skip
+        {
+            "type": "purpose.defined",
+            "code": f"p{len(life.entries)}",
+            "permissions": ["ReadNothing"],
+            "max_days": 0,
+            "max_frequency_per_day": 0,
+            "max_history_days": 0,
+            "max_retention_days": 0,
+        },
+    ]
     document = dice.choice(illegal)
     chain = "operator:ledger" if document["type"] == "disclosure" else None
     return {("CONSENT_INVALID", life.operator(document, chain))}

@@ -149,12 +149,13 @@ def lying(dice: random.Random, lie: Lie | None = None) -> Made:
             for index in range(first, last)
             if index in life.evidence and index not in life_lost(life)
         }
+        # Of participants' chains nothing is withheld: a declaration may have spoken about anything.
         withheld = {
             index
             for index in life.evidence
             if not first - 1 <= index <= last
             and life.chain_at(index) not in touched
-            and b'"kind":"participant"' not in life.entries[index]  # a declaration may have spoken about anything
+            and b'"kind":"participant"' not in life.entries[index]
             and dice.random() < 0.4
         }
     policy = life.policy()

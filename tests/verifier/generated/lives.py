@@ -31,10 +31,24 @@ class Life(Scored):
     def go_on(self, steps: int) -> None:
         """So many random acts, each of them legal."""
         acts: list[Callable[[], object]] = [
-            self._grant, self._grant, self._use, self._use, self._use, self._use, self._stranger, self._several,
-            self._legs, self._legs, self._pause, self._end, self._change, self.index_head, self._enrol, self._confirmed,
+            self._grant,
+            self._grant,
+            self._use,
+            self._use,
+            self._use,
+            self._use,
+            self._stranger,
+            self._several,
+            self._legs,
+            self._legs,
+            self._pause,
+            self._end,
+            self._change,
+            self.index_head,
+            self._enrol,
+            self._confirmed,
             self._document,
-        ]  # fmt: skip
+        ]
         if self.ruleset >= 2:
             acts += [self._reconcile, self._joint, self._provider, self._reconfirmed]
         if self.ruleset >= 3:

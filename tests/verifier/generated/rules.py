@@ -76,8 +76,15 @@ def _ruleset_2_is_used_before(life: Life, _: random.Random) -> Told:
 @lie("8.8", ruleset=2)
 def _ruleset_3_is_used_before(life: Life, dice: random.Random) -> Told:
     consent = life.grant()
-    use = dice.choice((life.assess, life.define, lambda: life.access(consent, region="DE"), life.incident,
-                       lambda: life.document("scoring.activated", scoring=1)))  # fmt: skip
+    use = dice.choice(
+        (
+            life.assess,
+            life.define,
+            lambda: life.access(consent, region="DE"),
+            life.incident,
+            lambda: life.document("scoring.activated", scoring=1),
+        )
+    )
     index = use()
     life.purposes.clear()  # it says nothing
     return {("CONSENT_INVALID", index)}
@@ -128,11 +135,19 @@ def _an_access_is_allowed_wrongly(life: Life, dice: random.Random) -> Told:
 @lie("8.11")
 def _a_decision_says_something_else(life: Life, dice: random.Random) -> Told:
     consent = life.grant()
-    lies: Json = dice.choice([
-        {"basis": 0}, {"consent_version": 7}, {"used_today": 9}, {"ruleset": life.ruleset % 3 + 1},
-        {"decision": "deny", "reasons": ["CONSENT_EXPIRED"], "obligations": {}}, {"reasons": ["NONSENSE"]},
-        {"obligations": {"x": [[1]]}}, {"obligations": {"from": "0"}}, {"asserted": ["NONSENSE"]},
-    ])  # fmt: skip
+    lies: Json = dice.choice(
+        [
+            {"basis": 0},
+            {"consent_version": 7},
+            {"used_today": 9},
+            {"ruleset": life.ruleset % 3 + 1},
+            {"decision": "deny", "reasons": ["CONSENT_EXPIRED"], "obligations": {}},
+            {"reasons": ["NONSENSE"]},
+            {"obligations": {"x": [[1]]}},
+            {"obligations": {"from": "0"}},
+            {"asserted": ["NONSENSE"]},
+        ]
+    )
     life.override = lambda outcome: outcome.update(lies)
     index = life.access(consent)
     life.override = None
@@ -182,19 +197,21 @@ def _a_freeze_is_passed_over(life: Life, dice: random.Random) -> Told:
 def _a_declaration_is_illegal(life: Life, dice: random.Random) -> Told:
     name = f"x{len(life.entries)}"
     consent = life.grant()
-    tell = dice.choice((
-        lambda: life.lift(name=name),
-        lambda: life.update(name=name),
-        lambda: life.close(name=name),
-        lambda: life.declare(HOLDER, "risk.unblock", reason="over", rule="woken"),
-        lambda: life.declare(AUTHORITY, "assessment.waive", requirement_id=name, reason="law"),
-        lambda: life.decide_alert(2),
-        lambda: life.define(name, permissions=["ReadNothing"]),
-        lambda: life.feedback(life.request(), name),
-        lambda: life.answer(name),
-        lambda: (life.incident(name=name), life.close(name=name), life.incident(name=name))[-1],
-        lambda: (life.feedback(consent, name), life.feedback(consent, name))[-1],
-    ))  # fmt: skip
+    tell = dice.choice(
+        (
+            lambda: life.lift(name=name),
+            lambda: life.update(name=name),
+            lambda: life.close(name=name),
+            lambda: life.declare(HOLDER, "risk.unblock", reason="over", rule="woken"),
+            lambda: life.declare(AUTHORITY, "assessment.waive", requirement_id=name, reason="law"),
+            lambda: life.decide_alert(2),
+            lambda: life.define(name, permissions=["ReadNothing"]),
+            lambda: life.feedback(life.request(), name),
+            lambda: life.answer(name),
+            lambda: (life.incident(name=name), life.close(name=name), life.incident(name=name))[-1],
+            lambda: (life.feedback(consent, name), life.feedback(consent, name))[-1],
+        )
+    )
     return {("CONSENT_INVALID", tell())}
 
 

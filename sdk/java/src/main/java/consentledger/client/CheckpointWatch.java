@@ -10,7 +10,7 @@ public final class CheckpointWatch {
         List<byte[]> fetch(long old, long size) throws LedgerException;
     }
 
-    private final Trust trust;
+    private Trust trust;
     private final CheckpointMemory memory;
     private final FetchConsistency proofs;
     private Trust.Head newest;
@@ -28,6 +28,11 @@ public final class CheckpointWatch {
             if (note != null) newest = trust.open(note);
         }
         return newest;
+    }
+
+    /** Trust these keys from now on: what is remembered may be signed by a later key of the log. */
+    public synchronized void believe(Trust believed) {
+        trust = believed;
     }
 
     /** Take in a verified checkpoint. Throws Equivocation when it does not fit what is known, and what fetching a proof throws. */

@@ -18,9 +18,6 @@ import java.util.TreeMap;
  * {@link Refuted} or {@link CannotCheck} (unchecked) for evidence that does not hold or is of another version.
  */
 public final class LedgerClient {
-    private static final Set<String> WITHOUT_OUTCOME =
-            Set.of("access.receive", "access.release", "subject.consent", "subject.enrol", "subject.unenrol");
-
     /**
      * How to reach the ledger, and as whom. {@code baseUrl}: the ledger's public URL, which is also the issuer of its tokens.
      * {@code signer}: registered for {@code statement} use. {@code clientKey}: registered for {@code client} use, or null; it is
@@ -58,10 +55,12 @@ public final class LedgerClient {
     private final Transport transport;
     private final Tokens tokens;
     private final CheckpointWatch watch;
+    private volatile Trust trust;
 
     public LedgerClient(Options options) {
         String base = options.baseUrl.replaceAll("/+$", "");
         this.options = options;
+        this.trust = options.trust;
         this.transport = new Transport(base, options.patience);
         this.tokens = options.clientKey == null ? null : new Tokens(transport, options.participant, options.clientKey, base);
         this.watch = new CheckpointWatch(options.trust, options.memory, this::consistency);
@@ -73,7 +72,7 @@ public final class LedgerClient {
     public String sign(String act, Map<String, ?> members) {
         Map<String, Object> payload = new TreeMap<>(members);
         payload.put("act", act);
-        payload.put("aud", options.trust.origin());
+        payload.put("aud", trust.origin());
         payload.put("iat", options.clock.millis() / 1_000);
         payload.put("iss", options.participant);
         payload.put("jti", Tokens.freshJti());
@@ -179,9 +178,37 @@ public final class LedgerClient {
     /** Follow the log: its newest checkpoint, consistent with all seen before. Throws RolledBack and Equivocation too. */
     public Trust.Head follow() throws LedgerException {
         Trust.Head before = watch.known();
-        Trust.Head head = options.trust.open(Bytes.textOf(transport.ask("GET", "/checkpoint", null, null).body()));
+        Trust.Head head = trust.open(Bytes.textOf(transport.ask("GET", "/checkpoint", null, null).body()));
         watch.observeNewest(head, before);
         return head;
+    }
+
+    /** Whom this client trusts now: as it was given, with what {@link #learnKeys} found. */
+    public Trust trust() {
+        return trust;
+    }
+
+    /**
+     * The keys of the log to which the trusted ones lead by its own documents, for when it has changed its key; from now on they are
+     * trusted, too. Put their {@code vkey} into the policy: what is remembered of the log may be signed by the new key only. Throws
+     * {@link Refuted} when the documents do not prove it, with KEY_COMPROMISED when somebody else may have the older key.
+     */
+    public synchronized List<KeySuccession> learnKeys() throws LedgerException {
+        List<KeySuccession.Document> documents = new ArrayList<>();
+        for (Object one : Transport.list(transport.ask("GET", "/log/keys", null, null).json().get("documents"), "documents")) {
+            if (!(one instanceof Map<?, ?> members) || !(members.get("index") instanceof Long index)
+                    || !(members.get("leaf") instanceof String leaf)) {
+                throw new LedgerException.WrongAnswer("a document has no index or no leaf");
+            }
+            documents.add(new KeySuccession.Document(index, Bytes.unb64u(leaf)));
+        }
+        List<KeySuccession> found = KeySuccession.of(
+                trust.logKeys(trust.origin()), documents, (index, size) -> proof("inclusion?index=" + index + "&size=" + size));
+        if (!found.isEmpty()) {
+            trust = trust.with(found);
+            watch.believe(trust);
+        }
+        return found;
     }
 
     /** The receipt of an entry that this participant signed or is a party of, verified. */
@@ -216,7 +243,7 @@ public final class LedgerClient {
 
     /** The proof that these are all entries of a consent, up to an entry that is at most a second old. */
     public Completeness completeness(String consentId) throws LedgerException {
-        Completeness complete = Completeness.verify(read(path(consentId, "completeness")).body(), options.trust, List.of());
+        Completeness complete = Completeness.verify(read(path(consentId, "completeness")).body(), trust, List.of());
         if (!complete.chain().equals(Leaf.chainOf(consentId))) {
             throw new LedgerException.WrongAnswer("the proof is of another consent");
         }
@@ -247,20 +274,23 @@ public final class LedgerClient {
     }
 
     private VerifiedReceipt open(byte[] file) throws LedgerException {
-        VerifiedReceipt receipt = Receipts.verify(file, options.trust);
+        VerifiedReceipt receipt = Receipts.verify(file, trust);
         watch.observe(receipt.head());
         return receipt;
     }
 
     private List<byte[]> consistency(long old, long size) throws LedgerException {
-        Map<String, Object> answer =
-                transport.ask("GET", "/proofs/consistency?old=" + old + "&new=" + size, null, null).json();
+        return proof("consistency?old=" + old + "&new=" + size);
+    }
+
+    private List<byte[]> proof(String wanted) throws LedgerException {
+        Map<String, Object> answer = transport.ask("GET", "/proofs/" + wanted, null, null).json();
         try {
             List<byte[]> hashes = new ArrayList<>();
             for (Object hash : Transport.list(answer.get("hashes"), "hashes")) hashes.add(Bytes.unb64u(String.valueOf(hash), 32));
             return hashes;
         } catch (Refuted refusal) {
-            throw new LedgerException.WrongAnswer("the consistency proof is no list of hashes: " + refusal.getMessage());
+            throw new LedgerException.WrongAnswer("the proof is no list of hashes: " + refusal.getMessage());
         }
     }
 
@@ -288,7 +318,7 @@ public final class LedgerClient {
                             || !Bytes.textOf(Json.canonical(said.item())).equals(question.items().get(at)))) {
                 throw new LedgerException.WrongAnswer("receipt " + at + " is about another item than the one at its place");
             }
-            if (said.outcome() == null && !WITHOUT_OUTCOME.contains(said.act())) {
+            if (said.outcome() == null && (said.act().startsWith("consent.") || said.act().equals("access.request"))) {
                 throw new LedgerException.WrongAnswer("the receipt of " + said.act() + " says nothing about its outcome");
             }
         }

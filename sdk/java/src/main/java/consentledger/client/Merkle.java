@@ -32,8 +32,8 @@ public final class Merkle {
         return row.get(0);
     }
 
-    /** The leaf hash is number {@code index} of the tree of {@code size} leaves with this root. */
-    public static void verifyInclusion(long index, long size, byte[] leaf, List<byte[]> path, byte[] root) {
+    /** The root to which the proof leads from leaf {@code index} of a tree of {@code size}: worth what vouches for it. */
+    public static byte[] inclusionRoot(long index, long size, byte[] leaf, List<byte[]> path) {
         if (index < 0 || index >= size) throw bad("the index is not within the tree");
         checkHashes(path);
         checkHashes(List.of(leaf));
@@ -55,7 +55,14 @@ public final class Merkle {
             last >>= 1;
         }
         if (last != 0) throw bad("the inclusion proof is too short");
-        if (!Arrays.equals(found, root)) throw bad("the inclusion proof does not lead to the root");
+        return found;
+    }
+
+    /** The leaf hash is number {@code index} of the tree of {@code size} leaves with this root. */
+    public static void verifyInclusion(long index, long size, byte[] leaf, List<byte[]> path, byte[] root) {
+        if (!Arrays.equals(inclusionRoot(index, size, leaf, path), root)) {
+            throw bad("the inclusion proof does not lead to the root");
+        }
     }
 
     /** The tree of {@code size} leaves begins with the tree of {@code old} &gt; 0 leaves. */

@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +39,31 @@ public final class Trust {
         this.quorum = read.quorum;
         this.uncounted = List.copyOf(read.uncounted.values());
         this.intervals = intervals;
+    }
+
+    private Trust(Trust before, List<KeySuccession> found) {
+        List<Notes.Key> all = new ArrayList<>(before.logs);
+        Map<String, Interval> bounds = new HashMap<>(before.intervals);
+        for (KeySuccession one : found) {
+            all.add(one.key());
+            bounds.put(one.key().vkey(), new Interval(one.first(), Long.MAX_VALUE, Long.MAX_VALUE));
+        }
+        this.logs = List.copyOf(all);
+        this.witnesses = before.witnesses;
+        this.groups = before.groups;
+        this.quorum = before.quorum;
+        this.uncounted = before.uncounted;
+        this.intervals = bounds;
+    }
+
+    /** The same trust, with the keys that the log's documents have led to, each from its size on. */
+    public Trust with(List<KeySuccession> found) {
+        return new Trust(this, found);
+    }
+
+    /** The keys of the log of this origin that can be verified with here. */
+    List<Notes.Key> logKeys(String origin) {
+        return logs.stream().filter(key -> key.name().equals(origin)).toList();
     }
 
     /** A policy or a trust file that is in force at {@code now}. Throws {@link CannotCheck}: without it nothing can be said. */

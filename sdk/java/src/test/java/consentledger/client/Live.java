@@ -67,6 +67,31 @@ final class Live {
         return terms;
     }
 
+    private static void ask(Scanner input, String request) {
+        System.out.println(request);
+        input.nextLine();
+    }
+
+    /** The operator changes the log's key. Who knows the older one only is led to the new one by the log, and by nothing else. */
+    private static void acrossTheKeys(LedgerClient.Options usual, LedgerClient app, VerifiedReceipt before, Map<String, Object> item)
+            throws Exception {
+        refused(Refuted.class, "no signature", app::follow);
+        List<KeySuccession> learned = app.learnKeys();
+        check(learned.size() == 1 && usual.trust().logKeys(usual.trust().origin()).contains(learned.get(0).by()), "one new key");
+        check(app.learnKeys().isEmpty(), "nothing more is learned");
+        app.follow();
+        VerifiedReceipt after = app.access(item);
+        check(!after.allowed(), "the consent has ended");
+        refused(Refuted.class, "no signature", () -> Receipts.verify(Bytes.utf8(after.file()), usual.trust()));
+        for (VerifiedReceipt one : List.of(after, before)) {
+            check(Receipts.verify(Bytes.utf8(one.file()), app.trust()).index() == one.index(), "receipts of both times hold");
+        }
+        LedgerClient next = new LedgerClient(usual); // what is remembered is signed by the new key alone
+        refused(Refuted.class, "no signature", next::follow);
+        next.learnKeys();
+        check(next.follow().checkpoint().size() > after.index(), "the log grows");
+    }
+
     public static void main(String[] arguments) throws Exception {
         String url = arguments[0];
         Path folder = Path.of(arguments[2]);
@@ -74,10 +99,8 @@ final class Live {
         Signer appClient = keyOf(folder, "app-1", "client", "EdDSA");
         Signer bankKey = keyOf(folder, "bank-1", "statement", "EdDSA");
         Signer bankClient = keyOf(folder, "bank-1", "client", "ES256");
-        System.out.println("keys");
-        try (Scanner input = new Scanner(System.in)) {
-            input.nextLine();
-        }
+        Scanner input = new Scanner(System.in);
+        ask(input, "keys");
         Trust trust = Trust.read(Files.readAllBytes(Path.of(arguments[1])), Instant.now());
         CheckpointMemory memory = CheckpointMemory.inFile(folder.resolve("app.checkpoint"));
         LedgerClient.Options usual =
@@ -159,10 +182,13 @@ final class Live {
         refused(Refuted.class, "not registered", () ->
                 Receipts.verify(Bytes.utf8(authorised.get(0).file()), trust, keys));
 
+        ask(input, "key");
+        acrossTheKeys(usual, app, access, item(consent, "ReadBalances"));
+
         for (VerifiedReceipt one : history) {
             Files.writeString(folder.resolve("receipts").resolve(one.index() + ".json"), one.file());
         }
         System.out.println("Java: " + history.size() + " entries of a consent's life, each verified; log of " + later
-                + " entries followed");
+                + " entries followed, across a change of its key");
     }
 }

@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -256,5 +258,51 @@ class VectorsTest {
             assertEquals(said(row, "code"), refused == null ? "VALID" : refused, said(row, "name"));
             assertEquals(number(row, "exit"), refused == null ? 0 : refused.isEmpty() ? 2 : 1, said(row, "name"));
         }
+    }
+
+    @Test
+    void logKeys() throws IOException {
+        for (Members row : rows(file("log-keys.json"), "cases")) {
+            Map<String, List<byte[]>> proofs = new HashMap<>();
+            for (Members one : row.objects("proofs", 0, 1_000)) {
+                List<byte[]> hashes = one.texts("hashes", 0, 63).stream().map(Bytes::unb64u).toList();
+                proofs.put(number(one, "index") + " of " + number(one, "size"), hashes);
+            }
+            List<Notes.Key> trusted = row.texts("trusted", 1, 10).stream().map(Notes::readVkey).toList();
+            List<KeySuccession.Document> documents = row.objects("documents", 0, 100).stream()
+                    .map(one -> new KeySuccession.Document(number(one, "index"), Bytes.utf8(said(one, "leaf"))))
+                    .toList();
+            judge(row, () -> {
+                List<String> told = new ArrayList<>();
+                try {
+                    for (KeySuccession one : KeySuccession.of(trusted, documents, (i, size) -> proofs.get(i + " of " + size))) {
+                        told.add(one.key().vkey() + " by " + one.by().vkey() + " from " + one.first());
+                    }
+                } catch (LedgerException never) {
+                    throw new AssertionError(never);
+                }
+                List<String> wanted = row.objects("keys", 0, 10).stream()
+                        .map(one -> said(one, "vkey") + " by " + said(one, "by") + " from " + number(one, "first"))
+                        .toList();
+                assertEquals(wanted, told, said(row, "name"));
+            });
+        }
+    }
+
+    @Test
+    void acts() throws IOException {
+        Members all = file("acts.json");
+        for (Members row : rows(all, "cases")) {
+            judge(row, () -> Statements.payload(Bytes.utf8(said(row, "payload")), said(all, "origin")));
+        }
+    }
+
+    @Test
+    void anSm2StatementIsNeitherValidNorRefuted() throws IOException {
+        String coordinate = Bytes.b64u(new byte[32]);
+        PublicKeys.Verifier key = PublicKeys.fromJwk(Map.of("crv", "SM2", "kty", "EC", "x", coordinate, "y", coordinate));
+        byte[] header = Json.canonical(Map.of("alg", "SM2", "kid", "k", "typ", "consent-statement+jwt"));
+        String jws = Bytes.b64u(header) + "." + Bytes.b64u(Bytes.utf8("{}")) + "." + Bytes.b64u(new byte[64]);
+        assertEquals("", refusal(() -> Statements.verify(jws, "k", key, "ledger.example/any")));
     }
 }
