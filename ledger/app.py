@@ -30,6 +30,7 @@ from ledger.planning.commands import (
     RecordComposed,
     RecordDocuments,
     Recorded,
+    RecordedBatch,
     SubmitStatement,
     batch_items,
 )
@@ -72,7 +73,7 @@ class Ledger:
         self._named: LogKeys | None = None
         self.origin = vkey.name
         self.tree = TreeQueries(store)
-        self.records = RecordQueries(store, keystore, self.tree.full_tiles)
+        self.records = RecordQueries(store, keystore, self.tree.known_tiles)
         self.completeness = CompletenessQueries(store, self.records)
         self.reconciliation = ReconciliationQueries(store, keystore)
         self.usage = UsageQueries(store, keystore)
@@ -256,6 +257,8 @@ class Ledger:
         """The entries of an answer; for a repeated statement its first receipts are read again (blocking)."""
         if isinstance(answer, Repeated):
             return self.records.recorded(answer.indexes, repeated=True)
+        if isinstance(answer, RecordedBatch):
+            return answer.recorded()
         return answer
 
     def submit_and_wait(self, command: Command, *, seconds: float = WAIT_SECONDS) -> tuple[Recorded, ...]:
