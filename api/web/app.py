@@ -34,6 +34,7 @@ from api.web.console import (
     alerts,
     audit,
     billing,
+    cases,
     erasures,
     freezes,
     holds,
@@ -74,6 +75,7 @@ from api.web.pages import (
     settings,
     signin,
     stopping,
+    together,
 )
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
@@ -119,10 +121,12 @@ ROUTERS: Final = (
     notices.router,
     embedding.router,
     joining.router,
+    together.router,
 )
 CONSOLES: Final = (
     partner.router,
     audit.router,
+    cases.router,
     operations.router,
     erasures.router,
     supervision.router,
