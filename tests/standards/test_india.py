@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import msgspec
 import pytest
-from msgspec import UNSET
 
 from api.client.signing import LocalSigner
 from api.office.gateway import delegate
@@ -21,7 +19,6 @@ from api.standards.dialects import DialectRefusal
 from api.standards.india.requests import (
     FI_TYPES,
     NOT_UNDERSTOOD,
-    ConsentDetail,
     ConsentMessage,
     FetchRequest,
     HandleRequest,
@@ -192,50 +189,6 @@ def test_pause_resume_and_revoke_are_told_by_notification(service: Service, docu
     assert tell(client, "tpp-1", "REVOKED").status_code == 200
     assert artefact() == "REVOKED"
     assert _code(tell(fip, "bank-a", "ACTIVE")) == (400, "InvalidRequest")
-
-
-@pytest.mark.parametrize(
-    "envelope",
-    [
-        {"timestamp": aa_time((int(time.time()) - 16 * 60) * 1000)},
-        {"timestamp": aa_time((int(time.time()) + 3_600) * 1000)},
-        {"txnid": "one-of-mine"},
-    ],
-)
-def test_a_message_of_another_time_or_without_a_transaction_of_its_own_is_refused(
-    service: Service, envelope: dict[str, str]
-) -> None:
-    _, app = bank_and_app(service)
-    before = service.size
-    answer = _post(service.as_(app), "/Consent", _wrapped(ConsentDetail=_detail(service)) | envelope)
-    assert _code(answer) == (400, "InvalidRequest")
-    assert service.size == before
-
-
-def test_an_artefact_is_signed_once_and_both_sides_hold_the_same(service: Service) -> None:
-    """The signature is PS256, so a second one would be another text."""
-    bank, app = bank_and_app(service)
-    handle = _asked(service, app)
-    authorise(service, bank, handle)
-    told = [
-        _post(client, "/Consent/fetch", _wrapped(consentId=handle)).json()["signedConsent"]
-        for client in (service.as_(app), service.as_(bank), service.as_(app))
-    ]
-    assert len(set(told)) == 1
-    detail = json.loads(unb64u(told[0].split(".")[1]))
-    assert detail["Accounts"]
-
-
-def test_a_notifier_is_what_the_log_knows_the_caller_as(service: Service) -> None:
-    bank, app = bank_and_app(service)
-    handle = _asked(service, app)
-    authorise(service, bank, handle)
-    for kind in ("FIP", "AA", "BANK"):
-        body = _wrapped(
-            Notifier={"type": kind, "id": app.id},
-            ConsentStatusNotification={"consentId": handle, "consentStatus": "REVOKED"},
-        )
-        assert _code(_post(service.as_(app), "/Consent/Notification", body)) == (400, "InvalidNotifier")
 
 
 def test_strangers_learn_nothing(service: Service) -> None:
@@ -413,29 +366,6 @@ def test_every_kind_of_data_and_every_unit_is_understood_or_refused_by_name(docu
     other = parse_body(json.dumps(example | {"ConsentDetail": base | {"fiTypes": ["OTHER"]}}).encode(), ConsentMessage)
     with pytest.raises(DialectRefusal):
         permissions_of(other.ConsentDetail)
-
-
-@pytest.mark.parametrize(
-    ("said", "counted", "before_ruleset_3"),
-    [
-        ({"unit": "HOUR", "value": 2}, (2, "hour"), 48),
-        ({"unit": "DAY", "value": 4}, (4, UNSET), 4),
-        ({"unit": "MONTH", "value": 3}, (3, "month"), 1),
-        ({"unit": "MONTH", "value": 45}, (45, "month"), 1),
-        ({"unit": "YEAR", "value": 12}, (12, "year"), 1),
-        ({"unit": "INF", "value": 0}, (0, UNSET), 0),
-    ],
-)
-def test_a_frequency_counts_by_its_own_unit(
-    service: Service, said: dict[str, Any], counted: tuple[int, object], before_ruleset_3: int
-) -> None:
-    """Three a month were one a day, which is thirty."""
-    detail = msgspec.convert(_detail(service, Frequency=said), ConsentDetail)
-    wish = wish_of(detail, now=service.world.clock.now() // 1000, version="2.1.0")
-    terms = wish.terms("bank-a", "tpp-1", b"{}", CATALOGUES[3])
-    assert (terms.frequency_per_day, terms.frequency_period) == counted
-    older = wish.terms("bank-a", "tpp-1", b"{}", CATALOGUES[2])
-    assert (older.frequency_per_day, older.frequency_period) == (before_ruleset_3, UNSET)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"[" * 3000, b'{"ver":"2.1.0"}', b"\xff", b'{"ver":2}'])
