@@ -34,7 +34,9 @@ from api.web.console import (
     alerts,
     audit,
     billing,
+    consents,
     erasures,
+    finding,
     freezes,
     holds,
     incidents,
@@ -120,7 +122,9 @@ ROUTERS: Final = (
 )
 CONSOLES: Final = (
     partner.router,
+    consents.router,
     audit.router,
+    finding.router,
     operations.router,
     erasures.router,
     supervision.router,
