@@ -24,6 +24,7 @@ from api.node.slots import Slot
 from api.office.office import Office
 from api.office.subject import Contact
 from api.partners.invitations import Invitations
+from api.registers.registration import Registering
 from api.tokens.bearer import TokenGuard
 from api.tokens.certificates import Certificate, CertificateHeader
 from api.tokens.clients import Clients
@@ -33,6 +34,7 @@ from api.tokens.introspection import Introspection
 from api.tokens.jwt import BadToken
 from api.tokens.keys import TokenSigner
 from api.tokens.once import Once
+from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
@@ -81,6 +83,10 @@ class Node:
     policy: Policy
     """Whose cosignatures make a checkpoint witnessed."""
     witnessed: WitnessedQueries
+    registrations: Registrations
+    """What clients of outward standards have registered of themselves."""
+    registering: Registering
+    """How they do so."""
     slot: Slot | None = None
     certificates: CertificateHeader | None = None
     """How the proxy tells of client certificates; None where it does not."""
@@ -185,5 +191,6 @@ class Node:
         self.events.store.close()
         if self.office is not None:
             self.office.notes.close()
+        self.registrations.close()
         if self.slot is not None:
             self.slot.release()

@@ -93,7 +93,7 @@ class Walk:
             capture_output=True,
             text=True,
             cwd=self.folder,
-            timeout=170,
+            timeout=600,
             env=os.environ | environment,
         )
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
@@ -108,7 +108,7 @@ class Walk:
             subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, env=os.environ | environment) as server,
         ):
             try:
-                until = time.monotonic() + 150
+                until = time.monotonic() + 600
                 while True:
                     with socket.socket() as knock:
                         if knock.connect_ex(("127.0.0.1", port)) == 0:

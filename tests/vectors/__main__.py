@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.vectors import (
+    acts,
     containers,
     damaged,
     damaged_tiles,
@@ -72,6 +73,7 @@ def files() -> dict[str, bytes]:
         containers.FILES,
         histories.FILES,
         succession.FILES,
+        acts.FILES,
     ):
         made |= {f"{name}.json": pretty(make()) for name, make in table.items()}
     made |= {f"cases/{case.name}.json": pretty(case.written()) for case in CASES}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from tests.vectors import hashing as h
+from tests.vectors.acts import partners
 from tests.vectors.hashing import Json, b64u, draw, encode
 from tests.vectors.log import ORIGIN, Log
 from tests.vectors.signing import Ed25519
-from tests.vectors.story import FIRST, SECOND, THIRD, ruleset_2
+from tests.vectors.story import FIRST, HOLDER, RECIPIENT, SECOND, THIRD, ruleset_2
+from tests.vectors.story_3 import ruleset_3
 
 
 def receipts() -> Json:
@@ -85,6 +88,8 @@ def receipts() -> Json:
         bent.until = None
         bent.tick().access(FIRST, bent.allow(11), **changes)
         add(f"a statement {name}", bent.receipt(13), 1, code)
+    for row in _of_ruleset_3():
+        add(*row)
     bent = ruleset_2(13)
     bent.until = None
     bent.tick().batch([bent.item(FIRST)], [bent.allow(11)], path=[b64u(bytes(32))])
@@ -93,6 +98,32 @@ def receipts() -> Json:
         "about": "Receipts (receipts.md). `code` is the headline; empty if the exit status is 2. No participants' keys are given.",
         "cases": rows,
     }
+
+
+def _of_ruleset_3() -> Iterator[tuple[str, Json, int, str]]:
+    """The first entry of each act, of each kind of leaf and document; and declarations that are none."""
+    seen: set[str] = set()
+    for log in (ruleset_3(), partners()):
+        for index, entry in enumerate(log.entries):
+            leaf = json.loads(entry)
+            body, _ = log.bodies.get(index, (None, None))
+            name = json.loads(body)["act"] if body else leaf.get("document", {}).get("type", leaf["kind"])
+            if name not in seen:
+                seen.add(name)
+                yield f"ruleset 3: {name}", log.receipt(index), 0, "VALID"
+    act: Json = {"incident_id": "i-1", "reason": "over", "text_hash": b64u(bytes(32))}
+    for name, code, changes in (
+        ("in the chain of another", "BAD_CHAIN", {"chain": ("participant", f"participant:{RECIPIENT}")}),
+        ("in a consent's chain", "BAD_CHAIN", {"chain": ("consent", FIRST)}),
+        ("with an outcome", "BAD_ENCODING", {"outcome": {"consent_version": 1, "ruleset": 3, "status": "ACTIVE"}}),
+        ("of another act than its evidence", "CONSENT_INVALID", {"beside": {"act": "incident.update"}}),
+        ("with a member more", "BAD_ENCODING", {"severity": 1}),
+        ("too early", "TIME_INVALID", {"iat": 1}),
+    ):
+        bent = ruleset_3(13)
+        bent.until = None
+        bent.tick().say(HOLDER, "incident.close", **act, **changes)
+        yield f"a declaration {name}", bent.receipt(13), 1, code
 
 
 def _checkpoint(log: Log, key: str) -> str:

@@ -14,7 +14,7 @@ from ledger.entries.assertion import accounts_hash, check_ceremony, cose_verifie
 from ledger.entries.consent_acts import ConsentAuthorise
 from ledger.entries.keys import verifier_of
 from ledger.entries.leaf import commitment, consent_chain, ledger_chain, parse_leaf, participant_chain, subject_chain
-from ledger.entries.statement import header_text, parse_statement, unknown_key
+from ledger.entries.statement import header_text, parse_payload, parse_statement, unknown_key
 from ledger.entries.terms import Terms
 from ledger.errors import LedgerError
 from ledger.merkle.hashing import EMPTY_ROOT, leaf_hash
@@ -143,6 +143,14 @@ def test_statements_and_keys() -> None:
     assert wrong(read("keys")["cose"], lambda row: cose_verifier(unb64u(row["public_key"]))) == []
 
 
+def test_the_form_of_each_act() -> None:
+    """Its log, and for whom it speaks, are looked at where the statement is submitted."""
+    elsewhere = {"consent.revoke: for another log", "consent.acknowledge: for itself as somebody else"}
+    rows = [row for row in read("acts")["cases"] if row["name"] not in elsewhere]
+    assert len(rows) == len(read("acts")["cases"]) - len(elsewhere)
+    assert wrong(rows, lambda row: parse_payload(row["payload"].encode())) == []
+
+
 def gesture(row: Json) -> None:
     act = msgspec.convert(read("passkeys")["statement"], ConsentAuthorise)
     record = parse_assertion(encode(row["record"]).decode())
@@ -166,6 +174,7 @@ def test_receipts() -> None:
         for row in read("receipts")["cases"]
         if row["code"] not in of_others
         and row["name"] not in ("a statement for another log", "an item of another batch")
+        and not row["name"].startswith("a declaration ")
     ]
     assert wrong(rows, lambda row: check_receipt(row["receipt"].encode(), key)) == []
 

@@ -61,9 +61,12 @@ def test_the_bound_of_a_receipt_is_counted_in_bytes() -> None:
 
 
 def test_receipts() -> None:
-    """The script counts no witnesses and reads no trust file: a receipt that lacks only those is genuine to it."""
+    """The script counts no witnesses, reads no trust file and knows the members of no act: a receipt that lacks only those is
+    genuine to it."""
+    of_form = {"a declaration with an outcome", "a declaration with a member more"}
     rows = [
         {**row, "accept": row["exit"] in (0, 3) or row["code"] == "KEY_COMPROMISED"}
         for row in read("receipts")["cases"]
     ]
+    rows = [{**row, "accept": row["accept"] or row["name"] in of_form} for row in rows]
     assert wrong("receipts", rows) == []

@@ -21,6 +21,7 @@ from verifier.crypto.backend import select
 from verifier.crypto.ed25519 import check_registered_key
 from verifier.crypto.keys import Ed25519Key, parse_cose_key, parse_jwk
 from verifier.errors import CannotCheck, Code, Refuted, refuted
+from verifier.records.acts import MEMBERS
 from verifier.records.commitment import accounts_hash, chain_of, check_commitment, terms_hash
 from verifier.records.disclosure import read_payload
 from verifier.records.leaf import parse_leaf
@@ -256,6 +257,18 @@ def statement(row: Json) -> None:
         raise refuted(Code.BAD_SIGNATURE, "another kid")
     verify_envelope(envelope, parse_jwk(row["jwk"]), BACKEND)
     read_payload(envelope.payload, read("statements")["origin"])
+
+
+def test_the_form_of_each_act() -> None:
+    made = read("acts")
+    assert {row["name"].partition(":")[0] for row in made["cases"]} == MEMBERS.keys()
+    for row in made["cases"]:
+        code = ""
+        try:
+            read_payload(row["payload"].encode(), made["origin"])
+        except Refuted as refusal:
+            code = str(refusal.defect.code)
+        assert code == row.get("code", ""), row["name"]
 
 
 def test_statements_and_keys() -> None:

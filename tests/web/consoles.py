@@ -90,8 +90,10 @@ def write_staff(folder: Path, **more: tuple[str, str]) -> Path:
 
 
 @contextmanager
-def open_consoles(folder: Path, *, clock: Clock | None = None, **accounts: tuple[str, str]) -> Iterator[Consoles]:
-    """A site with a history; `accounts` are further staff accounts."""
+def open_consoles(
+    folder: Path, *, clock: Clock | None = None, plum: str = HOSTILE, **accounts: tuple[str, str]
+) -> Iterator[Consoles]:
+    """A site with a history; `plum`: the name of its app; `accounts` are further staff accounts."""
     folder.mkdir(exist_ok=True)
     (folder / "highwater").mkdir()
     url = f"sqlite:///{folder / 'ledger.sqlite'}"
@@ -121,7 +123,7 @@ def open_consoles(folder: Path, *, clock: Clock | None = None, **accounts: tuple
             pages = framework.router.default
             with serving(framework, listener):
                 consoles = Consoles(world, settings.base_url, pages)
-                write_history(consoles)
+                write_history(consoles, plum)
                 try:
                     yield consoles
                 finally:
@@ -143,10 +145,10 @@ def join_regulators(world: World, folder: Path) -> None:
     (folder / "regulators.json").write_text(json.dumps({"regulators": {"regulator-2": {"holders": ["bank-b"]}}}))
 
 
-def write_history(site: Consoles) -> None:
+def write_history(site: Consoles, app: str) -> None:
     """Consents in several states, calls allowed and refused, deliveries, and what an operator puts on record."""
     world = site.world
-    bank, plum = world.parties["bank-a"], join_named(world, "plum", HOSTILE)
+    bank, plum = world.parties["bank-a"], join_named(world, "plum", app)
     other_bank, rival = world.holder("bank-b"), world.recipient("rival")
     world.join("auditor-1", "auditor", client=False)
 
@@ -159,7 +161,7 @@ def write_history(site: Consoles) -> None:
         return site.entries[name]
 
     now = world.clock.now() // 1000
-    active = consent("active", plum, bank, purpose={"code": "other", "text": HOSTILE})
+    active = consent("active", plum, bank, purpose={"code": "other", "text": app})
     consent("soon", plum, bank, expires_at=now + 9 * DAY)
     revoked = consent("revoked", plum, bank)
     rivals = consent("rival", rival, other_bank)

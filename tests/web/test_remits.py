@@ -101,7 +101,7 @@ def test_acts_about_another_banks_alert_do_not_exist(consoles: Consoles) -> None
             assert client.post(f"/console/alerts/{index}/{act}", data={"csrf": token}).status_code == 404
 
 
-def test_what_is_on_record_tells_it_of_no_alerts(consoles: Consoles) -> None:
+def test_the_records_tell_it_of_no_alerts(consoles: Consoles) -> None:
     alerts(consoles)
     listed = {}
     for who in ("rita", "otto"):

@@ -277,16 +277,18 @@ function statementOf(evidence) {
   return readCanonical(strictUtf8.decode(unb64u(evidence.statements[0].split(".")[1] ?? "")));
 }
 
-/** The name of the chain that evidence belongs to: its consent, or the holder's customer. */
+/** The name of the chain that evidence belongs to: its consent, the holder's customer, or who declares. */
 function chainNamed(evidence, says) {
   if (evidence.item) return readCanonical(evidence.item.body).consent_id;
-  if (!evidence.act.startsWith("subject.")) return says.consent_id;
-  return `subject:${says.on_behalf_of ?? says.iss}:${says.subject}`;
+  if (/^(consent|access)\./.test(evidence.act)) return says.consent_id;
+  const party = says.on_behalf_of ?? says.iss;
+  return evidence.act.startsWith("subject.") ? `subject:${party}:${says.subject}` : `participant:${party}`;
 }
 
 /** Raises Refuted unless the statement is for this log, of the time of the entry, and its item of its batch. */
 async function requireStatement(evidence, says, leaf, origin) {
   if (says.aud !== origin) refuse("the statement was made for another log");
+  if (says.act !== (evidence.item ? "access.batch" : evidence.act)) refuse("the evidence is of another act");
   if (!Number.isSafeInteger(says.iat) || Math.abs(says.iat * 1000 - leaf.time) > 300_000) {
     refuse("the statement was not made within 300 seconds of the entry");
   }

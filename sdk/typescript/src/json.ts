@@ -2,7 +2,7 @@
  * JSON that has one meaning: `JSON.parse` keeps the last of two members of one name and reads `1.0` as `1`, so that two
  * readers of the same bytes could see two different things (docs/spec/encoding.md).
  */
-import { type Bytes, equal, textOf, utf8 } from "./bytes.js";
+import { type Bytes, compareBytes, equal, textOf, unb64u, utf8 } from "./bytes.js";
 import { CannotCheck, refuse } from "./errors.js";
 
 export type Json = null | boolean | number | string | Json[] | JsonObject;
@@ -17,7 +17,7 @@ const NAME = /^[a-z_][a-z0-9_]*$/;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const LONE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
-const bad = (message: string, field?: string): never => refuse("BAD_ENCODING", message, field);
+export const bad = (message: string, field?: string): never => refuse("BAD_ENCODING", message, field);
 
 class Parser {
   private at = 0;
@@ -193,4 +193,22 @@ export function getTexts(value: JsonObject, name: string, low: number, high: num
 export function checkVersion(value: JsonObject, what: string): void {
   const number = getInteger(value, "v", 1);
   if (number !== 1) throw new CannotCheck(`${what} is of version ${number}, and version 1 is known here`);
+}
+
+/** A base64url member of `low` (to `high`) bytes. Throws Refuted. */
+export function getBytes(value: JsonObject, name: string, low: number, high = low): Bytes {
+  const text = value[name];
+  const bytes = typeof text === "string" ? unb64u(text) : bad("not a base64url text", name);
+  return bytes.length < low || bytes.length > high ? bad("a wrong number of bytes", name) : bytes;
+}
+
+/** Whether texts are sorted by code points, each once. */
+export const isSorted = (texts: readonly string[]): boolean =>
+  texts.every((text, at) => at === 0 || compareBytes(utf8(texts[at - 1] as string), utf8(text)) < 0);
+
+/** A list member of `low` to `high` texts of one form, sorted, each once. Throws Refuted. */
+export function getCodes(value: JsonObject, name: string, low: number, high: number, pattern: RegExp): void {
+  const texts = getTexts(value, name, low, high);
+  if (!isSorted(texts)) bad("the list is not sorted and unique", name);
+  if (!texts.every((text) => pattern.test(text))) bad("not of the expected form", name);
 }

@@ -4,6 +4,7 @@ import { Refuted, refuse } from "./errors.js";
 import {
   type JsonObject, checkMembers, checkVersion, getInteger, getObject, getText, getTexts, readCanonical, readJson,
 } from "./json.js";
+import { DECLARED } from "./declarations.js";
 import type { PublicKey } from "./keys.js";
 import { leafHash, verifyInclusion } from "./merkle.js";
 import { type Proof, readProof } from "./note.js";
@@ -19,6 +20,7 @@ const CHAINED = [...COMMON, "chain", "prev_in_chain", "seq"];
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   consent: [...CHAINED, "commitment"],
   subject: [...CHAINED, "commitment"],
+  participant: [...CHAINED, "commitment"],
   operator: [...CHAINED, "document"],
   "index-head": [...COMMON, "map_root", "map_size"],
 };
@@ -26,7 +28,7 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
 /** An entry of the log. `time` in milliseconds; hashes in base64url. */
 export interface Leaf {
   readonly index: number;
-  readonly kind: "consent" | "subject" | "operator" | "index-head";
+  readonly kind: "consent" | "subject" | "participant" | "operator" | "index-head";
   readonly time: number;
   readonly members: JsonObject;
 }
@@ -182,7 +184,7 @@ async function readDisclosed(
   defects: Refuted[],
   unchecked: string[],
 ): Promise<Disclosed | null> {
-  const committed = leaf.kind === "consent" || leaf.kind === "subject";
+  const committed = "commitment" in leaf.members;
   if (receipt.evidence === null || receipt.opening === null) {
     if (committed) unchecked.push("the entry's content: this receipt does not disclose it");
     return null;
@@ -229,7 +231,8 @@ async function readDisclosed(
     defects.push(new Refuted("TIME_INVALID", "the statement was not made within 300 s of the entry", "iat"));
   }
   await checkChain(leaf, act, String(payload["on_behalf_of"] ?? payload["iss"]), content);
-  const asked = act === "access.request" ? Object.fromEntries(ITEM.map((name) => [name, content[name] as never])) : null;
+  const named = [...ITEM, "region"].filter((name) => name in content);
+  const asked = act === "access.request" ? Object.fromEntries(named.map((name) => [name, content[name] as never])) : null;
   return { act, statement, kid: envelope.kid, payload, item: asked, position, outcome };
 }
 
@@ -237,7 +240,7 @@ async function readItem(item: JsonObject, payload: JsonObject): Promise<[number,
   checkMembers(item, ["body", "path", "position"]);
   const body = utf8(getText(item, "body", ITEM_LIMIT));
   const content = readCanonical(body, ITEM_LIMIT);
-  checkMembers(content, ITEM);
+  checkMembers(content, ITEM, ["region"]);
   checkItem(content);
   const position = getInteger(item, "position", 0, 999);
   const path = getTexts(item, "path", 0, 16).map((text) => unb64u(text, 32));
@@ -248,9 +251,12 @@ async function readItem(item: JsonObject, payload: JsonObject): Promise<[number,
 }
 
 async function checkChain(leaf: Leaf, act: string, party: string, content: JsonObject): Promise<void> {
-  const subject = act.startsWith("subject.");
-  const name = subject ? `subject:${party}:${String(content["subject"])}` : String(content["consent_id"]);
-  if (leaf.kind !== (subject ? "subject" : "consent") || (await chainOf(name)) !== leaf.members["chain"]) {
+  const [kind, name] = Object.hasOwn(DECLARED, act)
+    ? ["participant", `participant:${party}`]
+    : act.startsWith("subject.")
+      ? ["subject", `subject:${party}:${String(content["subject"])}`]
+      : ["consent", String(content["consent_id"])];
+  if (leaf.kind !== kind || (await chainOf(name)) !== leaf.members["chain"]) {
     refuse("BAD_CHAIN", "the entry is filed under another chain than its statement names", "chain");
   }
 }

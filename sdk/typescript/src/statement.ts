@@ -1,23 +1,19 @@
 /** Statements: what participants sign, in exactly one form (docs/spec/statements.md). */
-import { type Bytes, b64u, compareBytes, tagged, unb64u, utf8 } from "./bytes.js";
+import { type Bytes, b64u, tagged, unb64u, utf8 } from "./bytes.js";
+import { DECLARED, MAY_DECLARE, checkChoice, checkDeclaration, getObjects } from "./declarations.js";
 import { refuse } from "./errors.js";
 import {
-  type Json, type JsonObject, canonical, checkMembers, checkVersion, getFlag, getInteger, getObject, getText, getTexts,
-  isObject, readCanonical,
+  type Json, type JsonObject, bad, canonical, checkMembers, checkVersion, getBytes, getCodes, getFlag, getInteger, getObject,
+  getText, getTexts, isObject, isSorted, readCanonical,
 } from "./json.js";
 import { type Algorithm, type PublicKey, checkCoseKey } from "./keys.js";
+import { CODE, CONSENT_ID, COUNTRY, INTERACTION, PARTICIPANT, REFERENCE } from "./words.js";
 
 export const STATEMENT_LIMIT = 16_384;
 export const ITEM_LIMIT = 8_192;
 export const SKEW_SECONDS = 300;
 const TYPE = "consent-statement+jwt";
 
-export const PARTICIPANT = /^[a-z0-9][a-z0-9._-]{1,62}$/;
-export const CODE = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
-export const REFERENCE = /^[A-Za-z0-9_-]{22,64}$/;
-export const INTERACTION = /^[A-Za-z0-9._:-]{8,64}$/;
-export const CONSENT_ID =
-  /^(?:[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|urn:[a-zA-Z0-9][a-zA-Z0-9-]{0,31}:[A-Za-z0-9._~:\/-]{20,})$/;
 const LANGUAGE = /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/;
 const KID = /^[A-Za-z0-9._-]{1,64}$/;
 const BY = ["customer", "guardian", "court", "holder", "recipient", "system"];
@@ -46,6 +42,7 @@ export const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   "consent.reauthenticate": ["consent_id", "sca"],
   "consent.reconfirm": ENDING,
   "consent.supersede": [...ENDING, "superseded_by"],
+  "consent.acknowledge": ["consent_id", "basis"],
   "access.request": ITEM,
   "access.batch": ["items_count", "items_root"],
   "access.release": LEG,
@@ -53,12 +50,19 @@ export const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   "subject.consent": ["consent_id", "subject"],
   "subject.enrol": ["subject", "credential_id", "public_key", "rp_id", "sca"],
   "subject.unenrol": ["subject", "credential_id", "reason"],
+  "subject.feedback": ["about", "consent_id", "due", "kind", "number", "subject"],
+  "subject.answer": ["by", "number", "state", "subject"],
+  ...DECLARED,
 };
 const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
   "consent.authorise": ["acting_role", "joint_accounts", "separate_consents"],
-  "access.request": ["asserted", "relayed"],
+  "access.request": ["asserted", "region", "relayed"],
+  "access.release": ["masks"],
   "access.batch": ["relayed"],
   "subject.consent": ["suppress_notify"],
+  "subject.feedback": ["text_hash"],
+  "subject.answer": ["text_hash"],
+  ...MAY_DECLARE,
 };
 const ASSERTED = [
   "SOFTWARE_INACTIVE", "SOFTWARE_REMOVED", "CERT_MISSING", "CERT_INVALID", "CERT_EXPIRED", "CERT_REVOKED", "TOKEN_MISSING",
@@ -66,8 +70,6 @@ const ASSERTED = [
   "RECIPIENT_NOT_NAMED", "REGION_NOT_CONSENTED", "ACCOUNT_CLOSED", "ACCOUNT_BLOCKED", "FILTER_EXCEEDED", "RATE_LIMITED",
   "LOW_VELOCITY_LIMIT", "RISK_BLOCKED", "HOLDER_UNAVAILABLE",
 ];
-
-const bad = (message: string, field: string): never => refuse("BAD_ENCODING", message, field);
 
 /** A JWS whose form is right; neither signature nor payload have been looked at. */
 export interface Envelope {
@@ -103,7 +105,7 @@ export async function verifyEnvelope(envelope: Envelope, key: PublicKey): Promis
 export function readPayload(bytes: Uint8Array, origin: string): JsonObject {
   const payload = readCanonical(bytes, STATEMENT_LIMIT);
   checkVersion(payload, "the statement");
-  checkBytes(payload, "jti", 16);
+  getBytes(payload, "jti", 16);
   getText(payload, "iss", 63, PARTICIPANT);
   const act = getText(payload, "act", 64);
   checkAct(act, payload);
@@ -112,18 +114,12 @@ export function readPayload(bytes: Uint8Array, origin: string): JsonObject {
   return payload;
 }
 
-/** A base64url member of `low` (to `high`) bytes. Throws Refuted. */
-function checkBytes(value: JsonObject, name: string, low: number, high = low): Bytes {
-  const text = value[name];
-  const bytes = typeof text === "string" ? unb64u(text) : bad("not a base64url text", name);
-  return bytes.length < low || bytes.length > high ? bad("a wrong number of bytes", name) : bytes;
-}
-
 function checkAct(act: string, payload: JsonObject): void {
   const members = Object.hasOwn(MEMBERS, act) ? (MEMBERS[act] as readonly string[]) : bad("an unknown act", "act");
   checkMembers(payload, [...members, ...COMMON], [...(OPTIONAL[act] ?? []), "on_behalf_of"]);
   checkOptional(payload);
   if (act === "access.request") return checkItem(payload);
+  if (Object.hasOwn(DECLARED, act)) return checkDeclaration(act, payload);
   if (members.includes("consent_id")) getText(payload, "consent_id", 128, CONSENT_ID);
   (FORMS[act] ?? checkEnding)(payload);
 }
@@ -152,18 +148,10 @@ export function checkItem(item: JsonObject): void {
   getInteger(item, "from");
   getInteger(item, "to");
   getText(item, "interaction_id", 64, INTERACTION);
-  checkCodes(item, "permissions", 1, 64);
+  getCodes(item, "permissions", 1, 64, CODE);
   getText(item, "purpose", 64, CODE);
-  checkBytes(item, "request_digest", 32);
-}
-
-const isSorted = (texts: readonly string[]): boolean =>
-  texts.every((text, at) => at === 0 || compareBytes(utf8(texts[at - 1] as string), utf8(text)) < 0);
-
-function checkCodes(value: JsonObject, name: string, low: number, high: number): void {
-  const texts = getTexts(value, name, low, high);
-  if (!isSorted(texts)) bad("the list is not sorted and unique", name);
-  if (!texts.every((text) => CODE.test(text))) bad("not a code", name);
+  getBytes(item, "request_digest", 32);
+  if ("region" in item) getText(item, "region", 2, COUNTRY);
 }
 
 function checkReferences(payload: JsonObject, name: string, low: number): void {
@@ -177,7 +165,9 @@ const TERMS = [
   "notice_hash", "once", "permissions", "purpose", "recipient", "retention_days", "separate_consents", "standard",
   "standard_version", "starts_at",
 ];
-const LATER_TERMS = ["details_hash", "filters", "reauthenticate_days", "reconfirm_days", "utc_offset"];
+const LATER_TERMS = [
+  "destinations", "details_hash", "filters", "frequency_period", "once_seconds", "reauthenticate_days", "reconfirm_days", "utc_offset",
+];
 
 /** Terms of any values in their one form (docs/spec/consents.md). Throws Refuted. */
 export function checkTerms(terms: JsonObject): void {
@@ -187,24 +177,36 @@ export function checkTerms(terms: JsonObject): void {
   getText(purpose, "text", 200);
   getText(purpose, "code", 64, CODE);
   getText(terms, "language", 35, LANGUAGE);
-  checkBytes(terms, "notice_hash", 32);
+  getBytes(terms, "notice_hash", 32);
   getText(terms, "standard", 64, CODE);
   getText(terms, "standard_version", 64, CODE);
-  if ("details_hash" in terms) checkBytes(terms, "details_hash", 32);
+  if ("details_hash" in terms) getBytes(terms, "details_hash", 32);
   getText(terms, "holder", 63, PARTICIPANT);
   getText(terms, "recipient", 63, PARTICIPANT);
-  checkCodes(terms, "permissions", 1, 64);
+  getCodes(terms, "permissions", 1, 64, CODE);
   getInteger(terms, "grade", 1, 5);
   getFlag(terms, "once");
   for (const name of ["starts_at", "expires_at", "history_from", "history_to"]) getInteger(terms, name);
   getInteger(terms, "frequency_per_day", 0, 10_000);
   getInteger(terms, "authorisers_required", 1, 10);
   getInteger(terms, "retention_days", 0, 36_500);
-  checkCodes(terms, "separate_consents", 0, 8);
+  getCodes(terms, "separate_consents", 0, 8, CODE);
   if ("filters" in terms) checkFilters(terms["filters"] as Json);
   if ("reauthenticate_days" in terms) getInteger(terms, "reauthenticate_days", 1, 3_650);
   if ("reconfirm_days" in terms) getInteger(terms, "reconfirm_days", 1, 3_650);
   if ("utc_offset" in terms) getInteger(terms, "utc_offset", -840, 840);
+  if ("once_seconds" in terms) getInteger(terms, "once_seconds", 1, 2_592_000);
+  if ("frequency_period" in terms) checkChoice(terms, "frequency_period", ["hour", "day", "month", "year"]);
+  if ("destinations" in terms) checkDestinations(terms["destinations"] as Json);
+}
+
+function checkDestinations(rows: Json): void {
+  const countries = getObjects(rows, "destinations", 1, 32).map((row) => {
+    checkMembers(row, ["country", "mechanism"]);
+    getText(row, "mechanism", 64, CODE);
+    return getText(row, "country", 2, COUNTRY);
+  });
+  if (!isSorted(countries)) bad("the list is not sorted and unique", "destinations");
 }
 
 function checkFilters(rows: Json): void {
@@ -228,7 +230,7 @@ function checkSeparate(rows: Json): void {
   const kinds = rows.map((row) => {
     checkMembers(row, ["given_at", "kind", "text_hash"]);
     getInteger(row, "given_at");
-    checkBytes(row, "text_hash", 32);
+    getBytes(row, "text_hash", 32);
     return getText(row, "kind", 64, CODE);
   });
   if (!isSorted(kinds)) bad("not sorted by kind, each once", "separate_consents");
@@ -252,7 +254,8 @@ function checkEnding(payload: JsonObject): void {
 function checkLeg(payload: JsonObject): void {
   getText(payload, "interaction_id", 64, INTERACTION);
   for (const name of ["basis", "rows", "bytes"]) getInteger(payload, name);
-  checkBytes(payload, "digest", 32);
+  getBytes(payload, "digest", 32);
+  if ("masks" in payload) getCodes(payload, "masks", 0, 16, CODE);
 }
 
 const FORMS: Readonly<Record<string, (payload: JsonObject) => void>> = {
@@ -263,7 +266,7 @@ const FORMS: Readonly<Record<string, (payload: JsonObject) => void>> = {
   },
   "consent.authorise": (payload) => {
     getInteger(payload, "version", 1);
-    checkBytes(payload, "terms_hash", 32);
+    getBytes(payload, "terms_hash", 32);
     checkReferences(payload, "accounts", 1);
     getText(payload, "authoriser", 64, REFERENCE);
     getText(payload, "subject", 64, REFERENCE);
@@ -295,17 +298,18 @@ const FORMS: Readonly<Record<string, (payload: JsonObject) => void>> = {
     checkEnding(payload);
   },
   "consent.reauthenticate": checkSca,
+  "consent.acknowledge": (payload) => void getInteger(payload, "basis"),
   "access.release": checkLeg,
   "access.receive": checkLeg,
   "access.batch": (payload) => {
     getInteger(payload, "items_count", 1, 1_000);
-    checkBytes(payload, "items_root", 32);
+    getBytes(payload, "items_root", 32);
   },
   "subject.consent": (payload) => void getText(payload, "subject", 64, REFERENCE),
   "subject.enrol": (payload) => {
     getText(payload, "subject", 64, REFERENCE);
-    checkBytes(payload, "credential_id", 16, 1_023);
-    const key = checkBytes(payload, "public_key", 1, 1_024);
+    getBytes(payload, "credential_id", 16, 1_023);
+    const key = getBytes(payload, "public_key", 1, 1_024);
     try {
       checkCoseKey(key);
     } catch {
@@ -316,8 +320,23 @@ const FORMS: Readonly<Record<string, (payload: JsonObject) => void>> = {
   },
   "subject.unenrol": (payload) => {
     getText(payload, "subject", 64, REFERENCE);
-    checkBytes(payload, "credential_id", 16, 1_023);
+    getBytes(payload, "credential_id", 16, 1_023);
     getText(payload, "reason", 64, CODE);
+  },
+  "subject.feedback": (payload) => {
+    getText(payload, "subject", 64, REFERENCE);
+    getInteger(payload, "about", -1);
+    getInteger(payload, "due", getInteger(payload, "iat") + 1);
+    checkChoice(payload, "kind", ["unexpected", "after-stop", "other"]);
+    getText(payload, "number", 64, CODE);
+    if ("text_hash" in payload) getBytes(payload, "text_hash", 32);
+  },
+  "subject.answer": (payload) => {
+    getText(payload, "subject", 64, REFERENCE);
+    checkChoice(payload, "by", ["holder", "recipient"]);
+    checkChoice(payload, "state", ["received", "forwarded", "answered", "closed"]);
+    getText(payload, "number", 64, CODE);
+    if ("text_hash" in payload) getBytes(payload, "text_hash", 32);
   },
 };
 

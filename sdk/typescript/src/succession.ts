@@ -6,7 +6,7 @@ import { type PublicKey, ed25519Key } from "./keys.js";
 import { inclusionRoot, leafHash } from "./merkle.js";
 import { ED25519, type NoteKey, readVkey } from "./note.js";
 import { readLeaf } from "./receipt.js";
-import { CODE } from "./statement.js";
+import { CODE } from "./words.js";
 
 /** A key of the log that another, which was trusted, has led to. It signs checkpoints of `first` entries and more. */
 export interface KeySuccession {

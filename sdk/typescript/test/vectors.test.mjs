@@ -157,3 +157,8 @@ test("log-keys.json", () =>
     const found = await client.successors(trusted, documents, async (index, size) => proofs.get(`${index} of ${size}`));
     assert.deepEqual(found.map(({ key, by, first }) => ({ vkey: key.vkey, by: by.vkey, first })), one.keys);
   }));
+
+test("acts.json", () => {
+  const { cases, origin } = read("acts.json");
+  return each(cases, (one) => void client.readPayload(client.utf8(one.payload), origin));
+});

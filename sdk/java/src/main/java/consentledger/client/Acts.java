@@ -11,7 +11,8 @@ import java.util.regex.Pattern;
 final class Acts {
     static final Pattern PARTICIPANT = Pattern.compile("[a-z0-9][a-z0-9._-]{1,62}");
     static final Pattern CODE = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._:-]{0,63}");
-    private static final Pattern REFERENCE = Pattern.compile("[A-Za-z0-9_-]{22,64}");
+    static final Pattern COUNTRY = Pattern.compile("[A-Z]{2}");
+    static final Pattern REFERENCE = Pattern.compile("[A-Za-z0-9_-]{22,64}");
     private static final Pattern INTERACTION = Pattern.compile("[A-Za-z0-9._:-]{8,64}");
     private static final Pattern LANGUAGE = Pattern.compile("[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*");
     private static final Pattern OPERATOR = Pattern.compile("eq|ge|gt|in|le|lt|ne");
@@ -29,20 +30,27 @@ final class Acts {
             "notice_hash", "once", "permissions", "purpose", "recipient", "retention_days", "separate_consents", "standard",
             "standard_version", "starts_at");
     private static final List<String> LATER_TERMS =
-            List.of("details_hash", "filters", "reauthenticate_days", "reconfirm_days", "utc_offset");
+            List.of(
+                    "destinations", "details_hash", "filters", "frequency_period", "once_seconds", "reauthenticate_days",
+                    "reconfirm_days", "utc_offset");
     private static final List<String> ASSERTED = List.of(
             "SOFTWARE_INACTIVE", "SOFTWARE_REMOVED", "CERT_MISSING", "CERT_INVALID", "CERT_EXPIRED", "CERT_REVOKED",
             "TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_BINDING_MISMATCH", "TOKEN_EXPIRED", "TOKEN_REVOKED", "SCOPE_INSUFFICIENT",
             "TOKEN_CONSENT_MISMATCH", "RECIPIENT_NOT_NAMED", "REGION_NOT_CONSENTED", "ACCOUNT_CLOSED", "ACCOUNT_BLOCKED",
             "FILTER_EXCEEDED", "RATE_LIMITED", "LOW_VELOCITY_LIMIT", "RISK_BLOCKED", "HOLDER_UNAVAILABLE");
     private static final Map<String, List<String>> MEMBERS = new TreeMap<>();
-    private static final Map<String, List<String>> OPTIONAL = Map.of(
+    private static final Map<String, List<String>> OPTIONAL = new TreeMap<>(Map.of(
             "consent.authorise", List.of("acting_role", "joint_accounts", "separate_consents"),
-            "access.request", List.of("asserted", "relayed"),
+            "access.request", List.of("asserted", "region", "relayed"),
+            "access.release", List.of("masks"),
             "access.batch", List.of("relayed"),
-            "subject.consent", List.of("suppress_notify"));
+            "subject.consent", List.of("suppress_notify"),
+            "subject.feedback", List.of("text_hash"),
+            "subject.answer", List.of("text_hash")));
 
     static {
+        OPTIONAL.putAll(Declarations.OPTIONAL);
+        MEMBERS.putAll(Declarations.MEMBERS);
         for (String step : List.of("reject", "suspend", "resume", "pause", "revoke", "terminate", "reconfirm")) {
             MEMBERS.put("consent." + step, ENDING);
         }
@@ -55,6 +63,7 @@ final class Acts {
         MEMBERS.put("consent.withdraw_separate", joined(ENDING, List.of("separate")));
         MEMBERS.put("consent.reauthenticate", List.of("consent_id", "sca"));
         MEMBERS.put("consent.supersede", joined(ENDING, List.of("superseded_by")));
+        MEMBERS.put("consent.acknowledge", List.of("consent_id", "basis"));
         MEMBERS.put("access.request", ITEM);
         MEMBERS.put("access.batch", List.of("items_count", "items_root"));
         MEMBERS.put("access.release", LEG);
@@ -62,6 +71,8 @@ final class Acts {
         MEMBERS.put("subject.consent", List.of("consent_id", "subject"));
         MEMBERS.put("subject.enrol", List.of("subject", "credential_id", "public_key", "rp_id", "sca"));
         MEMBERS.put("subject.unenrol", List.of("subject", "credential_id", "reason"));
+        MEMBERS.put("subject.feedback", List.of("about", "consent_id", "due", "kind", "number", "subject"));
+        MEMBERS.put("subject.answer", List.of("by", "number", "state", "subject"));
     }
 
     private Acts() {}
@@ -73,6 +84,10 @@ final class Acts {
         checkOptional(payload);
         if (act.equals("access.request")) {
             checkItem(payload);
+            return;
+        }
+        if (Declarations.MEMBERS.containsKey(act)) {
+            Declarations.check(act, payload);
             return;
         }
         if (members.contains("consent_id")) payload.text("consent_id", 128, CONSENT_ID);
@@ -100,6 +115,7 @@ final class Acts {
                 checkEnding(payload);
             }
             case "consent.reauthenticate" -> checkSca(payload);
+            case "consent.acknowledge" -> payload.integer("basis");
             case "access.release", "access.receive" -> checkLeg(payload);
             case "access.batch" -> {
                 payload.integer("items_count", 1, 1_000);
@@ -112,8 +128,25 @@ final class Acts {
                 payload.bytes("credential_id", 16, 1_023);
                 payload.text("reason", 64, CODE);
             }
+            case "subject.feedback" -> {
+                payload.integer("about", -1);
+                payload.integer("due", payload.integer("iat") + 1);
+                payload.choice("kind", "unexpected", "after-stop", "other");
+                checkAbout(payload);
+            }
+            case "subject.answer" -> {
+                payload.choice("by", "holder", "recipient");
+                payload.choice("state", "received", "forwarded", "answered", "closed");
+                checkAbout(payload);
+            }
             default -> checkEnding(payload);
         }
+    }
+
+    private static void checkAbout(Members payload) {
+        payload.text("subject", 64, REFERENCE);
+        payload.text("number", 64, CODE);
+        if (payload.has("text_hash")) payload.bytes("text_hash", 32);
     }
 
     private static void checkOptional(Members payload) {
@@ -143,6 +176,7 @@ final class Acts {
         item.sortedTexts("permissions", 1, 64, CODE);
         item.text("purpose", 64, CODE);
         item.bytes("request_digest", 32);
+        if (item.has("region")) item.text("region", 2, COUNTRY);
     }
 
     private static void checkTerms(Members terms) {
@@ -170,6 +204,17 @@ final class Acts {
         if (terms.has("reauthenticate_days")) terms.integer("reauthenticate_days", 1, 3_650);
         if (terms.has("reconfirm_days")) terms.integer("reconfirm_days", 1, 3_650);
         if (terms.has("utc_offset")) terms.integer("utc_offset", -840, 840);
+        if (terms.has("once_seconds")) terms.integer("once_seconds", 1, 2_592_000);
+        if (terms.has("frequency_period")) terms.choice("frequency_period", "hour", "day", "month", "year");
+        if (terms.has("destinations")) {
+            List<String> countries = new ArrayList<>();
+            for (Members row : terms.objects("destinations", 1, 32)) {
+                row.exactly(List.of("country", "mechanism"));
+                row.text("mechanism", 64, CODE);
+                countries.add(row.text("country", 2, COUNTRY));
+            }
+            Members.sorted(countries, "destinations");
+        }
     }
 
     private static void checkFilters(List<Members> rows) {
@@ -243,6 +288,7 @@ final class Acts {
         payload.text("interaction_id", 64, INTERACTION);
         for (String name : List.of("basis", "rows", "bytes")) payload.integer(name);
         payload.bytes("digest", 32);
+        if (payload.has("masks")) payload.sortedTexts("masks", 0, 16, CODE);
     }
 
     private static List<String> joined(List<String> one, List<String> other) {

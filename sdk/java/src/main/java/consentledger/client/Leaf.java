@@ -11,6 +11,7 @@ public record Leaf(long index, String kind, long time, Map<String, Object> membe
     private static final Map<String, List<String>> KINDS = Map.of(
             "consent", with(CHAINED, "commitment"),
             "subject", with(CHAINED, "commitment"),
+            "participant", with(CHAINED, "commitment"),
             "operator", with(CHAINED, "document"),
             "index-head", with(COMMON, "map_root", "map_size"));
 
@@ -38,7 +39,7 @@ public record Leaf(long index, String kind, long time, Map<String, Object> membe
 
     /** Whether the leaf commits to evidence. */
     public boolean committed() {
-        return kind.equals("consent") || kind.equals("subject");
+        return members.containsKey("commitment");
     }
 
     /** The chain of a consent id, or of {@code subject:holder:reference}. */

@@ -62,6 +62,11 @@ record Members(Map<String, Object> values) {
         return number;
     }
 
+    /** A text that is one of a few. */
+    void choice(String name, String... choices) {
+        if (!List.of(choices).contains(text(name, 64))) throw bad("not one of the words that are allowed here", name);
+    }
+
     boolean flag(String name) {
         if (!(values.get(name) instanceof Boolean flag)) throw bad("not true or false", name);
         return flag;

@@ -23,11 +23,11 @@ import java.util.Map;
  * Whatever is not as it should be is {@link Refuted}.
  */
 public final class PublicKeys {
-    /** A registered public key and the one algorithm that it is for: EdDSA, ES256 or PS256. */
+    /** A registered public key and the one algorithm that it is for: EdDSA, ES256, PS256 or SM2. */
     public interface Verifier {
         String alg();
 
-        /** Throws {@link Refuted} with BAD_SIGNATURE unless the raw signature of JWS verifies. */
+        /** Throws {@link Refuted} with BAD_SIGNATURE unless the raw signature of JWS verifies, {@link CannotCheck} for SM2. */
         void verify(byte[] message, byte[] signature);
     }
 
@@ -36,6 +36,19 @@ public final class PublicKeys {
     private static final byte[] COSE_EDDSA = HexFormat.of().parseHex("a4010103272006215820");
     private static final byte[] COSE_ES256 = HexFormat.of().parseHex("a5010203262001215820");
     private static final byte[] COSE_Y = HexFormat.of().parseHex("225820");
+
+    /** An SM2 key: the JDK cannot verify with one, and a signature that nobody looked at is neither valid nor refuted. */
+    private static final Verifier SM2 = new Verifier() {
+        @Override
+        public String alg() {
+            return "SM2";
+        }
+
+        @Override
+        public void verify(byte[] message, byte[] signature) {
+            throw new CannotCheck("an SM2 signature cannot be verified here: consent-verify and the TypeScript SDK can");
+        }
+    };
 
     private PublicKeys() {}
 
@@ -49,6 +62,12 @@ public final class PublicKeys {
         if ("EC".equals(jwk.get("kty")) && "P-256".equals(jwk.get("crv"))) {
             members.exactly(List.of("crv", "kty", "x", "y"));
             return p256(members.bytes("x", 32), members.bytes("y", 32));
+        }
+        if ("EC".equals(jwk.get("kty")) && "SM2".equals(jwk.get("crv"))) {
+            members.exactly(List.of("crv", "kty", "x", "y"));
+            members.bytes("x", 32);
+            members.bytes("y", 32);
+            return SM2;
         }
         if ("RSA".equals(jwk.get("kty"))) {
             members.exactly(List.of("e", "kty", "n"));

@@ -154,6 +154,7 @@ public final class Receipts {
         if (act.equals("access.request")) {
             asked = new LinkedHashMap<>();
             for (String name : Acts.ITEM) asked.put(name, content.values().get(name));
+            if (content.has("region")) asked.put("region", content.values().get("region"));
         }
         int position = batch ? (int) item.integer("position") : -1;
         return new Disclosed(act, statement, envelope.kid(), values, asked, position, decided);
@@ -181,7 +182,7 @@ public final class Receipts {
         item.exactly(List.of("body", "path", "position"));
         byte[] body = Bytes.utf8(item.text("body", ITEM_LIMIT));
         Members content = new Members(Json.readCanonical(body, ITEM_LIMIT));
-        content.exactly(Acts.ITEM);
+        content.exactly(Acts.ITEM, List.of("region"));
         Acts.checkItem(content);
         long position = item.integer("position", 0, 999);
         List<byte[]> path = item.texts("path", 0, 16).stream().map(hash -> Bytes.unb64u(hash, 32)).toList();
@@ -191,11 +192,13 @@ public final class Receipts {
     }
 
     private static void checkChain(Leaf leaf, String act, String party, Members content) {
-        boolean subject = act.startsWith("subject.");
-        String name = subject
-                ? "subject:" + party + ":" + content.values().get("subject")
-                : String.valueOf(content.values().get("consent_id"));
-        if (!leaf.kind().equals(subject ? "subject" : "consent") || !Leaf.chainOf(name).equals(leaf.members().get("chain"))) {
+        String kind = Declarations.MEMBERS.containsKey(act) ? "participant" : act.startsWith("subject.") ? "subject" : "consent";
+        String name = switch (kind) {
+            case "participant" -> "participant:" + party;
+            case "subject" -> "subject:" + party + ":" + content.values().get("subject");
+            default -> String.valueOf(content.values().get("consent_id"));
+        };
+        if (!leaf.kind().equals(kind) || !Leaf.chainOf(name).equals(leaf.members().get("chain"))) {
             throw new Refuted(Code.BAD_CHAIN, "the entry is filed under another chain than its statement names", "chain");
         }
     }

@@ -22,7 +22,7 @@ public final class Statements {
         Matcher found = FORM.matcher(jws);
         if (jws.length() > LIMIT || !found.matches()) throw new Refuted(Code.BAD_ENCODING, "not a compact JWS", "statement");
         Map<String, Object> header = Json.readCanonical(Bytes.unb64u(found.group(1)), LIMIT);
-        boolean known = header.get("alg") instanceof String alg && List.of("EdDSA", "ES256", "PS256").contains(alg);
+        boolean known = header.get("alg") instanceof String alg && List.of("EdDSA", "ES256", "PS256", "SM2").contains(alg);
         if (header.size() != 3 || !known || !TYPE.equals(header.get("typ"))) {
             throw new Refuted(Code.BAD_SIGNATURE, "the header is not that of a statement");
         }

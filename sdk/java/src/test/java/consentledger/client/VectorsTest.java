@@ -288,4 +288,21 @@ class VectorsTest {
             });
         }
     }
+
+    @Test
+    void acts() throws IOException {
+        Members all = file("acts.json");
+        for (Members row : rows(all, "cases")) {
+            judge(row, () -> Statements.payload(Bytes.utf8(said(row, "payload")), said(all, "origin")));
+        }
+    }
+
+    @Test
+    void anSm2StatementIsNeitherValidNorRefuted() throws IOException {
+        String coordinate = Bytes.b64u(new byte[32]);
+        PublicKeys.Verifier key = PublicKeys.fromJwk(Map.of("crv", "SM2", "kty", "EC", "x", coordinate, "y", coordinate));
+        byte[] header = Json.canonical(Map.of("alg", "SM2", "kid", "k", "typ", "consent-statement+jwt"));
+        String jws = Bytes.b64u(header) + "." + Bytes.b64u(Bytes.utf8("{}")) + "." + Bytes.b64u(new byte[64]);
+        assertEquals("", refusal(() -> Statements.verify(jws, "k", key, "ledger.example/any")));
+    }
 }
