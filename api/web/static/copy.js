@@ -1,4 +1,4 @@
-// Identifiers can be copied with one press; without scripts, or without a clipboard, they are still there to be selected.
+// Identifiers can be copied with one press. Without scripts, or without a clipboard, they can still be selected.
 
 const words = document.querySelector("#copy-words")?.dataset;
 
