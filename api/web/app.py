@@ -34,6 +34,7 @@ from api.web.console import (
     alerts,
     audit,
     billing,
+    cases,
     erasures,
     freezes,
     holds,
@@ -123,6 +124,7 @@ ROUTERS: Final = (
 CONSOLES: Final = (
     partner.router,
     audit.router,
+    cases.router,
     operations.router,
     erasures.router,
     supervision.router,
