@@ -69,7 +69,7 @@ def _one(partner: PartnerDesk, number: str) -> Feedback:
 def queue(
     partner: Partner, state: Wanted = "open", kind: Text = "", who: Text = "", q: Text = "", late: bool = False
 ) -> Response:
-    """What customers said, newest first, by state, kind, who looks after it, and what it is about."""
+    """Customers' feedback, newest first, by state, kind, whoever looks after it, and subject."""
     listed = _found(partner, state, kind, who, late, q)
     everything = _queue(partner)
     return partner.desk.render(
