@@ -75,6 +75,7 @@ from api.web.pages import (
     settings,
     signin,
     stopping,
+    together,
 )
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
@@ -120,6 +121,7 @@ ROUTERS: Final = (
     notices.router,
     embedding.router,
     joining.router,
+    together.router,
 )
 CONSOLES: Final = (
     partner.router,

@@ -43,9 +43,9 @@ class Read:
     ) -> None:
         content = {"interaction_id": interaction, "rows": 3, "bytes": 900, "digest": DIGEST, **figures}
         if kind == ACCESS:
-            self.legs.allow(index, chain, content, time, SIDES[kind], Deal())
+            self.legs.allow(index, chain, content, time, SIDES[kind], Deal(0, b"", 0), 0)
         else:
-            self.legs.put(basis, kind, index, chain, content, time, SIDES[kind])
+            self.legs.put(basis, kind, index, chain, content, time, SIDES[kind], 0)
 
     def access(self, index: int, **members: Any) -> None:
         self.put(ACCESS, index, index, **members)

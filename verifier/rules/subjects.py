@@ -51,12 +51,6 @@ class Subjects:
         self.gaps = 0
         """Subjects' entries that could not be read, or leaves that may be such."""
 
-    def take_up(self, awaiting: dict[bytes, list[Authorised]], gaps: int) -> None:
-        """The state that an earlier run left."""
-        self.awaiting, self.gaps = awaiting, gaps
-        ends = ((name, waiting[-1].number) for name, waiting in awaiting.items())
-        self._last = max(ends, key=lambda end: end[1], default=self._last)
-
     def authorised(self, chain: bytes, facts: Facts) -> None:
         """A consent.authorise, which a subject.consent must follow; with the customer's own signature, or without."""
         subject, credential = ("", "") if facts.assertion is None else self._confirm(facts, facts.assertion)
