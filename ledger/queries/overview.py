@@ -1,4 +1,4 @@
-"""What an auditor may ask about the log as a whole: leaves, operator documents, checkpoints, growth.
+"""An auditor's questions about the log as a whole: leaves, operator documents, checkpoints, growth.
 
 Nothing here opens evidence: the class has no key store and could not decrypt it.
 """

@@ -109,7 +109,7 @@ def calls(partner: Partner, show: Literal["refused", "all"] = "refused", before:
 
 @router.get("/receipts")
 def receipts(partner: Partner, q: str = "", before: Place | None = None) -> Response:
-    """Find receipts by entry number or consent id. What is not one's own is not found."""
+    """Find receipts by entry number or consent id. Entries of others are not found."""
     wanted = q.strip()[:128]
     if not wanted:
         return _receipts(partner, [], "", None)
