@@ -58,6 +58,7 @@ ALLOWED = {
 }
 OPEN = {
     ("GET", "/checkpoint"),
+    ("GET", "/checkpoint/newest"),
     ("GET", "/tile/{path}"),
     ("GET", "/proofs/inclusion"),
     ("GET", "/proofs/consistency"),
