@@ -51,7 +51,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - b
 
 
 LIBRARIES = {"nacl", "_sodium", "cryptography", "_openssl", "_cffi_backend", "cffi"}
-ADAPTERS = ["with_pynacl", "with_cryptography", "verifier.crypto.ml_dsa"]
+ADAPTERS = ["with_pynacl", "with_cryptography", "ml_dsa"]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,7 @@ DOORS = {
     "api.http.answers": "waits for what the sequencer answers",
     "api.office.facts": "keeps a standard's request texts beside the log, in a table of its own",
     "api.tokens.once": "keeps used proofs in a table of its own",
+    "api.tokens.registrations": "keeps clients' registrations in a table of their own",
     "api.witness": "keeps cosignatures, as a witness and for the log",
     "api.events": "keeps deliveries in a table of their own",
     "api.web.waiting": "waits for what the sequencer answers",

@@ -202,3 +202,15 @@ def test_the_picture_of_the_architecture_is_that_of_the_code() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "draw-architecture"), "--check"]
     answer = subprocess.run(command, check=False, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
+
+
+def test_a_table_stands_in_lines_of_its_own() -> None:
+    """A table that was wrapped like a paragraph is shown as one."""
+    within = re.compile(r"\|[^|]*[^|\s:-][^|]*\|\s*:?---+:?\s*\|")
+    torn = [
+        f"{page.relative_to(ROOT)}: {line[:60]}"
+        for page in pages()
+        for line in page.read_text().splitlines()
+        if within.search(line)
+    ]
+    assert torn == []

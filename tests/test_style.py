@@ -15,6 +15,8 @@ SKIP = "# fmt: " + "skip"
 TABLES = 23
 """How many tables there are. The number only goes down: what the formatter writes needs no argument."""
 ROWS, CELLS = 5, 2
+NEAR = re.compile(r"#.*\n\s*(and|or)\b")
+"""Where a comment may stand inside a condition: the formatter begins lines with the operator."""
 CLAUSE = re.compile(r"test_(how|that|wh(at|ich|o|om|ose|y)(ever)?)_")
 """A relative clause as the subject: a reader learns only at its end who does something."""
 
@@ -75,6 +77,8 @@ def is_table(source: str, line: int) -> bool:
 
 def torn(source: str) -> list[int]:
     """The lines in which a comment stands between the parts of one condition."""
+    if not NEAR.search(source):
+        return []
     lines = source.splitlines()
     conditions = [
         node

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from api.cli.saying import say
-from api.cli.shared import State, node_of
+from api.cli.participants import warn_of_likeness
+from api.cli.saying import mention, say
+from api.cli.shared import State, node_of, told_in_a_sentence
+from api.office.configuration import read_gateway_file, write_gateway_file
 from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, make_sm4_key, register_redirect
+from api.office.setup import plan_setup, read_setup
 from ledger.errors import NotFound
 
 gateways = typer.Typer(help="The gateway of outward standards.", no_args_is_help=True)
@@ -32,6 +36,40 @@ def gateway_init(
         kid=file.kid,
         participant=file.participant,
     )
+
+
+@gateways.command("setup")
+def gateway_setup(
+    file: Annotated[Path, typer.Argument(help="What there is to be: a TOML file.")],
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="They are meant, although one can be taken for a registered one.")
+    ] = False,
+    state: State = None,
+) -> None:
+    """Make everything that a gateway needs and that is missing: keys, participants, delegations, gateway.json.
+
+    Have the participants' own word for what they delegate before you do so. A second run finds nothing to do.
+    """
+    with told_in_a_sentence():
+        setup = read_setup(file)
+    with node_of(state) as node:
+        path = node.settings.gateway_file
+        made = not path.exists()
+        if made:
+            make_gateway(node.ledger, path, setup.gateway.id, setup.gateway.name)
+        present = read_gateway_file(path)
+        plan = plan_setup(setup, file.parent, node.ledger.registry, present)
+        warn_of_likeness(plan.documents, node.ledger.registry, force=force)
+        if plan.documents:
+            node.ledger.record_documents(*plan.documents)
+        if plan.file != present:
+            write_gateway_file(path, plan.file)
+    changed = made or bool(plan.documents) or plan.file != present
+    for document in plan.documents:
+        mention(f"{document['participant']}: {document['type']}")
+    said = "Start the servers anew to serve standards." if changed else "nothing to do"
+    say(f"{path}: {said}", changed=changed, file=str(path), recorded=len(plan.documents))
 
 
 @gateways.command("delegate")

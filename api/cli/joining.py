@@ -79,6 +79,16 @@ def partner_join(
     log_key: Annotated[str, typer.Option(help="The log's verifier key, learnt from its operator another way.")] = "",
 ) -> None:
     """As newcomer: make keys in a new folder, prove that they are held, and register."""
+    participant = come_in(link, own, log_key)
+    say(
+        f"{participant}: registered; a second person at the operator lets it in",
+        participant=participant,
+        folder=str(own),
+    )
+
+
+def come_in(link: str, own: Path, log_key: str) -> str:
+    """Make the folder and register; who was registered. Ends the command in a sentence if that is refused."""
     import httpx2  # noqa: PLC0415  (a help text needs no HTTP)
 
     from api.client import LocalSigner  # noqa: PLC0415
@@ -108,11 +118,7 @@ def partner_join(
         if answer.status_code != 201:
             fail(f"{answer.status_code}: {answer.json().get('detail', 'refused')}")
         ParticipantFolder(own, participant, address, log_key, keys["statement"].kid, keys["client"].kid).write()
-    say(
-        f"{participant}: registered; a second person at the operator lets it in",
-        participant=participant,
-        folder=str(own),
-    )
+    return participant
 
 
 @joining.command("rotate")

@@ -79,6 +79,9 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
         "others",
         "Start a ledger, banks and recipients on this machine, and watch consents live and end.",
     ),
+    "sandbox": CommandPlace(
+        "api.cli.sandboxes", "sandboxes", "Open sandboxes: logs for trying out, with customers and banks of nobody's."
+    ),
     # a participant's: they work over HTTP, with its own keys
     "keys": CommandPlace("api.cli.keys", "keys", "A participant's own keys.", group=True),
     "consent": CommandPlace("api.cli.consents", "consents", "Ask for, give, end and read consents.", group=True),

@@ -64,7 +64,7 @@ def participant_add(
     """Register a participant. One whose id or name looks like a registered one's is refused unless --force."""
     with node_of(state) as node:
         document = registration(participant, name, set(role))
-        _warn_of_likeness([document], node.ledger.registry, force=force)
+        warn_of_likeness([document], node.ledger.registry, force=force)
         [recorded] = node.ledger.record_documents(document)
     say_entry(recorded)
 
@@ -182,7 +182,7 @@ def participant_import(
         plan = plan_feed(read_feed(feed), node.ledger.registry)
         for note in plan.notes:
             mention(f"note: {note}")
-        _warn_of_likeness(plan.documents, node.ledger.registry, force=force or not apply)
+        warn_of_likeness(plan.documents, node.ledger.registry, force=force or not apply)
         if apply and plan.documents:
             recorded = node.ledger.record_documents(*plan.documents)
             indexes: list[int | None] = [entry.index for entry in recorded]
@@ -201,7 +201,7 @@ def participant_import(
     )
 
 
-def _warn_of_likeness(documents: Iterable[Mapping[str, Any]], registry: Registry, *, force: bool) -> None:
+def warn_of_likeness(documents: Iterable[Mapping[str, Any]], registry: Registry, *, force: bool) -> None:
     """Say which new participants can be taken for others, and refuse them unless `force`. Raises LooksAlike."""
     known = list(registry.participants.values())
     for document in documents:

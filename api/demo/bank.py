@@ -49,7 +49,7 @@ class Bank:
     async def authorise(self, consent_id: str, account_id: str) -> list[int]:
         """Everybody who must has agreed in the bank's app, one after the other; the indexes of their entries."""
         account = self.accounts[account_id]
-        terms = await self._asked(consent_id)
+        terms = await self.asked(consent_id)
         indexes = []
         for person in account.people:
             entries = await self.client.authorise(
@@ -75,7 +75,10 @@ class Bank:
         }
         self.held[consent_id] = {reference: own[reference] for reference in references}
 
-    async def _asked(self, consent_id: str) -> Terms:
+    async def given(self, consent_id: str) -> None:
+        """Data of a consent went out just now."""
+
+    async def asked(self, consent_id: str) -> Terms:
         """The terms the recipient signed, out of the verified receipt of its request."""
         [asked, *_] = await self.client.history(consent_id)
         if not isinstance(asked.payload, ConsentRequest) or asked.payload.terms.holder != self.client.participant:
@@ -91,9 +94,10 @@ class _Book:
         return await self.bank.accounts_of(consent_id)
 
 
-def bank_app(bank: Bank, more: APIRouter | None = None) -> FastAPI:
-    """The bank's faces on one address: `/customers` for its own people, `more`, everything else for recipients."""
-    directory = Directory(bank.client)
+def bank_app(bank: Bank, more: APIRouter | None = None, known: Directory | None = None) -> FastAPI:
+    """The bank's faces on one address: `/customers` for its own people, `more`, everything else for recipients, whom it knows
+    from `known`."""
+    directory = known or Directory(bank.client)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -174,4 +178,6 @@ async def _given(bank: Bank, access: GuardedAccess, rows: Sequence[Mapping[str, 
     """Record what goes out, then let it go: counts and a digest, never the data."""
     content = orjson.dumps({"rows": rows})
     await bank.client.release(access.receipt, rows=len(rows), content=content, digest=sha256(content).digest())
+    if access.receipt.item is not None:
+        await bank.given(access.receipt.item.consent_id)
     return Response(content, media_type=JSONResponse.media_type)

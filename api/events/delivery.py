@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import httpx2
 import msgspec
 
-from api.events.addresses import AddressRefused, EndpointAddress, check_address, read_endpoint
+from api.events.addresses import AddressRefused, EndpointAddress, read_endpoint
+from api.events.connecting import NameUnknown, Resolve, bare_transport, judged_address, request_to, resolve
 from ledger.errors import InvalidInput
-
-Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
 MEDIA_TYPE: Final = "application/secevent+jwt"
 WHOLE_SECONDS: Final = 10.0
-STEP_SECONDS: Final = 5.0
 ANSWER_LIMIT: Final = 4096
 _CODE: Final = re.compile(r"[a-z][a-z_]{0,31}")
 
@@ -47,12 +42,6 @@ class NotDelivered(Exception):
         """Whether another token would have failed too."""
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """All addresses of a host, as the system knows them. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
 class Push:
     """Sends tokens. Use from one event loop; `aclose` at the end."""
 
@@ -62,11 +51,7 @@ class Push:
         """`trust` says which certificates are believed; default: those of public authorities."""
         self._development = development
         self._resolve = resolver
-        # A bare transport: no cookies, no redirects, no proxies of the environment. No connection is kept: one that was
-        # verified for a host must not carry what is meant for another host at the same address.
-        limits = httpx2.Limits(max_connections=64, max_keepalive_connections=0)
-        verify = httpx2.create_ssl_context(trust_env=False) if trust is None else trust
-        self._transport = httpx2.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+        self._transport = bare_transport(trust)
 
     async def aclose(self) -> None:
         """Close what is open."""
@@ -81,45 +66,29 @@ class Push:
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
                 endpoint = read_endpoint(url, development=self._development)
-                address = await self._address(endpoint)
+                address = await judged_address(endpoint, self._resolve, development=self._development)
                 await self._post(endpoint, address, message)
         except (TimeoutError, httpx2.TimeoutException):
             raise NotDelivered("timeout", endpoint_is_down=True) from None
+        except NameUnknown:
+            raise NotDelivered("name-unknown", endpoint_is_down=True) from None
         except (InvalidInput, AddressRefused, httpx2.InvalidURL, UnicodeError):
             raise NotDelivered("address-refused", endpoint_is_down=True) from None
         except httpx2.HTTPError as error:
             tls = isinstance(error.__cause__, ssl.SSLError) or "CERTIFICATE" in str(error).upper()
             raise NotDelivered("tls" if tls else "no-connection", endpoint_is_down=True) from None
 
-    async def _address(self, endpoint: EndpointAddress) -> str:
-        """The address to connect to. If one of several is not allowed, all are refused: somebody is manipulating
-        names."""
-        try:
-            found = [ipaddress.ip_address(text) for text in await self._resolve(endpoint.host, endpoint.port)]
-        except (OSError, UnicodeError):
-            raise NotDelivered("name-unknown", endpoint_is_down=True) from None
-        except ValueError:  # a scoped address
-            raise NotDelivered("address-refused", endpoint_is_down=True) from None
-        for address in found:
-            check_address(address, scheme=endpoint.scheme, development=self._development)
-        if not found:
-            raise NotDelivered("name-unknown", endpoint_is_down=True)
-        return str(min(found, key=lambda address: address.version))
-
     async def _post(self, endpoint: EndpointAddress, address: str, message: Message) -> None:
-        host = f"[{address}]" if ":" in address else address
-        request = httpx2.Request(
+        request = request_to(
+            endpoint,
+            address,
             "POST",
-            f"{endpoint.scheme}://{host}:{endpoint.port}{endpoint.path}",
-            headers={
-                "Host": endpoint.authority,
+            {
                 "Content-Type": message.media_type,
                 "Accept": "application/json",
-                "Connection": "close",
                 **dict(message.headers),
             },
-            content=message.body,
-            extensions={"sni_hostname": endpoint.host, "timeout": httpx2.Timeout(STEP_SECONDS).as_dict()},
+            message.body,
         )
         answer = await self._transport.handle_async_request(request)
         try:

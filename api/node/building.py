@@ -16,11 +16,14 @@ from api.node.bundling import read_policy
 from api.node.issuing import ReportIssuer
 from api.node.node import Events, Node
 from api.node.reconciling import Reporter
+from api.node.registering import registering_of
 from api.node.remits import read_remits
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
+from api.node.shelf import NAME, FileShelf
 from api.node.signing_place import check_place, leave_mark
 from api.node.slots import Slot, claim_slot, highwater_files
+from api.node.telling import AlertTeller
 from api.office.facts import Notes
 from api.office.gateway import Gateway
 from api.office.office import Office
@@ -34,6 +37,7 @@ from api.tokens.grants import Grants
 from api.tokens.introspection import Introspection
 from api.tokens.keys import TokenSigner, read_key_set
 from api.tokens.once import Once
+from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger
@@ -42,8 +46,8 @@ from ledger.custody.log_key import read_signer
 from ledger.engines.engine import is_file, make_database
 from ledger.errors import Corrupt, InvalidInput, NotFound, Rollback, Unavailable
 from ledger.highwater import HighWater
+from ledger.notes.sandbox import SANDBOX_ORIGINS, is_sandbox
 from ledger.opening import open_key_store
-from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
 from ledger.queries.records import RecordQueries
 from ledger.queries.scoring import AlertReader
@@ -68,15 +72,23 @@ class Outward:
 
 
 def build_node(
-    settings: Settings, *, serves: bool = False, outward: Outward | None = None, clock: Clock | None = None
+    settings: Settings,
+    *,
+    serves: bool = False,
+    outward: Outward | None = None,
+    clock: Clock | None = None,
+    sandbox: bool = False,
 ) -> Node:
     """A node that is ready to start; one that serves also tells the parties of consents and asks witnesses.
 
     `outward` is what it does for outward standards, where it has a gateway; a `clock` other than the machine's is believed.
+    `sandbox`: a sandbox is served, which nobody else serves.
 
     Raises NotFound or InvalidInput for missing or unfit files, Rollback, Corrupt.
     """
     _refuse_other_versions(settings)
+    if serves and not sandbox and is_sandbox(name := read_signer(settings.log_key_file).vkey.name):
+        raise InvalidInput(f"{name} is a sandbox, which no ledger serves: «consent-ledger sandbox» does")
     slot = claim_slot(settings.highwater_dir)
     try:
         ledger = open_ledger(settings.node_config(slot.highwater_file), clock=clock)
@@ -101,12 +113,15 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
             development=settings.web.environment == "development",
             also=None if office is None or outward is None else outward.follower(office, ledger.records),
             outward=None if office is None or outward is None else outward.messages(office.gateway),
+            alerts=AlertTeller(ledger, node.events.queries, node.remits),
         )
     if serves:
         node.asker = node.ask_witnesses()
         node.reporter = Reporter(ledger)
         node.issuer = ReportIssuer(ledger, settings.state_dir) if settings.issue_reports else None
-        node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, node.models.read))
+        signer = TokenSigner.load(settings.event_key_file)
+        shelf = FileShelf(settings.state_dir / NAME, signer, ledger.origin)
+        node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, node.models.read, shelf))
     return node
 
 
@@ -123,13 +138,13 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     once = Once(settings.token_store_url)
     issuer = settings.base_url
 
-    def registry() -> Registry:
-        return ledger.registry
-
+    registry = ledger.registry_now  # a token dies in the commit that ends it, on every front
     clients = Clients(issuer, once, registry, operator_keys)
     grants = Grants(ledger.records.consent, registry)
-    flow = CodeFlow(issuer, signer, once, grants.is_active)
+    registrations = Registrations(settings.database_url, signer, issuer)
+    flow = CodeFlow(issuer, signer, once, grants.is_active, registrations)
     certificates = _certificates(settings)
+    registering = registering_of(settings, ledger, registrations, once)
     tokens = TokenService(
         issuer,
         signer,
@@ -141,6 +156,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         lifetime=settings.access_token_seconds,
         mutual_tls=certificates is not None,
         code_flow=settings.gateway_file.exists(),
+        registration=registering.offered,
     )
     introspection = Introspection(issuer, signer, once, clients, grants, flow)
     guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates)
@@ -164,6 +180,8 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         read_contacts(settings.contacts_file),
         policy,
         WitnessedQueries(ledger.store, policy),
+        registrations,
+        registering,
         slot,
         certificates,
         _office(settings, ledger),
@@ -286,10 +304,18 @@ def make_all_keys(settings: Settings, origin: str, places: KeyPlaces = KeyPlaces
 
     Raises Conflict when a key file exists already, InvalidInput, Unavailable.
     """
+    _refuse_names_of_sandboxes(origin, sandbox=False)
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = settings.node_config(settings.highwater_dir / "none")
     make_keys(config, origin, log_key=places.log_key, kek=places.kek)
     make_client_keys(settings, places)
+
+
+def _refuse_names_of_sandboxes(origin: str, *, sandbox: bool) -> None:
+    if is_sandbox(origin) != sandbox:
+        raise InvalidInput(
+            f"{SANDBOX_ORIGINS}… is the name of sandboxes, and of nothing else: choose an origin under your own domain"
+        )
 
 
 def _check_keys(settings: Settings, origin: str) -> None:
@@ -311,11 +337,14 @@ def initialise(
     *,
     with_keys: bool = False,
     clock: Clock | None = None,
+    sandbox: bool = False,
 ) -> None:
-    """Make keys, tables and the first entry of a new log named `origin`; `with_keys`: with the keys that are here.
+    """Make keys, tables and the first entry of a new log named `origin`; `with_keys`: with the keys that are here. `sandbox`:
+    it is one, and named as one.
 
     Raises Conflict when a key file or a log exists already, NotFound, InvalidInput for an unfit origin or place, Unavailable.
     """
+    _refuse_names_of_sandboxes(origin, sandbox=sandbox)
     if with_keys:
         _check_keys(settings, origin)
     if not is_file(settings.database_url):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from api.events.delivery import Push
-from api.events.sender import EventSender, OutwardMessages
+from api.events.sender import AlertTelling, EventSender, OutwardMessages
 from api.events.tokens import EventTokens
 from api.http.refusals import InvalidClient
 from api.http.wire import Scope
@@ -24,6 +24,7 @@ from api.node.slots import Slot
 from api.office.office import Office
 from api.office.subject import Contact
 from api.partners.invitations import Invitations
+from api.registers.registration import Registering
 from api.tokens.bearer import TokenGuard
 from api.tokens.certificates import Certificate, CertificateHeader
 from api.tokens.clients import Clients
@@ -33,6 +34,7 @@ from api.tokens.introspection import Introspection
 from api.tokens.jwt import BadToken
 from api.tokens.keys import TokenSigner
 from api.tokens.once import Once
+from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
@@ -53,11 +55,22 @@ class Events:
     tokens: EventTokens
 
     def sender(
-        self, *, development: bool, also: Callable[[Notice], None] | None = None, outward: OutwardMessages | None = None
+        self,
+        *,
+        development: bool,
+        also: Callable[[Notice], None] | None = None,
+        outward: OutwardMessages | None = None,
+        alerts: AlertTelling | None = None,
     ) -> EventSender:
-        """One that sends; several may exist, and one at a time works. `also`, `outward`: see EventSender."""
+        """One that sends; several may exist, and one at a time works. `also`, `outward`, `alerts`: see EventSender."""
         return EventSender(
-            self.queries, self.store, self.tokens, lambda: Push(development=development), also=also, outward=outward
+            self.queries,
+            self.store,
+            self.tokens,
+            lambda: Push(development=development),
+            also=also,
+            outward=outward,
+            alerts=alerts,
         )
 
 
@@ -81,6 +94,10 @@ class Node:
     policy: Policy
     """Whose cosignatures make a checkpoint witnessed."""
     witnessed: WitnessedQueries
+    registrations: Registrations
+    """What clients of outward standards have registered of themselves."""
+    registering: Registering
+    """How they do so."""
     slot: Slot | None = None
     certificates: CertificateHeader | None = None
     """How the proxy tells of client certificates; None where it does not."""
@@ -185,5 +202,6 @@ class Node:
         self.events.store.close()
         if self.office is not None:
             self.office.notes.close()
+        self.registrations.close()
         if self.slot is not None:
             self.slot.release()

@@ -41,6 +41,10 @@ class WebSettings(BaseModel):
     signers_file: Path | None = None
     """Who signs here for staff that order a freeze or open an incident: `{"signers": [{"participant", "kid", "key_file"}]}`,
     paths relative to the file (docs/consoles.md). Default: nobody; they sign where their key is, and use the API."""
+    sandbox_url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    """Where `consent-ledger sandbox` runs: partners open sandboxes there (docs/sandbox.md). Default: no button."""
+    sandbox_token_file: Path | None = None
+    """The token of those sandboxes (mode 0600), as `consent-ledger sandbox --token-file` writes it."""
     session_store_url: str = ""
     """Where sessions are kept, a database URL. Default: `web.sqlite` in the state folder; workers on several machines share
     one PostgreSQL database."""

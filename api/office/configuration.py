@@ -9,18 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta, Struct
 
+from api.registers.statements import RegisterForm
+from api.tokens.codes import RedirectUri
 from ledger.entries.fields import KeyId, ParticipantId
 from ledger.errors import InvalidInput
 
 FREQUENCY: Final = 4
 """Accesses a day without the customer, unless otherwise agreed (Delegated Regulation (EU) 2018/389, art. 36(5)(b))."""
-
-
-RedirectUri = Annotated[
-    str,
-    Meta(max_length=1024, pattern=r"^(https://[^\s#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/[^\s#]*)\Z"),
-]
-"""https, or this machine's own address for a program on it; without a fragment (RFC 6749 §3.1.2)."""
 
 
 class HolderOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,6 +55,24 @@ class RecipientOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The key that bodies to and from it may be encrypted under (docs/standards/china.md): 32 hexadecimal digits, mode 0600."""
 
 
+class RegisterOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A register whose software statements let clients register themselves: for whom it speaks, and nobody else."""
+
+    issuer: Annotated[str, Meta(min_length=1, max_length=256)]
+    """As its statements spell it in `iss`."""
+    form: RegisterForm
+    jwks_uri: Annotated[str, Meta(max_length=1024, pattern=r"^(https?://[^\s#]+)?\Z")] = ""
+    """Where its keys are, asked anew while servers run; or else:"""
+    jwks_file: str = ""
+    """A file with its keys, a JWK set, beside this one."""
+    software: dict[str, ParticipantId] = {}
+    """By software id of the register: which recipient of this log that is."""
+
+    def __post_init__(self) -> None:
+        if bool(self.jwks_uri) == bool(self.jwks_file):
+            raise ValueError(f"registers: {self.issuer!r} has either a jwks_uri or a jwks_file")
+
+
 class GatewayFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`gateway.json`. Paths are relative to its folder."""
 
@@ -73,7 +86,14 @@ class GatewayFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     holders: dict[str, HolderOptions] = {}
     """By participant id; a holder without an entry has the defaults."""
     recipients: dict[str, RecipientOptions] = {}
-    """By participant id; a recipient without an entry has no redirect address."""
+    """By participant id; a recipient without an entry has no redirect address but those that it has registered itself."""
+    registers: tuple[RegisterOptions, ...] = ()
+    """Whose software statements are believed, each for the software that it is configured for."""
+
+    def __post_init__(self) -> None:
+        issuers = [one.issuer for one in self.registers]
+        if len(set(issuers)) != len(issuers):
+            raise ValueError("registers names each issuer once")
 
 
 _decoder: Final = msgspec.json.Decoder(GatewayFile)

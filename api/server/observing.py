@@ -62,7 +62,6 @@ class Observed:
         self._base_url = base_url
         self._traces = traces
         self._access_log = AccessLog()
-        self._answering: set[asyncio.Future[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,7 +95,8 @@ class Observed:
             timer.cancel()  # streams may take longer
             await observed_send(message)
 
-        timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._give_up, visit, observed_send)
+        late: list[asyncio.Task[None]] = []
+        timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._give_up, visit, observed_send, late)
         try:
             _require_one_host(scope)
             body = self._room.enter(scope, receive)
@@ -112,18 +112,17 @@ class Observed:
             timer.cancel()
             if body is not None:
                 body.leave()
+            await _until_sent(late)
             self._note(scope, visit, time.perf_counter() - begun)
 
-    def _give_up(self, visit: Visit, send: Send) -> None:
+    def _give_up(self, visit: Visit, send: Send, answering: list[asyncio.Task[None]]) -> None:
         """Answer the caller in time, whatever holds the request up; the work continues, and keeps its place until it
         has ended."""
         late = Unavailable(
             f"there was no answer within {ANSWER_SECONDS:.0f} s; submitting the same statement again is safe"
         )
-        answering = asyncio.ensure_future(self.answer_error(late, visit, send))
         visit.given_up = True
-        self._answering.add(answering)
-        answering.add_done_callback(self._answering.discard)
+        answering.append(asyncio.get_running_loop().create_task(self.answer_error(late, visit, send)))
 
     async def answer_error(self, error: LedgerError, visit: Visit, send: Send) -> None:
         """Answer with the error's problem, unless an answer has begun."""
@@ -142,6 +141,12 @@ class Observed:
         if visit.route in QUIET and visit.status < 400:
             return
         self._access_log.note(method, visit, seconds)
+
+
+async def _until_sent(answers: list[asyncio.Task[None]]) -> None:
+    """The server takes the end of a request's call for the end of its answer, and would send a 500 of its own."""
+    if answers:
+        await asyncio.wait(answers)
 
 
 def _require_one_host(scope: Scope) -> None:

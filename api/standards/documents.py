@@ -40,7 +40,9 @@ def page(standard: str) -> str:
 
 
 def wrapped(text: str) -> str:
-    """A paragraph, as wide as pages are."""
+    """A paragraph, as wide as pages are; a table as it stands."""
+    if text.startswith("|"):
+        return text
     return textwrap.fill(text, WIDE, break_long_words=False, break_on_hyphens=False)
 
 

@@ -39,14 +39,18 @@ class Certificate:
     jwk: dict[str, str]
     """Its public key; empty for a kind of key that is not used here."""
 
-    def is_of(self, participant: str, registry: Registry) -> bool:
-        """Whether its key is a client key of the participant, not revoked."""
-        return any(
-            key.participant == participant
-            and key.use == "client"
-            and key.revoked_at is None
-            and dict(key.jwk) == self.jwk
-            for key in registry.keys.values()
+    def key_of(self, participant: str, registry: Registry) -> str | None:
+        """The participant's client key in the log, not revoked, that it is of: its id."""
+        return next(
+            (
+                key.kid
+                for key in registry.keys.values()
+                if key.participant == participant
+                and key.use == "client"
+                and key.revoked_at is None
+                and dict(key.jwk) == self.jwk
+            ),
+            None,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,15 @@ _MEMBERS: Final = frozenset({"kid"})
 _LONGEST: Final = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """Who asks, and by which key of the log that was shown."""
+
+    id: str
+    kid: str
+    """Empty for the operator, whose keys are not of the log."""
+
+
 class Clients:
     """Authenticates participants and the operator. Blocking."""
 
@@ -31,10 +41,16 @@ class Clients:
         """`issuer` is this ledger's base address: the audience of assertions."""
         self._issuer = issuer
         self._once = once
-        self._registry = registry
+        self.registry = registry
         self._operator_keys = operator_keys
 
     def client(self, asked: Mapping[str, str], now: float, certificate: Certificate | None = None) -> str:
+        """Who asks; see `authenticated`. Raises InvalidClient."""
+        return self.authenticated(asked, now, certificate).id
+
+    def authenticated(
+        self, asked: Mapping[str, str], now: float, certificate: Certificate | None = None
+    ) -> Authenticated:
         """Who asks: by a signed assertion (RFC 7523 §3), else by the certificate of the connection (RFC 8705 §2.2). Raises
         InvalidClient."""
         if certificate is not None and "client_assertion" not in asked:
@@ -45,22 +61,24 @@ class Clients:
             )
         try:
             assertion = read_jwt(asked["client_assertion"], typ=_TYP, members=_MEMBERS)
-            owner, key = self._client_key(text_claim(assertion.header, "kid", longest=64))
+            kid = text_claim(assertion.header, "kid", longest=64)
+            owner, key = self._client_key(kid)
             claims = assertion.verified(key)
             self._check_names(claims, owner, asked.get("client_id", owner))
             expires = check_times(claims, now, longest=_LONGEST)
             self._once.use("assertion", owner, text_claim(claims, "jti", longest=128), expires)
         except BadToken as error:
             raise InvalidClient(f"the client assertion is not valid: {error}") from None
-        return owner
+        return Authenticated(owner, "" if owner == OPERATOR else kid)
 
-    def _by_certificate(self, asked: Mapping[str, str], certificate: Certificate) -> str:
+    def _by_certificate(self, asked: Mapping[str, str], certificate: Certificate) -> Authenticated:
         client = asked.get("client_id", "")
-        if not certificate.is_of(client, self._registry()):
+        kid = certificate.key_of(client, self.registry())
+        if kid is None:
             raise InvalidClient(
                 "the key of the client certificate is not a client key of client_id: register it, or send a client_assertion"
             )
-        return client
+        return Authenticated(client, kid)
 
     def _check_names(self, claims: Mapping[str, Any], owner: str, client_id: str) -> None:
         if claims.get("iss") != owner or claims.get("sub") != owner or client_id != owner:
@@ -71,10 +89,17 @@ class Clients:
     def _client_key(self, kid: str) -> tuple[str, PublicKey]:
         if kid in self._operator_keys:
             return OPERATOR, self._operator_keys[kid]
-        key = self._registry().keys.get(kid)
+        key = self.registry().keys.get(kid)
         if key is None or key.use != "client" or key.revoked_at is not None:
             raise BadToken("its kid is not that of a client key")
         return key.participant, PublicKey(key.alg, dict(key.jwk), key.verify)
+
+
+def is_key_in_force(claims: Mapping[str, Any], registry: Registry) -> bool:
+    """Whether the client key that an access token was got with is not revoked: else the client may be another by now."""
+    kid = claims.get("client_kid")
+    key = registry.keys.get(kid) if isinstance(kid, str) else None
+    return key is None or key.revoked_at is None
 
 
 def read_form(form: bytes) -> dict[str, str]:

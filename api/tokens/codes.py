@@ -12,17 +12,18 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from api.http.refusals import BadRequest
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import TokenSigner
 from api.tokens.once import REVOKED, Once
+from api.tokens.registrations import Registrations
 from ledger.canonical import b64u
 
 REQUEST_URI: Final = "urn:ietf:params:oauth:request_uri:"
@@ -36,6 +37,13 @@ RESPONSE_MODES: Final = ("jwt", "query", "query.jwt")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
 _MEMBERS: Final = frozenset({"kid"})
+
+
+RedirectUri = Annotated[
+    str,
+    Meta(max_length=1024, pattern=r"^(https://[^\s#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/[^\s#]*)\Z"),
+]
+"""https, or this machine's own address for a program on it; without a fragment (RFC 6749 §3.1.2)."""
 
 
 class PushedRequest(Struct, frozen=True, omit_defaults=True):
@@ -120,13 +128,24 @@ class CodeFlow:
     """From a pushed request to the tokens. Blocking."""
 
     def __init__(
-        self, issuer: str, signer: TokenSigner, once: Once, is_active: Callable[[str, str, float], bool]
+        self,
+        issuer: str,
+        signer: TokenSigner,
+        once: Once,
+        is_active: Callable[[str, str, float], bool],
+        registrations: Registrations,
     ) -> None:
         """`is_active`: (recipient, consent id, seconds) to whether the recipient has this consent, and may read under it."""
         self._issuer = issuer
         self._signer = signer
         self._once = once
         self._is_active = is_active
+        self._registrations = registrations
+
+    def addresses(self, client: str, configured: Collection[str]) -> tuple[str, ...]:
+        """Where a client's customers may be sent back to: the addresses that are `configured`, and those it has registered."""
+        registration = self._registrations.of(client)
+        return (*configured, *(registration.redirect_uris if registration is not None else ()))
 
     def pushed(self, request: PushedRequest, consent_id: str, now: float) -> dict[str, Any]:
         """The answer of RFC 9126 §2.2, for a request that is about this consent."""
@@ -207,6 +226,8 @@ class CodeFlow:
     def refresh_token(self, client: str, grant: Redeemed, now: float, ends_at: int) -> str:
         """A token that gives access tokens for as long as its consent is active, at most until `ends_at` (s)."""
         claims = {"client_id": client, "grant_id": grant.grant_id, "family": grant.family}
+        if (registration := self._registrations.of(client)) is not None:
+            claims["registration"] = registration.number
         return self._sealed("refresh", claims, now, min(REFRESH_SECONDS, ends_at - int(now)))
 
     def refreshed(self, asked: Mapping[str, str], client: str, now: float) -> Redeemed:
@@ -224,6 +245,8 @@ class CodeFlow:
             raise BadToken("it is another client's")
         if self.is_over(client, grant.family):
             raise BadToken("it was revoked")
+        if "registration" in claims and not self._registrations.is_present(client, claims["registration"]):
+            raise BadToken("the client's registration is over")
         return grant
 
     def revoke(self, token: str, client: str, now: float) -> None:

@@ -50,11 +50,14 @@ class Jwt:
             raise BadToken("the claims are not a JSON object") from None
 
 
-def read_jwt(text: str, *, typ: frozenset[str | None], members: frozenset[str]) -> Jwt:
-    """Take a compact JWS apart; `members` are the only header members accepted beside `alg`. Raises BadToken."""
+def read_jwt(text: str, *, typ: frozenset[str | None], members: frozenset[str], limit: int = LIMIT) -> Jwt:
+    """Take a compact JWS of at most `limit` characters apart; `members` are the only header members accepted beside `alg`.
+
+    Raises BadToken.
+    """
     parts = text.split(".")
-    if len(text) > LIMIT or len(parts) != 3 or not text.isascii():
-        raise BadToken(f"not a compact JWS of at most {LIMIT} characters")
+    if len(text) > limit or len(parts) != 3 or not text.isascii():
+        raise BadToken(f"not a compact JWS of at most {limit} characters")
     try:
         raw_header, payload, signature = (unb64u(part) for part in parts)
         header = _objects.decode(raw_header)

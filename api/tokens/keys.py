@@ -33,6 +33,11 @@ def _verifier(alg: str, public: tuple[tuple[str, str], ...]) -> Verify:
     return verifier_of(alg, dict(public))
 
 
+@lru_cache(maxsize=4096)
+def _thumbprint(public: tuple[tuple[str, str], ...]) -> str:
+    return b64u(hashlib.sha256(encode(dict(public))).digest())
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """A public key with its one algorithm."""
@@ -59,7 +64,7 @@ class PublicKey:
     @property
     def thumbprint(self) -> str:
         """RFC 7638 with SHA-256."""
-        return b64u(hashlib.sha256(encode(self.jwk)).digest())
+        return _thumbprint(tuple(self.jwk.items()))
 
 
 class _FileKey:
@@ -161,13 +166,15 @@ def read_key_set(path: Path) -> dict[str, PublicKey]:
     return parse_key_set(data, str(path))
 
 
-def parse_key_set(data: bytes, place: str) -> dict[str, PublicKey]:
-    """Key id to key; keys of unknown types are left out, as RFC 7517 §5 asks. Raises InvalidInput."""
+def parse_key_set(data: bytes, place: str, *, any_use: bool = False) -> dict[str, PublicKey]:
+    """Key id to key; keys of unknown types are left out, as RFC 7517 §5 asks, and keys for another use than signatures unless
+    `any_use`: those of connections' certificates have none, or one of their own. Raises InvalidInput."""
     try:
         keys = msgspec.json.decode(data, type=dict[str, Any])["keys"]
         found: dict[str, PublicKey] = {}
         for jwk in keys:
-            if jwk.get("kty") in _MEMBERS and jwk.get("use", "sig") == "sig" and isinstance(jwk.get("kid"), str):
+            used = any_use or jwk.get("use", "sig") == "sig"
+            if used and jwk.get("kty") in _MEMBERS and isinstance(jwk.get("kid"), str):
                 try:
                     found[jwk["kid"]] = PublicKey.from_jwk(jwk)
                 except InvalidInput:

@@ -27,6 +27,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     ),
     "recipient": frozenset(
         {
+            "cdr:registration",
             "consents:read",
             "consents:write",
             "events:manage",
@@ -56,7 +57,15 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
 }
 OPERATOR_SCOPES: Final = frozenset({"events:manage", "metrics:read", "participants:write"})
 WHILE_SUSPENDED: Final = frozenset(
-    {"consents:read", "consents:write", "events:read", "grant_management_revoke", "partners:write", "receipts:read"}
+    {
+        "cdr:registration",
+        "consents:read",
+        "consents:write",
+        "events:read",
+        "grant_management_revoke",
+        "partners:write",
+        "receipts:read",
+    }
 )
 """A suspended participant still sees what it must end, and may end it; the rules refuse everything else it writes."""
 
@@ -67,6 +76,7 @@ auditors too could tell which of their customers are one person."""
 SCOPES: Final[dict[str, str]] = {
     "admin:metrics.basic:read": "Read a holder's metrics as the Consumer Data Right has them",
     "bundle:read": "Export the log without evidence",
+    "cdr:registration": "Read, change and end one's own registration as a client",
     "consents:read": "Read one's own consents and their histories",
     "consents:write": "Ask for consents and end them in the words of an outward standard",
     "disclosure:open": "Open evidence for a case; each opening is itself recorded",

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from api.http.refusals import BadRequest
 from api.tokens.certificates import Certificate
-from api.tokens.clients import Clients, read_form
+from api.tokens.clients import Authenticated, Clients, read_form
 from api.tokens.codes import REFRESH_SECONDS, RESPONSE_MODES, CodeFlow, Redeemed
 from api.tokens.details import ERROR, TYPE, AccountInformation, parse_details
 from api.tokens.dpop import check_proof
@@ -55,9 +55,11 @@ class TokenService:
         lifetime: int,
         mutual_tls: bool = False,
         code_flow: bool = False,
+        registration: bool = False,
     ) -> None:
         """`issuer` is this ledger's base address; `lifetime` of tokens in seconds; `mutual_tls`: whether a proxy tells of
-        client certificates; `code_flow`: whether outward standards are served, and with them pushed requests."""
+        client certificates; `code_flow`: whether outward standards are served, and with them pushed requests;
+        `registration`: whether a register's software can register itself."""
         self._issuer = issuer
         self._signer = signer
         self._once = once
@@ -67,6 +69,7 @@ class TokenService:
         self._flow = flow
         self._mutual_tls = mutual_tls
         self._code_flow = code_flow
+        self._registration = registration
         self._lifetime = lifetime
 
     @property
@@ -102,6 +105,7 @@ class TokenService:
             "scopes_supported": sorted(SCOPES),
             "service_documentation": f"{self._issuer}/docs",
             **(self._pushed() if self._code_flow else {}),
+            **({"registration_endpoint": f"{self._issuer}/oauth/register"} if self._registration else {}),
         }
 
     def _pushed(self) -> dict[str, Any]:
@@ -136,20 +140,22 @@ class TokenService:
                 "the grants here are authorization_code, client_credentials and refresh_token",
                 error="unsupported_grant_type",
             )
-        client = self._clients.client(asked, now, certificate)
+        known = self._clients.authenticated(asked, now, certificate)
         bound = self._binding(proof, certificate, now)
         if kind == "authorization_code":
-            grant = self._flow.redeemed(asked, client, bound.get("jkt", ""), now)
-            return client, self._for_grant(client, asked, bound, now, grant, begins=True)
+            grant = self._flow.redeemed(asked, known.id, bound.get("jkt", ""), now)
+            return known.id, self._for_grant(known, asked, bound, now, grant, begins=True)
         if kind == "refresh_token":
-            return client, self._for_grant(client, asked, bound, now, self._flow.refreshed(asked, client, now))
+            return known.id, self._for_grant(known, asked, bound, now, self._flow.refreshed(asked, known.id, now))
         if "authorization_details" in asked:
-            return client, self._for_consent(client, asked, bound, now)
-        return client, self._for_ledger(client, asked, bound, now)
+            return known.id, self._for_consent(known, asked, bound, now)
+        return known.id, self._for_ledger(known, asked, bound, now)
 
-    def _for_ledger(self, client: str, asked: Mapping[str, str], bound: Binding, now: float) -> dict[str, Any]:
+    def _for_ledger(
+        self, client: Authenticated, asked: Mapping[str, str], bound: Binding, now: float
+    ) -> dict[str, Any]:
         """A token for this ledger's own routes: its scopes are what the client's roles allow."""
-        allowed = scopes_of(client, self._registry())
+        allowed = scopes_of(client.id, self._registry())
         wanted = frozenset(asked["scope"].split()) if "scope" in asked else allowed
         if not wanted or not wanted <= allowed:
             raise BadRequest(
@@ -161,7 +167,9 @@ class TokenService:
         token = self._token(client, bound, now, int(now) + self._lifetime, {"aud": self._issuer, "scope": scope})
         return {"access_token": token, "token_type": type_of(bound), "expires_in": self._lifetime, "scope": scope}
 
-    def _for_consent(self, client: str, asked: Mapping[str, str], bound: Binding, now: float) -> dict[str, Any]:
+    def _for_consent(
+        self, client: Authenticated, asked: Mapping[str, str], bound: Binding, now: float
+    ) -> dict[str, Any]:
         """A token for the holder's data routes, bound to one active consent (RFC 9396). It opens nothing at this ledger."""
         if "scope" in asked:
             raise BadRequest(
@@ -169,12 +177,12 @@ class TokenService:
                 error="invalid_scope",
                 member="scope",
             )
-        grant = self._grants.bind(client, parse_details(asked["authorization_details"]), now)
+        grant = self._grants.bind(client.id, parse_details(asked["authorization_details"]), now)
         return self._of_grant(client, grant, bound, now)
 
     def _for_grant(
         self,
-        client: str,
+        client: Authenticated,
         asked: Mapping[str, str],
         bound: Binding,
         now: float,
@@ -189,7 +197,7 @@ class TokenService:
                 "consent_id is another than that of the grant", error=ERROR, member="authorization_details"
             )
         try:
-            grant = self._grants.bind(client, replace(details, consent_id=redeemed.grant_id), now)
+            grant = self._grants.bind(client.id, replace(details, consent_id=redeemed.grant_id), now)
         except BadRequest as error:
             if error.member != "consent_id":
                 raise
@@ -197,11 +205,16 @@ class TokenService:
         said = self._of_grant(client, grant, bound, now, {"family": redeemed.family})
         if begins:
             ends = grant.ends_at or int(now) + REFRESH_SECONDS
-            said["refresh_token"] = self._flow.refresh_token(client, redeemed, now, ends)
+            said["refresh_token"] = self._flow.refresh_token(client.id, redeemed, now, ends)
         return said
 
     def _of_grant(
-        self, client: str, grant: BoundTo, bound: Binding, now: float, more: Mapping[str, Any] = MappingProxyType({})
+        self,
+        client: Authenticated,
+        grant: BoundTo,
+        bound: Binding,
+        now: float,
+        more: Mapping[str, Any] = MappingProxyType({}),
     ) -> dict[str, Any]:
         expires = int(now) + self._lifetime
         if grant.ends_at:
@@ -221,15 +234,17 @@ class TokenService:
             "grant_id": grant.grant_id,
         }
 
-    def _token(self, client: str, bound: Binding, now: float, expires: int, said: Mapping[str, Any]) -> str:
+    def _token(self, client: Authenticated, bound: Binding, now: float, expires: int, said: Mapping[str, Any]) -> str:
+        """An access token. It names the client key that it was got with, and is over when the log revokes that key."""
         claims = {
-            "client_id": client,
+            "client_id": client.id,
+            "client_kid": client.kid,
             "cnf": bound,
             "exp": expires,
             "iat": int(now),
             "iss": self._issuer,
             "jti": b64u(os.urandom(16)),
-            "sub": client,
+            "sub": client.id,
         }
         return self._signer.jws({"kid": self._signer.kid, "typ": "at+jwt"}, claims | dict(said))
 

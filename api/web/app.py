@@ -34,12 +34,14 @@ from api.web.console import (
     alerts,
     audit,
     billing,
+    cases,
     erasures,
     freezes,
     holds,
     incidents,
     operations,
     partner,
+    sandbox,
     supervision,
 )
 from api.web.console import feedback as feedback_desk
@@ -76,6 +78,7 @@ from api.web.pages import (
 )
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
+from api.web.sandboxes import SandboxService
 from api.web.sealing import KEY_NAME
 from api.web.security import Guarded
 from api.web.staff import CONSOLE, read_staff
@@ -121,6 +124,7 @@ ROUTERS: Final = (
 CONSOLES: Final = (
     partner.router,
     audit.router,
+    cases.router,
     operations.router,
     erasures.router,
     supervision.router,
@@ -131,6 +135,7 @@ CONSOLES: Final = (
     billing.router,
     feedback_desk.router,
     alerts.router,
+    sandbox.router,
 )
 
 
@@ -190,6 +195,7 @@ def build(
         state_dir=settings.state_dir,
         remits=read_remits(web.regulators_file),
         declarers=read_signers(web.signers_file, ledger.origin, clock),
+        sandboxes=SandboxService.configured(web.sandbox_url, web.sandbox_token_file),
         handover=handover,
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)

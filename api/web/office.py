@@ -23,11 +23,13 @@ from api.web.handover import Handover
 from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
 from api.web.people import Person
+from api.web.sandboxes import SandboxService
 from api.web.store import Store
 from api.web.subscriptions import Channel
 from ledger.app import Ledger
 from ledger.clock import Clock
 from ledger.errors import NotFound
+from ledger.notes.sandbox import is_sandbox
 from ledger.queries.counting import Counting
 from ledger.queries.figures import FigureQueries
 from ledger.queries.glances import GlanceQueries
@@ -67,8 +69,15 @@ class BankPages:
 
     declarers: Mapping[str, StatementMaker]
     """Participant → who signs here what its staff declare."""
+    sandboxes: SandboxService | None = None
+    """Where partners open sandboxes; None where there is no such place."""
     handover: Handover | None = None
     """How apps send customers here; None where no standard is served."""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether nothing in this log happened to anybody."""
+        return is_sandbox(self.ledger.origin)
 
     @cached_property
     def counting(self) -> Counting:

@@ -15,6 +15,7 @@ from ledger.entries.evidence import ConsentOutcome, decode_evidence
 from ledger.entries.leaf import Kind
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import payload_of
+from ledger.queries.alerts import AlertNotice, AlertQueue
 from ledger.queries.tree import visible_size
 from ledger.storage.asking import CONSENTS, select_in
 from ledger.storage.events import OPEN, DeliveryState
@@ -148,6 +149,16 @@ class EventQueries:
             rows = connection.execute(select(entries).where(entries.c.idx == index)).all()
             found = self._read(connection, [row for row in rows if row.kind == Kind.CONSENT.value])
         return found[0] if found else None
+
+    def alert(self, index: int) -> AlertNotice | None:
+        """The alert at one entry, for somebody who is told of it."""
+        return AlertQueue(self._store).notice(index)
+
+    def listening(self) -> list[str]:
+        """The participants with an endpoint in use."""
+        query = select(event_endpoints.c.participant).where(event_endpoints.c.enabled)
+        with self._store.read() as connection:
+            return sorted(connection.execute(query).scalars())
 
     def due(self, now: int, busy: Iterable[str], limit: int = PAGE_LIMIT) -> list[Due]:
         """Open deliveries whose time has come, for participants with an endpoint in use that are not `busy`, in order."""

@@ -21,6 +21,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -247,3 +248,11 @@ standard_notes: Final = Table(
     Column("made_at", _Big, nullable=False),
 )
 """What outward standards say of a consent beyond its terms (docs/standards), under the consent's data key."""
+
+client_registrations: Final = Table(
+    "client_registrations",
+    metadata,
+    Column("client", String(63), primary_key=True),
+    Column("signed", Text, nullable=False),
+)
+"""What clients of outward standards have registered of themselves (docs/standards/registration.md), signed by the token key."""

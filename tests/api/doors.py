@@ -30,6 +30,7 @@ ALLOWED = {
         "supervision:read",
     },
     "recipient": {
+        "cdr:registration",
         "consents:read",
         "consents:write",
         "events:manage",

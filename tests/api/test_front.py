@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from api.http.bodies import Room
 from api.http.httpserver import HEAD_BYTES, BoundedConnection, HttpServer, bounded
 from api.http.refusals import BadRequest
-from api.http.wire import Receive, Reply, Scope, Send, read_all
+from api.http.wire import Receive, Reply, Scope, Send, read_all, visit_of
 from api.node.metrics import HttpFigures
 from api.server.observing import Observed
 from tests.api.service import Service, loopback
@@ -228,6 +228,28 @@ def test_an_answer_that_comes_before_the_body_is_whole_reaches_whoever_is_still_
 
                 assert answer(line)[::2] == (413, b"too much")
                 assert line.recv(1) == b""
+
+
+def test_a_handler_that_ends_as_it_is_given_up_takes_no_answer_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many end in the turn in which they are given up: what holds them all up is the loop itself."""
+    monkeypatch.setattr("api.server.observing.ANSWER_SECONDS", 0.01)
+    place = Place()
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        while not visit_of(scope).given_up:  # noqa: ASYNC110  (that very turn is what matters)
+            await asyncio.sleep(0)
+        await Reply(200, b"late").send(send)
+
+    place.app = Observed(late, HttpFigures(CollectorRegistry()), place.room, base_url="")
+    with place.running(), connect(place.address) as line:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+        status, headers, body = answer(line)
+
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "there was no answer within" in json.loads(body)["detail"]
+        line.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert answer(line)[0] == 503  # nothing else was sent on this connection
 
 
 def test_when_too_many_bodies_arrive_the_one_under_way_longest_is_dropped() -> None:

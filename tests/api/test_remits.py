@@ -21,7 +21,7 @@ from ledger.errors import InvalidInput, NotFound
 from ledger.orders import About, AlertRaised, ScoringActivated
 from ledger.queries.remit import Remit
 from tests.api.doors import ALLOWED, routes_of
-from tests.api.service import Service
+from tests.api.service import Service, opened_by_two
 from tests.world import Party
 
 HASH = b64u(bytes(32))
@@ -71,17 +71,45 @@ def raised(service: Service, kind: Any, name: str) -> int:
 def declare(service: Service, holder: Party, recipient: Party) -> None:
     now, name = service.world.clock.now() // 1000, f"of-{holder.id}"
     said: list[tuple[Party, str, dict[str, Any]]] = [
-        (holder, "incident.open", {
-            "incident_id": name, "affected": {"holder": holder.id, "recipient": recipient.id}, "affected_consents": 1,
-            "clocks": [{"due": now + 60, "name": "initial"}], "detected_at": now, "severity": 2, "text_hash": HASH,
-            "class": "outage"}),
-        (holder, "assessment.record", {
-            "assessment_id": name, "document_hash": HASH, "method": "own", "next_due": now + 600,
-            "outcome": "acceptable", "scope": {"recipient": recipient.id}}),
-        (holder, "tariff.offer", {
-            "recipient": recipient.id, "currency": "GBP", "from": 0, "lines": [{"free": 0, "tiers": [{"from": 0, "price": 1}]}],
-            "tariff": name, "utc_offset": 0}),
-    ]  # fmt: skip
+        (
+            holder,
+            "incident.open",
+            {
+                "incident_id": name,
+                "affected": {"holder": holder.id, "recipient": recipient.id},
+                "affected_consents": 1,
+                "clocks": [{"due": now + 60, "name": "initial"}],
+                "detected_at": now,
+                "severity": 2,
+                "text_hash": HASH,
+                "class": "outage",
+            },
+        ),
+        (
+            holder,
+            "assessment.record",
+            {
+                "assessment_id": name,
+                "document_hash": HASH,
+                "method": "own",
+                "next_due": now + 600,
+                "outcome": "acceptable",
+                "scope": {"recipient": recipient.id},
+            },
+        ),
+        (
+            holder,
+            "tariff.offer",
+            {
+                "recipient": recipient.id,
+                "currency": "GBP",
+                "from": 0,
+                "lines": [{"free": 0, "tiers": [{"from": 0, "price": 1}]}],
+                "tariff": name,
+                "utc_offset": 0,
+            },
+        ),
+    ]
     for party, act, members in said:
         service.node.ledger.submit_and_wait(service.node.ledger.prepare(party.sign(act, **members)))
 
@@ -112,9 +140,13 @@ def test_no_route_tells_a_regulator_of_what_is_outside_its_remit(
                         assert str(marks["bank-b"]["alerts"][0]) in answers[1].text, "its own is there"
         seen = {path for path, words in told.items() if words}
         assert seen >= {
-            "/supervision/alerts", "/supervision/incidents", "/supervision/assessments", "/partners/tariffs", "/reconciliation",
+            "/supervision/alerts",
+            "/supervision/incidents",
+            "/supervision/assessments",
+            "/partners/tariffs",
+            "/reconciliation",
             *(f"/supervision/alerts/{index}" for index in marks["bank-a"]["alerts"]),
-        }  # fmt: skip
+        }
 
 
 def paths(template: str, marks: dict[str, Any]) -> list[str]:
@@ -135,6 +167,7 @@ def test_evidence_opened_for_a_case_is_that_of_the_remit(
         for name in ("fca", "small"):
             client = service.as_(service.world.join(name, "regulator"))
             asked = {"case": "c-1", "from_index": 0, "to_index": service.size - 1}
+            opened_by_two(service, name, **asked)
             content = client.request("POST", "/bundles", json=asked).content
             opened[name] = bodies(content)
     for name, expected in (("fca", {"bank-a", "bank-b"}), ("small", {"bank-b"})):
@@ -178,10 +211,14 @@ def test_a_file_of_regulators_that_does_not_read_opens_nothing(tmp_path: Path, c
 
 def test_a_jurisdiction_is_the_participants_that_the_file_names(tmp_path: Path) -> None:
     path = tmp_path / "regulators.json"
-    path.write_text(json.dumps({
-        "jurisdictions": {"GB": ["bank-b"], "IE": ["tpp-2"]},
-        "regulators": {"small": {"jurisdictions": ["GB", "IE"], "recipients": ["tpp-9"]}},
-    }))  # fmt: skip
+    path.write_text(
+        json.dumps(
+            {
+                "jurisdictions": {"GB": ["bank-b"], "IE": ["tpp-2"]},
+                "regulators": {"small": {"jurisdictions": ["GB", "IE"], "recipients": ["tpp-9"]}},
+            }
+        )
+    )
     remit = read_remits(path)["small"]
     assert remit == Remit(recipients=frozenset({"tpp-9"}), within=frozenset({"bank-b", "tpp-2"}))
     assert remit.covers_consent("bank-b", "tpp-9")

@@ -45,6 +45,11 @@ class Place:
         path.write_text('{"freeze": {}}')
         return str(path)
 
+    def setup(self) -> str:
+        path = self.folder / "gateway.toml"
+        path.write_text('[holders.bank-of-setup]\nname = "Bank of the setup"\n')
+        return str(path)
+
     def feed(self) -> str:
         path = self.folder / "feed.json"
         path.write_bytes(feed())
@@ -80,7 +85,10 @@ def _own(*words: str) -> Run:
     return Run(lambda place: [*words, "--as", str(place.own())], ends=(1,), on_state=False)
 
 
-ELSEWHERE = {("demo",): "it makes a ledger in a folder of its own; tests/demo runs it"}
+ELSEWHERE = {
+    ("demo",): "it makes a ledger in a folder of its own; tests/demo runs it",
+    ("sandbox",): "it makes logs in a folder of its own; tests/sandbox runs it",
+}
 
 COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("init",): [Run(_said("--origin", "ledger.example/other"), ends=(1,))],  # there is a log
@@ -274,6 +282,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("delegation", "end"): [Run(lambda place: [place.name("bank"), place.name("agent"), "--reason", "over"])],
     ("gateway", "init"): [Run(_said(), ends=(0, 1))],  # 1: there is one, from the round before
+    ("gateway", "setup"): [Run(lambda place: [place.setup()])],
     ("gateway", "delegate"): [Run(lambda place: [place.name("bank")])],
     # 1: a bank is no recipient
     ("gateway", "sm4-key"): [Run(lambda place: [place.name("bank")], ends=(1,))],

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 from api.node.building import build_node, initialise
 from api.node.settings import Settings
-from api.office.configuration import GatewayFile, HolderOptions
+from api.office.configuration import GatewayFile, HolderOptions, RegisterOptions
 from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, register_redirect
 from api.server.app import create_app
 from api.standards.served import OUTWARD
@@ -115,6 +115,7 @@ def stage(
     folder: Path,
     *,
     holders: dict[str, HolderOptions] | None = None,
+    registers: tuple[RegisterOptions, ...] = (),
     events: bool = False,
     **settings: Any,
 ) -> Iterator[Stage]:
@@ -127,8 +128,8 @@ def stage(
     node.start()
     file = make_gateway(node.ledger, chosen.gateway_file, GATEWAY, "Gateway")
     node.stop()
-    if holders:
-        chosen.gateway_file.write_bytes(msgspec.json.encode(msgspec.structs.replace(file, holders=holders)))
+    decided = msgspec.structs.replace(file, holders=holders or {}, registers=registers)
+    chosen.gateway_file.write_bytes(msgspec.json.encode(decided))
     for recipient in ("tpp-1", "tpp-2"):
         register_redirect(chosen.gateway_file, recipient, REDIRECT)
     node = build_node(chosen, serves=events, outward=OUTWARD)

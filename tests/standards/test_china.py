@@ -94,7 +94,7 @@ def test_an_app_with_an_sm2_key_lives_a_whole_life_of_a_consent(service: Service
     assert refused(app.post("/consents/withdraw", named)) == (409, "300002")
 
 
-def test_what_is_signed_is_the_text_that_the_page_describes(service: Service) -> None:
+def test_the_signed_text_is_the_one_that_the_page_describes(service: Service) -> None:
     """Another program's way to the same bytes: members of the query sorted, headers in their order, the hash of the body."""
     app = App.registered(service)
     body = json.dumps({"request_no": "LS1"}).encode()

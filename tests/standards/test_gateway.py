@@ -22,6 +22,7 @@ from api.office.wish import Wish
 from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound, Unavailable
 from ledger.queries.events import Notice
 from tests.api.service import running_service
+from tests.keys import KeyPair
 from tests.standards.kit import Stage
 from tests.standards.test_berlin import call, create, succeed
 from tests.world import ORIGIN, World
@@ -54,6 +55,78 @@ def test_a_gateway_is_made_registered_and_delegated_to_on_the_command_line(tmp_p
         assert registry.delegations["tpp-1", "gw-1"] == set(RECIPIENT_ACTS)
         assert registry.delegations["bank-a", "gw-1"] == set(HOLDER_ACTS)
         assert node.office is not None
+
+
+def test_one_command_makes_everything_a_gateway_needs_and_nothing_twice(tmp_path: Path) -> None:
+    """Twenty-seven commands before: two banks and two apps, their keys, delegations, addresses and a register."""
+    settings = Settings(state_dir=tmp_path / "state")
+    initialise(settings, ORIGIN)
+    keys = {name: KeyPair.generate("ES256", name) for name in ("bank-a-s", "bank-a-c", "tpp-1-s", "tpp-1-c")}
+    for name, key in keys.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({"keys": [key.jwk | {"kid": key.kid}]}))
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        """
+        gateway = {id = "gw-1", name = "Example Gateway Ltd"}
+        [[registers]]
+        issuer = "OpenBanking Ltd"
+        form = "uk"
+        jwks_uri = "https://keys.example/jwks"
+        software = {x1 = "tpp-1"}
+        [holders.bank-a]
+        name = "Bank A"
+        zone = "Europe/London"
+        acts = ["consent.revoke"]
+        statement_keys = "bank-a-s.json"
+        client_keys = "bank-a-c.json"
+        [holders.bank-b]
+        name = "Second Bank"
+        [recipients.tpp-1]
+        name = "Plum"
+        redirect_uris = ["https://app.example/back"]
+        statement_keys = "tpp-1-s.json"
+        client_keys = "tpp-1-c.json"
+        """
+    )
+    assert "Start the servers anew" in run(settings.state_dir, "gateway", "setup", str(file))
+    with short_lived(settings) as node:
+        registry, size = node.ledger.registry, node.ledger.registry.size
+        assert registry.delegations["tpp-1", "gw-1"] == set(RECIPIENT_ACTS)
+        assert registry.delegations["bank-a", "gw-1"] == {*HOLDER_ACTS, "consent.revoke"}
+        assert registry.delegations["bank-b", "gw-1"] == set(HOLDER_ACTS)
+        assert {key.use for key in registry.keys.values() if key.participant == "tpp-1"} == {"statement", "client"}
+        assert node.office is not None
+        assert node.office.gateway.options("bank-a").zone == "Europe/London"
+        assert node.office.gateway.redirect_uris("tpp-1") == ("https://app.example/back",)
+        assert node.registering.offered
+    assert "nothing to do" in run(settings.state_dir, "gateway", "setup", str(file))
+    with short_lived(settings) as node:
+        assert node.ledger.registry.size == size
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[holders.bank-a]\n", "give its name"),
+        ('[holders.bank-a]\nname = "A"\nzone = "Nowhere/Else"\n', "zone"),
+        ('[holders.bank-a]\nname = "A"\nredirect_uris = []\n', "redirect_uris"),
+        ('[recipients.app]\nname = "A"\nredirect_uris = ["http://app.example/"]\n', "redirect_uris"),
+        ('[recipients.app]\nname = "A"\nclient_keys = "none.json"\n', "none.json does not exist"),
+        ('[recipients.app]\nname = "A"\nacts = ["access.request"]\n[holders.app]\nname = "A"\n', "app"),
+        ("[[registers]]\nissuer = 'x'\nform = 'uk'\n", "jwks_uri or a jwks_file"),
+        ("[nothing", "no setup of a gateway"),
+    ],
+)
+def test_a_setup_that_does_not_fit_records_nothing_of_it(tmp_path: Path, text: str, said: str) -> None:
+    settings = Settings(state_dir=tmp_path / "state")
+    initialise(settings, ORIGIN)
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    done = CliRunner().invoke(command_line, ["gateway", "setup", str(file), "--state", str(settings.state_dir)])
+    assert done.exit_code == 1
+    assert said in done.output.replace("\n", " "), done.output
+    with short_lived(settings) as node:
+        assert not {"bank-a", "app"} & node.ledger.registry.participants.keys()
 
 
 def test_no_default_delegation_lets_a_gateway_authorise_or_read() -> None:

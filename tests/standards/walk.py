@@ -25,7 +25,7 @@ APPROVE = "https://bank.example/approve"
 
 
 @contextmanager
-def code_stage(folder: Path) -> Iterator[Stage]:
+def code_stage(folder: Path, **settings: Any) -> Iterator[Stage]:
     """Bank B's customers agree on pages of the bank's own; a proxy tells of client certificates."""
     secret = folder / "proxy.secret"
     secret.write_text(SECRET)
@@ -37,6 +37,7 @@ def code_stage(folder: Path) -> Iterator[Stage]:
         client_certificate_header="Client-Cert",
         proxy_secret_file=secret,
         token_requests_per_minute=100_000,
+        **settings,
     ) as running:
         yield running
 
@@ -49,6 +50,7 @@ class Walk:
         self.app = stage.recipients[recipient]
         self.dpop = KeyPair.generate("ES256")
         self.grant = ""
+        self.redirect = REDIRECT
 
     def _client(self) -> dict[str, str]:
         assert self.app.client_key is not None
@@ -60,7 +62,7 @@ class Walk:
     def push(self, *, proof: KeyPair | None = None, **form: str) -> httpx2.Response:
         address = f"/holders/{self.holder}/oauth/par"
         headers = {"dpop": dpop_proof(proof, "POST", self.service.base_url + address)} if proof else {}
-        said = {**self._client(), **CODE, "authorization_details": DETAILS, **form}
+        said = {**self._client(), **CODE, "redirect_uri": self.redirect, "authorization_details": DETAILS, **form}
         said = {name: value for name, value in said.items() if value != "-"}
         return self.service.http.post(address, data=said, headers=headers)
 
@@ -89,7 +91,7 @@ class Walk:
         answered = self.answer(ticket, agreed=agreed)
         assert answered.status_code == 200, answered.text
         address = answered.json()["redirect_to"]
-        assert address.startswith(REDIRECT + "?"), address
+        assert address.startswith(self.redirect + "?"), address
         return {name: value for name, [value] in parse_qs(urlsplit(address).query).items()}
 
     def code(self, **form: str) -> str:
@@ -106,7 +108,12 @@ class Walk:
         return self.service.http.post("/token", data=said, headers=proof if headers is None else headers)
 
     def redeem(self, given: str, **form: Any) -> httpx2.Response:
-        said = {"grant_type": "authorization_code", "code": given, "redirect_uri": REDIRECT, "code_verifier": VERIFIER}
+        said = {
+            "grant_type": "authorization_code",
+            "code": given,
+            "redirect_uri": self.redirect,
+            "code_verifier": VERIFIER,
+        }
         return self.token(**{**said, **form})
 
     def refresh(self, token: str, **form: Any) -> httpx2.Response:

@@ -17,14 +17,32 @@ from tests.vectors.story_3 import ruleset_3
 
 COMMON = ("act", "aud", "iat", "iss", "jti", "v")
 MAY_BE_ABSENT = {
-    "acting_role", "asserted", "clock", "comment_hash", "destinations", "details_hash", "filters", "frequency_period",
-    "joint_accounts", "masks", "on_behalf_of", "once_seconds", "reauthenticate_days", "reconfirm_days", "region",
-    "separate_consents", "suppress_notify", "utc_offset",
-}  # fmt: skip
+    "acting_role",
+    "asserted",
+    "clock",
+    "comment_hash",
+    "destinations",
+    "details_hash",
+    "filters",
+    "frequency_period",
+    "joint_accounts",
+    "masks",
+    "on_behalf_of",
+    "once_seconds",
+    "reauthenticate_days",
+    "reconfirm_days",
+    "region",
+    "separate_consents",
+    "suppress_notify",
+    "utc_offset",
+}
 """In every act that has them; some members of terms share their name."""
 MAY_BE_ABSENT_IN = {
-    ("subject.feedback", "text_hash"), ("subject.answer", "text_hash"), ("access.request", "relayed"), ("access.batch", "relayed"),
-}  # fmt: skip
+    ("subject.feedback", "text_hash"),
+    ("subject.answer", "text_hash"),
+    ("access.request", "relayed"),
+    ("access.batch", "relayed"),
+}
 MUST_BE_THERE_IN = {("tariff.offer", "utc_offset")}
 MAY_BE_EMPTY = {("tariff.offer", "recipient")}
 """It is then for everybody."""

@@ -182,7 +182,7 @@ def for_docs(browser: Browser) -> None:
                 if path == "approve":  # the separate consents are what there is to see
                     page.locator(".separate").scroll_into_view_if_needed()
                 page.screenshot(path=DOCS / f"phone-{path}.png")
-    with tempfile.TemporaryDirectory() as place, open_consoles(Path(place) / "site") as consoles:
+    with tempfile.TemporaryDirectory() as place, open_consoles(Path(place) / "site", plum="Plum Budget") as consoles:
         size = consoles.world.ledger.tree.size()
         for who, name, path in (
             ("Rita", "proof", f"/console/audit/proof?index={size // 2}"),

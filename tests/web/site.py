@@ -33,6 +33,7 @@ from api.tokens.codes import CodeFlow, PushedRequest
 from api.tokens.grants import Grants
 from api.tokens.keys import TokenSigner
 from api.tokens.once import Once
+from api.tokens.registrations import Registrations
 from api.web import mount
 from api.web.agent import Authorisation, LocalAgent
 from api.web.handover import Handover
@@ -300,9 +301,10 @@ def open_site(
         framework = FastAPI(openapi_url=None)
         flow = CodeFlow(
             settings.base_url,
-            TokenSigner.make(folder / "token.key"),
+            signer := TokenSigner.make(folder / "token.key"),
             once := Once(f"sqlite:///{folder / 'tokens.sqlite'}"),
             Grants(world.ledger.records.consent, lambda: world.ledger.registry).is_active,
+            registrations := Registrations(f"sqlite:///{folder / 'ledger.sqlite'}", signer, settings.base_url),
         )
         handover = Handover(flow, lambda _holder: "")
         mount(framework, world.ledger, settings, clock=clock or SystemClock(), handover=handover)
@@ -312,6 +314,7 @@ def open_site(
                 yield Site(world, bank, app, settings.base_url, office, people, flow)
             finally:
                 once.close()
+                registrations.close()
                 office.store.close()
 
 

@@ -120,6 +120,28 @@ def test_the_longest_menu_squeezes_neither_brand_nor_language(
     context.close()
 
 
+@pytest.mark.parametrize("width", [390, 1180])
+def test_each_state_of_a_partners_consents_has_a_row_with_its_number(
+    consoles: Consoles, browser: Browser, width: int
+) -> None:
+    context = browser.new_context(locale="en-GB", viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto(f"{consoles.url}/sign-in/start")
+    page.get_by_role("button", name="Pia").click()
+    page.wait_for_url("**/console/**")
+    lower = 0.0
+    rows = page.locator("section[aria-labelledby=states] li").all()
+    assert len(rows) >= 3
+    for row in rows:
+        outer, number = row.bounding_box(), row.locator("strong").bounding_box()
+        assert outer is not None
+        assert number is not None
+        assert outer["y"] >= lower, "two states beside each other"
+        assert outer["x"] <= number["x"] <= number["x"] + number["width"] <= outer["x"] + outer["width"]
+        lower = outer["y"] + outer["height"]
+    context.close()
+
+
 def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
     paths = {route.path for router in CONSOLES for route in router.routes if "GET" in route.methods}  # type: ignore[attr-defined]
     seen = [path for listed in pages_of(consoles).values() for path in listed]

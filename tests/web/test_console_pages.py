@@ -20,7 +20,7 @@ from ledger.queries.overview import OverviewQueries
 from ledger.receipts import receipt_bytes
 from tests.client.service import running_service
 from tests.devices import RP_ID, Device
-from tests.web.consoles import HOSTILE, Consoles, open_consoles
+from tests.web.consoles import HOSTILE, Consoles, open_case, open_consoles
 from tests.web.site import csrf_of
 from tests.world import SteppingClock
 
@@ -99,8 +99,8 @@ def test_the_python_sample_runs_as_it_stands(consoles: Consoles, tmp_path: Path)
         service.join("bank-x", "holder")
         plum = service.join("plum", "recipient")
         (tmp_path / "keys").mkdir()
-        plum.signer.save(tmp_path / "keys/plum-1.key")
-        plum.client_key.save(tmp_path / "keys/plum-c.key")
+        plum.signer.save(tmp_path / "keys/statement.pem")
+        plum.client_key.save(tmp_path / "keys/client.pem")
         # The pages of this test and the API are two servers: only address, log key and client key id differ.
         code = code.replace(consoles.url, service.url).replace("plum-client", "plum-c")
         code = code.replace(consoles.world.ledger.vkey.format(), service.node.ledger.vkey.format())
@@ -188,15 +188,20 @@ def test_an_auditors_bundle_holds_the_log_and_no_evidence(consoles: Consoles, tm
 
 def test_a_case_is_recorded_before_it_is_opened_and_closes_after_thirty_days(tmp_path: Path) -> None:
     clock = SteppingClock()
-    with open_consoles(tmp_path / "site", clock=clock) as site, site.client("rita") as client:
-        form = {"case": "case-2026-17", "from_index": "19", "to_index": "32"}
-        form["csrf"] = csrf_of(client.get("/console/audit/bundles"))
+    with (
+        open_consoles(tmp_path / "site", clock=clock) as site,
+        site.client("rita") as client,
+        site.client("rose") as rose,
+    ):
+        case = {"case": "case-2026-17", "from_index": "19", "to_index": "32"}
         size = site.world.ledger.tree.size()
-        opened = client.post("/console/audit/cases", data=form)
+        opened = open_case(client, rose, **case)
         assert opened.status_code == 200
         index = int(opened.url.path.rsplit("/", 1)[1])
-        assert index >= size
+        assert index == size, "asking recorded nothing"
         document = OverviewQueries(site.world.ledger.store).document(index).document
+        people = document.pop("approved_by")
+        assert len({*people}) == 2
         assert document == {
             "type": "disclosure",
             "v": 1,
@@ -205,11 +210,13 @@ def test_a_case_is_recorded_before_it_is_opened_and_closes_after_thirty_days(tmp
             "from_index": 19,
             "to_index": 32,
         }
-        inside = evidence_of(client.get(f"/console/audit/cases/{index}/bundle").content)
-        assert inside
-        assert all(19 <= entry <= 32 for entry in inside)
+        for one in (client, rose):
+            inside = evidence_of(one.get(f"/console/audit/cases/{index}/bundle").content)
+            assert inside
+            assert all(19 <= entry <= 32 for entry in inside)
 
         clock.advance(seconds=360)  # the sign-in is no longer fresh
+        form = {**case, "csrf": csrf_of(client.get("/console/audit/bundles")), "typed": "1"}
         stale = client.post("/console/audit/cases", data=form, follow_redirects=False)
         assert stale.headers["location"].startswith("/sign-in/start?")
         assert "fresh=True" in stale.headers["location"]
@@ -241,7 +248,8 @@ def test_a_case_that_makes_no_sense_records_nothing(consoles: Consoles, wrong: d
             "csrf": csrf_of(client.get("/console/audit/bundles")),
         }
         size = consoles.world.ledger.tree.size()
-        assert client.post("/console/audit/cases", data=form | wrong).status_code in {403, 409}
+        for path in ("/console/audit/cases/preview", "/console/audit/cases"):
+            assert client.post(path, data=form | wrong).status_code in {403, 409}
     assert consoles.world.ledger.tree.size() == size
 
 

@@ -11,7 +11,7 @@ import httpx2
 from api.web.console.erasures import HERE
 from ledger.entries.leaf import consent_chain
 from ledger.receipts import check_receipt, receipt_bytes
-from tests.web.consoles import Consoles, open_consoles
+from tests.web.consoles import Consoles, open_case, open_consoles
 from tests.web.site import MEI, Site, csrf_of
 
 OFFICERS = {"oona": ("operator", "operator")}
@@ -129,14 +129,13 @@ def test_a_customer_is_shown_that_a_regulator_opened_her_evidence(tmp_path: Path
         consent, other = site.shared(), site.shared()
         index = site.read(consent).index
         site.read(other)
-        with consoles.client(None) as mei, consoles.client("rita") as rita:
+        with consoles.client(None) as mei, consoles.client("rita") as rita, consoles.client("rose") as rose:
             as_customer(consoles, mei)
             key = site.key(consent)
             pages = [f"/my/connections/{key}", f"/my/connections/{key}/history", f"/my/receipts/{index}"]
             assert not any("case-2026-17" in mei.get(path).text for path in pages)
-            form = {"case": "case-2026-17", "from_index": str(index), "to_index": str(index)}
-            form["csrf"] = csrf_of(rita.get("/console/audit/bundles"))
-            assert rita.post("/console/audit/cases", data=form).status_code == 200
+            case = {"case": "case-2026-17", "from_index": str(index), "to_index": str(index)}
+            assert open_case(rita, rose, **case).status_code == 200
             for path in pages:
                 told = words_of(mei.get(path))
                 assert "case-2026-17" in told, path

@@ -59,7 +59,11 @@ MEMBERS: dict[str, frozenset[str]] = {
         {"participant", "suite", "suite_version", "passed", "total", "log_hash", "approved_by"}
     ),
 }
-OPTIONAL = {"alert.raised": frozenset({"model"}), "report.defined": frozenset({"weights"})}
+OPTIONAL = {
+    "alert.raised": frozenset({"model"}),
+    "disclosure": frozenset({"approved_by"}),
+    "report.defined": frozenset({"weights"}),
+}
 OF_PARTICIPANTS = frozenset({"attestation.approved", "conformance.certified"})
 """Those that stand in a participant's own operator chain."""
 CHAINS = {"freeze": "operator:supervision", "hold": "operator:supervision", "report": "operator:reports"}

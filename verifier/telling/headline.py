@@ -7,6 +7,9 @@ from verifier.errors import Code
 from verifier.telling.messages import code_sentence, word
 from verifier.telling.result import Result
 
+SANDBOXES = "sandbox.invalid/"
+"""How the names of logs begin in which nothing happened to anybody (docs/spec/log.md)."""
+
 
 def heading(result: Result, language: str) -> str:
     """The verdict's name."""
@@ -23,9 +26,10 @@ def told(result: Result, language: str) -> str:
 
 
 def reservations(result: Result, language: str) -> list[str]:
-    """The limits of the verdict: how much was not checked, and where participants differ."""
+    """The limits of the verdict: whether it is about a sandbox, how much was not checked, and where participants differ."""
     found = result.findings
-    lines = [found.open] if found.open and result.code is not None else []
+    lines = [word("sandbox", language)] if any(value.startswith(SANDBOXES) for _, value in result.facts) else []
+    lines += [found.open] if found.open and result.code is not None else []
     if found.not_checked:
         lines.append(word("left", language).format(f"{found.not_checked:,}"))
     if found.disputed:

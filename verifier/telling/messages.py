@@ -112,6 +112,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Everything that could be checked holds. Not everything could be, and fewer witnesses have cosigned than you ask for.",
         "能够核验的内容均成立，但并非全部内容都能核验，且联署的见证方少于您的策略所要求的数量。",
     ),
+    "sandbox": (
+        "This log is a sandbox: nothing in it happened to anybody.",
+        "此日志为沙箱：其中内容均非真实发生。",
+    ),
     "left": ("Not checked: {}; what and why is listed below.", "未核验：{} 项；内容与原因见下文。"),
     "differ": (
         "Findings about participants: {}. They say nothing against the log.",

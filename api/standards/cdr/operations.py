@@ -52,7 +52,8 @@ class Arrangements:
             raise BadRequest(
                 f"the request object is not valid: {wrong}", error="invalid_request_object", member="request"
             ) from None
-        request = read_pushed(claims, client, holder, self.office.gateway.redirect_uris(client))
+        addresses = self.flow.addresses(client, self.office.gateway.redirect_uris(client))
+        request = read_pushed(claims, client, holder, addresses)
         # What only the authorisation server needs is not kept: the note says what was asked of the customer.
         facts = msgspec.json.encode({name: value for name, value in claims.items() if _KEPT.fullmatch(name)})
         wish, named = wish_of(claims, now=now // 1000), arrangement_in(claims)

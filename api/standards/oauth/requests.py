@@ -61,7 +61,8 @@ class Requests:
         holder = holder or self._holder_meant(asked)
         request = None
         if wants_code(asked):
-            request = read_pushed(asked, client, holder, self.office.gateway.redirect_uris(client))
+            addresses = self.flow.addresses(client, self.office.gateway.redirect_uris(client))
+            request = read_pushed(asked, client, holder, addresses)
             request = self._bound(request, proof, address, now)
         named = consent_named(asked)
         standing = self._new(asked, client, holder) if named is None else self._known(asked, client, holder, named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.standards.oauth import routes
+from api.standards.oauth import registering, routes
 from api.standards.oauth.dialect import OAuthDialect
 from api.standards.standard import Standard
 
@@ -12,6 +12,6 @@ OAUTH: Final = Standard(
     name="oauth",
     tag="oauth",
     about="Rich authorization requests and grants, in OAuth's own words (docs/standards/oauth.md).",
-    routers=(routes.router,),
+    routers=(routes.router, registering.router),
     dialect=OAuthDialect(),
 )

@@ -1,4 +1,4 @@
-"""The console of holders and recipients: their own consents, calls, receipts and keys, and code to begin with."""
+"""The console of holders and recipients: their own consents, calls, receipts and keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from fastapi.responses import Response
 
 from api.partners.invitations import OWN
 from api.web.console.doors import Partner, PartnerDesk, PartnersForm, Place
-from api.web.console.samples import samples
 from api.web.happened import Row, joined, read_event, reasons_of
 from api.web.plain import plain
 from ledger.consent.state import LIVE, Status
@@ -211,9 +210,3 @@ def suspend(sent: PartnersForm) -> Response:
     document = document_of(ParticipantSuspended, participant=desk.staff.participant, reason=f"{OWN}console")
     desk.office.ledger.record_documents(document)
     return desk.redirect(here)
-
-
-@router.get("/sandbox")
-def sandbox(partner: Partner) -> Response:
-    """Code to begin with, filled in with what this log knows of the partner."""
-    return partner.desk.render("console/sandbox.html", partner=partner, samples=samples(partner))

@@ -2,15 +2,21 @@ package consentledger.client;
 
 import java.math.BigInteger;
 import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
+import java.security.SecureRandom;
 import java.security.Signature;
 import java.security.interfaces.ECPublicKey;
+import java.security.interfaces.EdECPrivateKey;
 import java.security.interfaces.EdECPublicKey;
 import java.security.interfaces.RSAPublicKey;
 import java.security.spec.ECGenParameterSpec;
+import java.security.spec.NamedParameterSpec;
+import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.Map;
 
 /** A signer whose private key is in this process. */
@@ -53,6 +59,32 @@ public final class LocalSigner implements Signer {
             return new LocalSigner(kid, generator.generateKeyPair());
         } catch (GeneralSecurityException error) {
             throw new IllegalStateException(error);
+        }
+    }
+
+    /**
+     * Of an Ed25519 key in PEM (PKCS #8). Throws IllegalArgumentException for another one. The JDK makes no public key of a
+     * private one, but its generator makes the pair of the seed that it is given; the constructor sees whether it is that pair.
+     */
+    public static LocalSigner ofPem(String kid, String pem) {
+        try {
+            byte[] encoded = Base64.getMimeDecoder().decode(pem.replaceAll("-----[A-Z ]+-----", ""));
+            PrivateKey known = KeyFactory.getInstance("Ed25519").generatePrivate(new PKCS8EncodedKeySpec(encoded));
+            byte[] seed = ((EdECPrivateKey) known).getBytes().orElseThrow();
+            KeyPairGenerator generator = KeyPairGenerator.getInstance("Ed25519");
+            generator.initialize(NamedParameterSpec.ED25519, new SecureRandom() {
+                @Override
+                public void nextBytes(byte[] drawn) {
+                    System.arraycopy(seed, 0, drawn, 0, drawn.length);
+                }
+            });
+            KeyPair pair = generator.generateKeyPair();
+            if (!Arrays.equals(((EdECPrivateKey) pair.getPrivate()).getBytes().orElseThrow(), seed)) {
+                throw new IllegalStateException("this JDK makes another key of the seed");
+            }
+            return new LocalSigner(kid, pair);
+        } catch (GeneralSecurityException | ClassCastException error) {
+            throw new IllegalArgumentException("the key " + kid + " is no Ed25519 key in PEM (PKCS #8)", error);
         }
     }
 

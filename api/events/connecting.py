@@ -1,0 +1,98 @@
+"""Connecting to an address that a participant has chosen: to the judged network address itself, and nowhere else from there."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+import httpx2
+
+from api.events.addresses import AddressRefused, EndpointAddress, check_address, read_endpoint
+from ledger.errors import InvalidInput, Unavailable
+
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+
+STEP_SECONDS: Final = 5.0
+WHOLE_SECONDS: Final = 10.0
+FETCH_LIMIT: Final = 256 * 1024
+
+
+class NameUnknown(Exception):
+    """The host's name leads to no address."""
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """All addresses of a host, as the system knows them. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def judged_address(endpoint: EndpointAddress, resolver: Resolve, *, development: bool) -> str:
+    """The address to connect to. If one of several is not allowed, all are refused: somebody is manipulating names.
+
+    Raises AddressRefused, NameUnknown.
+    """
+    try:
+        found = [ipaddress.ip_address(text) for text in await resolver(endpoint.host, endpoint.port)]
+    except (OSError, UnicodeError):
+        raise NameUnknown from None
+    except ValueError:  # a scoped address
+        raise AddressRefused("the name leads to an address of one link") from None
+    for address in found:
+        check_address(address, scheme=endpoint.scheme, development=development)
+    if not found:
+        raise NameUnknown
+    return str(min(found, key=lambda address: address.version))
+
+
+def bare_transport(trust: ssl.SSLContext | None = None) -> httpx2.AsyncHTTPTransport:
+    """No cookies, no redirects, no proxies of the environment. No connection is kept: one that was verified for a host must
+    not carry what is meant for another host at the same address."""
+    limits = httpx2.Limits(max_connections=64, max_keepalive_connections=0)
+    verify = httpx2.create_ssl_context(trust_env=False) if trust is None else trust
+    return httpx2.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+
+
+def request_to(
+    endpoint: EndpointAddress, address: str, method: str, headers: Mapping[str, str], body: bytes | None = None
+) -> httpx2.Request:
+    """A request of an endpoint, to the network address that was judged; TLS and `Host` are the endpoint's own."""
+    host = f"[{address}]" if ":" in address else address
+    return httpx2.Request(
+        method,
+        f"{endpoint.scheme}://{host}:{endpoint.port}{endpoint.path}",
+        headers={"Host": endpoint.authority, "Connection": "close", **headers},
+        content=body,
+        extensions={"sni_hostname": endpoint.host, "timeout": httpx2.Timeout(STEP_SECONDS).as_dict()},
+    )
+
+
+def fetch_public(url: str, *, development: bool) -> bytes:
+    """What is at an address that a participant has named: JSON of at most 256 KiB, within ten seconds. Blocking; not in an
+    event loop's thread. Raises Unavailable."""
+    return asyncio.run(_fetch(url, development=development))
+
+
+async def _fetch(url: str, *, development: bool) -> bytes:
+    try:
+        async with asyncio.timeout(WHOLE_SECONDS), bare_transport() as transport:
+            endpoint = read_endpoint(url, development=development)
+            address = await judged_address(endpoint, resolve, development=development)
+            request = request_to(endpoint, address, "GET", {"Accept": "application/jwk-set+json, application/json"})
+            answer = await transport.handle_async_request(request)
+            if answer.status_code != 200:
+                raise Unavailable(f"it answers {answer.status_code}")
+            body = b""
+            async for part in answer.aiter_raw():
+                body += part
+                if len(body) > FETCH_LIMIT:
+                    raise Unavailable("the answer is too large")
+            return body
+    except (TimeoutError, NameUnknown, httpx2.HTTPError):
+        raise Unavailable("there is no answer") from None
+    except (InvalidInput, AddressRefused, httpx2.InvalidURL, UnicodeError):
+        raise Unavailable("it is not an https address of the public internet") from None

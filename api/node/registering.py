@@ -1,0 +1,42 @@
+"""How clients register themselves at a node: the registers that its gateway's file names, and where keys are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from api.events.connecting import fetch_public
+from api.node.settings import Settings
+from api.office.configuration import RegisterOptions, read_gateway_file
+from api.registers.key_sets import KeySets
+from api.registers.registration import Registering, TrustedRegister
+from api.tokens.keys import PublicKey, read_key_set
+from api.tokens.once import Once
+from api.tokens.registrations import Registrations
+from ledger.app import Ledger
+from ledger.errors import NotFound
+
+
+def registering_of(settings: Settings, ledger: Ledger, registrations: Registrations, once: Once) -> Registering:
+    """Registration as `gateway.json` has it. Raises NotFound, InvalidInput for unfit files."""
+    path = settings.gateway_file
+    named = read_gateway_file(path).registers if path.exists() else ()
+    fetch = partial(fetch_public, development=settings.web.environment == "development")
+    sets = KeySets(fetch)
+    registers = [
+        TrustedRegister(one.issuer, one.form, _keys(one, path.parent, sets), dict(one.software)) for one in named
+    ]
+    software = KeySets(fetch, refetch=0)  # asked only upon a register's word, and then what holds now
+    return Registering(ledger, registrations, once, settings.base_url, registers, software)
+
+
+def _keys(register: RegisterOptions, folder: Path, sets: KeySets) -> Callable[[str], Mapping[str, PublicKey]]:
+    """A register's keys by key id, looked for with the one that is wanted."""
+    if register.jwks_uri:
+        return partial(sets.keys, register.jwks_uri)
+    file = folder / register.jwks_file
+    if not file.is_file():
+        raise NotFound(f"{file}, with the keys of the register {register.issuer!r}, does not exist")
+    keys = read_key_set(file)
+    return lambda _kid: keys

@@ -1,0 +1,1 @@
+"""Sandboxes: logs for trying out (docs/sandbox.md)."""
