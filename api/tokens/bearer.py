@@ -1,4 +1,4 @@
-"""Who is calling: an access token with its DPoP proof, or with the certificate it is bound to, checked for each request
+"""Authenticates a caller: an access token with its DPoP proof, or with the certificate it is bound to, checked for each request
 (RFC 9068, RFC 9449, RFC 8705)."""
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Caller:
 
 
 class Known(NamedTuple):
-    """What is known at this moment of a token that is its caller's."""
+    """The facts about a token that its caller has proved to hold, at this moment."""
 
     given_back: bool
     """Its client has revoked it."""
@@ -109,7 +109,7 @@ class TokenGuard:
     async def _proved(
         self, scope: Scope, claims: dict[str, Any], client: str, token: str, proof: str, now: float
     ) -> Known:
-        """What is known of a token that its client's key has proved. Raises BadToken."""
+        """The facts about a token whose client has proved its key. Raises BadToken."""
         held = check_proof(
             proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
         )

@@ -35,7 +35,9 @@ from api.web.console import (
     audit,
     billing,
     cases,
+    consents,
     erasures,
+    finding,
     freezes,
     holds,
     incidents,
@@ -75,6 +77,7 @@ from api.web.pages import (
     settings,
     signin,
     stopping,
+    together,
 )
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
@@ -120,11 +123,14 @@ ROUTERS: Final = (
     notices.router,
     embedding.router,
     joining.router,
+    together.router,
 )
 CONSOLES: Final = (
     partner.router,
+    consents.router,
     audit.router,
     cases.router,
+    finding.router,
     operations.router,
     erasures.router,
     supervision.router,

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from api.web.locale import CATALOGUES
+from api.web.words import Words
 from ledger.documents import ParticipantRemoved, document_of
 from ledger.queries.overview import OverviewQueries
 from ledger.receipts import receipt_bytes
@@ -60,6 +61,19 @@ def test_refused_calls_come_with_their_reason_and_the_fix(consoles: Consoles) ->
         assert "CONSENT_NOT_YOURS" in client.get("/console/partner/calls").text, "the holder sees strangers' attempts"
     with consoles.client("rex") as client:
         assert "CONSENT_NOT_YOURS" in client.get("/console/partner/calls").text, "so does who made the attempt"
+
+
+@pytest.mark.parametrize("tag", sorted(CATALOGUES))
+def test_a_bank_reads_why_calls_were_refused_and_never_what_an_app_should_do(consoles: Consoles, tag: str) -> None:
+    words = Words(tag, "UTC")
+    for who, own, other in (("bea", "holder", "recipient"), ("pia", "recipient", "holder")):
+        with consoles.client(who, language=tag) as client:
+            for path in ("/console/partner", "/console/partner/calls"):
+                text = words_of(client.get(path).text)
+                family = "con.partner.refused" if path.endswith("partner") else "con.calls.reasons"
+                assert words.t(f"{family}.{own}") in text
+                assert words.t(f"{family}.{other}") not in text
+                assert (words.code("fix", "PERMISSION_MISSING") in text) is (own == "recipient")
 
 
 def test_a_consents_page_tells_which_delivery_is_missing(consoles: Consoles) -> None:
@@ -305,6 +319,7 @@ def test_a_removed_participant_is_shown_as_removed_and_never_as_registered(
     for shown in (section, own):
         assert removed in shown
         assert registered not in shown
+    assert "chip good" not in section, "its keys sign nothing any more either"
 
 
 @pytest.mark.parametrize("language", sorted(CATALOGUES))

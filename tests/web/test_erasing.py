@@ -61,7 +61,11 @@ def test_nothing_is_erased_before_two_different_people_have_approved(tmp_path: P
             assert "a second one must" in words_of(mei.get("/my/erase"))
 
             kept = consoles.world.ledger.records.receipt_for("plum", index)
-            oona.post(approve, data={"csrf": csrf_of(oona.get(HERE))})
+            for typed in ("", "another"):
+                sent = oona.post(approve, data={"csrf": csrf_of(oona.get(HERE)), "typed": typed})
+                assert sent.status_code == 409, "one click does not destroy anything"
+            assert consoles.world.ledger.tree.size() == size
+            oona.post(approve, data={"csrf": csrf_of(oona.get(HERE)), "typed": number})
             [document] = consoles.world.ledger.records.recorded([size])
             assert document.act == "erasure"
             gone = consoles.world.ledger.records.receipt_for("plum", index)
@@ -73,7 +77,8 @@ def test_nothing_is_erased_before_two_different_people_have_approved(tmp_path: P
             as_customer(consoles, mei)
             assert "Your data was erased" in words_of(mei.get("/my/erase"))
             assert "Plum" not in mei.get("/my/connections?tab=ended").text
-            assert oona.post(approve, data={"csrf": csrf_of(oona.get(HERE))}).status_code == 409, "it is answered"
+            again = oona.post(approve, data={"csrf": csrf_of(oona.get(HERE)), "typed": number})
+            assert again.status_code == 409, "it is answered"
 
 
 def page_with_form(client: httpx2.Client) -> httpx2.Response:
