@@ -104,7 +104,7 @@ def test_an_ml_dsa_witness_counts_where_its_signature_can_be_verified() -> None:
 
 
 @pytest.mark.skipif(BACKEND.ml_dsa_44 is None, reason="this OpenSSL has no ML-DSA-44")
-def test_who_cannot_verify_a_cosignature_passes_it_over_and_is_not_refused() -> None:
+def test_a_cosignature_that_cannot_be_verified_is_passed_over_and_refuses_nothing() -> None:
     witness = MlDsaWitness("w4.example")
     policy = parse_policy(f"log {LOG.vkey}\nwitness four {witness.vkey}\nquorum four\n".encode())
     text = body()
