@@ -25,7 +25,7 @@ _LONGEST: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Who asks, and by which key of the log that was shown."""
+    """The client that asks, and the key of the log by which it showed that."""
 
     id: str
     kid: str

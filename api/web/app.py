@@ -35,7 +35,9 @@ from api.web.console import (
     audit,
     billing,
     cases,
+    consents,
     erasures,
+    finding,
     freezes,
     holds,
     incidents,
@@ -125,8 +127,10 @@ ROUTERS: Final = (
 )
 CONSOLES: Final = (
     partner.router,
+    consents.router,
     audit.router,
     cases.router,
+    finding.router,
     operations.router,
     erasures.router,
     supervision.router,

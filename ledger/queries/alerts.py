@@ -101,7 +101,7 @@ def _sort(said: _Said) -> tuple[str, str, str]:
 
 
 class AlertQueue:
-    """Questions about alerts. Nothing that it reads is a body: alerts are public documents, consents' parties stand in rows."""
+    """Questions about alerts. It reads no bodies: alerts are public documents, and rows name the parties of consents."""
 
     def __init__(self, store: LogStore) -> None:
         self._store = store
@@ -139,7 +139,7 @@ class AlertQueue:
         return page.alerts[0]
 
     def of_consents(self, holder: str, supervision: Supervision, chains: Iterable[str]) -> list[QueuedAlert]:
-        """The newest alerts about these consents of a holder (chains as they stand in leaves), for their customer."""
+        """The newest alerts about these consents of a holder (chains as in leaves), for their customer."""
         wanted, seat = set(chains), Seat(holder, "holder")
         with self._store.read() as connection:
             rows, _ = _read(connection, None)

@@ -50,7 +50,7 @@ class ScoringShelf(Protocol):
 
 
 class AlertPlace(NamedTuple):
-    """Where an alert stands among all: the entry it is about, the place of its rule."""
+    """The place of an alert among all: the entry it is about, the place of its rule."""
 
     at_index: int
     rule: int
@@ -128,7 +128,7 @@ class AlertReader:
         self._shelved = self._next
 
     def command(self) -> RecordComposed | None:
-        """What records the alerts that wait; None when there is none."""
+        """The command that records the alerts that wait; None if there are none."""
         if not self.waiting:
             return None
         return RecordComposed(_Writer(tuple(self.waiting[:DOCUMENTS]), self._documents))

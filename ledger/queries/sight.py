@@ -1,4 +1,4 @@
-"""What an entry of a consent is to the rules of docs/spec/risk.md: the entry, and what its consent's state adds."""
+"""An entry of a consent as the rules of docs/spec/risk.md see it: the entry, and facts from its consent's state."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Sight:
             parties.offsets[version] = 0 if terms.utc_offset is UNSET else terms.utc_offset
 
     def _parties(self, connection: Connection, row: Any, cipher: Cipher) -> _Parties:
-        """Of a consent that stands in the log; of one that is older than the scoring, from its own chain."""
+        """The parties of a consent; if it is older than the scoring, from its own chain."""
         chain = bytes(row.chain)
         if chain not in self._consents:
             for event in events_of(connection, chain, cipher, ChainHead(0, NO_HASH)):

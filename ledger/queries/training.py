@@ -31,7 +31,7 @@ class Window:
 
 
 def read_window(store: LogStore, keystore: KeyStore, first: int = 0, last: int | None = None) -> Window:
-    """The vectors that a model would have seen from entry `first` to `last` (default: the newest), counted from `first` on.
+    """The vectors that a model would have seen from entry `first` to `last` (default: the newest), from `first` onwards.
 
     Raises InvalidInput for a window outside the log, Corrupt, Unavailable.
     """

@@ -69,7 +69,7 @@ class RecipientMemory:
             self.day = DayWindow(day)
 
     def is_looked_at(self) -> bool:
-        """Whether a model looks at this access: each fiftieth, from the hundredth on."""
+        """Whether a model looks at this access: each fiftieth, from the hundredth onwards."""
         return self.accesses >= RECENT and self.accesses % 50 == 0
 
     def vector(self) -> tuple[int, ...]:

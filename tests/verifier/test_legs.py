@@ -197,3 +197,20 @@ def test_legs_after_a_report_or_of_another_access_do_not_count_in_it() -> None:
         read.report(50, 0, 5, (1, 0, 1), [(5, "release-missing")])
 
     assert of_report(after(steps), 50) == []
+
+
+def test_findings_of_a_report_are_told_by_holder_and_recipient_unless_somebody_is_not_known() -> None:
+    def read_until_a_report(last: int | None = None) -> Read:
+        read = Read()
+        one, other = (read.legs.between(*pair) for pair in (("bank", "app"), ("app", "bank")))
+        for index, parties in ((10, one), (20, one), (30, other if last is None else last)):
+            read.access(index, parties=parties)
+            read.put(RELEASE, index, index + 1)
+        read.report(40, 0, 39, (3, 3, 0), [(index, "receipt-missing") for index in (10, 20, 30)])
+        read.legs.parted = {40}
+        assert told(read.finish()) == []
+        return read
+
+    assert read_until_a_report().legs.findings_of(40) == {("bank", "app"): 2, ("app", "bank"): 1}
+    assert read_until_a_report().legs.findings_of(41) is None
+    assert read_until_a_report(last=0).legs.findings_of(40) is None

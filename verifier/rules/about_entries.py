@@ -1,4 +1,4 @@
-"""The operator's documents about entries that stand already: reconciliations, disclosures, packs, erasures
+"""The operator's documents about earlier entries: reconciliations, disclosures, packs, erasures
 (docs/spec/leaves.md).
 """
 
@@ -43,7 +43,7 @@ class AboutEntries:
         getattr(self, "_" + str(document["type"]).replace(".", "_"))(document, index, time, ruleset)
 
     def _reconciliation_reported(self, document: Object, index: int, *_: int) -> None:
-        """Which entries it covers; `reconciliation` says whether its figures are right."""
+        """Judges the range that it covers; `access_legs` judges its figures."""
         for name in ("accesses", "releases", "receipts", "findings"):
             get_integer(document, name)
         get_bytes(document, "findings_hash", 32)

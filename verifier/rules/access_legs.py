@@ -143,7 +143,7 @@ class Legs:
 
     @staticmethod
     def deal(content: Object, obligations: Json) -> Deal:
-        """What an access is about. `obligations`: of its decision."""
+        """The deal of an access. `obligations`: of its decision."""
         asked = content["permissions"]
         resources = resources_of(tuple(map(str, asked))) if isinstance(asked, list) else 0
         kind = bytes([bool(content["customer_present"])]) + name_of(str(content["purpose"]))

@@ -255,7 +255,7 @@ _FOLD: dict[str, Callable[[Orders, Object, int, int], None]] = {
 
 
 def chain_of_type(kind: str) -> str:
-    """The operator chain in which a document of ruleset 3 stands."""
+    """The operator chain of a document of ruleset 3."""
     return CHAINS.get(kind.partition(".")[0], "operator:risk")
 
 
