@@ -70,7 +70,7 @@ def test_brazil_is_refused_in_portuguese(played: Stage) -> None:
     assert BrazilDialect.place.match(f"/holders/bank-a{place}")
 
 
-def test_what_names_a_thing_in_a_receipt_is_no_text_to_a_reader_of_linked_data() -> None:
+def test_a_receipt_names_things_and_not_texts_to_a_reader_of_linked_data() -> None:
     prefixes = {name for name, said in CONTEXT.items() if isinstance(said, str)}
     for name in ("dpv:hasPurpose", "dpv:hasPersonalData", "dpv:hasProcessing", "dpv:hasLegalBasis", "dpv:hasRecipient"):
         assert CONTEXT[name] == {"@type": "@id"}
