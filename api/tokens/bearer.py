@@ -43,7 +43,7 @@ class Caller:
     scopes: frozenset[str]
 
 
-class Known(NamedTuple):
+class KnownUse(NamedTuple):
     """The facts about a token that its caller has proved to hold, at this moment."""
 
     given_back: bool
@@ -71,7 +71,7 @@ class TokenGuard:
         self._external = external
         self._once = once
         self._certificates = certificates
-        self._uses: Together[Use, Known] = Together(self._used)
+        self._uses: Together[Use, KnownUse] = Together(self._used)
         self._verified: Kept[str, dict[str, Any]] = Kept(KEPT_TOKENS)
 
     async def caller(self, scope: Scope, needed: str) -> Caller:
@@ -108,7 +108,7 @@ class TokenGuard:
 
     async def _proved(
         self, scope: Scope, claims: dict[str, Any], client: str, token: str, proof: str, now: float
-    ) -> Known:
+    ) -> KnownUse:
         """The facts about a token whose client has proved its key. Raises BadToken."""
         held = check_proof(
             proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
@@ -118,19 +118,19 @@ class TokenGuard:
         digest = given_back(client, jti) if isinstance(jti, str) else b""
         return await self._uses.ask(Use("dpop", held.thumbprint, held.jti, held.expires_at, digest))
 
-    def _used(self, uses: list[Use]) -> list[Known | Exception]:
+    def _used(self, uses: list[Use]) -> list[KnownUse | Exception]:
         """The registry is read after the proofs came: whom a commit has shut out before, it shuts out here."""
         answers = self._once.use_all(uses)
         registry = self._registry()
-        return [one if isinstance(one, BadToken) else Known(one, registry) for one in answers]
+        return [one if isinstance(one, BadToken) else KnownUse(one, registry) for one in answers]
 
-    async def _revoked(self, claims: dict[str, Any], client: str, certificate: Certificate) -> Known:
+    async def _revoked(self, claims: dict[str, Any], client: str, certificate: Certificate) -> KnownUse:
         """The same for a token that is bound to the certificate of the connection. Raises BadToken."""
         _require_same(certificate.x5t, _bound_to(claims, "x5t#S256"))
         jti = claims.get("jti")
 
-        def look() -> Known:
-            return Known(isinstance(jti, str) and self._once.seen(REVOKED, client, jti), self._registry())
+        def look() -> KnownUse:
+            return KnownUse(isinstance(jti, str) and self._once.seen(REVOKED, client, jti), self._registry())
 
         return await asyncio.to_thread(look)
 
