@@ -42,6 +42,7 @@ from ledger.queries.tree import TreeQueries
 from ledger.queries.usage import UsageQueries
 from ledger.sequencer.answers import Answer, Deliver, Repeated, SequencerLike
 from ledger.storage.log import LogStore
+from ledger.storage.operator import advance_registry, said_from
 from ledger.vault.keystore import KeyStore
 
 log = logging.getLogger("ledger.app")
@@ -203,6 +204,14 @@ class Ledger:
     def registry(self) -> Registry:
         """Participants and keys as this node knows them."""
         return self._sequencer.registry
+
+    def registry_now(self) -> Registry:
+        """Participants and keys as of this moment, those that another process has recorded since included: for whoever must
+        not let somebody in whom a commit has just shut out. Blocking. Raises Unavailable."""
+        registry = self.registry
+        with self._store.read() as connection:
+            said = said_from(connection, self.keystore, registry.size)
+        return advance_registry(registry, said, said[-1].at + 1) if said else registry
 
     def prepare(
         self,

@@ -34,7 +34,10 @@ from api.web.console import (
     alerts,
     audit,
     billing,
+    cases,
+    consents,
     erasures,
+    finding,
     freezes,
     holds,
     incidents,
@@ -74,6 +77,7 @@ from api.web.pages import (
     settings,
     signin,
     stopping,
+    together,
 )
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
@@ -119,10 +123,14 @@ ROUTERS: Final = (
     notices.router,
     embedding.router,
     joining.router,
+    together.router,
 )
 CONSOLES: Final = (
     partner.router,
+    consents.router,
     audit.router,
+    cases.router,
+    finding.router,
     operations.router,
     erasures.router,
     supervision.router,

@@ -103,7 +103,7 @@ class RecordQueries:
             return found if whole else _for(viewer, row, parties, found)
 
     def proved_for(self, wanted: Sequence[tuple[str, int]]) -> list[Proved | LedgerError]:
-        """What receipts are made of, for many (viewer, index) at once; the rule is that of `receipt_for`."""
+        """The parts of receipts, for many (viewer, index) at once; the rule is that of `receipt_for`."""
         with self._store.read() as connection:
             indexes = sorted({index for _, index in wanted})
             found = list(driver_for(connection.engine).proved_entries(connection, indexes))
@@ -281,7 +281,7 @@ class RecordQueries:
                 return False
 
     def _declared(self, index: int) -> Act | None:
-        """What the declaration at `index` says, if it can still be read."""
+        """The content of the declaration at `index`, if it can still be read."""
         with self._store.read() as connection:
             row = connection.execute(select(entries).where(entries.c.idx == index)).one_or_none()
         return None if row is None or row.sealed is None else next(self._said(row), None)
@@ -298,7 +298,7 @@ class RecordQueries:
         return any(map(test, self._said(row)))
 
     def _said(self, row: Any) -> Iterator[Act]:
-        """What the statements of an entry say; nothing for one that can no longer be read."""
+        """The payloads of an entry's statements; none for an entry that can no longer be read."""
         cipher = self._keystore.existing([row.chain]).get(row.chain)
         if cipher is not None:
             yield from map(payload_of, decode_evidence(open_entry(row, cipher)[0]).statements)

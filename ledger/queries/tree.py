@@ -171,7 +171,7 @@ class Prover:
 
 
 def answered(answer: Callable[[Q], A], question: Q) -> A | LedgerError:
-    """The answer, or why there is none: one refusal among many questions concerns nobody else."""
+    """The answer, or why there is none: a refusal of one question does not touch the others."""
     try:
         return answer(question)
     except LedgerError as error:
@@ -248,7 +248,7 @@ def first_checkpoints_with(connection: Connection, indexes: Sequence[int]) -> di
 
 
 def bundle_of(connection: Connection, first: int, width: int) -> bytes:
-    """The entry bundle of the leaves from `first` on."""
+    """The entry bundle of the leaves from `first` onwards."""
     query = select(entries.c.leaf).where(entries.c.idx >= first, entries.c.idx < first + width)
     return encode_bundle([row.leaf for row in connection.execute(query.order_by(entries.c.idx))])
 
