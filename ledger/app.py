@@ -30,6 +30,7 @@ from ledger.planning.commands import (
     RecordComposed,
     RecordDocuments,
     Recorded,
+    RecordedBatch,
     SubmitStatement,
     batch_items,
 )
@@ -41,6 +42,7 @@ from ledger.queries.tree import TreeQueries
 from ledger.queries.usage import UsageQueries
 from ledger.sequencer.answers import Answer, Deliver, Repeated, SequencerLike
 from ledger.storage.log import LogStore
+from ledger.storage.operator import advance_registry, said_from
 from ledger.vault.keystore import KeyStore
 
 log = logging.getLogger("ledger.app")
@@ -72,7 +74,7 @@ class Ledger:
         self._named: LogKeys | None = None
         self.origin = vkey.name
         self.tree = TreeQueries(store)
-        self.records = RecordQueries(store, keystore, self.tree.full_tiles)
+        self.records = RecordQueries(store, keystore, self.tree.known_tiles)
         self.completeness = CompletenessQueries(store, self.records)
         self.reconciliation = ReconciliationQueries(store, keystore)
         self.usage = UsageQueries(store, keystore)
@@ -203,6 +205,14 @@ class Ledger:
         """Participants and keys as this node knows them."""
         return self._sequencer.registry
 
+    def registry_now(self) -> Registry:
+        """Participants and keys as of this moment, those that another process has recorded since included: for whoever must
+        not let somebody in whom a commit has just shut out. Blocking. Raises Unavailable."""
+        registry = self.registry
+        with self._store.read() as connection:
+            said = said_from(connection, self.keystore, registry.size)
+        return advance_registry(registry, said, said[-1].at + 1) if said else registry
+
     def prepare(
         self,
         statement: str,
@@ -256,6 +266,8 @@ class Ledger:
         """The entries of an answer; for a repeated statement its first receipts are read again (blocking)."""
         if isinstance(answer, Repeated):
             return self.records.recorded(answer.indexes, repeated=True)
+        if isinstance(answer, RecordedBatch):
+            return answer.recorded()
         return answer
 
     def submit_and_wait(self, command: Command, *, seconds: float = WAIT_SECONDS) -> tuple[Recorded, ...]:

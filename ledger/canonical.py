@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
@@ -142,6 +142,12 @@ def b64u(data: bytes) -> str:
     return b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
 
 
+def b64u_of_hashes(hashes: Sequence[bytes]) -> list[str]:
+    """`b64u` of values of 32 bytes each, all in one conversion: a byte between them makes each a whole number of threes."""
+    text = b2a_base64(b"\0".join(hashes), newline=False).translate(_TO_URL).decode("ascii")
+    return [text[at : at + 43] for at in range(0, len(text), 44)]
+
+
 def unb64u(text: str, *, size: int | None = None) -> bytes:
     """The bytes whose `b64u` is exactly `text`; `size` is their required number. Raises BadEncoding."""
     over = len(text) % 4
@@ -157,6 +163,12 @@ def unb64u(text: str, *, size: int | None = None) -> bytes:
 def b64(data: bytes) -> str:
     """Standard base64 with padding (RFC 4648 §4), as C2SP formats use it."""
     return b64encode(data).decode("ascii")
+
+
+def b64_of_hashes(hashes: Sequence[bytes]) -> list[str]:
+    """`b64` of values of 32 bytes each, as `b64u_of_hashes` does it."""
+    text = b2a_base64(b"\0".join(hashes), newline=False).decode("ascii")
+    return [f"{text[at : at + 43]}=" for at in range(0, len(text), 44)]
 
 
 def unb64(text: str, *, size: int | None = None) -> bytes:

@@ -187,12 +187,18 @@ class Erasure(_Document, frozen=True, kw_only=True, tag_field="type", tag="erasu
 
 
 class Disclosure(_Document, frozen=True, kw_only=True, tag_field="type", tag="disclosure"):
-    """Evidence of the entries `from_index` … `to_index` (both included) was opened to a participant for a case."""
+    """Evidence of the entries `from_index` … `to_index` (both included) was opened to a participant for a case; from ruleset 3
+    on with the two people of the participant who opened it together."""
 
     participant: ParticipantId
     case: Code
     from_index: Count
     to_index: Count
+    approved_by: tuple[Code, Code] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.approved_by is not UNSET:
+            require_sorted_unique("approved_by", self.approved_by)
 
 
 class EvidenceOpened(_Document, frozen=True, kw_only=True, tag_field="type", tag="evidence.opened"):

@@ -210,6 +210,8 @@ class Registry:
             case Disclosure() | EvidenceOpened():
                 if isinstance(document, Disclosure):
                     self.participant(document.participant)
+                    if document.approved_by is not UNSET and self.ruleset < 3:
+                        raise InvalidInput("who opened evidence is told from ruleset 3 on", member="approved_by")
                 if document.to_index < document.from_index or document.to_index >= index:
                     raise InvalidInput("a disclosure covers entries that exist, in order", member="to_index")
                 return changed

@@ -50,7 +50,7 @@ class Attestation(Struct, frozen=True):
 
 
 class TariffEnding(Struct, frozen=True):
-    """Who ended a tariff, from which second on, at which entry."""
+    """The end of a tariff: by whom, from which second onwards, at which entry."""
 
     by: str
     from_: int

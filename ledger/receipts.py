@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.canonical import b64u, unb64u
+from ledger.canonical import b64_of_hashes, b64u, unb64u
 from ledger.entries.leaf import CommitmentLeaf, Leaf, open_commitment, parse_leaf
 from ledger.errors import BadEncoding, BadSignature
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.proofs import verify_inclusion
 from ledger.notes.checkpoint import Vkeys, open_checkpoint
-from ledger.notes.proof_file import format_proof, parse_proof
+from ledger.notes.proof_file import PROOF_HEADER, format_proof, parse_proof
 
 if TYPE_CHECKING:  # a participant's client, which only reads receipts, loads no planning
-    from ledger.planning.commands import Proved, Recorded
+    from ledger.planning.commands import Proved, Recorded, RecordedBatch
 
 RECEIPT_LIMIT: Final = 1_400_000
 """Bytes, as docs/spec/receipts.md says: a note of a million with its cosignatures, evidence, and their spelling in JSON."""
@@ -58,6 +58,32 @@ def receipt(recorded: Proved | Recorded, *, disclose: bool = True) -> Receipt:
 def receipt_bytes(recorded: Proved | Recorded, *, disclose: bool = True) -> bytes:
     """The receipt file of an entry."""
     return _encoder.encode(receipt(recorded, disclose=disclose))
+
+
+def batch_receipts(batch: RecordedBatch) -> list[bytes]:
+    """The receipt files of all entries of a batch: the same bytes as of each by itself, with what they share spelled once."""
+    proofs = batch.proofs.texts(lambda nodes: [f"{text}\\n" for text in b64_of_hashes(nodes)])
+    tail, note = _quoted(batch.tail.decode()), _quoted(f"\n{batch.checkpoint}")
+    start = _quoted(PROOF_HEADER)
+    return [
+        b'{"v":1,"leaf":%b,"evidence":"%b%b","opening":"%b","proof":"%bindex %d\\n%b%b"}'
+        % (
+            _encoder.encode(entry.leaf.decode()),
+            _quoted(entry.head.decode()),
+            tail,
+            b64u(entry.opening).encode(),
+            start,
+            index,
+            path.encode(),
+            note,
+        )
+        for index, (entry, path) in enumerate(zip(batch.entries, proofs, strict=True), batch.first)
+    ]
+
+
+def _quoted(text: str) -> bytes:
+    """What stands between the quotation marks of a JSON string."""
+    return _encoder.encode(text)[1:-1]
 
 
 def check_receipt(data: bytes, vkeys: Vkeys) -> tuple[Receipt, Leaf]:

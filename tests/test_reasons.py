@@ -33,6 +33,13 @@ def test_ledger_and_verifier_know_the_same_reasons_in_the_same_order() -> None:
     assert tuple(verifier.ASSERTED) == ASSERTED
 
 
+@pytest.mark.parametrize("schema", ["evidence", "statement"])
+def test_the_schemas_list_the_reasons_that_a_holder_asserts(schema: str) -> None:
+    text = (ROOT / "docs" / "spec" / "schemas" / f"{schema}.schema.json").read_text()
+    lists = [re.findall(r'"(\w+)"', found) for found in re.findall(r'"enum": \[([^\]]*)\]', text)]
+    assert list(ASSERTED) in lists
+
+
 @each_reason
 def test_the_specification_defines_it(reason: str) -> None:
     assert f"`{reason}`" in (ROOT / "docs" / "spec" / "decisions.md").read_text()

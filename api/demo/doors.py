@@ -26,10 +26,12 @@ STAFF: Final = (
     ("ben", "bank-north", "holder", "Ben Moss"),
     ("ada", "audit-hartmann", "auditor", "Ada Hartmann"),
     ("rita", "authority", "regulator", "Rita Soler"),
+    ("rosa", "authority", "regulator", "Rosa Lind"),
     ("olaf", "operator", "operator", "Olaf Berg"),
     ("oda", "operator", "operator", "Oda Vik"),
 )
-"""(account, participant, role, name): two officers of the operator, because an erasure takes two."""
+"""(account, participant, role, name): two officers of the operator and two people of the regulator, because an
+erasure takes two, and so does evidence for a case."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from api.events.tokens import EventTokens
+from api.events.tokens import ALERT, EventTokens
 from ledger.clock import SystemClock
-from ledger.queries.events import EventQueries
+from ledger.queries.events import Delivery, EventQueries
 from ledger.storage.events import EventStore
 
 MOST: Final = 100
@@ -84,9 +84,17 @@ def _open(
     waiting = [one for one in queries.open_for(participant, most + 1 + len(left)) if one.event_id not in left]
     sets: dict[str, str] = {}
     for one in waiting[:most]:
-        notice = queries.notice(one.index)
-        if notice is None:
+        told = _told(queries, tokens, one)
+        if told is None:
             store.expire(participant, one.event_id, "erased")
         else:
-            sets[one.event_id] = tokens.token(notice, participant, one.first_at)
+            sets[one.event_id] = told
     return PolledEvents(sets, len(waiting) > most)
+
+
+def _told(queries: EventQueries, tokens: EventTokens, one: Delivery) -> str | None:
+    if one.kind == ALERT:
+        alert = queries.alert(one.index)
+        return None if alert is None else tokens.alert_token(alert, one.participant, one.first_at)
+    notice = queries.notice(one.index)
+    return None if notice is None else tokens.token(notice, one.participant, one.first_at)

@@ -20,11 +20,12 @@ from typing import Final, Protocol
 import structlog
 
 from api.events.delivery import Message, NotDelivered, Push
-from api.events.tokens import EventTokens
+from api.events.tokens import ALERT, EventTokens
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.errors import LedgerError, Unavailable
-from ledger.queries.events import Due, EventQueries, Notice
+from ledger.queries.alerts import AlertNotice
+from ledger.queries.events import Delivery, Due, EventQueries, Notice
 from ledger.storage.events import OPEN, DeliveryState, EventStore, NewDelivery
 
 log = structlog.get_logger("api.events")
@@ -60,6 +61,18 @@ class OutwardMessages(Protocol):
         ...
 
 
+class AlertTelling(Protocol):
+    """Finds the alerts that participants with an endpoint are told of."""
+
+    def between(self, first: int, below: int) -> Sequence[AlertNotice]:
+        """Those of the entries from `first` to below `below`, each with its audience. Raises Unavailable."""
+        ...
+
+    def at(self, index: int) -> AlertNotice | None:
+        """The alert at one entry. Raises Unavailable."""
+        ...
+
+
 class EventSender:
     """`start` and `stop` for a server; `turn` and `settle` for whoever wants to see each step."""
 
@@ -74,10 +87,11 @@ class EventSender:
         chance: Callable[[], float] = random.random,
         also: Callable[[Notice], None] | None = None,
         outward: OutwardMessages | None = None,
+        alerts: AlertTelling | None = None,
     ) -> None:
         """`push` makes the pusher, on the event loop that will use it; `chance` is the jitter of retries. `also` is shown every
         notice, in the log's order, at least once; when it raises Unavailable, it is shown the same ones again. `outward` words
-        events for endpoints that take an outward standard's messages."""
+        events for endpoints that take an outward standard's messages. `alerts` finds those to tell of; None: none are told."""
         self._queries = queries
         self._store = store
         self._tokens = tokens
@@ -87,6 +101,7 @@ class EventSender:
         self._chance = chance
         self._also = also
         self._outward = outward
+        self._alerts = alerts
         self.name = f"{os.getpid()}-{b64u(os.urandom(9))}"
         self._leased_until = 0
         self._in_work: dict[str, asyncio.Task[None]] = {}
@@ -199,6 +214,11 @@ class EventSender:
                 for notice in notices
                 for party in notice.audience
             ]
+            new += [
+                NewDelivery(self._tokens.event_id(alert.index, party), alert.index, party, ALERT)
+                for alert in (self._alerts.between(first, below) if self._alerts is not None else ())
+                for party in alert.audience
+            ]
             if not self._store.advance(first, below, new, now) or below == size:
                 return  # entries that came meanwhile are for the next turn: a busy log has new ones after each look
 
@@ -240,7 +260,7 @@ class EventSender:
         one, now = due.delivery, self._clock.now()
         if not await asyncio.to_thread(self._store.claim, one.event_id, one.attempts, now + CLAIM_MS):
             return True  # another process has it, or it was acknowledged by polling
-        notice = await asyncio.to_thread(self._queries.notice, one.index)
+        notice = await asyncio.to_thread(self._found, one)
         if notice is None:
             await asyncio.to_thread(self._store.expire, one.participant, one.event_id, "erased")
             return True
@@ -262,9 +282,19 @@ class EventSender:
         await asyncio.to_thread(self._store.acknowledge, one.participant, [one.event_id], self._clock.now())
         return True
 
-    def _word(self, due: Due, notice: Notice) -> Message | None:
+    def _found(self, one: Delivery) -> Notice | AlertNotice | None:
+        """What is to be told; None when it cannot be read any more."""
+        if one.kind == ALERT:
+            return None if self._alerts is None else self._alerts.at(one.index)
+        return self._queries.notice(one.index)
+
+    def _word(self, due: Due, notice: Notice | AlertNotice) -> Message | None:
         """The message for this endpoint; None when it takes another standard's messages, and that has no word for the event."""
         one = due.delivery
         if self._outward is not None and self._outward.speaks_at(due.url):
+            if isinstance(notice, AlertNotice):
+                return None
             return self._outward.message(due.url, notice, one.participant)
+        if isinstance(notice, AlertNotice):
+            return Message(self._tokens.alert_token(notice, one.participant, one.first_at).encode())
         return Message(self._tokens.token(notice, one.participant, one.first_at).encode())

@@ -10,11 +10,15 @@ import msgspec
 
 from api.tokens.keys import TokenSigner
 from ledger.canonical import b64u
+from ledger.queries.alerts import AlertNotice
 from ledger.queries.events import Notice
+from ledger.scoring.proposals import due
 
 TYP: Final = "secevent+jwt"
 EVENT_PREFIX: Final = "urn:consent-ledger:events:"
 """Followed by the act with a hyphen for the dot: `urn:consent-ledger:events:consent-revoke`."""
+ALERT: Final = "alert.raised"
+"""The kind of a delivery that tells of an alert."""
 UK_REVOKED: Final = "urn:uk:org:openbanking:events:consent-authorization-revoked"
 _UK_RID: Final = "http://openbanking.org.uk/rid"
 _UK_RTY: Final = "http://openbanking.org.uk/rty"
@@ -48,9 +52,7 @@ class EventTokens:
 
     def token(self, notice: Notice, participant: str, first_at: int) -> str:
         """The token in compact form; `first_at` (ms) is when the delivery began."""
-        header = msgspec.json.encode({"alg": self._signer.alg, "kid": self._signer.kid, "typ": TYP})
-        signed = f"{b64u(header)}.{b64u(msgspec.json.encode(self.claims(notice, participant, first_at)))}"
-        return f"{signed}.{b64u(self._signer.sign(signed.encode()))}"
+        return self._signed(self.claims(notice, participant, first_at))
 
     def claims(self, notice: Notice, participant: str, first_at: int) -> dict[str, Any]:
         """The claims: RFC 8417 §2.2, with every member that the UK schema OBEventNotification1 asks for and no other."""
@@ -68,6 +70,39 @@ class EventTokens:
             "toe": notice.time // 1000,
             "events": events,
         }
+
+    def alert_token(self, alert: AlertNotice, participant: str, first_at: int) -> str:
+        """The token that tells a participant of an alert; `first_at` (ms) is when the delivery began."""
+        return self._signed(self.alert_claims(alert, participant, first_at))
+
+    def alert_claims(self, alert: AlertNotice, participant: str, first_at: int) -> dict[str, Any]:
+        """Its claims: what the alert says, and by when it is to be answered (ms)."""
+        says = {name: value for name, value in alert.says.items() if name not in ("type", "v")}
+        event = {
+            "act": ALERT,
+            "origin": self._origin,
+            "index": alert.index,
+            "seq": alert.seq,
+            "time": alert.time,
+            "leaf_hash": b64u(alert.leaf_hash),
+            "due": due(alert.says["score"], alert.time),
+            **says,
+        }
+        return {
+            "iss": self._issuer,
+            "iat": first_at // 1000,
+            "jti": self.event_id(alert.index, participant),
+            "aud": participant,
+            "sub": f"{self._issuer}/supervision/alerts/{alert.index}",
+            "txn": b64u(alert.leaf_hash),
+            "toe": alert.time // 1000,
+            "events": {EVENT_PREFIX + "alert-raised": event},
+        }
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        header = msgspec.json.encode({"alg": self._signer.alg, "kid": self._signer.kid, "typ": TYP})
+        signed = f"{b64u(header)}.{b64u(msgspec.json.encode(claims))}"
+        return f"{signed}.{b64u(self._signer.sign(signed.encode()))}"
 
     def _event(self, notice: Notice) -> dict[str, Any]:
         """Our own event: enough to act on, and to find the entry and its receipt."""

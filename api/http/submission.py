@@ -15,8 +15,8 @@ from api.http.refusals import BadRequest, PathMismatch, TooLarge
 from api.http.wire import Reply, Visit
 from ledger.app import Ledger
 from ledger.entries.statement import STATEMENT_LIMIT
-from ledger.planning.commands import Recorded, SubmitStatement
-from ledger.receipts import receipt_bytes
+from ledger.planning.commands import Recorded, RecordedBatch, SubmitStatement
+from ledger.receipts import batch_receipts, receipt_bytes
 from ledger.sequencer.answers import Repeated
 
 SINGLE_LIMIT: Final = 64 * 1024
@@ -95,6 +95,16 @@ def entry_reply(recorded: Recorded) -> EntryReply:
     )
 
 
+def batch_replies(batch: RecordedBatch) -> list[EntryReply]:
+    """The entries of a batch with their receipts."""
+    return [
+        EntryReply(
+            "access.request", entry.consent_id, index, batch.time, msgspec.Raw(entry.outcome), msgspec.Raw(receipt)
+        )
+        for index, (entry, receipt) in enumerate(zip(batch.entries, batch_receipts(batch), strict=True), batch.first)
+    ]
+
+
 def decode_envelope(body: bytes) -> Envelope:
     """Raises BadRequest for anything but an envelope, TooLarge for a statement above its bound."""
     try:
@@ -138,7 +148,15 @@ async def submit(ledger: Ledger, address: Address, body: bytes, visit: Visit) ->
     if isinstance(answer, Repeated):
         visit.index = answer.indexes[0]
         return _reply(200, RepeatReply(_places(command, answer.indexes)), answer.indexes[0])
-    visit.index = answer[0].index
+    reply = recorded_reply(answer)
+    visit.index = answer.first if isinstance(answer, RecordedBatch) else answer[0].index
+    return reply
+
+
+def recorded_reply(answer: tuple[Recorded, ...] | RecordedBatch) -> Reply:
+    """The answer to what was recorded: its entries with their receipts."""
+    if isinstance(answer, RecordedBatch):
+        return _reply(201, SubmissionReply(batch_replies(answer)), answer.first)
     return _reply(201, SubmissionReply([entry_reply(entry) for entry in answer]), answer[0].index)
 
 

@@ -20,8 +20,10 @@ from api.node.registering import registering_of
 from api.node.remits import read_remits
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
+from api.node.shelf import NAME, FileShelf
 from api.node.signing_place import check_place, leave_mark
 from api.node.slots import Slot, claim_slot, highwater_files
+from api.node.telling import AlertTeller
 from api.office.facts import Notes
 from api.office.gateway import Gateway
 from api.office.office import Office
@@ -46,7 +48,6 @@ from ledger.errors import Corrupt, InvalidInput, NotFound, Rollback, Unavailable
 from ledger.highwater import HighWater
 from ledger.notes.sandbox import SANDBOX_ORIGINS, is_sandbox
 from ledger.opening import open_key_store
-from ledger.participants import Registry
 from ledger.queries.events import EventQueries, Notice
 from ledger.queries.records import RecordQueries
 from ledger.queries.scoring import AlertReader
@@ -112,12 +113,15 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
             development=settings.web.environment == "development",
             also=None if office is None or outward is None else outward.follower(office, ledger.records),
             outward=None if office is None or outward is None else outward.messages(office.gateway),
+            alerts=AlertTeller(ledger, node.events.queries, node.remits),
         )
     if serves:
         node.asker = node.ask_witnesses()
         node.reporter = Reporter(ledger)
         node.issuer = ReportIssuer(ledger, settings.state_dir) if settings.issue_reports else None
-        node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, node.models.read))
+        signer = TokenSigner.load(settings.event_key_file)
+        shelf = FileShelf(settings.state_dir / NAME, signer, ledger.origin)
+        node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, node.models.read, shelf))
     return node
 
 
@@ -134,9 +138,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     once = Once(settings.token_store_url)
     issuer = settings.base_url
 
-    def registry() -> Registry:
-        return ledger.registry
-
+    registry = ledger.registry_now  # a token dies in the commit that ends it, on every front
     clients = Clients(issuer, once, registry, operator_keys)
     grants = Grants(ledger.records.consent, registry)
     registrations = Registrations(settings.database_url, signer, issuer)

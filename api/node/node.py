@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from api.events.delivery import Push
-from api.events.sender import EventSender, OutwardMessages
+from api.events.sender import AlertTelling, EventSender, OutwardMessages
 from api.events.tokens import EventTokens
 from api.http.refusals import InvalidClient
 from api.http.wire import Scope
@@ -55,11 +55,22 @@ class Events:
     tokens: EventTokens
 
     def sender(
-        self, *, development: bool, also: Callable[[Notice], None] | None = None, outward: OutwardMessages | None = None
+        self,
+        *,
+        development: bool,
+        also: Callable[[Notice], None] | None = None,
+        outward: OutwardMessages | None = None,
+        alerts: AlertTelling | None = None,
     ) -> EventSender:
-        """One that sends; several may exist, and one at a time works. `also`, `outward`: see EventSender."""
+        """One that sends; several may exist, and one at a time works. `also`, `outward`, `alerts`: see EventSender."""
         return EventSender(
-            self.queries, self.store, self.tokens, lambda: Push(development=development), also=also, outward=outward
+            self.queries,
+            self.store,
+            self.tokens,
+            lambda: Push(development=development),
+            also=also,
+            outward=outward,
+            alerts=alerts,
         )
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from ledger.entries.fields import Country, ParticipantId
 from ledger.errors import InvalidInput, NotFound
 from ledger.participants import Registry
+from ledger.queries.alerts import Seat
 from ledger.queries.remit import Remit
 
 LIMIT: Final = 1 << 20
@@ -60,3 +61,14 @@ def _remit(path: Path, name: str, one: _Stored, known: Mapping[str, frozenset[st
 def remit_of(remits: Mapping[str, Remit], registry: Registry, participant: str) -> Remit:
     """What this participant may see as a regulator. An auditor, who reads the whole log, sees all."""
     return Remit() if registry.has_role(participant, "auditor") else remits.get(participant, Remit())
+
+
+def seat_of(remits: Mapping[str, Remit], registry: Registry, participant: str) -> Seat | None:
+    """On which side a participant looks at alerts; None for one that none concerns."""
+    known = registry.participants.get(participant)
+    roles = () if known is None or known.removed else known.roles
+    if "regulator" in roles or "auditor" in roles:
+        return Seat(participant, "watcher", remit_of(remits, registry, participant))
+    if "holder" in roles:
+        return Seat(participant, "holder")
+    return Seat(participant, "recipient") if "recipient" in roles else None

@@ -84,6 +84,10 @@ class AlertRaiser:
             if count:
                 log.info("alerts raised", alerts=count)
             wait = max(LOOK_SECONDS, 2 * (time.thread_time() - begun))
+        try:
+            self._reader.shelve()
+        except LedgerError as error:
+            log.info("the next start reads the log from further back", error=error.detail)
 
 
 class AlertFigures(Collector):

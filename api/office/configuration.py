@@ -56,7 +56,7 @@ class RecipientOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class RegisterOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A register whose software statements let clients register themselves: for whom it speaks, and nobody else."""
+    """A register whose software statements let clients register themselves: it speaks for these participants only."""
 
     issuer: Annotated[str, Meta(min_length=1, max_length=256)]
     """As its statements spell it in `iss`."""

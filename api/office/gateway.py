@@ -56,7 +56,7 @@ class Gateway:
         return self._holders.get(holder) or HolderOptions()
 
     def redirect_uris(self, recipient: str) -> tuple[str, ...]:
-        """Where a recipient's customers may be sent back to."""
+        """The addresses to which a recipient's customers may be sent back."""
         known = self._recipients.get(recipient)
         return () if known is None else known.redirect_uris
 

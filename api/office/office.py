@@ -126,7 +126,7 @@ class Office:
         *,
         statement: str | None = None,
     ) -> Standing:
-        """Propose other terms; `wish` makes them from how the consent stands. Raises what `request` raises, and NotFound."""
+        """Propose other terms, which `wish` makes from the present state. Raises what `request` raises, and NotFound."""
         before = self.standing(recipient, holder, consent_id)
         wished = self._terms(recipient, holder, wish(before), facts)
         if statement is None:
@@ -186,7 +186,7 @@ class Office:
         return self.describe(consent)
 
     def describe(self, consent: Consent) -> Standing:
-        """How a consent stands, whoever asks."""
+        """The state of a consent, whoever asks."""
         now, registry = self._clock.now(), self._ledger.registry
         status = consent.status_at(now, registry.removed)
         [first] = self._ledger.records.history_of_chain(consent_chain(consent.consent_id), limit=1)
@@ -261,7 +261,7 @@ def _change_of(entry: Recorded) -> Change:
 
 
 def _author(act: str) -> str:
-    """Who wanted an act that does not say so."""
+    """The author of an act that does not name one."""
     return "customer" if act in ("consent.authorise", "consent.reauthenticate") else "recipient"
 
 

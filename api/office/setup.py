@@ -1,4 +1,4 @@
-"""All of a gateway at once: from a file that says what there is to be, to what is missing (docs/standards/gateway.md).
+"""All of a gateway at once: from a file that describes the whole, make what is missing (docs/standards/gateway.md).
 
 Pure but for reading the files of public keys that the file names. What is there already stays; a second run finds nothing to
 do.
@@ -25,7 +25,7 @@ from ledger.participants import Registry
 
 
 class GatewayName(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who the gateway is."""
+    """The gateway's participant id and name."""
 
     id: ParticipantId = "gateway"
     name: str = "Gateway of this ledger"

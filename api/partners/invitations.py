@@ -1,6 +1,6 @@
-"""Invitations: who may come in by itself, as which participant, until when; and the proof that a newcomer holds its keys.
+"""Invitations: they let a company register itself as one participant until some time, with a proof that it holds its keys.
 
-An invitation is kept nowhere: it is signed by the node's token key, and used up by the registration it leads to, since a
+An invitation is stored nowhere: it is signed by the node's token key, and used up by the registration it leads to, since a
 participant's id is registered once. Who invited stands in the log, as the reason of the newcomer's first suspension: another
 person than that one lets it in.
 """
@@ -153,7 +153,7 @@ def proved_key(participant: str, key: ProvedKey, origin: str) -> dict[str, Any]:
 
 
 def invited_by(participant: Participant) -> str | None:
-    """Who invited a newcomer that waits; None for a participant that does not."""
+    """The officer who invited a newcomer that still waits; None for any other participant."""
     waits = participant.suspended and not participant.removed and participant.reason.startswith(INVITED)
     return participant.reason.removeprefix(INVITED) if waits else None
 

@@ -1,4 +1,4 @@
-"""Invoices of usage statements: CSV, and XML in the manner of UBL 2.1. Whatever they say stands in the log."""
+"""Invoices of usage statements: CSV, and XML in the manner of UBL 2.1. All they say is in the log."""
 
 from __future__ import annotations
 

@@ -12,8 +12,7 @@ from starlette.responses import Response
 from api.http.describing import answer
 from api.http.wire import Reply
 from api.node.admission import CallerHere, NodeHere, serve, token
-from api.node.node import Node
-from api.tokens.bearer import Caller
+from api.node.remits import seat_of
 from ledger.clock import SystemClock
 from ledger.queries.alerts import AlertQueue, AlertState, QueuedAlert, Seat
 
@@ -66,16 +65,6 @@ class AlertsReply(Struct, frozen=True):
     before: int | None
 
 
-def seat_of(node: Node, caller: Caller) -> Seat | None:
-    """On which side this caller looks at alerts; None for one that none concerns."""
-    registry = node.ledger.registry
-    if registry.has_role(caller.id, "regulator") or registry.has_role(caller.id, "auditor"):
-        return Seat(caller.id, "watcher", node.remit_of(caller.id))
-    if registry.has_role(caller.id, "holder"):
-        return Seat(caller.id, "holder")
-    return Seat(caller.id, "recipient") if registry.has_role(caller.id, "recipient") else None
-
-
 @serve(
     router,
     "GET",
@@ -96,7 +85,7 @@ def get_alerts(
 ) -> Response:
     """A holder sees alerts about itself, its consents and recipients of them; a recipient those about itself and its consents;
     auditors and regulators see all, a regulator as far as it is there for it, with everybody's decisions."""
-    seat = seat_of(node, caller)
+    seat = seat_of(node.remits, node.ledger.registry, caller.id)
     if seat is None:
         return _reply(AlertsReply([], None))
     page = AlertQueue(node.ledger.store).page(
@@ -120,7 +109,7 @@ def get_alert(
     node: NodeHere, caller: CallerHere, index: Annotated[int, Path(ge=0, lt=INDEX_LIMIT, description="Of the alert.")]
 ) -> Response:
     """The same, of one alert."""
-    seat = seat_of(node, caller) or Seat(caller.id, "recipient")
+    seat = seat_of(node.remits, node.ledger.registry, caller.id) or Seat(caller.id, "recipient")
     found = AlertQueue(node.ledger.store).alert(seat, node.ledger.registry.supervision, index)
     return _reply(alert_reply(found, SystemClock().now()))
 

@@ -1,4 +1,4 @@
-"""Who is calling: an access token with its DPoP proof, or with the certificate it is bound to, checked for each request
+"""Authenticates a caller: an access token with its DPoP proof, or with the certificate it is bound to, checked for each request
 (RFC 9068, RFC 9449, RFC 8705)."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ from api.http.grouping import Together
 from api.http.refusals import InsufficientScope, Unauthenticated
 from api.http.wire import Scope, header, visit_of
 from api.tokens.certificates import Certificate, CertificateHeader
-from api.tokens.clients import require_key_in_force
+from api.tokens.clients import is_key_in_force
 from api.tokens.dpop import check_proof, urls_of
 from api.tokens.external import ExternalIssuers
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
@@ -43,6 +43,14 @@ class Caller:
     scopes: frozenset[str]
 
 
+class KnownUse(NamedTuple):
+    """The facts about a token that its caller has proved to hold, at this moment."""
+
+    given_back: bool
+    """Its client has revoked it."""
+    registry: Registry
+
+
 class TokenGuard:
     """Checks tokens and proofs. Tokens are this ledger's own, or those of issuers that the operator has named."""
 
@@ -55,15 +63,15 @@ class TokenGuard:
         external: ExternalIssuers,
         certificates: CertificateHeader | None = None,
     ) -> None:
-        """`issuer` is this ledger's base address: issuer and audience of its tokens. `certificates`: how the proxy tells of
-        client certificates, for tokens that are bound to one."""
+        """`issuer` is this ledger's base address: issuer and audience of its tokens. `registry` is as of this moment, and may
+        block. `certificates`: how the proxy tells of client certificates, for tokens that are bound to one."""
         self._issuer = issuer
         self._signer = signer
         self._registry = registry
         self._external = external
         self._once = once
         self._certificates = certificates
-        self._uses: Together[Use, bool] = Together(once.use_all)
+        self._uses: Together[Use, KnownUse] = Together(self._used)
         self._verified: Kept[str, dict[str, Any]] = Kept(KEPT_TOKENS)
 
     async def caller(self, scope: Scope, needed: str) -> Caller:
@@ -81,16 +89,16 @@ class TokenGuard:
             raise _unauthenticated(f"the access token is not valid: {error}", "invalid_token") from None
         try:
             if isinstance(proof, Certificate):
-                revoked = await self._revoked(claims, client, proof)
+                known = await self._revoked(claims, client, proof)
             else:
-                revoked = await self._proved(scope, claims, client, token, proof, now)
+                known = await self._proved(scope, claims, client, token, proof, now)
         except BadToken as error:
             wrong = "invalid_token" if isinstance(proof, Certificate) else "invalid_dpop_proof"
             raise _unauthenticated(f"the proof of possession is not valid: {error}", wrong) from None
-        if revoked:
+        if known.given_back or not is_key_in_force(claims, known.registry):
             raise _unauthenticated("the access token was revoked", "invalid_token")
         visit_of(scope).client = client  # proved, also where it may not do this
-        granted = said & scopes_of(client, self._registry())
+        granted = said & scopes_of(client, known.registry)
         if needed not in granted:
             raise InsufficientScope(
                 f"this needs the scope {needed}",
@@ -100,8 +108,8 @@ class TokenGuard:
 
     async def _proved(
         self, scope: Scope, claims: dict[str, Any], client: str, token: str, proof: str, now: float
-    ) -> bool:
-        """Whether a token that its client's key has proved was revoked. Raises BadToken."""
+    ) -> KnownUse:
+        """The facts about a token whose client has proved its key. Raises BadToken."""
         held = check_proof(
             proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
         )
@@ -110,11 +118,21 @@ class TokenGuard:
         digest = given_back(client, jti) if isinstance(jti, str) else b""
         return await self._uses.ask(Use("dpop", held.thumbprint, held.jti, held.expires_at, digest))
 
-    async def _revoked(self, claims: dict[str, Any], client: str, certificate: Certificate) -> bool:
+    def _used(self, uses: list[Use]) -> list[KnownUse | Exception]:
+        """The registry is read after the proofs came: whom a commit has shut out before, it shuts out here."""
+        answers = self._once.use_all(uses)
+        registry = self._registry()
+        return [one if isinstance(one, BadToken) else KnownUse(one, registry) for one in answers]
+
+    async def _revoked(self, claims: dict[str, Any], client: str, certificate: Certificate) -> KnownUse:
         """The same for a token that is bound to the certificate of the connection. Raises BadToken."""
         _require_same(certificate.x5t, _bound_to(claims, "x5t#S256"))
         jti = claims.get("jti")
-        return isinstance(jti, str) and await asyncio.to_thread(self._once.seen, REVOKED, client, jti)
+
+        def look() -> KnownUse:
+            return KnownUse(isinstance(jti, str) and self._once.seen(REVOKED, client, jti), self._registry())
+
+        return await asyncio.to_thread(look)
 
     def _credentials(self, scope: Scope, now: float) -> tuple[str, str | Certificate]:
         """The token, and what shows that its client holds it: a DPoP proof, or the certificate of the connection."""
@@ -142,7 +160,6 @@ class TokenGuard:
         if claims is None:
             claims = await self._verify(token)
         check_times(claims, now, longest=_LONGEST)
-        require_key_in_force(claims, self._registry())
         return claims
 
     def _said_scopes(self, claims: dict[str, Any], client: str) -> frozenset[str]:

@@ -1,6 +1,6 @@
-"""Client certificates, as the proxy that ends TLS tells of them (RFC 8705, RFC 9440).
+"""Client certificates, as the proxy that ends TLS forwards them (RFC 8705, RFC 9440).
 
-The proxy has seen that the client holds the certificate's private key. Whose key it is, the log says: the public key must be
+The proxy has seen that the client holds the certificate's private key. The log says whose key it is: the public key must be
 one of the participant's client keys (RFC 8705 §2.2, with the log in the place of the key set). Who issued the certificate is
 the proxy's to check, where a scheme wants that.
 """

@@ -25,7 +25,7 @@ _LONGEST: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Who asks, and by which key of the log that was shown."""
+    """The client that asks, and the key of the log by which it showed that."""
 
     id: str
     kid: str
@@ -95,12 +95,11 @@ class Clients:
         return key.participant, PublicKey(key.alg, dict(key.jwk), key.verify)
 
 
-def require_key_in_force(claims: Mapping[str, Any], registry: Registry) -> None:
-    """Raises BadToken when the client key that an access token was got with is revoked: by then the client may be another."""
+def is_key_in_force(claims: Mapping[str, Any], registry: Registry) -> bool:
+    """Whether the client key that an access token was got with is not revoked: else the client may be another by now."""
     kid = claims.get("client_kid")
     key = registry.keys.get(kid) if isinstance(kid, str) else None
-    if key is not None and key.revoked_at is not None:
-        raise BadToken("the client's key that it was got with was revoked")
+    return key is None or key.revoked_at is None
 
 
 def read_form(form: bytes) -> dict[str, str]:

@@ -47,7 +47,7 @@ RedirectUri = Annotated[
 
 
 class PushedRequest(Struct, frozen=True, omit_defaults=True):
-    """What a client asked for, and where its answer goes."""
+    """A client's request, and the address for its answer."""
 
     client: str
     holder: str
@@ -143,7 +143,7 @@ class CodeFlow:
         self._registrations = registrations
 
     def addresses(self, client: str, configured: Collection[str]) -> tuple[str, ...]:
-        """Where a client's customers may be sent back to: the addresses that are `configured`, and those it has registered."""
+        """The addresses to which a client's customers may be sent back: the `configured` and the registered ones."""
         registration = self._registrations.of(client)
         return (*configured, *(registration.redirect_uris if registration is not None else ()))
 
@@ -169,7 +169,7 @@ class CodeFlow:
         return request, ticket
 
     def request_of(self, ticket: str, now: float) -> PushedRequest:
-        """Whose request a ticket is of. Raises BadToken."""
+        """The request that a ticket belongs to. Raises BadToken."""
         return _request_in(self._opened("ticket", ticket, now, TICKET_SECONDS))
 
     def answered(self, ticket: str, now: float, *, agreed: bool) -> str:
@@ -293,7 +293,7 @@ REFRESH_SECONDS: Final = 400 * 86_400
 
 
 def _typ(use: str) -> str:
-    """What is signed for one use is nothing for another, and no access token."""
+    """A token signed for one use is refused for any other, and is no access token."""
     return f"consent-ledger-{use}+jwt"
 
 

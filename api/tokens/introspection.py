@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from api.http.refusals import BadRequest
 from api.tokens.certificates import Certificate
-from api.tokens.clients import Clients, read_form, require_key_in_force
+from api.tokens.clients import Clients, is_key_in_force, read_form
 from api.tokens.codes import CodeFlow
 from api.tokens.details import permissions_of
 from api.tokens.grants import Grants
@@ -129,5 +129,6 @@ class Introspection:
             raise BadToken("it is not of this ledger")
         claims = jwt.verified(self._signer.public)
         check_times(claims, now, longest=_LONGEST)
-        require_key_in_force(claims, self._clients.registry())
+        if not is_key_in_force(claims, self._clients.registry()):
+            raise BadToken("the client's key that it was got with was revoked")
         return claims

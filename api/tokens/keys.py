@@ -33,6 +33,11 @@ def _verifier(alg: str, public: tuple[tuple[str, str], ...]) -> Verify:
     return verifier_of(alg, dict(public))
 
 
+@lru_cache(maxsize=4096)
+def _thumbprint(public: tuple[tuple[str, str], ...]) -> str:
+    return b64u(hashlib.sha256(encode(dict(public))).digest())
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """A public key with its one algorithm."""
@@ -59,7 +64,7 @@ class PublicKey:
     @property
     def thumbprint(self) -> str:
         """RFC 7638 with SHA-256."""
-        return b64u(hashlib.sha256(encode(self.jwk)).digest())
+        return _thumbprint(tuple(self.jwk.items()))
 
 
 class _FileKey:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.tokens.jwt import BadToken
@@ -17,6 +17,7 @@ from ledger.errors import Unavailable
 from ledger.storage.tables import seen_tokens
 
 SWEEP_SECONDS: Final = 60.0
+_AMONG: Final = select(seen_tokens.c.digest).where(seen_tokens.c.digest.in_(bindparam("digests", expanding=True)))
 REVOKED: Final = "revoked"
 """The kind under which a revoked access token is noted, until it would have expired."""
 
@@ -47,13 +48,15 @@ class Once:
 
     def __init__(self, url: str) -> None:
         self._engine = token_engine(url)
-        self._noted: tuple[Any, ...] = (seen_tokens.c.digest,)
+        noted: tuple[Any, ...] = (seen_tokens.c.digest,)
         if is_file(url):  # a file of its own; on PostgreSQL the migrations make the table
             make_tables(self._engine, [seen_tokens])
         else:
             # What a power cut loses has expired, or nearly, when the machine is back: this commit need not wait for the
             # disk. The statement itself says so, so that no session is left in which a commit of the log would not wait.
-            self._noted += (func.set_config("synchronous_commit", "off", True),)
+            noted += (func.set_config("synchronous_commit", "off", True),)
+        # made once: building a statement costs more than running it
+        self._note = insert_into(self._engine, seen_tokens).on_conflict_do_nothing().returning(*noted)
         self._swept = time.monotonic()
         self._lock = threading.Lock()
 
@@ -73,13 +76,11 @@ class Once:
             digest: {"digest": digest, "expires_at": int(use.expires_at) + 1}
             for digest, use in zip(digests, uses, strict=True)
         }
-        note = insert_into(self._engine, seen_tokens).values(list(values.values()))
-        noted = note.on_conflict_do_nothing().returning(*self._noted)
         try:
             with self._engine.begin() as connection:
-                fresh = set(connection.execute(noted).scalars())
+                fresh = set(connection.execute(self._note, list(values.values())).scalars())
                 tokens = {use.token for use in uses if use.token}
-                revoked = {row.digest for row in connection.execute(_among(tokens))} if tokens else set()
+                revoked = set(connection.execute(_AMONG, {"digests": list(tokens)}).scalars()) if tokens else set()
                 if self._sweep_is_due():
                     connection.execute(delete(seen_tokens).where(seen_tokens.c.expires_at < int(time.time())))
         except DBAPIError as error:
@@ -90,7 +91,7 @@ class Once:
         """Whether `use` was called with these before. Raises Unavailable."""
         try:
             with self._engine.connect() as connection:
-                return connection.execute(_among({_digest(kind, owner, jti)})).one_or_none() is not None
+                return connection.execute(_AMONG, {"digests": [_digest(kind, owner, jti)]}).one_or_none() is not None
         except DBAPIError as error:
             raise Unavailable(f"the token store does not answer: {type(error.orig).__name__}") from error
 
@@ -108,10 +109,6 @@ class Once:
 
 def _digest(kind: str, owner: str, jti: str) -> bytes:
     return hashlib.sha256(f"{kind}\0{owner}\0{jti}".encode()).digest()
-
-
-def _among(digests: set[bytes]) -> Select[tuple[bytes]]:
-    return select(seen_tokens.c.digest).where(seen_tokens.c.digest.in_(digests))
 
 
 def _refusal(digest: bytes, fresh: set[bytes]) -> BadToken | None:

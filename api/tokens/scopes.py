@@ -96,7 +96,7 @@ SCOPES: Final[dict[str, str]] = {
 
 
 def scopes_of(client: str, registry: Registry) -> frozenset[str]:
-    """What a client may have at this moment; nothing for an unknown one, and for one that was removed."""
+    """The scopes of a client at this moment; none for one that is unknown or was removed."""
     if client == OPERATOR:
         return OPERATOR_SCOPES
     participant = registry.participants.get(client)

@@ -109,7 +109,7 @@ class TokenService:
         }
 
     def _pushed(self) -> dict[str, Any]:
-        """What is there where outward standards are served."""
+        """The code flow, which exists only if outward standards are served."""
         return {
             "authorization_endpoint": f"{self._issuer}/authorize",
             "authorization_response_iss_parameter_supported": True,

@@ -212,6 +212,8 @@ class Customer(Struct, frozen=True, forbid_unknown_fields=True):
     """In what quality this person acts, if the bank says so."""
     email: Text | UnsetType = UNSET
     """Where the bank writes to this person."""
+    acts_for: Text | UnsetType = UNSET
+    """The name of the customer for whom this person acts."""
 
     @property
     def employer(self) -> str:
@@ -228,6 +230,8 @@ class Customer(Struct, frozen=True, forbid_unknown_fields=True):
         }
         if self.acting_role is not UNSET:
             claims["acting_role"] = self.acting_role
+        if self.acts_for is not UNSET:
+            claims["acts_for"] = self.acts_for
         if self.email is not UNSET:
             claims |= {"email": self.email, "email_verified": True}
         return claims

@@ -35,7 +35,10 @@ from api.web.console import (
     attested,
     audit,
     billing,
+    cases,
+    consents,
     erasures,
+    finding,
     freezes,
     holds,
     incidents,
@@ -75,6 +78,7 @@ from api.web.pages import (
     settings,
     signin,
     stopping,
+    together,
 )
 from api.web.passkeys import Ceremonies
 from api.web.people import KeptWords
@@ -120,10 +124,14 @@ ROUTERS: Final = (
     notices.router,
     embedding.router,
     joining.router,
+    together.router,
 )
 CONSOLES: Final = (
     partner.router,
+    consents.router,
     audit.router,
+    cases.router,
+    finding.router,
     operations.router,
     erasures.router,
     supervision.router,

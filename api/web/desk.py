@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from api.web.actors import Acts
 from api.web.agent import HolderAgent, HolderStatement
+from api.web.cookies import LANGUAGE_COOKIE, LARGE, READING_COOKIE, together_cookie
 from api.web.customer import Connection, Dealings
 from api.web.office import BankPages
 from api.web.people import ABSOLUTE_MS, TOUCH_MS, UNDO_MS, Person, Session, SignInSca, new_session, new_token
@@ -30,14 +31,12 @@ from ledger.consent.state import Consent
 from ledger.errors import NotFound, NotPermitted, Unavailable
 from ledger.planning.commands import Recorded
 
-LANGUAGE_COOKIE: Final = "language"
-READING_COOKIE: Final = "reading"
-LARGE: Final = "large"
 WORDS: Final = "words"
 """The field of a form in which somebody writes sentences."""
 MOST_WORDS: Final = 1_000
-YEAR: Final = 365 * 86_400
 DAY_MS: Final = 86_400_000
+FOR_ANOTHER: Final = frozenset({"delegate", "secondary-user", "guardian", "representative"})
+"""Qualities of somebody who acts for another customer (`acting_role`)."""
 
 
 class SignInNeeded(Exception):
@@ -126,6 +125,16 @@ class Desk:
         paused = self.session.paused if self.session else None
         return paused is not None and paused.key == key and self.now - paused.at <= UNDO_MS
 
+    @property
+    def acts_for_another(self) -> bool:
+        """Whether she is signed in to act for another customer."""
+        return bool(self.person.acts_for) or self.person.acting_role in FOR_ANOTHER
+
+    @property
+    def serves_several(self) -> bool:
+        """Whether customers of several banks are served here: then one of them may have several (docs/one-stop.md)."""
+        return len(self.office.agents) > 1
+
     @cached_property
     def dealings(self) -> Dealings:
         """The log as she may see it."""
@@ -178,13 +187,12 @@ class Desk:
 
     def told_of(self, consent: Consent) -> ConsentTold:
         """What concerns a consent of hers now: freezes, incidents."""
-        registry = self.office.ledger.registry
+        return told_of(self.office.ledger.registry.supervision, consent, self.now, self.name_of)
 
-        def name_of(participant: str) -> str:
-            found = registry.participants.get(participant)
-            return plain(found.name) if found else participant
-
-        return told_of(registry.supervision, consent, self.now, name_of)
+    def name_of(self, participant: str) -> str:
+        """A participant's registered name, harmless; its id when it is unknown."""
+        found = self.office.ledger.registry.participants.get(participant)
+        return plain(found.name) if found else participant
 
     def own_accounts(self, consent_id: str) -> dict[str, str]:
         """Her accounts in her bank's order, reference → name; none without an answer of the bank."""
@@ -242,6 +250,11 @@ class Desk:
         self.office.store.purge_sessions(self.now)
         self.office.store.feedback.purge(self.now - self.office.settings.report_days * DAY_MS)
 
+    def move(self, session: Session | None, token: str) -> None:
+        """Go on in another session of hers, or in none; the one that was in use here does not end."""
+        self.session, self.token = session, token
+        self._set_token = bool(token)
+
     def leave(self) -> None:
         """End the session."""
         if self.token:
@@ -264,6 +277,7 @@ class Desk:
             now=self.now,
             at_work=isinstance(signed_in, Staff),
             large=self.request.cookies.get(READING_COOKIE) == LARGE,
+            together=together_cookie(secure=self.office.is_secure) in self.request.cookies,
             ends_in=self.session.ends_in(self.now) // 1000 if self.session and signed_in else 0,
             csrf=self.session.csrf if self.session else "",
             path=self.request.url.path,
@@ -319,22 +333,6 @@ def open_desk(request: Request) -> Desk:
     language = choose_language([request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language")])
     zone = office.store.zone(session.person) if session and session.person else None
     return Desk(office, request, Words(language, zone or HOME_ZONE[language]), session, token, now, gone)
-
-
-def read_large(answer: Response, *, large: bool, secure: bool) -> Response:
-    """Have this browser remember that its reader likes large letters and few facts."""
-    if large:
-        answer.set_cookie(READING_COOKIE, LARGE, max_age=YEAR, path="/", secure=secure, httponly=True, samesite="lax")
-    else:
-        answer.delete_cookie(READING_COOKIE, path="/", secure=secure, httponly=True, samesite="lax")
-    return answer
-
-
-def speak(answer: Response, language: str, *, secure: bool) -> Response:
-    """Have this browser remember a language."""
-    chosen = choose_language([language])
-    answer.set_cookie(LANGUAGE_COOKIE, chosen, max_age=YEAR, path="/", secure=secure, httponly=True, samesite="lax")
-    return answer
 
 
 Anyone = Annotated[Desk, Depends(open_desk)]

@@ -23,7 +23,8 @@ from joserfc.jwk import JWKRegistry
 
 from api.client.signing import LocalSigner, StatementSigner, sign_jwt
 from api.web.agent import Customer
-from api.web.desk import Anyone, speak
+from api.web.cookies import speak
+from api.web.desk import Anyone
 from api.web.people import new_token
 from api.web.plain import plain
 from api.web.security import local_path

@@ -77,13 +77,16 @@ class IdClaims(Struct, frozen=True):
     acting_role: Code = ""
     email: str = ""
     email_verified: bool = False
+    acts_for: str = ""
 
     def someone(self) -> Person | Staff:
         """A customer (`holder`, `subject`) or somebody at work (`participant`, `role`). Raises SignInFailed for both."""
         customer, staff = (self.holder, self.subject), (self.participant, self.role)
         if self.holder and self.subject and staff == (None, None):
             address = self.email if self.email_verified and MAIL.fullmatch(self.email) else ""
-            return Person(self.sub, self.holder, self.subject, self.name[:200], self.acting_role, address)
+            return Person(
+                self.sub, self.holder, self.subject, self.name[:200], self.acting_role, address, self.acts_for[:200]
+            )
         if self.participant and self.role and customer == (None, None):
             return Staff(self.sub, self.participant, self.role, self.name[:200])
         raise SignInFailed("the ID token names neither a customer nor somebody at work, or both")
@@ -114,10 +117,12 @@ class RelyingParty:
         self._lock = threading.Lock()
         self._known: _Provider | None = None
 
-    def begin(self, then: str, *, fresh: bool) -> tuple[LoginAttempt, str]:
+    def begin(self, then: str, *, fresh: bool, joins: bool = False) -> tuple[LoginAttempt, str]:
         """A new attempt and the address to send the browser to. `fresh` demands that the person proves herself now."""
         provider = self._provider()
-        attempt = LoginAttempt(new_token(), new_token(), secrets.token_urlsafe(48), then, fresh, self._clock.now())
+        attempt = LoginAttempt(
+            new_token(), new_token(), secrets.token_urlsafe(48), then, fresh, self._clock.now(), joins
+        )
         asked = {
             "response_type": "code",
             "client_id": self._client_id,

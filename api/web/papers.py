@@ -20,13 +20,20 @@ WORDS: Final = 4_000
 """The longest text of an incident, in characters."""
 
 OrderKind = Literal[
-    "attestation.approved", "conformance.certified", "freeze.ordered", "freeze.lifted", "hold.placed", "hold.lifted"
+    "attestation.approved",
+    "conformance.certified",
+    "disclosure",
+    "freeze.ordered",
+    "freeze.lifted",
+    "hold.placed",
+    "hold.lifted",
 ]
 OrderState = Literal["asked", "done", "withdrawn"]
 
 
 class OfficersOrder(Struct, frozen=True, kw_only=True):
-    """An order of the operator that one officer has asked for and a second one may put on record. `made_at` in milliseconds."""
+    """What one person has asked for and a second one may put on record: an order of the operator, or evidence that a regulator
+    opens. `made_at` in milliseconds."""
 
     id: str
     kind: OrderKind

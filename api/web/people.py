@@ -33,6 +33,8 @@ class Person(Struct, frozen=True):
     """In what quality she acts for the relationship (`owner`, `delegate`, …), if her bank says so."""
     email: str = ""
     """Where her bank writes to her, if it says so and has made sure of it: for notices that she asks for."""
+    acts_for: str = ""
+    """The name of the customer for whom she acts, if she acts for another and her bank says so. For her own eyes."""
 
     @property
     def key(self) -> bytes:
@@ -62,6 +64,8 @@ class LoginAttempt(Struct, frozen=True):
     then: str
     fresh: bool
     started_at: int
+    joins: bool = False
+    """Whether it is to bring one more of her banks, beside the one where she is signed in (docs/one-stop.md)."""
 
 
 class SeparateDraft(Struct, frozen=True):
@@ -114,6 +118,14 @@ class KeptWords(Struct, frozen=True):
     words: str
 
 
+class BankAnswers(Struct, frozen=True):
+    """What a bank answered when she signed in there: her reference among the authorisers, by consent id."""
+
+    references: dict[str, str]
+    is_complete: bool
+    """Whether it answered all that it was asked."""
+
+
 class Session(Struct, frozen=True, kw_only=True):
     """One browser's session. Times are milliseconds."""
 
@@ -134,6 +146,10 @@ class Session(Struct, frozen=True, kw_only=True):
     """What an app's request goes on with, while its customer is here (api/tokens/codes.py)."""
     paused: Paused | None = None
     """What she has just paused here: for some seconds it is undone with one click."""
+    joining: bool = False
+    """Whether she came here to add this bank to those on her one page, and has not said yes yet."""
+    answers_of_bank: BankAnswers | None = None
+    """For that page, which asks no bank anything."""
 
     @property
     def someone(self) -> Person | Staff | None:

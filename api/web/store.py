@@ -27,6 +27,7 @@ from api.web.sealing import Sealer, digest, load_or_make, place
 from api.web.staff import Staff
 from api.web.subscriptions import Subscriptions
 from api.web.tables import OF_PEOPLE, deeds, meta, metadata, passkeys, people, preferences, requests, sessions
+from api.web.ties import Ties
 from ledger.engines.engine import make_tables, pages_engine, sweep
 from ledger.errors import Corrupt, InvalidInput, NotFound, Unavailable
 
@@ -71,6 +72,7 @@ class Store:
         self.subscriptions = Subscriptions(self.engine, self._keys)
         self.outbox = Outbox(self.engine, self._keys)
         self.notes = PersonalNotes(self.engine, self._keys)
+        self.ties = Ties(self.engine, self._keys)
         self.alert_work = AlertWork(self.engine, self._keys)
         self.papers = Papers(self.engine, self._sealer.common)
 

@@ -102,6 +102,16 @@ outbox: Final = Table(
     Index("web_outbox_due", "state", "next_at"),
 )
 """Notices to customers (api/web/outbox.py); `sealed` goes when one was sent."""
+ties: Final = Table(
+    "web_ties",
+    metadata,
+    Column("slot", LargeBinary(32), primary_key=True),
+    Column("person", LargeBinary(32), nullable=False, index=True),
+    Column("until", BigInteger, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,  # row numbers would say which rows were made one after the other
+)
+"""The banks that one person linked on one page (api/web/ties.py); nothing says which rows belong together."""
 erasures: Final = Table(
     "web_erasure_requests",
     metadata,
@@ -113,7 +123,19 @@ erasures: Final = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
-OF_PEOPLE: Final = (sessions, passkeys, requests, preferences, notes, deeds, feedback, subscriptions, outbox, people)
+OF_PEOPLE: Final = (
+    sessions,
+    passkeys,
+    requests,
+    preferences,
+    notes,
+    deeds,
+    feedback,
+    subscriptions,
+    outbox,
+    ties,
+    people,
+)
 """Tables whose rows go when a person is erased; her key last, for without it the rest is noise already."""
 alert_work: Final = Table(
     "web_alert_work",

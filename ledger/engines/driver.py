@@ -29,6 +29,10 @@ ENTRY_COLUMNS: Final = (
     "payload_hash",
 )
 
+SHOWN_COLUMNS: Final = ", ".join(
+    (*(f"e.{name}" for name in ENTRY_COLUMNS), "k.holder", "k.recipient", "c.size", "c.note")
+)
+"""Of `proved_entries`: e, k and c are an entry, its consent and its checkpoint."""
 HEAD_COLUMNS: Final = "size, time, last_hash, edge, checkpoint, confirmed"
 CONFIRM: Final = "UPDATE log_head SET confirmed = CASE WHEN confirmed < {0} THEN {0} ELSE confirmed END WHERE id = 1"
 """With the engine's own placeholder. It writes, whatever the row says."""
@@ -96,6 +100,11 @@ class Driver(Protocol):
     def first_checkpoints(self, connection: Connection, indexes: Sequence[int]) -> Iterable[Any]:
         """Rows (index, size, note) of the first checkpoint that includes each of these entries. It MUST be the smallest one:
         receipts are the same bytes whenever they are asked for."""
+
+    def proved_entries(self, connection: Connection, indexes: Sequence[int]) -> Iterable[Any]:
+        """Rows (ENTRY_COLUMNS, holder, recipient, size, note), with these names, of those of these entries that exist, in any
+        order: the parties of an entry's consent, NULL where there is none, and the first checkpoint that includes it, as
+        `first_checkpoints` says."""
 
     def hold_durable(self, connection: Connection) -> None:
         """This transaction's commit MUST NOT return before what it wrote survives a power cut, whatever its session was told

@@ -14,7 +14,16 @@ from sqlalchemy import Connection, Engine, NullPool, TextClause, create_engine, 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from ledger.engines.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, MOST_UNSOUND, Row, Unsound, driver_of
+from ledger.engines.driver import (
+    CONFIRM,
+    ENTRY_COLUMNS,
+    HEAD_COLUMNS,
+    MOST_UNSOUND,
+    SHOWN_COLUMNS,
+    Row,
+    Unsound,
+    driver_of,
+)
 from ledger.errors import InvalidInput
 
 log = logging.getLogger("ledger.storage")
@@ -150,6 +159,14 @@ class PostgresDriver:
         sql = (
             "SELECT asked.idx, c.size, c.note FROM unnest(%s::int8[]) AS asked(idx) CROSS JOIN LATERAL "
             "(SELECT size, note FROM checkpoints WHERE size > asked.idx ORDER BY size LIMIT 1) AS c"
+        )
+        return connection.exec_driver_sql(sql, (list(indexes),))
+
+    def proved_entries(self, connection: Connection, indexes: Sequence[int]) -> Iterable[Any]:
+        sql = (
+            f"SELECT {SHOWN_COLUMNS} FROM unnest(%s::int8[]) AS asked(idx) JOIN entries e ON e.idx = asked.idx "
+            "LEFT JOIN consents k ON k.chain = e.chain AND e.kind = 'consent' LEFT JOIN LATERAL "
+            "(SELECT size, note FROM checkpoints WHERE size > asked.idx ORDER BY size LIMIT 1) AS c ON true"
         )
         return connection.exec_driver_sql(sql, (list(indexes),))
 

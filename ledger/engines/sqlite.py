@@ -19,7 +19,16 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
 from ledger.engines import sqlite_files as files
-from ledger.engines.driver import CONFIRM, ENTRY_COLUMNS, HEAD_COLUMNS, MOST_UNSOUND, Row, Unsound, driver_of
+from ledger.engines.driver import (
+    CONFIRM,
+    ENTRY_COLUMNS,
+    HEAD_COLUMNS,
+    MOST_UNSOUND,
+    SHOWN_COLUMNS,
+    Row,
+    Unsound,
+    driver_of,
+)
 
 BUSY_TIMEOUT_MS: Final = 5_000
 WAL_BYTES: Final = 256 * 1024 * 1024
@@ -98,6 +107,16 @@ class SqliteDriver:
             sql = (
                 f"WITH asked(idx) AS (VALUES {', '.join(['(?)'] * len(part))}) SELECT asked.idx, c.size, c.note FROM asked "
                 "JOIN checkpoints c ON c.size = (SELECT min(size) FROM checkpoints WHERE size > asked.idx)"
+            )
+            yield from connection.exec_driver_sql(sql, tuple(part))
+
+    def proved_entries(self, connection: Connection, indexes: Sequence[int]) -> Iterable[Any]:
+        for at in range(0, len(indexes), 800):
+            part = indexes[at : at + 800]
+            sql = (
+                f"WITH asked(idx) AS (VALUES {', '.join(['(?)'] * len(part))}) SELECT {SHOWN_COLUMNS} FROM asked "
+                "JOIN entries e ON e.idx = asked.idx LEFT JOIN consents k ON k.chain = e.chain AND e.kind = 'consent' "
+                "LEFT JOIN checkpoints c ON c.size = (SELECT min(size) FROM checkpoints WHERE size > asked.idx)"
             )
             yield from connection.exec_driver_sql(sql, tuple(part))
 

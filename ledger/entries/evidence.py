@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -84,16 +84,58 @@ class _ReadEvidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     v: Literal[1]
 
 
+_OUTCOME: Final = b',"outcome":'
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_ReadEvidence)
+_access_outcome = msgspec.json.Decoder(AccessOutcome)
 
 
 def encode_evidence(evidence: Evidence) -> bytes:
     """The bytes a leaf commits to. Members of all structs are declared in the order of their bytes, so this is CL-JSON."""
-    data = _encoder.encode(evidence)
+    return _bounded(_encoder.encode(evidence))
+
+
+def _bounded(data: bytes) -> bytes:
     if len(data) > EVIDENCE_LIMIT:
         raise BadEncoding(f"the evidence has {len(data)} bytes; at most {EVIDENCE_LIMIT} are accepted")
     return data
+
+
+# The entries of a batch have most of their evidence in common: it is put together from pieces that were encoded before, to the
+# same bytes (tests/ledger/test_batches.py).
+
+
+def encode_place(body: str, path: str, position: int) -> bytes:
+    """The bytes of a `BatchPlace`. `path`: its hashes as JSON writes them, each with a comma after it."""
+    return b'{"body":%b,"path":[%b],"position":%d}' % (_encoder.encode(body), path[:-1].encode(), position)
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """The bytes of an outcome inside evidence."""
+    return _encoder.encode(outcome)
+
+
+def decode_access_outcome(data: bytes) -> AccessOutcome:
+    """Read an outcome that `encode_outcome` wrote for an access."""
+    return _access_outcome.decode(data)
+
+
+def batch_tail(statement: str) -> bytes:
+    """The end of the evidence of each entry of a batch, from the statement on. `statement`: a compact JWS."""
+    return b',"statements":["%b"],"v":1}' % statement.encode()
+
+
+def batch_evidence(place: bytes, outcome: bytes, tail: bytes) -> bytes:
+    """The evidence of one entry of a batch, as `encode_evidence` writes it. Raises BadEncoding when it is too large."""
+    return _bounded(b'{"act":"access.request","item":%b%b%b%b' % (place, _OUTCOME, outcome, tail))
+
+
+def outcome_at_end(head: bytes) -> bytes:
+    """The outcome's bytes in the evidence of an entry of a batch, without its tail. Raises ValueError when there is none.
+
+    Inside the item's body every quotation mark has a backslash before it, so the member is found by its name.
+    """
+    return head[head.index(_OUTCOME) + len(_OUTCOME) :]
 
 
 def decode_evidence(data: bytes) -> Evidence:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from ledger.canonical import b64u, decode, encode, unb64u
+from ledger.canonical import b64u, b64u_of_hashes, decode, encode, unb64u
 from ledger.entries.fields import Bytes32, Count
 from ledger.errors import BadEncoding, Corrupt
 from ledger.tags import CHAIN, COMMITMENT
@@ -146,9 +146,10 @@ def encode_commitment_leaf(
     kind: Kind, *, chain: bytes, committed: bytes, index: int, prev: bytes, prev_in_chain: bytes, seq: int, time: int
 ) -> bytes:
     """The bytes of a consent or subject leaf. Built as text: all values are hex-safe, and this is the hot path."""
+    own, says, before, before_in_chain = b64u_of_hashes((chain, committed, prev, prev_in_chain))
     return (
-        f'{{"chain":"{b64u(chain)}","commitment":"{b64u(committed)}","index":{index},"kind":"{kind.value}",'
-        f'"prev":"{b64u(prev)}","prev_in_chain":"{b64u(prev_in_chain)}","seq":{seq},"time":{time},"v":1}}'
+        f'{{"chain":"{own}","commitment":"{says}","index":{index},"kind":"{kind}",'  # a StrEnum is its value
+        f'"prev":"{before}","prev_in_chain":"{before_in_chain}","seq":{seq},"time":{time},"v":1}}'
     ).encode()
 
 

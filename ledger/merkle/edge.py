@@ -26,6 +26,7 @@ from ledger.merkle.hashing import (
     parents,
 )
 from ledger.merkle.tiles import TILE_HEIGHT, TILE_WIDTH, FetchTile, split_tile, tile_widths
+from ledger.merkle.together import SharedProofs
 
 _VERSION: Final = b"\x01"
 _HEADER_BYTES: Final = 1 + 8 + HASH_SIZE
@@ -206,6 +207,15 @@ class Growth:
                 below.append([row[sibling - start], *path] if sibling < end else path)
             paths, first_above = below, first
         return paths
+
+    def shared_proofs(self, first: int, count: int) -> SharedProofs:
+        """The proofs of `count` of the appended leaves from `first` on, at least one, in the grown tree."""
+        last = first + count - 1
+        levels: list[tuple[int, tuple[Hash, ...]]] = []
+        for level, (row, start) in enumerate(zip(self._rows[:-1], self._starts, strict=False)):
+            begin, end = first >> level & ~1, (last >> level | 1) + 1
+            levels.append((begin, tuple(row[begin - start : end - start])))
+        return SharedProofs(first, last, tuple(levels))
 
     def edge(self) -> Edge:
         """The edge of the grown tree."""

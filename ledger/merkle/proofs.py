@@ -28,17 +28,15 @@ def inclusion_nodes(index: int, size: int) -> list[list[Node]]:
     check_size(size)
     if not 0 <= index < size:
         raise InvalidInput(f"leaf {index} is not in a tree of {size} leaves")
-    begin, end = 0, size
     spans: list[list[Node]] = []
-    while end - begin > 1:
-        middle = begin + _split(end - begin)
-        if index < middle:
-            spans.append(_subtrees(middle, end))
-            end = middle
-        else:
-            spans.append(_subtrees(begin, middle))
-            begin = middle
-    spans.reverse()
+    node, last, level = index, size - 1, 0
+    while last:  # of a last node without a partner nothing is added: it rises unchanged
+        sibling = node ^ 1
+        if (sibling + 1) << level <= size:
+            spans.append([(level, sibling)])
+        elif sibling == last:
+            spans.append(_subtrees(sibling << level, size))
+        node, last, level = node >> 1, last >> 1, level + 1
     return spans
 
 
@@ -169,4 +167,4 @@ def _subtrees(begin: int, end: int) -> list[Node]:
 
 def _read(spans: list[list[Node]], read_hashes: ReadHashes) -> list[Hash]:
     hashes = iter(read_hashes([node for span in spans for node in span]))
-    return [fold([next(hashes) for _ in span]) for span in spans]
+    return [next(hashes) if len(span) == 1 else fold([next(hashes) for _ in span]) for span in spans]

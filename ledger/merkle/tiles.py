@@ -132,32 +132,32 @@ def tile_nodes(hashes: Sequence[Hash]) -> TileNodes:
     return rows
 
 
-FullTiles: TypeAlias = Kept[tuple[int, int], TileNodes]
-"""Nodes of full tiles by (level, number), some 36 kB each: they never change, so readers share them."""
+KnownTiles: TypeAlias = Kept[tuple[int, int], TileNodes]
+"""Nodes of tiles by (level, number), some 36 kB each, so that readers share them. A complete node never changes; a tile that
+was not full when it was read is read again by whoever needs a node that it did not have yet."""
 
 
 OWN_TILES: Final = 256
-"""Full tiles that a reader keeps for itself when it shares none: more than any proof needs."""
+"""Tiles that a reader keeps for itself when it shares none: more than any proof needs."""
 
 
 class TileReader:
     """Reads node hashes of the tree of `size` leaves, and so of every smaller tree, from its tiles.
 
-    A complete node has the same hash in every later tree, so one reader serves proofs of all sizes up to its own. Each
-    tile is fetched at most once. Tiles are believed, since they come from the ledger's own storage; who reads another's
-    tiles authenticates them against a checkpoint first.
+    A complete node has the same hash in every later tree, so one reader serves proofs of all sizes up to its own. Tiles are
+    believed, since they come from the ledger's own storage; who reads another's tiles authenticates them against a
+    checkpoint first.
     """
 
-    def __init__(self, size: int, fetch: FetchTile, full: FullTiles | None = None) -> None:
-        """`fetch` is asked only for tiles of this tree, at the width they have in it; `full` are those that readers share.
+    def __init__(self, size: int, fetch: FetchTile, known: KnownTiles | None = None) -> None:
+        """`fetch` is asked only for tiles of this tree, at the width they have in it; `known` are those that readers share.
 
         Raises InvalidInput.
         """
         check_size(size)
         self._size = size
         self._fetch = fetch
-        self._full = Kept(OWN_TILES) if full is None else full
-        self._partial: dict[tuple[int, int], TileNodes] = {}
+        self._known = Kept(OWN_TILES) if known is None else known
 
     def read_hashes(self, nodes: list[Node]) -> list[Hash]:
         """The hashes of complete subtrees of this tree. Raises InvalidInput for others, Corrupt for bad tiles."""
@@ -169,16 +169,14 @@ class TileReader:
     def _node(self, level: int, index: int) -> Hash:
         tile_level, row = divmod(level, TILE_HEIGHT)
         number = index >> (TILE_HEIGHT - row)
-        nodes = self._full.get((tile_level, number)) or self._partial.get((tile_level, number))
-        if nodes is None:
+        at = index - (number << (TILE_HEIGHT - row))
+        nodes = self._known.get((tile_level, number))
+        if nodes is None or at >= len(nodes[row]):
             nodes = self._read(tile_level, number)
-        return nodes[row][index - (number << (TILE_HEIGHT - row))]
+        return nodes[row][at]
 
     def _read(self, level: int, number: int) -> TileNodes:
         width = tile_width(level, number, self._size)
         nodes = tile_nodes(split_tile(self._fetch(level, number, width), width))
-        if width == TILE_WIDTH:
-            self._full.put((level, number), nodes)
-        else:
-            self._partial[level, number] = nodes
+        self._known.put((level, number), nodes)
         return nodes

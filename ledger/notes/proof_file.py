@@ -24,7 +24,8 @@ from ledger.notes.note import MAX_NOTE_BYTES, parse_note
 MAX_HASHES: Final = 63
 MAX_EXTRA_BYTES: Final = 65_535
 
-_HEADER: Final = "c2sp.org/tlog-proof@v1\n"
+PROOF_HEADER: Final = "c2sp.org/tlog-proof@v1\n"
+"""The first line of a proof file."""
 _HASH_BYTES: Final = 32
 
 
@@ -48,7 +49,7 @@ def format_proof(index: int, hashes: Sequence[bytes], checkpoint: str, *, extra:
         raise InvalidInput(f"a proof has an index below 2^63 - 1 and at most {MAX_HASHES} hashes")
     if extra is not None and not 0 < len(extra) <= MAX_EXTRA_BYTES:
         raise InvalidInput(f"what a proof file carries beside the proof has 1 to {MAX_EXTRA_BYTES} bytes")
-    lines = [_HEADER]
+    lines = [PROOF_HEADER]
     if extra is not None:
         lines.append(f"extra {b64(extra)}\n")
     lines.append(f"index {index}\n")
@@ -68,9 +69,9 @@ def parse_proof(text: str) -> ProofFile:
     """
     if len(text) > MAX_NOTE_BYTES:
         raise BadEncoding(f"a proof file has at most {MAX_NOTE_BYTES} characters")
-    if not text.startswith(_HEADER):
+    if not text.startswith(PROOF_HEADER):
         raise BadEncoding("a proof file begins with the line c2sp.org/tlog-proof@v1")
-    head, blank, note = text[len(_HEADER) :].partition("\n\n")
+    head, blank, note = text[len(PROOF_HEADER) :].partition("\n\n")
     if not blank:
         raise BadEncoding("a proof file has a blank line before its checkpoint")
     lines = head.split("\n")

@@ -8,25 +8,35 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from ledger.canonical import b64u
-from ledger.entries.acts import AccessBatch, AccessItem
+from ledger.canonical import b64u, b64u_of_hashes
+from ledger.entries.acts import AccessBatch
 from ledger.entries.assertion import Assertion
-from ledger.entries.evidence import Outcome
+from ledger.entries.evidence import Outcome, decode_access_outcome, encode_place, outcome_at_end
 from ledger.entries.leaf import Kind
 from ledger.entries.statement import Statement, parse_item
 from ledger.errors import BadStatement
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
+from ledger.merkle.together import SharedProofs
 from ledger.participants import Registry
+from ledger.policy.moment import Item
 
 
-@dataclass(frozen=True, slots=True)
-class BatchItem:
-    """One item of an `access.batch`: its CL-JSON text, what it says, and its path to `items_root`."""
+class AskedItem(Item, Protocol):
+    """What one item of a batch says."""
 
-    body: str
-    says: AccessItem
-    path: tuple[bytes, ...]
+    @property
+    def consent_id(self) -> str: ...
+    @property
+    def interaction_id(self) -> str: ...
+
+
+class BatchItem(Struct, frozen=True):
+    """One item of an `access.batch`: what it says, and its place under `items_root` as evidence holds it."""
+
+    says: AskedItem
+    place: bytes
+    """The bytes of a `BatchPlace`: the item's CL-JSON text, path and position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +135,57 @@ class Recorded(Struct, frozen=True):
     """What its signer said, where the evidence holds the customer's passkey record too and the viewer may not have that."""
 
 
+class BatchEntry(Struct, frozen=True, array_like=True):
+    """What an entry of a batch has for itself."""
+
+    leaf: bytes
+    opening: bytes
+    head: bytes
+    """Its evidence up to the tail; the outcome is its end."""
+    consent_id: str
+
+    @property
+    def outcome(self) -> bytes:
+        """The outcome, as evidence holds it."""
+        return outcome_at_end(self.head)
+
+
+class RecordedBatch(Struct, frozen=True, array_like=True):
+    """The entries of one batch, recorded one after another; what they have in common stands once."""
+
+    time: int
+    tail: bytes
+    """The end of the evidence of each, from the statement on."""
+    proofs: SharedProofs
+    checkpoint: str
+    """The signed checkpoint, a note."""
+    entries: tuple[BatchEntry, ...]
+
+    @property
+    def first(self) -> int:
+        """Index of the first of them."""
+        return self.proofs.first
+
+    def recorded(self) -> tuple[Recorded, ...]:
+        """The entries, each with all that is its own."""
+        return tuple(
+            Recorded(
+                index,
+                self.time,
+                Kind.CONSENT,
+                entry.leaf,
+                entry.head + self.tail,
+                entry.opening,
+                "access.request",
+                entry.consent_id,
+                decode_access_outcome(entry.outcome),
+                path,
+                self.checkpoint,
+            )
+            for index, (entry, path) in enumerate(zip(self.entries, self.proofs.paths(), strict=True), self.first)
+        )
+
+
 def batch_items(payload: AccessBatch, items: Sequence[str]) -> tuple[BatchItem, ...]:
     """The items of a batch with their paths. Raises BadStatement when they are not what `items_root` binds."""
     if len(items) != payload.items_count:
@@ -134,5 +195,8 @@ def batch_items(payload: AccessBatch, items: Sequence[str]) -> tuple[BatchItem, 
     if b64u(growth.root) != payload.items_root:
         raise BadStatement("items_root is not the RFC 6962 root over the items as sent", member="items_root")
     read = [parse_item(body) for body in bodies]
-    paths = growth.proofs()
-    return tuple(BatchItem(body, says, tuple(path)) for body, says, path in zip(items, read, paths, strict=True))
+    paths = growth.shared_proofs(0, len(items)).texts(lambda nodes: [f'"{text}",' for text in b64u_of_hashes(nodes)])
+    return tuple(
+        BatchItem(says, encode_place(body, path, position))
+        for position, (body, says, path) in enumerate(zip(items, read, paths, strict=True))
+    )

@@ -18,7 +18,6 @@ from ledger.consent.transitions import apply, expire
 from ledger.documents import parse_document
 from ledger.entries.acts import (
     AccessBatch,
-    AccessItem,
     AccessLeg,
     AccessRequest,
     AlertDecide,
@@ -33,8 +32,9 @@ from ledger.entries.acts import (
     SubjectFeedback,
     SubjectUnenrol,
 )
+from ledger.entries.asserted import Asserted
 from ledger.entries.assertion import Assertion, Credential, check_ceremony, check_credential, cose_verifier
-from ledger.entries.evidence import BatchPlace, ConsentOutcome, Evidence
+from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, batch_evidence, batch_tail, encode_outcome
 from ledger.entries.leaf import (
     Kind,
     consent_chain,
@@ -56,6 +56,7 @@ from ledger.errors import (
 from ledger.orders import AlertRaised
 from ledger.planning.chains import chains_of
 from ledger.planning.commands import (
+    AskedItem,
     Command,
     ExpireConsent,
     RecordComposed,
@@ -67,7 +68,7 @@ from ledger.planning.declared import check_acknowledgement, check_alert, check_a
 from ledger.planning.doors import check_document
 from ledger.planning.legs import check_leg
 from ledger.planning.signers import check_owner, check_signer
-from ledger.planning.world import Allowed, Plan, SeenStatement, World
+from ledger.planning.world import Allowed, Entry, Plan, SeenStatement, World
 from ledger.planning.writer import Writer
 from ledger.policy.decision import after_access, decide
 
@@ -165,11 +166,11 @@ class _Planner:
         check_signer(statement, self.world.registry, self.world.time)
         match payload:
             case AccessRequest():
-                self._access(payload.consent_id, payload, command, relayed=payload.relayed is not UNSET)
+                self._access(payload, statement)
             case ConsentAuthorise():
                 self._authorise(payload, command)
             case AccessBatch():
-                self._batch(payload, command)
+                self._batch(command)
             case AccessLeg():
                 self._leg(payload, statement)
             case SubjectConsent():
@@ -302,50 +303,54 @@ class _Planner:
             self.world.moved.add((chain, entry.index))
         self.writer.change(after)
 
-    def _access(
-        self,
-        consent_id: str,
-        item: AccessItem | AccessRequest,
-        command: SubmitStatement,
-        *,
-        relayed: bool,
-        place: BatchPlace | None = None,
-    ) -> None:
-        world, statement = self.world, command.statement
-        says = statement.payload
-        consent = world.consents.get(consent_id)
-        outcome = decide(
-            world.registry,
-            consent,
-            item,
-            signer=acting_for(says.iss, says.on_behalf_of),
-            relayed=relayed,
-            time=world.time,
-            agent=None if says.on_behalf_of is UNSET else says.iss,
-            asserted=says.asserted if isinstance(says, AccessRequest) and says.asserted is not UNSET else (),
-        )
-        evidence = Evidence(
-            act="access.request", item=UNSET if place is None else place, outcome=outcome, statements=(statement.text,)
-        )
-        position = 0 if place is None else place.position
-        chain = consent_chain(consent_id)
-        entry = self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=consent_id, position=position)
-        if entry.index in world.awaited and outcome.decision == "allow":
-            world.allowed[entry.index] = Allowed(chain, item.interaction_id)
-        if consent is not None:
-            after = after_access(consent, item, outcome, world.time)
-            if after is not consent:
-                self.writer.change(after)
+    def _access(self, item: AccessRequest, statement: Statement) -> None:
+        consent = self.world.consents.get(item.consent_id)
+        outcome = self._decide(consent, item, statement, () if item.asserted is UNSET else item.asserted)
+        evidence = Evidence(act="access.request", outcome=outcome, statements=(statement.text,))
+        chain = consent_chain(item.consent_id)
+        entry = self.writer.append(Kind.CONSENT, chain, evidence, statement, consent_id=item.consent_id)
+        self._after_access(entry, consent, item, outcome)
 
-    def _batch(self, payload: AccessBatch, command: SubmitStatement) -> None:
-        relayed = payload.relayed is not UNSET
+    def _batch(self, command: SubmitStatement) -> None:
+        """Each item is an access of its own; what their evidence has in common is encoded once."""
         if self.world.registry.ruleset < 3 and any(item.says.region is not UNSET for item in command.items):
             raise BadStatement(
                 "region exists from ruleset 3 onwards, which this log has not activated", member="region"
             )
+        statement, consents, append = command.statement, self.world.consents, self.writer.append_encoded
+        tail = batch_tail(statement.text)
         for position, item in enumerate(command.items):
-            place = BatchPlace(body=item.body, path=tuple(map(b64u, item.path)), position=position)
-            self._access(item.says.consent_id, item.says, command, relayed=relayed, place=place)
+            says = item.says
+            consent = consents.get(says.consent_id)
+            outcome = self._decide(consent, says, statement)
+            said = encode_outcome(outcome)
+            body, chain = batch_evidence(item.place, said, tail), consent_chain(says.consent_id)
+            entry = append(Kind.CONSENT, chain, "access.request", outcome, body, statement, says.consent_id, position)
+            self._after_access(entry, consent, says, outcome)
+
+    def _decide(
+        self, consent: Consent | None, item: AskedItem, statement: Statement, asserted: tuple[Asserted, ...] = ()
+    ) -> AccessOutcome:
+        says, world = statement.payload, self.world
+        return decide(
+            world.registry,
+            consent,
+            item,
+            signer=acting_for(says.iss, says.on_behalf_of),
+            relayed=isinstance(says, AccessRequest | AccessBatch) and says.relayed is not UNSET,
+            time=world.time,
+            agent=None if says.on_behalf_of is UNSET else says.iss,
+            asserted=asserted,
+        )
+
+    def _after_access(self, entry: Entry, consent: Consent | None, item: AskedItem, outcome: AccessOutcome) -> None:
+        world = self.world
+        if entry.index in world.awaited and outcome.decision == "allow" and entry.chain is not None:
+            world.allowed[entry.index] = Allowed(entry.chain, item.interaction_id)
+        if consent is not None:
+            after = after_access(consent, item, outcome, world.time)
+            if after is not consent:
+                self.writer.change(after)
 
     def _leg(self, payload: AccessLeg, statement: Statement) -> None:
         consent = self.world.consents.get(payload.consent_id)

@@ -9,12 +9,14 @@ from msgspec import UNSET
 
 from ledger.consent.state import Consent
 from ledger.documents import Document, document_chain
-from ledger.entries.evidence import Evidence, encode_evidence
+from ledger.entries.evidence import Evidence, Outcome, encode_evidence
 from ledger.entries.leaf import Kind, commitment, encode_commitment_leaf, encode_index_head, encode_operator_leaf
 from ledger.entries.statement import Statement
 from ledger.merkle.hashing import leaf_hash
 from ledger.planning.world import ChainHead, Entry, Plan, World
 
+FIRST: Final = ChainHead()
+"""Where a chain without a leaf continues."""
 STATE_EVERY: Final = 8
 """A consent's state is written at least once in so many entries of its chain, changed or not: whoever loads it holds it against
 the entries after it, and reads no more than these (ledger/storage/standing.py)."""
@@ -40,8 +42,24 @@ class Writer:
         position: int = 0,
     ) -> Entry:
         """An entry of a consent or subject chain."""
-        world, head = self.world, self.world.chains.get(chain, ChainHead())
-        body, opening = encode_evidence(evidence), next(self._openings)
+        outcome = None if evidence.outcome is UNSET else evidence.outcome
+        body = encode_evidence(evidence)
+        return self.append_encoded(kind, chain, evidence.act, outcome, body, statement, consent_id, position)
+
+    def append_encoded(
+        self,
+        kind: Kind,
+        chain: bytes,
+        act: str,
+        outcome: Outcome | None,
+        body: bytes,
+        statement: Statement | None,
+        consent_id: str | None,
+        position: int,
+    ) -> Entry:
+        """The same with evidence that is bytes already, and the act and outcome that are in it."""
+        world, head = self.world, self.world.chains.get(chain, FIRST)
+        opening = next(self._openings)
         leaf = encode_commitment_leaf(
             kind,
             chain=chain,
@@ -52,7 +70,6 @@ class Writer:
             seq=head.seq,
             time=world.time,
         )
-        outcome = None if evidence.outcome is UNSET else evidence.outcome
         signed = (
             (None, None, None, None)
             if statement is None
@@ -68,7 +85,7 @@ class Writer:
             leaf_hash(leaf),
             body,
             opening,
-            evidence.act,
+            act,
             consent_id,
             outcome,
             *signed,
@@ -93,7 +110,7 @@ class Writer:
     def append_operator(self, document: Document, raw: Mapping[str, Any]) -> None:
         """An operator document, read and as it came. Raises BadEncoding when it does not fit into a leaf."""
         chain = document_chain(document)
-        world, head = self.world, self.world.chains.get(chain, ChainHead())
+        world, head = self.world, self.world.chains.get(chain, FIRST)
         leaf = encode_operator_leaf(
             raw,
             chain=chain,

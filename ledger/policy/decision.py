@@ -44,8 +44,10 @@ def decide(
     if signer != (consent.terms.holder if relayed else consent.terms.recipient):
         return _stranger(registry, signer, agent, Reason.CONSENT_NOT_YOURS)
     reasons: list[Reason] = []
-    parties = (consent.terms.holder, consent.terms.recipient, *(() if agent is None else (agent,)))
-    if any(map(registry.is_suspended, parties)):
+    is_suspended, terms = registry.is_suspended, consent.terms
+    if (
+        is_suspended(terms.holder) or is_suspended(terms.recipient) or (agent is not None and is_suspended(agent))
+    ):  # not a loop: this is the hot path
         reasons.append(Reason.PARTICIPANT_SUSPENDED)
     now = Moment(consent, item, registry, time)
     for rule in RULES[registry.ruleset]:

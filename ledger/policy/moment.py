@@ -33,16 +33,20 @@ class Item(Protocol):
 class Moment:
     """When and under what an access is decided: the time (ms), the effective status then, the registry."""
 
-    __slots__ = ("registry", "status", "time", "units", "used")
+    __slots__ = ("_consent", "_item", "registry", "status", "time", "used")
 
     def __init__(self, consent: Consent, item: Item, registry: Registry, time: int) -> None:
+        self._consent = consent
+        self._item = item
         self.registry = registry
         self.time = time
         self.status = consent.status_at(time, registry.removed)
-        self.units: tuple[str, ...] = ()
-        """What the item reads, from ruleset 3 on."""
         if registry.ruleset < 3:
             self.used = consent.used_on(consent.day_of(time))
-        else:
-            self.units = consent.units_of(item.accounts, item.permissions, registry.ruleset)
-            self.used = most_used(consent.used, self.units, consent.period_of(time))
+        else:  # of most consents nothing is counted, and this is the hot path
+            self.used = most_used(consent.used, self.units, consent.period_of(time)) if consent.used else 0
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """What the item reads, from ruleset 3 on."""
+        return self._consent.units_of(self._item.accounts, self._item.permissions, self.registry.ruleset)

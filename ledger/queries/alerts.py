@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -71,6 +71,19 @@ class QueuedAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertNotice:
+    """An alert that somebody is told of, to whom it concerns. `time` in milliseconds."""
+
+    index: int
+    seq: int
+    time: int
+    leaf_hash: bytes
+    says: Mapping[str, Any]
+    """The document."""
+    audience: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AlertPage:
     """Newest first; `older` is where the next page begins (None: there is none)."""
 
@@ -88,7 +101,7 @@ def _sort(said: _Said) -> tuple[str, str, str]:
 
 
 class AlertQueue:
-    """Questions about alerts. Nothing that it reads is a body: alerts are public documents, consents' parties stand in rows."""
+    """Questions about alerts. It reads no bodies: alerts are public documents, and rows name the parties of consents."""
 
     def __init__(self, store: LogStore) -> None:
         self._store = store
@@ -126,7 +139,7 @@ class AlertQueue:
         return page.alerts[0]
 
     def of_consents(self, holder: str, supervision: Supervision, chains: Iterable[str]) -> list[QueuedAlert]:
-        """The newest alerts about these consents of a holder (chains as they stand in leaves), for their customer."""
+        """The newest alerts about these consents of a holder (chains as in leaves), for their customer."""
         wanted, seat = set(chains), Seat(holder, "holder")
         with self._store.read() as connection:
             rows, _ = _read(connection, None)
@@ -136,12 +149,41 @@ class AlertQueue:
             parties = _Parties(connection, seat, own)
             return [_queued(said, (), seat, supervision, parties) for said in own if parties.sees(said)]
 
+    def notices(self, first: int, below: int, seats: Sequence[Seat]) -> list[AlertNotice]:
+        """The alerts from entry `first` to below `below` that concern somebody of these seats, in order: to each what it would
+        see in its queue."""
+        query = _RAISED.where(entries.c.idx >= first, entries.c.idx < below).order_by(entries.c.seq)
+        with self._store.read() as connection:
+            rows = [(row, said_in_row(row)) for row in connection.execute(query)] if seats else []
+            found = [(row, said) for row, said in rows if said.says["type"] == "alert.raised"]
+            sides = [(seat.viewer, _Parties(connection, seat, [said for _, said in found])) for seat in seats if found]
+        told = []
+        for row, said in found:
+            audience = tuple(sorted(viewer for viewer, parties in sides if parties.sees(said)))
+            if audience:
+                told.append(AlertNotice(row.idx, row.seq, said.time, bytes(row.leaf_hash), said.says, audience))
+        return told
+
+    def notice(self, index: int) -> AlertNotice | None:
+        """The alert at one entry; None if there is none."""
+        with self._store.read() as connection:
+            row = connection.execute(_RAISED.where(entries.c.idx == index)).one_or_none()
+        said = None if row is None else said_in_row(row)
+        if row is None or said is None or said.says["type"] != "alert.raised":
+            return None
+        return AlertNotice(row.idx, row.seq, said.time, bytes(row.leaf_hash), said.says)
+
     def newest(self) -> int:
         """The index of the newest alert, −1 without one: what a page that watches asks for."""
         query = select(entries.c.idx).where(entries.c.chain == risk_chain()).order_by(entries.c.seq.desc()).limit(1)
         with self._store.read() as connection:
             found = connection.execute(query).scalar()
         return -1 if found is None else int(found)
+
+
+_RAISED: Final = select(entries.c.idx, entries.c.seq, entries.c.leaf, entries.c.leaf_hash).where(
+    entries.c.chain == risk_chain()
+)
 
 
 def _read(connection: Connection, before: int | None) -> tuple[list[_Said], bool]:

@@ -331,7 +331,7 @@ class _Page:
 
 
 def dims_of(terms: Terms) -> Dims:
-    """What a consent counts under, by these terms (docs/spec/reports.md, Measures)."""
+    """The dimensions of a consent under these terms (docs/spec/reports.md, Measures)."""
     return {
         "grade": (str(terms.grade),),
         "holder": (terms.holder,),

@@ -1,4 +1,4 @@
-"""What happened to consents that their parties must be told of, and who has been told (docs/events.md)."""
+"""Events of consents of which their parties must be told, and who has been told (docs/events.md)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ledger.entries.evidence import ConsentOutcome, decode_evidence
 from ledger.entries.leaf import Kind
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import payload_of
+from ledger.queries.alerts import AlertNotice, AlertQueue
 from ledger.queries.tree import visible_size
 from ledger.storage.asking import CONSENTS, select_in
 from ledger.storage.events import OPEN, DeliveryState
@@ -143,11 +144,21 @@ class EventQueries:
             return self._read(connection, connection.execute(wanted).all())
 
     def notice(self, index: int) -> Notice | None:
-        """What must be told of one entry; None when it is nothing, or cannot be read any more."""
+        """The notice about one entry; None if there is none, or the entry cannot be read any more."""
         with self._store.read() as connection:
             rows = connection.execute(select(entries).where(entries.c.idx == index)).all()
             found = self._read(connection, [row for row in rows if row.kind == Kind.CONSENT.value])
         return found[0] if found else None
+
+    def alert(self, index: int) -> AlertNotice | None:
+        """The alert at one entry, for somebody who is told of it."""
+        return AlertQueue(self._store).notice(index)
+
+    def listening(self) -> list[str]:
+        """The participants with an endpoint in use."""
+        query = select(event_endpoints.c.participant).where(event_endpoints.c.enabled)
+        with self._store.read() as connection:
+            return sorted(connection.execute(query).scalars())
 
     def due(self, now: int, busy: Iterable[str], limit: int = PAGE_LIMIT) -> list[Due]:
         """Open deliveries whose time has come, for participants with an endpoint in use that are not `busy`, in order."""
@@ -174,7 +185,7 @@ class EventQueries:
         return self._deliveries(query)
 
     def open_for(self, participant: str, limit: int) -> list[Delivery]:
-        """What a participant has not acknowledged, oldest first."""
+        """The deliveries that a participant has not acknowledged, oldest first."""
         mine = event_deliveries.c.participant == participant, event_deliveries.c.state.in_(OPEN)
         return self._deliveries(select(event_deliveries).where(*mine).order_by(event_deliveries.c.idx).limit(limit))
 
@@ -195,7 +206,7 @@ class EventQueries:
         return self._deliveries(query.order_by(event_deliveries.c.participant))
 
     def endpoint(self, participant: str) -> Endpoint | None:
-        """Where a participant wants to be told, if it has said so."""
+        """The endpoint of a participant, if it has set one."""
         query = select(event_endpoints).where(event_endpoints.c.participant == participant)
         with self._store.read() as connection:
             row = connection.execute(query).one_or_none()

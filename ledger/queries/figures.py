@@ -77,7 +77,7 @@ class PartyFigures:
 
 
 class FigureSlot(Struct, frozen=True):
-    """A part of a period, from `first` (ms) on."""
+    """A part of a period, from `first` (ms) onwards."""
 
     first: int
     allowed: int
@@ -85,7 +85,7 @@ class FigureSlot(Struct, frozen=True):
 
 
 class ScopeReach(Struct, frozen=True):
-    """What a scope touches: consents that are active now and their parties, and the accesses of the time before."""
+    """The reach of a scope: consents that are active now and their parties, and the accesses of the time before."""
 
     consents: int
     customers: int
@@ -130,7 +130,7 @@ class FigureQueries:
         return dict(sorted(rows.items(), key=lambda row: (-row[1].refused, -row[1].accesses, row[0])))
 
     def reach(self, scope: Scope, now: int, since: int) -> ScopeReach:
-        """What a freeze of this scope would touch at `now` (ms), or an incident does. Accesses: those from `since` (ms) on that
+        """The reach at `now` (ms) of a freeze of this scope, or of an incident. Accesses: those from `since` (ms) onwards that
         would have matched. For a `country`, which belongs to an access, consents are those of all countries."""
 
         def fits(dims: Dims) -> bool:

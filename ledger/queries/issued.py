@@ -20,7 +20,7 @@ FOLDER: Final = "reports"
 
 
 def issue_of(prepared: PreparedReport, *, once: bool) -> RecordComposed:
-    """What records a report; `once`: unless its period was issued already."""
+    """The command that records a report; `once`: unless its period was issued already."""
     return RecordComposed(ReportIssue(prepared, once=once))
 
 

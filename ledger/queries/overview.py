@@ -1,4 +1,4 @@
-"""What an auditor may ask about the log as a whole: leaves, operator documents, checkpoints, growth.
+"""An auditor's questions about the log as a whole: leaves, operator documents, checkpoints, growth.
 
 Nothing here opens evidence: the class has no key store and could not decrypt it.
 """
@@ -22,6 +22,8 @@ from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, entries
 
 PAGE_LIMIT: Final = 200
+LOOKED_THROUGH: Final = 65_536
+"""Entries that a search without an index looks through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,36 @@ class OverviewQueries:
             row = connection.execute(query.where(entries.c.idx == index)).one_or_none()
         if row is None:
             raise NotFound(f"there is no entry {index}", member="index")
-        return PublicLeaf(row.idx, Kind(row.kind).value, _time(row.leaf), row.leaf, row.leaf_hash)
+        return _leaf(row)
+
+    def first_at(self, moment: int) -> int:
+        """The index of the first entry at or after a moment (ms), the size of the log if there is none. Times never fall, so
+        that some thirty looks find it in any log."""
+        with self._store.read() as connection:
+            low, high = 0, head_of(connection)[0]
+            while low < high:
+                middle = (low + high) // 2
+                row = connection.execute(select(entries.c.leaf).where(entries.c.idx == middle)).one()
+                low, high = (middle + 1, high) if _time(row.leaf) < moment else (low, middle)
+        return low
+
+    def chain(self, chain: bytes, *, after: int = -1, limit: int = 50) -> list[PublicLeaf]:
+        """The leaves of one chain with a sequence number above `after`, in their order."""
+        query = select(entries.c.idx, entries.c.kind, entries.c.leaf, entries.c.leaf_hash)
+        query = query.where(entries.c.chain == chain, entries.c.seq > after).order_by(entries.c.seq)
+        with self._store.read() as connection:
+            size, _ = head_of(connection)
+            rows = connection.execute(query.limit(min(limit, PAGE_LIMIT))).all()
+        return [_leaf(row) for row in rows if row.idx < size]
+
+    def with_leaf_hash(self, wanted: bytes) -> PublicLeaf | None:
+        """The leaf of this hash among the newest LOOKED_THROUGH entries: the log has no index by it."""
+        query = select(entries.c.idx, entries.c.kind, entries.c.leaf, entries.c.leaf_hash)
+        with self._store.read() as connection:
+            size, _ = head_of(connection)
+            query = query.where(entries.c.idx >= size - LOOKED_THROUGH, entries.c.idx < size)
+            row = connection.execute(query.where(entries.c.leaf_hash == wanted).limit(1)).one_or_none()
+        return None if row is None else _leaf(row)
 
     def times(self, indexes: Collection[int]) -> dict[int, int]:
         """The time in ms of each of these entries, in one question for up to 500 of them."""
@@ -114,6 +145,10 @@ class OverviewQueries:
         """Size of the log's database, as its engine tells it."""
         with self._store.read() as connection:
             return database_bytes(connection)
+
+
+def _leaf(row: Any) -> PublicLeaf:
+    return PublicLeaf(row.idx, Kind(row.kind).value, _time(row.leaf), row.leaf, row.leaf_hash)
 
 
 def _time(leaf: bytes) -> int:

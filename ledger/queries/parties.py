@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, func, or
 
 from ledger.consent.state import LIVE, Consent, Status
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, decode_evidence
-from ledger.entries.leaf import Kind
+from ledger.entries.leaf import Kind, consent_chain
 from ledger.errors import NotFound
 from ledger.queries.records import consent_id_of
 from ledger.queries.tree import head_of
@@ -54,9 +54,26 @@ class OwnConsent:
     """The effective status at the time that was asked for."""
 
 
+Order = Literal["newest", "oldest", "ending"]
+"""Of a list: by the request, or by the end, the next end first and consents without one last."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sought:
+    """Which of the viewer's consents are wanted: in this effective status; with this participant on the other side; asked for
+    by an entry with `since` ≤ index < `until`; of the customer whose `subject_chain` this is. None: any."""
+
+    status: Status | None = None
+    other: str | None = None
+    since: int | None = None
+    until: int | None = None
+    subject_chain: bytes | None = None
+    order: Order = "newest"
+
+
 @dataclass(frozen=True, slots=True)
 class OwnConsents:
-    """A page of consents, newest first; `older` is where the next page begins (None: there is none)."""
+    """A page of consents; `older` is where the next page begins (None: there is none, or the order has no pages)."""
 
     rows: list[OwnConsent]
     older: int | None
@@ -109,7 +126,7 @@ class PartyQueries:
 
     def tally(self, viewer: str, side: Side, now: int) -> Tally:
         """How many of the viewer's newest CONSENTS_A_PAGE consents are in which effective status at `now` (ms)."""
-        newest = _newest(viewer, side, None)
+        newest = _newest(viewer, side)
         status = self._effective(newest, now)
         with self._store.read() as connection:
             rows = connection.execute(select(status, func.count()).group_by(status)).all()
@@ -117,33 +134,36 @@ class PartyQueries:
         return Tally(counted, counted.total(), counted.total() < CONSENTS_A_PAGE)
 
     def consents(
-        self,
-        viewer: str,
-        side: Side,
-        now: int,
-        *,
-        status: Status | None = None,
-        before: int | None = None,
-        limit: int = 25,
+        self, viewer: str, side: Side, now: int, sought: Sought, *, before: int | None = None, limit: int = 25
     ) -> OwnConsents:
-        """The viewer's consents from below key `before`, newest first, `status` only. Erased ones are left out.
+        """The viewer's consents that are sought. Erased ones are left out.
 
-        Looks at CONSENTS_A_PAGE consents at the most, so a page may be short although `older` is given.
+        `before`: the key below which a page begins; above which, of the oldest first. Looks at CONSENTS_A_PAGE consents at the
+        most, so a page may be short although `older` is given.
         """
-        newest = _newest(viewer, side, before)
-        query = select(newest).order_by(newest.c.opened_at.desc()).limit(limit)
-        if status is not None:
-            query = query.where(self._effective(newest, now) == status.value)
+        rising = sought.order == "oldest"
+        looked_at = _looked_at(viewer, side, sought, before)
+        key = looked_at.c.opened_at
+        query = select(looked_at).limit(limit)
+        if sought.status is not None:
+            query = query.where(self._effective(looked_at, now) == sought.status.value)
+        if sought.other is not None:
+            query = query.where((looked_at.c.recipient if side == "holder" else looked_at.c.holder) == sought.other)
+        if sought.order == "ending":
+            query = query.order_by(looked_at.c.expires_at == 0, looked_at.c.expires_at, key)
+        else:
+            query = query.order_by(key.asc() if rising else key.desc())
         with self._store.read() as connection:
             rows = connection.execute(query).all()
-            count, lowest = connection.execute(select(func.count(), func.min(newest.c.opened_at))).one()
+            count, low, high = connection.execute(select(func.count(), func.min(key), func.max(key))).one()
             opened = self._open(connection, rows, now)
-        older = rows[-1].opened_at if len(rows) == limit else (lowest if count == CONSENTS_A_PAGE else None)
-        return OwnConsents(opened, older)
+        end = None if count < CONSENTS_A_PAGE else (high if rising else low)
+        older = rows[-1].opened_at if len(rows) == limit else end
+        return OwnConsents(opened, None if sought.order == "ending" else older)
 
     def expiring(self, viewer: str, side: Side, now: int, until: int, *, limit: int = 10) -> list[OwnConsent]:
         """Live consents among the viewer's newest CONSENTS_A_PAGE that expire after `now` and by `until` (ms), next first."""
-        newest = _newest(viewer, side, None)
+        newest = _newest(viewer, side)
         ends = newest.c.expires_at * 1000
         live = self._effective(newest, now).in_([status.value for status in LIVE])
         query = select(newest).where(live, newest.c.expires_at > 0, ends > now, ends <= until)
@@ -154,6 +174,15 @@ class PartyQueries:
     def consent(self, viewer: str, side: Side, key: int, now: int) -> OwnConsent:
         """One of the viewer's consents by its key. Raises NotFound for any other, and for an erased one."""
         query = select(consents).where(_mine(viewer, side), consents.c.opened_at == key)
+        with self._store.read() as connection:
+            found = self._open(connection, connection.execute(query).all(), now)
+        if not found:
+            raise NotFound("you have no such consent")
+        return found[0]
+
+    def named(self, viewer: str, side: Side, consent_id: str, now: int) -> OwnConsent:
+        """One of the viewer's consents by its id. Raises NotFound for any other, and for an erased one."""
+        query = select(consents).where(consents.c.chain == consent_chain(consent_id), _mine(viewer, side))
         with self._store.read() as connection:
             found = self._open(connection, connection.execute(query).all(), now)
         if not found:
@@ -215,12 +244,25 @@ def _visible(viewer: str, side: Side) -> ColumnElement[bool]:
     return or_(signed, and_(consents.c.recipient == viewer, by_parties))
 
 
-def _newest(viewer: str, side: Side, before: int | None) -> Subquery:
-    """The viewer's newest consents from below `before`: a range of one index, never more than CONSENTS_A_PAGE rows."""
+def _newest(viewer: str, side: Side) -> Subquery:
+    """The viewer's newest consents: a range of one index, never more than CONSENTS_A_PAGE rows."""
+    return _looked_at(viewer, side, Sought(), None)
+
+
+def _looked_at(viewer: str, side: Side, sought: Sought, before: int | None) -> Subquery:
+    """Consents among which the sought ones are looked for: a range of one index, never more than CONSENTS_A_PAGE rows."""
+    key = consents.c.opened_at
     query = select(consents).where(_mine(viewer, side))
+    if sought.subject_chain is not None:
+        query = query.where(consents.c.subject_chain == sought.subject_chain)
+    if sought.since is not None:
+        query = query.where(key >= sought.since)
+    if sought.until is not None:
+        query = query.where(key < sought.until)
+    rising = sought.order == "oldest"
     if before is not None:
-        query = query.where(consents.c.opened_at < before)
-    return query.order_by(consents.c.opened_at.desc()).limit(CONSENTS_A_PAGE).subquery()
+        query = query.where(key > before if rising else key < before)
+    return query.order_by(key.asc() if rising else key.desc()).limit(CONSENTS_A_PAGE).subquery()
 
 
 def _call(row: Any, cipher: Any) -> Call:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, or_, select
 
 from ledger.consent.actors import unknown_consent
 from ledger.consent.state import Consent
+from ledger.engines.engine import driver_for
 from ledger.entries.acts import Act
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, consent_chain
@@ -22,7 +23,7 @@ from ledger.entries.payload import acting_for
 from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import LedgerError, NotFound
 from ledger.kept import Kept
-from ledger.merkle.tiles import FullTiles
+from ledger.merkle.tiles import KnownTiles
 from ledger.planning.commands import Proved, Recorded
 from ledger.queries.tree import Prover, answered, first_checkpoints_with, refuse_what_is_coming
 from ledger.storage.asking import ENTRIES, among, select_in
@@ -55,11 +56,11 @@ _PARTIES: Final = among(select(consents.c.chain, consents.c.holder, consents.c.r
 class RecordQueries:
     """Questions about entries and consents."""
 
-    def __init__(self, store: LogStore, keystore: KeyStore, full_tiles: FullTiles | None = None) -> None:
-        """`full_tiles` are those that other readers of this process have read."""
+    def __init__(self, store: LogStore, keystore: KeyStore, known_tiles: KnownTiles | None = None) -> None:
+        """`known_tiles` are those that other readers of this process have read."""
         self._store = store
         self._keystore = keystore
-        self._full_tiles = Kept(64) if full_tiles is None else full_tiles
+        self._known_tiles = Kept(64) if known_tiles is None else known_tiles
 
     def recorded(
         self, indexes: Sequence[int], *, repeated: bool = False, viewer: str | None = None
@@ -102,24 +103,25 @@ class RecordQueries:
             return found if whole else _for(viewer, row, parties, found)
 
     def proved_for(self, wanted: Sequence[tuple[str, int]]) -> list[Proved | LedgerError]:
-        """What receipts are made of, for many (viewer, index) at once; the rule is that of `receipt_for`."""
+        """The parts of receipts, for many (viewer, index) at once; the rule is that of `receipt_for`."""
         with self._store.read() as connection:
             indexes = sorted({index for _, index in wanted})
-            found = list(select_in(connection, ENTRIES, indexes))
+            found = list(driver_for(connection.engine).proved_entries(connection, indexes))
             rows = {row.idx: row for row in _confirmed(connection, found)}
             coming = {
                 row.idx: answered(lambda idx: refuse_what_is_coming(connection, idx + 1), row.idx)
                 for row in found
                 if row.idx not in rows
             }
-            parties = self._parties(connection, rows.values())
+            parties = {row.chain: row for row in rows.values() if row.holder is not None}
             allowed = {
                 (viewer, index)
                 for viewer, index in wanted
                 if index in rows and self._may_see(rows[index], viewer, parties)
             }
             shown = [rows[index] for index in sorted({index for _, index in allowed})]
-            proved = {one.index: one for one in self._proved(connection, shown)}
+            notes = {row.idx: (row.size, row.note) for row in shown if row.note is not None}
+            proved = {one.index: one for one in self._proved(connection, shown, notes)}
             return [
                 _for(one[0], rows[one[1]], parties, proved[one[1]])
                 if one in allowed
@@ -279,7 +281,7 @@ class RecordQueries:
                 return False
 
     def _declared(self, index: int) -> Act | None:
-        """What the declaration at `index` says, if it can still be read."""
+        """The content of the declaration at `index`, if it can still be read."""
         with self._store.read() as connection:
             row = connection.execute(select(entries).where(entries.c.idx == index)).one_or_none()
         return None if row is None or row.sealed is None else next(self._said(row), None)
@@ -296,7 +298,7 @@ class RecordQueries:
         return any(map(test, self._said(row)))
 
     def _said(self, row: Any) -> Iterator[Act]:
-        """What the statements of an entry say; nothing for one that can no longer be read."""
+        """The payloads of an entry's statements; none for an entry that can no longer be read."""
         cipher = self._keystore.existing([row.chain]).get(row.chain)
         if cipher is not None:
             yield from map(payload_of, decode_evidence(open_entry(row, cipher)[0]).statements)
@@ -306,22 +308,27 @@ class RecordQueries:
         chains = {row.chain for row in rows if row.kind == Kind.CONSENT}
         return {row.chain: row for row in select_in(connection, _PARTIES, list(chains))}
 
-    def _proved(self, connection: Connection, rows: Sequence[Any]) -> list[Proved]:
+    def _proved(
+        self, connection: Connection, rows: Sequence[Any], notes: Mapping[int, tuple[int, str]]
+    ) -> list[Proved]:
+        """`notes`: the first checkpoint that includes each entry, (size, note) by index."""
         ciphers = self._keystore.existing(row.chain for row in rows if row.sealed is not None)
-        notes = first_checkpoints_with(connection, [row.idx for row in rows])
-        prover = Prover(connection, self._full_tiles)
+        prover = Prover(connection, self._known_tiles)
         found: list[Proved] = []
         for row in rows:
             evidence = opening = None
             if row.sealed is not None and row.chain in ciphers:
                 evidence, opening = open_entry(row, ciphers[row.chain])
+            if row.idx not in notes:
+                raise _no_entry(row.idx)
             size, note = notes[row.idx]
             found.append(Proved(row.idx, row.leaf, evidence, opening, tuple(prover.inclusion(row.idx, size)), note))
         return found
 
     def _recorded(self, connection: Connection, rows: Sequence[Any], *, repeated: bool = False) -> list[Recorded]:
         found: list[Recorded] = []
-        for row, proved in zip(rows, self._proved(connection, rows), strict=True):
+        notes = first_checkpoints_with(connection, [row.idx for row in rows])
+        for row, proved in zip(rows, self._proved(connection, rows, notes), strict=True):
             act, consent_id, outcome = row.kind, None, None
             if proved.evidence is not None:
                 says = decode_evidence(proved.evidence)

@@ -1,6 +1,6 @@
-"""What a rule would have done: the accesses of a period are decided again with a draft in force (docs/supervision.md).
+"""Rehearses a rule: the accesses of a period are decided again with a draft in force (docs/supervision.md).
 
-Nothing is recorded. What would have followed from a denial is not played through: each access is decided on the state that the
+Nothing is recorded. The later effects of a denial are not simulated: each access is decided on the state that the
 entries before it lead to.
 """
 
@@ -133,7 +133,7 @@ def _rule_of(draft: _Draft) -> Rule:
 
 
 def _with(registry: Registry, **orders: Any) -> Registry:
-    """What only ruleset 3 knows is tried under ruleset 3."""
+    """Drafts that only ruleset 3 knows are tried under ruleset 3."""
     ruleset = max(registry.ruleset, 3)
     return replace(registry, ruleset=ruleset, supervision=replace(registry.supervision, **orders))
 

@@ -1,4 +1,4 @@
-"""What a regulator is there for: whose consents it may see (docs/supervision.md, «Several regulators»)."""
+"""The remit of a regulator: whose consents it may see (docs/supervision.md, «Several regulators»)."""
 
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ class PreparedReport(NamedTuple):
 def prepare_report(store: LogStore, keystore: KeyStore, code: str, day: date) -> PreparedReport:
     """Count the period of this report that begins on `day`.
 
-    Reads all entries from the first one on. Raises NotFound, InvalidInput (also for what cannot be counted exactly), Corrupt,
-    Unavailable.
+    Reads all entries from the first one onwards. Raises NotFound, InvalidInput (also for what cannot be counted
+    exactly), Corrupt, Unavailable.
     """
     with store.read() as connection, closing(Spill()) as spill:
         says, period = _defined(connection, code, day)
@@ -382,7 +382,7 @@ class _Count:
 
 
 def dimensions(consent: Consent) -> Dims:
-    """What a consent counts under, by its terms now."""
+    """The dimensions of a consent under its present terms."""
     return dims_of(consent.terms)
 
 

@@ -1,4 +1,4 @@
-"""Which reports are due by their definitions: periods that are over and were not issued (docs/reports.md, «By themselves»)."""
+"""Finds the reports that are due: periods that are over and were not issued (docs/reports.md, «By themselves»)."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Scored:
                     del self._complaints[chain, answer.number]
 
     def close(self) -> None:
-        """Whatever was not acknowledged or answered by now is late."""
+        """Count everything that was not acknowledged or answered by now as late."""
         for end in self._ends.values():
             self._tally.score(end.of, ScoreInputs(late=1))
         for complaint in self._complaints.values():

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from msgspec import UNSET
 from sqlalchemy import Connection, func, or_, select
 
 from ledger.documents import document_of
-from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, risk_chain
-from ledger.errors import Conflict, Unavailable
+from ledger.errors import Conflict, InvalidInput, Unavailable
 from ledger.orders import RULES, About, AlertRaised
 from ledger.participants import Registry
 from ledger.planning.commands import RecordComposed
 from ledger.queries.sight import Sight
+from ledger.scoring.keeping import kept, read_kept
 from ledger.scoring.model import Model
 from ledger.scoring.rules import Scorer
 from ledger.scoring.seen import Raised
 from ledger.storage.log import LogStore
 from ledger.storage.operator import document_of_row
-from ledger.storage.standing import open_entry
 from ledger.storage.tables import entries, log_head
 from ledger.vault.keystore import KeyStore
 
+log = logging.getLogger(__name__)
+
 PAGE: Final = 1_000
+SHELVE_EVERY: Final = 20 * PAGE
+"""Entries between two times at which what the rules remember is put aside: what a crash lets be read again at most."""
 DOCUMENTS: Final = 100
 """Alerts in one batch at most."""
 
@@ -33,8 +37,20 @@ Models = Callable[[str], bytes | None]
 """The bytes of a model by their hash, as the document names it; None where this node does not have them."""
 
 
+class ScoringShelf(Protocol):
+    """Where what the rules remember is kept between two readers. What comes back may be anything, and is checked."""
+
+    def get(self) -> bytes | None:
+        """What was put there last; None: nothing, or nothing of ours."""
+        ...
+
+    def put(self, data: bytes) -> None:
+        """Replace it. Raises nothing: what is lost is read again from the log."""
+        ...
+
+
 class AlertPlace(NamedTuple):
-    """Where an alert stands among all: the entry it is about, the place of its rule."""
+    """The place of an alert among all: the entry it is about, the place of its rule."""
 
     at_index: int
     rule: int
@@ -48,12 +64,23 @@ def place_of(alert: Raised) -> AlertPlace:
 class AlertReader:
     """Reads every entry once, in order. For one thread.
 
-    A new reader begins where scoring was activated last, since what the rules remember rests on all that came after. Memory:
-    some 300 bytes for each consent that was read, and what the rules keep (ledger/scoring/memory.py).
+    A new reader begins where scoring was activated last, since what the rules remember rests on all that came after; or where
+    the one before it put that on a shelf. Memory: some 300 bytes for each consent that was read, and what the rules keep
+    (ledger/scoring/memory.py).
     """
 
-    def __init__(self, store: LogStore, keystore: KeyStore, models: Models = lambda _: None) -> None:
+    def __init__(
+        self,
+        store: LogStore,
+        keystore: KeyStore,
+        models: Models = lambda _: None,
+        shelf: ScoringShelf | None = None,
+    ) -> None:
+        """`shelf`: where what the rules remember outlives this reader; None: nowhere."""
         self._store = store
+        self._shelf = shelf
+        self._shelved = 0
+        """How many entries had been read when it was put there last."""
         self._keystore = keystore
         self._models = models
         self._scorer: Scorer | None = None
@@ -80,10 +107,28 @@ class AlertReader:
             end = min(size, self._next + most)
             while self._next < end:
                 self._next = self._page(connection, self._next, min(end, self._next + PAGE))
+        if self._next - self._shelved >= SHELVE_EVERY:
+            self.shelve()
         return bool(end == size)
 
+    @property
+    def position(self) -> int:
+        """The next entry to be read; 0 before the first look."""
+        return self._next or 0
+
+    def shelve(self) -> None:
+        """Put what the rules remember on the shelf, for a reader that starts later. Raises Unavailable."""
+        if self._shelf is None or self._scorer is None or self._next is None or self._next <= self._shelved:
+            return
+        with self._store.read() as connection:
+            query = select(entries.c.leaf_hash).where(entries.c.idx == self._next - 1)
+            end = bytes(connection.execute(query).scalar_one())
+        begun = self._sight.since - 1
+        self._shelf.put(kept(self._scorer, begun=begun, size=self._next, end=end, waiting=self.waiting))
+        self._shelved = self._next
+
     def command(self) -> RecordComposed | None:
-        """What records the alerts that wait; None when there is none."""
+        """The command that records the alerts that wait; None if there are none."""
         if not self.waiting:
             return None
         return RecordComposed(_Writer(tuple(self.waiting[:DOCUMENTS]), self._documents))
@@ -106,7 +151,30 @@ class AlertReader:
             elif index == begin and says["type"] == "scoring.activated":
                 self._document(says, index)
         self._documents = sum(index <= begin for index, _ in said)
-        return begin + 1
+        return self._resumed(connection, begin, said) or begin + 1
+
+    def _resumed(self, connection: Connection, begun: int, said: Sequence[tuple[int, Mapping[str, Any]]]) -> int:
+        """Take over what an earlier reader remembered of this very log since this very activation; the next entry to be read.
+        0: there is nothing of the kind, and the entries since the activation are read."""
+        data = None if self._shelf is None or self._scorer is None else self._shelf.get()
+        if data is None or self._scorer is None:
+            return 0
+        try:
+            state, scorer = read_kept(data)
+        except InvalidInput as error:
+            log.info("the entries since the activation of scoring are read again: %s", error.detail)
+            return 0
+        query = select(entries.c.leaf_hash).where(entries.c.idx == state.size - 1)
+        end = connection.execute(query).scalar_one_or_none()
+        if (state.begun, scorer.scoring) != (begun, self._scorer.scoring) or end is None or bytes(end) != state.end:
+            log.info("the entries since the activation of scoring are read again: what was kept is of other ones")
+            return 0
+        below = [(index, says) for index, says in said if index < state.size]
+        self._scorer, self._documents, self._shelved = scorer, len(below), state.size
+        self._model = next((says for _, says in reversed(below) if says["type"] == "model.activated"), None)
+        self._use_model()
+        self.waiting = [alert for alert in state.waiting if place_of(alert) > self._recorded]
+        return state.size
 
     def _page(self, connection: Connection, first: int, end: int) -> int:
         """Read these entries, or those up to one that puts scoring in force; the next to be read. While it is not in force only
@@ -123,9 +191,7 @@ class AlertReader:
                 if not scoring and self._scorer is not None:
                     return int(row.idx) + 1
             elif self._scorer is not None and row.sealed is not None and row.chain in ciphers:
-                cipher = ciphers[row.chain]
-                evidence = decode_evidence(open_entry(row, cipher)[0])
-                seen = self._sight.see(connection, row, evidence, cipher)
+                seen = self._sight.see(connection, row, ciphers[row.chain])
                 if seen is not None:
                     self._found(self._scorer.read(seen))
         return end

@@ -1,4 +1,4 @@
-"""What an entry of a consent is to the rules of docs/spec/risk.md: the entry, and what its consent's state adds."""
+"""An entry of a consent as the rules of docs/spec/risk.md see it: the entry, and facts from its consent's state."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqlalchemy import Connection, select
 from ledger.canonical import b64u
 from ledger.entries.access_acts import AccessLeg
 from ledger.entries.consent_acts import ConsentAmend, ConsentRequest
-from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, decode_evidence
+from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence
 from ledger.entries.leaf import NO_HASH
 from ledger.entries.terms import Terms
 from ledger.planning.world import ChainHead
 from ledger.scoring.seen import Seen, SeenAccess, SeenForeign, SeenLeg, SeenNotice, SeenRequest
-from ledger.storage.standing import events_of, item_of, open_entry, recorded_payload, time_of
+from ledger.storage.standing import events_of, item_of, open_at, recorded_payload, time_of
 from ledger.storage.tables import entries
 from ledger.vault.cipher import Cipher
 
@@ -41,25 +41,28 @@ class Sight:
         """The first entry that the rules have read: what rests on an older one is not theirs."""
         self._consents: dict[bytes, _Parties] = {}
 
-    def see(self, connection: Connection, row: Any, evidence: Evidence, cipher: Cipher) -> Seen | None:
+    def see(self, connection: Connection, row: Any, cipher: Cipher) -> Seen | None:
         """What the rules see of an entry of a consent; None if they look past it. Entries come in order. Raises Corrupt."""
+        evidence, time = open_at(row, cipher)
         act = evidence.act
         if act == "access.request":
-            return self._access(connection, row, evidence, cipher)
+            return self._access(connection, row, evidence, time, cipher)
         if act in ("access.release", "access.receive"):
             says: Any = recorded_payload(evidence)
-            return self._leg(connection, row, says, cipher)
+            return self._leg(connection, row, says, time, cipher)
         if act in ("consent.request", "consent.amend"):
             terms_of: Any = recorded_payload(evidence)
             self._terms(bytes(row.chain), terms_of)
             if act == "consent.request":
                 terms = terms_of.terms
-                return SeenRequest(row.idx, time_of(row), terms.recipient, terms.purpose.code, len(terms.permissions))
+                return SeenRequest(row.idx, time, terms.recipient, terms.purpose.code, len(terms.permissions))
         if act == "consent.acknowledge":
-            return self._notice(connection, row, evidence, cipher)
+            return self._notice(connection, row, evidence, time, cipher)
         return None
 
-    def _notice(self, connection: Connection, row: Any, evidence: Evidence, cipher: Cipher) -> SeenNotice | None:
+    def _notice(
+        self, connection: Connection, row: Any, evidence: Evidence, time: int, cipher: Cipher
+    ) -> SeenNotice | None:
         """None unless it acknowledges the entry that revoked or terminated the consent: an ended consent does not move on, so
         that is the last entry that moved it."""
         outcome = evidence.outcome
@@ -69,17 +72,18 @@ class Sight:
         chain = bytes(row.chain)
         between = entries.c.chain == chain, entries.c.idx > says.basis, entries.c.idx < row.idx
         for later in connection.execute(select(entries).where(*between)):
-            act = decode_evidence(open_entry(later, cipher)[0]).act
+            act = open_at(later, cipher)[0].act
             if act.startswith("consent.") and act != "consent.acknowledge":
                 return None
         parties = self._parties(connection, row, cipher)
         ended = connection.execute(select(entries).where(entries.c.idx == says.basis)).one()
-        return SeenNotice(row.idx, time_of(row), parties.recipient, b64u(chain), time_of(ended))
+        return SeenNotice(row.idx, time, parties.recipient, b64u(chain), time_of(ended))
 
-    def _access(self, connection: Connection, row: Any, evidence: Evidence, cipher: Cipher) -> SeenAccess | SeenForeign:
+    def _access(
+        self, connection: Connection, row: Any, evidence: Evidence, time: int, cipher: Cipher
+    ) -> SeenAccess | SeenForeign:
         outcome = evidence.outcome
         assert isinstance(outcome, AccessOutcome)  # noqa: S101  (what the ledger records with this act)
-        time = time_of(row)
         if not _FOREIGN.isdisjoint(outcome.reasons):
             says: Any = recorded_payload(evidence)
             return SeenForeign(row.idx, time, says.iss if says.on_behalf_of is UNSET else says.on_behalf_of)
@@ -102,13 +106,13 @@ class Sight:
             ended_at,
         )
 
-    def _leg(self, connection: Connection, row: Any, says: AccessLeg, cipher: Cipher) -> SeenLeg | None:
+    def _leg(self, connection: Connection, row: Any, says: AccessLeg, time: int, cipher: Cipher) -> SeenLeg | None:
         if says.basis < self.since:
             return None
         parties = self._parties(connection, row, cipher)
         return SeenLeg(
             row.idx,
-            time_of(row),
+            time,
             says.act,
             parties.holder,
             parties.recipient,
@@ -128,7 +132,7 @@ class Sight:
             parties.offsets[version] = 0 if terms.utc_offset is UNSET else terms.utc_offset
 
     def _parties(self, connection: Connection, row: Any, cipher: Cipher) -> _Parties:
-        """Of a consent that stands in the log; of one that is older than the scoring, from its own chain."""
+        """The parties of a consent; if it is older than the scoring, from its own chain."""
         chain = bytes(row.chain)
         if chain not in self._consents:
             for event in events_of(connection, chain, cipher, ChainHead(0, NO_HASH)):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind
 from ledger.errors import InvalidInput
 from ledger.queries.scoring import PAGE
@@ -15,7 +14,6 @@ from ledger.scoring.memory import Vectors
 from ledger.scoring.seen import SeenAccess
 from ledger.scoring.training import Vector
 from ledger.storage.log import LogStore
-from ledger.storage.standing import open_entry
 from ledger.storage.tables import entries, log_head
 from ledger.vault.keystore import KeyStore
 
@@ -33,7 +31,7 @@ class Window:
 
 
 def read_window(store: LogStore, keystore: KeyStore, first: int = 0, last: int | None = None) -> Window:
-    """The vectors that a model would have seen from entry `first` to `last` (default: the newest), counted from `first` on.
+    """The vectors that a model would have seen from entry `first` to `last` (default: the newest), from `first` onwards.
 
     Raises InvalidInput for a window outside the log, Corrupt, Unavailable.
     """
@@ -53,8 +51,7 @@ def read_window(store: LogStore, keystore: KeyStore, first: int = 0, last: int |
                 if row.sealed is None or row.chain not in ciphers:
                     window.unreadable += 1
                     continue
-                cipher = ciphers[row.chain]
-                seen = sight.see(connection, row, decode_evidence(open_entry(row, cipher)[0]), cipher)
+                seen = sight.see(connection, row, ciphers[row.chain])
                 if isinstance(seen, SeenAccess):
                     window.accesses += 1
                     vector = vectors.see(seen)

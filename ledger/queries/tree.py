@@ -13,7 +13,7 @@ from ledger.kept import Kept
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import HASH_SIZE
 from ledger.merkle.proofs import prove_consistency, prove_inclusion
-from ledger.merkle.tiles import TILE_WIDTH, FullTiles, TilePath, TileReader, encode_bundle
+from ledger.merkle.tiles import TILE_WIDTH, KnownTiles, TilePath, TileReader, encode_bundle
 from ledger.storage.horizon import confirmed_size, horizon_of
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, entries, log_head, tiles
@@ -23,7 +23,7 @@ Snapshot: TypeAlias = Connection
 
 HASHED_TILES: Final = 1024
 SERVED_TILES: Final = 2048
-"""Full tiles in memory, 8 KiB each."""
+"""Tiles in memory: 36 kB each with their nodes, and 8 KiB each as they are served."""
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -55,7 +55,7 @@ class TreeQueries:
 
     def __init__(self, store: LogStore) -> None:
         self._store = store
-        self.full_tiles: FullTiles = Kept(HASHED_TILES)
+        self.known_tiles: KnownTiles = Kept(HASHED_TILES)
         self._served: Kept[tuple[int, int], bytes] = Kept(SERVED_TILES)
 
     def checkpoint(self) -> str:
@@ -101,17 +101,17 @@ class TreeQueries:
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The inclusion proof of entry `index` in the tree of `size` entries; cost O(log size) tile reads."""
         with self._store.read() as connection:
-            return Prover(connection, self.full_tiles).inclusion(index, size)
+            return Prover(connection, self.known_tiles).inclusion(index, size)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """The consistency proof between two sizes, 1 ≤ old ≤ new ≤ size."""
         with self._store.read() as connection:
-            return Prover(connection, self.full_tiles).consistency(old, new)
+            return Prover(connection, self.known_tiles).consistency(old, new)
 
     def prove(self, wanted: Sequence[ProofWanted]) -> list[list[bytes] | LedgerError]:
         """Many proofs from one snapshot, each answered or refused alone."""
         with self._store.read() as connection:
-            prover = Prover(connection, self.full_tiles)
+            prover = Prover(connection, self.known_tiles)
             return [answered(prover.prove, one) for one in wanted]
 
 
@@ -140,13 +140,13 @@ class TileSource:
 
 
 class Prover:
-    """Proofs in the trees of one snapshot; tiles are read once each, full ones once for all."""
+    """Proofs in the trees of one snapshot; of tiles that others have read only what they did not have yet is read again."""
 
-    def __init__(self, connection: Connection, full_tiles: FullTiles) -> None:
+    def __init__(self, connection: Connection, known_tiles: KnownTiles) -> None:
         """Raises NotFound before the log is opened."""
         self._size, _ = head_of(connection)
         self._connection = connection
-        self._read_hashes = TileReader(self._size, TileSource(connection).tile, full_tiles).read_hashes
+        self._read_hashes = TileReader(self._size, TileSource(connection).tile, known_tiles).read_hashes
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The proof of entry `index` in the tree of `size` entries. Raises InvalidInput."""
@@ -171,7 +171,7 @@ class Prover:
 
 
 def answered(answer: Callable[[Q], A], question: Q) -> A | LedgerError:
-    """The answer, or why there is none: one refusal among many questions concerns nobody else."""
+    """The answer, or why there is none: a refusal of one question does not touch the others."""
     try:
         return answer(question)
     except LedgerError as error:
@@ -248,7 +248,7 @@ def first_checkpoints_with(connection: Connection, indexes: Sequence[int]) -> di
 
 
 def bundle_of(connection: Connection, first: int, width: int) -> bytes:
-    """The entry bundle of the leaves from `first` on."""
+    """The entry bundle of the leaves from `first` onwards."""
     query = select(entries.c.leaf).where(entries.c.idx >= first, entries.c.idx < first + width)
     return encode_bundle([row.leaf for row in connection.execute(query.order_by(entries.c.idx))])
 

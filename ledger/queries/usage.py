@@ -39,7 +39,7 @@ _CATALOGUE: Final = CATALOGUES[3]
 
 @dataclass(frozen=True, slots=True)
 class UsageCount:
-    """What a statement says: all members of `usage.state` that follow from the entries."""
+    """The figures of a statement: all members of `usage.state` that follow from the entries."""
 
     tariff: Tariff
     recipient: str

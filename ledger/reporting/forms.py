@@ -35,7 +35,7 @@ class IssuedReport(NamedTuple):
 
 
 class ReportLine(NamedTuple):
-    """One figure. `value` is None where too few stand behind it: less than `below`."""
+    """One figure. `value` is None if it rests on too few: less than `below`."""
 
     group: dict[str, str]
     measure: str

@@ -52,11 +52,11 @@ class ScoreInputs:
 
     @property
     def behind(self) -> int:
-        """How many accesses and ends stand behind it."""
+        """The accesses and ends that it rests on."""
         return self.allowed + self.refused + self.ends
 
     def add(self, other: ScoreInputs) -> None:
-        """Add what stands behind another one."""
+        """Add the inputs of another one."""
         for name in self.__dataclass_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -98,7 +98,7 @@ def check_countable(says: ReportDefined) -> None:
 
 
 class ReportTally:
-    """What a report of this definition has counted so far."""
+    """The counts of a report of this definition so far."""
 
     def __init__(self, says: ReportDefined) -> None:
         self._says = says
@@ -161,5 +161,5 @@ class ReportTally:
         return self._number(value, len(delays))
 
     def _number(self, value: int, behind: int) -> str:
-        """A value, unless too few stand behind it."""
+        """A value, unless it rests on too few."""
         return f"<{self._says.suppress}" if 0 < behind < self._says.suppress else str(value)

@@ -41,6 +41,9 @@ class RecipientMemory:
     hour: HourWindow = field(default_factory=lambda: HourWindow(-1))
     before: deque[tuple[int, int, int]] = field(default_factory=deque)
     """(hour, accesses, different consents) of the hours before the present one, the last 168 of them at most."""
+    accesses_before: int = 0
+    consents_before: int = 0
+    """The sums over `before`."""
     day: DayWindow = field(default_factory=DayWindow)
     refusals: deque[bool] = field(default_factory=lambda: deque(maxlen=50))
     attendance: deque[bool] = field(default_factory=lambda: deque(maxlen=200))
@@ -53,15 +56,20 @@ class RecipientMemory:
         """Move to this hour and day, if they are new."""
         if hour != self.hour.number:
             if self.hour.accesses:
-                self.before.append((self.hour.number, self.hour.accesses, len(self.hour.consents)))
+                ended = self.hour.number, self.hour.accesses, len(self.hour.consents)
+                self.before.append(ended)
+                self.accesses_before += ended[1]
+                self.consents_before += ended[2]
             self.hour = HourWindow(hour)
-        while self.before and self.before[0][0] < hour - HOURS:
-            self.before.popleft()
+            while self.before and self.before[0][0] < hour - HOURS:
+                _, accesses, different = self.before.popleft()
+                self.accesses_before -= accesses
+                self.consents_before -= different
         if day != self.day.number:
             self.day = DayWindow(day)
 
     def is_looked_at(self) -> bool:
-        """Whether a model looks at this access: each fiftieth, from the hundredth on."""
+        """Whether a model looks at this access: each fiftieth, from the hundredth onwards."""
         return self.accesses >= RECENT and self.accesses % 50 == 0
 
     def vector(self) -> tuple[int, ...]:

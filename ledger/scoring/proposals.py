@@ -1,4 +1,4 @@
-"""What is proposed to the person who answers an alert, and by when it is to be answered (docs/risk.md, «The queue»).
+"""The proposal to the person who answers an alert, and when the answer is due (docs/risk.md, «The queue»).
 
 A proposal decides nothing. Pure: the same alert with the same past gives the same proposal, so anyone can ask why it was made.
 """

@@ -31,13 +31,13 @@ class Scorer:
 
     def __init__(self, scoring: int = SCORING) -> None:
         """`scoring`: which rules, as `scoring.activated` says."""
-        self._scoring = scoring
-        self._recipients: defaultdict[str, RecipientMemory] = defaultdict(RecipientMemory)
-        self._consents: defaultdict[str, ConsentMemory] = defaultdict(ConsentMemory)
-        self._breadths: defaultdict[str, deque[int]] = defaultdict(lambda: deque(maxlen=50))
-        self._single: dict[int, SeenLeg] = {}
+        self.scoring = scoring
+        self.recipients: defaultdict[str, RecipientMemory] = defaultdict(RecipientMemory)
+        self.consents: defaultdict[str, ConsentMemory] = defaultdict(ConsentMemory)
+        self.breadths: defaultdict[str, deque[int]] = defaultdict(lambda: deque(maxlen=50))
+        self.single: dict[int, SeenLeg] = {}
         """By the access: the first leg, until the first of the other side has come."""
-        self._fired: dict[tuple[str, str], int] = {}
+        self.fired: dict[tuple[str, str], int] = {}
         self._model: tuple[str, Model] | None = None
 
     def use(self, code: str, model: Model) -> None:
@@ -50,7 +50,7 @@ class Scorer:
         if isinstance(seen, SeenAccess):
             found = self._access(seen)
         elif isinstance(seen, SeenForeign):
-            found = self._refused(self._recipients[seen.signer], seen.signer, refused=True)
+            found = self._refused(self.recipients[seen.signer], seen.signer, refused=True)
         elif isinstance(seen, SeenRequest):
             found = self._request(seen)
         elif isinstance(seen, SeenNotice):
@@ -65,16 +65,16 @@ class Scorer:
 
     def _is_new(self, found: _Found, time: int) -> bool:
         key = found.rule, found.about
-        last = self._fired.get(key)
+        last = self.fired.get(key)
         if last is not None and time - last < (DAY_MS if found.rule in _DAILY else HOUR_MS):
             return False
-        self._fired[key] = time
+        self.fired[key] = time
         return True
 
     # -- accesses ---------------------------------------------------------------------------------------------------
 
     def _access(self, seen: SeenAccess) -> Iterator[_Found]:
-        own = self._recipients[seen.recipient]
+        own = self.recipients[seen.recipient]
         own.enter(seen.time // HOUR_MS, seen.time // DAY_MS)
         own.accesses += 1
         own.hour.accesses += 1
@@ -91,10 +91,10 @@ class Scorer:
             yield from self._allowed(seen)
 
     def _rates(self, own: RecipientMemory, seen: SeenAccess) -> Iterator[_Found]:
-        now, before = own.hour.accesses, sum(hour[1] for hour in own.before)
+        now, before = own.hour.accesses, own.accesses_before
         if now >= 50 and 168 * now >= 8 * (before + 168):
             yield _Found("rate", "recipient", seen.recipient, 50 * 168 * now // (before + 168), (now, before))
-        different, others = len(own.hour.consents), sum(hour[2] for hour in own.before)
+        different, others = len(own.hour.consents), own.consents_before
         if different >= 40 and 168 * different >= 6 * (others + 168):
             score = 60 * 168 * different // (others + 168)
             yield _Found("many", "recipient", seen.recipient, score, (different, others))
@@ -137,7 +137,7 @@ class Scorer:
             yield _Found("model", "recipient", seen.recipient, score, vector, code)
 
     def _allowed(self, seen: SeenAccess) -> Iterator[_Found]:
-        own = self._consents[seen.consent]
+        own = self.consents[seen.consent]
         asked = frozenset(seen.permissions)
         new = len(asked - own.permissions)
         if own.allowed >= 10 and seen.time - own.first >= MONTH_MS and new:
@@ -155,17 +155,17 @@ class Scorer:
     # -- notices ----------------------------------------------------------------------------------------------------
 
     def _notice(self, seen: SeenNotice) -> Iterator[_Found]:
-        own = self._consents[seen.consent]
+        own = self.consents[seen.consent]
         first, own.acknowledged = not own.acknowledged, True
         waited = seen.time - seen.ended_at
-        if self._scoring >= 2 and first and waited >= DAY_MS:
+        if self.scoring >= 2 and first and waited >= DAY_MS:
             hours = waited // HOUR_MS
             yield _Found("late-notice", "recipient", seen.recipient, 400 + 10 * hours, (hours,))
 
     # -- requests and legs ------------------------------------------------------------------------------------------
 
     def _request(self, seen: SeenRequest) -> Iterator[_Found]:
-        before = self._breadths[seen.purpose]
+        before = self.breadths[seen.purpose]
         count, together = len(before), sum(before)
         if count >= 20 and seen.permissions >= 8 and seen.permissions * count >= 2 * together:
             score = 250 * seen.permissions * count // together
@@ -174,17 +174,17 @@ class Scorer:
 
     def _leg(self, seen: SeenLeg) -> Iterator[_Found]:
         if seen.kind == "access.release":
-            own = self._recipients[seen.recipient].rows
+            own = self.recipients[seen.recipient].rows
             count, together = len(own), sum(own)
             if count >= 20 and seen.rows >= 1_000 and seen.rows * count >= 10 * together:
                 score = 50 * seen.rows * count // max(together, 1)
                 yield _Found("rows", "recipient", seen.recipient, score, (seen.rows, together, count))
             own.append(seen.rows)
-        other = self._single.get(seen.basis)
+        other = self.single.get(seen.basis)
         if other is None:
-            self._single[seen.basis] = seen
+            self.single[seen.basis] = seen
         elif other.kind != seen.kind:
-            del self._single[seen.basis]
+            del self.single[seen.basis]
             release, receipt = (other, seen) if other.kind == "access.release" else (seen, other)
             if (release.rows, release.bytes, release.digest) != (receipt.rows, receipt.bytes, receipt.digest):
                 yield _Found("legs-differ", "holder", seen.holder, 800, (release.rows, receipt.rows))

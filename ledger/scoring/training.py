@@ -87,7 +87,7 @@ def _encoded(members: dict[str, object]) -> bytes:
 
 
 def _grown(vectors: list[Vector], draws: _Draws) -> list[list[int]]:
-    """One tree, as a list of nodes: cut at random until a vector stands alone or the tree is as high as it may be."""
+    """One tree, as a list of nodes: cut at random until a vector is alone or the tree has its full height."""
     height = max(1, (len(vectors) - 1).bit_length())
     nodes: list[list[int]] = [[]]
     open_nodes = [(0, vectors, 0)]

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ledger.errors import LedgerError
 from ledger.participants import Registry
-from ledger.planning.commands import Command, Recorded
+from ledger.planning.commands import Command, Recorded, RecordedBatch
 from ledger.sequencer.figures import Figures
 
 
@@ -20,7 +20,7 @@ class Repeated(Struct, frozen=True):
     indexes: tuple[int, ...]
 
 
-Answer = tuple[Recorded, ...] | Repeated
+Answer = tuple[Recorded, ...] | RecordedBatch | Repeated
 Deliver = Callable[[Answer | LedgerError], None]
 """Called once with the answer or the error, on a thread of the sequencer's. It must be quick and must not raise."""
 

@@ -3,10 +3,12 @@
 A frame is be32 length ‖ MessagePack array. Both ends are processes of one user on one machine, so signatures are not
 checked twice; shapes are, because a decoder that guesses is a defect wherever it stands.
 
-    front → desk:   [request, statement, companion | nil, items | nil, assertion | nil]   statement = [text, kid]
+    front → desk:   [request, statement, companion | nil, assertion | nil]   statement = [text, kid]
+                    [request, statement, items]   a batch; item = [what it asks for, its place in evidence]
                     [request, documents]                                                      operator documents, JSON
                     [request, consent_id]                                                     record an expiry
-    desk → front:   [request, entries] · [request, indexes] (a repeat) · [request, error name, detail, member | nil]
+    desk → front:   [request, entries] · [request, batch] · [request, indexes] (a repeat)
+                    [request, error name, detail, member | nil]
                     [0, figures]  once a second
                     [0, size]     confirmed so far, before the answers that rest on it
 """
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ledger import errors
 from ledger.canonical import unb64u
@@ -29,15 +31,16 @@ from ledger.entries.leaf import Kind
 from ledger.entries.statement import Statement, parse_payload
 from ledger.errors import Corrupt, LedgerError
 from ledger.planning.commands import (
+    AskedItem,
     BatchItem,
     Command,
     ExpireConsent,
     RecordComposed,
     RecordDocuments,
     Recorded,
+    RecordedBatch,
     RecordIndexHead,
     SubmitStatement,
-    batch_items,
 )
 from ledger.sequencer.answers import Answer, Repeated
 
@@ -50,8 +53,32 @@ class _Submit(Struct, frozen=True, array_like=True, tag="s"):
     request: int
     statement: tuple[str, str]
     companion: tuple[str, str] | None
-    items: tuple[str, ...] | None
     assertion: str | None
+
+
+class _Item(Struct, frozen=True, array_like=True):
+    """What an item of a batch asks for: a front has read it (`parse_item`), so that only its shape is looked at here."""
+
+    accounts: tuple[str, ...]
+    consent_id: str
+    customer_present: bool
+    from_: int
+    interaction_id: str
+    permissions: tuple[str, ...]
+    purpose: str
+    region_or_none: str | None
+    to: int
+
+    @property
+    def region(self) -> str | UnsetType:
+        """As the item itself has it."""
+        return UNSET if self.region_or_none is None else self.region_or_none
+
+
+class _SubmitBatch(Struct, frozen=True, array_like=True, tag="b"):
+    request: int
+    statement: tuple[str, str]
+    items: tuple[tuple[_Item, bytes], ...]
 
 
 class _Documents(Struct, frozen=True, array_like=True, tag="d"):
@@ -83,6 +110,11 @@ class _Entries(Struct, frozen=True, array_like=True, tag="r"):
     checkpoint: str
 
 
+class _Batch(Struct, frozen=True, array_like=True, tag="t"):
+    request: int
+    batch: RecordedBatch
+
+
 class _Indexes(Struct, frozen=True, array_like=True, tag="i"):
     request: int
     indexes: tuple[int, ...]
@@ -111,10 +143,9 @@ class ConfirmedFrame(Struct, frozen=True, array_like=True, tag="c"):
     size: int
 
 
-_to_desk: Final[msgspec.msgpack.Decoder[_Submit | _Documents | _Expire]] = msgspec.msgpack.Decoder(
-    _Submit | _Documents | _Expire
-)
-_ToFront = _Entries | _Indexes | _Refusal | FiguresFrame | ConfirmedFrame
+_ToDesk = _Submit | _SubmitBatch | _Documents | _Expire
+_to_desk: Final[msgspec.msgpack.Decoder[_ToDesk]] = msgspec.msgpack.Decoder(_ToDesk)
+_ToFront = _Entries | _Batch | _Indexes | _Refusal | FiguresFrame | ConfirmedFrame
 _to_front: Final[msgspec.msgpack.Decoder[_ToFront]] = msgspec.msgpack.Decoder(_ToFront)
 _encode: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
@@ -151,11 +182,13 @@ class Unframer:
 def encode_command(request: int, command: Command) -> bytes:
     """The frame that asks for a command."""
     match command:
+        case SubmitStatement() if command.items:
+            items = tuple((_item(item.says), item.place) for item in command.items)
+            return frame(_encode(_SubmitBatch(request, _signed(command.statement), items)))
         case SubmitStatement():
-            items = tuple(item.body for item in command.items) if command.items else None
             assertion = None if command.assertion is None else _json(command.assertion).decode()
             beside = None if command.companion is None else _signed(command.companion)
-            return frame(_encode(_Submit(request, _signed(command.statement), beside, items, assertion)))
+            return frame(_encode(_Submit(request, _signed(command.statement), beside, assertion)))
         case RecordDocuments():
             return frame(_encode(_Documents(request, tuple(dict(document) for document in command.documents))))
         case ExpireConsent():
@@ -175,12 +208,16 @@ def decode_command(body: bytes) -> tuple[int, Command]:
     if isinstance(read, _Expire):
         return read.request, ExpireConsent(read.consent_id)
     statement = _statement(read.statement)
-    items: tuple[BatchItem, ...] = ()
+    if isinstance(read, _SubmitBatch):
+        items = tuple(BatchItem(says, place) for says, place in read.items)
+        if not isinstance(statement.payload, AccessBatch) or len(items) != statement.payload.items_count:
+            raise Corrupt("a frame of a front process has not the items that its statement is about")
+        return read.request, SubmitStatement(statement, items)
     if isinstance(statement.payload, AccessBatch):
-        items = batch_items(statement.payload, read.items or ())
+        raise Corrupt("a frame of a front process has a batch without its items")
     return read.request, SubmitStatement(
         statement,
-        items,
+        (),
         None if read.companion is None else _statement(read.companion),
         None if read.assertion is None else parse_assertion(read.assertion),
     )
@@ -192,6 +229,8 @@ def encode_answer(request: int, answer: Answer | LedgerError) -> bytes:
         return frame(_encode(_Refusal(request, type(answer).__name__, answer.detail, answer.member)))
     if isinstance(answer, Repeated):
         return frame(_encode(_Indexes(request, answer.indexes)))
+    if isinstance(answer, RecordedBatch):
+        return frame(_encode(_Batch(request, answer)))
     entries = tuple(
         _Entry(
             entry.index,
@@ -229,12 +268,28 @@ def decode_answer(body: bytes) -> tuple[int, Answer | LedgerError | FiguresFrame
     match read:
         case _Indexes():
             return read.request, Repeated(read.indexes)
+        case _Batch():
+            return read.request, read.batch
         case _Refusal():
             return read.request, _error(read)
         case FiguresFrame() | ConfirmedFrame():
             return read.request, read
         case _Entries():
             return read.request, tuple(_recorded(entry, read.checkpoint) for entry in read.entries)
+
+
+def _item(says: AskedItem) -> _Item:
+    return _Item(
+        says.accounts,
+        says.consent_id,
+        says.customer_present,
+        says.from_,
+        says.interaction_id,
+        says.permissions,
+        says.purpose,
+        None if says.region is UNSET else says.region,
+        says.to,
+    )
 
 
 def _signed(statement: Statement) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What the log has signed, held against rows before anything rests on them.
+"""Holds rows against what the log has signed, before anything rests on them.
 
 The head's checkpoint signs the tree. A leaf of the tree, the last index-head, signs the completeness map: how many leaves each
 chain has, and which is the last. Who writes in the database alone can take rows away, and cannot make the signed map say so.
@@ -35,7 +35,7 @@ _TILE: Final = select(tiles.c.content).where(tiles.c.level == bindparam("level")
 
 
 class SignedTree:
-    """The tree that an edge leads to. Whoever uses it has held that edge against the signed checkpoint."""
+    """The tree that an edge leads to. Its user must have held that edge against the signed checkpoint."""
 
     def __init__(self, connection: Connection, edge: Edge) -> None:
         self._connection = connection

@@ -73,7 +73,7 @@ class ChainMap:
         return driver_for(self._connection.engine)
 
     def state(self) -> MapState:
-        """Which leaves it covers. Raises Corrupt when there is no state, or an index-head signs another root."""
+        """The leaves that it covers. Raises Corrupt when there is no state, or an index-head signs another root."""
         state = self.said()
         if state.signed:
             leaf = self._connection.execute(
@@ -100,7 +100,7 @@ class ChainMap:
         return state
 
     def find(self, state: MapState, chain: bytes) -> Found:
-        """What the map says of a chain, with the proof. Raises Corrupt."""
+        """The map's entry for a chain, with the proof. Raises Corrupt."""
         return PagedMap(state.root, self._read).find(chain)
 
     def values(self, state: MapState, chains: Collection[bytes], kept: KeptBranches) -> dict[bytes, bytes]:

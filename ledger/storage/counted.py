@@ -100,7 +100,7 @@ class CountBook:
 
     @contextmanager
     def view(self) -> Iterator[None]:
-        """Read what stands now, whatever is written meanwhile."""
+        """Read the present content, whatever is written meanwhile."""
         with self._lock, self._told():
             self._file.execute("BEGIN")
             try:
@@ -146,7 +146,7 @@ class CountBook:
         return found
 
     def keep(self, states: Mapping[int, ChainState]) -> None:
-        """What consents are after the entries that were read, by the numbers of their chains."""
+        """Keep the states of consents after the entries that were read, by the numbers of their chains."""
         rows = [(_write_state(state), number) for number, state in states.items()]
         self._file.executemany("UPDATE chains SET state = ? WHERE id = ?", rows)
 
@@ -175,7 +175,7 @@ class CountBook:
         self._file.execute("DELETE FROM states WHERE chain = ?", (chain,))
 
     def remove(self, participant: str, time: int) -> None:
-        """A participant is gone from `time` (ms) on."""
+        """Note that a participant was removed at `time` (ms)."""
         self._file.execute("INSERT OR IGNORE INTO removals VALUES (?, ?)", (participant, time))
 
     def dims(self, says: Mapping[str, Iterable[str]]) -> int:
@@ -244,7 +244,7 @@ class CountBook:
         return Touched(consents, len(customers), frozenset(holders), frozenset(recipients))
 
     def slots(self, first: int, end: int, step: int, only: Iterable[What]) -> list[tuple[int, What, Dims, int]]:
-        """(number of the slot, what, dimensions, how often) in slots of `step` ms from `first` on."""
+        """(number of the slot, what, dimensions, how often) in slots of `step` ms from `first` onwards."""
         query = (
             "SELECT (time - ?) / ? AS slot, what, dims, count(*) FROM facts WHERE time >= ? AND time < ?"  # noqa: S608  (numbers of ours)
             f" AND what IN ({_numbers(only)}) GROUP BY slot, what, dims ORDER BY slot"

@@ -1,4 +1,4 @@
-"""What the count book says (counted.py): what an entry counts for, and what of a consent is needed to tell."""
+"""The records of the count book (counted.py): what an entry counts for, and the facts of a consent that decide it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class What(IntEnum):
-    """What an entry counts for. The numbers stand in the file."""
+    """What an entry counts for. The file holds the numbers."""
 
     OTHER = 0
     ERASED = 1
@@ -114,7 +114,7 @@ class Booked(NamedTuple):
 
 
 class StandingCount(NamedTuple):
-    """How many consents stand alike at a time."""
+    """How many consents have the same state and dimensions at a time."""
 
     dims: Dims
     status: str

@@ -144,7 +144,7 @@ class EventStore:
     # -- endpoints --------------------------------------------------------------------------------------------------
 
     def set_endpoint(self, participant: str, url: str, *, enabled: bool, now: int) -> None:
-        """Where a participant wants to be told from now on; what is open for it is due at once."""
+        """Set a participant's endpoint; its open deliveries are due at once."""
         row = {"participant": participant, "url": url, "enabled": enabled, "changed_at": now}
         put = insert_into(self._engine, event_endpoints).values(row)
         put = put.on_conflict_do_update(index_elements=["participant"], set_=row)

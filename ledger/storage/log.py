@@ -146,7 +146,7 @@ class BatchTransaction:
         self._absent.put(chain, end)
 
     def chains(self, chains: Collection[bytes]) -> dict[bytes, ChainHead]:
-        """Where these chains continue, held against the map that the last index-head signs; chains without a leaf are absent.
+        """The ends of these chains, held against the map that the last index-head signs; chains without a leaf are absent.
         Raises Corrupt."""
         if not chains:
             return {}
@@ -384,7 +384,7 @@ class LogStore:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> Unavailable:
-        """What a caller may know of a database's failure: what happened, never a text that can quote values."""
+        """A database's failure as a caller may know it: the kind, never a text that can quote values."""
         cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         return Unavailable(f"the database refused or lost a transaction: {self._backend.explain(cause)}")
 

@@ -30,7 +30,7 @@ _DECLARATIONS: Final = select(entries).where(entries.c.kind == Kind.PARTICIPANT.
 
 
 class OnRecord(NamedTuple, Generic[T]):
-    """What the operator or a participant has said: a document as it is recorded, or a declaration.
+    """A document of the operator as it is recorded, or a declaration of a participant.
 
     `at`: its index; `time` in milliseconds.
     """

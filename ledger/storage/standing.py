@@ -60,6 +60,12 @@ def open_entry(row: Any, cipher: Cipher) -> tuple[bytes, bytes]:
     return _open(row, _leaf_of(row), cipher)
 
 
+def open_at(row: Any, cipher: Cipher) -> tuple[Evidence, int]:
+    """(evidence, time in ms) of a stored entry, held against its leaf, which is read once. Raises Corrupt."""
+    leaf = _leaf_of(row)
+    return decode_evidence(_open(row, leaf, cipher)[0]), leaf.time
+
+
 def _open(row: Any, leaf: CommitmentLeaf, cipher: Cipher) -> tuple[bytes, bytes]:
     evidence, opening = open_evidence(row.idx, row.sealed, cipher)
     open_commitment(leaf, evidence, opening)

@@ -17,6 +17,7 @@ from typing import Any
 import httpx2
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import UNSET
 
 from api.http.httpserver import HttpServer, bounded
 from api.node.building import build_node, initialise
@@ -26,6 +27,7 @@ from api.server.app import create_app
 from api.tokens.keys import TokenSigner
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import b64u, encode, unb64u
+from ledger.documents import Disclosure, document_of
 from tests.keys import KeyPair
 from tests.world import ORIGIN, Party, Submission, World
 
@@ -134,6 +136,13 @@ class Service:
         signer = TokenSigner.load(path)
         secret = int.from_bytes(unb64u(json.loads(path.read_text())["d"]))
         return KeyPair("ES256", signer.kid, ec.derive_private_key(secret, ec.SECP256R1()))
+
+
+def opened_by_two(service: Service, regulator: str, **opening: Any) -> int:
+    """What two people of a regulator do on the pages: the entry that says so."""
+    people = ("officer-1", "officer-2") if service.node.ledger.registry.ruleset > 2 else UNSET
+    document = document_of(Disclosure, participant=regulator, approved_by=people, **opening)
+    return service.node.ledger.record_documents(document)[0].index
 
 
 @contextmanager

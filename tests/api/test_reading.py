@@ -15,7 +15,7 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.receipts import check_receipt
-from tests.api.service import Service, TokenClient
+from tests.api.service import Service, TokenClient, opened_by_two
 from tests.bundles import decode_bundle
 from tests.keys import KeyPair
 
@@ -301,12 +301,17 @@ def test_an_auditor_takes_the_log_home_without_evidence(service: Service) -> Non
     assert len(leaves) == service.size
 
 
-def test_an_opening_of_evidence_is_recorded_before_it_happens(service: Service) -> None:
+def test_evidence_is_given_only_of_what_two_people_opened_on_record(service: Service) -> None:
     world = service.world
     consent = world.active_consent(world.recipient(), world.holder())
     [access] = world.record(world.parties["tpp-1"].access(consent))
     regulator = service.as_(world.join("fca", "regulator"))
     asked = {"case": "case-7", "from_index": access.index, "to_index": access.index}
+    size = service.size
+    refused = regulator.request("POST", "/bundles", json=asked)
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (403, "not-permitted")
+    assert service.size == size
+    opened_by_two(service, "fca", **asked)
     answer = regulator.request("POST", "/bundles", json=asked)
     assert answer.status_code == 200, answer.text
     with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
@@ -317,8 +322,14 @@ def test_an_opening_of_evidence_is_recorded_before_it_happens(service: Service) 
 
         lines = gzip.decompress(bundle.read(shard)).splitlines()
     assert [json.loads(line)["index"] for line in lines] == [access.index]
-    assert json.loads(last)["document"] == {"type": "disclosure", "v": 1, "participant": "fca", **asked}
+    told = json.loads(last)["document"]
+    told.pop("approved_by", None)
+    assert told == {"type": "disclosure", "v": 1, "participant": "fca", **asked}
     size = service.size
-    assert regulator.request("POST", "/bundles", json=asked | {"to_index": 10**6}).status_code == 400
+    for other in ({"to_index": 10**6}, {"case": "case-8"}, {"from_index": 0}):
+        assert regulator.request("POST", "/bundles", json=asked | other).status_code == 403
+    stranger = service.as_(world.join("state", "regulator"))
+    assert stranger.request("POST", "/bundles", json=asked).status_code == 403
+    size = service.size
     assert regulator.request("POST", "/bundles", json={"case": "x"}).status_code == 400
     assert service.size == size

@@ -21,7 +21,7 @@ from ledger.errors import InvalidInput, NotFound
 from ledger.orders import About, AlertRaised, ScoringActivated
 from ledger.queries.remit import Remit
 from tests.api.doors import ALLOWED, routes_of
-from tests.api.service import Service
+from tests.api.service import Service, opened_by_two
 from tests.world import Party
 
 HASH = b64u(bytes(32))
@@ -167,6 +167,7 @@ def test_evidence_opened_for_a_case_is_that_of_the_remit(
         for name in ("fca", "small"):
             client = service.as_(service.world.join(name, "regulator"))
             asked = {"case": "c-1", "from_index": 0, "to_index": service.size - 1}
+            opened_by_two(service, name, **asked)
             content = client.request("POST", "/bundles", json=asked).content
             opened[name] = bodies(content)
     for name, expected in (("fca", {"bank-a", "bank-b"}), ("small", {"bank-b"})):

@@ -11,18 +11,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from tests.bench import growth, peers
 from tests.bench.audit import Unsound, audit
-from tests.bench.figures import Figure, latency_of
-from tests.bench.in_process import flow
+from tests.bench.figures import Figure, Ratio, latency_of
+from tests.bench.in_process import Flow, flow
 from tests.bench.over_http import QUICK, HttpBench, Scale
 from tests.bench.picture import picture
 from tests.bench.places import ENGINES, ROOT, Site, fsync_micros, machine, new_log, site
+from tests.bench.references import References
 from tests.bench.report import markdown
 
 PARTS = ("library", "http", "peers", "size", "memory", "storage", "start")
-LIBRARY_GOALS = {"sqlite": 15_000.0, "postgresql": 10_000.0}
 
 
 @dataclass
@@ -36,10 +37,16 @@ class Bench:
     foreign: tuple[peers.Foreign, ...] = ()
     figures: list[Figure] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    references: References = field(init=False)
     _begun: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        self.references = References(self.place)
+
     def tell(self, figure: Figure) -> None:
-        """Keep a figure, and show it."""
+        """Keep a figure with the references of its minute, and show it."""
+        if figure.reference is None:
+            figure = structs.replace(figure, reference=self.references.now())
         self.figures.append(figure)
         latency = f"  p50 {figure.latency.p50:8.2f}  p99 {figure.latency.p99:8.2f} ms" if figure.latency else ""
         clients = f"{figure.clients:4} clients" if figure.clients else " " * 12
@@ -60,46 +67,35 @@ class Bench:
                     posts = log.crowd.accesses(count)
                     done = flow(ledger, posts, submitters=128, prepared=prepared)
                     acknowledged += done.acknowledged
-                    goal = LIBRARY_GOALS[engine] if prepared else 0.0
-                    self._flow(engine, name, done.entries, done.seconds, done.cpu_seconds, done.latencies, 128, goal)
+                    self._flow(engine, name, done, 128)
                 posts = [log.crowd.batch(number, 100) for number in range(batches)]
                 done = flow(ledger, posts, submitters=8, prepared=False)
                 acknowledged += done.acknowledged
-                self._flow(
-                    engine, "batches of 100", done.entries, done.seconds, done.cpu_seconds, done.latencies, 8, 0.0
-                )
+                self._flow(engine, "batches of 100", done, 8)
             audit(log, acknowledged, self.place.new_folder("audit"))
             peers.ceilings(self.place, engine, peers.rows_of(log, 500 if self.quick else 10_000), self.tell)
 
-    def _flow(
-        self,
-        engine: str,
-        name: str,
-        entries: int,
-        seconds: float,
-        cpu: float,
-        taken: list[float],
-        clients: int,
-        goal: float,
-    ) -> None:
+    def _flow(self, engine: str, name: str, done: Flow, clients: int) -> None:
+        spent, now = done.cpu_seconds / done.entries * 1e6, self.references.now()
         self.tell(
             Figure(
                 section="library",
                 engine=engine,
                 name=name,
-                value=entries / seconds,
+                value=done.entries / done.seconds,
                 unit="events/s",
                 clients=clients,
-                latency=latency_of(taken),
-                server_cpu_us=cpu / entries * 1e6,
-                goal=goal,
+                latency=latency_of(done.latencies),
+                server_cpu_us=spent,
+                reference=now,
+                ratios=(Ratio(what="server CPU ÷ Ed25519 check", value=spent / now.check),),
             )
         )
 
     def http(self) -> None:
         """Over HTTP."""
         for engine in self.engines:
-            HttpBench(self.place, engine, self.scale, self.tell).run()
+            HttpBench(self.place, engine, self.scale, self.references, self.tell).run()
 
     def peers(self) -> None:
         """Others, and our own log without rules."""

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from api.web.subscriptions import KINDS
 from tests.browser import FLAGS, chromium
+from tests.web.banks import ANNA, NAMES, NORTH, PEOPLE, SOUTH, Banks, open_banks
 from tests.web.consoles import Consoles, open_consoles
 from tests.web.site import MEI, Site
 from tests.web.test_erasing import _as_site as as_site
@@ -142,6 +143,34 @@ def customers(site: Site) -> dict[str, Journey]:
     }
 
 
+def answers(site: Site) -> dict[str, Journey]:
+    """Journeys of a customer whom an app has sent, and of one who wants to know whether this is all."""
+    asked, wide, key = site.ask(), site.ask(), site.key(site.shared())
+
+    def agree(walk: Walk) -> None:
+        walk.open(f"/my/approve?consent={asked.consent_id}")
+        walk.tap("input[name=account]")
+        for place in range(walk.page.locator("input[name=separate]").count()):
+            walk.tap(f"input[name=separate] >> nth={place}")
+        walk.tap('form[action="/my/approve/review"] button')
+        walk.tap('form[action="/my/approve/agree"] button')
+        walk.sees("Sharing")
+
+    def less(walk: Walk) -> None:
+        walk.open(f"/my/approve?consent={wide.consent_id}")
+        walk.tap("main details.alone:has(input[name=less]) summary")
+        walk.tap('input[value="frequency"]')
+        walk.tap('details button[formaction$="decline"]')
+        walk.sees("was told that you would agree to")
+
+    def everything(walk: Walk) -> None:
+        walk.open(f"/my/connections/{key}")
+        walk.tap(f'a[href="/my/connections/{key}/complete"]')
+        walk.sees("complete")
+
+    return {"is this everything?": everything, "agree to one account": agree, "agree to less than was asked": less}
+
+
 def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
     """Journeys of people at work: account and steps."""
     number = report(site, site.read(site.shared()).index, "Who was that?")
@@ -160,6 +189,25 @@ def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
         walk.tap('nav.main a[href="/console/audit/feedback"]')
         walk.sees("Customer feedback by bank")
 
+    def export(walk: Walk) -> None:
+        walk.open("/console/partner/feedback")
+        walk.write("input[name=q]", number)
+        walk.tap("main form.find button")
+        walk.page.locator(f'td a[href$="{number}"] >> visible=true').wait_for()
+        with walk.page.expect_download():
+            walk.page.locator("a[href*='feedback.csv']").first.click()
+        walk.taps += 1
+
+    def refused(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('nav.main a[href="/console/partner/calls"]')
+        walk.sees("Ask for less, or propose an amendment with the permission.")
+
+    def figures(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('main a[href*="/supervision/refusals"]')
+        walk.sees("PURPOSE_MISMATCH")
+
     def health(walk: Walk) -> None:
         walk.open("/console")
         walk.sees("Health")
@@ -167,11 +215,38 @@ def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
     return {
         "bank: answer a customer": ("Bea", answer),
         "supervisor: are customers answered": ("Rita", counts),
+        "bank: find one customer's feedback, and export it": ("Bea", export),
+        "app: why was I refused, and what to do": ("Pia", refused),
+        "supervisor: why was one app refused": ("Rita", figures),
         "operator: is all well": ("Olaf", health),
     }
 
 
-def walked(browser: Browser, consoles: Consoles, who: str, journeys: dict[str, Journey]) -> None:
+def at_several(banks: Banks) -> dict[str, Journey]:
+    """Journeys of a woman with two banks: she links them, and stops at the one where she is not."""
+    consent = banks.shared(ANNA[NORTH], "plum")
+    banks.shared(ANNA[SOUTH], "quince")
+    names = {one["sub"]: one["name"] for one in PEOPLE}
+
+    def link(walk: Walk) -> None:
+        walk.open("/my/connections")
+        walk.tap('a[href="/my/together"]')
+        walk.tap('form[action="/my/together/add"] button')
+        walk.tap(f'button:has-text("{names[ANNA[SOUTH]]}")')
+        walk.tap('form[action="/my/together/join"] button')
+        walk.sees(NAMES[NORTH])
+
+    def stop(walk: Walk) -> None:
+        walk.open("/my/together")
+        walk.tap(f'section.bank:has-text("{NAMES[NORTH]}") form:has(input[value$="/stop"]) button')
+        walk.tap("main form button")
+        walk.sees("May we ask why you stopped?")
+        assert banks.status(consent) == "REVOKED"
+
+    return {"all my banks on one page": link, "stop one app at another bank": stop}
+
+
+def walked(browser: Browser, consoles: Consoles | Banks, who: str, journeys: dict[str, Journey]) -> None:
     """Walk journeys as somebody, and print a row for each."""
     page = browser.new_context(locale="en-GB", viewport={"width": 390, "height": 844}).new_page()
     page.set_default_timeout(8_000)
@@ -193,7 +268,9 @@ def main() -> None:
             print("| journey | taps | seconds |\n|---|---|---|")
             for name, (who, journey) in at_work(site).items():
                 walked(browser, consoles, who, {name: journey})
-            walked(browser, consoles, site.people[MEI].name, customers(site))
+            walked(browser, consoles, site.people[MEI].name, answers(site) | customers(site))
+            with open_banks(Path(folder) / "banks") as banks:
+                walked(browser, banks, "Anna Nowak", at_several(banks))
             browser.close()
 
 

@@ -7,12 +7,14 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tests.bench.audit import Answer, Audited, Unsound, answers, audit
-from tests.bench.figures import Figure, latency_of
+from tests.bench.figures import Figure, Ratio, latency_of
 from tests.bench.load import Plan, Run, drive, request
 from tests.bench.places import Place, Serving, Site, new_log, serving
 from tests.bench.reading import Reader
+from tests.bench.references import References
 from tests.bench.statements import Post
 
 Tell = Callable[[Figure], None]
@@ -34,13 +36,10 @@ class Scale:
 
 QUICK = Scale(clients=(8,), warm_up=0.2, seconds=0.8, rate_guess=1500.0, crowd=8, workers=1)
 
-GOALS = {
-    ("sqlite", 64): 4000.0,
-    ("sqlite", 256): 5500.0,
-    ("postgresql", 64): 3500.0,
-    ("postgresql", 256): 5500.0,
-}
-BATCH_GOALS = {"sqlite": 15_000.0, "postgresql": 12_000.0}
+CHECKS: Final = {("single access", "sqlite", 64): 4.5, ("single access", "postgresql", 64): 5.5}
+"""Server CPU of one request, at most, in bare Ed25519 checks; by name, engine and clients."""
+COMMITS: Final = {("single access", "sqlite", 1): 6.0}
+"""Its median time, at most, in bare durable commits."""
 
 
 @dataclass
@@ -50,6 +49,7 @@ class HttpBench:
     place: Site
     engine: str
     scale: Scale
+    references: References
     tell: Tell
     log: Place = field(init=False)
     server: Serving = field(init=False)
@@ -92,18 +92,12 @@ class HttpBench:
         crowd = self.log.crowd
         for clients in self.scale.clients:
             guess = min(self.scale.rate_guess, 700.0 * clients)
-            self._post("single access", crowd.accesses, clients, guess, goal=GOALS.get((self.engine, clients), 0.0))
+            self._post("single access", crowd.accesses, clients, guess)
         self._post("mix 90/5/5", crowd.mix, self.scale.crowd, self.scale.rate_guess)
         self._post(
             "consent request", lambda n: [crowd.request()[1] for _ in range(n)], self.scale.crowd, self.scale.rate_guess
         )
-        self._post(
-            "batch of 100",
-            lambda n: [crowd.batch(number, 100) for number in range(n)],
-            8,
-            150.0,
-            goal=BATCH_GOALS[self.engine],
-        )
+        self._post("batch of 100", lambda n: [crowd.batch(number, 100) for number in range(n)], 8, 150.0)
 
     def _open_loop(self) -> None:
         capacity = self._rate.get("single access", 1000.0)
@@ -121,9 +115,9 @@ class HttpBench:
             entry.index for post, answer in self.acknowledged for entry in answer.entries if post.path == "/accesses"
         ]
         receipts = [f"/receipts/{chance.choice(mine)}" for _ in range(count // 4)]
-        self._get("receipt fetch", self.reader.requests(self.server, receipts), goal=8000.0)
+        self._get("receipt fetch", self.reader.requests(self.server, receipts))
         tiles = [f"/tile/0/{number:03d}" for number in range(size // 256)]
-        self._get("tile fetch", self._gets(tiles), goal=8000.0)
+        self._get("tile fetch", self._gets(tiles))
         pairs = [(chance.randrange(size), size) for _ in range(1000)]
         self._get("inclusion proof", self._gets([f"/proofs/inclusion?index={i}&size={n}" for i, n in pairs]))
         self._get("consistency proof", self._gets([f"/proofs/consistency?old={i + 1}&new={n}" for i, n in pairs]))
@@ -131,22 +125,20 @@ class HttpBench:
 
     # -- how --------------------------------------------------------------------------------------------------------
 
-    def _post(
-        self, name: str, make: Callable[[int], list[Post]], clients: int, guess: float, *, goal: float = 0.0
-    ) -> None:
+    def _post(self, name: str, make: Callable[[int], list[Post]], clients: int, guess: float) -> None:
         rate = self._rate.get(name, 0.0) * 1.6 or guess
         posts = make(int(max(rate, guess) * (self.scale.warm_up + self.scale.seconds)) + clients)
         run, cpu = self._drive(self._requests(posts), clients=clients)
         self.acknowledged += self._accepted(posts, run)
         self._rate[name] = max(self._rate.get(name, 0.0), run.answered / run.seconds)
-        self._figure(name, run, clients, cpu, entries=posts[0].entries, goal=goal)
+        self._figure(name, run, clients, cpu, entries=posts[0].entries)
 
-    def _get(self, name: str, requests: list[bytes], *, goal: float = 0.0) -> None:
+    def _get(self, name: str, requests: list[bytes]) -> None:
         run, cpu = self._drive(requests, clients=self.scale.crowd, repeat=name != "receipt fetch", keep_every=0)
         refused = {status: count for status, count in run.statuses.items() if status != 200}
         if refused:
             raise Unsound(f"{name}: answers with {refused}")
-        self._figure(name, run, self.scale.crowd, cpu, goal=goal)
+        self._figure(name, run, self.scale.crowd, cpu)
 
     def _drive(
         self, requests: list[bytes], *, clients: int, rate: float = 0.0, repeat: bool = False, keep_every: int = 1
@@ -172,9 +164,16 @@ class HttpBench:
             raise Unsound(f"answers with {refused}, {run.broken} connections broken")
         return list(answers(posts, run.bodies))
 
-    def _figure(
-        self, name: str, run: Run, clients: int, cpu: float, *, entries: int = 1, goal: float = 0.0, note: str = ""
-    ) -> None:
+    def _figure(self, name: str, run: Run, clients: int, cpu: float, *, entries: int = 1, note: str = "") -> None:
+        key, now, latency = (name, self.engine, clients), self.references.now(), latency_of(run.latencies)
+        spent = cpu * 1e6 / entries
+        ratios = [
+            Ratio(what="server CPU ÷ Ed25519 check", value=spent / now.check, goal=CHECKS.get(key, 0.0)),
+            Ratio(what="server CPU ÷ empty answer", value=cpu * 1e6 / now.answer),
+        ]
+        if clients == 1:
+            slow = latency.p50 * 1000 / now.commit
+            ratios.append(Ratio(what="p50 ÷ durable commit", value=slow, goal=COMMITS.get(key, 0.0)))
         self.tell(
             Figure(
                 section="http",
@@ -183,11 +182,12 @@ class HttpBench:
                 clients=clients,
                 value=run.answered * entries / run.seconds,
                 unit="events/s" if entries > 1 else "/s",
-                latency=latency_of(run.latencies),
+                latency=latency,
                 server_cpu_us=cpu * 1e6,
                 generator_cpu_us=run.cpu_seconds / max(1, run.answered) * 1e6,
-                goal=goal,
                 note=note,
+                reference=now,
+                ratios=tuple(ratios),
             )
         )
 

@@ -156,8 +156,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(log: Place, *, workers: int = 1, extra: dict[str, str] | None = None) -> Iterator[Serving]:
-    """`consent-ledger serve` over a log."""
+def serving(
+    log: Place, *, workers: int = 1, extra: dict[str, str] | None = None, checkout: Path = ROOT
+) -> Iterator[Serving]:
+    """`consent-ledger serve` over a log, with the code and, if it has them, the packages of a checkout."""
+    own = checkout / ".venv" / "bin" / "python"
     settings = {
         "DATABASE_URL": log.settings.database_url,
         "READS_PER_MINUTE": "100000000",  # one address stands for a crowd here
@@ -165,7 +168,7 @@ def serving(log: Place, *, workers: int = 1, extra: dict[str, str] | None = None
         "LOG_LEVEL": "warning",
     }
     command = [
-        sys.executable,
+        str(own) if own.exists() else sys.executable,
         "-m",
         "api.cli.main",
         "serve",
@@ -175,20 +178,22 @@ def serving(log: Place, *, workers: int = 1, extra: dict[str, str] | None = None
         str(workers),
     ]
     environment = {f"CONSENT_LEDGER_{name}": value for name, value in (settings | (extra or {})).items()}
-    with program(command, environment, log.settings.state_dir, "/health/ready") as server:
-        while sum(map(_listens, server.workers)) < len(server.workers) - 1:  # a crowd that came now would stay together
+    with program(command, environment, log.settings.state_dir, "/health/ready", at=checkout) as server:
+        while sum(map(_listens, server.workers)) < workers:  # a crowd that came now would stay together
             time.sleep(0.02)
         yield server
 
 
 @contextmanager
-def program(command: Sequence[str], environment: dict[str, str], folder: Path, ready: str) -> Iterator[Serving]:
-    """A server program that takes `--port`, until it answers 200 at `ready`; stopped at the end."""
+def program(
+    command: Sequence[str], environment: dict[str, str], folder: Path, ready: str, *, at: Path = ROOT
+) -> Iterator[Serving]:
+    """A server program that takes `--port`, run in the folder `at`, until it answers 200 at `ready`; stopped at the end."""
     port = free_port()
     log = folder / "server.log"
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [*command, "--port", str(port)], cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=out
+            [*command, "--port", str(port)], cwd=at, env={**os.environ, **environment}, stdout=out, stderr=out
         )
     server = Serving("127.0.0.1", port, process)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.bench.figures import Figure
@@ -38,7 +39,10 @@ the size, memory, storage and start runs are partly synthetic and were not), and
 acknowledged entry is there, once, with a proof that holds. Script: `tests/bench/audit.py`.""",
 }
 INTRODUCTION = """Written by `scripts/bench`; do not edit. The generator and the server share the machine, so absolute figures
-say as much about it as about the ledger: compare what was measured in the same run."""
+say as much about it as about the ledger: compare what was measured in the same run. Beside each figure stand references that
+were measured in the same minute; goals are multiples of them wherever the machine's hour would decide otherwise."""
+REFERENCES = """Measured again whenever a figure is due and the last ones are a minute old, on the same two cores. What differs
+between the least and the most is the machine, not the ledger. Script: `tests/bench/references.py`."""
 MEASURED_BY_RATE = {"http", "library", "peer"}
 
 
@@ -52,6 +56,7 @@ def markdown(figures: Sequence[Figure], machine: Mapping[str, str], *, remarks: 
         *(f"- {name}: {value}" for name, value in machine.items()),
         *(f"- {remark}" for remark in remarks),
         "",
+        *_references(figures),
         *_goals(figures),
         *_ratios(figures),
     ]
@@ -64,17 +69,49 @@ def markdown(figures: Sequence[Figure], machine: Mapping[str, str], *, remarks: 
     return "\n".join(lines)
 
 
+def _references(figures: Sequence[Figure]) -> list[str]:
+    """How much the machine itself changed while it was measured."""
+    known = list(dict.fromkeys(figure.reference for figure in figures if figure.reference is not None))
+    if not known:
+        return []
+    lines = [
+        "## References",
+        "",
+        REFERENCES,
+        "",
+        "| what | least µs | median µs | most µs |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for what, values in (
+        ("one Ed25519 check, processor time", sorted(one.check for one in known)),
+        ("one row committed and durable, time", sorted(one.commit for one in known)),
+        ("one empty HTTP answer, processor time of the server", sorted(one.answer for one in known)),
+    ):
+        least, most = values[0], values[-1]
+        lines.append(f"| {what} | {_number(least)} | {_number(statistics.median(values))} | {_number(most)} |")
+    return [*lines, ""]
+
+
 def _goals(figures: Sequence[Figure]) -> list[str]:
-    asked = [figure for figure in figures if figure.goal]
+    asked = [figure for figure in figures if figure.goal or any(ratio.goal for ratio in figure.ratios)]
     if not asked:
         return []
     lines = ["## Goals", "", "| what | engine | reached | asked for | |", "| --- | --- | ---: | ---: | --- |"]
     for figure in asked:
-        bound = ("at most " if figure.at_most else "at least ") + _number(figure.goal)
         what = figure.name + (f", {figure.clients} clients" if figure.clients else "")
-        reached = f"{_number(figure.value)} {figure.unit}"
-        lines.append(f"| {what} | {figure.engine} | {reached} | {bound} | {'met' if figure.met else '**missed**'} |")
+        if figure.goal:
+            reached = f"{_number(figure.value)} {figure.unit}"
+            lines.append(_goal(what, figure.engine, reached, figure.goal, at_most=figure.at_most, met=figure.met))
+        for ratio in figure.ratios:
+            if ratio.goal:
+                name, reached = f"{what}: {ratio.what}", f"{ratio.value:.2f} ×"
+                lines.append(_goal(name, figure.engine, reached, ratio.goal, at_most=ratio.at_most, met=ratio.met))
     return [*lines, ""]
+
+
+def _goal(what: str, engine: str, reached: str, goal: float, *, at_most: bool, met: bool) -> str:
+    bound = ("at most " if at_most else "at least ") + _number(goal)
+    return f"| {what} | {engine} | {reached} | {bound} | {'met' if met else '**missed**'} |"
 
 
 def ratios(figures: Sequence[Figure]) -> list[tuple[str, str, float]]:
@@ -86,8 +123,16 @@ def ratios(figures: Sequence[Figure]) -> list[tuple[str, str, float]]:
     found = []
     for engine in dict.fromkeys(figure.engine for figure in figures):
         http, library = best(engine, "single access"), best(engine, "128 submitters", "128 submitters, prepared")
+        crowds = [
+            f.value for f in figures if f.engine == engine and f.name == "single access" and f.clients in (64, 256)
+        ]
         batch = best(engine, "batch of 100")
         for what, ours, theirs in (
+            (
+                "single access at 256 clients ÷ at 64",
+                crowds[-1] if len(crowds) == 2 else 0.0,
+                crowds[0] if crowds else 0.0,
+            ),
             ("single access over HTTP ÷ ledgerchain", http, best(engine, "ledgerchain 0.1.0")),
             ("library ÷ ledgerchain", library, best(engine, "ledgerchain 0.1.0")),
             ("single access over HTTP ÷ INSERT with a commit each", http, best(engine, "INSERT, commit each")),
@@ -119,10 +164,12 @@ def _table(figures: Sequence[Figure], section: str) -> list[str]:
             "p99.9 ms",
             "server CPU µs",
             "generator CPU µs",
+            "CPU ÷ check",
+            "CPU ÷ empty answer",
             "",
         ]
         rows = [_rate_row(figure) for figure in figures]
-        marks = ["---", "---", *["---:"] * 7, "---"]
+        marks = ["---", "---", *["---:"] * 9, "---"]
     else:
         head, marks = ["what", "engine", "", "CPU µs", ""], ["---", "---", "---:", "---:", "---"]
         rows = [
@@ -151,8 +198,14 @@ def _rate_row(figure: Figure) -> list[str]:
         *times,
         _micros(figure.server_cpu_us),
         _micros(figure.generator_cpu_us),
+        _multiple(figure, "Ed25519 check"),
+        _multiple(figure, "empty answer"),
         figure.note,
     ]
+
+
+def _multiple(figure: Figure, reference: str) -> str:
+    return next((f"{ratio.value:.2f}" for ratio in figure.ratios if ratio.what.endswith(f"CPU ÷ {reference}")), "")
 
 
 def _micros(value: float) -> str:

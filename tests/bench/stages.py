@@ -26,6 +26,7 @@ import ledger.storage.rows
 from ledger.app import Ledger
 from ledger.engines.sqlite import SqliteDriver
 from ledger.merkle.edge import Edge, Growth
+from ledger.sequencer.batches import Waiting
 from ledger.sequencer.memory import Memory
 from ledger.vault.cipher import Cipher
 from tests.bench.places import new_log, site
@@ -79,7 +80,7 @@ def sequence(ledger_: Ledger, crowd: Crowd, rounds: int) -> dict[str, float]:
         posts = [crowd.access(number * BATCH + at) for at in range(BATCH)]
         commands = [post.prepare(ledger_) for post in posts]
         clock.spent.clear()
-        batch = [ledger.sequencer.loop._Waiting(command, lambda _: None) for command in commands]
+        batch = [Waiting(command, lambda _: None) for command in commands]
         ledger_.sequencer._sequence(batch)  # type: ignore[attr-defined]
         for label, seconds in clock.spent.items():
             best[label] = min(best[label], seconds / BATCH * 1e6)

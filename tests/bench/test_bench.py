@@ -13,7 +13,18 @@ from tests.bench.__main__ import main
 def test_a_quick_run_of_every_part_ends_with_sound_logs(tmp_path) -> None:
     assert main(["--quick", "--out", str(tmp_path)]) == 0
     text = (tmp_path / "benchmarks.md").read_text()
-    for heading in ("Over HTTP", "Without HTTP", "Ceilings", "Peers", "Cost against", "Memory", "Storage", "Start"):
+    for heading in (
+        "References",
+        "Goals",
+        "Over HTTP",
+        "Without HTTP",
+        "Ceilings",
+        "Peers",
+        "Cost against",
+        "Memory",
+        "Storage",
+        "Start",
+    ):
         assert f"## {heading}" in text
     assert (tmp_path / "benchmarks.svg").read_text().startswith("<svg")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ledger.canonical import b64u, encode
+from ledger.entries.evidence import encode_place
 from ledger.entries.leaf import NO_HASH
 from ledger.entries.statement import parse_item, parse_statement
 from ledger.errors import (
@@ -94,7 +95,10 @@ class Desk:
 
     def batch(self, *consent_ids: str) -> SubmitStatement:
         bodies = [encode(item(consent_id)) for consent_id in consent_ids]
-        read = [BatchItem(body.decode(), parse_item(body), (bytes([n]) * 32,)) for n, body in enumerate(bodies)]
+        read = [
+            BatchItem(parse_item(body), encode_place(body.decode(), f'"{b64u(bytes([n]) * 32)}",', n))
+            for n, body in enumerate(bodies)
+        ]
         said = self.say(FINTECH, "access.batch", items_count=len(bodies), items_root=b64u(bytes(32)))
         return SubmitStatement(said.statement, tuple(read))
 

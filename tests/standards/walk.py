@@ -25,7 +25,7 @@ APPROVE = "https://bank.example/approve"
 
 
 @contextmanager
-def code_stage(folder: Path) -> Iterator[Stage]:
+def code_stage(folder: Path, **settings: Any) -> Iterator[Stage]:
     """Bank B's customers agree on pages of the bank's own; a proxy tells of client certificates."""
     secret = folder / "proxy.secret"
     secret.write_text(SECRET)
@@ -37,6 +37,7 @@ def code_stage(folder: Path) -> Iterator[Stage]:
         client_certificate_header="Client-Cert",
         proxy_secret_file=secret,
         token_requests_per_minute=100_000,
+        **settings,
     ) as running:
         yield running
 

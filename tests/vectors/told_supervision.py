@@ -36,6 +36,12 @@ rows(
         "Two different codes.",
         lambda log: log.ordered(approved_by=["officer-1", "officer-1"]),
     ),
+    a_disclosure_that_one_person_approved_twice=(
+        "Two different codes.",
+        lambda log: log.operator(
+            "disclosure", participant=HOLDER, case="case-1", from_index=0, to_index=1, approved_by=["a", "a"]
+        ),
+    ),
     an_order_for_too_long=("At most 7,776,000 s.", lambda log: log.ordered(until=log.now + 7_776_001)),
     an_order_lifted_that_never_was=(
         "Ordered.",

@@ -39,13 +39,14 @@ class Read:
         interaction: str = "one",
         chain: bytes = CHAIN,
         time: int = 0,
+        parties: int = 0,
         **figures: Any,
     ) -> None:
         content = {"interaction_id": interaction, "rows": 3, "bytes": 900, "digest": DIGEST, **figures}
         if kind == ACCESS:
-            self.legs.allow(index, chain, content, time, SIDES[kind], Deal())
+            self.legs.allow(index, chain, content, time, SIDES[kind], Deal(0, b"", 0), parties)
         else:
-            self.legs.put(basis, kind, index, chain, content, time, SIDES[kind])
+            self.legs.put(basis, kind, index, chain, content, time, SIDES[kind], parties)
 
     def access(self, index: int, **members: Any) -> None:
         self.put(ACCESS, index, index, **members)

@@ -27,6 +27,7 @@ def test_legs_whose_figures_differ_are_a_finding_about_the_two_and_no_defect(fig
     assert (dispute.code, dispute.place.index, dispute.place.field) == (Code.DISPUTED, 7, next(iter(figures)))
     assert dispute.expected.startswith("bank.example (entry 6): ")
     assert dispute.found.startswith("app.example (entry 7): ")
+    assert ("digest" in dispute.expected, "digest" in dispute.found) == ("digest" in figures,) * 2
     assert found.verdict(witnessed=True) is Code.VALID
 
 
@@ -87,6 +88,13 @@ def test_a_side_that_is_silent_for_more_than_a_day_is_told(kind: int, name: str)
     [dispute] = (found := after(steps, time=101 + DAY_MS)).disputes
     assert (dispute.code, dispute.place.index, dispute.expected, told(found)) == (Code.DISPUTED, 6, name, [])
     assert dispute.found == f"{SIDES[kind]} (entry 6) alone"
+    assert (
+        dispute.sentence
+        == f"{'access.release' if kind == RELEASE else 'access.receive'} without {name} within 24 hours"
+    )
+    # What is unread at the access's own place may be the access, and no word of the other side.
+    hidden = after(lambda read: read.legs.miss(CHAIN, 5), lambda read: read.put(kind, 5, 6), time=1 + DAY_MS)
+    assert ([one.place.index for one in hidden.disputes], hidden.unchecked.total()) == ([6], 1)
     # The other side's word may stand in an entry above the access that cannot be read: of this consent, or of nobody knows.
     for unread, silent in (
         (lambda read: read.legs.miss(CHAIN, 7), 0),
@@ -189,3 +197,20 @@ def test_legs_after_a_report_or_of_another_access_do_not_count_in_it() -> None:
         read.report(50, 0, 5, (1, 0, 1), [(5, "release-missing")])
 
     assert of_report(after(steps), 50) == []
+
+
+def test_findings_of_a_report_are_told_by_holder_and_recipient_unless_somebody_is_not_known() -> None:
+    def read_until_a_report(last: int | None = None) -> Read:
+        read = Read()
+        one, other = (read.legs.between(*pair) for pair in (("bank", "app"), ("app", "bank")))
+        for index, parties in ((10, one), (20, one), (30, other if last is None else last)):
+            read.access(index, parties=parties)
+            read.put(RELEASE, index, index + 1)
+        read.report(40, 0, 39, (3, 3, 0), [(index, "receipt-missing") for index in (10, 20, 30)])
+        read.legs.parted = {40}
+        assert told(read.finish()) == []
+        return read
+
+    assert read_until_a_report().legs.findings_of(40) == {("bank", "app"): 2, ("app", "bank"): 1}
+    assert read_until_a_report().legs.findings_of(41) is None
+    assert read_until_a_report(last=0).legs.findings_of(40) is None

@@ -54,10 +54,14 @@ def change_at(leaf: Json, at: int, changes: Json, upto: int = 0) -> None:
 Shown = tuple[Findings, Links, Shelf]
 
 
-def walked(entries: Sequence[bytes | None], tiles: Sequence[bytes | None] | None = None) -> Shown:
-    """All entries one by one; None for a missing one. `tiles`: the hashes that tiles name."""
+def walked(
+    entries: Sequence[bytes | None], tiles: Sequence[bytes | None] | None = None, *, latest: int | None = None
+) -> Shown:
+    """All entries one by one; None for a missing one. `tiles`: the hashes that tiles name; `latest`: the time (ms) that the
+    witnesses allow."""
     findings, shelf = Findings(), Shelf()
     links = Links(findings, shelf)
+    links.latest = latest
     for position, entry in enumerate(entries):
         tile = None if tiles is None else tiles[position]
         if entry is None:
@@ -251,11 +255,14 @@ def test_a_damaged_entry_excuses_no_map_root_above_the_next_entry_of_its_chain()
 # --- whole bundles --------------------------------------------------------------------------------------------
 
 
-def together(made: World, first: int = BEGUN, last: int | None = None) -> tuple[Shown, bool]:
+def together(
+    made: World, first: int = BEGUN, last: int | None = None, *, latest: int | None = None
+) -> tuple[Shown, bool]:
     """The entries before `first` one by one, those until `last` in one piece, the others one by one."""
     last = len(made.entries) if last is None else last
     findings, shelf = Findings(), Shelf()
     links = Links(findings, shelf)
+    links.latest = latest
     for position in range(first):
         links.add(position, made.entries[position], None)
     part = made.entries[first:last]
@@ -317,6 +324,16 @@ def test_a_bundle_out_of_order_is_not_added_together(at: int, changes: Json) -> 
     shown, done = together(made)
     assert not done
     assert told(shown) == [(Code.BAD_CHAIN if "prev" in changes else Code.TIME_INVALID, at, next(iter(changes)))]
+
+
+@pytest.mark.parametrize("young", [0, 1])
+def test_a_leaf_that_is_younger_than_its_witnesses_allow_is_found_at_the_end_of_a_bundle_too(young: int) -> None:
+    made = world(heads=False)
+    last = len(made.entries) - 1
+    latest = parse_leaf(made.entries[last]).time - young
+    shown, done = together(made, latest=latest)
+    assert (done, told(shown)) == ((False, [(Code.TIME_INVALID, last, "time")]) if young else (True, []))
+    same(shown, walked(made.entries, latest=latest))
 
 
 def test_a_log_numbered_otherwise_is_read_leaf_by_leaf() -> None:

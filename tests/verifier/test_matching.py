@@ -106,7 +106,7 @@ def test_only_what_may_have_been_its_access_excuses_a_leg_without_one(
             },
         )
         content = {"interaction_id": "one", "rows": 3, "bytes": 900, "digest": DIGEST}
-        made.legs.put(5, RELEASE, 6, CHAIN, content, 0)
+        made.legs.put(5, RELEASE, 6, CHAIN, content, 0, "bank.example", 0)
         made.finish(findings, {}, full=False, time=0)
     assert told(findings) == ([] if excused else [(Code.UNMATCHED, 6)])
 
@@ -130,7 +130,9 @@ def full_legs() -> Legs:
     """So many that they go to disk."""
     made = Legs()
     for index in range(300):
-        made.put(5, RELEASE, index, CHAIN, {"interaction_id": "one", "rows": 3, "bytes": 900, "digest": DIGEST}, 0)
+        made.put(
+            5, RELEASE, index, CHAIN, {"interaction_id": "one", "rows": 3, "bytes": 900, "digest": DIGEST}, 0, "", 0
+        )
     return made
 
 

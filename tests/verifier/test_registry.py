@@ -11,7 +11,7 @@ import pytest
 from tests.verifier.forge import Signer, b64u, named
 from tests.verifier.making import refusal
 from tests.verifier.states import HOLDER, OTHER, RECIPIENT, operator, registry
-from verifier.errors import Code
+from verifier.errors import Code, OtherVersion
 from verifier.records.acts import MEMBERS, SINCE_3
 from verifier.rules.catalogue import KNOWN_RULESETS
 from verifier.rules.participants import ROLES, Registry
@@ -156,6 +156,34 @@ def test_a_purpose_names_at_most_64_permissions() -> None:
     refused(Code.BAD_ENCODING, document("purpose.defined", permissions=codes), begun(ruleset=4))
     for surplus in (["ReadNothingKnown"], ["ReadBalances", "ReadNothingKnown"]):
         refused(Code.CONSENT_INVALID, document("purpose.defined", permissions=surplus))
+
+
+def test_a_delegation_names_at_most_32_acts() -> None:
+    every = sorted(MEMBERS)
+    assert len(every) > 32
+    folded(document("delegation.granted", acts=every[:32]), begun(ruleset=3))
+    refused(Code.BAD_ENCODING, document("delegation.granted", acts=every[:33]), begun(ruleset=3))
+
+
+def test_an_illegal_purpose_of_a_regulator_leaves_what_there_was_before_it() -> None:
+    rules = begun(document("ruleset.activated"))
+
+    def define(code: str, permission: str) -> None:
+        says = document("purpose.defined", code=code, permissions=[permission])
+        rules.declare("purpose.define", OTHER, says, len(rules.history), 0)
+
+    define("AIS", "ReadBalances")
+    before = dict(rules.purposes)
+    for code in ("AIS", "NEW"):
+        with refusal(Code.CONSENT_INVALID):
+            define(code, "ReadNothingKnown")
+        assert rules.purposes == before
+
+
+def test_a_document_of_a_later_version_may_say_anything() -> None:
+    for kind, version in (("participant.suspended", 2), ("ruleset.activated", 3)):
+        with pytest.raises(OtherVersion):
+            folded(document(kind, v=version))
 
 
 def opened(**changes: Any) -> dict[str, Any]:

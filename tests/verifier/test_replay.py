@@ -16,6 +16,7 @@ from tests.verifier.forge import (
     chain_of,
 )
 from tests.verifier.replaying import BAD, CHAIN, HOUR, LOST_KEY, asked, begun, replayed, told
+from tests.verifier.supervised import Supervised
 from verifier.errors import Code
 from verifier.records.leaf import parse_leaf
 from verifier.rules.access_legs import UNREAD
@@ -109,7 +110,44 @@ def test_a_signer_that_may_stand_in_a_lost_entry_is_not_called_a_stranger() -> N
     assert told(replayed(world, lost=[6])) == [(BAD, at, None)]
 
 
+def test_after_a_lost_entry_of_a_consent_nothing_of_it_is_judged_and_every_other_is() -> None:
+    world, consent = begun()
+    other = world.grant()
+    missing = world.access(consent)
+    for one in (consent, other, other):
+        world.access(one)
+    found = replayed(world, lost=[missing])
+    assert (told(found), found.unchecked, found.checked["access decisions"]) == ([], {UNKNOWN_STATE: 1}, 2)
+
+
+def test_everything_that_was_looked_at_is_counted_once() -> None:
+    world, consent = begun()
+    world.access(consent)
+    found = replayed(world)
+    counts = ("operator documents", "evidence bodies", "signed statements", "access decisions")
+    assert [found.checked[name] for name in counts] == [7, 4, 4, 1]
+    once = ("ledger.opened", "consent.request", "consent.authorise", "subject.consent", "access.request")
+    assert found.acts == {"participant.registered": 3, "key.added": 3, **dict.fromkeys(once, 1)}
+
+
+@pytest.mark.parametrize("ruleset", [1, 2, 3])
+def test_leaves_of_participants_exist_from_ruleset_3_onwards(ruleset: int) -> None:
+    world = Supervised(5, ruleset)
+    world.open()
+    at = world.freeze(HOLDER, scope={"holder": HOLDER})
+    assert told(replayed(world)) == ([] if ruleset == 3 else [(BAD, at, "kind")])
+
+
 # --- signers --------------------------------------------------------------------------------------------------
+
+
+def test_a_holder_of_its_own_scope_is_asked_again_about_another_freeze() -> None:
+    world = Supervised(5)
+    world.begun()
+    world.freeze(HOLDER, "f1", scope={"holder": HOLDER})
+    world.freeze(HOLDER, "f2", scope={"holder": HOLDER})
+    at = world.freeze(HOLDER, "f3", scope={"recipient": OTHER})
+    assert told(replayed(world)) == [(BAD, at, "iss")]
 
 
 def test_a_signer_is_asked_about_again_after_every_operator_document() -> None:
@@ -242,6 +280,17 @@ def test_the_log_opens_with_its_own_name_and_its_documents_stand_in_their_chains
     assert found.unchecked == {OTHER_RULES: 2}
 
 
+def test_an_illegal_document_is_held_against_its_chain_and_one_that_cannot_be_read_is_not() -> None:
+    world, _ = begun()
+    illegal = world.operator(
+        {"type": "participant.suspended", "participant": "nobody.example", "reason": "case"}, "operator:ledger"
+    )
+    world.operator({"type": "participant.suspended", "participant": OTHER}, "operator:ledger")
+    found = told(replayed(world))
+    assert found[:2] == [(BAD, illegal, "document"), (CHAIN, illegal, "chain")]
+    assert [row[0] for row in found[2:]] == [Code.BAD_ENCODING]
+
+
 def test_under_a_ruleset_that_nobody_knows_nothing_is_judged() -> None:
     world, consent = begun()
     world.tick(2 * HOUR)
@@ -255,7 +304,7 @@ def test_under_a_ruleset_that_nobody_knows_nothing_is_judged() -> None:
     assert found.unchecked == {OTHER_RULES: 2}
     assert found.checked["reconciliation reports"] == 1
     assert found.verdict(witnessed=True) is None
-    assert "ruleset 4" in found.open
+    assert "ruleset 4, and this verifier knows 1, 2, 3: " in found.open
 
 
 def test_above_an_unknown_ruleset_what_a_leaf_commits_to_is_still_checked() -> None:

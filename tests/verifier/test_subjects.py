@@ -57,6 +57,20 @@ def test_each_authorisation_is_followed_by_its_own_companion() -> None:
     assert told(replayed(world))[1:] == [(BAD, stranger, "consent_id")]
 
 
+def test_an_unreadable_entry_may_be_the_companion_of_the_authorisation_right_before_it_alone() -> None:
+    world = World(5).open()
+    consent = world.request(authorisers_required=2)
+    companion, world.companion = world.companion, lambda *_, **__: -1  # type: ignore[method-assign]
+    first = world.authorise(consent)
+    world.access(consent)
+    world.authorise(consent)
+    companion(consent)
+    for missing in ({"withheld": [len(world.entries) - 1]}, {"lost": [len(world.entries) - 1]}):
+        found = replayed(world, **missing)
+        assert told(found) == [(Code.INCOMPLETE, first, None)]
+        assert found.unchecked["authorisations whose companion may be withheld"] == 1
+
+
 def test_a_companion_is_signed_by_whoever_signed_its_authorisation() -> None:
     world = World(5).open()
     world.delegate(HOLDER, ["consent.authorise", "subject.consent"])
@@ -149,6 +163,38 @@ def test_a_passkey_whose_enrolment_may_be_withheld_is_not_called_unknown() -> No
     assert [row[0] for row in told(replayed(other, withheld=[withheld]))] == [BAD]
 
 
+def test_a_companion_that_cannot_be_read_still_stands_in_a_customers_chain() -> None:
+    world = Signing()
+    companion = world.companion
+    world.companion = lambda consent_id, **_: companion(consent_id, "t" * 22)  # type: ignore[method-assign]
+    at = world.signed_consent()
+    assert told(replayed(world, withheld=[at + 1])) == [(BAD, at + 1, "chain")]
+    assert told(replayed(world, lost=[at + 1])) == []  # nobody knows whose it is
+
+
+def test_a_passkey_of_nobody_known_is_in_doubt_only_where_its_enrolment_or_its_customer_may_be_hidden() -> None:
+    doubt = "passkey confirmations whose enrolment may be withheld"
+    hidden = Signing()
+    enrolment = len(hidden.entries) - 1
+    at = hidden.signed_consent()
+    found = replayed(hidden, withheld=[enrolment], lost=[at + 1])  # the customer's chain may be another
+    assert (told(found), found.unchecked[doubt]) == ([], 1)
+    nowhere = Signing()
+    nowhere.companion = lambda *_, **__: -1  # type: ignore[method-assign]
+    at = nowhere.signed_consent()
+    found = replayed(nowhere, withheld=[len(Signing().entries) - 1])
+    assert (told(found), found.unchecked[doubt]) == ([(Code.INCOMPLETE, at, None)], 1)
+    known = Signing()  # another customer's entry is hidden, and this one's chain is whole
+    known.companion(known.request(), "t" * 22)
+    other = len(known.entries) - 1
+    at = known.signed_consent(Passkey("a stranger's").agree)
+    assert (BAD, at, "assertion.credential_id") in told(replayed(known, withheld=[other]))
+    lone = Signing()
+    lone.companion = lambda *_, **__: -1  # type: ignore[method-assign]
+    at = lone.signed_consent(Passkey("a stranger's").agree)
+    assert told(replayed(lone)) == [(BAD, at, "assertion.credential_id"), (Code.INCOMPLETE, at, None)]
+
+
 def test_a_passkey_is_removed_from_the_customer_who_has_it() -> None:
     world = Signing()
     enrolment = len(world.entries) - 1
@@ -157,4 +203,17 @@ def test_a_passkey_is_removed_from_the_customer_who_has_it() -> None:
     world.enrol(world.passkey, "subject.unenrol")
     assert told(replayed(world)) == [(BAD, again, "credential_id")]
     for missing in ({"withheld": [enrolment]}, {"lost": [enrolment]}):
-        assert told(replayed(world, **missing)) == []
+        found = replayed(world, **missing)
+        assert told(found) == []
+        assert found.unchecked["passkeys ended whose enrolment may be withheld"] == 2
+
+
+def test_a_passkey_may_have_been_ended_in_an_entry_of_its_customer_that_cannot_be_read() -> None:
+    world = Signing()
+    world.enrol(Passkey("another"))
+    hidden = len(world.entries) - 1
+    world.signed_consent()
+    doubt = "passkeys that may have been ended in an entry that could not be read"
+    assert replayed(world).unchecked[doubt] == 0
+    found = replayed(world, withheld=[hidden])
+    assert (told(found), found.unchecked[doubt]) == ([], 1)

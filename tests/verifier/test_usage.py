@@ -289,7 +289,7 @@ def test_counts_lie_on_disk_and_the_disk_is_given_back() -> None:
     usage = Usage(partners, legs, lambda index: 0 if index == 1 else 2**50)
     usage.begin(10**9)  # so that all stand in one bucket
     for index in range(0, 2 * count, 2):
-        legs.allow(index, CHAIN, content, index, RECIPIENT, Deal(kind=b"\0"), parties)
+        legs.allow(index, CHAIN, content, index, RECIPIENT, Deal(0, b"\0", 0), parties)
         legs.put(index, RELEASE, index + 1, CHAIN, content, index, HOLDER, parties)
         usage.missed(2**45, None)
     findings = Findings()

@@ -23,9 +23,10 @@ from ledger.clock import Clock, SystemClock
 from ledger.documents import Erasure, KeyRevoked, ParticipantSuspended, document_of, key_added
 from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
-from tests.web.site import join_bank, join_named, serving, site_settings, unescaped, write_people
+from tests.web.site import csrf_of, join_bank, join_named, serving, site_settings, unescaped, write_people
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, World, node_config
 
+CASES = "/console/audit/bundles"
 HOSTILE = '<b onclick="x()">Plum</b>\u202e =1+1'
 STAFF = {
     "bea": ("bank-a", "holder"),
@@ -33,7 +34,9 @@ STAFF = {
     "pia": ("plum", "recipient"),
     "rex": ("rival", "recipient"),
     "rita": ("regulator-1", "regulator"),
+    "rose": ("regulator-1", "regulator"),
     "otto": ("regulator-2", "regulator"),
+    "oona": ("regulator-2", "regulator"),
     "ada": ("auditor-1", "auditor"),
     "olaf": ("operator", "operator"),
 }
@@ -76,6 +79,26 @@ class Consoles:
         page = client.get(path)
         fields = dict(re.findall(r'<input\s+type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', page.text))
         return client.post("/dev-idp/authorize", data={**unescaped(fields), "customer": who})
+
+
+def shown_count(page: str) -> str:
+    """How many entries a page says that a case would open: what somebody types to confirm."""
+    found = re.search(r"type how many entries this opens: ([\d,]+)", page)
+    assert found, page
+    return found[1]
+
+
+def open_case(asker: httpx2.Client, second: httpx2.Client, **case: str) -> httpx2.Response:
+    """One person asks for `case`, `from_index`, `to_index`, a second one confirms: the page of the case."""
+    token = csrf_of(asker.get(CASES))
+    look = asker.post("/console/audit/cases/preview", data={**case, "csrf": token})
+    assert look.status_code == 200, look.text
+    form = {**case, "csrf": token, "typed": shown_count(look.text)}
+    assert asker.post("/console/audit/cases", data=form).url.path == CASES
+    page = second.get(CASES)
+    [number] = re.findall(r"/console/audit/cases/asked/(\w+)/confirm", page.text)
+    sure = {"csrf": csrf_of(page), "typed": shown_count(page.text)}
+    return second.post(f"/console/audit/cases/asked/{number}/confirm", data=sure)
 
 
 def write_staff(folder: Path, **more: tuple[str, str]) -> Path:

@@ -274,15 +274,17 @@ def open_site(
     notices: Mapping[str, Any] | None = None,
     emails: bool = False,
     web: Mapping[str, Any] | None = None,
+    database: str = "",
 ) -> Iterator[Site]:
     """A site with one bank, one app and three people.
 
     `contacts` are what the operator knows of how to reach whom, `directory` what it knows of participants, `notices` the
     settings of notices to customers; with `emails` the bank knows everybody's address. `web`: further settings of the pages.
+    `database`: where the log is kept; SQLite in the folder by default.
     """
     folder.mkdir(exist_ok=True)
     with (
-        running_world(f"sqlite:///{folder / 'ledger.sqlite'}", folder, clock=clock) as world,
+        running_world(database or f"sqlite:///{folder / 'ledger.sqlite'}", folder, clock=clock) as world,
         socket.socket() as listener,
     ):
         listener.bind(("127.0.0.1", 0))

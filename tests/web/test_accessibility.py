@@ -99,6 +99,8 @@ def scene(shared_site: Site) -> Scene:
             "again": f"/my/connections/{whole}/renew",
             "changed": f"/my/connections/{whole}/changed/{done}",
             "erase": "/my/erase",
+            "together": "/my/together",
+            "not to be joined": "/my/together/join",
             "a joint account": f"/my/approve?consent={joint.consent_id}",
             "found": "/my/connections?q=Plum&sort=ending",
             "step-up": "/step-up",
@@ -173,6 +175,24 @@ def test_no_page_has_a_violation(scene: Scene, phone: Page) -> None:
     phone.locator("[data-receipt]").click()
     phone.locator("[data-verdict=good]").wait_for()
     wrong += judged(phone, "checked")
+    assert wrong == []
+
+
+def test_no_page_has_a_violation_or_hides_where_she_is_in_forced_colours(scene: Scene, browser: Browser) -> None:
+    """The reader's own few colours (Windows contrast themes): what is chosen is not told by a ground alone."""
+    url, wrong = scene.site.url, []
+    context = browser.new_context(locale="zh-CN", forced_colors="active", viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{url}/sign-in/start")
+    page.get_by_role("button", name="Mei Lin").click()
+    page.wait_for_url("**/my/connections")
+    for name, path in {**scene.open, **scene.signed_in}.items():
+        page.goto(url + path)
+        wrong += judged(page, name)
+        for chosen in page.locator(".tabs a[aria-current], nav.main a[aria-current]").all():
+            if chosen.evaluate("one => getComputedStyle(one).borderTopWidth") == "0px":
+                wrong.append(f"{name}: nothing but colour says what is chosen")
+    context.close()
     assert wrong == []
 
 

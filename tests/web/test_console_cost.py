@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 
 from ledger.queries import parties
 from ledger.queries.overview import OverviewQueries
-from ledger.queries.parties import PartyQueries
+from ledger.queries.parties import PartyQueries, Sought
 from tests.web.consoles import Consoles
 from tests.world import World, running_world
 
@@ -118,7 +118,7 @@ def test_pages_of_consents_join_and_stay_bounded(world: World, monkeypatch: pyte
         keys: list[int] = []
         before = None
         while True:
-            page = queries.consents("quiet", "recipient", now, status=status, before=before, limit=3)
+            page = queries.consents("quiet", "recipient", now, Sought(status=status), before=before, limit=3)
             keys += [one.key for one in page.rows]
             before = page.older
             if before is None:
@@ -147,13 +147,18 @@ def test_every_question_about_parties_is_answered_through_an_index(world: World)
     event.listen(Engine, "before_cursor_execute", hear)
     try:
         queries.tally("busy", "holder", now)
-        queries.consents("busy", "recipient", now, status=parties.Status.ACTIVE)
+        queries.consents("busy", "recipient", now, Sought(status=parties.Status.ACTIVE))
+        queries.consents("busy", "recipient", now, Sought(other="bank-a", since=1, until=9, order="ending"))
+        queries.consents("bank-a", "holder", now, Sought(subject_chain=bytes(32), order="oldest"))
         queries.expiring("busy", "recipient", now, now + 1)
         queries.calls("busy", "recipient")
         queries.calls("bank-a", "holder")
         overview.documents(before=10)
         overview.checkpoints(before=10)
         overview.growth()
+        overview.first_at(now)
+        overview.chain(bytes(32))
+        overview.with_leaf_hash(bytes(32))
     finally:
         event.remove(Engine, "before_cursor_execute", hear)
     with world.ledger.store.read() as connection:

@@ -102,6 +102,31 @@ def test_no_page_of_the_consoles_has_a_violation(
     assert wrong == []
 
 
+@pytest.mark.parametrize("locale", sorted(LANGUAGES))
+def test_no_page_of_the_consoles_is_wider_than_a_small_phone_nor_with_letters_twice_as_large(
+    consoles: Consoles, browser: Browser, locale: str
+) -> None:
+    """WCAG 2.2: 1.4.10 (320 pixels) and 1.4.4 (200 %)."""
+    wrong: list[str] = []
+    for who, paths in pages_of(consoles).items():
+        context = browser.new_context(locale=locale, viewport={"width": 320, "height": 640}, reduced_motion="reduce")
+        page = context.new_page()
+        page.goto(f"{consoles.url}/sign-in/start")
+        page.get_by_role("button", name=who.title()).click()
+        page.wait_for_url("**/console/**")
+        for path in paths:
+            page.set_viewport_size({"width": 320, "height": 640})
+            page.goto(consoles.url + path)
+            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            wrong += [f"small: {who} {path}: {over} pixels too wide"] if over > 0 else []
+            page.set_viewport_size({"width": 390, "height": 844})
+            page.evaluate("document.documentElement.style.fontSize = '200%'")
+            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            wrong += [f"twice: {who} {path}: {over} pixels too wide"] if over > 0 else []
+        context.close()
+    assert wrong == []
+
+
 @pytest.mark.parametrize("width", [850, 1180])
 @pytest.mark.parametrize("locale", sorted(LANGUAGES))
 def test_the_longest_menu_squeezes_neither_brand_nor_language(

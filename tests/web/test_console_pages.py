@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from api.web.locale import CATALOGUES
+from api.web.words import Words
 from ledger.documents import ParticipantRemoved, document_of
 from ledger.queries.overview import OverviewQueries
 from ledger.receipts import receipt_bytes
 from tests.client.service import running_service
 from tests.devices import RP_ID, Device
-from tests.web.consoles import HOSTILE, Consoles, open_consoles
+from tests.web.consoles import HOSTILE, Consoles, open_case, open_consoles
 from tests.web.site import csrf_of
 from tests.world import SteppingClock
 
@@ -60,6 +61,19 @@ def test_refused_calls_come_with_their_reason_and_the_fix(consoles: Consoles) ->
         assert "CONSENT_NOT_YOURS" in client.get("/console/partner/calls").text, "the holder sees strangers' attempts"
     with consoles.client("rex") as client:
         assert "CONSENT_NOT_YOURS" in client.get("/console/partner/calls").text, "so does who made the attempt"
+
+
+@pytest.mark.parametrize("tag", sorted(CATALOGUES))
+def test_a_bank_reads_why_calls_were_refused_and_never_what_an_app_should_do(consoles: Consoles, tag: str) -> None:
+    words = Words(tag, "UTC")
+    for who, own, other in (("bea", "holder", "recipient"), ("pia", "recipient", "holder")):
+        with consoles.client(who, language=tag) as client:
+            for path in ("/console/partner", "/console/partner/calls"):
+                text = words_of(client.get(path).text)
+                family = "con.partner.refused" if path.endswith("partner") else "con.calls.reasons"
+                assert words.t(f"{family}.{own}") in text
+                assert words.t(f"{family}.{other}") not in text
+                assert (words.code("fix", "PERMISSION_MISSING") in text) is (own == "recipient")
 
 
 def test_a_consents_page_tells_which_delivery_is_missing(consoles: Consoles) -> None:
@@ -188,15 +202,20 @@ def test_an_auditors_bundle_holds_the_log_and_no_evidence(consoles: Consoles, tm
 
 def test_a_case_is_recorded_before_it_is_opened_and_closes_after_thirty_days(tmp_path: Path) -> None:
     clock = SteppingClock()
-    with open_consoles(tmp_path / "site", clock=clock) as site, site.client("rita") as client:
-        form = {"case": "case-2026-17", "from_index": "19", "to_index": "32"}
-        form["csrf"] = csrf_of(client.get("/console/audit/bundles"))
+    with (
+        open_consoles(tmp_path / "site", clock=clock) as site,
+        site.client("rita") as client,
+        site.client("rose") as rose,
+    ):
+        case = {"case": "case-2026-17", "from_index": "19", "to_index": "32"}
         size = site.world.ledger.tree.size()
-        opened = client.post("/console/audit/cases", data=form)
+        opened = open_case(client, rose, **case)
         assert opened.status_code == 200
         index = int(opened.url.path.rsplit("/", 1)[1])
-        assert index >= size
+        assert index == size, "asking recorded nothing"
         document = OverviewQueries(site.world.ledger.store).document(index).document
+        people = document.pop("approved_by")
+        assert len({*people}) == 2
         assert document == {
             "type": "disclosure",
             "v": 1,
@@ -205,11 +224,13 @@ def test_a_case_is_recorded_before_it_is_opened_and_closes_after_thirty_days(tmp
             "from_index": 19,
             "to_index": 32,
         }
-        inside = evidence_of(client.get(f"/console/audit/cases/{index}/bundle").content)
-        assert inside
-        assert all(19 <= entry <= 32 for entry in inside)
+        for one in (client, rose):
+            inside = evidence_of(one.get(f"/console/audit/cases/{index}/bundle").content)
+            assert inside
+            assert all(19 <= entry <= 32 for entry in inside)
 
         clock.advance(seconds=360)  # the sign-in is no longer fresh
+        form = {**case, "csrf": csrf_of(client.get("/console/audit/bundles")), "typed": "1"}
         stale = client.post("/console/audit/cases", data=form, follow_redirects=False)
         assert stale.headers["location"].startswith("/sign-in/start?")
         assert "fresh=True" in stale.headers["location"]
@@ -241,7 +262,8 @@ def test_a_case_that_makes_no_sense_records_nothing(consoles: Consoles, wrong: d
             "csrf": csrf_of(client.get("/console/audit/bundles")),
         }
         size = consoles.world.ledger.tree.size()
-        assert client.post("/console/audit/cases", data=form | wrong).status_code in {403, 409}
+        for path in ("/console/audit/cases/preview", "/console/audit/cases"):
+            assert client.post(path, data=form | wrong).status_code in {403, 409}
     assert consoles.world.ledger.tree.size() == size
 
 
@@ -297,6 +319,7 @@ def test_a_removed_participant_is_shown_as_removed_and_never_as_registered(
     for shown in (section, own):
         assert removed in shown
         assert registered not in shown
+    assert "chip good" not in section, "its keys sign nothing any more either"
 
 
 @pytest.mark.parametrize("language", sorted(CATALOGUES))

@@ -11,7 +11,7 @@ import httpx2
 from api.web.console.erasures import HERE
 from ledger.entries.leaf import consent_chain
 from ledger.receipts import check_receipt, receipt_bytes
-from tests.web.consoles import Consoles, open_consoles
+from tests.web.consoles import Consoles, open_case, open_consoles
 from tests.web.site import MEI, Site, csrf_of
 
 OFFICERS = {"oona": ("operator", "operator")}
@@ -61,7 +61,11 @@ def test_nothing_is_erased_before_two_different_people_have_approved(tmp_path: P
             assert "a second one must" in words_of(mei.get("/my/erase"))
 
             kept = consoles.world.ledger.records.receipt_for("plum", index)
-            oona.post(approve, data={"csrf": csrf_of(oona.get(HERE))})
+            for typed in ("", "another"):
+                sent = oona.post(approve, data={"csrf": csrf_of(oona.get(HERE)), "typed": typed})
+                assert sent.status_code == 409, "one click does not destroy anything"
+            assert consoles.world.ledger.tree.size() == size
+            oona.post(approve, data={"csrf": csrf_of(oona.get(HERE)), "typed": number})
             [document] = consoles.world.ledger.records.recorded([size])
             assert document.act == "erasure"
             gone = consoles.world.ledger.records.receipt_for("plum", index)
@@ -73,7 +77,8 @@ def test_nothing_is_erased_before_two_different_people_have_approved(tmp_path: P
             as_customer(consoles, mei)
             assert "Your data was erased" in words_of(mei.get("/my/erase"))
             assert "Plum" not in mei.get("/my/connections?tab=ended").text
-            assert oona.post(approve, data={"csrf": csrf_of(oona.get(HERE))}).status_code == 409, "it is answered"
+            again = oona.post(approve, data={"csrf": csrf_of(oona.get(HERE)), "typed": number})
+            assert again.status_code == 409, "it is answered"
 
 
 def page_with_form(client: httpx2.Client) -> httpx2.Response:
@@ -129,14 +134,13 @@ def test_a_customer_is_shown_that_a_regulator_opened_her_evidence(tmp_path: Path
         consent, other = site.shared(), site.shared()
         index = site.read(consent).index
         site.read(other)
-        with consoles.client(None) as mei, consoles.client("rita") as rita:
+        with consoles.client(None) as mei, consoles.client("rita") as rita, consoles.client("rose") as rose:
             as_customer(consoles, mei)
             key = site.key(consent)
             pages = [f"/my/connections/{key}", f"/my/connections/{key}/history", f"/my/receipts/{index}"]
             assert not any("case-2026-17" in mei.get(path).text for path in pages)
-            form = {"case": "case-2026-17", "from_index": str(index), "to_index": str(index)}
-            form["csrf"] = csrf_of(rita.get("/console/audit/bundles"))
-            assert rita.post("/console/audit/cases", data=form).status_code == 200
+            case = {"case": "case-2026-17", "from_index": str(index), "to_index": str(index)}
+            assert open_case(rita, rose, **case).status_code == 200
             for path in pages:
                 told = words_of(mei.get(path))
                 assert "case-2026-17" in told, path

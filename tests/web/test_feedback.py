@@ -108,6 +108,8 @@ def test_an_answer_reaches_her_with_state_words_and_entry(at_work: tuple[Site, C
         assert "write what" in act(bea, number, state="answered").text, "an answer has words"
         act(bea, number, state="answered", words="It was the nightly update.")
         assert number not in bea.get("/console/partner/feedback").text, "it waits no more"
+        found = bea.get("/console/partner/feedback", params={"state": "open", "q": number}).text
+        assert f"/console/partner/feedback/{number}" in found, "who looks for a number finds it, whatever its state"
         assert number in bea.get("/console/partner/feedback?state=answered&who=mine").text
     with site.client() as client:
         assert "Answered" in client.get("/my/feedback").text

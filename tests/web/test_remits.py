@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from ledger.canonical import unb64u
 from ledger.entries.leaf import consent_chain
-from tests.web.consoles import Consoles
+from tests.web.consoles import Consoles, open_case
 from tests.web.site import csrf_of
 from tests.web.test_console_doors import ROUTES, admitted, alerts, cases, feedback, incident
 
@@ -115,10 +115,9 @@ def test_the_records_tell_it_of_no_alerts(consoles: Consoles) -> None:
 def test_evidence_for_a_case_is_that_of_its_own_banks_consents(consoles: Consoles) -> None:
     last = consoles.world.ledger.tree.size() - 1
     opened = {}
-    for who in ("rita", "otto"):
-        with consoles.client(who) as client:
-            form = {"csrf": csrf_of(client.get("/console/audit/bundles")), "case": "scope"}
-            page = client.post("/console/audit/cases", data={**form, "from_index": "0", "to_index": str(last)})
+    for who, second in (("rita", "rose"), ("otto", "oona")):
+        with consoles.client(who) as client, consoles.client(second) as other:
+            page = open_case(client, other, case="scope", from_index="0", to_index=str(last))
             opened[who] = evidence(client.get(f"{page.url.path}/bundle").content)
     chains = {name: consent_chain(one.consent_id) for name, one in consoles.consents.items()}
     named = {who: {name for name, chain in chains.items() if chain in found} for who, found in opened.items()}

@@ -261,7 +261,7 @@ def test_after_an_erasure_no_byte_of_the_state_folder_names_the_person(tmp_path:
             mei.post("/my/erase", data={"csrf": token})
             number = site.office.store.inbox.erasure_of(mei_lin).id  # type: ignore[union-attr]
             for officer in (olaf, oona):
-                officer.post(f"{HERE}/{number}/approve", data={"csrf": csrf_of(officer.get(HERE))})
+                officer.post(f"{HERE}/{number}/approve", data={"csrf": csrf_of(officer.get(HERE)), "typed": number})
             assert site.office.store.inbox.erasure_of(mei_lin).state == "done"  # type: ignore[union-attr]
             assert site.office.store.feedback.to_holder(mei_lin.holder) == []
             assert holding(folder, mei_lin.name, mei_lin.subject, token, WORDS, "Asia/Hong_Kong") == []

@@ -27,7 +27,7 @@ from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.notes.note import open_note
 from ledger.witnessing import AddCheckpoint
-from tests.api.service import Service, loopback, serving
+from tests.api.service import Service, loopback, opened_by_two, serving
 from tests.conformance import ROOT
 from tests.world import ORIGIN, World
 from verifier.cli import main
@@ -142,11 +142,14 @@ def test_the_bundles_of_the_api_meet_a_witness_policy(engine_url: str, tmp_path:
         bundle.write_bytes(clients[0].get("/bundle").content)
         assert verified("bundle", bundle, log.policy) == 0
         asked = {"case": "case-1", "from_index": 0, "to_index": index}
+        opened_by_two(service, "state", **asked)
+        assert set(log.asker.turn()) == set(NAMES)
         opened = tmp_path / "disclosure.zip"
         opened.write_bytes(clients[1].request("POST", "/bundles", json=asked).content)
         assert verified("bundle", opened, log.policy) == 0
         # What is asked for comes before the witnesses: an entry that they have not seen is in the bundle all the same.
-        latest = service.size - 1
+        latest = opened_by_two(service, "state", **asked)
+        opened_by_two(service, "state", **asked | {"to_index": latest})
         opened.write_bytes(clients[1].request("POST", "/bundles", json=asked | {"to_index": latest}).content)
         assert verified("bundle", opened, log.policy) == 3
 

@@ -16,7 +16,6 @@ from verifier.audit.bundle import Auditor
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.rules.access_legs import Report
 from verifier.rules.deferred import BUCKETS
-from verifier.rules.subjects import Authorised
 from verifier.rules.supervision import Raised
 from verifier.tlog.tiles import TileReader
 
@@ -47,7 +46,6 @@ def save(auditor: Auditor, path: Path) -> None:
         "parties": replay.matching.legs.parties,
         "gaps": replay.subjects.gaps,
         "reports": replay.matching.legs.reports,
-        "awaiting": {name.decode(): waiting for name, waiting in replay.subjects.awaiting.items()},
         "signatures": auditor.options.signatures,
         "raised": list(ordered.raised),
         "alerts_owed": replay.alerts.kept(),
@@ -150,11 +148,10 @@ def _continues(auditor: Auditor, meta: dict[str, object]) -> bool:
 
 def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
     replay, links = auditor.replay, auditor.links
-    history, awaiting, missing, parties = meta["history"], meta["awaiting"], meta["missing"], meta["parties"]
+    history, missing, parties = meta["history"], meta["missing"], meta["parties"]
     previous, reports = meta["previous"], meta["reports"]
     if not (
         isinstance(history, list)
-        and isinstance(awaiting, dict)
         and isinstance(missing, dict)
         and isinstance(previous, list)
         and isinstance(reports, list)
@@ -174,10 +171,7 @@ def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
     }
     ordered.blind = bool(meta["blind"])
     ordered.unread_holders, ordered.unread_recipients = (set(names) for names in meta["unread"])  # type: ignore[attr-defined]
-    replay.subjects.take_up(
-        {name.encode(): [Authorised(*members) for members in waiting] for name, waiting in awaiting.items()},
-        int(str(meta["gaps"])),
-    )
+    replay.subjects.gaps = int(str(meta["gaps"]))  # no authorisation waits for its companion: that would be a defect
     replay.matching.missing.update(missing)
     replay.matching.legs.reports = [Report(*members) for members in reports]
     replay.matching.legs.last_missing = int(str(meta["last_missing"]))

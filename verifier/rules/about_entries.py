@@ -1,4 +1,4 @@
-"""The operator's documents about entries that stand already: reconciliations, disclosures, packs, erasures
+"""The operator's documents about earlier entries: reconciliations, disclosures, packs, erasures
 (docs/spec/leaves.md).
 """
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from verifier.bytes.encoding import Object, get_bytes, get_integer, get_text, get_texts
 from verifier.errors import Code, Refuted, refuted
+from verifier.records.declarations import get_approvers
 from verifier.records.terms import CODE, PARTICIPANT
 from verifier.rules.registered import Participant
 from verifier.rules.supervision import Supervision
@@ -42,7 +43,7 @@ class AboutEntries:
         getattr(self, "_" + str(document["type"]).replace(".", "_"))(document, index, time, ruleset)
 
     def _reconciliation_reported(self, document: Object, index: int, *_: int) -> None:
-        """Which entries it covers; `reconciliation` says whether its figures are right."""
+        """Judges the range that it covers; `access_legs` judges its figures."""
         for name in ("accesses", "releases", "receipts", "findings"):
             get_integer(document, name)
         get_bytes(document, "findings_hash", 32)
@@ -54,12 +55,18 @@ class AboutEntries:
         if not first <= last < index:
             raise _bad("the report covers no entries below it", f"{first} to {index - 1}", last)
 
-    def _disclosure(self, document: Object, index: int, *_: int) -> None:
+    def _disclosure(self, document: Object, index: int, _: int, ruleset: int) -> None:
         name = get_text(document, "participant", 63, PARTICIPANT)
         get_text(document, "case", 64, CODE)
         first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
+        told = "approved_by" in document
+        approvers = get_approvers(document) if told else ["a", "b"]
         if name not in self.participants:
             raise _bad("the participant is not registered", "a registered participant", name)
+        if told and ruleset < 3:
+            raise _bad("the document says who approved it from ruleset 3 onwards", "ruleset 3", f"ruleset {ruleset}")
+        if approvers[0] == approvers[1]:
+            raise _bad("it needs two different approvers", "two codes", approvers[0])
         if not first <= last < index:
             raise _bad("the disclosure names no entries below it", f"{first} to {index - 1}", last)
 

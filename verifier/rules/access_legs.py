@@ -72,9 +72,9 @@ class Deal(NamedTuple):
     """What an access is about: resources as `tariffs.resources_of` gives them; `kind`: one byte, 1 with the customer present,
     and the purpose's name."""
 
-    resources: int = 0
-    kind: bytes = b""
-    masks: int = 0
+    resources: int
+    kind: bytes
+    masks: int
 
 
 class Report(NamedTuple):
@@ -116,17 +116,15 @@ class Legs:
         chain: bytes,
         content: Object,
         time: int,
-        party: str = "",
-        parties: int = 0,
+        party: str,
+        parties: int,
     ) -> None:
         """A release or a receipt of the access decided at entry `basis`, which `party` tells."""
         told = content["rows"], content["bytes"], str(content["digest"]).encode("ascii")
         masks = _bits(content["masks"]) | TOLD if "masks" in content else 0
         self._put((basis, kind, index, chain), content, told, (time, self.number(party), masks, parties))
 
-    def allow(
-        self, index: int, chain: bytes, content: Object, time: int, party: str, deal: Deal, parties: int = 0
-    ) -> None:
+    def allow(self, index: int, chain: bytes, content: Object, time: int, party: str, deal: Deal, parties: int) -> None:
         """An access that was allowed at entry `index`; `party` asked for it."""
         figures = 0, deal.resources, deal.kind
         self._put((index, ACCESS, index, chain), content, figures, (time, self.number(party), deal.masks, parties))
@@ -145,7 +143,7 @@ class Legs:
 
     @staticmethod
     def deal(content: Object, obligations: Json) -> Deal:
-        """What an access is about. `obligations`: of its decision."""
+        """The deal of an access. `obligations`: of its decision."""
         asked = content["permissions"]
         resources = resources_of(tuple(map(str, asked))) if isinstance(asked, list) else 0
         kind = bytes([bool(content["customer_present"])]) + name_of(str(content["purpose"]))

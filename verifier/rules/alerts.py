@@ -140,12 +140,12 @@ class Alerts:
     # --- for a resumed run ----------------------------------------------------------------------------------
 
     def kept(self) -> list[object]:
-        """What a later run needs: the alerts that are owed, the last one, which scoring this is."""
+        """The state that a later run needs: the alerts that are owed, the last one, which scoring this is."""
         return [list(self._owed.values()), self._last, self.scorer.epoch, self.scorer.begun]
 
     def take_up(self, kept: list[object], index: int, time: int) -> None:
-        """As an earlier run left it. What the scorer remembered of the entries below `index` is forgotten, which leaves
-        as much open as an unreadable entry of nobody knows whom."""
+        """Continue from the state of an earlier run. The scorer's memory of the entries below `index` is lost, which leaves as
+        much open as an unreadable entry of an unknown party."""
         owed, last, epoch, begun = kept
         for one in owed if isinstance(owed, list) else ():
             fired = Fired._make([*one[:6], tuple(one[6]), one[7]])

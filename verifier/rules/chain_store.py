@@ -1,4 +1,4 @@
-"""What is remembered of each chain and passkey: the busy ones in memory, the others on disk, so that memory does not grow
+"""Remembers facts about each chain and passkey: the busy ones in memory, the others on disk, so that memory does not grow
 with the log.
 
 Records that were not looked at for long move to a temporary SQLite file in batches and come back when they are asked for.
@@ -39,7 +39,7 @@ class Said(NamedTuple):
 
 @dataclass(slots=True)
 class Customer:
-    """What stands in a subject chain: the chains of the consents that were put there, and the feedback by its number."""
+    """The content of a subject chain: the chains of the consents in it, and the feedback by its number."""
 
     consents: list[str] = field(default_factory=list)
     feedback: dict[str, Said] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What happens in a participant's own chain: declarations, and what is open after one that cannot be read
+"""Judges a participant's own chain: declarations, and what stays open after one that cannot be read
 (docs/spec/ruleset-3.md, 1 and 10)."""
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Declarations:
             ordered.unread_recipients.add(name)
 
     def _name_of(self, chain: bytes) -> str:
-        """Whose chain it is; empty if nobody's."""
+        """The participant whose chain it is; empty if nobody's."""
         if chain not in self._names:
             for name in self.registry.participants:
                 self._names[text_of(chain_of(f"participant:{name}"))] = name

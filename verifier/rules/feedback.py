@@ -1,4 +1,4 @@
-"""What customers said of what was done with their consents, and what was answered (docs/spec/ruleset-3.md, 11)."""
+"""Judges customers' feedback about their consents, and the answers (docs/spec/ruleset-3.md, 11)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNKNOWN = "feedback of customers of whom an entry was withheld, erased or unread
 
 
 def put_consent(chain: Chain, consent_id: str) -> None:
-    """A consent stands in this subject chain."""
+    """Note that a consent is in this subject chain."""
     if chain.customer is None:
         chain.customer = Customer()
     chain.customer.consents.append(text_of(chain_of(consent_id)).decode())

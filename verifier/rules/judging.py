@@ -1,4 +1,4 @@
-"""One entry of a consent's chain against the rules: transitions, decisions, legs (docs/spec/consents.md, decisions.md).
+"""Judges one entry of a consent's chain by the rules: transitions, decisions, legs (docs/spec/consents.md, decisions.md).
 
 The ledger's claim is compared with the result of the rules. Where they differ, the defect is reported and the claim is
 taken over, so that one lie is reported once and its consequences are judged on their own.
@@ -167,7 +167,7 @@ class Judge:
         return 0 if consent is None else self.legs.between(consent.terms.holder, consent.terms.recipient)
 
     def _check_stated(self, stated: list[Json], outcome: Object) -> None:
-        """What ruleset 3 decides itself is asserted by nobody. (In the outcome it is a wrong decision already.)"""
+        """Nobody asserts a reason that ruleset 3 decides itself. (In the outcome it is a wrong decision already.)"""
         claimed = outcome.get("asserted")
         wrong = [code for code in stated if code in DECIDED_SINCE_3]
         if wrong and not (isinstance(claimed, list) and DECIDED_SINCE_3.intersection(map(str, claimed))):

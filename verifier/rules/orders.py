@@ -59,7 +59,11 @@ MEMBERS: dict[str, frozenset[str]] = {
         {"participant", "suite", "suite_version", "passed", "total", "log_hash", "approved_by"}
     ),
 }
-OPTIONAL = {"alert.raised": frozenset({"model"}), "report.defined": frozenset({"weights"})}
+OPTIONAL = {
+    "alert.raised": frozenset({"model"}),
+    "disclosure": frozenset({"approved_by"}),
+    "report.defined": frozenset({"weights"}),
+}
 OF_PARTICIPANTS = frozenset({"attestation.approved", "conformance.certified"})
 """Those that stand in a participant's own operator chain."""
 CHAINS = {"freeze": "operator:supervision", "hold": "operator:supervision", "report": "operator:reports"}
@@ -251,7 +255,7 @@ _FOLD: dict[str, Callable[[Orders, Object, int, int], None]] = {
 
 
 def chain_of_type(kind: str) -> str:
-    """The operator chain in which a document of ruleset 3 stands."""
+    """The operator chain of a document of ruleset 3."""
     return CHAINS.get(kind.partition(".")[0], "operator:risk")
 
 

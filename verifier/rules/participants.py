@@ -95,7 +95,7 @@ class Registry:
         return known is not None and known.suspended
 
     def is_removed(self, participant: str) -> bool:
-        """Registered, and removed for ever."""
+        """Registered and removed, which is permanent."""
         if not self.removals:
             return False
         known = self.participants.get(participant)

@@ -93,7 +93,7 @@ class Partners:
         _DECLARE[act](self, party, content, index, time)
 
     def counterpart(self, act: str, content: Object) -> str:
-        """The other one on whose entries the legality of this act rests; empty if nobody else's are known to matter."""
+        """The other party on whose entries the legality of this act rests; empty if none is known."""
         if act == "usage.state":
             return str(content["recipient"])
         named = number(content[NAMING[act]]) if act in NAMING else -1

@@ -175,7 +175,7 @@ class Replay:
             self._leave_open(leaf, self.shelf.get(leaf.chain))
 
     def _leave_open(self, leaf: Leaf, chain: Chain | None) -> None:
-        """What rests on an entry whose evidence was not read."""
+        """Leave open everything that rests on an entry whose evidence was not read."""
         index, consent = self.tell.index, None if chain is None else chain.consent
         if leaf.kind == "participant":
             self.declarations.unread(leaf.chain, index)

@@ -67,7 +67,7 @@ class Period:
         return measure in definition.measures or (definition.weights is not None and measure in INPUTS)
 
     def note(self, what: str, groups: list[Group], number: int = 1) -> None:
-        """So many more of what stands behind a score and is no measure."""
+        """Count so many more inputs of a score that are no measure."""
         if number and self.definition.weights is not None:
             for group in groups:
                 self._figures(group).counts[what] += number

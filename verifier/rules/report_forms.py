@@ -114,7 +114,7 @@ def read_definition(document: Object, index: int, time: int) -> Definition:
 
 
 def _read_weights(document: Object, by: list[str], measures: list[str]) -> Weights | None:
-    """They stand there exactly if the score is among the measures (docs/spec/partners.md, 6)."""
+    """The weights, which are present exactly if the score is among the measures (docs/spec/partners.md, 6)."""
     if (SCORE in measures) != ("weights" in document):
         raise _bad("weights stand beside a score, and only there", "weights", "those of the score", ", ".join(measures))
     if SCORE not in measures:

@@ -1,4 +1,4 @@
-"""Reports recomputed in the one pass over the log: what each entry counts for, in the periods that somebody asks for
+"""Reports recomputed in the one pass over the log: what each entry counts for, in the periods that are asked for
 (docs/spec/reports.md).
 
 Which periods these are is known before the pass (`audit.planning`): a report may be defined after its period began.
@@ -223,7 +223,7 @@ class Reporting:
                 period.count("alerts", [tuple(plain[name] for name in period.definition.by)])
 
     def removed(self, participant: str) -> None:
-        """A party was removed for ever."""
+        """Note that a party was removed."""
         for standing in self._standing.values():
             standing.remove(participant)
 

@@ -41,7 +41,7 @@ class Scorer:
         self._unsure = Unsure()
 
     def begin(self, index: int) -> None:
-        """Scoring is in force from the next entry on; nothing is remembered."""
+        """Begin scoring at the next entry, with nothing remembered."""
         self._archive(index)
         self.epoch, self.begun, self.lost = self.epoch + 1, index + 1, 0
         self.recipients.clear()
@@ -50,7 +50,7 @@ class Scorer:
         self.waiting.clear()
 
     def _archive(self, index: int) -> None:
-        """What was unsure until here: alerts about it may be raised later."""
+        """Archive what was unsure until here: alerts about it may be raised later."""
         for name in self.recipients:
             self._unsure.keep("recipient", name, self.recipient(name), index)
         for name in self.holders:
@@ -75,7 +75,7 @@ class Scorer:
 
     @staticmethod
     def doubt_recipient(own: Recipient, index: int, time: int, rules: tuple[str, ...] = OF_RECIPIENTS) -> None:
-        """What rests on an entry of this recipient is not known."""
+        """Mark everything that rests on an entry of this recipient as unknown."""
         marks = {"refused": own.asked, "unattended": own.count, "rows": own.releases, "model": EVER}
         for rule in rules:
             own.doubt(rule, index, time, marks.get(rule, 0))

@@ -22,7 +22,7 @@ class Weights(NamedTuple):
 
 
 def behind(counts: Mapping[str, int]) -> int:
-    """How many accesses and ends stand behind a score."""
+    """The number of accesses and ends that a score rests on."""
     return counts["accesses_allowed"] + counts["accesses_refused"] + counts["consents_ended"]
 
 

@@ -35,7 +35,7 @@ class Authorised(NamedTuple):
 
 class Subjects:
     """`judge` the entries of subject chains, `authorised` and `confirm` those of consent chains that rest on them; `unread`
-    what could not be read. A companion stands right after its authorisation: so what an unreadable entry may have been is
+    what could not be read. A companion comes right after its authorisation: so what an unreadable entry may have been is
     decided by its place alone."""
 
     def __init__(
@@ -50,12 +50,6 @@ class Subjects:
         self._gap: tuple[int, bytes | None] = (-1, b"")
         self.gaps = 0
         """Subjects' entries that could not be read, or leaves that may be such."""
-
-    def take_up(self, awaiting: dict[bytes, list[Authorised]], gaps: int) -> None:
-        """The state that an earlier run left."""
-        self.awaiting, self.gaps = awaiting, gaps
-        ends = ((name, waiting[-1].number) for name, waiting in awaiting.items())
-        self._last = max(ends, key=lambda end: end[1], default=self._last)
 
     def authorised(self, chain: bytes, facts: Facts) -> None:
         """A consent.authorise, which a subject.consent must follow; with the customer's own signature, or without."""
@@ -144,7 +138,7 @@ class Subjects:
         self.findings.checked["companions of authorisations"] += 1
 
     def _demand(self, first: Authorised, index: int, chain: bytes) -> None:
-        """The passkey of the authorisation is one of the customer in whose chain entry `index` stands."""
+        """Demand that the passkey of the authorisation belongs to the customer in whose chain entry `index` is."""
         if first.chain and first.chain != chain.decode():
             sentence = f"the passkey of entry {first.number} is another customer's"
             self._bad(index, Code.CONSENT_INVALID, sentence, "chain", first.chain, chain.decode())

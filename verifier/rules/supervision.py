@@ -29,7 +29,7 @@ class Assessment(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Alerts of a rule deny from this level on, for so many seconds."""
+    """Alerts of a rule with this level or more deny, for so many seconds."""
 
     about: str
     level: int

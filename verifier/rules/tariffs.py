@@ -55,7 +55,7 @@ class Line(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def name_of(text: str) -> bytes:
-    """What stands for a purpose in a record of one width: 168 bits of its hash."""
+    """A purpose's name in a record of fixed width: 168 bits of its hash."""
     return sha256(text.encode("utf-8")).digest()[:NAME_BYTES]
 
 

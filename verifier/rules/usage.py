@@ -153,7 +153,7 @@ class Usage:
                     self.listed.see(index, self._standing(self.listed, index, time, both))
 
     def _standing(self, listed: Listed, index: int, time: int, both: int) -> str:
-        """What a first release is to the statement whose list was handed over."""
+        """The place of a first release in the statement whose list was handed over."""
         stated = self.partners.stated[listed.statement]
         if both != self.legs.between(stated.holder, stated.recipient):
             return OTHER_PARTY

@@ -68,7 +68,7 @@ class Listed:
             self._released[at] = facts.act == "access.release"
 
     def see(self, index: int, what: str) -> None:
-        """What a first release is to the statement."""
+        """Note the place of a first release in the statement."""
         at = self._place(index)
         if at is not None:
             self._seen[at] = _CODES.index(what)

@@ -13,6 +13,7 @@ SENTENCES_3: dict[str, str] = {
     ),
     "a window of a one-off consent under terms for more than one access": "条款不是一次性授权，却规定了其时间窗口",
     "only the recipient acknowledges": "只有数据接收方可以确认知悉",
+    "the document says who approved it from ruleset 3 onwards": "自规则集 3 起，文件才载明批准人",
     "the acknowledged entry is not a step of this consent": "所确认的条目不是该授权的状态变化",
     "the rules decide this; nobody may assert it": "此项由规则判定，任何一方不得声称",
     "not a list of the expected length": "列表长度不符",

@@ -1,4 +1,4 @@
-"""The console of auditors and regulators: the log's health, proofs in pictures, bundles, and cases that open evidence."""
+"""The console of auditors and regulators: the log's health, proofs in pictures, bundles, what is on record."""
 
 from __future__ import annotations
 
@@ -7,28 +7,21 @@ from typing import Any, BinaryIO, Final, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
-from starlette.concurrency import run_in_threadpool
 
 from api.http.streams import stream_of
 from api.web.console import pictures
-from api.web.console.doors import Place, Regulator, RegulatorsForm, WatchDesk, Watcher
+from api.web.console.doors import Place, Regulator, WatchDesk, Watcher
 from api.web.desk import Desk
 from api.web.plain import plain
-from api.web.waiting import record_soon
 from ledger.bundle import Disclose
 from ledger.canonical import b64
-from ledger.documents import Disclosure, document_of
 from ledger.errors import InvalidInput, NotFound
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
 from ledger.notes.checkpoint import open_checkpoint
-from ledger.planning.commands import RecordDocuments
-from ledger.queries.overview import PublicDocument
 
 router = APIRouter(include_in_schema=False, prefix="/console/audit")
 CASE_MS: Final = 30 * 86_400_000
 """How long a recorded disclosure may be downloaded."""
-CASE_ENTRIES: Final = 65_536
-"""The most entries that one case opens."""
 DOCUMENTS: Final = 100
 
 About = Literal["all", "disclosure", "erasure", "suspension", "key", "reconciliation", "supervision"]
@@ -202,107 +195,17 @@ def findings(regulator: Regulator, after: int = Query(-1, ge=-1, le=2**53)) -> R
     )
 
 
-# -- bundles and cases --------------------------------------------------------------------------------------------------
-
-
-@router.get("/bundles")
-def bundles(watcher: Watcher, first: Place | None = None, last: Place | None = None) -> Response:
-    """Take the log home, without evidence; a regulator may open evidence for a case, of entries that a page named."""
-    desk = watcher.desk
-    cases = _cases(watcher) if watcher.staff.role == "regulator" else []
-    fresh = desk.session is not None and desk.session.is_fresh(desk.now)
-    return desk.render(
-        "console/bundles.html",
-        watcher=watcher,
-        cases=cases,
-        fresh=fresh,
-        size=desk.office.bundler.size(),
-        until=lambda one: one.time + CASE_MS,
-        case_entries=CASE_ENTRIES,
-        first=first,
-        last=last,
-        problem="",
-    )
-
-
-def _cases(watcher: WatchDesk) -> list[PublicDocument]:
-    """The newest disclosures to this regulator, among the newest documents."""
-    newest = watcher.overview.documents(limit=DOCUMENTS)
-    return [one for one in newest if _is_case_of(one, watcher.staff.participant)]
-
-
-def _is_case_of(one: PublicDocument, participant: str) -> bool:
-    return (one.document["type"], one.document.get("participant")) == ("disclosure", participant)
+# -- bundles ------------------------------------------------------------------------------------------------------------
 
 
 @router.get("/bundle")
 async def bundle(watcher: Watcher) -> Response:
     """The whole log without evidence, as a zip."""
-    return await _send(watcher.desk, Disclose.none(), "log.zip", -1)
+    return await send_bundle(watcher.desk, Disclose.none(), "log.zip", -1)
 
 
-@router.post("/cases")
-def open_case(sent: RegulatorsForm) -> Response:
-    """Record a disclosure for a case. Nothing is opened before the log says that it was. Raises StepUpNeeded."""
-    desk = sent.desk
-    desk.require_fresh("/console/audit/bundles")
-    first, last = _index(sent.text("from_index", 20)), _index(sent.text("to_index", 20))
-    if last - first >= CASE_ENTRIES:
-        raise InvalidInput(f"a case opens at most {CASE_ENTRIES} entries")
-    document = document_of(
-        Disclosure,
-        participant=desk.staff.participant,
-        case=sent.text("case", 64),
-        from_index=first,
-        to_index=last,
-    )
-    [recorded] = record_soon(desk.office.ledger, RecordDocuments((document,)))
-    return desk.redirect(f"/console/audit/cases/{recorded.index}")
-
-
-def _index(text: str) -> int:
-    """An entry number as a person types it. Raises InvalidInput."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 16):
-        raise InvalidInput("an entry number is written in digits")
-    return int(text)
-
-
-@router.get("/cases/{index}")
-def case(regulator: Regulator, index: Place) -> Response:
-    """A recorded disclosure and its file."""
-    found = _own_case(regulator, index)
-    return regulator.desk.render(
-        "console/case.html",
-        watcher=regulator,
-        one=found,
-        ends=found.time + CASE_MS,
-        is_open=regulator.desk.now < found.time + CASE_MS,
-    )
-
-
-@router.get("/cases/{index}/bundle")
-async def case_bundle(regulator: Regulator, index: Place) -> Response:
-    """The log with the evidence of a case, for thirty days after it was recorded. Raises StepUpNeeded."""
-    desk = regulator.desk
-    found = await run_in_threadpool(_own_case, regulator, index)
-    if desk.now >= found.time + CASE_MS:
-        raise NotFound("this case is closed: record a new disclosure")
-    desk.require_fresh(f"/console/audit/cases/{index}")
-    first, last = found.document["from_index"], found.document["to_index"]
-    disclose = await run_in_threadpool(
-        desk.office.bundler.disclosed_to, desk.office.remit_of(desk.staff.participant), first, last
-    )
-    return await _send(desk, disclose, f"case-{index}.zip", found.document["to_index"])
-
-
-def _own_case(regulator: WatchDesk, index: int) -> PublicDocument:
-    found = regulator.overview.document(index)
-    if not _is_case_of(found, regulator.staff.participant):
-        raise NotFound("you have no such case")
-    return found
-
-
-async def _send(desk: Desk, disclose: Disclose, name: str, above: int) -> Response:
+async def send_bundle(desk: Desk, disclose: Disclose, name: str, above: int) -> Response:
+    """A bundle as a file, streamed. `above`: an entry that must be in it."""
     bundler = desk.office.bundler
 
     def write(stream: BinaryIO) -> None:

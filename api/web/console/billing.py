@@ -62,7 +62,7 @@ def _tariff(partner: PartnerDesk, stated: UsageStatement) -> Tariff:
 
 
 def _state(tariff: Tariff, own: str) -> str:
-    """`offered`, `accepted` or `ended`, as it stands for this participant."""
+    """`offered`, `accepted` or `ended`, from this participant's side."""
     if own == tariff.author:
         return "ended" if tariff.ended_by(own) else "accepted" if tariff.accepted else "offered"
     if tariff.ended_by(own) or tariff.ended_by(tariff.author):

@@ -28,7 +28,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `label` is None where there is no room for one; `numbered`: its value stands above it."""
+    """One column. `label` is None if there is no room for one; `numbered`: its value is written above it."""
 
     x: float
     y: float
@@ -42,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Columns, and the axis that they stand on."""
+    """Columns and their axis."""
 
     columns: tuple[Column, ...]
     ticks: tuple[Tick, ...]

@@ -42,7 +42,10 @@ def requests(operator: Operator) -> Response:
 
 @router.post("/{number}/approve")
 def approve(sent: OperatorsForm, number: str) -> Response:
-    """The first approval is kept, the second one, by another person, erases. Raises StepUpNeeded, NotPermitted."""
+    """The first approval is kept, the second one, by another person, erases: that person types the request's number.
+
+    Raises StepUpNeeded, NotPermitted, IllegalTransition where the number is not the one of this request.
+    """
     desk = sent.desk
     desk.require_fresh(HERE)
     wish, inbox, who = _open(sent, number), desk.office.store.inbox, officer(desk.staff)
@@ -51,6 +54,8 @@ def approve(sent: OperatorsForm, number: str) -> Response:
     if not wish.approved_by:
         _agreed(inbox.answer_erasure(wish, state="approved", approved_by=(who,)))
         return desk.redirect(HERE)
+    if sent.text("typed", 32).strip() != number:
+        raise IllegalTransition("type the number of the request that is to be erased: this cannot be undone")
     first, second = sorted((*wish.approved_by, who))
     # Erasing twice is erasing once: what fails between the ledger and the note is done again by approving again. The note is
     # last: «your data was erased» is never said while the pages' own store still holds any of it.

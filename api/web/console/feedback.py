@@ -69,8 +69,13 @@ def _one(partner: PartnerDesk, number: str) -> Feedback:
 def queue(
     partner: Partner, state: Wanted = "open", kind: Text = "", who: Text = "", q: Text = "", late: bool = False
 ) -> Response:
-    """What customers said, newest first, by state, kind, who looks after it, and what it is about."""
+    """Customers' feedback, newest first, by state, kind, whoever looks after it, and subject.
+
+    A search that finds nothing in the wanted state looks in all states, and the page shows them.
+    """
     listed = _found(partner, state, kind, who, late, q)
+    if q and not listed and (anywhere := _found(partner, "", kind, who, late, q)):
+        listed, state = anywhere, ""
     everything = _queue(partner)
     return partner.desk.render(
         "console/feedback.html",

@@ -40,7 +40,7 @@ def overview(desk: AtWork) -> Response:
 
 @router.post("/preview")
 def look(sent: OrderersForm) -> Response:
-    """What the freeze would touch, before it is ordered."""
+    """Show what the freeze would touch, before it is ordered."""
     desk = sent.desk
     try:
         wish = _wish(sent)

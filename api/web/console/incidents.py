@@ -100,7 +100,7 @@ def incident(concerned: Concerned, index: Place) -> Response:
 
 @router.post("/{index}/update")
 def go_on(sent: DeclarersForm, index: Place) -> Response:
-    """Say how it goes on; a clock that is named is delivered with it. Raises NotFound, Unconfirmed."""
+    """Record an update; it delivers the clock that it names. Raises NotFound, Unconfirmed."""
     desk = sent.desk
     found = _own(desk, index)
     clock = sent.text("clock", 64)

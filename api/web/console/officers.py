@@ -37,7 +37,7 @@ def waiting_order(desk: Desk, number: str, kinds: str) -> OfficersOrder:
 
 
 def both_officers(desk: Desk, known: OfficersOrder) -> tuple[str, str]:
-    """Who asked and who is at the desk now, sorted as `approved_by` wants it. Raises NotPermitted if it is one person."""
+    """The officer who asked and the one at the desk now, sorted for `approved_by`. Raises NotPermitted if it is one person."""
     who = officer(desk.staff)
     if who == known.asked_by:
         raise NotPermitted("you have asked for this yourself: a second person puts it on record")

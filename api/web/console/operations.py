@@ -36,7 +36,7 @@ def home(desk: AtWork) -> Response:
 def overview(operator: Operator, still: bool = False) -> Response:
     """Health first, each thing with its cause and what to do; then queue, batches, checkpoint, storage, high water.
 
-    The page loads itself again every half minute, unless it is to stand `still`.
+    The page loads itself again every half minute, unless it is asked to stand `still`.
     """
     desk, ledger = operator.desk, operator.desk.office.ledger
     note = ledger.tree.checkpoint()

@@ -31,7 +31,8 @@ UNACKNOWLEDGED: Final = 50
 INDEX_DIGITS: Final = 16
 
 
-def _name_of(partner: PartnerDesk, participant: str | None) -> str:
+def name_of(partner: PartnerDesk, participant: str | None) -> str:
+    """The name of a participant, fit for a page; its id if it is not registered."""
     found = partner.desk.office.ledger.registry.participants.get(participant or "")
     return plain(found.name) if found else (participant or "")
 
@@ -56,22 +57,7 @@ def overview(partner: Partner) -> Response:
         soon=own.expiring(partner.id, partner.side, now, now + SOON_MS),
         calls=(calls := own.calls(partner.id, partner.side)),
         reasons=_by_reason(calls),
-        name_of=lambda participant: _name_of(partner, participant),
-    )
-
-
-@router.get("/consents")
-def consents(partner: Partner, status: Status | None = None, before: Place | None = None) -> Response:
-    """Own consents, newest first."""
-    page = partner.own.consents(partner.id, partner.side, partner.desk.now, status=status, before=before)
-    return partner.desk.render(
-        "console/consents.html",
-        partner=partner,
-        listed=page,
-        chosen=status,
-        statuses=list(Status),
-        before=before,
-        name_of=lambda participant: _name_of(partner, participant),
+        name_of=lambda participant: name_of(partner, participant),
     )
 
 
@@ -88,7 +74,7 @@ def consent(partner: Partner, key: Place, before: Place | None = None) -> Respon
         older=older,
         before=before,
         live=LIVE,
-        name_of=lambda participant: _name_of(partner, participant),
+        name_of=lambda participant: name_of(partner, participant),
     )
 
 
@@ -117,13 +103,13 @@ def calls(partner: Partner, show: Literal["refused", "all"] = "refused", before:
         before=before,
         reasons_of=reasons_of,
         reasons=_by_reason(page),
-        name_of=lambda participant: _name_of(partner, participant),
+        name_of=lambda participant: name_of(partner, participant),
     )
 
 
 @router.get("/receipts")
 def receipts(partner: Partner, q: str = "", before: Place | None = None) -> Response:
-    """Find receipts by entry number or consent id. What is not one's own is not found."""
+    """Find receipts by entry number or consent id. Entries of others are not found."""
     wanted = q.strip()[:128]
     if not wanted:
         return _receipts(partner, [], "", None)
@@ -146,7 +132,7 @@ def _receipts(partner: PartnerDesk, rows: list[Row], wanted: str, older: int | N
         q=wanted,
         missing=status == 404,
         older=older,
-        name_of=lambda participant: _name_of(partner, participant),
+        name_of=lambda participant: name_of(partner, participant),
     )
 
 
@@ -159,7 +145,7 @@ def receipt(partner: Partner, index: Place) -> Response:
         partner=partner,
         event=read_event(recorded),
         vkey=partner.desk.office.ledger.vkey.format(),
-        name_of=lambda participant: _name_of(partner, participant),
+        name_of=lambda participant: name_of(partner, participant),
     )
 
 

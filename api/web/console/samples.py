@@ -1,4 +1,4 @@
-"""Ready-to-run code for a participant: its id, its key ids and the log's key stand where they belong (tests run it).
+"""Ready-to-run code for a participant: its id, its key ids and the log's key are filled in (tests run it).
 
 The code itself lies in the folder `code`, a file for each language and side.
 """

@@ -46,7 +46,7 @@ class OpenedIncident:
 
 @dataclass(frozen=True)
 class OrderedFreeze:
-    """A freeze, and how it stands at some moment: `drill`, `lifted`, `coming`, `in_force` or `over`."""
+    """A freeze and its state at some moment: `drill`, `lifted`, `coming`, `in_force` or `over`."""
 
     freeze: Freeze
     stands: str

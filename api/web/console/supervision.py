@@ -61,7 +61,7 @@ class DaySpan:
         return (self.last - self.first).days + 1
 
     def moved(self, first: dt.date) -> DaySpan:
-        """As many days from another first one on."""
+        """The same number of days, from another first day."""
         return DaySpan(first, first + dt.timedelta(days=self.days - 1), self.zone)
 
     def before(self) -> DaySpan:
@@ -85,7 +85,7 @@ def span_of(desk: Desk, first: dt.date | None, last: dt.date | None) -> DaySpan:
 
 @dataclass(frozen=True)
 class AskedFigures:
-    """What a page of figures was asked for."""
+    """The question that a page of figures answers."""
 
     figures: FigureQueries
     read: Read

@@ -32,6 +32,9 @@ from ledger.errors import IllegalTransition, NotFound
 
 router = APIRouter(include_in_schema=False, prefix="/my/approve")
 DRAFT_MS: Final = 10 * 60_000
+WANTS_LESS: Final = "customer-wants-less"
+"""The reason of a refusal that says what she would agree to; each of LESS that she chose follows it after a colon."""
+LESS: Final = ("data", "history", "duration", "frequency")
 
 
 class TooLate(NotFound):
@@ -178,6 +181,7 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
         changed=changes(desk.words, question.before, question.terms) if question.before is not None else [],
         alone=alone,
         returns_to=goes_back_to(desk, consent.consent_id),
+        less=LESS if question.kind == "new" and question.connection.status in BEFORE else (),
     )
 
 
@@ -339,10 +343,11 @@ def decline(sent: CustomersForm) -> Response:
     """She says no. If she declines a change or a joint account, the consent in force continues."""
     desk = sent.desk
     question = _question(desk, sent.text("consent"))
+    less = tuple(one for one in LESS if one in sent.texts("less")) if question.kind == "new" else ()
     if question.kind == "new" and question.connection.status in BEFORE:
-        take_step(desk, question.connection, "consent.reject", STOPPED)
+        take_step(desk, question.connection, "consent.reject", ":".join((WANTS_LESS, *less)) if less else STOPPED)
     desk.office.store.forget_request(desk.person, question.connection.consent.consent_id)
     back = handed_back(desk, question.connection.consent.consent_id, agreed=False)
     if back is not None:
         return back
-    return desk.render("declined.html", one=question.connection, change=question.kind != "new")
+    return desk.render("declined.html", one=question.connection, change=question.kind != "new", less=less)

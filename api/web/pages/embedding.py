@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from api.web.desk import Anyone, Desk
 from api.web.pages.overview import overview_of
 from api.web.pages.public import asset
+from api.web.together import secret_of
 from ledger.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -47,9 +48,13 @@ def component(desk: Anyone) -> Response:
 
 @router.get("/my/overview.json")
 def overview(desk: Anyone) -> Response:
-    """The overview of who is signed in; 401 with the address to sign in at for anybody else."""
+    """The overview of who is signed in; 401 with the address to sign in at for anybody else.
+
+    A browser in which banks are linked shows it to no other site: it could be another bank's than the one that asks.
+    """
     headers = {"cache-control": "no-store", **_allowed(desk)}
-    if desk.session is None or desk.session.person is None:
+    elsewhere = "origin" in desk.request.headers and bool(secret_of(desk))  # whose bank's site asks is not known here
+    if desk.session is None or desk.session.person is None or elsewhere:
         body = {"sign_in": f"{desk.office.base_url}/sign-in"}
         return Response(msgspec.json.encode(body), 401, media_type="application/json", headers=headers)
     return desk.keep(Response(msgspec.json.encode(overview_of(desk)), media_type="application/json", headers=headers))

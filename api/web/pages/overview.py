@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, assert_never
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from api.web.advice import Advice, Looked, advise
+from api.web.cards import MOST_LOOKED, AppGroup, Card, grouped, look, newest_of, week_of
 from api.web.customer import PAGE, Connection, Dealings, Tab
 from api.web.desk import Customer, CustomersForm, Desk
-from api.web.directory import Listing
-from api.web.readings import LOOKED, WEEK_MS, Readings, readings_of
+from api.web.readings import Readings
 from ledger.consent.state import Status
 from ledger.errors import NotFound
 
 router = APIRouter(include_in_schema=False, prefix="/my")
 SEARCHED: Final = 8
 """From how many connections on a list offers to search it."""
-LEAST: Final = 12
-"""The fewest entries of each consent that are looked at."""
-MOST_LOOKED: Final = 40
-"""The most consents of which one page looks at entries."""
 NEVER: Final = 2**63
 Sort = Literal["newest", "name", "ending"]
 SORTS: Final[tuple[Sort, ...]] = ("newest", "name", "ending")
 DISMISSED: Final = "advice/"
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A connection in the list."""
-
-    connection: Connection
-    readings: Readings
-    accounts: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class AppGroup:
-    """An app, and her connections to it."""
-
-    participant: str
-    name: str
-    listing: Listing
-    cards: list[Card]
-
-
-@dataclass(frozen=True, slots=True)
-class WeekCount:
-    """The last seven days over all that is shared."""
-
-    apps: int
-    reads: int
-    is_least: bool
-    """Whether there may be more than these reads: not everything was looked at."""
 
 
 @router.get("/connections")
@@ -78,16 +44,16 @@ def connections(
     found = _sorted([one for one in tabs[tab] if _is_about(desk, one, q)], sort)
     shown = found[page * PAGE : (page + 1) * PAGE]
     live = [one for one in tabs["active"] if one.status is Status.ACTIVE]
-    looked = _look(desk, live)
+    looked = look(desk, live)
     cards = [
-        Card(one, looked[one.key] if one.key in looked else _read(desk, one, LEAST), desk.account_labels(one))
+        Card(one, looked[one.key] if one.key in looked else newest_of(desk, one), desk.account_labels(one))
         for one in shown
     ]
     return desk.render(
         "connections.html",
         tab=tab,
         tabs=tabs,
-        groups=_grouped(desk, cards),
+        groups=grouped(desk, cards),
         page=page,
         opened=opened,
         live=live[:PAGE],
@@ -99,29 +65,12 @@ def connections(
         many=bool(q) or len(listed) >= SEARCHED,
         sharing=len(live),
         resting=len(tabs["active"]) - len(live),
-        week=_week(desk, live, looked),
+        week=week_of(desk, live, looked),
         advice=_advice(desk, live, looked) if tab == "active" and not q and not page else [],
         mapped={name for one in live for name, _ in desk.words.clusters(one.consent.terms.permissions)},
         waiting=[one for one in tabs["action"] if one.waits],
         steps=dealings.steps(shown),
     )
-
-
-def _read(desk: Desk, one: Connection, limit: int) -> Readings:
-    return readings_of(desk.office.glances.newest(one.chain, limit))
-
-
-def _look(desk: Desk, live: list[Connection]) -> dict[int, Readings]:
-    """The newest entries of what is shared, by connection key: a bounded number in all."""
-    each = max(LEAST, LOOKED // max(1, len(live)))
-    return {one.key: _read(desk, one, each) for one in live[:MOST_LOOKED]}
-
-
-def _week(desk: Desk, live: list[Connection], looked: dict[int, Readings]) -> WeekCount:
-    since = desk.now - WEEK_MS
-    reads = sum(one.allowed for each in looked.values() for one in each.within(since, desk.now + 1))
-    known = len(looked) == len(live) and all(each.covers(since) for each in looked.values())
-    return WeekCount(len({one.consent.terms.recipient for one in live}), reads, not known)
 
 
 def _advice(desk: Desk, live: list[Connection], looked: dict[int, Readings]) -> list[Advice]:
@@ -132,17 +81,6 @@ def _advice(desk: Desk, live: list[Connection], looked: dict[int, Readings]) -> 
 def _dismissed(desk: Desk) -> dict[str, int]:
     notes = desk.office.store.notes.of(desk.person)
     return {name.removeprefix(DISMISSED): value for name, value in notes.items() if name.startswith(DISMISSED)}
-
-
-def _grouped(desk: Desk, cards: list[Card]) -> list[AppGroup]:
-    """By app, in the order in which each comes first."""
-    groups: dict[str, AppGroup] = {}
-    for card in cards:
-        app = card.connection.consent.terms.recipient
-        if app not in groups:
-            groups[app] = AppGroup(app, card.connection.recipient, desk.office.directory.of(app), [])
-        groups[app].cards.append(card)
-    return list(groups.values())
 
 
 def _is_about(desk: Desk, one: Connection, wanted: str) -> bool:
@@ -186,7 +124,7 @@ def dismiss(sent: CustomersForm) -> Response:
     listed, _ = desk.dealings.connections()
     live = [one for one in listed if one.is_live and one.status is Status.ACTIVE]
     name = sent.text("advice", 200)
-    known = next((one for one in _advice(desk, live, _look(desk, live)) if one.name == name), None)
+    known = next((one for one in _advice(desk, live, look(desk, live)) if one.name == name), None)
     if known is None:
         raise NotFound("there is no such advice now")
     desk.office.store.notes.put(desk.person, DISMISSED + name, max(known.entries), desk.now)
@@ -202,12 +140,12 @@ def overview_of(desk: Desk) -> dict[str, object]:
     listed, _ = dealings.connections()
     shown = [one for one in listed if "active" in one.tabs(desk.now)]
     live = [one for one in shown if one.status is Status.ACTIVE]
-    looked = _look(desk, live)
-    week = _week(desk, live, looked)
+    looked = look(desk, live)
+    week = week_of(desk, live, looked)
     waiting = [one for one in listed if one.waits]
-    cards = [Card(one, looked.get(one.key) or _read(desk, one, LEAST), []) for one in shown[:MOST_LOOKED]]
+    cards = [Card(one, looked.get(one.key) or newest_of(desk, one), []) for one in shown[:MOST_LOOKED]]
     return {
-        "apps": [_app(desk, group) for group in _grouped(desk, cards)],
+        "apps": [_app(desk, group) for group in grouped(desk, cards)],
         "reads_week": week.reads,
         "reads_week_at_least": week.is_least,
         "needs": len(waiting) + len(_opened_requests(desk, dealings, listed)),

@@ -10,7 +10,8 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
-from api.web.desk import Anyone, read_large, speak
+from api.web.cookies import read_large, speak
+from api.web.desk import Anyone
 from api.web.security import HOME, local_path
 from api.web.staff import CONSOLE
 from api.web.words import LANGUAGES

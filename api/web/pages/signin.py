@@ -10,10 +10,11 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from msgspec import structs
 
-from api.web.desk import Anyone, AnyonesForm, Customer, SignInNeeded
+from api.web import together
+from api.web.desk import Anyone, AnyonesForm, Customer, Desk, SignInNeeded
 from api.web.oidc import SignInFailed
 from api.web.passkeys import PasskeyRefused
-from api.web.people import SignInSca
+from api.web.people import LoginAttempt, Person, SignInSca
 from api.web.security import HOME, local_path
 from api.web.staff import CONSOLE, Staff
 from ledger.canonical import b64u, unb64u
@@ -81,6 +82,8 @@ def callback(desk: Anyone, state: str = "", code: str = "", iss: str = "", error
     if error or not code:
         raise SignInFailed("the identity provider did not sign you in")
     someone, sca = relying_party.finish(attempt, state=state, code=code, iss=iss)
+    if attempt.joins and isinstance(someone, Person) and session.person is not None and together.places(desk):
+        return _one_more(desk, attempt, session.person, someone, sca)
     if session.someone is not None and session.someone.key != someone.key:
         desk.leave()
         raise SignInFailed("somebody else signed in; you were signed out")
@@ -91,7 +94,23 @@ def callback(desk: Anyone, state: str = "", code: str = "", iss: str = "", error
         return desk.redirect(CONSOLE if attempt.then == HOME else attempt.then)
     desk.office.agent_of(someone)
     desk.arrive(someone, sca)
+    together.rejoin(desk)
     return desk.redirect(attempt.then)
+
+
+def _one_more(desk: Desk, attempt: LoginAttempt, before: Person, someone: Person, sca: SignInSca) -> Response:
+    """Somebody who is signed in at one bank of hers came back from another: the first session stays as it is."""
+    desk.office.agent_of(someone)
+    if someone.key == before.key:
+        desk.arrive(someone, sca)
+        together.rejoin(desk)
+        return desk.redirect(f"{together.HERE}?{urlencode({'same': True})}")
+    desk.move(None, "")
+    desk.arrive(someone, sca)
+    if together.rejoin(desk):
+        return desk.redirect(attempt.then)
+    desk.change(joining=True)
+    return desk.redirect(f"{together.HERE}/join")
 
 
 @router.post("/sign-in/passkey")
@@ -118,6 +137,7 @@ def with_passkey(sent: AnyonesForm) -> Response:
     desk.office.store.update_passkey(structs.replace(passkey, sign_count=count))
     acr, amr = PASSKEY_SCA
     desk.arrive(passkey.person, SignInSca(acr, amr, desk.now // 1000))
+    together.rejoin(desk)
     return desk.redirect(then)
 
 
@@ -133,9 +153,10 @@ def stay(sent: AnyonesForm) -> Response:
 
 @router.post("/sign-out")
 def sign_out(sent: AnyonesForm) -> Response:
-    """End this session, or with `everywhere` all sessions of this person."""
+    """End this session and those at other banks beside it, or with `everywhere` all sessions of this person."""
     someone = sent.desk.session.someone if sent.desk.session else None
     if sent.text("everywhere") and someone is not None:
         sent.desk.office.store.drop_sessions_of(someone)
+    together.leave_others(sent.desk)
     sent.desk.leave()
     return sent.desk.redirect("/")

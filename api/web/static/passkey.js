@@ -50,8 +50,10 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     try {
       await ask(form);
       form.submit();
-    } catch {
-      message.textContent = form.dataset.failed;
+    } catch (error) {
+      // None of the algorithms that we take (docs/spec/passkeys.md): trying again would not help her, these words do.
+      const unsupported = error instanceof DOMException && error.name === "NotSupportedError";
+      message.textContent = (unsupported && form.dataset.unsupported) || form.dataset.failed;
       message.hidden = false;
       button.disabled = false;
       button.focus();
