@@ -272,8 +272,8 @@ def _recounted(
     signed = month.agreed and month.releases == BILLED and month.total == BILLED * oversight.PRICE // 1_000
     recounted = whole.checked("statements of usage") == 1 and not whole.names(month.at) and whole.status == 0
     amount = f"{month.total // 100}.{month.total % 100:02d} CZK"
-    told = stage.say("usage.result", month=month.month, releases=month.releases, amount=amount)
-    facts.add("usage", told, good=signed and recounted, entry=str(month.at))
+    told = stage.say("usage.result", month=month.month, releases=month.releases, amount=amount, entry=str(month.at))
+    facts.add("usage", told, good=signed and recounted)
     shown = ", ".join(f"{name} {value}" for name, value in sorted(scores.items()))
     good = len(scores) == len(RECIPIENTS) and min(scores.values()) < max(scores.values()) <= 1_000 and whole.status == 0
     facts.add("score", stage.say("score.result", scores=shown), good=good and whole.checked("reports") > 1)

@@ -51,8 +51,14 @@ class App:
 
     async def does(self, task: dict[str, Any]) -> dict[str, Any]:
         """Do a task; what it concludes."""
-        work = {"read": self._read, "stop": self._stop, "acknowledge": self._acknowledge, "follow": self._follow,
-                "check": self._check, "rotate": self._rotate}[task["do"]]  # fmt: skip
+        work = {
+            "read": self._read,
+            "stop": self._stop,
+            "acknowledge": self._acknowledge,
+            "follow": self._follow,
+            "check": self._check,
+            "rotate": self._rotate,
+        }[task["do"]]
         self._doing = task["behaviour"]
         return await work(task["with"])
 
@@ -84,12 +90,15 @@ class App:
 
     async def _asked(self, client: LedgerClient, given: dict[str, Any]) -> str:
         members: dict[str, Any] = {
-            "holder": given["bank"], "recipient": client.participant,
+            "holder": given["bank"],
+            "recipient": client.participant,
             "permissions": [*NEEDED, "ReadAccountsDetail"] if self._wrong() else NEEDED,
-            "purpose": "budgeting", "purpose_text": "Budget planning", "notice": b"What we show.",
+            "purpose": "budgeting",
+            "purpose_text": "Budget planning",
+            "notice": b"What we show.",
             "frequency_per_day": given.get("frequency_per_day", 0),
             "authorisers_required": 1 if self._wrong() else given.get("authorisers", 1),
-        }  # fmt: skip
+        }
         consent_id = str(uuid.uuid4())
         question = await client.statements.sign(
             "consent.request", consent_id=consent_id, terms=json.loads(_terms(members))
@@ -123,10 +132,14 @@ class App:
         present = given.get("customer_present", True) or (self._doing == "says-who-is-away" and self._wrong())
         again = self._doing == "is-itself-each-time" and self._wrong()
         item = make_item(
-            consent_id=consent_id, accounts=[account], permissions=["ReadBalances"], purpose="budgeting",
-            request_digest=request_digest(given["bank"], "GET", path), customer_present=present,
+            consent_id=consent_id,
+            accounts=[account],
+            permissions=["ReadBalances"],
+            purpose="budgeting",
+            request_digest=request_digest(given["bank"], "GET", path),
+            customer_present=present,
             interaction_id="the-same" if again else str(uuid.uuid4()),
-        )  # fmt: skip
+        )
         text = client.statements.access(item).text
         async with httpx2.AsyncClient(
             base_url=self.visitor.room["banks"][given["bank"]], trust_env=False, timeout=60
