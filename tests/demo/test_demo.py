@@ -39,9 +39,6 @@ FACTS = {
     "alerts",
     "freeze",
     "report",
-    "usage",
-    "score",
-    "sandbox",
 }
 CUSTOMERS = 24
 
