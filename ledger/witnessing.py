@@ -18,8 +18,7 @@ from ledger.canonical import b64, decimal, unb64
 from ledger.errors import BadEncoding, BadSignature, LedgerError
 from ledger.merkle.proofs import verify_consistency
 from ledger.notes.checkpoint import Checkpoint, parse_checkpoint
-from ledger.notes.cosignature import parse_blob
-from ledger.notes.keys import COSIGNATURE, Cosigner, VerifierKey
+from ledger.notes.keys import COSIGNERS, Cosigner, VerifierKey
 from ledger.notes.note import Note, NoteSignature, open_note, parse_note, parse_signature
 
 REQUEST_LIMIT: Final = 64 * 1024
@@ -129,7 +128,7 @@ def open_cosignatures(note: str, answer: str, witnesses: Sequence[VerifierKey]) 
     witness's line does not verify.
     """
     message = parse_note(note).text.encode()
-    known = {(key.name, key.key_id): key for key in witnesses if key.key_type == COSIGNATURE}
+    known = {(key.name, key.key_id): key for key in witnesses if key.key_type in COSIGNERS}
     lines = answer.splitlines(keepends=True)
     if not 1 <= len(lines) <= _LINES_LIMIT:
         raise BadEncoding(f"a witness answers with 1 to {_LINES_LIMIT} signature lines")
@@ -139,7 +138,7 @@ def open_cosignatures(note: str, answer: str, witnesses: Sequence[VerifierKey]) 
         key = known.get((signature.name, signature.key_id))
         if key is not None:
             key.verify(message, signature.blob)
-            found[key.name] = line, parse_blob(signature.blob).time
+            found[key.name] = line, key.time_of(signature.blob)
     return found
 
 

@@ -51,7 +51,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - b
 
 
 LIBRARIES = {"nacl", "_sodium", "cryptography", "_openssl", "_cffi_backend", "cffi"}
-ADAPTERS = ["with_pynacl", "with_cryptography"]
+ADAPTERS = ["with_pynacl", "with_cryptography", "ml_dsa"]
 
 
 @pytest.mark.parametrize(

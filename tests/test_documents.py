@@ -25,7 +25,8 @@ def test_ledger_and_verifier_know_the_same_kinds_with_the_same_members() -> None
     members = {tag: set(kind.__struct_encode_fields__) - {"v"} for tag, kind in KINDS.items()}
     later = {tag: {*names, *orders.OPTIONAL.get(tag, ())} for tag, names in orders.MEMBERS.items()}
     named = {
-        tag: {*names} | ({"catalogue"} if tag in verifier.RULES else set()) for tag, names in verifier.MEMBERS.items()
+        tag: {*names, *orders.OPTIONAL.get(tag, ())} | ({"catalogue"} if tag in verifier.RULES else set())
+        for tag, names in verifier.MEMBERS.items()
     }
     assert members == {**named, **later}
 

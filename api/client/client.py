@@ -258,7 +258,7 @@ class LedgerClient:
     async def checkpoint(self) -> Checkpoint:
         """The log's newest checkpoint, consistent with all seen before. Raises RolledBack when it is smaller than those."""
         before = self.watch.newest
-        note = (await self._transport.ask("GET", "/checkpoint")).body.decode("utf-8", "replace")
+        note = (await self._transport.ask("GET", "/checkpoint/newest")).body.decode("utf-8", "replace")
         try:
             checkpoint = open_checkpoint(note, self.trust.vkeys)
         except LedgerError as error:

@@ -124,6 +124,9 @@ class Settings(BaseSettings):
     Default: `models` in the state folder."""
     policy_file: Path | None = None
     """The tlog-policy enclosed in bundles. Default: this log's key, without witnesses."""
+    monitors_file: Path | None = None
+    """Who may read bundles of leaves with a bearer token, as C2SP tools do: lines of a name and the SHA-256 of its token in
+    hexadecimal (docs/witnesses.md). Default: nobody."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""

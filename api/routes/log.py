@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import Annotated, Final
 
@@ -12,18 +13,22 @@ from starlette.responses import Response
 from api.http.describing import TEXT, answer, binary
 from api.http.refusals import NoSuchRoute
 from api.http.wire import Reply
-from api.node.admission import PUBLIC, NodeHere, serve, token
+from api.node.admission import LEAVES, PUBLIC, NodeHere, serve
 from ledger.app import Ledger
 from ledger.canonical import b64u
-from ledger.errors import BadEncoding
+from ledger.errors import BadEncoding, NotFound
 from ledger.merkle.tiles import ENTRIES, TilePath, parse_path
+from ledger.notes.policy import NONE, Policy
 from ledger.queries.tree import ProofWanted
+from ledger.queries.witnessed import WitnessedQueries
 
 router = APIRouter()
 BYTES: Final = "application/octet-stream"
 TEXT_UTF8: Final = "text/plain; charset=utf-8"
 IMMUTABLE: Final = "max-age=31536000, immutable"
-LOG_READ: Final = token("log:read")
+EVERYBODY: Final = ("access-control-allow-origin", "*")
+"""Public files of the log are for every reader, a page of somebody else in a browser too; no cookie or token opens them."""
+LOG_READ: Final = LEAVES
 NOT_CHANGED: Final = {"description": "Not changed since that ETag"}
 
 
@@ -45,10 +50,10 @@ def tile_body(ledger: Ledger, tile: TilePath) -> bytes:
 def tile_reply(tile: TilePath, body: bytes, if_none_match: str | None) -> Reply:
     """A tile of a given width never changes, so its path is its tag. What a token opened is asked for with one again."""
     tag = f'"{tile.level}-{tile.number}-{tile.width}"'
-    headers = (
-        ("cache-control", "private, no-cache" if tile.level == ENTRIES else f"public, {IMMUTABLE}"),
-        ("etag", tag),
-    )
+    if tile.level == ENTRIES:
+        headers: tuple[tuple[str, str], ...] = (("cache-control", "private, no-cache"), ("etag", tag))
+    else:
+        headers = (("cache-control", f"public, {IMMUTABLE}"), ("etag", tag), EVERYBODY)
     if if_none_match == tag:
         return Reply(304, b"", BYTES, headers)
     return Reply(200, body, BYTES, headers)
@@ -58,7 +63,7 @@ def checkpoint_reply(checkpoint: str, if_none_match: str | None) -> Reply:
     """The checkpoint, or 304 for who has it."""
     note = checkpoint.encode()
     tag = f'"{hashlib.sha256(note).hexdigest()[:32]}"'
-    headers = (("etag", tag), ("cache-control", "public, max-age=1"))
+    headers = (("etag", tag), ("cache-control", "public, max-age=1"), EVERYBODY)
     if if_none_match == tag:
         return Reply(304, b"", TEXT_UTF8, headers)
     return Reply(200, note, TEXT_UTF8, headers)
@@ -68,7 +73,16 @@ def proof_reply(wanted: ProofWanted, hashes: list[bytes]) -> Reply:
     """A proof with what it is about."""
     names = ("index", "size") if wanted.kind == "inclusion" else ("old", "new")
     said = {names[0]: wanted.first, names[1]: wanted.size, "hashes": [b64u(value) for value in hashes]}
-    return Reply(200, msgspec.json.encode(said))
+    return Reply(200, msgspec.json.encode(said), headers=(EVERYBODY,))
+
+
+def public_checkpoint(ledger: Ledger, policy: Policy, witnessed: WitnessedQueries) -> str:
+    """What strangers are shown first: where the log's policy asks for witnesses, the newest checkpoint that they cosigned; the
+    newest of all while there is none, or where nobody is asked."""
+    if policy.quorum != NONE:
+        with contextlib.suppress(NotFound):
+            return witnessed.checkpoint()[1]
+    return ledger.tree.checkpoint()
 
 
 @serve(
@@ -77,11 +91,30 @@ def proof_reply(wanted: ProofWanted, hashes: list[bytes]) -> Reply:
     "/checkpoint",
     access=PUBLIC,
     tag="log",
-    summary="The newest signed checkpoint",
+    summary="The signed checkpoint, witnessed where the log's policy asks for it",
     answers={200: answer("The checkpoint, a C2SP signed note", TEXT), 304: NOT_CHANGED},
 )
 def get_checkpoint(request: Request, node: NodeHere) -> Response:
-    """Origin, size and root of the tree, signed by the log (C2SP tlog-checkpoint). Everything else is proved against it."""
+    """Origin, size and root of the tree, signed by the log (C2SP tlog-checkpoint). Everything else is proved against it.
+
+    Where the log's policy asks for witnesses, it is the newest that they cosigned, which may be some seconds old;
+    `/checkpoint/newest` is the newest of all, in which each receipt is proved.
+    """
+    note = public_checkpoint(node.ledger, node.policy, node.witnessed)
+    return checkpoint_reply(note, request.headers.get("if-none-match")).response()
+
+
+@serve(
+    router,
+    "GET",
+    "/checkpoint/newest",
+    access=PUBLIC,
+    tag="log",
+    summary="The newest signed checkpoint",
+    answers={200: answer("The checkpoint, a C2SP signed note", TEXT), 304: NOT_CHANGED},
+)
+def get_newest_checkpoint(request: Request, node: NodeHere) -> Response:
+    """As `/checkpoint`, whether or not witnesses have cosigned it: it covers every entry that has a receipt."""
     return checkpoint_reply(node.ledger.tree.checkpoint(), request.headers.get("if-none-match")).response()
 
 
@@ -96,7 +129,10 @@ def get_checkpoint(request: Request, node: NodeHere) -> Response:
     problems=("not-found", "no-such-route"),
 )
 def get_entry_bundle(path: str, request: Request, node: NodeHere) -> Response:
-    """Up to 256 leaves (C2SP tlog-tiles). Leaves hold commitments and no personal data; even so they are not for everyone."""
+    """Up to 256 leaves (C2SP tlog-tiles). Leaves hold commitments and no personal data; even so they are not for everyone.
+
+    A monitor that the operator has named reads them with a bearer token, as foreign tools send it.
+    """
     return _tile(request, node, f"tile/entries/{path}")
 
 
@@ -187,7 +223,7 @@ def get_log(node: NodeHere) -> Response:
         "size": ledger.tree.size(),
         "vkey": ledger.vkey.format(),
     }
-    return Reply(200, msgspec.json.encode(said)).response()
+    return Reply(200, msgspec.json.encode(said), headers=(EVERYBODY,)).response()
 
 
 @serve(
@@ -222,7 +258,7 @@ def get_log_keys(node: NodeHere) -> Response:
         said.append({"vkey": vkey.format(), "first": first, "last": last})
     leaves = sorted(ledger.tree.leaves(keys.told_at).items())
     documents = [{"index": index, "leaf": b64u(leaf)} for index, leaf in leaves]
-    return Reply(200, msgspec.json.encode({"keys": said, "documents": documents})).response()
+    return Reply(200, msgspec.json.encode({"keys": said, "documents": documents}), headers=(EVERYBODY,)).response()
 
 
 def _tile(request: Request, node: NodeHere, path: str) -> Response:

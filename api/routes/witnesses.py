@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from dataclasses import replace
+from typing import Any, Final
 
 import msgspec
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.http.describing import TEXT, answer
 from api.http.wire import Reply, visit_of
 from api.node.admission import PUBLIC, CallerHere, NodeHere, serve, token
-from ledger.receipts import MEDIA_TYPE, receipt_bytes
+from api.routes.log import EVERYBODY
+from api.routes.receipts import receipt_named, receipt_reply
+from ledger.receipts import MEDIA_TYPE
 
 router = APIRouter()
 SHORT: Final = ("cache-control", "public, max-age=1")
@@ -29,39 +32,39 @@ SHORT: Final = ("cache-control", "public, max-age=1")
 )
 def get_witnessed_checkpoint(node: NodeHere) -> Response:
     """A C2SP signed note whose cosignatures meet the quorum of the log's policy. It may be
-    some seconds behind `/checkpoint`."""
+    some seconds behind `/checkpoint/newest`."""
     _, note = node.witnessed.checkpoint()
-    return Reply(200, note.encode(), f"{TEXT}; charset=utf-8", (SHORT,)).response()
+    return Reply(200, note.encode(), f"{TEXT}; charset=utf-8", (SHORT, EVERYBODY)).response()
 
 
 @serve(
     router,
     "GET",
-    "/receipts/{index}/witnessed",
+    "/receipts/{name}/witnessed",
     access=token("receipts:read"),
     tag="receipts",
     summary="The receipt of an entry, proved in a witnessed checkpoint",
     answers={
         200: {
             "description": "The receipt at level «witnessed»",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Receipt"}}},
+            "content": {
+                MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Receipt"}},
+                **answer("", TEXT)["content"],
+            },
         }
     },
-    problems=("not-found",),
+    problems=("not-found", "not-acceptable"),
 )
-def get_witnessed_receipt(
-    index: Annotated[int, Path(ge=0, le=2**53 - 1)], request: Request, node: NodeHere, caller: CallerHere
-) -> Response:
-    """The same entry as `/receipts/{index}`, with a proof that others than the operator vouch for: no second
-    history, no turning back.
+def get_witnessed_receipt(name: str, request: Request, node: NodeHere, caller: CallerHere) -> Response:
+    """The same entry as `/receipts/{name}`, with a proof that others than the operator vouch for: no second
+    history, no turning back. `name` is the entry's index, or index and `.tlog-proof` for the proof alone.
 
     404 until witnesses have cosigned a checkpoint that covers the entry, which takes about a second.
     """
-    recorded = node.ledger.records.receipt_for(caller.id, index)
-    visit_of(request.scope).index = index
-    return Reply(
-        200, receipt_bytes(node.witnessed.proved(recorded)), MEDIA_TYPE, (("cache-control", "private, no-cache"),)
-    ).response()
+    wanted = receipt_named(name, request.headers.get("accept"))
+    recorded = node.ledger.records.receipt_for(caller.id, wanted.index)
+    reply = receipt_reply(wanted, node.witnessed.proved(recorded), visit_of(request.scope))
+    return replace(reply, headers=(("cache-control", "private, no-cache"),)).response()
 
 
 @serve(
@@ -97,4 +100,5 @@ def get_witnesses(node: NodeHere) -> Response:
                 "time": known.time if known else 0,
             }
         )
-    return Reply(200, msgspec.json.encode({"quorum": node.policy.quorum, "witnesses": listed})).response()
+    said = msgspec.json.encode({"quorum": node.policy.quorum, "witnesses": listed})
+    return Reply(200, said, headers=(EVERYBODY,)).response()

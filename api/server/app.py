@@ -51,6 +51,7 @@ from api.server.tracing import RequestTraces
 from api.standards.dialects import Dialect, dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
 from api.standards.served import STANDARDS
+from api.tokens.monitors import read_monitors
 from api.web import mount
 from api.web.handover import Handover
 from ledger.errors import LedgerError
@@ -124,7 +125,9 @@ def create_framework(node: Node) -> FastAPI:
     limits = RateLimits(
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
     )
-    app.state.doorkeeper = Doorkeeper(node.guard, limits, metrics_open=settings.metrics_open)
+    app.state.doorkeeper = Doorkeeper(
+        node.guard, limits, metrics_open=settings.metrics_open, monitors=read_monitors(settings.monitors_file)
+    )
     for router in ROUTERS:
         app.include_router(router)
 

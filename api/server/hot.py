@@ -15,7 +15,15 @@ from api.http.submission import Address, submit
 from api.http.wire import App, Receive, Reply, Scope, Send, header, read_body, visit_of
 from api.node.admission import PUBLIC, Doorkeeper
 from api.node.node import Node
-from api.routes.log import LOG_READ, checkpoint_reply, proof_reply, tile_body, tile_named, tile_reply
+from api.routes.log import (
+    LOG_READ,
+    checkpoint_reply,
+    proof_reply,
+    public_checkpoint,
+    tile_body,
+    tile_named,
+    tile_reply,
+)
 from api.routes.receipts import RECEIPTS_READ, receipt_named, receipt_reply
 from api.routes.submissions import ACT_ROUTES
 from ledger.merkle.tiles import ENTRIES
@@ -38,6 +46,10 @@ class HotRoutes:
         self._ledger = ledger = node.ledger
         self._doorkeeper = doorkeeper
         self._app = app
+        policy, witnessed = node.policy, node.witnessed
+        self._shown: Together[None, str] = Together(
+            lambda asked: [public_checkpoint(ledger, policy, witnessed)] * len(asked)
+        )
         self._checkpoints: Together[None, str] = Together(lambda asked: [ledger.tree.checkpoint()] * len(asked))
         self._proofs: Together[ProofWanted, list[bytes]] = Together(ledger.tree.prove)
         self._receipts: Together[tuple[str, int], Proved] = Together(ledger.records.proved_for)
@@ -70,6 +82,9 @@ class HotRoutes:
         if path.startswith("/tile/"):
             return await self._tile(path, scope)
         if path == "/checkpoint":
+            await self._admit_all(path, scope)
+            return checkpoint_reply(await self._shown.ask(None), header(scope, b"if-none-match"))
+        if path == "/checkpoint/newest":
             await self._admit_all(path, scope)
             return checkpoint_reply(await self._checkpoints.ask(None), header(scope, b"if-none-match"))
         if path == "/proofs/inclusion" and (match := _INCLUSION.fullmatch(scope["query_string"])):

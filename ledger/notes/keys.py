@@ -4,7 +4,7 @@
     key id = first 4 bytes of SHA-256(name ‖ 0A ‖ type ‖ public key)
     secret = "PRIVATE+KEY+" name "+" key id "+" base64(01 ‖ 32-byte seed)        (golang.org/x/mod/sumdb/note)
 
-Two types: 0x01 signs the note's text (logs), 0x04 cosigns a checkpoint with a time (witnesses). A public key
+Three types: 0x01 signs the note's text (logs), 0x04 and 0x06 cosign a checkpoint with a time (witnesses). An Ed25519 key
 that is not a canonical point of prime order is refused when it is loaded: under a point of small order one
 signature verifies for every message.
 """
@@ -26,17 +26,19 @@ from nacl.exceptions import BadSignatureError
 
 from ledger.canonical import b64, unb64
 from ledger.errors import BadEncoding, BadSignature, InvalidInput
-from ledger.notes.cosignature import cosigned_message, format_blob, parse_blob
+from ledger.notes import ml_dsa
+from ledger.notes.cosignature import cosigned_message, format_blob, parse_blob, subtree_message
 
 ED25519: Final = 0x01
 COSIGNATURE: Final = 0x04
 ML_DSA_44: Final = 0x06
 
-_TYPES: Final = frozenset({ED25519, COSIGNATURE})
+COSIGNERS: Final = frozenset({COSIGNATURE, ML_DSA_44})
+"""The types of witnesses' keys."""
+_TYPES: Final = frozenset({ED25519, COSIGNATURE, ML_DSA_44})
 _KEY_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
 _MAX_NAME_BYTES: Final = 255
-_ML_DSA_44_BYTES: Final = 1_312
 _MAX_VKEY_CHARACTERS: Final = 2_300
 """An ML-DSA-44 key's; a name has at most 255 bytes."""
 _SECRET_PREFIX: Final = "PRIVATE+KEY+"  # noqa: S105  (a format's first bytes, not a secret)
@@ -62,7 +64,8 @@ def key_id(name: str, key_type: int, public_key: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class VerifierKey:
-    """A public note key of type ED25519 or COSIGNATURE. Making one raises BadEncoding when it may not be used."""
+    """A public note key of type ED25519, COSIGNATURE or, where it can be verified with, ML_DSA_44. Making one raises
+    BadEncoding when it may not be used."""
 
     name: str
     key_type: int
@@ -73,11 +76,15 @@ class VerifierKey:
         check_name(self.name)
         if self.key_type not in _TYPES:
             raise BadEncoding(f"note keys of type 0x{self.key_type:02x} are not supported")
+        object.__setattr__(self, "key_id", key_id(self.name, self.key_type, self.public_key))
+        if self.key_type == ML_DSA_44:
+            if len(self.public_key) != ml_dsa.KEY_BYTES or not ml_dsa.available():
+                raise BadEncoding("an ML-DSA-44 key has 1312 bytes, and a library here that can verify with it")
+            return
         if len(self.public_key) != _KEY_BYTES:
             raise BadEncoding(f"an Ed25519 public key has {_KEY_BYTES} bytes, not {len(self.public_key)}")
         if not crypto_core_ed25519_is_valid_point(self.public_key):
             raise BadEncoding("the public key is not a canonical point of prime order on Ed25519")
-        object.__setattr__(self, "key_id", key_id(self.name, self.key_type, self.public_key))
 
     def format(self) -> str:
         """The vkey text."""
@@ -85,6 +92,8 @@ class VerifierKey:
 
     def verify(self, text: bytes, blob: bytes) -> None:
         """Raises BadSignature unless `blob` (what follows the key id in the line) signs the note text `text`."""
+        if self.key_type == ML_DSA_44:
+            return self._verify_subtree(text, blob)
         if self.key_type == COSIGNATURE:
             try:
                 time, signature = parse_blob(blob)
@@ -100,10 +109,22 @@ class VerifierKey:
         except BadSignatureError:
             raise BadSignature(f"the signature of {self.name} does not verify") from None
 
+    def time_of(self, blob: bytes) -> int:
+        """When a witness signed (POSIX seconds). Raises BadEncoding."""
+        size = ml_dsa.SIGNATURE_BYTES if self.key_type == ML_DSA_44 else _SIGNATURE_BYTES
+        return parse_blob(blob, 8 + size).time
+
+    def _verify_subtree(self, text: bytes, blob: bytes) -> None:
+        try:
+            time, signature = parse_blob(blob, 8 + ml_dsa.SIGNATURE_BYTES)
+            ml_dsa.verify(self.public_key, subtree_message(text, self.name, time), signature)
+        except (BadEncoding, BadSignature, InvalidInput) as error:
+            raise BadSignature(f"the signature of {self.name} does not verify: {error.detail}") from None
+
 
 @dataclass(frozen=True)
 class UncountedKey:
-    """A note key that is parsed but never used to verify here: an ML-DSA-44 key (type 0x06)."""
+    """A note key that is parsed but cannot verify here: an ML-DSA-44 key (type 0x06) where no library has the algorithm."""
 
     name: str
     public_key: bytes
@@ -117,7 +138,7 @@ class UncountedKey:
 def parse_vkey(text: str) -> VerifierKey:
     """The key `text` names, in the one spelling `VerifierKey.format` writes. Raises BadEncoding."""
     key = parse_any_vkey(text)
-    if isinstance(key, UncountedKey):
+    if isinstance(key, UncountedKey) or key.key_type == ML_DSA_44:
         raise BadEncoding(f"note keys of type 0x{ML_DSA_44:02x} are not supported")
     return key
 
@@ -131,7 +152,7 @@ def parse_any_vkey(text: str) -> VerifierKey | UncountedKey:
     if not material:
         raise BadEncoding("the verifier key holds no key")
     key: VerifierKey | UncountedKey
-    if material[0] == ML_DSA_44 and len(material) == 1 + _ML_DSA_44_BYTES:
+    if material[0] == ML_DSA_44 and len(material) == 1 + ml_dsa.KEY_BYTES and not ml_dsa.available():
         check_name(parts[0])
         key = UncountedKey(parts[0], material[1:])
     else:

@@ -15,7 +15,7 @@ from typing import Final
 
 from ledger.canonical import decimal
 from ledger.errors import BadEncoding
-from ledger.notes.keys import COSIGNATURE, ED25519, UncountedKey, VerifierKey, parse_any_vkey
+from ledger.notes.keys import COSIGNERS, ED25519, ML_DSA_44, UncountedKey, VerifierKey, parse_any_vkey
 
 POLICY_LIMIT: Final = 256 * 1024
 LINE_LIMIT: Final = 4_096
@@ -129,16 +129,16 @@ class _Reader:
             raise BadEncoding(f"the name {name!r} is taken")
 
     def _take_log(self, text: str) -> None:
-        key = self._key(text, ED25519)
+        key = self._key(text, {ED25519, ML_DSA_44}, "a log")
         if key.name in self._witness_names:
             raise BadEncoding(f"{key.name!r} is a witness: nobody witnesses itself")
         self._log_names.append(key.name)
-        if isinstance(key, VerifierKey):
+        if isinstance(key, VerifierKey) and key.key_type == ED25519:
             self._logs.append(key)
         _bound(self._log_names, "logs")
 
     def _take_witness(self, name: str, text: str, url: str) -> None:
-        key = self._key(text, COSIGNATURE)
+        key = self._key(text, COSIGNERS, "a witness")
         if key.name in self._log_names:
             raise BadEncoding(f"{key.name!r} is a log: nobody witnesses itself")
         if key.name in self._witness_names:
@@ -149,10 +149,10 @@ class _Reader:
             self._witnesses.append(Witness(name, key, url))
         _bound(self._witness_names, "witnesses")
 
-    def _key(self, text: str, key_type: int) -> VerifierKey | UncountedKey:
+    def _key(self, text: str, types: Collection[int], whose: str) -> VerifierKey | UncountedKey:
         key = parse_any_vkey(text)
-        if isinstance(key, VerifierKey) and key.key_type != key_type:
-            raise BadEncoding(f"a key of type 0x{key.key_type:02x} stands where 0x{key_type:02x} belongs")
+        if isinstance(key, VerifierKey) and key.key_type not in types:
+            raise BadEncoding(f"a key of type 0x{key.key_type:02x} cannot be the key of {whose}")
         if key.public_key in self._public_keys:
             raise BadEncoding("a public key stands in a policy once: a key has one role")
         self._public_keys.add(key.public_key)

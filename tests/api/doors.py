@@ -59,6 +59,7 @@ ALLOWED = {
 }
 OPEN = {
     ("GET", "/checkpoint"),
+    ("GET", "/checkpoint/newest"),
     ("GET", "/tile/{path}"),
     ("GET", "/proofs/inclusion"),
     ("GET", "/proofs/consistency"),

@@ -215,7 +215,7 @@ def test_an_old_checkpoint_is_a_rollback(service: Service, liar: Liar, tmp_path:
             old = memory.read()
             assert old is not None
             await app.request_consent(str(uuid.uuid4()), terms_for())
-            liar.lie = lambda path, body: old.encode() if path == "/checkpoint" else body
+            liar.lie = lambda path, body: old.encode() if path == "/checkpoint/newest" else body
             with pytest.raises(RolledBack):
                 await app.checkpoint()
 

@@ -143,7 +143,10 @@ def ml_dsa(name: str, length: int = 1_312) -> str:
     return f"{name}+{identity.hex()}+{base64.b64encode(data).decode()}"
 
 
-def test_a_witness_with_an_ml_dsa_key_is_understood_and_not_counted() -> None:
+def test_a_witness_with_an_ml_dsa_key_is_understood_and_not_counted_where_nobody_can_verify_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CONSENT_VERIFY_CRYPTO", "pure")
     vkey = ml_dsa("w4.example")
     text = POLICY.replace("group most 2", f"witness four {vkey}\ngroup most 2").replace(
         "one two three", "one two three four"

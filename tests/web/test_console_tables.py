@@ -129,3 +129,15 @@ def test_an_identifier_is_copied_with_one_press(consoles: Consoles, browser: Bro
     expect(page.get_by_role("button", name="Copy").first).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == consoles.consents["revoked"].consent_id
     context.close()
+
+
+def test_every_page_of_a_console_has_the_consoles_style() -> None:
+    """A page that adds a script must not lose the sheet that its frame names."""
+    folder = Path(__file__).resolve().parents[2] / "api" / "web" / "templates" / "console"
+    own = [
+        path
+        for path in folder.glob("*.html")
+        if "{% block scripts %}" in path.read_text() and path.name != "frame.html"
+    ]
+    assert own
+    assert [path.name for path in own if "{% block scripts %}{{ super() }}" not in path.read_text()] == []

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from ledger.canonical import unb64u
 from ledger.entries.leaf import consent_chain
-from tests.web.consoles import Consoles, open_case
+from tests.web.consoles import STAFF, Consoles, open_case
 from tests.web.site import csrf_of
 from tests.web.test_console_doors import ROUTES, admitted, alerts, cases, feedback, incident
 
@@ -41,6 +41,19 @@ def watched(consoles: Consoles) -> Consoles:
         patch.setattr("ledger.queries.reconciliation.DELAY_MS", 0)  # these pages have the real clock
         consoles.world.ledger.reconcile()
     return consoles
+
+
+@pytest.mark.parametrize("who", ["rita", "bea", "ada", "olaf"])
+def test_every_page_of_the_consoles_has_their_sheet(consoles: Consoles, who: str) -> None:
+    role = STAFF[who][1]
+    mine = [one.path for one in ROUTES if one.methods == {"GET"} and role in admitted(one) and "{" not in one.path]
+    with consoles.client(who) as client:
+        pages = {path: client.get(path) for path in mine if not path.endswith(("/live", "/bundle"))}
+    html = {
+        path: page for path, page in pages.items() if page.status_code == 200 and "html" in page.headers["content-type"]
+    }
+    assert len(html) >= 3
+    assert [path for path, page in html.items() if "console.css" not in page.text] == []
 
 
 def outside(site: Consoles, path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,8 @@ def test_a_receipt_is_logged_at_once_and_witnessed_soon_after(engine_url: str, t
         app, index = an_access(service.world)
         reader = service.as_(app)  # type: ignore[arg-type]
         assert service.http.get("/checkpoint/witnessed").status_code == 404
+        newest = service.http.get("/checkpoint/newest").text
+        assert service.http.get("/checkpoint").text == newest, "nobody has cosigned yet"
         assert reader.get(f"/receipts/{index}/witnessed").status_code == 404
         assert set(log.asker.turn()) == set(NAMES)
         note = service.http.get("/checkpoint/witnessed").text
@@ -105,13 +108,21 @@ def test_a_receipt_is_logged_at_once_and_witnessed_soon_after(engine_url: str, t
             ORIGIN,
             *NAMES,
         }
-        receipt = tmp_path / "receipt.json"
+        assert service.http.get("/checkpoint").text == note, "strangers are shown the witnessed one"
+        receipt, proof, entry = tmp_path / "receipt.json", tmp_path / "entry.tlog-proof", tmp_path / "entry"
         receipt.write_bytes(reader.get(f"/receipts/{index}/witnessed").content)
         assert verified("receipt", receipt, log.policy) == 0
+        proof.write_bytes(reader.get(f"/receipts/{index}.tlog-proof/witnessed").content)
+        entry.write_text(json.loads(receipt.read_bytes())["leaf"])
+        assert verified("proof", proof, log.policy, "--entry", str(entry)) == 0
+        assert reader.get(f"/receipts/{index}.proof/witnessed").status_code == 404
         receipt.write_bytes(reader.get(f"/receipts/{index}").content)
         assert verified("receipt", receipt, log.policy) == 3  # valid, below the quorum
         # Later growth is proved to the witnesses from what they saw last.
         an_access_more(service.world)
+        assert service.http.get("/checkpoint").text == note
+        later = service.http.get("/checkpoint/newest").text
+        assert open_checkpoint(later, service.node.ledger.vkey).size == service.size
         assert set(log.asker.turn()) == set(NAMES)
         listed = service.http.get("/witnesses").json()
         assert {one["size"] for one in listed["witnesses"]} == {service.size}
@@ -246,7 +257,7 @@ def test_a_witness_is_asked_over_https_only(tmp_path: Path, line: str) -> None:
         read_policy(settings, [vkey])
 
 
-def verified(what: str, path: Path, policy: Path) -> int:
+def verified(what: str, path: Path, policy: Path, *more: str) -> int:
     """The exit status of the independent verifier."""
-    command = [sys.executable, "-m", "verifier.cli", what, str(path), "--policy", str(policy)]
+    command = [sys.executable, "-m", "verifier.cli", what, str(path), "--policy", str(policy), *more]
     return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False).returncode

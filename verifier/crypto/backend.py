@@ -1,7 +1,7 @@
 """Which code checks the signatures: a fast library if one is there, else our own; the verdicts are the same.
 
 Ed25519: PyNaCl, else cryptography, else pure. ES256 and PS256: cryptography, else pure. SM2: pure, since neither of the two
-has it. The environment variable
+has it. ML-DSA-44: cryptography, or nobody: who cannot verify it does not count it. The environment variable
 CONSENT_VERIFY_CRYPTO (`auto`, `pure`, `pynacl`, `cryptography`) or the argument of `select` forces one; a forced
 library that is missing is CannotCheck, never a silent change. All forms (lengths, ranges, points, small orders) are
 checked by our own code first, so a library is only asked about well-formed input.
@@ -31,6 +31,7 @@ class Backend:
     es256: Callable[[int, int, bytes, bytes], None]
     ps256: Callable[[int, int, bytes, bytes], None]
     sm2: Callable[[int, int, bytes, bytes], None] = sm2.verify
+    ml_dsa_44: Callable[[bytes, bytes, bytes], None] | None = None
 
     def verify(self, key: PublicKey, message: bytes, signature: bytes) -> None:
         """Verify `signature` (Ed25519: 64 bytes, ES256 and SM2: 64 bytes r || s, PS256: as long as the modulus)."""
@@ -65,7 +66,8 @@ def _build(wanted: str) -> Backend:
         raise CannotCheck(f"the signature backend {wanted!r} is not installed")
     base = openssl or PURE
     names = {f"Ed25519 {'pynacl' if sodium else base.name}", f"ES256 and PS256 {base.name}"}
-    return Backend(", ".join(sorted(names)), sodium or base.ed25519, base.es256, base.ps256)
+    ml_dsa_44 = None if openssl is None else openssl.ml_dsa_44
+    return Backend(", ".join(sorted(names)), sodium or base.ed25519, base.es256, base.ps256, ml_dsa_44=ml_dsa_44)
 
 
 def _pynacl() -> Callable[[bytes, bytes, bytes], None] | None:
@@ -81,4 +83,14 @@ def _cryptography() -> Backend | None:
         from verifier.crypto import with_cryptography as library  # noqa: PLC0415 - the library is optional
     except ImportError:
         return None
-    return Backend("cryptography", library.verify_ed25519, library.verify_es256, library.verify_ps256)
+    return Backend(
+        "cryptography", library.verify_ed25519, library.verify_es256, library.verify_ps256, ml_dsa_44=_ml_dsa_44()
+    )
+
+
+def _ml_dsa_44() -> Callable[[bytes, bytes, bytes], None] | None:
+    try:
+        from verifier.crypto.ml_dsa import verify  # noqa: PLC0415 - not every cryptography has it
+    except ImportError:
+        return None
+    return verify

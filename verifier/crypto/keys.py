@@ -51,6 +51,13 @@ class Sm2Key:
     alg = "SM2"
 
 
+@dataclass(frozen=True, slots=True)
+class MlDsa44Key:
+    """1,312 bytes; of witnesses only (C2SP tlog-cosignature, type 0x06)."""
+
+    raw: bytes
+
+
 PublicKey: TypeAlias = Ed25519Key | P256Key | RsaKey | Sm2Key
 
 # SubjectPublicKeyInfo of an uncompressed P-256 point has one DER spelling: these bytes, then 04 || x || y.

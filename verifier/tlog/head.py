@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from verifier.crypto.backend import Backend
 from verifier.errors import Code, refuted
 from verifier.tlog.checkpoint import Checkpoint, parse_checkpoint
-from verifier.tlog.note import COSIGNATURE, NoteKey, Signed, parse_note, verify_note
+from verifier.tlog.note import COSIGNERS, NoteKey, Signed, parse_note, verify_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def open_head(
     """
     note = parse_note(data)
     signed = verify_note(note, [*log_keys, *witnesses], backend)
-    log = tuple(s for s in signed if s.key in log_keys and s.key.kind != COSIGNATURE)
+    log = tuple(s for s in signed if s.key in log_keys and s.key.kind not in COSIGNERS)
     if not log:
         raise refuted(
             Code.BAD_SIGNATURE,
@@ -64,4 +64,4 @@ def open_head(
                 expected=s.key.name if origin is None else origin,
                 found=checkpoint.origin,
             )
-    return Head(checkpoint, data, log, tuple(s for s in signed if s.key in witnesses and s.key.kind == COSIGNATURE))
+    return Head(checkpoint, data, log, tuple(s for s in signed if s.key in witnesses and s.key.kind in COSIGNERS))

@@ -136,8 +136,8 @@ def follow(
     if kept is not None:
         with located(file=str(state.file(name))):
             trusted = open_head(kept, log_keys, backend, witnesses=witnesses, origin=name)
-    if trusted is not None and witnessed and trusted.size > offered.size:
-        offered = open_head(newest_of(source, False), log_keys, backend, witnesses=witnesses, origin=origin)
+    if trusted is not None and trusted.size > offered.size:
+        offered = open_head(_newest_of_all(source), log_keys, backend, witnesses=witnesses, origin=origin)
     if trusted is None:
         tiles = TileReader(source, offered.size, offered.root, entries)
         state.save(name, offered.note)
@@ -165,8 +165,15 @@ def follow(
     return Followed(Progress.SAME, offered, trusted, tiles)
 
 
+def _newest_of_all(source: Source) -> bytes:
+    """What a log shows first may be older: witnesses cosigned it."""
+    with contextlib.suppress(NotFound):
+        return source.read("checkpoint/newest", MAX_NOTE)
+    return source.read("checkpoint", MAX_NOTE)
+
+
 def newest_of(source: Source, witnessed: bool) -> bytes:
-    """The newest checkpoint of a log, with `witnessed` the newest that witnesses cosigned, where it has one."""
+    """The checkpoint that a log shows, with `witnessed` the newest that witnesses cosigned, where it has one."""
     if witnessed:
         with contextlib.suppress(NotFound):
             return source.read("checkpoint/witnessed", MAX_NOTE)

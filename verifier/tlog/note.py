@@ -14,14 +14,17 @@ from dataclasses import dataclass
 
 from verifier.bytes.encoding import decode_base64
 from verifier.crypto import p256
-from verifier.crypto.backend import Backend
-from verifier.crypto.keys import Ed25519Key, P256Key, ed25519_key, parse_spki
+from verifier.crypto.backend import Backend, select
+from verifier.crypto.keys import Ed25519Key, MlDsa44Key, P256Key, ed25519_key, parse_spki
 from verifier.errors import Code, Refuted, refuted
 from verifier.tlog import ct
+from verifier.tlog.checkpoint import parse_checkpoint
 
 MAX_NOTE = 1_000_000
 MAX_LINES = 100
 ED25519, ECDSA, COSIGNATURE, TREE_HEAD, ML_DSA_44 = 0x01, 0x02, 0x04, 0x05, 0x06
+COSIGNERS = (COSIGNATURE, ML_DSA_44)
+"""The types of witnesses' keys."""
 MAX_VKEY = 2_300
 """Characters of a verifier key: an ML-DSA-44 key has 1,312 bytes, a name at most 255."""
 
@@ -39,12 +42,12 @@ class NoteKey:
     name: str
     key_id: bytes
     kind: int
-    key: Ed25519Key | P256Key
+    key: Ed25519Key | P256Key | MlDsa44Key
 
 
 @dataclass(frozen=True, slots=True)
 class UncountedKey:
-    """A verifier key that is parsed but cannot verify here: ML-DSA-44. `raw`: its 1,312 bytes."""
+    """A verifier key that is parsed but cannot verify here: ML-DSA-44, where no library has it. `raw`: its 1,312 bytes."""
 
     vkey: str
     name: str
@@ -91,7 +94,7 @@ def parse_vkey(text: str) -> NoteKey:
     """Read `name+hex id+base64(type || key)`; the id must be the one computed from the rest.
     Raises Refuted: BAD_ENCODING for the form, BAD_SIGNATURE for a key that must not be used."""
     key = parse_any_vkey(text)
-    if isinstance(key, UncountedKey):
+    if isinstance(key, UncountedKey) or key.kind == ML_DSA_44:
         raise _bad("a verifier key of a type that cannot be used", f"0x{ML_DSA_44:02x}")
     return key
 
@@ -104,7 +107,7 @@ def parse_any_vkey(text: str) -> NoteKey | UncountedKey:
     name, key_id, data = match[1], bytes.fromhex(match[2]), decode_base64(match[3])
     kind, public = data[0], data[1:]
     identity = name.encode("utf-8") + b"\n" + data
-    key: Ed25519Key | P256Key | None = None
+    key: Ed25519Key | P256Key | MlDsa44Key | None = None
     if kind in (ED25519, COSIGNATURE):
         key = ed25519_key(public)
     elif kind == ECDSA:
@@ -114,6 +117,8 @@ def parse_any_vkey(text: str) -> NoteKey | UncountedKey:
         identity = name.encode("utf-8") + b"\n" + bytes([kind]) + hashlib.sha256(public).digest()
     elif kind != ML_DSA_44 or len(public) != ML_DSA_44_BYTES:
         raise _bad("a verifier key of an unknown type", f"0x{kind:02x}, {len(public)} bytes")
+    elif select().ml_dsa_44 is not None:
+        key = MlDsa44Key(public)
     expected = hashlib.sha256(identity).digest()[:4]
     if key_id != expected:
         raise refuted(
@@ -162,7 +167,7 @@ def verify_note(note: Note, keys: Sequence[NoteKey], backend: Backend) -> tuple[
     verified: dict[NoteKey, Signed] = {}
     for line in note.lines:
         key = known.get((line.name, line.key_id))
-        if key is not None:
+        if key is not None and _can_verify(key, backend):
             signed = _verify_line(note.text, line, key, backend)
             verified.setdefault(key, signed)
     if not verified:
@@ -176,17 +181,54 @@ def verify_note(note: Note, keys: Sequence[NoteKey], backend: Backend) -> tuple[
     return tuple(verified.values())
 
 
+def _can_verify(key: NoteKey, backend: Backend) -> bool:
+    return key.kind != ML_DSA_44 or backend.ml_dsa_44 is not None
+
+
+def _subtree(text: bytes, name: str, stamp: int) -> bytes:
+    """What an ML-DSA-44 cosigner signs of a checkpoint: not its extension lines (C2SP tlog-cosignature)."""
+    checkpoint = parse_checkpoint(text)
+    cosigner, origin = name.encode("utf-8"), checkpoint.origin.encode("utf-8")
+    if len(origin) > 255:
+        raise refuted(Code.BAD_SIGNATURE, "an origin of more than 255 bytes cannot be cosigned", found=len(origin))
+    return b"".join(
+        (
+            b"subtree/v1\n\0",
+            bytes([len(cosigner)]) + cosigner,
+            stamp.to_bytes(8),
+            bytes([len(origin)]) + origin,
+            bytes(8),
+            checkpoint.size.to_bytes(8),
+            checkpoint.root,
+        )
+    )
+
+
+def _verify_subtree(text: bytes, line: SignatureLine, key: NoteKey, public: MlDsa44Key, backend: Backend) -> Signed:
+    assert backend.ml_dsa_44 is not None  # noqa: S101 - asked before
+    stamp, signature = _stamped(line)
+    backend.ml_dsa_44(public.raw, _subtree(text, key.name, stamp), signature)
+    return Signed(key, stamp * 1_000)
+
+
+def _stamped(line: SignatureLine) -> tuple[int, bytes]:
+    stamp = int.from_bytes(line.blob[:8])
+    if stamp >= 2**63:
+        raise refuted(Code.BAD_SIGNATURE, "the time of the signature is out of range", found=stamp)
+    return stamp, line.blob[8:]
+
+
 def _verify_line(text: bytes, line: SignatureLine, key: NoteKey, backend: Backend) -> Signed:
     try:
+        if isinstance(key.key, MlDsa44Key):
+            return _verify_subtree(text, line, key, key.key, backend)
         if key.kind == ED25519:
             backend.verify(key.key, text, line.blob)
             return Signed(key)
         if key.kind == ECDSA:
             backend.verify(key.key, text, p256.raw_from_der(line.blob))
             return Signed(key)
-        stamp, signature = int.from_bytes(line.blob[:8]), line.blob[8:]
-        if stamp >= 2**63:
-            raise refuted(Code.BAD_SIGNATURE, "the time of the signature is out of range", found=stamp)
+        stamp, signature = _stamped(line)
         if key.kind == COSIGNATURE:
             backend.verify(key.key, b"cosignature/v1\ntime %d\n" % stamp + text, signature)
             return Signed(key, stamp * 1_000)

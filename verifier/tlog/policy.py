@@ -13,7 +13,7 @@ from verifier.bytes.encoding import decode_decimal
 from verifier.crypto.backend import Backend
 from verifier.errors import CannotCheck, Code, Refuted
 from verifier.tlog.head import Head, open_head
-from verifier.tlog.note import COSIGNATURE, ECDSA, ED25519, TREE_HEAD, NoteKey, UncountedKey, parse_any_vkey
+from verifier.tlog.note import COSIGNERS, ECDSA, ED25519, ML_DSA_44, TREE_HEAD, NoteKey, UncountedKey, parse_any_vkey
 
 MAX_POLICY = 262_144
 MAX_LINES = 4_096
@@ -137,11 +137,11 @@ class _Builder:
                 raise _MalformedError(f"not a line of a policy: {words[0]!r}")
 
     def _add_log(self, vkey: str) -> None:
-        key = self._key(vkey, (ED25519, ECDSA, TREE_HEAD), "a log")
+        key = self._key(vkey, (ED25519, ECDSA, TREE_HEAD, ML_DSA_44), "a log")
         if key.name in self._witness_names:
             raise _MalformedError(f"{key.name!r} is a witness: nobody witnesses itself")
         self._log_names.add(key.name)
-        if isinstance(key, UncountedKey):
+        if isinstance(key, UncountedKey) or key.kind == ML_DSA_44:
             self.uncounted[f" {key.vkey}"] = key.name  # the blank: no word of the file is so
         else:
             self.logs.append(key)
@@ -149,7 +149,7 @@ class _Builder:
         self._bound(self._log_count, "logs")
 
     def _add_witness(self, name: str, vkey: str) -> None:
-        key = self._key(vkey, (COSIGNATURE,), "a witness")
+        key = self._key(vkey, COSIGNERS, "a witness")
         if key.name in self._log_names:
             raise _MalformedError(f"{key.name!r} is a log: nobody witnesses itself")
         if key.name in self._witness_names:

@@ -200,7 +200,7 @@ export class LedgerClient {
   /** Follow the log: its newest checkpoint, consistent with all seen before. Throws RolledBack, Equivocation, Refuted. */
   async follow(): Promise<Head> {
     const before = await this.watch.known();
-    const answer = await this.transport.ask("GET", "/checkpoint");
+    const answer = await this.transport.ask("GET", "/checkpoint/newest");
     const head = await this.trusted.open(new TextDecoder("utf-8").decode(answer.body));
     await this.watch.observe(head, before);
     return head;

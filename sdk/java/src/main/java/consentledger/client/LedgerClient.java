@@ -178,7 +178,7 @@ public final class LedgerClient {
     /** Follow the log: its newest checkpoint, consistent with all seen before. Throws RolledBack and Equivocation too. */
     public Trust.Head follow() throws LedgerException {
         Trust.Head before = watch.known();
-        Trust.Head head = trust.open(Bytes.textOf(transport.ask("GET", "/checkpoint", null, null).body()));
+        Trust.Head head = trust.open(Bytes.textOf(transport.ask("GET", "/checkpoint/newest", null, null).body()));
         watch.observeNewest(head, before);
         return head;
     }

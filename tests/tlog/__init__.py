@@ -1,0 +1,1 @@
+"""Tools of other people (Go) against a live log: `scripts/test-tlog`."""
