@@ -71,7 +71,7 @@ CHECKED: Final = {
     "standard_notes.name": "the sealed text is bound to it",
     "standard_notes.sealed": "opened; the text of a request against the hash in its name",
     "standard_notes.made_at": "the sealed text is bound to it",
-    "client_registrations.client": "the signed text names it; else there is no registration",
+    "client_registrations.client": "no: the signed text names it; under another name there is no registration",
     "client_registrations.signed": "no: the token key's signature; an earlier text of the same client can be put back",
     "cosignatures.size": "the line is over this checkpoint",
     "cosignatures.witness": "the line's key",

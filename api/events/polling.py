@@ -24,7 +24,8 @@ EventId = Annotated[str, Meta(min_length=1, max_length=64)]
 class Complaint(Struct, frozen=True):
     """A receiver's objection to a token."""
 
-    err: Annotated[str, Meta(pattern="^[a-z][a-z_]{0,31}$")]
+    err: Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9_]{0,31}$")]
+    """A code: those of RFC 8936, or of others such as the UK's `jwtIss`."""
     description: Annotated[str, Meta(max_length=1000)] = ""
     """Neither read nor kept here."""
 

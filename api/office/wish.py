@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from api.office.facts import details_hash
 from ledger.catalogue import Catalogue
 from ledger.consent.acceptance import CROSS_BORDER
-from ledger.entries.terms import Destination, Filter, Purpose, Terms
+from ledger.entries.terms import Destination, Filter, Period, Purpose, Terms
 from ledger.errors import InvalidInput
 
 COMPARED_LOOSELY: Final = frozenset(
@@ -35,6 +35,8 @@ class Wish:
     history_from: int = 0
     history_to: int = 0
     frequency_per_day: int = 0
+    frequency_period: Period = "day"
+    """What the frequency counts per. A log before ruleset 3 counts days: there it is spread evenly, at least one a day."""
     once: bool = False
     retention_days: int = 0
     authorisers_required: int = 1
@@ -55,6 +57,7 @@ class Wish:
         grade = catalogue.highest_grade(permissions)
         if not permissions or grade is None:
             raise InvalidInput("a permission is not in this ledger's catalogue", member="permissions")
+        frequency, period = self._frequency(catalogue.ruleset)
         separate = {*catalogue.separate_consents.get(grade, ()), *([CROSS_BORDER] if self.destinations else ())}
         built = Terms(
             authorisers_required=self.authorisers_required,
@@ -62,7 +65,8 @@ class Wish:
             details_hash=details_hash(facts),
             expires_at=self.expires_at,
             filters=tuple(sorted(self.filters, key=msgspec.json.encode)) or UNSET,
-            frequency_per_day=self.frequency_per_day,
+            frequency_per_day=frequency,
+            frequency_period=period,
             grade=grade,
             history_from=self.history_from,
             history_to=self.history_to,
@@ -86,6 +90,15 @@ class Wish:
             return msgspec.json.decode(msgspec.json.encode(built), type=Terms)
         except msgspec.ValidationError as error:
             raise InvalidInput(f"no terms can say this: {error}", member="terms") from None
+
+    def _frequency(self, ruleset: int) -> tuple[int, Period | UnsetType]:
+        if self.frequency_period == "day" or not self.frequency_per_day:
+            return self.frequency_per_day, UNSET
+        if ruleset >= 3:
+            return self.frequency_per_day, self.frequency_period
+        if self.frequency_period == "hour":
+            return min(10_000, self.frequency_per_day * 24), UNSET
+        return max(1, self.frequency_per_day // (30 if self.frequency_period == "month" else 365)), UNSET
 
 
 def require_same(wished: Terms, signed: Terms) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
+from msgspec import UNSET
 
 from api.web.locale import CATALOGUES, DEFAULT, Texts
 from api.web.plain import plain
@@ -208,7 +209,8 @@ class Words:
         if terms.once:
             return self.t("frequency.once")
         if terms.frequency_per_day:
-            return self.n("frequency.day", terms.frequency_per_day)
+            period = "day" if terms.frequency_period is UNSET else terms.frequency_period
+            return self.n(f"frequency.{period}", terms.frequency_per_day)
         return self.t("frequency.unlimited")
 
     def keeping(self, terms: Terms) -> str:

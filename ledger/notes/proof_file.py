@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.canonical import b64, decimal, unb64
+from ledger.canonical import b64, b64_of_hashes, decimal, unb64
 from ledger.errors import BadEncoding, InvalidInput
 from ledger.notes.checkpoint import MAX_SIZE, parse_checkpoint
 from ledger.notes.note import MAX_NOTE_BYTES, parse_note
@@ -56,7 +56,7 @@ def format_proof(index: int, hashes: Sequence[bytes], checkpoint: str, *, extra:
     for value in hashes:
         if len(value) != _HASH_BYTES:
             raise InvalidInput(f"a hash of {len(value)} bytes: a tree hash has {_HASH_BYTES}")
-        lines.append(f"{b64(value)}\n")
+    lines += [f"{text}\n" for text in b64_of_hashes(hashes)]
     lines.append("\n")
     lines.append(checkpoint)
     return "".join(lines)

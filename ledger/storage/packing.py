@@ -67,22 +67,64 @@ _ITEM_WORDS: Final = tuple((word, code) for word, code in _CODES if b"\\" in wor
 """Those that can occur in the item of a batch, before the outcome."""
 _ITEM: Final = b'{"act":"access.request","item":'
 _AFTER_BASIS: Final = b',"consent_version":'
+_STATEMENTS: Final = b'"statements":["'
+_END: Final = b'"],"v":1}'
+_FIRST_MEMBER: Final = b'}\x02{"accounts":["'
+_PAYLOAD_CODES: Final = _UNESCAPED_CODES[8:]
+"""Those that can occur in a statement, behind its first account."""
 
 
 def pack(evidence: bytes) -> bytes:
     """Evidence in its packed form, or as it is when it is not JSON that has one."""
-    if evidence.startswith(
-        _ITEM
-    ):  # the entries of a batch share the end of their evidence, and often the outcome before it
-        at = evidence.find(_AFTER_BASIS)
-        end = _packed_end(evidence[at:]) if at >= 0 else None
-        item = evidence[:at]
-        if end is not None and len(item.translate(None, _CONTROLS)) == at:
-            for word, code in _ITEM_WORDS:
-                item = item.replace(word, code)
-            signatures, text = end
-            return b"%b%b%b" % (signatures, item, text)
-    return _packed(evidence)
+    packed = None
+    if evidence.startswith(WORDS[0]):
+        packed = _packed_access(evidence)
+    elif evidence.startswith(_ITEM):
+        packed = _packed_item(evidence)
+    return _packed(evidence) if packed is None else packed
+
+
+def _packed_access(evidence: bytes) -> bytes | None:
+    """An access of its own: from the outcome's second member to the statement's first account, most have the same text as
+    others of their consent and key. None when it is not of this form."""
+    at, start = evidence.find(_AFTER_BASIS), evidence.find(_STATEMENTS)
+    basis, statement = evidence[len(WORDS[0]) : at], evidence[start + len(_STATEMENTS) : -len(_END)]
+    if not (0 < at < start and basis.isdigit() and evidence.endswith(_END)):
+        return None
+    clear, signature = _in_clear(statement)
+    begin = clear.find(_FIRST_MEMBER)
+    if not signature or begin < 0:
+        return None
+    begin += len(_FIRST_MEMBER)
+    middle, rest = _packed_middle(evidence[at : start + len(_STATEMENTS)] + clear[:begin]), clear[begin:] + _END
+    if middle is None or len(rest.translate(None, _CONTROLS)) != len(rest) - 1:  # its one mark is the statement's end
+        return None
+    for word, code in _PAYLOAD_CODES:
+        rest = rest.replace(word, code)
+    return b"\x01\x01%b\x04%b%b%b" % (signature, basis, middle, rest)
+
+
+@lru_cache(maxsize=1024)
+def _packed_middle(text: bytes) -> bytes | None:
+    """None when it has other control characters than the two marks of a statement's beginning."""
+    if len(text.translate(None, _CONTROLS)) != len(text) - 2:
+        return None
+    for word, code in _UNESCAPED_CODES:
+        text = text.replace(word, code)
+    return text
+
+
+def _packed_item(evidence: bytes) -> bytes | None:
+    """The entries of a batch share the end of their evidence, and often the outcome before it. None as above."""
+    at = evidence.find(_AFTER_BASIS)
+    end = _packed_end(evidence[at:]) if at >= 0 else None
+    item = evidence[:at]
+    if end is None or len(item.translate(None, _CONTROLS)) != at:
+        return None
+    for word, code in _ITEM_WORDS:
+        item = item.replace(word, code)
+    signatures, text = end
+    return b"%b%b%b" % (signatures, item, text)
 
 
 @lru_cache(maxsize=256)

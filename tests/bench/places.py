@@ -179,7 +179,8 @@ def serving(
     ]
     environment = {f"CONSENT_LEDGER_{name}": value for name, value in (settings | (extra or {})).items()}
     with program(command, environment, log.settings.state_dir, "/health/ready", at=checkout) as server:
-        while sum(map(_listens, server.workers)) < workers:  # a crowd that came now would stay together
+        # a crowd that came before all fronts listen would stay together; one front has answered already
+        while workers > 1 and sum(map(_listens, server.workers)) < workers:
             time.sleep(0.02)
         yield server
 

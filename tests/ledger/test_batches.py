@@ -139,6 +139,17 @@ def test_the_entries_of_a_batch_are_packed_as_anything_else_is(world: World) -> 
         assert unpack(pack(entry.evidence)) == entry.evidence
 
 
+def test_an_access_of_its_own_is_packed_as_anything_else_is(world: World) -> None:
+    app, bank = world.recipient(), world.holder()
+    consents = [world.active_consent(app, bank) for _ in range(2)]
+    for consent in consents * 2:
+        for members in ({}, {"permissions": ["ReadPAN"]}, {"customer_present": False}):
+            [entry] = world.ledger.record(app.access(consent, **members).statement)
+            assert entry.evidence is not None
+            assert pack(entry.evidence) == packing._packed(entry.evidence)
+            assert unpack(pack(entry.evidence)) == entry.evidence
+
+
 def frames(data: bytes) -> list[bytes]:
     return list(Unframer().feed(data))
 

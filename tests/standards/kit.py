@@ -7,13 +7,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import msgspec
-import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from sqlalchemy import func, select
 
@@ -28,9 +26,9 @@ from ledger.entries.leaf import Kind
 from ledger.planning.commands import Recorded
 from ledger.storage.tables import entries
 from tests.api.service import Service, TokenClient, loopback, serving
-from tests.conformance import files
 from tests.keys import KeyPair
 from tests.standards.served import REDIRECT
+from tests.standards.versions import official_file
 from tests.world import ORIGIN, ConsentInWorld, Party, World, reference
 
 GATEWAY = "gateway"
@@ -159,12 +157,9 @@ def message_key(service: Service, participant: str) -> KeyPair:
 # -- official files -----------------------------------------------------------------------------------------------------
 
 
-@lru_cache
 def official(pattern: str) -> dict[str, Any]:
-    """The one official OpenAPI file of this name."""
-    [path] = files(pattern)
-    document: dict[str, Any] = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
-    return document
+    """The official OpenAPI file of this name, of the version that is served."""
+    return official_file(pattern)
 
 
 def conforms(document: dict[str, Any], schema: str, value: Any) -> None:

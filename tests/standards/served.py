@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx2
 import msgspec
-import yaml
 
 from api.node.building import build_node, initialise, short_lived
 from api.node.settings import Settings
@@ -19,7 +18,7 @@ from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gatew
 from api.server.app import create_app
 from ledger.canonical import unb64u
 from tests.api.service import Service, loopback, serving
-from tests.conformance import files
+from tests.standards.versions import official_file
 from tests.world import ORIGIN, ConsentInWorld, Party
 
 GATEWAY = "gateway"
@@ -108,8 +107,6 @@ def authorise(service: Service, holder: Party, consent_id: str, **members: Any) 
 
 
 def official(pattern: str, named: str) -> dict[str, Any]:
-    """An official OpenAPI or Swagger document: the one file that matches and whose text holds `named`."""
-    [path, *_] = files(pattern, shape=lambda path: named in path.read_text(encoding="utf-8-sig"))
-    document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    assert isinstance(document, dict)
-    return document
+    """An official OpenAPI or Swagger document: of the files that match and whose text holds `named`, the one of the version
+    that is served."""
+    return official_file(pattern, named)

@@ -274,7 +274,6 @@ def test_metrics_are_counted_from_the_log_and_valid(service: Service) -> None:
         (YEAR, False, YEAR),
         (YEAR + 1, False, YEAR),
         (10**12, False, YEAR),
-        (1.5, False, 1),
     ],
 )
 def test_durations_of_sharing_are_read_as_the_standard_says(asked: Any, once: bool, seconds: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,7 @@ def document() -> dict[str, Any]:
 
 
 def _wrapped(**members: Any) -> dict[str, Any]:
-    return {"ver": "2.1.0", "timestamp": "2026-06-26T11:39:57.153+0000", "txnid": str(uuid.uuid4())} | members
+    return {"ver": "2.1.0", "timestamp": aa_time(time.time_ns() // 1_000_000), "txnid": str(uuid.uuid4())} | members
 
 
 def _detail(service: Service, **members: Any) -> dict[str, Any]:
@@ -169,7 +170,7 @@ def test_pause_resume_and_revoke_are_told_by_notification(service: Service, docu
 
     def tell(who: TokenClient, notifier: str, status: str) -> httpx2.Response:
         body = _wrapped(
-            Notifier={"type": "FIP", "id": notifier},
+            Notifier={"type": "FIP" if who is fip else "FIU", "id": notifier},
             ConsentStatusNotification={"consentId": handle, "consentStatus": status},
         )
         conforms(body, document, "#/definitions/ConsentNotificationRequestWrapper")
@@ -221,6 +222,23 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "some other type": ({"fiTypes": ["OTHER"]}, "InvalidRequest"),
     "no purpose": ({"Purpose": {"code": ""}}, "InvalidConsentPurpose"),
     "no consent types": ({"consentTypes": []}, "InvalidRequest"),
+    "a customer of no aggregator": ({"Customer": {"id": "9999999999"}}, "InvalidRequest"),
+    "a purpose that is not ReBIT's": ({"Purpose": {"code": "199"}}, "InvalidConsentPurpose"),
+    "a reference to another purpose": (
+        {"Purpose": {"code": "101", "refUri": "https://api.rebit.org.in/aa/purpose/102.xml"}},
+        "InvalidConsentPurpose",
+    ),
+    "a reference that is none": ({"Purpose": {"code": "101", "refUri": "101.xml"}}, "InvalidConsentPurpose"),
+    "data that live no day": ({"DataLife": {"unit": "DAY", "value": 0}}, "InvalidRequest"),
+    "no fetch": ({"Frequency": {"unit": "MONTH", "value": 0}}, "InvalidRequest"),
+    "an amount that is none": (
+        {"DataFilter": [{"type": "TRANSACTIONAMOUNT", "operator": ">", "value": "much"}]},
+        "InvalidRequest",
+    ),
+    "a type of transaction that is none": (
+        {"DataFilter": [{"type": "TRANSACTIONTYPE", "operator": "=", "value": "BOTH"}]},
+        "InvalidRequest",
+    ),
 }
 
 

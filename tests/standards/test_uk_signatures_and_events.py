@@ -85,7 +85,7 @@ def test_a_signature_over_another_body_is_refused(played: Stage, key: KeyPair) -
         ({"kid": "tpp-1-1"}, "U016"),
         ({"kid": "tpp-2-client"}, "U016"),
         ({ISS: "tpp-2"}, "U016"),
-        ({TAN: "openbanking.org.uk"}, "U016"),
+        ({TAN: "elsewhere.example"}, "U016"),
         ({IAT: 4_000_000_000}, "U016"),
         ({IAT: "1"}, "U016"),
         ({"crit": [IAT, ISS]}, "U016"),

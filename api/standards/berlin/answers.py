@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from api.office.configuration import HolderOptions
 from api.office.office import Standing
 from api.standards.berlin.access import access_from
@@ -12,6 +14,7 @@ from api.standards.berlin.requests import NEVER, STANDARD, VERSION
 from api.standards.json import read_object
 from api.standards.words import words
 from ledger.consent.state import BEFORE, Status
+from ledger.entries.terms import Terms
 
 
 def status_of(standing: Standing) -> str:
@@ -33,7 +36,7 @@ def word_consent(standing: Standing, options: HolderOptions) -> dict[str, Any]:
         "access": read_object(standing.facts)["access"] if own and standing.facts else access_from(terms.permissions),
         "recurringIndicator": not terms.once,
         "validUntil": last.isoformat(),
-        "frequencyPerDay": terms.frequency_per_day or options.frequency_per_day,
+        "frequencyPerDay": _per_day(terms) or options.frequency_per_day,
         "lastActionDate": _day(standing.changed_at, options).isoformat(),
         "consentStatus": status_of(standing),
     }
@@ -61,3 +64,10 @@ def may_be_authorised(standing: Standing) -> bool:
 _OVER: Final = frozenset(
     {Status.REJECTED, Status.EXPIRED, Status.REVOKED, Status.TERMINATED, Status.CONSUMED, Status.SUPERSEDED}
 )
+
+
+def _per_day(terms: Terms) -> int:
+    """In days, which is all that this standard counts: by the hour a day's worth, by the month or year one."""
+    if terms.frequency_period is UNSET or not terms.frequency_per_day:
+        return terms.frequency_per_day
+    return {"day": terms.frequency_per_day, "hour": terms.frequency_per_day * 24}.get(terms.frequency_period, 1)

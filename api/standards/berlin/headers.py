@@ -27,7 +27,7 @@ async def check_headers(request: Request) -> None:
     if "psu-device-id" in headers and not is_uuid(headers["psu-device-id"]):
         raise format_error("PSU-Device-ID must be a UUID", "PSU-Device-ID")
     for name in _BOOLEANS:
-        if headers.get(name, "true") not in ("true", "false"):
+        if headers.get(name, "true").lower() not in ("true", "false"):
             raise format_error(f"{name} must be true or false", name)
     for name in (REDIRECT, NOK_REDIRECT):
         if name in headers and not _is_redirect(headers[name]):

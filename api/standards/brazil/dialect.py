@@ -37,6 +37,32 @@ _TITLES: Final = {
 }
 
 
+_WORDED: Final = {
+    "bad-encoding": ("Codificação inválida", "Um valor não está na codificação exigida."),
+    "bad-request": ("Requisição inválida", "A requisição não tem a forma documentada."),
+    "bad-signature": ("Assinatura inválida", "A assinatura não confere."),
+    "bad-statement": ("Declaração inválida", "A declaração assinada não tem a forma exigida."),
+    "conflict": ("Conflito", "Já existe um registro com este identificador."),
+    "illegal-transition": ("Estado do consentimento inválido", "O estado do consentimento não permite esta operação."),
+    "insufficient-scope": ("Escopo insuficiente", "O token de acesso não cobre esta operação."),
+    "invalid-input": ("Valor inválido", "Um valor da requisição não é aceito."),
+    "method-not-allowed": ("Método não permitido", "Este endereço não aceita este método."),
+    "no-such-route": ("Endereço desconhecido", "Nada é oferecido neste endereço."),
+    "not-acceptable": ("Formato não disponível", "A resposta não existe no formato pedido."),
+    "not-found": ("Não encontrado", "O consentimento não existe, ou não é deste cliente."),
+    "not-permitted": ("Operação não permitida", "Este participante não pode executar esta operação."),
+    "overloaded": ("Serviço ocupado", "O serviço atende o máximo de requisições; tente novamente."),
+    "rate-limited": ("Limite de requisições excedido", "Há requisições demais deste cliente; tente mais tarde."),
+    "too-large": ("Requisição grande demais", "O corpo tem mais bytes do que é aceito aqui."),
+    "unauthenticated": ("Não autenticado", "Falta um token de acesso válido."),
+    "unavailable": ("Serviço indisponível", "O serviço não responde no momento; tente novamente."),
+    "unsupported-media-type": ("Tipo de mídia não suportado", "O corpo não está declarado no formato exigido."),
+}
+"""Title and detail by the ledger's own problem, for what the standard has no code for."""
+_OTHERWISE: Final = ("Erro interno", "O serviço não conseguiu processar a requisição.")
+"""Of all others."""
+
+
 def interaction_id(request: Request) -> str | None:
     """The caller's interaction id; None unless it is a UUID."""
     sent = request.headers.get(INTERACTION, "")
@@ -68,8 +94,12 @@ class BrazilDialect:
         status, code = (error.status, error.code) if isinstance(error, DialectRefusal) else (told.status, told.code)
         if isinstance(error, IllegalTransition) and request.method == "DELETE":
             code = "CONSENTIMENTO_EM_STATUS_REJEITADO"
-        said = problem.meaning if status >= 500 else error.detail
-        made = answer(request, status, error_body(code, _TITLES.get(code, problem.title), said, int(time.time())))
+        title, said = _WORDED.get(problem.slug, _OTHERWISE)
+        if isinstance(error, DialectRefusal):
+            said = error.detail
+        elif error.member is not None and status < 500:
+            said = f"{said} ({error.member})"
+        made = answer(request, status, error_body(code, _TITLES.get(code, title), said, int(time.time())))
         for name, value in problem_headers(error).items():
             made.headers[name] = value
         return made

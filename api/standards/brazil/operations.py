@@ -77,7 +77,7 @@ class Brazil:
         """DELETE /consents/{id}: the customer's wish, told to the recipient."""
         standing = self.read(outward)
         if status_of(standing.status) == "REJECTED":
-            raise unprocessable("CONSENTIMENTO_EM_STATUS_REJEITADO", "the consent is rejected already")
+            raise unprocessable("CONSENTIMENTO_EM_STATUS_REJEITADO", "o consentimento já foi rejeitado")
         act = "consent.reject" if standing.status in BEFORE else "consent.revoke"
         self.office.step(
             self.recipient,
@@ -98,7 +98,7 @@ class Brazil:
         expires_at = parse_time(asked.expiration_date_time) if asked.expiration_date_time else 0
         now, old = self._now, before.consent.terms.expires_at
         if expires_at and (expires_at <= now or (old and expires_at <= old) or not old):
-            raise unprocessable("DATA_EXPIRACAO_INVALIDA", "a renewal ends in the future, and later than before")
+            raise unprocessable("DATA_EXPIRACAO_INVALIDA", "a renovação termina no futuro, e depois do prazo anterior")
         extension = Extension(
             asked.logged_user, brazil_time(now), asked.expiration_date_time, brazil_time(old) if old else None, *headers
         )
@@ -127,15 +127,21 @@ class Brazil:
 
     def _require_renewable(self, before: Standing, facts: ConsentFacts | None, asked: AskedExtension) -> None:
         if before.status is not Status.ACTIVE:
-            raise unprocessable("ESTADO_CONSENTIMENTO_INVALIDO", "only a consent that is AUTHORISED can be renewed")
+            raise unprocessable(
+                "ESTADO_CONSENTIMENTO_INVALIDO", "somente um consentimento AUTHORISED pode ser renovado"
+            )
         if before.consent.terms.authorisers_required > 1 or before.consent.joint:
-            raise unprocessable("DEPENDE_MULTIPLA_ALCADA", "more than one person must agree, at the holder")
+            raise unprocessable(
+                "DEPENDE_MULTIPLA_ALCADA", "mais de uma pessoa precisa concordar, na instituição transmissora"
+            )
         if facts is not None:
             business = facts.data.business_entity
             if asked.business_entity != business or (business is None and asked.logged_user != facts.data.logged_user):
-                raise DialectRefusal(403, "USUARIO_NAO_AUTORIZADO", "this person cannot renew this consent")
+                raise DialectRefusal(403, "USUARIO_NAO_AUTORIZADO", "esta pessoa não pode renovar este consentimento")
         if not HolderDesk(self.ledger, self.office).may(self.holder, *AUTHORISING):
-            raise unprocessable("ERRO_NAO_MAPEADO", "this holder renews consents only at its own interface")
+            raise unprocessable(
+                "ERRO_NAO_MAPEADO", "esta instituição renova consentimentos somente em sua própria interface"
+            )
 
 
 def _renewal(terms: Terms, expires_at: int) -> Wish:
@@ -150,6 +156,7 @@ def _renewal(terms: Terms, expires_at: int) -> Wish:
         history_from=terms.history_from,
         history_to=terms.history_to,
         frequency_per_day=terms.frequency_per_day,
+        frequency_period="day" if terms.frequency_period is UNSET else terms.frequency_period,
         once=terms.once,
         retention_days=terms.retention_days,
         authorisers_required=terms.authorisers_required,

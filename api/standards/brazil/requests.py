@@ -108,10 +108,10 @@ def parse_request(body: bytes) -> Asked:
     try:
         asked = _facts.decode(body).data
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise malformed(f"the body is not as CreateConsent says: {error}") from None
+        raise malformed(f"o corpo não corresponde a CreateConsent: {error}") from None
     unknown = sorted(set(asked.permissions) - MEANING.keys())
     if unknown:
-        raise malformed("data.permissions: a permission is in no grouping of consents 3.3.1")
+        raise malformed("data.permissions: uma permissão não pertence a nenhum agrupamento de consents 3.3.1")
     if asked.expiration_date_time is not None:
         parse_time(asked.expiration_date_time)
     return asked
@@ -130,7 +130,7 @@ def parse_extension(body: bytes) -> AskedExtension:
     try:
         asked = _extension.decode(body).data
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise malformed(f"the body is not as CreateConsentExtensions says: {error}") from None
+        raise malformed(f"o corpo não corresponde a CreateConsentExtensions: {error}") from None
     if asked.expiration_date_time is not None:
         parse_time(asked.expiration_date_time)
     return asked
@@ -140,12 +140,12 @@ def parse_time(text: str) -> int:
     """Seconds. The schema's pattern allows months and days of one digit. Raises Refusal 400."""
     found = _DATE.fullmatch(text)
     if found is None:
-        raise malformed("expirationDateTime is not a time of RFC 3339 in UTC with whole seconds")
+        raise malformed("expirationDateTime não é uma data e hora da RFC 3339 em UTC, com segundos inteiros")
     try:
         year, month, day, hour, minute, second = (int(part) for part in found.groups())
         return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
     except ValueError:
-        raise malformed("expirationDateTime is not a day of the calendar") from None
+        raise malformed("expirationDateTime não é um dia do calendário") from None
 
 
 def wish_of(asked: Asked, *, now: int, not_offered: Collection[str] = ()) -> Wish:
@@ -156,30 +156,33 @@ def wish_of(asked: Asked, *, now: int, not_offered: Collection[str] = ()) -> Wis
     codes = frozenset(asked.permissions)
     if codes & PERSONAL and codes & BUSINESS:
         raise unprocessable(
-            "PERMISSAO_PF_PJ_EM_CONJUNTO", "permissions of a person and of a business are asked for together"
+            "PERMISSAO_PF_PJ_EM_CONJUNTO",
+            "permissões de pessoa natural e de pessoa jurídica foram solicitadas em conjunto",
         )
     if codes & BUSINESS and asked.business_entity is None:
         raise unprocessable(
-            "INFORMACOES_PJ_NAO_INFORMADAS", "permissions of a business are asked for without businessEntity"
+            "INFORMACOES_PJ_NAO_INFORMADAS", "permissões de pessoa jurídica foram solicitadas sem businessEntity"
         )
     if codes & PERSONAL and asked.business_entity is not None:
         raise unprocessable(
-            "PERMISSOES_PJ_INCORRETAS", "businessEntity is named, and permissions of a person are asked for"
+            "PERMISSOES_PJ_INCORRETAS", "businessEntity foi informado, e foram solicitadas permissões de pessoa natural"
         )
     if codes == {ALWAYS}:
-        raise unprocessable("SEM_PERMISSOES_FUNCIONAIS_RESTANTES", "RESOURCES_READ alone gives nothing")
+        raise unprocessable("SEM_PERMISSOES_FUNCIONAIS_RESTANTES", "RESOURCES_READ sozinha não dá acesso a nada")
     if not is_whole(codes):
         raise unprocessable(
-            "COMBINACAO_PERMISSOES_INCORRETA", "the permissions are not whole groupings of consents 3.3.1"
+            "COMBINACAO_PERMISSOES_INCORRETA", "as permissões não formam agrupamentos completos de consents 3.3.1"
         )
     kept = codes - frozenset(not_offered)
     if not kept - {ALWAYS}:
-        raise unprocessable("SEM_PERMISSOES_FUNCIONAIS_RESTANTES", "the holder offers none of these products")
+        raise unprocessable(
+            "SEM_PERMISSOES_FUNCIONAIS_RESTANTES", "a instituição transmissora não oferece estes produtos"
+        )
     expires_at = 0
     if asked.expiration_date_time is not None:
         expires_at = parse_time(asked.expiration_date_time)
         if expires_at <= now:
-            raise unprocessable("DATA_EXPIRACAO_INVALIDA", "expirationDateTime is not in the future")
+            raise unprocessable("DATA_EXPIRACAO_INVALIDA", "expirationDateTime não está no futuro")
     return Wish(
         permissions=meaning_of(kept),
         standard=STANDARD,

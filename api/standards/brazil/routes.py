@@ -42,7 +42,7 @@ def _brazil(
     request: Request, node: NodeHere, office: OfficeHere, recipient: RecipientHere, holder: HolderHere
 ) -> Brazil:
     if interaction_id(request) is None:
-        raise malformed("the header x-fapi-interaction-id must be a UUID")
+        raise malformed("o cabeçalho x-fapi-interaction-id deve ser um UUID")
     office.require_holder(holder)
     return Brazil(node.ledger, office, recipient, holder)
 
@@ -92,7 +92,7 @@ def post_extends(
     headers = tuple(request.headers.get(name, "") for name in ("x-fapi-customer-ip-address", "x-customer-user-agent"))
     for name, value, longest in zip(("ip-address", "user-agent"), headers, (100, 255), strict=True):
         if not 1 <= len(value.strip()) == len(value) <= longest:
-            raise malformed(f"the header of the customer's {name} is missing or not of the documented shape")
+            raise malformed(f"o cabeçalho do cliente {name} falta, ou não tem a forma documentada")
     standing = brazil.extend(consent_id, body, (headers[0], headers[1]), statement)
     link = _link(request, node).removesuffix("/extends")
     return answer(request, 201, answer_of(standing, link, brazil.office.now // 1000, reading=False))

@@ -37,9 +37,9 @@ def parse_sharing(value: object) -> Sharing:
     """The claim `sharing_duration`. Raises BadRequest: it is a number that is not negative."""
     if value is None or value == 0:
         return Sharing(once=True, seconds=DAY)
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-        raise _refused("sharing_duration is a number of seconds that is not negative")
-    return Sharing(once=False, seconds=max(1, int(min(value, YEAR))))
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _refused("sharing_duration is a whole number of seconds that is not negative")
+    return Sharing(once=False, seconds=min(value, YEAR))
 
 
 def parse_scopes(text: object) -> tuple[str, ...]:

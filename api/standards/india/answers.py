@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from api.client.signing import StatementSigner, sign_jwt
 from api.office.office import Standing
@@ -90,10 +91,15 @@ def signed_detail(standing: Standing) -> dict[str, Any]:
     return dict(said)
 
 
+def signed_artefact(standing: Standing, signer: StatementSigner) -> str:
+    """`signedConsent` as it stands now: to be made once, since no two signatures of PS256 are the same."""
+    return sign_jwt(signer, {"kid": signer.kid}, signed_detail(standing))
+
+
 def artefact_of(
-    standing: Standing, signer: StatementSigner, *, ver: str, txnid: str, log_uri: str, use: tuple[int, int]
+    standing: Standing, signed: str, *, ver: str, txnid: str, log_uri: str, use: tuple[int, int]
 ) -> dict[str, Any]:
-    """ConsentArtefact. `use`: how many accesses were allowed, and when the last was (ms; 0 = none yet)."""
+    """ConsentArtefact, as it was `signed`. `use`: how many accesses were allowed, and when the last was (ms; 0 = none yet)."""
     made_at = standing.consent.authenticated_at * 1000 or standing.change.at
     count, last = use
     return {
@@ -102,7 +108,7 @@ def artefact_of(
         "consentId": standing.consent_id,
         "status": artefact_status(standing.status),
         "createTimestamp": aa_time(made_at),
-        "signedConsent": sign_jwt(signer, {"kid": signer.kid}, signed_detail(standing)),
+        "signedConsent": signed,
         "ConsentUse": {"logUri": log_uri, "count": count, "lastUseDateTime": aa_time(last or made_at)},
     }
 
@@ -140,7 +146,10 @@ def _detail_of_terms(terms: Terms, created_at: int) -> dict[str, Any]:
         "DataLife": {"unit": "DAY", "value": terms.retention_days}
         if terms.retention_days
         else {"unit": "INF", "value": 0},
-        "Frequency": {"unit": "DAY", "value": terms.frequency_per_day}
+        "Frequency": {
+            "unit": "DAY" if terms.frequency_period is UNSET else terms.frequency_period.upper(),
+            "value": terms.frequency_per_day,
+        }
         if terms.frequency_per_day
         else {"unit": "INF", "value": 0},
     }

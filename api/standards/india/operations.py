@@ -11,8 +11,9 @@ from api.office.history import history_of
 from api.office.holders import HolderDesk
 from api.office.office import Office, Standing
 from api.standards.dialects import DialectRefusal
-from api.standards.india.answers import artefact_of, handle_status, use_of
+from api.standards.india.answers import artefact_of, handle_status, signed_artefact, use_of
 from api.standards.india.requests import (
+    AaEnvelope,
     ArtefactRequest,
     ConsentDetail,
     ConsentMessage,
@@ -24,6 +25,7 @@ from api.standards.india.requests import (
     refused,
     wish_of,
 )
+from api.standards.india.strictness import require_certified, require_fresh
 from api.tokens.jwt import BadToken, read_jwt, text_claim
 from api.tokens.keys import PublicKey
 from api.tokens.once import Once
@@ -53,6 +55,8 @@ class Aggregator:
     def request(self, body: bytes, statement: str | None) -> dict[str, Any]:
         """POST /Consent of an FIU. Raises Refusal and what the office raises."""
         message = parse_body(body, ConsentMessage)
+        self._require_fresh(message)
+        require_certified(message.ConsentDetail)
         self._require_consumer(message.ConsentDetail)
         wish = wish_of(message.ConsentDetail, now=self.office.now // 1000, version=message.ver)
         self._require_new(message.txnid)
@@ -66,6 +70,7 @@ class Aggregator:
     def handle(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/handle."""
         message = parse_body(body, HandleRequest)
+        self._require_fresh(message)
         standing = self._standing(message.ConsentHandle)
         status = handle_status(standing.consent, standing.status)
         said = {"status": status} | ({"id": standing.consent_id} if status == "READY" else {})
@@ -74,13 +79,14 @@ class Aggregator:
     def fetch(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/fetch: the artefact, for the FIU and the FIP."""
         message = parse_body(body, FetchRequest)
+        self._require_fresh(message)
         standing = self._standing(message.consentId)
         if not standing.consent.approvals:
             raise refused("InvalidConsentId", "there is no artefact: the customer has not agreed")
         entries, _ = history_of(self.ledger, standing.consent)
         return artefact_of(
             standing,
-            self.office.gateway.messages,
+            self._signed(standing),
             ver=message.ver,
             txnid=message.txnid,
             use=use_of(entries),
@@ -90,8 +96,13 @@ class Aggregator:
     def notify(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/Notification: the customer has said so to the FIU, or to the FIP."""
         message = parse_body(body, NotificationRequest)
+        self._require_fresh(message)
         if message.Notifier.id != self.caller:
             raise refused("InvalidNotifier", "Notifier.id is not the caller")
+        if message.Notifier.type != ("FIP" if self.caller == self.holder else "FIU"):
+            raise refused(
+                "InvalidNotifier", "Notifier.type is not what the caller is: FIP the holder, FIU the recipient"
+            )
         told = message.ConsentStatusNotification
         standing = self._standing(told.consentId)
         if told.consentStatus != _shown(standing):
@@ -123,6 +134,20 @@ class Aggregator:
         )
         self.office.request(detail.DataConsumer.id, self.holder, wish, wrapped)
         return self._said(ver, message.txnid) | {"response": "OK"}
+
+    def _signed(self, standing: Standing) -> str:
+        """The artefact's signature, made once for each version: whoever asks later, the FIP like the FIU, gets the same."""
+        notes, name = self.office.notes, f"artefact:{standing.consent.version}"
+        kept = notes.read(standing.consent_id, name)
+        if kept is None:
+            made = signed_artefact(standing, self.office.gateway.messages)
+            kept = made.encode()
+            if not notes.add(standing.consent_id, name, kept):  # another front was first
+                kept = notes.read(standing.consent_id, name) or kept
+        return kept.decode()
+
+    def _require_fresh(self, message: AaEnvelope) -> None:
+        require_fresh(message, self.office.now // 1000)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

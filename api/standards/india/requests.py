@@ -14,12 +14,13 @@ from msgspec import Meta, Struct
 from api.office.wish import Wish
 from api.standards.dialects import DialectRefusal
 from api.standards.words import words
-from ledger.entries.terms import Filter, Purpose
+from ledger.entries.terms import Filter, Period, Purpose
 
 STANDARD: Final = "india-aa"
 VERSIONS: Final = ("2.0.0", "2.1.0")
 DAYS: Final = {"DAY": 1, "MONTH": 30, "YEAR": 365}
-"""Days of a unit of DataLife and Frequency. A month of 30 days is the shortest that the standard could mean by 12 of them."""
+"""Days of a unit of DataLife. A month of 30 days is the shortest that the standard could mean by 12 of them."""
+_PERIODS: Final[dict[str, Period]] = {"DAY": "day", "HOUR": "hour", "MONTH": "month", "YEAR": "year"}
 _BANK: Final = frozenset({"DEPOSIT", "RECURRING_DEPOSIT", "TERM_DEPOSIT"})
 _MEANING: Final = words("india").permissions
 """Of a consent type, for accounts at a bank; and of each other kind of data."""
@@ -216,12 +217,11 @@ def retention_days(life: DataLife, mode: str) -> int:
     return min(36_500, max(1, math.floor(life.value * DAYS[life.unit])))
 
 
-def frequency_per_day(rate: Rate) -> int:
-    """Fetches in one day, 0 = unlimited. By the month or year: at least one, spread evenly, since a day is what is counted."""
+def frequency_of(rate: Rate) -> tuple[int, Period]:
+    """Fetches, 0 = unlimited, and what they count per. Of a fraction the whole part counts, and at least one."""
     if rate.unit == "INF":
-        return 0
-    per_day = rate.value * 24 if rate.unit == "HOUR" else rate.value / DAYS[rate.unit]
-    return min(10_000, max(1, math.floor(per_day)))
+        return 0, "day"
+    return min(10_000, max(1, math.floor(rate.value))), _PERIODS[rate.unit]
 
 
 def permissions_of(detail: ConsentDetail) -> set[str]:
@@ -257,6 +257,7 @@ def wish_of(detail: ConsentDetail, *, now: int, version: str) -> Wish:
     )
     if len(filters) > 8:
         raise refused("InvalidRequest", "DataFilter has more than eight different conditions")
+    frequency, period = frequency_of(detail.Frequency)
     return Wish(
         permissions=permissions_of(detail),
         standard=STANDARD,
@@ -266,7 +267,8 @@ def wish_of(detail: ConsentDetail, *, now: int, version: str) -> Wish:
         expires_at=expires,
         history_from=history_from,
         history_to=history_to,
-        frequency_per_day=frequency_per_day(detail.Frequency),
+        frequency_per_day=frequency,
+        frequency_period=period,
         once=detail.fetchType == "ONETIME",
         retention_days=retention_days(detail.DataLife, detail.consentMode),
         language="en-IN",

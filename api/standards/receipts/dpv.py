@@ -7,15 +7,30 @@ from typing import Any, Final
 from api.office.subject import ConsentEvent, ConsentParty, ReceiptSubject
 from api.standards.receipts.categories import dpv_of
 
-CONTEXT: Final[dict[str, str]] = {
+_NAMED: Final[dict[str, str]] = {"@type": "@id"}
+_TIME: Final[dict[str, str]] = {"@type": "xsd:dateTime"}
+CONTEXT: Final[dict[str, str | dict[str, str]]] = {
     "dct": "http://purl.org/dc/terms/",
     "dpv": "https://w3id.org/dpv#",
     "ledger": "urn:consent-ledger:terms:",
     "pd": "https://w3id.org/dpv/pd#",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "schema": "https://schema.org/",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "dct:conformsTo": _NAMED,
+    "dct:created": _TIME,
+    "dpv:hasLegalBasis": _NAMED,
+    "dpv:hasPersonalData": _NAMED,
+    "dpv:hasProcessing": _NAMED,
+    "dpv:hasPurpose": _NAMED,
+    "dpv:hasRecipient": _NAMED,
+    "dpv:isExercisedAt": _NAMED,
+    "dpv:isIndicatedAtTime": _TIME,
+    "dpv:isIndicatedBy": _NAMED,
+    "schema:recipient": _NAMED,
 }
-"""Prefixes, inside the document: no reader has to fetch anything."""
+"""Prefixes, and which members name a thing or a time where JSON has a text; inside the document: no reader has to fetch
+anything."""
 _PROFILE: Final = "https://w3id.org/dpv/schema/dpv-27560"
 CONSENT_STATUS: Final = {
     "ACTIVE": "ConsentGiven",

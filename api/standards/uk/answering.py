@@ -66,6 +66,7 @@ def _signed_body(
             value,
             body,
             caller=recipient,
+            registered=_registered(node, recipient),
             registry=node.ledger.registry,
             anchor=node.ledger.origin,
             now=int(time.time()),
@@ -73,6 +74,12 @@ def _signed_body(
     elif office.gateway.options(holder).signatures_required:
         raise Faults([Fault("U019", "this account provider wants every body signed", signatures.HEADER)])
     return body
+
+
+def _registered(node: Node, recipient: str) -> str:
+    """What the register calls it, «organisation/software»; empty for who has not registered itself."""
+    found = node.registrations.of(recipient)
+    return "" if found is None else f"{found.metadata.get('org_id', '')}/{found.software_id}"
 
 
 ExchangeHere = Annotated[UkExchange, Depends(_exchange)]

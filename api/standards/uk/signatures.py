@@ -8,7 +8,7 @@ log registers for `client` use; no key or address is taken from the message.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +25,8 @@ IAT: Final = "http://openbanking.org.uk/iat"
 ISS: Final = "http://openbanking.org.uk/iss"
 TAN: Final = "http://openbanking.org.uk/tan"
 ALG: Final = "PS256"
+DIRECTORY: Final = "openbanking.org.uk"
+"""The trust anchor that the UK's clients name; keys are the log's all the same."""
 SKEW: Final = 60
 """Seconds that the caller's clock may be ahead."""
 LIMIT: Final = 8_192
@@ -47,11 +49,12 @@ def sign(body: bytes, signer: StatementSigner, *, issuer: str, anchor: str, now:
     return f"{header}..{b64u(signer.sign(f'{header}.{b64u(body)}'.encode()))}"
 
 
-def verify(value: str, body: bytes, *, caller: str, registry: Registry, anchor: str, now: int) -> None:
-    """Check the signature of a request. Raises Faults: U015 to U018, in the standard's own distinction."""
+def verify(value: str, body: bytes, *, caller: str, registered: str, registry: Registry, anchor: str, now: int) -> None:
+    """Check the signature of a request. `registered`: what the register calls the caller, `organisation/software`, where it
+    has registered itself. Raises Faults: U015 to U018, in the standard's own distinction."""
     header, said, signature = _parts(value)
     _require(said)
-    _match(said, caller, anchor, now)
+    _match(said, {caller, registered} - {""}, {anchor, DIRECTORY}, now)
     key = registry.keys.get(str(said["kid"]))
     if key is None or key.participant != caller or key.use != "client" or key.revoked_at is not None or key.alg != ALG:
         raise _fault("U016", "kid is not that of a PS256 client key of the caller")
@@ -88,7 +91,7 @@ def _require(said: dict[str, Any]) -> None:
         raise _fault("U016", f"the claim {foreign[0][:64]} is not one of this standard's")
 
 
-def _match(said: dict[str, Any], caller: str, anchor: str, now: int) -> None:
+def _match(said: dict[str, Any], issuers: Collection[str], anchors: Collection[str], now: int) -> None:
     signed_at = said[IAT]
     wrong = {
         "alg": said["alg"] != ALG,
@@ -96,8 +99,8 @@ def _match(said: dict[str, Any], caller: str, anchor: str, now: int) -> None:
         "cty": said.get("cty", "application/json") not in ("application/json", "json"),
         "b64": said.get("b64", True) not in (True, False),
         IAT: type(signed_at) is not int or not 0 < signed_at <= now + SKEW,
-        ISS: said[ISS] != caller,
-        TAN: said[TAN] != anchor,
+        ISS: said[ISS] not in issuers,
+        TAN: said[TAN] not in anchors,
     }
     for name, is_wrong in wrong.items():
         if is_wrong:

@@ -1,0 +1,47 @@
+"""Official files by shape and version: a folder may hold several versions of one standard, older and newer ones."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from api.standards.words import words
+from tests.conformance import files
+
+SERVED = {
+    name: [version.lstrip("v") for version in words(name).versions]
+    for name in ("berlin", "brazil", "cdr", "india", "uk")
+}
+"""What each adapter says that it serves, the version it prefers first."""
+_FOLDERS = {"psd2-api": "berlin", "brazil-of": "brazil", "au-cds": "cdr", "india-aa": "india"}
+
+
+def standard_of(pattern: str) -> str:
+    """The adapter that a pattern of official files is about."""
+    return next((name for part, name in _FOLDERS.items() if part in pattern), "uk")
+
+
+@lru_cache
+def read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.CSafeLoader)
+    assert isinstance(document, dict)
+    return document
+
+
+@lru_cache
+def official_file(pattern: str, named: str = "") -> dict[str, Any]:
+    """The file of the version that is served; where the folder has none, of the nearest version to it."""
+    found = files(pattern, shape=lambda path: named in path.read_text(encoding="utf-8-sig"))
+    served = SERVED[standard_of(pattern)][0]
+    documents = [read(path) for path in found]
+    return min(documents, key=lambda document: _distance(str(document["info"]["version"]), served))
+
+
+def _distance(version: str, served: str) -> tuple[int, ...]:
+    """How far a version is from the served one; parts that the served one does not name do not count."""
+    found, wanted = (tuple(int(part) for part in re.findall(r"[0-9]+", text)[:3]) for text in (version, served))
+    return tuple(abs(one - other) for one, other in zip(found, wanted, strict=False))
