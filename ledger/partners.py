@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeVar, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 from msgspec import Struct, structs
 
@@ -26,6 +26,9 @@ from ledger.entries.partner_acts import (
 )
 from ledger.errors import Conflict, IllegalTransition, NotFound
 from ledger.orders import AttestationApproved, ConformanceCertified, PartnerDocument
+
+CERTIFICATE_MS: Final = 365 * 86_400_000
+"""How long a certificate holds."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -108,11 +111,16 @@ class PublishedMap(Struct, frozen=True):
 
 
 class ConformanceCertificate(Struct, frozen=True):
-    """A conformance run that the operator certified."""
+    """A conformance run that the operator certified, at `time` (ms)."""
 
     says: ConformanceCertified
     index: int
     time: int
+
+    @property
+    def valid_until(self) -> int:
+        """Milliseconds (docs/spec/partners.md, 2)."""
+        return self.time + CERTIFICATE_MS
 
 
 Of = tuple[str, str]

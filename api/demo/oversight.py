@@ -9,13 +9,15 @@ from typing import Any, Final
 
 from api.client import LedgerClient
 from api.demo import audit
-from api.demo.past import REPORT, Past, reading
+from api.demo.past import QUALITY, REPORT, Past, reading
 from api.demo.recipient import DemoConnection
 from api.demo.servers import DemoFailed, command
 from api.demo.story import Tick
 
 FREEZE: Final = "freeze-scraping"
 STEPS: Final = 5
+PRICE: Final = 150_000
+"""Thousandths of a haléř for each time that data is given out."""
 OFFICERS: Final = ("--approved-by", "officer-one", "--approved-by", "officer-two")
 
 
@@ -61,6 +63,48 @@ async def report(state: Path, past: Past, csv: Path) -> dict[str, str]:
     await _order("report", "issue", REPORT, "--from", past.bad_day, "--csv", csv, "--state", state)
     text = await asyncio.to_thread(csv.read_text, encoding="utf-8")
     return dict(line.split(",") for line in text.splitlines()[1:])
+
+
+@dataclass(frozen=True)
+class BilledMonth:
+    """A month that both sides have signed. `at`: the holder's statement."""
+
+    month: str
+    releases: int
+    total: int
+    at: int
+    agreed: bool
+
+
+async def bill(bank: LedgerClient, client: LedgerClient, past: Past) -> BilledMonth:
+    """A bank and a recipient agree on a tariff, and on what a month comes to; each counts for itself."""
+    lines = [{"free": 0, "tiers": [{"from": 0, "price": PRICE}]}]
+    tariff = {"currency": "CZK", "from": 0, "lines": lines, "tariff": "standard", "utc_offset": 0}
+    tariff["recipient"] = client.participant
+    offer = await _declare(bank, "tariff.offer", "/partners/tariffs", **tariff)
+    await _declare(client, "tariff.accept", "/partners/tariffs/accept", offer=offer)
+    query = {"month": past.billed_day[:7], "offer": offer, "recipient": client.participant}
+    ours: Any = await bank.read("/partners/usage/count", query)
+    theirs: Any = await client.read("/partners/usage/count", query)
+    at = await _declare(bank, "usage.state", "/partners/usage", **ours)
+    if ours == theirs:
+        await _declare(client, "usage.answer", "/partners/usage/answer", answer="agreed", disputed=[], statement=at)
+    told: Any = await client.read("/partners/usage")
+    [state] = [one["state"] for one in told["statements"] if one["index"] == at]
+    return BilledMonth(past.billed_day[:7], ours["count"], ours["total"], at, state == "agreed")
+
+
+async def score(state: Path, past: Past, csv: Path) -> dict[str, int]:
+    """Issue the scores of the bad day; each recipient's, of a thousand."""
+    await _order("report", "issue", QUALITY, "--from", past.bad_day, "--csv", csv, "--state", state)
+    text = await asyncio.to_thread(csv.read_text, encoding="utf-8")
+    rows = [line.split(",") for line in text.splitlines()[1:]]
+    return {name: int(value) for name, measure, value in rows if measure == "score"}
+
+
+async def _declare(client: LedgerClient, act: str, path: str, **members: Any) -> int:
+    [receipt] = await client.ask(path, await client.statements.sign(act, **members))
+    return receipt.index
 
 
 async def _order(*arguments: str | Path) -> None:

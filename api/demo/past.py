@@ -25,7 +25,7 @@ from ledger.clock import SystemClock
 from ledger.documents import document_of
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
-from ledger.orders import SCORING, ReportDefined, ScoringActivated
+from ledger.orders import SCORING, ReportDefined, ScoreWeights, ScoringActivated
 from ledger.planning.commands import Recorded
 from ledger.queries.scoring import AlertReader
 
@@ -42,6 +42,12 @@ SCRAPED_TIMES: Final = 10
 BAD_DAY: Final = 2
 """How many days ago things went wrong that a report counts."""
 REPORT: Final = "went-wrong"
+QUALITY: Final = "quality"
+WEIGHTS: Final = ScoreWeights(acknowledge=200, complaints=200, findings=200, refused=400)
+BILLED_DAY: Final = 40
+"""In a month that is over, whatever day it is."""
+BILLED: Final = 3
+"""How often data was given out then."""
 MEASURES: Final = ("consents_withdrawn", "accesses_refused", "acknowledged", "acknowledge_seconds_max", "alerts")
 HOLDER: Final = "bank-south"
 PURPOSE: Final = "budgeting"
@@ -83,6 +89,8 @@ class Past:
     """The day that the report is about, as 2026-10-01."""
     alerts: int
     """How many were raised on it."""
+    billed_day: str
+    """A day of the month that is billed, on which the first recipient was given data BILLED times."""
 
 
 def live_before(
@@ -95,6 +103,10 @@ def live_before(
     told = _Teller(ledger, clock, signers)
     asleep, woken = told.agreed(recipients[1]), told.agreed(recipients[1])
     told.read(recipients[1], [asleep, woken])
+    clock.go_to(BILLED_DAY, 9)
+    billed = told.agreed(recipients[0])
+    for _ in range(BILLED):
+        told.deliver(recipients[0], billed, rows=(10, 10))
     clock.go_to(WORKING_DAYS[0], 7)
     stopped = told.stopped(recipients[2])
     usual = {recipient: [told.agreed(recipient) for _ in range(USUAL)] for recipient in recipients}
@@ -107,7 +119,7 @@ def live_before(
     alerts = _go_wrong(ledger, told, recipients, usual, woken, stopped)
     clock.go_to(1, 0)
     ended, ended_at = told.stopped(recipients[0])
-    return Past(asleep, ended, ended_at, usual, clock.day(BAD_DAY), alerts)
+    return Past(asleep, ended, ended_at, usual, clock.day(BAD_DAY), alerts, clock.day(BILLED_DAY))
 
 
 def _go_wrong(
@@ -120,7 +132,17 @@ def _go_wrong(
 ) -> int:
     """An evening with all that the demo will see again, and a report that was defined before; how many alerts were raised."""
     ledger.record_documents(
-        document_of(ReportDefined, report=REPORT, period="day", utc_offset=0, by=(), measures=MEASURES, suppress=0)
+        document_of(ReportDefined, report=REPORT, period="day", utc_offset=0, by=(), measures=MEASURES, suppress=0),
+        document_of(
+            ReportDefined,
+            report=QUALITY,
+            period="day",
+            utc_offset=0,
+            by=("recipient",),
+            measures=("accesses_allowed", "score"),
+            suppress=0,
+            weights=WEIGHTS,
+        ),
     )
     for _ in range(SCRAPED_TIMES):
         told.read(recipients[1], usual[recipients[1]])

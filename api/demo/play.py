@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.client import ClientError
-from api.demo import alarms, audit, history, oversight, story
-from api.demo.cast import BankPlace, Cast, assemble, open_log
+from api.demo import alarms, audit, history, oversight, story, trial
+from api.demo.cast import RECIPIENTS, BankPlace, Cast, assemble, open_log
 from api.demo.doors import answering, doors, show_doors
-from api.demo.past import HOLDER, Past
+from api.demo.past import BILLED, HOLDER, Past
 from api.demo.people import People, find_people
 from api.demo.recipient import Pulled
 from api.demo.servers import DemoFailed, free_port, ledger_process, wait_until_ready
@@ -123,10 +123,12 @@ async def _play(stage: Stage, folder: Path, *, once: bool, customers: int) -> in
         histories = await _histories(stage, facts, cast)
         noticed = await _alerts(stage, cast, past, seen)
         counted = await _overseen(stage, facts, cast, past, state)
+        month, scores = await _partners(stage, facts, cast, past, state)
         await _witnessed(stage, facts, cast)
         whole = await _audit(stage, facts, cast, seen, folder)
         _noticed(stage, facts, noticed, whole)
         _counted(stage, facts, counted, past, whole)
+        _recounted(stage, facts, month, scores, whole)
         size = say("total.result", accounts=len(people.accounts), transactions=people.transactions)
         facts.add("total", size, good=True, seconds=time.perf_counter() - begun)
         console.print()
@@ -245,6 +247,36 @@ async def _overseen(stage: Stage, facts: ClosingTable, cast: Cast, past: Past, s
     told = stage.say("freeze.result", at=str(frozen.at), lifted=str(frozen.lifted_at), reason=", ".join(frozen.reasons))
     facts.add("freeze", told, good=frozen.stopped, seconds=stage.seconds)
     return await oversight.report(state, past, state.parent / "went-wrong.csv")
+
+
+async def _partners(
+    stage: Stage, facts: ClosingTable, cast: Cast, past: Past, state: Path
+) -> tuple[oversight.BilledMonth, dict[str, int]]:
+    """What partners do with each other: a month is billed, their work is scored, and one tries itself out."""
+    with stage.act("partners", 3) as tick:
+        month = await oversight.bill(cast.banks[HOLDER].client, cast.recipients[0].client, past)
+        tick()
+        scores = await oversight.score(state, past, state.parent / "quality.csv")
+        tick()
+        tried = await trial.try_out()
+        tick()
+    told = stage.say("sandbox.result", answered=tried.answered, of=tried.of, name=tried.second)
+    facts.add("sandbox", told, good=tried.good, seconds=tried.seconds)
+    return month, scores
+
+
+def _recounted(
+    stage: Stage, facts: ClosingTable, month: oversight.BilledMonth, scores: dict[str, int], whole: audit.Audit
+) -> None:
+    """Both have signed the month, and whoever has the log counts the same; so it is with the scores."""
+    signed = month.agreed and month.releases == BILLED and month.total == BILLED * oversight.PRICE // 1_000
+    recounted = whole.checked("statements of usage") == 1 and not whole.names(month.at) and whole.status == 0
+    amount = f"{month.total // 100}.{month.total % 100:02d} CZK"
+    told = stage.say("usage.result", month=month.month, releases=month.releases, amount=amount, entry=str(month.at))
+    facts.add("usage", told, good=signed and recounted)
+    shown = ", ".join(f"{name} {value}" for name, value in sorted(scores.items()))
+    good = len(scores) == len(RECIPIENTS) and min(scores.values()) < max(scores.values()) <= 1_000 and whole.status == 0
+    facts.add("score", stage.say("score.result", scores=shown), good=good and whole.checked("reports") > 1)
 
 
 def _noticed(stage: Stage, facts: ClosingTable, noticed: alarms.Noticed, whole: audit.Audit) -> None:

@@ -37,7 +37,8 @@ class AttestationReply(Struct, frozen=True):
 
 
 class CertificateReply(Struct, frozen=True):
-    """A conformance run that was certified, at `index`; `time` in milliseconds."""
+    """A conformance run that was certified, at `index`; `time` and `valid_until` in milliseconds. Of one suite the last one
+    counts."""
 
     participant: str
     suite: str
@@ -47,6 +48,7 @@ class CertificateReply(Struct, frozen=True):
     log_hash: str
     index: int
     time: int
+    valid_until: int
 
 
 class AttestationsReply(Struct, frozen=True):
@@ -139,6 +141,7 @@ def get_attestations(
             each.says.log_hash,
             each.index,
             each.time,
+            each.valid_until,
         )
         for who, certificates in partners.certificates.items()
         for each in certificates

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from api.client import ClientError, RefusedByLedger
 from api.http.refusals import BadRequest, NoSuchRoute
 from api.http.wire import JSON, Visit, problem_reply, read_shape
+from api.sandbox.conformance import Conclusion, ConformanceRun
 from api.sandbox.customers import LATE_SECONDS, SCRIPTS, ScriptedBank
 from api.sandbox.faults import FaultLayer, PlannedFault
 from api.sandbox.room import OpenSandbox
@@ -51,6 +52,12 @@ class ConsentWish(Struct, frozen=True, forbid_unknown_fields=True):
 
     holder: str
     authorisers: int = 1
+
+
+class RunWish(Struct, frozen=True, forbid_unknown_fields=True):
+    """A conformance run; `url`: where a holder's data routes are, on loopback."""
+
+    url: str = ""
 
 
 class FaultWish(Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,6 +133,33 @@ class Controls:
             faults.clear()
         return Response(status_code=204)
 
+    async def begin(self, request: Request) -> Response:
+        """A conformance run begins, in the place of an earlier one."""
+        room = self.room(request)
+        room.run = ConformanceRun(room.world, (await read_shape(request, RunWish)).url)
+        return said(room.run.report(), 201)
+
+    async def task(self, request: Request) -> Response:
+        """The next task; `ended` when there is none."""
+        task = await self._run(request).next()
+        return said({"ended": True} if task is None else {"ended": False, **task})
+
+    async def judge(self, request: Request) -> Response:
+        """The partner has done its task, and says what it concluded."""
+        run = self._run(request)
+        concluded = await read_shape(request, Conclusion)
+        return said(await run.answered(request.path_params["behaviour"], concluded))
+
+    async def report(self, request: Request) -> Response:
+        """What came out so far."""
+        return said(self._run(request).report())
+
+    def _run(self, request: Request) -> ConformanceRun:
+        run = self.room(request).run
+        if run is None:
+            raise NotFound("no conformance run has begun: POST to this address's conformance")
+        return run
+
     def room(self, request: Request) -> OpenSandbox:
         """The sandbox that the address names, for who may control it. Raises Unauthenticated, NotFound."""
         return self._sandboxes.room(request.path_params["participant"], bearer_of(request))
@@ -170,6 +204,10 @@ def control_app(sandboxes: Sandboxes, base_url: str) -> Starlette:
             here.route(f"{ROOM}/reset", "POST", here.reset),
             here.route(f"{ROOM}/customers/{{script}}/answer", "POST", here.answer),
             here.route(f"{ROOM}/requests", "POST", here.ask),
+            here.route(f"{ROOM}/conformance", "POST", here.begin),
+            here.route(f"{ROOM}/conformance", "GET", here.report),
+            here.route(f"{ROOM}/conformance/next", "GET", here.task),
+            here.route(f"{ROOM}/conformance/{{behaviour}}", "POST", here.judge),
             here.route(f"{ROOM}/faults", "POST", here.break_it),
             here.route(f"{ROOM}/faults", "DELETE", here.mend),
         ],

@@ -11,6 +11,7 @@ from typing import Any, Final
 from api.client import Trust
 from api.demo.servers import address_of, loopback_socket, serving
 from api.http.wire import App, Receive, Scope, Send
+from api.sandbox.conformance import ConformanceRun
 from api.sandbox.customers import SCRIPTS
 from api.sandbox.world import BANKS, LEDGER, Blank, Guest, SandboxWorld
 
@@ -50,6 +51,8 @@ class OpenSandbox:
         self.key = secrets.token_urlsafe(24)
         """Opens the room's own controls."""
         self.resets = 0
+        self.run: ConformanceRun | None = None
+        """The last one that was begun in this log."""
         self.urls: dict[str, str] = {}
         self._folder, self._blank = folder, blank
         self._switches = {name: Switch() for name in NAMES}
@@ -77,6 +80,7 @@ class OpenSandbox:
         """Another log, at the same addresses: nobody has joined, nothing has happened."""
         old, self.world = self.world, await self._next
         self.resets += 1
+        self.run = None
         await self._enter()
         ending = asyncio.create_task(old.close())
         self._ending.add(ending)
@@ -124,4 +128,5 @@ class OpenSandbox:
             "control": f"{controls}/rooms/{self.guest.participant}",
             "key": self.key,
             "resets": self.resets,
+            "report": None if self.run is None else self.run.report(),
         }

@@ -26,10 +26,10 @@ from api.partners.invitations import admission, invited_by
 from api.sandbox.customers import ScriptedBank
 from api.sandbox.faults import FaultKind, FaultLayer
 from api.server.app import create_app
-from ledger.custody.log_key import read_signer
+from ledger.custody.log_key import make_log_key, read_signer
 from ledger.documents import KeyRevoked, document_of, key_added, registration
 from ledger.errors import NotFound
-from ledger.notes.checkpoint import sign_checkpoint
+from ledger.notes.checkpoint import parse_checkpoint, sign_checkpoint
 from ledger.notes.sandbox import SANDBOX_ORIGINS
 
 LEDGER: Final = "ledger"
@@ -204,6 +204,15 @@ class SandboxWorld:
         task = asyncio.create_task(work)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+
+    def signed_by_another(self, proof: str) -> str:
+        """A proof file whose checkpoint somebody else signed, under the log's own name."""
+        path, _, note = proof.partition("\n\n")
+        checkpoint = parse_checkpoint(note.partition("\n\n")[0] + "\n")
+        file = self._place / "another.key"
+        if not file.exists():
+            make_log_key(file, checkpoint.origin)
+        return f"{path}\n\n{sign_checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, read_signer(file))}"
 
     def _forged(self, fault: FaultKind) -> str:
         """A checkpoint that the log signed and must never have: another tree of its size, or one that lost its last entries."""

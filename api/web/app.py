@@ -32,6 +32,7 @@ from api.web.brand import read_brand
 from api.web.console import (
     admissions,
     alerts,
+    attested,
     audit,
     billing,
     cases,
@@ -142,6 +143,7 @@ CONSOLES: Final = (
     feedback_desk.router,
     alerts.router,
     sandbox.router,
+    attested.router,
 )
 
 

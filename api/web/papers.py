@@ -19,7 +19,15 @@ LISTED: Final = 100
 WORDS: Final = 4_000
 """The longest text of an incident, in characters."""
 
-OrderKind = Literal["disclosure", "freeze.ordered", "freeze.lifted", "hold.placed", "hold.lifted"]
+OrderKind = Literal[
+    "attestation.approved",
+    "conformance.certified",
+    "disclosure",
+    "freeze.ordered",
+    "freeze.lifted",
+    "hold.placed",
+    "hold.lifted",
+]
 OrderState = Literal["asked", "done", "withdrawn"]
 
 

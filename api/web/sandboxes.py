@@ -25,6 +25,19 @@ class SandboxLog(Struct, frozen=True):
     vkey: str
 
 
+class RunReport(Struct, frozen=True):
+    """How a partner's conformance run came out; `log_hash` binds all of it."""
+
+    participant: str
+    origin: str
+    suite: str
+    suite_version: str
+    passed: int
+    behaviours: int
+    ended: bool
+    log_hash: str
+
+
 class Sandbox(Struct, frozen=True):
     """A partner's sandbox, as its service tells of it."""
 
@@ -39,6 +52,7 @@ class Sandbox(Struct, frozen=True):
     control: str
     key: str
     resets: int
+    report: RunReport | None = None
 
 
 class SandboxService:

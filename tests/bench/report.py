@@ -39,10 +39,10 @@ the size, memory, storage and start runs are partly synthetic and were not), and
 acknowledged entry is there, once, with a proof that holds. Script: `tests/bench/audit.py`.""",
 }
 INTRODUCTION = """Written by `scripts/bench`; do not edit. The generator and the server share the machine, so absolute figures
-say as much about it as about the ledger: compare what was measured in the same run. Beside each figure stand references that
-were measured in the same minute; goals are multiples of them wherever the machine's hour would decide otherwise."""
-REFERENCES = """Measured again whenever a figure is due and the last ones are a minute old, on the same two cores. What differs
-between the least and the most is the machine, not the ledger. Script: `tests/bench/references.py`."""
+say as much about it as about the ledger: compare what was measured in the same run. Beside each figure stand references
+that were measured in the same minute; goals are multiples of them wherever the machine's hour would decide otherwise."""
+REFERENCES = """Measured again whenever a figure is due and the last ones are a minute old. What differs between the least
+and the most is the machine, not the ledger. Script: `tests/bench/references.py`."""
 MEASURED_BY_RATE = {"http", "library", "peer"}
 
 

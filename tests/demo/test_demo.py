@@ -39,6 +39,9 @@ FACTS = {
     "alerts",
     "freeze",
     "report",
+    "usage",
+    "score",
+    "sandbox",
 }
 CUSTOMERS = 24
 

@@ -75,5 +75,6 @@ def lived(world: Reported) -> None:
     world.acknowledge(first, end)
     world.feedback(second)
     world.end(third, "consent.reject", "REJECTED", OTHER)
-    world.operator({"type": "erasure", "chains": [b64u(chain_of(third))], "basis": "law", "approved_by": ["a", "b"]})
+    chains = sorted(b64u(chain_of(one)) for one in (third, "a stranger's"))
+    world.operator({"type": "erasure", "chains": chains, "basis": "law", "approved_by": ["a", "b"]})
     world.operator({"type": "erasure", "chains": [b64u(chain_of(third))], "basis": "law", "approved_by": ["a", "b"]})

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.verifier.begun import alerted
 from tests.verifier.forge import DAY, HOLDER, OTHER, RECIPIENT, Json, write
 from tests.verifier.reported import ALL, HOUR, begun, lived, told
 from verifier.cli import main
@@ -32,7 +33,7 @@ acknowledge_seconds_max,5
 acknowledge_seconds_median,5
 findings,0
 complaints,1
-erasures,1
+erasures,2
 alerts,0
 """
 
@@ -45,6 +46,18 @@ def test_each_measure_counts_what_the_page_says(tmp_path: Path, capsys: pytest.C
     world.issue(PLAIN)
     world.issue("\n".join([PLAIN.splitlines()[0], *(f"{name},0" for name in ALL)]) + "\n", first=-1, last=0)
     assert told(world, tmp_path, capsys) == ([], {"asserted reasons: the holder's word, signed by it": 1}, [])
+
+
+def test_alerts_are_counted_where_they_are_raised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = begun()
+    world.define_report(measures=["alerts"])
+    alerted(world)
+    world.define_report("another")  # no document beside it is one
+    world.tick(DAY)
+    world.issue("measure,value\nalerts,1\n")
+    assert told(world, tmp_path, capsys)[0] == []
+    lie = world.issue("measure,value\nalerts,0\n")
+    assert told(world, tmp_path, capsys)[0] == [("UNMATCHED", lie)]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,16 @@ def test_evidence_that_is_refused_ends_what_is_known_of_its_chain() -> None:
     assert found.unchecked == {"evidence that was refused (see the defects)": 1, UNKNOWN_STATE: 1}
 
 
+def test_evidence_of_a_later_version_is_not_called_refused() -> None:
+    world, consent = begun()
+    world.bend_evidence = lambda _, evidence: evidence.update(v=2)
+    world.access(consent)
+    found = replayed(world)
+    assert told(found) == []
+    assert "evidence that was refused (see the defects)" not in found.unchecked
+    assert found.verdict(witnessed=True) is None
+
+
 def test_a_report_over_evidence_that_was_refused_is_not_checked() -> None:
     world, consent = begun()
     world.submit(

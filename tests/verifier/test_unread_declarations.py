@@ -48,6 +48,17 @@ def test_an_unread_declaration_leaves_open_only_the_decisions_it_can_concern(
     assert findings.checked["access decisions"] == 1 - unknown
 
 
+def test_a_lost_declaration_leaves_open_what_it_can_concern_once_the_next_leaf_of_its_chain_names_it() -> None:
+    world = begun()
+    consent = world.grant()
+    lost = world.freeze(HOLDER, "f1", scope={"holder": HOLDER})
+    world.freeze(HOLDER, "f2", scope={"holder": HOLDER}, drill=True)
+    world.access(consent)
+    findings = replayed(world, lost=[lost])
+    assert (told(findings), findings.unchecked[UNREAD_DECLARATION]) == ([], 1)
+    assert findings.checked["access decisions"] == 0
+
+
 def test_after_an_unread_declaration_of_a_regulator_the_limits_of_purposes_are_open() -> None:
     world = begun()
     world.define(permissions=["ReadBalances"])

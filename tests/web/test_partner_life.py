@@ -24,6 +24,9 @@ from ledger.canonical import b64u
 from ledger.clock import SystemClock
 from tests.client.service import SHOWN, Service, balance_item, running_service, terms_for
 from tests.ledger.kit import HandClock
+from tests.sandbox.kit import Service as Sandboxes
+from tests.sandbox.kit import Visitor, running_sandboxes
+from tests.sandbox.partner import App, run_through
 
 pytestmark = pytest.mark.browser
 
@@ -52,6 +55,7 @@ class Place:
     browser: Browser
     folder: Path
     clock: HandClock
+    sandboxes: Sandboxes
 
     @contextmanager
     def at_work(self, who: str) -> Iterator[Page]:
@@ -83,12 +87,20 @@ def place(browser: Browser, sqlite_url: str, tmp_path: Path, monkeypatch: pytest
     staff = tmp_path / "staff.json"
     members = [{"sub": sub, "participant": of, "role": role, "name": sub.title()} for sub, (of, role) in STAFF.items()]
     staff.write_text(json.dumps({"staff": members}))
-    web = {"environment": "development", "staff_file": staff}
-    with running_service(sqlite_url, tmp_path / "operator", clock=clock, web=web) as service:
-        yield Place(service, browser, tmp_path / "newcomer", clock)
+    with running_sandboxes(tmp_path / "sandboxes") as sandboxes:
+        token = tmp_path / "sandbox.token"
+        token.touch(0o600)
+        token.write_text(sandboxes.sandboxes.token)
+        at = {"sandbox_url": sandboxes.url, "sandbox_token_file": token}
+        web = {"environment": "development", "staff_file": staff, **at}
+        with running_service(sqlite_url, tmp_path / "operator", clock=clock, web=web) as service:
+            yield Place(service, browser, tmp_path / "newcomer", clock, sandboxes)
 
 
-def test_from_an_invitation_to_a_partner_that_is_billed_rotated_suspended_and_let_in_again(place: Place) -> None:
+@pytest.mark.timeout(600)
+def test_from_an_invitation_to_a_partner_that_is_certified_billed_rotated_suspended_and_let_in_again(
+    place: Place,
+) -> None:
     link = invited(place)
     joined(place, link)
     assert refused_as(place, link) == "the participant is registered already"
@@ -97,6 +109,7 @@ def test_from_an_invitation_to_a_partner_that_is_billed_rotated_suspended_and_le
     releases = apart(a_month_of(place, 3))
     month = name_of(place.clock.now() // 1000, OFFSET)
     place.clock.time = SystemClock().now()
+    tried_out(place)
     attested_and_certified(place)
     billed(place, month, releases)
     read_by_both(place, month)
@@ -125,15 +138,20 @@ def joined(place: Place, link: str) -> None:
     page = context.new_page()
     page.goto(link)
     expect(page.get_by_text(f"A new app · {NEW} · recipient")).to_be_visible()
+    keys_made(page, place.folder)
+    context.close()
+
+
+def keys_made(page: Page, folder: Path) -> None:
+    """On the page of an invitation: keys are made in the browser and saved."""
     page.get_by_role("button", name="Make keys and join").click()
     expect(page.get_by_role("heading", name="You are registered")).to_be_visible()
-    place.folder.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700)
     for name in ("statement.pem", "client.pem", "participant.toml"):
         with page.expect_download() as coming:
             page.get_by_role("link", name=name).click()
-        coming.value.save_as(place.folder / name)
-        (place.folder / name).chmod(0o600)
-    context.close()
+        coming.value.save_as(folder / name)
+        (folder / name).chmod(0o600)
 
 
 def refused_as(place: Place, link: str) -> str:
@@ -200,12 +218,28 @@ async def a_month_of(place: Place, many: int) -> list[int]:
     return found
 
 
+def tried_out(place: Place) -> None:
+    """It opens a sandbox on its console, comes in there with keys of its own, and its software passes the list."""
+    with place.at_work("nia") as page:
+        page.goto(f"{place.service.url}/console/partner/sandbox")
+        page.get_by_role("button", name="Open a sandbox").click()
+        page.get_by_role("link", name="Make keys for it and join").click()
+        expect(page.get_by_text("Sandbox: nothing here happened to anybody.")).to_be_visible()
+        folder = place.folder.with_name("sandbox")
+        keys_made(page, folder)
+    room = place.sandboxes.sandboxes.room(NEW, place.sandboxes.sandboxes.token)
+    visitor = Visitor(place.sandboxes, room.described(place.sandboxes.url), folder)
+    report = apart(run_through(visitor, App(visitor).does))
+    assert [one["behaviour"] for one in report["verdicts"] if not one["passed"]] == []
+    assert (report["passed"], report["behaviours"]) == (24, 24)
+
+
 def attested_and_certified(place: Place) -> None:
-    """Its licence is approved, and its conformance run certified, by two officers each."""
+    """Its licence is approved, and its conformance run certified, by two officers on the console."""
     document = place.folder / "licence.pdf"
     document.write_bytes(b"%PDF-")
     until = str(SystemClock().now() // 1000 + 365 * DAY)
-    given = place.own(
+    place.own(
         "attestation",
         "give",
         "licence-1",
@@ -217,15 +251,28 @@ def attested_and_certified(place: Place) -> None:
         str(document),
         "--valid-until",
         until,
-    )["index"]
-    officers = ["--approved-by", "olaf", "--approved-by", "oda", "--state", str(place.service.node.settings.state_dir)]
-    place.told("attestation", "approve", NEW, str(given), *officers)
-    run = ["--suite", "partner", "--suite-version", "1", "--passed", "38", "--total", "40", "--log", str(document)]
-    place.told("attestation", "certify", NEW, *run, *officers)
-    place.service.node.ledger.sequencer.refresh().result(20)
+    )
+    here = f"{place.service.url}/console/operator/attestations"
+    with place.at_work("olaf") as page:
+        page.goto(here)
+        page.get_by_role("button", name="licence-1").click()
+        page.get_by_label("Id in the log").fill("bank-a")
+        page.get_by_role("button", name="Take its run").click()
+        expect(page.get_by_text("bank-a has made no conformance run")).to_be_visible()
+        page.get_by_label("Id in the log").fill(NEW)
+        page.get_by_role("button", name="Take its run").click()
+        expect(page.get_by_text("24 of 24 behaviours")).to_be_visible()
+        expect(page.get_by_role("button", name="Put it on record")).to_have_count(0)
+    with place.at_work("oda") as page:
+        page.goto(here)
+        for left in (1, 0):
+            page.get_by_role("button", name="Put it on record").first.click()
+            expect(page.get_by_role("button", name="Put it on record")).to_have_count(left)
     shown = place.own("attestation", "list")
     assert [(one["participant"], one["state"]) for one in shown["attestations"]] == [(NEW, "approved")]
-    assert [(one["passed"], one["total"]) for one in shown["certificates"]] == [(38, 40)]
+    [certificate] = shown["certificates"]
+    assert (certificate["passed"], certificate["total"], certificate["suite"]) == (24, 24, "partner-recipient")
+    assert certificate["valid_until"] - certificate["time"] == 365 * DAY * 1000
 
 
 def billed(place: Place, month: str, releases: list[int]) -> None:

@@ -26,7 +26,7 @@ COLUMNS: Final = ("status", "participant", "purpose_code", "purpose", "asked_utc
 ROWS: Final = 25
 
 
-class Asked(BaseModel):
+class ConsentsForm(BaseModel):
     """The table's form, as it stands in the address."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -43,11 +43,11 @@ class Asked(BaseModel):
         return {name: str(value) for name, value in self.model_dump(mode="json").items() if value}
 
 
-AskedHere = Annotated[Asked, Query()]
+FormHere = Annotated[ConsentsForm, Query()]
 
 
 @router.get("/consents")
-def consents(partner: Partner, asked: AskedHere, before: Place | None = None) -> Response:
+def consents(partner: Partner, asked: FormHere, before: Place | None = None) -> Response:
     """Own consents; a consent's id leads to it, a customer's reference to all of hers."""
     found, missing = _found(partner, asked, before=before, limit=ROWS)
     if len(found.rows) == 1 and found.rows[0].consent.consent_id == asked.q.strip():
@@ -68,7 +68,7 @@ def consents(partner: Partner, asked: AskedHere, before: Place | None = None) ->
 
 
 @router.get("/consents.csv")
-def consents_file(partner: Partner, asked: AskedHere) -> Response:
+def consents_file(partner: Partner, asked: FormHere) -> Response:
     """The same as a file: CONSENTS_A_PAGE rows at the most, times in UTC."""
     found, _ = _found(partner, asked, before=None, limit=CONSENTS_A_PAGE)
     times = _times(partner, found.rows)
@@ -92,7 +92,7 @@ def consents_file(partner: Partner, asked: AskedHere) -> Response:
     return partner.desk.keep(Response("\ufeff" + out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers))
 
 
-def _found(partner: PartnerDesk, asked: Asked, *, before: int | None, limit: int) -> tuple[OwnConsents, bool]:
+def _found(partner: PartnerDesk, asked: ConsentsForm, *, before: int | None, limit: int) -> tuple[OwnConsents, bool]:
     """The page, and whether a search found nothing of one's own."""
     own, now, wanted = partner.own, partner.desk.now, asked.q.strip()
     sought = _sought(partner, asked, None)
@@ -109,7 +109,7 @@ def _found(partner: PartnerDesk, asked: Asked, *, before: int | None, limit: int
     return page, not page.rows and before is None
 
 
-def _sought(partner: PartnerDesk, asked: Asked, subject: bytes | None) -> Sought:
+def _sought(partner: PartnerDesk, asked: ConsentsForm, subject: bytes | None) -> Sought:
     """The form's days are days of the reader's own zone; an entry's index stands for its moment."""
     overview = OverviewQueries(partner.desk.office.ledger.store)
     zone = ZoneInfo(partner.desk.words.zone)
