@@ -60,7 +60,7 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         return {
             who: (re.sub(r"\{\w+\}", number, path), re.sub(r"\{\w+\}", "3", path)) for who in ("bea", "rita", "ada")
         }
-    elif path.startswith(("/console/freezes/", "/console/operator/holds/")):
+    elif path.startswith(("/console/freezes/", "/console/operator/attestations/", "/console/operator/holds/")):
         nothing = re.sub(r"\{\w+\}", NOTHING, path)
         return {"olaf": (nothing, nothing)}
     elif path.startswith("/console/partner/feedback/"):
