@@ -190,4 +190,6 @@ class ConformanceRun:
             self.world.revoke_key()
         elif fault is not None:
             kind = msgspec.convert(fault, FaultKind)
-            self.world.faults[LEDGER].arm(PlannedFault(kind, seconds=int(behaviour.given.get("seconds", 1))))
+            times = 20 if behaviour.do == "follow" else 1  # until it is answered: others may read checkpoints too
+            fault = PlannedFault(kind, times=times, seconds=int(behaviour.given.get("seconds", 1)))
+            self.world.faults[LEDGER].arm(fault)

@@ -139,6 +139,7 @@ class ScriptedBank(Bank):
 
     async def _agrees(self, consent_id: str, account: DemoAccount, person: DemoCustomer) -> list[int]:
         terms = await self.asked(consent_id)
+        self.hold(consent_id, account.owner.id, self._references(account, consent_id))
         entries = await self.client.authorise(
             consent_id,
             terms,
@@ -150,7 +151,6 @@ class ScriptedBank(Bank):
             sca={"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": SystemClock().now() // 1000},
             separate_consents={kind: SHOWN[kind] for kind in terms.separate_consents},
         )
-        self.hold(consent_id, account.owner.id, self._references(account, consent_id))
         return [entry.index for entry in entries]
 
     def _references(self, account: DemoAccount, consent_id: str) -> tuple[str, ...]:
