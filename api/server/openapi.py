@@ -127,6 +127,8 @@ def _complete(operation: dict[str, Any], said: StandardWords | None) -> None:
         operation["security"] = [{"dpop": [scope], "proof": []}]
     elif kind == "client":
         operation["security"] = [{"proof": []}]
+    elif kind == "signed":
+        operation["security"] = [{"signature": []}]
     else:
         operation["security"] = []
     slugs = dict.fromkeys((*operation.pop("x-problems"), *_BY_ACCESS[kind], *_ALWAYS))
@@ -184,5 +186,11 @@ def _security_schemes() -> dict[str, Any]:
             "in": "header",
             "name": "DPoP",
             "description": "A fresh DPoP proof (RFC 9449) for this method and address; with a token, with its hash in `ath`.",
+        },
+        "signature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Signature",
+            "description": "An SM2 signature over the whole request (docs/standards/china.md).",
         },
     }

@@ -15,7 +15,7 @@ from api.http.wire import visit_of
 from api.node.admission import SIGNED, NodeHere, serve
 from api.standards.china.codes import china_refusal
 from api.standards.china.dialect import BASE, NUMBER, SEALED, answer
-from api.standards.china.envelope import APP, KEY, MOMENT, NONCE, SIGNATURE, SignedRequest, authenticated, opened_body
+from api.standards.china.envelope import APP, KEY, MOMENT, NONCE, SignedRequest, authenticated, opened_body
 from api.standards.china.operations import China
 from api.standards.incoming import HOLDER_PATH, BodyHere, HolderHere, OfficeHere, StatementHere
 
@@ -39,7 +39,6 @@ _HEADERS: Final[list[dict[str, Any]]] = [
         (KEY, "Key id of its SM2 key in the log"),
         (MOMENT, "Beijing time, yyyyMMddHHmmss, within 300 seconds of the node's"),
         (NONCE, "16 to 64 characters, another one for each request"),
-        (SIGNATURE, "Base64 of the SM2 signature over the canonical text"),
     )
 ]
 
