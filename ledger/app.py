@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from ledger.canonical import b64u, unb64u
@@ -41,6 +42,7 @@ from ledger.queries.records import RecordQueries
 from ledger.queries.tree import TreeQueries
 from ledger.queries.usage import UsageQueries
 from ledger.sequencer.answers import Answer, Deliver, Repeated, SequencerLike
+from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore
 from ledger.storage.operator import advance_registry, said_from
 from ledger.vault.keystore import KeyStore
@@ -141,8 +143,8 @@ class Ledger:
         """Once a second: move SQLite's write-ahead log into the database, learn of keys and erasures from other nodes."""
         looked = -math.inf
         while not self._end.wait(HOUSEKEEPING_SECONDS):
-            self._sequencer.refresh()
-            self._try("keeping house", self._destroy_erased, self._store.checkpoint_wal)
+            destroy = partial(self._destroy_erased, self._sequencer.refresh())
+            self._try("keeping house", destroy, self._store.checkpoint_wal)
             if time.monotonic() - looked > KEYSTORE_SECONDS or "the key store" in self._troubles:
                 self._try("the key store", self.keystore.probe)
                 looked = time.monotonic()
@@ -158,15 +160,29 @@ class Ledger:
         else:
             self._troubles.pop(what, None)
 
-    def _destroy_erased(self) -> None:
+    def _destroy_erased(self, looking: Future[None] | None = None) -> None:
         """Make what is on record as erased unreadable here too: drop copies of keys that another node destroyed, and
-        destroy keys that a crash left between record and destruction.
+        destroy keys that a crash left between record and destruction. What is on record and not confirmed waits: a failover
+        can take the record back, and never a key.
         """
-        erased = self.registry.erased
+        if looking is not None and self.registry.erased - self._erased:
+            try:
+                looking.result(HOUSEKEEPING_SECONDS)
+            except TimeoutError:
+                return  # the node writes, or waits for the database: the next turn sees
+        registry = self.registry
+        erased = registry.erased
         names = sorted(erased - self._erased)
+        if names and not self._is_confirmed(registry.size):
+            return
         for at in range(0, len(names), CHAINS_AT_ONCE):
             self.keystore.destroy(map(unb64u, names[at : at + CHAINS_AT_ONCE]))
         self._erased = erased
+
+    def _is_confirmed(self, size: int) -> bool:
+        """Whether nothing below this size can be lost any more (docs/spec/log.md, «Confirmed horizon»)."""
+        with self._store.read() as connection:
+            return confirmed_size(connection, size) >= size
 
     @property
     def sequencer(self) -> SequencerLike:
@@ -303,7 +319,13 @@ class Ledger:
         On record first: a crash between the two leaves keys that every node's housekeeping destroys within a second, while the
         reverse would leave unreadable entries that nobody can account for.
         """
-        names = sorted({b64u(chain) for chain in chains} - self.registry.erased)
+        wanted = {b64u(chain) for chain in chains}
+        if wanted & self.registry.erased:
+            # An answer rests on what the log holds now, not on what this node once saw of it.
+            self._sequencer.refresh().result(seconds)
+            if not self._is_confirmed(self.registry.size):
+                raise Unavailable("an erasure of these records is seen and not yet confirmed; ask again")
+        names = sorted(wanted - self.registry.erased)
         first, second = sorted(approved_by)
         documents = [
             document_of(

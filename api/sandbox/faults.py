@@ -16,7 +16,7 @@ from api.http.wire import App, Receive, Scope, Send, Visit, problem_reply, read_
 from ledger.errors import Unavailable
 
 FaultKind = Literal["unavailable", "lost", "slow", "fork", "rollback"]
-CHECKPOINT: Final = "/checkpoint"
+CHECKPOINTS: Final = ("/checkpoint", "/checkpoint/newest", "/checkpoint/witnessed")
 RECORDED: Final = ("/consents", "/accesses", "/partners")
 MOST_SEEN: Final = 2_000
 BODY_LIMIT: Final = 2 * 2**20
@@ -66,7 +66,7 @@ class FaultLayer:
         for number, fault in enumerate(self._armed):
             if fault.fault == "lost" and not writes:
                 continue  # a lost answer is one to something that was recorded
-            if (fault.fault in ("fork", "rollback")) == (path == CHECKPOINT):
+            if (fault.fault in ("fork", "rollback")) == (path in CHECKPOINTS):
                 return self._armed.pop(number)
         return None
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 
+from sqlalchemy import Connection, select
+
 from ledger.participants import Registry
 from ledger.storage.log import LogStore
 from ledger.storage.operator import advance_registry, said_from
+from ledger.storage.tables import entries
 from ledger.vault.keystore import KeyStore
 
 
@@ -18,6 +21,7 @@ class Follower:
         self._store = store
         self._lock = threading.Lock()
         self._registry = Registry()
+        self._last: tuple[int, bytes] | None = None
 
     @property
     def registry(self) -> Registry:
@@ -25,8 +29,22 @@ class Follower:
         return self._registry
 
     def refresh(self) -> None:
-        """Read what was said since. Raises Unavailable when the database does not answer."""
+        """Read what was said since. Raises Unavailable when the database does not answer.
+
+        What was read last may have been visible without being confirmed, and a failover takes it back: then all is read anew.
+        """
         with self._lock, self._store.read() as connection:
-            said = said_from(connection, self._keystore, self._registry.size)
+            known = self._registry
+            if self._last is not None and _leaf_hash_at(connection, self._last[0]) != self._last[1]:
+                known = Registry()
+            said = said_from(connection, self._keystore, known.size)
             if said:
-                self._registry = advance_registry(self._registry, said, said[-1].at + 1)
+                at = said[-1].at
+                self._last = (at, _leaf_hash_at(connection, at) or b"")
+                known = advance_registry(known, said, at + 1)
+            self._registry = known
+
+
+def _leaf_hash_at(connection: Connection, index: int) -> bytes | None:
+    query = select(entries.c.leaf_hash).where(entries.c.idx == index)
+    return connection.execute(query).scalar_one_or_none()

@@ -377,7 +377,7 @@ class Sequencer:
         edge = edge_of(head, vkeys)
         if head.size and registry.origin != self._origin:
             raise Corrupt(f"this database holds the log {registry.origin!r}, and the key is that of {self._origin!r}")
-        self._memory = Memory(head, edge, registry)
+        self._memory = Memory(head, edge, registry, (head.size, head.checkpoint))
         return self._memory
 
     def _probe(self, registry: Registry) -> None:
@@ -388,7 +388,7 @@ class Sequencer:
     def _forget(self) -> None:
         """After a failed commit nothing in memory is certain but the registry, which `_recall` brings up to date."""
         if self._memory is not None:
-            self._memory = Memory(Head(-1, 0, b"", b"", ""), Edge(), self._memory.registry)
+            self._memory = Memory(Head(-1, 0, b"", b"", ""), Edge(), self._memory.registry, self._memory.seen)
 
 
 def _nobody(_: object) -> None:

@@ -58,11 +58,13 @@ V = TypeVar("V")
 
 @dataclass(slots=True)
 class Memory:
-    """The state after the last batch this node has seen."""
+    """The state after the last batch this node has seen. `seen`: size and checkpoint of the log that the registry is of; it
+    outlives a failed commit, after which nothing else is certain."""
 
     head: Head
     edge: Edge
     registry: Registry
+    seen: tuple[int, str]
     consents: dict[str, Consent] = field(default_factory=dict)
     chains: dict[bytes, ChainHead] = field(default_factory=dict)
 
@@ -93,6 +95,7 @@ class Memory:
     def advance(self, head: Head, edge: Edge, world: World) -> None:
         """Take over the state after a committed batch."""
         self.head, self.edge, self.registry = head, edge, world.registry
+        self.seen = (head.size, head.checkpoint)
         _remember(self.consents, world.consents)
         _remember(self.chains, world.chains)
 
@@ -175,8 +178,14 @@ class _Touched:
 
 
 def registry_after(memory: Memory | None, transaction: BatchTransaction, size: int) -> Registry:
-    """The registry as of `size` leaves, brought up to date from what was known before."""
-    registry = Registry() if memory is None else memory.registry
+    """The registry as of `size` leaves, brought up to date from what was known before.
+
+    What was known may rest on entries that were visible and never confirmed: a failover takes them back, and others stand in
+    their places. So it counts only in the log that it was read from; in another one everything is read anew.
+    """
+    registry = Registry()
+    if memory is not None and transaction.note_at(memory.seen[0]) == memory.seen[1]:
+        registry = memory.registry
     return advance_registry(registry, transaction.said_from(registry.size), size)
 
 
