@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -22,7 +21,10 @@ from ledger.clock import SystemClock
 from ledger.entries.acts import ConsentAuthorise
 
 TIMEOUT_SECONDS: Final = 30.0
-CARD: Final = re.compile(rb"\d{13,19}")
+ONLY_DIGITS: Final = bytes(code if code in b"0123456789" else 32 for code in range(256))
+"""Turns all else into blanks."""
+SHORTEST_CARD: Final = 13
+"""Digits of a card number, at least (ISO/IEC 7812-1)."""
 Answer = httpx2.Response
 
 
@@ -124,7 +126,7 @@ async def _away(task: TaskEvidence) -> Problems:
 
 async def _masked(task: TaskEvidence) -> Problems:
     answer = await Reader(task).read("accounts")
-    shown = CARD.search(answer.content)
+    shown = [run for run in answer.content.translate(ONLY_DIGITS).split() if len(run) >= SHORTEST_CARD]
     return [*_is(answer, 200), *(["a card number went out whole"] if shown else [])]
 
 
