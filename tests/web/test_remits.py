@@ -22,6 +22,7 @@ PUBLIC = {
     "/console/audit/bundle": "leaves without evidence",
     "/console/audit/bundles": "forms, own cases",
     "/console/audit/consistency": "checkpoints",
+    "/console/audit/find": "leaves by what somebody already holds",
     "/console/audit/proof": "a leaf and its proof",
     "/console/audit/records": "what the operator put on record, but no alerts",
     "/console/freezes": "what is frozen is told to every participant",
