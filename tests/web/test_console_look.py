@@ -47,7 +47,12 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             f"/console/incidents/{incident(site)}",
             "/console/freezes",
         ],
-        "ada": ["/console/audit/bundles"],
+        "ada": [
+            "/console/audit/bundles",
+            "/console/audit/find",
+            f"/console/audit/find?q={site.consents['active'].consent_id}",
+            "/console/audit/find?q=nothing",
+        ],
         "rita": [
             "/console/audit",
             "/console/audit/proof",
@@ -73,6 +78,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
         "olaf": [
             "/console/operator",
             "/console/operator/participants",
+            "/console/operator/attestations",
             "/console/operator/admissions",
             "/console/operator/erasures",
             "/console/operator/holds",
@@ -175,6 +181,7 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
     # What is left is not a page: files, and the door that leads to one's own console.
     assert unseen == {
         "/console/partner/billing/{index}/invoice.{form}",
+        "/console/partner/consents.csv",
         "/console/partner/feedback.csv",
         "/console",
         "/console/alerts/live",
