@@ -84,7 +84,7 @@ def test_a_consent_in_brazil_that_is_not_confirmed_within_the_hour_is_rejected(
     assert said["rejection"] == {"rejectedBy": "ASPSP", "reason": {"code": "CONSENT_EXPIRED"}}
     recorded = clocked.world.ledger.records.consent("bank-a", standing.consent_id)
     assert recorded.status.value == "REJECTED", "the log says so, not only this answer"
-    with pytest.raises(DialectRefusal, match="rejected"):
+    with pytest.raises(DialectRefusal, match="rejeitado"):
         clocked.brazil().delete(standing.consent_id, None)
 
 
