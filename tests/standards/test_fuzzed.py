@@ -145,7 +145,8 @@ def own_description(played: Stage) -> dict[str, Any]:
         kept = {
             method: operation
             for method, operation in item.items()
-            if operation["tags"][0] in standards or (method == "get" and operation.get("security"))
+            if operation["tags"][0] in standards
+            or (method == "get" and any("dpop" in scheme for scheme in operation.get("security", ())))
         }
         document["paths"][path] = kept
         if not kept or path in NOT_FOR_A_RECIPIENT:

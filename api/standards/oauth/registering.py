@@ -23,6 +23,7 @@ from ledger.errors import NotFound
 router = APIRouter()
 TAG: Final = "oauth"
 PLACE: Final = BASE + "/register"
+_REFUSED: Final = ("bad-request", "invalid-client", "rate-limited", "too-large", "unsupported-media-type")
 SIGNED: Final = ("application/jwt", "application/jose")
 LIMIT: Final = 64 * 1024
 SCOPE: Final = "cdr:registration"
@@ -43,6 +44,7 @@ ClientIdHere = Annotated[str, Path(description="The client's id", min_length=2, 
     summary="Register a client, upon a register's software statement",
     request_body=_BODY,
     answers={201: _SAID},
+    problems=_REFUSED,
     operation_id="oauth_register",
 )
 async def post_registration(request: Request, node: NodeHere) -> Response:
@@ -64,6 +66,7 @@ async def post_registration(request: Request, node: NodeHere) -> Response:
     tag=TAG,
     summary="Read a registration",
     answers={200: _SAID},
+    problems=_REFUSED,
     operation_id="oauth_registration",
 )
 async def get_registration(client_id: ClientIdHere, request: Request, node: NodeHere) -> Response:
@@ -81,6 +84,7 @@ async def get_registration(client_id: ClientIdHere, request: Request, node: Node
     summary="Change a registration",
     request_body=_BODY,
     answers={200: _SAID},
+    problems=_REFUSED,
     operation_id="oauth_change_registration",
 )
 async def put_registration(client_id: ClientIdHere, request: Request, node: NodeHere) -> Response:
@@ -101,6 +105,7 @@ async def put_registration(client_id: ClientIdHere, request: Request, node: Node
     tag=TAG,
     summary="End a registration",
     answers={204: {"description": "Its keys are revoked, and with them all tokens that were got with them"}},
+    problems=_REFUSED,
     operation_id="oauth_end_registration",
 )
 async def delete_registration(client_id: ClientIdHere, request: Request, node: NodeHere) -> Response:
