@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from sqlalchemy import Connection, select
-
 from ledger.participants import Registry
 from ledger.storage.log import LogStore
-from ledger.storage.operator import advance_registry, said_from
-from ledger.storage.tables import entries
+from ledger.storage.operator import advance_registry, leaf_hash_at, said_from
 from ledger.vault.keystore import KeyStore
 
 
@@ -35,16 +32,11 @@ class Follower:
         """
         with self._lock, self._store.read() as connection:
             known = self._registry
-            if self._last is not None and _leaf_hash_at(connection, self._last[0]) != self._last[1]:
+            if self._last is not None and leaf_hash_at(connection, self._last[0]) != self._last[1]:
                 known = Registry()
             said = said_from(connection, self._keystore, known.size)
             if said:
                 at = said[-1].at
-                self._last = (at, _leaf_hash_at(connection, at) or b"")
+                self._last = (at, leaf_hash_at(connection, at) or b"")
                 known = advance_registry(known, said, at + 1)
             self._registry = known
-
-
-def _leaf_hash_at(connection: Connection, index: int) -> bytes | None:
-    query = select(entries.c.leaf_hash).where(entries.c.idx == index)
-    return connection.execute(query).scalar_one_or_none()

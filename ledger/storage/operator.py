@@ -70,6 +70,14 @@ def _declaration(row: Any, cipher: Any) -> OnRecord[Declaration]:
     return OnRecord(row.idx, time_of(row), says)
 
 
+def leaf_hash_at(connection: Connection, index: int) -> bytes | None:
+    """The leaf hash of the entry at `index`, by which a reader knows whether the log is still the one that it read; None if
+    there is no such entry."""
+    query = select(entries.c.leaf_hash).where(entries.c.idx == index)
+    found: bytes | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
 def said_in_row(row: Any) -> OnRecord[dict[str, Any]]:
     """A stored operator leaf. Raises Corrupt for one that was changed."""
     leaf = _leaf_of(row)
