@@ -322,7 +322,10 @@ class Ledger:
         wanted = {b64u(chain) for chain in chains}
         if wanted & self.registry.erased:
             # An answer rests on what the log holds now, not on what this node once saw of it.
-            self._sequencer.refresh().result(seconds)
+            try:
+                self._sequencer.refresh().result(seconds)
+            except TimeoutError:
+                raise Unavailable(f"no look at the log within {seconds:.0f} s; asking again is safe") from None
             if not self._is_confirmed(self.registry.size):
                 raise Unavailable("an erasure of these records is seen and not yet confirmed; ask again")
         names = sorted(wanted - self.registry.erased)
