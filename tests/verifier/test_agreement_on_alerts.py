@@ -13,16 +13,13 @@ from typing import Any
 import pytest
 
 from api.node.scoring import AlertRaiser
-from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.entries.evidence import AccessOutcome
 from ledger.orders import RULES, SCORING
-from ledger.queries.scoring import AlertReader, Models
+from ledger.queries.scoring import AlertReader
 from ledger.scoring.seen import Raised
 from tests.ledger.kit import Signer, item, reference
 from tests.ledger.supervised import Place, supervised
-from verifier.audit.bundle import Audit, Auditor, Options
-from verifier.bytes.archive import open_archive
-from verifier.tlog.trust import parse_trust
+from tests.verdicts import audited
 
 HOUR, DAY = 3_600, 86_400
 PERMISSIONS = ["ReadAccountsBasic", "ReadAccountsDetail", "ReadBalances"]
@@ -179,17 +176,6 @@ def played(
         story.grant(1)
         ledger = place.node.ledger
         yield place, AlertReader(ledger.store, ledger.keystore)
-
-
-def audited(place: Place, root: Path, models: Models = lambda _: None) -> Audit:
-    ledger, target = place.node.ledger, DirectoryTarget(root)
-    export_bundle(ledger.store, ledger.keystore, ledger.vkey, target, disclose=Disclose.full(), models=models)
-    policy = f"log {ledger.vkey.format()}\nquorum none\n".encode()
-    auditor = Auditor(open_archive(root), parse_trust(policy), Options(jobs=1))
-    try:
-        return auditor.run()
-    finally:
-        auditor.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -21,7 +21,7 @@ from ledger.planning.commands import RecordComposed
 from ledger.queries.reports import PreparedReport, ReportIssue, prepare_report
 from tests.ledger.kit import item, reference
 from tests.ledger.supervised import Place, supervised
-from tests.verifier.test_agreement_on_alerts import audited
+from tests.verdicts import audited
 
 HOUR, DAY = 3_600, 86_400
 OF_CONSENTS = [name for name in MEASURES if name not in ("findings", "erasures", "alerts", "score")]
