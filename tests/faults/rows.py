@@ -13,7 +13,7 @@ from ledger.storage.cosignatures import CosignatureStore
 from ledger.witnessing import cosign, open_cosignatures
 from tests.ledger.kit import Node, item, reference
 from tests.ledger.legs import HOUR, leg
-from tests.verifier.test_gestures import RP, Passkey
+from tests.verifier.gestures import RP, Passkey
 from tests.world import record_index_head
 
 WITNESS = Cosigner("witness.example/w", bytes(range(32)))

@@ -23,7 +23,7 @@ from tests.faults.changing import another
 from tests.faults.rows import Scene, made
 from tests.ledger.kit import BANK, FINTECH, new_consent_id, running
 from tests.ledger.meddling import unguarded
-from tests.verifier.test_gestures import Passkey
+from tests.verifier.gestures import Passkey
 
 
 @pytest.fixture
