@@ -122,7 +122,7 @@ def test_the_map_is_the_same_on_disk_and_takes_no_memory_there() -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from tests.verifier.test_memory import audit_folder
+from tests.verifier.auditing import audit_folder
 from verifier.errors import CannotCheck
 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 try:
