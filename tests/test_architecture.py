@@ -210,8 +210,8 @@ def _imported(tree: ast.AST) -> Iterator[str]:
                 yield from (found.split()[-1] for found in TAKEN.findall(text))
 
 
-def test_what_several_tests_need_stands_in_a_plain_module() -> None:
-    """A test file that another one imports cannot be read, moved or deleted by itself."""
+def test_no_test_file_is_imported() -> None:
+    """What several tests need stands in a plain module; a test file can be read, moved and deleted by itself."""
     taken = [
         f"{path} imports {name}"
         for path, tree in _sources("tests", "scripts", "sdk", *PACKAGES)
