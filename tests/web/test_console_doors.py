@@ -21,7 +21,7 @@ from ledger.canonical import b64u
 from ledger.documents import Disclosure, document_of
 from ledger.entries.leaf import consent_chain
 from ledger.orders import About, AlertRaised, ScoringActivated
-from tests.web.consoles import STAFF, Consoles, open_consoles
+from tests.web.consoles import STAFF, Consoles, open_consoles, provided
 from tests.web.site import csrf_of
 
 ROUTES = [route for router in CONSOLES for route in router.routes if isinstance(route, APIRoute)]
@@ -53,6 +53,8 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         own = consents
     elif path.startswith("/console/partner/receipts/"):
         own = entries
+    elif path.startswith("/console/provider/receipts/"):
+        own = {who: str(signed[0].index) for who, signed in provided(site).items()}
     elif path.startswith("/console/audit/cases/"):
         own = cases(site)
     elif path.startswith("/console/incidents/"):
@@ -78,7 +80,16 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         return {"olaf": (path.replace("{number}", NOTHING), path.replace("{number}", NOTHING))}
     else:
         raise AssertionError(f"say whose things {path} shows")
-    strangers = {"pia": "rex", "bea": "ben", "rex": "pia", "ben": "bea", "rita": "otto", "otto": "rita"}
+    strangers = {
+        "tess": "theo",
+        "theo": "tess",
+        "pia": "rex",
+        "bea": "ben",
+        "rex": "pia",
+        "ben": "bea",
+        "rita": "otto",
+        "otto": "rita",
+    }
     return {who: (re.sub(r"\{\w+\}", own[who], path), re.sub(r"\{\w+\}", own[strangers[who]], path)) for who in own}
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from api.web.app import CONSOLES
-from tests.web.consoles import Consoles
+from tests.web.consoles import Consoles, provided
 from tests.web.test_accessibility import LANGUAGES, judged
 from tests.web.test_console_doors import alerts, cases, feedback, incident
 
@@ -61,6 +61,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/audit/consistency",
             f"/console/audit/consistency?old=1&new={size}",
             "/console/audit/records",
+            "/console/audit/records?about=key&participant=plum",
             "/console/audit/bundles",
             "/console/audit/findings",
             f"/console/audit/cases/{cases(site)['rita']}",
@@ -73,6 +74,14 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/supervision/refusals?participant=nobody",
             "/console/incidents",
             f"/console/incidents/{incident(site)}",
+            "/console/freezes",
+        ],
+        "tess": [
+            "/console/provider",
+            "/console/provider/acts",
+            "/console/provider/acts?act=consent.amend",
+            f"/console/provider/receipts/{provided(site)['tess'][1].index}",
+            "/console/provider/keys",
             "/console/freezes",
         ],
         "olaf": [
@@ -181,7 +190,10 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
     # What is left is not a page: files, and the door that leads to one's own console.
     assert unseen == {
         "/console/partner/billing/{index}/invoice.{form}",
+        "/console/audit/records.csv",
         "/console/partner/consents.csv",
+        "/console/provider/acts.csv",
+        "/console/provider/receipts/{index}/file",
         "/console/partner/feedback.csv",
         "/console",
         "/console/alerts/live",
