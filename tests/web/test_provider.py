@@ -13,9 +13,9 @@ from fastapi.routing import APIRoute
 
 from ledger.documents import ParticipantRemoved, ParticipantSuspended, document_of
 from tests.web.consoles import STAFF, Consoles, open_consoles, provided
+from tests.web.doors import ROUTES, admitted
+from tests.web.reading import words_of
 from tests.web.site import csrf_of
-from tests.web.test_console_doors import ROUTES, addresses, admitted
-from tests.web.test_console_pages import words_of
 
 PAGES = ("/console/provider", "/console/provider/acts", "/console/provider/acts.csv", "/console/provider/keys")
 
@@ -97,7 +97,7 @@ def test_a_provider_sees_nothing_of_others_on_any_page_that_it_may_open(consoles
         for route in ROUTES:
             if role not in admitted(route) or "GET" not in route.methods:
                 continue
-            address = addresses(consoles, route.path)["tess"][0] if "{" in route.path else route.path
+            address = re.sub(r"\{index\}", str(provided(consoles)["tess"][0].index), route.path)
             answer = client.get(address)
             assert answer.status_code == 200, address
             assert [one for one in secrets if one in answer.text] == [], address

@@ -13,8 +13,8 @@ from api.web.console.records import ABOUT
 from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain
 from ledger.queries.overview import OverviewQueries
+from tests.web.console_pages import alerts
 from tests.web.consoles import Consoles
-from tests.web.test_console_doors import alerts
 
 HERE = "/console/audit/records"
 
