@@ -47,6 +47,8 @@ from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 from ledger.log_keys import LogKeys
 from ledger.orders import AttestationApproved, ConformanceCertified, OrderDocument
 from ledger.partners import Partners
+from ledger.set_documents import HeadsCommitted, HolderPlaced, ShardAdded
+from ledger.sets import ShardSet
 from ledger.supervision import Supervision
 
 RULESETS: Final = tuple(sorted(CATALOGUES))
@@ -120,6 +122,8 @@ class Registry:
     """What partners have declared to each other."""
     log_keys: LogKeys = field(default_factory=LogKeys)
     """The log's own keys, as far as documents name them."""
+    shards: ShardSet = field(default_factory=ShardSet)
+    """The set of logs that this one is the head log of; empty for any other log."""
     headers: Mapping[str, Key] = field(default_factory=dict)
     """Active statement keys by the text of the one header they may have."""
 
@@ -226,6 +230,9 @@ class Registry:
                 return replace(changed, reconciled=document.to_index + 1)
             case LogKeyAdded() | LogKeyRetired() | LogKeyCompromised():
                 return replace(changed, log_keys=self.log_keys.after(document, index))
+            case ShardAdded() | HolderPlaced() | HeadsCommitted():
+                own_keys = {one.key for one in self.log_keys.known}
+                return replace(changed, shards=self.shards.after(document, index, time, self.origin, own_keys))
             case Erasure():
                 self._refuse_kept(document, time)
                 return replace(changed, erased=self.erased | frozenset(document.chains))
