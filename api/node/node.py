@@ -40,8 +40,8 @@ from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
 from ledger.notes.policy import Policy
-from ledger.queries.heads import HeadQueries
 from ledger.queries.events import EventQueries, Notice
+from ledger.queries.heads import HeadQueries
 from ledger.queries.remit import Remit
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore

@@ -126,7 +126,7 @@ class HeadCommitter:
             self._errors[origin] = str(error)
             if isinstance(error, ShardForked):
                 kept = keep_fork(self._forks, origin, error)
-                log.error("a shard may have signed two histories", shard=origin, error=str(error), kept=str(kept))
+                log.critical("a shard may have signed two histories", shard=origin, error=str(error), kept=str(kept))
             else:
                 log.warning("a shard gives no head", shard=origin, error=str(error))
             return None
@@ -170,7 +170,8 @@ def portions(heads: Iterable[ShardHead]) -> Iterator[tuple[ShardHead, ...]]:
 def keep_fork(folder: Path, origin: str, fork: ShardForked) -> Path:
     """Keep what the shard signed, as it came, and return where."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{sha256(f'{origin}\n{fork.note}'.encode()).hexdigest()[:32]}.note"
+    name = sha256(origin.encode() + b"\0" + fork.note.encode()).hexdigest()[:32]
+    path = folder / f"{name}.note"
     path.write_text(fork.note, encoding="utf-8")
     return path
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, select
 
@@ -20,7 +21,8 @@ LOOKED_AT: Final = 10_000
 _AT_ONCE: Final = 64
 
 
-class ProvedLeaf(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ProvedLeaf:
     """A leaf with its place in the tree of a signed checkpoint (32-byte hashes, the leaf's sibling first)."""
 
     index: int
