@@ -24,6 +24,7 @@ from ledger.canonical import unb64u
 from ledger.clock import Clock, SystemClock
 from ledger.documents import key_added, registration
 from ledger.entries.terms import Terms
+from tests.ports import free_port, loopback
 from tests.world import ORIGIN
 
 NOTICE = b"We show you your spending by category."
@@ -33,9 +34,7 @@ IN_A_HURRY = Patience(tries=3, first_pause=0.001, longest_pause=0.002)
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """Any ASGI application on a loopback socket of its own; its base address."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    listening.listen(128)
+    listening = loopback()
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="auto", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -108,9 +107,7 @@ def running_service(
     database_url: str, folder: Path, *, clock: Clock | None = None, **settings: Any
 ) -> Iterator[Service]:
     """A new log behind the real application, with one bank and two recipients. `clock`: what the log's time follows."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     quiet = {"index_interval_ms": 0}  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=port, **(quiet | settings))
