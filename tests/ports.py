@@ -12,9 +12,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def loopback() -> socket.socket:
-    """A listening socket on a free port: who connects before the server runs, waits."""
+def loopback(port: int = 0) -> socket.socket:
+    """A listening socket, by default on a free port: a client that connects before the server runs waits."""
     listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
     listening.listen(128)
     return listening
