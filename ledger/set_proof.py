@@ -20,7 +20,6 @@ from ledger.notes.checkpoint import Checkpoint, Vkeys, open_checkpoint
 from ledger.notes.proof_file import parse_proof
 from ledger.set_documents import HeadsCommitted, ShardHead
 
-SET_PROOF_TYPE: Final = "application/vnd.consent-ledger.set-proof+json"
 SET_PROOF_LIMIT: Final = 65_536
 """Bytes."""
 
@@ -35,7 +34,7 @@ class SetProof(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class VouchedHeads:
     """What a leaf of the head log vouches for: it is entry `index`, in the tree of `checkpoint` (`note` is that, as signed)."""
 
     index: int
@@ -55,7 +54,7 @@ class Committed:
         return found
 
 
-def committed_by(leaf: bytes, proof: str, vkeys: Vkeys) -> Committed:
+def committed_by(leaf: bytes, proof: str, vkeys: Vkeys) -> VouchedHeads:
     """A leaf that commits to heads, proved in the head log. Raises BadEncoding, BadSignature, InvalidInput."""
     read = parse_proof(proof)
     if read.extra is not None:
@@ -63,7 +62,7 @@ def committed_by(leaf: bytes, proof: str, vkeys: Vkeys) -> Committed:
     checkpoint = open_checkpoint(read.checkpoint, vkeys)
     document = _heads_in(leaf, read.index)
     verify_inclusion(read.index, checkpoint.size, leaf_hash(leaf), read.hashes, checkpoint.root)
-    return Committed(read.index, document.heads, checkpoint, read.checkpoint)
+    return VouchedHeads(read.index, document.heads, checkpoint, read.checkpoint)
 
 
 def check_path(head: ShardHead, index: int, hashed: Hash, path: Sequence[Hash]) -> None:
@@ -77,7 +76,7 @@ def set_proof_bytes(leaf: bytes, proof: str, path: Sequence[Hash]) -> bytes:
     return msgspec.json.encode(told)
 
 
-def check_set_proof(data: bytes, origin: str, index: int, hashed: Hash, vkeys: Vkeys) -> Committed:
+def check_set_proof(data: bytes, origin: str, index: int, hashed: Hash, vkeys: Vkeys) -> VouchedHeads:
     """Check that the head log (its keys: `vkeys`) has committed to the shard's entry `index`, of that leaf hash.
 
     Raises BadEncoding, BadSignature, InvalidInput.
