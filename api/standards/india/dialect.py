@@ -14,9 +14,10 @@ from starlette.responses import Response
 from api.http.problems import problem_headers, problem_of
 from api.http.wire import Reply
 from api.node.node import Node
-from api.standards.detached import SIGNATURE_HEADER, detached
+from api.standards.detached import SIGNATURE_HEADER
 from api.standards.dialects import HOLDER, DialectRefusal
 from api.standards.india.requests import VERSIONS, aa_time
+from api.standards.india.signatures import sign_body
 from api.standards.words import words
 from ledger.errors import LedgerError
 
@@ -32,7 +33,8 @@ def answer(request: Request, status: int, body: dict[str, Any]) -> Response:
     data = msgspec.json.encode(body)
     headers = [("cache-control", "no-store")]
     if node.office is not None:
-        headers.append((SIGNATURE_HEADER, detached(node.office.gateway.messages, data)))
+        options = node.office.gateway.options(request.path_params.get("holder", ""))
+        headers.append((SIGNATURE_HEADER, sign_body(node.office.gateway, options, data)))
     return Reply(status, data, headers=tuple(headers)).response()
 
 

@@ -9,8 +9,9 @@ import msgspec
 from api.events.delivery import Message
 from api.http.wire import JSON
 from api.office.gateway import Gateway
-from api.standards.detached import SIGNATURE_HEADER, detached
+from api.standards.detached import SIGNATURE_HEADER
 from api.standards.india.requests import STANDARD, VERSIONS, aa_time
+from api.standards.india.signatures import sign_body
 from api.standards.notices import notice_id
 from api.standards.standard import NoticeForm
 from ledger.clock import SystemClock
@@ -43,7 +44,7 @@ def _message(gateway: Gateway, url: str, notice: Notice, participant: str) -> Me
             "ConsentStatusNotification": {"consentId": notice.consent_id, "consentStatus": status},
         }
     )
-    signed = ((SIGNATURE_HEADER, detached(gateway.messages, body)),)
+    signed = ((SIGNATURE_HEADER, sign_body(gateway, gateway.options(notice.holder), body)),)
     return Message(body, JSON, signed, frozenset({200, 202, 204}))
 
 

@@ -11,7 +11,7 @@ from api.office.history import history_of
 from api.office.holders import HolderDesk
 from api.office.office import Office, Standing
 from api.standards.dialects import DialectRefusal
-from api.standards.india.answers import artefact_of, handle_status, signed_artefact, use_of
+from api.standards.india.answers import artefact_of, handle_status, signed_detail, use_of
 from api.standards.india.requests import (
     AaEnvelope,
     ArtefactRequest,
@@ -25,20 +25,18 @@ from api.standards.india.requests import (
     refused,
     wish_of,
 )
-from api.standards.india.strictness import require_certified, require_fresh
-from api.tokens.jwt import BadToken, read_jwt, text_claim
-from api.tokens.keys import PublicKey
+from api.standards.india.signatures import read_artefact, sign_artefact, signer_of
+from api.standards.india.strictness import CUSTOMERS_OF, require_certified, require_fresh
+from api.tokens.jwt import BadToken
 from api.tokens.once import Once
 from ledger.app import Ledger
-from ledger.canonical import unb64u
 from ledger.consent.state import BEFORE, Status
-from ledger.errors import NotFound, NotPermitted
+from ledger.errors import BadEncoding, BadSignature, NotFound, NotPermitted
 
 REMEMBER_SECONDS: Final = 86_400
 """How long a transaction id is remembered."""
 _HOLDERS_STEP: Final = {"ACTIVE": "consent.resume", "PAUSED": "consent.pause", "REVOKED": "consent.revoke"}
 _REASON: Final = "customer-request"
-_SIGNED: Final = frozenset({"b64", "crit", "kid"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Aggregator:
         """POST /Consent of an FIU. Raises Refusal and what the office raises."""
         message = parse_body(body, ConsentMessage)
         self._require_fresh(message)
-        require_certified(message.ConsentDetail)
+        require_certified(message.ConsentDetail, self.office.gateway.options(self.holder).options.get(CUSTOMERS_OF, ""))
         self._require_consumer(message.ConsentDetail)
         wish = wish_of(message.ConsentDetail, now=self.office.now // 1000, version=message.ver)
         self._require_new(message.txnid)
@@ -140,8 +138,8 @@ class Aggregator:
         notes, name = self.office.notes, f"artefact:{standing.consent.version}"
         kept = notes.read(standing.consent_id, name)
         if kept is None:
-            made = signed_artefact(standing, self.office.gateway.messages)
-            kept = made.encode()
+            signer = signer_of(self.office.gateway, self.office.gateway.options(self.holder))
+            kept = sign_artefact(signer, signed_detail(standing)).encode()
             if not notes.add(standing.consent_id, name, kept):  # another front was first
                 kept = notes.read(standing.consent_id, name) or kept
         return kept.decode()
@@ -154,17 +152,12 @@ class Aggregator:
     def _verified(self, message: ArtefactRequest) -> tuple[ConsentDetail, str, str]:
         """The detail, the FIP it names, and the version. Raises Refusal."""
         try:
-            jwt = read_jwt(message.signedConsent, typ=frozenset({None, "jwt"}), members=_SIGNED)
-            key = self.ledger.registry.keys.get(text_claim(jwt.header, "kid", longest=64))
-            if key is None or key.use != "client" or key.revoked_at is not None:
-                raise BadToken("its kid is not that of a client key")  # noqa: TRY301
-            jwt.verified(PublicKey(key.alg, dict(key.jwk), key.verify))
-            payload = unb64u(message.signedConsent.split(".")[1])
+            payload, signer = read_artefact(message.signedConsent, self.ledger.registry)
             detail = msgspec.json.decode(payload, type=ConsentDetail)
-            if not self.ledger.registry.may_act_for(detail.DataConsumer.id, key.participant, "consent.request"):
-                raise BadToken("its signer has no delegation of this FIU")  # noqa: TRY301
+            if not self.ledger.registry.may_act_for(detail.DataConsumer.id, signer, "consent.request"):
+                raise BadSignature("its signer has no delegation of this FIU")  # noqa: TRY301
             provider = msgspec.json.decode(payload)["DataProvider"]["id"]
-        except (BadToken, msgspec.DecodeError, KeyError, TypeError) as error:
+        except (BadSignature, BadEncoding, msgspec.DecodeError, KeyError, TypeError) as error:
             raise refused("SignatureDoesNotMatch", f"signedConsent is not valid: {error}") from None
         return detail, str(provider), message.ver
 
