@@ -1,4 +1,4 @@
-"""Brazil's operations on the ledger (consents 3.3.1). Blocking; seconds throughout."""
+"""Brazil's operations on the ledger. Blocking; seconds throughout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from api.office.wish import Wish
 from api.standards.brazil.answers import CONFIRM_SECONDS, TIMED_OUT, brazil_time, inward_id, permissions_in, status_of
 from api.standards.brazil.requests import (
     STANDARD,
-    VERSION,
     Asked,
     AskedExtension,
     ConsentFacts,
@@ -27,6 +26,7 @@ from api.standards.brazil.requests import (
     unprocessable,
     wish_of,
 )
+from api.standards.brazil.versions import NEWEST, BrazilVersion
 from api.standards.dialects import DialectRefusal
 from ledger.app import Ledger
 from ledger.consent.state import BEFORE, Status
@@ -47,12 +47,13 @@ class Brazil:
     office: Office
     recipient: str
     holder: str
+    version: BrazilVersion = NEWEST
 
     def create(self, body: bytes, statement: str | None) -> Standing:
         """POST /consents. Raises Refusal and what the office raises."""
-        asked = parse_request(body)
+        asked = parse_request(body, self.version)
         not_offered = self.office.gateway.options(self.holder).options.get(NOT_OFFERED, "").split()
-        wish = wish_of(asked, now=self._now, not_offered=not_offered)
+        wish = wish_of(asked, now=self._now, not_offered=not_offered, version=self.version)
         return self.office.request(self.recipient, self.holder, wish, body, statement=statement)
 
     def read(self, outward: str) -> Standing:
@@ -91,7 +92,7 @@ class Brazil:
 
     def extend(self, outward: str, body: bytes, headers: tuple[str, str], statement: str | None) -> Standing:
         """POST /consents/{id}/extends: another end, for the same customer. `headers`: her address, and her browser."""
-        asked = parse_extension(body)
+        asked = parse_extension(body, self.version)
         before = self.read(outward)
         facts = parse_facts(before.facts)
         self._require_renewable(before, facts, asked)
@@ -149,7 +150,7 @@ def _renewal(terms: Terms, expires_at: int) -> Wish:
     return Wish(
         permissions=terms.permissions,
         standard=terms.standard,
-        standard_version=terms.standard_version or VERSION,
+        standard_version=terms.standard_version or NEWEST.number,
         purpose=terms.purpose,
         expires_at=expires_at,
         starts_at=terms.starts_at,
