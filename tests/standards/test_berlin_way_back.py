@@ -15,9 +15,9 @@ from ledger.consent.state import Status
 from ledger.documents import key_added
 from ledger.entries.leaf import consent_chain
 from tests.keys import KeyPair
+from tests.standards.berlin import PATH, asked, call, create, refusal
+from tests.standards.certificates import certificate, told
 from tests.standards.kit import Stage, stage
-from tests.standards.test_berlin import PATH, asked, call, create, refusal
-from tests.standards.test_client_certificates import certificate, told
 from tests.standards.walk import APPROVE, SECRET
 
 pytestmark = pytest.mark.conformance
