@@ -114,6 +114,8 @@ REQUIRED = (
     "DataLife",
     "Frequency",
 )
+HOURS = 5 * 3_600
+"""For the cases of fifteen minutes: they are written down when the tests are collected, long before they are sent."""
 OTHER_TIMES = ("30-11-2030 10:00:00", "Sat, 30 Nov 2030 10:00:00 GMT", "20301130T100000Z", "2030-W48-6T10:00:00Z")
 FUTURE = "2030-11-30T10:00:00.000Z"
 
@@ -193,8 +195,8 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], tuple[int, str]]] = {
     "1004_1": ([{"ver": "9.9.9"}], VERSION),
     "1004_2": ([{"ver": "2.1.00"}], VERSION),
     "1004_3": ([{"ver": "2.1."}], VERSION),
-    "1005_1": ([{"timestamp": now(15 * 60)}], REQUEST),
-    "1005_2": ([{"timestamp": now(-15 * 60)}], REQUEST),
+    "1005_1": ([{"timestamp": now(HOURS)}], REQUEST),
+    "1005_2": ([{"timestamp": now(-HOURS)}], REQUEST),
     "1006_1": ([{"txnid": str(uuid.uuid4()) + "a"}], REQUEST),
     "1006_2": ([{"txnid": str(uuid.uuid4())[:-1]}], REQUEST),
     "1007_1": ([detail(consentStart="2030-01-02T00:00:00Z", consentExpiry="2030-01-01T00:00:00Z")], REQUEST),
@@ -235,8 +237,8 @@ NOTICES: dict[str, tuple[list[dict[str, Any]], tuple[int, str]]] = {
     "3003_3": ([{"ver": "2.1."}], VERSION),
     "3004_1": ([{"timestamp": one} for one in OTHER_TIMES], REQUEST),
     "3004_2": ([{"timestamp": FUTURE + "x"}], REQUEST),
-    "3004_3": ([{"timestamp": now(15 * 60)}], REQUEST),
-    "3004_4": ([{"timestamp": now(-15 * 60)}], REQUEST),
+    "3004_3": ([{"timestamp": now(HOURS)}], REQUEST),
+    "3004_4": ([{"timestamp": now(-HOURS)}], REQUEST),
     "3005_1": ([{"txnid": str(uuid.uuid4()) + "a"}], REQUEST),
     "3005_2": ([{"txnid": str(uuid.uuid4())[:-1]}], REQUEST),
     "3006_1": ([{"Notifier": {"type": "FIU", "id": "bank-a"}}], NOTIFIER),

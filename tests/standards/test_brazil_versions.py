@@ -58,13 +58,12 @@ def ask(
 
 
 def said(version: BrazilVersion, answer: httpx2.Response, schema: str) -> dict[str, Any]:
-    """The answer, valid by the version's own document; its addresses are this machine's, which no document allows."""
+    """The answer, valid by the version's own document."""
     told: dict[str, Any] = answer.json()
     document = document_of(version)
     if document is not None:
-        elsewhere = dict.fromkeys(told["links"], "https://api.bank.com.br/x") if "links" in told else {}
-        conforms(document, schema, told | ({"links": elsewhere} if elsewhere else {}))
-    assert ("totalRecords" in told["meta"]) == version.totals
+        conforms(told, document, f"#/components/schemas/{schema}")
+    assert ("totalRecords" in told["meta"]) == version.totals or "Extensions" in schema
     return told
 
 

@@ -10,6 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -21,9 +22,11 @@ from api.office.configuration import HolderOptions
 from api.office.gateway import delegate
 from api.office.office import Office
 from api.standards.detached import detached
+from api.standards.dialects import DialectRefusal
 from api.standards.india.operations import Aggregator
-from api.standards.india.requests import aa_time
+from api.standards.india.requests import AaEnvelope, aa_time
 from api.standards.india.signatures import Rs256Signer
+from api.standards.india.strictness import require_fresh
 from api.standards.words import words
 from ledger.canonical import b64u, unb64u
 from ledger.documents import key_added
@@ -92,6 +95,14 @@ def test_a_bad_request_is_refused_with_the_cases_code_and_recorded_nowhere(playe
         if isinstance(said["txnid"], str) and said["txnid"]:
             assert answer.json()["txnid"] == said["txnid"]
     assert played.recorded == before
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(15, False), (-15, False), (14, True), (-14, True)])
+def test_1005_fifteen_minutes_are_too_many(minutes: int, taken: bool) -> None:
+    at = 1_800_000_000
+    envelope = AaEnvelope("2.1.0", aa_time((at + minutes * 60) * 1000), str(uuid.uuid4()))
+    with nullcontext() if taken else pytest.raises(DialectRefusal, match="fifteen minutes"):
+        require_fresh(envelope, at)
 
 
 # -- handle and artefact -----------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from api.standards.brazil.requests import (
 )
 from api.standards.brazil.versions import NEWEST, BrazilVersion
 from api.standards.dialects import DialectRefusal
+from api.standards.forms import LATEST_SECOND
 from ledger.app import Ledger
 from ledger.consent.state import BEFORE, Status
 from ledger.entries.terms import Terms
@@ -98,7 +99,7 @@ class Brazil:
         self._require_renewable(before, facts, asked)
         expires_at = parse_time(asked.expiration_date_time) if asked.expiration_date_time else 0
         now, old = self._now, before.consent.terms.expires_at
-        if expires_at and (expires_at <= now or (old and expires_at <= old) or not old):
+        if expires_at and (not now < expires_at <= LATEST_SECOND or (old and expires_at <= old) or not old):
             raise unprocessable("DATA_EXPIRACAO_INVALIDA", "a renovação termina no futuro, e depois do prazo anterior")
         extension = Extension(
             asked.logged_user, brazil_time(now), asked.expiration_date_time, brazil_time(old) if old else None, *headers

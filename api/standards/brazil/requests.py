@@ -14,6 +14,7 @@ from api.office.wish import Wish
 from api.standards.brazil.permissions import ALWAYS, BUSINESS, MEANING, PERSONAL, is_whole, meaning_of
 from api.standards.brazil.versions import NEWEST, BrazilVersion
 from api.standards.dialects import DialectRefusal
+from api.standards.forms import LATEST_SECOND, LATEST_YEAR
 from ledger.entries.terms import Purpose
 
 STANDARD: Final = "brazil-of"
@@ -190,8 +191,10 @@ def wish_of(asked: Asked, *, now: int, not_offered: Collection[str] = (), versio
     expires_at = 0
     if asked.expiration_date_time is not None:
         expires_at = parse_time(asked.expiration_date_time)
-        if expires_at <= now:
-            raise unprocessable("DATA_EXPIRACAO_INVALIDA", "expirationDateTime não está no futuro")
+        if not now < expires_at <= LATEST_SECOND:
+            raise unprocessable(
+                "DATA_EXPIRACAO_INVALIDA", f"expirationDateTime não está no futuro, ou está depois de {LATEST_YEAR}"
+            )
     return Wish(
         permissions=meaning_of(kept),
         standard=STANDARD,

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from api.office.wish import Wish
 from api.standards.dialects import DialectRefusal
+from api.standards.forms import LATEST_SECOND, LATEST_YEAR
 from api.standards.words import words
 from ledger.entries.terms import Filter, Period, Purpose
 
@@ -198,8 +199,8 @@ def parse_time(text: str, name: str) -> int:
     if found is None:
         raise refused("InvalidRequest", f"{name} is not written 2026-12-31T23:59:59.999Z, or with an offset for the Z")
     seconds = int(found.timestamp())
-    if not 0 <= seconds < 2**45:
-        raise refused("InvalidRequest", f"{name} lies outside the times that are known here")
+    if not 0 <= seconds <= LATEST_SECOND:
+        raise refused("InvalidRequest", f"{name} lies before 1970, or after {LATEST_YEAR}")
     return seconds
 
 
