@@ -20,7 +20,7 @@ from tests.conformance import files
 from tests.standards.kit import GATEWAY, Stage, stage
 from tests.standards.served import HOLDERS_MORE
 from tests.standards.validation import conforms
-from tests.standards.versions import SERVED, read
+from tests.standards.versions import SERVED, TITLES, is_titled, read
 from tests.world import DAY
 
 USER = {"document": {"identification": "11111111111", "rel": "CPF"}}
@@ -42,7 +42,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def document_of(version: BrazilVersion) -> dict[str, Any] | None:
     """The official document of a version, where the folder has it."""
-    found = files("standards/brazil-of/**/*.y*ml", shape=lambda path: "API Consents" in path.read_text("utf-8-sig"))
+    found = files("standards/**/*.y*ml", shape=lambda path: is_titled(path, TITLES["consents-"]))
     documents = [read(path) for path in found]
     return next((one for one in documents if one["info"]["version"] == version.number), None)
 

@@ -14,6 +14,7 @@ from api.web.mandated import DataCluster, data_of, mandated
 from api.web.words import CATALOGUES, CLUSTERS, Words
 from ledger.entries.terms import Terms
 from tests.conformance import files
+from tests.standards.versions import TITLES, is_titled
 from tests.web.site import Site
 
 EVERY = tuple(code for codes in CLUSTERS.values() for code in codes)
@@ -82,7 +83,7 @@ def test_australias_words_are_those_of_the_official_table(shared_site: Site) -> 
 
 @pytest.mark.conformance
 def test_brazils_words_are_the_groupings_of_the_official_table() -> None:
-    official = next(iter(files("standards/brazil-of/**/*.y*ml", shape=lambda path: "API Consents" in path.read_text())))
+    official = next(iter(files("standards/**/*.y*ml", shape=lambda path: is_titled(path, TITLES["consents-"]))))
     cells = {cell.strip() for line in official.read_text().splitlines() for cell in line.split("|")}
     table = mandated()["brazil-of"]
     assert {row.title for row in table.rows} | {line for row in table.rows for line in row.says} <= cells
