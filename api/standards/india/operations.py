@@ -27,6 +27,7 @@ from api.standards.india.requests import (
 )
 from api.standards.india.signatures import read_artefact, sign_artefact, signer_of
 from api.standards.india.strictness import CUSTOMERS_OF, require_certified, require_fresh
+from api.standards.india.versions import V2, AaSeries
 from api.tokens.jwt import BadToken
 from api.tokens.once import Once
 from ledger.app import Ledger
@@ -49,10 +50,11 @@ class Aggregator:
     caller: str
     holder: str
     base_url: str
+    series: AaSeries = V2
 
     def request(self, body: bytes, statement: str | None) -> dict[str, Any]:
         """POST /Consent of an FIU. Raises Refusal and what the office raises."""
-        message = parse_body(body, ConsentMessage)
+        message = parse_body(body, ConsentMessage, self.series.numbers)
         self._require_fresh(message)
         require_certified(message.ConsentDetail, self.office.gateway.options(self.holder).options.get(CUSTOMERS_OF, ""))
         self._require_consumer(message.ConsentDetail)
@@ -67,33 +69,42 @@ class Aggregator:
 
     def handle(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/handle."""
-        message = parse_body(body, HandleRequest)
+        message = parse_body(body, HandleRequest, self.series.numbers)
         self._require_fresh(message)
-        standing = self._standing(message.ConsentHandle)
+        return self.handle_of(message.ConsentHandle, message.ver, message.txnid)
+
+    def handle_of(self, handle: str, ver: str, txnid: str) -> dict[str, Any]:
+        """How a request stands, said in a version, in a transaction."""
+        standing = self._standing(handle)
         status = handle_status(standing.consent, standing.status)
-        said = {"status": status} | ({"id": standing.consent_id} if status == "READY" else {})
-        return self._said(message.ver, message.txnid) | {"ConsentHandle": standing.consent_id, "ConsentStatus": said}
+        shown = "FAILED" if status in self.series.failed else status
+        said = {"status": shown} | ({"id": standing.consent_id} if status == "READY" else {})
+        return self._said(ver, txnid) | {"ConsentHandle": standing.consent_id, "ConsentStatus": said}
 
     def fetch(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/fetch: the artefact, for the FIU and the FIP."""
-        message = parse_body(body, FetchRequest)
+        message = parse_body(body, FetchRequest, self.series.numbers)
         self._require_fresh(message)
-        standing = self._standing(message.consentId)
+        return self.artefact(message.consentId, message.ver, message.txnid)
+
+    def artefact(self, consent_id: str, ver: str, txnid: str) -> dict[str, Any]:
+        """The artefact, said in a version, in a transaction."""
+        standing = self._standing(consent_id)
         if not standing.consent.approvals:
             raise refused("InvalidConsentId", "there is no artefact: the customer has not agreed")
         entries, _ = history_of(self.ledger, standing.consent)
         return artefact_of(
             standing,
             self._signed(standing),
-            ver=message.ver,
-            txnid=message.txnid,
+            ver=ver,
+            txnid=txnid,
             use=use_of(entries),
             log_uri=f"{self.base_url}/consents/{standing.consent_id}/history",
         )
 
     def notify(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/Notification: the customer has said so to the FIU, or to the FIP."""
-        message = parse_body(body, NotificationRequest)
+        message = parse_body(body, NotificationRequest, self.series.numbers)
         self._require_fresh(message)
         if message.Notifier.id != self.caller:
             raise refused("InvalidNotifier", "Notifier.id is not the caller")
