@@ -31,6 +31,7 @@ from api.routes import (
     alerts,
     bundles,
     consents,
+    delegations,
     events,
     joining,
     log,
@@ -76,6 +77,7 @@ ROUTERS = (
     partners.router,
     usage.router,
     joining.router,
+    delegations.router,
 )
 
 
