@@ -29,7 +29,7 @@ def shown(site: Site, standard: str, permissions: Iterable[str], language: str) 
 
 
 @pytest.mark.parametrize("standard", PAGES)
-def test_whatever_a_standard_can_ask_for_is_told_in_its_own_words(shared_site: Site, standard: str) -> None:
+def test_the_whole_of_a_standards_data_is_told_in_its_own_words(shared_site: Site, standard: str) -> None:
     table, asked = mandated()[standard], words_of_standard(PAGES[standard]).permissions
     every = {code for codes in asked.values() for code in codes} - {"ReadResources"}
     found = shown(shared_site, standard, every, table.language)
@@ -42,7 +42,7 @@ def test_whatever_a_standard_can_ask_for_is_told_in_its_own_words(shared_site: S
 
 @pytest.mark.parametrize("standard", PAGES)
 @pytest.mark.parametrize("language", CATALOGUES)
-def test_no_permission_is_passed_over_whatever_the_words(shared_site: Site, standard: str, language: str) -> None:
+def test_no_permission_is_passed_over_in_any_words(shared_site: Site, standard: str, language: str) -> None:
     ours = Words(language, "UTC")
     rows = mandated()[standard].rows if mandated()[standard].language == language else ()
     for code in EVERY:
