@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +31,11 @@ IN_A_HURRY = Patience(tries=3, first_pause=0.001, longest_pause=0.002)
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
+def serving(app: Any, port: int = 0) -> Iterator[str]:
     """Any ASGI application on a loopback socket of its own; its base address."""
     listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
     listening.listen(128)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="auto", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
@@ -83,7 +84,7 @@ class Service:
         self.members[participant] = member
         return member
 
-    def client(self, participant: str, *, url: str | None = None, **options: Any) -> LedgerClient:
+    def client(self, participant: str, *, url: str | Sequence[str] | None = None, **options: Any) -> LedgerClient:
         member = self.members[participant]
         options.setdefault("patience", IN_A_HURRY)
         options.setdefault("trust", self.trust)

@@ -20,7 +20,7 @@ import pytest
 from tests.verifier.cases import Files, honest
 from tests.verifier.forge import World, encode, write
 from verifier.audit.bundle import Audit, Auditor, Options
-from verifier.audit.evidence_shards import shard_path
+from verifier.audit.evidence_files import evidence_path
 from verifier.bytes.archive import Archive, Unreadable, open_archive
 from verifier.bytes.gzipped import PIECE, Broken, gzip_lines
 from verifier.cli import main
@@ -254,7 +254,7 @@ def test_a_bundle_that_says_it_has_no_evidence_has_none(tmp_path: Path) -> None:
 
 
 def test_shards_from_a_thousand_on_are_named_as_tiles_are() -> None:
-    assert [shard_path(n) for n in (0, 999, 1_000, 1_234_567)] == [
+    assert [evidence_path(n) for n in (0, 999, 1_000, 1_234_567)] == [
         "evidence/000.jsonl.gz",
         "evidence/999.jsonl.gz",
         "evidence/x001/000.jsonl.gz",
