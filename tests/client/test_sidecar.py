@@ -127,7 +127,9 @@ def test_both_proxies_are_told_what_may_be_given_out(service: Service) -> None:
 
 def test_with_a_data_map_the_application_is_told_which_fields_to_mask_and_which_to_leave_out(service: Service) -> None:
     async def story(scene: Scene) -> None:
-        answer = await scene.nginx(scene.statement("transactions", "ReadTransactionsDetail"), scene.path("transactions"))
+        answer = await scene.nginx(
+            scene.statement("transactions", "ReadTransactionsDetail"), scene.path("transactions")
+        )
         assert answer.status_code == 200
         access = json.loads(answer.headers[ACCESS_HEADER])
         assert access["masked"] == {"pan": ["/*/card"]}
