@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -191,6 +192,45 @@ def test_the_core_asks_only_its_clock_for_the_time_and_never_the_environment() -
         and not (path == Path("ledger/engines/copies.py") and name == "os.environ")
     ]
     assert asking == []
+
+
+TAKEN = re.compile(r"\b(?:from|import)\s+tests[\w.]*\.test_\w+")
+"""An import in a program that a test hands to an interpreter."""
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """What a module imports, by its full name, in its programs too."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=module, names=names):
+                yield from (f"{module}.{alias.name}" for alias in names)
+            case ast.Constant(value=str(text)):
+                yield from (found.split()[-1] for found in TAKEN.findall(text))
+
+
+def test_no_test_file_is_imported() -> None:
+    """What several tests need stands in a plain module; a test file can be read, moved and deleted by itself."""
+    taken = [
+        f"{path} imports {name}"
+        for path, tree in _sources("tests", "scripts", "sdk", *PACKAGES)
+        for name in _imported(tree)
+        if name.startswith("tests.") and any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert taken == []
+
+
+def test_every_test_stands_in_a_file_that_is_collected() -> None:
+    never_run = [
+        f"{path}:{node.lineno} {node.name}"
+        for path, tree in _sources("tests")
+        if not path.name.startswith("test_")
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and node.name.startswith(("test_", "Test"))
+    ]
+    assert never_run == []
 
 
 def test_no_test_replaces_our_own_code_by_a_mock() -> None:

@@ -16,7 +16,7 @@ from api.node.slots import claim_slot
 from tests.api.service import Service
 from tests.bundles import decode_bundle
 from tests.keys import KeyPair
-from tests.registers.test_feed import feed as register
+from tests.registers.feeds import feed as register
 from tests.world import World
 from verifier.cli import main as verify
 

@@ -25,7 +25,7 @@ from ledger.scoring.seen import DAY_MS, HOUR_MS
 from tests.ledger.habits import PLAN, a_night_of_scraping, ordinary_days, trained_on
 from tests.ledger.kit import HandClock
 from tests.ledger.supervised import Place, supervised
-from tests.verifier.test_agreement_on_alerts import audited
+from tests.verdicts import audited
 from verifier.rules.alerts import NO_MODEL
 
 OFFICERS = ["--approved-by", "officer-1", "--approved-by", "officer-2"]

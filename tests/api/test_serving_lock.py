@@ -20,7 +20,7 @@ from api.node.settings import Settings
 from api.node.slots import SERVING, serving_from, slots_in_use
 from ledger.vault.kek import read_kek
 from tests.conformance import ROOT
-from tests.faults.test_backup_command import emptied
+from tests.faults.restored import emptied
 from tests.world import World
 
 PATIENCE = 120.0

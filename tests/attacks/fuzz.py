@@ -11,7 +11,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["verifier"]):
-    from tests.verifier import test_parsers as known
+    from tests.verifier import parsers as known
     from tests.verifier.cases import honest
     from verifier.audit.pack_items import parse_head, parse_item
     from verifier.audit.receipt import parse_receipt

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import ROOT
-from tests.verifier.test_parsers import PARSERS
+from tests.verifier.parsers import PARSERS
 
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "20"))
 NAMES = sorted({*PARSERS, "canonical", "leaf", "receipt file", "pack head", "pack item"})

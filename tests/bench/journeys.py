@@ -17,10 +17,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from api.web.subscriptions import KINDS
 from tests.browser import FLAGS, chromium
 from tests.web.banks import ANNA, NAMES, NORTH, PEOPLE, SOUTH, Banks, open_banks
-from tests.web.consoles import Consoles, open_consoles
+from tests.web.consoles import Consoles, as_site, open_consoles
+from tests.web.reporting import report
 from tests.web.site import MEI, Site
-from tests.web.test_erasing import _as_site as as_site
-from tests.web.test_feedback import report
 
 
 @dataclass

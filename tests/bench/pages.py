@@ -18,8 +18,8 @@ from pathlib import Path
 
 import httpx2
 
+from tests.web.costs import counted, fill
 from tests.web.site import MEI, OLGA, Site, open_site
-from tests.web.test_cost import counted, fill
 from tests.world import ConsentInWorld
 
 PAGES = (

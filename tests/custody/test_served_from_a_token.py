@@ -10,7 +10,7 @@ import pytest
 
 from api.node.building import KeyPlaces, initialise
 from api.node.settings import Settings
-from tests.api.test_fleet import await_until, fleet, is_ready
+from tests.api.fleet import await_until, fleet, is_ready
 from tests.custody.softhsm import PIN, SoftToken
 
 pytestmark = pytest.mark.hsm

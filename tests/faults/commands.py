@@ -11,7 +11,7 @@ from typing import Any
 from api.cli.main import PLACES, loaded
 from ledger.catalogue import OPENS_UNDER
 from tests.keys import KeyPair
-from tests.registers.test_feed import feed
+from tests.registers.feeds import feed
 
 
 @dataclass(frozen=True)

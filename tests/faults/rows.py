@@ -12,8 +12,8 @@ from ledger.notes.keys import Cosigner
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.witnessing import cosign, open_cosignatures
 from tests.ledger.kit import Node, item, reference
-from tests.ledger.test_reconciliation import HOUR, leg
-from tests.verifier.test_gestures import RP, Passkey
+from tests.ledger.legs import HOUR, leg
+from tests.verifier.gestures import RP, Passkey
 from tests.world import record_index_head
 
 WITNESS = Cosigner("witness.example/w", bytes(range(32)))

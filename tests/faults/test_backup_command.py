@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg import sql
 from sqlalchemy import make_url
 from typer.testing import CliRunner, Result
 
@@ -18,6 +17,7 @@ from api.node.settings import Settings
 from api.node.slots import claim_slot
 from ledger.engines.copies import copy_out
 from ledger.entries.leaf import consent_chain
+from tests.faults.restored import emptied
 from tests.world import World
 
 
@@ -51,17 +51,6 @@ def told(settings: Settings, *arguments: str, ends: int = 0) -> Any:
     done = run(settings, *arguments, "--json")
     assert done.exit_code == ends, done.output
     return json.loads(done.stdout)
-
-
-def emptied(settings: Settings, request: pytest.FixtureRequest) -> list[str]:
-    """The databases as a restore wants them: on PostgreSQL empty ones; on SQLite they are set aside. What to say."""
-    for url in (settings.database_url, settings.keystore_url):
-        if (address := make_url(url)).get_backend_name() == "postgresql":
-            name = sql.Identifier(address.database or "")
-            with request.getfixturevalue("postgres_server").connect() as admin:
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-                admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
-    return ["--replace"]
 
 
 def test_a_backup_beside_a_running_node_is_restored_and_the_log_continues(

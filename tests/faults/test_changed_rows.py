@@ -31,8 +31,8 @@ from ledger.storage.tables import (
     tiles,
     used_challenges,
 )
+from tests.faults.changing import another
 from tests.faults.rows import WITNESS, Scene, made
-from tests.faults.test_every_column import changed
 from tests.ledger.kit import running
 from tests.ledger.meddling import unguarded
 
@@ -79,17 +79,6 @@ def test_the_check_finds_a_change_in_every_column_that_speaks_of_the_log(scene: 
     assert unfound == []
     assert tried == {name for name, says in CHECKED.items() if not says.startswith("no: ") and not name.endswith(".id")}
     assert scene.check().defects == []
-
-
-def another(column: str, value: Any) -> Any:
-    """Another value that the engine takes in this column."""
-    if column == "kind":
-        return "subject" if value == "consent" else "consent"
-    if column == "status":
-        return "REVOKED" if value == "ACTIVE" else "ACTIVE"
-    if column in ("confirmed", "next_index", "position", "used_day", "used_today"):
-        return value + 20_000
-    return changed(value)
 
 
 def test_the_check_finds_a_finding_that_is_shown_as_open_after_its_leg_has_come(scene: Scene) -> None:

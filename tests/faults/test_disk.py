@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import lacking
-from tests.faults.test_kill import Writer, jti_of, prepared, whole
+from tests.faults.killed import Writer, jti_of, prepared, whole
 from tests.ledger.kit import item
 
 WRITER = [sys.executable, "-m", "tests.faults.writer"]

@@ -20,6 +20,7 @@ from ledger.errors import LedgerError
 from ledger.storage.tables import checkpoints, entries, log_head, tiles
 from ledger.vault.keystore import data_keys
 from tests.conformance import ROOT
+from tests.faults.changing import changed
 from tests.ledger.meddling import unguarded
 from tests.world import node_config, running_world
 
@@ -61,17 +62,6 @@ FEEDING = {
     "data_keys.kek_epoch",
 }
 """What a bundle is made of. The other columns of these tables serve the ledger's own questions."""
-
-
-def changed(value: Any) -> Any:
-    """Another value of the same kind: one bit of bytes and texts, one more of a number."""
-    if isinstance(value, bytes):
-        middle = len(value) // 2
-        return value[:middle] + bytes([value[middle] ^ 1]) + value[middle + 1 :]
-    if isinstance(value, str):
-        middle = len(value) // 2
-        return value[:middle] + ("B" if value[middle] != "B" else "C") + value[middle + 1 :]
-    return 20_000 + value if isinstance(value, int) else 7
 
 
 @contextmanager

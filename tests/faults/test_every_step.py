@@ -12,7 +12,7 @@ import pytest
 
 from ledger.notes.checkpoint import open_checkpoint
 from tests.faults.dying import STEPS
-from tests.faults.test_kill import Writer, jti_of, prepared, whole
+from tests.faults.killed import Writer, jti_of, prepared, whole
 from tests.ledger.kit import item
 
 

@@ -19,11 +19,11 @@ from ledger.storage.tables import (
     entries,
 )
 from ledger.vault.cipher import evidence_place
+from tests.faults.changing import another
 from tests.faults.rows import Scene, made
-from tests.faults.test_changed_rows import another
 from tests.ledger.kit import BANK, FINTECH, new_consent_id, running
 from tests.ledger.meddling import unguarded
-from tests.verifier.test_gestures import Passkey
+from tests.verifier.gestures import Passkey
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,17 +23,17 @@ import httpx2
 import msgspec
 import psutil
 import pytest
-from sqlalchemy import create_engine, select
 
 from api.node.building import initialise, opened, short_lived
 from api.node.settings import Settings
-from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.canonical import unb64u
 from ledger.receipts import check_receipt
-from ledger.storage.tables import entries
 from tests.conformance import ROOT
 from tests.faults.commands import Place, runs, words
+from tests.faults.killed import stored
 from tests.faults.nursery import nursery
+from tests.ports import free_port
+from tests.verdicts import audited_by_command
 from tests.world import ConsentInWorld, Party, Submission, World
 
 WRITERS = 40
@@ -84,13 +83,6 @@ def await_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
             if httpx2.get(f"{settings.base_url}/health/ready", timeout=5).status_code == 200:
                 return
     pytest.fail("the server did not become ready")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def post_surely(client: httpx2.AsyncClient, submission: Submission) -> httpx2.Response:
@@ -225,22 +217,11 @@ def test_forty_writers_a_revocation_and_killed_processes_leave_one_whole_log(
     rows = stored(engine_url)
     indexes = {jti: index for jti, (index, _) in told.acknowledged.items()} | told.repeated
     assert {jti: rows[unb64u(jti)] for jti in indexes} == {jti: [index] for jti, index in indexes.items()}
-    verdict = audited(settings, tmp_path / "bundle")
+    verdict = audited_by_command(settings, tmp_path / "bundle")
     assert verdict.returncode == 0, verdict.stdout
     on_the_doomed = allowed_on(settings, consents[0].consent_id, holder.id)
     assert on_the_doomed
     assert max(on_the_doomed) < told.revoked_at
-
-
-def stored(url: str) -> dict[bytes, list[int]]:
-    """The indexes of each statement's entries, by jti."""
-    found: dict[bytes, list[int]] = {}
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        for row in connection.execute(select(entries.c.jti, entries.c.idx).where(entries.c.jti.is_not(None))):
-            found.setdefault(row.jti, []).append(row.idx)
-    engine.dispose()
-    return found
 
 
 def allowed_on(settings: Settings, consent_id: str, holder: str) -> list[int]:
@@ -252,12 +233,3 @@ def allowed_on(settings: Settings, consent_id: str, holder: str) -> list[int]:
             found += [entry.index for entry in page if getattr(entry.outcome, "decision", "") == "allow"]
             after = msgspec.json.decode(page[-1].leaf)["seq"]
     return found
-
-
-def audited(settings: Settings, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The independent verifier's verdict on a full bundle."""
-    with opened(settings) as node:
-        ledger = node.ledger
-        export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(folder), disclose=Disclose.full())
-    command = [sys.executable, "-m", "verifier.cli", "bundle", str(folder), "--policy", str(folder / "policy")]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)

@@ -1,4 +1,4 @@
-"""Members of the acts between partners, as test_acts.py takes them."""
+"""Members of the acts between partners, as acts.py takes them."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from ledger.planning.commands import (
 )
 from ledger.planning.plan import plan_batch
 from ledger.planning.world import Plan, World
+from tests.ledger.consents import registry
 from tests.ledger.kit import (
     BANK,
     FINTECH,
@@ -36,7 +37,6 @@ from tests.ledger.kit import (
     terms,
     terms_hash,
 )
-from tests.ledger.test_transitions import registry
 
 SIGNERS = {name: ed25519_signer(name) for name in (BANK, FINTECH, STRANGER, OTHER_BANK)}
 REGISTRY = registry(*(signer.key_added() for signer in SIGNERS.values()))

@@ -11,6 +11,7 @@ from ledger.entries.statement import parse_statement
 from ledger.errors import BadStatement, IllegalTransition, LedgerError, NotFound, NotPermitted
 from ledger.planning.commands import RecordDocuments, SubmitStatement
 from ledger.planning.plan import plan_batch
+from tests.ledger.consents import registry
 from tests.ledger.desk import SIGNERS, Desk, openings
 from tests.ledger.kit import (
     BANK,
@@ -29,7 +30,6 @@ from tests.ledger.kit import (
     terms,
     terms_hash,
 )
-from tests.ledger.test_transitions import registry
 
 PROVIDER = "provider-x"
 KEY = ed25519_signer(PROVIDER)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.ledger.acts import refused
 from tests.ledger.kit import BANK, NOW, terms
-from tests.ledger.test_acts import refused
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from ledger.consent.state import Consent, Pending, Status
 from ledger.consent.transitions import apply, expire
 from ledger.documents import PurposeDefined, document_of
 from ledger.errors import IllegalTransition, NotFound, NotPermitted
+from tests.ledger.consents import ACTORS, STATES, amend, approval, authorise, consent, do, refused, registry, said, step
 from tests.ledger.kit import (
     BANK,
     FINTECH,
@@ -23,19 +24,6 @@ from tests.ledger.kit import (
     reference,
     separately,
     terms,
-)
-from tests.ledger.test_transitions import (
-    ACTORS,
-    STATES,
-    amend,
-    approval,
-    authorise,
-    consent,
-    do,
-    refused,
-    registry,
-    said,
-    step,
 )
 
 AUTHORISED = "PARTIAL ACTIVE PAUSED SUSPENDED"

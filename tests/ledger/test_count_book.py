@@ -20,7 +20,7 @@ from ledger.queries.reports import PreparedReport, prepare_report, report_from_b
 from ledger.storage.counted import CountBook, open_book
 from tests.ledger.kit import reference
 from tests.ledger.supervised import Place, supervised
-from tests.verifier.test_agreement_on_reports import DEFINITIONS, ReportStory, history
+from tests.verifier.report_story import DEFINITIONS, ReportStory, history
 
 DAY = 86_400
 CODES = [f"{code}-{suppress}" for code in DEFINITIONS for suppress in (0, 5)]

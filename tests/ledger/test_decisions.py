@@ -19,8 +19,8 @@ from ledger.entries.evidence import AccessOutcome
 from ledger.policy.decision import after_access, decide
 from ledger.policy.reasons import Reason
 from tests import strategies
+from tests.ledger.consents import ID, REGISTRIES, consent, registry
 from tests.ledger.kit import BANK, FINTECH, NOW, OTHER_BANK, STRANGER, about, item, reference
-from tests.ledger.test_transitions import ID, REGISTRIES, consent, registry
 
 REGISTRY = registry()
 DAY = 86_400_000

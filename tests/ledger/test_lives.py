@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -24,8 +23,9 @@ from ledger.errors import Refused
 from ledger.planning.commands import Recorded
 from ledger.receipts import check_receipt, receipt_bytes
 from tests.ledger.auditing import audit
+from tests.ledger.consents import ACTORS, TABLE, lawful
 from tests.ledger.kit import BANK, FINTECH, Node, running
-from tests.ledger.test_transitions import ACTORS, TABLE, lawful
+from tests.ledger.random_lives import LIMITS, on_postgresql
 
 LIVING = ("AWAITING", "PARTIAL", "ACTIVE", "PAUSED", "SUSPENDED")
 
@@ -133,31 +133,8 @@ class Lives(RuleBasedStateMachine):
         assert not hasattr(self, "node") or self.node.ledger.stopped_because is None
 
 
-LIMITS = settings(max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
-
-
 def test_random_lives_on_sqlite() -> None:
     run_state_machine_as_test(Lives, settings=LIMITS)
-
-
-def on_postgresql(lives: type[Any], server: Any, prefix: str) -> None:
-    """Run a few lives, each in a database of its own."""
-    names = iter(range(10_000))
-
-    class Postgres(lives):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.name = f"{prefix}_{next(names)}"
-            with server.connect() as admin:
-                admin.execute(f"CREATE DATABASE {self.name}")
-            self.url = server.url(self.name)
-
-        def teardown(self) -> None:
-            super().teardown()
-            with server.connect() as admin:
-                admin.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
-
-    run_state_machine_as_test(Postgres, settings=settings(LIMITS, max_examples=4))
 
 
 @pytest.mark.postgres

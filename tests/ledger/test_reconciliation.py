@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 
 import msgspec
 import pytest
 
-from ledger.canonical import b64u, unb64u
+from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Conflict, InvalidInput
-from ledger.planning.commands import RecordComposed, Recorded
+from ledger.planning.commands import RecordComposed
 from ledger.policy.reconciliation import Comparison, Finding, Leg, LegFigures, Place, findings_hash
 from tests.ledger.auditing import audit
 from tests.ledger.kit import BANK, FINTECH, OTHER_BANK, STRANGER, Document, Node, item
+from tests.ledger.legs import HOUR, leg
 
-HOUR = 3_600
 PLACE = Place(b"c" * 32, "interaction-1")
 
 
@@ -124,28 +123,6 @@ def test_the_hash_is_over_each_finding_as_a_line() -> None:
 
 
 # -- in a log -----------------------------------------------------------------------------------------------------------
-
-
-def leg(node: Node, kind: str, access: Recorded, **changes: object) -> Recorded:
-    """A leg of an access as its party records it."""
-    says = json.loads(access.evidence or b"{}")
-    body = says["item"]["body"] if "item" in says else _payload(says["statements"][0])
-    inner = json.loads(body)
-    members = {
-        "basis": access.index,
-        "bytes": 512,
-        "consent_id": inner["consent_id"],
-        "digest": b64u(bytes(32)),
-        "interaction_id": inner["interaction_id"],
-        "rows": 3,
-        **changes,
-    }
-    return node.record(node.bank if kind == "release" else node.fintech, f"access.{kind}", **members)
-
-
-def _payload(statement: str) -> bytes:
-
-    return unb64u(statement.split(".")[1])
 
 
 def reports(node: Node) -> list[Document]:

@@ -41,7 +41,7 @@ from tests.ledger.kit import (
     separately,
     terms_hash,
 )
-from tests.ledger.test_lives import LIMITS, on_postgresql
+from tests.ledger.random_lives import LIMITS, on_postgresql
 
 PROVIDER = "provider-x"
 KEY = ed25519_signer(PROVIDER)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from ledger.canonical import b64u
 from ledger.documents import key_added
 from tests.api.service import dpop_proof
 from tests.keys import KeyPair
+from tests.standards.certificates import certificate, told
 from tests.standards.kit import Stage
 from tests.standards.served import CODE, REDIRECT
-from tests.standards.walk import DETAILS, SECRET, VERIFIER, Walk, code_stage
+from tests.standards.walk import DETAILS, VERIFIER, Walk, code_stage
 
 
 @pytest.fixture(scope="module")
@@ -31,34 +27,6 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 # --- certificates ---------------------------------------------------------------------------------------------------
-
-
-def certificate(key: KeyPair, *, days: int = 30, **names: str) -> x509.Certificate:
-    """Signed by itself: who issued a client's certificate is the proxy's matter."""
-    told = [x509.NameAttribute(getattr(NameOID, name), value) for name, value in names.items()]
-    subject = x509.Name([*told, x509.NameAttribute(NameOID.COMMON_NAME, "client")])
-    at = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(at - timedelta(days=31))
-        .not_valid_after(at + timedelta(days=days))
-        .sign(key.private, SHA256())
-    )
-
-
-def told(read: x509.Certificate, how: str = "pem", secret: str = SECRET) -> dict[str, str]:
-    """The headers that a proxy sets for this certificate."""
-    pem = quote(read.public_bytes(Encoding.PEM).decode(), safe="")
-    value = {
-        "pem": pem,
-        "rfc9440": f":{base64.b64encode(read.public_bytes(Encoding.DER)).decode()}:",
-        "envoy": f'Hash={read.fingerprint(SHA256()).hex()};Cert="{pem}";Subject=""',
-    }[how]
-    return {"client-cert": value, "proxy-secret": secret}
 
 
 SHAPES: dict[str, dict[str, str]] = {

@@ -14,11 +14,11 @@ import httpx2
 import pytest
 
 from ledger.documents import key_added
+from tests.api.fleet import Fleet, fleet
 from tests.api.service import ASSERTION_TYPE, TokenClient, assertion, dpop_proof
-from tests.api.test_fleet import Fleet, fleet
 from tests.keys import KeyPair
+from tests.standards.certificates import certificate, told
 from tests.standards.kit import Stage
-from tests.standards.test_client_certificates import certificate, told
 from tests.standards.walk import Walk, code_stage
 from tests.world import ConsentInWorld
 

@@ -14,10 +14,9 @@ from api.standards.brazil.dialect import BrazilDialect
 from api.standards.cdr.requests import parse_sharing
 from api.standards.receipts.dpv import CONTEXT
 from api.standards.uk.signatures import HEADER, TAN
+from tests.standards.berlin import create
 from tests.standards.kit import Stage, message_key
-from tests.standards.test_berlin import create
-from tests.standards.test_uk_consents import V4, asked
-from tests.standards.test_uk_signatures_and_events import signature
+from tests.standards.uk import V4, asked, signature
 
 ENGLISH = {"the", "is", "not", "must", "this", "of", "be"}
 

@@ -23,8 +23,8 @@ from ledger.errors import BadEncoding, Corrupt, InvalidInput, NotFound, Unavaila
 from ledger.queries.events import Notice
 from tests.api.service import running_service
 from tests.keys import KeyPair
+from tests.standards.berlin import call, create, succeed
 from tests.standards.kit import Stage
-from tests.standards.test_berlin import call, create, succeed
 from tests.world import ORIGIN, World
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,6 @@ from api.standards.india.requests import (
     FetchRequest,
     HandleRequest,
     NotificationRequest,
-    aa_time,
     parse_body,
     permissions_of,
     wish_of,
@@ -34,11 +32,10 @@ from ledger.documents import key_added
 from ledger.errors import LedgerError
 from tests.api.service import Service, TokenClient
 from tests.keys import KeyPair
+from tests.standards.india import WHERE, ask, code_of, detail_of, post, wrapped
 from tests.standards.served import authorise, bank_and_app, official, served
 from tests.standards.validation import conforms
-from tests.world import DAY, Party
 
-WHERE = "/holders/bank-a/aa/v2"
 AGGREGATOR, FIP = "standards/india-aa/AA-*.yaml", "standards/india-aa/FIP-*.yaml"
 
 
@@ -53,44 +50,6 @@ def document() -> dict[str, Any]:
     return official(AGGREGATOR, "swagger")
 
 
-def _wrapped(**members: Any) -> dict[str, Any]:
-    return {"ver": "2.1.0", "timestamp": aa_time(time.time_ns() // 1_000_000), "txnid": str(uuid.uuid4())} | members
-
-
-def _detail(service: Service, **members: Any) -> dict[str, Any]:
-    now = service.world.clock.now()
-    return {
-        "consentStart": aa_time(now),
-        "consentExpiry": aa_time(now + 300 * DAY * 1000),
-        "consentMode": "STORE",
-        "fetchType": "PERIODIC",
-        "consentTypes": ["PROFILE", "SUMMARY", "TRANSACTIONS"],
-        "fiTypes": ["DEPOSIT"],
-        "DataConsumer": {"id": "tpp-1", "type": "FIU"},
-        "Customer": {"id": "user@aa"},
-        "Purpose": {
-            "code": "101",
-            "refUri": "https://api.rebit.org.in/aa/purpose/101.xml",
-            "text": "Wealth management service",
-            "Category": {"type": "string"},
-        },
-        "FIDataRange": {"from": "2025-01-01T00:00:00.000Z", "to": "2026-12-31T00:00:00.000Z"},
-        "DataLife": {"unit": "MONTH", "value": 6},
-        "Frequency": {"unit": "DAY", "value": 4},
-        "DataFilter": [{"type": "TRANSACTIONAMOUNT", "operator": ">=", "value": "20000"}],
-    } | members
-
-
-def _post(client: TokenClient, path: str, body: dict[str, Any], **headers: str) -> httpx2.Response:
-    return client.request("POST", WHERE + path, json=body, headers=headers)
-
-
-def _asked(service: Service, app: Party, **members: Any) -> str:
-    answer = _post(service.as_(app), "/Consent", _wrapped(ConsentDetail=_detail(service, **members)))
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["ConsentHandle"])
-
-
 def _is_error(answer: httpx2.Response, document: dict[str, Any], name: str) -> None:
     """An ErrorResponse with a code of the operation's own list.
 
@@ -101,28 +60,24 @@ def _is_error(answer: httpx2.Response, document: dict[str, Any], name: str) -> N
     assert answer.json()["errorCode"] in document["definitions"][name]["properties"]["errorCode"]["enum"]
 
 
-def _code(answer: httpx2.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["errorCode"]
-
-
 @pytest.mark.conformance
 def test_from_request_to_artefact_as_the_documents_say(service: Service, document: dict[str, Any]) -> None:
     bank, app = bank_and_app(service)
     client, fip = service.as_(app), service.as_(bank)
-    request = _wrapped(ConsentDetail=_detail(service))
+    request = wrapped(ConsentDetail=detail_of(service))
     conforms(request, document, "#/definitions/ConsentsRequestWrapper")
-    answer = _post(client, "/Consent", request)
+    answer = post(client, "/Consent", request)
     conforms(answer.json(), document, "#/definitions/ConsentsResponse")
     handle = answer.json()["ConsentHandle"]
-    status = _post(client, "/Consent/handle", _wrapped(ConsentHandle=handle)).json()
+    status = post(client, "/Consent/handle", wrapped(ConsentHandle=handle)).json()
     conforms(status, document, "#/definitions/ConsentHandleResponse")
     assert status["ConsentStatus"] == {"status": "PENDING"}
-    assert _code(_post(client, "/Consent/fetch", _wrapped(consentId=handle))) == (400, "InvalidConsentId")
+    assert code_of(post(client, "/Consent/fetch", wrapped(consentId=handle))) == (400, "InvalidConsentId")
     consent = authorise(service, bank, handle)
-    status = _post(client, "/Consent/handle", _wrapped(ConsentHandle=handle)).json()
+    status = post(client, "/Consent/handle", wrapped(ConsentHandle=handle)).json()
     assert status["ConsentStatus"] == {"status": "READY", "id": handle}
     for reader in (client, fip):
-        artefact = _post(reader, "/Consent/fetch", _wrapped(consentId=handle)).json()
+        artefact = post(reader, "/Consent/fetch", wrapped(consentId=handle)).json()
         conforms(artefact, document, "#/definitions/ConsentArtefact")
         detail = json.loads(unb64u(artefact["signedConsent"].split(".")[1]))
         conforms(detail, document, "#/definitions/SignedConsentDetail")
@@ -131,7 +86,7 @@ def test_from_request_to_artefact_as_the_documents_say(service: Service, documen
         assert (detail["DataConsumer"]["id"], detail["DataProvider"]["id"]) == ("tpp-1", "bank-a")
         assert artefact["ConsentUse"]["count"] == 0
     service.world.record(app.access(consent, permissions=["ReadBalances"], purpose="101", accounts=[]))
-    artefact = _post(client, "/Consent/fetch", _wrapped(consentId=handle)).json()
+    artefact = post(client, "/Consent/fetch", wrapped(consentId=handle)).json()
     assert artefact["ConsentUse"]["count"] == 1
 
 
@@ -141,7 +96,7 @@ def test_answers_are_signed_and_signatures_of_requests_are_checked(service: Serv
     client = service.as_(app)
     own = LocalSigner.generate("tpp-1-sign", "PS256")
     service.node.ledger.record_documents(key_added("tpp-1", own.kid, own.alg, "client", dict(own.jwk)))
-    body = json.dumps(_wrapped(ConsentDetail=_detail(service))).encode()
+    body = json.dumps(wrapped(ConsentDetail=detail_of(service))).encode()
     headers = {"content-type": "application/json", "x-jws-signature": detached(own, body)}
     answer = client.request("POST", WHERE + "/Consent", content=body, headers=headers)
     assert answer.status_code == 200, answer.text
@@ -157,7 +112,7 @@ def test_answers_are_signed_and_signatures_of_requests_are_checked(service: Serv
         (b64u(b"{}") + "..", "InvalidSecurity"),
     ):
         answer = client.request("POST", WHERE + "/Consent", content=body, headers=headers | {"x-jws-signature": wrong})
-        assert _code(answer) == (400, code)
+        assert code_of(answer) == (400, code)
         _is_error(answer, document, "BadRequestConsent")
 
 
@@ -165,48 +120,48 @@ def test_answers_are_signed_and_signatures_of_requests_are_checked(service: Serv
 def test_pause_resume_and_revoke_are_told_by_notification(service: Service, document: dict[str, Any]) -> None:
     bank, app = bank_and_app(service)
     client, fip = service.as_(app), service.as_(bank)
-    handle = _asked(service, app)
+    handle = ask(service, app)
     authorise(service, bank, handle)
 
     def tell(who: TokenClient, notifier: str, status: str) -> httpx2.Response:
-        body = _wrapped(
+        body = wrapped(
             Notifier={"type": "FIP" if who is fip else "FIU", "id": notifier},
             ConsentStatusNotification={"consentId": handle, "consentStatus": status},
         )
         conforms(body, document, "#/definitions/ConsentNotificationRequestWrapper")
-        return _post(who, "/Consent/Notification", body)
+        return post(who, "/Consent/Notification", body)
 
     def artefact() -> str:
-        return str(_post(client, "/Consent/fetch", _wrapped(consentId=handle)).json()["status"])
+        return str(post(client, "/Consent/fetch", wrapped(consentId=handle)).json()["status"])
 
     for status in ("PAUSED", "PAUSED", "ACTIVE"):
         answer = tell(fip, "bank-a", status)
         assert answer.status_code == 200, answer.text
         conforms(answer.json(), document, "#/definitions/NotificationResponse")
         assert artefact() == status
-    assert _code(tell(client, "tpp-1", "PAUSED")) == (400, "InvalidNotifier")
-    assert _code(tell(client, "bank-a", "REVOKED")) == (400, "InvalidNotifier")
+    assert code_of(tell(client, "tpp-1", "PAUSED")) == (400, "InvalidNotifier")
+    assert code_of(tell(client, "bank-a", "REVOKED")) == (400, "InvalidNotifier")
     assert tell(client, "tpp-1", "REVOKED").status_code == 200
     assert artefact() == "REVOKED"
-    assert _code(tell(fip, "bank-a", "ACTIVE")) == (400, "InvalidRequest")
+    assert code_of(tell(fip, "bank-a", "ACTIVE")) == (400, "InvalidRequest")
 
 
 def test_strangers_learn_nothing(service: Service) -> None:
     _, app = bank_and_app(service)
-    handle = _asked(service, app)
+    handle = ask(service, app)
     for stranger in (service.world.recipient("tpp-2"), service.world.holder("bank-b")):
         client = service.as_(stranger)
-        assert _code(_post(client, "/Consent/handle", _wrapped(ConsentHandle=handle))) == (400, "InvalidConsentHandle")
-        assert _code(_post(client, "/Consent/fetch", _wrapped(consentId=handle))) == (400, "InvalidConsentId")
-        answer = _post(
+        assert code_of(post(client, "/Consent/handle", wrapped(ConsentHandle=handle))) == (400, "InvalidConsentHandle")
+        assert code_of(post(client, "/Consent/fetch", wrapped(consentId=handle))) == (400, "InvalidConsentId")
+        answer = post(
             client,
             "/Consent/Notification",
-            _wrapped(
+            wrapped(
                 Notifier={"type": "FIU", "id": stranger.id},
                 ConsentStatusNotification={"consentId": handle, "consentStatus": "REVOKED"},
             ),
         )
-        assert _code(answer) == (400, "InvalidRequest")
+        assert code_of(answer) == (400, "InvalidRequest")
     assert service.http.post(WHERE + "/Consent", json={}).json()["errorCode"] == "Unauthorized"
 
 
@@ -248,18 +203,18 @@ def test_a_refusal_has_the_specifications_code(service: Service, document: dict[
     client = service.as_(app)
     size = service.size
     for kind, (members, code) in WRONG.items():
-        answer = _post(client, "/Consent", _wrapped(ConsentDetail=_detail(service, **members)))
-        assert _code(answer) == (400, code), (kind, answer.text)
+        answer = post(client, "/Consent", wrapped(ConsentDetail=detail_of(service, **members)))
+        assert code_of(answer) == (400, code), (kind, answer.text)
         _is_error(answer, document, "BadRequestConsent")
         assert "user@aa" not in answer.text
-    unknown = _post(client, "/Consent", _wrapped(ConsentDetail=_detail(service)) | {"ver": "9.9.9"})
-    assert _code(unknown) == (404, "NoSuchVersion")
+    unknown = post(client, "/Consent", wrapped(ConsentDetail=detail_of(service)) | {"ver": "9.9.9"})
+    assert code_of(unknown) == (404, "NoSuchVersion")
     _is_error(unknown, document, "NotFound")
     assert service.size == size
-    body = _wrapped(ConsentDetail=_detail(service))
-    assert _post(client, "/Consent", body).status_code == 200
-    again = _post(client, "/Consent", body)
-    assert _code(again) == (409, "IdempotencyError")
+    body = wrapped(ConsentDetail=detail_of(service))
+    assert post(client, "/Consent", body).status_code == 200
+    again = post(client, "/Consent", body)
+    assert code_of(again) == (409, "IdempotencyError")
     _is_error(again, document, "Conflict")
     assert again.json()["txnid"] == body["txnid"]
 
@@ -271,7 +226,7 @@ def test_an_artefact_of_another_aggregator_is_taken_in(service: Service) -> None
     aggregator = service.world.join("other-aa", "technology-provider")
     delegate(service.node.ledger, "tpp-1", aggregator.id, ("consent.request",))
     assert aggregator.client_key is not None
-    detail = _detail(service) | {"DataProvider": {"id": "bank-a", "type": "FIP"}, "Accounts": []}
+    detail = detail_of(service) | {"DataProvider": {"id": "bank-a", "type": "FIP"}, "Accounts": []}
 
     def artefact(key: KeyPair) -> dict[str, Any]:
         jws = key.jws({"kid": key.kid}, json.dumps(detail).encode())
@@ -287,7 +242,7 @@ def test_an_artefact_of_another_aggregator_is_taken_in(service: Service) -> None
 
     made = artefact(aggregator.client_key)
     conforms(made, fip_document, "#/definitions/ConsentArtefactRequestWrapper")
-    answer = _post(service.as_(bank), "/fip/Consent", made)
+    answer = post(service.as_(bank), "/fip/Consent", made)
     assert answer.status_code == 200, answer.text
     conforms(answer.json(), fip_document, "#/definitions/ConsentNotificationResponse")
     [(_, consent)] = service.node.ledger.records.consents("tpp-1")
@@ -295,19 +250,19 @@ def test_an_artefact_of_another_aggregator_is_taken_in(service: Service) -> None
     forged = KeyPair.generate("ES256", aggregator.client_key.kid)
     stranger = service.world.join("third-aa", "technology-provider")
     assert stranger.client_key is not None
-    assert _code(_post(service.as_(bank), "/fip/Consent", artefact(stranger.client_key))) == (
+    assert code_of(post(service.as_(bank), "/fip/Consent", artefact(stranger.client_key))) == (
         400,
         "SignatureDoesNotMatch",
     )
     strange = artefact(forged)
-    assert _code(_post(service.as_(bank), "/fip/Consent", strange)) == (400, "SignatureDoesNotMatch")
+    assert code_of(post(service.as_(bank), "/fip/Consent", strange)) == (400, "SignatureDoesNotMatch")
     authorise(service, bank, consent.consent_id)
 
 
 def test_a_consent_made_natively_has_an_artefact(service: Service) -> None:
     bank, app = bank_and_app(service)
     native = service.world.active_consent(app, bank, separate_consents=["provision", "sensitive"])
-    answer = _post(service.as_(app), "/Consent/fetch", _wrapped(consentId=native.consent_id))
+    answer = post(service.as_(app), "/Consent/fetch", wrapped(consentId=native.consent_id))
     assert answer.json()["status"] == "ACTIVE"
 
 
@@ -378,9 +333,9 @@ def test_bodies_that_are_none_are_refused_in_the_specifications_words(body: byte
 
 def test_a_compact_artefact_verifies_under_the_gateways_key(service: Service) -> None:
     bank, app = bank_and_app(service)
-    handle = _asked(service, app)
+    handle = ask(service, app)
     authorise(service, bank, handle)
-    jws = _post(service.as_(app), "/Consent/fetch", _wrapped(consentId=handle)).json()["signedConsent"]
+    jws = post(service.as_(app), "/Consent/fetch", wrapped(consentId=handle)).json()["signedConsent"]
     signed, _, signature = jws.rpartition(".")
     kid = json.loads(unb64u(jws.split(".")[0]))["kid"]
     service.node.ledger.registry.keys[kid].verify(signed.encode(), unb64u(signature))

@@ -16,8 +16,8 @@ from api.standards.india.requests import ConsentDetail, aa_time, wish_of
 from ledger.canonical import unb64u
 from ledger.catalogue import CATALOGUES
 from tests.api.service import Service
+from tests.standards.india import ask, code_of, detail_of, post, wrapped
 from tests.standards.served import authorise, bank_and_app, served
-from tests.standards.test_india import _asked, _code, _detail, _post, _wrapped
 
 
 @pytest.fixture
@@ -39,18 +39,18 @@ def test_a_message_of_another_time_or_without_a_transaction_of_its_own_is_refuse
 ) -> None:
     _, app = bank_and_app(service)
     before = service.size
-    answer = _post(service.as_(app), "/Consent", _wrapped(ConsentDetail=_detail(service)) | envelope)
-    assert _code(answer) == (400, "InvalidRequest")
+    answer = post(service.as_(app), "/Consent", wrapped(ConsentDetail=detail_of(service)) | envelope)
+    assert code_of(answer) == (400, "InvalidRequest")
     assert service.size == before
 
 
 def test_an_artefact_is_signed_once_and_both_sides_hold_the_same(service: Service) -> None:
     """The signature is PS256, so a second one would be another text."""
     bank, app = bank_and_app(service)
-    handle = _asked(service, app)
+    handle = ask(service, app)
     authorise(service, bank, handle)
     told = [
-        _post(client, "/Consent/fetch", _wrapped(consentId=handle)).json()["signedConsent"]
+        post(client, "/Consent/fetch", wrapped(consentId=handle)).json()["signedConsent"]
         for client in (service.as_(app), service.as_(bank), service.as_(app))
     ]
     assert len(set(told)) == 1
@@ -60,14 +60,14 @@ def test_an_artefact_is_signed_once_and_both_sides_hold_the_same(service: Servic
 
 def test_a_notifier_is_what_the_log_knows_the_caller_as(service: Service) -> None:
     bank, app = bank_and_app(service)
-    handle = _asked(service, app)
+    handle = ask(service, app)
     authorise(service, bank, handle)
     for kind in ("FIP", "AA", "BANK"):
-        body = _wrapped(
+        body = wrapped(
             Notifier={"type": kind, "id": app.id},
             ConsentStatusNotification={"consentId": handle, "consentStatus": "REVOKED"},
         )
-        assert _code(_post(service.as_(app), "/Consent/Notification", body)) == (400, "InvalidNotifier")
+        assert code_of(post(service.as_(app), "/Consent/Notification", body)) == (400, "InvalidNotifier")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_frequency_counts_by_its_own_unit(
     service: Service, said: dict[str, Any], counted: tuple[int, object], before_ruleset_3: int
 ) -> None:
     """Three a month were one a day, which is thirty."""
-    detail = msgspec.convert(_detail(service, Frequency=said), ConsentDetail)
+    detail = msgspec.convert(detail_of(service, Frequency=said), ConsentDetail)
     wish = wish_of(detail, now=service.world.clock.now() // 1000, version="2.1.0")
     terms = wish.terms("bank-a", "tpp-1", b"{}", CATALOGUES[3])
     assert (terms.frequency_per_day, terms.frequency_period) == counted

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.conformance import files
+from tests.standards.berlin import NEXT_YEAR, call, refusal
 from tests.standards.kit import Stage
-from tests.standards.test_berlin import NEXT_YEAR, call, refusal
-from tests.standards.test_uk_consents import V4, errors_of, later
+from tests.standards.uk import V4, errors_of, later
 
 pytestmark = pytest.mark.conformance
 

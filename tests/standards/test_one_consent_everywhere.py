@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,16 @@ from typing import Any
 from api.events.delivery import Push, resolve
 from api.events.sender import ESCALATE_MS, EventSender
 from api.events.tokens import EVENT_PREFIX, UK_REVOKED
-from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.canonical import unb64u
 from ledger.planning.commands import Recorded
 from ledger.storage.events import DeliveryState
 from tests.events.kit import receiving, verified
+from tests.standards.berlin import asked as berlin_asked
+from tests.standards.berlin import call as berlin_call
 from tests.standards.kit import GATEWAY, Stage, separate, stage
-from tests.standards.test_berlin import asked as berlin_asked
-from tests.standards.test_berlin import call as berlin_call
-from tests.standards.test_uk_consents import V4
-from tests.standards.test_uk_consents import asked as uk_asked
+from tests.standards.uk import V4
+from tests.standards.uk import asked as uk_asked
+from tests.verdicts import audit_of
 from tests.world import SteppingClock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,30 +33,6 @@ def native_page(played: Stage, recipient: str) -> dict[str, dict[str, Any]]:
 
 def history(played: Stage, client: Any, consent_id: str) -> list[dict[str, Any]]:
     return list(client.get(f"/consents/{consent_id}/history?limit=100").json()["entries"])
-
-
-def audit(played: Stage, folder: Path) -> dict[str, Any]:
-    """What the independent verifier says about the whole log."""
-    ledger = played.service.node.ledger
-    export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(folder), disclose=Disclose.full())
-    policy = folder.with_name("policy")
-    policy.write_text(f"log {ledger.vkey.format()}\nquorum none\n")
-    command = [
-        sys.executable,
-        "-m",
-        "verifier.cli",
-        "bundle",
-        str(folder),
-        "--policy",
-        str(policy),
-        "--jobs",
-        "1",
-        "--lang",
-        "en",
-    ]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {"said": done.stdout}
 
 
 def test_three_ways_to_ask_lead_to_one_kind_of_consent_that_everybody_can_check(
@@ -120,7 +94,7 @@ def test_three_ways_to_ask_lead_to_one_kind_of_consent_that_everybody_can_check(
         assert mine == theirs
 
         # audited by a program that shares no code with any of this
-        said = audit(played, tmp_path / "bundle")["said"]
+        said = audit_of(played, tmp_path / "bundle")["said"]
         assert "VALID" in said.upper()
 
 

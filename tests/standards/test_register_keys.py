@@ -12,8 +12,8 @@ from api.events.connecting import fetch_public
 from api.registers.key_sets import FIRST_WAIT, KEEP_SECONDS, LONGEST_WAIT, STALE_SECONDS, KeySets
 from ledger.errors import Unavailable
 from tests.keys import KeyPair
+from tests.standards.applicants import applying
 from tests.standards.registers import open_register, published
-from tests.standards.test_registration import applying
 
 
 class Publisher:

@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.standards.kit import Stage, conforms, official
+from tests.standards.uk import V4, WANTED, asked, errors_of
 
-V4 = "/open-banking/v4.0/aisp/account-access-consents"
 V3 = "/open-banking/v3.1/aisp/account-access-consents"
 FILE = "**/account-info-openapi.yaml"
-WANTED = ["ReadAccountsDetail", "ReadBalances", "ReadTransactionsDetail", "ReadTransactionsCredits"]
 
 pytestmark = pytest.mark.conformance
-
-
-def later(days: int = 90) -> str:
-    return (datetime.now(UTC) + timedelta(days=days)).replace(microsecond=0).isoformat()
-
-
-def asked(**members: Any) -> dict[str, Any]:
-    return {"Data": {"Permissions": WANTED, "ExpirationDateTime": later()} | members, "Risk": {}}
 
 
 def create(played: Stage, path: str = V4, body: dict[str, Any] | None = None, **kwargs: Any) -> dict[str, Any]:
     answer = played.call("POST", path, json=body or asked(), **kwargs)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
-
-
-def errors_of(answer: Any) -> list[tuple[str, str | None]]:
-    conforms_as_v4 = answer.json()
-    return [(one["ErrorCode"], one.get("Path")) for one in conforms_as_v4["Errors"]]
 
 
 def test_a_consent_made_in_the_uks_words_lives_and_ends_in_the_ledger(played_on_each_engine: Stage) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import time
 import uuid
 from typing import Any
 
@@ -17,7 +16,7 @@ from api.tokens.keys import PublicKey
 from ledger.canonical import b64u, unb64u
 from tests.keys import KeyPair
 from tests.standards.kit import Stage, conforms, message_key, official
-from tests.standards.test_uk_consents import V4, asked, errors_of
+from tests.standards.uk import V4, asked, errors_of, signature
 from tests.world import ORIGIN
 
 pytestmark = pytest.mark.conformance
@@ -29,26 +28,6 @@ EVENTS_FILE = "**/events-openapi.yaml"
 @pytest.fixture(scope="module")
 def key(played: Stage) -> KeyPair:
     return message_key(played.service, "tpp-1")
-
-
-def signature(key: KeyPair, body: bytes, *, plain: bool = False, **claims: Any) -> str:
-    """A detached JWS over the body; claims that are given replace the right ones, None removes one."""
-    said: dict[str, Any] = {
-        "alg": "PS256",
-        "kid": key.kid,
-        "typ": "JOSE",
-        "cty": "application/json",
-        IAT: int(time.time()) - 1,
-        ISS: "tpp-1",
-        TAN: ORIGIN,
-        "crit": [IAT, ISS, TAN],
-    }
-    if plain:
-        said |= {"b64": False, "crit": ["b64", IAT, ISS, TAN]}
-    said = {name: value for name, value in (said | claims).items() if value is not None}
-    header = b64u(json.dumps(said).encode())
-    message = header.encode() + b"." + (body if plain else b64u(body).encode())
-    return f"{header}..{b64u(key.sign(message))}"
 
 
 def post(played: Stage, body: bytes, signed: str | None, **kwargs: Any) -> httpx2.Response:

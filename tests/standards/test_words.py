@@ -6,7 +6,6 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +18,10 @@ from ledger.catalogue import LATEST
 from ledger.consent.state import Status
 from tests.conformance import files
 from tests.standards.kit import official
+from tests.standards.worded import idle, missing, operations, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 CELL = re.compile(r"(works(: .+)?|by design not: .+)")
-
-
-def rows(standard: str, table: str) -> dict[str, str]:
-    [found] = [one.rows for one in words(standard).tables if one.title == table]
-    return found
-
-
-def missing(names: set[str], told: dict[str, str]) -> list[str]:
-    return sorted(name for name in names if not any(fnmatchcase(name, pattern) for pattern in told))
-
-
-def idle(names: set[str], told: dict[str, str]) -> list[str]:
-    """Rows that are about nothing official."""
-    return sorted(pattern for pattern in told if not any(fnmatchcase(name, pattern) for name in names))
-
-
-def operations(document: dict[str, Any]) -> set[str]:
-    methods = {"get", "put", "post", "delete", "patch"}
-    return {f"{m.upper()} {path}" for path, item in document["paths"].items() for m in item if m in methods}
 
 
 def fields(document: dict[str, Any], schema: str) -> set[str]:

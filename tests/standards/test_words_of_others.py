@@ -11,8 +11,8 @@ import pytest
 
 from tests.conformance import files
 from tests.standards.served import official
-from tests.standards.test_words import idle, missing, operations, rows
 from tests.standards.versions import SERVED
+from tests.standards.worded import idle, missing, operations, rows
 
 
 def _members(schemas: dict[str, Any], node: dict[str, Any], place: str, above: tuple[str, ...]) -> Iterator[str]:

@@ -13,8 +13,8 @@ import pytest
 
 from ledger.merkle.edge import Edge
 from tests.vectors.reading import bundle, materialised, named, policy, read
-from tests.vectors.test_verifier import judged, places, verdict
 from tests.verifier.forge import write
+from tests.verifier.running import judged, places, verdict
 from verifier.bytes.growing_tree import Growth
 from verifier.tlog.tiles import tile_path
 

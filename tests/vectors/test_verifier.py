@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.vectors import hashing
 from tests.vectors.reading import bundle, cases, materialised, named, policy, read
 from tests.verifier.forge import write
+from tests.verifier.running import Json, judged, places, verdict
 from verifier.audit.succession import document_of, note_key
 from verifier.bytes import merkle, patricia
 from verifier.bytes.encoding import decode_base64, decode_base64url, decode_canonical, encode_canonical
 from verifier.bytes.growing_tree import Growth
-from verifier.cli import main
 from verifier.crypto.backend import select
 from verifier.crypto.ed25519 import check_registered_key
 from verifier.crypto.keys import Ed25519Key, parse_cose_key, parse_jwk
@@ -35,22 +34,7 @@ from verifier.tlog.note import parse_vkey
 from verifier.tlog.policy import parse_policy
 from verifier.tlog.trust import parse_trust
 
-Json = dict[str, Any]
 BACKEND = select()
-
-
-def judged(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[Json]]:
-    """Exit status and events of one command."""
-    status = main([*words, "--json"])
-    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-
-def places(events: list[Json], kind: str) -> set[tuple[str, int | str]]:
-    return {
-        (event["code"], event["file"] if event["index"] is None else event["index"])
-        for event in events
-        if event["event"] == kind
-    }
 
 
 @pytest.mark.parametrize("name", [f"ruleset-{number}" for number in sorted(KNOWN_RULESETS)])
@@ -75,12 +59,6 @@ def test_a_bundle_gets_the_verdict_of_its_case(path: Path, tmp_path: Path, capsy
     assert status == expect["exit"]
     if "unchecked" in expect:
         assert (events[-1]["unchecked"] > 0) is expect["unchecked"]
-
-
-def verdict(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    status, events = judged(capsys, *words)
-    assert "internal error" not in str(events[-1]["reason"])
-    return status, events[-1]["code"] or ""
 
 
 @pytest.mark.parametrize("row", read("receipts")["cases"], ids=named(read("receipts")["cases"]))

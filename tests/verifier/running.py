@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,3 +13,26 @@ from verifier.cli import main
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[dict[str, object]]]:
     status = main([*map(str, arguments), "--json"])
     return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+Json = dict[str, Any]
+
+
+def judged(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[Json]]:
+    """Exit status and events of one command."""
+    status = main([*words, "--json"])
+    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def places(events: list[Json], kind: str) -> set[tuple[str, int | str]]:
+    return {
+        (event["code"], event["file"] if event["index"] is None else event["index"])
+        for event in events
+        if event["event"] == kind
+    }
+
+
+def verdict(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    status, events = judged(capsys, *words)
+    assert "internal error" not in str(events[-1]["reason"])
+    return status, events[-1]["code"] or ""

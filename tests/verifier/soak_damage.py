@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.verifier.test_random_damage import check_damage
+from tests.verifier.random_damage import check_damage
 
 
 def main() -> None:

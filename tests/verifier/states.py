@@ -9,6 +9,7 @@ from tests.verifier.forge import named
 from verifier.records.facts import Facts
 from verifier.records.terms import Terms
 from verifier.rules.consents import Consent, Given
+from verifier.rules.decisions import Asker, Item, decide
 from verifier.rules.participants import Registry
 from verifier.rules.transitions import transition
 
@@ -122,3 +123,25 @@ def moved(
         f"consent.{act}", party, "", 0, b"", b"", -1, False, {"consent_id": "urn:this", **content}, None, None
     )
     return transition(rules or registry(), before, facts, time, INDEX, find or (lambda _: None))
+
+
+RULES = registry()
+
+
+def item(**changes: Any) -> Item:
+    plain = Item(accounts=(), customer_present=False, since=0, until=0, permissions=("ReadBalances",), purpose="AIS")
+    return plain._replace(**changes)
+
+
+def asked(
+    before: Consent | None,
+    *,
+    iss: str = RECIPIENT,
+    party: str = "",
+    relayed: bool = False,
+    time: int = NOW,
+    rules: Any = RULES,
+    asserted: Any = (),
+    **changes: Any,
+) -> dict[str, Any]:
+    return decide(rules, before, Asker(iss, party or iss, relayed), item(**changes), time, list(asserted))

@@ -15,9 +15,9 @@ from ledger.errors import LedgerError
 from tests.ledger.billed import Billed, billed
 from tests.ledger.kit import Signer
 from tests.ledger.supervised import APPROVED, HASH
+from tests.verdicts import audited
 from tests.verifier.billed import month_of
 from tests.verifier.running import run
-from tests.verifier.test_agreement_on_alerts import audited
 from verifier.errors import Refuted
 from verifier.rules.partners import Partners
 

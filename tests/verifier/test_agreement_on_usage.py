@@ -11,7 +11,7 @@ import pytest
 
 from ledger.billing.months import month_with
 from tests.ledger.billed import OFFSET, Billed, billed
-from tests.verifier.test_agreement_on_alerts import audited
+from tests.verdicts import audited
 
 LINES: list[list[dict[str, Any]]] = [
     [{"free": 2, "tiers": [{"from": 0, "price": 1_499}, {"from": 3, "price": 501}]}],

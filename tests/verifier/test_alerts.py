@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.verifier.forge import DAY, OTHER, RECIPIENT, b64u, encode, sha
+from tests.verifier.alerting import NOON, activated, begun, legs, legs_differ, many, model, rate, rows
+from tests.verifier.forge import DAY, OTHER, RECIPIENT, encode
 from tests.verifier.making import refusal
 from tests.verifier.replaying import replayed, told
 from tests.verifier.scored import HOUR, Scored
@@ -16,26 +17,6 @@ from verifier.rules.alerts import UNREAD
 from verifier.rules.forest import read_model
 
 INVALID, MISSING, CHAIN = Code.CONSENT_INVALID, Code.INCOMPLETE, Code.BAD_CHAIN
-NOON = 12 * HOUR
-
-
-def begun(**terms: Any) -> tuple[Scored, str]:
-    """At the beginning of an hour at noon, with a consent in force, scoring."""
-    world = Scored(5).begun()
-    world.tick(DAY - world.time % DAY + NOON)
-    consent = world.grant(**terms)
-    world.score()
-    return world, consent
-
-
-def many(world: Scored, consent: str, count: int, gap: int = 1, **item: Any) -> None:
-    for _ in range(count):
-        world.access(consent, **{"customer_present": True, **item})
-        world.tick(gap)
-
-
-def rate(world: Scored, consent: str, less: int) -> None:
-    many(world, consent, 50 - less)
 
 
 def rate_of_more(world: Scored, consent: str, less: int) -> None:
@@ -85,27 +66,8 @@ def unattended(world: Scored, consent: str, less: int) -> None:
     world.owed = [one for one in world.owed if one["rule"] != "many"]
 
 
-def legs(world: Scored, consent: str, rows: list[int], receive: int | None = None) -> None:
-    for number in rows:
-        interaction = b64u(world.random.randbytes(9))
-        basis = world.access(consent, customer_present=True, interaction_id=interaction)
-        world.leg("access.release", consent, basis, interaction, rows=number)
-        if receive is not None:
-            world.leg("access.receive", consent, basis, interaction, rows=receive)
-
-
-def rows(world: Scored, consent: str, less: int) -> None:
-    legs(world, consent, [100] * 20 + [1000 - less])
-
-
 def rows_of_few(world: Scored, consent: str, less: int) -> None:
     legs(world, consent, [0] * (20 - less) + [10_000])
-
-
-def legs_differ(world: Scored, consent: str, less: int) -> None:
-    legs(world, consent, [7, 8, 9], 7 + less)
-    if less:
-        legs(world, consent, [8], 8)
 
 
 def woken(world: Scored, consent: str, less: int) -> None:
@@ -324,21 +286,6 @@ def test_entries_withheld_from_one_consent_leave_another_consents_rules_judged(l
 
 
 # --- the model ------------------------------------------------------------------------------------------------
-
-
-def model(threshold: int = 500, **changes: Any) -> dict[str, Any]:
-    """One tree: more than 90 unattended ones are strange (a short path)."""
-    tree = [[1, 91, 1, 2], [9_000], [1_000]]
-    scale = [8_000] * 400 + [1_000] * 600
-    return {"features": 8, "scale": scale, "threshold": threshold, "trees": [tree], "v": 1, **changes}
-
-
-def activated(world: Scored, made: dict[str, Any], name: str = "m1") -> bytes:
-    data = encode(made)
-    world.model = (name, made)
-    members = {"hash": b64u(sha(data)), "card_hash": b64u(bytes(32)), "from_index": 0, "to_index": 0}
-    world.document("model.activated", model=name, **members)
-    return data
 
 
 def test_the_model_sees_each_50th_access_from_the_100th_on() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.verifier.alerting import activated, begun, many, model, rate
 from tests.verifier.forge import b64u, encode, sha, write
 from tests.verifier.scored import Scored
-from tests.verifier.test_alerts import activated, begun, many, model, rate
 from verifier.cli import main
 
 Told = tuple[int, list[dict[str, Any]]]

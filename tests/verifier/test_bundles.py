@@ -8,25 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.verifier import later_cases
-from tests.verifier.cases import CASES, Case, Files, honest
-from tests.verifier.forge import World, write
-from verifier.audit.bundle import Audit, Auditor, Options
-from verifier.bytes.archive import open_archive
+from tests.verifier.auditing import audit
+from tests.verifier.cases import CASES, Case, honest
+from tests.verifier.forge import World
 from verifier.errors import Code
 from verifier.rules.access_legs import UNREAD
 from verifier.rules.judging import HOLDERS_WORD, LEDGERS_WORD
-from verifier.tlog.trust import parse_trust
 
 ROWS: list[str] = []
-
-
-def audit(files: Files, world: World, root: Path, *, quorum: bool = False, jobs: int = 1) -> Audit:
-    write(files, root)
-    auditor = Auditor(open_archive(root), parse_trust(world.policy(quorum).encode()), Options(jobs=jobs))
-    try:
-        return auditor.run()
-    finally:
-        auditor.close()
 
 
 def test_an_honest_bundle_is_valid(tmp_path: Path) -> None:

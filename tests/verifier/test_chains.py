@@ -11,7 +11,7 @@ import pytest
 
 from tests.verifier.forge import World, b64u, chain_of, encode, leaf_hash
 from tests.verifier.making import BACKEND, refusal
-from tests.verifier.test_map import Prover
+from tests.verifier.trees import Prover
 from verifier.audit.completeness import Complete, check_completeness
 from verifier.errors import Code
 from verifier.tlog.trust import parse_trust

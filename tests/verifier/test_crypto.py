@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa as library
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from tests.verifier.backends import public, verdict
 from tests.verifier.making import refusal
-from tests.verifier.test_signatures import public, verdict
 from verifier.crypto import ed25519, p256, rsa
 from verifier.crypto.keys import (
     P256Key,

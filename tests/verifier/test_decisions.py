@@ -18,35 +18,17 @@ from tests.verifier.states import (
     A,
     B,
     C,
+    asked,
     consent,
+    item,
     operator,
     registry,
 )
 from verifier.rules.catalogue import CATALOGUES
 from verifier.rules.consents import Consent, Given
-from verifier.rules.decisions import Asker, Item, after_allow, asserted_of, decide, used_on, with_used
+from verifier.rules.decisions import after_allow, asserted_of, used_on, with_used
 
-RULES = registry()
 DAY_MS = DAY * 1000
-
-
-def item(**changes: Any) -> Item:
-    plain = Item(accounts=(), customer_present=False, since=0, until=0, permissions=("ReadBalances",), purpose="AIS")
-    return plain._replace(**changes)
-
-
-def asked(
-    before: Consent | None,
-    *,
-    iss: str = RECIPIENT,
-    party: str = "",
-    relayed: bool = False,
-    time: int = NOW,
-    rules: Any = RULES,
-    asserted: Any = (),
-    **changes: Any,
-) -> dict[str, Any]:
-    return decide(rules, before, Asker(iss, party or iss, relayed), item(**changes), time, list(asserted))
 
 
 def reasons(before: Consent | None, **asking: Any) -> list[Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.verifier.assertions import ORIGIN, RP, SIGNED, assertion
 from tests.verifier.making import BACKEND, Signer, refusal
-from tests.verifier.test_statements import ORIGIN, RP, SIGNED, assertion
 from verifier.bytes.encoding import encode_base64url
 from verifier.errors import Code, Refuted
 from verifier.records.commitment import accounts_hash

@@ -17,7 +17,7 @@ from tests.verifier import later_cases
 from tests.verifier.forge import DAY, OTHER, RECIPIENT, World, b64u, chain_of, encode, write
 from tests.verifier.generated.damage import DAMAGES
 from tests.verifier.generated.judge import damaged
-from tests.verifier.test_gestures import Signing
+from tests.verifier.gestures import Signing
 from verifier.audit.resume import EARLIER
 from verifier.cli import main
 

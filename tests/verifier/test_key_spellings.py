@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.verifier.backends import b64u, public
 from tests.verifier.making import accepts, refusal
-from tests.verifier.test_signatures import b64u, public
 from verifier.bytes.encoding import Json, Object, encode_base64url
 from verifier.crypto import backend, ed25519, p256, rsa
 from verifier.crypto.keys import (

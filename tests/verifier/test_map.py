@@ -8,46 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.making import accepts, refusal
+from tests.verifier.trees import Prover
 from verifier.bytes import patricia
 from verifier.errors import Code
 
 keys32 = st.binary(min_size=32, max_size=32)
-
-
-class Prover:
-    """The map by its definition: split at the first bit in which the sorted keys differ."""
-
-    def __init__(self, pairs: dict[bytes, bytes]) -> None:
-        self.pairs = pairs
-
-    def root(self, keys: list[bytes]) -> bytes:
-        if not keys:
-            return patricia.EMPTY
-        if len(keys) == 1:
-            return patricia.hash_leaf(keys[0], self.pairs[keys[0]])
-        bit, left, right = self.split(keys)
-        return patricia.hash_inner(bit, self.root(left), self.root(right))
-
-    @staticmethod
-    def split(keys: list[bytes]) -> tuple[int, list[bytes], list[bytes]]:
-        bit = next(
-            b for b in range(8 * (max(map(len, keys)) + 2)) if len({patricia.bit_of(key, b) for key in keys}) == 2
-        )
-        left = [key for key in keys if not patricia.bit_of(key, bit)]
-        return bit, left, [key for key in keys if patricia.bit_of(key, bit)]
-
-    def walk(self, key: bytes, keys: list[bytes]) -> tuple[bytes, bytes]:
-        """The key at which a search ends, and the steps from there to the root."""
-        if len(keys) == 1:
-            return keys[0], b""
-        bit, left, right = self.split(keys)
-        ours, theirs = (right, left) if patricia.bit_of(key, bit) else (left, right)
-        end, steps = self.walk(key, ours)
-        return end, steps + patricia.uvarint(bit) + self.root(theirs)
-
-    def absence(self, key: bytes, end: bytes, steps: bytes) -> bytes:
-        value = self.pairs[end]
-        return patricia.uvarint(len(end)) + end + patricia.uvarint(len(value)) + value + steps
 
 
 @given(st.dictionaries(keys32, st.binary(max_size=40), max_size=30), keys32)

@@ -9,26 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.verifier.auditing import audit_folder
 from tests.verifier.cases import CASES, Case, honest
 from tests.verifier.forge import DAY, RECIPIENT, World, write
 from tests.verifier.reported import begun
-from verifier.audit.bundle import Audit, Auditor, Options
-from verifier.bytes.archive import open_archive
 from verifier.bytes.patricia import Map
 from verifier.errors import Code
 from verifier.rules.chain_store import Chain, Shelf
-from verifier.tlog.trust import parse_trust
 
 HOT = 8
 """As few as a consent, its customer's chain and what an act of theirs looks up besides."""
-
-
-def audited(root: Path, policy: str, hot: int) -> Audit:
-    auditor = Auditor(open_archive(root), parse_trust(policy.encode()), Options(jobs=1, hot=hot))
-    try:
-        return auditor.run()
-    finally:
-        auditor.close()
 
 
 def crowded(consents: int) -> World:
@@ -50,7 +40,7 @@ def test_memory_does_not_grow_with_consents(tmp_path: Path) -> None:
         root, policy = write(world.files(), tmp_path / str(consents)), world.policy()
         tracemalloc.start()
         try:
-            assert audited(root, policy, 100).verdict is Code.VALID
+            assert audit_folder(root, policy, 100).verdict is Code.VALID
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -75,7 +65,7 @@ def test_memory_of_a_recomputed_report_does_not_grow_with_consents_or_accesses(t
         root, policy = write(world.files(), tmp_path / str(consents)), world.policy()
         tracemalloc.start()
         try:
-            assert audited(root, policy, 100).verdict is Code.VALID
+            assert audit_folder(root, policy, 100).verdict is Code.VALID
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -86,7 +76,7 @@ def test_memory_of_a_recomputed_report_does_not_grow_with_consents_or_accesses(t
 def test_values_spilled_to_disk_come_back_unchanged(case: Case, tmp_path: Path) -> None:
     files, world = case.make()
     root = write(files, tmp_path)
-    inside, outside = (audited(root, world.policy(), hot) for hot in (1_000, HOT))
+    inside, outside = (audit_folder(root, world.policy(), hot) for hot in (1_000, HOT))
     assert (outside.verdict, outside.findings) == (inside.verdict, inside.findings)
 
 
@@ -132,11 +122,11 @@ def test_the_map_is_the_same_on_disk_and_takes_no_memory_there() -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from tests.verifier.test_memory import audited
+from tests.verifier.auditing import audit_folder
 from verifier.errors import CannotCheck
 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 try:
-    print(audited(Path(sys.argv[1]), sys.argv[2], 8).verdict)
+    print(audit_folder(Path(sys.argv[1]), sys.argv[2], 8).verdict)
 except CannotCheck as error:
     print("cannot check:", error.sentence)
 """

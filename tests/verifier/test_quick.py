@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -11,47 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.verifier.forge import ORIGIN, RECIPIENT, World, encode
+from tests.verifier.quick import compare, quick, row_of_entry, strict, world
 from verifier.bytes.encoding import encode_base64url
-from verifier.crypto.backend import select
-from verifier.crypto.keys import PublicKey, parse_jwk
 from verifier.records.commitment import commit
-from verifier.records.disclosure import Reader
-from verifier.records.facts import Found
-from verifier.records.leaf import parse_leaf
-from verifier.records.usual_access import QuickReader
-
-Row = tuple[str, bytes, bytes, int, bytes]
-
-
-@lru_cache(maxsize=1)
-def world() -> World:
-    """One log for all examples: consents are added, and accesses of them."""
-    made = World(7).open()
-    made.grant()
-    return made
-
-
-@lru_cache(maxsize=1)
-def keys() -> dict[str, PublicKey]:
-    signer = world().signers[RECIPIENT]
-    return {signer.kid: parse_jwk(signer.jwk)}
-
-
-def row_of_entry(made: World, index: int) -> Row:
-    leaf = parse_leaf(made.entries[index])
-    return leaf.kind, leaf.chain, leaf.commitment, leaf.time, made.line(index)[:-1]
-
-
-def quick(row: Row, origin: str = ORIGIN) -> Any:
-    reader = Reader(origin, select(None), keys())
-    return QuickReader(origin, reader.backend, True, reader._signer).read(*row)
-
-
-def strict(row: Row) -> Found:
-    reader = Reader(ORIGIN, select(None), keys())
-    reader._quick.read = lambda *_: None  # type: ignore[method-assign]
-    return reader.read(*row)
-
 
 REFERENCES = st.text("abzAZ09_-", min_size=22, max_size=24)
 CODES = st.sampled_from(
@@ -72,15 +33,6 @@ ITEMS = st.fixed_dictionaries(
         "extra": st.just("member"),
     },
 )
-
-
-def compare(row: Row) -> bool:
-    """Whether the quick reader took it; whatever it takes, the strict one takes, with the same facts."""
-    facts = quick(row)
-    if facts is None:
-        return False
-    assert strict(row) == Found(facts, [])
-    return True
 
 
 @given(ITEMS)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.verifier.forge import ORIGIN, RECIPIENT, START, World, encode, leaf_hash, path_of, tree
-from tests.verifier.test_quick import Row, compare, quick, row_of_entry, strict
-from tests.verifier.test_quick import keys as known_keys
+from tests.verifier.quick import Row, compare, quick, row_of_entry, strict
+from tests.verifier.quick import keys as known_keys
 from verifier.bytes.encoding import MAX_EVIDENCE, MAX_ITEM, MAX_STATEMENT, decode_base64url, encode_base64url
 from verifier.crypto.backend import select
 from verifier.records.commitment import commit

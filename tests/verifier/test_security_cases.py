@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.verifier.auditing import audit
 from tests.verifier.forge import World, b64u, chain_of, map_root
 from tests.verifier.making import Signer, refusal
-from tests.verifier.test_bundles import audit
 from verifier.errors import CannotCheck, Code
 from verifier.rules.findings import Findings
 from verifier.rules.matching import Matching

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.verifier.backends import b64u, public, verdict
 from tests.verifier.making import accepts, refusal
 from verifier.bytes.encoding import encode_base64url
 from verifier.crypto import ed25519, p256
@@ -19,7 +20,6 @@ from verifier.crypto.backend import CHOICES, VARIABLE, Backend, select
 from verifier.crypto.keys import (
     Ed25519Key,
     P256Key,
-    PublicKey,
     RsaKey,
     ed25519_key,
     parse_cose_key,
@@ -28,15 +28,7 @@ from verifier.crypto.keys import (
 )
 from verifier.errors import CannotCheck, Code
 
-BACKENDS = [select(name) for name in ("pure", "pynacl", "cryptography")]
 L = ed25519.L
-
-
-def verdict(key: PublicKey, message: bytes, signature: bytes) -> bool:
-    """The one verdict of all backends."""
-    verdicts = {b.name: accepts(lambda b=b: b.verify(key, message, signature)) for b in BACKENDS}
-    assert len(set(verdicts.values())) == 1, verdicts
-    return next(iter(verdicts.values()))
 
 
 def test_the_small_order_list_is_exactly_the_encodings_that_decode_to_small_order() -> None:
@@ -163,11 +155,6 @@ def test_der_signatures_have_one_spelling() -> None:
                     p256.verify(*public(private), bytes([number]), raw)
 
 
-def public(private: ec.EllipticCurvePrivateKey) -> tuple[int, int]:
-    numbers = private.public_key().public_numbers()
-    return numbers.x, numbers.y
-
-
 @pytest.mark.parametrize("bits", [2048, 2049, 2055, 3072])
 def test_ps256_edges_have_one_verdict(bits: int) -> None:
     private = rsa.generate_private_key(65537, bits)
@@ -216,10 +203,6 @@ def test_a_backend_is_chosen_by_argument_or_environment_and_never_silently_repla
     with pytest.raises(CannotCheck, match="auto"):
         select()
     assert all(isinstance(select(choice), Backend) for choice in CHOICES)
-
-
-def b64u(number: int, length: int) -> str:
-    return encode_base64url(number.to_bytes(length))
 
 
 def test_keys_are_read_in_one_spelling_only() -> None:

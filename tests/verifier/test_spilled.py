@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.verifier.alerting import begun, legs_differ
 from tests.verifier.replaying import replayed, told
-from tests.verifier.test_alerts import begun, legs_differ
 from verifier.errors import CannotCheck
 from verifier.rules import spilled
 from verifier.rules.spilled import Spilled

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.verifier.assertions import COSE_ED, EC, ED, ORIGIN, RP, SHA, SIGNED, assertion
 from tests.verifier.making import BACKEND, accepts, refusal
 from verifier.bytes.encoding import Object, encode_base64url, encode_canonical
 from verifier.crypto.backend import Backend, select
@@ -26,10 +24,7 @@ from verifier.records.disclosure import read_payload
 from verifier.records.statement import parse_envelope, verify_envelope
 
 LOG = "ledger.example/test"
-ED = Ed25519PrivateKey.from_private_bytes(b"e" * 32)
-EC = ec.derive_private_key(4242, ec.SECP256R1())
 RSA = rsa.generate_private_key(65537, 2048)
-SHA = hashes.SHA256()
 KEYS: dict[str, PublicKey] = {
     "EdDSA": Ed25519Key(ED.public_key().public_bytes_raw()),
     "ES256": P256Key(EC.public_key().public_numbers().x, EC.public_key().public_numbers().y),
@@ -185,46 +180,6 @@ def test_junk_is_refused_as_a_statement(junk: bytes | str) -> None:
 
 
 # --- passkeys -------------------------------------------------------------------------------------------------
-
-RP, ORIGIN = "bank.example", "https://bank.example"
-SIGNED = {
-    "accounts_hash": "a",
-    "act": "consent.authorise",
-    "consent_id": "c",
-    "locale": "zh-CN",
-    "terms_hash": "t",
-    "text_hash": encode_base64url(bytes(32)),
-}
-COSE_EC = (
-    bytes.fromhex("a5010203262001215820")
-    + EC.public_key().public_numbers().x.to_bytes(32)
-    + b"\x22\x58\x20"
-    + EC.public_key().public_numbers().y.to_bytes(32)
-)
-COSE_ED = bytes.fromhex("a4010103272006215820") + ED.public_key().public_bytes_raw()
-
-
-def assertion(
-    *,
-    flags: int = 0x05,
-    client: dict[str, Any] | bytes | None = None,
-    tail: bytes = b"",
-    key: bytes = COSE_EC,
-    rp: str = RP,
-    signed: dict[str, Any] | None = None,
-) -> passkey.Assertion:
-    made = passkey.Assertion(b"c" * 16, key, b"", b"", b"", b"n" * 32, signed or SIGNED, RP, ORIGIN)  # type: ignore[arg-type]
-    told = {
-        "type": "webauthn.get",
-        "challenge": encode_base64url(made.challenge),
-        "origin": ORIGIN,
-        "crossOrigin": False,
-    }
-    data = client if isinstance(client, bytes) else json.dumps({**told, **(client or {})}).encode()
-    authenticator = hashlib.sha256(rp.encode()).digest() + bytes([flags]) + (7).to_bytes(4) + tail
-    message = authenticator + hashlib.sha256(data).digest()
-    signature = ED.sign(message) if key == COSE_ED else EC.sign(message, ec.ECDSA(SHA))
-    return replace(made, client_data=data, authenticator_data=authenticator, signature=signature)
 
 
 def verify(made: passkey.Assertion) -> None:

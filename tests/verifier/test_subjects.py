@@ -13,8 +13,8 @@ from tests.verifier.forge import (
     Json,
     World,
 )
+from tests.verifier.gestures import Passkey, Signing
 from tests.verifier.replaying import BAD, begun, replayed, told
-from tests.verifier.test_gestures import Passkey, Signing
 from verifier.errors import Code
 
 

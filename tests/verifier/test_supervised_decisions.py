@@ -10,8 +10,7 @@ import pytest
 
 from tests.conformance import ROOT
 from tests.verifier.declared import DECLARED
-from tests.verifier.states import HOLDER, NOW, OTHER, RECIPIENT, SECONDS, A, B, consent, operator, registry
-from tests.verifier.test_decisions import asked, item
+from tests.verifier.states import HOLDER, NOW, OTHER, RECIPIENT, SECONDS, A, B, asked, consent, item, operator, registry
 from verifier.records.reasons import GIVEN, ORDER_3
 from verifier.rules.calendar import civil_month, first_day
 from verifier.rules.catalogue import CATALOGUES

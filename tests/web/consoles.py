@@ -17,13 +17,15 @@ from fastapi import FastAPI
 import migrations
 from api.client.signing import LocalSigner
 from api.web import mount
+from api.web.agent import read_customers
+from api.web.people import Person
 from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.documents import Erasure, KeyRevoked, ParticipantSuspended, document_of, key_added
 from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
-from tests.web.site import csrf_of, join_bank, join_named, serving, site_settings, unescaped, write_people
+from tests.web.site import Site, csrf_of, join_bank, join_named, serving, site_settings, unescaped, write_people
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, World, node_config
 
 CASES = "/console/audit/bundles"
@@ -213,3 +215,14 @@ def write_history(site: Consoles, app: str) -> None:
         document_of(ParticipantSuspended, participant="bank-b", reason="outage"),
         document_of(KeyRevoked, participant="rival", kid="rival-client", reason="rotation"),
     )
+
+
+OFFICERS = {"oona": ("operator", "operator")}
+
+
+def as_site(consoles: Consoles) -> Site:
+    """The customers' side of a site that has staff."""
+    world, office = consoles.world, consoles.pages.state.office
+    known = read_customers(office.settings.customers_file)
+    people = {one.sub: Person(one.sub, one.holder, one.subject, one.name) for one in known}
+    return Site(world, world.parties["bank-a"], world.parties["plum"], consoles.url, office, people)

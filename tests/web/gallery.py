@@ -19,10 +19,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from ledger.clock import SystemClock
 from tests.browser import FLAGS, chromium
+from tests.web.accessibility import LANGUAGES
+from tests.web.console_pages import pages_of
 from tests.web.consoles import open_consoles
 from tests.web.site import WEI, Site, join_named, open_site
-from tests.web.test_accessibility import LANGUAGES
-from tests.web.test_console_look import pages_of
 from tests.world import DAY
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs" / "gallery"

@@ -9,22 +9,18 @@ from dataclasses import dataclass
 
 import httpx2
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
 from msgspec import structs
 from playwright.sync_api import Browser, Page
 
 from api.web.app import ROUTERS
 from api.web.heeding import answer
-from api.web.locale import CATALOGUES
 from ledger.documents import Disclosure, document_of
+from tests.web.accessibility import LANGUAGES, judged
 from tests.web.site import MEI, WEI, Site, csrf_of
 from tests.world import DAY
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-LANGUAGES = {catalogue.locale.replace("_", "-"): tag for tag, catalogue in CATALOGUES.items()}
-"""Every language that there is a folder for: what a browser asks for, and what it is answered in."""
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @dataclass(frozen=True)
@@ -139,15 +135,6 @@ def phone(request: pytest.FixtureRequest, browser: Browser, scheme: str) -> Iter
     )
     yield context.new_page()
     context.close()
-
-
-def judged(page: Page, name: str) -> list[str]:
-    """What is wrong with the page that is open."""
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response["violations"]
-    wrong = [f"{name}: {one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        wrong.append(f"{name}: wider than the screen")
-    return wrong
 
 
 def test_no_page_has_a_violation(scene: Scene, phone: Page) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx2
 
 from tests.web.consoles import CASES, Consoles, open_consoles, shown_count
+from tests.web.reading import words_of
 from tests.web.site import csrf_of
-from tests.web.test_console_pages import words_of
 from tests.world import SteppingClock
 
 CASE = {"case": "case-7", "from_index": "0", "to_index": "40"}

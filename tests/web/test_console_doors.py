@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,26 +12,14 @@ from fastapi.routing import APIRoute
 
 from api.web import console
 from api.web.app import CONSOLES, ROUTERS
-from api.web.console.doors import DOORS
-from api.web.feedback import Feedback, FeedbackReply
-from api.web.staff import StaffRole
 from ledger.billing.months import month_with
 from ledger.canonical import b64u
-from ledger.documents import Disclosure, document_of
-from ledger.entries.leaf import consent_chain
-from ledger.orders import About, AlertRaised, ScoringActivated
+from tests.web.console_pages import alerts, cases, feedback, incident
 from tests.web.consoles import STAFF, Consoles, open_consoles
+from tests.web.doors import ROUTES, admitted
 from tests.web.site import csrf_of
 
-ROUTES = [route for router in CONSOLES for route in router.routes if isinstance(route, APIRoute)]
 EACH = pytest.mark.parametrize("route", ROUTES, ids=[f"{min(one.methods)} {one.path}" for one in ROUTES])
-
-
-def admitted(route: APIRoute) -> frozenset[StaffRole]:
-    """The roles that a route's door lets in. A route without exactly one door is a hole."""
-    doors = [DOORS[one.call] for one in route.dependant.dependencies if one.call in DOORS]
-    assert len(doors) == 1, f"{route.path} has {len(doors)} doors"
-    return doors[0]
 
 
 NOTHING = "0000000000"
@@ -82,54 +69,6 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
     return {who: (re.sub(r"\{\w+\}", own[who], path), re.sub(r"\{\w+\}", own[strangers[who]], path)) for who in own}
 
 
-def cases(site: Consoles) -> dict[str, str]:
-    """A case of each regulator, recorded once."""
-    found = {}
-    for who in ("rita", "otto"):
-        employer = STAFF[who][0]
-        if f"case of {who}" not in site.entries:
-            [site.entries[f"case of {who}"]] = site.world.ledger.record_documents(
-                document_of(Disclosure, participant=employer, case="case-1", from_index=30, to_index=31)
-            )
-        found[who] = str(site.entries[f"case of {who}"].index)
-    return found
-
-
-def alerts(site: Consoles) -> dict[str, str]:
-    """An alert about a consent of each party, recorded once."""
-    if "alert of active" not in site.entries:
-        site.world.ledger.record_documents(document_of(ScoringActivated, scoring=1, approved_by=("a", "b")))
-        for name in ("active", "rival"):
-            about = About(id=b64u(consent_chain(site.consents[name].consent_id)), kind="consent")
-            document = document_of(AlertRaised, about=about, at_index=1, features=(71,), rule="woken", score=710)
-            [site.entries[f"alert of {name}"]] = site.world.ledger.record_documents(document)
-    whose = {"pia": "active", "bea": "active", "rex": "rival", "ben": "rival"}
-    return {who: str(site.entries[f"alert of {name}"].index) for who, name in whose.items()}
-
-
-def incident(site: Consoles) -> int:
-    """An incident that bank-a has opened, recorded once: the index of its opening."""
-    known = site.world.ledger.registry.supervision.incidents.get(("bank-a", "found"))
-    if known is not None:
-        return known.index
-    now = site.world.clock.now() // 1000
-    clocks = [{"due": now + 4 * 3_600, "name": "initial"}, {"due": now + 72 * 3_600, "name": "authority"}]
-    statement = site.world.parties["bank-a"].sign(
-        "incident.open",
-        incident_id="found",
-        affected={"holder": "bank-a"},
-        affected_consents=3,
-        clocks=clocks,
-        detected_at=now,
-        severity=2,
-        text_hash=b64u(bytes(32)),
-        **{"class": "outage"},
-    )
-    ledger = site.world.ledger
-    [recorded] = ledger.submit_and_wait(ledger.prepare(statement))
-    return recorded.index
-
-
 def stated(site: Consoles) -> dict[str, int]:
     """A month that bank-a has stated to each app, recorded once: the index of the statement, by app."""
     ledger, found = site.world.ledger, {}
@@ -158,31 +97,6 @@ def stated(site: Consoles) -> dict[str, int]:
             }
             known = say("bank-a", "usage.state", **said, **more)
         found[app] = known
-    return found
-
-
-def feedback(site: Consoles) -> dict[str, str]:
-    """The number of feedback that belongs to each bank, passed on to its app; kept once."""
-    book, found = site.pages.state.office.store.feedback, {}
-    for bank, app, index in (("bank-a", "plum", 1), ("bank-b", "rival", 2)):
-        given = Feedback(
-            number=f"N-{bank}",
-            kind="other",
-            about=index,
-            consent_id="",
-            holder=bank,
-            recipient=app,
-            sub="",
-            subject="",
-            words="",
-            key="",
-            made_at=site.world.clock.now(),
-            due=0,
-            replies=(FeedbackReply(state="forwarded", by="holder", at=1),),
-        )
-        if not book.to_holder(bank):
-            book.keep(sha256(bank.encode()).digest(), given)
-        found |= dict.fromkeys({"bank-a": ("bea", "pia"), "bank-b": ("ben", "rex")}[bank], given.number)
     return found
 
 

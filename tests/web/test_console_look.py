@@ -8,83 +8,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from api.web.app import CONSOLES
+from tests.web.accessibility import LANGUAGES, judged
+from tests.web.console_pages import pages_of
 from tests.web.consoles import Consoles
-from tests.web.test_accessibility import LANGUAGES, judged
-from tests.web.test_console_doors import alerts, cases, feedback, incident
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-def pages_of(site: Consoles) -> dict[str, list[str]]:
-    """Account → the pages that it can read, each with something to show."""
-    late, size = site.entries["late"].index, site.world.ledger.tree.size()
-    return {
-        "pia": [
-            "/console/partner",
-            "/console/partner/consents",
-            "/console/partner/consents?status=REJECTED",
-            f"/console/partner/consents/{site.key('active')}",
-            "/console/partner/calls",
-            "/console/partner/calls?show=all",
-            "/console/partner/receipts",
-            "/console/partner/receipts?q=nothing",
-            f"/console/partner/receipts?q={site.consents['active'].consent_id}",
-            f"/console/partner/receipts/{late}",
-            "/console/partner/keys",
-            "/console/partner/sandbox",
-            f"/console/partner/feedback/{feedback(site)['pia']}",
-            "/console/audit",
-        ],
-        "ben": ["/console/partner", "/console/partner/sandbox", "/console/incidents"],
-        "bea": [
-            "/console/partner/deliveries",
-            "/console/partner/billing",
-            "/console/partner/feedback?state=",
-            f"/console/partner/feedback/{feedback(site)['bea']}",
-            "/console/alerts?state=all",
-            f"/console/alerts/{alerts(site)['bea']}",
-            "/console/incidents",
-            f"/console/incidents/{incident(site)}",
-            "/console/freezes",
-        ],
-        "ada": [
-            "/console/audit/bundles",
-            "/console/audit/find",
-            f"/console/audit/find?q={site.consents['active'].consent_id}",
-            "/console/audit/find?q=nothing",
-        ],
-        "rita": [
-            "/console/audit",
-            "/console/audit/proof",
-            f"/console/audit/proof?index={late}",
-            "/console/audit/proof?index=99999",
-            "/console/audit/consistency",
-            f"/console/audit/consistency?old=1&new={size}",
-            "/console/audit/records",
-            "/console/audit/bundles",
-            "/console/audit/findings",
-            f"/console/audit/cases/{cases(site)['rita']}",
-            "/console/audit/feedback",
-            "/console/alerts?state=all",
-            f"/console/alerts/{alerts(site)['bea']}",
-            "/console/supervision",
-            "/console/supervision?by=holder&from=2001-01-01&to=2001-03-31",
-            "/console/supervision/refusals?participant=plum",
-            "/console/supervision/refusals?participant=nobody",
-            "/console/incidents",
-            f"/console/incidents/{incident(site)}",
-            "/console/freezes",
-        ],
-        "olaf": [
-            "/console/operator",
-            "/console/operator/participants",
-            "/console/operator/attestations",
-            "/console/operator/admissions",
-            "/console/operator/erasures",
-            "/console/operator/holds",
-            "/console/freezes",
-        ],
-    }
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

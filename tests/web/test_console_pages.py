@@ -22,16 +22,12 @@ from ledger.receipts import receipt_bytes
 from tests.client.service import running_service
 from tests.devices import RP_ID, Device
 from tests.web.consoles import HOSTILE, Consoles, open_case, open_consoles
+from tests.web.reading import words_of
 from tests.web.site import csrf_of
 from tests.world import SteppingClock
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY_S = 86_400
-
-
-def words_of(page: str) -> str:
-    """A page's text, spaces joined."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
 def test_a_partner_sees_its_consents_by_state_and_what_ends_soon(consoles: Consoles) -> None:

@@ -14,7 +14,7 @@ from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain
 from ledger.queries.overview import OverviewQueries
 from tests.web.consoles import Consoles
-from tests.web.test_console_pages import words_of
+from tests.web.reading import words_of
 from tests.world import DAY
 
 

@@ -7,37 +7,13 @@ import html
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Engine, event
 
+from tests.web.costs import counted, fill
 from tests.web.site import Site
-from tests.world import ConsentInWorld
 
 MANY = int(os.environ.get("LEDGER_MANY_EVENTS", "10000"))
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """The SQL statements of a block, in all threads."""
-    said: list[str] = []
-
-    def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        said.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", hear)
-    try:
-        yield said
-    finally:
-        event.remove(Engine, "before_cursor_execute", hear)
-
-
-def fill(site: Site, consent: ConsentInWorld, count: int) -> None:
-    for done in range(0, count, 1000):
-        items = [site.app.item(consent) for _ in range(min(1000, count - done))]
-        site.world.record(site.app.batch(items))
 
 
 @pytest.mark.slow

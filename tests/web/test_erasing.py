@@ -11,10 +11,8 @@ import httpx2
 from api.web.console.erasures import HERE
 from ledger.entries.leaf import consent_chain
 from ledger.receipts import check_receipt, receipt_bytes
-from tests.web.consoles import Consoles, open_case, open_consoles
-from tests.web.site import MEI, Site, csrf_of
-
-OFFICERS = {"oona": ("operator", "operator")}
+from tests.web.consoles import OFFICERS, Consoles, as_site, open_case, open_consoles
+from tests.web.site import MEI, csrf_of
 
 
 def words_of(page: httpx2.Response) -> str:
@@ -27,7 +25,7 @@ def as_customer(consoles: Consoles, client: httpx2.Client) -> None:
 
 def test_nothing_is_erased_before_two_different_people_have_approved(tmp_path: Path) -> None:
     with open_consoles(tmp_path / "site", **OFFICERS) as consoles:
-        site = _as_site(consoles)
+        site = as_site(consoles)
         consent = site.shared()
         index = site.read(consent).index
         with consoles.client(None) as mei, consoles.client("olaf") as olaf, consoles.client("oona") as oona:
@@ -85,22 +83,9 @@ def page_with_form(client: httpx2.Client) -> httpx2.Response:
     return client.get("/my/settings")
 
 
-def _as_site(consoles: Consoles) -> Site:
-    """The customers' side of a site that has staff."""
-    from tests.web.site import write_people  # noqa: F401  (the people are those of the consoles)
-
-    world, office = consoles.world, consoles.pages.state.office
-    from api.web.agent import read_customers
-    from api.web.people import Person
-
-    known = read_customers(office.settings.customers_file)
-    people = {one.sub: Person(one.sub, one.holder, one.subject, one.name) for one in known}
-    return Site(world, world.parties["bank-a"], world.parties["plum"], consoles.url, office, people)
-
-
 def test_a_request_is_declined_with_a_reason_that_she_reads_or_withdrawn_by_sharing_again(tmp_path: Path) -> None:
     with open_consoles(tmp_path / "site") as consoles:
-        site = _as_site(consoles)
+        site = as_site(consoles)
         with consoles.client(None) as mei, consoles.client("olaf") as olaf:
             as_customer(consoles, mei)
             token = csrf_of(page_with_form(mei))
@@ -130,7 +115,7 @@ def test_a_request_is_declined_with_a_reason_that_she_reads_or_withdrawn_by_shar
 
 def test_a_customer_is_shown_that_a_regulator_opened_her_evidence(tmp_path: Path) -> None:
     with open_consoles(tmp_path / "site") as consoles:
-        site = _as_site(consoles)
+        site = as_site(consoles)
         consent, other = site.shared(), site.shared()
         index = site.read(consent).index
         site.read(other)
@@ -161,7 +146,7 @@ def test_the_first_entry_of_a_chain_at_or_above_an_index_is_found_in_few_reads(c
 
 
 def test_a_report_reaches_the_staff_of_her_bank_and_nobody_elses(consoles: Consoles) -> None:
-    site = _as_site(consoles)
+    site = as_site(consoles)
     access = site.read(site.shared())
     with consoles.client(None) as mei:
         as_customer(consoles, mei)

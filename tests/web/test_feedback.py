@@ -22,12 +22,11 @@ from api.web.happened import read_event
 from api.web.heeding import settled
 from ledger.canonical import b64u, unb64u
 from ledger.entries.acts import SubjectAnswer, SubjectFeedback
-from tests.web.consoles import Consoles, open_consoles
+from tests.web.consoles import Consoles, as_site, open_consoles
+from tests.web.reporting import WORDS, report
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site
-from tests.web.test_erasing import _as_site
 from tests.world import SteppingClock
 
-WORDS = "I was asleep, and =1+1 <b>nobody</b> asked"
 DAY = 86_400
 
 
@@ -36,21 +35,12 @@ def at_work(tmp_path: Path) -> Iterator[tuple[Site, Consoles, SteppingClock]]:
     """A bank with customers, apps and staff, and a clock that the test moves."""
     clock = SteppingClock()
     with open_consoles(tmp_path / "site", clock=clock) as consoles:
-        yield _as_site(consoles), consoles, clock
+        yield as_site(consoles), consoles, clock
 
 
 def shared_access(site: Site, **terms: Any) -> int:
     """A consent of Mei's with one access; its index."""
     return site.read(site.shared(**terms)).index
-
-
-def report(site: Site, index: int, words: str = WORDS, who: str = MEI) -> str:
-    """Mei did not expect an access; the number she reads."""
-    with site.client(who) as client:
-        page = client.get(f"/my/receipts/{index}/report")
-        answer = client.post(f"/my/receipts/{index}/report", data={"csrf": csrf_of(page), "words": words})
-    assert answer.status_code == 200, answer.text
-    return str(answer.url).rpartition("/")[2].partition("?")[0]
 
 
 def said_in_log(site: Site, who: str = MEI) -> list[SubjectFeedback | SubjectAnswer]:

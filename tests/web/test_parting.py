@@ -17,8 +17,8 @@ from ledger.canonical import b64u, unb64u
 from ledger.documents import DelegationGranted, document_of
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.statement import payload_of
+from tests.web.browsing import sign_in
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site
-from tests.web.test_scenario import sign_in
 from tests.world import DAY, ConsentInWorld, SteppingClock
 
 

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from api.web.words import Words
+from tests.web.accessibility import LANGUAGES, judged
 from tests.web.site import Site
-from tests.web.test_accessibility import LANGUAGES, judged
 
 pytestmark = pytest.mark.browser
 OLD_DEVICE = """() => {

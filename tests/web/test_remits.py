@@ -13,9 +13,10 @@ from fastapi.routing import APIRoute
 
 from ledger.canonical import unb64u
 from ledger.entries.leaf import consent_chain
+from tests.web.console_pages import alerts, cases, feedback, incident
 from tests.web.consoles import STAFF, Consoles, open_case
+from tests.web.doors import ROUTES, admitted
 from tests.web.site import csrf_of
-from tests.web.test_console_doors import ROUTES, admitted, alerts, cases, feedback, incident
 
 PUBLIC = {
     "/console/audit": "head, growth and participants of the log",

@@ -14,15 +14,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from ledger.canonical import b64u
 from ledger.entries.evidence import decode_evidence
 from tests.browser import virtual_authenticator
+from tests.web.browsing import sign_in, tick_separately
 from tests.web.site import Site
 
 pytestmark = pytest.mark.browser
-
-
-def sign_in(page: Page, site: Site, name: str = "Mei Lin", path: str = "/my/connections") -> None:
-    page.goto(f"{site.url}{path}")
-    page.get_by_role("link", name="Sign in with your bank").click()
-    page.get_by_role("button", name=name).click()
 
 
 def agree(page: Page, button: str) -> None:
@@ -30,13 +25,6 @@ def agree(page: Page, button: str) -> None:
     tick_separately(page)
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name=button).click()
-
-
-def tick_separately(page: Page) -> None:
-    """Each separate consent, by its own control."""
-    for box in page.get_by_label(re.compile("^Yes, separately")).all():
-        expect(box).not_to_be_checked()
-        box.check()
 
 
 def test_a_customer_enrols_agrees_watches_stops_and_proves(site: Site, page: Page, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from msgspec import structs
 from sqlalchemy import Engine, event
 
+from api.web.console.erasures import HERE
 from api.web.feedback import Feedback, FeedbackCount, FeedbackReply, new_key
 from api.web.inbox import ErasureWish
 from api.web.migrating import OldReport, open_store
@@ -23,9 +24,8 @@ from api.web.store import Passkey, Store
 from api.web.tables import metadata
 from ledger.canonical import b64u
 from ledger.errors import InvalidInput, NotFound
-from tests.web.consoles import open_consoles
+from tests.web.consoles import OFFICERS, as_site, open_consoles
 from tests.web.site import MEI, csrf_of
-from tests.web.test_erasing import HERE, OFFICERS, _as_site
 
 MEI_LIN = Person("mei", "bank-a", "subject-of-mei-and-wei-0001", "Mei Lin")
 WEI_CHEN = Person("wei", "bank-a", "subject-of-mei-and-wei-0001", "Wei Chen")
@@ -249,7 +249,7 @@ def test_upgrading_seals_open_rows_and_loses_nothing_but_sessions(tmp_path: Path
 def test_after_an_erasure_no_byte_of_the_state_folder_names_the_person(tmp_path: Path) -> None:
     folder = tmp_path / "site"
     with open_consoles(folder, **OFFICERS) as consoles:
-        site = _as_site(consoles)
+        site = as_site(consoles)
         mei_lin = site.people[MEI]
         index = site.read(site.shared()).index
         with consoles.client(None) as mei, consoles.client("olaf") as olaf, consoles.client("oona") as oona:

@@ -17,8 +17,8 @@ import pytest
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Refused
 from tests.web.consoles import Consoles, open_consoles
+from tests.web.reading import words_of
 from tests.web.site import csrf_of
-from tests.web.test_console_pages import words_of
 from tests.world import SteppingClock
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page
 
 from api.web.people import IDLE_MS
 from api.web.words import Words
+from tests.web.accessibility import LANGUAGES, judged
 from tests.web.banks import ANNA, GUARDIAN, NAMES, NORTH, PEOPLE, SOUTH, Banks, open_banks
-from tests.web.test_accessibility import LANGUAGES, judged
 from tests.world import SteppingClock
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -10,8 +10,8 @@ from ledger.canonical import b64u
 from ledger.documents import document_of
 from ledger.entries.scope import Scope
 from ledger.orders import FreezeLifted, FreezeOrdered
+from tests.web.reading import words_of
 from tests.web.site import Site
-from tests.web.test_console_pages import words_of
 from tests.world import ConsentInWorld
 
 OFFICERS = ("officer-1", "officer-2")

@@ -15,8 +15,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import virtual_authenticator
+from tests.web.browsing import sign_in, tick_separately
 from tests.web.site import MEI, WEI, Site, open_site
-from tests.web.test_scenario import sign_in, tick_separately
 from tests.world import ConsentInWorld
 
 pytestmark = pytest.mark.browser

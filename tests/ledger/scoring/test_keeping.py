@@ -15,7 +15,7 @@ from api.tokens.keys import TokenSigner
 from ledger.queries.scoring import AlertReader
 from ledger.scoring.seen import Raised
 from tests.ledger.supervised import Place
-from tests.verifier.test_agreement_on_alerts import played
+from tests.verifier.alert_story import played
 
 
 @dataclass

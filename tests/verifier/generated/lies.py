@@ -18,7 +18,7 @@ from tests.verifier.forge import (
     b64u,
 )
 from tests.verifier.generated.lives import Life
-from tests.verifier.test_gestures import Passkey
+from tests.verifier.gestures import Passkey
 
 Told = set[tuple[str, int]]
 """Code and index of every defect."""

@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable
 
 from tests.verifier.forge import DAY, HOLDER, OTHER, PROVIDER, RECIPIENT, Json, b64u, chain_of, leaf_hash
+from tests.verifier.gestures import RP, SUBJECT, Passkey
 from tests.verifier.scored import Scored
 from tests.verifier.supervised import AUTHORITY
-from tests.verifier.test_gestures import RP, SUBJECT, Passkey
 
 HOUR = 3_600_000
 DEVICES = [Passkey(f"device {number}") for number in range(3)]

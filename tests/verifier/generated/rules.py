@@ -9,8 +9,8 @@ from tests.verifier.forge import HOLDER, OTHER, PROVIDER, RECIPIENT, Json, b64u,
 from tests.verifier.generated.documents import invented
 from tests.verifier.generated.lies import Told, lie
 from tests.verifier.generated.lives import HOUR, Life
+from tests.verifier.gestures import Passkey
 from tests.verifier.supervised import AUTHORITY
-from tests.verifier.test_gestures import Passkey
 
 # --- 8.7 to 8.14: acts ----------------------------------------------------------------------------------------
 

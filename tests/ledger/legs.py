@@ -1,0 +1,33 @@
+"""The legs of an access, as its parties record them."""
+
+from __future__ import annotations
+
+import json
+
+from ledger.canonical import b64u, unb64u
+from ledger.planning.commands import Recorded
+from tests.ledger.kit import Node
+
+HOUR = 3_600
+
+
+def leg(node: Node, kind: str, access: Recorded, **changes: object) -> Recorded:
+    """A leg of an access as its party records it."""
+    says = json.loads(access.evidence or b"{}")
+    body = says["item"]["body"] if "item" in says else _payload(says["statements"][0])
+    inner = json.loads(body)
+    members = {
+        "basis": access.index,
+        "bytes": 512,
+        "consent_id": inner["consent_id"],
+        "digest": b64u(bytes(32)),
+        "interaction_id": inner["interaction_id"],
+        "rows": 3,
+        **changes,
+    }
+    return node.record(node.bank if kind == "release" else node.fintech, f"access.{kind}", **members)
+
+
+def _payload(statement: str) -> bytes:
+
+    return unb64u(statement.split(".")[1])

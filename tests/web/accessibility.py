@@ -1,0 +1,21 @@
+"""The rules of accessibility that a page is judged by, and the languages it is judged in."""
+
+from __future__ import annotations
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from api.web.locale import CATALOGUES
+
+LANGUAGES = {catalogue.locale.replace("_", "-"): tag for tag, catalogue in CATALOGUES.items()}
+"""Every language that there is a folder for: what a browser asks for, and what it is answered in."""
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def judged(page: Page, name: str) -> list[str]:
+    """What is wrong with the page that is open."""
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response["violations"]
+    wrong = [f"{name}: {one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        wrong.append(f"{name}: wider than the screen")
+    return wrong
